@@ -1,0 +1,62 @@
+# Streamtime for people who work on it, and for those who run it from its sources.
+# Everything is installed into .venv and web/node_modules; data/ is never touched.
+
+BIN := .venv/bin
+WEB_SOURCES := $(shell find web -type d \( -name dist -o -name node_modules -o -name templates -o -name __pycache__ \) -prune -o -type f -print 2>/dev/null)
+TEST_PROCESSES ?= 3
+ARGS ?=
+
+.DELETE_ON_ERROR:
+.PHONY: help install dev run test check fix bench docs clean
+
+help: ## show what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: .venv/.installed ## make .venv with the streamtime command in it
+
+run: install ## install, then serve; ARGS="--port 9000" is handed on
+	@exec $(BIN)/streamtime serve $(ARGS)
+
+dev: .venv/.installed-dev
+
+test: check ## everything: lint, types, layers, all tests
+	@chromium=$$(.ci/need chromium) && STREAMTIME_TESTS_CHROMIUM="$$chromium" \
+		$(BIN)/pytest -n $(TEST_PROCESSES) --dist worksteal --cov --cov-report term $(ARGS)
+
+check: dev ## lint, format, templates, types, layers
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/djlint --quiet --check --lint web/templates
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo
+
+fix: dev ## put right what tools can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	-$(BIN)/djlint --quiet --reformat web/templates
+
+bench: dev ## measure, beside named peers in the same run
+	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python "$$bench" $(ARGS) || exit 1; done
+
+docs: install ## write config.example.toml and the tables of docs/configuration.md anew
+	$(BIN)/python -m streamtime.config.documents
+
+clean: ## remove all that was installed or built
+	rm -rf .venv web/node_modules web/dist build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis .coverage .coverage.*
+	find streamtime migrations tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.made:
+	@python=$$(.ci/need python) && echo "Making .venv with $$($$python --version)" && $$python -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@touch $@
+
+.venv/.installed: .venv/.made pyproject.toml $(WEB_SOURCES)
+	@echo "Installing Streamtime into .venv (the first time takes a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed pyproject.toml
+	@echo "Installing the tools for tests into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@

@@ -1,0 +1,76 @@
+"""Signing in and out with a password: sessions that a cookie stands for."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert
+
+from streamtime.accounts.passwords import PasswordHashing
+from streamtime.accounts.users import Users
+from streamtime.clock import Clock
+from streamtime.database.tables import sessions
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Unauthenticated
+from streamtime.ids import fingerprint, secret
+
+MAX_USER_AGENT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session just made: the cookie's value is known here and never again."""
+
+    cookie: str
+    lifetime_s: int
+
+
+class SignIn:
+    """Makes and ends sessions."""
+
+    def __init__(
+        self, database: Database, users: Users, passwords: PasswordHashing, clock: Clock, *, lifetime_s: int
+    ) -> None:
+        self._database = database
+        self._users = users
+        self._passwords = passwords
+        self._clock = clock
+        self._lifetime_s = lifetime_s
+
+    async def with_password(self, name: str, password: str, *, user_agent: str) -> NewSession:
+        """Start a session. A wrong name and a wrong password look and take the same.
+
+        Raises:
+            Unauthenticated: one of the two is wrong.
+        """
+        known = await self._users.password_hash(name)
+        if not await self._passwords.verify(known[1] if known else None, password) or known is None:
+            raise Unauthenticated("That name and password do not belong together.", code="wrong_password")
+        return await self.start(known[0], user_agent=user_agent)
+
+    async def start(self, user_id: int, *, user_agent: str) -> NewSession:
+        """Start a session for an account that has proved itself. Its id is always a new one."""
+        cookie = secret()
+        now = self._clock.now_ms()
+        values = {
+            "user_id": user_id,
+            "token_sha256": fingerprint(cookie),
+            "user_agent": user_agent[:MAX_USER_AGENT],
+            "created_at_ms": now,
+            "last_used_at_ms": now,
+            "expires_at_ms": now + self._lifetime_s * 1000,
+        }
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute(delete(sessions).where(sessions.c.expires_at_ms < now))
+            await tx.execute(insert(sessions).values(**values))
+
+        await self._database.write(body)
+        return NewSession(cookie=cookie, lifetime_s=self._lifetime_s)
+
+    async def end(self, session_id: int) -> None:
+        """End a session, whoever holds its cookie."""
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute(delete(sessions).where(sessions.c.id == session_id))
+            await tx.raise_epoch()
+
+        await self._database.write(body)

@@ -1,0 +1,1 @@
+"""The commands. A person never sees a traceback; a pipe gets plain lines."""

@@ -1,0 +1,123 @@
+"""`streamtime check`: whether everything that the server needs is there, one line each."""
+
+import asyncio
+import os
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import rich_click as click
+
+from streamtime.app import database_path
+from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.config.sections import Config
+from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
+from streamtime.errors import StreamtimeError
+from streamtime.http.web_files import WebFiles
+from streamtime.http.words import size_text
+from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.spool import Spool
+from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.launcher import WorkerLauncher
+
+_NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found, printed as it is found."""
+
+    faults: int = 0
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[list[str]]:
+        """Check one part: what is appended is said of it, an error of ours is its fault."""
+        said: list[str] = []
+        try:
+            yield said
+        except StreamtimeError as error:
+            self.faults += 1
+            click.echo(f"fault  {name}: {error.message}")
+        else:
+            click.echo(f"ok     {name}: {', '.join(said)}")
+
+
+@click.command()
+@click.pass_obj
+def check(context: Context) -> None:
+    """Check configuration, database, storage, worker and front end. Exit code 1 where one has a fault."""
+    findings = Findings()
+    with findings.part("config") as said:
+        config = context.config()
+        prepare_data_dir(config)
+        said.append(f"data in {config.data_dir.resolve()}")
+    if not findings.faults:
+        asyncio.run(_check(config, findings))
+    sys.exit(1 if findings.faults else 0)
+
+
+async def _check(config: Config, findings: Findings) -> None:
+    with findings.part("database") as said:
+        said.extend(_database(database_path(config)))
+    await _part(findings, "storage", lambda: _storage(config))
+    await _part(findings, "worker", _worker)
+    with findings.part("front end") as said:
+        said.append(f"{len(WebFiles().manifest)} files")
+
+
+async def _part(findings: Findings, name: str, look: Callable[[], Awaitable[list[str]]]) -> None:
+    with findings.part(name) as said:
+        said.extend(await look())
+
+
+def _database(path: Path) -> list[str]:
+    kind = file_system_of(path.parent)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise StreamtimeError(f"{path.parent} is on {kind}: SQLite's locks do not hold there. Use a local disk.")
+    if sqlite3.sqlite_version_info < (3, 35):
+        raise StreamtimeError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed.")
+    present, newest = present_revision(path), newest_revision(migrations_folder())
+    schema = "made at the first start" if present is None else f"schema {present} of {newest}"
+    return [f"SQLite {sqlite3.sqlite_version}", schema]
+
+
+async def _storage(config: Config) -> list[str]:
+    spool = await Spool.open_at(config.data_dir / "spool")
+    store = await LocalDisk.open_at(config.data_dir / "objects", sweep=False)
+    try:
+        await store.check()
+        return ["local disk", f"{size_text(await spool.free_bytes())} free"]
+    finally:
+        await store.close()
+        await spool.close()
+
+
+async def _worker() -> list[str]:
+    """Start a worker on a file with nothing in it: one that works says just that."""
+    with Path(os.devnull).open("rb") as nothing:  # noqa: ASYNC230  # a command of its own: nobody waits
+        async with WorkerLauncher().launch(nothing.fileno()) as worker:
+            try:
+                await worker.probe()
+            except WorkerFailed as error:
+                if error.code != "empty":
+                    raise
+    return ["starts and answers"]
+
+
+def file_system_of(folder: Path) -> str:
+    """The kind of file system that a folder is on, as Linux names it; empty where it cannot be told."""
+    best, kind = "", ""
+    resolved = str(folder.resolve())
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    for line in mounts.splitlines():
+        _, point, found, *_ = line.split(" ")
+        inside = resolved == point or resolved.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, found
+    return kind

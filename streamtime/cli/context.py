@@ -1,0 +1,57 @@
+"""What every command needs: the configuration, read once, and the database brought up to date."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from streamtime.app import Accounts, database_path, open_accounts
+from streamtime.clock import SystemClock
+from streamtime.config.load import load
+from streamtime.config.sections import Config
+from streamtime.database.migrate import migrate
+from streamtime.errors import ConfigError
+
+T = TypeVar("T")
+
+
+class Context:
+    """The configuration of one call of the command line."""
+
+    def __init__(self, config_path: Path | None) -> None:
+        self._config_path = config_path
+
+    def config(self, overrides: dict[str, object] | None = None) -> Config:
+        """The configuration: flags over environment over file over defaults.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        return load(self._config_path, os.environ, overrides or {})
+
+    def with_accounts(self, use: Callable[[Accounts], Awaitable[T]]) -> T:
+        """Run something on the accounts of the configured database, which is made where it is missing."""
+        config = self.config()
+        prepare_data_dir(config)
+        migrate(database_path(config), now_ms=SystemClock().now_ms())
+        return asyncio.run(_with_accounts(config, use))
+
+
+def prepare_data_dir(config: Config) -> None:
+    """Make the data directory, for its owner only.
+
+    Raises:
+        ConfigError: it cannot be made or written.
+    """
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"The data directory {config.data_dir} cannot be made: {error.strerror}.") from error
+    if not os.access(config.data_dir, os.W_OK | os.X_OK):
+        raise ConfigError(f"The data directory {config.data_dir} cannot be written by this user.")
+
+
+async def _with_accounts(config: Config, use: Callable[[Accounts], Awaitable[T]]) -> T:
+    async with open_accounts(config) as accounts:
+        return await use(accounts)

@@ -1,0 +1,42 @@
+"""`streamtime`: the list of commands, and how each ends when something is wrong."""
+
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from streamtime import __version__
+from streamtime.cli.check import check
+from streamtime.cli.context import Context
+from streamtime.cli.openapi import openapi
+from streamtime.cli.serve import serve
+from streamtime.cli.token import token
+from streamtime.cli.user import user
+from streamtime.errors import StreamtimeError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration file (else STREAMTIME_CONFIG, else ./config.toml if there is one).",
+)
+@click.version_option(__version__, prog_name="streamtime")
+@click.pass_context
+def streamtime(context: click.Context, config_path: Path | None) -> None:
+    """Streamtime, a self-hosted video server: drop a video, seconds later it plays on every screen of the house."""
+    context.obj = Context(config_path)
+
+
+for command in (serve, user, token, check, openapi):
+    streamtime.add_command(command)
+
+
+def run() -> None:
+    """The entry point: every error that we know becomes one line and exit code 1."""
+    try:
+        streamtime(prog_name="streamtime")
+    except StreamtimeError as error:
+        click.echo(f"streamtime: {error.message}", err=True)
+        sys.exit(1)

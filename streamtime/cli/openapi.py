@@ -1,0 +1,31 @@
+"""`streamtime openapi`: the OpenAPI document of this version."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import msgspec
+import rich_click as click
+
+from streamtime import __version__
+from streamtime.app import database_path, http_settings, open_services
+from streamtime.clock import SystemClock
+from streamtime.config.sections import Config
+from streamtime.database.migrate import migrate
+from streamtime.http.application import build_litestar
+from streamtime.http.metrics import Metrics
+
+
+@click.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the API."""
+    with tempfile.TemporaryDirectory(prefix="streamtime-openapi-") as folder:
+        click.echo(asyncio.run(_document(Config(data_dir=Path(folder)))))
+
+
+async def _document(config: Config) -> str:
+    migrate(database_path(config), now_ms=SystemClock().now_ms())
+    async with open_services(config) as services:
+        application = build_litestar(services, http_settings(config), Metrics(), version=__version__)
+        document = msgspec.json.encode(application.openapi_schema.to_schema())
+        return msgspec.json.format(document, indent=2).decode()

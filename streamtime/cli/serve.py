@@ -1,0 +1,150 @@
+"""`streamtime serve`: locks the data directory, migrates, serves, and stops within ten seconds when told to."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rich_click as click
+import uvicorn
+
+from streamtime import __version__
+from streamtime.app import database_path, http_settings, open_services, running
+from streamtime.cli.addresses import addresses
+from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.clock import SystemClock
+from streamtime.config.sections import Config
+from streamtime.database.migrate import migrate
+from streamtime.errors import ConfigError
+from streamtime.http.application import build_application
+from streamtime.http.services import Services
+from streamtime.logging import configure, get_logger
+
+ENCODER_GRACE_S = 2.0
+REQUEST_GRACE_S = 4
+"""Together with what closing takes, well within the ten seconds that containers are given."""
+
+_log = get_logger("serve")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="TCP port to listen on; 0 takes any free one.")
+@click.pass_obj
+def serve(context: Context, host: str | None, port: int | None) -> None:
+    """Migrate the database (after a copy of it), then serve until told to stop."""
+    flags = {"server.host": host, "server.port": port}
+    config = context.config({key: value for key, value in flags.items() if value is not None})
+    configure(log_format=config.server.log_format, level=config.server.log_level)
+    prepare_data_dir(config)
+    with only_server(config.data_dir), listening(config) as listener:
+        migrate(database_path(config), now_ms=SystemClock().now_ms())
+        uvicorn_loop = uvicorn.Config(app="", loop="uvloop").get_loop_factory()
+        with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
+            runner.run(_serve(config, listener))
+
+
+@contextmanager
+def only_server(data_dir: Path) -> Iterator[None]:
+    """Hold the lock that says that a server works on this data directory.
+
+    Raises:
+        ConfigError: another one does.
+    """
+    with (data_dir / "server.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"Another server is running on {data_dir}.") from None
+        yield
+
+
+@contextmanager
+def listening(config: Config) -> Iterator[socket.socket]:
+    """The socket to serve on, bound before anything else is done.
+
+    Raises:
+        ConfigError: the address cannot be used.
+    """
+    host, port = config.server.host, config.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            where = f"{host} port {port}"
+            raise ConfigError(f"Cannot listen on {where}: {os.strerror(error.errno or 0)}. Try --port.") from error
+        yield listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own handling of signals, and with a word when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to us: event streams and encoders must end before connections are waited for."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+async def _serve(config: Config, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with open_services(config) as services:
+        application = build_application(services, http_settings(config), version=__version__)
+        setup_needed = await services.setup.needed()
+        server = _Server(
+            _uvicorn_config(config, application),
+            on_ready=lambda: _welcome(config, listener, services, setup_needed=setup_needed),
+        )
+        async with running(services, grace_s=ENCODER_GRACE_S):
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            _log.info("stopping")
+        server.should_exit = True
+        await serving
+    _log.info("stopped")
+
+
+def _uvicorn_config(config: Config, application: object) -> uvicorn.Config:
+    trusted: list[str] = [*config.server.trusted_proxies]
+    return uvicorn.Config(
+        application,  # type: ignore[arg-type]  # an ASGI application, typed more loosely than uvicorn's protocol
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=trusted or None,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=REQUEST_GRACE_S,
+    )
+
+
+def _welcome(config: Config, listener: socket.socket, services: Services, *, setup_needed: bool) -> None:
+    port: int = listener.getsockname()[1]
+    found = addresses(config.server.host, port, config.server.public_url)
+    lines = [f"Streamtime is ready: {found[0]}", *(f"                     {address}" for address in found[1:])]
+    if setup_needed:
+        lines += ["", f"Make the first account at {found[0]}/setup", f"Setup code: {services.setup.code}"]
+    click.echo("\n".join(lines))
+    _log.info("ready", port=port)

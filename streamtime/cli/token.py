@@ -1,0 +1,41 @@
+"""`streamtime token`: API tokens for scripts."""
+
+import rich_click as click
+
+from streamtime.cli.context import Context
+from streamtime.http.words import time_iso
+
+
+@click.group()
+def token() -> None:
+    """Make, list and revoke API tokens."""
+
+
+@token.command()
+@click.argument("name")
+@click.option("--label", required=True, help="What the token is for.")
+@click.pass_obj
+def create(context: Context, name: str, label: str) -> None:
+    """Make a token for the account NAME and print it. It is shown this once."""
+    click.echo(context.with_accounts(lambda accounts: accounts.tokens.create(name, label)))
+
+
+@token.command("list")
+@click.pass_obj
+def list_tokens(context: Context) -> None:
+    """List all tokens: id, account, label, made, last used, state."""
+    for found in context.with_accounts(lambda accounts: accounts.tokens.listed()):
+        last_used = time_iso(found.last_used_at_ms) if found.last_used_at_ms else "never used"
+        state = "in use" if found.revoked_at_ms is None else "revoked"
+        made = time_iso(found.created_at_ms)
+        columns = [found.public_id, found.user_name, found.label, made, last_used, state]
+        click.echo("\t".join(columns))
+
+
+@token.command()
+@click.argument("token_id")
+@click.pass_obj
+def revoke(context: Context, token_id: str) -> None:
+    """End the use of a token, by its id from `token list`, at once, also of a running server."""
+    context.with_accounts(lambda accounts: accounts.tokens.revoke(token_id))
+    click.echo(f"{token_id} is revoked.")

@@ -1,0 +1,1 @@
+"""What the person who runs the server may choose. Only the composition root and the commands read it."""

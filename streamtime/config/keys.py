@@ -1,0 +1,97 @@
+"""The catalogue of keys, read off the structs of `sections.py`: names, types, bounds, defaults, words.
+
+It knows what a key takes and how it is named in a file and in an environment; it reads neither.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Struct
+
+from streamtime.config.sections import Config
+from streamtime.config.values import Written
+
+ENVIRONMENT_PREFIX = "STREAMTIME_"
+
+_PLAIN: dict[object, str] = {int: "a whole number", bool: "true or false", Path: "the path of a directory"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: its dotted name, its type with bounds as the struct has it, its default and what it is for."""
+
+    name: str
+    annotation: object
+    default: object
+    text: str
+
+    @property
+    def section(self) -> str:
+        """The dotted name of the table it stands in; "" at the top of the file."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def environment_name(self) -> str:
+        """The variable that sets it."""
+        return ENVIRONMENT_PREFIX + self.name.replace(".", "__").upper()
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value must never be shown."""
+        return bool((split(self.annotation)[1].extra or {}).get("secret"))
+
+    @property
+    def accepts(self) -> str:
+        """What it takes, in words that finish "it takes ..."."""
+        return accepts(self.annotation)
+
+
+def accepts(annotation: object) -> str:
+    """What a type within bounds takes, in words."""
+    kind, bounds = split(annotation)
+    if get_origin(kind) is tuple:
+        return f"a list, each {accepts(get_args(kind)[0])}"
+    if get_origin(kind) is Literal:
+        return " or ".join(f'"{choice}"' for choice in get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, Written):
+        return kind.accepts + _between(kind, bounds)
+    return _PLAIN.get(kind, "text") + _between(kind, bounds)
+
+
+def split(annotation: object) -> tuple[object, Meta]:
+    """A type and its bounds, apart."""
+    if get_origin(annotation) is not Annotated:
+        return annotation, Meta()
+    kind, *rest = get_args(annotation)
+    return kind, next((part for part in rest if isinstance(part, Meta)), Meta())
+
+
+def _between(kind: object, bounds: Meta) -> str:
+    if not (isinstance(kind, type) and issubclass(kind, int)) or (bounds.ge is None and bounds.le is None):
+        return ""
+    low = None if bounds.ge is None else kind(bounds.ge)
+    high = None if bounds.le is None else kind(bounds.le)
+    even = ", even" if bounds.multiple_of == 2 else ""  # noqa: PLR2004  (two is what even means)
+    if high is None:
+        return f", at least {low}{even}"
+    return f", {low} to {high}{even}"
+
+
+def _keys(struct: type[Struct], prefix: str) -> Iterator[Key]:
+    for found in msgspec.structs.fields(struct):
+        name = prefix + found.name
+        kind, bounds = split(found.type)
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            yield from _keys(kind, f"{name}.")
+        else:
+            yield Key(name, found.type, found.default, bounds.description or "")
+
+
+KEYS: Mapping[str, Key] = {key.name: key for key in _keys(Config, "")}
+"""Every key by its dotted name, in the order of the structs."""
+
+SECTIONS = frozenset(name.rpartition(".")[0] for name in KEYS) - {""}
+"""The dotted names of all tables."""

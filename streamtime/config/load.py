@@ -1,0 +1,145 @@
+"""Where values come from: command line over environment over file over default.
+
+It knows files and variables, and how to say what is wrong with one so that it can be put right; what a key takes is
+known to `keys.py` and `convert.py`.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from streamtime.config.convert import convert
+from streamtime.config.keys import ENVIRONMENT_PREFIX, KEYS, SECTIONS, Key, split
+from streamtime.config.sections import Config
+from streamtime.errors import ConfigError
+
+FILE_VARIABLE = "STREAMTIME_CONFIG"
+DEFAULT_FILE = "config.toml"
+
+S = TypeVar("S", bound=Struct)
+
+_OF_AN_ORCHESTRATOR = re.compile(r"STREAMTIME_(SERVICE_(HOST|PORT)\w*|PORT(_\d+_\w+)?)")
+"""What Kubernetes sets for a service of that name, and means nothing by: `STREAMTIME_PORT=tcp://10.0.0.7:8000`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """One value as it was found: `name` is how its place calls the key, `place` is that place."""
+
+    key: Key
+    raw: object
+    name: str
+    place: str
+    is_text: bool = False
+    folder: Path = Path()
+
+
+def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]) -> Config:
+    """The configuration in force.
+
+    Args:
+        path: the file that `--config` names; without it `STREAMTIME_CONFIG`, then `config.toml` here if there is one.
+        environ: every variable that begins with `STREAMTIME_` is a key, or an error.
+        overrides: what the command line says, by dotted key (`"server.port"`); None is what was not said.
+
+    Raises:
+        ConfigError: for a file that cannot be read, a key that does not exist, a value that its key does not take.
+    """
+    values: dict[str, object] = {}
+    for given in (*_from_file(_file(path, environ)), *_from_environment(environ), *_from_overrides(overrides)):
+        values[given.key.name] = _converted(given)
+    config = _built(Config, values, "")
+    return msgspec.structs.replace(config, data_dir=config.data_dir.absolute())
+
+
+def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if path is not None:
+        return path
+    if named := environ.get(FILE_VARIABLE):
+        return Path(named)
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+
+
+def _from_file(path: Path | None) -> Iterator[_Given]:
+    if path is None:
+        return
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this is not TOML: {error}.") from error
+    yield from _from_table(table, "", path)
+
+
+def _from_table(table: Mapping[str, object], section: str, path: Path) -> Iterator[_Given]:
+    for word, raw in table.items():
+        name = f"{section}{word}"
+        if name in KEYS:
+            yield _Given(KEYS[name], raw, name, str(path), folder=path.parent)
+        elif name in SECTIONS and isinstance(raw, dict):
+            yield from _from_table(raw, f"{name}.", path)
+        elif name in SECTIONS:
+            raise ConfigError(f"{path}: {name} is a section: write [{name}] above its keys.")
+        else:
+            raise _unknown(name, str(path), [*KEYS, *SECTIONS])
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
+    by_variable = {key.environment_name: key for key in KEYS.values()}
+    for variable, raw in environ.items():
+        if variable in by_variable:
+            yield _Given(by_variable[variable], raw, variable, "environment", is_text=True)
+        elif not _is_foreign(variable):
+            raise _unknown(variable, "environment", [*by_variable, FILE_VARIABLE])
+
+
+def _is_foreign(variable: str) -> bool:
+    """Whether a variable is none of ours, or is the one that names the file."""
+    ours = variable.startswith(ENVIRONMENT_PREFIX) and variable != FILE_VARIABLE
+    return not ours or _OF_AN_ORCHESTRATOR.fullmatch(variable) is not None
+
+
+def _from_overrides(overrides: Mapping[str, object]) -> Iterator[_Given]:
+    for name, raw in overrides.items():
+        if name not in KEYS:
+            raise _unknown(name, "command line", [*KEYS])
+        if raw is not None:
+            yield _Given(KEYS[name], raw, name, "command line", is_text=isinstance(raw, str))
+
+
+def _converted(given: _Given) -> object:
+    try:
+        value = convert(given.key, given.raw, is_text=given.is_text)
+    except ValueError as error:
+        shown = "what was given" if given.key.is_secret else repr(given.raw)
+        raise ConfigError(f"{given.place}: {given.name} cannot be {shown}; it takes {given.key.accepts}.") from error
+    return given.folder / value if isinstance(value, Path) else value
+
+
+def _unknown(name: str, place: str, names: list[str]) -> ConfigError:
+    """An error that names the nearest right one: by spelling, or the same word in another section."""
+    last = re.split(r"\.|__", name)[-1].lower()
+    same_word = [known for known in names if re.split(r"\.|__", known)[-1].lower() == last]
+    nearest = same_word or get_close_matches(name, names, n=1, cutoff=0.3) or names
+    return ConfigError(f"{place}: there is no {name}; did you mean {nearest[0]}?")
+
+
+def _built(struct: type[S], values: Mapping[str, object], prefix: str) -> S:
+    """A struct out of the values whose names begin with the prefix; defaults for the rest."""
+    given: dict[str, object] = {}
+    for field in msgspec.structs.fields(struct):
+        kind, _ = split(field.type)
+        name = prefix + field.name
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            given[field.name] = _built(kind, values, f"{name}.")
+        elif name in values:
+            given[field.name] = values[name]
+    return struct(**given)

@@ -1,0 +1,164 @@
+"""Every key there is: its type, its bounds, its default and the words that describe it, in one place.
+
+`load.py` reads values into these structs; `describe.py` turns them into `config.example.toml` and the tables
+of `docs/configuration.md`. It knows nothing of files, environments or flags.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from streamtime.config.values import ByteCount, HostName, Network, PublicUrl, Seconds
+
+MIB = 2**20
+GIB = 2**30
+DAY = 86400
+
+
+class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the server listens, and whom it believes."""
+
+    host: Annotated[
+        str, Meta(min_length=1, description="Address to listen on; `127.0.0.1` keeps it to this machine.")
+    ] = "0.0.0.0"  # noqa: S104  (a home server is there for the home)
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")] = 8000
+    public_url: Annotated[
+        PublicUrl,
+        Meta(
+            description=(
+                "The address that people use, when it is not this machine's own: behind a proxy, or with a domain."
+            )
+        ),
+    ] = PublicUrl("")
+    allowed_hosts: Annotated[
+        tuple[HostName, ...],
+        Meta(
+            description=(
+                "Further host names that requests may carry. IP addresses, names without a dot, "
+                "`.local` names and the host of `public_url` always may."
+            )
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Meta(description=("Proxies whose `X-Forwarded-*` headers are believed, as addresses or networks.")),
+    ] = ()
+    metrics_token: Annotated[
+        str,
+        Meta(
+            description=("Bearer token for `/metrics`. Without one it answers direct requests from this machine only."),
+            extra={"secret": True},
+        ),
+    ] = ""
+    log_format: Annotated[
+        Literal["auto", "text", "json"],
+        Meta(description=("`text` for people, `json` for machines; `auto` is text on a terminal and json elsewhere.")),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least important kind of line that is logged."),
+    ] = "info"
+
+
+class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where finished videos are kept."""
+
+    backend: Annotated[Literal["local"], Meta(description="`local`: in the data directory.")] = "local"
+    memory_cache: Annotated[
+        ByteCount, Meta(ge=0, description="Memory for segments that are being watched; 0 turns it off.")
+    ] = ByteCount(128 * MIB)
+
+
+class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be uploaded, and how."""
+
+    max_size: Annotated[ByteCount, Meta(ge=1, description="The largest file that is taken.")] = ByteCount(64 * GIB)
+    chunk_size: Annotated[
+        ByteCount,
+        Meta(
+            ge=256 * 1024,
+            le=GIB,
+            description=(
+                "How much a browser sends in one request. Behind a proxy with a limit on bodies, less than that limit."
+            ),
+        ),
+    ] = ByteCount(32 * MIB)
+    expire_after: Annotated[
+        Seconds, Meta(ge=60, description="An upload that nobody continued for so long is dropped.")
+    ] = Seconds(7 * DAY)
+    minimum_free_space: Annotated[
+        ByteCount, Meta(ge=0, description="Uploads are refused when the disk would have less than this left.")
+    ] = ByteCount(GIB)
+
+
+class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How videos are prepared. Changes hold for videos uploaded afterwards."""
+
+    workers: Annotated[int, Meta(ge=1, le=64, description="How many videos are prepared at once.")] = 1
+    nice: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=19,
+            description=("How far workers stand back behind everything else on the machine; 19 is farthest."),
+        ),
+    ] = 10
+    heights: Annotated[
+        tuple[Annotated[int, Meta(ge=144, le=4320, multiple_of=2)], ...],
+        Meta(
+            min_length=1,
+            max_length=12,
+            description=("The picture heights that a video may be offered in; those above its own are left out."),
+        ),
+    ] = (2160, 1440, 1080, 720, 480, 360, 240)
+    max_height: Annotated[
+        int, Meta(ge=144, le=4320, description="The largest height that is made, whatever `heights` says.")
+    ] = 2160
+    crf: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=51,
+            description=("Quality of the picture (x264's constant rate factor): lower is better and larger."),
+        ),
+    ] = 23
+    preset: Annotated[
+        Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"],
+        Meta(description="Time spent on each picture: slower makes smaller files."),
+    ] = "veryfast"
+    keep_original: Annotated[
+        bool, Meta(description=("Keep the uploaded file, so that it can be downloaded and prepared anew."))
+    ] = True
+    stall_timeout: Annotated[
+        Seconds,
+        Meta(
+            ge=5,
+            description=("A worker that shows no progress for so long is ended, and the job tried again."),
+        ),
+    ] = Seconds(60)
+
+
+class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """People and what they share."""
+
+    session_lifetime: Annotated[
+        Seconds, Meta(ge=300, description="How long a browser stays signed in without being used.")
+    ] = Seconds(30 * DAY)
+    default_visibility: Annotated[
+        Literal["private", "members", "unlisted", "public"],
+        Meta(description="Who may see a new video before its owner says so."),
+    ] = "private"
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that the person who runs the server chose."""
+
+    data_dir: Annotated[Path, Meta(description="Directory of all state: database, videos, uploads in progress.")] = (
+        Path("data")
+    )
+    server: Server = Server()
+    storage: Storage = Storage()
+    uploads: Uploads = Uploads()
+    transcode: Transcode = Transcode()
+    accounts: Accounts = Accounts()

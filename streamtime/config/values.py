@@ -1,0 +1,137 @@
+"""The values of a configuration that are more than text or a number: how people write them, not what for.
+
+Each type parses what a file or an environment gives (`parse`), says in words what it takes (`accepts`), and writes
+itself back the way a person would (`str`).
+"""
+
+import ipaddress
+import re
+from typing import ClassVar, Self
+from urllib.parse import urlsplit
+
+_BYTES = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
+
+
+class Written:
+    """A value with a written form of its own."""
+
+    __slots__ = ()
+    accepts: ClassVar[str]
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read what a person wrote; raises ValueError for what it cannot be."""
+        raise NotImplementedError
+
+
+class ByteCount(int, Written):
+    """A number of bytes, written as a number, as "20 GiB" (powers of 1,024) or as "20 GB" (powers of 1,000)."""
+
+    accepts = 'a size such as "20 GiB" or "500 MB"'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a size."""
+        found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([a-z]*)", _number_or_text(raw))
+        if found is None or (found[2] or "b") not in _BYTES:
+            raise ValueError(raw)
+        whole, _, part = found[1].partition(".")
+        factor = _BYTES[found[2] or "b"]
+        return cls(int(whole) * factor + int(part or "0") * factor // 10 ** len(part))
+
+    def __str__(self) -> str:
+        for unit, factor in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+            if self >= factor and self % factor == 0:
+                return f"{self // factor} {unit}"
+        return f"{int(self)} B"
+
+
+class Seconds(int, Written):
+    """A length of time in whole seconds, written as a number or like "90s", "15m", "12h", "30d", "2w"."""
+
+    accepts = 'a length of time such as "90s", "15m", "12h" or "30d"'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a length of time."""
+        found = re.fullmatch(r"(\d{1,12})\s*([smhdw]?)", _number_or_text(raw))
+        if found is None:
+            raise ValueError(raw)
+        return cls(int(found[1]) * _SECONDS[found[2] or "s"])
+
+    def __str__(self) -> str:
+        for unit, factor in (("d", 86400), ("h", 3600), ("m", 60)):
+            if self >= factor and self % factor == 0:
+                return f"{self // factor}{unit}"
+        return f"{int(self)}s"
+
+
+class PublicUrl(str, Written):
+    """Where people reach the server: scheme and host, no path, no slash at the end; or nothing."""
+
+    __slots__ = ()
+    accepts = 'an address without a path, such as "https://video.example.org", or ""'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read an address."""
+        text = _text(raw).rstrip("/")
+        parts = urlsplit(text)
+        extra = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+        if text and (parts.scheme not in {"http", "https"} or not parts.hostname or extra or parts.port == 0):
+            raise ValueError(raw)
+        return cls(text)
+
+
+class HostName(str, Written):
+    """The name of a host as a request may carry it, in small letters, without a port."""
+
+    __slots__ = ()
+    accepts = 'a host name such as "video.example.org"'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a name."""
+        name = _text(raw).lower()
+        if _HOST.fullmatch(name) is None:
+            raise ValueError(raw)
+        return cls(name)
+
+
+class Network(str, Written):
+    """An IP address or a network of them, as proxies are named."""
+
+    __slots__ = ()
+    accepts = 'an IP address or network such as "127.0.0.1" or "172.16.0.0/12"'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read an address or a network."""
+        text = _text(raw)
+        return cls(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
+
+
+def _text(raw: object) -> str:
+    """Text without space around it; a configuration has no other spaces that matter."""
+    if not isinstance(raw, str):
+        raise ValueError(raw)  # noqa: TRY004  (one kind of refusal for the loader to catch)
+    return raw.strip()
+
+
+def _number_or_text(raw: object) -> str:
+    """Numbers and text only: a boolean is a number to Python, but to nobody else."""
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return str(int(raw))
+    return _text(raw).lower()

@@ -1,0 +1,263 @@
+"""Every table, as SQLAlchemy Core writes it down. docs/data-model.md tells what the rows mean."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite makes only an INTEGER primary key an alias of the row id."""
+
+
+def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def _id() -> Column[int]:
+    return Column("id", RowId, primary_key=True)
+
+
+def _public_id() -> Column[str]:
+    return Column("public_id", Text, nullable=False, unique=True)
+
+
+def _at(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(f"{name}_at_ms", BigInteger, nullable=nullable)
+
+
+def _owner() -> Column[int]:
+    return Column("owner_id", RowId, ForeignKey("users.id"), nullable=False)
+
+
+def _video(*, index: bool = False) -> Column[int]:
+    return Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), nullable=False, index=index)
+
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("name", Text, nullable=False),
+    Column("name_folded", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    _at("created"),
+    _at("disabled", nullable=True),
+    _one_of("role", ("admin", "member")),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("token_sha256", LargeBinary, nullable=False, unique=True),
+    Column("user_agent", Text, nullable=False),
+    _at("created"),
+    _at("last_used"),
+    _at("expires"),
+    sqlite_autoincrement=True,
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("label", Text, nullable=False),
+    Column("token_sha256", LargeBinary, nullable=False, unique=True),
+    _at("created"),
+    _at("last_used", nullable=True),
+    _at("revoked", nullable=True),
+    sqlite_autoincrement=True,
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    _id(),
+    Column("store", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    _owner(),
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("sha256", LargeBinary),
+    _at("created"),
+    _one_of("state", ("staging", "live", "doomed")),
+    _one_of("kind", ("source", "rendition", "poster")),
+    Index("uq_objects_store_key", "store", "key", unique=True),
+    Index("ix_objects_state_created_at_ms", "state", "created_at_ms"),
+    sqlite_autoincrement=True,
+)
+
+videos = Table(
+    "videos",
+    metadata,
+    _id(),
+    _public_id(),
+    _owner(),
+    Column("title", Text, nullable=False),
+    Column("title_folded", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=text("''")),
+    Column("state", Text, nullable=False),
+    Column("playable", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
+    Column("visibility", Text, nullable=False),
+    Column("access_generation", Integer, nullable=False, server_default=text("1")),
+    Column("progress", Float, nullable=False, server_default=text("0")),
+    Column("stage", Text, nullable=False, server_default=text("''")),
+    Column("failure_code", Text),
+    Column("failure_message", Text),
+    Column("source_name", Text, nullable=False),
+    Column("source_facts", LargeBinary),
+    Column("source_object_id", RowId, ForeignKey("objects.id")),
+    Column("poster_object_id", RowId, ForeignKey("objects.id")),
+    Column("poster_version", Integer, nullable=False, server_default=text("0")),
+    Column("duration_ms", BigInteger),
+    Column("width", Integer),
+    Column("height", Integer),
+    _at("created"),
+    _at("published", nullable=True),
+    _at("deleted", nullable=True),
+    _one_of("state", ("uploading", "queued", "processing", "ready", "failed")),
+    _one_of("visibility", ("private", "members", "unlisted", "public")),
+    Index("ix_videos_visibility_published_at_ms", "visibility", "published_at_ms", "id"),
+    Index("ix_videos_owner_id_created_at_ms", "owner_id", "created_at_ms", "id"),
+    sqlite_autoincrement=True,
+)
+
+video_tags = Table(
+    "video_tags",
+    metadata,
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag_folded", Text, primary_key=True),
+    Column("tag", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    _id(),
+    _public_id(),
+    _owner(),
+    _video(index=True),
+    Column("object_id", RowId, ForeignKey("objects.id"), nullable=False),
+    Column("length_bytes", BigInteger, nullable=False),
+    Column("offset_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("metadata", Text, nullable=False),
+    _at("created"),
+    _at("finished", nullable=True),
+    sqlite_autoincrement=True,
+)
+
+renditions = Table(
+    "renditions",
+    metadata,
+    _id(),
+    _video(index=True),
+    Column("attempt_id", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("codecs", Text, nullable=False, server_default=text("''")),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("frame_rate", Float),
+    Column("channels", Integer),
+    Column("target_duration_s", Integer, nullable=False),
+    Column("ceiling_bps", Integer),
+    Column("segment_index", LargeBinary),
+    _at("created"),
+    _one_of("kind", ("video", "audio")),
+    _one_of("origin", ("copy", "encode")),
+    _one_of("state", ("growing", "whole")),
+    sqlite_autoincrement=True,
+)
+
+rendition_parts = Table(
+    "rendition_parts",
+    metadata,
+    Column("rendition_id", RowId, ForeignKey("renditions.id", ondelete="CASCADE"), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("object_id", RowId, ForeignKey("objects.id"), nullable=False, unique=True),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False, index=True),
+    Column("dedup_key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("max_attempts", Integer, nullable=False),
+    Column("run_after_ms", BigInteger, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until_ms", BigInteger),
+    Column("failure_code", Text),
+    Column("failure_message", Text),
+    _at("created"),
+    _at("started", nullable=True),
+    _at("finished", nullable=True),
+    _one_of("state", ("queued", "running", "done", "failed", "cancelled")),
+    Index(
+        "uq_jobs_dedup_key_active",
+        "dedup_key",
+        unique=True,
+        sqlite_where=text("state IN ('queued', 'running')"),
+        postgresql_where=text("state IN ('queued', 'running')"),
+    ),
+    Index("ix_jobs_claim", "state", "priority", "run_after_ms", "id"),
+    sqlite_autoincrement=True,
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    _id(),
+    _video(index=True),
+    _at("happened"),
+    Column("event", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=text("'{}'")),
+    sqlite_autoincrement=True,
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
+)

@@ -1,0 +1,122 @@
+"""Every error that a person or a program may be told about, as one tree.
+
+    StreamtimeError
+    ├── NotFound            it does not exist, or the caller may not know that it does
+    ├── Unauthenticated     nobody we know is asking
+    ├── Forbidden           known, visible, but not allowed
+    ├── Invalid             the request cannot be understood or breaks a rule
+    ├── Conflict            it cannot be done in the present state
+    │   └── OffsetMismatch  an upload continues somewhere else
+    ├── TooLarge            over a limit that the answer names
+    ├── NoSpace             the disk is full or nearly so
+    ├── TooMany             too often; try again later
+    ├── Unavailable         a part is busy or away; try again later
+    ├── ConfigError         the configuration cannot be used
+    └── MediaError          a file cannot be played, and why
+
+It knows nothing of HTTP: `http/problems.py` alone maps these to statuses. `code` is for programs and stays the
+same; `message` is for people and may be improved.
+"""
+
+
+class StreamtimeError(Exception):
+    """The root. `code` names the kind of trouble for programs, `message` tells it to people."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class NotFound(StreamtimeError):
+    """It does not exist, or the caller may not know that it does: the two look alike on purpose."""
+
+    code = "not_found"
+
+    def __init__(self, message: str = "There is nothing here, or it is not for you.") -> None:
+        super().__init__(message)
+
+
+class Unauthenticated(StreamtimeError):
+    """Nobody we know is asking."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(StreamtimeError):
+    """The caller may see it but not do this to it."""
+
+    code = "forbidden"
+
+
+class Invalid(StreamtimeError):
+    """The request cannot be understood or breaks a rule; `field` names the part at fault, where there is one."""
+
+    code = "invalid"
+
+    def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.field = field
+
+
+class Conflict(StreamtimeError):
+    """It cannot be done in the present state of the thing."""
+
+    code = "conflict"
+
+
+class OffsetMismatch(Conflict):
+    """An upload was continued at another offset than the one it has."""
+
+    code = "offset_mismatch"
+
+    def __init__(self, expected: int) -> None:
+        super().__init__(f"The upload continues at byte {expected}.")
+        self.expected = expected
+
+
+class TooLarge(StreamtimeError):
+    """Over a limit that the message names."""
+
+    code = "too_large"
+
+
+class NoSpace(StreamtimeError):
+    """The disk is full or nearly so; nothing that was acknowledged is lost."""
+
+    code = "no_space"
+
+
+class TooMany(StreamtimeError):
+    """Asked too often."""
+
+    code = "too_many"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(StreamtimeError):
+    """A part of the server is busy or away; the same request may succeed later."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int = 5, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class ConfigError(StreamtimeError):
+    """The configuration cannot be used; the message names the key and what would do."""
+
+    code = "config"
+
+
+class MediaError(StreamtimeError):
+    """A file cannot be made playable. The message is shown to its owner as it is."""
+
+    code = "media"

@@ -1,0 +1,1 @@
+"""The bus that pages listen to: small facts about what changed, in memory only."""

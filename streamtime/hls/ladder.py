@@ -1,0 +1,141 @@
+"""The ladder: which pictures a video is encoded to, as data. It knows sizes and bit rates, nothing of encoders.
+
+The rates are ceilings: below them one constant quality (capped CRF) decides, so easy pictures cost less. They lie
+near the H.264 table of Apple's HLS authoring specification (section 1, "average bit rates").
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+FULL_FPS = Fraction(60)
+"""No rung has more frames a second than this."""
+
+SMALL_FPS = Fraction(30)
+"""Rungs with fewer than 720 lines have at most this many: half the work, and small screens do not show it."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step as configured. `height` is the picture's short side in lines; the rate is a ceiling."""
+
+    height: int
+    max_bitrate_bps: int
+    max_fps: Fraction = FULL_FPS
+    crf: int = 23
+
+
+@dataclass(frozen=True)
+class PlannedRung:
+    """One step for one video: even width and height in square pixels, ready for an encoder."""
+
+    name: str
+    width: int
+    height: int
+    fps_num: int
+    fps_den: int
+    maxrate_bps: int
+    bufsize_bits: int
+    crf: int
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames a second; the source's own rate, or half, a third ... of it where that is too high."""
+        return Fraction(self.fps_num, self.fps_den)
+
+    @property
+    def short_side(self) -> int:
+        """What the rung is named and judged by: the lines of a landscape picture, the width of a portrait one."""
+        return min(self.width, self.height)
+
+
+DEFAULT_RUNGS = (
+    Rung(2160, 16_000_000),
+    Rung(1440, 9_000_000),
+    Rung(1080, 5_500_000),
+    Rung(720, 3_000_000),
+    Rung(480, 1_400_000, SMALL_FPS),
+    Rung(360, 800_000, SMALL_FPS),
+    Rung(240, 400_000, SMALL_FPS),
+)
+
+_LEAST_SAVING = 0.8
+"""A rung that would save less than a fifth of the bits of the one above it is not worth its room."""
+
+_FAST = Fraction(35)
+"""Ceilings are for up to 30 frames a second; from here on half as much again is allowed."""
+
+
+def plan_ladder(
+    width: int,
+    height: int,
+    fps: Fraction,
+    *,
+    copied_height: int | None = None,
+    rungs: Iterable[Rung] = DEFAULT_RUNGS,
+) -> tuple[PlannedRung, ...]:
+    """Choose the rungs for a picture of `width` x `height` as shown (upright, square pixels), largest first.
+
+    Nothing is scaled up. Given `copied_height`, the short side of a rendition copied from the source, only the
+    smaller rungs are planned, which may be none. Otherwise there is always one: a picture smaller than every
+    rung gets its own, even, size.
+
+    Raises:
+        ValueError: if the picture has no size.
+    """
+    short = min(width, height)
+    if short <= 0:
+        raise ValueError(f"a picture of {width}x{height} cannot be planned")
+    ceiling = min(short, copied_height - 1) if copied_height else short
+    fitting = sorted((r for r in rungs if r.height <= ceiling), key=lambda r: -r.height)
+    if not fitting and not copied_height:
+        smallest = min(rungs, key=lambda r: r.height)
+        fitting = [Rung(short, smallest.max_bitrate_bps, smallest.max_fps, smallest.crf)]
+    return tuple(_planned(rung, width, height, fps) for rung in _worthwhile(fitting))
+
+
+def quickest_useful(plan: tuple[PlannedRung, ...], *, lines: int = 480) -> PlannedRung:
+    """Tell which rung to make first when nothing can be copied: the largest with at most `lines`, or the smallest.
+
+    Raises:
+        ValueError: if the plan is empty.
+    """
+    if not plan:
+        raise ValueError("an empty ladder has no first rung")
+    return next((rung for rung in plan if rung.short_side <= lines), plan[-1])
+
+
+def reduced_fps(fps: Fraction, most: Fraction) -> Fraction:
+    """Divide `fps` by the least whole number that brings it to `most`, with a per mille of grace (30000/1001 x 2)."""
+    if fps <= 0:
+        return min(most, Fraction(25))
+    divisor = -(-fps // (most * Fraction(1001, 1000)))
+    return fps / max(1, divisor)
+
+
+def _worthwhile(rungs: list[Rung]) -> list[Rung]:
+    kept: list[Rung] = []
+    for rung in rungs:
+        if not kept or rung.max_bitrate_bps <= kept[-1].max_bitrate_bps * _LEAST_SAVING:
+            kept.append(rung)
+    return kept
+
+
+def _planned(rung: Rung, width: int, height: int, fps: Fraction) -> PlannedRung:
+    scale = Fraction(rung.height, min(width, height))
+    rate = reduced_fps(fps, rung.max_fps)
+    maxrate = rung.max_bitrate_bps * 3 // 2 if rate > _FAST else rung.max_bitrate_bps
+    return PlannedRung(
+        name=f"{_even(rung.height)}p",
+        width=_even(width * scale),
+        height=_even(height * scale),
+        fps_num=rate.numerator,
+        fps_den=rate.denominator,
+        maxrate_bps=maxrate,
+        bufsize_bits=maxrate * 2,
+        crf=rung.crf,
+    )
+
+
+def _even(size: Fraction | int) -> int:
+    return max(2, 2 * round(Fraction(size) / 2)) if Fraction(size).denominator > 1 else max(2, int(size) // 2 * 2)

@@ -1,0 +1,153 @@
+"""The text of HLS playlists (RFC 8216 with EXT-X-VERSION 7). It knows indices and names, nothing of permissions.
+
+URIs are relative, so that a ticket in the path of a playlist is inherited by everything it names.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from streamtime.hls.segment_index import SegmentIndex
+
+TARGET_DURATION_S = 4
+"""What is aimed at where the cuts are ours."""
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_AUDIO_GROUP = "audio"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One picture quality. `uri` is relative; rates are of the picture alone, in bits a second, as measured."""
+
+    uri: str
+    peak_bps: int
+    average_bps: int
+    codecs: str
+    width: int
+    height: int
+    fps: Fraction
+
+
+@dataclass(frozen=True)
+class Audio:
+    """One sound track. `language` is a BCP 47 tag or None."""
+
+    uri: str
+    name: str
+    peak_bps: int
+    average_bps: int
+    codecs: str
+    channels: int
+    language: str | None = None
+    default: bool = False
+
+
+def rendition_uri(generation: int | str, rendition: int | str) -> str:
+    """Name a rendition's media playlist relative to the multivariant playlist."""
+    return f"{generation}/{rendition}/playlist.m3u8"
+
+
+def target_duration_s(index: SegmentIndex, *, at_least: int = TARGET_DURATION_S) -> int:
+    """Tell the EXT-X-TARGETDURATION that holds for this index: no EXTINF, rounded, may be above it."""
+    return max(at_least, int(index.longest_s + 0.5))
+
+
+def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: bool) -> str:
+    """Write the playlist of one rendition: VOD when complete, else EVENT, which players ask for again.
+
+    `target_duration_s` is fixed by the first publication; it is the caller who remembers it.
+    """
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        f"#EXT-X-TARGETDURATION:{target_duration_s}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        f"#EXT-X-PLAYLIST-TYPE:{'VOD' if complete else 'EVENT'}",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+        # Without it players start a growing playlist near its end, as they would a live one.
+        *([] if complete else ["#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"]),
+        '#EXT-X-MAP:URI="init.mp4"',
+    ]
+    for number, duration_s in enumerate(_exact_durations(index)):
+        lines += [f"#EXTINF:{duration_s},", f"{number}.m4s"]
+    if complete:
+        lines.append("#EXT-X-ENDLIST")
+    return "\n".join(lines) + "\n"
+
+
+def multivariant_playlist(variants: Iterable[Variant], audios: Sequence[Audio] = ()) -> str:
+    """Write the playlist of playlists, variants in the order given: players begin with the first.
+
+    A variant's BANDWIDTH is its own peak and the largest sound's together (RFC 8216 section 4.3.4.2).
+    """
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines += [_media_line(audio, default=audio is _default(audios)) for audio in audios]
+    for variant in variants:
+        lines += [_stream_line(variant, audios), _uri(variant.uri)]
+    return "\n".join(lines) + "\n"
+
+
+def sound_only_playlist(audios: Sequence[Audio]) -> str:
+    """Write a playlist of playlists for sound without a picture: each track is a variant of its own."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    for audio in audios:
+        rates = f"BANDWIDTH={max(1, audio.peak_bps)},AVERAGE-BANDWIDTH={max(1, audio.average_bps)}"
+        lines += [f"#EXT-X-STREAM-INF:{rates},CODECS={_quoted(audio.codecs)}", _uri(audio.uri)]
+    return "\n".join(lines) + "\n"
+
+
+def _exact_durations(index: SegmentIndex) -> Iterable[str]:
+    """Print durations so that their sums stay true: each is the difference of two rounded times."""
+    elapsed = 0
+    before_us = 0
+    for segment in index.segments:
+        elapsed += segment.duration
+        now_us = round(Fraction(elapsed * 1_000_000, index.timescale))
+        yield f"{(now_us - before_us) // 1_000_000}.{(now_us - before_us) % 1_000_000:06d}"
+        before_us = now_us
+
+
+def _stream_line(variant: Variant, audios: Sequence[Audio]) -> str:
+    peak = variant.peak_bps + max((a.peak_bps for a in audios), default=0)
+    average = variant.average_bps + max((a.average_bps for a in audios), default=0)
+    codecs = ",".join(dict.fromkeys([variant.codecs, *(a.codecs for a in audios)]))
+    attributes = [
+        f"BANDWIDTH={max(1, peak)}",
+        f"AVERAGE-BANDWIDTH={max(1, average)}",
+        f"CODECS={_quoted(codecs)}",
+        f"RESOLUTION={variant.width}x{variant.height}",
+        f"FRAME-RATE={float(variant.fps):.3f}",
+    ]
+    if audios:
+        attributes.append(f"AUDIO={_quoted(_AUDIO_GROUP)}")
+    return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+
+
+def _media_line(audio: Audio, *, default: bool) -> str:
+    attributes = ["TYPE=AUDIO", f"GROUP-ID={_quoted(_AUDIO_GROUP)}", f"NAME={_quoted(audio.name)}"]
+    if audio.language and _LANGUAGE.fullmatch(audio.language):
+        attributes.append(f"LANGUAGE={_quoted(audio.language)}")
+    attributes += [
+        f"DEFAULT={'YES' if default else 'NO'}",
+        "AUTOSELECT=YES",
+        f"CHANNELS={_quoted(str(audio.channels))}",
+        f"URI={_quoted(_uri(audio.uri))}",
+    ]
+    return "#EXT-X-MEDIA:" + ",".join(attributes)
+
+
+def _default(audios: Sequence[Audio]) -> Audio | None:
+    return next((audio for audio in audios if audio.default), audios[0] if audios else None)
+
+
+def _quoted(text: str) -> str:
+    """Make a quoted string: it cannot hold a quote or a line break (RFC 8216 section 4.2), so none gets in."""
+    return '"' + "".join("'" if c == '"' else c for c in text if c.isprintable()) + '"'
+
+
+def _uri(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~/%?=&-]+", text):
+        raise ValueError(f"{text!r} is no URI for a playlist")
+    return text

@@ -1,0 +1,200 @@
+"""The segment index: which bytes of a rendition's object are its init segment and its segments, and how long each.
+
+It knows offsets and durations, nothing of files, stores or URLs. Segments are numbered from 0 by their place.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+_MAGIC = b"SIX1"
+_HEAD = struct.Struct(">4sIIQ")
+_CHECK = struct.Struct(">I")
+_MS = 1000
+_BITS = 8
+_MOST_BYTES_A_NUMBER = 10
+_SEVEN_BITS = 0x7F
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One media segment: `length` bytes at `offset` of part `part`; `duration` in the index's timescale."""
+
+    part: int
+    offset: int
+    length: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentIndex:
+    """All segments of one rendition. The init segment is the first `init_length` bytes of part 0."""
+
+    timescale: int
+    init_length: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of the rendition in milliseconds, rounded."""
+        return round(sum(s.duration for s in self.segments) * _MS / self.timescale)
+
+    @property
+    def bytes_total(self) -> int:
+        """Bytes of the init segment and all segments together."""
+        return self.init_length + sum(s.length for s in self.segments)
+
+    @property
+    def longest_s(self) -> float:
+        """Duration of the longest segment in seconds; 0 without segments."""
+        return max((s.duration for s in self.segments), default=0) / self.timescale
+
+    @property
+    def peak_bps(self) -> int:
+        """Peak segment bit rate as in RFC 8216 section 4.1, bits a second; 0 without segments.
+
+        The largest bit rate of any run of whole segments that lasts between 0.5 and 1.5 target durations.
+        """
+        return _peak_bps(self.segments, self.timescale)
+
+    @property
+    def average_bps(self) -> int:
+        """Average segment bit rate (RFC 8216 section 4.1), bits a second; 0 without segments."""
+        duration = sum(s.duration for s in self.segments)
+        return _rate(sum(s.length for s in self.segments), duration, self.timescale) if duration else 0
+
+    def to_blob(self) -> bytes:
+        """Pack into a few bytes a segment, with a version and a checksum."""
+        head = _HEAD.pack(_MAGIC, self.timescale, len(self.segments), self.init_length)
+        body = bytearray()
+        expected = (0, self.init_length)
+        for s in self.segments:
+            step = s.part - expected[0]
+            body += _varint(step << 1 | (0 if (s.part, s.offset) == expected else 1))
+            if (s.part, s.offset) != expected:
+                body += _varint(s.offset)
+            body += _varint(s.length) + _varint(s.duration)
+            expected = (s.part, s.offset + s.length)
+        return _sealed(head + bytes(body))
+
+    @classmethod
+    def from_blob(cls, blob: bytes) -> "SegmentIndex":
+        """Unpack what `to_blob` made.
+
+        Raises:
+            ValueError: if the bytes are of another version, cut short or altered.
+        """
+        data = _unsealed(blob)
+        _magic, timescale, count, init_length = _HEAD.unpack_from(data)
+        numbers = _Numbers(data, _HEAD.size)
+        segments: list[Segment] = []
+        expected = (0, init_length)
+        for _ in range(count):
+            flags = numbers.take()
+            part = expected[0] + (flags >> 1)
+            offset = numbers.take() if flags & 1 else expected[1]
+            segments.append(Segment(part, offset, numbers.take(), numbers.take()))
+            expected = (part, offset + segments[-1].length)
+        return cls(timescale, init_length, tuple(segments))
+
+
+@dataclass(slots=True)
+class GrowingIndex:
+    """The index of a rendition in the making: append is cheap, a snapshot is an ordinary index."""
+
+    timescale: int
+    init_length: int
+    _segments: list[Segment] = field(default_factory=list)
+    _end: int = -1
+
+    def append(self, segment: Segment) -> None:
+        """Add the next segment."""
+        self._segments.append(segment)
+        self._end = segment.offset + segment.length
+
+    def append_next(self, *, length: int, duration: int) -> Segment:
+        """Add a segment that begins where the last one, or the init segment, ends, and return it."""
+        offset = self._end if self._segments else self.init_length
+        segment = Segment(self._segments[-1].part if self._segments else 0, offset, length, duration)
+        self.append(segment)
+        return segment
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def snapshot(self) -> SegmentIndex:
+        """Give the index as it stands now."""
+        return SegmentIndex(self.timescale, self.init_length, tuple(self._segments))
+
+
+def _rate(length_bytes: int, duration: int, timescale: int) -> int:
+    return -(-length_bytes * _BITS * timescale // duration)
+
+
+def _peak_bps(segments: tuple[Segment, ...], timescale: int) -> int:
+    counted = [s for s in segments if s.duration > 0]
+    if not counted:
+        return 0
+    target = max(1, round(max(s.duration for s in counted) / timescale)) * timescale
+    ends = _running(s.duration for s in counted), _running(s.length for s in counted)
+    best = 0
+    for first in range(len(counted)):
+        last = first + 1
+        while last <= len(counted) and ends[0][last] - ends[0][first] <= target * 1.5:
+            duration = ends[0][last] - ends[0][first]
+            if duration >= target * 0.5:
+                best = max(best, _rate(ends[1][last] - ends[1][first], duration, timescale))
+            last += 1
+    return best or max(_rate(s.length, s.duration, timescale) for s in counted)
+
+
+def _running(values: Iterable[int]) -> list[int]:
+    totals = [0]
+    for value in values:
+        totals.append(totals[-1] + value)
+    return totals
+
+
+def _varint(number: int) -> bytes:
+    if number < 0:
+        raise ValueError("parts, offsets, lengths and durations are not negative, and parts do not go back")
+    out = bytearray()
+    while number > _SEVEN_BITS:
+        out.append(number & _SEVEN_BITS | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _sealed(data: bytes) -> bytes:
+    return data + _CHECK.pack(zlib.crc32(data))
+
+
+def _unsealed(blob: bytes) -> bytes:
+    if len(blob) < _HEAD.size + _CHECK.size or blob[:4] != _MAGIC:
+        raise ValueError("this is no segment index")
+    data, seal = blob[: -_CHECK.size], blob[-_CHECK.size :]
+    if _CHECK.pack(zlib.crc32(data)) != seal:
+        raise ValueError("the segment index is damaged")
+    return data
+
+
+class _Numbers:
+    """Reads one varint after another."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self._data = data
+        self._position = position
+
+    def take(self) -> int:
+        number = 0
+        for shift in range(_MOST_BYTES_A_NUMBER):
+            if self._position >= len(self._data):
+                raise ValueError("the segment index is cut short")
+            byte = self._data[self._position]
+            self._position += 1
+            number |= (byte & _SEVEN_BITS) << (7 * shift)
+            if byte <= _SEVEN_BITS:
+                return number
+        raise ValueError("the segment index is damaged")

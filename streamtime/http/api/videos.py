@@ -1,0 +1,180 @@
+"""/api/v1/videos: find, look at, change, delete."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import Parameter
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access, Visibility, decide
+from streamtime.errors import Conflict
+from streamtime.http.services import Services
+from streamtime.http.views import master_url, poster_url, watch_href
+from streamtime.http.words import time_iso
+from streamtime.library.editing import Edit
+from streamtime.library.listing import MAX_LIMIT, Query, Sort
+from streamtime.library.video import Video, VideoState
+
+
+class FailureBody(msgspec.Struct):
+    """Why nothing more comes of a video."""
+
+    code: str
+    message: str
+
+
+class VideoUrls(msgspec.Struct):
+    """Where to go from here; paths on this server."""
+
+    watch: str
+    master: str
+    poster: str | None
+    original: str | None
+
+
+class VideoBody(msgspec.Struct):
+    """A video."""
+
+    id: str
+    title: str
+    description: str
+    tags: list[str]
+    owner: str
+    visibility: Visibility
+    state: VideoState
+    playable: bool
+    progress: float
+    stage: str
+    failure: FailureBody | None
+    duration_ms: int | None
+    width: int | None
+    height: int | None
+    created_at: str
+    published_at: str | None
+    renditions: list[str]
+    urls: VideoUrls
+
+
+class VideoList(msgspec.Struct):
+    """A page of videos, and the cursor of the next one."""
+
+    items: list[VideoBody]
+    next: str | None
+
+
+class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to change; what is left out stays."""
+
+    title: Annotated[str, msgspec.Meta(max_length=1_000)] | None = None
+    description: Annotated[str, msgspec.Meta(max_length=20_000)] | None = None
+    tags: Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=100)] | None = None
+    visibility: Visibility | None = None
+
+
+Text = Annotated[str, Parameter(max_length=200)]
+
+
+@get("/api/v1/videos", tags=["videos"], summary="Find videos")
+async def list_videos(
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    q: Text = "",
+    owner: Text = "",
+    visibility: Visibility | None = None,
+    in_state: Annotated[VideoState | None, Parameter(query="state")] = None,  # litestar keeps `state` to itself
+    sort: Sort = Sort.NEW,
+    limit: Annotated[int, Parameter(ge=1, le=MAX_LIMIT)] = 24,
+    cursor: Annotated[str, Parameter(max_length=2_000)] = "",
+) -> VideoList:
+    """All that the caller may find: what is listed for them, and their own videos in every state and visibility."""
+    query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
+    page = await services.listing.page(caller, query)
+    names = await services.renditions.names([video.id for video in page.items])
+    items = [body_of(video, caller, services, names.get(video.id, [])) for video in page.items]
+    return VideoList(items=items, next=page.next)
+
+
+@get("/api/v1/videos/{video:str}", tags=["videos"], summary="Look at a video")
+async def get_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
+    """One video, if the caller may know of it."""
+    return await _answer(video, caller, services)
+
+
+@patch("/api/v1/videos/{video:str}", tags=["videos"], summary="Change a video")
+async def patch_video(
+    video: str, data: VideoPatch, caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> VideoBody:
+    """Change what is named; all of it or nothing."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    tags = None if data.tags is None else tuple(data.tags)
+    await services.editor.apply(found, Edit(data.title, data.description, tags, data.visibility))
+    return await _answer(video, caller, services)
+
+
+@delete("/api/v1/videos/{video:str}", tags=["videos"], summary="Delete a video")
+async def delete_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> None:
+    """It is gone for everybody from the answer on, and its bytes soon after."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.lifecycle.delete(tx, found))
+
+
+@post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Try a failed video again")
+async def retry_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
+    """Queue it again, from its original; what is finished already is kept."""
+    await retry_failed(video, caller, services)
+    return await _answer(video, caller, services)
+
+
+async def retry_failed(public_id: str, caller: Caller, services: Services) -> None:
+    """Queue a failed video again.
+
+    Raises:
+        Conflict: it has not failed.
+    """
+    found = await services.videos.require(caller, public_id, Access.MANAGE)
+    if found.state is not VideoState.FAILED:
+        raise Conflict("Only a video that failed can be tried again.")
+    await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
+
+
+def body_of(video: Video, caller: Caller, services: Services, renditions: list[str]) -> VideoBody:
+    """A video as the API shows it to `caller`."""
+    progress = services.progress.of(video)
+    manages = decide(caller, video.facts) >= Access.MANAGE
+    failure = None
+    if video.failure_code is not None and manages:
+        failure = FailureBody(video.failure_code, video.failure_message or "")
+    has_original = video.source_object_id is not None
+    return VideoBody(
+        id=video.public_id,
+        title=video.title,
+        description=video.description,
+        tags=list(video.tags),
+        owner=video.owner_name,
+        visibility=video.visibility,
+        state=video.state,
+        playable=video.playable,
+        progress=1.0 if video.state is VideoState.READY else round(progress.fraction, 4),
+        stage=progress.stage,
+        failure=failure,
+        duration_ms=video.duration_ms,
+        width=video.width,
+        height=video.height,
+        created_at=time_iso(video.created_at_ms),
+        published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
+        renditions=renditions,
+        urls=VideoUrls(
+            watch=watch_href(video),
+            master=master_url(video),
+            poster=poster_url(video),
+            original=f"/media/{video.public_id}/original" if has_original else None,
+        ),
+    )
+
+
+async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
+    video = await services.videos.require(caller, public_id, Access.VIEW)
+    names = await services.renditions.names([video.id])
+    return body_of(video, caller, services, names.get(video.id, []))

@@ -1,0 +1,78 @@
+"""From a request's cookie or Authorization header to a caller, and the session cookie's shape."""
+
+import hashlib
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from litestar.datastructures import Cookie
+
+from streamtime.access.caller import ANONYMOUS, Caller
+from streamtime.accounts.credentials import Credentials
+from streamtime.accounts.sign_in import NewSession
+
+PLAIN_NAME = "streamtime_session"
+SECURE_NAME = "__Host-streamtime_session"
+"""Over https the name itself makes browsers insist on Secure, no Domain and Path=/."""
+
+
+class Callers:
+    """Finds out who is asking."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    async def resolve(self, scope: dict[str, Any]) -> Caller:
+        """The caller of a request, or nobody. A bearer token that is none of ours is nobody, whatever the cookie."""
+        cookie = b""
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                return await self._bearer(value)
+            if name == b"cookie":
+                cookie = value
+        session = session_cookie(cookie, secure=scope["scheme"] == "https") if cookie else ""
+        scope["session_cookie"] = session
+        return await self._credentials.by_cookie(session) if session else ANONYMOUS
+
+    async def _bearer(self, header: bytes) -> Caller:
+        kind, _, token = header.decode("latin-1").partition(" ")
+        if kind.casefold() != "bearer":
+            return ANONYMOUS
+        return await self._credentials.by_bearer(token.strip())
+
+
+def session_cookie(header: bytes, *, secure: bool) -> str:
+    """The value of our cookie in a Cookie header, or nothing."""
+    wanted = SECURE_NAME if secure else PLAIN_NAME
+    try:
+        found = SimpleCookie(header.decode("latin-1")).get(wanted)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def new_cookie(session: NewSession, *, secure: bool) -> Cookie:
+    """The cookie that stands for a session just begun."""
+    return _cookie(session.cookie, session.lifetime_s, secure=secure)
+
+
+def spent_cookie(*, secure: bool) -> Cookie:
+    """A cookie that makes the browser forget."""
+    return _cookie("", 0, secure=secure)
+
+
+def csrf_token(session: str) -> str:
+    """The token that forms and scripts of a session carry: only who can read our pages knows it."""
+    return hmac.new(session.encode(), b"streamtime csrf", hashlib.sha256).hexdigest() if session else ""
+
+
+def _cookie(value: str, max_age_s: int, *, secure: bool) -> Cookie:
+    return Cookie(
+        key=SECURE_NAME if secure else PLAIN_NAME,
+        value=value,
+        max_age=max_age_s,
+        path="/",
+        httponly=True,
+        secure=secure,
+        samesite="lax",
+    )

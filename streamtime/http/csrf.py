@@ -1,0 +1,52 @@
+"""Cross-site requests: what a browser sends along unasked is believed only with a token of our own pages.
+
+A bearer token is never sent unasked, so it needs none. Without any proof at all only the Origin is looked at: that
+keeps other sites from signing a visitor in as somebody else.
+"""
+
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.datastructures import State
+from litestar.enums import RequestEncodingType
+
+from streamtime.access.caller import Caller, Proof
+from streamtime.errors import Forbidden
+from streamtime.http.callers import csrf_token
+
+HEADER = "x-csrf-token"
+FIELD = "csrf_token"
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def check(request: Request[Any, Any, State]) -> None:
+    """Let a request pass, or raise.
+
+    Raises:
+        Forbidden: another site sent it, or its form has expired.
+    """
+    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
+    if request.method in _SAFE or caller.proof is Proof.BEARER:
+        return
+    if not _same_origin(request):
+        raise Forbidden("This request came from another site.", code="cross_site")
+    if caller.proof is Proof.COOKIE and not await _has_token(request):
+        raise Forbidden("This form has expired. Load the page again and repeat it.", code="csrf")
+
+
+def _same_origin(request: Request[Any, Any, State]) -> bool:
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True  # not a browser, or one so old that the token alone must do
+    return urlsplit(origin).netloc.casefold() == request.headers.get("host", "").casefold()
+
+
+async def _has_token(request: Request[Any, Any, State]) -> bool:
+    given = request.headers.get(HEADER)
+    if given is None and request.content_type[0] == RequestEncodingType.URL_ENCODED:
+        given = str((await request.form()).get(FIELD, ""))
+    session: str = request.scope["session_cookie"]  # type: ignore[typeddict-item]  # put there by the doorway
+    return hmac.compare_digest((given or "").encode(), csrf_token(session).encode())

@@ -1,0 +1,112 @@
+"""The outermost door, plain ASGI: every request is for us, has a caller, a name in the log and safe headers."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from streamtime.http.callers import Callers
+from streamtime.http.hosts import Hosts
+from streamtime.http.metrics import Metrics
+from streamtime.http.security_headers import headers_for
+from streamtime.ids import public_id
+from streamtime.logging import get_logger
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+UPLOADS = "/api/v1/uploads"
+MEDIA = "/media/"
+
+_OVERRIDABLE = frozenset({"PATCH", "DELETE", "HEAD"})
+_log = get_logger("http")
+
+
+class Doorway:
+    """Wraps the application."""
+
+    def __init__(self, app: App, callers: Callers, hosts: Hosts, metrics: Metrics) -> None:
+        self._app = app
+        self._callers = callers
+        self._hosts = hosts
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or turn it away."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        visit = _Visit(scope, send, self._metrics)
+        if not self._hosts.welcome(_header(scope, b"host")):
+            await visit.turn_away(b"This server does not go by that name. See allowed_hosts in the configuration.\n")
+            return
+        _choose_method(scope, visit)
+        scope["caller"] = await self._callers.resolve(scope)
+        if scope["path"].startswith(MEDIA):
+            await self._app(scope, receive, visit.send)
+        else:
+            with structlog.contextvars.bound_contextvars(request=visit.name):
+                await self._app(scope, receive, visit.send)
+
+
+class _Visit:
+    """One request on its way."""
+
+    __slots__ = ("_bodyless", "_method", "_metrics", "_path", "_send", "_started", "name")
+
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
+        self._path: str = scope["path"]  # kept: routing below a mount changes it in the scope
+        self._method: str = scope["method"]
+        self._send = send
+        self._metrics = metrics
+        self._started = time.perf_counter()
+        self._bodyless = False
+        self.name = public_id()[:8]
+
+    def answer_without_body(self) -> None:
+        """A HEAD that is answered like a GET, up to its body."""
+        self._bodyless = True
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Pass an answer on, with the headers that all have."""
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *headers_for(self._path)]
+            self._note(message["status"])
+        elif self._bodyless and message["type"] == "http.response.body":
+            message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
+        await self._send(message)
+
+    async def turn_away(self, words: bytes) -> None:
+        """Answer 421: the request was meant for somebody else."""
+        await self.send({"type": "http.response.start", "status": 421, "headers": [(b"content-type", b"text/plain")]})
+        await self.send({"type": "http.response.body", "body": words})
+
+    def _note(self, status: int) -> None:
+        seconds = time.perf_counter() - self._started
+        path = self._path
+        self._metrics.answered(path, status, seconds)
+        if not path.startswith((MEDIA, "/assets/", "/healthz", "/readyz", "/metrics")):
+            _log.info(
+                "answered", request=self.name, method=self._method, path=path, status=status,
+                ms=round(seconds * 1000, 1),
+            )  # fmt: skip
+
+
+def _choose_method(scope: Scope, visit: _Visit) -> None:
+    path: str = scope["path"]
+    uploads = path.startswith(UPLOADS)
+    if uploads and scope["method"] == "POST":
+        # tus: for clients and proxies that know no PATCH or DELETE
+        wanted = _header(scope, b"x-http-method-override").decode("latin-1").upper()
+        scope["method"] = wanted if wanted in _OVERRIDABLE else "POST"
+    if scope["method"] == "HEAD" and not uploads and not path.startswith(MEDIA):
+        scope["method"] = "GET"
+        visit.answer_without_body()
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    found: bytes = next((value for name, value in scope["headers"] if name == wanted), b"")
+    return found

@@ -1,0 +1,50 @@
+"""Server-sent events: a snapshot on connect, news as it comes, a comment when there is none, an end when told."""
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from litestar.response import Stream
+
+from streamtime.events.bus import EventBus, Subscription, VideoChanged
+
+QUIET_S = 15.0
+"""A comment so often keeps proxies from cutting a stream that has nothing to say."""
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+Wanted = Callable[[VideoChanged], bool]
+Told = Callable[[VideoChanged], AsyncGenerator[str, None]]
+Snapshot = Callable[[], AsyncGenerator[str, None]]
+
+
+def event_text(event: str, data: str) -> str:
+    """One event as it goes over the wire."""
+    lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
+    return f"event: {event}\n{lines}\n"
+
+
+def event_stream(bus: EventBus, wanted: Wanted, told: Told, snapshot: Snapshot) -> Stream:
+    """An answer that goes on until the client leaves or the server stops."""
+    return Stream(_events(bus, wanted, told, snapshot), media_type="text/event-stream", headers=HEADERS)
+
+
+async def _events(bus: EventBus, wanted: Wanted, told: Told, snapshot: Snapshot) -> AsyncGenerator[str, None]:
+    with bus.subscribe(wanted) as subscription:
+        yield ": hello\n\n"
+        async for text in snapshot():
+            yield text
+        async for news in _news(subscription):
+            if news is None:
+                yield ": quiet\n\n"
+                continue
+            async for text in told(news):
+                yield text
+
+
+async def _news(subscription: Subscription) -> AsyncGenerator[VideoChanged | None, Any]:
+    while True:
+        try:
+            news = await subscription.next(timeout_s=QUIET_S)
+        except StopAsyncIteration:
+            return
+        yield news

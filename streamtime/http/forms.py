@@ -1,0 +1,38 @@
+"""What a form sends: short texts by name, nothing else."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.datastructures import State
+
+from streamtime.errors import Invalid
+
+MAX_FIELD = 20_000
+
+Form: TypeAlias = Mapping[str, object]
+"""A form as it is shown again: what was typed, and `errors` by field."""
+
+
+async def read_form(request: Request[Any, Any, State], *names: str) -> dict[str, str]:
+    """The fields of these names; one that was not sent is empty.
+
+    Raises:
+        Invalid: a field is longer than anything we ask for, or is a file.
+    """
+    form = await request.form()
+    fields: dict[str, str] = {}
+    for name in names:
+        value = form.get(name, "")
+        if not isinstance(value, str) or len(value) > MAX_FIELD:
+            raise Invalid("That is too long.", field=name)
+        fields[name] = value
+    return fields
+
+
+def local_path(text: str) -> str:
+    """A path on this server that a form says to go to next; anything else leads to the library."""
+    parts = urlsplit(text)
+    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    return text if ours and text.isprintable() else "/library"

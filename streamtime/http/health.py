@@ -1,0 +1,36 @@
+"""Whether the process lives, and whether all its parts answer."""
+
+from collections.abc import Awaitable
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.response import Response
+
+from streamtime.errors import StreamtimeError
+from streamtime.http.services import Services
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@get("/readyz", include_in_schema=False)
+async def readyz(services: NamedDependency[Services]) -> Response[dict[str, str]]:
+    """Database, storage and pool answer; each by name."""
+    parts = {
+        "database": await _answers(services.users.any_exists()),
+        "storage": await _answers(services.stores.destination.check()),
+        "pool": "ok" if services.pool.alive else "stopped",
+    }
+    well = all(state == "ok" for state in parts.values())
+    return Response(parts, status_code=200 if well else 503)
+
+
+async def _answers(asked: Awaitable[object]) -> str:
+    try:
+        await asked
+    except StreamtimeError as error:
+        return error.message
+    return "ok"

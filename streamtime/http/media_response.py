@@ -1,0 +1,87 @@
+"""Sends a run of bytes as plain ASGI: HEAD, ranges, conditions, and one piece at a time where it is long."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import quote
+
+from streamtime.http.ranges import NotModified, Send, Unsatisfiable, decide
+from streamtime.playback.media_bytes import LARGEST_AT_ONCE, MediaBytes, MediaReader
+
+Scope = dict[str, Any]
+SendMessage = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+_CONDITIONS = {b"if-none-match": "if_none_match", b"range": "range_header", b"if-range": "if_range"}
+
+# Only this browser may keep it: what was public can be hidden, and shared caches do not hear of that.
+_FOR_EVER = b"private, max-age=31536000, immutable"
+_ASK_AGAIN = b"private, no-cache"
+
+
+async def send_media(scope: Scope, send: SendMessage, media: MediaBytes, reader: MediaReader) -> None:
+    """Answer a GET or HEAD for `media`."""
+    asked: dict[str, str | None] = {"if_none_match": None, "range_header": None, "if_range": None}
+    for name, value in scope["headers"]:
+        if name in _CONDITIONS:
+            asked[_CONDITIONS[name]] = value.decode("latin-1")
+    match decide(total=media.length, etag=media.etag, **asked):
+        case NotModified():
+            await _empty(send, 304, _common(media))
+        case Unsatisfiable():
+            await _empty(send, 416, [*_common(media), (b"content-range", b"bytes */%d" % media.length)])
+        case Send() as part:
+            await _send(scope, send, media, part, reader)
+
+
+async def _send(scope: Scope, send: SendMessage, media: MediaBytes, part: Send, reader: MediaReader) -> None:
+    headers = _common(media)
+    headers += [(b"content-type", media.content_type.encode()), (b"content-length", b"%d" % part.length)]
+    if part.status == 206:  # noqa: PLR2004  # Partial Content
+        last = part.start + part.length - 1
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (part.start, last, media.length)))
+    if media.download_name is not None:
+        headers.append((b"content-disposition", _attachment(media.download_name)))
+    if scope["method"] == "HEAD":
+        await _empty(send, part.status, headers)
+    elif part.length <= LARGEST_AT_ONCE:
+        body = await _at_once(media, part, reader)
+        await send({"type": "http.response.start", "status": part.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+    else:
+        await _stream(send, headers, media, part, reader)
+
+
+async def _at_once(media: MediaBytes, part: Send, reader: MediaReader) -> bytes:
+    if part.length == media.length and (found := reader.read_now(media)) is not None:
+        return found
+    return await reader.read(media, part.start, part.length)
+
+
+async def _stream(send: SendMessage, headers: Headers, media: MediaBytes, part: Send, reader: MediaReader) -> None:
+    async with aclosing(reader.stream(media, part.start, part.length)) as pieces:
+        first = await anext(pieces)  # an error still has a status of its own here
+        await send({"type": "http.response.start", "status": part.status, "headers": headers})
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _empty(send: SendMessage, status: int, headers: Headers) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _common(media: MediaBytes) -> Headers:
+    return [
+        (b"etag", media.etag.encode()),
+        (b"accept-ranges", b"bytes"),
+        (b"cache-control", _FOR_EVER if media.immutable else _ASK_AGAIN),
+        (b"vary", b"Cookie, Authorization"),
+    ]
+
+
+def _attachment(name: str) -> bytes:
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}".encode()

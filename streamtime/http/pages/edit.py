@@ -1,0 +1,83 @@
+"""Editing and deleting a video."""
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access
+from streamtime.errors import Invalid
+from streamtime.http.forms import Form, read_form
+from streamtime.http.pages.watch import visibility_from, watch_view
+from streamtime.http.requests import PageRequest
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.http.views import Watch, watch_href
+from streamtime.library.editing import Edit
+
+
+@get("/watch/{video:str}/edit", include_in_schema=False)
+async def edit_page(
+    request: PageRequest,
+    video: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """The form, filled with what is there."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    form: Form = {
+        "title": found.title,
+        "description": found.description,
+        "tags": ", ".join(found.tags),
+        "visibility": found.visibility.value,
+        "errors": {},
+    }
+    return _edit(request, templates, await watch_view(found, caller, services), form, status=200)
+
+
+@post("/watch/{video:str}/edit", include_in_schema=False)
+async def edit(
+    request: PageRequest,
+    video: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Save it, or show the form again with what is wrong and what was typed."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    fields = await read_form(request, "title", "description", "tags", "visibility")
+    try:
+        tags = tuple(fields["tags"].split(","))
+        visibility = visibility_from(fields["visibility"])
+        await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility))
+    except Invalid as error:
+        form = {**fields, "errors": {error.field or "": error.message}}
+        return _edit(request, templates, await watch_view(found, caller, services), form, status=400)
+    return Redirect(watch_href(found), status_code=303)
+
+
+@get("/watch/{video:str}/delete", include_in_schema=False)
+async def delete_page(
+    request: PageRequest,
+    video: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Ask once more."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    view = await watch_view(found, caller, services)
+    return templates.page(request, "pages/delete.html", title=f"Delete {found.title}?", video=view)
+
+
+@post("/watch/{video:str}/delete", include_in_schema=False)
+async def delete(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """It is gone for everybody from the answer on."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.lifecycle.delete(tx, found))
+    return Redirect("/library", status_code=303)
+
+
+def _edit(request: PageRequest, templates: Templates, view: Watch, form: Form, *, status: int) -> Response[str]:
+    return templates.page(request, "pages/edit.html", title="Edit", status=status, video=view, form=form)

@@ -1,0 +1,76 @@
+"""Explore, and a user's page: what is listed for whoever looks."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import Parameter
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller
+from streamtime.http.pages.lists import cards_of, next_href
+from streamtime.http.requests import PageRequest, wants_fragment
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.library.listing import Query, Scope, Sort
+
+Text = Annotated[str, Parameter(max_length=200)]
+Cursor = Annotated[str, Parameter(max_length=2_000)]
+
+
+@get("/", include_in_schema=False)
+async def home(services: NamedDependency[Services]) -> Redirect:
+    """The first page: setup where that is still to be done, else Explore."""
+    return Redirect("/setup" if await services.setup.needed() else "/explore", status_code=303)
+
+
+@get("/explore", include_in_schema=False)
+async def explore(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    q: Text = "",
+    sort: Sort = Sort.NEW,
+    cursor: Cursor = "",
+) -> Response[str]:
+    """All that is listed for the caller."""
+    query = Query(scope=Scope.LISTED, q=q, sort=sort, cursor=cursor)
+    return await _grid(request, caller, services, templates, query)
+
+
+@get("/@{owner:str}", include_in_schema=False)
+async def user_page(
+    request: PageRequest,
+    owner: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    sort: Sort = Sort.NEW,
+    cursor: Cursor = "",
+) -> Response[str]:
+    """What one user has listed for the caller."""
+    name = (await services.users.by_name(owner)).name
+    query = Query(scope=Scope.LISTED, owner=name, sort=sort, cursor=cursor)
+    return await _grid(request, caller, services, templates, query)
+
+
+async def _grid(
+    request: PageRequest, caller: Caller, services: Services, templates: Templates, query: Query
+) -> Response[str]:
+    cards, page = await cards_of(caller, services, query)
+    more = next_href(request, page)
+    if wants_fragment(request):
+        return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
+    owner = {"name": query.owner} if query.owner else None
+    return templates.page(
+        request,
+        "pages/explore.html",
+        title=query.owner or "Explore",
+        nav="explore",
+        cards=cards,
+        next_href=more,
+        q=query.q,
+        sort=query.sort.value,
+        owner=owner,
+    )

@@ -1,0 +1,98 @@
+"""The library: one's own videos in every state, live."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import Parameter
+from litestar.response import Response, Stream
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access, Visibility
+from streamtime.errors import NotFound
+from streamtime.events.bus import Change, VideoChanged
+from streamtime.http.event_stream import event_stream, event_text
+from streamtime.http.pages.lists import card_for, cards_of, next_href
+from streamtime.http.requests import PageRequest, signed_in, wants_fragment
+from streamtime.http.services import Services
+from streamtime.http.templates import PageFrame, Templates, frame
+from streamtime.library.listing import Query, Scope
+from streamtime.library.video import VideoState
+
+Text = Annotated[str, Parameter(max_length=200)]
+Cursor = Annotated[str, Parameter(max_length=2_000)]
+STATES = {state.value: state for state in VideoState}
+VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
+
+
+@get("/library", include_in_schema=False)
+async def library(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    q: Text = "",
+    in_state: Annotated[str, Parameter(query="state", max_length=200)] = "",
+    visibility: Text = "",
+    cursor: Cursor = "",
+) -> Response[str]:
+    """The caller's own videos. A filter left on "all" is sent as an empty one."""
+    query = Query(
+        scope=Scope.OWN,
+        q=q,
+        state=STATES.get(in_state),
+        visibility=VISIBILITIES.get(visibility),
+        cursor=cursor,
+    )
+    cards, page = await cards_of(signed_in(caller), services, query)
+    more = next_href(request, page)
+    if wants_fragment(request):
+        return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
+    return templates.page(
+        request,
+        "pages/library.html",
+        title="Library",
+        nav="library",
+        cards=cards,
+        next_href=more,
+        q=q,
+        state=in_state if in_state in STATES else "",
+        visibility=visibility if visibility in VISIBILITIES else "",
+    )
+
+
+@get("/library/events", include_in_schema=False)
+async def library_events(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Stream:
+    """Cards as they change: `video-{id}` and `created` carry one, `gone-{id}` takes one away."""
+    signed_in(caller)
+    page = frame(request)
+
+    async def told(news: VideoChanged) -> AsyncGenerator[str, None]:
+        yield await _card_event(news, caller, services, templates, page)
+
+    async def snapshot() -> AsyncGenerator[str, None]:
+        # What changed between the page and this stream: everything that is under way is told once.
+        for state in (VideoState.UPLOADING, VideoState.QUEUED, VideoState.PROCESSING):
+            found = await services.listing.page(caller, Query(scope=Scope.OWN, state=state))
+            for video in found.items:
+                news = VideoChanged(video.id, video.public_id, video.owner_id, Change.CHANGED)
+                yield await _card_event(news, caller, services, templates, page)
+
+    return event_stream(services.bus, lambda news: news.owner_id == caller.user_id, told, snapshot)
+
+
+async def _card_event(
+    news: VideoChanged, caller: Caller, services: Services, templates: Templates, page: PageFrame
+) -> str:
+    try:
+        video = await services.videos.require(caller, news.public_id, Access.MANAGE)
+    except NotFound:
+        return event_text(f"gone-{news.public_id}", "")
+    html = templates.render("fragments/card.html", card=card_for(video, caller, services), page=page)
+    return event_text("created" if news.change is Change.CREATED else f"video-{news.public_id}", html)

@@ -1,0 +1,29 @@
+"""What the pages with a grid of videos have in common: a query from the address, cards, and the next page's address."""
+
+from urllib.parse import urlencode
+
+from streamtime.access.caller import Caller
+from streamtime.http.requests import PageRequest
+from streamtime.http.services import Services
+from streamtime.http.views import Card, card_of
+from streamtime.library.listing import Page, Query
+from streamtime.library.video import Video
+
+
+async def cards_of(caller: Caller, services: Services, query: Query) -> tuple[list[Card], Page]:
+    """The cards of one page of a query."""
+    page = await services.listing.page(caller, query)
+    return [card_for(video, caller, services) for video in page.items], page
+
+
+def card_for(video: Video, caller: Caller, services: Services) -> Card:
+    """One video's card, as it is now."""
+    return card_of(video, services.progress.of(video), caller, services.clock.now_ms())
+
+
+def next_href(request: PageRequest, page: Page) -> str | None:
+    """The address of the next page: the one asked for, with the cursor moved on."""
+    if page.next is None:
+        return None
+    asked = {name: value for name, value in request.query_params.items() if name != "cursor" and value}
+    return f"{request.url.path}?{urlencode({**asked, 'cursor': page.next})}"

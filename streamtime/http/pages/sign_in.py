@@ -1,0 +1,96 @@
+"""Setup, signing in, signing out."""
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller, Proof
+from streamtime.errors import Conflict, Invalid, NotFound, Unauthenticated
+from streamtime.http.callers import new_cookie, spent_cookie
+from streamtime.http.forms import Form, local_path, read_form
+from streamtime.http.requests import PageRequest, is_secure
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+
+
+@get("/setup", include_in_schema=False)
+async def setup_page(
+    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates], code: str = ""
+) -> Response[str]:
+    """The form that makes the first admin; not there once it is done."""
+    if not await services.setup.needed():
+        raise NotFound
+    return _setup(request, templates, {"code": code[:40], "name": "", "errors": {}}, status=200)
+
+
+@post("/setup", include_in_schema=False)
+async def set_up(
+    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
+) -> Response[str] | Redirect:
+    """Make the first admin and sign them in."""
+    if not await services.setup.needed():
+        raise NotFound
+    fields = await read_form(request, "code", "name", "password")
+    try:
+        user = await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"])
+    except Invalid as error:
+        form = {"code": fields["code"], "name": fields["name"], "errors": {error.field or "": error.message}}
+        return _setup(request, templates, form, status=400)
+    except Conflict:
+        raise NotFound from None
+    return await _sign_in(request, services, user.id, "/library")
+
+
+@get("/login", include_in_schema=False)
+async def login_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """The form to sign in."""
+    following = local_path(request.query_params.get("next", ""))
+    if caller.signed_in:
+        return Redirect(following, status_code=303)
+    if await services.setup.needed():
+        return Redirect("/setup", status_code=303)
+    return _login(request, templates, {"name": "", "next": following, "errors": {}}, status=200)
+
+
+@post("/login", include_in_schema=False)
+async def log_in(
+    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
+) -> Response[str] | Redirect:
+    """Sign in with name and password. The session is always a new one."""
+    fields = await read_form(request, "name", "password", "next")
+    following = local_path(fields["next"])
+    agent = request.headers.get("user-agent", "")
+    try:
+        session = await services.sign_in.with_password(fields["name"].strip(), fields["password"], user_agent=agent)
+    except Unauthenticated as error:
+        form = {"name": fields["name"], "next": following, "errors": {"": error.message}}
+        return _login(request, templates, form, status=401)
+    return Redirect(following, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
+
+
+@post("/logout", include_in_schema=False)
+async def log_out(
+    request: PageRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
+    """End the session, here and wherever its cookie may be."""
+    if caller.proof is Proof.COOKIE:
+        await services.sign_in.end(caller.proof_id)
+    return Redirect("/explore", status_code=303, cookies=[spent_cookie(secure=is_secure(request))])
+
+
+async def _sign_in(request: PageRequest, services: Services, user_id: int, following: str) -> Redirect:
+    session = await services.sign_in.start(user_id, user_agent=request.headers.get("user-agent", ""))
+    return Redirect(following, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
+
+
+def _setup(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
+    return templates.page(request, "pages/setup.html", title="Set up", status=status, form=form)
+
+
+def _login(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
+    return templates.page(request, "pages/login.html", title="Sign in", status=status, form=form)

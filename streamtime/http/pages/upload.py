@@ -1,0 +1,33 @@
+"""The upload page: what it tells the script that does the work."""
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.response import Response
+
+from streamtime.access.caller import Caller
+from streamtime.http.api.uploads import PATH
+from streamtime.http.requests import PageRequest, signed_in
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.http.words import size_text
+
+
+@get("/upload", include_in_schema=False)
+async def upload_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Drop videos here."""
+    signed_in(caller)
+    limits = services.upload_creation.limits
+    upload = {
+        "endpoint": PATH,
+        "max_size": limits.max_size_bytes,
+        "max_size_text": size_text(limits.max_size_bytes),
+        "chunk_size": limits.chunk_size_bytes,
+        "accepted_text": "MP4, MOV, MKV, WebM, AVI, MPEG-TS and most others",
+        "default_visibility": limits.default_visibility.value,
+    }
+    return templates.page(request, "pages/upload.html", title="Upload", nav="upload", upload=upload)

@@ -1,0 +1,89 @@
+"""A video's own page, and what its owner can do from there."""
+
+from typing import Any
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access, Visibility
+from streamtime.errors import Invalid
+from streamtime.http.api.videos import retry_failed
+from streamtime.http.forms import read_form
+from streamtime.http.requests import PageRequest, wants_fragment
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.http.views import Watch, watch_href, watch_of
+from streamtime.http.words import size_text
+from streamtime.library.editing import Edit
+from streamtime.library.video import Video
+
+
+@get("/watch/{video:str}", include_in_schema=False)
+async def watch(
+    request: PageRequest,
+    video: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """The player, and what is known of the video."""
+    found = await services.videos.require(caller, video, Access.VIEW)
+    view = await watch_view(found, caller, services)
+    answer = templates.page(request, "pages/watch.html", title=found.title, video=view)
+    if found.visibility is not Visibility.PUBLIC:
+        answer.set_header("X-Robots-Tag", "noindex")
+    return answer
+
+
+@post("/watch/{video:str}/visibility", include_in_schema=False)
+async def set_visibility(
+    request: PageRequest,
+    video: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[Any]:
+    """Say who may watch it, from the next request on."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    fields = await read_form(request, "visibility")
+    await services.editor.apply(found, Edit(visibility=visibility_from(fields["visibility"])))
+    changed = await services.videos.require(caller, video, Access.MANAGE)
+    if not wants_fragment(request):
+        return Redirect(watch_href(changed), status_code=303)
+    view = await watch_view(changed, caller, services)
+    return templates.page(request, "fragments/visibility.html", title="", video=view)
+
+
+@post("/watch/{video:str}/retry", include_in_schema=False)
+async def retry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """Try a failed video again."""
+    await retry_failed(video, caller, services)
+    return Redirect(f"/watch/{video}", status_code=303)
+
+
+async def watch_view(video: Video, caller: Caller, services: Services) -> Watch:
+    """A video as its own pages show it."""
+    names = await services.renditions.names([video.id])
+    original = await services.ledger.find([video.source_object_id]) if video.source_object_id else []
+    return watch_of(
+        video,
+        services.progress.of(video),
+        caller,
+        services.clock.now_ms(),
+        renditions=names.get(video.id, []),
+        original_text=f"Original, {size_text(original[0].length_bytes)}" if original else None,
+    )
+
+
+def visibility_from(text: str) -> Visibility:
+    """What a form says.
+
+    Raises:
+        Invalid: it says something else.
+    """
+    try:
+        return Visibility(text)
+    except ValueError:
+        raise Invalid("Choose private, members, unlisted or public.", field="visibility") from None

@@ -1,0 +1,138 @@
+"""The one place that knows HTTP statuses: from the error tree to a page, or to RFC 9457 problem+json."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect, Response
+
+from streamtime import errors
+from streamtime.access.caller import Caller
+from streamtime.http.api.uploads import VERSION, ClientGone, UnknownVersion, WrongType
+from streamtime.http.templates import Templates
+from streamtime.logging import get_logger
+
+PROBLEM_JSON = "application/problem+json"
+
+STATUSES: dict[type[errors.StreamtimeError], int] = {
+    errors.NotFound: 404,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.Invalid: 400,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.NoSpace: 507,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+    errors.MediaError: 422,
+    UnknownVersion: 412,
+    WrongType: 415,
+    ClientGone: 400,
+    errors.StreamtimeError: 500,
+}
+
+TITLES = {
+    400: "That did not work",
+    401: "Sign in first",
+    403: "Not allowed",
+    404: "Nothing here",
+    405: "That did not work",
+    409: "That does not fit any more",
+    412: "That did not work",
+    413: "Too large",
+    415: "That did not work",
+    422: "This file cannot be played",
+    429: "Too often",
+    500: "Something went wrong",
+    503: "Busy at the moment",
+    507: "No room left",
+}
+
+_MACHINES = ("/api/", "/media/", "/healthz", "/readyz", "/metrics", "/assets/")
+_log = get_logger("http")
+
+
+class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    field: str | None = None
+
+
+class Problems:
+    """Turns errors into answers."""
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+
+    def expected(self, request: Request[Any, Any, State], error: errors.StreamtimeError) -> Response[Any]:
+        """An error of our own tree."""
+        status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+        headers: dict[str, str] = {}
+        if isinstance(error, errors.TooMany | errors.Unavailable):
+            headers["Retry-After"] = str(error.retry_after_s)
+        if status == 401:  # noqa: PLR2004  # Unauthorized
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, UnknownVersion):
+            headers["Tus-Version"] = VERSION
+        field = error.field if isinstance(error, errors.Invalid) else None
+        return self._answer(request, status, error.message, code=error.code, field=field, headers=headers)
+
+    def framework(self, request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
+        """An error that the framework found before any of our code was asked."""
+        status = error.status_code
+        if status >= 500:  # noqa: PLR2004  # server errors
+            return self.unexpected(request, error)
+        words = "There is nothing here." if status == 404 else _words(error)  # noqa: PLR2004  # Not Found
+        return self._answer(request, status, words, code=f"http_{status}", headers=dict(error.headers or {}))
+
+    def unexpected(self, request: Request[Any, Any, State], error: Exception) -> Response[Any]:
+        """An error that nobody expected: the log has all of it, the answer nothing."""
+        _log.error("unexpected_error", path=request.url.path, exc_info=error)
+        return self._answer(request, 500, "This is the server's own fault; its log tells more.", code="internal")
+
+    def _answer(
+        self, request: Request[Any, Any, State], status: int, words: str, *, code: str, field: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Response[Any]:  # fmt: skip
+        title = TITLES.get(status, TITLES[500])
+        if request.url.path.startswith(_MACHINES) or "json" in request.headers.get("accept", ""):
+            problem = Problem(title=title, status=status, detail=words, code=code, field=field)
+            content = msgspec.json.encode(problem)
+            return Response(content, status_code=status, media_type=PROBLEM_JSON, headers=headers)
+        if status == 401 and request.method == "GET":  # noqa: PLR2004  # Unauthorized
+            query = request.url.query
+            path = request.url.path + (f"?{query}" if query else "")
+            return Redirect("/login", query_params={"next": path}, status_code=303)
+        return self._page(request, status, title, words, headers or {})
+
+    def _page(
+        self, request: Request[Any, Any, State], status: int, title: str, words: str, headers: dict[str, str]
+    ) -> Response[str]:
+        caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
+        actions = [{"href": "/explore", "label": "Explore"}]
+        if caller.signed_in:
+            actions.insert(0, {"href": "/library", "label": "Your library"})
+        elif status == 404:  # noqa: PLR2004  # Not Found
+            actions.append({"href": f"/login?next={request.url.path}", "label": "Sign in"})
+        hint = None
+        if status == 404 and not caller.signed_in:  # noqa: PLR2004  # Not Found
+            hint = "If somebody shared this with you, it may be visible once you are signed in."
+        error = {"status": status, "title": title, "message": words, "hint": hint, "actions": actions}
+        answer = self._templates.page(request, "pages/error.html", title=title, status=status, error=error)
+        for name, value in headers.items():
+            answer.set_header(name, value)
+        return answer
+
+
+def _words(error: HTTPException) -> str:
+    extra = error.extra
+    if isinstance(extra, list) and extra and isinstance(extra[0], dict):
+        return "; ".join(f"{item.get('key', 'value')}: {item.get('message', 'is not valid')}" for item in extra)
+    return error.detail

@@ -1,0 +1,40 @@
+"""What handlers take from a request, under the names that the application injects."""
+
+from typing import Any, TypeAlias
+
+from litestar.connection import Request
+from litestar.datastructures import State
+from litestar_htmx import HTMXRequest
+
+from streamtime.access.caller import Caller
+from streamtime.errors import Unauthenticated
+
+PageRequest: TypeAlias = HTMXRequest
+ApiRequest: TypeAlias = Request[Any, Any, State]
+
+
+async def caller_of(request: Request[Any, Any, State]) -> Caller:
+    """Who asks, as the doorway found out."""
+    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
+    return caller
+
+
+def signed_in(caller: Caller) -> Caller:
+    """The caller, who must be somebody.
+
+    Raises:
+        Unauthenticated: nobody we know is asking.
+    """
+    if not caller.signed_in:
+        raise Unauthenticated("Sign in first.")
+    return caller
+
+
+def is_secure(request: Request[Any, Any, State]) -> bool:
+    """Whether this very request came over https."""
+    return request.url.scheme == "https"
+
+
+def wants_fragment(request: PageRequest) -> bool:
+    """Whether htmx asks for a piece of a page, rather than a browser for all of it."""
+    return bool(request.htmx) and not request.htmx.boosted and not request.htmx.history_restore_request

@@ -1,0 +1,69 @@
+"""What handlers may call: the services of the rooms below, built once by the composition root."""
+
+from dataclasses import dataclass
+
+from streamtime.accounts.credentials import Credentials
+from streamtime.accounts.last_use import LastUse
+from streamtime.accounts.setup import Setup
+from streamtime.accounts.sign_in import SignIn
+from streamtime.accounts.users import Users
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
+from streamtime.events.bus import EventBus
+from streamtime.jobs.pool import JobPool
+from streamtime.jobs.queue import JobQueue
+from streamtime.library.editing import Editor
+from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.listing import Listing
+from streamtime.library.progress import ProgressBoard
+from streamtime.library.renditions import Renditions
+from streamtime.library.videos import Videos
+from streamtime.objects.ledger import Ledger
+from streamtime.objects.stores import Stores
+from streamtime.playback.media_bytes import MediaReader
+from streamtime.playback.playlists import Playlists
+from streamtime.playback.segments import Segments
+from streamtime.uploads.create import UploadCreation
+from streamtime.uploads.receive import Receiver
+from streamtime.uploads.terminate import Termination
+from streamtime.uploads.upload import UploadRows
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each."""
+
+    clock: Clock
+    database: Database
+    bus: EventBus
+    users: Users
+    setup: Setup
+    sign_in: SignIn
+    credentials: Credentials
+    last_use: LastUse
+    videos: Videos
+    listing: Listing
+    editor: Editor
+    lifecycle: Lifecycle
+    progress: ProgressBoard
+    renditions: Renditions
+    ledger: Ledger
+    stores: Stores
+    segments: Segments
+    playlists: Playlists
+    media_reader: MediaReader
+    uploads: UploadRows
+    upload_creation: UploadCreation
+    receiver: Receiver
+    termination: Termination
+    queue: JobQueue
+    pool: JobPool
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """What the person who runs the server chose about HTTP, as plain values."""
+
+    public_url: str
+    allowed_hosts: tuple[str, ...]
+    metrics_token: str

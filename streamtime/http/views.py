@@ -1,0 +1,193 @@
+"""Videos as templates want them: plain values, ready to be shown, with nothing that the caller may not see."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access, Visibility, decide
+from streamtime.clock import EpochMs
+from streamtime.http.words import age_text, duration_iso, duration_text, time_iso
+from streamtime.library.progress import Progress
+from streamtime.library.video import Video, VideoState
+
+VISIBILITY_TEXTS = {
+    Visibility.PRIVATE: "Private",
+    Visibility.MEMBERS: "Members",
+    Visibility.UNLISTED: "Unlisted",
+    Visibility.PUBLIC: "Public",
+}
+
+_BADGES = ((2160, "4K"), (1440, "1440p"))
+_POSTER_WIDTH = 1280
+_DEFAULT_SHAPE = (16, 9)
+_MARKS = re.compile(r"(?P<link>https?://[^\s<>\"']{1,500})|(?<![\d:])(?P<time>(?:\d{1,2}:)?\d{1,2}:\d{2})(?![\d:])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A video in a grid."""
+
+    id: str
+    href: str
+    edit_href: str
+    title: str
+    poster_url: str | None
+    poster_width: int
+    poster_height: int
+    duration_text: str | None
+    duration_iso: str | None
+    badge: str | None
+    owner_name: str
+    owner_href: str
+    age_text: str
+    created_iso: str
+    visibility: str
+    visibility_text: str
+    state: str
+    playable: bool
+    percent: int
+    stage_text: str
+    failure_message: str | None
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPart:
+    """A piece of a description: plain, a link, or a time that can be jumped to."""
+
+    text: str
+    href: str | None = None
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch(Card):
+    """A video on its own page."""
+
+    description: str
+    description_parts: list[TextPart]
+    tags: list[str]
+    master_url: str
+    duration_ms: int | None
+    width: int | None
+    height: int | None
+    original_href: str | None
+    original_text: str | None
+    renditions: list[str]
+
+
+def card_of(video: Video, progress: Progress, caller: Caller, now_ms: EpochMs) -> Card:
+    """A video in a grid, as `caller` sees it."""
+    return Card(**_card_values(video, progress, caller, now_ms))
+
+
+def watch_of(
+    video: Video,
+    progress: Progress,
+    caller: Caller,
+    now_ms: EpochMs,
+    *,
+    renditions: list[str],
+    original_text: str | None,
+) -> Watch:
+    """A video on its own page, as `caller` sees it."""
+    return Watch(
+        **_card_values(video, progress, caller, now_ms),
+        description=video.description,
+        description_parts=description_parts(video.description),
+        tags=list(video.tags),
+        master_url=master_url(video),
+        duration_ms=video.duration_ms,
+        width=video.width,
+        height=video.height,
+        original_href=f"/media/{video.public_id}/original" if original_text else None,
+        original_text=original_text,
+        renditions=renditions,
+    )
+
+
+def watch_href(video: Video) -> str:
+    """The address of a video's page."""
+    return f"/watch/{video.public_id}"
+
+
+def owner_href(name: str) -> str:
+    """The address of a user's page."""
+    return f"/@{quote(name)}"
+
+
+def master_url(video: Video) -> str:
+    """The address of a video's multivariant playlist."""
+    return f"/media/{video.public_id}/master.m3u8"
+
+
+def poster_url(video: Video) -> str | None:
+    """The address of a video's poster; another poster has another address."""
+    if video.poster_object_id is None:
+        return None
+    return f"/media/{video.public_id}/{video.access_generation}/poster.jpg?v={video.poster_version}"
+
+
+def description_parts(description: str) -> list[TextPart]:
+    """A description cut into plain text, links and times."""
+    parts: list[TextPart] = []
+    end = 0
+    for mark in _MARKS.finditer(description):
+        if mark.start() > end:
+            parts.append(TextPart(text=description[end : mark.start()]))
+        end = mark.end()
+        if mark["link"]:
+            parts.append(TextPart(text=mark["link"], href=mark["link"]))
+        else:
+            parts.append(TextPart(text=mark["time"], seconds=_seconds(mark["time"])))
+    if end < len(description):
+        parts.append(TextPart(text=description[end:]))
+    return parts
+
+
+def _seconds(clock: str) -> int:
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = seconds * 60 + int(part)
+    return seconds
+
+
+def _badge(video: Video) -> str | None:
+    short_side = min(video.width or 0, video.height or 0)
+    return next((name for lines, name in _BADGES if short_side >= lines), None)
+
+
+def _poster_size(video: Video) -> tuple[int, int]:
+    width, height = video.width or _DEFAULT_SHAPE[0], video.height or _DEFAULT_SHAPE[1]
+    return _POSTER_WIDTH, round(_POSTER_WIDTH * height / width)
+
+
+def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: EpochMs) -> dict[str, Any]:
+    width, height = _poster_size(video)
+    mine = decide(caller, video.facts) >= Access.MANAGE
+    return {
+        "id": video.public_id,
+        "href": watch_href(video),
+        "edit_href": f"{watch_href(video)}/edit",
+        "title": video.title,
+        "poster_url": poster_url(video),
+        "poster_width": width,
+        "poster_height": height,
+        "duration_text": None if video.duration_ms is None else duration_text(video.duration_ms),
+        "duration_iso": None if video.duration_ms is None else duration_iso(video.duration_ms),
+        "badge": _badge(video),
+        "owner_name": video.owner_name,
+        "owner_href": owner_href(video.owner_name),
+        "age_text": age_text(video.published_at_ms or video.created_at_ms, now_ms),
+        "created_iso": time_iso(video.created_at_ms),
+        "visibility": video.visibility.value,
+        "visibility_text": VISIBILITY_TEXTS[video.visibility],
+        "state": video.state.value,
+        "playable": video.playable,
+        "percent": 100 if video.state is VideoState.READY else int(progress.fraction * 100),
+        "stage_text": progress.stage,
+        "failure_message": video.failure_message if mine else None,
+        "mine": mine,
+    }

@@ -1,0 +1,147 @@
+"""Works the queue off: some places in each lane, one attempt in each place. It knows no kind of job by name."""
+
+import asyncio
+from collections.abc import Collection
+
+from streamtime.clock import Clock
+from streamtime.errors import NoSpace, Unavailable
+from streamtime.jobs.job import AttemptFailed, Failure, Job, Lane
+from streamtime.jobs.queue import LEASE_MS, JobQueue
+from streamtime.logging import get_logger
+
+BACKOFF_MS = (5_000, 20_000, 80_000, 320_000)
+"""Pauses after the first, second, ... failed attempt; the last one holds from then on."""
+
+LONGEST_NAP_S = 5.0
+"""A lane looks at the queue at least this often: work may come from a command beside the server."""
+
+_log = get_logger("jobs")
+
+
+class JobPool:
+    """Claims jobs and runs their handlers until it is stopped."""
+
+    def __init__(self, queue: JobQueue, lanes: Collection[Lane], clock: Clock) -> None:
+        self._queue = queue
+        self._lanes = lanes
+        self._clock = clock
+        self._news = [asyncio.Event() for _ in lanes]
+        self._attempts: dict[int, asyncio.Task[None]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        queue.on_enqueue = self._wake
+        queue.on_cancel = self._end_attempts
+
+    async def start(self) -> None:
+        """Take over what earlier processes left, and begin."""
+        left = await self._queue.void_leases()
+        if left:
+            _log.info("jobs_resumed", count=left)
+        for lane, news in zip(self._lanes, self._news, strict=True):
+            self._tasks += [asyncio.create_task(self._work(lane, news)) for _ in range(lane.places)]
+        self._tasks.append(asyncio.create_task(self._beat()))
+
+    async def stop(self, *, grace_s: float) -> None:
+        """Claim no more, give what runs `grace_s` seconds to end, and queue the rest again."""
+        self._stopping = True
+        self._wake()
+        if self._attempts:
+            await asyncio.wait(self._attempts.values(), timeout=grace_s)
+        for task in (*self._attempts.values(), *self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def running(self) -> int:
+        """How many attempts are under way."""
+        return len(self._attempts)
+
+    @property
+    def alive(self) -> bool:
+        """Whether every place is still manned."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    def _wake(self) -> None:
+        for news in self._news:
+            news.set()
+
+    def _end_attempts(self, ids: Collection[int]) -> None:
+        for job_id in ids:
+            if task := self._attempts.get(job_id):
+                task.cancel()
+
+    async def _work(self, lane: Lane, news: asyncio.Event) -> None:
+        while not self._stopping:
+            news.clear()
+            try:
+                job = await self._queue.claim(lane.handlers)
+                if job is None:
+                    await self._nap(news)
+                else:
+                    await self._hold(lane, job)
+            except Unavailable as error:
+                _log.warning("queue_unavailable", error=error.message)
+                await asyncio.sleep(1)
+
+    async def _nap(self, news: asyncio.Event) -> None:
+        due = await self._queue.next_due_ms()
+        until_due = LONGEST_NAP_S if due is None else max(0.05, (due - self._clock.now_ms()) / 1000)
+        try:
+            async with asyncio.timeout(min(LONGEST_NAP_S, until_due)):
+                await news.wait()
+        except TimeoutError:
+            return
+
+    async def _hold(self, lane: Lane, job: Job) -> None:
+        attempt = asyncio.create_task(self._attempt(lane, job), name=f"{job.kind} {job.subject}")
+        self._attempts[job.id] = attempt
+        try:
+            await asyncio.wait([attempt])
+        finally:
+            if not attempt.done():  # this place is being closed
+                attempt.cancel()
+                await asyncio.wait([attempt])
+            del self._attempts[job.id]
+        if not attempt.cancelled() and (error := attempt.exception()) is not None:
+            _log.error("job_bookkeeping_failed", job=job.id, kind=job.kind, error=repr(error))
+
+    async def _attempt(self, lane: Lane, job: Job) -> None:
+        started = self._clock.monotonic()
+        try:
+            await lane.handlers[job.kind].run(job)
+        except asyncio.CancelledError:
+            # Of a job that was cancelled nothing is left to give back; at a stop it goes on at the next start.
+            await self._queue.give_back(job)
+            raise
+        except (Unavailable, NoSpace) as error:
+            await self._queue.give_back(job, delay_ms=BACKOFF_MS[0], failure=Failure(error.code, error.message))
+        except AttemptFailed as error:
+            await self._lost(lane, job, Failure(error.code, error.message), retryable=error.retryable)
+        except Exception:  # noqa: BLE001  # the server outlives any handler; the log has the trace
+            _log.exception("job_crashed", job=job.id, kind=job.kind, subject=job.subject)
+            failure = Failure("internal", "Something went wrong inside the server. Its log tells more.")
+            await self._lost(lane, job, failure, retryable=True)
+        else:
+            await self._queue.finish(job)
+            _log.info("job_done", kind=job.kind, subject=job.subject, seconds=self._since(started))
+
+    async def _lost(self, lane: Lane, job: Job, failure: Failure, *, retryable: bool) -> None:
+        _log.warning("attempt_failed", kind=job.kind, subject=job.subject, attempt=job.attempt, code=failure.code)
+        if retryable and job.attempt < job.max_attempts:
+            pause = BACKOFF_MS[min(job.attempt, len(BACKOFF_MS)) - 1]
+            await self._queue.give_back(job, delay_ms=pause, counts=True, failure=failure)
+            return
+
+        handler = lane.handlers[job.kind]
+        await self._queue.fail(job, failure, lambda tx: handler.gave_up(tx, job, failure))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_MS / 3000)
+            try:
+                await self._queue.heartbeat(list(self._attempts))
+            except Unavailable as error:
+                _log.warning("heartbeat_missed", error=error.message)
+
+    def _since(self, started: float) -> float:
+        return round(self._clock.monotonic() - started, 3)

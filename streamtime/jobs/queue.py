@@ -1,0 +1,207 @@
+"""Jobs as rows: put in, claimed, finished, given back. It decides nothing about when to run them."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, insert, select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import IntegrityError
+
+from streamtime.clock import Clock
+from streamtime.database.tables import jobs
+from streamtime.database.transaction import Database, Transaction
+from streamtime.jobs.job import Failure, Job
+
+LEASE_MS = 60_000
+"""How long a claim holds without a heartbeat."""
+
+ACTIVE = ("queued", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many jobs of a kind are in a state, and since when the oldest of them waits."""
+
+    kind: str
+    state: str
+    count: int
+    oldest_created_at_ms: int
+
+
+class JobQueue:
+    """All jobs, durable."""
+
+    def __init__(self, database: Database, clock: Clock, *, process_id: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._process_id = process_id
+        self.on_enqueue: Callable[[], None] = lambda: None
+        self.on_cancel: Callable[[Collection[int]], None] = lambda _ids: None
+
+    async def enqueue(
+        self, tx: Transaction, kind: str, subject: str, *, priority: int, max_attempts: int = 3, dedup_key: str = ""
+    ) -> None:
+        """Add a job, unless one with the same `dedup_key` (kind and subject, if not given) is active already."""
+        now = self._clock.now_ms()
+        statement = insert(jobs).values(
+            kind=kind,
+            subject=subject,
+            dedup_key=dedup_key or f"{kind} {subject}",
+            state="queued",
+            priority=priority,
+            max_attempts=max_attempts,
+            run_after_ms=now,
+            created_at_ms=now,
+        )
+        try:
+            await tx.execute(statement)
+        except IntegrityError:
+            return  # the unique index over active jobs: it is on its way
+        tx.after_commit(self.on_enqueue)
+
+    async def cancel(self, tx: Transaction, subject: str) -> None:
+        """Take every active job of a subject out; attempts under way are ended after the commit."""
+        statement = (
+            update(jobs)
+            .where(jobs.c.subject == subject, jobs.c.state.in_(ACTIVE))
+            .values(state="cancelled", finished_at_ms=self._clock.now_ms(), lease_owner=None, lease_until_ms=None)
+            .returning(jobs.c.id)
+        )
+        ids = list((await tx.execute(statement)).scalars())
+        tx.after_commit(lambda: self.on_cancel(ids))
+
+    async def claim(self, kinds: Collection[str]) -> Job | None:
+        """Take the most urgent job of these kinds, or None where none is due."""
+        now = self._clock.now_ms()
+        due = (
+            select(jobs.c.id)
+            .where(jobs.c.state == "queued", jobs.c.kind.in_(kinds), jobs.c.run_after_ms <= now)
+            .order_by(jobs.c.priority, jobs.c.run_after_ms, jobs.c.id)
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            if (await connection.execute(due)).first() is None:
+                return None  # an idle pool takes no write lock
+        statement = (
+            update(jobs)
+            .where(jobs.c.id == due.scalar_subquery())
+            .values(
+                state="running",
+                attempt=jobs.c.attempt + 1,
+                lease_owner=self._process_id,
+                lease_until_ms=now + LEASE_MS,
+                started_at_ms=now,
+            )
+            .returning(jobs)
+        )
+
+        async def body(tx: Transaction) -> Job | None:
+            row = (await tx.execute(statement)).mappings().first()
+            return _job(row) if row else None
+
+        return await self._database.write(body)
+
+    async def next_due_ms(self) -> int | None:
+        """When the next queued job may run, or None where none is queued."""
+        query = select(func.min(jobs.c.run_after_ms)).where(jobs.c.state == "queued")
+        async with self._database.read() as connection:
+            due: int | None = (await connection.execute(query)).scalar_one()
+            return due
+
+    async def heartbeat(self, ids: Collection[int]) -> None:
+        """Say that these are being worked on."""
+        statement = update(jobs).where(jobs.c.id.in_(ids), jobs.c.state == "running")
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute(statement.values(lease_until_ms=self._clock.now_ms() + LEASE_MS))
+
+        if ids:
+            await self._database.write(body)
+
+    async def finish(self, job: Job) -> None:
+        """The job is done."""
+
+        async def body(tx: Transaction) -> None:
+            await self._end(tx, job, "done", None)
+
+        await self._database.write(body)
+
+    async def fail(self, job: Job, failure: Failure, mark: Callable[[Transaction], Awaitable[None]]) -> None:
+        """The job is given up; `mark` tells its subject so in the same transaction, unless it was cancelled."""
+
+        async def body(tx: Transaction) -> None:
+            if await self._end(tx, job, "failed", failure):
+                await mark(tx)
+
+        await self._database.write(body)
+
+    async def give_back(
+        self, job: Job, *, delay_ms: int = 0, counts: bool = False, failure: Failure | None = None
+    ) -> None:
+        """Queue the job again. Unless `counts`, the attempt is forgotten: it was not the job's fault."""
+        statement = (
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.state == "running")
+            .values(
+                state="queued",
+                attempt=job.attempt if counts else job.attempt - 1,
+                run_after_ms=self._clock.now_ms() + delay_ms,
+                lease_owner=None,
+                lease_until_ms=None,
+                failure_code=failure.code if failure else None,
+                failure_message=failure.message if failure else None,
+            )
+        )
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute(statement)
+
+        await self._database.write(body)
+
+    async def void_leases(self) -> int:
+        """Queue what earlier processes were working on when they ended. Called once, under the server's lock."""
+        statement = update(jobs).where(jobs.c.state == "running")
+        forgotten = case((jobs.c.attempt > 0, jobs.c.attempt - 1), else_=0)
+
+        async def body(tx: Transaction) -> int:
+            done = await tx.execute(
+                statement.values(state="queued", attempt=forgotten, lease_owner=None, lease_until_ms=None)
+            )
+            return int(done.rowcount)
+
+        return await self._database.write(body)
+
+    async def depths(self) -> list[Depth]:
+        """How many jobs of each kind wait or run."""
+        query = (
+            select(jobs.c.kind, jobs.c.state, func.count(), func.min(jobs.c.created_at_ms))
+            .where(jobs.c.state.in_(ACTIVE))
+            .group_by(jobs.c.kind, jobs.c.state)
+        )
+        async with self._database.read() as connection:
+            return [Depth(*row) for row in await connection.execute(query)]
+
+    async def _end(self, tx: Transaction, job: Job, state: str, failure: Failure | None) -> bool:
+        done = await tx.execute(
+            update(jobs)
+            .where(jobs.c.id == job.id, jobs.c.state == "running")
+            .values(
+                state=state,
+                finished_at_ms=self._clock.now_ms(),
+                lease_owner=None,
+                lease_until_ms=None,
+                failure_code=failure.code if failure else None,
+                failure_message=failure.message if failure else None,
+            )
+        )
+        return bool(done.rowcount)
+
+
+def _job(row: RowMapping) -> Job:
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        subject=row["subject"],
+        attempt=row["attempt"],
+        max_attempts=row["max_attempts"],
+    )

@@ -1,0 +1,134 @@
+"""What an owner changes by hand: title, description, tags, and who may watch."""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, update
+
+from streamtime.access.rules import Visibility
+from streamtime.clock import Clock
+from streamtime.database.tables import video_tags, videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Invalid
+from streamtime.library.news import News
+from streamtime.library.video import Video
+from streamtime.library.videos import require_alive
+
+MAX_TITLE = 200
+MAX_DESCRIPTION = 10_000
+MAX_TAGS = 30
+MAX_TAG = 50
+
+LISTED = frozenset({Visibility.MEMBERS, Visibility.PUBLIC})
+"""Visibilities under which a video stands on somebody's Explore page."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and the marks that turn the direction of text and let one title pose as another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is to change; None leaves a thing as it is."""
+
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] | None = None
+    visibility: Visibility | None = None
+
+
+class Editor:
+    """Changes what owners may change."""
+
+    def __init__(self, database: Database, news: News, clock: Clock) -> None:
+        self._database = database
+        self._news = news
+        self._clock = clock
+
+    async def apply(self, video: Video, edit: Edit) -> None:
+        """Change a video, all of it or nothing.
+
+        Raises:
+            Invalid: one of the texts is empty or too long.
+            NotFound: the video was deleted meanwhile.
+        """
+        values = self._values(video, edit)
+        tags = None if edit.tags is None else clean_tags(edit.tags)
+
+        async def body(tx: Transaction) -> None:
+            await require_alive(tx, video.id)
+            if values:
+                await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
+            if tags is not None:
+                await _replace_tags(tx, video.id, tags)
+            if "visibility" in values:
+                await tx.raise_epoch()
+            self._news.after(tx, video)
+
+        await self._database.write(body)
+
+    def _values(self, video: Video, edit: Edit) -> dict[str, object]:
+        values: dict[str, object] = {}
+        if edit.title is not None:
+            title = clean_title(edit.title)
+            values |= {"title": title, "title_folded": title.casefold()}
+        if edit.description is not None:
+            values["description"] = clean_description(edit.description)
+        if edit.visibility is not None and edit.visibility is not video.visibility:
+            values |= self._visibility(video, edit.visibility)
+        return values
+
+    def _visibility(self, video: Video, wanted: Visibility) -> dict[str, object]:
+        values: dict[str, object] = {"visibility": wanted.value}
+        if wanted in LISTED and video.published_at_ms is None:
+            values["published_at_ms"] = self._clock.now_ms()
+        if video.visibility is Visibility.PUBLIC:
+            # Whoever kept a URL of the public time holds one that no longer leads anywhere.
+            values["access_generation"] = videos.c.access_generation + 1
+        return values
+
+
+def clean_title(text: str) -> str:
+    """A title fit to store: one line, no control characters.
+
+    Raises:
+        Invalid: nothing is left of it, or it is too long.
+    """
+    title = " ".join(_CONTROL.sub(" ", text).split())
+    if not 1 <= len(title) <= MAX_TITLE:
+        raise Invalid(f"Give the video a title of 1 to {MAX_TITLE} characters.", field="title")
+    return title
+
+
+def clean_description(text: str) -> str:
+    """A description fit to store.
+
+    Raises:
+        Invalid: it is too long.
+    """
+    description = _CONTROL.sub(" ", text.replace("\r\n", "\n")).strip()
+    if len(description) > MAX_DESCRIPTION:
+        raise Invalid(f"A description has at most {MAX_DESCRIPTION} characters.", field="description")
+    return description
+
+
+def clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Tags fit to store: no empty ones, none twice.
+
+    Raises:
+        Invalid: too many of them, or one too long.
+    """
+    cleaned = [" ".join(_CONTROL.sub(" ", tag).split()) for tag in tags]
+    unique = {tag.casefold(): tag for tag in reversed(cleaned) if tag}
+    kept = tuple(reversed(unique.values()))
+    if len(kept) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in kept):
+        raise Invalid(f"A video has at most {MAX_TAGS} tags of at most {MAX_TAG} characters.", field="tags")
+    return kept
+
+
+async def _replace_tags(tx: Transaction, video_id: int, tags: tuple[str, ...]) -> None:
+    await tx.execute(delete(video_tags).where(video_tags.c.video_id == video_id))
+    rows = [
+        {"video_id": video_id, "tag_folded": tag.casefold(), "tag": tag, "position": position}
+        for position, tag in enumerate(tags)
+    ]
+    await tx.execute_many(insert(video_tags), rows)

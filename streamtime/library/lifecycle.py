@@ -1,0 +1,237 @@
+"""How a video comes into being and goes from state to state. Every change is told to the pages that watch."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select, update
+
+from streamtime.access.rules import Visibility
+from streamtime.clock import Clock
+from streamtime.database import tables
+from streamtime.database.tables import videos
+from streamtime.database.transaction import Transaction
+from streamtime.errors import NotFound
+from streamtime.events.bus import Change
+from streamtime.ids import public_id
+from streamtime.jobs.job import Failure
+from streamtime.jobs.queue import JobQueue
+from streamtime.library.editing import LISTED
+from streamtime.library.news import News
+from streamtime.library.progress import ProgressBoard
+from streamtime.library.renditions import Renditions
+from streamtime.library.timeline import Timeline
+from streamtime.library.video import Video, VideoState
+from streamtime.objects.ledger import Ledger
+
+PREPARE = "prepare"
+LADDER = "ladder"
+SETTLE = "settle"
+COLLECT = "collect"
+COLLECT_SUBJECT = "objects"
+
+PREPARE_PRIORITY = 10
+LADDER_PRIORITY = 20
+SETTLE_PRIORITY = 40
+COLLECT_PRIORITY = 50
+"""Lower goes first: what makes a person wait before what only tidies up."""
+
+MANY_ATTEMPTS = 1_000_000
+"""For work that is never given up: bytes must settle, and doomed ones must go."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVideo:
+    """What is known of a video before its first byte has arrived."""
+
+    owner_id: int
+    title: str
+    visibility: Visibility
+    source_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """How long a video lasts, as far as its file tells, and how large it is shown."""
+
+    duration_ms: int | None
+    width: int
+    height: int
+
+
+class Lifecycle:
+    """Moves videos from state to state."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        ledger: Ledger,
+        renditions: Renditions,
+        timeline: Timeline,
+        progress: ProgressBoard,
+        news: News,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._renditions = renditions
+        self._timeline = timeline
+        self._progress = progress
+        self._news = news
+        self._clock = clock
+
+    async def create(self, tx: Transaction, new: NewVideo) -> tuple[int, str]:
+        """Write down a video whose bytes are still to come; its row id and its public id."""
+        now = self._clock.now_ms()
+        statement = insert(videos).values(
+            public_id=public_id(),
+            owner_id=new.owner_id,
+            title=new.title,
+            title_folded=new.title.casefold(),
+            state=VideoState.UPLOADING.value,
+            stage="Uploading",
+            visibility=new.visibility.value,
+            source_name=new.source_name,
+            created_at_ms=now,
+            published_at_ms=now if new.visibility in LISTED else None,
+        )
+        made = (await tx.execute(statement.returning(videos.c.id, videos.c.public_id))).one()
+        await self._timeline.add(tx, made.id, "created", f"Upload of {new.source_name} begun.")
+        return made.id, made.public_id
+
+    async def arrived(self, tx: Transaction, video: Video, source_object_id: int) -> None:
+        """All bytes are here: queue the work."""
+        await self._set(
+            tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, source_object_id=source_object_id
+        )
+        await self._timeline.add(tx, video.id, "arrived", "The upload is complete.")
+        await self._queue.enqueue(tx, PREPARE, video.subject, priority=PREPARE_PRIORITY)
+        await self.settle(tx, video, source_object_id)
+
+    async def retry(self, tx: Transaction, video: Video) -> None:
+        """Try a failed video again, from its original; what is finished already is kept."""
+        await self._set(
+            tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, failure_code=None, failure_message=None
+        )
+        await self._timeline.add(tx, video.id, "retried", "Queued again by hand.")
+        await self._queue.enqueue(tx, PREPARE, video.subject, priority=PREPARE_PRIORITY)
+
+    async def begun(self, tx: Transaction, video: Video, *, stage: str) -> None:
+        """A worker has it. What was growing when an earlier one ended is gone, so it may not be playable any more."""
+        await self._renditions.drop(tx, video.id, only_growing=True)
+        playable = await self._has_whole_picture(tx, video)
+        await self._set(tx, video, state=VideoState.PROCESSING, stage=stage, playable=playable)
+
+    async def probed(self, tx: Transaction, video: Video, facts: bytes, picture: Picture) -> None:
+        """It is known what is in the file."""
+        await self._set(
+            tx,
+            video,
+            source_facts=facts,
+            duration_ms=picture.duration_ms,
+            width=picture.width,
+            height=picture.height,
+        )
+
+    async def measured(self, tx: Transaction, video: Video, *, duration_ms: int) -> None:
+        """Somebody has read it to its end and knows how long it is."""
+        await self._set(tx, video, duration_ms=duration_ms)
+
+    async def playable(self, tx: Transaction, video: Video) -> None:
+        """It can be watched from now on, however much is still to come."""
+        await self._set(tx, video, playable=True)
+        await tx.raise_epoch()
+        await self._timeline.add(tx, video.id, "playable", "It can be watched.")
+
+    async def poster(self, tx: Transaction, video: Video, object_id: int) -> None:
+        """It has a poster; one that it had before goes."""
+        if video.poster_object_id is not None:
+            await self._ledger.doom(tx, [video.poster_object_id])
+        await self._set(tx, video, poster_object_id=object_id, poster_version=videos.c.poster_version + 1)
+        await tx.raise_epoch()
+
+    async def encode(self, tx: Transaction, video: Video, *, names: list[str]) -> None:
+        """What could be had quickly is there: queue the renditions that take time."""
+        await self._timeline.add(tx, video.id, "planned", "To be encoded: " + ", ".join(names) + ".")
+        await self._set(tx, video, stage="Waiting")
+        await self._queue.enqueue(tx, LADDER, video.subject, priority=LADDER_PRIORITY)
+
+    async def settle(self, tx: Transaction, video: Video, object_id: int) -> None:
+        """An object of the video is whole: have it carried into the store where it stays."""
+        key = f"{SETTLE} {object_id}"
+        await self._queue.enqueue(
+            tx, SETTLE, video.subject, priority=SETTLE_PRIORITY, max_attempts=MANY_ATTEMPTS, dedup_key=key
+        )
+
+    async def ready(self, tx: Transaction, video: Video) -> None:
+        """Everything that was to be made of it is made."""
+        await self._set(tx, video, state=VideoState.READY, progress=1.0, stage="")
+        await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
+        tx.after_commit(lambda: self._progress.clear(video.id))
+
+    async def failed(self, tx: Transaction, video: Video, failure: Failure) -> None:
+        """Nothing more will come of it by itself; what can be watched stays, and so does the original."""
+        await self._renditions.drop(tx, video.id, only_growing=True)
+        await self._set(
+            tx,
+            video,
+            state=VideoState.FAILED,
+            stage="",
+            failure_code=failure.code,
+            failure_message=failure.message,
+            playable=await self._has_whole_picture(tx, video),
+        )
+        await self._timeline.add(tx, video.id, "failed", failure.message, code=failure.code)
+        await self.collect(tx)
+        tx.after_commit(lambda: self._progress.clear(video.id))
+
+    async def delete(self, tx: Transaction, video: Video) -> None:
+        """Hide it from everybody, end the work on it, and have its bytes collected."""
+        done = await tx.execute(
+            update(videos)
+            .where(videos.c.id == video.id, videos.c.deleted_at_ms.is_(None))
+            .values(deleted_at_ms=self._clock.now_ms(), source_object_id=None, poster_object_id=None, playable=False)
+        )
+        if done.rowcount == 0:
+            raise NotFound
+        await self._queue.cancel(tx, video.subject)
+        await self._renditions.drop(tx, video.id, only_growing=False)
+        uploads = tables.uploads
+        query = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
+        arriving = list((await tx.execute(query)).scalars())
+        await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
+        await self._ledger.doom(tx, [i for i in (video.source_object_id, video.poster_object_id, *arriving) if i])
+        await self.collect(tx)
+        await tx.raise_epoch()
+        self._news.after(tx, video, Change.DELETED)
+        tx.after_commit(lambda: self._progress.clear(video.id))
+
+    async def bury(self, tx: Transaction) -> None:
+        """Drop the rows of deleted videos, which nothing refers to any more."""
+        await tx.execute(delete(videos).where(videos.c.deleted_at_ms.is_not(None)))
+
+    async def drop_original(self, tx: Transaction, video: Video) -> None:
+        """Let the uploaded file go: everything that can be watched has been made of it."""
+        uploads = tables.uploads
+        await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
+        await self._set(tx, video, source_object_id=None)
+        await self._ledger.doom(tx, [video.source_object_id] if video.source_object_id else [])
+        await self.collect(tx)
+        await tx.raise_epoch()
+
+    async def collect(self, tx: Transaction) -> None:
+        """Have the bytes of doomed objects deleted soon."""
+        await self._queue.enqueue(tx, COLLECT, COLLECT_SUBJECT, priority=COLLECT_PRIORITY, max_attempts=MANY_ATTEMPTS)
+
+    async def _set(self, tx: Transaction, video: Video, **values: object) -> None:
+        done = await tx.execute(
+            update(videos).where(videos.c.id == video.id, videos.c.deleted_at_ms.is_(None)).values(**values)
+        )
+        if done.rowcount == 0:
+            raise NotFound("The video was deleted meanwhile.")
+        self._news.after(tx, video)
+
+    async def _has_whole_picture(self, tx: Transaction, video: Video) -> bool:
+        table = tables.renditions
+        query = select(table.c.id).where(
+            table.c.video_id == video.id, table.c.kind == "video", table.c.state == "whole"
+        )
+        return (await tx.execute(query.limit(1))).first() is not None

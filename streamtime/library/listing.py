@@ -1,0 +1,148 @@
+"""Lists of videos: which ones a caller may find, filtered, ordered, a page at a time."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Visibility
+from streamtime.database.tables import users, video_tags, videos
+from streamtime.database.transaction import Database
+from streamtime.errors import Invalid
+from streamtime.library.video import Video, VideoState
+from streamtime.library.videos import read_videos, selection
+
+MAX_LIMIT = 100
+
+
+class Scope(StrEnum):
+    """Which shelf is looked at."""
+
+    FINDABLE = "findable"
+    """All that the caller may find: what is listed for them, and their own in every state."""
+    LISTED = "listed"
+    """What Explore shows: listed for the caller, and playable."""
+    OWN = "own"
+    """The caller's own, in every state and visibility."""
+
+
+class Sort(StrEnum):
+    """The order of a list."""
+
+    NEW = "new"
+    OLD = "old"
+    TITLE = "title"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for. `q` is matched in titles and tags, whatever the capitals."""
+
+    scope: Scope = Scope.FINDABLE
+    q: str = ""
+    owner: str = ""
+    visibility: Visibility | None = None
+    state: VideoState | None = None
+    sort: Sort = Sort.NEW
+    limit: int = 24
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some videos, and the cursor of the next page where there is one."""
+
+    items: list[Video]
+    next: str | None
+
+
+class Listing:
+    """Answers queries over all videos."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, caller: Caller, query: Query) -> Page:
+        """One page of what the query asks for and the caller may find.
+
+        Raises:
+            Invalid: the cursor is none of ours, or the limit is out of bounds.
+        """
+        if not 1 <= query.limit <= MAX_LIMIT:
+            raise Invalid(f"Ask for 1 to {MAX_LIMIT} videos at a time.", field="limit")
+        statement = selection().where(videos.c.deleted_at_ms.is_(None), *_conditions(caller, query))
+        statement = _ordered(statement, query).limit(query.limit + 1)
+        async with self._database.read() as connection:
+            found = await read_videos(connection, statement)
+        items = found[: query.limit]
+        more = len(found) > query.limit
+        return Page(items=items, next=_cursor_after(items[-1], query) if more else None)
+
+
+def _conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
+    conditions = [_scope(caller, query.scope)]
+    if query.q.strip():
+        conditions.append(_matches(query.q.strip().casefold()))
+    if query.owner:
+        conditions.append(users.c.name_folded == query.owner.casefold())
+    if query.visibility is not None:
+        conditions.append(videos.c.visibility == query.visibility.value)
+    if query.state is not None:
+        conditions.append(videos.c.state == query.state.value)
+    return conditions
+
+
+def _scope(caller: Caller, scope: Scope) -> ColumnElement[bool]:
+    if scope is Scope.OWN:
+        return videos.c.owner_id == (caller.user_id if caller.signed_in else -1)
+    shown = [Visibility.PUBLIC.value, *([Visibility.MEMBERS.value] if caller.signed_in else [])]
+    listed = and_(videos.c.visibility.in_(shown), videos.c.playable)
+    if scope is Scope.LISTED or not caller.signed_in:
+        return listed
+    return or_(listed, videos.c.owner_id == caller.user_id)
+
+
+def _matches(folded: str) -> ColumnElement[bool]:
+    tagged = select(video_tags.c.video_id).where(video_tags.c.tag_folded == folded)
+    return or_(videos.c.title_folded.contains(folded, autoescape=True), videos.c.id.in_(tagged))
+
+
+def _sort_key(query: Query) -> ColumnElement[object]:
+    if query.sort is Sort.TITLE:
+        return videos.c.title_folded
+    return videos.c.published_at_ms if query.scope is Scope.LISTED else videos.c.created_at_ms
+
+
+def _ordered(statement: Select[tuple[object, ...]], query: Query) -> Select[tuple[object, ...]]:
+    key = _sort_key(query)
+    descending = query.sort is Sort.NEW
+    if query.cursor:
+        value, last_id = _cursor(query.cursor, text=query.sort is Sort.TITLE)
+        after = (key < value, videos.c.id < last_id) if descending else (key > value, videos.c.id > last_id)
+        statement = statement.where(or_(after[0], and_(key == value, after[1])))
+    if descending:
+        return statement.order_by(key.desc(), videos.c.id.desc())
+    return statement.order_by(key, videos.c.id)
+
+
+def _cursor_after(video: Video, query: Query) -> str:
+    key: str | int | None
+    if query.sort is Sort.TITLE:
+        key = video.title.casefold()
+    else:
+        key = video.published_at_ms if query.scope is Scope.LISTED else video.created_at_ms
+    return base64.urlsafe_b64encode(msgspec.json.encode([key, video.id])).decode().rstrip("=")
+
+
+def _cursor(cursor: str, *, text: bool) -> tuple[str | int, int]:
+    try:
+        raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+        if text:
+            return msgspec.json.decode(raw, type=tuple[str, int])
+        return msgspec.json.decode(raw, type=tuple[int, int])
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise Invalid("That page does not exist. Begin at the first one.", field="cursor") from None

@@ -1,0 +1,75 @@
+"""How far the work on each video is: a soft fact, in memory, told at most once a second, written every few seconds."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, update
+
+from streamtime.clock import Clock
+from streamtime.database.tables import videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.library.news import News
+from streamtime.library.video import Video
+
+TOLD_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`fraction` from 0 to 1 of the stage's share, and the stage in words for people."""
+
+    fraction: float
+    stage: str
+
+
+class ProgressBoard:
+    """The progress of everything under way."""
+
+    def __init__(self, database: Database, news: News, clock: Clock) -> None:
+        self._database = database
+        self._news = news
+        self._clock = clock
+        self._board: dict[int, Progress] = {}
+        self._told: dict[int, float] = {}
+        self._unwritten: set[int] = set()
+
+    def note(self, video: Video, fraction: float, stage: str) -> None:
+        """The work on `video` is that far."""
+        before = self._board.get(video.id)
+        self._board[video.id] = Progress(min(max(fraction, 0.0), 1.0), stage)
+        self._unwritten.add(video.id)
+        now = self._clock.monotonic()
+        new_stage = before is None or before.stage != stage
+        if new_stage or now - self._told.get(video.id, 0.0) >= TOLD_EVERY_S:
+            self._told[video.id] = now
+            self._news.now(video)
+
+    def of(self, video: Video) -> Progress:
+        """How far it is now: the board knows better than the row."""
+        return self._board.get(video.id) or Progress(video.progress, video.stage)
+
+    def clear(self, video_id: int) -> None:
+        """Nothing is under way any more."""
+        self._board.pop(video_id, None)
+        self._told.pop(video_id, None)
+        self._unwritten.discard(video_id)
+
+    async def flush(self) -> None:
+        """Write what has changed since the last time, in one transaction."""
+        unwritten, self._unwritten = self._unwritten, set()
+        rows = [
+            {"row": video_id, "fraction": noted.fraction, "words": noted.stage}
+            for video_id in unwritten
+            if (noted := self._board.get(video_id))
+        ]
+        if not rows:
+            return
+        statement = (
+            update(videos)
+            .where(videos.c.id == bindparam("row"), videos.c.state.in_(("uploading", "queued", "processing")))
+            .values(progress=bindparam("fraction"), stage=bindparam("words"))
+        )
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute_many(statement, rows)
+
+        await self._database.write(body)

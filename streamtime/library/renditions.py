@@ -1,0 +1,193 @@
+"""Renditions as rows: begun with the object they grow in, described once their first bytes exist, then whole."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.clock import Clock
+from streamtime.database import tables
+from streamtime.database.transaction import Database, Transaction
+from streamtime.hls.segment_index import SegmentIndex
+from streamtime.ids import public_id
+from streamtime.objects.ledger import Ledger
+
+
+class Kind(StrEnum):
+    """What a rendition carries; picture and sound are kept apart, so that sound is stored once."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+class Origin(StrEnum):
+    """How it came to be."""
+
+    COPY = "copy"
+    ENCODE = "encode"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRendition:
+    """What is known of a rendition before its first byte. `ceiling_bps` is a bit rate it will not exceed."""
+
+    kind: Kind
+    origin: Origin
+    name: str
+    target_duration_s: int
+    ceiling_bps: int | None
+    spool_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is known with its init segment. Pictures have a size and a rate, sound has channels."""
+
+    codecs: str
+    width: int | None = None
+    height: int | None = None
+    frame_rate: float | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One rendition. While it grows `index` is None and `library/growing.py` knows more."""
+
+    id: int
+    attempt_id: str
+    kind: Kind
+    origin: Origin
+    whole: bool
+    name: str
+    description: Description
+    target_duration_s: int
+    ceiling_bps: int | None
+    index: SegmentIndex | None
+    object_id: int
+    store: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A rendition just written down."""
+
+    id: int
+    object_id: int
+    attempt_id: str
+
+
+class Renditions:
+    """The renditions of all videos."""
+
+    def __init__(self, database: Database, ledger: Ledger, clock: Clock) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+
+    async def begin(self, tx: Transaction, video_id: int, owner_id: int, new: NewRendition) -> Begun:
+        """Write the intent down: the object's row, the rendition and what joins them."""
+        object_id = await self._ledger.stage(tx, new.spool_key, kind="rendition", owner_id=owner_id)
+        attempt_id = public_id()
+        statement = insert(tables.renditions).values(
+            video_id=video_id,
+            attempt_id=attempt_id,
+            kind=new.kind.value,
+            origin=new.origin.value,
+            state="growing",
+            name=new.name,
+            target_duration_s=new.target_duration_s,
+            ceiling_bps=new.ceiling_bps,
+            created_at_ms=self._clock.now_ms(),
+        )
+        rendition_id: int = (await tx.execute(statement.returning(tables.renditions.c.id))).scalar_one()
+        await tx.execute(insert(tables.rendition_parts).values(rendition_id=rendition_id, part=0, object_id=object_id))
+        return Begun(rendition_id, object_id, attempt_id)
+
+    async def describe(self, tx: Transaction, rendition_id: int, description: Description) -> None:
+        """Its init segment exists: say what is in it."""
+        await self._update(
+            tx,
+            rendition_id,
+            codecs=description.codecs,
+            width=description.width,
+            height=description.height,
+            frame_rate=description.frame_rate,
+            channels=description.channels,
+        )
+
+    async def complete(self, tx: Transaction, begun: Begun, index: SegmentIndex) -> None:
+        """It is whole and on disk: from this commit on its index comes from the row."""
+        await self._ledger.complete(tx, begun.object_id, length_bytes=index.bytes_total)
+        await self._update(tx, begun.id, state="whole", segment_index=index.to_blob())
+        await tx.raise_epoch()
+
+    async def drop(self, tx: Transaction, video_id: int, *, only_growing: bool) -> None:
+        """Take renditions of a video out, and doom their bytes."""
+        condition = tables.renditions.c.video_id == video_id
+        if only_growing:
+            condition &= tables.renditions.c.state == "growing"
+        parts = tables.rendition_parts
+        query = select(parts.c.object_id).join_from(parts, tables.renditions).where(condition)
+        object_ids = list((await tx.execute(query)).scalars())
+        await tx.execute(delete(tables.renditions).where(condition))
+        await self._ledger.doom(tx, object_ids)
+        if object_ids:
+            await tx.raise_epoch()
+
+    async def of(self, video_id: int) -> list[Rendition]:
+        """A video's renditions, the ones with the largest picture first, sound last."""
+        table, parts, stored = tables.renditions, tables.rendition_parts, tables.objects
+        query = (
+            select(table, stored.c.id.label("object_id"), stored.c.store, stored.c.key)
+            .join_from(table, parts)
+            .join(stored, parts.c.object_id == stored.c.id)
+            .where(table.c.video_id == video_id, parts.c.part == 0)
+            .order_by(table.c.kind.desc(), table.c.height.desc(), table.c.id)
+        )
+        async with self._database.read() as connection:
+            return [_rendition(row) for row in (await connection.execute(query)).mappings()]
+
+    async def names(self, video_ids: Collection[int]) -> dict[int, list[str]]:
+        """The names of the whole pictures of several videos, the largest first."""
+        table = tables.renditions
+        query = select(table.c.video_id, table.c.name).where(
+            table.c.video_id.in_(video_ids), table.c.kind == Kind.VIDEO.value, table.c.state == "whole"
+        )
+        names: dict[int, list[str]] = {}
+        async with self._database.read() as connection:
+            for video_id, name in await connection.execute(query.order_by(table.c.height.desc())):
+                names.setdefault(video_id, []).append(name)
+        return names
+
+    async def _update(self, tx: Transaction, rendition_id: int, **values: object) -> None:
+        table = tables.renditions
+        await tx.execute(update(table).where(table.c.id == rendition_id).values(**values))
+
+
+def _rendition(row: RowMapping) -> Rendition:
+    blob = row["segment_index"]
+    return Rendition(
+        id=row["id"],
+        attempt_id=row["attempt_id"],
+        kind=Kind(row["kind"]),
+        origin=Origin(row["origin"]),
+        whole=row["state"] == "whole",
+        name=row["name"],
+        description=Description(
+            codecs=row["codecs"],
+            width=row["width"],
+            height=row["height"],
+            frame_rate=row["frame_rate"],
+            channels=row["channels"],
+        ),
+        target_duration_s=row["target_duration_s"],
+        ceiling_bps=row["ceiling_bps"],
+        index=SegmentIndex.from_blob(blob) if blob is not None else None,
+        object_id=row["object_id"],
+        store=row["store"],
+        key=row["key"],
+    )

@@ -1,0 +1,102 @@
+"""A video as a value, as read from its row. It knows no query and no rule."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy.engine import RowMapping
+
+from streamtime.access.rules import VideoFacts, Visibility
+
+
+class VideoState(StrEnum):
+    """Where a video is on its way. Whether it can be watched already is `playable`."""
+
+    UPLOADING = "uploading"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video."""
+
+    id: int
+    public_id: str
+    owner_id: int
+    owner_name: str
+    title: str
+    description: str
+    tags: tuple[str, ...]
+    state: VideoState
+    playable: bool
+    visibility: Visibility
+    access_generation: int
+    progress: float
+    stage: str
+    failure_code: str | None
+    failure_message: str | None
+    source_name: str
+    source_facts: bytes | None
+    source_object_id: int | None
+    poster_object_id: int | None
+    poster_version: int
+    duration_ms: int | None
+    width: int | None
+    height: int | None
+    created_at_ms: int
+    published_at_ms: int | None
+    deleted_at_ms: int | None
+
+    @property
+    def facts(self) -> VideoFacts:
+        """What the rules of access need to know."""
+        return VideoFacts(owner_id=self.owner_id, visibility=self.visibility, deleted=self.deleted_at_ms is not None)
+
+    @property
+    def subject(self) -> str:
+        """The name that jobs know this video by."""
+        return subject_of(self.id)
+
+
+def subject_of(video_id: int) -> str:
+    """The name that jobs know a video by."""
+    return f"video:{video_id}"
+
+
+def id_of(subject: str) -> int:
+    """The video that a job's subject names."""
+    return int(subject.removeprefix("video:"))
+
+
+def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
+    """A row of `videos` joined with its owner's name, as a value."""
+    return Video(
+        id=row["id"],
+        public_id=row["public_id"],
+        owner_id=row["owner_id"],
+        owner_name=row["owner_name"],
+        title=row["title"],
+        description=row["description"],
+        tags=tags,
+        state=VideoState(row["state"]),
+        playable=bool(row["playable"]),
+        visibility=Visibility(row["visibility"]),
+        access_generation=row["access_generation"],
+        progress=row["progress"],
+        stage=row["stage"],
+        failure_code=row["failure_code"],
+        failure_message=row["failure_message"],
+        source_name=row["source_name"],
+        source_facts=row["source_facts"],
+        source_object_id=row["source_object_id"],
+        poster_object_id=row["poster_object_id"],
+        poster_version=row["poster_version"],
+        duration_ms=row["duration_ms"],
+        width=row["width"],
+        height=row["height"],
+        created_at_ms=row["created_at_ms"],
+        published_at_ms=row["published_at_ms"],
+        deleted_at_ms=row["deleted_at_ms"],
+    )

@@ -1,0 +1,89 @@
+"""Finding single videos, and the one check of who may have them."""
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access, require
+from streamtime.database.tables import users, video_tags, videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import NotFound
+from streamtime.library.video import Video, video_from
+
+
+class Videos:
+    """Looks videos up. A deleted one is not there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def require(self, caller: Caller, public_id: str, wanted: Access) -> Video:
+        """The video, if the caller may do that with it.
+
+        Raises:
+            NotFound: there is none, or the caller may not know of it.
+            Forbidden: the caller sees it, but may not do this.
+        """
+        video = await self.by_public_id(public_id)
+        require(caller, video.facts, wanted)
+        return video
+
+    async def by_public_id(self, public_id: str) -> Video:
+        """The video of that public id, for a caller whose right to it is decided next.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return await self._one(videos.c.public_id == public_id)
+
+    async def by_id(self, video_id: int) -> Video:
+        """The video with that row id, for work that the server does by itself.
+
+        Raises:
+            NotFound: there is none any more.
+        """
+        return await self._one(videos.c.id == video_id)
+
+    async def _one(self, condition: ColumnElement[bool]) -> Video:
+        async with self._database.read() as connection:
+            found = await read_videos(connection, selection().where(condition, videos.c.deleted_at_ms.is_(None)))
+        if not found:
+            raise NotFound
+        return found[0]
+
+
+async def require_alive(tx: Transaction, video_id: int) -> None:
+    """Make sure, inside a write transaction, that the video has not been deleted.
+
+    Raises:
+        NotFound: it has.
+    """
+    query = select(videos.c.id).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None))
+    if (await tx.execute(query)).first() is None:
+        raise NotFound
+
+
+def selection() -> Select[tuple[object, ...]]:
+    """The columns that `read_videos` needs."""
+    return select(videos, users.c.name.label("owner_name")).join_from(
+        videos, users, onclause=videos.c.owner_id == users.c.id
+    )
+
+
+async def read_videos(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> list[Video]:
+    """The videos of a `selection()`, with their tags, in the order of the query."""
+    rows = (await connection.execute(query)).mappings().all()
+    tags = await _tags(connection, [row["id"] for row in rows])
+    return [video_from(row, tags.get(row["id"], ())) for row in rows]
+
+
+async def _tags(connection: AsyncConnection, ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    if not ids:
+        return {}
+    query = select(video_tags.c.video_id, video_tags.c.tag).where(video_tags.c.video_id.in_(ids))
+    tags: dict[int, tuple[str, ...]] = {}
+    for video_id, tag in await connection.execute(query.order_by(video_tags.c.video_id, video_tags.c.position)):
+        tags[video_id] = (*tags.get(video_id, ()), tag)
+    return tags

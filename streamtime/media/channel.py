@@ -1,0 +1,97 @@
+"""The child's end of the socket to the server: orders in, messages out. It knows frames, nothing of media."""
+
+import array
+import socket
+import threading
+import time
+
+from streamtime.worker_protocol import (
+    LENGTH,
+    LONGEST_ORDER_BYTES,
+    MOST_OUTPUTS,
+    Message,
+    Order,
+    Progress,
+    decode_order,
+    encode,
+)
+
+_HEARTBEAT_S = 0.5
+
+
+class Channel:
+    """Talks to the server; any thread may send."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def receive(self) -> tuple[Order, list[int]] | None:
+        """Wait for the next order and its descriptors, which are the caller's to close; None at the end.
+
+        Raises:
+            ValueError: if what came is no order.
+        """
+        head, descriptors = self._receive_head()
+        if not head:
+            return None
+        (length,) = LENGTH.unpack(head)
+        if length > LONGEST_ORDER_BYTES:
+            raise ValueError("the order is too long")
+        return decode_order(self._receive_exactly(length)), descriptors
+
+    def send(self, message: Message) -> None:
+        """Send one message, whole."""
+        frame = encode(message)
+        with self._lock:
+            self._connection.sendall(LENGTH.pack(len(frame)) + frame)
+
+    def _receive_head(self) -> tuple[bytes, list[int]]:
+        room = socket.CMSG_SPACE(MOST_OUTPUTS * array.array("i").itemsize)
+        head, ancillary, _flags, _address = self._connection.recvmsg(LENGTH.size, room)
+        descriptors = array.array("i")
+        for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+        if head and len(head) < LENGTH.size:
+            head += self._receive_exactly(LENGTH.size - len(head))
+        return head, list(descriptors)
+
+    def _receive_exactly(self, length: int) -> bytes:
+        data = bytearray()
+        while len(data) < length:
+            part = self._connection.recv(length - len(data))
+            if not part:
+                raise ValueError("the order was cut short")
+            data += part
+        return bytes(data)
+
+
+class Reporter:
+    """Tells how far the work has come, about twice a second, and only while it does come further."""
+
+    def __init__(self, channel: Channel, duration_s: float | None) -> None:
+        self._channel = channel
+        self._duration_s = duration_s
+        self._reached_s = 0.0
+        self._began = time.monotonic()
+        self._next = self._began + _HEARTBEAT_S
+        self._lock = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Send one message at once."""
+        self._channel.send(message)
+
+    def advance(self, time_s: float) -> None:
+        """Note that a track has reached a time of the video, in seconds. Tracks stay close to one another."""
+        with self._lock:
+            self._reached_s = max(time_s, self._reached_s)
+            now = time.monotonic()
+            if now < self._next:
+                return
+            self._next = now + _HEARTBEAT_S
+            progress = Progress(self._fraction(), round(self._reached_s / (now - self._began), 3))
+        self._channel.send(progress)
+
+    def _fraction(self) -> float:
+        return round(min(1.0, self._reached_s / self._duration_s), 4) if self._duration_s else 0.0

@@ -1,0 +1,161 @@
+"""Decides quickly whether the picture or the sound of a source can be used as it is, without encoding.
+
+It looks at headers, at the container's own index where there is one, and at the first seconds of packets, never
+at a whole file. What it could not see is watched while copying (`copying.py`).
+"""
+
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+
+from av.audio.stream import AudioStream
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from streamtime.media.source import AnyPacket
+
+LONGEST_GOP_S = 10
+"""Seconds from keyframe to keyframe at most: longer segments would make every seek and switch slow."""
+
+SHORTEST_SEGMENT_S = Fraction(39, 10)
+"""A copied segment is cut at the first keyframe after this; a little under 4 s, for keyframes every 2 s."""
+
+_CONTAINERS_WITH_TIMES = {"mp4", "matroska", "mpegts", "flv"}
+_AUDIO_CONTAINERS = {"mp4", "matroska"}
+_PROFILES = {"Constrained Baseline", "Baseline", "Main", "High"}
+_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
+_MOST_BPS = 60_000_000
+_SCAN_S = 0.25
+_SCAN_PACKETS = 1500
+_ENOUGH_KEYFRAMES = 4
+_LATE_AUDIO_S = 0.05
+_AUDIO_RATES_HZ = (44_100, 48_000)
+_MOST_INDEXED_KEYFRAMES = 100_000
+
+
+@dataclass
+class VideoScan:
+    """What the first packets of a stream show. `origin` is the first keyframe's time, in the stream's ticks."""
+
+    origin: int | None = None
+    obstacle: str | None = None
+    keyframes: list[int] = field(default_factory=list)
+    last: int | None = None
+    length_bytes: int = 0
+
+    def take(self, packet: AnyPacket) -> None:
+        """Look at one packet, in the order of the file."""
+        if packet.pts is None:
+            self.obstacle = self.obstacle or "its pictures carry no times"
+            return
+        if packet.is_keyframe:
+            if self.origin is None:
+                self.origin = packet.pts
+            self.keyframes.append(packet.pts)
+        if self.origin is None:
+            return
+        if packet.is_discard:
+            self.obstacle = self.obstacle or "it was cut between two keyframes"
+        if packet.pts < self.keyframes[-1]:
+            self.obstacle = self.obstacle or "some pictures are shown before the keyframe they follow"
+        self.last = max(self.last if self.last is not None else packet.pts, packet.pts)
+        self.length_bytes += packet.size
+
+
+class ScanLimit:
+    """Says when enough has been seen: four keyframes, eleven seconds, or a quarter of a second of our own time."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._stream = stream
+        self._deadline = time.monotonic() + _SCAN_S
+        self._packets = 0
+
+    def reached(self, scan: VideoScan) -> bool:
+        """Ask once after each packet."""
+        self._packets += 1
+        late = time.monotonic() > self._deadline and len(scan.keyframes) > 1
+        seen_s = _seconds(scan, self._stream)
+        enough = len(scan.keyframes) >= _ENOUGH_KEYFRAMES or seen_s > LONGEST_GOP_S + 1
+        return late or enough or self._packets > _SCAN_PACKETS
+
+
+def _seconds(scan: VideoScan, stream: VideoStream) -> float:
+    if scan.origin is None or scan.last is None or stream.time_base is None:
+        return 0.0
+    return float((scan.last - scan.origin) * stream.time_base)
+
+
+def video_obstacle(
+    kind: str, stream: VideoStream, scan: VideoScan, *, upright: bool, interlaced: bool, bitrate_bps: int | None
+) -> str | None:
+    """Tell in plain words why the picture cannot be copied; None where it can."""
+    context = stream.codec_context
+    plain = context.pix_fmt in _PIXEL_FORMATS and context.profile in _PROFILES
+    obstacles = (
+        (context.name != "h264", f"it is {context.name}, which not every browser plays"),
+        (not plain, f"its kind of H.264 ({context.profile}, {context.pix_fmt}) is not played by every browser"),
+        (kind not in _CONTAINERS_WITH_TIMES, f"its container, {kind}, does not say when pictures are shown"),
+        (interlaced, "it is interlaced"),
+        (not upright, "it must be turned to stand upright"),
+        (bool(bitrate_bps and bitrate_bps > _MOST_BPS), "its bit rate is too high for most networks"),
+        (scan.origin is None, "no keyframe is near its beginning"),
+    )
+    return next((why for present, why in obstacles if present), scan.obstacle or _gap_obstacle(stream, scan))
+
+
+def _gap_obstacle(stream: VideoStream, scan: VideoScan) -> str | None:
+    ends = [*scan.keyframes, *([scan.last] if scan.last is not None else [])]
+    gaps = [later - earlier for earlier, later in pairwise(ends)]
+    indexed = indexed_keyframes(stream)
+    gaps += [later - earlier for earlier, later in pairwise(indexed)]
+    tick = stream.time_base or Fraction(1, 1000)
+    if max(gaps, default=0) * tick > LONGEST_GOP_S:
+        return f"its keyframes are more than {LONGEST_GOP_S} s apart"
+    return None
+
+
+def indexed_keyframes(stream: VideoStream) -> list[int]:
+    """List the keyframe times that the container's index holds, in the stream's ticks; often none."""
+    entries = stream.index_entries
+    times: list[int] = []
+    if not len(entries):
+        return times
+    # From keyframe to keyframe by search: walking through every entry of a long film takes half a second.
+    place = entries.search_timestamp(entries[0].timestamp, backward=False)
+    while 0 <= place < len(entries) and len(times) < _MOST_INDEXED_KEYFRAMES:
+        times.append(entries[place].timestamp)
+        place = entries.search_timestamp(times[-1] + 1, backward=False)
+    return times
+
+
+def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool) -> int:
+    """Tell how long a copied segment may get, in whole seconds: what EXT-X-TARGETDURATION must allow.
+
+    Exact where the container's index lists every keyframe; elsewhere the bound that copying keeps.
+    """
+    bound = int(SHORTEST_SEGMENT_S + LONGEST_GOP_S)
+    keyframes = indexed_keyframes(stream) if indexed_wholly else []
+    tick = stream.time_base or Fraction(1, 1000)
+    if not keyframes or stream.duration is None:
+        return bound
+    longest, start = Fraction(0), keyframes[0]
+    for keyframe in [*keyframes[1:], keyframes[0] + stream.duration]:
+        longest = max(longest, (keyframe - start) * tick)
+        if (keyframe - start) * tick >= SHORTEST_SEGMENT_S:
+            start = keyframe
+    return max(4, int(longest + Fraction(1, 2)))
+
+
+def audio_copyable(kind: str, stream: AudioStream, origin_s: Fraction | None) -> bool:
+    """Tell whether a sound track is AAC-LC as every browser plays it, from the start of the video on."""
+    context = stream.codec_context
+    plain = context.name == "aac" and stream.profile == "LC" and bool(context.extradata)
+    usual = context.channels in {1, 2} and context.sample_rate in _AUDIO_RATES_HZ
+    return kind in _AUDIO_CONTAINERS and plain and usual and _starts_in_time(stream, origin_s)
+
+
+def _starts_in_time(stream: Stream, origin_s: Fraction | None) -> bool:
+    if origin_s is None or stream.start_time is None or stream.time_base is None:
+        return True
+    return stream.start_time * stream.time_base - origin_s <= _LATE_AUDIO_S

@@ -1,0 +1,186 @@
+"""Takes pictures and sound over without encoding: packets of the source become packets of a rendition.
+
+It watches what `copy_check.py` could not see in the first seconds, and refuses on the way where the rest of the
+file is not as its beginning was; the server then has it encoded instead.
+"""
+
+from fractions import Fraction
+
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from streamtime.media import refusal
+from streamtime.media.channel import Reporter
+from streamtime.media.copy_check import LONGEST_GOP_S, SHORTEST_SEGMENT_S
+from streamtime.media.picture_facts import Turn, frame_rate, shown_size
+from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.source import AnyPacket
+from streamtime.worker_protocol import RenditionStarted
+
+_MICRO = 1_000_000
+_MOST_HELD_PACKETS = 32
+AUDIO_FRAGMENT_S = 4
+_AAC_FRAME_SAMPLES = 1024
+_RETIMED_S = Fraction(20, 1000)
+_LONGEST_AUDIO_GAP_S = Fraction(1, 10)
+
+
+class VideoCopy:
+    """Copies one stream of pictures, from the first keyframe at or after the origin on."""
+
+    def __init__(self, output: int, descriptor: int, source: VideoStream, origin_us: int, reporter: Reporter) -> None:
+        self._tick = source.time_base or Fraction(1, 90_000)
+        self._origin = int(Fraction(origin_us, _MICRO) / self._tick // 1)
+        self._held: list[AnyPacket] = []
+        self._keyframe: int | None = None
+        self._last_dts: int | None = None
+        self._writer = RenditionWriter(
+            output,
+            descriptor,
+            reporter,
+            lambda container: _video_stream(container, source),
+            fragment_options={"min_frag_duration": str(int(SHORTEST_SEGMENT_S * _MICRO))},
+            describe=lambda codecs, init_length, timescale: _describe_video(
+                output, source, codecs, init_length, timescale
+            ),
+        )
+
+    @property
+    def end_s(self) -> float:
+        """How far the copy reaches, in seconds."""
+        return self._writer.end_s
+
+    def take(self, packet: AnyPacket) -> None:
+        """Copy one packet.
+
+        Raises:
+            Refusal: with `copy_unfit` if the file does not go on as it began.
+        """
+        if packet.pts is None:
+            raise refusal.copy_unfit("some of its pictures carry no time")
+        if self._keyframe is None and (not packet.is_keyframe or packet.pts < self._origin):
+            return
+        self._watch(packet, packet.pts)
+        if packet.dts is None:
+            self._hold(packet)
+            return
+        self._release(packet.dts)
+        self._write(packet)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._release((self._held[-1].pts or 0) if self._held else 0)
+        if self._keyframe is None:
+            raise refusal.damaged()
+        self._writer.finish()
+
+    def _watch(self, packet: AnyPacket, pts: int) -> None:
+        if packet.has_sidedata("new_extradata"):
+            raise refusal.copy_unfit("its picture changes on the way")
+        if self._keyframe is not None and pts < self._keyframe:
+            raise refusal.copy_unfit("some pictures are shown before the keyframe they follow")
+        if self._keyframe is not None and (pts - self._keyframe) * self._tick > LONGEST_GOP_S:
+            raise refusal.copy_unfit(f"its keyframes are more than {LONGEST_GOP_S} s apart")
+        if packet.is_keyframe:
+            self._keyframe = pts
+
+    def _hold(self, packet: AnyPacket) -> None:
+        """Keep a packet whose decode time the container does not tell: the first few of a Matroska file."""
+        if self._last_dts is not None or len(self._held) >= _MOST_HELD_PACKETS:
+            raise refusal.copy_unfit("it does not say when its pictures are decoded")
+        self._held.append(packet)
+
+    def _release(self, dts: int) -> None:
+        held, self._held = self._held, []
+        for place, packet in enumerate(held):
+            packet.dts = dts - (len(held) - place) * max(1, packet.duration or 1)
+            self._write(packet)
+
+    def _write(self, packet: AnyPacket) -> None:
+        dts = packet.dts or 0
+        if self._last_dts is not None and dts <= self._last_dts:
+            raise refusal.copy_unfit("its times jump back")
+        self._last_dts = dts
+        packet.dts = dts - self._origin
+        packet.pts = (packet.pts or 0) - self._origin
+        self._writer.mux(packet)
+
+
+def _video_stream(container: OutputContainer, source: VideoStream) -> Stream:
+    return container.add_stream_from_template(source, opaque=True)
+
+
+def _describe_video(
+    output: int, source: VideoStream, codecs: str, init_length: int, timescale: int
+) -> RenditionStarted:
+    width, height = shown_size(source, Turn())
+    rate = frame_rate(source)
+    return RenditionStarted(output, codecs, init_length, timescale, width, height, rate.numerator, rate.denominator)
+
+
+class AudioCopy:
+    """Copies one AAC track, timed anew by its own samples, from the first packet that begins at or after the origin.
+
+    Containers round times (Matroska to milliseconds); counting samples keeps fragments free of tiny holes.
+    """
+
+    def __init__(self, output: int, descriptor: int, source: AudioStream, origin_us: int, reporter: Reporter) -> None:
+        self._rate = source.codec_context.sample_rate
+        self._tick = source.time_base or Fraction(1, self._rate)
+        self._origin_s = Fraction(origin_us, _MICRO)
+        self._next: int | None = None
+        channels = source.codec_context.channels
+        self._writer = RenditionWriter(
+            output,
+            descriptor,
+            reporter,
+            lambda container: container.add_stream_from_template(source, opaque=True),
+            fragment_options={"frag_duration": str(AUDIO_FRAGMENT_S * _MICRO)},
+            describe=lambda codecs, init_length, timescale: RenditionStarted(
+                output, codecs, init_length, timescale, channels=channels, sample_rate_hz=self._rate
+            ),
+        )
+
+    @property
+    def end_s(self) -> float:
+        """How far the copy reaches, in seconds."""
+        return self._writer.end_s
+
+    def take(self, packet: AnyPacket) -> None:
+        """Copy one packet.
+
+        Raises:
+            Refusal: with `audio_copy_unfit` if there is a hole in the sound that only encoding can fill.
+        """
+        time = packet.pts if packet.pts is not None else packet.dts
+        position = None if time is None else round((time * self._tick - self._origin_s) * self._rate)
+        if self._next is None:
+            # Rounded containers may put the very first packet a hair early.
+            if position is None or position < -self._rate // 1000:
+                return
+            self._next = max(0, position)
+        if position is not None and not self._in_step(position):
+            return
+        self._write(packet)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._writer.finish()
+
+    def _in_step(self, position: int) -> bool:
+        """Tell whether the packet belongs where the last one ended, moving on over a small hole."""
+        late_s = Fraction(position - (self._next or 0), self._rate)
+        if late_s > _LONGEST_AUDIO_GAP_S:
+            raise refusal.audio_copy_unfit("it pauses on the way")
+        if late_s > _RETIMED_S:
+            self._next = position
+        return late_s > -_RETIMED_S
+
+    def _write(self, packet: AnyPacket) -> None:
+        packet.time_base = Fraction(1, self._rate)
+        packet.pts = packet.dts = self._next
+        packet.duration = _AAC_FRAME_SAMPLES
+        self._next = (self._next or 0) + _AAC_FRAME_SAMPLES
+        self._writer.mux(packet)

@@ -1,0 +1,107 @@
+"""Threads that work one behind the other, with bounded queues between them; one's failure stops them all.
+
+It knows queues, nothing of media. FFmpeg lets go of the interpreter while it works, so threads use all cores.
+Every wait looks up now and then, so that nothing is left hanging when somebody else has failed.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+_LOOK_UP_S = 0.1
+Item = TypeVar("Item")
+
+
+class Stopped(Exception):
+    """The work has been called off."""
+
+
+class Crew:
+    """All workers on one order."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+        self._members: list[threading.Thread] = []
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the work has been called off."""
+        return self._stop.is_set()
+
+    def run(self, work: Callable[[], None], name: str) -> None:
+        """Start a member."""
+        member = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+        self._members.append(member)
+        member.start()
+
+    def call_off(self, failure: BaseException) -> None:
+        """Stop everybody; the first reason counts."""
+        with self._lock:
+            if self._failure is None and not isinstance(failure, Stopped):
+                self._failure = failure
+        self._stop.set()
+
+    def join(self) -> None:
+        """Wait until all have ended.
+
+        Raises:
+            BaseException: what the first of them failed with.
+        """
+        for member in self._members:
+            member.join()
+        self._members.clear()
+        if self._failure is not None:
+            raise self._failure
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as failure:  # noqa: BLE001  (a thread's failure is raised again by `join`)
+            self.call_off(failure)
+
+
+class Station(Generic[Item]):
+    """One member with its queue: `take` is called for each item, `finish` once after the last."""
+
+    def __init__(
+        self, crew: Crew, name: str, take: Callable[[Item], None], finish: Callable[[], None], *, depth: int
+    ) -> None:
+        self._crew = crew
+        self._take = take
+        self._finish = finish
+        self._queue: queue.Queue[Item | None] = queue.Queue(depth)
+        crew.run(self._work, name)
+
+    def put(self, item: Item | None) -> None:
+        """Hand over an item, waiting for room; None is the end.
+
+        Raises:
+            Stopped: if the work has been called off.
+        """
+        while not self._crew.stopped:
+            try:
+                self._queue.put(item, timeout=_LOOK_UP_S)
+            except queue.Full:
+                continue
+            return
+        raise Stopped
+
+    def close(self) -> None:
+        """Say that there is no more."""
+        self.put(None)
+
+    def _work(self) -> None:
+        while (item := self._next()) is not None:
+            self._take(item)
+        self._finish()
+
+    def _next(self) -> Item | None:
+        while not self._crew.stopped:
+            try:
+                return self._queue.get(timeout=_LOOK_UP_S)
+            except queue.Empty:
+                continue
+        raise Stopped

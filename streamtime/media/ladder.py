@@ -1,0 +1,270 @@
+"""Encodes all rungs in one decode: frames go down a cascade of threads, one scaler and encoder each.
+
+Each rung scales from the next larger one and passes its picture on before it encodes, so that all encode at once.
+The first rung also makes frames upright and decides, for all, which ones are keyframes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from streamtime.hls.grid import Grid
+from streamtime.media import x264
+from streamtime.media.channel import Reporter
+from streamtime.media.crew import Crew, Station
+from streamtime.media.picture_facts import Turn
+from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.upright import Shrink, Upright
+from streamtime.worker_protocol import EncodeVideo, RenditionStarted
+
+_QUEUE_FRAMES = 2
+_LONG_STILL_S = 1
+_MICRO = 1_000_000
+_LARGEST_THREADS = 2
+_OTHER_THREADS = 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One upright frame on its way down the cascade. Only the rung that made `frame` may change it."""
+
+    frame: VideoFrame
+    pts: int
+    key: bool
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What decoded frames will be like."""
+
+    tick: Fraction | None
+    fps: Fraction
+    turn: Turn
+    interlaced: bool
+
+
+class PictureClock:
+    """Gives frames their place on the common time line and marks the first one at or after each cut."""
+
+    def __init__(self, origin_us: int, tick: Fraction, grid: Grid, *, usual: int) -> None:
+        self._tick = tick
+        self._usual = usual
+        self._long = math.ceil(_LONG_STILL_S / tick)
+        self._origin_s = Fraction(origin_us, _MICRO)
+        self._grid = grid
+        self._cut = 0
+        self._last = -1
+
+    def place(self, frame: VideoFrame) -> tuple[int, bool] | None:
+        """Tell a frame's time in ticks and whether it is a keyframe; None if it is not to be shown."""
+        pts = self._last + self._usual if frame.pts is None else self._on_line(frame, frame.pts)
+        if pts < 0 or pts <= self._last:
+            return None
+        self._last = pts
+        return pts, self._is_key(pts)
+
+    def skipped_cuts(self, frame: VideoFrame) -> list[int]:
+        """List the cuts that fall into a long still before this frame: its picture must be repeated there."""
+        if frame.pts is None or self._last < 0:
+            return []
+        until = self._on_line(frame, frame.pts)
+        cuts: list[int] = []
+        while until - self._last > self._long and self._cut < until:
+            cuts.append(self._cut)
+            self._last = self._cut
+            self._cut = self._ticks(self._grid.next_after(self._cut * self._tick))
+        return cuts
+
+    def _on_line(self, frame: VideoFrame, pts: int) -> int:
+        return math.floor((pts * (frame.time_base or self._tick) - self._origin_s) / self._tick)
+
+    def _is_key(self, pts: int) -> bool:
+        if pts < self._cut:
+            return False
+        self._cut = self._ticks(self._grid.next_after(pts * self._tick))
+        return True
+
+    def _ticks(self, time_s: Fraction) -> int:
+        return math.ceil(time_s / self._tick)
+
+
+class Pace:
+    """Leaves frames out where a rung has fewer a second than the source; keyframes always stay."""
+
+    def __init__(self, fps: Fraction, source_fps: Fraction, tick: Fraction) -> None:
+        self._step = None if fps >= source_fps else 1 / (fps * tick)
+        self._due = Fraction(0)
+
+    def wants(self, picture: Picture) -> bool:
+        """Tell whether this picture is to be encoded."""
+        if self._step is None:
+            return True
+        # Half a source frame of grace, for times that a container has rounded.
+        if not picture.key and picture.pts < self._due - self._step / 8:
+            return False
+        self._due = (self._due if not picture.key else picture.pts) + self._step
+        if self._due < picture.pts:
+            self._due = picture.pts + self._step
+        return True
+
+
+class RungEncoder:
+    """One rung: scales what comes from above, hands it further down, encodes it, writes it."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        order: EncodeVideo,
+        descriptor: int,
+        reporter: Reporter,
+        *,
+        tick: Fraction,
+        source_fps: Fraction,
+        threads: int,
+        below: "RungEncoder | None",
+    ) -> None:
+        rung = order.rung
+        self._below = below
+        self._shrink = Shrink(rung.width, rung.height)
+        self._pace = Pace(rung.fps, source_fps, tick)
+        self._tick = tick
+        self._duration = max(1, round(1 / (rung.fps * tick)))
+        self._tagged = False
+        self._streams: list[VideoStream] = []
+        self._writer = RenditionWriter(
+            order.output,
+            descriptor,
+            reporter,
+            lambda container: self._remember(x264.make_stream(container, rung, tick, threads=threads)),
+            fragment_options={},
+            describe=lambda codecs, init_length, timescale: _describe(order, codecs, init_length, timescale),
+        )
+        self._stream = self._streams[0]
+        self.station: Station[Picture] = Station(crew, f"rung {rung.name}", self.take, self.finish, depth=_QUEUE_FRAMES)
+
+    @property
+    def end_s(self) -> float:
+        """How far the rung reaches, in seconds."""
+        return self._writer.end_s
+
+    def take(self, picture: Picture) -> None:
+        """Encode one picture and pass it on."""
+        if not self._pace.wants(picture):
+            return
+        frame = self._shrink(picture.frame)
+        frame.pts, frame.time_base = picture.pts, self._tick
+        frame.duration = self._duration
+        frame.pict_type = PictureType.I if picture.key else PictureType.NONE
+        if self._below is not None:
+            self._below.station.put(Picture(frame, picture.pts, picture.key))
+        self._encode(frame)
+
+    def finish(self) -> None:
+        """Encode what the encoder holds back, and close."""
+        if self._below is not None:
+            self._below.station.close()
+        if self._tagged:
+            self._encode(None)
+        self._writer.finish()
+
+    def _remember(self, stream: VideoStream) -> VideoStream:
+        self._streams.append(stream)
+        return stream
+
+    def _encode(self, frame: VideoFrame | None) -> None:
+        if not self._tagged and frame is not None:
+            x264.tag_colours(self._stream, frame)
+            self._tagged = True
+        for packet in self._stream.encode(frame):
+            self._writer.mux(packet)
+
+
+class Ladder:
+    """The whole cascade: decoded frames in, renditions out."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        orders: Sequence[EncodeVideo],
+        descriptors: Sequence[int],
+        source: Pictures,
+        reporter: Reporter,
+        *,
+        origin_us: int,
+        grid: Grid,
+    ) -> None:
+        tick, source_fps = x264.time_base(source.tick), source.fps
+        usual = max(1, round(1 / (source_fps * tick)))
+        self._clock = PictureClock(origin_us, tick, grid, usual=usual)
+        self._still: VideoFrame | None = None
+        largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
+        self.rungs = _cascade(crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps)
+        top = largest_first[0].rung
+        self._upright = Upright(top.width, top.height, source.turn, interlaced=source.interlaced)
+        self._station: Station[VideoFrame] = Station(crew, "upright", self._take, self._finish, depth=_QUEUE_FRAMES)
+
+    @property
+    def end_s(self) -> float:
+        """How far the shortest rung reaches, in seconds."""
+        return min(rung.end_s for rung in self.rungs)
+
+    def put(self, frame: VideoFrame) -> None:
+        """Hand a decoded frame over; the caller does not touch it again."""
+        self._station.put(frame)
+
+    def close(self) -> None:
+        """Say that there are no more frames."""
+        self._station.close()
+
+    def _take(self, frame: VideoFrame) -> None:
+        for upright in self._upright.take(frame):
+            self._place(upright)
+
+    def _place(self, frame: VideoFrame) -> None:
+        if self._still is not None:
+            for cut in self._clock.skipped_cuts(frame):
+                self._hand_down(self._still, cut, key=True)
+        place = self._clock.place(frame)
+        if place is not None:
+            self._hand_down(frame, place[0], key=place[1])
+            self._still = frame
+
+    def _hand_down(self, frame: VideoFrame, pts: int, *, key: bool) -> None:
+        self.rungs[0].station.put(Picture(frame, pts, key))
+
+    def _finish(self) -> None:
+        for upright in self._upright.flush():
+            self._place(upright)
+        self.rungs[0].station.close()
+
+
+def _cascade(
+    crew: Crew,
+    orders: Sequence[EncodeVideo],
+    descriptors: Sequence[int],
+    reporter: Reporter,
+    *,
+    tick: Fraction,
+    source_fps: Fraction,
+) -> list[RungEncoder]:
+    below: RungEncoder | None = None
+    rungs: list[RungEncoder] = []
+    for order in reversed(orders):
+        threads = _LARGEST_THREADS if order is orders[0] else _OTHER_THREADS
+        below = RungEncoder(
+            crew, order, descriptors[order.output], reporter,
+            tick=tick, source_fps=source_fps, threads=threads, below=below,
+        )  # fmt: skip
+        rungs.insert(0, below)
+    return rungs
+
+
+def _describe(order: EncodeVideo, codecs: str, init_length: int, timescale: int) -> RenditionStarted:
+    rung = order.rung
+    return RenditionStarted(
+        order.output, codecs, init_length, timescale, rung.width, rung.height, rung.fps_num, rung.fps_den
+    )

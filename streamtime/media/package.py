@@ -1,0 +1,241 @@
+"""Fulfils a `Package`: one reading of the source, from which every track takes what it needs.
+
+It knows which track wants which packets and how the end is reached, in order, after damage, or by a failure.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import av.error
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from streamtime.media import refusal
+from streamtime.media.channel import Channel, Reporter
+from streamtime.media.copying import AudioCopy, VideoCopy
+from streamtime.media.crew import Crew, Station, Stopped
+from streamtime.media.ladder import Ladder, Pictures
+from streamtime.media.picture_facts import first_frame, frame_rate, is_interlaced, prepare_decoder, turn_of
+from streamtime.media.poster import make_poster
+from streamtime.media.sound import SoundEncoder
+from streamtime.media.source import AnyPacket, container_name, open_source
+from streamtime.worker_protocol import Done, Package, PackageAudio
+
+_AUDIO_QUEUE_PACKETS = 256
+_DECODER_THREADS = 2
+_MOST_BAD_PACKETS = 200
+_SHORT_S = 1.5
+_SHORT_SHARE = 0.02
+
+
+class Track(Protocol):
+    """What takes packets of one stream."""
+
+    @property
+    def end_s(self) -> float:
+        """How far it reaches, in seconds."""
+        ...
+
+    def take(self, packet: AnyPacket) -> None:
+        """Take one packet."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is left."""
+        ...
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Where packets of stream `index` go."""
+
+    index: int
+    put: Callable[[AnyPacket], None]
+    close: Callable[[], None]
+
+
+class Packaging:
+    """One order at work."""
+
+    def __init__(self, descriptor: int, order: Package, outputs: Sequence[int], channel: Channel) -> None:
+        self._descriptor = descriptor
+        self._order = order
+        self._outputs = outputs
+        self._duration_s = order.duration_ms / 1000 if order.duration_ms else None
+        self._reporter = Reporter(channel, self._duration_s)
+        self._crew = Crew()
+        self._tracks: list[Track | Ladder] = []
+        self._broken = False
+
+    def run(self) -> Done:
+        """Fulfil the order.
+
+        Raises:
+            Refusal: if it cannot be.
+            OSError: if an output cannot be written.
+        """
+        with open_source(self._descriptor) as container:
+            feeds = self._feeds(container)
+            self._start_poster()
+            try:
+                self._pump(container, feeds)
+                for feed in feeds:
+                    feed.close()
+            except BaseException as failure:  # noqa: BLE001  (raised again by `join`, or the first of several)
+                self._crew.call_off(failure)
+            self._crew.join()
+        return self._done()
+
+    def _pump(self, container: InputContainer, feeds: list[Feed]) -> None:
+        wanted = {feed.index: feed for feed in feeds}
+        # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
+        cut_off_counts = container_name(container) != "mpegts"
+        try:
+            for packet in container.demux([container.streams[index] for index in wanted]):
+                if self._crew.stopped:
+                    raise Stopped
+                if packet.size and not (packet.is_corrupt and cut_off_counts):
+                    wanted[packet.stream_index].put(packet)
+        except av.error.FFmpegError:
+            # The file breaks off here: what has been read of it plays.
+            self._broken = True
+
+    def _done(self) -> Done:
+        end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
+        end_ms = round(end_s * 1000)
+        pictures = any(isinstance(track, VideoCopy | Ladder) for track in self._tracks)
+        if pictures and not end_ms:
+            raise refusal.damaged()
+        return Done(end_ms, end_ms if self._tracks and self._ended_early(end_s) else None)
+
+    def _ended_early(self, end_s: float) -> bool:
+        if self._broken:
+            return True
+        expected_s = self._duration_s or 0.0
+        return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
+
+    def _feeds(self, container: InputContainer) -> list[Feed]:
+        order = self._order
+        feeds = [self._audio_feed(container, audio) for audio in order.audios]
+        if order.copy is None and not order.encodes:
+            return feeds
+        stream = container.streams[order.video_stream or 0]
+        if not isinstance(stream, VideoStream):
+            raise refusal.no_video()
+        puts: list[Callable[[AnyPacket], None]] = []
+        closes: list[Callable[[], None]] = []
+        if order.encodes:
+            decoding = self._decoding(stream)
+            puts.append(decoding.take)
+            closes.append(decoding.finish)
+        if order.copy is not None:
+            copy = VideoCopy(
+                order.copy.output, self._outputs[order.copy.output], stream, order.origin_us, self._reporter
+            )
+            self._tracks.append(copy)
+            puts.append(copy.take)
+            closes.append(copy.finish)
+        return [*feeds, Feed(stream.index, _each(puts), _all(closes))]
+
+    def _audio_feed(self, container: InputContainer, audio: PackageAudio) -> Feed:
+        stream = container.streams[audio.stream]
+        if not isinstance(stream, AudioStream):
+            raise refusal.Refusal("no_audio", "There is no such sound track in this file.")
+        make = AudioCopy if audio.copy else SoundEncoder
+        track = make(audio.output, self._outputs[audio.output], stream, self._order.origin_us, self._reporter)
+        self._tracks.append(track)
+        if audio.copy:
+            return Feed(stream.index, track.take, track.finish)
+        name = f"sound {audio.output}"
+        station: Station[AnyPacket] = Station(self._crew, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS)
+        return Feed(stream.index, station.put, station.close)
+
+    def _decoding(self, stream: VideoStream) -> "Decoding":
+        pictures = self._first_look(stream.index)
+        prepare_decoder(stream, threads=_DECODER_THREADS)
+        ladder = Ladder(
+            self._crew,
+            self._order.encodes,
+            self._outputs,
+            pictures,
+            self._reporter,
+            origin_us=self._order.origin_us,
+            grid=self._order.grid,
+        )
+        self._tracks.append(ladder)
+        return Decoding(stream, ladder)
+
+    def _first_look(self, index: int) -> Pictures:
+        with open_source(self._descriptor) as container:
+            stream = container.streams[index]
+            if not isinstance(stream, VideoStream):
+                raise refusal.no_video()
+            prepare_decoder(stream, threads=1)
+            frame = first_frame(container, stream)
+            interlaced = is_interlaced(stream, frame)
+            return Pictures(stream.time_base, frame_rate(stream), turn_of(frame), interlaced)
+
+    def _start_poster(self) -> None:
+        if self._order.poster is not None:
+            self._crew.run(self._poster, "poster")
+
+    def _poster(self) -> None:
+        poster = self._order.poster
+        if poster is None:
+            return
+        try:
+            written = make_poster(self._descriptor, poster, self._order, self._outputs[poster.output])
+        except (refusal.Refusal, av.error.FFmpegError):
+            # A video without a poster plays as well.
+            return
+        if written is not None:
+            self._reporter.send(written)
+
+
+class Decoding:
+    """Decodes pictures and hands them to the ladder; a damaged packet here and there is passed over."""
+
+    def __init__(self, stream: VideoStream, ladder: Ladder) -> None:
+        self._stream = stream
+        self._ladder = ladder
+        self._bad_in_a_row = 0
+
+    def take(self, packet: AnyPacket | None) -> None:
+        """Decode one packet; None drains the decoder."""
+        try:
+            frames = self._stream.decode(packet)
+        except av.error.FFmpegError:
+            self._bad_in_a_row += 1
+            if self._bad_in_a_row > _MOST_BAD_PACKETS:
+                raise refusal.damaged(round(self._ladder.end_s * 1000)) from None
+            return
+        for frame in frames:
+            self._bad_in_a_row = 0
+            if frame.time_base is None:
+                # What is drained at the end belongs to no packet that could tell.
+                frame.time_base = self._stream.time_base
+            self._ladder.put(frame)
+
+    def finish(self) -> None:
+        """Drain the decoder and say that there is no more."""
+        self.take(None)
+        self._ladder.close()
+
+
+def _each(puts: list[Callable[[AnyPacket], None]]) -> Callable[[AnyPacket], None]:
+    # The decoder comes first: copying changes a packet's times.
+    def put(packet: AnyPacket) -> None:
+        for one in puts:
+            one(packet)
+
+    return put
+
+
+def _all(closes: list[Callable[[], None]]) -> Callable[[], None]:
+    def close() -> None:
+        for one in closes:
+            one()
+
+    return close

@@ -1,0 +1,168 @@
+"""What one stream of pictures is like: size as shown, turn, rate, and what its first frame tells.
+
+It knows one decoder at work on the first packets; whether the stream may be copied is decided in `copy_check.py`.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+
+import av.error
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import SideDataContainer, Type
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streamtime.media import refusal
+from streamtime.media.source import MOST_PIXELS
+
+_MATRIX = struct.Struct("=9i")
+_ONE = 1 << 16
+_MOST_PACKETS = 2000
+_MOST_FPS = Fraction(240)
+_USUAL_FPS = Fraction(25)
+_PROGRESSIVE_ORDERS = (0, 1)
+_STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_BITS_IN_NAME = {"9": 9, "10": 10, "12": 12, "14": 14, "16": 16}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How the stored picture becomes upright: flipped left to right if `mirrored`, then turned clockwise."""
+
+    rotation: int = 0
+    mirrored: bool = False
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the picture is stored as it is shown."""
+        return self.rotation == 0 and not self.mirrored
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether width and height change places."""
+        return self.rotation in {90, 270}
+
+
+def is_cover(stream: VideoStream) -> bool:
+    """Tell whether this is cover art or a thumbnail that only poses as video."""
+    return bool(stream.disposition & _STILLS)
+
+
+def choose_video(container: InputContainer) -> VideoStream:
+    """Pick the main picture: the largest, and of equals the one marked as default, then the first.
+
+    Raises:
+        Refusal: if there is none, or none that can be decoded.
+    """
+    candidates = [stream for stream in container.streams.video if not is_cover(stream)]
+    if not candidates:
+        raise refusal.no_video()
+    readable = [stream for stream in candidates if has_decoder(stream)]
+    if not readable:
+        raise refusal.unsupported_codec(candidates[0].name or "of this video")
+    return max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & Disposition.default), -s.index))
+
+
+def has_decoder(stream: Stream) -> bool:
+    """Tell whether the stream can be decoded; the library's types do not say that its context may be missing."""
+    context: CodecContext | None = stream.codec_context
+    return context is not None
+
+
+def prepare_decoder(stream: VideoStream, *, threads: int) -> None:
+    """Set the bounds of a decoder before it opens; in `av.open` alone the limit on pixels does not hold."""
+    context = stream.codec_context
+    if context.width * context.height > MOST_PIXELS:
+        raise refusal.too_large(context.width, context.height)
+    context.options = {"max_pixels": str(MOST_PIXELS)}
+    context.thread_count = threads
+    context.thread_type = "AUTO"
+
+
+def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
+    """Decode until a picture comes out.
+
+    Raises:
+        Refusal: if none does.
+    """
+    for packet in readable_packets(container, stream):
+        if frame := picture_in(stream, packet):
+            return frame
+    raise refusal.damaged()
+
+
+def readable_packets(container: InputContainer, stream: VideoStream) -> "Iterator[Packet[VideoStream]]":
+    """Give packets from the beginning until the file breaks off, or none of so many helped."""
+    try:
+        yield from islice(container.demux(stream), _MOST_PACKETS)
+    except av.error.FFmpegError:
+        return
+
+
+def picture_in(stream: VideoStream, packet: "Packet[VideoStream]") -> VideoFrame | None:
+    """Decode one packet; None where no picture comes out of it."""
+    try:
+        frames = stream.decode(packet)
+    except av.error.FFmpegError:
+        return None
+    if frames and frames[0].time_base is None:
+        # What is drained at the end belongs to no packet that could tell.
+        frames[0].time_base = stream.time_base
+    return frames[0] if frames else None
+
+
+def turn_of(frame: VideoFrame) -> Turn:
+    """Read the display matrix: turns by right angles and flips; anything else is shown as stored."""
+    try:
+        matrix = _MATRIX.unpack(bytes(_side_data(frame)[Type.DISPLAYMATRIX])[: _MATRIX.size])
+    except (KeyError, struct.error):
+        return Turn()
+    a, b, c, d = (round(matrix[i] / _ONE) for i in (0, 1, 3, 4))
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    return Turn({(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}.get((a, b), 0), mirrored)
+
+
+def _side_data(frame: VideoFrame) -> SideDataContainer:
+    # The library's types call it a dictionary of one key; it is a container of all kinds.
+    container: object = frame.side_data
+    if not isinstance(container, SideDataContainer):
+        raise KeyError("no side data")
+    return container
+
+
+def shown_size(stream: VideoStream, turn: Turn) -> tuple[int, int]:
+    """Tell width and height upright in square pixels: the longer-looking axis is stretched, none is shrunk."""
+    width, height = stream.width, stream.height
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    if aspect > 1:
+        width = round(width * aspect)
+    elif 0 < aspect < 1:
+        height = round(height / aspect)
+    return (height, width) if turn.swaps_sides else (width, height)
+
+
+def frame_rate(stream: VideoStream) -> Fraction:
+    """Tell the average rate, or the most likely one; containers without a clue often claim thousands."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= _MOST_FPS:
+            return Fraction(rate).limit_denominator(100_000)
+    return _USUAL_FPS
+
+
+def is_interlaced(stream: VideoStream, frame: VideoFrame) -> bool:
+    """Tell whether two half pictures share each frame."""
+    return frame.interlaced_frame or stream.codec_context.field_order not in _PROGRESSIVE_ORDERS
+
+
+def bit_depth(pix_fmt: str | None) -> int:
+    """Read the bits a sample from FFmpeg's name of a pixel format: `yuv420p10le` has 10."""
+    digits = (pix_fmt or "").removesuffix("le").removesuffix("be").rpartition("p")[2]
+    return _BITS_IN_NAME.get(digits, 8)

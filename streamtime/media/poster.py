@@ -1,0 +1,142 @@
+"""Chooses a telling picture near the beginning and writes it as a JPEG. It reads the source for itself.
+
+A telling picture is not black, not of one colour, and has sharp edges. A few keyframes are looked at; where none
+will do, the best of them is taken.
+"""
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+import av.error
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+
+from streamtime.media.picture_facts import is_interlaced, prepare_decoder, shown_size, turn_of
+from streamtime.media.source import open_source
+from streamtime.media.upright import Upright
+from streamtime.worker_protocol import MakePoster, Package, PosterWritten
+
+_SHARES = (0.08, 0.03, 0.15, 0.25, 0.0)
+"""Where to look, as shares of the duration: near the beginning, but behind titles and fades."""
+
+_LATEST_S = 180.0
+_BUDGET_S = 0.6
+_MOST_PACKETS_A_LOOK = 60
+_SMALL = (96, 54)
+_DARK, _BRIGHT = 40.0, 225.0
+_LEAST_CONTRAST = 18.0
+_LEAST_SHARPNESS = 4.0
+_JPEG_QUALITY = 4
+_MICRO = 1_000_000
+
+
+@dataclass(frozen=True)
+class Look:
+    """One picture and how telling it is."""
+
+    frame: VideoFrame
+    score: float
+    good: bool
+
+
+def make_poster(descriptor: int, order: MakePoster, package: Package, output: int) -> PosterWritten | None:
+    """Write the poster to `output`; None where no picture could be decoded."""
+    with open_source(descriptor) as container:
+        stream = container.streams[package.video_stream or 0]
+        if not isinstance(stream, VideoStream):
+            return None
+        prepare_decoder(stream, threads=2)
+        look = _best_look(container, stream, package)
+        if look is None:
+            return None
+        frame = _shown(stream, look.frame, order.max_width)
+    data = _jpeg(frame)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(output, view) :]
+    return PosterWritten(order.output, len(data), frame.width, frame.height, hashlib.sha256(data).digest())
+
+
+def _best_look(container: InputContainer, stream: VideoStream, package: Package) -> Look | None:
+    deadline = time.monotonic() + _BUDGET_S
+    duration_s = (package.duration_ms or 0) / 1000
+    best: Look | None = None
+    for share in _SHARES if duration_s else (0.0,):
+        frame = _frame_at(container, stream, package.origin_us, min(duration_s * share, _LATEST_S))
+        if frame is None:
+            continue
+        look = _judged(frame)
+        if best is None or look.score > best.score:
+            best = look
+        if best.good or time.monotonic() > deadline:
+            break
+    return best
+
+
+def _frame_at(container: InputContainer, stream: VideoStream, origin_us: int, at_s: float) -> VideoFrame | None:
+    tick = stream.time_base or Fraction(1, 90_000)
+    position = int((Fraction(origin_us, _MICRO) + Fraction(at_s).limit_denominator(1000)) / tick)
+    context = stream.codec_context
+    try:
+        container.seek(position, stream=stream)
+        for count, packet in enumerate(container.demux(stream)):
+            if packet.size and packet.is_keyframe:
+                frames = [*context.decode(packet), *context.decode(None)]
+                context.flush_buffers()
+                return frames[0] if frames else None
+            if count > _MOST_PACKETS_A_LOOK:
+                break
+    except av.error.FFmpegError:
+        context.flush_buffers()
+    return None
+
+
+def _judged(frame: VideoFrame) -> Look:
+    width, height = _SMALL
+    small = VideoReformatter().reformat(frame, width, height, "gray", interpolation=Interpolation.AREA, threads=1)
+    plane = small.planes[0]
+    data, stride = bytes(plane), plane.line_size
+    rows = [data[y * stride : y * stride + width] for y in range(height)]
+    mean = sum(map(sum, rows)) / (width * height)
+    contrast = (sum(sum((v - mean) ** 2 for v in row) for row in rows) / (width * height)) ** 0.5
+    edges = sum(sum(abs(a - b) for a, b in pairwise(row)) for row in rows)
+    sharpness = edges / (width * height)
+    lit = _DARK <= mean <= _BRIGHT
+    good = lit and contrast >= _LEAST_CONTRAST and sharpness >= _LEAST_SHARPNESS
+    return Look(frame, (1.0 if lit else 0.2) * contrast * (1.0 + sharpness), good)
+
+
+def _shown(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame:
+    turn = turn_of(frame)
+    width, height = shown_size(stream, turn)
+    scale = min(1.0, max_width / width)
+    size = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))
+    if frame.pts is None:
+        frame.pts = 0
+    upright = Upright(*size, turn, interlaced=is_interlaced(stream, frame))
+    frames = [*upright.take(frame), *upright.flush()]
+    return frames[0]
+
+
+def _jpeg(frame: VideoFrame) -> bytes:
+    full = VideoReformatter().reformat(
+        frame, format="yuvj420p", dst_color_range=ColorRange.JPEG, interpolation=Interpolation.BILINEAR
+    )
+    encoder = CodecContext.create("mjpeg", "w")
+    if not isinstance(encoder, VideoCodecContext):
+        raise TypeError("there is no JPEG encoder")
+    encoder.width, encoder.height, encoder.pix_fmt = full.width, full.height, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.qmin = encoder.qmax = _JPEG_QUALITY
+    encoder.thread_count = 1
+    full.pts, full.time_base = 0, Fraction(1, 25)
+    return b"".join(bytes(packet) for packet in [*encoder.encode(full), *encoder.encode(None)])

@@ -1,0 +1,159 @@
+"""Tells what a source is: the answer to `Probe`. It puts together what the other modules find out."""
+
+from fractions import Fraction
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streamtime.media import refusal
+from streamtime.media.copy_check import (
+    ScanLimit,
+    VideoScan,
+    audio_copyable,
+    longest_copied_segment_s,
+    video_obstacle,
+)
+from streamtime.media.picture_facts import (
+    bit_depth,
+    choose_video,
+    frame_rate,
+    has_decoder,
+    is_cover,
+    is_interlaced,
+    picture_in,
+    prepare_decoder,
+    readable_packets,
+    shown_size,
+    turn_of,
+)
+from streamtime.media.source import container_name, open_source
+from streamtime.worker_protocol import AudioFacts, SourceFacts, VideoFacts
+
+_MICRO = 1_000_000
+_LONGEST_TEXT = 200
+
+
+def probe(descriptor: int) -> SourceFacts:
+    """Read as little as tells what the source is.
+
+    Raises:
+        Refusal: if it cannot be played at all.
+    """
+    with open_source(descriptor) as container:
+        stream = choose_video(container)
+        prepare_decoder(stream, threads=1)
+        frame, scan = _survey(container, stream)
+        video = _video_facts(container, stream, frame, scan)
+        origin_us = _origin_us(stream, frame, scan if video.copyable else None)
+        return SourceFacts(
+            container=container_name(container),
+            duration_ms=_duration_ms(container, origin_us),
+            origin_us=origin_us,
+            bitrate_bps=container.bit_rate or None,
+            video=video,
+            audios=_audios(container, Fraction(origin_us, _MICRO)),
+            other_streams=_others(container, stream),
+        )
+
+
+def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame, VideoScan]:
+    """Look at the first packets once, and decode the first picture."""
+    frame: VideoFrame | None = None
+    scan, limit = VideoScan(), ScanLimit(stream)
+    enough = False
+    for packet in readable_packets(container, stream):
+        if packet.size and not enough:
+            scan.take(packet)
+            enough = limit.reached(scan)
+        frame = frame or picture_in(stream, packet)
+        if frame and enough:
+            break
+    if frame is None:
+        raise refusal.damaged()
+    return frame, scan
+
+
+def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame, scan: VideoScan) -> VideoFacts:
+    turn, rate = turn_of(frame), frame_rate(stream)
+    width, height = shown_size(stream, turn)
+    bitrate_bps = stream.codec_context.bit_rate or container.bit_rate or None
+    interlaced = is_interlaced(stream, frame)
+    kind = container_name(container)
+    obstacle = video_obstacle(kind, stream, scan, upright=turn.is_none, interlaced=interlaced, bitrate_bps=bitrate_bps)
+    return VideoFacts(
+        stream=stream.index,
+        codec=stream.codec_context.name,
+        profile=stream.profile,
+        stored_width=stream.width,
+        stored_height=stream.height,
+        width=width,
+        height=height,
+        rotation=turn.rotation,
+        mirrored=turn.mirrored,
+        fps_num=rate.numerator,
+        fps_den=rate.denominator,
+        pix_fmt=frame.format.name,
+        bit_depth=bit_depth(frame.format.name),
+        interlaced=interlaced,
+        bitrate_bps=bitrate_bps,
+        copyable=obstacle is None,
+        copy_obstacle=obstacle,
+        copy_target_duration_s=longest_copied_segment_s(stream, indexed_wholly=kind == "mp4"),
+    )
+
+
+def _origin_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan | None) -> int:
+    """Tell where the common time line begins: the first keyframe where it is copied, else the first picture."""
+    tick = stream.time_base or Fraction(1, 1000)
+    if copied and copied.origin is not None:
+        return int(copied.origin * tick * _MICRO // 1)
+    start = frame.pts if frame.pts is not None else stream.start_time or 0
+    return int(start * (frame.time_base or tick) * _MICRO // 1)
+
+
+def _duration_ms(container: InputContainer, origin_us: int) -> int | None:
+    if not container.duration or container.duration <= 0:
+        return None
+    end_us = (container.start_time or 0) + container.duration
+    return max(1, round((end_us - origin_us) / 1000))
+
+
+def _audios(container: InputContainer, origin_s: Fraction) -> tuple[AudioFacts, ...]:
+    kind = container_name(container)
+    return tuple(_audio_facts(kind, stream, origin_s) for stream in container.streams.audio if _is_readable(stream))
+
+
+def _is_readable(stream: AudioStream) -> bool:
+    return has_decoder(stream) and stream.codec_context.sample_rate > 0 and stream.codec_context.channels > 0
+
+
+def _audio_facts(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioFacts:
+    return AudioFacts(
+        stream=stream.index,
+        codec=stream.codec_context.name,
+        channels=stream.codec_context.channels,
+        sample_rate_hz=stream.codec_context.sample_rate,
+        bitrate_bps=stream.codec_context.bit_rate or None,
+        language=_text(stream.language),
+        title=_text(stream.metadata.get("title")),
+        default=bool(stream.disposition & Disposition.default),
+        copyable=audio_copyable(kind, stream, origin_s),
+    )
+
+
+def _text(value: str | None) -> str | None:
+    return value[:_LONGEST_TEXT] if value and value != "und" else None
+
+
+def _others(container: InputContainer, chosen: VideoStream) -> tuple[str, ...]:
+    kinds = []
+    for stream in container.streams:
+        if isinstance(stream, VideoStream):
+            if stream.index != chosen.index:
+                kinds.append("cover" if is_cover(stream) else "video")
+        elif not isinstance(stream, AudioStream):
+            kinds.append(stream.type)
+    return tuple(kinds)

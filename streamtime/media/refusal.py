@@ -1,0 +1,89 @@
+"""Why a file cannot be played, in plain words, and how FFmpeg's own errors become such words.
+
+It knows codes and sentences, nothing of processes. The codes are part of the protocol: they never change meaning.
+"""
+
+import errno
+
+from av.error import FFmpegError
+
+from streamtime.errors import MediaError
+from streamtime.worker_protocol import Failed
+
+
+class Refusal(MediaError):
+    """The order cannot be fulfilled. `retryable` where another attempt may go better."""
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.retryable = retryable
+
+
+def empty() -> Refusal:
+    """Zero bytes."""
+    return Refusal("empty", "This file is empty.")
+
+
+def not_media() -> Refusal:
+    """Text, an image, a program: nothing that holds moving pictures."""
+    return Refusal("not_media", "This is not a video file.")
+
+
+def incomplete() -> Refusal:
+    """An MP4 whose directory is missing: it is written last, so the copy broke off before it."""
+    return Refusal("incomplete", "This video is incomplete: its end, where its directory is, is missing.")
+
+
+def no_video() -> Refusal:
+    """Sound, subtitles or cover art only."""
+    return Refusal("no_video", "There is no video in this file.")
+
+
+def unsupported_codec(codec: str) -> Refusal:
+    """A picture that no decoder here can read."""
+    return Refusal("unsupported_codec", f"The codec {codec} is not supported.")
+
+
+def damaged(after_ms: int | None = None) -> Refusal:
+    """Nothing, or nothing more, can be read from it."""
+    if not after_ms:
+        return Refusal("damaged", "This video is damaged: no picture could be read from it.")
+    return Refusal("damaged", f"This video is damaged after {clock_time(after_ms)}.")
+
+
+def too_large(width: int, height: int) -> Refusal:
+    """More pixels than are decoded here."""
+    return Refusal("too_large", f"A picture of {width} x {height} pixels is larger than what is supported.")
+
+
+def copy_unfit(why: str) -> Refusal:
+    """The picture turned out, on the way, not to be fit for copying: it is to be encoded instead."""
+    return Refusal("copy_unfit", f"The video cannot be used as it is: {why}.")
+
+
+def audio_copy_unfit(why: str) -> Refusal:
+    """The sound turned out, on the way, not to be fit for copying: it is to be encoded instead."""
+    return Refusal("audio_copy_unfit", f"The sound cannot be used as it is: {why}.")
+
+
+def as_failed(error: BaseException) -> Failed:
+    """Put any error into the words that go to the server; what is not foreseen says little, and may be retried."""
+    match error:
+        case Refusal():
+            return Failed(error.code, error.message, error.retryable)
+        case MemoryError():
+            return Failed("out_of_memory", "There was not enough memory to work on this video.", retryable=True)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return Failed("no_space", "The disk is full.", retryable=True)
+        case OSError(errno=errno.EIO):
+            return Failed("disk_error", "The disk could not be read or written.", retryable=True)
+        case FFmpegError():
+            return Failed("damaged", "This video is damaged or of a kind that is not supported.")
+        case _:
+            return Failed("internal", "Something went wrong while working on this video.", retryable=True)
+
+
+def clock_time(time_ms: int) -> str:
+    """Write a time as people do: 00:03:12."""
+    seconds = time_ms // 1000
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

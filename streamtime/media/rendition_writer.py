@@ -1,0 +1,186 @@
+"""Writes one rendition: packets in, a fragmented MP4 out through a descriptor, and a message for each segment.
+
+It knows boxes and durations, nothing of where packets come from. The muxer's recipe, and why:
+
+- `frag_keyframe` (and `frag_duration` for sound, which it never cuts): one fragment is one segment.
+- `delay_moov`, not `empty_moov`: the latter writes a first decode time of 0 whatever the first packet says.
+- `frag_discont`: decode times follow the packets, so renditions that start later stay in step.
+- not `cmaf`: its negative composition offsets make some players show B-frames two frames late.
+- `skip_trailer`: an index at the end would belong to no segment.
+"""
+
+import hashlib
+import os
+import struct
+from collections.abc import Callable
+from fractions import Fraction
+
+import av
+from av.container import OutputContainer
+from av.stream import Stream
+
+from streamtime.media.channel import Reporter
+from streamtime.media.codec_names import codecs_of
+from streamtime.media.source import AnyPacket
+from streamtime.worker_protocol import RenditionFinished, RenditionStarted, SegmentWritten
+
+_MOVFLAGS = "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"
+_BUFFER_BYTES = 1 << 20
+_BOX = struct.Struct(">I4s")
+_LONG = struct.Struct(">Q")
+_LARGEST_KEPT_BOX_BYTES = 64 << 20
+
+
+class Boxes:
+    """Receives the muxer's bytes, passes them on, and notices where the init segment and each segment end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.bytes_total = 0
+        self.init: bytes | None = None
+        self.finished_lengths: list[int] = []
+        self._descriptor = descriptor
+        self._digest = hashlib.sha256()
+        self._head = bytearray()
+        self._left = 0
+        self._kind = b""
+        self._start = bytearray()
+        self._segment_began = 0
+
+    @property
+    def sha256(self) -> bytes:
+        """The digest of all bytes so far."""
+        return self._digest.digest()
+
+    def write(self, data: bytes) -> int:
+        """Take what the muxer writes; it is on its way to the disk when this returns."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        self._digest.update(data)
+        self._follow(memoryview(data))
+        return len(data)
+
+    def _follow(self, view: memoryview) -> None:
+        while view:
+            if not self._left:
+                view = self._read_head(view)
+            taken = min(self._left, len(view))
+            if self.init is None:
+                self._start += view[:taken]
+            self.bytes_total += taken
+            self._left -= taken
+            view = view[taken:]
+            if not self._left and self._kind:
+                self._box_ended()
+
+    def _read_head(self, view: memoryview) -> memoryview:
+        wanted = _BOX.size + _LONG.size if self._head[:4] == b"\0\0\0\1" else _BOX.size
+        taken = min(wanted - len(self._head), len(view))
+        self._head += view[:taken]
+        if len(self._head) == wanted:
+            self._begin_box()
+        return view[taken:]
+
+    def _begin_box(self) -> None:
+        size, kind = _BOX.unpack_from(self._head)
+        if size == 1 and len(self._head) == _BOX.size:
+            return
+        if size == 1:
+            (size,) = _LONG.unpack_from(self._head, _BOX.size)
+        self._kind = kind
+        self._left = size - len(self._head)
+        self.bytes_total += len(self._head)
+        if self.init is None:
+            self._start += self._head
+        self._head.clear()
+        if self._left <= 0:
+            self._box_ended()
+
+    def _box_ended(self) -> None:
+        kind, self._kind = self._kind, b""
+        if kind == b"moov":
+            self.init = bytes(self._start)
+            self._start.clear()
+            self._segment_began = self.bytes_total
+        elif kind == b"mdat":
+            self.finished_lengths.append(self.bytes_total - self._segment_began)
+            self._segment_began = self.bytes_total
+
+
+class RenditionWriter:
+    """One output: `stream` is to be filled with `mux`, then `finish`.
+
+    `make_stream` adds the one stream to the container it is given. A segment's duration is counted from its own
+    first packet to that of the next, as shown, not as decoded: that is where other renditions are cut as well.
+    """
+
+    def __init__(
+        self,
+        output: int,
+        descriptor: int,
+        reporter: Reporter,
+        make_stream: Callable[[OutputContainer], Stream],
+        *,
+        fragment_options: dict[str, str],
+        describe: Callable[[str, int, int], RenditionStarted],
+    ) -> None:
+        self.output = output
+        self._reporter = reporter
+        self._describe = describe
+        self._boxes = Boxes(descriptor)
+        self._container = av.open(
+            self._boxes,
+            "w",
+            format="mp4",
+            options={"movflags": _MOVFLAGS, "flush_packets": "1", **fragment_options},
+            buffer_size=_BUFFER_BYTES,
+        )
+        self.stream = make_stream(self._container)
+        self._segment_start: int | None = None
+        self._end = 0
+        self._announced = False
+
+    @property
+    def end_s(self) -> float:
+        """How far the rendition reaches, in seconds."""
+        return float(self._end * self._time_base)
+
+    def mux(self, packet: AnyPacket) -> None:
+        """Write a packet whose times begin at 0 for the whole video; the first is a keyframe."""
+        packet.stream = self.stream
+        self._container.start_encoding()
+        scale = packet.time_base / self._time_base
+        pts = round((packet.pts or 0) * scale)
+        duration = round((packet.duration or 0) * scale)
+        if self._segment_start is None:
+            self._segment_start = pts
+        self._container.mux_one(packet)
+        self._segments_ended(pts)
+        self._end = max(self._end, pts + duration)
+        self._reporter.advance(float(pts * self._time_base))
+
+    def finish(self) -> None:
+        """Write what is left and say so. A rendition without a single packet is not announced at all."""
+        self._container.close()
+        self._segments_ended(self._end)
+        if self._announced:
+            self._reporter.send(RenditionFinished(self.output, self._boxes.bytes_total, self._boxes.sha256))
+
+    @property
+    def _time_base(self) -> Fraction:
+        return self.stream.time_base or Fraction(1, 1000)
+
+    def _segments_ended(self, next_start: int) -> None:
+        if self._boxes.init is not None and not self._announced:
+            self._announced = True
+            self._announce(self._boxes.init)
+        for length in self._boxes.finished_lengths:
+            duration = max(1, next_start - (self._segment_start or 0))
+            self._reporter.send(SegmentWritten(self.output, length, duration))
+            self._segment_start = next_start
+        self._boxes.finished_lengths.clear()
+
+    def _announce(self, init: bytes) -> None:
+        if self._time_base.numerator != 1:
+            raise ValueError("the muxer counts in whole parts of a second")
+        self._reporter.send(self._describe(codecs_of(init), len(init), self._time_base.denominator))

@@ -1,0 +1,160 @@
+"""Encodes one sound track to AAC-LC, stereo, 48 kHz, in step with the picture.
+
+Every sample has its place on the video's time line, counted from the origin: what comes before it is cut, what is
+missing (a late start, a hole of more than 20 ms) is silence, what overlaps is dropped.
+"""
+
+from fractions import Fraction
+
+import av
+import av.error
+from av.audio.fifo import AudioFifo
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.stream import Stream
+
+from streamtime.media.channel import Reporter
+from streamtime.media.copying import AUDIO_FRAGMENT_S
+from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.source import AnyPacket
+from streamtime.worker_protocol import RenditionStarted
+
+RATE_HZ = 48_000
+BITRATE_BPS = 128_000
+_CHANNELS = 2
+_FRAME_SAMPLES = 1024
+_SAMPLE_BYTES = 4
+_TOLERATED_SAMPLES = RATE_HZ // 50
+_MOST_SILENCE_SAMPLES = RATE_HZ * 3600 * 12
+_MICRO = 1_000_000
+
+
+class SoundEncoder:
+    """Takes packets of one track and writes one rendition."""
+
+    def __init__(self, output: int, descriptor: int, source: AudioStream, origin_us: int, reporter: Reporter) -> None:
+        self._source = source
+        self._origin_s = Fraction(origin_us, _MICRO)
+        self._resampler: AudioResampler | None = None
+        self._fifo = AudioFifo()
+        self._received = 0
+        self._encoded = 0
+        self._primed = False
+        source.codec_context.thread_count = 1
+        self._writer = RenditionWriter(
+            output,
+            descriptor,
+            reporter,
+            self._make_stream,
+            fragment_options={"frag_duration": str(AUDIO_FRAGMENT_S * _MICRO)},
+            describe=lambda codecs, init_length, timescale: RenditionStarted(
+                output, codecs, init_length, timescale, channels=_CHANNELS, sample_rate_hz=RATE_HZ
+            ),
+        )
+
+    @property
+    def end_s(self) -> float:
+        """How far the sound reaches, in seconds."""
+        return self._writer.end_s
+
+    def take(self, packet: AnyPacket | None) -> None:
+        """Decode one packet and encode what is ready; None drains the decoder. A damaged packet becomes silence."""
+        try:
+            frames = self._source.decode(packet)
+        except av.error.FFmpegError:
+            return
+        for frame in frames:
+            self._place(frame)
+        self._encode_ready()
+
+    def finish(self) -> None:
+        """Encode and write what is left."""
+        self.take(None)
+        self._push(self._resampled(None))
+        if self._fifo.samples % _FRAME_SAMPLES:
+            self._push([_silence(_FRAME_SAMPLES - self._fifo.samples % _FRAME_SAMPLES)])
+        self._encode_ready()
+        if self._encoded:
+            self._mux(None)
+        self._writer.finish()
+
+    def _make_stream(self, container: OutputContainer) -> Stream:
+        stream = container.add_stream("aac", rate=RATE_HZ, layout="stereo", format="fltp", bit_rate=BITRATE_BPS)
+        stream.time_base = Fraction(1, RATE_HZ)
+        self._encoder = stream
+        return stream
+
+    def _place(self, frame: AudioFrame) -> None:
+        frames = self._resampled(frame)
+        if frame.pts is not None and frame.time_base:
+            begins = round((frame.pts * frame.time_base - self._origin_s) * RATE_HZ)
+            late = begins - self._received
+            if late > _TOLERATED_SAMPLES:
+                self._push_silence(min(late, _MOST_SILENCE_SAMPLES))
+            elif late < -_TOLERATED_SAMPLES or (begins < 0 and not self._received):
+                frames = _without_head(frames, -late)
+        self._push(frames)
+
+    def _resampled(self, frame: AudioFrame | None) -> list[AudioFrame]:
+        if self._resampler is None:
+            self._resampler = AudioResampler("fltp", "stereo", RATE_HZ)
+        try:
+            return self._resampler.resample(frame)
+        except ValueError:
+            # The track changed its rate or its channels on the way.
+            flushed = self._resampler.resample(None)
+            self._resampler = AudioResampler("fltp", "stereo", RATE_HZ)
+            return flushed + self._resampler.resample(frame)
+
+    def _push(self, frames: list[AudioFrame]) -> None:
+        for frame in frames:
+            if not frame.samples:
+                continue
+            frame.pts = None
+            self._fifo.write(frame)
+            self._received += frame.samples
+
+    def _push_silence(self, samples: int) -> None:
+        while samples > 0:
+            length = min(samples, RATE_HZ)
+            self._push([_silence(length)])
+            self._encode_ready()
+            samples -= length
+
+    def _encode_ready(self) -> None:
+        while (frame := self._fifo.read(_FRAME_SAMPLES)) is not None:
+            frame.pts = self._encoded
+            frame.time_base = Fraction(1, RATE_HZ)
+            self._encoded += frame.samples
+            self._mux(frame)
+
+    def _mux(self, frame: AudioFrame | None) -> None:
+        for packet in self._encoder.encode(frame):
+            if not self._primed:
+                # The encoder's own lead-in: it lies before 0, and a fragment cannot begin there.
+                self._primed = True
+            elif packet.duration:
+                self._writer.mux(packet)
+
+
+def _silence(samples: int) -> AudioFrame:
+    frame = AudioFrame("fltp", "stereo", samples)
+    frame.sample_rate = RATE_HZ
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    return frame
+
+
+def _without_head(frames: list[AudioFrame], samples: int) -> list[AudioFrame]:
+    fifo = AudioFifo()
+    for frame in frames:
+        frame.pts = None
+        fifo.write(frame)
+    if not frames or fifo.samples <= samples:
+        return []
+    if samples:
+        fifo.read(samples)
+    rest = fifo.read()
+    return [rest] if rest else []

@@ -1,0 +1,104 @@
+"""The file that a stranger gave, as an open descriptor: reading it, and opening it as a container.
+
+It knows which containers are let in, never the file's name or suffix. Every container opened here reads for
+itself (`pread`), so that several may read one descriptor at once.
+"""
+
+import os
+from typing import TYPE_CHECKING, TypeAlias
+
+import av
+import av.container
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+
+from streamtime.media import refusal
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+    AnyPacket: TypeAlias = Packet[Stream] | Packet[VideoStream] | Packet[AudioStream]
+else:
+    AnyPacket = Packet
+
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,ogg,mxf"
+"""FFmpeg's demuxer names. A playlist, a list of files or a network session is none of them (CVE-2016-1897)."""
+
+MOST_PIXELS = 8192 * 4352
+"""8K with room to the side; a small file can claim much more (a dimension bomb)."""
+
+_MOST_STREAMS = 64
+_BUFFER_BYTES = 256 << 10
+_IO_TIMEOUT_S = 30.0
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
+class SourceBytes:
+    """A file object with a position of its own over a shared descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._position = 0
+        self._length = os.fstat(descriptor).st_size
+
+    def read(self, length: int) -> bytes:
+        """Give the next bytes, none at the end."""
+        data = os.pread(self._descriptor, length, self._position)
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position and give it."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Give the position."""
+        return self._position
+
+    @property
+    def length(self) -> int:
+        """Bytes in the file."""
+        return self._length
+
+
+def open_source(descriptor: int) -> InputContainer:
+    """Open the file as what it is, whatever it is called.
+
+    Raises:
+        Refusal: if it is empty, no video file, or cut off before it can be understood.
+    """
+    source = SourceBytes(descriptor)
+    if source.length == 0:
+        raise refusal.empty()
+    try:
+        return av.open(
+            source,
+            "r",
+            options={"max_pixels": str(MOST_PIXELS)},
+            container_options={
+                "format_whitelist": _CONTAINERS,
+                # A file object lifts FFmpeg's own list of protocols: without this a file could name other files.
+                "protocol_whitelist": "none",
+                "max_streams": str(_MOST_STREAMS),
+            },
+            buffer_size=_BUFFER_BYTES,
+            timeout=_IO_TIMEOUT_S,
+        )
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _refused(descriptor) from error
+
+
+def _refused(descriptor: int) -> refusal.Refusal:
+    head = os.pread(descriptor, 8, 0)
+    return refusal.incomplete() if head[4:8] in _MP4_BOXES else refusal.not_media()
+
+
+def container_name(container: InputContainer) -> str:
+    """Name the kind of container in one word, as people know it."""
+    names = container.format.name.split(",")
+    return {"mov": "mp4", "matroska": "matroska", "mpegts": "mpegts"}.get(names[0], names[0])

@@ -1,0 +1,69 @@
+"""The confined child: `python -I -m streamtime.media.worker <control> <source> [<niceness>]`, both descriptors.
+
+It imports everything, gives up its rights, then serves one order after another until the socket ends. It opens no
+file, writes only to descriptors that came with an order, and tells the server in plain words what went wrong.
+"""
+
+import os
+import signal
+import socket
+import sys
+from typing import NoReturn
+
+import av.logging
+
+from streamtime.media import refusal
+from streamtime.media.channel import Channel
+from streamtime.media.confine import confine
+from streamtime.media.package import Packaging
+from streamtime.media.probe import probe
+from streamtime.worker_protocol import Failed, Message, Order, Package, Probe, output_count
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Serve orders, then end the process."""
+    control_number, source = int(arguments[0]), int(arguments[1])
+    niceness = int(arguments[2]) if len(arguments) > 2 else 0  # noqa: PLR2004  (the third argument is optional)
+    control = socket.socket(fileno=control_number)
+    # Ctrl-C in a terminal reaches the whole group: it is the server that decides when a child ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    av.logging.set_libav_level(av.logging.PANIC)
+    confine(control, niceness=niceness)
+    serve(Channel(control), source)
+    # Threads that were called off may still be inside a codec: nobody waits for them.
+    os._exit(0)
+
+
+def serve(channel: Channel, source: int) -> None:
+    """Answer one order after another until the server closes its end, or one has failed."""
+    while (received := channel.receive()) is not None:
+        order, descriptors = received
+        answer = _answer(order, source, descriptors, channel)
+        channel.send(answer)
+        if isinstance(answer, Failed):
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _answer(order: Order, source: int, descriptors: list[int], channel: Channel) -> Message:
+    try:
+        return _fulfil(order, source, descriptors, channel)
+    except Exception as error:  # noqa: BLE001  (whatever it is, the server is told in words it can show)
+        if not isinstance(error, refusal.Refusal):
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return refusal.as_failed(error)
+
+
+def _fulfil(order: Order, source: int, descriptors: list[int], channel: Channel) -> Message:
+    match order:
+        case Probe():
+            return probe(source)
+        case Package():
+            if output_count(order) != len(descriptors):
+                raise ValueError("descriptors and outputs do not match")
+            return Packaging(source, order, descriptors, channel).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,61 @@
+"""The H.264 encoder's settings: one quality, a ceiling for each rung, keyframes only where they are asked for.
+
+It knows the encoder, nothing of frames. The settings were measured; `benchmarks/ladder.py` shows how they do.
+"""
+
+from fractions import Fraction
+
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streamtime.hls.ladder import PlannedRung
+from streamtime.media.upright import PIXEL_FORMAT
+
+PRESET = "veryfast"
+PARAMETERS = "keyint=infinite:scenecut=0:open-gop=0"
+"""Keyframes come from the grid alone, and nothing refers across them."""
+
+_FINEST_TICK = 1_000_000
+_USUAL_TICK = Fraction(1, 90_000)
+
+
+def options(rung: PlannedRung) -> dict[str, str]:
+    """List the encoder's options for one rung."""
+    return {
+        "preset": PRESET,
+        "profile": "high",
+        "crf": str(rung.crf),
+        "maxrate": str(rung.maxrate_bps),
+        "bufsize": str(rung.bufsize_bits),
+        "forced-idr": "1",
+        "x264-params": PARAMETERS,
+    }
+
+
+def time_base(source_tick: Fraction | None) -> Fraction:
+    """Choose the encoder's tick: the source's own where it can be, so that all renditions share exact times."""
+    if source_tick is None or source_tick.numerator != 1 or source_tick.denominator > _FINEST_TICK:
+        return _USUAL_TICK
+    return source_tick
+
+
+def make_stream(container: OutputContainer, rung: PlannedRung, tick: Fraction, *, threads: int) -> VideoStream:
+    """Add the encoder's stream to an output."""
+    stream = container.add_stream("libx264", rate=rung.fps, options=options(rung), time_base=tick)
+    stream.width, stream.height, stream.pix_fmt = rung.width, rung.height, PIXEL_FORMAT
+    context = stream.codec_context
+    context.time_base = tick
+    context.thread_count = threads
+    # Without it packets carry no duration, and the very last picture would have none.
+    context.flags |= Flags.frame_duration
+    return stream
+
+
+def tag_colours(stream: VideoStream, frame: VideoFrame) -> None:
+    """Write into the stream which colours its numbers mean, as the first frame says; before the encoder opens."""
+    context = stream.codec_context
+    context.colorspace = frame.colorspace
+    context.color_primaries = frame.color_primaries
+    context.color_trc = frame.color_trc

@@ -1,0 +1,1 @@
+"""Rows and bytes kept equal: intent before bytes, settling into the store, deleting what is doomed."""

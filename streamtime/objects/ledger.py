@@ -1,0 +1,101 @@
+"""The rows that stand for bytes: staged before the first byte, live when whole, doomed before the last one goes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.clock import Clock
+from streamtime.database.tables import objects
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import NotFound
+
+SPOOL = "spool"
+"""The store of bytes that are still growing or have not settled yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """Where some bytes are. `sha256` is None until somebody has read them as a whole."""
+
+    id: int
+    store: str
+    key: str
+    state: str
+    kind: str
+    length_bytes: int
+    sha256: bytes | None
+
+
+class Ledger:
+    """All objects, as rows."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def stage(self, tx: Transaction, key: str, *, kind: str, owner_id: int) -> int:
+        """Write down the intent to make an object in the spool; its bytes may be written after the commit."""
+        statement = insert(objects).values(
+            store=SPOOL, key=key, state="staging", kind=kind, owner_id=owner_id, created_at_ms=self._clock.now_ms()
+        )
+        return int((await tx.execute(statement.returning(objects.c.id))).scalar_one())
+
+    async def complete(self, tx: Transaction, object_id: int, *, length_bytes: int) -> None:
+        """The object is whole and on disk, in the spool."""
+        statement = update(objects).where(objects.c.id == object_id, objects.c.state == "staging")
+        await tx.execute(statement.values(state="live", bytes=length_bytes))
+
+    async def relocate(self, object_id: int, *, store: str, sha256: bytes, length_bytes: int) -> None:
+        """The object is read from another store from now on.
+
+        Raises:
+            NotFound: it was deleted meanwhile.
+        """
+        statement = update(objects).where(objects.c.id == object_id, objects.c.state == "live")
+
+        async def body(tx: Transaction) -> None:
+            done = await tx.execute(statement.values(store=store, sha256=sha256, bytes=length_bytes))
+            if done.rowcount == 0:
+                raise NotFound("The object was deleted while it was being moved.")
+            await tx.raise_epoch()
+
+        await self._database.write(body)
+
+    async def doom(self, tx: Transaction, object_ids: Collection[int]) -> None:
+        """Mark objects for deletion: nobody reads them from this commit on."""
+        await tx.execute(update(objects).where(objects.c.id.in_(object_ids)).values(state="doomed"))
+
+    async def find(self, object_ids: Collection[int]) -> list[ObjectRow]:
+        """These objects, as far as they exist."""
+        return await self._select(objects.c.id.in_(object_ids))
+
+    async def doomed(self, *, limit: int) -> list[ObjectRow]:
+        """Some objects whose bytes are to be deleted."""
+        return await self._select(objects.c.state == "doomed", limit=limit)
+
+    async def forget(self, object_ids: Collection[int]) -> None:
+        """Drop the rows of objects whose bytes are gone."""
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute(delete(objects).where(objects.c.id.in_(object_ids), objects.c.state == "doomed"))
+
+        await self._database.write(body)
+
+    async def _select(self, condition: ColumnElement[bool], *, limit: int | None = None) -> list[ObjectRow]:
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(objects).where(condition).order_by(objects.c.id).limit(limit))
+            return [_stored(row) for row in rows.mappings()]
+
+
+def _stored(row: RowMapping) -> ObjectRow:
+    return ObjectRow(
+        id=row["id"],
+        store=row["store"],
+        key=row["key"],
+        state=row["state"],
+        kind=row["kind"],
+        length_bytes=row["bytes"],
+        sha256=row["sha256"],
+    )

@@ -1,0 +1,86 @@
+"""Decides what is made of a source, and in which job: pure, from facts and settings."""
+
+from dataclasses import dataclass
+
+from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
+from streamtime.hls.playlists import TARGET_DURATION_S
+from streamtime.library.renditions import Kind, NewRendition, Origin
+from streamtime.worker_protocol import AudioFacts, CopyVideo, EncodeVideo, PackageAudio, SourceFacts
+
+COPY_TARGET_S = 14
+"""A copied segment is cut at the first keyframe after 3.9 s, and keyframes are at most 10 s apart."""
+
+ENCODE_TARGET_S = TARGET_DURATION_S + 1
+"""Cuts follow a copied grid where there is one: the same bound plus a frame."""
+
+AUDIO_CEILING_BPS = 192_000
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One rendition to make: its row to be, and the worker's order with its output number."""
+
+    new: NewRendition
+    order: CopyVideo | EncodeVideo | PackageAudio
+
+
+def copied_name(facts: SourceFacts) -> str:
+    """What a copied picture is called: by its short side, like the others."""
+    return f"{min(facts.video.width, facts.video.height)}p"
+
+
+def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
+    """Take the picture over as it is."""
+    new = NewRendition(
+        kind=Kind.VIDEO,
+        origin=Origin.COPY,
+        name=copied_name(facts),
+        target_duration_s=COPY_TARGET_S,
+        ceiling_bps=facts.video.bitrate_bps,
+        spool_key=key,
+    )
+    return Planned(new, CopyVideo(output=output))
+
+
+def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool) -> Planned:
+    """One sound track, copied where that can be."""
+    copy = track.copyable and may_copy
+    new = NewRendition(
+        kind=Kind.AUDIO,
+        origin=Origin.COPY if copy else Origin.ENCODE,
+        name=f"audio-{track.stream}",
+        target_duration_s=ENCODE_TARGET_S,
+        ceiling_bps=AUDIO_CEILING_BPS,
+        spool_key=key,
+    )
+    return Planned(new, PackageAudio(output=output, stream=track.stream, copy=copy))
+
+
+def plan_rung(rung: PlannedRung, key: str, output: int, *, follows_copy: bool) -> Planned:
+    """One encoded picture."""
+    new = NewRendition(
+        kind=Kind.VIDEO,
+        origin=Origin.ENCODE,
+        name=rung.name,
+        target_duration_s=COPY_TARGET_S if follows_copy else ENCODE_TARGET_S,
+        ceiling_bps=rung.maxrate_bps,
+        spool_key=key,
+    )
+    return Planned(new, EncodeVideo(output=output, rung=rung))
+
+
+def chosen_audio(facts: SourceFacts) -> AudioFacts | None:
+    """The sound track that is made: the default one, or the first."""
+    return next((track for track in facts.audios if track.default), facts.audios[0] if facts.audios else None)
+
+
+def rungs_for(facts: SourceFacts, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:
+    """The ladder under a copied picture, or the whole one."""
+    short_side = min(facts.video.width, facts.video.height)
+    return plan_ladder(
+        facts.video.width,
+        facts.video.height,
+        facts.video.fps,
+        copied_height=short_side if copied else None,
+        rungs=rungs,
+    )

@@ -1,0 +1,13 @@
+"""What the person who runs the server chose about preparing videos, as plain values."""
+
+from dataclasses import dataclass
+
+from streamtime.hls.ladder import Rung
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodeSettings:
+    """How videos are prepared."""
+
+    rungs: tuple[Rung, ...]
+    keep_original: bool

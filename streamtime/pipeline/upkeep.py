@@ -1,0 +1,46 @@
+"""The jobs that tidy up: bytes carried to where they stay, and bytes deleted that nobody can read."""
+
+from streamtime.database.transaction import Database, Transaction
+from streamtime.jobs.job import Failure, Job
+from streamtime.library.holdings import object_ids_of
+from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.video import id_of
+from streamtime.objects.collect import Collector
+from streamtime.objects.ledger import Ledger
+from streamtime.objects.settle import Settler
+
+
+class Settle:
+    """Handles jobs of the kind `settle`: everything of a video that is whole and still in the spool."""
+
+    def __init__(self, database: Database, ledger: Ledger, settler: Settler) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._settler = settler
+
+    async def run(self, job: Job) -> None:
+        """Carry them over, one after another."""
+        object_ids = await object_ids_of(self._database, id_of(job.subject))
+        for row in await self._ledger.find(object_ids):
+            await self._settler.settle(row)
+
+    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        """Never given up; the bytes are served from the spool meanwhile."""
+
+
+class Collect:
+    """Handles jobs of the kind `collect`."""
+
+    def __init__(self, database: Database, collector: Collector, lifecycle: Lifecycle) -> None:
+        self._database = database
+        self._collector = collector
+        self._lifecycle = lifecycle
+
+    async def run(self, job: Job) -> None:
+        """Delete doomed bytes, then the rows of the videos they belonged to."""
+        del job
+        await self._collector.collect()
+        await self._database.write(self._lifecycle.bury)
+
+    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        """Never given up; the next deletion queues it again."""

@@ -1,0 +1,32 @@
+"""Segments that are being watched, in memory, bounded by bytes: many viewers of one film cost one read."""
+
+from collections import OrderedDict
+
+LARGEST_SHARE = 4
+"""One entry may take a quarter of the room at most."""
+
+
+class HotSegments:
+    """Keeps what was read last, by object key and offset. Keys are never reused, so nothing goes stale."""
+
+    def __init__(self, room_bytes: int) -> None:
+        self._room_bytes = room_bytes
+        self._used_bytes = 0
+        self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+
+    def get(self, at: tuple[str, int]) -> bytes | None:
+        """What is kept there, if anything."""
+        found = self._kept.get(at)
+        if found is not None:
+            self._kept.move_to_end(at)
+        return found
+
+    def put(self, at: tuple[str, int], data: bytes) -> None:
+        """Keep it, in place of what was used longest ago."""
+        if len(data) * LARGEST_SHARE > self._room_bytes or at in self._kept:
+            return
+        self._kept[at] = data
+        self._used_bytes += len(data)
+        while self._used_bytes > self._room_bytes:
+            _, dropped = self._kept.popitem(last=False)
+            self._used_bytes -= len(dropped)

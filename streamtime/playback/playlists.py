@@ -1,0 +1,101 @@
+"""Playlists for a caller: which renditions stand in them at this moment."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from streamtime.access.caller import Caller
+from streamtime.errors import NotFound
+from streamtime.hls.playlists import Audio, Variant, media_playlist, multivariant_playlist, rendition_uri
+from streamtime.hls.segment_index import SegmentIndex
+from streamtime.library.growing import GrowingRenditions
+from streamtime.library.renditions import Kind, Rendition
+from streamtime.playback.catalogue import Catalogue, Programme
+from streamtime.playback.segments import Segments
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    """A playlist's text. `final` says that this text will never change."""
+
+    text: str
+    shared: bool
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    rendition: Rendition
+    index: SegmentIndex
+
+
+class Playlists:
+    """Writes playlists."""
+
+    def __init__(self, catalogue: Catalogue, segments: Segments, growing: GrowingRenditions) -> None:
+        self._catalogue = catalogue
+        self._segments = segments
+        self._growing = growing
+
+    async def multivariant(self, caller: Caller, video: str) -> Playlist:
+        """The playlist of playlists: whole renditions, or growing ones where there is no whole one yet.
+
+        Raises:
+            NotFound: there is nothing to play for this caller.
+        """
+        programme = await self._catalogue.find(caller, video)
+        pictures = self._offered(programme, Kind.VIDEO)
+        if not pictures:
+            raise NotFound
+        variants = [_variant(programme.generation, offered) for offered in pictures]
+        sounds = [_audio(programme.generation, offered) for offered in self._offered(programme, Kind.AUDIO)]
+        return Playlist(multivariant_playlist(variants, sounds), shared=programme.shared, final=False)
+
+    async def media(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:
+        """The playlist of one rendition. Raises `NotFound`."""
+        programme, rendition, index = await self._segments.rendition(caller, video, generation, attempt_id)
+        target_s = rendition.target_duration_s
+        text = media_playlist(index, target_duration_s=target_s, complete=rendition.whole)
+        return Playlist(text, shared=programme.shared, final=rendition.whole)
+
+    def _offered(self, programme: Programme, kind: Kind) -> list[_Offered]:
+        found = [
+            _Offered(rendition, index)
+            for rendition in programme.of_kind(kind)
+            if (index := rendition.index or self._growing.snapshot(rendition.id)) and index.segments
+        ]
+        return [offered for offered in found if offered.rendition.whole] or found
+
+
+def _rates(offered: _Offered) -> tuple[int, int]:
+    """Peak and average: as measured when whole, else never below the ceiling the encoder was given."""
+    peak, average = offered.index.peak_bps, offered.index.average_bps
+    if not offered.rendition.whole and offered.rendition.ceiling_bps:
+        peak = max(peak, offered.rendition.ceiling_bps)
+    return peak, average
+
+
+def _variant(generation: int, offered: _Offered) -> Variant:
+    peak, average = _rates(offered)
+    about = offered.rendition.description
+    return Variant(
+        uri=rendition_uri(generation, offered.rendition.attempt_id),
+        peak_bps=peak,
+        average_bps=average,
+        codecs=about.codecs,
+        width=about.width or 0,
+        height=about.height or 0,
+        fps=Fraction(about.frame_rate or 0).limit_denominator(1001),
+    )
+
+
+def _audio(generation: int, offered: _Offered) -> Audio:
+    peak, average = _rates(offered)
+    about = offered.rendition.description
+    return Audio(
+        uri=rendition_uri(generation, offered.rendition.attempt_id),
+        name=offered.rendition.name,
+        peak_bps=peak,
+        average_bps=average,
+        codecs=about.codecs,
+        channels=about.channels or 2,
+    )

@@ -1,0 +1,99 @@
+"""From the ids in a URL to the bytes of a segment, an init segment, a poster or the original."""
+
+from streamtime.access.caller import Caller
+from streamtime.errors import NotFound
+from streamtime.hls.segment_index import SegmentIndex
+from streamtime.library.growing import GrowingRenditions
+from streamtime.library.renditions import Kind, Rendition
+from streamtime.objects.ledger import Ledger, ObjectRow
+from streamtime.playback.catalogue import Catalogue, Programme
+from streamtime.playback.media_bytes import MediaBytes
+
+_CONTENT_TYPES = {Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mp4"}
+
+
+class Segments:
+    """Resolves media URLs. Each answer has passed the one check of permission."""
+
+    def __init__(self, catalogue: Catalogue, growing: GrowingRenditions, ledger: Ledger) -> None:
+        self._catalogue = catalogue
+        self._growing = growing
+        self._ledger = ledger
+
+    async def rendition(
+        self, caller: Caller, video: str, generation: int, attempt_id: str
+    ) -> tuple[Programme, Rendition, SegmentIndex]:
+        """A rendition and what exists of it at this moment.
+
+        Raises:
+            NotFound: there is no such thing for this caller.
+        """
+        programme = await self._catalogue.find(caller, video, generation=generation)
+        rendition = programme.renditions.get(attempt_id)
+        if rendition is None:
+            raise NotFound
+        index = rendition.index or self._growing.snapshot(rendition.id)
+        if index is None:
+            raise NotFound
+        return programme, rendition, index
+
+    async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
+        """The init segment. Raises `NotFound`."""
+        programme, rendition, index = await self.rendition(caller, video, generation, attempt_id)
+        return _part(programme, rendition, 0, index.init_length, "init")
+
+    async def segment(self, caller: Caller, video: str, generation: int, attempt_id: str, number: int) -> MediaBytes:
+        """Segment `number`, counted from 0. Raises `NotFound`."""
+        programme, rendition, index = await self.rendition(caller, video, generation, attempt_id)
+        if not 0 <= number < len(index.segments):
+            raise NotFound
+        segment = index.segments[number]
+        return _part(programme, rendition, segment.offset, segment.length, str(number))
+
+    async def poster(self, caller: Caller, video: str, generation: int) -> MediaBytes:
+        """The poster. Raises `NotFound`."""
+        programme = await self._catalogue.find(caller, video, generation=generation)
+        row = await self._object(programme.poster_object_id)
+        return _whole(row, programme, content_type="image/jpeg", immutable=True)
+
+    async def original(self, caller: Caller, video: str) -> MediaBytes:
+        """The file as it was uploaded. Raises `NotFound`."""
+        programme = await self._catalogue.find(caller, video)
+        row = await self._object(programme.source_object_id)
+        name = programme.source_name
+        return _whole(row, programme, content_type="application/octet-stream", immutable=False, name=name)
+
+    async def _object(self, object_id: int | None) -> ObjectRow:
+        found = await self._ledger.find([object_id]) if object_id is not None else []
+        if not found or found[0].state != "live":
+            raise NotFound
+        return found[0]
+
+
+def _part(programme: Programme, rendition: Rendition, offset: int, length: int, name: str) -> MediaBytes:
+    return MediaBytes(
+        store=rendition.store,
+        key=rendition.key,
+        offset=offset,
+        length=length,
+        etag=f'"{rendition.attempt_id}-{name}"',
+        content_type=_CONTENT_TYPES[rendition.kind],
+        shared=programme.shared,
+        immutable=True,
+    )
+
+
+def _whole(
+    row: ObjectRow, programme: Programme, *, content_type: str, immutable: bool, name: str | None = None
+) -> MediaBytes:
+    return MediaBytes(
+        store=row.store,
+        key=row.key,
+        offset=0,
+        length=row.length_bytes,
+        etag=f'"object-{row.id}"',
+        content_type=content_type,
+        shared=programme.shared,
+        immutable=immutable,
+        download_name=name,
+    )

@@ -1,0 +1,156 @@
+"""Files under a root: where a key lies, how a new entry is made durable, how a tree is listed and pruned.
+
+It knows keys and the file system; it knows nothing of objects, parts or tasks. All but `listed` blocks, and is meant
+for a thread. A file is durable when its bytes are synced and so is every directory that leads to it; that order is
+kept here.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from streamtime.storage.keys import valid_key, valid_prefix
+from streamtime.storage.os_errors import translated
+from streamtime.storage.threads import Threads
+
+LIST_BATCH = 500
+"""Entries that one thread call lists: other work gets its turn between them."""
+
+_TRIES = 16
+"""A directory can be pruned by a delete between its making and its use; so often in a row it is no accident."""
+
+
+class FileTree:
+    """The files under one directory, by key. Names that begin with a dot are the owner's own and never listed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, key: str) -> Path:
+        """Where the file of a key lies; raises `Invalid` for a key that breaks the rules."""
+        return self.root / valid_key(key)
+
+    def make_root(self) -> None:
+        """Create the root where it is missing, durably."""
+        if not self.root.is_dir():
+            self.root.mkdir(parents=True, exist_ok=True)
+            sync_directory(self.root.parent)
+
+    def place(self, source: Path, key: str) -> None:
+        """Rename a synced file to its key, in place of an older one, and sync every directory on the way."""
+        self._enter(key, source.rename)
+
+    def link(self, source: Path, key: str) -> None:
+        """Give a synced file a second name; raises FileExistsError where the key is taken."""
+        self._enter(key, lambda target: target.hardlink_to(source))
+
+    def make(self, key: str, flags: int) -> int:
+        """Open a file of that key with these flags beside O_CREAT, its directories made and synced."""
+        opened: list[int] = []
+        self._enter(key, lambda target: opened.append(os.open(target, flags | os.O_CREAT | os.O_CLOEXEC, 0o640)))
+        return opened[0]
+
+    def remove(self, key: str) -> None:
+        """Unlink a file where it is there, and the directories that it leaves empty; synced."""
+        path = self.path(key)
+        try:
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return
+        parent = path.parent
+        while parent != self.root:
+            try:
+                parent.rmdir()
+            except FileNotFoundError:
+                pass  # somebody else pruned it
+            except OSError:
+                break  # not empty
+            parent = parent.parent
+        sync_directory(parent)
+
+    def walk(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        """Every key that begins with the prefix, with its file's facts; what goes meanwhile is passed over."""
+        folder, _, _ = prefix.rpartition("/")
+        return self._walk(self.root / folder if folder else self.root, f"{folder}/" if folder else "", prefix)
+
+    def _walk(self, folder: Path, at: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        try:
+            entries = list(os.scandir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in entries:
+            key = at + entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
+                    yield from self._walk(folder / entry.name, f"{key}/", prefix)
+            elif key.startswith(prefix) and entry.is_file(follow_symlinks=False):
+                yield from _still_there(key, entry)
+
+    def _enter(self, key: str, act: Callable[[Path], object]) -> None:
+        target = self.path(key)
+        for _ in range(_TRIES):
+            self._make_parents(target.parent)
+            try:
+                act(target)
+            except FileNotFoundError:
+                continue
+            break
+        else:
+            raise FileNotFoundError(target)
+        sync_directory(target.parent)
+
+    def _make_parents(self, folder: Path) -> None:
+        """Create the missing directories from the root down, and sync the one that holds each new one."""
+        if folder == self.root or folder.is_dir():
+            return
+        self._make_parents(folder.parent)
+        try:
+            folder.mkdir(mode=0o750)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            return  # pruned in between: `_enter` comes again
+        sync_directory(folder.parent)
+
+
+async def listed(tree: FileTree, threads: Threads, prefix: str) -> AsyncIterator[tuple[str, os.stat_result]]:
+    """What `walk` finds, a batch a thread call."""
+    entries = tree.walk(valid_prefix(prefix))
+    while True:
+        with translated(prefix):
+            batch = await threads.run(lambda: [*islice(entries, LIST_BATCH)])
+        if not batch:
+            return
+        for entry in batch:
+            yield entry
+
+
+def sync_directory(folder: Path) -> None:
+    """Make the names in a directory durable; one that was pruned meanwhile has none to keep."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    """Write every byte at an offset, however many calls it takes."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest = rest[written:]
+        offset += written
+
+
+def _still_there(key: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        yield key, entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return

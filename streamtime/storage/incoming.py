@@ -1,0 +1,129 @@
+"""Bytes on their way into a store: written under a random name, counted, hashed, synced.
+
+They are gone again unless somebody gave them a place. It knows nothing of where that is; what a crash leaves here
+is swept at the next start.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from streamtime.storage.file_tree import write_all
+from streamtime.storage.object_store import Body
+from streamtime.storage.os_errors import translated
+from streamtime.storage.threads import Threads
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+WRITE_BYTES = 1 << 20
+"""Small pieces are gathered to this much before a thread is asked: fewer hops, and memory stays flat."""
+
+COPY_BYTES = 64 << 20
+"""What one thread call copies or hashes at most: some tenths of a second, so that a cancellation need not wait."""
+
+
+class Arrival:
+    """One file on its way. The methods block and belong in a thread, one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.length_bytes = 0
+        self._hash = hashlib.sha256()
+        self._descriptor = -1
+
+    @property
+    def sha256(self) -> bytes:
+        """Of everything that was appended with its hash."""
+        return self._hash.digest()
+
+    def open(self) -> None:
+        """Create the file."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._descriptor = os.open(self.path, flags, 0o640)
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Write and hash more bytes."""
+        write_all(self._descriptor, memoryview(data), self.length_bytes)
+        self._hash.update(data)
+        self.length_bytes += len(data)
+
+    def append_from(self, source: int, offset: int) -> int:
+        """Copy and hash the next stretch of another file; how much that was, 0 at its end."""
+        end = offset + COPY_BYTES
+        at = offset
+        while at < end and (data := os.pread(source, WRITE_BYTES, at)):
+            self.append(data)
+            at += len(data)
+        return at - offset
+
+    def finish(self) -> None:
+        """Put the bytes on disk and close. A sync that failed is never tried again: what it lost is unknown."""
+        os.fsync(self._descriptor)
+        self._close()
+
+    def discard(self) -> None:
+        """Remove what was not given a place."""
+        self._close()
+        self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+class Incoming:
+    """The directory of bytes on their way; on the same file system as where they go."""
+
+    def __init__(self, root: Path, threads: Threads) -> None:
+        self.root = root
+        self._threads = threads
+
+    def prepare(self, *, sweep: bool) -> None:
+        """Make the directory, and clear it of what an earlier process left. Blocks."""
+        if sweep and self.root.is_dir():
+            shutil.rmtree(self.root)
+        self.root.mkdir(parents=True, exist_ok=True)
+
+    @asynccontextmanager
+    async def arrival(self, key: str) -> AsyncIterator[Arrival]:
+        """A file to append to, opened, on behalf of a key; discarded at the end unless it was renamed."""
+        arrival = Arrival(self.root / secrets.token_hex(16))
+        try:
+            await self.step(key, arrival.open)
+            yield arrival
+        finally:
+            with translated(key):
+                await self._threads.run_to_end(arrival.discard)
+
+    @asynccontextmanager
+    async def receive(self, key: str, body: Body) -> AsyncIterator[Arrival]:
+        """The whole body, synced. Errors of the body come out as they are, those of the disk translated."""
+        async with self.arrival(key) as arrival:
+            await self._fill(key, arrival, body)
+            await self.step(key, arrival.finish)
+            yield arrival
+
+    async def step(self, key: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """One blocking call on behalf of a key, its errors translated."""
+        with translated(key):
+            return await self._threads.run(call, *args, **kwargs)
+
+    async def _fill(self, key: str, arrival: Arrival, body: Body) -> None:
+        if isinstance(body, bytes):
+            await self.step(key, arrival.append, body)
+            return
+        gathered = bytearray()
+        async for data in body:
+            gathered += data
+            if len(gathered) >= WRITE_BYTES:
+                await self.step(key, arrival.append, gathered)
+                gathered = bytearray()
+        if gathered:
+            await self.step(key, arrival.append, gathered)

@@ -1,0 +1,186 @@
+"""The port every object store speaks: S3's own operations and terms.
+
+It knows keys, bytes and ranges; it knows nothing of videos, rows or permissions. An object is written once,
+whole, and nobody ever sees half of one. Where an operation may fail, it raises, whatever the adapter:
+
+    Invalid                      a key that breaks the rules of `keys.py`, or is a folder of another one
+    NotFound                     no such object, no such multipart upload
+    NoSpace                      the disk is full or a quota is spent
+    Unavailable, code "storage"  all else that the store cannot do now, a read past the end included
+
+The contract suite in `tests/contracts` holds for every adapter.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from streamtime.errors import Invalid
+
+Body: TypeAlias = AsyncIterable[bytes] | bytes
+"""What is put: all at once, or as it comes; a stream is never held in memory as a whole."""
+
+MAX_PART_NUMBER = 10_000
+"""As S3 has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What a store knows of an object without reading it. `etag` is its own mark, where it has one."""
+
+    key: str
+    length_bytes: int
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject(ObjectInfo):
+    """An object just written, with the SHA-256 (32 bytes) of the bytes that went through our hands."""
+
+    sha256: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class PartInfo:
+    """One part of a multipart upload, handed back to `complete_multipart`. Numbers run from 1 to 10,000."""
+
+    number: int
+    length_bytes: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartInfo:
+    """A multipart upload that was begun and neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+
+
+def checked_range(offset: int, length: int) -> None:
+    """Raise ValueError for a range that no caller can mean; one past the end depends on the object."""
+    if offset < 0 or length < 0:
+        raise ValueError(f"no such range: {length} bytes at {offset}")
+
+
+def checked_parts(parts: Sequence[PartInfo]) -> Sequence[PartInfo]:
+    """The parts by number; raises `Invalid` where there are none, or two of one number."""
+    ordered = sorted(parts, key=lambda part: part.number)
+    if not ordered or len({part.number for part in ordered}) != len(ordered):
+        raise Invalid("A multipart upload is completed with one part or more, each number once.", field="parts")
+    return ordered
+
+
+def checked_part_number(number: int) -> int:
+    """The number; raises `Invalid` where S3 has no such part."""
+    if not 1 <= number <= MAX_PART_NUMBER:
+        raise Invalid(f"Parts are numbered from 1 to {MAX_PART_NUMBER}, not {number}.", field="number")
+    return number
+
+
+class ObjectStore(Protocol):
+    """A store of whole objects under keys that never change."""
+
+    async def put(self, key: str, body: Body, *, content_type: str | None = None) -> StoredObject:
+        """Store an object, in place of one that has the key: durable once this returns, invisible before.
+
+        An error or a cancellation on the way, of the body too, leaves nothing behind.
+        """
+        ...
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        """What is known of an object, or None where there is none."""
+        ...
+
+    async def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset` on; a range that leaves the object is an error."""
+        ...
+
+    def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The same range in pieces, to the end where `length` is None; close it with `contextlib.aclosing`.
+
+        Errors come with the first piece. An object deleted meanwhile is still read to its end, or ends in an
+        error.
+        """
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """Every object whose key starts with `prefix` (any text, "" for all), in no promised order."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove an object, for good once this returns. A missing object is a success."""
+        ...
+
+    async def create_multipart(self, key: str, *, content_type: str | None = None) -> str:
+        """Begin an object that arrives in parts; returns its upload id, which outlives a restart."""
+        ...
+
+    async def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> PartInfo:
+        """Store a part, in any order, in place of an earlier one of its number. S3 wants 5 MiB of each."""
+        ...
+
+    async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo:
+        """Make the parts one object, in the order of their numbers; `Invalid` for a part not there."""
+        ...
+
+    async def abort_multipart(self, key: str, upload_id: str) -> None:
+        """Drop an upload and its parts. One that is not there is a success."""
+        ...
+
+    def list_multiparts(self, prefix: str) -> AsyncIterator[MultipartInfo]:
+        """Every upload in the making whose key starts with `prefix`."""
+        ...
+
+    def signed_url(self, key: str, expires_s: int) -> str | None:
+        """A URL that serves the object itself for `expires_s` seconds; None where the server must do it."""
+        ...
+
+    async def check(self) -> None:
+        """Return when the store can be read and written now, else raise `Unavailable`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of threads, descriptors and connections. Nothing may be asked afterwards."""
+        ...
+
+
+@runtime_checkable
+class AdoptsFiles(Protocol):
+    """A store that can take a file as it lies on disk, often without moving a byte."""
+
+    async def adopt(self, key: str, path: Path) -> StoredObject:
+        """Make an object of a file that nobody writes any more; the file stays, the caller removes it.
+
+        Durable once this returns. Repeating it, after a crash too, is a success while the object equals the
+        file, and `Conflict` where it does not. `NotFound` where the file is missing.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsNow(Protocol):
+    """A store that can often answer at once, without a thread."""
+
+    def read_now(self, key: str, offset: int, length: int) -> bytes | None:
+        """The range if it can be had without waiting, else None. On the loop's thread only."""
+        ...
+
+
+class OpenedFile(Protocol):
+    """A file open for reading; it closes when its last user lets go of it."""
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor, for as long as this object lives."""
+        ...
+
+
+@runtime_checkable
+class OpensFiles(Protocol):
+    """A store whose objects are files of this machine, so that a worker can be handed one."""
+
+    async def open_file(self, key: str) -> OpenedFile:
+        """The object, open for reading. Raises `NotFound`."""
+        ...

@@ -1,0 +1,165 @@
+"""Files that still grow: uploads as they arrive, renditions while they are made.
+
+It knows keys, descriptors and offsets; it knows nothing of what a file is for, and nothing of when it is whole. The
+server alone creates, cuts and removes; a worker gets a descriptor. Nothing here is durable before `sync`. Errors are
+those of `object_store.py`.
+"""
+
+import os
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from streamtime.errors import Conflict
+from streamtime.storage.file_reader import FileReader, OpenFile
+from streamtime.storage.file_tree import FileTree, listed, sync_directory, write_all
+from streamtime.storage.object_store import ObjectInfo
+from streamtime.storage.os_errors import translated
+from streamtime.storage.threads import Threads
+
+
+class SpoolFile:
+    """One file open for reading and writing; `fd` may be handed to a worker. Close it, or use `async with`."""
+
+    def __init__(self, key: str, fd: int, threads: Threads) -> None:
+        self.key = key
+        self.fd = fd
+        self._threads = threads
+        self._closing = weakref.finalize(self, os.close, fd)  # also when a cancelled caller never receives it
+
+    async def write_at(self, offset: int, data: bytes | memoryview) -> None:
+        """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`."""
+        with translated(self.key):
+            await self._threads.run(write_all, self.fd, data, offset)
+
+    async def sync(self) -> None:
+        """Return when every byte written so far is on disk. After an error the file must be given up."""
+        with translated(self.key):
+            await self._threads.run(os.fdatasync, self.fd)
+
+    async def truncate(self, size_bytes: int) -> None:
+        """Cut the file back, or extend it with zeros, to a size."""
+        with translated(self.key):
+            await self._threads.run(os.ftruncate, self.fd, size_bytes)
+
+    async def length(self) -> int:
+        """Bytes in the file at this moment."""
+        with translated(self.key):
+            return (await self._threads.run(os.fstat, self.fd)).st_size
+
+    def close(self) -> None:
+        """Let go of the descriptor; a second time does nothing."""
+        self.fd = -1
+        self._closing()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Spool:
+    """The growing files under one directory."""
+
+    def __init__(self, root: Path, *, threads: Threads | None = None) -> None:
+        self._tree = FileTree(root)
+        self._threads = threads or Threads()
+        self._reader = FileReader(self._tree, self._threads)
+
+    @classmethod
+    async def open_at(cls, root: Path) -> Self:
+        """The spool in a directory, which is made where it is missing."""
+        spool = cls(root)
+        with translated(str(root)):
+            await spool._threads.run(spool._tree.make_root)
+        return spool
+
+    def path(self, key: str) -> Path:
+        """Where a file lies, for `AdoptsFiles.adopt`; the path is never stored."""
+        return self._tree.path(key)
+
+    async def create(self, key: str) -> SpoolFile:
+        """A new empty file; its name is durable. Raises `Conflict` where the key is taken."""
+        with translated(key):
+            return await self._threads.run(self._create, key)
+
+    async def open(self, key: str) -> SpoolFile:
+        """An existing file, to go on with it. Raises `NotFound`."""
+        with translated(key):
+            return await self._threads.run(self._open, key)
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        """The length of this moment, or None where there is no such file."""
+        return await self._reader.head(key)
+
+    async def open_file(self, key: str) -> OpenFile:
+        """See `OpensFiles.open_file`."""
+        return await self._reader.open_file(key)
+
+    def read_now(self, key: str, offset: int, length: int) -> bytes | None:
+        """See `ReadsNow`."""
+        return self._reader.read_now(key, offset, length)
+
+    async def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """Exactly that range; `NotFound`, or `Unavailable` where the file is not that long yet."""
+        return await self._reader.get_range(key, offset, length)
+
+    def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The range in pieces, to the end of this moment where `length` is None; close it with `aclosing`."""
+        return self._reader.stream(key, offset, length)
+
+    async def sync(self, key: str) -> None:
+        """Return when the file that a worker wrote, and the name of it, are on disk. Raises `NotFound`."""
+        with translated(key):
+            await self._threads.run(_sync_file, self.path(key))
+
+    async def truncate(self, key: str, size_bytes: int) -> None:
+        """Cut a file back to a size, durably. Raises `NotFound`."""
+        async with await self.open(key) as file:
+            await file.truncate(size_bytes)
+            await file.sync()
+
+    async def delete(self, key: str) -> None:
+        """Remove a file; one that is not there is a success. Whoever has it open keeps it until then."""
+        with self._reader.replacing(key), translated(key):
+            await self._threads.run(self._tree.remove, key)
+
+    async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+        """Every file whose key starts with the prefix."""
+        async for key, facts in listed(self._tree, self._threads, prefix):
+            yield ObjectInfo(key, facts.st_size)
+
+    async def free_bytes(self) -> int:
+        """What the disk of the spool has left for us, the share reserved for root not counted."""
+        with translated(str(self._tree.root)):
+            facts = await self._threads.run(os.statvfs, self._tree.root)
+        return facts.f_bavail * facts.f_frsize
+
+    async def close(self) -> None:
+        """Let go of descriptors and threads."""
+        self._reader.close()
+        self._threads.close()
+
+    def _create(self, key: str) -> SpoolFile:
+        try:
+            fd = self._tree.make(key, os.O_RDWR | os.O_EXCL)
+        except FileExistsError as error:
+            raise Conflict(f"{key!r} exists already.") from error
+        return SpoolFile(key, fd, self._threads)
+
+    def _open(self, key: str) -> SpoolFile:
+        return SpoolFile(key, os.open(self.path(key), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW), self._threads)
+
+
+def _sync_file(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    sync_directory(path.parent)

@@ -1,0 +1,46 @@
+"""The `Upload-Metadata` header of tus 1.0: keys, and values in base64."""
+
+import base64
+import binascii
+from pathlib import PurePosixPath, PureWindowsPath
+
+from streamtime.errors import Invalid
+
+MAX_HEADER = 8_192
+MAX_NAME = 255
+
+
+def parse(header: str) -> dict[str, str]:
+    """The pairs of the header; a key without a value has an empty one.
+
+    Raises:
+        Invalid: it is too long, a key stands twice, or a value is not base64 of UTF-8.
+    """
+    if len(header) > MAX_HEADER:
+        raise Invalid(f"Upload-Metadata may have at most {MAX_HEADER} characters.", field="Upload-Metadata")
+    pairs: dict[str, str] = {}
+    for part in header.split(","):
+        key, _, encoded = part.strip().partition(" ")
+        if not key:
+            continue
+        if key in pairs:
+            raise Invalid(f"Upload-Metadata has {key[:40]} twice.", field="Upload-Metadata")
+        try:
+            pairs[key] = base64.b64decode(encoded.strip(), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            words = "Upload-Metadata holds a value that is not base64 of UTF-8."
+            raise Invalid(words, field="Upload-Metadata") from None
+    return pairs
+
+
+def file_name(text: str) -> str:
+    """The last part of whatever path a browser sent, fit to be shown; never used as a path."""
+    name = PureWindowsPath(PurePosixPath(text).name).name
+    printable = "".join(character for character in name if character.isprintable()).strip()
+    return printable[:MAX_NAME] or "video"
+
+
+def title_from(name: str) -> str:
+    """A first title: the file's name without its ending, underscores as spaces."""
+    stem = PurePosixPath(name).stem.replace("_", " ").strip()
+    return " ".join(stem.split())[:200] or "Untitled"

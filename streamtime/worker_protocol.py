@@ -1,0 +1,259 @@
+"""What the server and the confined child say to each other. It knows messages, nothing of processes or codecs.
+
+One Unix stream socket carries frames: four bytes of length (big-endian), then one msgpack struct. The server sends
+an `Order`; the child answers with `Message`s, of which exactly the last one is `Done`, `SourceFacts` (to a
+`Probe`) or `Failed`. The descriptors that an order's `output` numbers name travel beside the length of that frame
+(SCM_RIGHTS), so the child never opens a file. The child serves orders one after another until the socket ends.
+
+    server                                            child
+    Probe                                       ->
+                                                <-    SourceFacts | Failed
+    Package + descriptors                       ->
+                                                <-    RenditionStarted, SegmentWritten ..., RenditionFinished
+                                                      (of several outputs, interleaved), PosterWritten, Progress
+                                                <-    Done | Failed
+
+Times of a package begin at 0, which is `origin_us` of the source: the first picture shown.
+"""
+
+import struct
+from fractions import Fraction
+
+import msgspec
+
+from streamtime.hls.grid import Grid
+from streamtime.hls.ladder import PlannedRung
+
+MOST_OUTPUTS = 64
+"""Descriptors in one order at most; Linux takes 253 in one message."""
+
+LONGEST_ORDER_BYTES = 16 << 20
+"""A grid of a day's worth of cuts has far less."""
+
+LONGEST_MESSAGE_BYTES = 1 << 20
+"""The server reads no more than this from a child at once: the child is not trusted."""
+
+LENGTH = struct.Struct(">I")
+
+
+class Probe(msgspec.Struct, frozen=True, tag="probe"):
+    """Tell what the source is."""
+
+
+class CopyVideo(msgspec.Struct, frozen=True):
+    """Take the source's picture over as it is. Only where `VideoFacts.copyable`."""
+
+    output: int
+
+
+class EncodeVideo(msgspec.Struct, frozen=True):
+    """Encode the picture to one rung."""
+
+    output: int
+    rung: PlannedRung
+
+
+class PackageAudio(msgspec.Struct, frozen=True):
+    """Make a rendition of one sound track: `stream` as in `AudioFacts`. `copy` only where `AudioFacts.copyable`."""
+
+    output: int
+    stream: int
+    copy: bool = False
+
+
+class MakePoster(msgspec.Struct, frozen=True):
+    """Write a JPEG of a telling picture, at most `max_width` pixels wide."""
+
+    output: int
+    max_width: int = 1280
+
+
+class Package(msgspec.Struct, frozen=True, tag="package"):
+    """Make renditions and a poster, all in one reading of the source and one decode of its picture.
+
+    `origin_us` and `video_stream` are those of `SourceFacts`. `grid` says where encoded rungs are cut; a copied
+    picture cuts itself. Every `output` is an index into the descriptors sent along, each used once.
+    """
+
+    origin_us: int
+    video_stream: int | None = None
+    copy: CopyVideo | None = None
+    encodes: tuple[EncodeVideo, ...] = ()
+    audios: tuple[PackageAudio, ...] = ()
+    poster: MakePoster | None = None
+    grid: Grid = Grid.regular()
+    duration_ms: int | None = None
+
+
+Order = Probe | Package
+
+
+class VideoFacts(msgspec.Struct, frozen=True):
+    """The picture. `width` and `height` are as shown: upright and in square pixels, perhaps odd."""
+
+    stream: int
+    codec: str
+    profile: str | None
+    stored_width: int
+    stored_height: int
+    width: int
+    height: int
+    rotation: int
+    """Degrees clockwise by which the stored picture must be turned to stand upright: 0, 90, 180 or 270."""
+    mirrored: bool
+    """Whether it must be flipped left to right, before it is turned."""
+    fps_num: int
+    fps_den: int
+    pix_fmt: str | None
+    bit_depth: int
+    interlaced: bool
+    bitrate_bps: int | None
+    copyable: bool
+    copy_obstacle: str | None
+    """Why it cannot be copied, in plain words; None where it can."""
+    copy_target_duration_s: int
+    """What EXT-X-TARGETDURATION must allow where it is copied, in whole seconds."""
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames a second, on average."""
+        return Fraction(self.fps_num, self.fps_den)
+
+
+class AudioFacts(msgspec.Struct, frozen=True):
+    """One sound track. `language` is what the file says, not checked; `title` likewise."""
+
+    stream: int
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    bitrate_bps: int | None
+    language: str | None
+    title: str | None
+    default: bool
+    copyable: bool
+
+
+class SourceFacts(msgspec.Struct, frozen=True, tag="source_facts"):
+    """The answer to `Probe`. A source without a picture never gets here: that is a `Failed`."""
+
+    container: str
+    duration_ms: int | None
+    """None where the file does not tell."""
+    origin_us: int
+    bitrate_bps: int | None
+    video: VideoFacts
+    audios: tuple[AudioFacts, ...]
+    other_streams: tuple[str, ...]
+    """What else is inside and is not used, one word each: `subtitle`, `attachment`, `data`, `cover`."""
+
+
+class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
+    """The init segment of one output is written: its first `init_length` bytes. Sizes and fps are 0 for sound."""
+
+    output: int
+    codecs: str
+    init_length: int
+    timescale: int
+    width: int = 0
+    height: int = 0
+    fps_num: int = 0
+    fps_den: int = 1
+    channels: int = 0
+    sample_rate_hz: int = 0
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames a second; 0 for sound."""
+        return Fraction(self.fps_num, self.fps_den)
+
+
+class SegmentWritten(msgspec.Struct, frozen=True, tag="segment_written"):
+    """One more segment is whole: the `length` bytes after what was written before. `duration` is in the timescale."""
+
+    output: int
+    length: int
+    duration: int
+
+
+class RenditionFinished(msgspec.Struct, frozen=True, tag="rendition_finished"):
+    """The output has all its segments; `sha256` is of all its bytes."""
+
+    output: int
+    bytes_total: int
+    sha256: bytes
+
+
+class PosterWritten(msgspec.Struct, frozen=True, tag="poster_written"):
+    """The poster is whole; `sha256` is of its bytes. Where no picture could be found there is no such message."""
+
+    output: int
+    bytes_total: int
+    width: int
+    height: int
+    sha256: bytes
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """Work goes on: about every half second while it does. `speed` is seconds of video a second."""
+
+    fraction: float
+    speed: float
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """The order is fulfilled. `damaged_after_ms` where the source broke off early: what came before it plays."""
+
+    duration_ms: int
+    damaged_after_ms: int | None = None
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The order cannot be fulfilled: `code` for programs, `message` in plain words for the file's owner."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | PosterWritten | Progress | Done
+Message = SourceFacts | PackageMessage | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
+_messages: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+def encode(value: Order | Message) -> bytes:
+    """Pack one frame without its length."""
+    return _encoder.encode(value)
+
+
+def decode_order(frame: bytes) -> Order:
+    """Unpack what the server said.
+
+    Raises:
+        ValueError: if it is no order.
+    """
+    return _orders.decode(frame)
+
+
+def decode_message(frame: bytes) -> Message:
+    """Unpack what the child said.
+
+    Raises:
+        ValueError: if it is no message.
+    """
+    return _messages.decode(frame)
+
+
+def output_count(order: Package) -> int:
+    """Tell how many descriptors belong to the order.
+
+    Raises:
+        ValueError: if the output numbers are not 0, 1, 2 ... each used once.
+    """
+    used = [entry.output for entry in (order.copy, *order.encodes, *order.audios, order.poster) if entry is not None]
+    if sorted(used) != list(range(len(used))) or len(used) > MOST_OUTPUTS:
+        raise ValueError("outputs are numbered from 0, each used once")
+    return len(used)

@@ -1,0 +1,1 @@
+"""The server side of the children: launch, talk, watch, reap. It never imports av."""

@@ -1,0 +1,124 @@
+"""One child process: started with nothing but two descriptors, killed and reaped whatever happens.
+
+It knows processes, nothing of messages. It must be started on the event loop's thread: the signal that makes the
+child die with the server follows the thread that started it.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+from collections.abc import Sequence
+
+from streamtime.workers import failure
+
+_LAST_WORDS_BYTES = 4096
+_REAP_STEP_S = 0.005
+_LAST_WAIT_S = 2.0
+
+
+class Child:
+    """A running child; `connection` is the server's end of the socket to it, not blocking."""
+
+    def __init__(self, command: Sequence[str], source: int, niceness: int) -> None:
+        """Start it.
+
+        Raises:
+            WorkerFailed: if the machine does not allow another process.
+        """
+        self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._said = bytearray()
+        try:
+            self._stderr, stderr = os.pipe()
+            try:
+                self._process = _spawned(command, theirs.fileno(), source, niceness, stderr)
+            except OSError as error:
+                os.close(self._stderr)
+                raise failure.unavailable(str(error)) from error
+            finally:
+                os.close(stderr)
+        except BaseException:
+            self.connection.close()
+            raise
+        finally:
+            theirs.close()
+        self.connection.setblocking(False)
+        os.set_blocking(self._stderr, False)
+        asyncio.get_running_loop().add_reader(self._stderr, self._listen)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it wrote to its standard error."""
+        return self._said.decode(errors="replace").strip()
+
+    async def ended(self) -> int | None:
+        """End it, if it has not ended by itself, and tell its exit status; all its descriptors are closed after."""
+        self.connection.close()
+        reaping = asyncio.ensure_future(self._reap())
+        return await asyncio.shield(reaping)
+
+    async def exit_status(self, patience_s: float) -> int | None:
+        """Give a child that has closed its end a moment to end by itself, and tell its status; None if it does not."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self._process.poll() is None:
+                    await asyncio.sleep(_REAP_STEP_S)
+        return self._process.returncode
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process.poll() is None:
+            self._process.kill()
+
+    async def _reap(self) -> int | None:
+        self.kill()
+        try:
+            while self._process.poll() is None:
+                await asyncio.sleep(_REAP_STEP_S)
+        except asyncio.CancelledError:
+            # The loop itself is ending: nobody will ask again, and a killed process ends promptly.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LAST_WAIT_S)
+            raise
+        finally:
+            self._listen()
+            self._deafen()
+        return self._process.returncode
+
+    def _listen(self) -> None:
+        try:
+            data = os.read(self._stderr, _LAST_WORDS_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._said += data
+        del self._said[:-_LAST_WORDS_BYTES]
+        if not data and self._stderr >= 0:
+            self._deafen()
+
+    def _deafen(self) -> None:
+        if self._stderr >= 0:
+            asyncio.get_running_loop().remove_reader(self._stderr)
+            os.close(self._stderr)
+            self._stderr = -1
+
+
+def _spawned(command: Sequence[str], control: int, source: int, niceness: int, stderr: int) -> subprocess.Popen[bytes]:
+    # No shell, no environment, no descriptor but these; the command is ours, never a user's.
+    return subprocess.Popen(  # noqa: S603  (see above)
+        [*command, str(control), str(source), str(niceness)],
+        env={},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        pass_fds=(control, source),
+        start_new_session=True,
+    )

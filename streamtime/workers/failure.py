@@ -1,0 +1,53 @@
+"""How an attempt of a child can fail, in plain words. It knows exit statuses and messages, nothing of processes."""
+
+import signal
+
+from streamtime.errors import MediaError
+from streamtime.worker_protocol import Failed
+
+
+class WorkerFailed(MediaError):
+    """The attempt is over; the server and other attempts are untouched.
+
+    `code` is the child's own (`no_video`, `damaged`, `copy_unfit`, `audio_copy_unfit` ...) or one of
+    `worker_crashed`, `worker_killed`, `worker_stalled`, `worker_timeout`, `worker_unavailable`.
+    `retryable` where another attempt may go better. `last_words` is what the child wrote to its standard error: for
+    the log, never for a page.
+    """
+
+    def __init__(self, code: str, message: str, *, retryable: bool, last_words: str = "") -> None:
+        super().__init__(message, code=code)
+        self.retryable = retryable
+        self.last_words = last_words
+
+
+def reported(failed: Failed, last_words: str) -> WorkerFailed:
+    """The child said so itself."""
+    return WorkerFailed(failed.code, failed.message, retryable=failed.retryable, last_words=last_words)
+
+
+def ended(status: int | None, last_words: str) -> WorkerFailed:
+    """The child ended in the middle of its work; `status` as `Popen.returncode` has it."""
+    if status == -signal.SIGKILL:
+        message = "The work on this video was ended from outside, perhaps because memory ran out."
+        return WorkerFailed("worker_killed", message, retryable=True, last_words=last_words)
+    message = "The program that works on this video crashed."
+    return WorkerFailed("worker_crashed", message, retryable=True, last_words=f"[exit {status}] {last_words}")
+
+
+def stalled(last_words: str) -> WorkerFailed:
+    """No sign of life for too long."""
+    message = "The work on this video came to a standstill and was ended."
+    return WorkerFailed("worker_stalled", message, retryable=True, last_words=last_words)
+
+
+def timed_out(last_words: str) -> WorkerFailed:
+    """Alive, but over the last limit of all."""
+    message = "The work on this video took too long and was ended."
+    return WorkerFailed("worker_timeout", message, retryable=False, last_words=last_words)
+
+
+def unavailable(reason: str) -> WorkerFailed:
+    """No child could be started."""
+    message = "The program that works on videos could not be started."
+    return WorkerFailed("worker_unavailable", message, retryable=True, last_words=reason)

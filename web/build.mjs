@@ -1,0 +1,88 @@
+/**
+ * The build: bundles styles and scripts into dist/ under hashed names and writes dist/manifest.json.
+ *
+ * Knows: what a page may ask for through `asset("name")`. Knows nothing of templates or of the server.
+ * The manifest maps a plain name to its hashed one: {"app.js": "app-ABCD1234.js"}.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const dist = path.join(here, "dist");
+
+/** Browsers of 2023 and later: they have OKLCH, :has, container queries and module scripts. */
+const target = ["chrome111", "firefox121", "safari16.4"];
+
+const entryPoints = {
+  theme: "scripts/theme.js",
+  app: "scripts/app.js",
+  watch: "scripts/watch.js",
+  upload: "scripts/upload.js",
+  docs: "scripts/docs.js",
+};
+const styles = { app: "styles/app.css", docs: "styles/docs.css" };
+
+/** Files that go out as they are: [plain name, where it lies]. */
+const plainFiles = [
+  ["icons.svg", path.join(here, "images/icons.svg")],
+  ["mark.svg", path.join(here, "images/mark.svg")],
+  ["touch-icon.png", path.join(here, "images/touch-icon.png")],
+];
+
+const common = {
+  absWorkingDir: here,
+  bundle: true,
+  minify: true,
+  target,
+  outdir: dist,
+  entryNames: "[name]-[hash]",
+  chunkNames: "chunk-[hash]",
+  assetNames: "[name]-[hash]",
+  metafile: true,
+  legalComments: "linked",
+  logLevel: "warning",
+  loader: { ".svg": "file", ".png": "file" },
+};
+
+/** Adds an esbuild result's entry points to the manifest. */
+function collect(manifest, metafile) {
+  for (const [file, output] of Object.entries(metafile.outputs)) {
+    if (!output.entryPoint) continue;
+    const name = path.basename(output.entryPoint);
+    manifest[name] = path.basename(file);
+  }
+}
+
+/** Copies one file under a hashed name. */
+async function copyHashed(manifest, name, source) {
+  const bytes = await readFile(source);
+  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 8).toUpperCase();
+  const extension = path.extname(name);
+  const hashed = `${name.slice(0, -extension.length)}-${hash}${extension}`;
+  await writeFile(path.join(dist, hashed), bytes);
+  manifest[name] = hashed;
+}
+
+async function build() {
+  await rm(dist, { recursive: true, force: true });
+  await mkdir(dist, { recursive: true });
+  const manifest = {};
+  const { theme, ...modules } = entryPoints;
+  const results = await Promise.all([
+    esbuild.build({ ...common, entryPoints: modules, format: "esm" }),
+    // The theme is set before the first paint: a classic, blocking script.
+    esbuild.build({ ...common, entryPoints: { theme }, format: "iife" }),
+    esbuild.build({ ...common, entryPoints: styles }),
+  ]);
+  for (const result of results) collect(manifest, result.metafile);
+  for (const [name, source] of plainFiles) await copyHashed(manifest, name, source);
+  const sorted = Object.fromEntries(Object.entries(manifest).sort());
+  await writeFile(path.join(dist, "manifest.json"), `${JSON.stringify(sorted, null, 2)}\n`);
+  return sorted;
+}
+
+const manifest = await build();
+console.log(`web/dist: ${Object.keys(manifest).join(", ")}`);

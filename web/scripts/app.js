@@ -1,0 +1,13 @@
+/** What every page runs: htmx with its event streams, menus, dialogs, the theme switch. */
+import "./page/htmx.js";
+import "./live/cards.js";
+import "./live/library.js";
+import { connectAppearance } from "./page/appearance.js";
+import { connectDialogs } from "./page/dialogs.js";
+import { connectForms } from "./page/forms.js";
+import { connectMenus } from "./page/menus.js";
+
+connectAppearance();
+connectDialogs();
+connectForms();
+connectMenus();

@@ -1,0 +1,99 @@
+/**
+ * An event source that rests while the page is hidden, and connects again by itself.
+ *
+ * Browsers allow six connections a host over all tabs, so a hidden tab holds none. After a rest (or any lost
+ * connection) the source tells its owner with a "reopened" event, since events were missed in between.
+ * Looks like EventSource as far as htmx's extension and our pages need it; knows nothing of what is sent.
+ */
+const FIRST_DELAY_MS = 1000;
+const LONGEST_DELAY_MS = 30_000;
+
+export class RestingEventSource extends EventTarget {
+  #url;
+  /** @type {EventSource | null} */
+  #source = null;
+  #names = new Set();
+  #ended = false;
+  #opened = false;
+  #delayMs = FIRST_DELAY_MS;
+  #timer = 0;
+  /** @type {((event: Event) => void) | null} */
+  onopen = null;
+  /** @type {((event: Event) => void) | null} */
+  onerror = null;
+
+  /** @param {string} url */
+  constructor(url) {
+    super();
+    this.#url = url;
+    document.addEventListener("visibilitychange", this.#follow);
+    window.addEventListener("pagehide", this.#rest);
+    window.addEventListener("pageshow", this.#follow);
+    this.#follow();
+  }
+
+  get url() {
+    return this.#url;
+  }
+
+  /** @returns {number} as EventSource's; a resting source counts as connecting */
+  get readyState() {
+    if (this.#ended) return EventSource.CLOSED;
+    return this.#source?.readyState === EventSource.OPEN ? EventSource.OPEN : EventSource.CONNECTING;
+  }
+
+  addEventListener(name, listener, options) {
+    super.addEventListener(name, listener, options);
+    if (this.#names.has(name) || name === "reopened") return;
+    this.#names.add(name);
+    this.#source?.addEventListener(name, this.#relay);
+  }
+
+  close() {
+    this.#ended = true;
+    this.#rest();
+    document.removeEventListener("visibilitychange", this.#follow);
+    window.removeEventListener("pagehide", this.#rest);
+    window.removeEventListener("pageshow", this.#follow);
+  }
+
+  #follow = () => {
+    if (document.hidden) this.#rest();
+    else if (!this.#source && !this.#ended) this.#connect();
+  };
+
+  #rest = () => {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+  };
+
+  #connect() {
+    clearTimeout(this.#timer);
+    const source = new EventSource(this.#url);
+    this.#source = source;
+    for (const name of this.#names) source.addEventListener(name, this.#relay);
+    source.onopen = (event) => this.#onOpen(event);
+    source.onerror = (event) => this.#onError(event);
+  }
+
+  #onOpen(event) {
+    this.#delayMs = FIRST_DELAY_MS;
+    this.onopen?.(event);
+    if (this.#opened) this.dispatchEvent(new Event("reopened"));
+    this.#opened = true;
+  }
+
+  #onError(event) {
+    this.onerror?.(event);
+    // While it is connecting, the browser tries again by itself; closed, it has given up.
+    if (this.#source?.readyState !== EventSource.CLOSED || this.#ended) return;
+    this.#rest();
+    this.#timer = setTimeout(this.#follow, this.#delayMs);
+    this.#delayMs = Math.min(this.#delayMs * 2, LONGEST_DELAY_MS);
+  }
+
+  #relay = (event) => {
+    this.dispatchEvent(new MessageEvent(event.type, { data: event.data, lastEventId: event.lastEventId }));
+  };
+}

@@ -1,0 +1,60 @@
+/** Follows one video's state over the event stream and shows it on its page. Ends when there is nothing more to come. */
+import { RestingEventSource } from "./resting-event-source.js";
+
+/** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
+ *   failure: { code: string, message: string } | null, renditions: string[] }} VideoState */
+
+/** @param {string} selector @param {(element: any) => void} change */
+const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
+
+/** @param {VideoState} video */
+function show(video) {
+  const percent = Math.round((video.progress ?? 0) * 100);
+  each("[data-progress]", (bar) => {
+    bar.value = percent;
+  });
+  each("[data-percent]", (figure) => {
+    figure.textContent = percent;
+  });
+  if (video.stage) each("[data-stage]", (line) => (line.textContent = video.stage));
+  if (video.failure) each("[data-failure]", (line) => (line.textContent = video.failure.message));
+  each("[data-state-card]", (card) => {
+    card.dataset.state = video.state;
+    card.dataset.playable = String(video.playable);
+    card.hidden = video.state === "ready";
+  });
+  each("[data-state-work]", (part) => (part.hidden = video.state === "failed"));
+  each("[data-state-failed]", (part) => (part.hidden = video.state !== "failed"));
+  if (video.renditions?.length) {
+    each("[data-rendition-names]", (names) => {
+      names.textContent = video.renditions.join(", ");
+      names.parentElement.hidden = false;
+    });
+  }
+}
+
+/** @param {VideoState} video @param {import("../player/player.js").Player} player */
+function movePlayer(video, player) {
+  const { dataset } = player.root;
+  const wasReady = dataset.state === "ready";
+  dataset.state = video.state;
+  dataset.playable = String(video.playable);
+  if (video.renditions) dataset.renditions = video.renditions.join(" ");
+  if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load();
+  else if (video.state === "failed" && !video.playable) player.phase = "failed";
+  else if (video.state === "ready" && !wasReady) player.takeUp().catch(() => {});
+}
+
+/** @param {import("../player/player.js").Player} player */
+export function followVideo(player) {
+  const { video, state } = player.root.dataset;
+  if (state === "ready" || state === "failed") return;
+  const source = new RestingEventSource(`/api/v1/events?video=${encodeURIComponent(video)}`);
+  source.addEventListener("video", (event) => {
+    const now = JSON.parse(event.data);
+    if (now.id !== video) return;
+    show(now);
+    movePlayer(now, player);
+    if (now.state === "ready" || now.state === "failed") source.close();
+  });
+}

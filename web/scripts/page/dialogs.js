@@ -1,0 +1,58 @@
+/**
+ * Links marked `data-dialog` show the marked part of their page in a dialog; without script, or when the page cannot
+ * be fetched, they are plain links.
+ */
+
+/** @param {string} href @returns {Promise<Element | null>} the part of that page marked `data-dialog-content` */
+async function fetchContent(href) {
+  const answer = await fetch(href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return null;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return page.querySelector("[data-dialog-content]");
+}
+
+/** @param {Element} content */
+function show(content) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "dialog";
+  const heading = content.querySelector("h1, h2");
+  if (heading) {
+    heading.id = "dialog-title";
+    dialog.setAttribute("aria-labelledby", heading.id);
+  }
+  dialog.append(...content.childNodes);
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** @param {HTMLAnchorElement} link */
+async function open(link) {
+  try {
+    const content = await fetchContent(link.href);
+    if (content) return show(document.adoptNode(content));
+  } catch {
+    // The plain page says what is wrong.
+  }
+  location.assign(link.href);
+}
+
+/** @param {MouseEvent} event */
+function onClick(event) {
+  const { target } = event;
+  if (!(target instanceof Element) || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  const dialog = target.closest("dialog");
+  if (dialog && (target === dialog || target.closest("[data-dialog-close]"))) {
+    event.preventDefault();
+    dialog.close();
+    return;
+  }
+  const link = target.closest("a[data-dialog]");
+  if (!link) return;
+  event.preventDefault();
+  open(link);
+}
+
+export function connectDialogs() {
+  document.addEventListener("click", onClick);
+}

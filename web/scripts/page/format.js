@@ -1,0 +1,31 @@
+/** Sizes and times as people read them. */
+const UNITS = ["B", "KB", "MB", "GB", "TB"];
+
+/** @param {number} bytes @returns {string} "1.2 GB"; a thousand to the step, as disks are sold */
+export function formatSize(bytes) {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.5 ? 0 : 1;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+/** @param {number} seconds @returns {string} "1:02:03" or "2:03", as a player shows it */
+export function formatClock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const minutes = Math.floor(whole / 60) % 60;
+  const hours = Math.floor(whole / 3600);
+  const tail = String(whole % 60).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+}
+
+/** @param {number} seconds @returns {string} "40 s", "3 min", "2 h 5 min": a guess, so no finer */
+export function formatLeft(seconds) {
+  if (seconds < 55) return `${Math.max(1, Math.ceil(seconds / 5) * 5)} s`;
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,35 @@
+/**
+ * htmx, set up once: the CSRF header on its requests, failures said in words, event streams that rest
+ * while the page is hidden. Knows nothing of any page.
+ */
+import htmx from "htmx.org";
+import "./htmx-global.js";
+import "htmx-ext-sse";
+import { RestingEventSource } from "../live/resting-event-source.js";
+import { csrfToken } from "./csrf.js";
+import { toast } from "./toast.js";
+import { words } from "./words.js";
+
+// The SSE extension asks htmx for its event sources.
+htmx.createEventSource = (url) => new RestingEventSource(url);
+
+document.addEventListener("htmx:configRequest", (event) => {
+  event.detail.headers["X-CSRF-Token"] = csrfToken();
+});
+
+document.addEventListener("htmx:sendError", () => toast(words("offline")));
+
+document.addEventListener("htmx:responseError", (event) => {
+  const { xhr } = event.detail;
+  toast(problemDetail(xhr.responseText) ?? `${xhr.status} ${xhr.statusText}`);
+});
+
+/** @param {string} body @returns {string | undefined} the sentence of a problem document, if it is one */
+function problemDetail(body) {
+  try {
+    const problem = JSON.parse(body);
+    return problem.detail ?? problem.title;
+  } catch {
+    return undefined;
+  }
+}

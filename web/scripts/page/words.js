@@ -1,0 +1,12 @@
+/**
+ * The sentences that scripts say. They stand in the page's catalogue (`<template id="words" data-...>`), so that
+ * they are translated with everything else.
+ *
+ * @param {string} name of the sentence, as in `data-too-big` -> "tooBig"
+ * @param {Record<string, string | number>} [values] put in the place of `{name}`
+ * @returns {string}
+ */
+export function words(name, values = {}) {
+  const sentence = document.getElementById("words")?.dataset[name] ?? "";
+  return sentence.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole));
+}

@@ -1,0 +1,84 @@
+/** The player's keys, wherever the focus is on the page, except where keys belong to something else. */
+import { isTyping } from "../page/forms.js";
+import { formatClock } from "../page/format.js";
+
+const RATES = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
+const VOLUME_STEP = 0.05;
+
+/** @param {any} node of an event's path @returns {boolean} */
+function isOpenMenu(node) {
+  if (node.localName === "details") return node.open;
+  return node.localName?.endsWith("-menu") && !node.hidden;
+}
+
+/** @param {KeyboardEvent} event @returns {boolean} whether the focused element answers this key itself */
+function isTaken(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return true;
+  const path = event.composedPath();
+  const [target] = path;
+  if (isTyping(target) && target.type !== "range") return true;
+  const arrow = event.key.startsWith("Arrow");
+  if ((arrow || event.key === " ") && path.some((node) => isOpenMenu(node))) return true;
+  if (arrow) return target.type === "range" || path.some((node) => node.localName?.endsWith("-range"));
+  const onButton = path.some((node) => node.localName === "a" || node.localName?.endsWith("button") || node.localName === "summary");
+  return event.key === " " && onButton;
+}
+
+/** @param {import("./player.js").Player} player */
+function keysOf(player) {
+  const { root, video } = player;
+  const flash = (text) => {
+    const place = root.querySelector("[data-player-flash]");
+    const span = document.createElement("span");
+    span.textContent = text;
+    place.replaceChildren(span);
+  };
+  const togglePlay = () => (video.paused ? video.play().catch(() => {}) : video.pause());
+  const skip = (seconds) => {
+    player.seek(video.currentTime + seconds);
+    flash(formatClock(video.currentTime));
+  };
+  const louder = (step) => {
+    video.volume = Math.min(1, Math.max(0, video.volume + step));
+    video.muted = false;
+    flash(`${Math.round(video.volume * 100)} %`);
+  };
+  const faster = (step) => {
+    const nearest = RATES.findIndex((rate) => rate >= video.playbackRate);
+    video.playbackRate = RATES[Math.min(RATES.length - 1, Math.max(0, nearest + step))];
+    flash(`${video.playbackRate}×`);
+  };
+  const tenth = (key) => player.seek((Number(key) / 10) * video.duration);
+  return {
+    " ": togglePlay,
+    k: togglePlay,
+    j: () => skip(-10),
+    l: () => skip(10),
+    ArrowLeft: () => skip(-5),
+    ArrowRight: () => skip(5),
+    ArrowUp: () => louder(VOLUME_STEP),
+    ArrowDown: () => louder(-VOLUME_STEP),
+    m: () => {
+      video.muted = !video.muted;
+    },
+    f: () => root.querySelector("media-fullscreen-button").click(),
+    i: () => root.querySelector("media-pip-button").click(),
+    t: () => root.closest(".watch").toggleAttribute("data-theatre"),
+    "<": () => faster(-1),
+    ">": () => faster(1),
+    "?": () => document.getElementById("keyboard-help").showModal(),
+    ...Object.fromEntries([..."0123456789"].map((digit) => [digit, () => tenth(digit)])),
+  };
+}
+
+/** @param {import("./player.js").Player} player */
+export function connectKeyboard(player) {
+  const keys = keysOf(player);
+  document.addEventListener("keydown", (event) => {
+    const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!act || isTaken(event)) return;
+    event.preventDefault();
+    act();
+  });
+  document.querySelector("[data-help-keys]")?.addEventListener("click", keys["?"]);
+}

@@ -1,0 +1,48 @@
+/** What the player remembers in this browser: volume, speed, and where each video was left. */
+const SETTINGS_KEY = "streamtime.player";
+const POSITIONS_KEY = "streamtime.positions";
+const POSITIONS_KEPT = 200;
+
+/** @returns {any} */
+function read(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+function write(key, value) {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // Storage may be full or forbidden; forgetting is no fault.
+  }
+}
+
+/** @returns {{ volume?: number, muted?: boolean, rate?: number }} */
+export function settings() {
+  return read(SETTINGS_KEY);
+}
+
+/** @param {{ volume: number, muted: boolean, rate: number }} values */
+export function keepSettings(values) {
+  write(SETTINGS_KEY, values);
+}
+
+/** @param {string} video @returns {number} seconds, 0 when there is nothing to go back to */
+export function position(video) {
+  return read(POSITIONS_KEY)[video]?.[0] ?? 0;
+}
+
+/**
+ * @param {string} video
+ * @param {number} seconds 0 forgets the video
+ */
+export function keepPosition(video, seconds) {
+  const all = read(POSITIONS_KEY);
+  delete all[video];
+  if (seconds > 0) all[video] = [Math.round(seconds * 10) / 10, Date.now()];
+  const newest = Object.entries(all).sort(([, a], [, b]) => b[1] - a[1]);
+  write(POSITIONS_KEY, Object.fromEntries(newest.slice(0, POSITIONS_KEPT)));
+}

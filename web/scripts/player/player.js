@@ -1,0 +1,148 @@
+/**
+ * The player as a whole: phases (preparing, loading, ready, failed, error), loading and loading again.
+ * `data-phase` on the player decides what is drawn; `data-started` tells that it has played.
+ */
+import "./controls.js";
+import { words } from "../page/words.js";
+import { Hls } from "./element.js";
+import { mirrorQuality } from "./quality.js";
+import { recovery } from "./recovery.js";
+import { remember } from "./remember.js";
+import { holdPicture } from "./still.js";
+
+/** @returns {number} seconds asked for in the address: `#t=90` or `?t=90` */
+function askedTime() {
+  const text = new URLSearchParams(location.hash.slice(1)).get("t") ?? new URLSearchParams(location.search).get("t");
+  const seconds = Number.parseFloat(text ?? "");
+  return seconds > 0 ? seconds : 0;
+}
+
+export class Player {
+  /** @param {HTMLElement} root the element `#player` */
+  constructor(root) {
+    this.root = root;
+    /** @type {import("./element.js").StreamtimeVideo} */
+    this.video = root.querySelector("streamtime-video");
+    this.video.fullDuration = Number(root.dataset.durationMs || 0) / 1000;
+    root.dataset.quality = "auto";
+    this.followers = [mirrorQuality(root, this.video), recovery((sentence) => this.giveUp(sentence))];
+    this.startAt = askedTime();
+    remember(root, this.video, !this.startAt);
+    this.#listen();
+    // Elsewhere the button would offer casting that an adaptive stream cannot do.
+    if (!("WebKitPlaybackTargetAvailabilityEvent" in window)) root.querySelector("media-airplay-button").remove();
+    if (root.dataset.phase === "loading") this.load();
+  }
+
+  get phase() {
+    return this.root.dataset.phase;
+  }
+
+  set phase(phase) {
+    this.root.dataset.phase = phase;
+  }
+
+  /** Loads the playlist for the first time. */
+  load() {
+    this.phase = "loading";
+    this.#open(this.startAt);
+  }
+
+  /** Loads the playlist again where it is, if the server offers renditions that are not known yet. */
+  async takeUp() {
+    if (!this.video.api || this.phase === "error" || !(await this.#hasNews())) return;
+    const wasPlaying = !this.video.paused;
+    holdPicture(this.root, this.video);
+    this.video.wantsPlay = wasPlaying;
+    this.#open(this.video.currentTime);
+    if (wasPlaying) this.note(words("newQuality"), 4000);
+  }
+
+  /** @param {string} sentence why playback stopped */
+  giveUp(sentence) {
+    this.startAt = this.video.currentTime;
+    this.root.querySelector("[data-error]").textContent = sentence;
+    this.phase = "error";
+  }
+
+  /** @param {string} text shown in the bar; empty takes it away  @param {number} [forMs] */
+  note(text, forMs) {
+    const place = this.root.querySelector("[data-player-note]");
+    clearTimeout(this.noteTimer);
+    place.textContent = text;
+    place.hidden = !text;
+    if (forMs) this.noteTimer = setTimeout(() => this.note(""), forMs);
+  }
+
+  /** @param {number} seconds */
+  seek(seconds) {
+    if (!this.video.api) this.startAt = seconds;
+    else this.video.currentTime = Math.max(0, seconds);
+  }
+
+  async #open(at) {
+    await this.video.open(this.root.dataset.src, at);
+    // The element makes its hls.js in a microtask of its own.
+    await Promise.resolve();
+    await Promise.resolve();
+    const hls = this.video.api;
+    if (!hls) return this.#openNative(at);
+    for (const follow of this.followers) follow(hls);
+    hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      if (!this.video.wantsPlay) return;
+      this.video.wantsPlay = false;
+      this.video.play().catch(() => {});
+    });
+    return undefined;
+  }
+
+  #openNative(at) {
+    if (!this.video.nativeEl.canPlayType("application/vnd.apple.mpegurl")) {
+      this.giveUp(words("errorUnsupported"));
+      return;
+    }
+    const go = () => {
+      this.video.currentTime = at;
+      if (this.video.wantsPlay) this.video.play();
+      this.video.wantsPlay = false;
+    };
+    this.video.addEventListener("loadedmetadata", go, { once: true });
+  }
+
+  /** @returns {Promise<boolean>} whether the multivariant playlist names a media playlist that is not loaded */
+  async #hasNews() {
+    const answer = await fetch(this.root.dataset.src);
+    if (!answer.ok) return false;
+    const lines = (await answer.text()).split("\n").map((line) => line.trim());
+    const offered = lines.filter((line) => line && !line.startsWith("#")).map((line) => new URL(line, answer.url).href);
+    const known = new Set(this.video.api.levels.flatMap((level) => level.url));
+    return offered.some((url) => !known.has(url));
+  }
+
+  #listen() {
+    const { root, video } = this;
+    video.addEventListener("loadeddata", () => {
+      this.phase = "ready";
+    });
+    video.addEventListener("playing", () => {
+      root.dataset.started = "";
+      this.note("");
+    });
+    video.addEventListener("waiting", () => {
+      if (video.isGrowing && video.currentTime > video.reach - 2) this.note(words("waiting"));
+    });
+    const menu = root.querySelector("media-settings-menu");
+    menu.addEventListener("change", (event) => {
+      // A choice is made: the menu has done its work.
+      if (event.target !== menu) menu.hidden = true;
+    });
+    root.querySelector("[data-player-start]").addEventListener("click", () => {
+      video.play().catch(() => {});
+      root.querySelector("media-controller").focus();
+    });
+    root.querySelector("[data-player-retry]").addEventListener("click", () => {
+      video.wantsPlay = root.dataset.started !== undefined;
+      this.load();
+    });
+  }
+}

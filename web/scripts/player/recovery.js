@@ -1,0 +1,53 @@
+/**
+ * What to do about an error of hls.js: try again quietly while that makes sense, then say it in words.
+ * Knows hls.js' error events; the words are the page's.
+ */
+import { words } from "../page/words.js";
+import { Hls } from "./element.js";
+
+const NETWORK_TRIES = 4;
+const FIRST_WAIT_MS = 1000;
+const MEDIA_TRIES = 2;
+
+/**
+ * @param {(sentence: string) => void} giveUp shows the failure
+ * @returns {(hls: Hls) => void} called for each new hls.js
+ */
+export function recovery(giveUp) {
+  return function follow(hls) {
+    let networkTries = 0;
+    let mediaTries = 0;
+    hls.on(Hls.Events.FRAG_BUFFERED, () => {
+      networkTries = 0;
+    });
+    hls.on(Hls.Events.ERROR, (_event, error) => {
+      if (!error.fatal) return;
+      if (error.type === Hls.ErrorTypes.NETWORK_ERROR) onNetworkError(error);
+      else if (error.type === Hls.ErrorTypes.MEDIA_ERROR) onMediaError();
+      else giveUp(words("errorMedia"));
+    });
+
+    function onNetworkError({ response, details }) {
+      const status = response?.code ?? 0;
+      if ([401, 403, 404, 410].includes(status)) return giveUp(words("errorGone"));
+      if (networkTries >= NETWORK_TRIES) return giveUp(words("errorNetwork"));
+      const waitMs = FIRST_WAIT_MS * 2 ** networkTries;
+      networkTries += 1;
+      const missed = details === Hls.ErrorDetails.MANIFEST_LOAD_ERROR || details === Hls.ErrorDetails.MANIFEST_LOAD_TIMEOUT;
+      setTimeout(() => {
+        // A new playlist has a new hls.js; this one is dead then.
+        if (hls.media === null) return;
+        if (missed) hls.loadSource(hls.url);
+        else hls.startLoad();
+      }, waitMs);
+      return undefined;
+    }
+
+    function onMediaError() {
+      mediaTries += 1;
+      if (mediaTries > MEDIA_TRIES) return giveUp(words("errorMedia"));
+      if (mediaTries === MEDIA_TRIES) hls.swapAudioCodec();
+      return hls.recoverMediaError();
+    }
+  };
+}

@@ -1,0 +1,68 @@
+/** The upload page: files in, one row each, two at a time. */
+import { formatSize } from "./page/format.js";
+import { words } from "./page/words.js";
+import { connectDrop } from "./upload/drop.js";
+import { UploadRow } from "./upload/row.js";
+
+/** At once; more would only share the same line, and use up the browser's connections. */
+const AT_ONCE = 2;
+
+const page = document.getElementById("upload");
+const list = document.getElementById("uploads");
+const template = document.getElementById("upload-row");
+const maxSize = Number(page.dataset.maxSize);
+/** @type {UploadRow[]} */
+const rows = [];
+
+/** Gives waiting rows their turn. */
+function next() {
+  const running = rows.filter((row) => row.phase === "uploading").length;
+  const waiting = rows.filter((row) => row.phase === "waiting");
+  for (const row of waiting.slice(0, Math.max(0, AT_ONCE - running))) row.start();
+}
+
+/** @param {File} file @returns {string | null} why it cannot be taken */
+function objection(file) {
+  if (file.size === 0) return words("empty");
+  if (maxSize && file.size > maxSize) {
+    return words("tooBig", { size: formatSize(file.size), limit: page.dataset.maxSizeText });
+  }
+  return null;
+}
+
+/** @param {File} file @returns {boolean} whether the very same is on its way already */
+const isKnown = ({ name, size, lastModified }) =>
+  rows.some((row) => row.isActive && row.file.name === name && row.file.size === size && row.file.lastModified === lastModified);
+
+/** @param {File[]} files */
+function add(files) {
+  for (const file of files) {
+    if (isKnown(file)) continue;
+    const element = template.content.firstElementChild.cloneNode(true);
+    const visibility = document.getElementById("upload-visibility").value;
+    const { endpoint, chunkSize } = page.dataset;
+    const row = new UploadRow(file, element, { endpoint, chunkSize: Number(chunkSize), visibility }, next);
+    list.append(element);
+    rows.push(row);
+    const refused = objection(file);
+    if (refused) row.refuse(refused);
+  }
+  next();
+}
+
+connectDrop(document.getElementById("drop-cover"), add);
+
+document.getElementById("files").addEventListener("change", (event) => {
+  add([...event.target.files]);
+  // So that the same file can be picked again.
+  event.target.value = "";
+});
+
+// The network is back: what gave up goes on.
+window.addEventListener("online", () => {
+  for (const row of rows) if (row.phase === "failed" && row.transfer && !row.part("retry").hidden) row.resume();
+});
+
+window.addEventListener("beforeunload", (event) => {
+  if (rows.some((row) => row.phase === "uploading")) event.preventDefault();
+});

@@ -1,0 +1,233 @@
+/**
+ * One row of the upload list: what is drawn, and what its buttons do. `data-phase` is its state:
+ * waiting, uploading, paused, arrived (preparing), playable, failed, cancelled.
+ */
+import { formatLeft, formatSize } from "../page/format.js";
+import { toast } from "../page/toast.js";
+import { words } from "../page/words.js";
+import { Speed } from "./speed.js";
+import { Transfer } from "./transfer.js";
+import { changeVideo, followUntilSettled, readVideo } from "./video.js";
+
+/** @param {string} name of a file @returns {string} a title to begin with */
+function titleOf(name) {
+  const bare = name.replace(/\.[^.]{1,5}$/, "");
+  return bare.replace(/[_]+/g, " ").trim() || name;
+}
+
+export class UploadRow {
+  /** @type {string | null} */
+  video = null;
+  #speed = new Speed();
+  #pending = {};
+
+  /**
+   * @param {File} file
+   * @param {HTMLElement} element the row, cloned from its template
+   * @param {{ endpoint: string, chunkSize: number, visibility: string }} options
+   * @param {() => void} onFree called when it no longer needs its turn
+   */
+  constructor(file, element, options, onFree) {
+    this.file = file;
+    this.element = element;
+    this.options = options;
+    this.onFree = onFree;
+    this.part("file").textContent = `${file.name} · ${formatSize(file.size)}`;
+    this.part("title").value = titleOf(file.name);
+    this.part("visibility").value = options.visibility;
+    this.#connect();
+    this.#enter("waiting", words("queued"));
+  }
+
+  /** @param {string} name @returns {any} the element marked `data-<name>` */
+  part(name) {
+    return this.element.querySelector(`[data-${name}]`);
+  }
+
+  get phase() {
+    return this.element.dataset.phase;
+  }
+
+  get isActive() {
+    return ["waiting", "uploading", "paused"].includes(this.phase);
+  }
+
+  async start() {
+    this.#enter("uploading", words("starting"));
+    const { endpoint, chunkSize } = this.options;
+    const title = this.part("title").value;
+    const visibility = this.part("visibility").value;
+    this.transfer = new Transfer(this.file, { endpoint, chunkSize, title, visibility }, {
+      onVideo: (video) => this.#learn(video),
+      onProgress: (sent, total) => this.#showProgress(sent, total),
+      onRetry: () => this.#say(words("reconnecting")),
+      onDone: () => this.#arrive(),
+      onFailed: (sentence, status) => this.#fail(sentence, status),
+    });
+    this.resumed = await this.transfer.start();
+    if (this.resumed) this.#takeUpNames();
+  }
+
+  /** @param {string} sentence refused before it began */
+  refuse(sentence) {
+    this.#enter("failed", sentence);
+    this.part("retry").hidden = true;
+  }
+
+  #connect() {
+    const on = (name, act) => this.part(name).addEventListener("click", act);
+    on("pause", () => this.pause());
+    on("resume", () => this.resume());
+    on("retry", () => this.resume());
+    on("cancel", () => this.cancel());
+    this.part("title").addEventListener("change", (event) => this.#change({ title: event.target.value.trim() }));
+    this.part("visibility").addEventListener("change", (event) => this.#change({ visibility: event.target.value }));
+    this.part("title").addEventListener("keydown", (event) => event.key === "Enter" && event.target.blur());
+  }
+
+  pause() {
+    this.transfer?.pause();
+    this.#enter("paused", words("paused"));
+    this.onFree();
+  }
+
+  resume() {
+    if (!this.transfer) return this.start();
+    this.#speed.reset();
+    this.#enter("uploading", words("resuming"));
+    this.transfer.resume();
+    return undefined;
+  }
+
+  async cancel() {
+    const wasActive = this.isActive || this.phase === "failed";
+    this.#enter("cancelled", words("cancelled"));
+    if (wasActive) await this.transfer?.cancel().catch(() => {});
+    this.element.remove();
+    this.onFree();
+  }
+
+  #enter(phase, sentence) {
+    this.element.dataset.phase = phase;
+    this.#say(sentence);
+    this.part("pause").hidden = phase !== "uploading";
+    this.part("resume").hidden = phase !== "paused";
+    this.part("retry").hidden = phase !== "failed";
+    this.part("cancel").hidden = !this.isActive && phase !== "failed";
+    if (phase !== "uploading") this.part("numbers").textContent = "";
+  }
+
+  #say(sentence) {
+    if (this.part("status").textContent !== sentence) this.part("status").textContent = sentence;
+  }
+
+  #showProgress(sent, total) {
+    if (this.phase !== "uploading") return;
+    this.#speed.add(sent);
+    this.part("progress").value = total ? (sent / total) * 1000 : 0;
+    this.#say(words("uploading"));
+    const { bytesPerSecond } = this.#speed;
+    const numbers = [words("of", { done: formatSize(sent), size: formatSize(total) })];
+    if (bytesPerSecond > 0) {
+      numbers.push(words("perSecond", { size: formatSize(bytesPerSecond) }));
+      numbers.push(words("left", { time: formatLeft((total - sent) / bytesPerSecond) }));
+    }
+    this.part("numbers").textContent = numbers.join(" · ");
+  }
+
+  #learn(video) {
+    if (this.video === video) return;
+    this.video = video;
+    this.element.dataset.video = video;
+    if (Object.keys(this.#pending).length) this.#change({});
+  }
+
+  /** What was written before a reload is on the server. */
+  async #takeUpNames() {
+    if (!this.video) return;
+    try {
+      const { title, visibility } = await readVideo(this.video);
+      this.part("title").value = title;
+      this.part("visibility").value = visibility;
+    } catch {
+      // The names of the file stand.
+    }
+  }
+
+  async #change(changes) {
+    if (changes.title === "") {
+      this.part("title").value = titleOf(this.file.name);
+      return;
+    }
+    this.#pending = { ...this.#pending, ...changes };
+    if (!this.video) return;
+    const sent = this.#pending;
+    this.#pending = {};
+    try {
+      await changeVideo(this.video, sent);
+    } catch {
+      this.#pending = { ...sent, ...this.#pending };
+      toast(words("notSaved"));
+    }
+  }
+
+  #arrive() {
+    this.#enter("arrived", words("arrived"));
+    const bar = this.part("progress");
+    bar.value = 0;
+    this.onFree();
+    if (this.video) followUntilSettled(this.video, (video) => this.#follow(video));
+  }
+
+  #follow(video) {
+    const bar = this.part("progress");
+    const percent = Math.round((video.progress ?? 0) * 100);
+    bar.value = percent * 10;
+    bar.hidden = video.state === "ready";
+    if (video.state === "failed" && !video.playable) {
+      this.#enter("failed", video.failure?.message ?? words("failed"));
+      // The bytes are all there: the watch page offers to prepare them again.
+      this.part("retry").hidden = true;
+      this.part("cancel").hidden = true;
+      this.#offerWatch();
+    } else if (video.playable) {
+      this.#enter("playable", words(video.state === "ready" ? "playable" : "playableMore"));
+      this.#offerWatch();
+      this.#showPoster();
+    } else {
+      this.#say(video.stage || words("arrived"));
+    }
+    const working = video.state !== "ready" && video.state !== "failed";
+    this.part("numbers").textContent = working ? `${percent} %` : "";
+  }
+
+  #offerWatch() {
+    const link = this.part("watch");
+    link.href = `/watch/${this.video}`;
+    link.hidden = false;
+  }
+
+  async #showPoster() {
+    if (this.poster || this.asking) return;
+    this.asking = true;
+    try {
+      const { urls } = await readVideo(this.video);
+      if (urls?.poster) {
+        this.poster = new Image();
+        this.poster.className = "still-picture";
+        this.poster.alt = "";
+        this.poster.src = urls.poster;
+        this.element.querySelector(".still").replaceChildren(this.poster);
+      }
+    } catch {
+      // The row is whole without a picture.
+    }
+    this.asking = false;
+  }
+
+  #fail(sentence, status) {
+    const signedOut = status === 401 || status === 403;
+    this.#enter("failed", signedOut ? words("signedOut") : (sentence ?? words("uploadFailed")));
+    this.onFree();
+  }
+}

@@ -1,0 +1,26 @@
+/** Speed over the last seconds, and what it means for the time left. */
+const WINDOW_MS = 6000;
+const LEAST_MS = 800;
+
+export class Speed {
+  /** @type {{ at: number, bytes: number }[]} */
+  #samples = [];
+
+  /** @param {number} bytes sent so far @param {number} [at] milliseconds */
+  add(bytes, at = performance.now()) {
+    this.#samples.push({ at, bytes });
+    while (this.#samples.length > 2 && at - this.#samples[0].at > WINDOW_MS) this.#samples.shift();
+  }
+
+  reset() {
+    this.#samples = [];
+  }
+
+  /** @returns {number} bytes a second; 0 while it is too early to say */
+  get bytesPerSecond() {
+    const [first] = this.#samples;
+    const last = this.#samples.at(-1);
+    if (!last || last.at - first.at < LEAST_MS) return 0;
+    return ((last.bytes - first.bytes) / (last.at - first.at)) * 1000;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * One file on its way to the server, by tus. Knows the protocol's client; draws nothing.
+ *
+ * It survives what it can: a lost connection is tried again for some minutes and whenever the network comes back; after
+ * a reload or a crash the same file, picked again, goes on where it stopped (the client keeps a fingerprint of name,
+ * size and time in localStorage).
+ */
+import { Upload } from "tus-js-client";
+import { csrfToken } from "../page/csrf.js";
+
+/** Waits between tries; progress starts the row anew. About five minutes in all: time for a server to restart. */
+const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, ...Array(9).fill(30_000)];
+
+/** Refused for good: trying the same again changes nothing, except for a conflict, a lock, a limit, a time-out. */
+const PASSING_4XX = new Set([408, 409, 423, 429]);
+
+const KNOWN_KEY = "streamtime.uploads";
+
+function known() {
+  try {
+    return JSON.parse(localStorage.getItem(KNOWN_KEY) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+/** Keeps which video an upload makes, since only its creation says so. */
+function keepKnown(uploadUrl, video) {
+  const all = known();
+  if (video) all[uploadUrl] = video;
+  else delete all[uploadUrl];
+  try {
+    localStorage.setItem(KNOWN_KEY, JSON.stringify(all));
+  } catch {
+    // Without it a resumed upload cannot be renamed while it runs; nothing else is lost.
+  }
+}
+
+/**
+ * @typedef {object} TransferEvents
+ * @property {(video: string) => void} onVideo the video's id is known
+ * @property {(sent: number, total: number) => void} onProgress bytes
+ * @property {() => void} onRetry the connection was lost; it is being tried again
+ * @property {() => void} onDone the last byte is acknowledged
+ * @property {(sentence: string | null, status: number) => void} onFailed the server's own words, if it had any
+ */
+
+export class Transfer {
+  /** @type {Upload} */
+  #upload;
+  #events;
+  /** @type {string | null} */
+  #video = null;
+
+  /**
+   * @param {File} file
+   * @param {{ endpoint: string, chunkSize: number, title: string, visibility: string }} options
+   * @param {TransferEvents} events
+   */
+  constructor(file, options, events) {
+    this.#events = events;
+    this.#upload = new Upload(file, {
+      endpoint: options.endpoint,
+      chunkSize: options.chunkSize || Infinity,
+      retryDelays: RETRY_DELAYS_MS,
+      removeFingerprintOnSuccess: true,
+      metadata: { filename: file.name, title: options.title, visibility: options.visibility },
+      onBeforeRequest: (request) => request.setHeader("X-CSRF-Token", csrfToken()),
+      onAfterResponse: (_request, response) => this.#learn(response.getHeader("Streamtime-Video")),
+      // Known a moment after the answer that names the video.
+      onUploadUrlAvailable: () => this.#video && keepKnown(this.#upload.url, this.#video),
+      onShouldRetry: (error) => this.#shouldRetry(error),
+      onProgress: events.onProgress,
+      onSuccess: () => this.#onSuccess(),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  /** @returns {Promise<boolean>} whether it goes on with an earlier upload of the same file */
+  async start() {
+    const [earlier] = await this.#upload.findPreviousUploads();
+    if (earlier) {
+      this.#upload.resumeFromPreviousUpload(earlier);
+      this.#learn(known()[earlier.uploadUrl]);
+    }
+    this.#upload.start();
+    return Boolean(earlier);
+  }
+
+  pause() {
+    return this.#upload.abort();
+  }
+
+  resume() {
+    this.#upload.start();
+  }
+
+  /** Stops, and has the server forget what it has. */
+  async cancel() {
+    if (this.#upload.url) keepKnown(this.#upload.url, null);
+    await this.#upload.abort(true);
+  }
+
+  #learn(video) {
+    if (!video) return;
+    this.#video = video;
+    this.#events.onVideo(video);
+  }
+
+  #shouldRetry(error) {
+    const status = error.originalResponse?.getStatus() ?? 0;
+    const passing = status < 400 || status >= 500 || PASSING_4XX.has(status);
+    if (passing) this.#events.onRetry();
+    return passing;
+  }
+
+  #onSuccess() {
+    if (this.#upload.url) keepKnown(this.#upload.url, null);
+    this.#events.onDone();
+  }
+
+  #onError(error) {
+    const response = error.originalResponse;
+    this.#events.onFailed(sentenceOf(response?.getBody()), response?.getStatus() ?? 0);
+  }
+}
+
+/** @param {string | undefined} body @returns {string | null} the `detail` of a problem document */
+function sentenceOf(body) {
+  try {
+    const problem = JSON.parse(body);
+    return problem.detail ?? problem.title ?? null;
+  } catch {
+    return null;
+  }
+}

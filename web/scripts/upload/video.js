@@ -1,0 +1,60 @@
+/** The little of the API that the upload page needs: read a video, change it, follow it until it can be watched. */
+import { RestingEventSource } from "../live/resting-event-source.js";
+import { csrfToken } from "../page/csrf.js";
+
+/** Browsers allow six connections a host over all tabs: two streams, the other rows ask now and then. */
+const MOST_STREAMS = 2;
+const ASK_EVERY_MS = 3000;
+let streams = 0;
+
+/** @param {string} id @returns {Promise<any>} */
+export async function readVideo(id) {
+  const answer = await fetch(`/api/v1/videos/${encodeURIComponent(id)}`, { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.json();
+}
+
+/** @param {string} id @param {{ title?: string, visibility?: string }} changes */
+export async function changeVideo(id, changes) {
+  const answer = await fetch(`/api/v1/videos/${encodeURIComponent(id)}`, {
+    method: "PATCH",
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken() },
+    body: JSON.stringify(changes),
+  });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+}
+
+const isSettled = (video) => video.state === "ready" || video.state === "failed";
+
+/** @param {string} id @param {(video: any) => void} onChange called until the video is ready or failed */
+export function followUntilSettled(id, onChange) {
+  if (streams < MOST_STREAMS) listen(id, onChange);
+  else ask(id, onChange);
+}
+
+function listen(id, onChange) {
+  streams += 1;
+  const source = new RestingEventSource(`/api/v1/events?video=${encodeURIComponent(id)}`);
+  source.addEventListener("video", (event) => {
+    const video = JSON.parse(event.data);
+    if (video.id !== id) return;
+    onChange(video);
+    if (!isSettled(video) || source.readyState === EventSource.CLOSED) return;
+    source.close();
+    streams -= 1;
+  });
+}
+
+function ask(id, onChange) {
+  setTimeout(async () => {
+    let settled = false;
+    try {
+      const video = document.hidden ? null : await readVideo(id);
+      if (video) onChange(video);
+      settled = video !== null && isSettled(video);
+    } catch {
+      // The next question may be answered.
+    }
+    if (!settled) ask(id, onChange);
+  }, ASK_EVERY_MS);
+}

@@ -1,0 +1,19 @@
+/** The watch page: the player, its keys, the video's live state, the folded description, timestamps that seek. */
+import { followVideo } from "./live/watch-state.js";
+import { connectFold } from "./page/fold.js";
+import { connectKeyboard } from "./player/keyboard.js";
+import { Player } from "./player/player.js";
+
+const player = new Player(document.getElementById("player"));
+connectKeyboard(player);
+followVideo(player);
+connectFold();
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-seek]");
+  if (!link) return;
+  event.preventDefault();
+  player.seek(Number(link.dataset.seek));
+  player.video.play().catch(() => {});
+  player.root.scrollIntoView({ block: "nearest" });
+});
