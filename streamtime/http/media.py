@@ -7,7 +7,6 @@ parameters: with a method in the request it looks them up under the wrong key.)
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from litestar import asgi
 from litestar.types import Receive, Send
