@@ -28,7 +28,7 @@ const styles = { app: "styles/app.css", docs: "styles/docs.css" };
 /** Files that go out as they are: [plain name, where it lies]. */
 const plainFiles = [
   ["icons.svg", path.join(here, "images/icons.svg")],
-  ["mark.svg", path.join(here, "images/mark.svg")],
+  ["icon.svg", path.join(here, "images/icon.svg")],
   ["touch-icon.png", path.join(here, "images/touch-icon.png")],
 ];
 

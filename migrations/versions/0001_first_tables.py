@@ -130,6 +130,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("failure_code", sa.Text(), nullable=True),
         sa.Column("failure_message", sa.Text(), nullable=True),
+        sa.Column("storage_prefix", sa.Text(), nullable=False),
         sa.Column("source_name", sa.Text(), nullable=False),
         sa.Column("source_facts", sa.LargeBinary(), nullable=True),
         sa.Column("source_object_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -152,6 +153,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["source_object_id"], ["objects.id"], name="fk_videos_source_object_id"),
         sa.PrimaryKeyConstraint("id", name="pk_videos"),
         sa.UniqueConstraint("public_id", name="uq_videos_public_id"),
+        sa.UniqueConstraint("storage_prefix", name="uq_videos_storage_prefix"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_videos_owner_id_created_at_ms", "videos", ["owner_id", "created_at_ms", "id"], unique=False)

@@ -79,7 +79,8 @@ class Lifecycle:
         self._clock = clock
 
     async def create(self, tx: Transaction, new: NewVideo) -> tuple[int, str]:
-        """Write down a video whose bytes are still to come; its row id and its public id."""
+        """Write down a video whose bytes are still to come; its row id, and the key for its source."""
+        prefix = f"videos/{public_id()}/"
         now = self._clock.now_ms()
         statement = insert(videos).values(
             public_id=public_id(),
@@ -89,13 +90,14 @@ class Lifecycle:
             state=VideoState.UPLOADING.value,
             stage="Uploading",
             visibility=new.visibility.value,
+            storage_prefix=prefix,
             source_name=new.source_name,
             created_at_ms=now,
             published_at_ms=now if new.visibility in LISTED else None,
         )
-        made = (await tx.execute(statement.returning(videos.c.id, videos.c.public_id))).one()
-        await self._timeline.add(tx, made.id, "created", f"Upload of {new.source_name} begun.")
-        return made.id, made.public_id
+        video_id: int = (await tx.execute(statement.returning(videos.c.id))).scalar_one()
+        await self._timeline.add(tx, video_id, "created", f"Upload of {new.source_name} begun.")
+        return video_id, f"{prefix}source"
 
     async def arrived(self, tx: Transaction, video: Video, source_object_id: int) -> None:
         """All bytes are here: queue the work."""

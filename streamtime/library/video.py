@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.rules import VideoFacts, Visibility
+from streamtime.ids import public_id
 
 
 class VideoState(StrEnum):
@@ -37,6 +38,7 @@ class Video:
     stage: str
     failure_code: str | None
     failure_message: str | None
+    storage_prefix: str
     source_name: str
     source_facts: bytes | None
     source_object_id: int | None
@@ -53,6 +55,10 @@ class Video:
     def facts(self) -> VideoFacts:
         """What the rules of access need to know."""
         return VideoFacts(owner_id=self.owner_id, visibility=self.visibility, deleted=self.deleted_at_ms is not None)
+
+    def new_key(self, ending: str) -> str:
+        """A key for one more object of this video: never used before, and telling nothing."""
+        return f"{self.storage_prefix}{public_id()}{ending}"
 
     @property
     def subject(self) -> str:
@@ -88,6 +94,7 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         stage=row["stage"],
         failure_code=row["failure_code"],
         failure_message=row["failure_message"],
+        storage_prefix=row["storage_prefix"],
         source_name=row["source_name"],
         source_facts=row["source_facts"],
         source_object_id=row["source_object_id"],

@@ -4,7 +4,6 @@ import msgspec
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
-from streamtime.ids import public_id
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
@@ -48,7 +47,7 @@ class Ladder:
             video = await self._videos.by_id(id_of(job.subject))
             facts = _facts(video)
             pictures = [r for r in await self._renditions.of(video.id) if r.kind is Kind.VIDEO and r.whole]
-            planned, grid = self._plan(facts, pictures)
+            planned, grid = self._plan(video, facts, pictures)
             share = Share(_stage(planned), 0.1, 1.0)
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
             if planned:
@@ -59,13 +58,13 @@ class Ladder:
         """Say on the video why not all of it was made; what can be watched stays."""
         await give_up(tx, self._videos, self._lifecycle, job, failure)
 
-    def _plan(self, facts: SourceFacts, pictures: list[Rendition]) -> tuple[list[Planned], Grid]:
+    def _plan(self, video: Video, facts: SourceFacts, pictures: list[Rendition]) -> tuple[list[Planned], Grid]:
         copy = next((rendition for rendition in pictures if rendition.origin is Origin.COPY), None)
         names = {rendition.name for rendition in pictures}
         rungs = rungs_for(facts, self._settings.rungs, copied=copy is not None)
         missing = [rung for rung in rungs if rung.name not in names]
         planned = [
-            plan_rung(rung, f"videos/{public_id()}/rendition.mp4", output, follows_copy=copy is not None)
+            plan_rung(rung, video.new_key(".mp4"), output, follows_copy=copy is not None)
             for output, rung in enumerate(missing)
         ]
         return planned, Grid.of_copy(copy.index) if copy and copy.index else Grid.regular()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import SegmentIndex
-from streamtime.ids import public_id
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.progress import ProgressBoard
@@ -121,7 +120,7 @@ class Maker:
                 making.outputs[plan.order.output] = _Output(begun, plan.new)
             if order.poster is not None:
                 making.poster_output = order.poster.output
-                making.poster_key = f"videos/{public_id()}/poster.jpg"
+                making.poster_key = video.new_key(".jpg")
                 making.poster_object = await self._ledger.stage(
                     tx, making.poster_key, kind="poster", owner_id=video.owner_id
                 )

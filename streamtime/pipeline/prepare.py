@@ -7,7 +7,6 @@ the next video's first job does not wait for it.
 import msgspec
 
 from streamtime.database.transaction import Database, Transaction
-from streamtime.ids import public_id
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.lifecycle import Lifecycle, Picture
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
@@ -96,7 +95,7 @@ class Prepare:
     async def _package(self, video: Video, worker: Worker, facts: SourceFacts, copies: frozenset[Kind]) -> Kind | None:
         """Make what is missing. What looked copyable and turns out not to be is given back, to be done otherwise."""
         whole = [rendition for rendition in await self._renditions.of(video.id) if rendition.whole]
-        planned = _missing(facts, whole, copies)
+        planned = _missing(video, facts, whole, copies)
         wants_poster = (await self._videos.by_id(video.id)).poster_object_id is None
         if not planned and not wants_poster:
             return None
@@ -141,16 +140,16 @@ class Prepare:
         return [rendition for rendition in await self._renditions.of(video.id) if rendition.kind is Kind.VIDEO]
 
 
-def _missing(facts: SourceFacts, whole: list[Rendition], copies: frozenset[Kind]) -> list[Planned]:
+def _missing(video: Video, facts: SourceFacts, whole: list[Rendition], copies: frozenset[Kind]) -> list[Planned]:
     """What is still to be made: nothing that is whole already is made twice."""
     names = {rendition.name for rendition in whole if rendition.kind is Kind.AUDIO}
     planned: list[Planned] = []
     has_picture = any(rendition.kind is Kind.VIDEO for rendition in whole)
     if facts.video.copyable and Kind.VIDEO in copies and not has_picture:
-        planned.append(plan_copy(facts, _key(), len(planned)))
+        planned.append(plan_copy(facts, video.new_key(".mp4"), len(planned)))
     track = chosen_audio(facts)
     if track is not None:
-        plan = plan_audio(track, _key(), len(planned), may_copy=Kind.AUDIO in copies)
+        plan = plan_audio(track, video.new_key(".mp4"), len(planned), may_copy=Kind.AUDIO in copies)
         planned += [plan] if plan.new.name not in names else []
     return planned
 
@@ -169,7 +168,3 @@ def _order(facts: SourceFacts, planned: list[Planned], *, wants_poster: bool) ->
 def _clock(at_ms: int) -> str:
     seconds = at_ms // 1000
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def _key() -> str:
-    return f"videos/{public_id()}/rendition.mp4"

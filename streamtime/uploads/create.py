@@ -98,10 +98,10 @@ class UploadCreation:
         )
 
     async def _write_down(self, new: NewVideo, length_bytes: int, metadata: str) -> tuple[str, str]:
-        upload_id, key = public_id(), f"videos/{public_id()}/source"
+        upload_id = public_id()
 
-        async def body(tx: Transaction) -> int:
-            video_id, _ = await self._lifecycle.create(tx, new)
+        async def body(tx: Transaction) -> tuple[int, str]:
+            video_id, key = await self._lifecycle.create(tx, new)
             object_id = await self._ledger.stage(tx, key, kind="source", owner_id=new.owner_id)
             await tx.execute(
                 insert(uploads).values(
@@ -114,8 +114,8 @@ class UploadCreation:
                     created_at_ms=self._clock.now_ms(),
                 )
             )
-            return video_id
+            return video_id, key
 
-        video_id = await self._database.write(body)
+        video_id, key = await self._database.write(body)
         self._news.now(await self._videos.by_id(video_id), Change.CREATED)
         return upload_id, key

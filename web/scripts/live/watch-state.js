@@ -1,4 +1,5 @@
 /** Follows one video's state over the event stream and shows it on its page. Ends when there is nothing more to come. */
+import { words } from "../page/words.js";
 import { RestingEventSource } from "./resting-event-source.js";
 
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
@@ -56,5 +57,11 @@ export function followVideo(player) {
     show(now);
     movePlayer(now, player);
     if (now.state === "ready" || now.state === "failed") source.close();
+  });
+  // Deleted, or no longer shared with whoever looks.
+  source.addEventListener("gone", () => {
+    source.close();
+    player.video.pause();
+    player.giveUp(words("errorGone"));
   });
 }

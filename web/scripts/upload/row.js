@@ -190,6 +190,7 @@ export class UploadRow {
       this.part("retry").hidden = true;
       this.part("cancel").hidden = true;
       this.#offerWatch();
+      this.part("watch").querySelector("span").textContent = words("details");
     } else if (video.playable) {
       this.#enter("playable", words(video.state === "ready" ? "playable" : "playableMore"));
       this.#offerWatch();

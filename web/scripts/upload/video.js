@@ -35,14 +35,18 @@ export function followUntilSettled(id, onChange) {
 function listen(id, onChange) {
   streams += 1;
   const source = new RestingEventSource(`/api/v1/events?video=${encodeURIComponent(id)}`);
+  const end = () => {
+    source.close();
+    streams -= 1;
+  };
   source.addEventListener("video", (event) => {
     const video = JSON.parse(event.data);
     if (video.id !== id) return;
     onChange(video);
     if (!isSettled(video) || source.readyState === EventSource.CLOSED) return;
-    source.close();
-    streams -= 1;
+    end();
   });
+  source.addEventListener("gone", end);
 }
 
 function ask(id, onChange) {
