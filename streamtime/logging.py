@@ -44,6 +44,8 @@ def configure(*, log_format: LogFormat = "auto", level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for talkative in ("alembic", "uvicorn"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def get_logger(room: str) -> structlog.stdlib.BoundLogger:

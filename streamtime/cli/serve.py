@@ -43,7 +43,7 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
     prepare_data_dir(config)
     with only_server(config.data_dir), listening(config) as listener:
         migrate(database_path(config), now_ms=SystemClock().now_ms())
-        uvicorn_loop = uvicorn.Config(app="", loop="uvloop").get_loop_factory()
+        uvicorn_loop = uvicorn.Config(app="", loop="uvloop", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
             runner.run(_serve(config, listener))
 

@@ -44,7 +44,7 @@ class ByteCount(int, Written):
     @classmethod
     def parse(cls, raw: object) -> Self:
         """Read a size."""
-        found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([a-z]*)", _number_or_text(raw))
+        found = re.fullmatch(r"(\d{1,19}(?:\.\d{1,9})?)\s*([a-z]*)", _number_or_text(raw))
         if found is None or (found[2] or "b") not in _BYTES:
             raise ValueError(raw)
         whole, _, part = found[1].partition(".")

@@ -17,7 +17,8 @@ REGULAR_S = 4
 class Grid:
     """Segment starts on the video's own time line, which begins at 0, in ticks of `1 / timescale` seconds.
 
-    `starts` are given exactly, in rising order from 0; after the last of them cuts come every `period` ticks.
+    `starts` are given exactly, in rising order from 0; after the last of them cuts come every `period` ticks, or
+    never again where that is 0.
     """
 
     timescale: int
@@ -27,7 +28,7 @@ class Grid:
     def __post_init__(self) -> None:
         """Refuse what is no grid: it comes from a rendition's index, which may have been damaged."""
         rising = all(a < b for a, b in zip(self.starts, self.starts[1:], strict=False))
-        if self.timescale <= 0 or self.period <= 0 or not self.starts or self.starts[0] != 0 or not rising:
+        if self.timescale <= 0 or self.period < 0 or not self.starts or self.starts[0] != 0 or not rising:
             raise ValueError("a grid starts at 0 and rises")
 
     @classmethod
@@ -37,18 +38,20 @@ class Grid:
 
     @classmethod
     def of_copy(cls, index: SegmentIndex) -> "Grid":
-        """Cuts exactly where the copied rendition has them."""
+        """Cuts exactly where the whole copied rendition has them, and nowhere else."""
         starts = [0]
         for segment in index.segments[:-1]:
             starts.append(starts[-1] + segment.duration)
-        return cls(index.timescale, tuple(starts), REGULAR_S * index.timescale)
+        return cls(index.timescale, tuple(starts), period=0)
 
-    def next_after(self, time_s: Fraction) -> Fraction:
-        """Tell the first cut later than `time_s`, in seconds."""
+    def next_after(self, time_s: Fraction) -> Fraction | None:
+        """Tell the first cut later than `time_s`, in seconds; None where there is none."""
         ticks = time_s * self.timescale
         position = bisect_right(self.starts, ticks)
         if position < len(self.starts):
             return Fraction(self.starts[position], self.timescale)
+        if not self.period:
+            return None
         last = self.starts[-1]
         steps = (ticks - last) // self.period + 1
         return Fraction(last + steps * self.period, self.timescale)

@@ -13,7 +13,7 @@ from streamtime.http import csrf
 from streamtime.http.callers import Callers
 from streamtime.http.doorway import Doorway
 from streamtime.http.hosts import Hosts
-from streamtime.http.media import media_mount
+from streamtime.http.media import MediaApp
 from streamtime.http.metrics import Metrics
 from streamtime.http.problems import Problems
 from streamtime.http.requests import caller_of
@@ -31,7 +31,8 @@ def build_application(services: Services, settings: HttpSettings, *, version: st
     metrics = Metrics()
     litestar = build_litestar(services, settings, metrics, version=version)
     hosts = Hosts(settings.allowed_hosts, settings.public_url)
-    return Doorway(litestar, Callers(services.credentials), hosts, metrics)  # type: ignore[arg-type]  # plain ASGI
+    callers = Callers(services.credentials)
+    return Doorway(litestar, MediaApp(services), callers, hosts, metrics)  # type: ignore[arg-type]  # both plain ASGI
 
 
 def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics, *, version: str) -> Litestar:
@@ -40,7 +41,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
     templates = Templates(files)
     problems = Problems(templates)
     return Litestar(
-        route_handlers=[*ROUTES, media_mount(services)],
+        route_handlers=[*ROUTES],
         dependencies={
             "caller": Provide(caller_of),
             "services": _always(services),

@@ -19,7 +19,10 @@ def _read(files: WebFiles, name: str) -> tuple[bytes, str]:
     if name not in files.manifest.values():
         raise NotFound
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return (files.dist / name).read_bytes(), kind
+    try:
+        return (files.dist / name).read_bytes(), kind
+    except OSError as error:
+        raise NotFound from error
 
 
 @get("/assets/{name:path}", include_in_schema=False)

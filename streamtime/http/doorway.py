@@ -26,10 +26,11 @@ _log = get_logger("http")
 
 
 class Doorway:
-    """Wraps the application."""
+    """Stands before the framework's application and the media."""
 
-    def __init__(self, app: App, callers: Callers, hosts: Hosts, metrics: Metrics) -> None:
+    def __init__(self, app: App, media: App, callers: Callers, hosts: Hosts, metrics: Metrics) -> None:
         self._app = app
+        self._media = media
         self._callers = callers
         self._hosts = hosts
         self._metrics = metrics
@@ -46,7 +47,7 @@ class Doorway:
         _choose_method(scope, visit)
         scope["caller"] = await self._callers.resolve(scope)
         if scope["path"].startswith(MEDIA):
-            await self._app(scope, receive, visit.send)
+            await self._media(scope, receive, visit.send)
         else:
             with structlog.contextvars.bound_contextvars(request=visit.name):
                 await self._app(scope, receive, visit.send)
@@ -58,7 +59,7 @@ class _Visit:
     __slots__ = ("_bodyless", "_method", "_metrics", "_path", "_send", "_started", "name")
 
     def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
-        self._path: str = scope["path"]  # kept: routing below a mount changes it in the scope
+        self._path: str = scope["path"]
         self._method: str = scope["method"]
         self._send = send
         self._metrics = metrics

@@ -1,20 +1,19 @@
-"""The media URLs. Plain ASGI, since a segment is asked for more often than everything else together.
+"""The media URLs. Plain ASGI beside the framework, since a segment is asked for more often than all else together.
 
-The framework's router knows them as one mount; what lies below it is the table here. (Its own ASGI routes cannot have
-parameters: with a method in the request it looks them up under the wrong key.)
+The framework would add more to each request than all our own work on it; the table here is the whole of the routing.
 """
 
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
-from litestar import asgi
-from litestar.types import Receive, Send
-from litestar.types import Scope as LitestarScope
+import msgspec
 
 from streamtime.access.caller import Caller
-from streamtime.errors import NotFound
+from streamtime.errors import NotFound, StreamtimeError
 from streamtime.http.media_response import Scope, SendMessage, send_media
+from streamtime.http.problems import PROBLEM_JSON, Problem, problem_of
 from streamtime.http.services import Services
 from streamtime.playback.media_bytes import MediaBytes
 from streamtime.playback.playlists import Playlist
@@ -25,6 +24,7 @@ _PLAYLIST_TYPE = b"application/vnd.apple.mpegurl"
 _ID = r"[A-Za-z0-9_-]{1,64}"
 _PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}"}
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 Find = Callable[[Services, Caller, dict[str, str]], Awaitable[MediaBytes | Playlist]]
 
 
@@ -68,33 +68,41 @@ MEDIA_ROUTES = (
 )
 
 
-def media_mount(services: Services) -> asgi:
-    """The handler of all media addresses, for GET and HEAD."""
-    table = [(route.pattern, route.find) for route in MEDIA_ROUTES]
+_WRONG_METHOD = Problem(title="That did not work", status=405, detail="Media can only be read.", code="http_405")
 
-    @asgi(MOUNT, is_mount=True, copy_scope=False)
-    async def media(scope: LitestarScope, receive: Receive, send: Send) -> None:
+
+class MediaApp:
+    """Answers GET and HEAD for every media address."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._table = [(route.pattern, route.find) for route in MEDIA_ROUTES]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: SendMessage) -> None:
+        """Answer one request; `scope` carries its caller."""
         del receive
-        path = scope["path"].rstrip("/")
-        for pattern, find in table:
+        try:
+            await self._answer(scope, send)
+        except StreamtimeError as error:
+            problem, headers = problem_of(error)
+            await _send_problem(scope, send, problem, headers)
+
+    async def _answer(self, scope: Scope, send: SendMessage) -> None:
+        if scope["method"] not in {"GET", "HEAD"}:
+            await _send_problem(scope, send, _WRONG_METHOD, {"allow": "GET, HEAD"})
+            return
+        find, at = self._route(scope["path"].removeprefix(MOUNT))
+        answer = await find(self._services, scope["caller"], at)
+        if isinstance(answer, MediaBytes):
+            await send_media(scope, send, answer, self._services.media_reader)
+        else:
+            await _send_playlist(scope, send, answer)
+
+    def _route(self, path: str) -> tuple[Find, dict[str, str]]:
+        for pattern, find in self._table:
             if found := pattern.fullmatch(path):
-                await _answer(scope, send, find, found.groupdict(), services)  # type: ignore[arg-type]  # same messages
-                return
+                return find, found.groupdict()
         raise NotFound
-
-    return media
-
-
-async def _answer(scope: Scope, send: SendMessage, find: Find, at: dict[str, str], services: Services) -> None:
-    if scope["method"] not in {"GET", "HEAD"}:
-        await send({"type": "http.response.start", "status": 405, "headers": [(b"allow", b"GET, HEAD")]})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    answer = await find(services, scope["caller"], at)
-    if isinstance(answer, MediaBytes):
-        await send_media(scope, send, answer, services.media_reader)
-    else:
-        await _send_playlist(scope, send, answer)
 
 
 async def _send_playlist(scope: Scope, send: SendMessage, playlist: Playlist) -> None:
@@ -106,4 +114,13 @@ async def _send_playlist(scope: Scope, send: SendMessage, playlist: Playlist) ->
         (b"vary", b"Cookie, Authorization"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _send_problem(scope: Scope, send: SendMessage, problem: Problem, extra: dict[str, str]) -> None:
+    body = msgspec.json.encode(problem)
+    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(body))]
+    headers += [(b"cache-control", b"no-store")]
+    headers += [(name.encode(), value.encode()) for name, value in extra.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -1,6 +1,7 @@
 """The one place that knows HTTP statuses: from the error tree to a page, or to RFC 9457 problem+json."""
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request
@@ -65,6 +66,26 @@ class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
     field: str | None = None
 
 
+UNEXPECTED = Problem(
+    title=TITLES[500], status=500, detail="This is the server's own fault; its log tells more.", code="internal"
+)
+
+
+def problem_of(error: errors.StreamtimeError) -> tuple[Problem, dict[str, str]]:
+    """The problem details of an error of our own tree, and the headers that go with its status."""
+    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.TooMany | errors.Unavailable):
+        headers["retry-after"] = str(error.retry_after_s)
+    if isinstance(error, errors.Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, UnknownVersion):
+        headers["tus-version"] = VERSION
+    field = error.field if isinstance(error, errors.Invalid) else None
+    title = TITLES.get(status, TITLES[500])
+    return Problem(title=title, status=status, detail=error.message, code=error.code, field=field), headers
+
+
 class Problems:
     """Turns errors into answers."""
 
@@ -73,16 +94,8 @@ class Problems:
 
     def expected(self, request: Request[Any, Any, State], error: errors.StreamtimeError) -> Response[Any]:
         """An error of our own tree."""
-        status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-        headers: dict[str, str] = {}
-        if isinstance(error, errors.TooMany | errors.Unavailable):
-            headers["Retry-After"] = str(error.retry_after_s)
-        if status == 401:  # noqa: PLR2004  # Unauthorized
-            headers["WWW-Authenticate"] = "Bearer"
-        if isinstance(error, UnknownVersion):
-            headers["Tus-Version"] = VERSION
-        field = error.field if isinstance(error, errors.Invalid) else None
-        return self._answer(request, status, error.message, code=error.code, field=field, headers=headers)
+        problem, headers = problem_of(error)
+        return self._answer(request, problem, headers)
 
     def framework(self, request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
         """An error that the framework found before any of our code was asked."""
@@ -90,42 +103,43 @@ class Problems:
         if status >= 500:  # noqa: PLR2004  # server errors
             return self.unexpected(request, error)
         words = "There is nothing here." if status == 404 else _words(error)  # noqa: PLR2004  # Not Found
-        return self._answer(request, status, words, code=f"http_{status}", headers=dict(error.headers or {}))
+        problem = Problem(title=TITLES.get(status, TITLES[400]), status=status, detail=words, code=f"http_{status}")
+        return self._answer(request, problem, dict(error.headers or {}))
 
     def unexpected(self, request: Request[Any, Any, State], error: Exception) -> Response[Any]:
         """An error that nobody expected: the log has all of it, the answer nothing."""
         _log.error("unexpected_error", path=request.url.path, exc_info=error)
-        return self._answer(request, 500, "This is the server's own fault; its log tells more.", code="internal")
+        return self._answer(request, UNEXPECTED, {})
 
-    def _answer(
-        self, request: Request[Any, Any, State], status: int, words: str, *, code: str, field: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Response[Any]:  # fmt: skip
-        title = TITLES.get(status, TITLES[500])
+    def _answer(self, request: Request[Any, Any, State], problem: Problem, headers: dict[str, str]) -> Response[Any]:
         if request.url.path.startswith(_MACHINES) or "json" in request.headers.get("accept", ""):
-            problem = Problem(title=title, status=status, detail=words, code=code, field=field)
             content = msgspec.json.encode(problem)
-            return Response(content, status_code=status, media_type=PROBLEM_JSON, headers=headers)
-        if status == 401 and request.method == "GET":  # noqa: PLR2004  # Unauthorized
+            return Response(content, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
+        if problem.status == 401 and request.method == "GET":  # noqa: PLR2004  # Unauthorized
             query = request.url.query
             path = request.url.path + (f"?{query}" if query else "")
             return Redirect("/login", query_params={"next": path}, status_code=303)
-        return self._page(request, status, title, words, headers or {})
+        return self._page(request, problem, headers)
 
-    def _page(
-        self, request: Request[Any, Any, State], status: int, title: str, words: str, headers: dict[str, str]
-    ) -> Response[str]:
+    def _page(self, request: Request[Any, Any, State], problem: Problem, headers: dict[str, str]) -> Response[str]:
         caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
         actions = [{"href": "/explore", "label": "Explore"}]
+        hint = None
         if caller.signed_in:
             actions.insert(0, {"href": "/library", "label": "Your library"})
-        elif status == 404:  # noqa: PLR2004  # Not Found
-            actions.append({"href": f"/login?next={request.url.path}", "label": "Sign in"})
-        hint = None
-        if status == 404 and not caller.signed_in:  # noqa: PLR2004  # Not Found
+        elif problem.status == 404:  # noqa: PLR2004  # Not Found
+            actions.append({"href": f"/login?next={quote(request.url.path)}", "label": "Sign in"})
             hint = "If somebody shared this with you, it may be visible once you are signed in."
-        error = {"status": status, "title": title, "message": words, "hint": hint, "actions": actions}
-        answer = self._templates.page(request, "pages/error.html", title=title, status=status, error=error)
+        error = {
+            "status": problem.status,
+            "title": problem.title,
+            "message": problem.detail,
+            "hint": hint,
+            "actions": actions,
+        }
+        answer = self._templates.page(
+            request, "pages/error.html", title=problem.title, status=problem.status, error=error
+        )
         for name, value in headers.items():
             answer.set_header(name, value)
         return answer

@@ -23,6 +23,7 @@ from streamtime.worker_protocol import EncodeVideo, RenditionStarted
 
 _QUEUE_FRAMES = 2
 _LONG_STILL_S = 1
+_NEVER = 1 << 62
 _MICRO = 1_000_000
 _LARGEST_THREADS = 2
 _OTHER_THREADS = 1
@@ -76,7 +77,7 @@ class PictureClock:
         while until - self._last > self._long and self._cut < until:
             cuts.append(self._cut)
             self._last = self._cut
-            self._cut = self._ticks(self._grid.next_after(self._cut * self._tick))
+            self._cut = self._cut_after(self._cut)
         return cuts
 
     def _on_line(self, frame: VideoFrame, pts: int) -> int:
@@ -85,11 +86,12 @@ class PictureClock:
     def _is_key(self, pts: int) -> bool:
         if pts < self._cut:
             return False
-        self._cut = self._ticks(self._grid.next_after(pts * self._tick))
+        self._cut = self._cut_after(pts)
         return True
 
-    def _ticks(self, time_s: Fraction) -> int:
-        return math.ceil(time_s / self._tick)
+    def _cut_after(self, pts: int) -> int:
+        cut_s = self._grid.next_after(pts * self._tick)
+        return _NEVER if cut_s is None else math.ceil(cut_s / self._tick)
 
 
 class Pace:

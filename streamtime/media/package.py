@@ -90,6 +90,8 @@ class Packaging:
 
     def _pump(self, container: InputContainer, feeds: list[Feed]) -> None:
         wanted = {feed.index: feed for feed in feeds}
+        if not wanted:
+            return
         # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
         cut_off_counts = container_name(container) != "mpegts"
         try:

@@ -1,7 +1,7 @@
 """Sizes and lengths of time, as people write them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamtime.config.values import ByteCount, Seconds
@@ -43,6 +43,7 @@ def test_no_lengths_of_time(raw: object) -> None:
         Seconds.parse(raw)
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=2**60))
 def test_what_is_written_reads_back_as_it_was(number: int) -> None:
     if number < 10**12:

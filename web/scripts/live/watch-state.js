@@ -1,9 +1,11 @@
 /** Follows one video's state over the event stream and shows it on its page. Ends when there is nothing more to come. */
+import { formatClock } from "../page/format.js";
 import { words } from "../page/words.js";
 import { RestingEventSource } from "./resting-event-source.js";
 
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
- *   failure: { code: string, message: string } | null, renditions: string[] }} VideoState */
+ *   failure: { code: string, message: string } | null, renditions: string[], duration_ms: number | null,
+ *   width: number | null, height: number | null, urls?: { poster: string | null } }} VideoState */
 
 /** @param {string} selector @param {(element: any) => void} change */
 const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
@@ -26,12 +28,18 @@ function show(video) {
   });
   each("[data-state-work]", (part) => (part.hidden = video.state === "failed"));
   each("[data-state-failed]", (part) => (part.hidden = video.state !== "failed"));
-  if (video.renditions?.length) {
-    each("[data-rendition-names]", (names) => {
-      names.textContent = video.renditions.join(", ");
-      names.parentElement.hidden = false;
-    });
-  }
+  showFact("length", video.duration_ms ? formatClock(video.duration_ms / 1000) : "");
+  showFact("picture", video.width && video.height ? `${video.width} × ${video.height}` : "");
+  showFact("qualities", video.renditions?.join(", "));
+}
+
+/** @param {string} name @param {string | undefined} text shown once it is known */
+function showFact(name, text) {
+  if (!text) return;
+  each(`[data-fact="${name}"]`, (fact) => {
+    fact.textContent = text;
+    fact.parentElement.hidden = false;
+  });
 }
 
 /** @param {VideoState} video @param {import("../player/player.js").Player} player */
@@ -41,6 +49,8 @@ function movePlayer(video, player) {
   dataset.state = video.state;
   dataset.playable = String(video.playable);
   if (video.renditions) dataset.renditions = video.renditions.join(" ");
+  if (video.duration_ms) player.lasts(video.duration_ms);
+  if (video.urls?.poster) player.showPoster(video.urls.poster);
   if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load();
   else if (video.state === "failed" && !video.playable) player.phase = "failed";
   else if (video.state === "ready" && !wasReady) player.takeUp().catch(() => {});

@@ -74,6 +74,20 @@ export class Player {
     if (forMs) this.noteTimer = setTimeout(() => this.note(""), forMs);
   }
 
+  /** @param {number} durationMs the length the finished video will have */
+  lasts(durationMs) {
+    const seconds = durationMs / 1000;
+    if (this.video.fullDuration === seconds) return;
+    this.video.fullDuration = seconds;
+    this.root.dataset.durationMs = String(durationMs);
+    this.video.dispatchEvent(new Event("durationchange"));
+  }
+
+  /** @param {string} url */
+  showPoster(url) {
+    if (!this.video.hasAttribute("poster")) this.video.setAttribute("poster", url);
+  }
+
   /** @param {number} seconds */
   seek(seconds) {
     if (!this.video.api) this.startAt = seconds;

@@ -1,0 +1,98 @@
+"""Files that cannot be played are refused in plain words, at once."""
+
+from pathlib import Path
+
+import av
+import pytest
+
+from streamtime.workers.failure import WorkerFailed
+from tests.clips import cut_short, make_clip, run_ffmpeg
+from tests.unit.media.studio import facts_of
+
+
+async def refusal_of(path: Path) -> WorkerFailed:
+    with pytest.raises(WorkerFailed) as failed:
+        await facts_of(path)
+    assert not failed.value.retryable
+    assert failed.value.message.endswith(".")
+    return failed.value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("empty.mp4", b"", "empty"),
+        ("letter.mp4", b"Dear Sir or Madam,\n" * 200, "not_media"),
+        ("noise.mkv", bytes(range(256)) * 64, "not_media"),
+        ("picture.mp4", b"\x89PNG\r\n\x1a\n" + bytes(500), "not_media"),
+        ("list.mp4", b"#EXTM3U\n#EXTINF:4,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n", "not_media"),
+        ("files.mp4", b"ffconcat version 1.0\nfile /etc/hostname\n", "not_media"),
+        ("session.mp4", b"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n", "not_media"),
+    ],
+)
+async def test_what_is_no_video_file(tmp_path: Path, name: str, content: bytes, code: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert (await refusal_of(path)).code == code
+
+
+async def test_sound_without_a_picture(tmp_path: Path) -> None:
+    refused = await refusal_of(make_clip(tmp_path / "song.mp4", video=None))
+    assert (refused.code, refused.message) == ("no_video", "There is no video in this file.")
+
+
+async def test_cover_art_is_no_video(tmp_path: Path) -> None:
+    song = make_clip(tmp_path / "song.m4a", video=None)
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x320", "-frames:v", "1", str(tmp_path / "cover.jpg"))
+    covered = tmp_path / "covered.mp4"
+    run_ffmpeg(
+        "-i", str(song), "-i", str(tmp_path / "cover.jpg"), "-map", "0", "-map", "1", "-c", "copy",
+        "-disposition:v:0", "attached_pic", str(covered),
+    )  # fmt: skip
+    assert (await refusal_of(covered)).code == "no_video"
+
+
+async def test_an_mp4_without_its_directory(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "clip.mp4", duration_s=2)
+    refused = await refusal_of(cut_short(whole, 0.5, tmp_path / "cut.mp4"))
+    assert refused.code == "incomplete"
+    assert "incomplete" in refused.message
+
+
+async def test_pictures_that_are_all_damaged(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "clip.mp4", duration_s=2, audio=None)
+    data = bytearray(whole.read_bytes())
+    begin = data.index(b"mdat") + 4
+    end = data.index(b"moov") - 4
+    data[begin:end] = bytes(end - begin)
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(data)
+    assert (await refusal_of(damaged)).code == "damaged"
+
+
+async def test_a_name_that_lies_does_not_matter(tmp_path: Path) -> None:
+    lying = make_clip(tmp_path / "clip.mkv", duration_s=1).rename(tmp_path / "photo.jpg")
+    assert (await facts_of(lying)).container == "matroska"
+
+
+async def test_what_else_is_inside_is_told(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", duration_s=1)
+    titles = tmp_path / "titles.srt"
+    titles.write_text("1\n00:00:00,000 --> 00:00:00,900\nHello\n")
+    both = tmp_path / "both.mkv"
+    run_ffmpeg(
+        "-i", str(clip), "-i", str(titles), "-map", "0:v", "-map", "0:a", "-map", "0:a", "-map", "1", "-c", "copy",
+        "-metadata:s:a:0", "language=ger", "-metadata:s:a:1", "title=Comments", str(both),
+    )  # fmt: skip
+    facts = await facts_of(both)
+    assert facts.other_streams == ("subtitle",)
+    assert [(audio.language, audio.title) for audio in facts.audios] == [("ger", None), (None, "Comments")]
+
+
+async def test_no_file_name_reaches_the_library(tmp_path: Path) -> None:
+    # The worker is given a descriptor; that it works without any name at all is shown by an unnamed file.
+    clip = make_clip(tmp_path / "clip.mp4", duration_s=1)
+    with av.open(str(clip)) as container:
+        assert container.duration
+    renamed = clip.rename(tmp_path / "x")
+    assert (await facts_of(renamed)).duration_ms == pytest.approx(1000, abs=50)
