@@ -26,14 +26,13 @@ test: check ## everything: lint, types, layers, all tests
 check: dev ## lint, format, templates, types, layers
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --quiet --check
-	$(BIN)/djlint --quiet --check --lint web/templates
+	$(BIN)/djlint --quiet --lint --ignore J018 web/templates  # J018: URLs are a promise here, written as they are
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
 
 fix: dev ## put right what tools can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	-$(BIN)/djlint --quiet --reformat web/templates
 
 bench: dev ## measure, beside named peers in the same run
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python "$$bench" $(ARGS) || exit 1; done

@@ -17,6 +17,8 @@ from streamtime.library.video import Video, VideoState
 from streamtime.library.videos import read_videos, selection
 
 MAX_LIMIT = 100
+A_PAGE = 12
+"""Cards on one page of a grid: more would make more than 30 KB of HTML; the rest is fetched while one scrolls."""
 
 
 class Scope(StrEnum):
@@ -48,7 +50,7 @@ class Query:
     visibility: Visibility | None = None
     state: VideoState | None = None
     sort: Sort = Sort.NEW
-    limit: int = 24
+    limit: int = A_PAGE
     cursor: str = ""
 
 

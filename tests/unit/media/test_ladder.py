@@ -20,9 +20,9 @@ async def ladder_of(source: Path, *, copied_height: int | None = None) -> tuple[
 def corner_colours(path: Path) -> list[tuple[int, int, int]]:
     """The colours of the four corners of the first picture, clockwise from the top left."""
     with av.open(str(path)) as container:
-        frame = next(container.decode(video=0)).reformat(width=8, height=8, format="rgb24")
+        frame = next(container.decode(video=0)).reformat(width=48, height=48, format="rgb24")
     plane, stride = bytes(frame.planes[0]), frame.planes[0].line_size
-    return [tuple(plane[y * stride + x * 3 :][:3]) for x, y in ((1, 1), (6, 1), (6, 6), (1, 6))]  # type: ignore[misc]
+    return [tuple(plane[y * stride + x * 3 :][:3]) for x, y in ((2, 9), (38, 2), (45, 38), (9, 45))]  # type: ignore[misc]
 
 
 async def test_all_rungs_are_cut_where_the_copy_is(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""Migrations: from nothing, again, from a newer version; and the schema is the one the code writes down."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from streamtime.clock import EpochMs
+from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
+from streamtime.database.tables import metadata
+from streamtime.errors import ConfigError
+
+NOW = EpochMs(1_700_000_000_000)
+
+
+def test_an_empty_directory_gets_the_newest_schema_once(tmp_path: Path) -> None:
+    path = tmp_path / "streamtime.db"
+    assert present_revision(path) is None
+    assert migrate(path, now_ms=NOW)
+    assert present_revision(path) == newest_revision(migrations_folder())
+    assert not migrate(path, now_ms=NOW)
+    assert not (tmp_path / "backups").exists(), "nothing was there to copy"
+
+
+def test_the_migrations_make_exactly_what_the_code_writes_down(tmp_path: Path) -> None:
+    path = tmp_path / "streamtime.db"
+    migrate(path, now_ms=NOW)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "streamtime.db"
+    migrate(path, now_ms=NOW)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(ConfigError, match="newer Streamtime"):
+        migrate(path, now_ms=NOW)
+    assert present_revision(path) == "9999"
+
+
+def test_an_older_database_is_copied_before_it_is_changed(tmp_path: Path) -> None:
+    path = tmp_path / "streamtime.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT PRIMARY KEY)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0000')")
+        connection.execute("CREATE TABLE kept (word TEXT)")
+        connection.execute("INSERT INTO kept VALUES ('precious')")
+        connection.commit()
+    # There is no revision 0000, so the migration itself cannot work; the copy is made before it is tried.
+    with pytest.raises(Exception, match="0000"):
+        migrate(path, now_ms=NOW)
+    copy = tmp_path / "backups" / f"streamtime-{NOW}.db"
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT word FROM kept").fetchone() == ("precious",)

@@ -1,0 +1,153 @@
+"""The one door to the writer: whole or not at all, never wedged, never nested, and said plainly when it is shut."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from streamtime.clock import SystemClock
+from streamtime.database import engines
+from streamtime.database.epoch import EpochWatch
+from streamtime.database.migrate import migrate
+from streamtime.database.tables import epoch
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Unavailable
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    path = tmp_path / "streamtime.db"
+    migrate(path, now_ms=SystemClock().now_ms())
+    opened = Database(path)
+    yield opened
+    await opened.close()
+
+
+async def read_epoch(database: Database) -> int:
+    async with database.read() as connection:
+        value: int = (await connection.execute(select(epoch.c.value))).scalar_one()
+        return value
+
+
+async def test_concurrent_read_modify_writes_lose_nothing(database: Database) -> None:
+    async def add_one(tx: Transaction) -> None:
+        value = (await tx.execute(select(epoch.c.value))).scalar_one()
+        await asyncio.sleep(0)
+        await tx.execute(update(epoch).values(value=value + 1))
+
+    before = await read_epoch(database)
+    await asyncio.gather(*(database.write(add_one) for _ in range(100)))
+    assert await read_epoch(database) == before + 100
+
+
+async def test_writes_cancelled_in_the_middle_never_wedge_the_writer(database: Database) -> None:
+    """Two hundred requests go away while their writes are under way: each write is whole, and the next one works."""
+
+    async def twice(tx: Transaction) -> None:
+        await tx.raise_epoch()
+        await asyncio.sleep(0)
+        await tx.raise_epoch()
+
+    before = await read_epoch(database)
+    for round_number in range(200):
+        writing = asyncio.create_task(database.write(twice))
+        for _ in range(round_number % 9):
+            await asyncio.sleep(0)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    await database.write(twice)
+    raised = await read_epoch(database) - before
+    assert raised % 2 == 0, "a write was left half done"
+    assert raised >= 2
+
+
+async def test_a_body_that_fails_changes_nothing_and_runs_no_hooks(database: Database) -> None:
+    told: list[str] = []
+
+    async def fails(tx: Transaction) -> None:
+        tx.after_commit(lambda: told.append("committed"))
+        await tx.raise_epoch()
+        raise ValueError("no")
+
+    before = await read_epoch(database)
+    with pytest.raises(ValueError, match="no"):
+        await database.write(fails)
+    assert await read_epoch(database) == before
+    assert told == []
+
+
+async def test_a_write_inside_a_write_is_refused(database: Database) -> None:
+    async def inner(tx: Transaction) -> None:
+        await tx.raise_epoch()
+
+    async def outer(tx: Transaction) -> None:
+        del tx
+        await database.write(inner)
+
+    with pytest.raises(RuntimeError, match="open already"):
+        await database.write(outer)
+    await database.write(inner)
+
+
+async def test_hooks_run_in_order_after_the_commit_and_one_that_fails_stops_no_other(database: Database) -> None:
+    told: list[int] = []
+
+    def fails() -> None:
+        raise RuntimeError("a listener's own trouble")
+
+    async def body(tx: Transaction) -> None:
+        tx.after_commit(lambda: told.append(1))
+        tx.after_commit(fails)
+        tx.after_commit(lambda: told.append(2))
+
+    await database.write(body)
+    assert told == [1, 2]
+
+
+async def test_while_a_stranger_holds_the_write_lock_reads_go_on_and_writes_say_busy(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "PRAGMAS", (*engines.PRAGMAS[:-1], "PRAGMA busy_timeout=50"))
+    impatient = Database(database.path)
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN IMMEDIATE")
+        assert await read_epoch(impatient) >= 1
+
+        async def body(tx: Transaction) -> None:
+            await tx.raise_epoch()
+
+        with pytest.raises(Unavailable) as caught:
+            await impatient.write(body)
+        assert caught.value.code == "database_busy"
+        stranger.execute("ROLLBACK")
+        await impatient.write(body)
+    await impatient.close()
+
+
+async def test_every_connection_has_the_pragmas(database: Database) -> None:
+    async with database.read() as connection:
+        found = {
+            name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "query_only")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "query_only": 1}
+
+
+async def test_the_epoch_watch_sees_commits_of_this_and_of_other_processes(database: Database) -> None:
+    watch = EpochWatch(database.path)
+    first = watch.current()
+
+    async def body(tx: Transaction) -> None:
+        await tx.raise_epoch()
+
+    await database.write(body)
+    assert watch.current() == first + 1
+    with closing(sqlite3.connect(database.path)) as other:
+        other.execute("UPDATE epoch SET value = value + 1")
+        other.commit()
+    assert watch.current() == first + 2
+    watch.close()

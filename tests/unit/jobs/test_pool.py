@@ -1,0 +1,204 @@
+"""The queue and its pool, on a real database: order, one at a time, retries, cancel, restart, and lanes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from streamtime.clock import SystemClock
+from streamtime.database.migrate import migrate
+from streamtime.database.tables import jobs
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Unavailable
+from streamtime.jobs import pool as pool_module
+from streamtime.jobs.job import AttemptFailed, Failure, Job, Lane
+from streamtime.jobs.pool import JobPool
+from streamtime.jobs.queue import JobQueue
+
+CLOCK = SystemClock()
+
+
+class Work:
+    """A handler that does what the test says, and remembers."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.given_up: list[tuple[str, str]] = []
+        self.failures: list[Exception] = []
+        self.hold: asyncio.Event | None = None
+        self.cancelled = 0
+
+    async def run(self, job: Job) -> None:
+        self.ran.append(job.subject)
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.hold is not None:
+            try:
+                await self.hold.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+
+    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        del tx
+        self.given_up.append((job.subject, failure.code))
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "BACKOFF_MS", (1, 1))
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    path = tmp_path / "streamtime.db"
+    migrate(path, now_ms=CLOCK.now_ms())
+    opened = Database(path)
+    yield opened
+    await opened.close()
+
+
+def queue_on(database: Database) -> JobQueue:
+    return JobQueue(database, CLOCK, process_id="test")
+
+
+async def put(database: Database, queue: JobQueue, kind: str, subject: str, priority: int = 10) -> None:
+    async def body(tx: Transaction) -> None:
+        await queue.enqueue(tx, kind, subject, priority=priority)
+
+    await database.write(body)
+
+
+async def states(database: Database) -> dict[str, str]:
+    async with database.read() as connection:
+        rows = await connection.execute(select(jobs.c.subject, jobs.c.state).order_by(jobs.c.id))
+        return {row.subject: row.state for row in rows}
+
+
+async def until(database: Database, subject: str, state: str) -> None:
+    async with asyncio.timeout(10):
+        while (await states(database)).get(subject) != state:
+            await asyncio.sleep(0.01)
+
+
+async def test_the_urgent_goes_first_and_each_runs_once(database: Database) -> None:
+    queue, work = queue_on(database), Work()
+    await put(database, queue, "work", "later", priority=20)
+    await put(database, queue, "work", "first", priority=1)
+    await put(database, queue, "work", "first", priority=1)  # the same again while it waits: one job
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await until(database, "later", "done")
+    await pool.stop(grace_s=1)
+    assert work.ran == ["first", "later"]
+
+
+async def test_retries_with_pauses_then_gives_up_and_says_so(database: Database) -> None:
+    queue, work = queue_on(database), Work()
+    work.failures = [AttemptFailed("no", code="broken", retryable=True) for _ in range(3)]
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await put(database, queue, "work", "bad")
+    await until(database, "bad", "failed")
+    await pool.stop(grace_s=1)
+    assert work.ran == ["bad"] * 3
+    assert work.given_up == [("bad", "broken")]
+
+
+async def test_what_cannot_go_better_is_given_up_at_once(database: Database) -> None:
+    queue, work = queue_on(database), Work()
+    work.failures = [AttemptFailed("no", code="hopeless", retryable=False)]
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await put(database, queue, "work", "bad")
+    await until(database, "bad", "failed")
+    await pool.stop(grace_s=1)
+    assert work.given_up == [("bad", "hopeless")]
+
+
+async def test_a_world_that_is_not_ready_costs_no_attempts(database: Database) -> None:
+    queue, work = queue_on(database), Work()
+    work.failures = [Unavailable("away") for _ in range(6)]
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await put(database, queue, "work", "patient")
+    await until(database, "patient", "done")
+    await pool.stop(grace_s=1)
+    assert len(work.ran) == 7
+
+
+async def test_a_handler_that_breaks_harms_nothing_else(database: Database) -> None:
+    queue, work = queue_on(database), Work()
+    work.failures = [ZeroDivisionError(), ZeroDivisionError(), ZeroDivisionError()]
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await put(database, queue, "work", "odd")
+    await until(database, "odd", "failed")
+    await put(database, queue, "work", "even")
+    await until(database, "even", "done")
+    await pool.stop(grace_s=1)
+    assert work.given_up == [("odd", "internal")]
+
+
+async def test_cancelling_a_subject_ends_its_attempt_and_it_does_not_come_back(database: Database) -> None:
+    queue, work = queue_on(database), Work()
+    work.hold = asyncio.Event()
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await put(database, queue, "work", "gone")
+    async with asyncio.timeout(10):
+        while not work.ran:
+            await asyncio.sleep(0.01)
+    await database.write(lambda tx: queue.cancel(tx, "gone"))
+    async with asyncio.timeout(1):
+        while pool.running:
+            await asyncio.sleep(0.01)
+    assert work.cancelled == 1
+    assert await states(database) == {"gone": "cancelled"}
+    await pool.stop(grace_s=1)
+
+
+async def test_stopping_queues_what_runs_and_the_next_process_goes_on_with_it(database: Database) -> None:
+    queue, work = queue_on(database), Work()
+    work.hold = asyncio.Event()
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await put(database, queue, "work", "long")
+    async with asyncio.timeout(10):
+        while not work.ran:
+            await asyncio.sleep(0.01)
+    await pool.stop(grace_s=0.01)
+    assert await states(database) == {"long": "queued"}
+
+    after = Work()
+    again = JobPool(queue_on(database), [Lane("one", 1, {"work": after})], CLOCK)
+    await again.start()
+    await until(database, "long", "done")
+    await again.stop(grace_s=1)
+
+
+async def test_a_lease_of_a_process_that_died_is_void_at_the_next_start(database: Database) -> None:
+    queue = queue_on(database)
+    await put(database, queue, "work", "orphan")
+    assert await queue.claim(["work"]) is not None
+    assert await queue.claim(["work"]) is None
+    work = Work()
+    pool = JobPool(queue_on(database), [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await until(database, "orphan", "done")
+    await pool.stop(grace_s=1)
+
+
+async def test_quick_work_does_not_wait_for_long_work(database: Database) -> None:
+    queue, long, quick = queue_on(database), Work(), Work()
+    long.hold = asyncio.Event()
+    lanes = [Lane("long", 1, {"long": long}), Lane("quick", 1, {"quick": quick})]
+    pool = JobPool(queue, lanes, CLOCK)
+    await pool.start()
+    await put(database, queue, "long", "film")
+    await put(database, queue, "quick", "clip")
+    await until(database, "clip", "done")
+    assert (await states(database))["film"] == "running"
+    await pool.stop(grace_s=0.01)
