@@ -47,8 +47,8 @@ class JobPool:
         self._wake()
         if self._attempts:
             await asyncio.wait(self._attempts.values(), timeout=grace_s)
-        for task in (*self._attempts.values(), *self._tasks):
-            task.cancel()
+        for place in self._tasks:
+            place.cancel()  # each ends the attempt that it holds, and waits until that is given back
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property

@@ -17,8 +17,8 @@ async def ladder_of(source: Path, *, copied_height: int | None = None) -> tuple[
     return plan_ladder(video.width, video.height, video.fps, copied_height=copied_height)
 
 
-def corner_colours(path: Path) -> list[tuple[int, int, int]]:
-    """The colours of the four corners of the first picture, clockwise from the top left."""
+def edge_colours(path: Path) -> list[tuple[int, int, int]]:
+    """The colours of the first picture at four points that a quarter turn maps onto one another, clockwise."""
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0)).reformat(width=48, height=48, format="rgb24")
     plane, stride = bytes(frame.planes[0]), frame.planes[0].line_size
@@ -90,14 +90,14 @@ async def test_a_turned_picture_stands_upright(tmp_path: Path, turn: int) -> Non
     plain = make_clip(tmp_path / "plain.mp4", duration_s=1, audio=None, width=480, height=360)
     turned = make_clip(tmp_path / "turned.mp4", duration_s=1, audio=None, width=480, height=360, rotation=turn)
     reference = await make(plain, tmp_path, rungs=(await ladder_of(plain))[:1])
-    before = corner_colours(reference.renditions[0].path)
+    before = edge_colours(reference.renditions[0].path)
     made = await make(turned, tmp_path, rungs=(await ladder_of(turned))[:1])
-    after = corner_colours(made.renditions[0].path)
+    after = edge_colours(made.renditions[0].path)
     # The clip's turn is counter-clockwise: what was at the top right is then at the top left.
     steps = turn // 90
     expected = before[steps:] + before[:steps]
     for found, wanted in zip(after, expected, strict=True):
-        assert found == pytest.approx(wanted, abs=40)
+        assert found == pytest.approx(wanted, abs=60)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,7 @@ async def test_every_kind_of_source_becomes_plain_video(tmp_path: Path, name: st
 async def test_a_still_picture_is_cut_like_any_other(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mkv", duration_s=60, fps="1/10", width=320, height=240, gop_s=60)
     made = await make(source, tmp_path, rungs=await ladder_of(source), audio=False)
-    starts = [float(s) for s in made.renditions[0].starts_s]
-    assert starts[:4] == pytest.approx([0, 4, 8, 10], abs=0.01) or starts[:4] == pytest.approx([0, 4, 8, 12], abs=0.01)
-    assert max(b - a for a, b in zip(starts[:-1], starts[1:-1], strict=False)) <= 4.01
+    assert [float(s) for s in made.renditions[0].starts_s] == pytest.approx(list(range(0, 61, 4)), abs=0.01)
 
 
 async def test_ceilings_hold(tmp_path: Path) -> None:
