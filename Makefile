@@ -20,7 +20,7 @@ run: install ## install, then serve; ARGS="--port 9000" is handed on
 dev: .venv/.installed-dev
 
 test: check ## everything: lint, types, layers, all tests
-	@chromium=$$(.ci/need chromium) && STREAMTIME_TESTS_CHROMIUM="$$chromium" \
+	@chromium=$$(.ci/need chromium) && CHROMIUM="$$chromium" \
 		$(BIN)/pytest -n $(TEST_PROCESSES) --dist worksteal --cov --cov-report term $(ARGS)
 
 check: dev ## lint, format, templates, types, layers

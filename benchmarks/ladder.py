@@ -55,7 +55,7 @@ def main() -> int:
             "FFmpeg 9, a process per rung": lambda: [ffmpeg(c) for c in per_rung(source, plan, Path(directory))]
             and None,
         }
-        return report({name: measured for name, measured in rounds(runs, arguments.rounds).items()})
+        return report(rounds(runs, arguments.rounds))
 
 
 def _arguments() -> argparse.Namespace:
