@@ -49,11 +49,11 @@ def main() -> int:
         print(f"source: {source_name(arguments.source)}, {arguments.seconds} s; rungs: "
               + ", ".join(f"{r.name} {r.width}x{r.height}" for r in plan))  # fmt: skip
         print(f"{x264.PRESET}, {x264.PARAMETERS}; {os.cpu_count()} cores, {arguments.rounds} rounds, medians")
+        one, each = one_command(source, plan, Path(directory)), per_rung(source, plan, Path(directory))
         runs: dict[str, Callable[[], None]] = {
             "streamtime": lambda: asyncio.run(ours(source, plan, Path(directory))),
-            "FFmpeg 9, one command": lambda: ffmpeg(one_command(source, plan, Path(directory))),
-            "FFmpeg 9, a process per rung": lambda: [ffmpeg(c) for c in per_rung(source, plan, Path(directory))]
-            and None,
+            "FFmpeg 9, one command": lambda: ffmpeg(one),
+            "FFmpeg 9, a process per rung": lambda: ffmpeg(*each),
         }
         return report(rounds(runs, arguments.rounds))
 
@@ -99,8 +99,7 @@ async def ours(source: Path, plan: tuple[PlannedRung, ...], directory: Path) -> 
     """Make everything with a worker of our own."""
     descriptor = os.open(source, os.O_RDONLY)
     outputs = [
-        os.open(directory / f"ours-{n}.mp4", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-        for n in range(len(plan) + 1)
+        os.open(directory / f"ours-{n}.mp4", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600) for n in range(len(plan) + 1)
     ]
     async with WorkerLauncher(nice=0).launch(descriptor) as worker:
         facts = await worker.probe()
@@ -159,10 +158,11 @@ def sound(path: Path) -> list[str]:
     return [*settings, "-movflags", FRAGMENTS, "-frag_duration", "4000000", str(path)]
 
 
-def ffmpeg(arguments: list[str]) -> None:
-    """Run the peer."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", *arguments]
-    subprocess.run(command, check=True)
+def ffmpeg(*commands: list[str]) -> None:
+    """Run the peer, one command after another."""
+    for arguments in commands:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", *arguments]
+        subprocess.run(command, check=True)
 
 
 def rounds(runs: dict[str, Callable[[], None]], count: int) -> dict[str, Took]:

@@ -45,6 +45,7 @@ class Server:
         client = TusClient(f"{self.address}/api/v1/uploads", headers=headers)
         uploader = client.uploader(str(path), chunk_size=chunk_bytes, metadata={"filename": path.name})
         uploader.upload()
+        assert uploader.url is not None
         with self.api as api:
             headers = {"Tus-Resumable": "1.0.0"}
             return api.head(uploader.url.removeprefix(self.address), headers=headers).headers["streamtime-video"]

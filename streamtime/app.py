@@ -64,7 +64,9 @@ SOFT_FACTS_EVERY_S = 3.0
 QUICK_PLACES = 2
 """Attempts at once of jobs that a person waits for: they copy rather than encode."""
 
-PREPARE_NICE = 5
+PREPARE_NICE = 0
+"""Somebody waits for it, and it takes moments: only encoders stand back."""
+
 _log = get_logger("app")
 
 
@@ -218,7 +220,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.renditions,
         library.timeline,
         sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=min(PREPARE_NICE, chosen.nice)),
+        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=PREPARE_NICE),
         maker,
         settings,
     )

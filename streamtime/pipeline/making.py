@@ -64,6 +64,8 @@ class _Making:
     poster_object: int | None = None
     poster_key: str = ""
     playable: bool = False
+    described: list[tuple[int, Description]] = field(default_factory=list)
+    """What is known of renditions and not written yet: it goes with the next transaction."""
     done: Done | None = None
 
 
@@ -156,7 +158,7 @@ class Maker:
             frame_rate=float(message.fps) or None,
             channels=message.channels or None,
         )
-        await self._database.write(lambda tx: self._renditions.describe(tx, output.begun.id, description))
+        making.described.append((output.begun.id, description))
 
     async def _segment(self, making: _Making, message: SegmentWritten) -> None:
         output = making.outputs[message.output]
@@ -169,15 +171,21 @@ class Maker:
         index = self._growing.snapshot(output.begun.id)
         if index is None or index.bytes_total != message.bytes_total:
             raise RuntimeError("A worker's segments do not add up to what it says it wrote.")
-        await self._spool.sync(output.new.spool_key)
-        await self._database.write(lambda tx: self._whole(tx, making.video, output, index))
         output.finished = True
-        await self._mark_playable(making)
+        await self._mark_playable(making)  # before it is durable: it can be played as it grew, and a kill begins anew
+        await self._spool.sync(output.new.spool_key)
+        await self._database.write(lambda tx: self._whole(tx, making, output, index))
 
-    async def _whole(self, tx: Transaction, video: Video, output: _Output, index: SegmentIndex) -> None:
-        await require_alive(tx, video.id)
+    async def _whole(self, tx: Transaction, making: _Making, output: _Output, index: SegmentIndex) -> None:
+        await require_alive(tx, making.video.id)
+        await self._write_descriptions(tx, making)
         await self._renditions.complete(tx, output.begun, index)
-        await self._lifecycle.settle(tx, video, output.begun.object_id)
+        await self._lifecycle.settle(tx, making.video, output.begun.object_id)
+
+    async def _write_descriptions(self, tx: Transaction, making: _Making) -> None:
+        for rendition_id, description in making.described:
+            await self._renditions.describe(tx, rendition_id, description)
+        tx.after_commit(making.described.clear)
 
     async def _poster(self, making: _Making, message: PosterWritten) -> None:
         object_id = making.poster_object
@@ -197,7 +205,12 @@ class Maker:
         if making.playable or not _enough(making):
             return
         making.playable = True
-        await self._database.write(lambda tx: self._lifecycle.playable(tx, making.video))
+
+        async def body(tx: Transaction) -> None:
+            await self._write_descriptions(tx, making)
+            await self._lifecycle.playable(tx, making.video)
+
+        await self._database.write(body)
 
 
 def _enough(making: _Making) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from litestar import delete, head, patch, post, route
 from litestar.di import NamedDependency
-from litestar.enums import HttpMethod
+from litestar.enums import HttpMethod, MediaType
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
@@ -158,4 +158,4 @@ def _headers(upload: Upload) -> dict[str, str]:
 
 def _answer(status: int, headers: dict[str, str]) -> Response[None]:
     headers = {"Tus-Resumable": VERSION, "Cache-Control": "no-store", **headers}
-    return Response(None, status_code=status, headers=headers)
+    return Response(None, status_code=status, headers=headers, media_type=MediaType.TEXT)

@@ -10,8 +10,8 @@ SIZES = st.integers(1, 8192)
 RATES = st.fractions(min_value=Fraction(1, 10), max_value=240, max_denominator=1001)
 
 
-def names(width: int, height: int, **options: int) -> list[str]:
-    return [rung.name for rung in plan_ladder(width, height, Fraction(25), **options)]
+def names(width: int, height: int, *, copied_height: int | None = None) -> list[str]:
+    return [rung.name for rung in plan_ladder(width, height, Fraction(25), copied_height=copied_height)]
 
 
 def test_the_whole_ladder_of_ultra_hd() -> None:

@@ -161,7 +161,7 @@ def _note(
 
 def picture_times_s(data: bytes) -> list[float]:
     """Decode everything and tell when each picture is shown."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         return [float(frame.time) for frame in container.decode(video=0)]
 
 
@@ -169,7 +169,7 @@ def lit_times_s(data: bytes) -> list[float]:
     """Tell when the picture turns from dark to bright."""
     times: list[float] = []
     before = False
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         for frame in container.decode(video=0):
             plane = bytes(frame.reformat(width=16, height=16, format="gray").planes[0])
             lit = sum(plane) / len(plane) > 100
@@ -183,7 +183,7 @@ def loud_times_s(data: bytes, *, threshold: float = 0.1, quiet_s: float = 0.3) -
     """Tell when a sound begins after at least `quiet_s` without one."""
     times: list[float] = []
     last_loud = -1.0
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         resampler = AudioResampler("flt", "mono", 8000)
         for decoded in container.decode(audio=0):
             for frame in resampler.resample(decoded):
