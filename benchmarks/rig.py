@@ -45,10 +45,9 @@ class Server:
         client = TusClient(f"{self.address}/api/v1/uploads", headers=headers)
         uploader = client.uploader(str(path), chunk_size=chunk_bytes, metadata={"filename": path.name})
         uploader.upload()
-        assert uploader.url is not None
+        path = str(uploader.url).removeprefix(self.address)
         with self.api as api:
-            headers = {"Tus-Resumable": "1.0.0"}
-            return api.head(uploader.url.removeprefix(self.address), headers=headers).headers["streamtime-video"]
+            return api.head(path, headers={"Tus-Resumable": "1.0.0"}).headers["streamtime-video"]
 
     def wait(self, video: str, *, until: str, timeout_s: float = 600) -> dict[str, Any]:
         """Poll until the video is `playable`, or in the state `until`."""

@@ -76,15 +76,15 @@ class JobPool:
             try:
                 job = await self._queue.claim(lane.handlers)
                 if job is None:
-                    await self._nap(news)
+                    await self._nap(lane, news)
                 else:
                     await self._hold(lane, job)
             except Unavailable as error:
                 _log.warning("queue_unavailable", error=error.message)
                 await asyncio.sleep(1)
 
-    async def _nap(self, news: asyncio.Event) -> None:
-        due = await self._queue.next_due_ms()
+    async def _nap(self, lane: Lane, news: asyncio.Event) -> None:
+        due = await self._queue.next_due_ms(lane.handlers)
         until_due = LONGEST_NAP_S if due is None else max(0.05, (due - self._clock.now_ms()) / 1000)
         try:
             async with asyncio.timeout(min(LONGEST_NAP_S, until_due)):

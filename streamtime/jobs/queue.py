@@ -101,9 +101,9 @@ class JobQueue:
 
         return await self._database.write(body)
 
-    async def next_due_ms(self) -> int | None:
-        """When the next queued job may run, or None where none is queued."""
-        query = select(func.min(jobs.c.run_after_ms)).where(jobs.c.state == "queued")
+    async def next_due_ms(self, kinds: Collection[str]) -> int | None:
+        """When the next queued job of these kinds may run, or None where none is queued."""
+        query = select(func.min(jobs.c.run_after_ms)).where(jobs.c.state == "queued", jobs.c.kind.in_(kinds))
         async with self._database.read() as connection:
             due: int | None = (await connection.execute(query)).scalar_one()
             return due

@@ -30,7 +30,7 @@ def all_closed(open_files: Callable[[], list[str]]) -> Callable[[], Awaitable[bo
 
     async def waited() -> bool:
         async with asyncio.timeout(10):
-            while open_files():  # noqa: ASYNC110  (a descriptor that closes tells nobody)
+            while open_files():  # one that closes tells nobody
                 await asyncio.sleep(0.001)
         return True
 
