@@ -45,9 +45,9 @@ class Server:
         client = TusClient(f"{self.address}/api/v1/uploads", headers=headers)
         uploader = client.uploader(str(path), chunk_size=chunk_bytes, metadata={"filename": path.name})
         uploader.upload()
-        path = str(uploader.url).removeprefix(self.address)
+        at = str(uploader.url).removeprefix(self.address)
         with self.api as api:
-            return api.head(path, headers={"Tus-Resumable": "1.0.0"}).headers["streamtime-video"]
+            return api.head(at, headers={"Tus-Resumable": "1.0.0"}).headers["streamtime-video"]
 
     def wait(self, video: str, *, until: str, timeout_s: float = 600) -> dict[str, Any]:
         """Poll until the video is `playable`, or in the state `until`."""
