@@ -84,9 +84,6 @@ class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ),
         ),
     ] = ByteCount(32 * MIB)
-    expire_after: Annotated[
-        Seconds, Meta(ge=60, description="An upload that nobody continued for so long is dropped.")
-    ] = Seconds(7 * DAY)
     minimum_free_space: Annotated[
         ByteCount, Meta(ge=0, description="Uploads are refused when the disk would have less than this left.")
     ] = ByteCount(GIB)
@@ -123,10 +120,6 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description=("Quality of the picture (x264's constant rate factor): lower is better and larger."),
         ),
     ] = 23
-    preset: Annotated[
-        Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"],
-        Meta(description="Time spent on each picture: slower makes smaller files."),
-    ] = "veryfast"
     keep_original: Annotated[
         bool, Meta(description=("Keep the uploaded file, so that it can be downloaded and prepared anew."))
     ] = True

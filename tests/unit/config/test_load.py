@@ -31,7 +31,8 @@ def test_nothing_said_is_the_defaults(tmp_path: Path) -> None:
     config = load(None, {}, {})
     assert config.data_dir == tmp_path / "data"
     assert config.server == Config().server
-    assert (config.server.port, config.uploads.max_size, config.uploads.expire_after) == (8000, 64 * 2**30, 7 * 86400)
+    assert (config.server.port, config.uploads.max_size) == (8000, 64 * 2**30)
+    assert config.accounts.session_lifetime == 30 * 86400
 
 
 def test_flag_over_environment_over_file_over_default() -> None:
@@ -68,7 +69,8 @@ def test_values_are_read_the_way_people_write_them() -> None:
         [uploads]
         max_size = "1.5 GB"
         chunk_size = 1048576
-        expire_after = "36h"
+        [accounts]
+        session_lifetime = "36h"
         [transcode]
         heights = [720, 480]
         keep_original = false
@@ -79,7 +81,7 @@ def test_values_are_read_the_way_people_write_them() -> None:
     assert config.server.allowed_hosts == ("video.example.org", "tv")
     assert config.server.trusted_proxies == ("127.0.0.1", "172.16.0.0/12", "fd00::/8")
     assert (config.uploads.max_size, config.uploads.chunk_size) == (1_500_000_000, 2**20)
-    assert config.uploads.expire_after == 129_600
+    assert config.accounts.session_lifetime == 129_600
     assert config.transcode.heights == (720, 480)
     assert config.transcode.keep_original is False
 
@@ -162,8 +164,8 @@ def test_an_unknown_variable_is_answered_with_the_nearest_right_one(variable: st
         ("[uploads]\nmax_size = '5 parsecs'", "uploads.max_size", "20 GiB"),
         ("[uploads]\nmax_size = 0", "uploads.max_size", "at least 1 B"),
         ("[uploads]\nchunk_size = '1 KiB'", "uploads.chunk_size", "256 KiB to 1 GiB"),
-        ("[uploads]\nexpire_after = 'soon'", "uploads.expire_after", "30d"),
-        ("[uploads]\nexpire_after = 1.5", "uploads.expire_after", "30d"),
+        ("[accounts]\nsession_lifetime = 'soon'", "accounts.session_lifetime", "30d"),
+        ("[accounts]\nsession_lifetime = 1.5", "accounts.session_lifetime", "30d"),
         ("[transcode]\nheights = []", "transcode.heights", "a list"),
         ("[transcode]\nheights = [721]", "transcode.heights", "even"),
         ("[transcode]\nkeep_original = 'false'", "transcode.keep_original", "true or false"),
