@@ -142,6 +142,7 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
 @asynccontextmanager
 async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     """The job pool and the writing of soft facts, for as long as the context lasts."""
+    await services.database.write(services.lifecycle.recover)
     await services.pool.start()
     flushing = asyncio.create_task(_flush_soft_facts(services))
     try:

@@ -119,12 +119,12 @@ class JobQueue:
             await self._database.write(body)
 
     async def finish(self, job: Job) -> None:
-        """The job is done."""
+        """The job is done, unless its handler has said so already."""
+        await self._database.write(lambda tx: self.done(tx, job))
 
-        async def body(tx: Transaction) -> None:
-            await self._end(tx, job, "done", None)
-
-        await self._database.write(body)
+    async def done(self, tx: Transaction, job: Job) -> None:
+        """The job is done, together with what else the transaction says: the next one may begin at its commit."""
+        await self._end(tx, job, "done", None)
 
     async def fail(self, job: Job, failure: Failure, mark: Callable[[Transaction], Awaitable[None]]) -> None:
         """The job is given up; `mark` tells its subject so in the same transaction, unless it was cancelled."""

@@ -12,7 +12,7 @@ from streamtime.database.transaction import Transaction
 from streamtime.errors import NotFound
 from streamtime.events.bus import Change
 from streamtime.ids import public_id
-from streamtime.jobs.job import Failure
+from streamtime.jobs.job import Failure, Job
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.editing import LISTED
 from streamtime.library.news import News
@@ -118,7 +118,7 @@ class Lifecycle:
 
     async def begun(self, tx: Transaction, video: Video, *, stage: str) -> None:
         """A worker has it. What was growing when an earlier one ended is gone, so it may not be playable any more."""
-        await self._renditions.drop(tx, video.id, only_growing=True)
+        await self.drop_growing(tx, video)
         playable = await self._has_whole_picture(tx, video)
         await self._set(tx, video, state=VideoState.PROCESSING, stage=stage, playable=playable)
 
@@ -150,8 +150,26 @@ class Lifecycle:
         await self._set(tx, video, poster_object_id=object_id, poster_version=videos.c.poster_version + 1)
         await tx.raise_epoch()
 
-    async def encode(self, tx: Transaction, video: Video, *, names: list[str]) -> None:
-        """What could be had quickly is there: queue the renditions that take time."""
+    async def drop_growing(self, tx: Transaction, video: Video) -> None:
+        """Take out what an attempt left half made."""
+        if await self._renditions.drop(tx, video.id, only_growing=True):
+            await self.collect(tx)
+
+    async def abandon(self, tx: Transaction, object_id: int) -> None:
+        """An object that was to be made never came to anything."""
+        await self._ledger.doom(tx, [object_id])
+        await self.collect(tx)
+
+    async def recover(self, tx: Transaction) -> int:
+        """Once, at the start: doom what an earlier process meant to make, and nothing refers to; how many."""
+        orphans = await self._ledger.doom_orphans(tx)
+        if orphans:
+            await self.collect(tx)
+        return orphans
+
+    async def encode(self, tx: Transaction, video: Video, *, names: list[str], after: Job) -> None:
+        """What could be had quickly is there: queue the renditions that take time, and end the job before them."""
+        await self._queue.done(tx, after)
         await self._timeline.add(tx, video.id, "planned", "To be encoded: " + ", ".join(names) + ".")
         await self._set(tx, video, stage="Waiting")
         await self._queue.enqueue(tx, LADDER, video.subject, priority=LADDER_PRIORITY)
@@ -163,15 +181,16 @@ class Lifecycle:
             tx, SETTLE, video.subject, priority=SETTLE_PRIORITY, max_attempts=MANY_ATTEMPTS, dedup_key=key
         )
 
-    async def ready(self, tx: Transaction, video: Video) -> None:
-        """Everything that was to be made of it is made."""
+    async def ready(self, tx: Transaction, video: Video, *, after: Job) -> None:
+        """Everything that was to be made of it is made, and the last job is done."""
+        await self._queue.done(tx, after)
         await self._set(tx, video, state=VideoState.READY, progress=1.0, stage="")
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def failed(self, tx: Transaction, video: Video, failure: Failure) -> None:
         """Nothing more will come of it by itself; what can be watched stays, and so does the original."""
-        await self._renditions.drop(tx, video.id, only_growing=True)
+        await self.drop_growing(tx, video)
         await self._set(
             tx,
             video,
@@ -182,7 +201,6 @@ class Lifecycle:
             playable=await self._has_whole_picture(tx, video),
         )
         await self._timeline.add(tx, video.id, "failed", failure.message, code=failure.code)
-        await self.collect(tx)
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def delete(self, tx: Transaction, video: Video) -> None:

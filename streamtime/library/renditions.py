@@ -125,8 +125,8 @@ class Renditions:
         await self._update(tx, begun.id, state="whole", segment_index=index.to_blob())
         await tx.raise_epoch()
 
-    async def drop(self, tx: Transaction, video_id: int, *, only_growing: bool) -> None:
-        """Take renditions of a video out, and doom their bytes."""
+    async def drop(self, tx: Transaction, video_id: int, *, only_growing: bool) -> int:
+        """Take renditions of a video out, and doom their bytes; how many objects."""
         condition = tables.renditions.c.video_id == video_id
         if only_growing:
             condition &= tables.renditions.c.state == "growing"
@@ -137,6 +137,7 @@ class Renditions:
         await self._ledger.doom(tx, object_ids)
         if object_ids:
             await tx.raise_epoch()
+        return len(object_ids)
 
     async def of(self, video_id: int) -> list[Rendition]:
         """A video's renditions, the ones with the largest picture first, sound last."""

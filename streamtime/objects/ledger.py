@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, union, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
-from streamtime.database.tables import objects
+from streamtime.database.tables import objects, rendition_parts, uploads
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 
@@ -66,6 +66,12 @@ class Ledger:
     async def doom(self, tx: Transaction, object_ids: Collection[int]) -> None:
         """Mark objects for deletion: nobody reads them from this commit on."""
         await tx.execute(update(objects).where(objects.c.id.in_(object_ids)).values(state="doomed"))
+
+    async def doom_orphans(self, tx: Transaction) -> int:
+        """Doom what was staged and belongs to no upload and no rendition: nobody is making it any more."""
+        wanted = union(select(uploads.c.object_id), select(rendition_parts.c.object_id))
+        statement = update(objects).where(objects.c.state == "staging", objects.c.id.not_in(wanted))
+        return int((await tx.execute(statement.values(state="doomed"))).rowcount)
 
     async def find(self, object_ids: Collection[int]) -> list[ObjectRow]:
         """These objects, as far as they exist."""

@@ -52,7 +52,7 @@ class Ladder:
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
             if planned:
                 await self._encode(video, facts, planned, grid, share)
-            await self._database.write(lambda tx: self._finish(tx, video))
+            await self._database.write(lambda tx: self._finish(tx, job, video))
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why not all of it was made; what can be watched stays."""
@@ -81,8 +81,8 @@ class Ladder:
         async with self._launcher.launch(source.descriptor) as worker:
             await self._maker.make(video, worker, order, planned, share)
 
-    async def _finish(self, tx: Transaction, video: Video) -> None:
-        await self._lifecycle.ready(tx, video)
+    async def _finish(self, tx: Transaction, job: Job, video: Video) -> None:
+        await self._lifecycle.ready(tx, video, after=job)
         if not self._settings.keep_original:
             await self._lifecycle.drop_original(tx, video)
 

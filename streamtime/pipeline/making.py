@@ -62,6 +62,7 @@ class _Making:
     timescales: dict[int, int] = field(default_factory=dict)
     poster_output: int | None = None
     poster_object: int | None = None
+    """The row that waits for the poster's bytes; None when there is no more waiting."""
     poster_key: str = ""
     playable: bool = False
     described: list[tuple[int, Description]] = field(default_factory=list)
@@ -110,6 +111,7 @@ class Maker:
             finally:
                 for output in making.outputs.values():
                     self._growing.end(output.begun.id)
+                await self._abandon_poster(making)
         return making.done or Done(duration_ms=0)
 
     async def _write_down(self, making: _Making, order: Package, planned: Sequence[Planned]) -> None:
@@ -200,6 +202,12 @@ class Maker:
             await self._lifecycle.settle(tx, making.video, object_id)
 
         await self._database.write(body)
+        making.poster_object = None
+
+    async def _abandon_poster(self, making: _Making) -> None:
+        object_id = making.poster_object
+        if object_id is not None:
+            await self._database.write(lambda tx: self._lifecycle.abandon(tx, object_id))
 
     async def _mark_playable(self, making: _Making) -> None:
         if making.playable or not _enough(making):

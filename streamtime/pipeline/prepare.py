@@ -68,14 +68,14 @@ class Prepare:
                     facts = facts or await self._probe(video, worker)
                     unfit = await self._package(video, worker, facts, copies)
                 copies -= {unfit}
-            await self._go_on(video, facts)
+            await self._go_on(job, video, facts)
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why nothing comes of it."""
         await give_up(tx, self._videos, self._lifecycle, job, failure)
 
     async def _unfit(self, tx: Transaction, video: Video, why: str) -> None:
-        await self._renditions.drop(tx, video.id, only_growing=True)
+        await self._lifecycle.drop_growing(tx, video)
         await self._timeline.add(tx, video.id, "copy_abandoned", why)
 
     async def _probe(self, video: Video, worker: Worker) -> SourceFacts:
@@ -124,15 +124,15 @@ class Prepare:
 
         await self._database.write(body)
 
-    async def _go_on(self, video: Video, facts: SourceFacts) -> None:
+    async def _go_on(self, job: Job, video: Video, facts: SourceFacts) -> None:
         copied = any(rendition.origin is Origin.COPY for rendition in await self._pictures(video))
         rungs = rungs_for(facts, self._settings.rungs, copied=copied)
 
         async def body(tx: Transaction) -> None:
             if rungs:
-                await self._lifecycle.encode(tx, video, names=[rung.name for rung in rungs])
+                await self._lifecycle.encode(tx, video, names=[rung.name for rung in rungs], after=job)
             else:
-                await self._lifecycle.ready(tx, video)
+                await self._lifecycle.ready(tx, video, after=job)
 
         await self._database.write(body)
 

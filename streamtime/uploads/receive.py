@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Conflict, Invalid, OffsetMismatch
+from streamtime.errors import Conflict, Invalid, NotFound, OffsetMismatch
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.video import Video
@@ -77,7 +77,7 @@ class Receiver:
                 raise OffsetMismatch(upload.offset_bytes)
             if upload.finished:
                 return upload.offset_bytes
-            async with await self._spool.open(upload.key) as file:
+            async with await self._file(upload) as file:
                 if await file.length() != offset:
                     await file.truncate(offset)  # bytes that were never acknowledged
                 video = await self._videos.by_id(upload.video_id)
@@ -104,6 +104,14 @@ class Receiver:
             self._progress.clear(video.id)
         else:
             self._progress.note(video, offset / upload.length_bytes, "Uploading")
+
+    async def _file(self, upload: Upload) -> SpoolFile:
+        try:
+            return await self._spool.open(upload.key)
+        except NotFound:
+            if upload.offset_bytes:
+                raise
+            return await self._spool.create(upload.key)  # the server ended between the row and the file
 
     @asynccontextmanager
     async def _alone(self, upload_id: int) -> AsyncIterator[asyncio.Event]:
