@@ -168,6 +168,7 @@ async def _foundation(config: Config, stack: AsyncExitStack) -> _Foundation:
     database = Database(path)
     stack.push_async_callback(database.close)
     epoch = EpochWatch(path)
+    database.on_epoch = epoch.look_again
     stack.callback(epoch.close)
     spool = await Spool.open_at(config.data_dir / "spool")
     stack.push_async_callback(spool.close)

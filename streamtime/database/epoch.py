@@ -1,17 +1,24 @@
-"""Notices, within microseconds, that who may see what has changed, in whichever process that happened.
+"""Notices that who may see what has changed: at once when this process did it, within milliseconds when another did.
 
-`PRAGMA data_version` moves when another connection has committed; asking costs about two microseconds, so it is asked
-at every request, on the loop. Only when it moved is the `epoch` row read again.
+`PRAGMA data_version` moves when another connection has committed. Asking costs a few microseconds and some system calls,
+so it is asked on the loop, but not more often than every few milliseconds, which is less than any command beside the
+server needs to end. Only when it moved is the `epoch` row read again. Our own commits are told by `look_again`.
 """
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
+
+LOOKS_EVERY_S = 0.005
 
 
 class EpochWatch:
     """A dedicated read-only connection that only ever looks at one number."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._looked_at = -LOOKS_EVERY_S
         self._connection = sqlite3.connect(
             f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=0, check_same_thread=False
         )
@@ -21,6 +28,10 @@ class EpochWatch:
 
     def current(self) -> int:
         """The epoch now. A number that cannot be read counts as a new one: caches fall rather than lie."""
+        now = self._clock()
+        if now - self._looked_at < LOOKS_EVERY_S:
+            return self._epoch
+        self._looked_at = now
         try:
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
             if version != self._data_version:
@@ -28,8 +39,12 @@ class EpochWatch:
                 self._data_version = version
         except sqlite3.OperationalError:
             self._unreadable -= 1
-            return self._unreadable
+            self._epoch, self._data_version = self._unreadable, -1
         return self._epoch
+
+    def look_again(self) -> None:
+        """Something was committed just now: the next question is answered from the file."""
+        self._looked_at = -LOOKS_EVERY_S
 
     def close(self) -> None:
         """Let go of the file."""

@@ -36,6 +36,7 @@ class Transaction:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._hooks: list[Hook] = []
+        self.epoch_raised = False
 
     async def execute(self, statement: Executable) -> CursorResult[Any]:
         """Run one statement and give its result, with its rows already fetched."""
@@ -48,6 +49,7 @@ class Transaction:
 
     async def raise_epoch(self) -> None:
         """Say that who may see what has changed: every cache of permissions falls with this commit."""
+        self.epoch_raised = True
         await self.execute(update(epoch).values(value=epoch.c.value + 1))
 
     def after_commit(self, hook: Hook) -> None:
@@ -71,6 +73,7 @@ class Database:
         self._reader: AsyncEngine = reader_engine(path)
         self._writer: AsyncEngine = writer_engine(path)
         self._running: set[asyncio.Task[Any]] = set()
+        self.on_epoch: Hook = lambda: None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -111,6 +114,8 @@ class Database:
             async with self._writer.begin() as connection:
                 transaction = Transaction(connection)
                 result = await body(transaction)
+        if transaction.epoch_raised:
+            self.on_epoch()
         transaction.run_hooks()
         return result
 

@@ -65,7 +65,7 @@ class _Visit:
         self._metrics = metrics
         self._started = time.perf_counter()
         self._bodyless = False
-        self.name = public_id()[:8]
+        self.name = "" if self._path.startswith(MEDIA) else public_id()[:8]
 
     def answer_without_body(self) -> None:
         """A HEAD that is answered like a GET, up to its body."""

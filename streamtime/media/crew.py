@@ -72,7 +72,12 @@ class Station(Generic[Item]):
         self._crew = crew
         self._take = take
         self._finish = finish
-        self._queue: queue.Queue[Item | None] = queue.Queue(depth)
+        # Two queues written in C, one of them of empty places: the ordinary bounded queue is written in Python and
+        # costs as much a frame as a small scaler does.
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(depth):
+            self._room.put(None)
         crew.run(self._work, name)
 
     def put(self, item: Item | None) -> None:
@@ -83,9 +88,10 @@ class Station(Generic[Item]):
         """
         while not self._crew.stopped:
             try:
-                self._queue.put(item, timeout=_LOOK_UP_S)
-            except queue.Full:
+                self._room.get(timeout=_LOOK_UP_S)
+            except queue.Empty:
                 continue
+            self._queue.put(item)
             return
         raise Stopped
 
@@ -101,7 +107,9 @@ class Station(Generic[Item]):
     def _next(self) -> Item | None:
         while not self._crew.stopped:
             try:
-                return self._queue.get(timeout=_LOOK_UP_S)
+                item = self._queue.get(timeout=_LOOK_UP_S)
             except queue.Empty:
                 continue
+            self._room.put(None)
+            return item
         raise Stopped

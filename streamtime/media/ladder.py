@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
@@ -29,8 +30,7 @@ _LARGEST_THREADS = 2
 _OTHER_THREADS = 1
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """One upright frame on its way down the cascade. Only the rung that made `frame` may change it."""
 
     frame: VideoFrame
@@ -55,7 +55,9 @@ class PictureClock:
         self._tick = tick
         self._usual = usual
         self._long = math.ceil(_LONG_STILL_S / tick)
-        self._origin_s = Fraction(origin_us, _MICRO)
+        self._frame_tick = tick
+        self._scale = Fraction(1)
+        self._origin = math.floor(Fraction(origin_us, _MICRO) / tick)
         self._grid = grid
         self._cut = 0
         self._last = -1
@@ -81,7 +83,10 @@ class PictureClock:
         return cuts
 
     def _on_line(self, frame: VideoFrame, pts: int) -> int:
-        return math.floor((pts * (frame.time_base or self._tick) - self._origin_s) / self._tick)
+        frame_tick = frame.time_base or self._tick
+        if frame_tick != self._frame_tick:
+            self._frame_tick, self._scale = frame_tick, frame_tick / self._tick
+        return (pts * self._scale.numerator - self._origin * self._scale.denominator) // self._scale.denominator
 
     def _is_key(self, pts: int) -> bool:
         if pts < self._cut:

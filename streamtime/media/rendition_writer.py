@@ -136,6 +136,8 @@ class RenditionWriter:
             buffer_size=_BUFFER_BYTES,
         )
         self.stream = make_stream(self._container)
+        self._scale = Fraction(1)
+        self._tick_s = 0.0
         self._segment_start: int | None = None
         self._end = 0
         self._announced = False
@@ -148,16 +150,17 @@ class RenditionWriter:
     def mux(self, packet: AnyPacket) -> None:
         """Write a packet whose times begin at 0 for the whole video; the first is a keyframe."""
         packet.stream = self.stream
-        self._container.start_encoding()
-        scale = packet.time_base / self._time_base
-        pts = round((packet.pts or 0) * scale)
-        duration = round((packet.duration or 0) * scale)
+        if self._segment_start is None:
+            self._begin(packet)
+        pts = (packet.pts or 0) * self._scale.numerator // self._scale.denominator
+        duration = (packet.duration or 0) * self._scale.numerator // self._scale.denominator
         if self._segment_start is None:
             self._segment_start = pts
         self._container.mux_one(packet)
-        self._segments_ended(pts)
+        if self._boxes.finished_lengths:
+            self._segments_ended(pts)
         self._end = max(self._end, pts + duration)
-        self._reporter.advance(float(pts * self._time_base))
+        self._reporter.advance(pts * self._tick_s)
 
     def finish(self) -> None:
         """Write what is left and say so. A rendition without a single packet is not announced at all."""
@@ -165,6 +168,12 @@ class RenditionWriter:
         self._segments_ended(self._end)
         if self._announced:
             self._reporter.send(RenditionFinished(self.output, self._boxes.bytes_total, self._boxes.sha256))
+
+    def _begin(self, packet: AnyPacket) -> None:
+        """Write the header, after which the muxer's tick is known; all packets have the first one's tick."""
+        self._container.start_encoding()
+        self._scale = packet.time_base / self._time_base
+        self._tick_s = float(self._time_base)
 
     @property
     def _time_base(self) -> Fraction:

@@ -24,6 +24,7 @@ from streamtime.worker_protocol import RenditionStarted
 RATE_HZ = 48_000
 BITRATE_BPS = 128_000
 _CHANNELS = 2
+_TICK = Fraction(1, RATE_HZ)
 _FRAME_SAMPLES = 1024
 _SAMPLE_BYTES = 4
 _TOLERATED_SAMPLES = RATE_HZ // 50
@@ -36,7 +37,8 @@ class SoundEncoder:
 
     def __init__(self, output: int, descriptor: int, source: AudioStream, origin_us: int, reporter: Reporter) -> None:
         self._source = source
-        self._origin_s = Fraction(origin_us, _MICRO)
+        self._origin = round(Fraction(origin_us * RATE_HZ, _MICRO))
+        self._samples_a_tick = (source.time_base or Fraction(1, RATE_HZ)) * RATE_HZ
         self._resampler: AudioResampler | None = None
         self._fifo = AudioFifo()
         self._received = 0
@@ -88,8 +90,9 @@ class SoundEncoder:
 
     def _place(self, frame: AudioFrame) -> None:
         frames = self._resampled(frame)
-        if frame.pts is not None and frame.time_base:
-            begins = round((frame.pts * frame.time_base - self._origin_s) * RATE_HZ)
+        if frame.pts is not None:
+            scale = self._samples_a_tick
+            begins = frame.pts * scale.numerator // scale.denominator - self._origin
             late = begins - self._received
             if late > _TOLERATED_SAMPLES:
                 self._push_silence(min(late, _MOST_SILENCE_SAMPLES))
@@ -126,7 +129,7 @@ class SoundEncoder:
     def _encode_ready(self) -> None:
         while (frame := self._fifo.read(_FRAME_SAMPLES)) is not None:
             frame.pts = self._encoded
-            frame.time_base = Fraction(1, RATE_HZ)
+            frame.time_base = _TICK
             self._encoded += frame.samples
             self._mux(frame)
 

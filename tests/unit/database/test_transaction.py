@@ -138,7 +138,9 @@ async def test_every_connection_has_the_pragmas(database: Database) -> None:
 
 
 async def test_the_epoch_watch_sees_commits_of_this_and_of_other_processes(database: Database) -> None:
-    watch = EpochWatch(database.path)
+    now = 100.0
+    watch = EpochWatch(database.path, clock=lambda: now)
+    database.on_epoch = watch.look_again
     first = watch.current()
 
     async def body(tx: Transaction) -> None:
@@ -149,5 +151,6 @@ async def test_the_epoch_watch_sees_commits_of_this_and_of_other_processes(datab
     with closing(sqlite3.connect(database.path)) as other:
         other.execute("UPDATE epoch SET value = value + 1")
         other.commit()
+    now += 0.005
     assert watch.current() == first + 2
     watch.close()
