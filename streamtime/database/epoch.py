@@ -1,6 +1,6 @@
 """Notices that who may see what has changed: at once when this process did it, within milliseconds when another did.
 
-`PRAGMA data_version` moves when another connection has committed. Asking costs a few microseconds and some system calls,
+`PRAGMA data_version` moves when another connection has committed. Asking costs microseconds and some system calls,
 so it is asked on the loop, but not more often than every few milliseconds, which is less than any command beside the
 server needs to end. Only when it moved is the `epoch` row read again. Our own commits are told by `look_again`.
 """

@@ -4,6 +4,7 @@ It watches what `copy_check.py` could not see in the first seconds, and refuses 
 file is not as its beginning was; the server then has it encoded instead.
 """
 
+import math
 from fractions import Fraction
 
 from av.audio.stream import AudioStream
@@ -32,7 +33,8 @@ class VideoCopy:
 
     def __init__(self, output: int, descriptor: int, source: VideoStream, origin_us: int, reporter: Reporter) -> None:
         self._tick = source.time_base or Fraction(1, 90_000)
-        self._origin = int(Fraction(origin_us, _MICRO) / self._tick // 1)
+        # Rounded down to microseconds: the first tick at or after it is the exact one.
+        self._origin = math.ceil(Fraction(origin_us, _MICRO) / self._tick)
         self._held: list[AnyPacket] = []
         self._keyframe: int | None = None
         self._last_dts: int | None = None

@@ -51,13 +51,16 @@ class Pictures:
 class PictureClock:
     """Gives frames their place on the common time line and marks the first one at or after each cut."""
 
-    def __init__(self, origin_us: int, tick: Fraction, grid: Grid, *, usual: int) -> None:
+    def __init__(self, origin_us: int, tick: Fraction, grid: Grid, *, usual: int, own_tick: bool) -> None:
         self._tick = tick
         self._usual = usual
         self._long = math.ceil(_LONG_STILL_S / tick)
         self._frame_tick = tick
         self._scale = Fraction(1)
-        self._origin = math.floor(Fraction(origin_us, _MICRO) / tick)
+        # The origin was rounded down to microseconds: the first tick at or after it is the exact one. A tick that
+        # is not the source's own must not lie after it, or the first picture would be lost.
+        exact = Fraction(origin_us, _MICRO) / tick
+        self._origin = math.ceil(exact) if own_tick else math.floor(exact)
         self._grid = grid
         self._cut = 0
         self._last = -1
@@ -206,7 +209,7 @@ class Ladder:
     ) -> None:
         tick, source_fps = x264.time_base(source.tick), source.fps
         usual = max(1, round(1 / (source_fps * tick)))
-        self._clock = PictureClock(origin_us, tick, grid, usual=usual)
+        self._clock = PictureClock(origin_us, tick, grid, usual=usual, own_tick=tick == source.tick)
         self._still: VideoFrame | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
         self.rungs = _cascade(crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps)
