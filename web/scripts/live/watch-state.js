@@ -51,7 +51,8 @@ function movePlayer(video, player) {
   if (video.renditions) dataset.renditions = video.renditions.join(" ");
   if (video.duration_ms) player.lasts(video.duration_ms);
   if (video.urls?.poster) player.showPoster(video.urls.poster);
-  if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load();
+  // Whoever waited for it sees it begin, as the page promised; in a tab in the background it waits in its turn.
+  if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load({ begin: !document.hidden });
   else if (video.state === "failed" && !video.playable) player.phase = "failed";
   else if (video.state === "ready" && !wasReady) player.takeUp().catch(() => {});
 }

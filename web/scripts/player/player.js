@@ -25,7 +25,7 @@ export class Player {
     this.video = root.querySelector("streamtime-video");
     this.video.fullDuration = Number(root.dataset.durationMs || 0) / 1000;
     root.dataset.quality = "auto";
-    this.followers = [mirrorQuality(root, this.video), recovery((sentence) => this.giveUp(sentence))];
+    this.followers = [mirrorQuality(root, this.video), recovery((sentence) => this.giveUp(sentence), () => this.#openAgain())];
     this.startAt = askedTime();
     remember(root, this.video, !this.startAt);
     this.#listen();
@@ -42,20 +42,29 @@ export class Player {
     this.root.dataset.phase = phase;
   }
 
-  /** Loads the playlist for the first time. */
-  load() {
+  /**
+   * Loads the playlist for the first time.
+   *
+   * @param {{ begin?: boolean }} [options] `begin`: play as soon as it can, where the browser lets it
+   */
+  load({ begin = false } = {}) {
     this.phase = "loading";
+    this.video.wantsPlay ||= begin;
     this.#open(this.startAt);
   }
 
   /** Loads the playlist again where it is, if the server offers renditions that are not known yet. */
   async takeUp() {
     if (!this.video.api || this.phase === "error" || !(await this.#hasNews())) return;
-    const wasPlaying = !this.video.paused;
+    if (!this.video.paused) this.note(words("newQuality"), 4000);
+    this.#openAgain();
+  }
+
+  /** Asks for the playlist of playlists anew, and goes on where it was. */
+  #openAgain() {
     holdPicture(this.root, this.video);
-    this.video.wantsPlay = wasPlaying;
+    this.video.wantsPlay = !this.video.paused;
     this.#open(this.video.currentTime);
-    if (wasPlaying) this.note(words("newQuality"), 4000);
   }
 
   /** @param {string} sentence why playback stopped */

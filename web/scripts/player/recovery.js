@@ -8,12 +8,15 @@ import { Hls } from "./element.js";
 const NETWORK_TRIES = 4;
 const FIRST_WAIT_MS = 1000;
 const MEDIA_TRIES = 2;
+const OPEN_AGAIN_AFTER_MS = 10_000;
 
 /**
  * @param {(sentence: string) => void} giveUp shows the failure
+ * @param {() => void} openAgain asks for the playlist of playlists anew, at the current time
  * @returns {(hls: Hls) => void} called for each new hls.js
  */
-export function recovery(giveUp) {
+export function recovery(giveUp, openAgain) {
+  let openedAgainAt = -OPEN_AGAIN_AFTER_MS;
   return function follow(hls) {
     let networkTries = 0;
     let mediaTries = 0;
@@ -29,15 +32,19 @@ export function recovery(giveUp) {
 
     function onNetworkError({ response, details }) {
       const status = response?.code ?? 0;
+      if (status === 404 && !isManifest(details) && performance.now() - openedAgainAt > OPEN_AGAIN_AFTER_MS) {
+        // Hiding a public video ends the addresses of its public time; its owner may go on at the new ones.
+        openedAgainAt = performance.now();
+        return openAgain();
+      }
       if ([401, 403, 404, 410].includes(status)) return giveUp(words("errorGone"));
       if (networkTries >= NETWORK_TRIES) return giveUp(words("errorNetwork"));
       const waitMs = FIRST_WAIT_MS * 2 ** networkTries;
       networkTries += 1;
-      const missed = details === Hls.ErrorDetails.MANIFEST_LOAD_ERROR || details === Hls.ErrorDetails.MANIFEST_LOAD_TIMEOUT;
       setTimeout(() => {
         // A new playlist has a new hls.js; this one is dead then.
         if (hls.media === null) return;
-        if (missed) hls.loadSource(hls.url);
+        if (isManifest(details)) hls.loadSource(hls.url);
         else hls.startLoad();
       }, waitMs);
       return undefined;
@@ -50,4 +57,8 @@ export function recovery(giveUp) {
       return hls.recoverMediaError();
     }
   };
+}
+
+function isManifest(details) {
+  return details === Hls.ErrorDetails.MANIFEST_LOAD_ERROR || details === Hls.ErrorDetails.MANIFEST_LOAD_TIMEOUT;
 }
