@@ -1,0 +1,40 @@
+"""What can be used is written down: commands, metrics, and words that the pages of docs/ link to."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rich_click as click
+
+from streamtime.cli.main import streamtime
+from streamtime.http.metrics import Metrics
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(group: click.Group, prefix: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name
+
+
+@pytest.mark.parametrize("command", list(commands(streamtime)))
+def test_every_command_is_documented(command: str) -> None:
+    assert f"`{command}`" in OPERATIONS
+
+
+def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
+    made = {family.name + ("_total" if family.type == "counter" else "") for family in Metrics().registry.collect()}
+    assert set(re.findall(r"`(streamtime_\w+)`", OPERATIONS)) == made
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
