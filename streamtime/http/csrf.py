@@ -41,7 +41,11 @@ def _same_origin(request: Request[Any, Any, State]) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return True  # not a browser, or one so old that the token alone must do
-    return urlsplit(origin).netloc.casefold() == request.headers.get("host", "").casefold()
+    try:
+        site = urlsplit(origin).netloc
+    except ValueError:  # such as `http://[`
+        return False
+    return site.casefold() == request.headers.get("host", "").casefold()
 
 
 async def _has_token(request: Request[Any, Any, State]) -> bool:

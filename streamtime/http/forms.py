@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from litestar import Request
 from litestar.datastructures import State
@@ -33,6 +32,6 @@ async def read_form(request: Request[Any, Any, State], *names: str) -> dict[str,
 
 def local_path(text: str) -> str:
     """A path on this server that a form says to go to next; anything else leads to the library."""
-    parts = urlsplit(text)
-    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return text if ours and text.isprintable() else "/library"
+    # What begins with one slash, and no second one that a browser would see, has neither scheme nor host.
+    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    return text if ours else "/library"

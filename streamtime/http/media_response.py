@@ -29,7 +29,8 @@ async def send_media(scope: Scope, send: SendMessage, media: MediaBytes, reader:
         case NotModified():
             await _empty(send, 304, _common(media))
         case Unsatisfiable():
-            await _empty(send, 416, [*_common(media), (b"content-range", b"bytes */%d" % media.length)])
+            content_range = (b"content-range", b"bytes */%d" % media.length)
+            await _empty(send, 416, [*_common(media), content_range, (b"content-length", b"0")])
         case Send() as part:
             await _send(scope, send, media, part, reader)
 

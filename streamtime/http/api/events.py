@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from streamtime.access.caller import Caller
@@ -23,7 +23,7 @@ from streamtime.http.services import Services
 async def events(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
-    video: Annotated[str, Parameter(max_length=100)] = "",
+    video: Annotated[str, QueryParameter(max_length=100)] = "",
 ) -> Stream:
     """Events named `video`, of one video, or of all the caller's own. `gone` names one that was deleted or hidden.
 

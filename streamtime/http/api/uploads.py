@@ -44,7 +44,7 @@ async def upload_options(services: NamedDependency[Services]) -> Response[None]:
     headers = {
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
-        "Tus-Max-Size": str(services.upload_creation.limits.max_size_bytes),
+        "Tus-Max-Size": f"{services.upload_creation.limits.max_size_bytes:d}",
     }
     return _answer(204, headers)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
@@ -73,7 +73,7 @@ class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
     visibility: Visibility | None = None
 
 
-Text = Annotated[str, Parameter(max_length=200)]
+Text = Annotated[str, QueryParameter(max_length=200)]
 
 
 @get("/api/v1/videos", tags=["videos"], summary="Find videos")
@@ -83,10 +83,10 @@ async def list_videos(
     q: Text = "",
     owner: Text = "",
     visibility: Visibility | None = None,
-    in_state: Annotated[VideoState | None, Parameter(query="state")] = None,  # litestar keeps `state` to itself
+    in_state: Annotated[VideoState | None, QueryParameter(name="state")] = None,
     sort: Sort = Sort.NEW,
-    limit: Annotated[int, Parameter(ge=1, le=MAX_LIMIT)] = 24,
-    cursor: Annotated[str, Parameter(max_length=2_000)] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 24,
+    cursor: Annotated[str, QueryParameter(max_length=2_000)] = "",
 ) -> VideoList:
     """All that the caller may find: what is listed for them, and their own videos in every state and visibility."""
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)

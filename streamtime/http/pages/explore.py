@@ -4,18 +4,19 @@ from typing import Annotated
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
+from streamtime.errors import NotFound
 from streamtime.http.pages.lists import cards_of, next_href
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.library.listing import Query, Scope, Sort
 
-Text = Annotated[str, Parameter(max_length=200)]
-Cursor = Annotated[str, Parameter(max_length=2_000)]
+Text = Annotated[str, QueryParameter(max_length=200)]
+Cursor = Annotated[str, QueryParameter(max_length=2_000)]
 
 
 @get("/", include_in_schema=False)
@@ -39,18 +40,20 @@ async def explore(
     return await _grid(request, caller, services, templates, query)
 
 
-@get("/@{owner:str}", include_in_schema=False)
+@get("/{at_owner:str}", include_in_schema=False)
 async def user_page(
     request: PageRequest,
-    owner: str,
+    at_owner: str,
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
     sort: Sort = Sort.NEW,
     cursor: Cursor = "",
 ) -> Response[str]:
-    """What one user has listed for the caller."""
-    name = (await services.users.by_name(owner)).name
+    """`/@name`: what one user has listed for the caller. The framework's parameters are whole segments of a path."""
+    if not at_owner.startswith("@"):
+        raise NotFound
+    name = (await services.users.by_name(at_owner.removeprefix("@"))).name
     query = Query(scope=Scope.LISTED, owner=name, sort=sort, cursor=cursor)
     return await _grid(request, caller, services, templates, query)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Response, Stream
 
 from streamtime.access.caller import Caller
@@ -20,8 +20,8 @@ from streamtime.http.templates import PageFrame, Templates, frame
 from streamtime.library.listing import Query, Scope
 from streamtime.library.video import VideoState
 
-Text = Annotated[str, Parameter(max_length=200)]
-Cursor = Annotated[str, Parameter(max_length=2_000)]
+Text = Annotated[str, QueryParameter(max_length=200)]
+Cursor = Annotated[str, QueryParameter(max_length=2_000)]
 STATES = {state.value: state for state in VideoState}
 VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 
@@ -33,7 +33,7 @@ async def library(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
     q: Text = "",
-    in_state: Annotated[str, Parameter(query="state", max_length=200)] = "",
+    in_state: Annotated[str, QueryParameter(name="state", max_length=200)] = "",
     visibility: Text = "",
     cursor: Cursor = "",
 ) -> Response[str]:
