@@ -46,8 +46,11 @@ class Credentials:
         key = (proof, fingerprint(value))
         known = self._remembered(key)
         if known is None:
+            known_at = self._known_at
             known = await self._look_up(*key)
-            self._remember(key, known)
+            # What was read while the epoch moved may be stale already: it serves this one request and is not kept.
+            if self._epoch.current() == known_at == self._known_at:
+                self._remember(key, known)
         caller, expires_at_ms = known
         now_ms = self._clock.now_ms()
         if not caller.signed_in or expires_at_ms <= now_ms:

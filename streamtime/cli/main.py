@@ -13,6 +13,7 @@ from streamtime.cli.serve import serve
 from streamtime.cli.token import token
 from streamtime.cli.user import user
 from streamtime.errors import StreamtimeError
+from streamtime.logging import configure
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,6 +27,7 @@ from streamtime.errors import StreamtimeError
 @click.pass_context
 def streamtime(context: click.Context, config_path: Path | None) -> None:
     """Streamtime, a self-hosted video server: drop a video, seconds later it plays on every screen of the house."""
+    configure(level="warning")  # to standard error: what a command prints is its answer; `serve` says more
     context.obj = Context(config_path)
 
 

@@ -26,6 +26,7 @@ from streamtime.logging import configure, get_logger
 
 ENCODER_GRACE_S = 2.0
 REQUEST_GRACE_S = 4
+CANCELLED_GRACE_S = 2.0
 """Together with what closing takes, well within the ten seconds that containers are given."""
 
 _log = get_logger("serve")
@@ -121,7 +122,14 @@ async def _serve(config: Config, listener: socket.socket) -> None:
             _log.info("stopping")
         server.should_exit = True
         await serving
+        await _cancelled(server)
     _log.info("stopped")
+
+
+async def _cancelled(server: uvicorn.Server) -> None:
+    """Wait for the requests that uvicorn has just cancelled: an upload writes down what has arrived of it."""
+    if left := set(server.server_state.tasks):
+        await asyncio.wait(left, timeout=CANCELLED_GRACE_S)
 
 
 def _uvicorn_config(config: Config, application: object) -> uvicorn.Config:

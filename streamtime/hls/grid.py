@@ -23,7 +23,7 @@ class Grid:
 
     timescale: int
     starts: tuple[int, ...] = (0,)
-    period: int = REGULAR_S
+    period: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what is no grid: it comes from a rendition's index, which may have been damaged."""

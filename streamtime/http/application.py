@@ -53,6 +53,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
         exception_handlers={
             errors.StreamtimeError: problems.expected,
             HTTPException: problems.framework,
+            RecursionError: problems.too_deep,
             Exception: problems.unexpected,
         },
         before_request=csrf.check,

@@ -44,7 +44,7 @@ class Doorway:
         if not self._hosts.welcome(_header(scope, b"host")):
             await visit.turn_away(b"This server does not go by that name. See allowed_hosts in the configuration.\n")
             return
-        _choose_method(scope, visit)
+        scope = _with_method(scope, visit)
         scope["caller"] = await self._callers.resolve(scope)
         if scope["path"].startswith(MEDIA):
             await self._media(scope, receive, visit.send)
@@ -96,16 +96,18 @@ class _Visit:
             )  # fmt: skip
 
 
-def _choose_method(scope: Scope, visit: _Visit) -> None:
+def _with_method(scope: Scope, visit: _Visit) -> Scope:
+    """The request with the method that it is to be handled by, for all but the server that still answers the first."""
     path: str = scope["path"]
     uploads = path.startswith(UPLOADS)
     if uploads and scope["method"] == "POST":
         # tus: for clients and proxies that know no PATCH or DELETE
         wanted = _header(scope, b"x-http-method-override").decode("latin-1").upper()
-        scope["method"] = wanted if wanted in _OVERRIDABLE else "POST"
+        return {**scope, "method": wanted} if wanted in _OVERRIDABLE else scope
     if scope["method"] == "HEAD" and not uploads and not path.startswith(MEDIA):
-        scope["method"] = "GET"
         visit.answer_without_body()
+        return {**scope, "method": "GET"}
+    return scope
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:

@@ -106,6 +106,12 @@ class Problems:
         problem = Problem(title=TITLES.get(status, TITLES[400]), status=status, detail=words, code=f"http_{status}")
         return self._answer(request, problem, dict(error.headers or {}))
 
+    def too_deep(self, request: Request[Any, Any, State], error: RecursionError) -> Response[Any]:
+        """JSON with more brackets in brackets than anything we ask for: the decoder gave up on it."""
+        _log.warning("recursion", path=request.url.path, exc_info=error)
+        problem = Problem(title=TITLES[400], status=400, detail="The body is nested too deeply.", code="too_deep")
+        return self._answer(request, problem, {})
+
     def unexpected(self, request: Request[Any, Any, State], error: Exception) -> Response[Any]:
         """An error that nobody expected: the log has all of it, the answer nothing."""
         _log.error("unexpected_error", path=request.url.path, exc_info=error)

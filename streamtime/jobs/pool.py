@@ -12,6 +12,12 @@ from streamtime.logging import get_logger
 BACKOFF_MS = (5_000, 20_000, 80_000, 320_000)
 """Pauses after the first, second, ... failed attempt; the last one holds from then on."""
 
+WORLD_NOT_READY_MS = 30_000
+"""Pause before an attempt that found a disk full or a store away; such attempts are not counted."""
+
+INTERRUPTIONS = 10
+"""A job that was under way when the server died this often, beyond its own attempts, is given up."""
+
 LONGEST_NAP_S = 5.0
 """A lane looks at the queue at least this often: work may come from a command beside the server."""
 
@@ -79,8 +85,8 @@ class JobPool:
                     await self._nap(lane, news)
                 else:
                     await self._hold(lane, job)
-            except Unavailable as error:
-                _log.warning("queue_unavailable", error=error.message)
+            except Exception as error:  # noqa: BLE001  # whatever ails the database, the place stays manned
+                _log.warning("queue_unavailable", error=repr(error))
                 await asyncio.sleep(1)
 
     async def _nap(self, lane: Lane, news: asyncio.Event) -> None:
@@ -108,13 +114,14 @@ class JobPool:
     async def _attempt(self, lane: Lane, job: Job) -> None:
         started = self._clock.monotonic()
         try:
+            _check_worn_out(job)
             await lane.handlers[job.kind].run(job)
         except asyncio.CancelledError:
             # Of a job that was cancelled nothing is left to give back; at a stop it goes on at the next start.
             await self._queue.give_back(job)
             raise
         except (Unavailable, NoSpace) as error:
-            await self._queue.give_back(job, delay_ms=BACKOFF_MS[0], failure=Failure(error.code, error.message))
+            await self._queue.give_back(job, delay_ms=WORLD_NOT_READY_MS, failure=Failure(error.code, error.message))
         except AttemptFailed as error:
             await self._lost(lane, job, Failure(error.code, error.message), retryable=error.retryable)
         except Exception:  # noqa: BLE001  # the server outlives any handler; the log has the trace
@@ -140,8 +147,16 @@ class JobPool:
             await asyncio.sleep(LEASE_MS / 3000)
             try:
                 await self._queue.heartbeat(list(self._attempts))
-            except Unavailable as error:
-                _log.warning("heartbeat_missed", error=error.message)
+                if lapsed := await self._queue.void_lapsed():
+                    _log.warning("jobs_lapsed", count=lapsed)
+            except Exception as error:  # noqa: BLE001  # the next beat may go better
+                _log.warning("heartbeat_missed", error=repr(error))
 
     def _since(self, started: float) -> float:
         return round(self._clock.monotonic() - started, 3)
+
+
+def _check_worn_out(job: Job) -> None:
+    if job.attempt > job.max_attempts + INTERRUPTIONS:
+        words = "The server ended again and again while it worked on this."
+        raise AttemptFailed(words, code="interrupted", retryable=False)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
@@ -139,13 +139,14 @@ class JobQueue:
         self, job: Job, *, delay_ms: int = 0, counts: bool = False, failure: Failure | None = None
     ) -> None:
         """Queue the job again. Unless `counts`, the attempt is forgotten: it was not the job's fault."""
+        later = self._clock.now_ms() + delay_ms if delay_ms else jobs.c.run_after_ms  # else it keeps its place
         statement = (
             update(jobs)
             .where(jobs.c.id == job.id, jobs.c.state == "running")
             .values(
                 state="queued",
                 attempt=job.attempt if counts else job.attempt - 1,
-                run_after_ms=self._clock.now_ms() + delay_ms,
+                run_after_ms=later,
                 lease_owner=None,
                 lease_until_ms=None,
                 failure_code=failure.code if failure else None,
@@ -159,17 +160,15 @@ class JobQueue:
         await self._database.write(body)
 
     async def void_leases(self) -> int:
-        """Queue what earlier processes were working on when they ended. Called once, under the server's lock."""
-        statement = update(jobs).where(jobs.c.state == "running")
-        forgotten = case((jobs.c.attempt > 0, jobs.c.attempt - 1), else_=0)
+        """Queue what earlier processes were working on when they died. Called once, under the server's lock.
 
-        async def body(tx: Transaction) -> int:
-            done = await tx.execute(
-                statement.values(state="queued", attempt=forgotten, lease_owner=None, lease_until_ms=None)
-            )
-            return int(done.rowcount)
+        The attempt counts: perhaps it was this very job that took the process down.
+        """
+        return await self._requeue(jobs.c.state == "running")
 
-        return await self._database.write(body)
+    async def void_lapsed(self) -> int:
+        """Queue what runs by its row, but whose end could not be written down: nobody has said it lives for a while."""
+        return await self._requeue(and_(jobs.c.state == "running", jobs.c.lease_until_ms < self._clock.now_ms()))
 
     async def depths(self) -> list[Depth]:
         """How many jobs of each kind wait or run."""
@@ -180,6 +179,14 @@ class JobQueue:
         )
         async with self._database.read() as connection:
             return [Depth(*row) for row in await connection.execute(query)]
+
+    async def _requeue(self, condition: ColumnElement[bool]) -> int:
+        statement = update(jobs).where(condition).values(state="queued", lease_owner=None, lease_until_ms=None)
+
+        async def body(tx: Transaction) -> int:
+            return int((await tx.execute(statement)).rowcount)
+
+        return await self._database.write(body)
 
     async def _end(self, tx: Transaction, job: Job, state: str, failure: Failure | None) -> bool:
         done = await tx.execute(

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, update
+from sqlalchemy.engine import RowMapping
 
 from streamtime.access.rules import Visibility
 from streamtime.clock import Clock
@@ -51,40 +52,40 @@ class Editor:
             Invalid: one of the texts is empty or too long.
             NotFound: the video was deleted meanwhile.
         """
-        values = self._values(video, edit)
+        values = _texts(edit)
         tags = None if edit.tags is None else clean_tags(edit.tags)
 
         async def body(tx: Transaction) -> None:
-            await require_alive(tx, video.id)
+            row = await require_alive(tx, video.id)
             if values:
                 await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
             if tags is not None:
                 await _replace_tags(tx, video.id, tags)
-            if "visibility" in values:
-                await tx.raise_epoch()
+            if edit.visibility is not None and edit.visibility.value != row["visibility"]:
+                await self._show_to(tx, row, edit.visibility)
             self._news.after(tx, video)
 
         await self._database.write(body)
 
-    def _values(self, video: Video, edit: Edit) -> dict[str, object]:
-        values: dict[str, object] = {}
-        if edit.title is not None:
-            title = clean_title(edit.title)
-            values |= {"title": title, "title_folded": title.casefold()}
-        if edit.description is not None:
-            values["description"] = clean_description(edit.description)
-        if edit.visibility is not None and edit.visibility is not video.visibility:
-            values |= self._visibility(video, edit.visibility)
-        return values
-
-    def _visibility(self, video: Video, wanted: Visibility) -> dict[str, object]:
+    async def _show_to(self, tx: Transaction, row: RowMapping, wanted: Visibility) -> None:
         values: dict[str, object] = {"visibility": wanted.value}
-        if wanted in LISTED and video.published_at_ms is None:
+        if wanted in LISTED and row["published_at_ms"] is None:
             values["published_at_ms"] = self._clock.now_ms()
-        if video.visibility is Visibility.PUBLIC:
+        if row["visibility"] == Visibility.PUBLIC.value:
             # Whoever kept a URL of the public time holds one that no longer leads anywhere.
             values["access_generation"] = videos.c.access_generation + 1
-        return values
+        await tx.execute(update(videos).where(videos.c.id == row["id"]).values(**values))
+        await tx.raise_epoch()
+
+
+def _texts(edit: Edit) -> dict[str, object]:
+    values: dict[str, object] = {}
+    if edit.title is not None:
+        title = clean_title(edit.title)
+        values |= {"title": title, "title_folded": title.casefold()}
+    if edit.description is not None:
+        values["description"] = clean_description(edit.description)
+    return values
 
 
 def clean_title(text: str) -> str:

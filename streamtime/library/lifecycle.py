@@ -9,7 +9,7 @@ from streamtime.clock import Clock
 from streamtime.database import tables
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
-from streamtime.errors import NotFound
+from streamtime.errors import Conflict
 from streamtime.events.bus import Change
 from streamtime.ids import public_id
 from streamtime.jobs.job import Failure, Job
@@ -20,6 +20,7 @@ from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, VideoState
+from streamtime.library.videos import VideoGone, require_alive
 from streamtime.objects.ledger import Ledger
 
 PREPARE = "prepare"
@@ -109,7 +110,14 @@ class Lifecycle:
         await self.settle(tx, video, source_object_id)
 
     async def retry(self, tx: Transaction, video: Video) -> None:
-        """Try a failed video again, from its original; what is finished already is kept."""
+        """Try a failed video again, from its original; what is finished already is kept.
+
+        Raises:
+            Conflict: it has not failed.
+        """
+        row = await require_alive(tx, video.id)
+        if row["state"] != VideoState.FAILED:
+            raise Conflict("Only a video that failed can be tried again.")
         await self._set(
             tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, failure_code=None, failure_message=None
         )
@@ -118,9 +126,8 @@ class Lifecycle:
 
     async def begun(self, tx: Transaction, video: Video, *, stage: str) -> None:
         """A worker has it. What was growing when an earlier one ended is gone, so it may not be playable any more."""
-        await self.drop_growing(tx, video)
-        playable = await self._has_whole_picture(tx, video)
-        await self._set(tx, video, state=VideoState.PROCESSING, stage=stage, playable=playable)
+        await self.drop_growing(tx, video.id)
+        await self._set(tx, video, state=VideoState.PROCESSING, stage=stage)
 
     async def probed(self, tx: Transaction, video: Video, facts: bytes, picture: Picture) -> None:
         """It is known what is in the file."""
@@ -145,27 +152,34 @@ class Lifecycle:
 
     async def poster(self, tx: Transaction, video: Video, object_id: int) -> None:
         """It has a poster; one that it had before goes."""
-        if video.poster_object_id is not None:
-            await self._ledger.doom(tx, [video.poster_object_id])
+        before = (await require_alive(tx, video.id))["poster_object_id"]
+        if before is not None:
+            await self._ledger.doom(tx, [before])
         await self._set(tx, video, poster_object_id=object_id, poster_version=videos.c.poster_version + 1)
         await tx.raise_epoch()
 
-    async def drop_growing(self, tx: Transaction, video: Video) -> None:
-        """Take out what an attempt left half made."""
-        if await self._renditions.drop(tx, video.id, only_growing=True):
-            await self.collect(tx)
-
-    async def abandon(self, tx: Transaction, object_id: int) -> None:
-        """An object that was to be made never came to anything."""
-        await self._ledger.doom(tx, [object_id])
+    async def drop_growing(self, tx: Transaction, video_id: int) -> None:
+        """Take out what an attempt left half made. What could be watched only as it grew cannot be any more."""
+        if not await self._renditions.drop(tx, video_id, only_growing=True):
+            return
+        whole = await self._has_whole_picture(tx, video_id)
+        await tx.execute(
+            update(videos).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None)).values(playable=whole)
+        )
         await self.collect(tx)
 
-    async def recover(self, tx: Transaction) -> int:
-        """Once, at the start: doom what an earlier process meant to make, and nothing refers to; how many."""
-        orphans = await self._ledger.doom_orphans(tx)
-        if orphans:
-            await self.collect(tx)
-        return orphans
+    async def abandon(self, tx: Transaction, object_id: int) -> None:
+        """An object that was to be made never came to anything; one that did after all is left alone."""
+        await self._ledger.doom_staged(tx, object_id)
+        await self.collect(tx)
+
+    async def recover(self, tx: Transaction) -> None:
+        """Once, at the start: take out what an earlier process was making, and have collected what it left."""
+        growing = select(tables.renditions.c.video_id).where(tables.renditions.c.state == "growing").distinct()
+        for video_id in list((await tx.execute(growing)).scalars()):
+            await self.drop_growing(tx, video_id)
+        await self._ledger.doom_orphans(tx)
+        await self.collect(tx)
 
     async def encode(self, tx: Transaction, video: Video, *, names: list[str], after: Job) -> None:
         """What could be had quickly is there: queue the renditions that take time, and end the job before them."""
@@ -181,16 +195,18 @@ class Lifecycle:
             tx, SETTLE, video.subject, priority=SETTLE_PRIORITY, max_attempts=MANY_ATTEMPTS, dedup_key=key
         )
 
-    async def ready(self, tx: Transaction, video: Video, *, after: Job) -> None:
+    async def ready(self, tx: Transaction, video: Video, *, after: Job, keep_original: bool) -> None:
         """Everything that was to be made of it is made, and the last job is done."""
         await self._queue.done(tx, after)
+        if not keep_original:
+            await self._drop_original(tx, video)
         await self._set(tx, video, state=VideoState.READY, progress=1.0, stage="")
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def failed(self, tx: Transaction, video: Video, failure: Failure) -> None:
         """Nothing more will come of it by itself; what can be watched stays, and so does the original."""
-        await self.drop_growing(tx, video)
+        await self.drop_growing(tx, video.id)
         await self._set(
             tx,
             video,
@@ -198,42 +214,45 @@ class Lifecycle:
             stage="",
             failure_code=failure.code,
             failure_message=failure.message,
-            playable=await self._has_whole_picture(tx, video),
         )
         await self._timeline.add(tx, video.id, "failed", failure.message, code=failure.code)
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def delete(self, tx: Transaction, video: Video) -> None:
         """Hide it from everybody, end the work on it, and have its bytes collected."""
-        done = await tx.execute(
+        row = await require_alive(tx, video.id)
+        await tx.execute(
             update(videos)
-            .where(videos.c.id == video.id, videos.c.deleted_at_ms.is_(None))
+            .where(videos.c.id == video.id)
             .values(deleted_at_ms=self._clock.now_ms(), source_object_id=None, poster_object_id=None, playable=False)
         )
-        if done.rowcount == 0:
-            raise NotFound
         await self._queue.cancel(tx, video.subject)
         await self._renditions.drop(tx, video.id, only_growing=False)
         uploads = tables.uploads
         query = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
         arriving = list((await tx.execute(query)).scalars())
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
-        await self._ledger.doom(tx, [i for i in (video.source_object_id, video.poster_object_id, *arriving) if i])
+        await self._ledger.doom(tx, [i for i in (row["source_object_id"], row["poster_object_id"], *arriving) if i])
         await self.collect(tx)
         await tx.raise_epoch()
         self._news.after(tx, video, Change.DELETED)
         tx.after_commit(lambda: self._progress.clear(video.id))
 
-    async def bury(self, tx: Transaction) -> None:
-        """Drop the rows of deleted videos, which nothing refers to any more."""
+    async def bury(self, tx: Transaction, *, after: Job) -> bool:
+        """Drop the rows of deleted videos and end the job; False where there are bytes still to be deleted."""
+        if await self._ledger.any_doomed(tx):
+            return False
         await tx.execute(delete(videos).where(videos.c.deleted_at_ms.is_not(None)))
+        await self._queue.done(tx, after)
+        return True
 
-    async def drop_original(self, tx: Transaction, video: Video) -> None:
+    async def _drop_original(self, tx: Transaction, video: Video) -> None:
         """Let the uploaded file go: everything that can be watched has been made of it."""
         uploads = tables.uploads
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
+        source = (await require_alive(tx, video.id))["source_object_id"]
         await self._set(tx, video, source_object_id=None)
-        await self._ledger.doom(tx, [video.source_object_id] if video.source_object_id else [])
+        await self._ledger.doom(tx, [source] if source else [])
         await self.collect(tx)
         await tx.raise_epoch()
 
@@ -246,12 +265,12 @@ class Lifecycle:
             update(videos).where(videos.c.id == video.id, videos.c.deleted_at_ms.is_(None)).values(**values)
         )
         if done.rowcount == 0:
-            raise NotFound("The video was deleted meanwhile.")
+            raise VideoGone
         self._news.after(tx, video)
 
-    async def _has_whole_picture(self, tx: Transaction, video: Video) -> bool:
+    async def _has_whole_picture(self, tx: Transaction, video_id: int) -> bool:
         table = tables.renditions
         query = select(table.c.id).where(
-            table.c.video_id == video.id, table.c.kind == "video", table.c.state == "whole"
+            table.c.video_id == video_id, table.c.kind == "video", table.c.state == "whole"
         )
         return (await tx.execute(query.limit(1))).first() is not None

@@ -4,6 +4,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, or_, select
@@ -19,6 +20,11 @@ from streamtime.library.videos import read_videos, selection
 MAX_LIMIT = 100
 A_PAGE = 12
 """Cards on one page of a grid: more would make more than 30 KB of HTML; the rest is fetched while one scrolls."""
+
+
+_Integer = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+_TextCursor = tuple[str, _Integer]
+_NumberCursor = tuple[_Integer, _Integer]
 
 
 class Scope(StrEnum):
@@ -143,8 +149,7 @@ def _cursor_after(video: Video, query: Query) -> str:
 def _cursor(cursor: str, *, text: bool) -> tuple[str | int, int]:
     try:
         raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        if text:
-            return msgspec.json.decode(raw, type=tuple[str, int])
-        return msgspec.json.decode(raw, type=tuple[int, int])
+        value, last_id = msgspec.json.decode(raw, type=_TextCursor if text else _NumberCursor)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise Invalid("That page does not exist. Begin at the first one.", field="cursor") from None
+    return value, last_id

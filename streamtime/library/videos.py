@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.access.caller import Caller
@@ -11,6 +12,10 @@ from streamtime.database.tables import users, video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.library.video import Video, video_from
+
+
+class VideoGone(NotFound):
+    """There is no such video, or there was one until a moment ago."""
 
 
 class Videos:
@@ -50,19 +55,21 @@ class Videos:
         async with self._database.read() as connection:
             found = await read_videos(connection, selection().where(condition, videos.c.deleted_at_ms.is_(None)))
         if not found:
-            raise NotFound
+            raise VideoGone
         return found[0]
 
 
-async def require_alive(tx: Transaction, video_id: int) -> None:
-    """Make sure, inside a write transaction, that the video has not been deleted.
+async def require_alive(tx: Transaction, video_id: int) -> RowMapping:
+    """The video's row as a write transaction sees it: what was read before may have changed since.
 
     Raises:
-        NotFound: it has.
+        VideoGone: it has been deleted.
     """
-    query = select(videos.c.id).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None))
-    if (await tx.execute(query)).first() is None:
-        raise NotFound
+    query = select(videos).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None))
+    row = (await tx.execute(query)).mappings().first()
+    if row is None:
+        raise VideoGone
+    return row
 
 
 def selection() -> Select[tuple[object, ...]]:

@@ -4,12 +4,14 @@ In force: it dies with the server, it cannot gain rights, it leaves no core file
 Everything that will ever be imported must be before this is called.
 """
 
+import contextlib
 import ctypes
 import os
 import resource
 import signal
 import socket
 import struct
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -31,7 +33,15 @@ def confine(control: socket.socket, *, niceness: int) -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if niceness > 0:
-        os.nice(niceness)
+        _yield_to_others(niceness)
+
+
+def _yield_to_others(niceness: int) -> None:
+    os.nice(niceness)
+    # Where the kernel groups processes by session, niceness counts only inside the group, and this process has a
+    # session of its own: the group must yield as well.
+    with contextlib.suppress(OSError), Path("/proc/self/autogroup").open("w", encoding="ascii") as group:
+        group.write(str(niceness))
 
 
 def _prctl(option: int, value: int) -> None:

@@ -93,7 +93,7 @@ def video_obstacle(
     context = stream.codec_context
     plain = context.pix_fmt in _PIXEL_FORMATS and context.profile in _PROFILES
     obstacles = (
-        (context.name != "h264", f"it is {context.name}, which not every browser plays"),
+        (context.name != "h264", f"it is {context.codec.canonical_name}, which not every browser plays"),
         (not plain, f"its kind of H.264 ({context.profile}, {context.pix_fmt}) is not played by every browser"),
         (kind not in _CONTAINERS_WITH_TIMES, f"its container, {kind}, does not say when pictures are shown"),
         (interlaced, "it is interlaced"),

@@ -22,7 +22,7 @@ from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.upright import Shrink, Upright
 from streamtime.worker_protocol import EncodeVideo, RenditionStarted
 
-_QUEUE_FRAMES = 2
+_QUEUE_FRAMES = 4
 _LONG_STILL_S = 1
 _NEVER = 1 << 62
 _MICRO = 1_000_000
@@ -35,6 +35,7 @@ class Picture(NamedTuple):
 
     frame: VideoFrame
     pts: int
+    duration: int
     key: bool
 
 
@@ -73,16 +74,15 @@ class PictureClock:
         self._last = pts
         return pts, self._is_key(pts)
 
-    def skipped_cuts(self, frame: VideoFrame) -> list[int]:
-        """List the cuts that fall into a long still before this frame: its picture must be repeated there."""
-        if frame.pts is None or self._last < 0:
+    def still_cuts(self, frame: VideoFrame | None) -> list[tuple[int, int]]:
+        """List the cuts inside a long still, before this frame or the end, each with the time to what follows it."""
+        if self._last < 0 or (frame is not None and frame.pts is None):
             return []
-        until = self._on_line(frame, frame.pts)
-        cuts: list[int] = []
+        until = self._on_line(frame, frame.pts or 0) if frame is not None else self._last + self._usual
+        cuts: list[tuple[int, int]] = []
         while until - self._last > self._long and self._cut < until:
-            cuts.append(self._cut)
-            self._last = self._cut
-            self._cut = self._cut_after(self._cut)
+            self._last, self._cut = self._cut, self._cut_after(self._cut)
+            cuts.append((self._last, min(self._cut, until) - self._last))
         return cuts
 
     def _on_line(self, frame: VideoFrame, pts: int) -> int:
@@ -142,7 +142,7 @@ class RungEncoder:
         self._shrink = Shrink(rung.width, rung.height)
         self._pace = Pace(rung.fps, source_fps, tick)
         self._tick = tick
-        self._duration = max(1, round(1 / (rung.fps * tick)))
+        self._least_duration = round(1 / (rung.fps * tick)) if rung.fps < source_fps else 0
         self._tagged = False
         self._streams: list[VideoStream] = []
         self._writer = RenditionWriter(
@@ -167,10 +167,10 @@ class RungEncoder:
             return
         frame = self._shrink(picture.frame)
         frame.pts, frame.time_base = picture.pts, self._tick
-        frame.duration = self._duration
+        frame.duration = max(picture.duration, self._least_duration)
         frame.pict_type = PictureType.I if picture.key else PictureType.NONE
         if self._below is not None:
-            self._below.station.put(Picture(frame, picture.pts, picture.key))
+            self._below.station.put(Picture(frame, picture.pts, picture.duration, picture.key))
         self._encode(frame)
 
     def finish(self) -> None:
@@ -208,8 +208,8 @@ class Ladder:
         grid: Grid,
     ) -> None:
         tick, source_fps = x264.time_base(source.tick), source.fps
-        usual = max(1, round(1 / (source_fps * tick)))
-        self._clock = PictureClock(origin_us, tick, grid, usual=usual, own_tick=tick == source.tick)
+        self._usual = max(1, round(1 / (source_fps * tick)))
+        self._clock = PictureClock(origin_us, tick, grid, usual=self._usual, own_tick=tick == source.tick)
         self._still: VideoFrame | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
         self.rungs = _cascade(crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps)
@@ -235,20 +235,21 @@ class Ladder:
             self._place(upright)
 
     def _place(self, frame: VideoFrame) -> None:
-        if self._still is not None:
-            for cut in self._clock.skipped_cuts(frame):
-                self._hand_down(self._still, cut, key=True)
+        self._repeat_still(frame)
         place = self._clock.place(frame)
         if place is not None:
-            self._hand_down(frame, place[0], key=place[1])
+            self.rungs[0].station.put(Picture(frame, place[0], self._usual, place[1]))
             self._still = frame
 
-    def _hand_down(self, frame: VideoFrame, pts: int, *, key: bool) -> None:
-        self.rungs[0].station.put(Picture(frame, pts, key))
+    def _repeat_still(self, following: VideoFrame | None) -> None:
+        if self._still is not None:
+            for cut, duration in self._clock.still_cuts(following):
+                self.rungs[0].station.put(Picture(self._still, cut, duration, key=True))
 
     def _finish(self) -> None:
         for upright in self._upright.flush():
             self._place(upright)
+        self._repeat_still(None)
         self.rungs[0].station.close()
 
 

@@ -20,7 +20,7 @@ from streamtime.media.ladder import Ladder, Pictures
 from streamtime.media.picture_facts import first_frame, frame_rate, is_interlaced, prepare_decoder, turn_of
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
-from streamtime.media.source import AnyPacket, container_name, open_source
+from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
 from streamtime.worker_protocol import Done, Package, PackageAudio
 
 _AUDIO_QUEUE_PACKETS = 256
@@ -95,7 +95,7 @@ class Packaging:
         # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
         cut_off_counts = container_name(container) != "mpegts"
         try:
-            for packet in container.demux([container.streams[index] for index in wanted]):
+            for packet in packets_of(container, [container.streams[index] for index in wanted]):
                 if self._crew.stopped:
                     raise Stopped
                 if packet.size and not (packet.is_corrupt and cut_off_counts):

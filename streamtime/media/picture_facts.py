@@ -12,14 +12,13 @@ from itertools import islice
 import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.packet import Packet
 from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamtime.media import refusal
-from streamtime.media.source import MOST_PIXELS
+from streamtime.media.source import MOST_PIXELS, AnyPacket, packets_of
 
 _MATRIX = struct.Struct("=9i")
 _ONE = 1 << 16
@@ -97,15 +96,15 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     raise refusal.damaged()
 
 
-def readable_packets(container: InputContainer, stream: VideoStream) -> "Iterator[Packet[VideoStream]]":
+def readable_packets(container: InputContainer, stream: VideoStream) -> Iterator[AnyPacket]:
     """Give packets from the beginning until the file breaks off, or none of so many helped."""
     try:
-        yield from islice(container.demux(stream), _MOST_PACKETS)
+        yield from islice(packets_of(container, [stream]), _MOST_PACKETS)
     except av.error.FFmpegError:
         return
 
 
-def picture_in(stream: VideoStream, packet: "Packet[VideoStream]") -> VideoFrame | None:
+def picture_in(stream: VideoStream, packet: AnyPacket) -> VideoFrame | None:
     """Decode one packet; None where no picture comes out of it."""
     try:
         frames = stream.decode(packet)

@@ -21,7 +21,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from streamtime.media.picture_facts import is_interlaced, prepare_decoder, shown_size, turn_of
-from streamtime.media.source import open_source
+from streamtime.media.source import open_source, packets_of
 from streamtime.media.upright import Upright
 from streamtime.worker_protocol import MakePoster, Package, PosterWritten
 
@@ -88,7 +88,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, origin_us: int, at
     context = stream.codec_context
     try:
         container.seek(position, stream=stream)
-        for count, packet in enumerate(container.demux(stream)):
+        for count, packet in enumerate(packets_of(container, [stream])):
             if packet.size and packet.is_keyframe:
                 frames = [*context.decode(packet), *context.decode(None)]
                 context.flush_buffers()

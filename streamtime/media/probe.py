@@ -85,7 +85,7 @@ def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFra
     obstacle = video_obstacle(kind, stream, scan, upright=turn.is_none, interlaced=interlaced, bitrate_bps=bitrate_bps)
     return VideoFacts(
         stream=stream.index,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         profile=stream.profile,
         stored_width=stream.width,
         stored_height=stream.height,
@@ -133,7 +133,7 @@ def _is_readable(stream: AudioStream) -> bool:
 def _audio_facts(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioFacts:
     return AudioFacts(
         stream=stream.index,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         channels=stream.codec_context.channels,
         sample_rate_hz=stream.codec_context.sample_rate,
         bitrate_bps=stream.codec_context.bit_rate or None,

@@ -5,6 +5,7 @@ itself (`pread`), so that several may read one descriptor at once.
 """
 
 import os
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import av
@@ -12,12 +13,12 @@ import av.container
 import av.error
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 
 from streamtime.media import refusal
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
-    from av.stream import Stream
     from av.video.stream import VideoStream
 
     AnyPacket: TypeAlias = Packet[Stream] | Packet[VideoStream] | Packet[AudioStream]
@@ -91,6 +92,19 @@ def open_source(descriptor: int) -> InputContainer:
         )
     except (av.error.FFmpegError, ValueError) as error:
         raise _refused(descriptor) from error
+
+
+def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
+    """Read the packets of these streams, in the order of the file; an empty one for each stream ends it.
+
+    Raises:
+        FFmpegError: where the file breaks off.
+    """
+    try:
+        yield from container.demux(list(streams))
+    except IndexError:
+        # The library stumbles at the very end over streams that only came up on the way; all packets were given.
+        return
 
 
 def _refused(descriptor: int) -> refusal.Refusal:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from av.error import FFmpegError
 from av.filter import Graph
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from streamtime.media.picture_facts import Turn
 
@@ -34,6 +34,7 @@ class Shrink:
             self._width,
             self._height,
             PIXEL_FORMAT,
+            dst_colorspace=Colorspace.ITU709 if frame.format.is_rgb else None,
             interpolation=Interpolation.BILINEAR,
             src_color_range=ColorRange.JPEG if full_range else None,
             dst_color_range=ColorRange.MPEG if full_range else None,

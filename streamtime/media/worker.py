@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from typing import NoReturn
 
 import av.logging
@@ -51,7 +52,8 @@ def _answer(order: Order, source: int, descriptors: list[int], channel: Channel)
         return _fulfil(order, source, descriptors, channel)
     except Exception as error:  # noqa: BLE001  (whatever it is, the server is told in words it can show)
         if not isinstance(error, refusal.Refusal):
-            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            # For the log of the server, which keeps the end of it; never for a page.
+            traceback.print_exception(error)
         return refusal.as_failed(error)
 
 

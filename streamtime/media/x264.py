@@ -17,6 +17,9 @@ PRESET = "veryfast"
 PARAMETERS = "keyint=infinite:scenecut=0:open-gop=0"
 """Keyframes come from the grid alone, and nothing refers across them."""
 
+_BT709 = 1
+"""What RGB becomes; the library goes on calling it RGB (0), which would come out green and pink."""
+
 _FINEST_TICK = 1_000_000
 _USUAL_TICK = Fraction(1, 90_000)
 
@@ -56,6 +59,6 @@ def make_stream(container: OutputContainer, rung: PlannedRung, tick: Fraction, *
 def tag_colours(stream: VideoStream, frame: VideoFrame) -> None:
     """Write into the stream which colours its numbers mean, as the first frame says; before the encoder opens."""
     context = stream.codec_context
-    context.colorspace = frame.colorspace
+    context.colorspace = frame.colorspace or _BT709
     context.color_primaries = frame.color_primaries
     context.color_trc = frame.color_trc

@@ -1,5 +1,6 @@
 """Deletes the bytes of doomed objects, then their rows. It can be broken off and done again at any point."""
 
+from streamtime.errors import StreamtimeError
 from streamtime.objects.ledger import SPOOL, Ledger, ObjectRow
 from streamtime.objects.stores import Stores
 
@@ -17,14 +18,23 @@ class Collector:
         """Delete everything that is doomed now, and give the number of objects.
 
         Raises:
-            Unavailable: a store does not answer; what is left goes at the next call.
+            Unavailable: a store does not answer; all that it does not hold is gone, the rest goes at the next call.
         """
-        count = 0
-        while doomed := await self._ledger.doomed(limit=BATCH):
+        count = last_id = 0
+        trouble: StreamtimeError | None = None
+        while doomed := await self._ledger.doomed(after_id=last_id, limit=BATCH):
+            gone: list[int] = []
             for row in doomed:
-                await self._delete(row)
-            await self._ledger.forget([row.id for row in doomed])
-            count += len(doomed)
+                try:
+                    await self._delete(row)
+                except StreamtimeError as error:
+                    trouble = error
+                else:
+                    gone.append(row.id)
+            await self._ledger.forget(gone)
+            count, last_id = count + len(gone), doomed[-1].id
+        if trouble is not None:
+            raise trouble
         return count
 
     async def _delete(self, row: ObjectRow) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, select, union, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, union, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
@@ -77,9 +77,19 @@ class Ledger:
         """These objects, as far as they exist."""
         return await self._select(objects.c.id.in_(object_ids))
 
-    async def doomed(self, *, limit: int) -> list[ObjectRow]:
-        """Some objects whose bytes are to be deleted."""
-        return await self._select(objects.c.state == "doomed", limit=limit)
+    async def doom_staged(self, tx: Transaction, object_id: int) -> None:
+        """Mark an object for deletion that never became whole; one that did is left alone."""
+        await tx.execute(
+            update(objects).where(objects.c.id == object_id, objects.c.state == "staging").values(state="doomed")
+        )
+
+    async def doomed(self, *, after_id: int, limit: int) -> list[ObjectRow]:
+        """Some objects whose bytes are to be deleted, in the order of their ids, from after `after_id` on."""
+        return await self._select(and_(objects.c.state == "doomed", objects.c.id > after_id), limit=limit)
+
+    async def any_doomed(self, tx: Transaction) -> bool:
+        """Whether there are bytes to be deleted, as the transaction sees it."""
+        return (await tx.execute(select(objects.c.id).where(objects.c.state == "doomed").limit(1))).first() is not None
 
     async def forget(self, object_ids: Collection[int]) -> None:
         """Drop the rows of objects whose bytes are gone."""

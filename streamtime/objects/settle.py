@@ -21,16 +21,17 @@ class Settler:
         Raises:
             Unavailable, NoSpace: the store cannot take it now; nothing has changed.
         """
-        if row.store != SPOOL or row.state != "live":
+        if row.state != "live":
             return
-        try:
-            stored = await self._carry(row.key)
-            await self._ledger.relocate(
-                row.id, store=self._stores.settle_in, sha256=stored.sha256, length_bytes=stored.length_bytes
-            )
-        except NotFound:
-            return  # deleted meanwhile: the collector takes both copies, since they share the key
-        await self._stores.spool.delete(row.key)
+        if row.store == SPOOL:
+            try:
+                stored = await self._carry(row.key)
+                await self._ledger.relocate(
+                    row.id, store=self._stores.settle_in, sha256=stored.sha256, length_bytes=stored.length_bytes
+                )
+            except NotFound:
+                return  # deleted meanwhile: the collector takes both copies, since they share the key
+        await self._stores.spool.delete(row.key)  # also where an earlier try was broken off just before this
 
     async def _carry(self, key: str) -> StoredObject:
         spool, destination = self._stores.spool, self._stores.destination

@@ -4,29 +4,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from streamtime.database.transaction import Transaction
-from streamtime.errors import NotFound
+from streamtime.errors import NoSpace, StreamtimeError, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.video import id_of
-from streamtime.library.videos import Videos
+from streamtime.library.videos import VideoGone, Videos
+from streamtime.logging import get_logger
 from streamtime.workers.failure import WorkerFailed
+
+_log = get_logger("pipeline")
 
 
 @contextmanager
-def attempt() -> Iterator[None]:
+def attempt(job: Job) -> Iterator[None]:
     """What a worker could not do is a failed attempt; a video deleted meanwhile is nothing to do at all."""
     try:
         yield
     except WorkerFailed as error:
-        raise AttemptFailed(error.message, code=error.code, retryable=error.retryable) from error
-    except NotFound:
+        _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.last_words)
+        raise _in_the_queues_terms(error) from error
+    except VideoGone:
         return
+
+
+def _in_the_queues_terms(error: WorkerFailed) -> StreamtimeError:
+    """A disk that is full or broken is no fault of the video: that is tried again for as long as it takes."""
+    if error.code == "no_space":
+        return NoSpace(error.message)
+    if error.code == "disk_error":
+        return Unavailable(error.message, code="storage")
+    return AttemptFailed(error.message, code=error.code, retryable=error.retryable)
 
 
 async def give_up(tx: Transaction, videos: Videos, lifecycle: Lifecycle, job: Job, failure: Failure) -> None:
     """Mark the video of a job as failed, if it still exists."""
     try:
         video = await videos.by_id(id_of(job.subject))
-    except NotFound:
+    except VideoGone:
         return
     await lifecycle.failed(tx, video, failure)

@@ -43,7 +43,7 @@ class Ladder:
 
     async def run(self, job: Job) -> None:
         """Encode the rungs that are not there yet, then call the video ready."""
-        with attempt():
+        with attempt(job):
             video = await self._videos.by_id(id_of(job.subject))
             facts = _facts(video)
             pictures = [r for r in await self._renditions.of(video.id) if r.kind is Kind.VIDEO and r.whole]
@@ -52,7 +52,8 @@ class Ladder:
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
             if planned:
                 await self._encode(video, facts, planned, grid, share)
-            await self._database.write(lambda tx: self._finish(tx, job, video))
+            keep = self._settings.keep_original
+            await self._database.write(lambda tx: self._lifecycle.ready(tx, video, after=job, keep_original=keep))
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why not all of it was made; what can be watched stays."""
@@ -80,11 +81,6 @@ class Ladder:
         source = await self._sources.open(video)
         async with self._launcher.launch(source.descriptor) as worker:
             await self._maker.make(video, worker, order, planned, share)
-
-    async def _finish(self, tx: Transaction, job: Job, video: Video) -> None:
-        await self._lifecycle.ready(tx, video, after=job)
-        if not self._settings.keep_original:
-            await self._lifecycle.drop_original(tx, video)
 
 
 def _facts(video: Video) -> SourceFacts:

@@ -102,17 +102,21 @@ class Maker:
         """
         making = _Making(video, share, playable=video.playable)
         await self._write_down(making, order, planned)
-        async with AsyncExitStack() as stack:
-            keys = [making.outputs[number].new.spool_key for number in sorted(making.outputs)]
-            keys += [making.poster_key] if making.poster_output is not None else []
-            files = [await stack.enter_async_context(await self._spool.create(key)) for key in keys]
-            try:
-                await self._follow(making, worker.package(order, [file.fd for file in files]))
-            finally:
-                for output in making.outputs.values():
-                    self._growing.end(output.begun.id)
-                await self._abandon_poster(making)
+        try:
+            await self._have_made(making, worker, order)
+        finally:
+            for output in making.outputs.values():
+                self._growing.end(output.begun.id)
+            if making.done is None or making.poster_object is not None:
+                await self._database.write(lambda tx: self._clear_away(tx, making))
         return making.done or Done(duration_ms=0)
+
+    async def _have_made(self, making: _Making, worker: Worker, order: Package) -> None:
+        keys = [making.outputs[number].new.spool_key for number in sorted(making.outputs)]
+        keys += [making.poster_key] if making.poster_output is not None else []
+        async with AsyncExitStack() as stack:
+            files = [await stack.enter_async_context(await self._spool.create(key)) for key in keys]
+            await self._follow(making, worker.package(order, [file.fd for file in files]))
 
     async def _write_down(self, making: _Making, order: Package, planned: Sequence[Planned]) -> None:
         video = making.video
@@ -204,10 +208,12 @@ class Maker:
         await self._database.write(body)
         making.poster_object = None
 
-    async def _abandon_poster(self, making: _Making) -> None:
-        object_id = making.poster_object
-        if object_id is not None:
-            await self._database.write(lambda tx: self._lifecycle.abandon(tx, object_id))
+    async def _clear_away(self, tx: Transaction, making: _Making) -> None:
+        """Take out what did not become whole: it cannot be played any more, and nobody goes on with it."""
+        if making.done is None:
+            await self._lifecycle.drop_growing(tx, making.video.id)
+        if making.poster_object is not None:
+            await self._lifecycle.abandon(tx, making.poster_object)
 
     async def _mark_playable(self, making: _Making) -> None:
         if making.playable or not _enough(making):

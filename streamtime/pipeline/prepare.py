@@ -56,7 +56,7 @@ class Prepare:
 
     async def run(self, job: Job) -> None:
         """Probe, copy what can be copied, make sound and poster, then queue the ladder."""
-        with attempt():
+        with attempt(job):
             video = await self._videos.by_id(id_of(job.subject))
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=SHARE.stage))
             source = await self._sources.open(video)
@@ -75,7 +75,7 @@ class Prepare:
         await give_up(tx, self._videos, self._lifecycle, job, failure)
 
     async def _unfit(self, tx: Transaction, video: Video, why: str) -> None:
-        await self._lifecycle.drop_growing(tx, video)
+        await self._lifecycle.drop_growing(tx, video.id)
         await self._timeline.add(tx, video.id, "copy_abandoned", why)
 
     async def _probe(self, video: Video, worker: Worker) -> SourceFacts:
@@ -132,7 +132,7 @@ class Prepare:
             if rungs:
                 await self._lifecycle.encode(tx, video, names=[rung.name for rung in rungs], after=job)
             else:
-                await self._lifecycle.ready(tx, video, after=job)
+                await self._lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
 
         await self._database.write(body)
 

@@ -19,16 +19,23 @@ class Sources:
         """The original, open for reading.
 
         Raises:
-            AttemptFailed: it was not kept, so there is nothing to work on.
+            AttemptFailed: it was not kept, or is lost, so there is nothing to work on.
             Unavailable: it is in a store that cannot hand out files.
         """
         if video.source_object_id is None:
             raise AttemptFailed("The original was not kept.", code="no_original", retryable=False)
         try:
-            return await self._open(await self._row(video.source_object_id))
+            return await self._find(video.source_object_id)
+        except NotFound as error:
+            words = "The original is missing from the store."
+            raise AttemptFailed(words, code="original_lost", retryable=False) from error
+
+    async def _find(self, object_id: int) -> OpenedFile:
+        try:
+            return await self._open(await self._row(object_id))
         except NotFound:
             # It settled between the look-up and the opening: the row knows better now.
-            return await self._open(await self._row(video.source_object_id))
+            return await self._open(await self._row(object_id))
 
     async def _row(self, object_id: int) -> ObjectRow:
         found = await self._ledger.find([object_id])

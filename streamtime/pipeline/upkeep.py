@@ -1,6 +1,7 @@
 """The jobs that tidy up: bytes carried to where they stay, and bytes deleted that nobody can read."""
 
 from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import StreamtimeError
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.holdings import object_ids_of
 from streamtime.library.lifecycle import Lifecycle
@@ -21,8 +22,14 @@ class Settle:
     async def run(self, job: Job) -> None:
         """Carry them over, one after another."""
         object_ids = await object_ids_of(self._database, id_of(job.subject))
+        trouble: StreamtimeError | None = None
         for row in await self._ledger.find(object_ids):
-            await self._settler.settle(row)
+            try:
+                await self._settler.settle(row)
+            except StreamtimeError as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Never given up; the bytes are served from the spool meanwhile."""
@@ -37,10 +44,12 @@ class Collect:
         self._lifecycle = lifecycle
 
     async def run(self, job: Job) -> None:
-        """Delete doomed bytes, then the rows of the videos they belonged to."""
-        del job
-        await self._collector.collect()
-        await self._database.write(self._lifecycle.bury)
+        """Delete doomed bytes, then the rows of the videos they belonged to.
+
+        The job ends in the transaction that finds nothing left: what is doomed after it enqueues the next one.
+        """
+        while not await self._database.write(lambda tx: self._lifecycle.bury(tx, after=job)):
+            await self._collector.collect()
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Never given up; the next deletion queues it again."""

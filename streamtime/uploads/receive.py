@@ -1,7 +1,7 @@
 """Receiving bytes at an offset: to disk first, then into the row, then acknowledged. Memory stays flat.
 
-One request at a time writes to an upload. A newer one asks an older, stale one to let go: a connection that died
-without a word would otherwise hold the upload until it times out.
+One request at a time writes to an upload. A newer one asks an older one to let go, also where that waits for bytes:
+a connection that died without a word would otherwise hold the upload until it times out.
 """
 
 import asyncio
@@ -35,6 +35,36 @@ class Interrupted(Conflict):
     code = "interrupted"
 
 
+class _Hold:
+    """One request's hold on an upload, which a newer request may ask back."""
+
+    __slots__ = ("_asked_back", "_listening")
+
+    def __init__(self) -> None:
+        self._asked_back = False
+        self._listening: asyncio.Timeout | None = None
+
+    def ask_back(self) -> None:
+        """Have the holder let go: at once where it waits for its client, else as soon as it does."""
+        self._asked_back = True
+        if self._listening is not None:
+            self._listening.reschedule(asyncio.get_running_loop().time())
+
+    async def next(self, body: AsyncIterator[bytes]) -> bytes | None:
+        """The next piece of `body`, or None at its end.
+
+        Raises:
+            Interrupted: the hold was asked back.
+        """
+        try:
+            async with asyncio.timeout(0 if self._asked_back else None) as self._listening:
+                return await anext(body, None)
+        except TimeoutError:
+            raise Interrupted("A newer request has taken this upload over.") from None
+        finally:
+            self._listening = None
+
+
 class Receiver:
     """Takes the bytes of uploads."""
 
@@ -57,7 +87,7 @@ class Receiver:
         self._progress = progress
         self._spool = spool
         self._clock = clock
-        self._writing: dict[int, asyncio.Event] = {}
+        self._writing: dict[int, _Hold] = {}
         self._released = asyncio.Condition()
 
     async def receive(self, upload: Upload, offset: int, body: AsyncIterator[bytes]) -> int:
@@ -71,17 +101,18 @@ class Receiver:
             Invalid: more bytes came than were announced.
             NoSpace, Unavailable: the disk would not take them; what it took is kept.
         """
-        async with self._alone(upload.id) as let_go:
+        async with self._alone(upload.id) as hold:
             upload = await self._rows.by_id(upload.id)
             if offset != upload.offset_bytes:
                 raise OffsetMismatch(upload.offset_bytes)
             if upload.finished:
+                await _nothing_more(hold, body)
                 return upload.offset_bytes
             async with await self._file(upload) as file:
                 if await file.length() != offset:
                     await file.truncate(offset)  # bytes that were never acknowledged
                 video = await self._videos.by_id(upload.video_id)
-                return await _Reception(self, upload, video, file, let_go).run(body)
+                return await _Reception(self, upload, video, file, hold).run(body)
 
     async def let_go(self, upload: Upload) -> None:
         """Ask a request that still writes to the upload to stop, and wait until it has."""
@@ -114,16 +145,16 @@ class Receiver:
             return await self._spool.create(upload.key)  # the server ended between the row and the file
 
     @asynccontextmanager
-    async def _alone(self, upload_id: int) -> AsyncIterator[asyncio.Event]:
+    async def _alone(self, upload_id: int) -> AsyncIterator[_Hold]:
         async with self._released:
             if (other := self._writing.get(upload_id)) is not None:
-                other.set()
+                other.ask_back()
             try:
                 async with asyncio.timeout(LET_GO_S):
                     await self._released.wait_for(lambda: upload_id not in self._writing)
             except TimeoutError:
                 raise Conflict("Another request is still sending this file.", code="locked") from None
-            mine = self._writing[upload_id] = asyncio.Event()
+            mine = self._writing[upload_id] = _Hold()
         try:
             yield mine
         finally:
@@ -135,14 +166,12 @@ class Receiver:
 class _Reception:
     """One request's bytes on their way to disk."""
 
-    def __init__(
-        self, receiver: Receiver, upload: Upload, video: Video, file: SpoolFile, let_go: asyncio.Event
-    ) -> None:
+    def __init__(self, receiver: Receiver, upload: Upload, video: Video, file: SpoolFile, hold: _Hold) -> None:
         self._receiver = receiver
         self._upload = upload
         self._video = video
         self._file = file
-        self._let_go = let_go
+        self._hold = hold
         self._gathered = bytearray()
         self._broken = False
         self._written = self._noted = upload.offset_bytes
@@ -150,7 +179,7 @@ class _Reception:
 
     async def run(self, body: AsyncIterator[bytes]) -> int:
         try:
-            async for chunk in body:
+            while (chunk := await self._hold.next(body)) is not None:
                 await self._take(chunk)
         finally:
             await self._keep_whatever_happens()
@@ -166,10 +195,8 @@ class _Reception:
             raise
 
     async def _take(self, chunk: bytes) -> None:
-        if self._let_go.is_set():
-            raise Interrupted("A newer request has taken this upload over.")
         if self._written + len(self._gathered) + len(chunk) > self._upload.length_bytes:
-            raise Invalid("More bytes came than the upload was announced with.", code="too_many_bytes")
+            raise _too_many()
         self._gathered += chunk
         if len(self._gathered) >= GATHERED_BYTES:
             await self._write()
@@ -195,3 +222,13 @@ class _Reception:
             await self._receiver.note(self._upload, self._video, self._written)
             self._noted = self._written
         self._noted_at = asyncio.get_running_loop().time()
+
+
+async def _nothing_more(hold: _Hold, body: AsyncIterator[bytes]) -> None:
+    while (chunk := await hold.next(body)) is not None:
+        if chunk:
+            raise _too_many()
+
+
+def _too_many() -> Invalid:
+    return Invalid("More bytes came than the upload was announced with.", code="too_many_bytes")

@@ -1,17 +1,17 @@
 """The queue and its pool, on a real database: order, one at a time, retries, cancel, restart, and lanes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from streamtime.clock import SystemClock
 from streamtime.database.migrate import migrate
 from streamtime.database.tables import jobs
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Unavailable
+from streamtime.errors import NoSpace, Unavailable
 from streamtime.jobs import pool as pool_module
 from streamtime.jobs.job import AttemptFailed, Failure, Job, Lane
 from streamtime.jobs.pool import JobPool
@@ -49,6 +49,7 @@ class Work:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "BACKOFF_MS", (1, 1))
+    monkeypatch.setattr(pool_module, "WORLD_NOT_READY_MS", 1)
 
 
 @pytest.fixture
@@ -202,3 +203,51 @@ async def test_quick_work_does_not_wait_for_long_work(database: Database) -> Non
     await until(database, "clip", "done")
     assert (await states(database))["film"] == "running"
     await pool.stop(grace_s=0.01)
+
+
+async def test_a_full_disk_ends_no_place(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, work = queue_on(database), Work()
+    claim = queue.claim
+    disk = {"full": 2}
+
+    async def claim_on_a_full_disk(kinds: Collection[str]) -> Job | None:
+        if disk["full"]:
+            disk["full"] -= 1
+            raise NoSpace("The disk is full.")
+        return await claim(kinds)
+
+    monkeypatch.setattr(queue, "claim", claim_on_a_full_disk)
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await put(database, queue, "work", "patient")
+    await until(database, "patient", "done")
+    assert pool.alive
+    await pool.stop(grace_s=1)
+
+
+async def test_a_job_whose_end_could_not_be_written_comes_back_when_its_lease_lapses(database: Database) -> None:
+    queue = queue_on(database)
+    await put(database, queue, "work", "forgotten")
+    assert await queue.claim(["work"]) is not None
+    assert await queue.void_lapsed() == 0, "its lease still holds"
+
+    async def long_ago(tx: Transaction) -> None:
+        await tx.execute(update(jobs).values(lease_until_ms=CLOCK.now_ms() - 1))
+
+    await database.write(long_ago)
+    assert await queue.void_lapsed() == 1
+    assert await states(database) == {"forgotten": "queued"}
+
+
+async def test_a_job_that_takes_the_server_down_again_and_again_is_given_up(database: Database) -> None:
+    queue, work = queue_on(database), Work()
+    await put(database, queue, "work", "bomb")
+    for _ in range(3 + pool_module.INTERRUPTIONS):
+        assert await queue.claim(["work"]) is not None
+        assert await queue.void_leases() == 1
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await until(database, "bomb", "failed")
+    await pool.stop(grace_s=1)
+    assert work.ran == []
+    assert work.given_up == [("bomb", "interrupted")]

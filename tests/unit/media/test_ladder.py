@@ -129,6 +129,19 @@ async def test_every_kind_of_source_becomes_plain_video(tmp_path: Path, name: st
     assert len(bytes(frames[-1].planes[0]).strip(b"\x10")) > 1000
 
 
+@pytest.mark.parametrize(
+    "extra", [("-pix_fmt", "yuvj420p"), ("-c:v", "libx264rgb", "-pix_fmt", "rgb24"), ("-pix_fmt", "yuv422p10le")]
+)
+async def test_colours_stay(tmp_path: Path, extra: tuple[str, ...]) -> None:
+    plain = make_clip(tmp_path / "plain.mkv", duration_s=1, audio=None, width=320, height=240)
+    other = make_clip(tmp_path / "other.mkv", duration_s=1, audio=None, width=320, height=240, extra=extra)
+    made = await make(other, tmp_path, rungs=await ladder_of(other))
+    for found, wanted in zip(edge_colours(made.renditions[0].path), edge_colours(plain), strict=True):
+        assert found == pytest.approx(wanted, abs=25)
+    with av.open(str(made.renditions[0].path), "r") as container:
+        assert next(container.decode(video=0)).colorspace != 0
+
+
 async def test_a_still_picture_is_cut_like_any_other(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mkv", duration_s=60, fps="1/10", width=320, height=240, gop_s=60)
     made = await make(source, tmp_path, rungs=await ladder_of(source), audio=False)
