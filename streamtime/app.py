@@ -18,7 +18,7 @@ from streamtime.clock import Clock, SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.transaction import Database
-from streamtime.errors import StreamtimeError
+from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.events.bus import EventBus
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
 from streamtime.http.services import HttpSettings, Services
@@ -253,6 +253,9 @@ def _rungs(config: Config) -> tuple[Rung, ...]:
         nearest = min((rung for rung in DEFAULT_RUNGS if rung.height >= height), key=lambda r: r.height, default=None)
         model = nearest or DEFAULT_RUNGS[0]
         rungs.append(Rung(height, model.max_bitrate_bps, model.max_fps, chosen.crf))
+    if not rungs:
+        heights = ", ".join(str(height) for height in chosen.heights)
+        raise ConfigError(f"transcode.max_height {chosen.max_height} leaves none of transcode.heights: {heights}.")
     return tuple(rungs)
 
 
@@ -333,5 +336,5 @@ async def _flush_soft_facts(services: Services) -> None:
         try:
             await services.progress.flush()
             await services.last_use.flush()
-        except StreamtimeError as error:
-            _log.warning("soft_facts_not_written", error=error.message)
+        except Exception as error:  # noqa: BLE001  # they are soft: the next time may go better
+            _log.warning("soft_facts_not_written", error=repr(error))

@@ -6,6 +6,7 @@
     ├── Forbidden           known, visible, but not allowed
     ├── Invalid             the request cannot be understood or breaks a rule
     ├── Conflict            it cannot be done in the present state
+    │   ├── Locked          somebody else is at it just now
     │   └── OffsetMismatch  an upload continues somewhere else
     ├── TooLarge            over a limit that the answer names
     ├── NoSpace             the disk is full or nearly so
@@ -66,6 +67,12 @@ class Conflict(StreamtimeError):
     """It cannot be done in the present state of the thing."""
 
     code = "conflict"
+
+
+class Locked(Conflict):
+    """Somebody else is at it just now; the same request may succeed in a moment."""
+
+    code = "locked"
 
 
 class OffsetMismatch(Conflict):

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.users import Users
 from streamtime.clock import Clock
-from streamtime.database.tables import sessions
+from streamtime.database.tables import sessions, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Unauthenticated
 from streamtime.ids import fingerprint, secret
@@ -44,10 +44,14 @@ class SignIn:
         known = await self._users.password_hash(name)
         if not await self._passwords.verify(known[1] if known else None, password) or known is None:
             raise Unauthenticated("That name and password do not belong together.", code="wrong_password")
-        return await self.start(known[0], user_agent=user_agent)
+        return await self._start(known[0], known[1], user_agent=user_agent)
 
-    async def start(self, user_id: int, *, user_agent: str) -> NewSession:
-        """Start a session for an account that has proved itself. Its id is always a new one."""
+    async def _start(self, user_id: int, proved_hash: str, *, user_agent: str) -> NewSession:
+        """Start a session for an account that has proved itself against `proved_hash`. Its id is always a new one.
+
+        Raises:
+            Unauthenticated: the password was changed, or the account shut out, while it was being proved.
+        """
         cookie = secret()
         now = self._clock.now_ms()
         values = {
@@ -60,6 +64,11 @@ class SignIn:
         }
 
         async def body(tx: Transaction) -> None:
+            still = select(users.c.id).where(
+                users.c.id == user_id, users.c.password_hash == proved_hash, users.c.disabled_at_ms.is_(None)
+            )
+            if (await tx.execute(still)).first() is None:
+                raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
             await tx.execute(delete(sessions).where(sessions.c.expires_at_ms < now))
             await tx.execute(insert(sessions).values(**values))
 

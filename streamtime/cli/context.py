@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from streamtime.app import Accounts, database_path, open_accounts
+from streamtime.cli.lock import only_server
 from streamtime.clock import SystemClock
 from streamtime.config.load import load
 from streamtime.config.sections import Config
-from streamtime.database.migrate import migrate
+from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
 from streamtime.errors import ConfigError
 
 T = TypeVar("T")
@@ -34,8 +35,20 @@ class Context:
         """Run something on the accounts of the configured database, which is made where it is missing."""
         config = self.config()
         prepare_data_dir(config)
-        migrate(database_path(config), now_ms=SystemClock().now_ms())
+        _bring_up_to_date(config)
         return asyncio.run(_with_accounts(config, use))
+
+
+def _bring_up_to_date(config: Config) -> None:
+    """Migrate, unless a running server would have its schema changed under it.
+
+    Raises:
+        ConfigError: there is something to migrate, and a server is running.
+    """
+    path = database_path(config)
+    if present_revision(path) != newest_revision(migrations_folder()):
+        with only_server(config.data_dir):
+            migrate(path, now_ms=SystemClock().now_ms())
 
 
 def prepare_data_dir(config: Config) -> None:

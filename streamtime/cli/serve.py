@@ -1,13 +1,11 @@
 """`streamtime serve`: locks the data directory, migrates, serves, and stops within ten seconds when told to."""
 
 import asyncio
-import fcntl
 import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import rich_click as click
 import uvicorn
@@ -16,6 +14,7 @@ from streamtime import __version__
 from streamtime.app import database_path, http_settings, open_services, running
 from streamtime.cli.addresses import addresses
 from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.cli.lock import only_server
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate
@@ -47,21 +46,6 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
         uvicorn_loop = uvicorn.Config(app="", loop="uvloop", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
             runner.run(_serve(config, listener))
-
-
-@contextmanager
-def only_server(data_dir: Path) -> Iterator[None]:
-    """Hold the lock that says that a server works on this data directory.
-
-    Raises:
-        ConfigError: another one does.
-    """
-    with (data_dir / "server.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"Another server is running on {data_dir}.") from None
-        yield
 
 
 @contextmanager

@@ -135,9 +135,9 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """People and what they share."""
 
-    session_lifetime: Annotated[
-        Seconds, Meta(ge=300, description="How long a browser stays signed in without being used.")
-    ] = Seconds(30 * DAY)
+    session_lifetime: Annotated[Seconds, Meta(ge=300, description="How long a browser stays signed in.")] = Seconds(
+        30 * DAY
+    )
     default_visibility: Annotated[
         Literal["private", "members", "unlisted", "public"],
         Meta(description="Who may see a new video before its owner says so."),

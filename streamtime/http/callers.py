@@ -22,22 +22,20 @@ class Callers:
         self._credentials = credentials
 
     async def resolve(self, scope: dict[str, Any]) -> Caller:
-        """The caller of a request, or nobody. A bearer token that is none of ours is nobody, whatever the cookie."""
+        """The caller of a request, or nobody. A bearer token that is none of ours is nobody, whatever the cookie.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
         cookie = b""
         for name, value in scope["headers"]:
-            if name == b"authorization":
-                return await self._bearer(value)
+            if name == b"authorization" and value[:7].lower() == b"bearer ":  # others are for a proxy before us
+                return await self._credentials.by_bearer(value[7:].decode("latin-1").strip())
             if name == b"cookie":
                 cookie = value
         session = session_cookie(cookie, secure=scope["scheme"] == "https") if cookie else ""
         scope["session_cookie"] = session
         return await self._credentials.by_cookie(session) if session else ANONYMOUS
-
-    async def _bearer(self, header: bytes) -> Caller:
-        kind, _, token = header.decode("latin-1").partition(" ")
-        if kind.casefold() != "bearer":
-            return ANONYMOUS
-        return await self._credentials.by_bearer(token.strip())
 
 
 def session_cookie(header: bytes, *, secure: bool) -> str:

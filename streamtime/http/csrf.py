@@ -15,6 +15,7 @@ from litestar.enums import RequestEncodingType
 from streamtime.access.caller import Caller, Proof
 from streamtime.errors import Forbidden
 from streamtime.http.callers import csrf_token
+from streamtime.http.tus import PATH
 
 HEADER = "x-csrf-token"
 FIELD = "csrf_token"
@@ -50,7 +51,8 @@ def _same_origin(request: Request[Any, Any, State]) -> bool:
 
 async def _has_token(request: Request[Any, Any, State]) -> bool:
     given = request.headers.get(HEADER)
-    if given is None and request.content_type[0] == RequestEncodingType.URL_ENCODED:
+    is_form = request.content_type[0] == RequestEncodingType.URL_ENCODED
+    if given is None and is_form and not request.url.path.startswith(PATH):  # an upload's body has no bound
         given = str((await request.form()).get(FIELD, ""))
     session: str = request.scope["session_cookie"]  # type: ignore[typeddict-item]  # put there by the doorway
     return hmac.compare_digest((given or "").encode(), csrf_token(session).encode())

@@ -1,15 +1,20 @@
 """The outermost door, plain ASGI: every request is for us, has a caller, a name in the log and safe headers."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
 
+from streamtime.errors import StreamtimeError
 from streamtime.http.callers import Callers
 from streamtime.http.hosts import Hosts
 from streamtime.http.metrics import Metrics
+from streamtime.http.problems import problem_of, send_problem
 from streamtime.http.security_headers import headers_for
+from streamtime.http.tus import PATH as UPLOADS
 from streamtime.ids import public_id
 from streamtime.logging import get_logger
 
@@ -18,7 +23,6 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-UPLOADS = "/api/v1/uploads"
 MEDIA = "/media/"
 
 _OVERRIDABLE = frozenset({"PATCH", "DELETE", "HEAD"})
@@ -45,18 +49,24 @@ class Doorway:
             await visit.turn_away(b"This server does not go by that name. See allowed_hosts in the configuration.\n")
             return
         scope = _with_method(scope, visit)
-        scope["caller"] = await self._callers.resolve(scope)
+        try:
+            scope["caller"] = await self._callers.resolve(scope)
+        except StreamtimeError as error:
+            await send_problem(scope, visit.send, *problem_of(error))
+            return
+        # What goes on for long asks again whether it still may.
+        scope["caller_now"] = partial(self._callers.resolve, scope)
         if scope["path"].startswith(MEDIA):
             await self._media(scope, receive, visit.send)
         else:
             with structlog.contextvars.bound_contextvars(request=visit.name):
-                await self._app(scope, receive, visit.send)
+                await self._app(scope, visit.listening_to(receive), visit.send)
 
 
 class _Visit:
     """One request on its way."""
 
-    __slots__ = ("_bodyless", "_method", "_metrics", "_path", "_send", "_started", "name")
+    __slots__ = ("_answered", "_bodyless", "_method", "_metrics", "_path", "_send", "_started", "name")
 
     def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
         self._path: str = scope["path"]
@@ -65,6 +75,7 @@ class _Visit:
         self._metrics = metrics
         self._started = time.perf_counter()
         self._bodyless = False
+        self._answered = asyncio.Event()
         self.name = "" if self._path.startswith(MEDIA) else public_id()[:8]
 
     def answer_without_body(self) -> None:
@@ -76,9 +87,23 @@ class _Visit:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *headers_for(self._path)]
             self._note(message["status"])
-        elif self._bodyless and message["type"] == "http.response.body":
-            message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
+        elif self._bodyless:
+            if self._answered.is_set():
+                return
+            self._answered.set()
+            message = {"type": "http.response.body", "body": b""}
         await self._send(message)
+
+    def listening_to(self, receive: Receive) -> Receive:
+        """What the application hears: of an answer without a body, that the client has left once it has the headers."""
+        if not self._bodyless:
+            return receive
+
+        async def receive_until_answered() -> dict[str, Any]:
+            await self._answered.wait()
+            return {"type": "http.disconnect"}
+
+        return receive_until_answered
 
     async def turn_away(self, words: bytes) -> None:
         """Answer 421: the request was meant for somebody else."""

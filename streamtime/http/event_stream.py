@@ -6,6 +6,7 @@ from typing import Any
 from litestar.response import Stream
 
 from streamtime.events.bus import EventBus, Subscription, VideoChanged
+from streamtime.http.requests import ApiRequest, caller_now
 
 QUIET_S = 15.0
 """A comment so often keeps proxies from cutting a stream that has nothing to say."""
@@ -23,17 +24,22 @@ def event_text(event: str, data: str) -> str:
     return f"event: {event}\n{lines}\n"
 
 
-def event_stream(bus: EventBus, wanted: Wanted, told: Told, snapshot: Snapshot) -> Stream:
-    """An answer that goes on until the client leaves or the server stops."""
-    return Stream(_events(bus, wanted, told, snapshot), media_type="text/event-stream", headers=HEADERS)
+def event_stream(request: ApiRequest, bus: EventBus, wanted: Wanted, told: Told, snapshot: Snapshot) -> Stream:
+    """An answer that goes on until the client leaves, loses its right, or the server stops."""
+    return Stream(_events(request, bus, wanted, told, snapshot), media_type="text/event-stream", headers=HEADERS)
 
 
-async def _events(bus: EventBus, wanted: Wanted, told: Told, snapshot: Snapshot) -> AsyncGenerator[str, None]:
+async def _events(
+    request: ApiRequest, bus: EventBus, wanted: Wanted, told: Told, snapshot: Snapshot
+) -> AsyncGenerator[str, None]:
+    caller = await caller_now(request)
     with bus.subscribe(wanted) as subscription:
         yield ": hello\n\n"
         async for text in snapshot():
             yield text
         async for news in _news(subscription):
+            if await caller_now(request) != caller:
+                return  # signed out, revoked or disabled since: what it may hear is asked anew, by a new request
             if news is None:
                 yield ": quiet\n\n"
                 continue

@@ -3,6 +3,9 @@
 import ipaddress
 from urllib.parse import urlsplit
 
+MAX_HOST = 261
+"""A name of 255 octets (RFC 1035, section 2.3.4) and a port."""
+
 
 class Hosts:
     """Judges Host headers."""
@@ -14,6 +17,8 @@ class Hosts:
 
     def welcome(self, host: bytes) -> bool:
         """Whether a request with this Host header is for us."""
+        if len(host) > MAX_HOST:
+            return False
         known = self._known.get(host)
         if known is None:
             known = self._judge(host.decode("latin-1"))

@@ -6,14 +6,11 @@ The framework would add more to each request than all our own work on it; the ta
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
 
 from streamtime.access.caller import Caller
 from streamtime.errors import NotFound, StreamtimeError
-from streamtime.http.media_response import Scope, SendMessage, send_media
-from streamtime.http.problems import PROBLEM_JSON, Problem, problem_of
+from streamtime.http.media_response import Receive, Scope, SendMessage, send_media
+from streamtime.http.problems import Problem, problem_of, send_problem
 from streamtime.http.services import Services
 from streamtime.playback.media_bytes import MediaBytes
 from streamtime.playback.playlists import Playlist
@@ -24,7 +21,6 @@ _PLAYLIST_TYPE = b"application/vnd.apple.mpegurl"
 _ID = r"[A-Za-z0-9_-]{1,64}"
 _PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}"}
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Find = Callable[[Services, Caller, dict[str, str]], Awaitable[MediaBytes | Playlist]]
 
 
@@ -80,21 +76,20 @@ class MediaApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: SendMessage) -> None:
         """Answer one request; `scope` carries its caller."""
-        del receive
         try:
-            await self._answer(scope, send)
+            await self._answer(scope, receive, send)
         except StreamtimeError as error:
             problem, headers = problem_of(error)
-            await _send_problem(scope, send, problem, headers)
+            await send_problem(scope, send, problem, headers)
 
-    async def _answer(self, scope: Scope, send: SendMessage) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: SendMessage) -> None:
         if scope["method"] not in {"GET", "HEAD"}:
-            await _send_problem(scope, send, _WRONG_METHOD, {"allow": "GET, HEAD"})
+            await send_problem(scope, send, _WRONG_METHOD, {"allow": "GET, HEAD"})
             return
         find, at = self._route(scope["path"].removeprefix(MOUNT))
         answer = await find(self._services, scope["caller"], at)
         if isinstance(answer, MediaBytes):
-            await send_media(scope, send, answer, self._services.media_reader)
+            await send_media(scope, receive, send, answer, self._services.media_reader)
         else:
             await _send_playlist(scope, send, answer)
 
@@ -114,13 +109,4 @@ async def _send_playlist(scope: Scope, send: SendMessage, playlist: Playlist) ->
         (b"vary", b"Cookie, Authorization"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-async def _send_problem(scope: Scope, send: SendMessage, problem: Problem, extra: dict[str, str]) -> None:
-    body = msgspec.json.encode(problem)
-    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(body))]
-    headers += [(b"cache-control", b"no-store")]
-    headers += [(name.encode(), value.encode()) for name, value in extra.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -1,6 +1,7 @@
 """Sends a run of bytes as plain ASGI: HEAD, ranges, conditions, and one piece at a time where it is long."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from streamtime.http.ranges import NotModified, Send, Unsatisfiable, decide
 from streamtime.playback.media_bytes import LARGEST_AT_ONCE, MediaBytes, MediaReader
 
 Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 SendMessage = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
@@ -19,12 +21,14 @@ _FOR_EVER = b"private, max-age=31536000, immutable"
 _ASK_AGAIN = b"private, no-cache"
 
 
-async def send_media(scope: Scope, send: SendMessage, media: MediaBytes, reader: MediaReader) -> None:
+async def send_media(scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, reader: MediaReader) -> None:
     """Answer a GET or HEAD for `media`."""
     asked: dict[str, str | None] = {"if_none_match": None, "range_header": None, "if_range": None}
     for name, value in scope["headers"]:
         if name in _CONDITIONS:
             asked[_CONDITIONS[name]] = value.decode("latin-1")
+    if scope["method"] == "HEAD":
+        asked["range_header"] = None  # RFC 9110, section 14.2: a range is of GET alone
     match decide(total=media.length, etag=media.etag, **asked):
         case NotModified():
             await _empty(send, 304, _common(media))
@@ -32,10 +36,12 @@ async def send_media(scope: Scope, send: SendMessage, media: MediaBytes, reader:
             content_range = (b"content-range", b"bytes */%d" % media.length)
             await _empty(send, 416, [*_common(media), content_range, (b"content-length", b"0")])
         case Send() as part:
-            await _send(scope, send, media, part, reader)
+            await _send(scope, receive, send, media, part, reader)
 
 
-async def _send(scope: Scope, send: SendMessage, media: MediaBytes, part: Send, reader: MediaReader) -> None:
+async def _send(
+    scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, part: Send, reader: MediaReader
+) -> None:
     headers = _common(media)
     headers += [(b"content-type", media.content_type.encode()), (b"content-length", b"%d" % part.length)]
     if part.status == 206:  # noqa: PLR2004  # Partial Content
@@ -50,7 +56,7 @@ async def _send(scope: Scope, send: SendMessage, media: MediaBytes, part: Send, 
         await send({"type": "http.response.start", "status": part.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
     else:
-        await _stream(send, headers, media, part, reader)
+        await _stream(receive, send, headers, reader.stream(media, part.start, part.length), part.status)
 
 
 async def _at_once(media: MediaBytes, part: Send, reader: MediaReader) -> bytes:
@@ -59,14 +65,29 @@ async def _at_once(media: MediaBytes, part: Send, reader: MediaReader) -> bytes:
     return await reader.read(media, part.start, part.length)
 
 
-async def _stream(send: SendMessage, headers: Headers, media: MediaBytes, part: Send, reader: MediaReader) -> None:
-    async with aclosing(reader.stream(media, part.start, part.length)) as pieces:
+async def _stream(
+    receive: Receive, send: SendMessage, headers: Headers, pieces: AsyncGenerator[bytes, None], status: int
+) -> None:
+    """Send piece after piece, to the end or until the client leaves: nothing else would tell us that it has."""
+    async with aclosing(pieces):
         first = await anext(pieces)  # an error still has a status of its own here
-        await send({"type": "http.response.start", "status": part.status, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": first, "more_body": True})
-        async for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        left = asyncio.ensure_future(_left(receive))
+        try:
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(0)  # pieces from memory and a client that is gone would never let others in
+                if left.done():
+                    return
+        finally:
+            left.cancel()
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _empty(send: SendMessage, status: int, headers: Headers) -> None:

@@ -1,5 +1,6 @@
 """The one place that knows HTTP statuses: from the error tree to a page, or to RFC 9457 problem+json."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -11,8 +12,8 @@ from litestar.response import Redirect, Response
 
 from streamtime import errors
 from streamtime.access.caller import Caller
-from streamtime.http.api.uploads import VERSION, ClientGone, UnknownVersion, WrongType
 from streamtime.http.templates import Templates
+from streamtime.http.tus import VERSION, ClientGone, UnknownVersion, WrongType
 from streamtime.logging import get_logger
 
 PROBLEM_JSON = "application/problem+json"
@@ -23,6 +24,7 @@ STATUSES: dict[type[errors.StreamtimeError], int] = {
     errors.Forbidden: 403,
     errors.Invalid: 400,
     errors.Conflict: 409,
+    errors.Locked: 423,
     errors.TooLarge: 413,
     errors.NoSpace: 507,
     errors.TooMany: 429,
@@ -45,6 +47,7 @@ TITLES = {
     413: "Too large",
     415: "That did not work",
     422: "This file cannot be played",
+    423: "Busy at the moment",
     429: "Too often",
     500: "Something went wrong",
     503: "Busy at the moment",
@@ -84,6 +87,21 @@ def problem_of(error: errors.StreamtimeError) -> tuple[Problem, dict[str, str]]:
     field = error.field if isinstance(error, errors.Invalid) else None
     title = TITLES.get(status, TITLES[500])
     return Problem(title=title, status=status, detail=error.message, code=error.code, field=field), headers
+
+
+async def send_problem(
+    scope: dict[str, Any],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+    problem: Problem,
+    extra: Mapping[str, str],
+) -> None:
+    """Send problem details as plain ASGI, for what stands beside or before the framework."""
+    body = msgspec.json.encode(problem)
+    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(body))]
+    headers += [(b"cache-control", b"no-store")]
+    headers += [(name.encode(), value.encode()) for name, value in extra.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 class Problems:

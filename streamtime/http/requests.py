@@ -19,6 +19,12 @@ async def caller_of(request: Request[Any, Any, State]) -> Caller:
     return caller
 
 
+async def caller_now(request: Request[Any, Any, State]) -> Caller:
+    """Who asks, found out anew: for what goes on after the request was let in."""
+    found: Caller = await request.scope["caller_now"]()  # type: ignore[typeddict-item]  # put there by the doorway
+    return found
+
+
 def signed_in(caller: Caller) -> Caller:
     """The caller, who must be somebody.
 

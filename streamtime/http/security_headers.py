@@ -1,5 +1,7 @@
 """The headers that every answer carries, whatever made it."""
 
+from streamtime.http.tus import PATH, VERSION
+
 _POLICY = (
     "default-src 'none'",
     "script-src 'self'",
@@ -32,6 +34,11 @@ FOR_PAGES: tuple[tuple[bytes, bytes], ...] = (
 )
 
 
+FOR_UPLOADS: tuple[tuple[bytes, bytes], ...] = (*ALWAYS, (b"tus-resumable", VERSION.encode()))
+
+
 def headers_for(path: str) -> tuple[tuple[bytes, bytes], ...]:
     """Bytes of media need no policy of their own; everything that a browser might show as a page does."""
+    if path.startswith(PATH):
+        return FOR_UPLOADS
     return ALWAYS if path.startswith(("/media/", "/assets/")) else FOR_PAGES

@@ -15,11 +15,10 @@ from streamtime.playback.segments import Segments
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A playlist's text. `final` says that this text will never change."""
+    """A playlist's text. `shared` says that anybody who has its address may read it."""
 
     text: str
     shared: bool
-    final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +47,14 @@ class Playlists:
             raise NotFound
         variants = [_variant(programme.generation, offered) for offered in pictures]
         sounds = [_audio(programme.generation, offered) for offered in self._offered(programme, Kind.AUDIO)]
-        return Playlist(multivariant_playlist(variants, sounds), shared=programme.shared, final=False)
+        return Playlist(multivariant_playlist(variants, sounds), shared=programme.shared)
 
     async def media(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:
         """The playlist of one rendition. Raises `NotFound`."""
         programme, rendition, index = await self._segments.rendition(caller, video, generation, attempt_id)
         target_s = rendition.target_duration_s
         text = media_playlist(index, target_duration_s=target_s, complete=rendition.whole)
-        return Playlist(text, shared=programme.shared, final=rendition.whole)
+        return Playlist(text, shared=programme.shared)
 
     def _offered(self, programme: Programme, kind: Kind) -> list[_Offered]:
         found = [

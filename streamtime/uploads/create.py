@@ -71,8 +71,14 @@ class UploadCreation:
         await self._check_size(length_bytes)
         new = self._new_video(caller.user_id, parse(metadata))
         upload_id, key = await self._write_down(new, length_bytes, metadata)
-        (await self._spool.create(key)).close()
-        return await self._rows.require(caller, upload_id)
+        upload = await self._rows.require(caller, upload_id)
+        try:
+            (await self._spool.create(key)).close()
+        except BaseException:
+            video = await self._videos.by_id(upload.video_id)
+            await self._database.write(lambda tx: self._lifecycle.delete(tx, video))
+            raise
+        return upload
 
     async def _check_size(self, length_bytes: int) -> None:
         if length_bytes == 0:

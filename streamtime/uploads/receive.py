@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Conflict, Invalid, NotFound, OffsetMismatch
+from streamtime.errors import Invalid, Locked, NotFound, OffsetMismatch
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.video import Video
@@ -29,7 +29,7 @@ SYNCED_S = 2.0
 LET_GO_S = 10.0
 
 
-class Interrupted(Conflict):
+class Interrupted(Locked):
     """A newer request has taken the upload over."""
 
     code = "interrupted"
@@ -153,7 +153,7 @@ class Receiver:
                 async with asyncio.timeout(LET_GO_S):
                     await self._released.wait_for(lambda: upload_id not in self._writing)
             except TimeoutError:
-                raise Conflict("Another request is still sending this file.", code="locked") from None
+                raise Locked("Another request is still sending this file.") from None
             mine = self._writing[upload_id] = _Hold()
         try:
             yield mine

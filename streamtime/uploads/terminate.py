@@ -1,9 +1,10 @@
 """Giving an upload up: it, its bytes and the video that it was to become are gone."""
 
-from streamtime.database.transaction import Database
+from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.videos import Videos
+from streamtime.library.video import VideoState
+from streamtime.library.videos import Videos, require_alive
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.upload import Upload
 
@@ -23,8 +24,12 @@ class Termination:
         Raises:
             Conflict: it is complete; its video can be deleted instead.
         """
-        if upload.finished:
-            raise Conflict("This upload is complete. Delete its video instead.")
         await self._receiver.let_go(upload)
         video = await self._videos.by_id(upload.video_id)
-        await self._database.write(lambda tx: self._lifecycle.delete(tx, video))
+
+        async def body(tx: Transaction) -> None:
+            if (await require_alive(tx, video.id))["state"] != VideoState.UPLOADING:
+                raise Conflict("This upload is complete. Delete its video instead.")
+            await self._lifecycle.delete(tx, video)
+
+        await self._database.write(body)

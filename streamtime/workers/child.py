@@ -67,7 +67,7 @@ class Child:
         """Give a child that has closed its end a moment to end by itself, and tell its status; None if it does not."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
-                while self._process.poll() is None:
+                while self._process.poll() is None:  # noqa: ASYNC110  (no event tells it on every kernel)
                     await asyncio.sleep(_REAP_STEP_S)
         return self._process.returncode
 
@@ -79,7 +79,7 @@ class Child:
     async def _reap(self) -> int | None:
         self.kill()
         try:
-            while self._process.poll() is None:
+            while self._process.poll() is None:  # noqa: ASYNC110  (no event tells it on every kernel)
                 await asyncio.sleep(_REAP_STEP_S)
         except asyncio.CancelledError:
             # The loop itself is ending: nobody will ask again, and a killed process ends promptly.

@@ -15,12 +15,13 @@ from streamtime.errors import NotFound
 from streamtime.events.bus import Change, VideoChanged
 from streamtime.http.api.videos import body_of
 from streamtime.http.event_stream import event_stream, event_text
-from streamtime.http.requests import signed_in
+from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import Services
 
 
 @get("/api/v1/events", tags=["events"], summary="Hear what happens to videos")
 async def events(
+    request: ApiRequest,
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     video: Annotated[str, QueryParameter(max_length=100)] = "",
@@ -45,7 +46,7 @@ async def events(
         if video:
             yield await _state(video, caller, services)
 
-    return event_stream(services.bus, wanted, told, snapshot)
+    return event_stream(request, services.bus, wanted, told, snapshot)
 
 
 async def _state(public_id: str, caller: Caller, services: Services) -> str:

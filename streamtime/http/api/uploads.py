@@ -8,34 +8,13 @@ from litestar.enums import HttpMethod, MediaType
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.errors import Invalid, StreamtimeError
+from streamtime.errors import Invalid
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import Services
+from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, UnknownVersion, WrongType
 from streamtime.uploads.upload import Upload
 
-VERSION = "1.0.0"
-EXTENSIONS = "creation,creation-with-upload,termination"
-BYTES_TYPE = "application/offset+octet-stream"
-PATH = "/api/v1/uploads"
 MAX_DIGITS = 19
-
-
-class ClientGone(StreamtimeError):
-    """The client left in the middle of its body; nobody hears this."""
-
-    code = "client_gone"
-
-
-class UnknownVersion(Invalid):
-    """The client speaks another version of tus, or none."""
-
-    code = "tus_version"
-
-
-class WrongType(Invalid):
-    """The body is not announced as an upload's bytes."""
-
-    code = "content_type"
 
 
 @route(PATH, http_method=[HttpMethod.OPTIONS], tags=["uploads"], summary="What this tus server can do")
@@ -60,7 +39,12 @@ async def create_upload(
     upload = await services.upload_creation.create(caller, length, request.headers.get("upload-metadata", ""))
     offset = 0
     if request.headers.get("content-type") == BYTES_TYPE:
-        offset = await services.receiver.receive(upload, 0, body_of(request))
+        try:
+            offset = await services.receiver.receive(upload, 0, body_of(request))
+        except ClientGone:
+            # The client never heard of this upload, so nobody can go on with it.
+            await services.termination.terminate(await services.uploads.require(caller, upload.public_id))
+            raise
     headers = {
         "Location": f"{PATH}/{upload.public_id}",
         "Streamtime-Video": upload.video_public_id,
@@ -157,5 +141,5 @@ def _headers(upload: Upload) -> dict[str, str]:
 
 
 def _answer(status: int, headers: dict[str, str]) -> Response[None]:
-    headers = {"Tus-Resumable": VERSION, "Cache-Control": "no-store", **headers}
+    headers = {"Cache-Control": "no-store", **headers}
     return Response(None, status_code=status, headers=headers, media_type=MediaType.TEXT)

@@ -9,7 +9,6 @@ from litestar.params import QueryParameter
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
-from streamtime.errors import Conflict
 from streamtime.http.services import Services
 from streamtime.http.views import master_url, poster_url, watch_href
 from streamtime.http.words import time_iso
@@ -123,20 +122,9 @@ async def delete_video(video: str, caller: NamedDependency[Caller], services: Na
 @post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Try a failed video again")
 async def retry_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
     """Queue it again, from its original; what is finished already is kept."""
-    await retry_failed(video, caller, services)
-    return await _answer(video, caller, services)
-
-
-async def retry_failed(public_id: str, caller: Caller, services: Services) -> None:
-    """Queue a failed video again.
-
-    Raises:
-        Conflict: it has not failed.
-    """
-    found = await services.videos.require(caller, public_id, Access.MANAGE)
-    if found.state is not VideoState.FAILED:
-        raise Conflict("Only a video that failed can be tried again.")
+    found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
+    return await _answer(video, caller, services)
 
 
 def body_of(video: Video, caller: Caller, services: Services, renditions: list[str]) -> VideoBody:

@@ -84,7 +84,7 @@ async def library_events(
                 news = VideoChanged(video.id, video.public_id, video.owner_id, Change.CHANGED)
                 yield await _card_event(news, caller, services, templates, page)
 
-    return event_stream(services.bus, lambda news: news.owner_id == caller.user_id, told, snapshot)
+    return event_stream(request, services.bus, lambda news: news.owner_id == caller.user_id, told, snapshot)
 
 
 async def _card_event(

@@ -32,13 +32,15 @@ async def set_up(
         raise NotFound
     fields = await read_form(request, "code", "name", "password")
     try:
-        user = await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"])
+        await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"])
     except Invalid as error:
         form = {"code": fields["code"], "name": fields["name"], "errors": {error.field or "": error.message}}
         return _setup(request, templates, form, status=400)
     except Conflict:
         raise NotFound from None
-    return await _sign_in(request, services, user.id, "/library")
+    agent = request.headers.get("user-agent", "")
+    session = await services.sign_in.with_password(fields["name"].strip(), fields["password"], user_agent=agent)
+    return Redirect("/library", status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
 @get("/login", include_in_schema=False)
@@ -81,11 +83,6 @@ async def log_out(
     if caller.proof is Proof.COOKIE:
         await services.sign_in.end(caller.proof_id)
     return Redirect("/explore", status_code=303, cookies=[spent_cookie(secure=is_secure(request))])
-
-
-async def _sign_in(request: PageRequest, services: Services, user_id: int, following: str) -> Redirect:
-    session = await services.sign_in.start(user_id, user_agent=request.headers.get("user-agent", ""))
-    return Redirect(following, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
 def _setup(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:

@@ -5,10 +5,10 @@ from litestar.di import NamedDependency
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.http.api.uploads import PATH
 from streamtime.http.requests import PageRequest, signed_in
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
+from streamtime.http.tus import PATH
 from streamtime.http.words import size_text
 
 

@@ -9,7 +9,6 @@ from litestar.response import Redirect, Response
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility
 from streamtime.errors import Invalid
-from streamtime.http.api.videos import retry_failed
 from streamtime.http.forms import read_form
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import Services
@@ -59,7 +58,8 @@ async def set_visibility(
 @post("/watch/{video:str}/retry", include_in_schema=False)
 async def retry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Try a failed video again."""
-    await retry_failed(video, caller, services)
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
     return Redirect(f"/watch/{video}", status_code=303)
 
 

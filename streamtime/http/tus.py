@@ -1,0 +1,26 @@
+"""What tus 1.0 asks of HTTP (https://tus.io/protocols): its address here, its names, and its own errors."""
+
+from streamtime.errors import Invalid, StreamtimeError
+
+PATH = "/api/v1/uploads"
+VERSION = "1.0.0"
+EXTENSIONS = "creation,creation-with-upload,termination"
+BYTES_TYPE = "application/offset+octet-stream"
+
+
+class ClientGone(StreamtimeError):
+    """The client left in the middle of its body; nobody hears this."""
+
+    code = "client_gone"
+
+
+class UnknownVersion(Invalid):
+    """The client speaks another version of tus, or none."""
+
+    code = "tus_version"
+
+
+class WrongType(Invalid):
+    """The body is not announced as an upload's bytes."""
+
+    code = "content_type"
