@@ -5,7 +5,6 @@ from pathlib import Path
 
 import rich_click as click
 
-from streamtime import __version__
 from streamtime.cli.check import check
 from streamtime.cli.context import Context
 from streamtime.cli.openapi import openapi
@@ -14,6 +13,7 @@ from streamtime.cli.token import token
 from streamtime.cli.user import user
 from streamtime.errors import StreamtimeError
 from streamtime.logging import configure
+from streamtime.version import VERSION
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,7 +23,7 @@ from streamtime.logging import configure
     type=click.Path(path_type=Path, dir_okay=False),
     help="The configuration file (else STREAMTIME_CONFIG, else ./config.toml if there is one).",
 )
-@click.version_option(__version__, prog_name="streamtime")
+@click.version_option(VERSION, prog_name="streamtime")
 @click.pass_context
 def streamtime(context: click.Context, config_path: Path | None) -> None:
     """Streamtime, a self-hosted video server: drop a video, seconds later it plays on every screen of the house."""

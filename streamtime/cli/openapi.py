@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 
-from streamtime import __version__
 from streamtime.app import database_path, http_settings, open_services
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate
 from streamtime.http.application import build_litestar
 from streamtime.http.metrics import Metrics
+from streamtime.version import VERSION
 
 
 @click.command()
@@ -26,6 +26,6 @@ def openapi() -> None:
 async def _document(config: Config) -> str:
     migrate(database_path(config), now_ms=SystemClock().now_ms())
     async with open_services(config) as services:
-        application = build_litestar(services, http_settings(config), Metrics(), version=__version__)
+        application = build_litestar(services, http_settings(config), Metrics(), version=VERSION)
         document = msgspec.json.encode(application.openapi_schema.to_schema())
         return msgspec.json.format(document, indent=2).decode()

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 import rich_click as click
 import uvicorn
 
-from streamtime import __version__
 from streamtime.app import database_path, http_settings, open_services, running
 from streamtime.cli.addresses import addresses
 from streamtime.cli.context import Context, prepare_data_dir
@@ -22,6 +21,7 @@ from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
 from streamtime.http.services import Services
 from streamtime.logging import configure, get_logger
+from streamtime.version import VERSION
 
 ENCODER_GRACE_S = 2.0
 REQUEST_GRACE_S = 4
@@ -92,7 +92,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with open_services(config) as services:
-        application = build_application(services, http_settings(config), version=__version__)
+        application = build_application(services, http_settings(config), version=VERSION)
         setup_needed = await services.setup.needed()
         server = _Server(
             _uvicorn_config(config, application),

@@ -4,6 +4,7 @@ import msgspec
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
+from streamtime.hls.playlists import target_duration_s
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
@@ -11,7 +12,7 @@ from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import Planned, plan_rung, rungs_for
+from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, plan_rung, rungs_for
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
 from streamtime.worker_protocol import EncodeVideo, Package, SourceFacts
@@ -64,11 +65,13 @@ class Ladder:
         names = {rendition.name for rendition in pictures}
         rungs = rungs_for(facts, self._settings.rungs, copied=copy is not None)
         missing = [rung for rung in rungs if rung.name not in names]
+        copied = copy.index if copy else None
+        # A cut falls on the first picture at or after the copied one: a picture later at most.
+        longest_s = target_duration_s(copied) + 1 if copied else ENCODE_TARGET_S
         planned = [
-            plan_rung(rung, video.new_key(".mp4"), output, follows_copy=copy is not None)
-            for output, rung in enumerate(missing)
+            plan_rung(rung, video.new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(missing)
         ]
-        return planned, Grid.of_copy(copy.index) if copy and copy.index else Grid.regular()
+        return planned, Grid.of_copy(copied) if copied else Grid.regular()
 
     async def _encode(self, video: Video, facts: SourceFacts, planned: list[Planned], grid: Grid, share: Share) -> None:
         order = Package(

@@ -7,11 +7,8 @@ from streamtime.hls.playlists import TARGET_DURATION_S
 from streamtime.library.renditions import Kind, NewRendition, Origin
 from streamtime.worker_protocol import AudioFacts, CopyVideo, EncodeVideo, PackageAudio, SourceFacts
 
-COPY_TARGET_S = 14
-"""A copied segment is cut at the first keyframe after 3.9 s, and keyframes are at most 10 s apart."""
-
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
-"""Cuts follow a copied grid where there is one: the same bound plus a frame."""
+"""Cuts are asked for every four seconds, and fall on the next picture."""
 
 AUDIO_CEILING_BPS = 192_000
 
@@ -35,7 +32,7 @@ def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
         kind=Kind.VIDEO,
         origin=Origin.COPY,
         name=copied_name(facts),
-        target_duration_s=COPY_TARGET_S,
+        target_duration_s=facts.video.copy_target_duration_s,
         ceiling_bps=facts.video.bitrate_bps,
         spool_key=key,
     )
@@ -56,13 +53,13 @@ def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool) -> P
     return Planned(new, PackageAudio(output=output, stream=track.stream, copy=copy))
 
 
-def plan_rung(rung: PlannedRung, key: str, output: int, *, follows_copy: bool) -> Planned:
-    """One encoded picture."""
+def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
+    """One encoded picture, whose segments last at most about `longest_s`."""
     new = NewRendition(
         kind=Kind.VIDEO,
         origin=Origin.ENCODE,
         name=rung.name,
-        target_duration_s=COPY_TARGET_S if follows_copy else ENCODE_TARGET_S,
+        target_duration_s=longest_s,
         ceiling_bps=rung.maxrate_bps,
         spool_key=key,
     )
