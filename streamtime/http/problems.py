@@ -55,6 +55,9 @@ TITLES = {
 }
 
 _MACHINES = ("/api/", "/media/", "/healthz", "/readyz", "/metrics", "/assets/")
+_CLIENT_GONE = "client disconnected prematurely"
+"""What the framework says, as an error of the server's own, when a body breaks off."""
+
 _log = get_logger("http")
 
 
@@ -118,6 +121,8 @@ class Problems:
     def framework(self, request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
         """An error that the framework found before any of our code was asked."""
         status = error.status_code
+        if error.detail == _CLIENT_GONE:
+            return self.expected(request, ClientGone("The client went away."))
         if status >= 500:  # noqa: PLR2004  # server errors
             return self.unexpected(request, error)
         words = "There is nothing here." if status == 404 else _words(error)  # noqa: PLR2004  # Not Found

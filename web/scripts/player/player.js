@@ -29,6 +29,8 @@ export class Player {
     this.startAt = askedTime();
     remember(root, this.video, !this.startAt);
     this.#listen();
+    // The whole player, so that what lies over the picture is there in full screen too.
+    root.querySelector("media-controller").fullscreenElement = root;
     // Elsewhere the button would offer casting that an adaptive stream cannot do.
     if (!("WebKitPlaybackTargetAvailabilityEvent" in window)) root.querySelector("media-airplay-button").remove();
     if (root.dataset.phase === "loading") this.load();

@@ -1,0 +1,124 @@
+"""Chromium, a server, and people in front of it, for the tests of this folder.
+
+Playwright's synchronous door keeps an event loop running in the thread of the tests for as long as it is open, in
+which no asynchronous test could run. So it is open for one module at a time: the modules here are synchronous
+throughout, and those of other folders find the thread as they left it.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.guard import Guard
+from tests.clips import make_clip
+from tests.people import PASSWORD, Person
+from tests.server import Server
+
+ARGUMENTS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--mute-audio",
+    "--no-sandbox",
+)
+PATIENCE_MS = 15_000
+
+
+class OpenContext(Protocol):
+    """Opens a fresh browser profile; `signed_in` is the person it begins with."""
+
+    def __call__(self, url: str, signed_in: Person | None = None, **options: Any) -> BrowserContext: ...  # noqa: ANN401  # Playwright's
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The distribution's Chromium: it plays H.264 and AAC, which Playwright's own does not."""
+    named = os.environ.get("CHROMIUM") or "chromium"
+    found = shutil.which(named)
+    assert found, f"no browser at {named}; run: sudo apt install chromium"
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def ada(shared_server: Server) -> Person:
+    """Somebody with an account and videos on the shared server."""
+    return shared_server.person("ada")
+
+
+@pytest.fixture
+def guard() -> Iterator[Guard]:
+    watcher = Guard()
+    yield watcher
+    assert not watcher.faults(), "\n".join(watcher.faults())
+
+
+@pytest.fixture
+def open_context(browser: Browser, guard: Guard) -> Iterator[OpenContext]:
+    opened: list[BrowserContext] = []
+
+    def open_one(url: str, signed_in: Person | None = None, **options: Any) -> BrowserContext:  # noqa: ANN401  # Playwright's
+        context = browser.new_context(base_url=url, **{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(PATIENCE_MS)
+        guard.homes.add(url)
+        guard.watch(context)
+        if signed_in:
+            _sign_in(context, signed_in, url)
+        opened.append(context)
+        return context
+
+    yield open_one
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture
+def page(open_context: OpenContext, shared_server: Server, ada: Person) -> Page:
+    """A tab of theirs."""
+    return open_context(shared_server.url, ada).new_page()
+
+
+@pytest.fixture
+def guest(open_context: OpenContext, shared_server: Server) -> Page:
+    """A tab of somebody with no account."""
+    return open_context(shared_server.url).new_page()
+
+
+@pytest.fixture(scope="session")
+def clip() -> Iterator[Callable[..., Path]]:
+    """Makes a clip, or hands out the one made before from the same wishes."""
+    made: dict[tuple[Any, ...], Path] = {}
+    with tempfile.TemporaryDirectory(prefix="streamtime-clips-") as folder:
+
+        def make(name: str = "clip.mp4", **wishes: Any) -> Path:  # noqa: ANN401  # those of make_clip
+            key = (name, *sorted(wishes.items()))
+            if key not in made:
+                own = Path(folder, str(len(made)))
+                own.mkdir()
+                made[key] = make_clip(own / name, **wishes)
+            return made[key]
+
+        yield make
+
+
+def _sign_in(context: BrowserContext, person: Person, url: str) -> None:
+    """Sign in as the form does; the form itself has tests of its own."""
+    form: dict[str, str | float | bool] = {"name": person.name, "password": PASSWORD, "next": "/library"}
+    answer = context.request.post("/login", form=form, headers={"Origin": url}, max_redirects=0)
+    assert answer.status == 303, answer.text()

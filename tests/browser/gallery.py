@@ -1,0 +1,65 @@
+"""A server with something on every page, and the addresses of those pages: what the tests of looks go through."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.browser import walk
+from tests.clips import make_clip
+from tests.people import Person
+from tests.server import Server, serving
+
+LONG = "A very long title, as cameras and people make them, that goes on until it has to be cut off " * 2
+DESCRIPTION = "\n".join(["We arrive at 0:01, see http://example.org/sea for more."] + ["A line of text."] * 8)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Videos by what is special about them."""
+
+    server: Server
+    owner: Person
+    ready: str
+    portrait: str
+    failed: str
+    uploading: str
+
+    def member_pages(self) -> dict[str, str]:
+        """Every page that its owner sees, by name."""
+        return {
+            "explore": "/explore",
+            "search": "/explore?q=nothing+like+it",
+            "user": f"/@{self.owner.name}",
+            "library": "/library",
+            "upload": "/upload",
+            "watch": f"/watch/{self.ready}",
+            "watch portrait": f"/watch/{self.portrait}",
+            "watch failed": f"/watch/{self.failed}",
+            "watch uploading": f"/watch/{self.uploading}",
+            "edit": f"/watch/{self.ready}/edit",
+            "delete": f"/watch/{self.ready}/delete",
+            "error": "/watch/nothing-here",
+        }
+
+    def guest_pages(self) -> dict[str, str]:
+        """What somebody without an account sees."""
+        return {"login": "/login", "explore as a guest": "/explore", "error as a guest": "/nothing-here"}
+
+
+@contextmanager
+def open_gallery(folder: Path) -> Iterator[Gallery]:
+    """A server with videos in several shapes and states."""
+    wide = make_clip(folder / "wide.mp4", duration_s=2, width=640, height=360)
+    tall = make_clip(folder / "tall.mp4", duration_s=2, width=180, height=320)
+    with serving() as server:
+        owner = server.person("ada", admin=True)
+        ready = walk.put_in(owner, wide, title="By the sea", visibility="public")
+        owner.change(ready, description=DESCRIPTION, tags=["summer", "sea", "a tag of several words"])
+        portrait = walk.put_in(owner, tall, title=LONG[:200], visibility="unlisted")
+        failed = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter")
+        walk.await_state(owner, failed, "failed")
+        at = owner.begin(5_000_000, filename="half.mp4", title="Halfway here")
+        owner.append(at, 0, wide.read_bytes()[:1000])
+        uploading = owner.api.head(at, headers={"Tus-Resumable": "1.0.0"}).headers["Streamtime-Video"]
+        yield Gallery(server, owner, ready, portrait, failed, uploading)

@@ -1,0 +1,165 @@
+"""Every page in both themes and at two widths: accessible, whole, light. And nothing else than itself."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it brings no types
+from playwright.sync_api import Page, Response, expect
+
+from tests.browser.conftest import OpenContext
+from tests.browser.gallery import Gallery, open_gallery
+from tests.browser.guard import Guard
+from tests.server import Server
+
+HTML_BYTES = 30_000
+WATCH_SCRIPT_BYTES = 300_000
+SCRIPT_BYTES = 60_000
+
+Theme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    with open_gallery(tmp_path_factory.mktemp("gallery")) as opened:
+        yield opened
+
+
+def faults_of(page: Page) -> list[str]:
+    """What axe finds, one line each."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [f"{rule['id']} at {node['target']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
+
+
+def is_too_wide(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+def await_calm(page: Page) -> None:
+    """Wait until what the page has to show is shown."""
+    expect(page.locator("html[data-script]")).to_have_count(1)
+    if page.locator("#player[data-phase=loading]").count():
+        expect(page.locator("#player")).to_have_attribute("data-phase", "ready")
+    if page.locator("#api-docs").count():
+        expect(page.locator("#api-docs .opblock").first).to_be_visible()
+    page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {})))")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_pages_are_accessible_and_fit(
+    gallery: Gallery, open_context: OpenContext, guard: Guard, theme: Theme, width: int
+) -> None:
+    guard.allow("status of 404")
+    looks: dict[str, Any] = {"color_scheme": theme, "viewport": {"width": width, "height": 800}}
+    member = open_context(gallery.server.url, gallery.owner, **looks).new_page()
+    guest = open_context(gallery.server.url, **looks).new_page()
+    faults: dict[str, list[str]] = {}
+    for page, pages in ((member, gallery.member_pages()), (guest, gallery.guest_pages())):
+        for name, path in pages.items():
+            page.goto(path)
+            await_calm(page)
+            found = faults_of(page) + (["scrolls sideways"] if is_too_wide(page) else [])
+            if found:
+                faults[name] = found
+    assert not faults
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_what_opens_is_accessible_too(gallery: Gallery, open_context: OpenContext, theme: Theme) -> None:
+    page = open_context(gallery.server.url, gallery.owner, color_scheme=theme).new_page()
+    faults: dict[str, list[str]] = {}
+    page.goto(f"/watch/{gallery.ready}")
+    await_calm(page)
+    page.get_by_label("Account").click()
+    faults["account menu"] = faults_of(page)
+    page.get_by_label("Who can watch: Public").click()
+    faults["visibility menu"] = faults_of(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    faults["delete dialog"] = faults_of(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    faults["keyboard dialog"] = faults_of(page)
+    page.goto("/upload")
+    page.locator("#files").set_input_files({"name": "empty.mp4", "mimeType": "video/mp4", "buffer": b""})
+    expect(page.locator(".upload[data-phase=failed]")).to_be_visible()
+    await_calm(page)
+    faults["refused upload"] = faults_of(page)
+    assert not {name: found for name, found in faults.items() if found}
+
+
+def test_setup_is_accessible_and_fits(server: Server, open_context: OpenContext) -> None:
+    for theme in ("dark", "light"):
+        page = open_context(server.url, color_scheme=theme, viewport={"width": 390, "height": 800}).new_page()
+        page.goto("/setup")
+        page.get_by_label("Setup code").fill("0000-0000-0000")
+        page.get_by_label("User name").fill("ada")
+        page.get_by_label("Password").fill("long enough, it is")
+        assert faults_of(page) == []
+        assert not is_too_wide(page)
+
+
+def test_the_choice_of_theme_holds_over_pages(gallery: Gallery, open_context: OpenContext) -> None:
+    page = open_context(gallery.server.url, gallery.owner, color_scheme="dark").new_page()
+    page.goto("/explore")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_label("Account").click()
+    page.get_by_role("button", name="Light").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.goto("/library")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.get_by_label("Account").click()
+    page.get_by_role("button", name="System").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_pages_are_light(gallery: Gallery, open_context: OpenContext, guard: Guard) -> None:
+    guard.allow("status of 404")
+    page = open_context(gallery.server.url, gallery.owner).new_page()
+    heavy: list[str] = []
+    for name, path in gallery.member_pages().items():
+        answers: list[Response] = []
+        collect = partial(list.append, answers)
+        page.on("response", collect)
+        page.goto(path)
+        await_calm(page)
+        page.remove_listener("response", collect)
+        html_bytes = sum(len(answer.body()) for answer in answers if answer.request.resource_type == "document")
+        script_bytes = sum(len(gzip.compress(answer.body())) for answer in answers if is_script(answer))
+        most = WATCH_SCRIPT_BYTES if name.startswith("watch") else SCRIPT_BYTES
+        if html_bytes > HTML_BYTES or script_bytes > most:
+            heavy.append(f"{name}: {html_bytes} bytes of HTML, {script_bytes} of script")
+    assert not heavy
+
+
+def test_nothing_moves_when_posters_and_the_player_arrive(gallery: Gallery, open_context: OpenContext) -> None:
+    page = open_context(gallery.server.url, gallery.owner).new_page()
+    page.add_init_script("""
+      window.moved = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved += entry.value;
+      }).observe({ type: "layout-shift", buffered: true });
+    """)
+    moved = {}
+    for path in ("/explore", "/library", f"/watch/{gallery.ready}", f"/watch/{gallery.portrait}"):
+        page.goto(path, wait_until="networkidle" if path == "/explore" else "load")
+        await_calm(page)
+        moved[path] = page.evaluate("window.moved")
+    assert {path: much for path, much in moved.items() if much > 0.02} == {}
+
+
+def test_the_api_is_documented_from_here_alone(gallery: Gallery, open_context: OpenContext) -> None:
+    page = open_context(gallery.server.url, gallery.owner).new_page()
+    page.goto("/api/docs")
+    await_calm(page)
+    expect(page.get_by_text(re.compile("/api/v1/videos")).first).to_be_visible()
+
+
+def is_script(answer: Response) -> bool:
+    return answer.request.resource_type == "script"

@@ -1,0 +1,80 @@
+"""Everything but playing and uploading works, if plainly, in a browser without script."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import walk
+from tests.browser.conftest import OpenContext
+from tests.browser.guard import Guard
+from tests.people import PASSWORD, Person
+from tests.server import Server
+
+MakeClip = Callable[..., Path]
+
+
+@pytest.fixture
+def plain(open_context: OpenContext, shared_server: Server) -> Page:
+    """A tab that runs no script."""
+    return open_context(shared_server.url, java_script_enabled=False).new_page()
+
+
+def sign_in(page: Page, person: Person) -> None:
+    page.goto("/library")
+    page.get_by_label("User name").fill(person.name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Library", exact=True)).to_be_visible()
+
+
+def test_an_owner_gets_by_without_script(plain: Page, guest: Page, ada: Person, clip: MakeClip, guard: Guard) -> None:
+    video = walk.put_in(ada, clip("plain.mp4", duration_s=2, width=320, height=180), title="Plain one")
+    sign_in(plain, ada)
+    walk.card(plain, video).get_by_role("link", name="Plain one").click()
+    expect(plain.get_by_text("The player needs JavaScript.")).to_be_visible()
+
+    plain.get_by_role("link", name="Edit").click()
+    plain.get_by_label("Title").fill("Plainer still")
+    plain.get_by_role("button", name="Save").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("Plainer still")
+
+    plain.get_by_label("Who can watch: Private").click()
+    plain.get_by_role("button", name="Public").click()
+    expect(plain.get_by_label("Who can watch: Public")).to_be_visible()
+    guest.goto("/explore")
+    expect(walk.card(guest, video)).to_contain_text("Plainer still")
+
+    plain.get_by_role("link", name="Delete").click()
+    plain.get_by_role("button", name="Delete").click()
+    expect(walk.card(plain, video)).to_have_count(0)
+    guard.allow("status of 404")
+    answer = plain.goto(f"/watch/{video}")
+    assert answer
+    assert answer.status == 404
+
+    plain.goto("/library")
+    plain.get_by_label("Account").click()
+    plain.get_by_role("button", name="Sign out").click()
+    expect(plain.get_by_role("link", name="Sign in").first).to_be_visible()
+
+
+def test_lists_go_on_and_sort_by_links(plain: Page, ada: Person, clip: MakeClip) -> None:
+    path = clip("plain.mp4", duration_s=2, width=320, height=180)
+    videos = [walk.put_in(ada, path, title=f"Listed {number:02}", visibility="public") for number in range(2)]
+    plain.goto("/explore?sort=title&q=Listed")
+    expect(plain.locator(".card")).to_have_count(2)
+    expect(plain.locator(".card").first).to_have_attribute("data-video", videos[0])
+    plain.get_by_role("link", name="Newest").click()
+    expect(plain.locator(".card").first).to_have_attribute("data-video", videos[1])
+    plain.get_by_role("searchbox", name="Search videos").fill("Listed 01")
+    plain.keyboard.press("Enter")
+    expect(plain.locator(".card")).to_have_count(1)
+
+
+def test_the_upload_page_says_what_it_needs(plain: Page, ada: Person) -> None:
+    sign_in(plain, ada)
+    plain.goto("/upload")
+    expect(plain.get_by_text("Uploading needs JavaScript")).to_be_visible()
+    expect(plain.get_by_text("Drop videos anywhere")).to_be_hidden()

@@ -1,0 +1,202 @@
+"""Uploads survive what happens to uploads: a reload, a lost connection, a killed server, a change of mind."""
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser import walk
+from tests.browser.cable import Cable, cable_to
+from tests.browser.conftest import OpenContext
+from tests.browser.guard import Guard
+from tests.people import Person
+from tests.server import Server
+
+MakeClip = Callable[..., Path]
+
+LENGTH_BYTES = 6_000_000
+SLOW_BYTES_PER_S = 1_500_000
+SLOWER_BYTES_PER_S = 1_000_000
+"""Half of the file takes longer than the two seconds after which a server surely has noted what it got."""
+
+
+@pytest.fixture
+def heavy(clip: MakeClip, tmp_path: Path) -> Path:
+    """A short clip with megabytes of ballast behind it, as MP4 allows: long to send, quick to prepare."""
+    light = clip("light.mp4", duration_s=2, width=320, height=180).read_bytes()
+    ballast = LENGTH_BYTES - len(light)
+    path = tmp_path / "heavy.mp4"
+    path.write_bytes(light + struct.pack(">I4s", ballast, b"free") + bytes(ballast - 8))
+    return path
+
+
+def slow_down(page: Page, bytes_per_s: int = SLOW_BYTES_PER_S) -> None:
+    """Limit how fast the page sends; -1 takes the limit away."""
+    protocol = page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_s}
+    protocol.send("Network.emulateNetworkConditions", limits)
+
+
+def await_share(page: Page, name: str, share: float) -> None:
+    """Wait until this share of a file is sent."""
+    bar = walk.row(page, name).locator("[data-progress]").element_handle()
+    page.wait_for_function("([bar, share]) => bar.value >= share * bar.max", arg=[bar, share])
+
+
+class Offsets:
+    """From which byte on the page sent what it sent."""
+
+    def __init__(self, page: Page) -> None:
+        self.seen: list[int] = []
+        page.on("request", self._on_request)
+
+    def _on_request(self, request: Request) -> None:
+        if request.method == "PATCH" and "/uploads/" in request.url:
+            self.seen.append(int(request.headers["upload-offset"]))
+
+
+def begin(page: Page, path: Path, *, share: float = 0.3, bytes_per_s: int = SLOW_BYTES_PER_S) -> str:
+    """Pick a file and wait until so much of it is sent; the video that it will be."""
+    page.goto("/upload")
+    slow_down(page, bytes_per_s)
+    walk.pick(page, path)
+    await_share(page, path.name, share)
+    return walk.video_of(walk.row(page, path.name))
+
+
+def test_picked_again_after_a_reload_it_goes_on(page: Page, ada: Person, heavy: Path) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    video = begin(page, heavy)
+    walk.row(page, heavy.name).locator("[data-title]").fill("Named before the reload")
+    with page.expect_response(lambda answer: answer.request.method == "PATCH" and "/videos/" in answer.url):
+        walk.row(page, heavy.name).locator("[data-title]").press("Enter")
+
+    page.reload()
+    slow_down(page, -1)
+    offsets = Offsets(page)
+    walk.pick(page, heavy)
+    row = walk.row(page, heavy.name)
+    walk.await_phase(row, "playable")
+
+    assert walk.video_of(row) == video
+    assert offsets.seen[0] > LENGTH_BYTES * 0.2
+    assert ada.look(video)["title"] == "Named before the reload"
+    expect(row.locator("[data-title]")).to_have_value("Named before the reload")
+
+
+@pytest.fixture
+def cable(shared_server: Server) -> Iterator[Cable]:
+    with cable_to(shared_server.url) as led:
+        yield led
+
+
+def test_a_lost_connection_is_found_again(
+    cable: Cable, open_context: OpenContext, shared_server: Server, ada: Person, heavy: Path, guard: Guard
+) -> None:
+    guard.allow("net::ERR_")
+    page = open_context(cable.url, ada).new_page()
+    video = begin(page, heavy)
+    offsets = Offsets(page)
+    row = walk.row(page, heavy.name)
+
+    cable.pull()
+    expect(row.locator("[data-status]")).to_have_text("Connection lost. Trying again")
+    cable.plug(shared_server.url)
+
+    walk.await_phase(row, "playable")
+    assert walk.video_of(row) == video
+    assert offsets.seen[-1] > LENGTH_BYTES * 0.2
+
+
+def test_a_killed_server_that_comes_back_gets_the_rest(
+    server: Server, open_context: OpenContext, heavy: Path, guard: Guard
+) -> None:
+    guard.allow("net::ERR_")
+    person = server.person("ada")
+    with cable_to(server.url) as cable:
+        page = open_context(cable.url, person).new_page()
+        video = begin(page, heavy, share=0.5, bytes_per_s=SLOWER_BYTES_PER_S)
+        offsets = Offsets(page)
+        row = walk.row(page, heavy.name)
+
+        server.kill()
+        expect(row.locator("[data-status]")).to_have_text("Connection lost. Trying again")
+        slow_down(page, -1)
+        server.start()
+        cable.plug(server.url)
+
+        walk.await_phase(row, "playable")
+        assert walk.video_of(row) == video
+        assert offsets.seen[-1] > LENGTH_BYTES * 0.2
+        walk.await_state(person, video, "ready")
+
+
+def test_paused_waits_and_resumed_goes_on(page: Page, heavy: Path) -> None:
+    video = begin(page, heavy)
+    row = walk.row(page, heavy.name)
+    row.get_by_role("button", name="Pause").click()
+    walk.await_phase(row, "paused")
+    expect(row.locator("[data-status]")).to_have_text("Paused")
+    expect(row.get_by_role("button", name="Pause")).to_be_hidden()
+
+    offsets = Offsets(page)
+    slow_down(page, -1)
+    row.get_by_role("button", name="Resume").click()
+    walk.await_phase(row, "playable")
+    assert offsets.seen[0] > LENGTH_BYTES * 0.2
+    assert walk.video_of(row) == video
+
+
+def test_cancelled_leaves_nothing(page: Page, ada: Person, heavy: Path) -> None:
+    video = begin(page, heavy)
+    library = page.context.new_page()
+    library.goto("/library")
+    expect(walk.card(library, video)).to_have_attribute("data-state", "uploading")
+    page.bring_to_front()
+    row = walk.row(page, heavy.name)
+    row.get_by_role("button", name="Cancel").click()
+    expect(row).to_have_count(0)
+    library.bring_to_front()
+    expect(walk.card(library, video)).to_have_count(0)
+    assert ada.api.get(f"/api/v1/videos/{video}").status_code == 404
+
+
+def test_what_is_no_video_fails_in_plain_words_and_can_be_tried_again(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "letter.mp4"
+    path.write_text("Dear aunt, thank you for the socks. " * 50)
+    page.goto("/upload")
+    walk.pick(page, path)
+    row = walk.row(page, path.name)
+    walk.await_phase(row, "failed")
+    expect(row.locator("[data-status]")).to_contain_text("video")
+    video = walk.video_of(row)
+
+    row.get_by_role("link", name="Details").click()
+    page.wait_for_url(f"**/watch/{video}")
+    failure = page.locator("[data-state-failed]")
+    expect(failure.locator("[data-failure]")).to_contain_text("video")
+    failure.get_by_role("button", name="Try again").click()
+    expect(failure.get_by_role("button", name="Try again")).to_be_visible(timeout=walk.SETTLED_WITHIN_MS)
+
+    page.goto("/library")
+    card = walk.card(page, video)
+    expect(card).to_have_attribute("data-state", "failed")
+    expect(card.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_too_large_is_said_before_anything_is_sent(
+    start_server: Callable[..., Server], open_context: OpenContext, heavy: Path
+) -> None:
+    server = start_server(STREAMTIME_UPLOADS__MAX_SIZE="5MB")
+    page = open_context(server.url, server.person("ada")).new_page()
+    page.goto("/upload")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    walk.pick(page, heavy)
+    row = walk.row(page, heavy.name)
+    walk.await_phase(row, "failed")
+    expect(row.locator("[data-status]")).to_have_text("Too big: 6.0 MB. The limit is 5.0 MB.")
+    expect(row.get_by_role("button", name="Try again")).to_be_hidden()
+    assert sent == []

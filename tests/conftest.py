@@ -1,0 +1,64 @@
+"""Fixtures for every test that talks to a real server, and its log beside each such test that fails."""
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.clips import make_clip
+from tests.server import Server, StartServer, serving
+
+LOG_SHOWN = 20_000
+"""Characters of a server's log that a failure shows."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        funcargs = getattr(item, "funcargs", {})
+        servers = {id(value): value for value in funcargs.values() if isinstance(value, Server)}
+        for server in servers.values():
+            report.sections.append((f"log of the server on {server.url}", server.said[-LOG_SHOWN:]))
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[Server]:
+    """A server for tests that leave it running and mind only their own videos: one for each process of tests."""
+    with serving() as server:
+        server.person("admin", admin=True)
+        yield server
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server of the test's own, to be killed at will."""
+    with serving() as own:
+        yield own
+
+
+@pytest.fixture
+def start_server() -> Iterator[StartServer]:
+    """Starts further servers, with settings of the test's own as environment variables."""
+    with ExitStack() as stack:
+        yield lambda **environ: stack.enter_context(serving(**environ))
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the clips of this run of tests lie."""
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(scope="session")
+def small_clip(clips: Path) -> Path:
+    """Four seconds of H.264 and AAC, too small for a ladder: it is copied, and ready in a moment."""
+    return make_clip(clips / "small.mp4", duration_s=4, width=320, height=180)
+
+
+@pytest.fixture(scope="session")
+def ladder_clip(clips: Path) -> Path:
+    """Six seconds that are copied and get one more rung."""
+    return make_clip(clips / "ladder.mp4", duration_s=6, width=640, height=360)

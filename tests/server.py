@@ -1,0 +1,229 @@
+"""A real server process for tests: its start and its several ends, its command line, what it said.
+
+The data directory lives in a temporary folder that goes with it, and so does every process it has started. It knows
+nothing of requests: those are made by people (people.py).
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import httpx
+
+from tests.people import Person
+
+T = TypeVar("T")
+
+COMMAND = str(Path(sys.executable).with_name("streamtime"))
+READY_WITHIN_S = 40.0
+STOPS_WITHIN_S = 10.0
+"""What containers are given between SIGTERM and SIGKILL."""
+
+LOOKS_EVERY_S = 0.03
+
+
+def until(look: Callable[[], T | None], what: str, *, within_s: float = 30.0) -> T:
+    """Look again and again until there is something to see (neither None nor False), and give it."""
+    deadline = time.monotonic() + within_s
+    while True:
+        seen = look()
+        if seen is not None and seen is not False:
+            return seen
+        assert time.monotonic() < deadline, f"after {within_s} s still not: {what}"
+        time.sleep(LOOKS_EVERY_S)
+
+
+class Server:
+    """One server on 127.0.0.1. Each start takes a new free port, which its clients are told."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.data_dir = folder / "data"
+        self.log_path = folder / "server.log"
+        self.setup_code = ""
+        self.url = ""
+        self._folder = folder
+        self._people: dict[str, Person] = {}
+        self._clients: list[httpx.Client] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sessions: list[int] = []
+        self._environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("STREAMTIME_")},
+            "STREAMTIME_DATA_DIR": str(self.data_dir),
+            "STREAMTIME_UPLOADS__MINIMUM_FREE_SPACE": "64MiB",
+            **environ,
+        }
+
+    @property
+    def pid(self) -> int:
+        assert self._process, "the server does not run"
+        return self._process.pid
+
+    @property
+    def said(self) -> str:
+        """All that it has written so far, over all its starts."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        before = len(self.said)
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [COMMAND, "serve", "--host", "127.0.0.1", "--port", "0"],
+                env=self._environ,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._sessions.append(self._process.pid)
+        found = until(lambda: self._ready(before), "ready", within_s=READY_WITHIN_S)
+        self.url = found[1]
+        self._learn_code(before)
+        for client in self._clients:
+            client.base_url = self.url
+
+    def stop(self, *, within_s: float = STOPS_WITHIN_S) -> int:
+        """Ask it to stop, as `docker stop` does, and give its exit code."""
+        assert self._process, "the server does not run"
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(within_s)
+        finally:
+            self._process = self._process if self._process.poll() is None else None
+
+    def kill(self) -> None:
+        """End it by SIGKILL, alone: its workers have to notice by themselves."""
+        assert self._process, "the server does not run"
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def restart(self) -> None:
+        """Stop it in peace and start it again."""
+        assert self.stop() == 0
+        self.start()
+
+    def command(self, *arguments: str, given: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line on the same data directory; the result is the caller's to judge."""
+        return subprocess.run(
+            [COMMAND, *arguments],
+            env={**self._environ, **environ},
+            cwd=self._folder,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def run(self, *arguments: str, given: str = "") -> str:
+        """Run a command that has to succeed, and give what it printed."""
+        done = self.command(*arguments, given=given)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def person(self, name: str, *, admin: bool = False) -> Person:
+        """The person of that name; the account is made by the command line when they are first asked for."""
+        if name not in self._people:
+            person = Person(self, name)
+            rank = ["--admin"] if admin else []
+            self.run("user", "create", name, *rank, "--password-stdin", given=person.password + "\n")
+            self._people[name] = person
+        return self._people[name]
+
+    def visitor(self) -> Person:
+        """Somebody without an account."""
+        return Person(self, "")
+
+    def client(self, **headers: str) -> httpx.Client:
+        """A client of its own, closed with the server and led to it wherever it starts again."""
+        made = httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        self._clients.append(made)
+        return made
+
+    def workers(self) -> list[int]:
+        """The processes that it has started and that live, by id."""
+        return children_of(self.pid)
+
+    def files(self, room: str) -> list[Path]:
+        """All files of `spool` or `objects`, temporary ones too."""
+        return sorted(path for path in (self.data_dir / room).rglob("*") if path.is_file() and path.name[0] != ".")
+
+    def close(self) -> None:
+        """End everything that it has ever started."""
+        for client in self._clients:
+            client.close()
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self.stop()
+        for session in self._sessions:
+            with suppress(ProcessLookupError):
+                os.killpg(session, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(STOPS_WITHIN_S)
+
+    def _ready(self, before: int) -> re.Match[str] | None:
+        assert self._process
+        said = self.said[before:]
+        assert self._process.poll() is None, f"the server ended by itself:\n{said}"
+        return re.search(r"^Streamtime is ready: (http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)
+
+    def _learn_code(self, before: int) -> None:
+        with suppress(AssertionError):
+            found = until(
+                lambda: re.search(r"Setup code: (\S+)|\"?ready\"?.*\"?port\"?", self.said[before:]), "code", within_s=1
+            )
+            self.setup_code = found[1] or ""
+
+
+class StartServer(Protocol):
+    """Starts a server with settings of its own, given as environment variables."""
+
+    def __call__(self, **environ: str) -> Server: ...
+
+
+@contextmanager
+def serving(*, started: bool = True, **environ: str) -> Iterator[Server]:
+    """A server that is gone, with all that it kept, when the block is left."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamtime-test-"))
+        server = Server(Path(folder), **environ)
+        stack.callback(server.close)
+        if started:
+            server.start()
+        yield server
+
+
+def children_of(pid: int) -> list[int]:
+    """The children of a process, and theirs, as Linux tells them; none where it is gone."""
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            own = [int(child) for child in (task / "children").read_text().split()]
+            found += own + [grandchild for child in own for grandchild in children_of(child)]
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and is more than a dead one that nobody has asked after."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def resident_bytes(pid: int, field: str = "VmRSS") -> int:
+    """Memory of a process; `VmHWM` is the most that it ever had."""
+    found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found, field
+    return int(found[1]) * 1024

@@ -1,0 +1,81 @@
+"""A player without a picture: it reads playlists with a parser that nobody here wrote, fetches all, decodes all."""
+
+import io
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+import av
+import httpx
+import m3u8
+
+
+@dataclass(frozen=True)
+class Track:
+    """One rendition, fetched whole."""
+
+    uri: str
+    segment_uris: list[str]
+    announced_s: float
+    """What the playlist says that its segments last together."""
+    data: bytes
+    """The init segment and all segments, one after the other."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a decoder makes of a track."""
+
+    frames: int
+    duration_s: float
+    width: int
+    height: int
+
+
+def variants(client: httpx.Client, master: str) -> list[str]:
+    """The media playlists of the pictures, the largest first."""
+    parsed = m3u8.loads(_get(client, master).text)
+    ordered = sorted(parsed.playlists, key=lambda variant: -variant.stream_info.resolution[1])
+    return [urljoin(master, variant.uri) for variant in ordered]
+
+
+def sounds(client: httpx.Client, master: str) -> list[str]:
+    """The media playlists of the sound tracks."""
+    parsed = m3u8.loads(_get(client, master).text)
+    return [urljoin(master, media.uri) for media in parsed.media if media.type == "AUDIO"]
+
+
+def fetch(client: httpx.Client, uri: str) -> Track:
+    """All of one rendition, which must be whole."""
+    parsed = m3u8.loads(_get(client, uri).text)
+    assert parsed.is_endlist, "the rendition still grows"
+    assert parsed.target_duration
+    assert all(round(segment.duration) <= parsed.target_duration for segment in parsed.segments)
+    init = urljoin(uri, parsed.segment_map[0].uri)
+    segment_uris = [urljoin(uri, segment.uri) for segment in parsed.segments]
+    data = b"".join(_get(client, part).content for part in (init, *segment_uris))
+    return Track(uri, [init, *segment_uris], sum(segment.duration for segment in parsed.segments), data)
+
+
+def decode(track: Track) -> Decoded:
+    """Decode every frame of a track of pictures or of sound."""
+    with av.open(io.BytesIO(track.data), "r") as container:
+        (stream,) = container.streams.get()
+        assert isinstance(stream, av.VideoStream | av.AudioStream)
+        frames, first, end, width, height = 0, None, 0.0, 0, 0
+        for frame in container.decode(stream):
+            assert frame.pts is not None
+            assert frame.time_base is not None
+            at = float(frame.pts * frame.time_base)
+            first = at if first is None else first
+            end = max(end, at)
+            frames += 1
+            if isinstance(frame, av.VideoFrame):
+                width, height = frame.width, frame.height
+        assert first is not None, "nothing could be decoded"
+        return Decoded(frames, end - first, width, height)
+
+
+def _get(client: httpx.Client, uri: str) -> httpx.Response:
+    answer = client.get(uri)
+    assert answer.status_code == 200, f"{uri}: {answer.status_code}"
+    return answer

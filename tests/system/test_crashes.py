@@ -1,0 +1,142 @@
+"""Ended in the middle of its work, by SIGKILL or in peace, a server goes on where it was and leaves nothing behind."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.clips import make_clip
+from tests.people import Person
+from tests.server import Server, alive, until
+from tests.system.player import decode, fetch, sounds, variants
+
+RUNGS = ["720p", "480p", "360p", "240p"]
+FRAMES = 200
+
+
+@pytest.fixture(scope="session")
+def film(clips: Path) -> Path:
+    """Eight seconds that take some to encode."""
+    return make_clip(clips / "film.mp4", duration_s=8, width=1280, height=720)
+
+
+@pytest.fixture
+def person(server: Server) -> Person:
+    return server.person("ann")
+
+
+def looked_at(person: Person, video: str, *, state: str) -> dict[str, Any]:
+    """The video in that state, waited for."""
+
+    def look() -> dict[str, Any] | None:
+        body = person.look(video)
+        assert state == "failed" or body["state"] != "failed", body
+        return body if body["state"] == state else None
+
+    return until(look, state, within_s=60)
+
+
+def encoding(person: Person, video: str) -> None:
+    """Wait until the ladder is under way and has come some of it."""
+    until(lambda: person.look(video)["progress"] > 0.15, "some of the ladder is encoded", within_s=60)
+
+
+def check_whole(server: Server, person: Person, video: str) -> None:
+    """Every rendition is there once and decodes to its end; the spool is empty; no object lies about."""
+    body = looked_at(person, video, state="ready")
+    assert body["renditions"] == RUNGS
+    master = body["urls"]["master"]
+    for uri in variants(person.api, master):
+        assert decode(fetch(person.api, uri)).frames == FRAMES
+    assert len(sounds(person.api, master)) == 1
+    until(lambda: not server.files("spool"), "the spool is empty")
+    whole = len(RUNGS) + len(["sound", "poster", "source"])
+    until(lambda: len(server.files("objects")) == whole, "each object is there once, and no other")
+
+
+def kill_with_workers(server: Server) -> None:
+    """Kill the server as soon as a worker is there, which has to end by itself."""
+    workers = until(lambda: server.workers() or None, "a worker is under way")
+    server.kill()
+    until(lambda: not any(alive(worker) for worker in workers), "its workers have ended too", within_s=10)
+
+
+def test_kill_9_while_it_is_prepared(server: Server, person: Person, film: Path) -> None:
+    video = person.send(film.read_bytes(), filename="film.mp4")
+    kill_with_workers(server)
+    server.start()
+    check_whole(server, person, video)
+
+
+def test_kill_9_in_the_ladder_keeps_what_was_whole(server: Server, person: Person, film: Path) -> None:
+    video = person.upload(film)
+    encoding(person, video)
+    (copied,) = variants(person.api, person.look(video)["urls"]["master"])
+    kill_with_workers(server)
+    server.start()
+    body = person.look(video)
+    assert body["playable"]
+    assert fetch(person.api, copied).data, "it plays before anything more is made"
+    check_whole(server, person, video)
+    assert variants(person.api, body["urls"]["master"])[0] == copied
+
+
+def test_kill_9_three_times_in_the_ladder(server: Server, person: Person, film: Path) -> None:
+    video = person.upload(film)
+    for _ in range(3):
+        encoding(person, video)
+        kill_with_workers(server)
+        server.start()
+    check_whole(server, person, video)
+
+
+def test_a_worker_that_is_killed_harms_its_attempt_only(server: Server, person: Person, film: Path) -> None:
+    video = person.upload(film)
+    encoding(person, video)
+    for worker in server.workers():
+        os.kill(worker, signal.SIGKILL)
+    assert person.look(video)["playable"]
+    check_whole(server, person, video)
+
+
+def test_sigterm_with_a_listener_and_an_encoder_at_work(server: Server, person: Person, film: Path) -> None:
+    video = person.upload(film)
+    encoding(person, video)
+    with person.api.stream("GET", "/api/v1/events") as events, person.browser.stream("GET", "/library/events") as cards:
+        heard = [stream.iter_lines() for stream in (events, cards)]
+        assert [next(lines) for lines in heard] == [": hello", ": hello"]
+        workers = server.workers()
+        started = time.monotonic()
+        assert server.stop(within_s=10) == 0
+        assert time.monotonic() - started < 10
+        for lines in heard:
+            list(lines)  # the streams end as they should: a connection that is cut would raise here
+    assert not any(alive(worker) for worker in workers)
+    server.start()
+    assert person.look(video)["state"] == "processing"
+    check_whole(server, person, video)
+
+
+def test_a_video_deleted_while_it_is_encoded_leaves_nothing(server: Server, person: Person, film: Path) -> None:
+    video = person.upload(film)
+    encoding(person, video)
+    workers = server.workers()
+    assert person.api.delete(f"/api/v1/videos/{video}").status_code == 204
+    until(lambda: not any(alive(worker) for worker in workers), "its worker is gone", within_s=2)
+    until(lambda: not server.files("spool") and not server.files("objects"), "no byte of it is left")
+    assert person.api.get("/api/v1/videos").json()["items"] == []
+    assert httpx.get(f"{server.url}/readyz").status_code == 200
+
+
+def test_kill_9_right_after_a_deletion_still_collects(server: Server, person: Person, small_clip: Path) -> None:
+    video = person.upload(small_clip)
+    looked_at(person, video, state="ready")
+    assert person.api.delete(f"/api/v1/videos/{video}").status_code == 204
+    server.kill()
+    server.start()
+    assert person.api.get(f"/api/v1/videos/{video}").status_code == 404
+    until(lambda: not server.files("spool") and not server.files("objects"), "no byte of it is left")

@@ -1,0 +1,219 @@
+"""tus 1.0 as its specification has it (https://tus.io/protocols/resumable-upload), extension by extension."""
+
+import base64
+import hashlib
+
+import pytest
+
+from tests.people import BYTES, TUS, UPLOADS, Person, announced
+from tests.server import Server, StartServer, until
+
+DATA = bytes(range(256)) * 1024
+
+
+@pytest.fixture
+def ann(shared_server: Server) -> Person:
+    return shared_server.person("ann")
+
+
+@pytest.fixture
+def ben(shared_server: Server) -> Person:
+    return shared_server.person("ben")
+
+
+def test_options_tell_version_extensions_and_size(shared_server: Server) -> None:
+    answer = shared_server.visitor().api.options(UPLOADS)
+    assert answer.status_code == 204
+    assert answer.headers["Tus-Version"] == "1.0.0"
+    assert set(answer.headers["Tus-Extension"].split(",")) == {"creation", "creation-with-upload", "termination"}
+    assert int(answer.headers["Tus-Max-Size"]) == 64 * 2**30
+
+
+def test_bytes_arrive_in_pieces_and_are_the_same(ann: Person) -> None:
+    at = ann.begin(len(DATA), filename="pieces.bin", title="In pieces")
+    middle = len(DATA) // 3
+    assert ann.offset(at) == 0
+    first = ann.append(at, 0, DATA[:middle])
+    assert (first.status_code, first.headers["Upload-Offset"]) == (204, str(middle))
+    assert first.headers["Tus-Resumable"] == "1.0.0"
+    assert ann.offset(at) == middle
+    assert ann.append(at, middle, DATA[middle:]).headers["Upload-Offset"] == str(len(DATA))
+    asked = ann.api.head(at, headers=TUS)
+    assert asked.headers["Upload-Length"] == asked.headers["Upload-Offset"] == str(len(DATA))
+    assert asked.headers["Cache-Control"] == "no-store"
+    assert "title " + base64.b64encode(b"In pieces").decode() in asked.headers["Upload-Metadata"]
+    video = asked.headers["Streamtime-Video"]
+    assert ann.look(video)["title"] == "In pieces"
+    original = ann.api.get(f"/media/{video}/original").content
+    assert hashlib.sha256(original).digest() == hashlib.sha256(DATA).digest()
+
+
+def test_creation_takes_the_first_bytes_along(ann: Person) -> None:
+    headers = {**TUS, **BYTES, **announced(len(DATA), filename="x.mp4")}
+    begun = ann.api.post(UPLOADS, headers=headers, content=DATA[:1000])
+    assert (begun.status_code, begun.headers["Upload-Offset"]) == (201, "1000")
+    at = begun.headers["Location"]
+    assert ann.offset(at) == 1000
+    assert ann.append(at, 1000, DATA[1000:]).status_code == 204
+
+
+def test_a_finished_upload_may_be_finished_again(ann: Person) -> None:
+    at = ann.begin(10, filename="ten.bin")
+    assert ann.append(at, 0, b"0123456789").status_code == 204
+    again = ann.append(at, 10, b"")
+    assert (again.status_code, again.headers["Upload-Offset"]) == (204, "10")
+
+
+def test_another_offset_is_a_conflict_and_changes_nothing(ann: Person) -> None:
+    at = ann.begin(100, filename="x.mp4")
+    assert ann.append(at, 0, bytes(40)).status_code == 204
+    for offset in (0, 39, 41, 100):
+        assert ann.append(at, offset, bytes(10)).status_code == 409
+    assert ann.offset(at) == 40
+
+
+@pytest.mark.parametrize("version", [None, "0.2.2", "2.0.0", ""])
+def test_another_version_is_answered_412_with_ours(ann: Person, version: str | None) -> None:
+    at = ann.begin(100, filename="x.mp4")
+    headers = {} if version is None else {"Tus-Resumable": version}
+    asked = [
+        ann.api.post(UPLOADS, headers={**headers, **announced(10)}),
+        ann.api.head(at, headers=headers),
+        ann.api.patch(at, headers={**headers, **BYTES, "Upload-Offset": "0"}, content=b"x"),
+        ann.api.delete(at, headers=headers),
+    ]
+    assert [answer.status_code for answer in asked] == [412] * 4
+    assert {answer.headers["Tus-Version"] for answer in asked} == {"1.0.0"}
+    assert ann.offset(at) == 0
+
+
+@pytest.mark.parametrize("kind", [None, "application/octet-stream", "video/mp4", "multipart/form-data; boundary=x"])
+def test_bytes_announced_as_something_else_are_refused(ann: Person, kind: str | None) -> None:
+    at = ann.begin(100, filename="x.mp4")
+    headers = {**TUS, "Upload-Offset": "0"} | ({"Content-Type": kind} if kind else {})
+    answer = ann.api.patch(at, headers=headers, content=b"x")
+    assert answer.status_code == 415
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert ann.offset(at) == 0
+
+
+def test_more_bytes_than_announced_are_refused(ann: Person) -> None:
+    at = ann.begin(100, filename="x.mp4")
+    answer = ann.append(at, 0, bytes(101))
+    assert (answer.status_code, answer.json()["code"]) == (400, "too_many_bytes")
+    assert ann.append(at, 0, bytes(100)).status_code == 204
+    assert ann.append(at, 100, b"x").status_code == 400
+
+
+@pytest.mark.parametrize("length", ["", "-1", "1.5", "ten", "1e3", "9" * 20, "\u0661"])
+def test_a_length_must_be_a_number(ann: Person, length: str) -> None:
+    headers = {b"Tus-Resumable": b"1.0.0", b"Upload-Length": length.encode()}
+    answer = ann.api.post(UPLOADS, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["field"] == "Upload-Length"
+
+
+@pytest.mark.parametrize("offset", ["", "-1", "x", "0x0"])
+def test_an_offset_must_be_a_number(ann: Person, offset: str) -> None:
+    at = ann.begin(100, filename="x.mp4")
+    answer = ann.api.patch(at, headers={**TUS, **BYTES, "Upload-Offset": offset}, content=b"x")
+    assert (answer.status_code, answer.json()["field"]) == (400, "Upload-Offset")
+
+
+def test_limits_are_told_before_a_byte_is_sent(ann: Person) -> None:
+    large = ann.api.post(UPLOADS, headers={**TUS, **announced(64 * 2**30 + 1)})
+    assert (large.status_code, large.json()["code"]) == (413, "too_large")
+    empty = ann.api.post(UPLOADS, headers={**TUS, **announced(0)})
+    assert (empty.status_code, empty.json()["code"]) == (400, "empty")
+
+
+def test_no_room_on_the_disk_is_told_before_a_byte_is_sent(start_server: StartServer) -> None:
+    server = start_server(STREAMTIME_UPLOADS__MINIMUM_FREE_SPACE="900TiB")
+    answer = server.person("ann").api.post(UPLOADS, headers={**TUS, **announced(1)})
+    assert (answer.status_code, answer.json()["code"]) == (507, "no_space")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b"title not_base64!",
+        b"title YQ",
+        b"title /w==",
+        b"title YQ==,title Yg==",
+        b"visibility " + base64.b64encode(b"everybody"),
+        b"title " + base64.b64encode(b"t" * 201),
+        b"filename " + base64.b64encode(b"x" * 9000),
+    ],
+)
+def test_junk_in_the_metadata_is_refused(ann: Person, metadata: bytes) -> None:
+    headers = {b"Tus-Resumable": b"1.0.0", b"Upload-Length": b"5", b"Upload-Metadata": metadata}
+    answer = ann.api.post(UPLOADS, headers=headers)
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "title"),
+    [
+        (b"", "video"),
+        (b"filename", "video"),
+        (b"filename " + base64.b64encode(b"My_holiday film.mp4"), "My holiday film"),
+        (b"filename " + base64.b64encode(b"../../etc/passwd"), "passwd"),
+        (b"filename " + base64.b64encode(b"C:\\videos\\a.mkv"), "a"),
+        (b"filename " + base64.b64encode("J\u00fcrgen \U0001f3ac.mp4".encode()), "J\u00fcrgen \U0001f3ac"),
+        (b"\xff\xfe YQ==", "video"),
+        (b", ,filename " + base64.b64encode(b"a.mp4") + b",", "a"),
+    ],
+)
+def test_a_title_is_made_of_what_there_is(ann: Person, metadata: bytes, title: str) -> None:
+    headers = {b"Tus-Resumable": b"1.0.0", b"Upload-Length": b"5", b"Upload-Metadata": metadata}
+    begun = ann.api.post(UPLOADS, headers=headers)
+    assert begun.status_code == 201
+    assert ann.look(begun.headers["Streamtime-Video"])["title"] == title
+    assert ann.offset(begun.headers["Location"]) == 0
+
+
+def test_an_upload_given_up_is_gone_with_its_video_and_bytes(server: Server) -> None:
+    person = server.person("ann")
+    at = person.begin(100_000, filename="x.mp4")
+    person.append(at, 0, bytes(50_000))
+    video = person.api.head(at, headers=TUS).headers["Streamtime-Video"]
+    assert server.files("spool")
+    assert person.api.delete(at, headers=TUS).status_code == 204
+    assert person.api.head(at, headers=TUS).status_code == 404
+    assert person.append(at, 50_000, b"x").status_code == 404
+    assert person.api.get(f"/api/v1/videos/{video}").status_code == 404
+    until(lambda: not server.files("spool"), "its bytes are gone")
+
+
+def test_a_finished_upload_cannot_be_given_up(ann: Person) -> None:
+    at = ann.begin(5, filename="x.mp4")
+    ann.append(at, 0, b"12345")
+    assert ann.api.delete(at, headers=TUS).status_code == 409
+
+
+def test_post_stands_in_for_methods_that_a_proxy_swallows(ann: Person) -> None:
+    at = ann.begin(10, filename="x.mp4")
+    as_patch = {**TUS, **BYTES, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
+    assert ann.api.post(at, headers=as_patch, content=b"01234").headers["Upload-Offset"] == "5"
+    asked = ann.api.post(at, headers={**TUS, "X-HTTP-Method-Override": "HEAD"})
+    assert (asked.status_code, asked.headers["Upload-Offset"]) == (200, "5")
+    assert ann.api.post(at, headers={**TUS, "X-HTTP-Method-Override": "DELETE"}).status_code == 204
+    assert ann.api.head(at, headers=TUS).status_code == 404
+    assert ann.api.post(UPLOADS, headers={**TUS, **announced(5), "X-HTTP-Method-Override": "GET"}).status_code == 201
+
+
+def test_somebody_elses_upload_is_not_there(shared_server: Server, ann: Person, ben: Person) -> None:
+    at = ann.begin(10, filename="x.mp4", visibility="public")
+    strangers = [ben, shared_server.person("admin"), shared_server.visitor()]
+    for stranger in strangers:
+        assert stranger.api.head(at, headers=TUS).status_code == 404
+        assert stranger.append(at, 0, b"x").status_code == 404
+        assert stranger.api.delete(at, headers=TUS).status_code == 404
+    assert ann.offset(at) == 0
+
+
+def test_nobody_uploads_without_an_account(shared_server: Server) -> None:
+    answer = shared_server.visitor().api.post(UPLOADS, headers={**TUS, **announced(5)})
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
