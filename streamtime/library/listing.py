@@ -22,7 +22,7 @@ A_PAGE = 12
 """Cards on one page of a grid: more would make more than 30 KB of HTML; the rest is fetched while one scrolls."""
 
 
-_Integer = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+_Integer = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _TextCursor = tuple[str, _Integer]
 _NumberCursor = tuple[_Integer, _Integer]
 

@@ -175,7 +175,7 @@ def test_what_is_no_video_fails_in_plain_words_and_can_be_tried_again(page: Page
 
     row.get_by_role("link", name="Details").click()
     page.wait_for_url(f"**/watch/{video}")
-    failure = page.locator("[data-state-failed]")
+    failure = page.locator("[data-veil=failed]")
     expect(failure.locator("[data-failure]")).to_contain_text("video")
     failure.get_by_role("button", name="Try again").click()
     expect(failure.get_by_role("button", name="Try again")).to_be_visible(timeout=walk.SETTLED_WITHIN_MS)

@@ -63,6 +63,7 @@ def decode(track: Track) -> Decoded:
         assert isinstance(stream, av.VideoStream | av.AudioStream)
         frames, first, end, width, height = 0, None, 0.0, 0, 0
         for frame in container.decode(stream):
+            assert isinstance(frame, av.VideoFrame | av.AudioFrame)
             assert frame.pts is not None
             assert frame.time_base is not None
             at = float(frame.pts * frame.time_base)

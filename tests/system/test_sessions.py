@@ -149,9 +149,19 @@ def test_a_bearer_token_needs_no_other(ann: Person) -> None:
 
 def test_a_bad_bearer_token_is_nobody_whatever_the_cookie(ann: Person, fresh: httpx.Client) -> None:
     sign_in(fresh, ann.name, PASSWORD)
-    for header in ("Bearer wrong", "Bearer", "Basic YW5uOng=", "Bearer " + "x" * 5000, f"Bearer {ann.token}x"):
+    for header in ("Bearer wrong", "bearer wrong", "Bearer " + "x" * 5000, f"Bearer {ann.token}x"):
         assert fresh.get("/api/v1/me", headers={"Authorization": header}).status_code == 401
     assert fresh.get("/api/v1/me").json() == {"name": "ann", "role": "member"}
+
+
+def test_what_a_proxy_before_us_asks_for_is_no_token_of_ours(
+    ann: Person, fresh: httpx.Client, shared_server: Server
+) -> None:
+    basic = {"Authorization": "Basic YW5uOng="}
+    assert shared_server.visitor().api.get("/api/v1/me", headers=basic).status_code == 401
+    sign_in(fresh, ann.name, PASSWORD)
+    assert fresh.get("/api/v1/me", headers=basic).json()["name"] == "ann"
+    assert fresh.post("/logout", headers=basic).status_code == 403, "it stands in for no token of our pages"
 
 
 def test_a_disabled_user_is_out_on_the_next_request(shared_server: Server) -> None:

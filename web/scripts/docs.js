@@ -2,6 +2,12 @@
 import SwaggerUI from "swagger-ui-dist/swagger-ui-bundle.js";
 import { csrfToken } from "./page/csrf.js";
 
+// Its own sheet has a dark side, behind a class.
+const root = document.documentElement;
+const follow = () => root.classList.toggle("dark-mode", root.dataset.theme === "dark");
+new MutationObserver(follow).observe(root, { attributeFilter: ["data-theme"] });
+follow();
+
 const place = document.getElementById("api-docs");
 
 SwaggerUI({

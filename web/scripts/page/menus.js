@@ -1,10 +1,27 @@
-/** Menus are <details>; this closes them as menus close: outside click, Escape, focus leaving. */
+/** Menus are <details>; this closes them as menus close (outside click, Escape, focus leaving), and opens them to where there is room. */
 
 /** @param {Element} [except] the menu that stays open */
 function closeAll(except) {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
     if (menu !== except) menu.open = false;
   }
+}
+
+/** @param {Event} event a menu opens upwards where it would end below the window and fits above */
+function place(event) {
+  const menu = event.target;
+  if (!menu.matches?.("details[data-menu]")) return;
+  delete menu.dataset.up;
+  if (!menu.open) return;
+  const panel = menu.querySelector(".menu-panel").getBoundingClientRect();
+  const { top } = menu.getBoundingClientRect();
+  menu.toggleAttribute("data-up", panel.bottom > visibleBottom() && top > panel.height);
+}
+
+/** @returns {number} where the window, or the bar at its foot, cuts the page off */
+function visibleBottom() {
+  const bar = document.querySelector(".rail")?.getBoundingClientRect();
+  return bar && bar.top > window.innerHeight / 2 ? bar.top : window.innerHeight;
 }
 
 /** @param {KeyboardEvent} event arrow keys walk through an open menu */
@@ -24,6 +41,8 @@ export function connectMenus() {
     const chosen = event.target.closest?.(".menu-item");
     closeAll(chosen ? undefined : inside);
   });
+  // Toggle events do not bubble.
+  document.addEventListener("toggle", place, { capture: true });
   document.addEventListener("focusin", (event) => {
     const open = document.querySelector("details[data-menu][open]");
     if (open && !open.contains(event.target)) closeAll(event.target.closest("details[data-menu]"));

@@ -72,6 +72,7 @@ export class UploadRow {
   refuse(sentence) {
     this.#enter("failed", sentence);
     this.part("retry").hidden = true;
+    this.part("progress").hidden = true;
   }
 
   #connect() {
@@ -183,7 +184,7 @@ export class UploadRow {
     const bar = this.part("progress");
     const percent = Math.round((video.progress ?? 0) * 100);
     bar.value = percent * 10;
-    bar.hidden = video.state === "ready";
+    bar.hidden = video.state === "ready" || video.state === "failed";
     if (video.state === "failed" && !video.playable) {
       this.#enter("failed", video.failure?.message ?? words("failed"));
       // The bytes are all there: the watch page offers to prepare them again.
