@@ -323,9 +323,9 @@ def _services(
 
 def _upload_limits(config: Config) -> UploadLimits:
     return UploadLimits(
-        max_size_bytes=config.uploads.max_size,
-        minimum_free_bytes=config.uploads.minimum_free_space,
-        chunk_size_bytes=config.uploads.chunk_size,
+        max_size_bytes=int(config.uploads.max_size),
+        minimum_free_bytes=int(config.uploads.minimum_free_space),
+        chunk_size_bytes=int(config.uploads.chunk_size),
         default_visibility=Visibility(config.accounts.default_visibility),
     )
 

@@ -12,7 +12,7 @@ from streamtime.logging import get_logger
 BACKOFF_MS = (5_000, 20_000, 80_000, 320_000)
 """Pauses after the first, second, ... failed attempt; the last one holds from then on."""
 
-WORLD_NOT_READY_MS = 30_000
+WORLD_NOT_READY_MS = 10_000
 """Pause before an attempt that found a disk full or a store away; such attempts are not counted."""
 
 INTERRUPTIONS = 10

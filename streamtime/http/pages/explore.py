@@ -53,8 +53,13 @@ async def user_page(
     """`/@name`: what one user has listed for the caller. The framework's parameters are whole segments of a path."""
     if not at_owner.startswith("@"):
         raise NotFound
-    name = (await services.users.by_name(at_owner.removeprefix("@"))).name
+    try:
+        name = (await services.users.by_name(at_owner.removeprefix("@"))).name
+    except NotFound:
+        raise NotFound from None  # in the same words as for a name that is only hidden
     query = Query(scope=Scope.LISTED, owner=name, sort=sort, cursor=cursor)
+    if not caller.signed_in and not (await services.listing.page(caller, query)).items:
+        raise NotFound  # strangers learn no names of people who show them nothing
     return await _grid(request, caller, services, templates, query)
 
 
