@@ -94,6 +94,17 @@ def test_what_opens_is_accessible_too(gallery: Gallery, open_context: OpenContex
     assert not {name: found for name, found in faults.items() if found}
 
 
+def test_open_menus_fit_a_phone(gallery: Gallery, open_context: OpenContext) -> None:
+    phone = {"width": 390, "height": 800}
+    page = open_context(gallery.server.url, gallery.owner, viewport=phone).new_page()
+    page.goto(f"/watch/{gallery.ready}")
+    await_calm(page)
+    for opener in (page.get_by_label("Who can watch: Public"), page.get_by_label("Account")):
+        opener.click()
+        expect(opener.locator("xpath=../div")).to_be_in_viewport(ratio=1)
+        assert not is_too_wide(page)
+
+
 def test_setup_is_accessible_and_fits(server: Server, open_context: OpenContext) -> None:
     for theme in ("dark", "light"):
         page = open_context(server.url, color_scheme=theme, viewport={"width": 390, "height": 800}).new_page()
