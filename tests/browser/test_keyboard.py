@@ -17,7 +17,8 @@ VOLUME = "document.querySelector('streamtime-video').volume"
 RATE = "document.querySelector('streamtime-video').playbackRate"
 FOCUS = """() => {
   const focused = document.activeElement;
-  const near = [focused, focused.parentElement, focused.nextElementSibling].filter(Boolean).map((at) => getComputedStyle(at));
+  const around = [focused, focused.parentElement, focused.nextElementSibling];
+  const near = around.filter(Boolean).map((at) => getComputedStyle(at));
   const isShown = [...near, getComputedStyle(focused, "::after")]
     .some((style) => style.outlineStyle !== "none" || style.boxShadow !== "none");
   return [focused.outerHTML.slice(0, 120), isShown];
