@@ -12,7 +12,7 @@ MakeClip = Callable[..., Path]
 
 
 def test_a_page_opened_during_the_upload_begins_by_itself(page: Page, ada: Person, clip: MakeClip) -> None:
-    path = clip("growing.mkv", duration_s=30, video="mpeg4")
+    path = clip("growing.mkv", duration_s=20, video="mpeg4")
     content = path.read_bytes()
     half = len(content) // 2
     at = ada.begin(len(content), filename=path.name)
@@ -30,8 +30,8 @@ def test_a_page_opened_during_the_upload_begins_by_itself(page: Page, ada: Perso
 
     expect(player).to_have_attribute("data-phase", "ready", timeout=walk.SETTLED_WITHIN_MS)
     assert player.get_attribute("data-state") == "processing"
-    assert abs(length_s(page) - 30) < 0.2
-    expect(page.locator("[data-fact=length]")).to_have_text("0:30")
+    assert abs(length_s(page) - 20) < 0.2
+    expect(page.locator("[data-fact=length]")).to_have_text("0:20")
     walk.await_moving(page, 1)
     assert walk.brightness(page) > 40
 
@@ -39,7 +39,7 @@ def test_a_page_opened_during_the_upload_begins_by_itself(page: Page, ada: Perso
     expect(page.locator("[data-state-card]")).to_be_hidden()
     walk.await_moving(page, walk.time_s(page) + 0.5)
     expect(player).to_have_attribute("data-levels", "360 240")
-    assert abs(length_s(page) - 30) < 0.2
+    assert abs(length_s(page) - 20) < 0.2
     assert page.evaluate("window.stillHere")
 
 
