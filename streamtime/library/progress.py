@@ -65,7 +65,7 @@ class ProgressBoard:
             return
         statement = (
             update(videos)
-            .where(videos.c.id == bindparam("row"), videos.c.state.in_(("uploading", "queued", "processing")))
+            .where(videos.c.id == bindparam("row"), videos.c.state != "ready", videos.c.state != "failed")
             .values(progress=bindparam("fraction"), stage=bindparam("words"))
         )
 
