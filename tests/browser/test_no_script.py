@@ -60,7 +60,7 @@ def test_an_owner_gets_by_without_script(plain: Page, guest: Page, ada: Person, 
     expect(plain.get_by_role("link", name="Sign in").first).to_be_visible()
 
 
-def test_lists_go_on_and_sort_by_links(plain: Page, ada: Person, clip: MakeClip) -> None:
+def test_lists_are_sorted_and_searched_by_links_and_forms(plain: Page, ada: Person, clip: MakeClip) -> None:
     path = clip("plain.mp4", duration_s=2, width=320, height=180)
     videos = [walk.put_in(ada, path, title=f"Listed {number:02}", visibility="public") for number in range(2)]
     plain.goto("/explore?sort=title&q=Listed")
