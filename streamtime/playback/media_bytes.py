@@ -24,7 +24,6 @@ class MediaBytes:
     length: int
     etag: str
     content_type: str
-    shared: bool
     immutable: bool
     download_name: str | None = None
 

@@ -39,29 +39,29 @@ class Segments:
 
     async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
         """The init segment. Raises `NotFound`."""
-        programme, rendition, index = await self.rendition(caller, video, generation, attempt_id)
-        return _part(programme, rendition, 0, index.init_length, "init")
+        _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
+        return _part(rendition, 0, index.init_length, "init")
 
     async def segment(self, caller: Caller, video: str, generation: int, attempt_id: str, number: int) -> MediaBytes:
         """Segment `number`, counted from 0. Raises `NotFound`."""
-        programme, rendition, index = await self.rendition(caller, video, generation, attempt_id)
+        _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
         if not 0 <= number < len(index.segments):
             raise NotFound
         segment = index.segments[number]
-        return _part(programme, rendition, segment.offset, segment.length, str(number))
+        return _part(rendition, segment.offset, segment.length, str(number))
 
     async def poster(self, caller: Caller, video: str, generation: int) -> MediaBytes:
         """The poster. Raises `NotFound`."""
         programme = await self._catalogue.find(caller, video, generation=generation)
         row = await self._object(programme.poster_object_id)
-        return _whole(row, programme, content_type="image/jpeg", immutable=True)
+        return _whole(row, content_type="image/jpeg", immutable=True)
 
     async def original(self, caller: Caller, video: str) -> MediaBytes:
         """The file as it was uploaded. Raises `NotFound`."""
         programme = await self._catalogue.find(caller, video)
         row = await self._object(programme.source_object_id)
         name = programme.source_name
-        return _whole(row, programme, content_type="application/octet-stream", immutable=False, name=name)
+        return _whole(row, content_type="application/octet-stream", immutable=False, name=name)
 
     async def _object(self, object_id: int | None) -> ObjectRow:
         found = await self._ledger.find([object_id]) if object_id is not None else []
@@ -70,7 +70,7 @@ class Segments:
         return found[0]
 
 
-def _part(programme: Programme, rendition: Rendition, offset: int, length: int, name: str) -> MediaBytes:
+def _part(rendition: Rendition, offset: int, length: int, name: str) -> MediaBytes:
     return MediaBytes(
         store=rendition.store,
         key=rendition.key,
@@ -78,14 +78,11 @@ def _part(programme: Programme, rendition: Rendition, offset: int, length: int, 
         length=length,
         etag=f'"{rendition.attempt_id}-{name}"',
         content_type=_CONTENT_TYPES[rendition.kind],
-        shared=programme.shared,
         immutable=True,
     )
 
 
-def _whole(
-    row: ObjectRow, programme: Programme, *, content_type: str, immutable: bool, name: str | None = None
-) -> MediaBytes:
+def _whole(row: ObjectRow, *, content_type: str, immutable: bool, name: str | None = None) -> MediaBytes:
     return MediaBytes(
         store=row.store,
         key=row.key,
@@ -93,7 +90,6 @@ def _whole(
         length=row.length_bytes,
         etag=f'"object-{row.id}"',
         content_type=content_type,
-        shared=programme.shared,
         immutable=immutable,
         download_name=name,
     )

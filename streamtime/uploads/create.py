@@ -74,7 +74,7 @@ class UploadCreation:
         upload = await self._rows.require(caller, upload_id)
         try:
             (await self._spool.create(key)).close()
-        except BaseException:
+        except BaseException:  # cancelled too: nobody could go on with it, since nobody heard of it
             video = await self._videos.by_id(upload.video_id)
             await self._database.write(lambda tx: self._lifecycle.delete(tx, video))
             raise

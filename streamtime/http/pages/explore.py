@@ -58,8 +58,6 @@ async def user_page(
     except NotFound:
         raise NotFound from None  # in the same words as for a name that is only hidden
     query = Query(scope=Scope.LISTED, owner=name, sort=sort, cursor=cursor)
-    if not caller.signed_in and not (await services.listing.page(caller, query)).items:
-        raise NotFound  # strangers learn no names of people who show them nothing
     return await _grid(request, caller, services, templates, query)
 
 
@@ -67,6 +65,8 @@ async def _grid(
     request: PageRequest, caller: Caller, services: Services, templates: Templates, query: Query
 ) -> Response[str]:
     cards, page = await cards_of(caller, services, query)
+    if query.owner and not cards and not caller.signed_in:
+        raise NotFound  # strangers learn no names of people who show them nothing
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
