@@ -222,7 +222,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.renditions,
         library.timeline,
         sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=PREPARE_NICE),
+        worker_launcher(config, nice=PREPARE_NICE),
         maker,
         settings,
     )
@@ -232,7 +232,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.lifecycle,
         library.renditions,
         sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice),
+        worker_launcher(config, nice=chosen.nice),
         maker,
         settings,
     )
@@ -243,6 +243,17 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         Lane("encode", chosen.workers, {kinds.LADDER: ladder}),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
+
+
+def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
+    """Starts workers within the bounds that the configuration sets."""
+    chosen = config.transcode
+    return WorkerLauncher(
+        stall_timeout_s=chosen.stall_timeout,
+        nice=nice,
+        memory_bytes=int(chosen.worker_memory),
+        allow_unconfined=chosen.allow_unconfined,
+    )
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:
