@@ -27,6 +27,7 @@ from streamtime.jobs.job import Lane
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library import lifecycle as kinds
+from streamtime.library.crashes import Crashes
 from streamtime.library.editing import Editor
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
@@ -44,6 +45,7 @@ from streamtime.objects.stores import Stores
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
 from streamtime.pipeline.prepare import Prepare
+from streamtime.pipeline.quarantine import Quarantine
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.upkeep import Collect, Settle
@@ -59,6 +61,7 @@ from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRows
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.self_report import SelfReport
 
 SOFT_FACTS_EVERY_S = 3.0
 QUICK_PLACES = 2
@@ -145,11 +148,14 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     await services.database.write(services.lifecycle.recover)
     await services.pool.start()
     flushing = asyncio.create_task(_flush_soft_facts(services))
+    reporting = asyncio.create_task(services.workers.log())
     try:
         yield
     finally:
         services.bus.close()
         flushing.cancel()
+        reporting.cancel()
+        await asyncio.wait([reporting])  # it may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
 
@@ -222,7 +228,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.renditions,
         library.timeline,
         sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=PREPARE_NICE),
+        worker_launcher(config, nice=PREPARE_NICE),
         maker,
         settings,
     )
@@ -232,17 +238,29 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.lifecycle,
         library.renditions,
         sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice),
+        worker_launcher(config, nice=chosen.nice),
         maker,
         settings,
     )
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
+    crashes = Crashes(library.timeline)
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
     return [
-        Lane("quick", QUICK_PLACES, {kinds.PREPARE: prepare}),
-        Lane("encode", chosen.workers, {kinds.LADDER: ladder}),
+        Lane("quick", QUICK_PLACES, {kinds.PREPARE: Quarantine(prepare, base.database, crashes)}),
+        Lane("encode", chosen.workers, {kinds.LADDER: Quarantine(ladder, base.database, crashes)}),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
+
+
+def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
+    """Starts workers within the bounds that the configuration sets."""
+    chosen = config.transcode
+    return WorkerLauncher(
+        stall_timeout_s=chosen.stall_timeout,
+        nice=nice,
+        memory_bytes=int(chosen.worker_memory),
+        allow_unconfined=chosen.allow_unconfined,
+    )
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:
@@ -318,6 +336,7 @@ def _services(
         termination=Termination(base.database, library.videos, library.lifecycle, receiver),
         queue=base.queue,
         pool=pool,
+        workers=SelfReport(worker_launcher(config, nice=PREPARE_NICE), base.clock),
     )
 
 

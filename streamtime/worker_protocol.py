@@ -1,11 +1,14 @@
 """What the server and the confined child say to each other. It knows messages, nothing of processes or codecs.
 
 One Unix stream socket carries frames: four bytes of length (big-endian), then one msgpack struct. The server sends
-an `Order`; the child answers with `Message`s, of which exactly the last one is `Done`, `SourceFacts` (to a
-`Probe`) or `Failed`. The descriptors that an order's `output` numbers name travel beside the length of that frame
-(SCM_RIGHTS), so the child never opens a file. The child serves orders one after another until the socket ends.
+an `Order`; the child answers with `Message`s, of which exactly the last one is `Done`, `SourceFacts` (to a `Probe`),
+`Confinement` (to an `Introduce`) or `Failed`. The descriptors that an order's `output` numbers name travel beside the
+length of that frame (SCM_RIGHTS), so the child never opens a file. The child serves orders one after another until
+the socket ends.
 
     server                                            child
+    Introduce                                   ->
+                                                <-    Confinement | Failed
     Probe                                       ->
                                                 <-    SourceFacts | Failed
     Package + descriptors                       ->
@@ -34,6 +37,43 @@ LONGEST_MESSAGE_BYTES = 1 << 20
 """The server reads no more than this from a child at once: the child is not trusted."""
 
 LENGTH = struct.Struct(">I")
+
+DEFAULT_MEMORY_BYTES = 3 << 30
+"""Twice what six rungs of 4K were seen to take."""
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How far a child may go, told on its command line. Resident memory is watched by the server."""
+
+    niceness: int = 0
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    allow_unconfined: bool = False
+    """Whether it may work where the kernel has no seccomp."""
+
+    def arguments(self) -> list[str]:
+        """What stands on the command line after the descriptors."""
+        return [str(self.niceness), str(self.memory_bytes), str(int(self.allow_unconfined))]
+
+    @classmethod
+    def from_arguments(cls, arguments: list[str]) -> "Bounds":
+        """Read them again.
+
+        Raises:
+            ValueError: if they are not three numbers.
+        """
+        niceness, memory_bytes, allow_unconfined = map(int, arguments)
+        return cls(niceness, memory_bytes, bool(allow_unconfined))
+
+
+class Introduce(msgspec.Struct, frozen=True, tag="introduce"):
+    """Tell which layers of the confinement are in force."""
+
+
+class Confinement(msgspec.Struct, frozen=True, tag="confinement"):
+    """The answer to `Introduce`: the names of layers, those missing with the kernel's reason in brackets."""
+
+    in_force: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 class Probe(msgspec.Struct, frozen=True, tag="probe"):
@@ -85,7 +125,7 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
     duration_ms: int | None = None
 
 
-Order = Probe | Package
+Order = Introduce | Probe | Package
 
 
 class VideoFacts(msgspec.Struct, frozen=True):
@@ -217,7 +257,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | PosterWritten | Progress | Done
-Message = SourceFacts | PackageMessage | Failed
+Message = Confinement | SourceFacts | PackageMessage | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)

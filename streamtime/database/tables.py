@@ -135,6 +135,7 @@ videos = Table(
     Column("stage", Text, nullable=False, server_default=text("''")),
     Column("failure_code", Text),
     Column("failure_message", Text),
+    Column("crashes", Integer, nullable=False, server_default=text("0")),
     Column("storage_prefix", Text, nullable=False, unique=True),
     Column("source_name", Text, nullable=False),
     Column("source_facts", LargeBinary),

@@ -17,6 +17,7 @@ from av.stream import Stream
 
 from streamtime.media.channel import Reporter
 from streamtime.media.copying import AUDIO_FRAGMENT_S
+from streamtime.media.decoders import WHITELIST
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.source import AnyPacket
 from streamtime.worker_protocol import RenditionStarted
@@ -45,6 +46,7 @@ class SoundEncoder:
         self._encoded = 0
         self._primed = False
         source.codec_context.thread_count = 1
+        source.codec_context.options = {"codec_whitelist": WHITELIST}
         self._writer = RenditionWriter(
             output,
             descriptor,
