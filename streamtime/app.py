@@ -42,6 +42,8 @@ from streamtime.objects.collect import Collector
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.settle import Settler
 from streamtime.objects.stores import Stores
+from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
 from streamtime.pipeline.prepare import Prepare
@@ -69,6 +71,12 @@ QUICK_PLACES = 2
 
 PREPARE_NICE = 0
 """Somebody waits for it, and it takes moments: only encoders stand back."""
+
+FIRST_PLACES = 2
+"""First rungs at once: a clip does not wait behind a film."""
+
+FIRST_NICE = 5
+"""Somebody waits for it: it goes before ladders, though not before the server itself."""
 
 _log = get_logger("app")
 
@@ -232,21 +240,20 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         maker,
         settings,
     )
-    ladder = Ladder(
-        base.database,
-        library.videos,
-        library.lifecycle,
-        library.renditions,
-        sources,
-        worker_launcher(config, nice=chosen.nice),
-        maker,
-        settings,
-    )
+
+    def encoding(nice: int) -> Encoding:
+        launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
+        return Encoding(base.database, library.lifecycle, library.renditions, sources, launcher, maker, spool)
+
+    rooms = (base.database, library.videos, library.lifecycle, library.renditions)
+    first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
+    ladder = Ladder(*rooms, encoding(chosen.nice), settings)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
     crashes = Crashes(library.timeline)
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
     return [
         Lane("quick", QUICK_PLACES, {kinds.PREPARE: Quarantine(prepare, base.database, crashes)}),
+        Lane("first", FIRST_PLACES, {kinds.FIRST: Quarantine(first, base.database, crashes)}),
         Lane("encode", chosen.workers, {kinds.LADDER: Quarantine(ladder, base.database, crashes)}),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
@@ -318,7 +325,7 @@ def _services(
         ledger=library.ledger,
         stores=base.stores,
         segments=segments,
-        playlists=Playlists(catalogue, segments, library.growing),
+        playlists=Playlists(catalogue, segments),
         media_reader=MediaReader(base.stores, HotSegments(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(

@@ -86,11 +86,38 @@ class CopyVideo(msgspec.Struct, frozen=True):
     output: int
 
 
+class Resume(msgspec.Struct, frozen=True):
+    """Go on with an output after its last whole segment, where its file ends: `segments` and `bytes_total` so far.
+
+    `starts` is where the next segment begins, and `lead_in` where the one two before it begins (or 0), in ticks of
+    `1 / timescale` seconds: pictures from there on tell how it went on to the joint. What is added must fit the init
+    segment that is there, the first `init_length` bytes: where it would not, the answer is `resume_unfit`.
+    """
+
+    segments: int
+    init_length: int
+    bytes_total: int
+    starts: int
+    lead_in: int
+    timescale: int
+
+    @property
+    def starts_s(self) -> Fraction:
+        """Where the next segment begins, in seconds."""
+        return Fraction(self.starts, self.timescale)
+
+    @property
+    def lead_in_s(self) -> Fraction:
+        """From where on pictures are wanted, in seconds."""
+        return Fraction(self.lead_in, self.timescale)
+
+
 class EncodeVideo(msgspec.Struct, frozen=True):
     """Encode the picture to one rung."""
 
     output: int
     rung: PlannedRung
+    resume: Resume | None = None
 
 
 class PackageAudio(msgspec.Struct, frozen=True):
@@ -99,6 +126,7 @@ class PackageAudio(msgspec.Struct, frozen=True):
     output: int
     stream: int
     copy: bool = False
+    resume: Resume | None = None
 
 
 class MakePoster(msgspec.Struct, frozen=True):

@@ -139,6 +139,7 @@ videos = Table(
     Column("storage_prefix", Text, nullable=False, unique=True),
     Column("source_name", Text, nullable=False),
     Column("source_facts", LargeBinary),
+    Column("wanted_rungs", Text, nullable=False, server_default=text("''")),
     Column("source_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_version", Integer, nullable=False, server_default=text("0")),
@@ -198,6 +199,7 @@ renditions = Table(
     Column("target_duration_s", Integer, nullable=False),
     Column("ceiling_bps", Integer),
     Column("segment_index", LargeBinary),
+    Column("outdated", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     _at("created"),
     _one_of("kind", ("video", "audio")),
     _one_of("origin", ("copy", "encode")),
@@ -229,6 +231,7 @@ jobs = Table(
     Column("lease_until_ms", BigInteger),
     Column("failure_code", Text),
     Column("failure_message", Text),
+    Column("fair_key", Text, nullable=False, server_default=text("''")),
     _at("created"),
     _at("started", nullable=True),
     _at("finished", nullable=True),
@@ -241,6 +244,7 @@ jobs = Table(
         postgresql_where=text("state IN ('queued', 'running')"),
     ),
     Index("ix_jobs_claim", "state", "priority", "run_after_ms", "id"),
+    Index("ix_jobs_started_at_ms", "started_at_ms"),
     sqlite_autoincrement=True,
 )
 

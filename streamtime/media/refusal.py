@@ -73,6 +73,11 @@ def audio_copy_unfit(why: str) -> Refusal:
     return Refusal("audio_copy_unfit", f"The sound cannot be used as it is: {why}.")
 
 
+def resume_unfit(why: str) -> Refusal:
+    """What was begun cannot be gone on with exactly: it is to be begun anew."""
+    return Refusal("resume_unfit", f"It cannot be gone on with: {why}.")
+
+
 def as_failed(error: BaseException) -> Failed:
     """Put any error into the words that go to the server; what is not foreseen says little, and may be retried."""
     match error:

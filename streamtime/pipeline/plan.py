@@ -1,24 +1,79 @@
 """Decides what is made of a source, and in which job: pure, from facts and settings."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
 from streamtime.hls.playlists import TARGET_DURATION_S
-from streamtime.library.renditions import Kind, NewRendition, Origin
-from streamtime.worker_protocol import AudioFacts, CopyVideo, EncodeVideo, PackageAudio, SourceFacts
+from streamtime.jobs.job import AttemptFailed
+from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
+from streamtime.library.video import Video
+from streamtime.worker_protocol import AudioFacts, CopyVideo, EncodeVideo, PackageAudio, Resume, SourceFacts
 
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
 """Cuts are asked for every four seconds, and fall on the next picture."""
 
 AUDIO_CEILING_BPS = 192_000
 
+LEAD_IN_SEGMENTS = 2
+"""Pictures before a joint that a worker is to see: a segment has one at least, and decode times run two ahead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One rendition to make: its row to be, and the worker's order with its output number."""
+    """One rendition to make: its row to be, and the worker's order with its output number.
+
+    `kept` is what an earlier attempt left of it, to be gone on with.
+    """
 
     new: NewRendition
     order: CopyVideo | EncodeVideo | PackageAudio
+    kept: Rendition | None = None
+
+    def numbered(self, output: int) -> "Planned":
+        """The same with another output number."""
+        return replace(self, order=msgspec.structs.replace(self.order, output=output))
+
+
+def facts_of(video: Video) -> SourceFacts:
+    """What the probe found.
+
+    Raises:
+        AttemptFailed: it has not been probed.
+    """
+    if video.source_facts is None:
+        raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
+    return msgspec.msgpack.decode(video.source_facts, type=SourceFacts)
+
+
+def clock_time(time_ms: int) -> str:
+    """A time of a video as people write it: 00:03:12."""
+    seconds = time_ms // 1000
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def gone_on(plan: Planned, left: Sequence[Rendition]) -> Planned:
+    """The same plan, from the last checkpoint of what an earlier attempt left of that very rendition, if any did."""
+    new, order = plan.new, plan.order
+    for rendition in left:
+        index = rendition.checkpoint
+        if isinstance(order, CopyVideo) or index is None or not index.segments:
+            continue
+        same = (rendition.kind, rendition.origin, rendition.name) == (new.kind, new.origin, new.name)
+        if same and rendition.target_duration_s == new.target_duration_s:
+            resume = Resume(
+                segments=len(index.segments),
+                init_length=index.init_length,
+                bytes_total=index.bytes_total,
+                starts=sum(segment.duration for segment in index.segments),
+                lead_in=sum(segment.duration for segment in index.segments[:-LEAD_IN_SEGMENTS]),
+                timescale=index.timescale,
+            )
+            new = replace(new, spool_key=rendition.key)
+            return Planned(new, msgspec.structs.replace(order, resume=resume), rendition)
+    return plan
 
 
 def copied_name(facts: SourceFacts) -> str:
