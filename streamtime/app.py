@@ -43,6 +43,7 @@ from streamtime.objects.settle import Settler
 from streamtime.objects.stores import Stores
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
+from streamtime.pipeline.packaging import Packager
 from streamtime.pipeline.prepare import Prepare
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
@@ -204,7 +205,7 @@ def _library(base: _Foundation) -> _Library:
 
 def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     chosen = config.transcode
-    settings = TranscodeSettings(rungs=_rungs(config), keep_original=chosen.keep_original)
+    settings = _transcode_settings(config)
     maker = Maker(
         base.database,
         library.renditions,
@@ -243,6 +244,17 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         Lane("encode", chosen.workers, {kinds.LADDER: ladder}),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
+
+
+def packager(config: Config, *, may_copy: bool) -> Packager:
+    """What makes HLS folders without a server."""
+    chosen = config.transcode
+    launcher = WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice)
+    return Packager(launcher, _transcode_settings(config), may_copy=may_copy)
+
+
+def _transcode_settings(config: Config) -> TranscodeSettings:
+    return TranscodeSettings(rungs=_rungs(config), keep_original=config.transcode.keep_original)
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:

@@ -4,7 +4,6 @@ import msgspec
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
-from streamtime.hls.playlists import target_duration_s
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
@@ -12,10 +11,10 @@ from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, plan_rung, rungs_for
+from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, encode_order, plan_rungs, rungs_for, stage_words
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
-from streamtime.worker_protocol import EncodeVideo, Package, SourceFacts
+from streamtime.worker_protocol import SourceFacts
 from streamtime.workers.launcher import WorkerLauncher
 
 
@@ -47,9 +46,9 @@ class Ladder:
         with attempt(job):
             video = await self._videos.by_id(id_of(job.subject))
             facts = _facts(video)
-            pictures = [r for r in await self._renditions.of(video.id) if r.kind is Kind.VIDEO and r.whole]
-            planned, grid = self._plan(video, facts, pictures)
-            share = Share(_stage(planned), 0.1, 1.0)
+            whole = [rendition for rendition in await self._renditions.of(video.id) if rendition.whole]
+            planned, grid = self._plan(video, facts, whole)
+            share = Share(stage_words(planned), 0.1, 1.0)
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
             if planned:
                 await self._encode(video, facts, planned, grid, share)
@@ -60,27 +59,17 @@ class Ladder:
         """Say on the video why not all of it was made; what can be watched stays."""
         await give_up(tx, self._videos, self._lifecycle, job, failure)
 
-    def _plan(self, video: Video, facts: SourceFacts, pictures: list[Rendition]) -> tuple[list[Planned], Grid]:
+    def _plan(self, video: Video, facts: SourceFacts, whole: list[Rendition]) -> tuple[list[Planned], Grid]:
+        pictures = [rendition for rendition in whole if rendition.kind is Kind.VIDEO]
         copy = next((rendition for rendition in pictures if rendition.origin is Origin.COPY), None)
         names = {rendition.name for rendition in pictures}
         rungs = rungs_for(facts, self._settings.rungs, copied=copy is not None)
+        longest_s = max((rendition.target_duration_s for rendition in whole), default=ENCODE_TARGET_S)
         missing = [rung for rung in rungs if rung.name not in names]
-        copied = copy.index if copy else None
-        # A cut falls on the first picture at or after the copied one: a picture later at most.
-        longest_s = target_duration_s(copied) + 1 if copied else ENCODE_TARGET_S
-        planned = [
-            plan_rung(rung, video.new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(missing)
-        ]
-        return planned, Grid.of_copy(copied) if copied else Grid.regular()
+        return plan_rungs(missing, video.new_key, copied=copy.index if copy else None, longest_s=longest_s)
 
     async def _encode(self, video: Video, facts: SourceFacts, planned: list[Planned], grid: Grid, share: Share) -> None:
-        order = Package(
-            origin_us=facts.origin_us,
-            video_stream=facts.video.stream,
-            encodes=tuple(plan.order for plan in planned if isinstance(plan.order, EncodeVideo)),
-            grid=grid,
-            duration_ms=facts.duration_ms,
-        )
+        order = encode_order(facts, planned, grid)
         source = await self._sources.open(video)
         async with self._launcher.launch(source.descriptor) as worker:
             await self._maker.make(video, worker, order, planned, share)
@@ -90,7 +79,3 @@ def _facts(video: Video) -> SourceFacts:
     if video.source_facts is None:
         raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
     return msgspec.msgpack.decode(video.source_facts, type=SourceFacts)
-
-
-def _stage(planned: list[Planned]) -> str:
-    return "Preparing " + ", ".join(plan.new.name for plan in planned) if planned else "Preparing"
