@@ -46,6 +46,7 @@ from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
+from streamtime.pipeline.packaging import Packager
 from streamtime.pipeline.prepare import Prepare
 from streamtime.pipeline.quarantine import Quarantine
 from streamtime.pipeline.settings import TranscodeSettings
@@ -218,7 +219,7 @@ def _library(base: _Foundation) -> _Library:
 
 def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     chosen = config.transcode
-    settings = TranscodeSettings(rungs=_rungs(config), keep_original=chosen.keep_original)
+    settings = _transcode_settings(config)
     maker = Maker(
         base.database,
         library.renditions,
@@ -268,6 +269,16 @@ def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
         memory_bytes=int(chosen.worker_memory),
         allow_unconfined=chosen.allow_unconfined,
     )
+
+
+def packager(config: Config, *, may_copy: bool) -> Packager:
+    """What makes HLS folders without a server."""
+    launcher = worker_launcher(config, nice=config.transcode.nice)
+    return Packager(launcher, _transcode_settings(config), may_copy=may_copy)
+
+
+def _transcode_settings(config: Config) -> TranscodeSettings:
+    return TranscodeSettings(rungs=_rungs(config), keep_original=config.transcode.keep_original)
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:

@@ -179,11 +179,12 @@ class Renditions:
         async with self._database.read() as connection:
             return [_rendition(row) for row in (await connection.execute(query)).mappings()]
 
-    async def names(self, video_ids: Collection[int]) -> dict[int, list[str]]:
-        """The names of the whole pictures of several videos, the largest first."""
+    async def names(self, video_ids: Collection[int], *, growing: bool = False) -> dict[int, list[str]]:
+        """The names of the whole pictures of several videos, or of those in the making; the largest first."""
         table = tables.renditions
+        state = "growing" if growing else "whole"
         query = select(table.c.video_id, table.c.name).where(
-            table.c.video_id.in_(video_ids), table.c.kind == Kind.VIDEO.value, table.c.state == "whole"
+            table.c.video_id.in_(video_ids), table.c.kind == Kind.VIDEO.value, table.c.state == state
         )
         names: dict[int, list[str]] = {}
         async with self._database.read() as connection:

@@ -12,10 +12,10 @@ from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Rendition, Renditions
 from streamtime.library.video import Video
 from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import Planned, clock_time, gone_on
+from streamtime.pipeline.plan import Planned, clock_time, encode_order, gone_on
 from streamtime.pipeline.source import Sources
 from streamtime.storage.spool import Spool
-from streamtime.worker_protocol import Done, EncodeVideo, Package, PackageAudio, SourceFacts
+from streamtime.worker_protocol import Done, EncodeVideo, SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 
@@ -86,14 +86,7 @@ class Encoding:
     async def _attempt(
         self, video: Video, facts: SourceFacts, planned: Sequence[Planned], grid: Grid, share: Share, every_s: float
     ) -> Done:
-        order = Package(
-            origin_us=facts.origin_us,
-            video_stream=facts.video.stream,
-            encodes=tuple(one.order for one in planned if isinstance(one.order, EncodeVideo)),
-            audios=tuple(one.order for one in planned if isinstance(one.order, PackageAudio)),
-            grid=grid,
-            duration_ms=facts.duration_ms,
-        )
+        order = encode_order(facts, planned, grid)
         source = await self._sources.open(video)
         async with self._launcher.launch(source.descriptor) as worker:
             return await self._maker.make(video, worker, order, planned, share, checkpoint_every_s=every_s)

@@ -113,5 +113,5 @@ def _plan(video: Video, facts: SourceFacts, first: PlannedRung, *, may_copy: boo
     planned = [plan_rung(first, video.new_key(".mp4"), 0, longest_s=ENCODE_TARGET_S)]
     track = chosen_audio(facts)
     if track is not None:
-        planned.append(plan_audio(track, video.new_key(".mp4"), 1, may_copy=may_copy))
+        planned.append(plan_audio(track, video.new_key(".mp4"), 1, may_copy=may_copy, longest_s=ENCODE_TARGET_S))
     return planned

@@ -3,7 +3,6 @@
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung
-from streamtime.hls.playlists import target_duration_s
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
@@ -13,7 +12,7 @@ from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.first_rung import SHARE_END
 from streamtime.pipeline.making import Share
-from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, facts_of, plan_rung, rungs_for
+from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, facts_of, grid_for, plan_rungs, rungs_for, stage_words
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.worker_protocol import SourceFacts
 
@@ -45,19 +44,15 @@ class Ladder:
         with attempt(job):
             video = await self._videos.by_id(id_of(job.subject))
             facts = facts_of(video)
-            pictures = [
-                r for r in await self._renditions.of(video.id) if r.kind is Kind.VIDEO and r.whole and not r.outdated
-            ]
-            missing, longest_s, grid = self._plan(facts, pictures)
-            encoded_before = any(picture.origin is Origin.ENCODE for picture in pictures)
-            share = Share(_stage(missing), SHARE_END if encoded_before else 0.1, 1.0)
-            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
+            whole = [r for r in await self._renditions.of(video.id) if r.whole and not r.outdated]
+            missing, longest_s, grid = self._plan(facts, whole)
+            encoded_before = any(r.kind is Kind.VIDEO and r.origin is Origin.ENCODE for r in whole)
+            stage = stage_words(rung.name for rung in missing)
+            share = Share(stage, SHARE_END if encoded_before else 0.1, 1.0)
+            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=stage))
 
             def plan() -> list[Planned]:
-                return [
-                    plan_rung(rung, video.new_key(".mp4"), output, longest_s=longest_s)
-                    for output, rung in enumerate(missing)
-                ]
+                return plan_rungs(missing, video.new_key, longest_s=longest_s)
 
             await self._encoding.run(video, facts, plan, grid, share, checkpoint_every_s=CHECKPOINT_EVERY_S)
             keep = self._settings.keep_original
@@ -67,17 +62,11 @@ class Ladder:
         """Say on the video why not all of it was made; what can be watched stays."""
         await give_up(tx, self._videos, self._lifecycle, job, failure)
 
-    def _plan(self, facts: SourceFacts, pictures: list[Rendition]) -> tuple[list[PlannedRung], int, Grid]:
+    def _plan(self, facts: SourceFacts, whole: list[Rendition]) -> tuple[list[PlannedRung], int, Grid]:
         """Which rungs are missing, how long their segments may be, and where they are cut."""
-        copy = next((rendition for rendition in pictures if rendition.origin is Origin.COPY), None)
-        names = {rendition.name for rendition in pictures}
+        pictures = [rendition for rendition in whole if rendition.kind is Kind.VIDEO]
+        copy = next((picture for picture in pictures if picture.origin is Origin.COPY), None)
+        names = {picture.name for picture in pictures}
         rungs = rungs_for(facts, self._settings.rungs, copied=copy is not None)
-        missing = [rung for rung in rungs if rung.name not in names]
-        copied = copy.index if copy else None
-        # A cut falls on the first picture at or after the copied one: a picture later at most.
-        longest_s = target_duration_s(copied) + 1 if copied else ENCODE_TARGET_S
-        return missing, longest_s, Grid.of_copy(copied) if copied else Grid.regular()
-
-
-def _stage(missing: list[PlannedRung]) -> str:
-    return "Preparing " + ", ".join(rung.name for rung in missing) if missing else "Preparing"
+        longest_s = max((rendition.target_duration_s for rendition in whole), default=ENCODE_TARGET_S)
+        return [rung for rung in rungs if rung.name not in names], longest_s, grid_for(copy.index if copy else None)

@@ -1,16 +1,26 @@
 """Decides what is made of a source, and in which job: pure, from facts and settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
 from streamtime.hls.playlists import TARGET_DURATION_S
+from streamtime.hls.segment_index import SegmentIndex
 from streamtime.jobs.job import AttemptFailed
 from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
 from streamtime.library.video import Video
-from streamtime.worker_protocol import AudioFacts, CopyVideo, EncodeVideo, PackageAudio, Resume, SourceFacts
+from streamtime.worker_protocol import (
+    AudioFacts,
+    CopyVideo,
+    EncodeVideo,
+    Package,
+    PackageAudio,
+    Resume,
+    SourceFacts,
+)
 
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
 """Cuts are asked for every four seconds, and fall on the next picture."""
@@ -81,27 +91,35 @@ def copied_name(facts: SourceFacts) -> str:
     return f"{min(facts.video.width, facts.video.height)}p"
 
 
+def longest_segment_s(facts: SourceFacts, *, copied: bool) -> int:
+    """The EXT-X-TARGETDURATION of everything that is made of one source: RFC 8216 section 6.2.4 wants one for all.
+
+    A rung is cut at the first picture at or after the copied one's cut: a segment is a picture longer at most.
+    """
+    return facts.video.copy_target_duration_s + 1 if copied else ENCODE_TARGET_S
+
+
 def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
     """Take the picture over as it is."""
     new = NewRendition(
         kind=Kind.VIDEO,
         origin=Origin.COPY,
         name=copied_name(facts),
-        target_duration_s=facts.video.copy_target_duration_s,
+        target_duration_s=longest_segment_s(facts, copied=True),
         ceiling_bps=facts.video.bitrate_bps,
         spool_key=key,
     )
     return Planned(new, CopyVideo(output=output))
 
 
-def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool) -> Planned:
-    """One sound track, copied where that can be."""
+def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool, longest_s: int) -> Planned:
+    """One sound track, copied where that can be; its playlist allows segments of `longest_s`."""
     copy = track.copyable and may_copy
     new = NewRendition(
         kind=Kind.AUDIO,
         origin=Origin.COPY if copy else Origin.ENCODE,
         name=f"audio-{track.stream}",
-        target_duration_s=ENCODE_TARGET_S,
+        target_duration_s=longest_s,
         ceiling_bps=AUDIO_CEILING_BPS,
         spool_key=key,
     )
@@ -119,6 +137,33 @@ def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Pl
         spool_key=key,
     )
     return Planned(new, EncodeVideo(output=output, rung=rung))
+
+
+def plan_rungs(rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int) -> list[Planned]:
+    """Several encoded pictures, made in one decode."""
+    return [plan_rung(rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
+
+
+def grid_for(copied: SegmentIndex | None) -> Grid:
+    """Where all encoded pictures are cut: as the copied one is, else every few seconds."""
+    return Grid.of_copy(copied) if copied else Grid.regular()
+
+
+def encode_order(facts: SourceFacts, planned: Sequence[Planned], grid: Grid) -> Package:
+    """What a worker is asked for when pictures are to be encoded, and sound beside them, all in one decode."""
+    return Package(
+        origin_us=facts.origin_us,
+        video_stream=facts.video.stream,
+        encodes=tuple(plan.order for plan in planned if isinstance(plan.order, EncodeVideo)),
+        audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
+        grid=grid,
+        duration_ms=facts.duration_ms,
+    )
+
+
+def stage_words(names: Iterable[str]) -> str:
+    """What people are told while renditions of these names are made."""
+    return " ".join(["Preparing", ", ".join(names)]).rstrip()
 
 
 def chosen_audio(facts: SourceFacts) -> AudioFacts | None:

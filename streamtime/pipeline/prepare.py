@@ -4,20 +4,23 @@ A picture that can be copied is playable within a second, whatever its length. W
 their own, so that the next video's first job does not wait for it.
 """
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import msgspec
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.ladder import quickest_useful
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.lifecycle import Lifecycle, Picture
-from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
+from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, Renditions
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.encoding import note_end
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import Planned, chosen_audio, plan_audio, plan_copy, rungs_for
+from streamtime.pipeline.plan import Planned, chosen_audio, longest_segment_s, plan_audio, plan_copy, rungs_for
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
 from streamtime.worker_protocol import CopyVideo, MakePoster, Package, PackageAudio, SourceFacts
@@ -68,7 +71,7 @@ class Prepare:
             while facts is None or unfit is not None:
                 async with self._launcher.launch(source.descriptor) as worker:
                     facts = facts or await self._probe(video, worker)
-                    if not _copies_picture(facts, copies):
+                    if not copies_picture(facts, copies):
                         await self._queue_first(video, facts)
                     unfit = await self._package(video, worker, facts, copies)
                 copies -= {unfit}
@@ -99,11 +102,11 @@ class Prepare:
     async def _package(self, video: Video, worker: Worker, facts: SourceFacts, copies: frozenset[Kind]) -> Kind | None:
         """Make what is missing. What looked copyable and turns out not to be is given back, to be done otherwise."""
         whole = [one for one in await self._renditions.of(video.id) if one.whole and not one.outdated]
-        planned = _missing(video, facts, whole, copies)
+        planned = missing(video, facts, whole, copies)
         wants_poster = (await self._videos.by_id(video.id)).poster_object_id is None
         if not planned and not wants_poster:
             return None
-        order = _order(facts, planned, wants_poster=wants_poster)
+        order = order_of(facts, planned, wants_poster=wants_poster)
         try:
             done = await self._maker.make(video, worker, order, planned, SHARE)
         except WorkerFailed as error:
@@ -145,16 +148,27 @@ class Prepare:
         return [rendition for rendition in found if rendition.kind is Kind.VIDEO and not rendition.outdated]
 
 
-def _copies_picture(facts: SourceFacts, copies: frozenset[Kind]) -> bool:
+def copies_picture(facts: SourceFacts, copies: frozenset[Kind]) -> bool:
+    """Whether the picture is taken over as it is."""
     return facts.video.copyable and Kind.VIDEO in copies
 
 
-def _missing(video: Video, facts: SourceFacts, whole: list[Rendition], copies: frozenset[Kind]) -> list[Planned]:
+class NamesObjects(Protocol):
+    """What has names for the objects that are made of it."""
+
+    def new_key(self, ending: str) -> str:
+        """A name for one more."""
+        ...
+
+
+def missing(
+    video: NamesObjects, facts: SourceFacts, whole: Sequence[Rendition | NewRendition], copies: frozenset[Kind]
+) -> list[Planned]:
     """What is still to be made here: nothing that is whole already is made twice.
 
     Where the picture is encoded, the sound is made with it, in the same reading.
     """
-    if not _copies_picture(facts, copies):
+    if not copies_picture(facts, copies):
         return []
     names = {rendition.name for rendition in whole if rendition.kind is Kind.AUDIO}
     planned: list[Planned] = []
@@ -163,12 +177,15 @@ def _missing(video: Video, facts: SourceFacts, whole: list[Rendition], copies: f
         planned.append(plan_copy(facts, video.new_key(".mp4"), len(planned)))
     track = chosen_audio(facts)
     if track is not None:
-        plan = plan_audio(track, video.new_key(".mp4"), len(planned), may_copy=Kind.AUDIO in copies)
+        longest_s = longest_segment_s(facts, copied=True)
+        may_copy = Kind.AUDIO in copies
+        plan = plan_audio(track, video.new_key(".mp4"), len(planned), may_copy=may_copy, longest_s=longest_s)
         planned += [plan] if plan.new.name not in names else []
     return planned
 
 
-def _order(facts: SourceFacts, planned: list[Planned], *, wants_poster: bool) -> Package:
+def order_of(facts: SourceFacts, planned: list[Planned], *, wants_poster: bool) -> Package:
+    """What a worker is asked to do in its first reading of the source."""
     return Package(
         origin_us=facts.origin_us,
         video_stream=facts.video.stream,
