@@ -27,6 +27,8 @@ from streamtime.jobs.job import Lane
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library import lifecycle as kinds
+from streamtime.library.captions import Captions
+from streamtime.library.chapters import Chapters
 from streamtime.library.editing import Editor
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
@@ -45,6 +47,7 @@ from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
 from streamtime.pipeline.prepare import Prepare
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.sounds import OtherSounds
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.upkeep import Collect, Settle
 from streamtime.playback.catalogue import Catalogue
@@ -52,6 +55,7 @@ from streamtime.playback.hot_segments import HotSegments
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
+from streamtime.playback.texts import Texts
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.spool import Spool
 from streamtime.uploads.create import UploadCreation, UploadLimits
@@ -121,6 +125,8 @@ class _Library:
     timeline: Timeline
     progress: ProgressBoard
     lifecycle: Lifecycle
+    captions: Captions
+    chapters: Chapters
 
 
 @asynccontextmanager
@@ -199,6 +205,8 @@ def _library(base: _Foundation) -> _Library:
         timeline=timeline,
         progress=progress,
         lifecycle=Lifecycle(base.queue, ledger, renditions, timeline, progress, news, base.clock),
+        captions=Captions(base.database, news, base.clock),
+        chapters=Chapters(base.database),
     )
 
 
@@ -213,6 +221,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.ledger,
         library.progress,
         base.stores.spool,
+        library.captions,
     )
     sources = Sources(library.ledger, base.stores)
     prepare = Prepare(
@@ -226,14 +235,16 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         maker,
         settings,
     )
+    encoders = WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice)
     ladder = Ladder(
         base.database,
         library.videos,
         library.lifecycle,
         library.renditions,
         sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice),
+        encoders,
         maker,
+        OtherSounds(base.database, library.lifecycle, library.renditions, library.timeline, sources, encoders, maker),
         settings,
     )
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
@@ -268,7 +279,7 @@ def _services(
     pool: JobPool,
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
-    catalogue = Catalogue(library.videos, library.renditions, base.epoch)
+    catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
     segments = Segments(catalogue, library.growing, library.ledger)
     rows = UploadRows(base.database)
     receiver = Receiver(
@@ -301,6 +312,9 @@ def _services(
         stores=base.stores,
         segments=segments,
         playlists=Playlists(catalogue, segments, library.growing),
+        texts=Texts(catalogue, library.captions),
+        captions=library.captions,
+        chapters=library.chapters,
         media_reader=MediaReader(base.stores, HotSegments(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(

@@ -30,6 +30,15 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SoundTrack:
+    """What a sound track is called: a BCP 47 tag, the file's own words; and whether it is heard first."""
+
+    language: str | None = None
+    title: str | None = None
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NewRendition:
     """What is known of a rendition before its first byte. `ceiling_bps` is a bit rate it will not exceed."""
 
@@ -39,6 +48,7 @@ class NewRendition:
     target_duration_s: int
     ceiling_bps: int | None
     spool_key: str
+    sound: SoundTrack = SoundTrack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,7 @@ class Rendition:
     object_id: int
     store: str
     key: str
+    sound: SoundTrack = SoundTrack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,9 @@ class Renditions:
             name=new.name,
             target_duration_s=new.target_duration_s,
             ceiling_bps=new.ceiling_bps,
+            language=new.sound.language,
+            title=new.sound.title,
+            is_default=new.sound.default,
             created_at_ms=self._clock.now_ms(),
         )
         rendition_id: int = (await tx.execute(statement.returning(tables.renditions.c.id))).scalar_one()
@@ -191,4 +205,5 @@ def _rendition(row: RowMapping) -> Rendition:
         object_id=row["object_id"],
         store=row["store"],
         key=row["key"],
+        sound=SoundTrack(row["language"], row["title"], bool(row["is_default"])),
     )

@@ -14,6 +14,7 @@ from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.making import Maker, Share
 from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, plan_rung, rungs_for
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.sounds import OtherSounds
 from streamtime.pipeline.source import Sources
 from streamtime.worker_protocol import EncodeVideo, Package, SourceFacts
 from streamtime.workers.launcher import WorkerLauncher
@@ -31,6 +32,7 @@ class Ladder:
         sources: Sources,
         launcher: WorkerLauncher,
         maker: Maker,
+        sounds: OtherSounds,
         settings: TranscodeSettings,
     ) -> None:
         self._database = database
@@ -40,6 +42,7 @@ class Ladder:
         self._sources = sources
         self._launcher = launcher
         self._maker = maker
+        self._sounds = sounds
         self._settings = settings
 
     async def run(self, job: Job) -> None:
@@ -51,8 +54,13 @@ class Ladder:
             planned, grid = self._plan(video, facts, pictures)
             share = Share(_stage(planned), 0.1, 1.0)
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
+            if pictures:
+                await self._sounds.make(job, video, facts, share)
             if planned:
                 await self._encode(video, facts, planned, grid, share)
+            if not pictures:
+                # Nothing could be watched before: the picture goes first then.
+                await self._sounds.make(job, video, facts, share)
             keep = self._settings.keep_original
             await self._database.write(lambda tx: self._lifecycle.ready(tx, video, after=job, keep_original=keep))
 

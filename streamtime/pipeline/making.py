@@ -3,12 +3,15 @@
 It knows how a rendition grows and becomes whole, and when a video is playable; it decides nothing about what is made.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from streamtime.captions.cue import MOST_CUES, Cue
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import SegmentIndex
+from streamtime.library.captions import Captions, new_from_file, packed
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.progress import ProgressBoard
@@ -19,6 +22,7 @@ from streamtime.objects.ledger import Ledger
 from streamtime.pipeline.plan import Planned
 from streamtime.storage.spool import Spool
 from streamtime.worker_protocol import (
+    CuesRead,
     Done,
     Package,
     PackageMessage,
@@ -27,6 +31,7 @@ from streamtime.worker_protocol import (
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
+    SubtitleFacts,
 )
 from streamtime.workers.worker import Worker
 
@@ -67,6 +72,9 @@ class _Making:
     playable: bool = False
     described: list[tuple[int, Description]] = field(default_factory=list)
     """What is known of renditions and not written yet: it goes with the next transaction."""
+    subtitles: dict[int, SubtitleFacts] = field(default_factory=dict)
+    """The subtitle tracks whose cues are still awaited, by their streams."""
+    cues: dict[int, list[Cue]] = field(default_factory=dict)
     done: Done | None = None
 
 
@@ -82,6 +90,7 @@ class Maker:
         ledger: Ledger,
         progress: ProgressBoard,
         spool: Spool,
+        captions: Captions,
     ) -> None:
         self._database = database
         self._renditions = renditions
@@ -90,17 +99,27 @@ class Maker:
         self._ledger = ledger
         self._progress = progress
         self._spool = spool
+        self._captions = captions
 
     async def make(
-        self, video: Video, worker: Worker, order: Package, planned: Sequence[Planned], share: Share
+        self,
+        video: Video,
+        worker: Worker,
+        order: Package,
+        planned: Sequence[Planned],
+        share: Share,
+        subtitles: Sequence[SubtitleFacts] = (),
     ) -> Done:
-        """Carry `order` out; `planned` are its renditions. What became whole stays, whatever comes after it.
+        """Carry `order` out; `planned` are its renditions, `subtitles` what is known of the tracks of its captions.
+
+        What became whole stays, whatever comes after it.
 
         Raises:
             WorkerFailed: the worker could not do it.
             NotFound: the video was deleted meanwhile.
         """
         making = _Making(video, share, playable=video.playable)
+        making.subtitles = {track.stream: track for track in subtitles}
         await self._write_down(making, order, planned)
         try:
             await self._have_made(making, worker, order)
@@ -146,6 +165,8 @@ class Maker:
                     await self._finished(making, message)
                 case PosterWritten():
                     await self._poster(making, message)
+                case CuesRead():
+                    await self._cues(making, message)
                 case Progress():
                     share = making.share
                     fraction = share.start + (share.end - share.start) * message.fraction
@@ -207,6 +228,21 @@ class Maker:
 
         await self._database.write(body)
         making.poster_object = None
+
+    async def _cues(self, making: _Making, message: CuesRead) -> None:
+        track = making.subtitles.get(message.stream)
+        if track is None:
+            return
+        cues = making.cues.setdefault(message.stream, [])
+        cues += message.cues[: MOST_CUES - len(cues)]
+        if not message.last:
+            return
+        del making.subtitles[message.stream], making.cues[message.stream]
+        title = " ".join(filter(None, (track.title, "(forced)" if track.forced else None))) or None
+        content = await asyncio.to_thread(packed, cues)
+        new = new_from_file(content, track.stream, track.language, title)
+        if content.cues:
+            await self._database.write(lambda tx: self._captions.add(tx, making.video, new))
 
     async def _clear_away(self, tx: Transaction, making: _Making) -> None:
         """Take out what did not become whole: it cannot be played any more, and nobody goes on with it."""

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
 from streamtime.hls.playlists import TARGET_DURATION_S
-from streamtime.library.renditions import Kind, NewRendition, Origin
+from streamtime.languages import bcp47
+from streamtime.library.renditions import Kind, NewRendition, Origin, SoundTrack
 from streamtime.worker_protocol import AudioFacts, CopyVideo, EncodeVideo, PackageAudio, SourceFacts
 
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
 """Cuts are asked for every four seconds, and fall on the next picture."""
 
 AUDIO_CEILING_BPS = 192_000
+
+MOST_OTHER_AUDIOS = 31
+"""Each takes an output, a thread and a few megabytes of the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +43,24 @@ def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
     return Planned(new, CopyVideo(output=output))
 
 
-def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool) -> Planned:
+def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool, default: bool = True) -> Planned:
     """One sound track, copied where that can be."""
     copy = track.copyable and may_copy
     new = NewRendition(
         kind=Kind.AUDIO,
         origin=Origin.COPY if copy else Origin.ENCODE,
-        name=f"audio-{track.stream}",
+        name=sound_name(track),
         target_duration_s=ENCODE_TARGET_S,
         ceiling_bps=AUDIO_CEILING_BPS,
         spool_key=key,
+        sound=SoundTrack(bcp47(track.language), track.title, default),
     )
     return Planned(new, PackageAudio(output=output, stream=track.stream, copy=copy))
+
+
+def sound_name(track: AudioFacts) -> str:
+    """What the rendition of a sound track is called in its row."""
+    return f"audio-{track.stream}"
 
 
 def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
@@ -67,8 +77,14 @@ def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Pl
 
 
 def chosen_audio(facts: SourceFacts) -> AudioFacts | None:
-    """The sound track that is made: the default one, or the first."""
+    """The sound track that is made first, and heard first: the default one, or the first."""
     return next((track for track in facts.audios if track.default), facts.audios[0] if facts.audios else None)
+
+
+def other_audios(facts: SourceFacts) -> list[AudioFacts]:
+    """The sound tracks that are made when the video can be watched already."""
+    first = chosen_audio(facts)
+    return [track for track in facts.audios if track is not first][:MOST_OTHER_AUDIOS]
 
 
 def rungs_for(facts: SourceFacts, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:

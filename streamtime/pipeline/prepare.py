@@ -8,6 +8,8 @@ import msgspec
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import Failure, Job
+from streamtime.library.captions import streams_read
+from streamtime.library.chapters import replace_chapters
 from streamtime.library.lifecycle import Lifecycle, Picture
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
 from streamtime.library.timeline import Timeline
@@ -15,10 +17,20 @@ from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import Planned, chosen_audio, plan_audio, plan_copy, rungs_for
+from streamtime.pipeline.plan import Planned, chosen_audio, other_audios, plan_audio, plan_copy, rungs_for, sound_name
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.side_tracks import chapters, not_shown
 from streamtime.pipeline.source import Sources
-from streamtime.worker_protocol import CopyVideo, Done, MakePoster, Package, PackageAudio, SourceFacts
+from streamtime.worker_protocol import (
+    CopyVideo,
+    Done,
+    MakePoster,
+    Package,
+    PackageAudio,
+    ReadCaptions,
+    SourceFacts,
+    SubtitleFacts,
+)
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker
@@ -88,6 +100,9 @@ class Prepare:
                 tx, video.id, "probed", f"{facts.video.codec} {facts.video.width}x{facts.video.height}",
                 copyable=facts.video.copyable, obstacle=facts.video.copy_obstacle, container=facts.container,
             )  # fmt: skip
+            await replace_chapters(tx, video.id, chapters(facts))
+            if words := not_shown(facts):
+                await self._timeline.add(tx, video.id, "subtitles_not_shown", words)
 
         await self._database.write(body)
         return facts
@@ -97,11 +112,12 @@ class Prepare:
         whole = [rendition for rendition in await self._renditions.of(video.id) if rendition.whole]
         planned = _missing(video, facts, whole, copies)
         wants_poster = (await self._videos.by_id(video.id)).poster_object_id is None
-        if not planned and not wants_poster:
+        subtitles = await self._subtitles(video, facts)
+        if not planned and not wants_poster and not subtitles:
             return None
-        order = _order(facts, planned, wants_poster=wants_poster)
+        order = _order(facts, planned, subtitles, wants_poster=wants_poster)
         try:
-            done = await self._maker.make(video, worker, order, planned, SHARE)
+            done = await self._maker.make(video, worker, order, planned, SHARE, subtitles)
         except WorkerFailed as error:
             unfit = UNFIT.get(error.code)
             if unfit not in copies:
@@ -111,6 +127,10 @@ class Prepare:
             return unfit
         await self._note_end(video, done)
         return None
+
+    async def _subtitles(self, video: Video, facts: SourceFacts) -> list[SubtitleFacts]:
+        read = await streams_read(self._database, video.id)
+        return [track for track in facts.subtitles if track.is_text and track.stream not in read]
 
     async def _note_end(self, video: Video, done: Done) -> None:
         """What only a whole reading tells: how long it really is, and where it breaks off."""
@@ -129,8 +149,9 @@ class Prepare:
         rungs = rungs_for(facts, self._settings.rungs, copied=copied)
 
         async def body(tx: Transaction) -> None:
-            if rungs:
-                await self._lifecycle.encode(tx, video, names=[rung.name for rung in rungs], after=job)
+            names = [rung.name for rung in rungs] + [sound_name(track) for track in other_audios(facts)]
+            if names:
+                await self._lifecycle.encode(tx, video, names=names, after=job)
             else:
                 await self._lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
 
@@ -154,12 +175,15 @@ def _missing(video: Video, facts: SourceFacts, whole: list[Rendition], copies: f
     return planned
 
 
-def _order(facts: SourceFacts, planned: list[Planned], *, wants_poster: bool) -> Package:
+def _order(
+    facts: SourceFacts, planned: list[Planned], subtitles: list[SubtitleFacts], *, wants_poster: bool
+) -> Package:
     return Package(
         origin_us=facts.origin_us,
         video_stream=facts.video.stream,
         copy=next((plan.order for plan in planned if isinstance(plan.order, CopyVideo)), None),
         audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
+        captions=tuple(ReadCaptions(track.stream) for track in subtitles),
         poster=MakePoster(output=len(planned)) if wants_poster else None,
         duration_ms=facts.duration_ms,
     )

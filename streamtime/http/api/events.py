@@ -17,6 +17,7 @@ from streamtime.http.api.videos import body_of
 from streamtime.http.event_stream import event_stream, event_text
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import Services
+from streamtime.http.track_views import tracks_of
 
 
 @get("/api/v1/events", tags=["events"], summary="Hear what happens to videos")
@@ -55,7 +56,7 @@ async def _state(public_id: str, caller: Caller, services: Services) -> str:
     except NotFound:
         return _gone(public_id)
     names = await services.renditions.names([found.id])
-    body = body_of(found, caller, services, names.get(found.id, []))
+    body = body_of(found, caller, services, names.get(found.id, []), await tracks_of([found], services))
     return event_text("video", msgspec.json.encode(body).decode())
 
 

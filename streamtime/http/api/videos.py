@@ -10,6 +10,14 @@ from litestar.params import QueryParameter
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
 from streamtime.http.services import Services
+from streamtime.http.track_views import (
+    CaptionBody,
+    ChapterBody,
+    Tracks,
+    caption_bodies,
+    chapter_bodies,
+    tracks_of,
+)
 from streamtime.http.views import master_url, poster_url, watch_href
 from streamtime.http.words import time_iso
 from streamtime.library.editing import Edit
@@ -53,6 +61,8 @@ class VideoBody(msgspec.Struct):
     created_at: str
     published_at: str | None
     renditions: list[str]
+    chapters: list[ChapterBody]
+    captions: list[CaptionBody]
     urls: VideoUrls
 
 
@@ -91,7 +101,8 @@ async def list_videos(
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
     page = await services.listing.page(caller, query)
     names = await services.renditions.names([video.id for video in page.items])
-    items = [body_of(video, caller, services, names.get(video.id, [])) for video in page.items]
+    tracks = await tracks_of(page.items, services)
+    items = [body_of(video, caller, services, names.get(video.id, []), tracks) for video in page.items]
     return VideoList(items=items, next=page.next)
 
 
@@ -127,7 +138,7 @@ async def retry_video(video: str, caller: NamedDependency[Caller], services: Nam
     return await _answer(video, caller, services)
 
 
-def body_of(video: Video, caller: Caller, services: Services, renditions: list[str]) -> VideoBody:
+def body_of(video: Video, caller: Caller, services: Services, renditions: list[str], tracks: Tracks) -> VideoBody:
     """A video as the API shows it to `caller`."""
     progress = services.progress.of(video)
     manages = decide(caller, video.facts) >= Access.MANAGE
@@ -153,6 +164,8 @@ def body_of(video: Video, caller: Caller, services: Services, renditions: list[s
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
         renditions=renditions,
+        chapters=chapter_bodies(video, tracks),
+        captions=caption_bodies(video, tracks),
         urls=VideoUrls(
             watch=watch_href(video),
             master=master_url(video),
@@ -165,4 +178,4 @@ def body_of(video: Video, caller: Caller, services: Services, renditions: list[s
 async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
     video = await services.videos.require(caller, public_id, Access.VIEW)
     names = await services.renditions.names([video.id])
-    return body_of(video, caller, services, names.get(video.id, []))
+    return body_of(video, caller, services, names.get(video.id, []), await tracks_of([video], services))

@@ -9,6 +9,7 @@ import { mirrorQuality } from "./quality.js";
 import { recovery } from "./recovery.js";
 import { remember } from "./remember.js";
 import { holdPicture } from "./still.js";
+import { rememberTracks } from "./tracks.js";
 
 /** @returns {number} seconds asked for in the address: `#t=90` or `?t=90` */
 function askedTime() {
@@ -25,7 +26,7 @@ export class Player {
     this.video = root.querySelector("streamtime-video");
     this.video.fullDuration = Number(root.dataset.durationMs || 0) / 1000;
     root.dataset.quality = "auto";
-    this.followers = [mirrorQuality(root, this.video), recovery((sentence) => this.giveUp(sentence), () => this.#openAgain())];
+    this.followers = [mirrorQuality(root, this.video), rememberTracks(root, this.video), recovery((sentence) => this.giveUp(sentence), () => this.#openAgain())];
     this.startAt = askedTime();
     remember(root, this.video, !this.startAt);
     this.#listen();
@@ -139,9 +140,10 @@ export class Player {
     const answer = await fetch(this.root.dataset.src);
     if (!answer.ok) return false;
     const lines = (await answer.text()).split("\n").map((line) => line.trim());
-    const offered = lines.filter((line) => line && !line.startsWith("#")).map((line) => new URL(line, answer.url).href);
-    const known = new Set(this.video.api.levels.flatMap((level) => level.url));
-    return offered.some((url) => !known.has(url));
+    const uris = lines.map((line) => (line.startsWith("#EXT-X-MEDIA:") ? line.match(/URI="([^"]+)"/)?.[1] : !line.startsWith("#") && line));
+    const { levels, allAudioTracks, allSubtitleTracks } = this.video.api;
+    const known = new Set([...levels.flatMap((level) => level.url), ...[...allAudioTracks, ...allSubtitleTracks].map((track) => track.url)]);
+    return uris.some((uri) => uri && !known.has(new URL(uri, answer.url).href));
   }
 
   #listen() {
