@@ -34,11 +34,26 @@ export function rememberTracks(player, video) {
     player.dataset.sound = heard()?.label ?? "";
   };
 
-  // Only what somebody asks for is kept: tracks also come and go when a playlist is loaded again.
+  // What somebody asked for, here or the last time, and nothing else: tracks also come and go when a playlist is loaded
+  // again, and browsers turn on by themselves what is in their own language.
+  let wanted = settings().captions ?? null;
+  let ours = false;
+  const insist = () => {
+    const right = like(captions(), wanted);
+    for (const track of captions()) {
+      if (track === right && track.mode !== "showing") track.mode = "showing";
+      if (track !== right && track.mode === "showing") track.mode = "disabled";
+    }
+  };
+  const onTextTracks = () => {
+    if (ours) insist();
+    mirror();
+  };
   for (const request of CAPTION_REQUESTS) {
     player.addEventListener(request, () => {
       const track = shown();
-      keepSettings({ captions: track ? nameOf(track) : null });
+      wanted = track ? nameOf(track) : null;
+      keepSettings({ captions: wanted });
     });
   }
   player.addEventListener("mediaaudiotrackrequest", () => {
@@ -46,21 +61,13 @@ export function rememberTracks(player, video) {
     if (track) keepSettings({ sound: nameOf(track) });
   });
 
-  let captionsSought = false;
-  const takeUpCaptions = () => {
-    const found = captionsSought && !shown() ? like(captions(), settings().captions) : undefined;
-    if (!found) return;
-    captionsSought = false;
-    found.mode = "showing";
-  };
-  video.textTracks.addEventListener("addtrack", takeUpCaptions);
-  video.textTracks.addEventListener("change", mirror);
+  video.textTracks.addEventListener("addtrack", onTextTracks);
+  video.textTracks.addEventListener("change", onTextTracks);
   video.audioTracks.addEventListener("change", mirror);
 
   /** Called for each new hls.js, once its events can be heard. */
   return function follow(hls) {
-    captionsSought = true;
-    takeUpCaptions();
+    ours = true;
     let soundSought = true;
     hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => {
       const tracks = [...video.audioTracks];
