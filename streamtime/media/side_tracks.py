@@ -1,6 +1,7 @@
 """What lies beside picture and sound: subtitle tracks and chapters, as far as a look into the container tells."""
 
 from fractions import Fraction
+from itertools import zip_longest
 
 from av.container import InputContainer
 from av.stream import Disposition, Stream
@@ -46,9 +47,8 @@ def chapters_of(container: InputContainer, origin_us: int) -> tuple[ChapterFacts
         end_ms = round(chapter["end"] * tick * _MS) - origin_ms
         starts.setdefault(start_ms, (end_ms, str(chapter["metadata"].get("title", ""))[:_LONGEST_TEXT]))
     ordered = sorted(starts)
-    bounds = [*ordered[1:], None]
     facts = []
-    for start_ms, following_ms in zip(ordered, bounds, strict=True):
+    for start_ms, following_ms in zip_longest(ordered, ordered[1:]):
         end_ms, title = starts[start_ms]
         if following_ms is not None:
             end_ms = min(end_ms, following_ms) if end_ms > start_ms else following_ms
