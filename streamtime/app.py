@@ -27,6 +27,8 @@ from streamtime.jobs.job import Lane
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library import lifecycle as kinds
+from streamtime.library.captions import Captions
+from streamtime.library.chapters import Chapters
 from streamtime.library.crashes import Crashes
 from streamtime.library.editing import Editor
 from streamtime.library.growing import GrowingRenditions
@@ -50,6 +52,7 @@ from streamtime.pipeline.packaging import Packager
 from streamtime.pipeline.prepare import Prepare
 from streamtime.pipeline.quarantine import Quarantine
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.sounds import OtherSounds
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.upkeep import Collect, Settle
 from streamtime.playback.catalogue import Catalogue
@@ -57,6 +60,7 @@ from streamtime.playback.hot_segments import HotSegments
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
+from streamtime.playback.texts import Texts
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.spool import Spool
 from streamtime.uploads.create import UploadCreation, UploadLimits
@@ -133,6 +137,8 @@ class _Library:
     timeline: Timeline
     progress: ProgressBoard
     lifecycle: Lifecycle
+    captions: Captions
+    chapters: Chapters
 
 
 @asynccontextmanager
@@ -214,6 +220,8 @@ def _library(base: _Foundation) -> _Library:
         timeline=timeline,
         progress=progress,
         lifecycle=Lifecycle(base.queue, ledger, renditions, timeline, progress, news, base.clock),
+        captions=Captions(base.database, news, base.clock),
+        chapters=Chapters(base.database),
     )
 
 
@@ -228,6 +236,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.ledger,
         library.progress,
         base.stores.spool,
+        library.captions,
     )
     sources = Sources(library.ledger, base.stores)
     prepare = Prepare(
@@ -241,6 +250,10 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         maker,
         settings,
     )
+    encoders = worker_launcher(config, nice=chosen.nice)
+    sounds = OtherSounds(
+        base.database, library.lifecycle, library.renditions, library.timeline, sources, encoders, maker
+    )
 
     def encoding(nice: int) -> Encoding:
         launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
@@ -248,7 +261,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
 
     rooms = (base.database, library.videos, library.lifecycle, library.renditions)
     first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
-    ladder = Ladder(*rooms, encoding(chosen.nice), settings)
+    ladder = Ladder(*rooms, encoding(chosen.nice), sounds, settings)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
     crashes = Crashes(library.timeline)
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
@@ -304,7 +317,7 @@ def _services(
     pool: JobPool,
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
-    catalogue = Catalogue(library.videos, library.renditions, base.epoch)
+    catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
     segments = Segments(catalogue, library.growing, library.ledger)
     rows = UploadRows(base.database)
     receiver = Receiver(
@@ -337,6 +350,9 @@ def _services(
         stores=base.stores,
         segments=segments,
         playlists=Playlists(catalogue, segments),
+        texts=Texts(catalogue, library.captions),
+        captions=library.captions,
+        chapters=library.chapters,
         media_reader=MediaReader(base.stores, HotSegments(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(

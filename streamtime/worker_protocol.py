@@ -13,7 +13,8 @@ the socket ends.
                                                 <-    SourceFacts | Failed
     Package + descriptors                       ->
                                                 <-    RenditionStarted, SegmentWritten ..., RenditionFinished
-                                                      (of several outputs, interleaved), PosterWritten, Progress
+                                                      (of several outputs, interleaved), CuesRead, PosterWritten,
+                                                      Progress
                                                 <-    Done | Failed
 
 Times of a package begin at 0, which is `origin_us` of the source: the first picture shown.
@@ -24,6 +25,7 @@ from fractions import Fraction
 
 import msgspec
 
+from streamtime.captions.cue import Cue
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung
 
@@ -136,6 +138,12 @@ class MakePoster(msgspec.Struct, frozen=True):
     max_width: int = 1280
 
 
+class ReadCaptions(msgspec.Struct, frozen=True):
+    """Tell the cues of one subtitle track: `stream` as in `SubtitleFacts`, one whose `is_text` is true."""
+
+    stream: int
+
+
 class Package(msgspec.Struct, frozen=True, tag="package"):
     """Make renditions and a poster, all in one reading of the source and one decode of its picture.
 
@@ -148,6 +156,7 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
     copy: CopyVideo | None = None
     encodes: tuple[EncodeVideo, ...] = ()
     audios: tuple[PackageAudio, ...] = ()
+    captions: tuple[ReadCaptions, ...] = ()
     poster: MakePoster | None = None
     grid: Grid = Grid.regular()
     duration_ms: int | None = None
@@ -202,6 +211,25 @@ class AudioFacts(msgspec.Struct, frozen=True):
     copyable: bool
 
 
+class SubtitleFacts(msgspec.Struct, frozen=True):
+    """One subtitle track. Where `is_text` is false it is made of pictures, which nobody reads here."""
+
+    stream: int
+    codec: str
+    is_text: bool
+    language: str | None
+    title: str | None
+    forced: bool
+
+
+class ChapterFacts(msgspec.Struct, frozen=True):
+    """One chapter, in milliseconds of the common time line. `title` is what the file says, perhaps nothing."""
+
+    start_ms: int
+    end_ms: int
+    title: str
+
+
 class SourceFacts(msgspec.Struct, frozen=True, tag="source_facts"):
     """The answer to `Probe`. A source without a picture never gets here: that is a `Failed`."""
 
@@ -214,6 +242,8 @@ class SourceFacts(msgspec.Struct, frozen=True, tag="source_facts"):
     audios: tuple[AudioFacts, ...]
     other_streams: tuple[str, ...]
     """What else is inside and is not used, one word each: `subtitle`, `attachment`, `data`, `cover`."""
+    subtitles: tuple[SubtitleFacts, ...] = ()
+    chapters: tuple[ChapterFacts, ...] = ()
 
 
 class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
@@ -252,6 +282,14 @@ class RenditionFinished(msgspec.Struct, frozen=True, tag="rendition_finished"):
     sha256: bytes
 
 
+class CuesRead(msgspec.Struct, frozen=True, tag="cues_read"):
+    """Cues of one subtitle track, in no certain order; with `last` there are no more of it."""
+
+    stream: int
+    cues: tuple[Cue, ...]
+    last: bool
+
+
 class PosterWritten(msgspec.Struct, frozen=True, tag="poster_written"):
     """The poster is whole; `sha256` is of its bytes. Where no picture could be found there is no such message."""
 
@@ -284,7 +322,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     retryable: bool = False
 
 
-PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | PosterWritten | Progress | Done
+PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | CuesRead | PosterWritten | Progress | Done
 Message = Confinement | SourceFacts | PackageMessage | Failed
 
 _encoder = msgspec.msgpack.Encoder()

@@ -200,6 +200,9 @@ renditions = Table(
     Column("ceiling_bps", Integer),
     Column("segment_index", LargeBinary),
     Column("outdated", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
+    Column("language", Text),
+    Column("title", Text),
+    Column("is_default", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     _at("created"),
     _one_of("kind", ("video", "audio")),
     _one_of("origin", ("copy", "encode")),
@@ -213,6 +216,35 @@ rendition_parts = Table(
     Column("rendition_id", RowId, ForeignKey("renditions.id", ondelete="CASCADE"), primary_key=True),
     Column("part", Integer, primary_key=True),
     Column("object_id", RowId, ForeignKey("objects.id"), nullable=False, unique=True),
+)
+
+captions = Table(
+    "captions",
+    metadata,
+    _id(),
+    _video(),
+    Column("name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("stream", Integer),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("cues", Integer, nullable=False),
+    Column("webvtt", LargeBinary),
+    _at("created"),
+    _one_of("origin", ("file", "upload")),
+    Index("uq_captions_video_id_name", "video_id", "name", unique=True),
+    sqlite_autoincrement=True,
+)
+
+chapters = Table(
+    "chapters",
+    metadata,
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
 )
 
 jobs = Table(

@@ -12,6 +12,8 @@ from streamtime.database.transaction import Database
 from streamtime.events.bus import EventBus
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.captions import Captions
+from streamtime.library.chapters import Chapters
 from streamtime.library.editing import Editor
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
@@ -23,6 +25,7 @@ from streamtime.objects.stores import Stores
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
+from streamtime.playback.texts import Texts
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -52,6 +55,9 @@ class Services:
     stores: Stores
     segments: Segments
     playlists: Playlists
+    texts: Texts
+    captions: Captions
+    chapters: Chapters
     media_reader: MediaReader
     uploads: UploadRows
     upload_creation: UploadCreation

@@ -169,12 +169,14 @@ class Lifecycle:
         await self._set(tx, video, poster_object_id=object_id, poster_version=videos.c.poster_version + 1)
         await tx.raise_epoch()
 
-    async def drop_growing(self, tx: Transaction, video_id: int, *, keep: Collection[int] = ()) -> None:
-        """Take out what an attempt left half made, but what is to `keep` because it will be gone on with.
+    async def drop_growing(
+        self, tx: Transaction, video_id: int, *, keep: Collection[int] = (), only: Collection[int] | None = None
+    ) -> None:
+        """Take out what attempts left half made (`only` of these renditions), but what is to be gone on with (`keep`).
 
         What could be watched only as it grew cannot be any more, unless all of it is kept.
         """
-        if not await self._renditions.drop(tx, video_id, only_growing=True, keep=keep):
+        if not await self._renditions.drop(tx, video_id, only_growing=True, keep=keep, only=only):
             return
         whole = await self._has_whole_picture(tx, video_id)
         await tx.execute(

@@ -22,9 +22,11 @@ from streamtime.pipeline.plan import (
     Planned,
     chosen_audio,
     facts_of,
+    other_audios,
     plan_audio,
     plan_rung,
     rungs_for,
+    sound_name,
 )
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.worker_protocol import SourceFacts
@@ -66,7 +68,8 @@ class FirstRung:
             share = Share(f"Preparing {first.name}", SHARE_START, SHARE_END)
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
             await self._make(video, facts, first, share)
-            await self._go_on(job, video, [rung.name for rung in rungs if rung is not first])
+            others = [rung.name for rung in rungs if rung is not first]
+            await self._go_on(job, video, others + [sound_name(track) for track in other_audios(facts)])
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why nothing comes of it."""

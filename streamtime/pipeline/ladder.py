@@ -14,6 +14,7 @@ from streamtime.pipeline.first_rung import SHARE_END
 from streamtime.pipeline.making import Share
 from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, facts_of, grid_for, plan_rungs, rungs_for, stage_words
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.sounds import OtherSounds
 from streamtime.worker_protocol import SourceFacts
 
 CHECKPOINT_EVERY_S = 4.0
@@ -30,6 +31,7 @@ class Ladder:
         lifecycle: Lifecycle,
         renditions: Renditions,
         encoding: Encoding,
+        sounds: OtherSounds,
         settings: TranscodeSettings,
     ) -> None:
         self._database = database
@@ -37,6 +39,7 @@ class Ladder:
         self._lifecycle = lifecycle
         self._renditions = renditions
         self._encoding = encoding
+        self._sounds = sounds
         self._settings = settings
 
     async def run(self, job: Job) -> None:
@@ -54,6 +57,7 @@ class Ladder:
             def plan() -> list[Planned]:
                 return plan_rungs(missing, video.new_key, longest_s=longest_s)
 
+            await self._sounds.make(job, video, facts, share, longest_s=longest_s)
             await self._encoding.run(video, facts, plan, grid, share, checkpoint_every_s=CHECKPOINT_EVERY_S)
             keep = self._settings.keep_original
             await self._database.write(lambda tx: self._lifecycle.ready(tx, video, after=job, keep_original=keep))

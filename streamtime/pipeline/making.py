@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from streamtime.captions.cue import MOST_CUES, Cue
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
+from streamtime.library.captions import Captions, new_from_file, packed
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.progress import ProgressBoard
@@ -20,6 +22,7 @@ from streamtime.objects.ledger import Ledger
 from streamtime.pipeline.plan import Planned, clock_time
 from streamtime.storage.spool import Spool, SpoolFile
 from streamtime.worker_protocol import (
+    CuesRead,
     Done,
     Package,
     PackageMessage,
@@ -28,6 +31,7 @@ from streamtime.worker_protocol import (
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
+    SubtitleFacts,
 )
 from streamtime.workers.worker import Worker
 
@@ -81,6 +85,9 @@ class _Making:
     playable: bool = False
     described: list[tuple[int, Description]] = field(default_factory=list)
     """What is known of renditions and not written yet: it goes with the next transaction."""
+    subtitles: dict[int, SubtitleFacts] = field(default_factory=dict)
+    """The subtitle tracks whose cues are still awaited, by their streams."""
+    cues: dict[int, list[Cue]] = field(default_factory=dict)
     done: Done | None = None
 
 
@@ -96,6 +103,7 @@ class Maker:
         ledger: Ledger,
         progress: ProgressBoard,
         spool: Spool,
+        captions: Captions,
     ) -> None:
         self._database = database
         self._renditions = renditions
@@ -104,6 +112,7 @@ class Maker:
         self._ledger = ledger
         self._progress = progress
         self._spool = spool
+        self._captions = captions
 
     async def make(
         self,
@@ -112,10 +121,13 @@ class Maker:
         order: Package,
         planned: Sequence[Planned],
         share: Share,
+        subtitles: Sequence[SubtitleFacts] = (),
         *,
         checkpoint_every_s: float | None = None,
     ) -> Done:
-        """Carry `order` out; `planned` are its renditions. What became whole stays, whatever comes after it.
+        """Carry `order` out; `planned` are its renditions, `subtitles` what is known of the tracks of its captions.
+
+        What became whole stays, whatever comes after it.
 
         With `checkpoint_every_s` growing renditions are made durable so often, are shown only as far as that, and stay
         for the next attempt: what was once shown keeps its bytes. Without, they are shown at once, and taken out where
@@ -127,6 +139,7 @@ class Maker:
         """
         now_s = asyncio.get_running_loop().time()
         making = _Making(video, share, checkpoint_every_s, now_s, playable=video.playable)
+        making.subtitles = {track.stream: track for track in subtitles}
         await self._write_down(making, order, planned)
         try:
             await self._have_made(making, worker, order)
@@ -202,6 +215,8 @@ class Maker:
                     await self._finished(making, message)
                 case PosterWritten():
                     await self._poster(making, message)
+                case CuesRead():
+                    await self._cues(making, message)
                 case Progress():
                     share = making.share
                     fraction = share.start + (share.end - share.start) * message.fraction
@@ -316,11 +331,28 @@ class Maker:
         await self._database.write(body)
         making.poster_object = None
 
+    async def _cues(self, making: _Making, message: CuesRead) -> None:
+        track = making.subtitles.get(message.stream)
+        if track is None:
+            return
+        cues = making.cues.setdefault(message.stream, [])
+        cues += message.cues[: MOST_CUES - len(cues)]
+        if not message.last:
+            return
+        del making.subtitles[message.stream], making.cues[message.stream]
+        title = " ".join(filter(None, (track.title, "(forced)" if track.forced else None))) or None
+        content = await asyncio.to_thread(packed, cues)
+        new = new_from_file(content, track.stream, track.language, title)
+        if content.cues:
+            await self._database.write(lambda tx: self._captions.add(tx, making.video, new))
+
     async def _clear_away(self, tx: Transaction, making: _Making) -> None:
         """Take out what did not become whole, unless the next attempt goes on with it from its checkpoint."""
         if making.done is None:
-            keep = [output.begun.id for output in making.outputs.values() if making.checkpoint_every_s and output.shown]
-            await self._lifecycle.drop_growing(tx, making.video.id, keep=keep)
+            outputs = making.outputs.values()
+            given_up = [output.begun.id for output in outputs if not (making.checkpoint_every_s and output.shown)]
+            # Another job may be making other renditions of the same video at this moment: those stay.
+            await self._lifecycle.drop_growing(tx, making.video.id, only=given_up)
             await tx.raise_epoch()  # what is known of growing ones is read again from their rows
         if making.poster_object is not None:
             await self._lifecycle.abandon(tx, making.poster_object)

@@ -10,7 +10,8 @@ from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
 from streamtime.hls.playlists import TARGET_DURATION_S
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.jobs.job import AttemptFailed
-from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
+from streamtime.languages import bcp47
+from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, SoundTrack
 from streamtime.library.video import Video
 from streamtime.worker_protocol import (
     AudioFacts,
@@ -29,6 +30,9 @@ AUDIO_CEILING_BPS = 192_000
 
 LEAD_IN_SEGMENTS = 2
 """Pictures before a joint that a worker is to see: a segment has one at least, and decode times run two ahead."""
+
+MOST_OTHER_AUDIOS = 31
+"""Each takes an output, a thread and a few megabytes of the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +116,26 @@ def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
     return Planned(new, CopyVideo(output=output))
 
 
-def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool, longest_s: int) -> Planned:
+def plan_audio(
+    track: AudioFacts, key: str, output: int, *, may_copy: bool, longest_s: int, default: bool = True
+) -> Planned:
     """One sound track, copied where that can be; its playlist allows segments of `longest_s`."""
     copy = track.copyable and may_copy
     new = NewRendition(
         kind=Kind.AUDIO,
         origin=Origin.COPY if copy else Origin.ENCODE,
-        name=f"audio-{track.stream}",
+        name=sound_name(track),
         target_duration_s=longest_s,
         ceiling_bps=AUDIO_CEILING_BPS,
         spool_key=key,
+        sound=SoundTrack(bcp47(track.language), track.title, default),
     )
     return Planned(new, PackageAudio(output=output, stream=track.stream, copy=copy))
+
+
+def sound_name(track: AudioFacts) -> str:
+    """What the rendition of a sound track is called in its row."""
+    return f"audio-{track.stream}"
 
 
 def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
@@ -167,8 +179,14 @@ def stage_words(names: Iterable[str]) -> str:
 
 
 def chosen_audio(facts: SourceFacts) -> AudioFacts | None:
-    """The sound track that is made: the default one, or the first."""
+    """The sound track that is made first, and heard first: the default one, or the first."""
     return next((track for track in facts.audios if track.default), facts.audios[0] if facts.audios else None)
+
+
+def other_audios(facts: SourceFacts) -> list[AudioFacts]:
+    """The sound tracks that are made when the video can be watched already."""
+    first = chosen_audio(facts)
+    return [track for track in facts.audios if track is not first][:MOST_OTHER_AUDIOS]
 
 
 def rungs_for(facts: SourceFacts, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:
