@@ -7,7 +7,7 @@ TEST_PROCESSES ?= 3
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test check fix bench docs clean
+.PHONY: help install dev run test check fix fuzz bench docs clean
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +33,9 @@ check: dev ## lint, format, templates, types, layers
 fix: dev ## put right what tools can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+fuzz: dev ## break 5,000 films and have workers try them; ARGS="--attempts 500 --seed x", ARGS=--help for more
+	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
 
 bench: dev ## measure, beside named peers in the same run
 	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python "$$bench" $(ARGS) || exit 1; done

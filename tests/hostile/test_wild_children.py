@@ -56,12 +56,16 @@ async def test_a_wild_child_ends_its_attempt_alone(source: int, tmp_path: Path, 
     assert word in failure.message
 
 
+def limits_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/limits").read_text()
+
+
 async def test_address_space_ends_where_twice_the_memory_does(source: int) -> None:
     # The watch looks now and then; what takes all at once meets the limit that the child has set itself.
     launcher = WorkerLauncher(nice=0, memory_bytes=128 * MIB)
     async with launcher.launch(source) as worker:
         await worker.introduce()
-        limits = Path(f"/proc/{worker.pid}/limits").read_text()
+        limits = limits_of(worker.pid)
     assert f"Max address space         {(2 * 128 + 1024) * MIB}" in limits
     assert "Max open files            128" in limits
     assert f"Max file size             {16 << 30}" in limits
