@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -44,9 +44,13 @@ def until(look: Callable[[], T | None], what: str, *, within_s: float = 90.0) ->
 
 
 class Server:
-    """One server on 127.0.0.1. Each start takes a new free port, which its clients are told."""
+    """One server on 127.0.0.1. Each start takes a new free port, which its clients are told.
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    `before` is a program that is to start it, and its arguments.
+    """
+
+    def __init__(self, folder: Path, *, before: Sequence[str] = (), **environ: str) -> None:
+        self._before = tuple(before)
         self.data_dir = folder / "data"
         self.log_path = folder / "server.log"
         self.setup_code = ""
@@ -78,7 +82,7 @@ class Server:
         before = len(self.said)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [COMMAND, "serve", "--host", "127.0.0.1", "--port", "0"],
+                [*self._before, COMMAND, "serve", "--host", "127.0.0.1", "--port", "0"],
                 env=self._environ,
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
@@ -109,15 +113,16 @@ class Server:
         self._process.wait()
         self._process = None
 
-    def restart(self) -> None:
-        """Stop it in peace and start it again."""
+    def restart(self, **environ: str) -> None:
+        """Stop it in peace and start it again, with further settings if any are given."""
         assert self.stop() == 0
+        self._environ |= environ
         self.start()
 
     def command(self, *arguments: str, given: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the command line on the same data directory; the result is the caller's to judge."""
         return subprocess.run(
-            [COMMAND, *arguments],
+            [*self._before, COMMAND, *arguments],
             env={**self._environ, **environ},
             cwd=self._folder,
             input=given,
@@ -194,11 +199,11 @@ class StartServer(Protocol):
 
 
 @contextmanager
-def serving(*, started: bool = True, **environ: str) -> Iterator[Server]:
+def serving(*, started: bool = True, before: Sequence[str] = (), **environ: str) -> Iterator[Server]:
     """A server that is gone, with all that it kept, when the block is left."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamtime-test-"))
-        server = Server(Path(folder), **environ)
+        server = Server(Path(folder), before=before, **environ)
         stack.callback(server.close)
         if started:
             server.start()
