@@ -24,6 +24,7 @@ from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
 from streamtime.http.services import HttpSettings, Services
 from streamtime.ids import public_id
 from streamtime.jobs.job import Lane
+from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library import lifecycle as kinds
@@ -44,14 +45,19 @@ from streamtime.objects.stores import Stores
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
 from streamtime.pipeline.prepare import Prepare
+from streamtime.pipeline.quiet_hours import QuietHours
+from streamtime.pipeline.restraint import Restraint, Rules
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Supervision
 from streamtime.pipeline.upkeep import Collect, Settle
+from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
 from streamtime.playback.hot_segments import HotSegments
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
+from streamtime.playback.watching import Watching
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.spool import Spool
 from streamtime.uploads.create import UploadCreation, UploadLimits
@@ -59,6 +65,8 @@ from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRows
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.machine import memory_bytes
+from streamtime.workers.roster import Roster
 
 SOFT_FACTS_EVERY_S = 3.0
 QUICK_PLACES = 2
@@ -121,6 +129,8 @@ class _Library:
     timeline: Timeline
     progress: ProgressBoard
     lifecycle: Lifecycle
+    watching: Watching
+    roster: Roster
 
 
 @asynccontextmanager
@@ -145,11 +155,13 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     await services.database.write(services.lifecycle.recover)
     await services.pool.start()
     flushing = asyncio.create_task(_flush_soft_facts(services))
+    telling = asyncio.create_task(services.waiting.keep())
     try:
         yield
     finally:
         services.bus.close()
         flushing.cancel()
+        telling.cancel()
         await services.pool.stop(grace_s=grace_s)
 
 
@@ -159,6 +171,11 @@ def http_settings(config: Config) -> HttpSettings:
         public_url=config.server.public_url,
         allowed_hosts=config.server.allowed_hosts,
         metrics_token=config.server.metrics_token,
+        rungs=_rungs(config),
+        keep_original=config.transcode.keep_original,
+        encode_places=config.transcode.workers,
+        encode_budget_bytes=_memory_budget(config),
+        encode_minimum_free_bytes=int(config.transcode.minimum_free_space),
     )
 
 
@@ -199,19 +216,24 @@ def _library(base: _Foundation) -> _Library:
         timeline=timeline,
         progress=progress,
         lifecycle=Lifecycle(base.queue, ledger, renditions, timeline, progress, news, base.clock),
+        watching=Watching(base.clock),
+        roster=Roster(),
     )
 
 
 def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     chosen = config.transcode
-    settings = TranscodeSettings(rungs=_rungs(config), keep_original=chosen.keep_original)
+    budget = _memory_budget(config)
+    settings = TranscodeSettings(rungs=_rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
+    restraint = _restraint(config, base, library)
+    supervision = Supervision(library.timeline, library.progress, library.roster, restraint, base.clock)
     maker = Maker(
         base.database,
         library.renditions,
         library.growing,
         library.lifecycle,
         library.ledger,
-        library.progress,
+        supervision,
         base.stores.spool,
     )
     sources = Sources(library.ledger, base.stores)
@@ -232,6 +254,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.lifecycle,
         library.renditions,
         sources,
+        library.timeline,
         WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice),
         maker,
         settings,
@@ -240,9 +263,21 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
     return [
         Lane("quick", QUICK_PLACES, {kinds.PREPARE: prepare}),
-        Lane("encode", chosen.workers, {kinds.LADDER: ladder}),
+        Lane("encode", chosen.workers, {kinds.LADDER: ladder}, budget, {kinds.LADDER: restraint}),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
+
+
+def _restraint(config: Config, base: _Foundation, library: _Library) -> Restraint:
+    chosen = config.transcode
+    hours = QuietHours.parse(chosen.quiet_hours)
+    rules = Rules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
+    return Restraint(rules, library.watching, base.stores.spool, base.clock)
+
+
+def _memory_budget(config: Config) -> int:
+    """What encoders may have together: as chosen, or half of what there is."""
+    return int(config.transcode.memory_budget) or memory_bytes() // 2
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:
@@ -269,7 +304,8 @@ def _services(
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, base.epoch)
-    segments = Segments(catalogue, library.growing, library.ledger)
+    segments = Segments(catalogue, library.growing, library.ledger, library.watching)
+    overview = JobOverview(base.database)
     rows = UploadRows(base.database)
     receiver = Receiver(
         base.database,
@@ -318,6 +354,10 @@ def _services(
         termination=Termination(base.database, library.videos, library.lifecycle, receiver),
         queue=base.queue,
         pool=pool,
+        timeline=library.timeline,
+        jobs=overview,
+        roster=library.roster,
+        waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
     )
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from streamtime.http.api import docs, events, me, uploads, videos
+from streamtime.http.api import docs, events, me, timeline, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
-from streamtime.http.pages import edit, explore, library, sign_in, upload, watch
+from streamtime.http.pages import edit, explore, history, jobs, library, sign_in, upload, watch
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -23,6 +23,12 @@ ROUTES: tuple[Any, ...] = (
     edit.edit,
     edit.delete_page,
     edit.delete,
+    history.history_page,
+    jobs.jobs_page,
+    jobs.jobs_events,
+    jobs.cancel,
+    jobs.retry,
+    jobs.hurry,
     sign_in.setup_page,
     sign_in.set_up,
     sign_in.login_page,
@@ -34,6 +40,7 @@ ROUTES: tuple[Any, ...] = (
     videos.patch_video,
     videos.delete_video,
     videos.retry_video,
+    timeline.get_timeline,
     uploads.upload_options,
     uploads.create_upload,
     uploads.head_upload,

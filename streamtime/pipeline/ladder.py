@@ -8,13 +8,16 @@ from streamtime.hls.playlists import target_duration_s
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
+from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.failures import attempt, give_up
-from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, plan_rung, rungs_for
+from streamtime.pipeline.making import Maker
+from streamtime.pipeline.passes import passes, source_of
+from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, plan_rung, renumbered, rungs_for
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Share
 from streamtime.worker_protocol import EncodeVideo, Package, SourceFacts
 from streamtime.workers.launcher import WorkerLauncher
 
@@ -29,6 +32,7 @@ class Ladder:
         lifecycle: Lifecycle,
         renditions: Renditions,
         sources: Sources,
+        timeline: Timeline,
         launcher: WorkerLauncher,
         maker: Maker,
         settings: TranscodeSettings,
@@ -38,21 +42,24 @@ class Ladder:
         self._lifecycle = lifecycle
         self._renditions = renditions
         self._sources = sources
+        self._timeline = timeline
         self._launcher = launcher
         self._maker = maker
         self._settings = settings
 
     async def run(self, job: Job) -> None:
         """Encode the rungs that are not there yet, then call the video ready."""
-        with attempt(job):
+        async with attempt(job, self._database, self._timeline):
             video = await self._videos.by_id(id_of(job.subject))
             facts = _facts(video)
             pictures = [r for r in await self._renditions.of(video.id) if r.kind is Kind.VIDEO and r.whole]
             planned, grid = self._plan(video, facts, pictures)
-            share = Share(_stage(planned), 0.1, 1.0)
-            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
-            if planned:
-                await self._encode(video, facts, planned, grid, share)
+            await self._maker.require_room(planned)
+            parts = self._parts(facts, planned)
+            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=_stage(planned)))
+            for number, part in enumerate(parts):
+                share = Share(_stage(part), *_span(number, len(parts)), stands_back=bool(pictures))
+                await self._encode(video, facts, part, grid, share)
             keep = self._settings.keep_original
             await self._database.write(lambda tx: self._lifecycle.ready(tx, video, after=job, keep_original=keep))
 
@@ -69,9 +76,19 @@ class Ladder:
         # A cut falls on the first picture at or after the copied one: a picture later at most.
         longest_s = target_duration_s(copied) + 1 if copied else ENCODE_TARGET_S
         planned = [
-            plan_rung(rung, video.new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(missing)
+            plan_rung(facts, rung, video.new_key(".mp4"), output, longest_s=longest_s)
+            for output, rung in enumerate(missing)
         ]
         return planned, Grid.of_copy(copied) if copied else Grid.regular()
+
+    def _parts(self, facts: SourceFacts, planned: list[Planned]) -> list[list[Planned]]:
+        """What is made together, one decode each: all of it, unless that would take too much memory."""
+        by_rung = {plan.order.rung: plan for plan in planned if isinstance(plan.order, EncodeVideo)}
+        budget = self._settings.memory_budget_bytes
+        return [
+            [renumbered(by_rung[rung], output) for output, rung in enumerate(part)]
+            for part in passes(source_of(facts), list(by_rung), budget)
+        ]
 
     async def _encode(self, video: Video, facts: SourceFacts, planned: list[Planned], grid: Grid, share: Share) -> None:
         order = Package(
@@ -90,6 +107,11 @@ def _facts(video: Video) -> SourceFacts:
     if video.source_facts is None:
         raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
     return msgspec.msgpack.decode(video.source_facts, type=SourceFacts)
+
+
+def _span(number: int, count: int) -> tuple[float, float]:
+    """The share of the whole work that one of several passes is, after the first tenth."""
+    return 0.1 + 0.9 * number / count, 0.1 + 0.9 * (number + 1) / count
 
 
 def _stage(planned: list[Planned]) -> str:

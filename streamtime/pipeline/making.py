@@ -11,12 +11,12 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Begun, Description, Kind, NewRendition, Renditions
 from streamtime.library.video import Video
 from streamtime.library.videos import require_alive
 from streamtime.objects.ledger import Ledger
 from streamtime.pipeline.plan import Planned
+from streamtime.pipeline.supervision import Share, Stage, Supervision
 from streamtime.storage.spool import Spool
 from streamtime.worker_protocol import (
     Done,
@@ -35,15 +35,6 @@ HEAD_START_S = 12
 waits for its next look at the playlist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which part of the whole work an order is, and what it is called."""
-
-    stage: str
-    start: float
-    end: float
-
-
 @dataclass(slots=True)
 class _Output:
     begun: Begun
@@ -57,7 +48,6 @@ class _Making:
     """What is known while one order is under way."""
 
     video: Video
-    share: Share
     outputs: dict[int, _Output] = field(default_factory=dict)
     timescales: dict[int, int] = field(default_factory=dict)
     poster_output: int | None = None
@@ -80,7 +70,7 @@ class Maker:
         growing: GrowingRenditions,
         lifecycle: Lifecycle,
         ledger: Ledger,
-        progress: ProgressBoard,
+        supervision: Supervision,
         spool: Spool,
     ) -> None:
         self._database = database
@@ -88,8 +78,12 @@ class Maker:
         self._growing = growing
         self._lifecycle = lifecycle
         self._ledger = ledger
-        self._progress = progress
+        self._supervision = supervision
         self._spool = spool
+
+    async def require_room(self, planned: Sequence[Planned]) -> None:
+        """Let an encode begin, before anything is started for it. Raises `NoSpace`."""
+        await self._supervision.require_room(sum(plan.expected_bytes for plan in planned))
 
     async def make(
         self, video: Video, worker: Worker, order: Package, planned: Sequence[Planned], share: Share
@@ -100,10 +94,12 @@ class Maker:
             WorkerFailed: the worker could not do it.
             NotFound: the video was deleted meanwhile.
         """
-        making = _Making(video, share, playable=video.playable)
+        making = _Making(video, playable=video.playable)
         await self._write_down(making, order, planned)
         try:
-            await self._have_made(making, worker, order)
+            async with self._supervision.over(video, worker, order, share) as stage:
+                await self._have_made(making, worker, order, stage)
+            await self._database.write(lambda tx: self._supervision.done(tx, stage))
         finally:
             for output in making.outputs.values():
                 self._growing.end(output.begun.id)
@@ -111,12 +107,12 @@ class Maker:
                 await self._database.write(lambda tx: self._clear_away(tx, making))
         return making.done or Done(duration_ms=0)
 
-    async def _have_made(self, making: _Making, worker: Worker, order: Package) -> None:
+    async def _have_made(self, making: _Making, worker: Worker, order: Package, stage: Stage) -> None:
         keys = [making.outputs[number].new.spool_key for number in sorted(making.outputs)]
         keys += [making.poster_key] if making.poster_output is not None else []
         async with AsyncExitStack() as stack:
             files = [await stack.enter_async_context(await self._spool.create(key)) for key in keys]
-            await self._follow(making, worker.package(order, [file.fd for file in files]))
+            await self._follow(making, stage, worker.package(order, [file.fd for file in files]))
 
     async def _write_down(self, making: _Making, order: Package, planned: Sequence[Planned]) -> None:
         video = making.video
@@ -135,7 +131,7 @@ class Maker:
 
         await self._database.write(body)
 
-    async def _follow(self, making: _Making, messages: AsyncIterator[PackageMessage]) -> None:
+    async def _follow(self, making: _Making, stage: Stage, messages: AsyncIterator[PackageMessage]) -> None:
         async for message in messages:
             match message:
                 case RenditionStarted():
@@ -144,12 +140,11 @@ class Maker:
                     await self._segment(making, message)
                 case RenditionFinished():
                     await self._finished(making, message)
+                    stage.add(making.outputs[message.output].new, message.bytes_total)
                 case PosterWritten():
                     await self._poster(making, message)
                 case Progress():
-                    share = making.share
-                    fraction = share.start + (share.end - share.start) * message.fraction
-                    self._progress.note(making.video, fraction, share.stage)
+                    self._supervision.note(stage, message)
                 case Done():
                     making.done = message
 

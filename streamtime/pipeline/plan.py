@@ -1,7 +1,8 @@
 """Decides what is made of a source, and in which job: pure, from facts and settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from streamtime.hls.disk_cost import planned_bps, track_bytes
 from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
 from streamtime.hls.playlists import TARGET_DURATION_S
 from streamtime.library.renditions import Kind, NewRendition, Origin
@@ -19,6 +20,8 @@ class Planned:
 
     new: NewRendition
     order: CopyVideo | EncodeVideo | PackageAudio
+    expected_bytes: int = 0
+    """What it will take on disk, as far as one can tell beforehand; 0 where nobody asks."""
 
 
 def copied_name(facts: SourceFacts) -> str:
@@ -53,7 +56,7 @@ def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool) -> P
     return Planned(new, PackageAudio(output=output, stream=track.stream, copy=copy))
 
 
-def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
+def plan_rung(facts: SourceFacts, rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
     """One encoded picture, whose segments last at most about `longest_s`."""
     new = NewRendition(
         kind=Kind.VIDEO,
@@ -63,7 +66,20 @@ def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Pl
         ceiling_bps=rung.maxrate_bps,
         spool_key=key,
     )
-    return Planned(new, EncodeVideo(output=output, rung=rung))
+    return Planned(new, EncodeVideo(output=output, rung=rung), expected_bytes(facts, rung))
+
+
+def expected_bytes(facts: SourceFacts, rung: PlannedRung) -> int:
+    """What a rung of this source will take on disk; 0 where the file does not tell how long it is."""
+    video = facts.video
+    bps = planned_bps(rung, video.width, video.height, video.bitrate_bps or facts.bitrate_bps, video.codec)
+    return track_bytes(bps, (facts.duration_ms or 0) / 1000)
+
+
+def renumbered(plan: Planned, output: int) -> Planned:
+    """The same rung as another output of an order."""
+    order = plan.order
+    return replace(plan, order=EncodeVideo(output, order.rung)) if isinstance(order, EncodeVideo) else plan
 
 
 def chosen_audio(facts: SourceFacts) -> AudioFacts | None:

@@ -4,20 +4,25 @@ A picture that can be copied is playable within a second, whatever its length. T
 the next video's first job does not wait for it.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from streamtime.database.transaction import Database, Transaction
+from streamtime.hls.ladder import PlannedRung
 from streamtime.jobs.job import Failure, Job
-from streamtime.library.lifecycle import Lifecycle, Picture
+from streamtime.library.lifecycle import Forecast, Lifecycle, Picture
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.failures import attempt, give_up
-from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import Planned, chosen_audio, plan_audio, plan_copy, rungs_for
+from streamtime.pipeline.making import Maker
+from streamtime.pipeline.passes import passes, source_of, weight
+from streamtime.pipeline.plan import Planned, chosen_audio, expected_bytes, plan_audio, plan_copy, rungs_for
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Share
 from streamtime.worker_protocol import CopyVideo, Done, MakePoster, Package, PackageAudio, SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
@@ -56,7 +61,7 @@ class Prepare:
 
     async def run(self, job: Job) -> None:
         """Probe, copy what can be copied, make sound and poster, then queue the ladder."""
-        with attempt(job):
+        async with attempt(job, self._database, self._timeline):
             video = await self._videos.by_id(id_of(job.subject))
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=SHARE.stage))
             source = await self._sources.open(video)
@@ -87,6 +92,8 @@ class Prepare:
             await self._timeline.add(
                 tx, video.id, "probed", f"{facts.video.codec} {facts.video.width}x{facts.video.height}",
                 copyable=facts.video.copyable, obstacle=facts.video.copy_obstacle, container=facts.container,
+                fps=round(float(facts.video.fps), 3), duration_ms=facts.duration_ms, bitrate_bps=facts.bitrate_bps,
+                sound=[f"{track.codec} {track.channels}" for track in facts.audios],
             )  # fmt: skip
 
         await self._database.write(body)
@@ -130,11 +137,20 @@ class Prepare:
 
         async def body(tx: Transaction) -> None:
             if rungs:
-                await self._lifecycle.encode(tx, video, names=[rung.name for rung in rungs], after=job)
+                await self._lifecycle.encode(tx, video, self._forecast(facts, rungs), after=job)
             else:
                 await self._lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
 
         await self._database.write(body)
+
+    def _forecast(self, facts: SourceFacts, rungs: Sequence[PlannedRung]) -> Forecast:
+        source, budget = source_of(facts), self._settings.memory_budget_bytes
+        return Forecast(
+            names=[rung.name for rung in rungs],
+            disk_bytes=sum(expected_bytes(facts, rung) for rung in rungs),
+            memory_bytes=weight(source, rungs, budget),
+            passes=len(passes(source, rungs, budget)),
+        )
 
     async def _pictures(self, video: Video) -> list[Rendition]:
         return [rendition for rendition in await self._renditions.of(video.id) if rendition.kind is Kind.VIDEO]

@@ -34,6 +34,8 @@ class Worker:
         self._stall_timeout_s = stall_timeout_s
         self._deadline = deadline
         self._received = bytearray()
+        self._waiting: asyncio.Timeout | None = None
+        self._held_since: float | None = None
 
     @property
     def pid(self) -> int:
@@ -44,6 +46,27 @@ class Worker:
     def last_words(self) -> str:
         """The end of what the child wrote to its standard error: for the log, never for a page."""
         return self._child.last_words
+
+    @property
+    def held(self) -> bool:
+        """Whether it stands still because it was told to."""
+        return self._held_since is not None
+
+    def hold(self) -> None:
+        """Stop it where it stands. No watchdog counts the time until it may go on."""
+        if self._held_since is None:
+            self._held_since = asyncio.get_running_loop().time()
+            self._child.hold()
+            self._wait_until(None)
+
+    def release(self) -> None:
+        """Let it go on. It has the whole of its patience again, and as much time in all as before."""
+        if self._held_since is not None:
+            now = asyncio.get_running_loop().time()
+            self._deadline += now - self._held_since
+            self._held_since = None
+            self._child.release()
+            self._wait_until(min(now + self._stall_timeout_s, self._deadline))
 
     async def probe(self) -> SourceFacts:
         """Ask what the source is.
@@ -112,15 +135,22 @@ class Worker:
         del self._received[:length]
         return data
 
+    def _wait_until(self, when: float | None) -> None:
+        if self._waiting is not None:
+            self._waiting.reschedule(when)
+
     async def _more(self) -> bytes:
         loop = asyncio.get_running_loop()
+        until = None if self.held else min(loop.time() + self._stall_timeout_s, self._deadline)
         try:
-            async with asyncio.timeout(min(self._stall_timeout_s, self._deadline - loop.time())):
+            async with asyncio.timeout_at(until) as self._waiting:
                 data = await loop.sock_recv(self._child.connection, _RECEIVE_BYTES)
         except TimeoutError:
             raise await self._given_up() from None
         except OSError:
             data = b""
+        finally:
+            self._waiting = None
         if not data:
             raise await self._lost()
         return data
