@@ -58,6 +58,7 @@ class Server:
             **{name: value for name, value in os.environ.items() if not name.startswith("STREAMTIME_")},
             "STREAMTIME_DATA_DIR": str(self.data_dir),
             "STREAMTIME_UPLOADS__MINIMUM_FREE_SPACE": "64MiB",
+            "STREAMTIME_TRANSCODE__MINIMUM_FREE_SPACE": "64MiB",
             **environ,
         }
 
@@ -107,9 +108,10 @@ class Server:
         self._process.wait()
         self._process = None
 
-    def restart(self) -> None:
-        """Stop it in peace and start it again."""
+    def restart(self, **environ: str) -> None:
+        """Stop it in peace and start it again, perhaps with other settings."""
         assert self.stop() == 0
+        self._environ |= environ
         self.start()
 
     def command(self, *arguments: str, given: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
