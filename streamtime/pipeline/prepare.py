@@ -93,7 +93,7 @@ class Prepare:
                 tx, video.id, "probed", f"{facts.video.codec} {facts.video.width}x{facts.video.height}",
                 copyable=facts.video.copyable, obstacle=facts.video.copy_obstacle, container=facts.container,
                 fps=round(float(facts.video.fps), 3), duration_ms=facts.duration_ms, bitrate_bps=facts.bitrate_bps,
-                sound=[f"{track.codec} {track.channels}" for track in facts.audios],
+                sound=[f"{track.codec}, {track.channels} ch" for track in facts.audios],
             )  # fmt: skip
 
         await self._database.write(body)

@@ -3,12 +3,12 @@
 import asyncio
 
 from streamtime.clock import Clock
-from streamtime.errors import StreamtimeError
+from streamtime.errors import NoSpace, StreamtimeError
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.library.lifecycle import LADDER, PREPARE
 from streamtime.library.progress import ProgressBoard
-from streamtime.library.video import id_of
+from streamtime.library.video import VideoState, id_of
 from streamtime.library.videos import VideoGone, Videos
 from streamtime.logging import get_logger
 
@@ -49,12 +49,15 @@ class WaitingRoom:
 
     async def _tell(self, subject: str, why: str) -> None:
         try:
-            self._progress.wait(await self._videos.by_id(id_of(subject)), why)
+            video = await self._videos.by_id(id_of(subject))
         except VideoGone:
             return
+        if video.state in {VideoState.QUEUED, VideoState.PROCESSING}:  # it may have ended since the queue was asked
+            self._progress.wait(video, why)
 
     def why(self, job: SeenJob) -> str:
         """Why a queued job does not run, in words for people."""
         if job.failure_message and job.run_after_ms > self._clock.now_ms():
-            return job.failure_message.removesuffix(".")
+            words = job.failure_message.removesuffix(".")
+            return words if job.failure_code == NoSpace.code else f"Tried again soon: {words}"
         return self._pool.why_waiting(job.kind, job.weight)

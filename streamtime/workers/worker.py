@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from streamtime.worker_protocol import (
     LENGTH,
@@ -104,7 +105,7 @@ class Worker:
         frame = encode(order)
         connection = self._child.connection
         try:
-            async with asyncio.timeout(self._stall_timeout_s):
+            async with self._patience():
                 # Four bytes always fit into a socket whose other end waits for an order.
                 socket.send_fds(connection, [LENGTH.pack(len(frame))], list(descriptors))
                 await asyncio.get_running_loop().sock_sendall(connection, frame)
@@ -139,18 +140,25 @@ class Worker:
         if self._waiting is not None:
             self._waiting.reschedule(when)
 
-    async def _more(self) -> bytes:
-        loop = asyncio.get_running_loop()
-        until = None if self.held else min(loop.time() + self._stall_timeout_s, self._deadline)
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """Wait for the child as long as it may take; while it is held, that is for ever."""
+        until = None if self.held else min(asyncio.get_running_loop().time() + self._stall_timeout_s, self._deadline)
         try:
             async with asyncio.timeout_at(until) as self._waiting:
+                yield
+        finally:
+            self._waiting = None
+
+    async def _more(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        try:
+            async with self._patience():
                 data = await loop.sock_recv(self._child.connection, _RECEIVE_BYTES)
         except TimeoutError:
             raise await self._given_up() from None
         except OSError:
             data = b""
-        finally:
-            self._waiting = None
         if not data:
             raise await self._lost()
         return data

@@ -77,21 +77,6 @@ def test_encodes_wait_for_their_hours_and_for_room_and_go_on_by_themselves(
     assert ready(ann, video)["renditions"] == ["360p", "240p"]
 
 
-def test_room_for_the_whole_ladder_is_asked_for_beforehand(start_server: StartServer, clips: Path) -> None:
-    server = start_server()
-    ann = server.person("ann")
-    free = ann.api.get("/api/v1/upload-config").json()["free_space"]
-    # So little above the limit that a film which says it lasts for years cannot fit, while its bytes do.
-    server.restart(**{LEAST_FREE: f"{free + 64 * 2**20 - 300_000_000}B"})
-    still = make_clip(clips / "long.mp4", duration_s=2, width=640, height=360, audio=None)
-    slow = clips / "slow.mp4"
-    run_ffmpeg("-itsscale", "4000", "-i", str(still), "-c", "copy", str(slow))
-    video = ann.upload(slow)
-    body = waits(ann, video, "Waits for room on the disk: about ")
-    assert "are needed" in body["waiting"]
-    assert server.workers() == []
-
-
 @pytest.fixture
 def long_clip(clips: Path) -> Path:
     """Ten minutes that are copied and get one more rung, which takes a while."""
