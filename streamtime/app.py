@@ -24,6 +24,7 @@ from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
 from streamtime.http.services import HttpSettings, Services
 from streamtime.ids import public_id
 from streamtime.jobs.job import Lane
+from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library import lifecycle as kinds
@@ -51,16 +52,21 @@ from streamtime.pipeline.making import Maker
 from streamtime.pipeline.packaging import Packager
 from streamtime.pipeline.prepare import Prepare
 from streamtime.pipeline.quarantine import Quarantine
+from streamtime.pipeline.quiet_hours import QuietHours
+from streamtime.pipeline.restraint import Restraint, Rules
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.sounds import OtherSounds
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Supervision
 from streamtime.pipeline.upkeep import Collect, Settle
+from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
 from streamtime.playback.hot_segments import HotSegments
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.playback.watching import Watching
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.spool import Spool
 from streamtime.uploads.create import UploadCreation, UploadLimits
@@ -68,6 +74,8 @@ from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRows
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.machine import memory_bytes
+from streamtime.workers.roster import Roster
 from streamtime.workers.self_report import SelfReport
 
 SOFT_FACTS_EVERY_S = 3.0
@@ -139,6 +147,8 @@ class _Library:
     lifecycle: Lifecycle
     captions: Captions
     chapters: Chapters
+    watching: Watching
+    roster: Roster
 
 
 @asynccontextmanager
@@ -164,12 +174,14 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     await services.pool.start()
     flushing = asyncio.create_task(_flush_soft_facts(services))
     reporting = asyncio.create_task(services.workers.log())
+    telling = asyncio.create_task(services.waiting.keep())
     try:
         yield
     finally:
         services.bus.close()
         flushing.cancel()
         reporting.cancel()
+        telling.cancel()
         await asyncio.wait([reporting])  # it may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
@@ -180,6 +192,11 @@ def http_settings(config: Config) -> HttpSettings:
         public_url=config.server.public_url,
         allowed_hosts=config.server.allowed_hosts,
         metrics_token=config.server.metrics_token,
+        rungs=_rungs(config),
+        keep_original=config.transcode.keep_original,
+        encode_places=config.transcode.workers,
+        encode_budget_bytes=_memory_budget(config),
+        encode_minimum_free_bytes=int(config.transcode.minimum_free_space),
     )
 
 
@@ -222,19 +239,23 @@ def _library(base: _Foundation) -> _Library:
         lifecycle=Lifecycle(base.queue, ledger, renditions, timeline, progress, news, base.clock),
         captions=Captions(base.database, news, base.clock),
         chapters=Chapters(base.database),
+        watching=Watching(base.clock),
+        roster=Roster(),
     )
 
 
 def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     chosen = config.transcode
     settings = _transcode_settings(config)
+    restraint = _restraint(config, base, library)
+    supervision = Supervision(library.timeline, library.progress, library.roster, restraint, base.clock)
     maker = Maker(
         base.database,
         library.renditions,
         library.growing,
         library.lifecycle,
         library.ledger,
-        library.progress,
+        supervision,
         base.stores.spool,
         library.captions,
     )
@@ -250,16 +271,15 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         maker,
         settings,
     )
-    encoders = worker_launcher(config, nice=chosen.nice)
-    sounds = OtherSounds(
-        base.database, library.lifecycle, library.renditions, library.timeline, sources, encoders, maker
-    )
+    at_leisure = worker_launcher(config, nice=chosen.nice)
+    told = (base.database, library.lifecycle, library.renditions, library.timeline)
+    sounds = OtherSounds(*told, sources, at_leisure, maker)
 
     def encoding(nice: int) -> Encoding:
         launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
         return Encoding(base.database, library.lifecycle, library.renditions, sources, launcher, maker, spool)
 
-    rooms = (base.database, library.videos, library.lifecycle, library.renditions)
+    rooms = (base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
     first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
     ladder = Ladder(*rooms, encoding(chosen.nice), sounds, settings)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
@@ -268,7 +288,13 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     return [
         Lane("quick", QUICK_PLACES, {kinds.PREPARE: Quarantine(prepare, base.database, crashes)}),
         Lane("first", FIRST_PLACES, {kinds.FIRST: Quarantine(first, base.database, crashes)}),
-        Lane("encode", chosen.workers, {kinds.LADDER: Quarantine(ladder, base.database, crashes)}),
+        Lane(
+            "encode",
+            chosen.workers,
+            {kinds.LADDER: Quarantine(ladder, base.database, crashes)},
+            settings.memory_budget_bytes,
+            {kinds.LADDER: restraint},
+        ),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
 
@@ -291,7 +317,23 @@ def packager(config: Config, *, may_copy: bool) -> Packager:
 
 
 def _transcode_settings(config: Config) -> TranscodeSettings:
-    return TranscodeSettings(rungs=_rungs(config), keep_original=config.transcode.keep_original)
+    return TranscodeSettings(
+        rungs=_rungs(config),
+        keep_original=config.transcode.keep_original,
+        memory_budget_bytes=_memory_budget(config),
+    )
+
+
+def _restraint(config: Config, base: _Foundation, library: _Library) -> Restraint:
+    chosen = config.transcode
+    hours = QuietHours.parse(chosen.quiet_hours)
+    rules = Rules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
+    return Restraint(rules, library.watching, base.stores.spool, base.clock)
+
+
+def _memory_budget(config: Config) -> int:
+    """What encoders may have together: as chosen, or half of what there is."""
+    return int(config.transcode.memory_budget) or memory_bytes() // 2
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:
@@ -318,7 +360,8 @@ def _services(
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
-    segments = Segments(catalogue, library.growing, library.ledger)
+    segments = Segments(catalogue, library.growing, library.ledger, library.watching)
+    overview = JobOverview(base.database)
     rows = UploadRows(base.database)
     receiver = Receiver(
         base.database,
@@ -371,6 +414,10 @@ def _services(
         queue=base.queue,
         pool=pool,
         workers=SelfReport(worker_launcher(config, nice=PREPARE_NICE), base.clock),
+        timeline=library.timeline,
+        jobs=overview,
+        roster=library.roster,
+        waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
     )
 
 

@@ -64,6 +64,7 @@ class Server:
             **{name: value for name, value in os.environ.items() if not name.startswith("STREAMTIME_")},
             "STREAMTIME_DATA_DIR": str(self.data_dir),
             "STREAMTIME_UPLOADS__MINIMUM_FREE_SPACE": "64MiB",
+            "STREAMTIME_TRANSCODE__MINIMUM_FREE_SPACE": "64MiB",
             **environ,
         }
 

@@ -258,6 +258,7 @@ jobs = Table(
     Column("priority", Integer, nullable=False),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("max_attempts", Integer, nullable=False),
+    Column("weight", BigInteger, nullable=False, server_default=text("0")),
     Column("run_after_ms", BigInteger, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until_ms", BigInteger),

@@ -3,11 +3,11 @@
 from typing import Any
 
 from streamtime.http.api import captions as captions_api
-from streamtime.http.api import docs, events, me, uploads, videos
+from streamtime.http.api import docs, events, me, timeline, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
-from streamtime.http.pages import captions, edit, explore, library, sign_in, upload, watch
+from streamtime.http.pages import captions, edit, explore, history, jobs, library, sign_in, upload, watch
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -27,6 +27,12 @@ ROUTES: tuple[Any, ...] = (
     captions.delete_captions,
     edit.delete_page,
     edit.delete,
+    history.history_page,
+    jobs.jobs_page,
+    jobs.jobs_events,
+    jobs.cancel,
+    jobs.retry,
+    jobs.hurry,
     sign_in.setup_page,
     sign_in.set_up,
     sign_in.login_page,
@@ -42,6 +48,7 @@ ROUTES: tuple[Any, ...] = (
     captions_api.add_captions,
     captions_api.replace_captions,
     captions_api.delete_captions,
+    timeline.get_timeline,
     uploads.upload_options,
     uploads.create_upload,
     uploads.head_upload,

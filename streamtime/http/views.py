@@ -9,7 +9,7 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
 from streamtime.clock import EpochMs
 from streamtime.http.track_views import CaptionBody, ChapterPill, Tracks, caption_bodies, chapter_pills, chapters_url
-from streamtime.http.words import age_text, duration_iso, duration_text, time_iso
+from streamtime.http.words import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
 from streamtime.library.progress import Progress
 from streamtime.library.video import Video, VideoState
 
@@ -33,6 +33,7 @@ class Card:
     id: str
     href: str
     edit_href: str
+    history_href: str
     title: str
     poster_url: str | None
     poster_width: int
@@ -50,6 +51,9 @@ class Card:
     playable: bool
     percent: int
     stage_text: str
+    speed_text: str
+    left_text: str
+    waiting_text: str
     failure_message: str | None
     mine: bool
 
@@ -179,6 +183,7 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "id": video.public_id,
         "href": watch_href(video),
         "edit_href": f"{watch_href(video)}/edit",
+        "history_href": f"{watch_href(video)}/history",
         "title": video.title,
         "poster_url": poster_url(video),
         "poster_width": width,
@@ -196,6 +201,9 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "playable": video.playable,
         "percent": 100 if video.state is VideoState.READY else int(progress.fraction * 100),
         "stage_text": progress.stage,
+        "speed_text": speed_text(progress.speed) if mine and progress.speed else "",
+        "left_text": span_text(progress.left_s) if mine and progress.left_s else "",
+        "waiting_text": progress.waiting if mine else "",
         "failure_message": video.failure_message if mine else None,
         "mine": mine,
     }

@@ -66,6 +66,16 @@ class Picture:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What an encode will make, and what it is expected to cost on disk and in memory, in so many passes."""
+
+    names: list[str]
+    disk_bytes: int
+    memory_bytes: int
+    passes: int
+
+
 class Lifecycle:
     """Moves videos from state to state."""
 
@@ -215,14 +225,28 @@ class Lifecycle:
         await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {name}.")
         await self._queue.enqueue(tx, FIRST, video.subject, priority=FIRST_PRIORITY, fair_key=fair_key(video.owner_id))
 
-    async def encode(self, tx: Transaction, video: Video, *, names: list[str], after: Job) -> None:
+    async def encode(self, tx: Transaction, video: Video, forecast: Forecast, *, after: Job) -> None:
         """What could be had quickly is there: queue the renditions that take time, and end the job before them."""
         await self._queue.done(tx, after)
-        await self._timeline.add(tx, video.id, "planned", "To be encoded: " + ", ".join(names) + ".")
+        await self._timeline.add(
+            tx, video.id, "planned", "To be encoded: " + ", ".join(forecast.names) + ".",
+            disk_bytes=forecast.disk_bytes, memory_bytes=forecast.memory_bytes, passes=forecast.passes,
+        )  # fmt: skip
         await self._set(tx, video, stage="Waiting")
         await self._queue.enqueue(
-            tx, LADDER, video.subject, priority=LADDER_PRIORITY, fair_key=fair_key(video.owner_id)
-        )
+            tx, LADDER, video.subject, priority=LADDER_PRIORITY, weight=forecast.memory_bytes,
+            fair_key=fair_key(video.owner_id),
+        )  # fmt: skip
+
+    async def stop(self, tx: Transaction, video: Video, failure: Failure) -> None:
+        """End the work on it by hand: it counts as failed, and can be tried again.
+
+        Raises:
+            Conflict: nothing is being done, or waits to be done.
+        """
+        if not await self._queue.cancel(tx, video.subject, kinds=(PREPARE, FIRST, LADDER)):
+            raise Conflict("Nothing is being done with this video any more.")
+        await self.failed(tx, video, failure)
 
     async def settle(self, tx: Transaction, video: Video, object_id: int) -> None:
         """An object of the video is whole: have it carried into the store where it stays."""

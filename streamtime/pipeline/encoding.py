@@ -11,9 +11,10 @@ from streamtime.hls.grid import Grid
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Rendition, Renditions
 from streamtime.library.video import Video
-from streamtime.pipeline.making import Maker, Share
+from streamtime.pipeline.making import Maker
 from streamtime.pipeline.plan import Planned, clock_time, encode_order, gone_on
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Share
 from streamtime.storage.spool import Spool
 from streamtime.worker_protocol import Done, EncodeVideo, SourceFacts
 from streamtime.workers.failure import WorkerFailed
@@ -62,6 +63,7 @@ class Encoding:
             await self._database.write(partial(self._lifecycle.drop_growing, video_id=video.id, keep=kept))
             if not planned:
                 return
+            await self._maker.require_room(planned)
             try:
                 done = await self._attempt(video, facts, planned, grid, share, checkpoint_every_s)
             except WorkerFailed as error:

@@ -14,12 +14,12 @@ from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
 from streamtime.library.captions import Captions, new_from_file, packed
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Begun, Description, Kind, NewRendition, Rendition, Renditions
 from streamtime.library.video import Video
 from streamtime.library.videos import require_alive
 from streamtime.objects.ledger import Ledger
 from streamtime.pipeline.plan import Planned, clock_time
+from streamtime.pipeline.supervision import Share, Stage, Supervision
 from streamtime.storage.spool import Spool, SpoolFile
 from streamtime.worker_protocol import (
     CuesRead,
@@ -38,15 +38,6 @@ from streamtime.workers.worker import Worker
 HEAD_START_S = 8
 """A growing video counts as playable when so much of it is there, or all: two segments. A player looks at the playlist
 again after one target duration (five seconds), so with one segment of four it would stop however fast the encoder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which part of the whole work an order is, and what it is called."""
-
-    stage: str
-    start: float
-    end: float
 
 
 @dataclass(slots=True)
@@ -73,7 +64,6 @@ class _Making:
     """What is known while one order is under way."""
 
     video: Video
-    share: Share
     checkpoint_every_s: float | None
     began_s: float
     outputs: dict[int, _Output] = field(default_factory=dict)
@@ -101,7 +91,7 @@ class Maker:
         growing: GrowingRenditions,
         lifecycle: Lifecycle,
         ledger: Ledger,
-        progress: ProgressBoard,
+        supervision: Supervision,
         spool: Spool,
         captions: Captions,
     ) -> None:
@@ -110,9 +100,13 @@ class Maker:
         self._growing = growing
         self._lifecycle = lifecycle
         self._ledger = ledger
-        self._progress = progress
+        self._supervision = supervision
         self._spool = spool
         self._captions = captions
+
+    async def require_room(self, planned: Sequence[Planned]) -> None:
+        """Let an encode begin, before anything is started for it. Raises `NoSpace`."""
+        await self._supervision.require_room(sum(plan.expected_bytes for plan in planned))
 
     async def make(
         self,
@@ -138,11 +132,13 @@ class Maker:
             NotFound: the video was deleted meanwhile.
         """
         now_s = asyncio.get_running_loop().time()
-        making = _Making(video, share, checkpoint_every_s, now_s, playable=video.playable)
+        making = _Making(video, checkpoint_every_s, now_s, playable=video.playable)
         making.subtitles = {track.stream: track for track in subtitles}
         await self._write_down(making, order, planned)
         try:
-            await self._have_made(making, worker, order)
+            async with self._supervision.over(video, worker, order, share) as stage:
+                await self._have_made(making, worker, order, stage)
+            await self._database.write(lambda tx: self._supervision.done(tx, stage))
         finally:
             if making.done is None or making.poster_object is not None:
                 await self._database.write(lambda tx: self._clear_away(tx, making))
@@ -150,7 +146,7 @@ class Maker:
                 self._growing.end(output.begun.id)
         return making.done or Done(duration_ms=0)
 
-    async def _have_made(self, making: _Making, worker: Worker, order: Package) -> None:
+    async def _have_made(self, making: _Making, worker: Worker, order: Package, stage: Stage) -> None:
         async with AsyncExitStack() as stack:
             files = [
                 await stack.enter_async_context(await self._open(making.outputs[number]))
@@ -158,7 +154,7 @@ class Maker:
             ]
             if making.poster_output is not None:
                 files.append(await stack.enter_async_context(await self._spool.create(making.poster_key)))
-            await self._follow(making, worker.package(order, [file.fd for file in files]))
+            await self._follow(making, stage, worker.package(order, [file.fd for file in files]))
 
     async def _open(self, output: _Output) -> SpoolFile:
         """Its file: new, or cut back to the checkpoint from which it is gone on with."""
@@ -204,7 +200,7 @@ class Maker:
         )
         return output
 
-    async def _follow(self, making: _Making, messages: AsyncIterator[PackageMessage]) -> None:
+    async def _follow(self, making: _Making, stage: Stage, messages: AsyncIterator[PackageMessage]) -> None:
         async for message in messages:
             match message:
                 case RenditionStarted():
@@ -213,14 +209,13 @@ class Maker:
                     await self._segment(making, message)
                 case RenditionFinished():
                     await self._finished(making, message)
+                    stage.add(making.outputs[message.output].new, message.bytes_total)
                 case PosterWritten():
                     await self._poster(making, message)
                 case CuesRead():
                     await self._cues(making, message)
                 case Progress():
-                    share = making.share
-                    fraction = share.start + (share.end - share.start) * message.fraction
-                    self._progress.note(making.video, fraction, share.stage)
+                    self._supervision.note(stage, message)
                     await self._checkpoint_if_due(making)
                 case Done():
                     making.done = message

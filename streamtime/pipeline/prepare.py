@@ -21,20 +21,20 @@ from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.encoding import note_end
 from streamtime.pipeline.failures import attempt, give_up
-from streamtime.pipeline.making import Maker, Share
+from streamtime.pipeline.making import Maker
+from streamtime.pipeline.passes import forecast
 from streamtime.pipeline.plan import (
     Planned,
     chosen_audio,
     longest_segment_s,
-    other_audios,
     plan_audio,
     plan_copy,
     rungs_for,
-    sound_name,
 )
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.side_tracks import chapters, not_shown
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Share
 from streamtime.worker_protocol import (
     CopyVideo,
     MakePoster,
@@ -81,7 +81,7 @@ class Prepare:
 
     async def run(self, job: Job) -> None:
         """Probe, copy what can be copied, make the poster, and queue what is to be encoded."""
-        with attempt(job):
+        async with attempt(job, self._database, self._timeline):
             video = await self._videos.by_id(id_of(job.subject))
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=SHARE.stage))
             source = await self._sources.open(video)
@@ -114,6 +114,8 @@ class Prepare:
             await self._timeline.add(
                 tx, video.id, "probed", f"{facts.video.codec} {facts.video.width}x{facts.video.height}",
                 copyable=facts.video.copyable, obstacle=facts.video.copy_obstacle, container=facts.container,
+                fps=round(float(facts.video.fps), 3), duration_ms=facts.duration_ms, bitrate_bps=facts.bitrate_bps,
+                sound=[f"{track.codec}, {track.channels} ch" for track in facts.audios],
             )  # fmt: skip
             await replace_chapters(tx, video.id, chapters(facts))
             if words := not_shown(facts):
@@ -162,11 +164,11 @@ class Prepare:
         if not any(rendition.origin is Origin.COPY for rendition in await self._pictures(video)):
             return  # the first rung is on its way, and the job that makes it goes on from there
         rungs = rungs_for(facts, self._settings.rungs, copied=True)
+        expected = forecast(facts, rungs, self._settings.memory_budget_bytes)
 
         async def body(tx: Transaction) -> None:
-            names = [rung.name for rung in rungs] + [sound_name(track) for track in other_audios(facts)]
-            if names:
-                await self._lifecycle.encode(tx, video, names=names, after=job)
+            if expected.names:
+                await self._lifecycle.encode(tx, video, expected, after=job)
             else:
                 await self._lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
 

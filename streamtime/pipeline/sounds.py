@@ -10,9 +10,10 @@ from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Renditions
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video
-from streamtime.pipeline.making import Maker, Share
+from streamtime.pipeline.making import Maker
 from streamtime.pipeline.plan import Planned, other_audios, plan_audio, sound_name
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Share
 from streamtime.worker_protocol import Package, PackageAudio, SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher

@@ -8,6 +8,7 @@ from streamtime.library.renditions import Kind, Rendition
 from streamtime.objects.ledger import Ledger, ObjectRow
 from streamtime.playback.catalogue import Catalogue, Programme
 from streamtime.playback.media_bytes import MediaBytes
+from streamtime.playback.watching import Watching
 
 _CONTENT_TYPES = {Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mp4"}
 
@@ -15,10 +16,11 @@ _CONTENT_TYPES = {Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mp4"}
 class Segments:
     """Resolves media URLs. Each answer has passed the one check of permission."""
 
-    def __init__(self, catalogue: Catalogue, growing: GrowingRenditions, ledger: Ledger) -> None:
+    def __init__(self, catalogue: Catalogue, growing: GrowingRenditions, ledger: Ledger, watching: Watching) -> None:
         self._catalogue = catalogue
         self._growing = growing
         self._ledger = ledger
+        self._watching = watching
 
     async def rendition(
         self, caller: Caller, video: str, generation: int, attempt_id: str
@@ -52,6 +54,7 @@ class Segments:
         if not 0 <= number < len(index.segments):
             raise NotFound
         segment = index.segments[number]
+        self._watching.note()
         return _part(rendition, segment.offset, segment.length, str(number))
 
     async def poster(self, caller: Caller, video: str, generation: int) -> MediaBytes:

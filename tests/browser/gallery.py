@@ -38,6 +38,9 @@ class Gallery:
             "watch failed": f"/watch/{self.failed}",
             "watch uploading": f"/watch/{self.uploading}",
             "edit": f"/watch/{self.ready}/edit",
+            "history": f"/watch/{self.ready}/history",
+            "history failed": f"/watch/{self.failed}/history",
+            "jobs": "/admin/jobs",
             "delete": f"/watch/{self.ready}/delete",
             "error": "/watch/nothing-here",
         }

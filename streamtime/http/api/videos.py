@@ -44,7 +44,7 @@ class VideoUrls(msgspec.Struct):
 
 
 class VideoBody(msgspec.Struct):
-    """A video."""
+    """A video. `speed` (seconds of video a second), `left_s` and `waiting` (why nothing goes on) are its owner's."""
 
     id: str
     title: str
@@ -56,6 +56,9 @@ class VideoBody(msgspec.Struct):
     playable: bool
     progress: float
     stage: str
+    speed: float | None
+    left_s: int | None
+    waiting: str | None
     failure: FailureBody | None
     duration_ms: int | None
     width: int | None
@@ -174,6 +177,9 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
         playable=video.playable,
         progress=1.0 if video.state is VideoState.READY else round(progress.fraction, 4),
         stage=progress.stage,
+        speed=round(progress.speed, 2) if manages and progress.speed else None,
+        left_s=round(progress.left_s) if manages and progress.left_s else None,
+        waiting=(progress.waiting or None) if manages else None,
         failure=failure,
         duration_ms=video.duration_ms,
         width=video.width,

@@ -210,11 +210,11 @@ async def test_a_full_disk_ends_no_place(database: Database, monkeypatch: pytest
     claim = queue.claim
     disk = {"full": 2}
 
-    async def claim_on_a_full_disk(kinds: Collection[str]) -> Job | None:
+    async def claim_on_a_full_disk(kinds: Collection[str], *, room: int | None) -> Job | None:
         if disk["full"]:
             disk["full"] -= 1
             raise NoSpace("The disk is full.")
-        return await claim(kinds)
+        return await claim(kinds, room=room)
 
     monkeypatch.setattr(queue, "claim", claim_on_a_full_disk)
     pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)

@@ -1,9 +1,10 @@
 /** Follows one video's state over the event stream and shows it on its page. Ends when there is nothing more to come. */
-import { formatClock } from "../page/format.js";
+import { formatClock, formatLeft } from "../page/format.js";
 import { words } from "../page/words.js";
 import { RestingEventSource } from "./resting-event-source.js";
 
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
+ *   speed: number | null, left_s: number | null, waiting: string | null,
  *   failure: { code: string, message: string } | null, renditions: string[], preparing: string[], duration_ms: number | null,
  *   width: number | null, height: number | null, urls?: { poster: string | null } }} VideoState */
 
@@ -19,7 +20,9 @@ function show(video) {
   each("[data-percent]", (figure) => {
     figure.textContent = percent;
   });
-  if (video.stage) each("[data-stage]", (line) => (line.textContent = video.stage));
+  const stage = video.waiting ?? video.stage;
+  if (stage) each("[data-stage]", (line) => (line.textContent = stage));
+  showPace(video);
   if (video.failure) each("[data-failure]", (line) => (line.textContent = video.failure.message));
   each("[data-state-card]", (card) => {
     card.dataset.state = video.state;
@@ -31,6 +34,17 @@ function show(video) {
   showFact("length", video.duration_ms ? formatClock(video.duration_ms / 1000) : "");
   showFact("picture", video.width && video.height ? `${video.width} × ${video.height}` : "");
   showFact("qualities", video.renditions?.join(", "));
+}
+
+/** Speed and time left, where they are told: to the owner, while something goes on. @param {VideoState} video */
+function showPace({ speed, left_s: left }) {
+  const parts = [];
+  if (speed) parts.push(`${speed.toFixed(speed >= 10 ? 0 : 1)}×`);
+  if (left) parts.push(words("left", { time: formatLeft(left) }));
+  each("[data-pace]", (line) => {
+    line.textContent = parts.join(" · ");
+    line.hidden = !parts.length;
+  });
 }
 
 /** @param {string} name @param {string | undefined} text shown once it is known */
