@@ -217,6 +217,8 @@ class RenditionWriter:
             buffer_size=_BUFFER_BYTES,
         )
         self.stream = make_stream(self._container)
+        # Kept here: PyAV 19 does not tell it any more once the container is closed.
+        self._time_base = Fraction(1, 1000)
         self._scale = Fraction(1)
         self._tick_s = 0.0
         self._segment_start: int | None = None
@@ -259,12 +261,9 @@ class RenditionWriter:
     def _begin(self, packet: AnyPacket) -> None:
         """Write the header, after which the muxer's tick is known; all packets have the first one's tick."""
         self._container.start_encoding()
+        self._time_base = self.stream.time_base or self._time_base
         self._scale = packet.time_base / self._time_base
         self._tick_s = float(self._time_base)
-
-    @property
-    def _time_base(self) -> Fraction:
-        return self.stream.time_base or Fraction(1, 1000)
 
     def _segments_ended(self, next_start: int) -> None:
         if self._boxes.init is not None and not self._announced:

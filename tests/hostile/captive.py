@@ -10,7 +10,6 @@ import json
 import mmap
 import os
 import resource
-import signal
 import socket
 import subprocess
 import sys
@@ -127,7 +126,7 @@ def main() -> None:
     control, source = int(sys.argv[1]), int(sys.argv[2])
     secret, port = os.pread(source, 4096, 0).decode().split("\n")
     connection = socket.socket(fileno=control)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    "localhost".encode("idna")  # what looks a name up would import this late
     confine(connection, source, Bounds.from_arguments(sys.argv[3:]))
     channel = Channel(connection)
     channel.receive()
