@@ -59,10 +59,10 @@ def test_a_page_opened_during_the_upload_begins_by_itself(page: Page, ada: Perso
     expect(page.locator("[data-state-card]")).to_be_hidden()
     walk.await_moving(page, walk.time_s(page) + 0.5)
     expect(player).to_have_attribute("data-levels", "360 240")
-    page.wait_for_function("!document.querySelector('streamtime-video').isGrowing")
+    page.wait_for_function("() => !document.querySelector('streamtime-video').isGrowing")
     assert abs(length_s(page) - 20) < 0.2
     page.evaluate("document.querySelector('streamtime-video').currentTime = 19.2")
-    page.wait_for_function("document.querySelector('streamtime-video').ended")
+    page.wait_for_function("() => document.querySelector('streamtime-video').ended")
     assert page.evaluate("window.stillHere")
 
 
@@ -111,7 +111,7 @@ def test_qualities_that_become_ready_are_taken_up_while_it_plays(
     walk.choose_quality(page, "240p")
     expect(player).to_have_attribute("data-quality", "240")
     expect(player).to_have_attribute("data-level", "240", timeout=PATIENCE_MS)
-    page.wait_for_function("document.querySelector('streamtime-video').nativeEl.videoHeight === 240")
+    page.wait_for_function("() => document.querySelector('streamtime-video').nativeEl.videoHeight === 240")
     walk.await_moving(page, walk.time_s(page) + 0.5)
     walk.choose_quality(page, "Auto")
     expect(player).to_have_attribute("data-quality", "auto")
