@@ -21,6 +21,7 @@ ROUTES: tuple[Any, ...] = (
     watch.retry,
     edit.edit_page,
     edit.edit,
+    edit.prepare_again,
     edit.delete_page,
     edit.delete,
     sign_in.setup_page,
