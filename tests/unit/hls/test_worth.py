@@ -26,7 +26,7 @@ def test_of_a_screen_recording_those_that_save_little_are_left_out() -> None:
 
 def test_under_a_copy_of_nearly_the_same_size_a_rung_is_left_out() -> None:
     plan = plan_ladder(1422, 800, Fraction(25), copied_height=800)
-    assert [rung.name for rung in plan][0] == "720p"
+    assert plan[0].name == "720p"
     assert split(plan, Known("800p", 1422 * 800, 1_200_000, 2_000_000))[1] == ["720p"]
 
 
