@@ -25,6 +25,7 @@ ROUTES: tuple[Any, ...] = (
     captions.add_captions,
     captions.replace_captions,
     captions.delete_captions,
+    edit.prepare_again,
     edit.delete_page,
     edit.delete,
     history.history_page,

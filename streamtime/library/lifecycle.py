@@ -146,6 +146,29 @@ class Lifecycle:
             tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
         )
 
+    async def again(self, tx: Transaction, video: Video, *, rungs: Collection[str] | None) -> None:
+        """Make all of it anew from its original, or the `rungs` named, there already or not.
+
+        What it has is played until the new ones are whole; then they take its place at once, at new addresses.
+
+        Raises:
+            Conflict: it is being prepared, or there is no original to make anything of.
+        """
+        row = await require_alive(tx, video.id)
+        if row["state"] not in {VideoState.READY, VideoState.FAILED}:
+            raise Conflict("It is being prepared already.")
+        if row["source_object_id"] is None:
+            raise Conflict("The original was not kept, so nothing can be made of it.")
+        await self._renditions.outdate(tx, video.id, rungs)
+        wanted = " ".join(sorted({*row["wanted_rungs"].split(), *(rungs or ())}))
+        values: dict[str, object] = {"failure_code": None, "failure_message": None, "wanted_rungs": wanted}
+        await self._set(tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, **values)
+        what = "Everything" if rungs is None else ", ".join(rungs)
+        await self._timeline.add(tx, video.id, "again", f"{what} is to be made anew.")
+        await self._queue.enqueue(
+            tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
+        )
+
     async def begun(self, tx: Transaction, video: Video, *, stage: str) -> None:
         """A worker has it."""
         await self._set(tx, video, state=VideoState.PROCESSING, stage=stage)

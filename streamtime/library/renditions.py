@@ -144,11 +144,12 @@ class Renditions:
         await self._update(tx, rendition_id, segment_index=index.to_blob())
 
     async def outdate(self, tx: Transaction, video_id: int, names: Collection[str] | None) -> None:
-        """Whole renditions are to be made anew, all or those pictures named, and are played until that is done."""
+        """Whole renditions are to be made anew, all or those encoded pictures named; until then they are played."""
         table = tables.renditions
         condition = (table.c.video_id == video_id) & (table.c.state == "whole")
         if names is not None:
-            condition &= (table.c.kind == Kind.VIDEO.value) & table.c.name.in_(names)
+            condition &= table.c.name.in_(names) & (table.c.kind == Kind.VIDEO.value)
+            condition &= table.c.origin == Origin.ENCODE.value
         await tx.execute(update(table).where(condition).values(outdated=True))
         await tx.raise_epoch()
 

@@ -41,6 +41,8 @@ class Video:
     storage_prefix: str
     source_name: str
     source_facts: bytes | None
+    wanted_rungs: tuple[str, ...]
+    """Rungs that its owner asked for by name: they are made even where they save little."""
     source_object_id: int | None
     poster_object_id: int | None
     poster_version: int
@@ -97,6 +99,7 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         storage_prefix=row["storage_prefix"],
         source_name=row["source_name"],
         source_facts=row["source_facts"],
+        wanted_rungs=tuple(row["wanted_rungs"].split()),
         source_object_id=row["source_object_id"],
         poster_object_id=row["poster_object_id"],
         poster_version=row["poster_version"],

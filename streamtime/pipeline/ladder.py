@@ -5,11 +5,12 @@ from functools import partial
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung
+from streamtime.hls.worth import Known, worthwhile
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
 from streamtime.library.timeline import Timeline
-from streamtime.library.video import id_of
+from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
@@ -58,6 +59,7 @@ class Ladder:
             facts = facts_of(video)
             whole = [r for r in await self._renditions.of(video.id) if r.whole and not r.outdated]
             missing, longest_s, grid = self._plan(facts, whole)
+            missing = await self._worthwhile(video, missing, [r for r in whole if r.kind is Kind.VIDEO])
             encoded_before = any(r.kind is Kind.VIDEO and r.origin is Origin.ENCODE for r in whole)
             start = SHARE_END if encoded_before else SHARE_START
             stage = stage_words(rung.name for rung in missing)
@@ -76,6 +78,25 @@ class Ladder:
         """Say on the video why not all of it was made; what can be watched stays."""
         await give_up(tx, self._videos, self._lifecycle, job, failure)
 
+    async def _worthwhile(
+        self, video: Video, missing: list[PlannedRung], pictures: list[Rendition]
+    ) -> list[PlannedRung]:
+        """Leave out what would save next to nothing, and say so; what its owner asked for is made all the same."""
+        known = next((_known(picture) for picture in pictures if picture.index is not None), None)
+        if known is None:
+            return missing
+        kept, dropped = worthwhile([rung for rung in missing if rung.name not in video.wanted_rungs], known)
+
+        async def body(tx: Transaction) -> None:
+            for one in dropped:
+                rate, above = one.expected_bps // 1000, one.above_bps // 1000
+                words = f"{one.rung.name} is left out: {rate} kb/s would save little beside {one.above} at {above}."
+                await self._lifecycle.note(tx, video, "rung_dropped", words, name=one.rung.name)
+
+        if dropped:
+            await self._database.write(body)
+        return [rung for rung in missing if rung in kept or rung.name in video.wanted_rungs]
+
     def _plan(self, facts: SourceFacts, whole: list[Rendition]) -> tuple[list[PlannedRung], int, Grid]:
         """Which rungs are missing, how long their segments may be, and where they are cut."""
         pictures = [rendition for rendition in whole if rendition.kind is Kind.VIDEO]
@@ -84,6 +105,14 @@ class Ladder:
         rungs = rungs_for(facts, self._settings.rungs, copied=copy is not None)
         longest_s = max((rendition.target_duration_s for rendition in whole), default=ENCODE_TARGET_S)
         return [rung for rung in rungs if rung.name not in names], longest_s, grid_for(copy.index if copy else None)
+
+
+def _known(picture: Rendition) -> Known:
+    about, index = picture.description, picture.index
+    pixels = max(1, (about.width or 0) * (about.height or 0))
+    # The ceiling of a copy is what its file says of itself, so it tells nothing about how easy the picture is.
+    ceiling_bps = picture.ceiling_bps if picture.origin is Origin.ENCODE else None
+    return Known(picture.name, pixels, index.average_bps if index else 0, ceiling_bps)
 
 
 def _span(start: float, number: int, count: int) -> tuple[float, float]:

@@ -88,6 +88,16 @@ class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
     visibility: Visibility | None = None
 
 
+RungName = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{1,3}p$")]
+
+
+class Retry(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to be made again: `rungs` by name, or `everything`; with neither, what is missing of a failed video."""
+
+    rungs: Annotated[list[RungName], msgspec.Meta(max_length=20)] = []
+    everything: bool = False
+
+
 Text = Annotated[str, QueryParameter(max_length=200)]
 
 
@@ -135,11 +145,22 @@ async def delete_video(video: str, caller: NamedDependency[Caller], services: Na
     await services.database.write(lambda tx: services.lifecycle.delete(tx, found))
 
 
-@post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Try a failed video again")
-async def retry_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
-    """Queue it again, from its original; what is finished already is kept."""
+@post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Prepare a video again")
+async def retry_video(
+    video: str, caller: NamedDependency[Caller], services: NamedDependency[Services], data: Retry | None = None
+) -> VideoBody:
+    """Queue it again, from its original.
+
+    Without a body: a failed video, of which what is finished is kept. With `rungs` or `everything`: those are made
+    anew, and what there is plays until they are whole. Rungs that the video is too small for are passed over.
+    """
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
+    lifecycle = services.lifecycle
+    if data is None or not (data.rungs or data.everything):
+        await services.database.write(lambda tx: lifecycle.retry(tx, found))
+    else:
+        rungs = None if data.everything else data.rungs
+        await services.database.write(lambda tx: lifecycle.again(tx, found, rungs=rungs))
     return await _answer(video, caller, services)
 
 

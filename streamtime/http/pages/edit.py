@@ -55,6 +55,14 @@ async def edit(
     return Redirect(watch_href(found), status_code=303)
 
 
+@post("/watch/{video:str}/again", include_in_schema=False)
+async def prepare_again(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """Make everything anew; what there is plays until that is done."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.lifecycle.again(tx, found, rungs=None))
+    return Redirect(watch_href(found), status_code=303)
+
+
 @get("/watch/{video:str}/delete", include_in_schema=False)
 async def delete_page(
     request: PageRequest,
