@@ -32,8 +32,10 @@ from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
 from streamtime.library.news import News
+from streamtime.library.poster_choice import POSTER, PosterChoice
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.logging import get_logger
@@ -41,11 +43,14 @@ from streamtime.objects.collect import Collector
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.settle import Settler
 from streamtime.objects.stores import Stores
+from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
 from streamtime.pipeline.prepare import Prepare
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.staging import Staging
+from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.upkeep import Collect, Settle
 from streamtime.playback.catalogue import Catalogue
 from streamtime.playback.hot_segments import HotSegments
@@ -117,6 +122,7 @@ class _Library:
     news: News
     videos: Videos
     renditions: Renditions
+    stills: StillRows
     growing: GrowingRenditions
     timeline: Timeline
     progress: ProgressBoard
@@ -188,6 +194,7 @@ def _library(base: _Foundation) -> _Library:
     ledger = Ledger(base.database, base.clock)
     news = News(base.bus)
     renditions = Renditions(base.database, ledger, base.clock)
+    stills = StillRows(base.database, ledger)
     timeline = Timeline(base.database, base.clock)
     progress = ProgressBoard(base.database, news, base.clock)
     return _Library(
@@ -195,10 +202,11 @@ def _library(base: _Foundation) -> _Library:
         news=news,
         videos=Videos(base.database),
         renditions=renditions,
+        stills=stills,
         growing=GrowingRenditions(),
         timeline=timeline,
         progress=progress,
-        lifecycle=Lifecycle(base.queue, ledger, renditions, timeline, progress, news, base.clock),
+        lifecycle=Lifecycle(base.queue, ledger, renditions, stills, timeline, progress, news, base.clock),
     )
 
 
@@ -236,11 +244,33 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         maker,
         settings,
     )
+    staging = Staging(base.database, library.ledger, library.lifecycle, base.stores.spool)
+    stills = Stills(
+        base.database,
+        library.videos,
+        library.lifecycle,
+        library.renditions,
+        library.timeline,
+        sources,
+        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice),
+        staging,
+    )
+    poster = ChosenPoster(
+        base.database,
+        library.videos,
+        library.lifecycle,
+        library.renditions,
+        library.timeline,
+        sources,
+        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=PREPARE_NICE),
+        staging,
+    )
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
     return [
-        Lane("quick", QUICK_PLACES, {kinds.PREPARE: prepare}),
+        Lane("quick", QUICK_PLACES, {kinds.PREPARE: prepare, POSTER: poster}),
         Lane("encode", chosen.workers, {kinds.LADDER: ladder}),
+        Lane("stills", 1, {kinds.STILLS: stills}),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
 
@@ -269,7 +299,7 @@ def _services(
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, base.epoch)
-    segments = Segments(catalogue, library.growing, library.ledger)
+    segments = Segments(catalogue, library.growing, library.stills, library.ledger)
     rows = UploadRows(base.database)
     receiver = Receiver(
         base.database,
@@ -293,7 +323,7 @@ def _services(
         last_use=last_use,
         videos=library.videos,
         listing=Listing(base.database),
-        editor=Editor(base.database, library.news, base.clock),
+        editor=Editor(base.database, PosterChoice(base.queue), library.news, base.clock),
         lifecycle=library.lifecycle,
         progress=library.progress,
         renditions=library.renditions,

@@ -12,6 +12,9 @@ an `Order`; the child answers with `Message`s, of which exactly the last one is 
                                                 <-    RenditionStarted, SegmentWritten ..., RenditionFinished
                                                       (of several outputs, interleaved), PosterWritten, Progress
                                                 <-    Done | Failed
+    MakeStills + descriptors                    ->    (the source is a finished rendition)
+                                                <-    StillWritten ..., PosterWritten, Progress
+                                                <-    Done | Failed
 
 Times of a package begin at 0, which is `origin_us` of the source: the first picture shown.
 """
@@ -23,6 +26,7 @@ import msgspec
 
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung
+from streamtime.hls.storyboard import Pick
 
 MOST_OUTPUTS = 64
 """Descriptors in one order at most; Linux takes 253 in one message."""
@@ -62,10 +66,11 @@ class PackageAudio(msgspec.Struct, frozen=True):
 
 
 class MakePoster(msgspec.Struct, frozen=True):
-    """Write a JPEG of a telling picture, at most `max_width` pixels wide."""
+    """Write a JPEG of a telling picture, or of the one at `at_ms`, at most `max_width` pixels wide."""
 
     output: int
     max_width: int = 1280
+    at_ms: int | None = None
 
 
 class Package(msgspec.Struct, frozen=True, tag="package"):
@@ -85,7 +90,47 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
     duration_ms: int | None = None
 
 
-Order = Probe | Package
+class MakeSheet(msgspec.Struct, frozen=True):
+    """Write a JPEG with small pictures in rows of `columns`; the last row may be short."""
+
+    output: int
+    tiles: tuple[Pick, ...]
+    columns: int
+    tile_width: int
+    tile_height: int
+
+
+class MakePreview(msgspec.Struct, frozen=True):
+    """Write a short silent MP4 of pieces that follow each other, each `piece_ms` long."""
+
+    output: int
+    pieces: tuple[tuple[Pick, ...], ...]
+    """For each piece the segments it is cut from; the first one says when it begins."""
+    piece_ms: int
+    width: int
+    height: int
+
+
+class PosterAt(msgspec.Struct, frozen=True):
+    """Write a JPEG of one picture, at most `max_width` pixels wide; the rendition is shown as `width` x `height`."""
+
+    output: int
+    pick: Pick
+    width: int
+    height: int
+    max_width: int = 1280
+
+
+class MakeStills(msgspec.Struct, frozen=True, tag="stills"):
+    """Make pictures out of a finished rendition, whose init segment is its first `init_length` bytes."""
+
+    init_length: int
+    sheets: tuple[MakeSheet, ...] = ()
+    preview: MakePreview | None = None
+    poster: PosterAt | None = None
+
+
+Order = Probe | Package | MakeStills
 
 
 class VideoFacts(msgspec.Struct, frozen=True):
@@ -169,11 +214,15 @@ class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
 
 
 class SegmentWritten(msgspec.Struct, frozen=True, tag="segment_written"):
-    """One more segment is whole: the `length` bytes after what was written before. `duration` is in the timescale."""
+    """One more segment is whole: the `length` bytes after what was written before. `duration` is in the timescale.
+
+    Its first `keyframe_length` bytes hold its header and its first picture, or first piece of sound.
+    """
 
     output: int
     length: int
     duration: int
+    keyframe_length: int = 0
 
 
 class RenditionFinished(msgspec.Struct, frozen=True, tag="rendition_finished"):
@@ -191,6 +240,14 @@ class PosterWritten(msgspec.Struct, frozen=True, tag="poster_written"):
     bytes_total: int
     width: int
     height: int
+    sha256: bytes
+
+
+class StillWritten(msgspec.Struct, frozen=True, tag="still_written"):
+    """A sheet or a preview is whole; `sha256` is of its bytes."""
+
+    output: int
+    bytes_total: int
     sha256: bytes
 
 
@@ -217,7 +274,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | PosterWritten | Progress | Done
-Message = SourceFacts | PackageMessage | Failed
+StillsMessage = StillWritten | PosterWritten | Progress | Done
+Message = SourceFacts | PackageMessage | StillsMessage | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
@@ -247,13 +305,18 @@ def decode_message(frame: bytes) -> Message:
     return _messages.decode(frame)
 
 
-def output_count(order: Package) -> int:
+def output_count(order: Package | MakeStills) -> int:
     """Tell how many descriptors belong to the order.
 
     Raises:
         ValueError: if the output numbers are not 0, 1, 2 ... each used once.
     """
-    used = [entry.output for entry in (order.copy, *order.encodes, *order.audios, order.poster) if entry is not None]
+    entries = (
+        (*order.sheets, order.preview, order.poster)
+        if isinstance(order, MakeStills)
+        else (order.copy, *order.encodes, *order.audios, order.poster)
+    )
+    used = [entry.output for entry in entries if entry is not None]
     if sorted(used) != list(range(len(used))) or len(used) > MOST_OUTPUTS:
         raise ValueError("outputs are numbered from 0, each used once")
     return len(used)

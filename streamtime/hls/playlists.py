@@ -18,6 +18,15 @@ _AUDIO_GROUP = "audio"
 
 
 @dataclass(frozen=True)
+class IFrames:
+    """The keyframes of one picture quality. `uri` is relative; rates in bits a second, as measured."""
+
+    uri: str
+    peak_bps: int
+    average_bps: int
+
+
+@dataclass(frozen=True)
 class Variant:
     """One picture quality. `uri` is relative; rates are of the picture alone, in bits a second, as measured."""
 
@@ -28,6 +37,8 @@ class Variant:
     width: int
     height: int
     fps: Fraction
+    iframes: IFrames | None = None
+    """The same picture's keyframes alone, where there is such a playlist."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: boo
         *([] if complete else ["#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"]),
         '#EXT-X-MAP:URI="init.mp4"',
     ]
-    for number, duration_s in enumerate(_exact_durations(index)):
+    for number, duration_s in enumerate(exact_durations(index)):
         lines += [f"#EXTINF:{duration_s},", f"{number}.m4s"]
     if complete:
         lines.append("#EXT-X-ENDLIST")
@@ -84,8 +95,10 @@ def multivariant_playlist(variants: Iterable[Variant], audios: Sequence[Audio] =
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines += [_media_line(audio, default=audio is _default(audios)) for audio in audios]
-    for variant in variants:
+    listed = list(variants)
+    for variant in listed:
         lines += [_stream_line(variant, audios), _uri(variant.uri)]
+    lines += [_iframes_line(variant, variant.iframes) for variant in listed if variant.iframes]
     return "\n".join(lines) + "\n"
 
 
@@ -98,7 +111,7 @@ def sound_only_playlist(audios: Sequence[Audio]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _exact_durations(index: SegmentIndex) -> Iterable[str]:
+def exact_durations(index: SegmentIndex) -> Iterable[str]:
     """Print durations so that their sums stay true: each is the difference of two rounded times."""
     elapsed = 0
     before_us = 0
@@ -123,6 +136,17 @@ def _stream_line(variant: Variant, audios: Sequence[Audio]) -> str:
     if audios:
         attributes.append(f"AUDIO={_quoted(_AUDIO_GROUP)}")
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+
+
+def _iframes_line(variant: Variant, iframes: IFrames) -> str:
+    attributes = [
+        f"BANDWIDTH={max(1, iframes.peak_bps)}",
+        f"AVERAGE-BANDWIDTH={max(1, iframes.average_bps)}",
+        f"CODECS={_quoted(variant.codecs)}",
+        f"RESOLUTION={variant.width}x{variant.height}",
+        f"URI={_quoted(_uri(iframes.uri))}",
+    ]
+    return "#EXT-X-I-FRAME-STREAM-INF:" + ",".join(attributes)
 
 
 def _media_line(audio: Audio, *, default: bool) -> str:

@@ -36,6 +36,7 @@ class Card:
     poster_url: str | None
     poster_width: int
     poster_height: int
+    preview_url: str | None
     duration_text: str | None
     duration_iso: str | None
     badge: str | None
@@ -70,6 +71,7 @@ class Watch(Card):
     description_parts: list[TextPart]
     tags: list[str]
     master_url: str
+    storyboard_url: str | None
     duration_ms: int | None
     width: int | None
     height: int | None
@@ -99,6 +101,7 @@ def watch_of(
         description_parts=description_parts(video.description),
         tags=list(video.tags),
         master_url=master_url(video),
+        storyboard_url=storyboard_url(video),
         duration_ms=video.duration_ms,
         width=video.width,
         height=video.height,
@@ -128,6 +131,22 @@ def poster_url(video: Video) -> str | None:
     if video.poster_object_id is None:
         return None
     return f"/media/{video.public_id}/{video.access_generation}/poster.jpg?v={video.poster_version}"
+
+
+def storyboard_url(video: Video) -> str | None:
+    """The address of a video's storyboard; another storyboard has another address."""
+    return _still_url(video, "storyboard.vtt")
+
+
+def preview_url(video: Video) -> str | None:
+    """The address of the short silent film that a card plays."""
+    return _still_url(video, "preview.mp4")
+
+
+def _still_url(video: Video, name: str) -> str | None:
+    if video.stills is None:
+        return None
+    return f"/media/{video.public_id}/{video.access_generation}/{name}?v={video.stills_version}"
 
 
 def description_parts(description: str) -> list[TextPart]:
@@ -175,6 +194,7 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "poster_url": poster_url(video),
         "poster_width": width,
         "poster_height": height,
+        "preview_url": preview_url(video) if video.playable else None,
         "duration_text": None if video.duration_ms is None else duration_text(video.duration_ms),
         "duration_iso": None if video.duration_ms is None else duration_iso(video.duration_ms),
         "badge": _badge(video),

@@ -16,9 +16,9 @@ class GrowingRenditions:
         """Its init segment is written."""
         self._growing[rendition_id] = GrowingIndex(timescale, init_length)
 
-    def append(self, rendition_id: int, *, length: int, duration: int) -> None:
+    def append(self, rendition_id: int, *, length: int, duration: int, keyframe_length: int) -> None:
         """One more segment is written; `duration` is in the rendition's timescale."""
-        self._growing[rendition_id].append_next(length=length, duration=duration)
+        self._growing[rendition_id].append_next(length=length, duration=duration, keyframe_length=keyframe_length)
 
     def snapshot(self, rendition_id: int) -> SegmentIndex | None:
         """What exists at this moment, or None where not even the init segment does."""

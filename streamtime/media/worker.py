@@ -18,7 +18,8 @@ from streamtime.media.channel import Channel
 from streamtime.media.confine import confine
 from streamtime.media.package import Packaging
 from streamtime.media.probe import probe
-from streamtime.worker_protocol import Failed, Message, Order, Package, Probe, output_count
+from streamtime.media.stills import make_stills
+from streamtime.worker_protocol import Failed, MakeStills, Message, Order, Package, Probe, output_count
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -65,6 +66,10 @@ def _fulfil(order: Order, source: int, descriptors: list[int], channel: Channel)
             if output_count(order) != len(descriptors):
                 raise ValueError("descriptors and outputs do not match")
             return Packaging(source, order, descriptors, channel).run()
+        case MakeStills():
+            if output_count(order) != len(descriptors):
+                raise ValueError("descriptors and outputs do not match")
+            return make_stills(source, order, descriptors, channel)
 
 
 if __name__ == "__main__":

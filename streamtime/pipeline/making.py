@@ -169,7 +169,12 @@ class Maker:
     async def _segment(self, making: _Making, message: SegmentWritten) -> None:
         output = making.outputs[message.output]
         output.seconds += message.duration / making.timescales[message.output]
-        self._growing.append(output.begun.id, length=message.length, duration=message.duration)
+        self._growing.append(
+            output.begun.id,
+            length=message.length,
+            duration=message.duration,
+            keyframe_length=message.keyframe_length,
+        )
         await self._mark_playable(making)
 
     async def _finished(self, making: _Making, message: RenditionFinished) -> None:
@@ -187,6 +192,8 @@ class Maker:
         await self._write_descriptions(tx, making)
         await self._renditions.complete(tx, output.begun, index)
         await self._lifecycle.settle(tx, making.video, output.begun.object_id)
+        if output.new.kind is Kind.VIDEO:
+            await self._lifecycle.wants_stills(tx, making.video)
 
     async def _write_descriptions(self, tx: Transaction, making: _Making) -> None:
         for rendition_id, description in making.described:

@@ -11,6 +11,7 @@ from streamtime.access.rules import Access, VideoFacts, decide, require
 from streamtime.database.epoch import EpochWatch
 from streamtime.errors import NotFound
 from streamtime.library.renditions import Kind, Rendition, Renditions
+from streamtime.library.stills import StillsFacts
 from streamtime.library.videos import Videos
 
 MAX_REMEMBERED = 200
@@ -29,6 +30,8 @@ class Programme:
     source_object_id: int | None
     poster_object_id: int | None
     poster_version: int
+    stills: StillsFacts | None
+    stills_version: int
     renditions: dict[str, Rendition]
     """By attempt id, the largest picture first, sound last."""
 
@@ -84,6 +87,8 @@ class Catalogue:
             source_object_id=video.source_object_id,
             poster_object_id=video.poster_object_id,
             poster_version=video.poster_version,
+            stills=video.stills,
+            stills_version=video.stills_version,
             renditions={rendition.attempt_id: rendition for rendition in await self._renditions.of(video.id)},
         )
         # What was read while the epoch moved may be stale already: it serves this one request and is not kept.

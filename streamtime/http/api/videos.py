@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
 from streamtime.http.services import Services
-from streamtime.http.views import master_url, poster_url, watch_href
+from streamtime.http.views import master_url, poster_url, preview_url, storyboard_url, watch_href
 from streamtime.http.words import time_iso
 from streamtime.library.editing import Edit
 from streamtime.library.listing import MAX_LIMIT, Query, Sort
@@ -30,6 +30,8 @@ class VideoUrls(msgspec.Struct):
     watch: str
     master: str
     poster: str | None
+    storyboard: str | None
+    preview: str | None
     original: str | None
 
 
@@ -50,6 +52,7 @@ class VideoBody(msgspec.Struct):
     duration_ms: int | None
     width: int | None
     height: int | None
+    poster_ms: int | None
     created_at: str
     published_at: str | None
     renditions: list[str]
@@ -70,6 +73,7 @@ class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
     description: Annotated[str, msgspec.Meta(max_length=20_000)] | None = None
     tags: Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=100)] | None = None
     visibility: Visibility | None = None
+    poster_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 Text = Annotated[str, QueryParameter(max_length=200)]
@@ -108,7 +112,7 @@ async def patch_video(
     """Change what is named; all of it or nothing."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     tags = None if data.tags is None else tuple(data.tags)
-    await services.editor.apply(found, Edit(data.title, data.description, tags, data.visibility))
+    await services.editor.apply(found, Edit(data.title, data.description, tags, data.visibility, data.poster_ms))
     return await _answer(video, caller, services)
 
 
@@ -150,6 +154,7 @@ def body_of(video: Video, caller: Caller, services: Services, renditions: list[s
         duration_ms=video.duration_ms,
         width=video.width,
         height=video.height,
+        poster_ms=video.poster_ms,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
         renditions=renditions,
@@ -157,6 +162,8 @@ def body_of(video: Video, caller: Caller, services: Services, renditions: list[s
             watch=watch_href(video),
             master=master_url(video),
             poster=poster_url(video),
+            storyboard=storyboard_url(video),
+            preview=preview_url(video),
             original=f"/media/{video.public_id}/original" if has_original else None,
         ),
     )

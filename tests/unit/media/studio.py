@@ -143,7 +143,9 @@ def _note(
             started[message.output] = message
             growing[message.output] = GrowingIndex(message.timescale, message.init_length)
         case SegmentWritten():
-            segment = growing[message.output].append_next(length=message.length, duration=message.duration)
+            segment = growing[message.output].append_next(
+                length=message.length, duration=message.duration, keyframe_length=message.keyframe_length
+            )
             # What is announced is there: a viewer may ask for it the next moment.
             assert paths[message.output].stat().st_size >= segment.offset + segment.length
         case RenditionFinished():
