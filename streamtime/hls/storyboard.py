@@ -57,6 +57,11 @@ class Storyboard:
         start = tile * self.interval_ms
         return (start + min(start + self.interval_ms, max(duration_ms, start + 1))) // 2
 
+    def sheet_size(self, sheet: int) -> tuple[int, int]:
+        """Width and height of a sheet, in pixels; the last one may be smaller."""
+        tiles = min(self.per_sheet, self.tiles - sheet * self.per_sheet)
+        return min(tiles, self.columns) * self.tile_width, -(-tiles // self.columns) * self.tile_height
+
     def place(self, tile: int) -> tuple[int, int, int]:
         """The sheet a picture is on, and its left and upper edge there, in pixels."""
         sheet, at = divmod(tile, self.per_sheet)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
 from streamtime.clock import EpochMs
+from streamtime.hls.storyboard import Storyboard
 from streamtime.http.words import age_text, duration_iso, duration_text, time_iso
 from streamtime.library.progress import Progress
 from streamtime.library.video import Video, VideoState
@@ -22,6 +23,7 @@ VISIBILITY_TEXTS = {
 _BADGES = ((2160, "4K"), (1440, "1440p"))
 _POSTER_WIDTH = 1280
 _DEFAULT_SHAPE = (16, 9)
+_MOST_PICTURES = 24
 _MARKS = re.compile(r"(?P<link>https?://[^\s<>\"']{1,500})|(?<![\d:])(?P<time>(?:\d{1,2}:)?\d{1,2}:\d{2})(?![\d:])")
 
 
@@ -64,6 +66,21 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A small picture of a video: a part of a sheet, in pixels of it."""
+
+    at_ms: int
+    text: str
+    sheet_url: str
+    sheet_width: int
+    sheet_height: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch(Card):
     """A video on its own page."""
 
@@ -78,6 +95,7 @@ class Watch(Card):
     original_href: str | None
     original_text: str | None
     renditions: list[str]
+    pictures: list[Picture]
 
 
 def card_of(video: Video, progress: Progress, caller: Caller, now_ms: EpochMs) -> Card:
@@ -108,6 +126,7 @@ def watch_of(
         original_href=f"/media/{video.public_id}/original" if original_text else None,
         original_text=original_text,
         renditions=renditions,
+        pictures=pictures_of(video),
     )
 
 
@@ -141,6 +160,32 @@ def storyboard_url(video: Video) -> str | None:
 def preview_url(video: Video) -> str | None:
     """The address of the short silent film that a card plays."""
     return _still_url(video, "preview.mp4")
+
+
+def pictures_of(video: Video) -> list[Picture]:
+    """Some small pictures of a video, evenly spread."""
+    if video.stills is None:
+        return []
+    board = video.stills.storyboard
+    count = min(board.tiles, _MOST_PICTURES)
+    return [_picture(video, board, video.stills.duration_ms, place * board.tiles // count) for place in range(count)]
+
+
+def _picture(video: Video, board: Storyboard, duration_ms: int, tile: int) -> Picture:
+    sheet, left, top = board.place(tile)
+    width, height = board.sheet_size(sheet)
+    at_ms = board.time_ms(tile, duration_ms)
+    return Picture(
+        at_ms=at_ms,
+        text=duration_text(at_ms // 1000 * 1000),
+        sheet_url=_still_url(video, f"storyboard-{sheet}.jpg") or "",
+        sheet_width=width,
+        sheet_height=height,
+        left=left,
+        top=top,
+        width=board.tile_width,
+        height=board.tile_height,
+    )
 
 
 def _still_url(video: Video, name: str) -> str | None:

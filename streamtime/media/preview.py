@@ -27,7 +27,7 @@ _LEAST_STEP_MS = 40
 _OPTIONS = {
     "preset": "veryfast",
     "profile": "high",
-    "crf": "29",
+    "crf": "27",
     # Six seconds of it stay below 500 kB, whatever they show.
     "maxrate": "500k",
     "bufsize": "500k",

@@ -15,6 +15,9 @@ from streamtime.http.templates import Templates
 from streamtime.http.views import Watch, watch_href
 from streamtime.library.editing import Edit
 
+_LONGEST_MOMENT = 12
+"""Digits of a time in milliseconds: thirty years."""
+
 
 @get("/watch/{video:str}/edit", include_in_schema=False)
 async def edit_page(
@@ -31,6 +34,7 @@ async def edit_page(
         "description": found.description,
         "tags": ", ".join(found.tags),
         "visibility": found.visibility.value,
+        "poster_ms": "" if found.poster_ms is None else str(found.poster_ms),
         "errors": {},
     }
     return _edit(request, templates, await watch_view(found, caller, services), form, status=200)
@@ -46,11 +50,12 @@ async def edit(
 ) -> Response[str] | Redirect:
     """Save it, or show the form again with what is wrong and what was typed."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    fields = await read_form(request, "title", "description", "tags", "visibility")
+    fields = await read_form(request, "title", "description", "tags", "visibility", "poster_ms")
     try:
         tags = tuple(fields["tags"].split(","))
         visibility = visibility_from(fields["visibility"])
-        await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility))
+        poster_ms = _moment(fields["poster_ms"])
+        await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility, poster_ms))
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         return _edit(request, templates, await watch_view(found, caller, services), form, status=400)
@@ -77,6 +82,14 @@ async def delete(video: str, caller: NamedDependency[Caller], services: NamedDep
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.lifecycle.delete(tx, found))
     return Redirect("/library", status_code=303)
+
+
+def _moment(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_MOMENT):
+        raise Invalid("Choose one of the pictures.", field="poster_ms")
+    return int(text)
 
 
 def _edit(request: PageRequest, templates: Templates, view: Watch, form: Form, *, status: int) -> Response[str]:

@@ -90,6 +90,7 @@ async def make(
     audio: bool = True,
     copy_audio: bool | None = None,
     poster: bool = False,
+    poster_at_ms: int | None = None,
     grid: Grid | None = None,
 ) -> Result:
     """Outputs are numbered: the copy, the rungs in their order, the sound, the poster, as far as asked for."""
@@ -109,7 +110,7 @@ async def make(
                     for a in facts.audios
                     if audio
                 ),
-                poster=MakePoster(next(numbers)) if poster else None,
+                poster=MakePoster(next(numbers), at_ms=poster_at_ms) if poster else None,
                 grid=grid or Grid.regular(),
             )
             return await _run(worker, facts, order, [folder / f"{n}.mp4" for n in range(next(numbers))])
