@@ -177,11 +177,19 @@ class Lifecycle:
         if (await require_alive(tx, video.id))["stills"] is None:
             await self._queue.enqueue(tx, STILLS, video.subject, priority=STILLS_PRIORITY)
 
+    async def stills_later(self, tx: Transaction, video: Video, *, after: Job) -> bool:
+        """A better picture for its stills is to come: end the job. False where none is to come any more."""
+        if (await require_alive(tx, video.id))["state"] == VideoState.READY:
+            return False
+        await self._queue.done(tx, after)
+        return True
+
     async def stills(self, tx: Transaction, video: Video, facts: bytes, *, sheets: list[int], preview: int) -> None:
         """It has a storyboard and a preview; those that it had before go."""
         await require_alive(tx, video.id)
         await self._stills.replace(tx, video.id, sheets, preview)
         await self._set(tx, video, stills=facts, stills_version=videos.c.stills_version + 1)
+        await self._timeline.add(tx, video.id, "stills", "Storyboard and preview are made.")
         await self.collect(tx)
         await tx.raise_epoch()
 

@@ -25,6 +25,9 @@ from streamtime.workers.launcher import WorkerLauncher
 SMALL_PIXELS = 854 * 480
 """Up to here decoding whole segments, to show exact moments, is cheap."""
 
+UNDER_WAY = frozenset({VideoState.QUEUED, VideoState.PROCESSING})
+"""States in which more pictures may come."""
+
 LONGEST_LARGE_MS = 120_000
 """Of a large picture that is all there is, exact moments are looked for up to this length."""
 
@@ -55,14 +58,8 @@ class Stills:
     async def run(self, job: Job) -> None:
         """Make what is not there yet, as soon as there is a picture that is fit for it."""
         with attempt(job):
-            video = await self._videos.by_id(id_of(job.subject))
-            rendition = smallest_picture(await self._renditions.of(video.id))
-            if video.stills is not None or rendition is None or rendition.index is None:
-                return
-            plan = _Plan(rendition, rendition.index)
-            if plan.is_costly and video.state is not VideoState.READY:
-                return  # a smaller picture is on its way, and queues this again
-            await self._make(video, rendition, plan)
+            while not await self._go_on(job):
+                pass
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Leave a note; the video is as it was."""
@@ -71,6 +68,19 @@ class Stills:
         except VideoGone:
             return
         await self._timeline.add(tx, video.id, "stills_failed", failure.message, code=failure.code)
+
+    async def _go_on(self, job: Job) -> bool:
+        """Make them, or leave it to a later job; False where there was less to wait for than it looked."""
+        video = await self._videos.by_id(id_of(job.subject))
+        rendition = smallest_picture(await self._renditions.of(video.id))
+        if video.stills is not None or rendition is None or rendition.index is None:
+            return True
+        plan = _Plan(rendition, rendition.index)
+        if plan.is_costly and video.state in UNDER_WAY:
+            # A smaller picture is on its way, and queues this again; unless all of it came just now.
+            return await self._database.write(lambda tx: self._lifecycle.stills_later(tx, video, after=job))
+        await self._make(video, rendition, plan)
+        return True
 
     async def _make(self, video: Video, rendition: Rendition, plan: "_Plan") -> None:
         wishes = [Wish(StillKind.SHEET, ".jpg")] * plan.board.sheets + [Wish(StillKind.PREVIEW, ".mp4")]
