@@ -36,8 +36,10 @@ from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
 from streamtime.library.news import News
+from streamtime.library.poster_choice import POSTER, PosterChoice
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.logging import get_logger
@@ -45,6 +47,7 @@ from streamtime.objects.collect import Collector
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.settle import Settler
 from streamtime.objects.stores import Stores
+from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
@@ -57,6 +60,8 @@ from streamtime.pipeline.restraint import Restraint, Rules
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.sounds import OtherSounds
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.staging import Staging
+from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.supervision import Supervision
 from streamtime.pipeline.upkeep import Collect, Settle
 from streamtime.pipeline.waiting import WaitingRoom
@@ -141,6 +146,7 @@ class _Library:
     news: News
     videos: Videos
     renditions: Renditions
+    stills: StillRows
     growing: GrowingRenditions
     timeline: Timeline
     progress: ProgressBoard
@@ -226,6 +232,7 @@ def _library(base: _Foundation) -> _Library:
     ledger = Ledger(base.database, base.clock)
     news = News(base.bus)
     renditions = Renditions(base.database, ledger, base.clock)
+    stills = StillRows(base.database, ledger)
     timeline = Timeline(base.database, base.clock)
     progress = ProgressBoard(base.database, news, base.clock)
     return _Library(
@@ -233,10 +240,11 @@ def _library(base: _Foundation) -> _Library:
         news=news,
         videos=Videos(base.database),
         renditions=renditions,
+        stills=stills,
         growing=GrowingRenditions(),
         timeline=timeline,
         progress=progress,
-        lifecycle=Lifecycle(base.queue, ledger, renditions, timeline, progress, news, base.clock),
+        lifecycle=Lifecycle(base.queue, ledger, renditions, stills, timeline, progress, news, base.clock),
         captions=Captions(base.database, news, base.clock),
         chapters=Chapters(base.database),
         watching=Watching(base.clock),
@@ -282,11 +290,18 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     rooms = (base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
     first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
     ladder = Ladder(*rooms, encoding(chosen.nice), sounds, settings)
+    staging = Staging(base.database, library.ledger, library.lifecycle, base.stores.spool)
+    stills = Stills(*rooms, sources, at_leisure, staging)
+    poster = ChosenPoster(*rooms, sources, worker_launcher(config, nice=PREPARE_NICE), staging)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
     crashes = Crashes(library.timeline)
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
     return [
-        Lane("quick", QUICK_PLACES, {kinds.PREPARE: Quarantine(prepare, base.database, crashes)}),
+        Lane(
+            "quick",
+            QUICK_PLACES,
+            {kinds.PREPARE: Quarantine(prepare, base.database, crashes), POSTER: poster},
+        ),
         Lane("first", FIRST_PLACES, {kinds.FIRST: Quarantine(first, base.database, crashes)}),
         Lane(
             "encode",
@@ -295,6 +310,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
             settings.memory_budget_bytes,
             {kinds.LADDER: restraint},
         ),
+        Lane("stills", 1, {kinds.STILLS: stills}),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
 
@@ -360,7 +376,7 @@ def _services(
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
-    segments = Segments(catalogue, library.growing, library.ledger, library.watching)
+    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching)
     overview = JobOverview(base.database)
     rows = UploadRows(base.database)
     receiver = Receiver(
@@ -385,7 +401,7 @@ def _services(
         last_use=last_use,
         videos=library.videos,
         listing=Listing(base.database),
-        editor=Editor(base.database, library.news, base.clock),
+        editor=Editor(base.database, PosterChoice(base.queue), library.news, base.clock),
         lifecycle=library.lifecycle,
         progress=library.progress,
         renditions=library.renditions,

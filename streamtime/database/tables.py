@@ -112,7 +112,7 @@ objects = Table(
     Column("sha256", LargeBinary),
     _at("created"),
     _one_of("state", ("staging", "live", "doomed")),
-    _one_of("kind", ("source", "rendition", "poster")),
+    _one_of("kind", ("source", "rendition", "poster", "storyboard", "preview")),
     Index("uq_objects_store_key", "store", "key", unique=True),
     Index("ix_objects_state_created_at_ms", "state", "created_at_ms"),
     sqlite_autoincrement=True,
@@ -143,6 +143,9 @@ videos = Table(
     Column("source_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_version", Integer, nullable=False, server_default=text("0")),
+    Column("poster_ms", BigInteger),
+    Column("stills", LargeBinary),
+    Column("stills_version", Integer, nullable=False, server_default=text("0")),
     Column("duration_ms", BigInteger),
     Column("width", Integer),
     Column("height", Integer),
@@ -245,6 +248,16 @@ chapters = Table(
     Column("start_ms", BigInteger, nullable=False),
     Column("end_ms", BigInteger, nullable=False),
     Column("title", Text, nullable=False),
+)
+
+stills = Table(
+    "stills",
+    metadata,
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("object_id", RowId, ForeignKey("objects.id"), nullable=False, unique=True),
+    _one_of("kind", ("storyboard", "preview")),
 )
 
 jobs = Table(

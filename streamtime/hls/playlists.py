@@ -19,6 +19,15 @@ _SUBTITLES_GROUP = "captions"
 
 
 @dataclass(frozen=True)
+class IFrames:
+    """The keyframes of one picture quality. `uri` is relative; rates in bits a second, as measured."""
+
+    uri: str
+    peak_bps: int
+    average_bps: int
+
+
+@dataclass(frozen=True)
 class Variant:
     """One picture quality. `uri` is relative; rates are of the picture alone, in bits a second, as measured."""
 
@@ -29,6 +38,8 @@ class Variant:
     width: int
     height: int
     fps: Fraction
+    iframes: IFrames | None = None
+    """The same picture's keyframes alone, where there is such a playlist."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: boo
         *([] if complete else ["#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"]),
         '#EXT-X-MAP:URI="init.mp4"',
     ]
-    for number, duration_s in enumerate(_exact_durations(index)):
+    for number, duration_s in enumerate(exact_durations(index)):
         lines += [f"#EXTINF:{duration_s},", f"{number}.m4s"]
     if complete:
         lines.append("#EXT-X-ENDLIST")
@@ -132,8 +143,10 @@ def multivariant_playlist(
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines += [_media_line(audio, default=audio is _default(audios)) for audio in audios]
     lines += [_subtitles_line(track) for track in subtitles]
-    for variant in variants:
+    listed = list(variants)
+    for variant in listed:
         lines += [_stream_line(variant, audios, captioned=bool(subtitles)), _uri(variant.uri)]
+    lines += [_iframes_line(variant, variant.iframes) for variant in listed if variant.iframes]
     return "\n".join(lines) + "\n"
 
 
@@ -146,7 +159,7 @@ def sound_only_playlist(audios: Sequence[Audio]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _exact_durations(index: SegmentIndex) -> Iterable[str]:
+def exact_durations(index: SegmentIndex) -> Iterable[str]:
     """Print durations so that their sums stay true: each is the difference of two rounded times."""
     elapsed = 0
     before_us = 0
@@ -173,6 +186,17 @@ def _stream_line(variant: Variant, audios: Sequence[Audio], *, captioned: bool) 
     if captioned:
         attributes.append(f"SUBTITLES={_quoted(_SUBTITLES_GROUP)}")
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+
+
+def _iframes_line(variant: Variant, iframes: IFrames) -> str:
+    attributes = [
+        f"BANDWIDTH={max(1, iframes.peak_bps)}",
+        f"AVERAGE-BANDWIDTH={max(1, iframes.average_bps)}",
+        f"CODECS={_quoted(variant.codecs)}",
+        f"RESOLUTION={variant.width}x{variant.height}",
+        f"URI={_quoted(_uri(iframes.uri))}",
+    ]
+    return "#EXT-X-I-FRAME-STREAM-INF:" + ",".join(attributes)
 
 
 def _media_line(audio: Audio, *, default: bool) -> str:

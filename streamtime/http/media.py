@@ -18,7 +18,6 @@ from streamtime.playback.texts import WebVtt
 
 MOUNT = "/media"
 
-_PLAYLIST_TYPE = b"application/vnd.apple.mpegurl"
 _ID = r"[A-Za-z0-9_-]{1,64}"
 _PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}", "captions": _ID}
 
@@ -53,6 +52,10 @@ MEDIA_ROUTES = (
         lambda to, who, at: to.playlists.media(who, at["video"], int(at["generation"]), at["rendition"]),
     ),
     MediaRoute(
+        "/{video}/{generation}/{rendition}/iframes.m3u8",
+        lambda to, who, at: to.playlists.iframes(who, at["video"], int(at["generation"]), at["rendition"]),
+    ),
+    MediaRoute(
         "/{video}/{generation}/{rendition}/init.mp4",
         lambda to, who, at: to.segments.init(who, at["video"], int(at["generation"]), at["rendition"]),
     ),
@@ -72,6 +75,18 @@ MEDIA_ROUTES = (
     MediaRoute(
         "/{video}/{generation}/chapters.vtt",
         lambda to, who, at: to.texts.chapters(who, at["video"], int(at["generation"])),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/storyboard.vtt",
+        lambda to, who, at: to.playlists.storyboard(who, at["video"], int(at["generation"])),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/storyboard-{number}.jpg",
+        lambda to, who, at: to.segments.sheet(who, at["video"], int(at["generation"]), int(at["number"])),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/preview.mp4",
+        lambda to, who, at: to.segments.preview(who, at["video"], int(at["generation"])),
     ),
     MediaRoute("/{video}/original", lambda to, who, at: to.segments.original(who, at["video"])),
 )
@@ -118,7 +133,7 @@ class MediaApp:
 async def _send_playlist(scope: Scope, send: SendMessage, playlist: Playlist) -> None:
     body = playlist.text.encode()
     headers = [
-        (b"content-type", _PLAYLIST_TYPE),
+        (b"content-type", playlist.content_type.encode()),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"private, no-cache" if playlist.shared else b"no-store"),
         (b"vary", b"Cookie, Authorization"),

@@ -19,6 +19,7 @@ from streamtime.library.editing import LISTED
 from streamtime.library.news import News
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, VideoState
 from streamtime.library.videos import VideoGone, require_alive
@@ -27,6 +28,7 @@ from streamtime.objects.ledger import Ledger
 PREPARE = "prepare"
 FIRST = "first"
 LADDER = "ladder"
+STILLS = "stills"
 SETTLE = "settle"
 COLLECT = "collect"
 COLLECT_SUBJECT = "objects"
@@ -34,6 +36,7 @@ COLLECT_SUBJECT = "objects"
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
+STILLS_PRIORITY = 30
 SETTLE_PRIORITY = 40
 COLLECT_PRIORITY = 50
 """Lower goes first: what makes a person wait before what only tidies up."""
@@ -84,6 +87,7 @@ class Lifecycle:
         queue: JobQueue,
         ledger: Ledger,
         renditions: Renditions,
+        stills: StillRows,
         timeline: Timeline,
         progress: ProgressBoard,
         news: News,
@@ -92,6 +96,7 @@ class Lifecycle:
         self._queue = queue
         self._ledger = ledger
         self._renditions = renditions
+        self._stills = stills
         self._timeline = timeline
         self._progress = progress
         self._news = news
@@ -202,6 +207,36 @@ class Lifecycle:
         await self._set(tx, video, poster_object_id=object_id, poster_version=videos.c.poster_version + 1)
         await tx.raise_epoch()
 
+    async def poster_chosen(self, tx: Transaction, video: Video, object_id: int, *, after: Job) -> None:
+        """It has the poster that its owner wished for, and the job that made it is done."""
+        await self._queue.done(tx, after)
+        await self.poster(tx, video, object_id)
+
+    async def poster_refused(self, tx: Transaction, video: Video) -> None:
+        """The poster that its owner wished for cannot be made: the wish is forgotten."""
+        await self._set(tx, video, poster_ms=None)
+
+    async def wants_stills(self, tx: Transaction, video: Video) -> None:
+        """There is one more whole picture: have stills made of it, unless there are some."""
+        if (await require_alive(tx, video.id))["stills"] is None:
+            await self._queue.enqueue(tx, STILLS, video.subject, priority=STILLS_PRIORITY)
+
+    async def stills_later(self, tx: Transaction, video: Video, *, after: Job) -> bool:
+        """A better picture for its stills is to come: end the job. False where none is to come any more."""
+        if (await require_alive(tx, video.id))["state"] == VideoState.READY:
+            return False
+        await self._queue.done(tx, after)
+        return True
+
+    async def stills(self, tx: Transaction, video: Video, facts: bytes, *, sheets: list[int], preview: int) -> None:
+        """It has a storyboard and a preview; those that it had before go."""
+        await require_alive(tx, video.id)
+        await self._stills.replace(tx, video.id, sheets, preview)
+        await self._set(tx, video, stills=facts, stills_version=videos.c.stills_version + 1)
+        await self._timeline.add(tx, video.id, "stills", "Storyboard and preview are made.")
+        await self.collect(tx)
+        await tx.raise_epoch()
+
     async def drop_growing(
         self, tx: Transaction, video_id: int, *, keep: Collection[int] = (), only: Collection[int] | None = None
     ) -> None:
@@ -292,6 +327,7 @@ class Lifecycle:
         if await self._renditions.drop_outdated(tx, video.id):
             await self.collect(tx)
         await self._set(tx, video, state=VideoState.READY, progress=1.0, stage="")
+        await self.wants_stills(tx, video)
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         tx.after_commit(lambda: self._progress.clear(video.id))
 
@@ -319,6 +355,7 @@ class Lifecycle:
         )
         await self._queue.cancel(tx, video.subject)
         await self._renditions.drop(tx, video.id, only_growing=False)
+        await self._stills.drop(tx, video.id)
         uploads = tables.uploads
         query = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
         arriving = list((await tx.execute(query)).scalars())

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.rules import VideoFacts, Visibility
 from streamtime.ids import public_id
+from streamtime.library.stills import StillsFacts
 
 
 class VideoState(StrEnum):
@@ -46,6 +48,10 @@ class Video:
     source_object_id: int | None
     poster_object_id: int | None
     poster_version: int
+    poster_ms: int | None
+    """The moment its owner chose for the poster; None where the poster was chosen by itself."""
+    stills: StillsFacts | None
+    stills_version: int
     duration_ms: int | None
     width: int | None
     height: int | None
@@ -103,6 +109,9 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         source_object_id=row["source_object_id"],
         poster_object_id=row["poster_object_id"],
         poster_version=row["poster_version"],
+        poster_ms=row["poster_ms"],
+        stills=msgspec.msgpack.decode(row["stills"], type=StillsFacts) if row["stills"] else None,
+        stills_version=row["stills_version"],
         duration_ms=row["duration_ms"],
         width=row["width"],
         height=row["height"],

@@ -238,7 +238,9 @@ class Maker:
         output = making.outputs[message.output]
         if output.index is None:
             raise RuntimeError("A worker told of a segment before it told of its rendition.")
-        output.index.append_next(length=message.length, duration=message.duration)
+        output.index.append_next(
+            length=message.length, duration=message.duration, keyframe_length=message.keyframe_length
+        )
         if making.checkpoint_every_s is None:
             output.show(output.index.snapshot(), self._growing)
             await self._mark_playable(making)
@@ -305,6 +307,8 @@ class Maker:
             average_bps=index.average_bps,
         )
         await self._lifecycle.settle(tx, making.video, output.begun.object_id)
+        if output.new.kind is Kind.VIDEO:
+            await self._lifecycle.wants_stills(tx, making.video)
 
     async def _write_descriptions(self, tx: Transaction, making: _Making) -> None:
         for rendition_id, description in making.described:

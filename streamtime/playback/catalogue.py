@@ -13,6 +13,7 @@ from streamtime.errors import NotFound
 from streamtime.library.captions import Captions, CaptionTrack
 from streamtime.library.chapters import Chapter, Chapters
 from streamtime.library.renditions import Kind, Rendition, Renditions
+from streamtime.library.stills import StillsFacts
 from streamtime.library.videos import Videos
 
 MAX_REMEMBERED = 200
@@ -36,6 +37,8 @@ class Programme:
     chapters: list[Chapter]
     captions: dict[str, CaptionTrack]
     """By the name in their addresses, those of the file first."""
+    stills: StillsFacts | None
+    stills_version: int
     renditions: dict[str, Rendition]
     """By attempt id, the largest picture first, sound last."""
 
@@ -99,6 +102,8 @@ class Catalogue:
             duration_ms=video.duration_ms,
             chapters=(await self._chapters.of([video.id])).get(video.id, []),
             captions={track.name: track for track in (await self._captions.of([video.id])).get(video.id, [])},
+            stills=video.stills,
+            stills_version=video.stills_version,
             renditions={rendition.attempt_id: rendition for rendition in await self._renditions.of(video.id)},
         )
         # What was read while the epoch moved may be stale already: it serves this one request and is not kept.

@@ -5,8 +5,10 @@ from fractions import Fraction
 
 from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
+from streamtime.hls.iframes import has_iframes, iframes_of, iframes_playlist, iframes_uri
 from streamtime.hls.playlists import (
     Audio,
+    IFrames,
     Subtitles,
     Variant,
     captions_uri,
@@ -16,6 +18,7 @@ from streamtime.hls.playlists import (
     told_apart,
 )
 from streamtime.hls.segment_index import SegmentIndex
+from streamtime.hls.storyboard import storyboard_vtt
 from streamtime.languages import bcp47, language_name
 from streamtime.library.renditions import Kind, Rendition
 from streamtime.playback.catalogue import Catalogue, Programme
@@ -28,6 +31,7 @@ class Playlist:
 
     text: str
     shared: bool
+    content_type: str = "application/vnd.apple.mpegurl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,22 @@ class Playlists:
         text = media_playlist(index, target_duration_s=target_s, complete=rendition.whole)
         return Playlist(text, shared=programme.shared)
 
+    async def iframes(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:
+        """The playlist of a whole rendition's keyframes. Raises `NotFound`."""
+        programme, rendition, index = await self._segments.rendition(caller, video, generation, attempt_id)
+        if not rendition.whole or rendition.kind is not Kind.VIDEO or not has_iframes(index):
+            raise NotFound
+        return Playlist(iframes_playlist(index, target_duration_s=rendition.target_duration_s), programme.shared)
+
+    async def storyboard(self, caller: Caller, video: str, generation: int) -> Playlist:
+        """The storyboard's table of times and pictures. Raises `NotFound`."""
+        programme = await self._catalogue.find(caller, video, generation=generation)
+        stills = programme.stills
+        if stills is None:
+            raise NotFound
+        text = storyboard_vtt(stills.storyboard, stills.duration_ms, programme.stills_version)
+        return Playlist(text, programme.shared, "text/vtt; charset=utf-8")
+
     def _offered(self, programme: Programme, kind: Kind) -> list[_Offered]:
         renditions = programme.of_kind(kind)
         outdated = {rendition.name for rendition in renditions if rendition.outdated}
@@ -98,7 +118,14 @@ def _variant(generation: int, offered: _Offered) -> Variant:
         width=about.width or 0,
         height=about.height or 0,
         fps=Fraction(about.frame_rate or 0).limit_denominator(1001),
+        iframes=_iframes(generation, offered),
     )
+
+
+def _iframes(generation: int, offered: _Offered) -> IFrames | None:
+    if not offered.rendition.whole or not has_iframes(offered.index):
+        return None
+    return iframes_of(offered.index, iframes_uri(generation, offered.rendition.attempt_id))
 
 
 def _audio(generation: int, offered: _Offered, name: str) -> Audio:

@@ -12,12 +12,15 @@ from streamtime.worker_protocol import (
     Done,
     Failed,
     Introduce,
+    MakeStills,
     Message,
     Order,
     Package,
     PackageMessage,
     Probe,
     SourceFacts,
+    StillsMessage,
+    StillWritten,
     decode_message,
     encode,
     output_count,
@@ -111,7 +114,25 @@ class Worker:
         await self._send(order, output_fds)
         while True:
             message = await self._next()
-            if isinstance(message, SourceFacts | Confinement):
+            if isinstance(message, SourceFacts | Confinement | StillWritten):
+                raise await self._confused()
+            yield message
+            if isinstance(message, Done):
+                return
+
+    async def stills(self, order: MakeStills, output_fds: Sequence[int]) -> AsyncIterator[StillsMessage]:
+        """Have pictures made of a finished rendition; otherwise as `package`.
+
+        Raises:
+            WorkerFailed: if it cannot be done, or the attempt came to harm.
+            ValueError: if outputs and descriptors do not match.
+        """
+        if output_count(order) != len(output_fds):
+            raise ValueError("outputs and descriptors do not match")
+        await self._send(order, output_fds)
+        while True:
+            message = await self._next()
+            if not isinstance(message, StillsMessage):
                 raise await self._confused()
             yield message
             if isinstance(message, Done):
@@ -130,7 +151,7 @@ class Worker:
         except OSError:
             raise await self._lost() from None
 
-    async def _next(self) -> PackageMessage | SourceFacts | Confinement:
+    async def _next(self) -> PackageMessage | StillsMessage | SourceFacts | Confinement:
         message = await self._message()
         if isinstance(message, Failed):
             raise failure.reported(message, self._child.last_words)

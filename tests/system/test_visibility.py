@@ -70,8 +70,9 @@ def cast(shared_server: Server, film: Path) -> Cast:
 
 
 def shown(owner: Person, video: str) -> Shown:
-    """The video once it is ready, with all its addresses."""
-    until(lambda: owner.look(video)["state"] == "ready", "ready")
+    """The video once it is ready and has its stills, with all its addresses."""
+    until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=60)
+    until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=60)
     urls = owner.look(video)["urls"]
     playlist = variants(owner.api, urls["master"])[0]
     init, segment, *_ = fetch(owner.api, playlist).segment_uris
@@ -80,6 +81,8 @@ def shown(owner: Person, video: str) -> Shown:
         "playlist": playlist,
         "init": init,
         "segment": segment,
+        "iframes": playlist.replace("playlist.m3u8", "iframes.m3u8"),
+        "sheet": urls["storyboard"].replace("storyboard.vtt", "storyboard-0.jpg"),
         "api": f"/api/v1/videos/{video}",
         "events": f"/api/v1/events?video={video}",
     }

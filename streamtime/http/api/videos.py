@@ -20,7 +20,7 @@ from streamtime.http.track_views import (
     chapter_bodies,
     tracks_of,
 )
-from streamtime.http.views import master_url, poster_url, watch_href
+from streamtime.http.views import master_url, poster_url, preview_url, storyboard_url, watch_href
 from streamtime.http.words import time_iso
 from streamtime.library.editing import Edit
 from streamtime.library.listing import MAX_LIMIT, Query, Sort
@@ -40,6 +40,8 @@ class VideoUrls(msgspec.Struct):
     watch: str
     master: str
     poster: str | None
+    storyboard: str | None
+    preview: str | None
     original: str | None
 
 
@@ -63,6 +65,7 @@ class VideoBody(msgspec.Struct):
     duration_ms: int | None
     width: int | None
     height: int | None
+    poster_ms: int | None
     created_at: str
     published_at: str | None
     renditions: list[str]
@@ -86,6 +89,7 @@ class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
     description: Annotated[str, msgspec.Meta(max_length=20_000)] | None = None
     tags: Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=100)] | None = None
     visibility: Visibility | None = None
+    poster_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 RungName = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{1,3}p$")]
@@ -134,7 +138,7 @@ async def patch_video(
     """Change what is named; all of it or nothing."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     tags = None if data.tags is None else tuple(data.tags)
-    await services.editor.apply(found, Edit(data.title, data.description, tags, data.visibility))
+    await services.editor.apply(found, Edit(data.title, data.description, tags, data.visibility, data.poster_ms))
     return await _answer(video, caller, services)
 
 
@@ -205,6 +209,7 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
         duration_ms=video.duration_ms,
         width=video.width,
         height=video.height,
+        poster_ms=video.poster_ms,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
         renditions=qualities.whole.get(video.id, []),
@@ -215,6 +220,8 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
             watch=watch_href(video),
             master=master_url(video),
             poster=poster_url(video),
+            storyboard=storyboard_url(video),
+            preview=preview_url(video),
             original=f"/media/{video.public_id}/original" if has_original else None,
         ),
     )

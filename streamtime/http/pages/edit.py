@@ -20,6 +20,9 @@ from streamtime.library.video import Video
 NO_CAPTIONS: Form = {"language": "", "label": "", "errors": {}}
 """The form for a caption track as it begins."""
 
+_LONGEST_MOMENT = 12
+"""Digits of a time in milliseconds: thirty years."""
+
 
 @get("/watch/{video:str}/edit", include_in_schema=False)
 async def edit_page(
@@ -44,11 +47,12 @@ async def edit(
 ) -> Response[str] | Redirect:
     """Save it, or show the form again with what is wrong and what was typed."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    fields = await read_form(request, "title", "description", "tags", "visibility")
+    fields = await read_form(request, "title", "description", "tags", "visibility", "poster_ms")
     try:
         tags = tuple(fields["tags"].split(","))
         visibility = visibility_from(fields["visibility"])
-        await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility))
+        poster_ms = _moment(fields["poster_ms"])
+        await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility, poster_ms))
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         return _edit(request, templates, await watch_view(found, caller, services), form, status=400)
@@ -99,6 +103,7 @@ def _form_of(video: Video) -> Form:
         "description": video.description,
         "tags": ", ".join(video.tags),
         "visibility": video.visibility.value,
+        "poster_ms": "" if video.poster_ms is None else str(video.poster_ms),
         "errors": {},
     }
 
@@ -116,3 +121,11 @@ def _edit(
         captions=captions or NO_CAPTIONS,
         languages=KNOWN,
     )
+
+
+def _moment(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_MOMENT):
+        raise Invalid("Choose one of the pictures.", field="poster_ms")
+    return int(text)

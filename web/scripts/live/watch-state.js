@@ -6,7 +6,7 @@ import { RestingEventSource } from "./resting-event-source.js";
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
  *   speed: number | null, left_s: number | null, waiting: string | null,
  *   failure: { code: string, message: string } | null, renditions: string[], preparing: string[], duration_ms: number | null,
- *   width: number | null, height: number | null, urls?: { poster: string | null } }} VideoState */
+ *   width: number | null, height: number | null, urls?: { poster: string | null, storyboard: string | null } }} VideoState */
 
 /** @param {string} selector @param {(element: any) => void} change */
 const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
@@ -66,6 +66,7 @@ function movePlayer(video, player) {
   player.prepares(video.preparing ?? []);
   if (video.duration_ms) player.lasts(video.duration_ms);
   if (video.urls?.poster) player.showPoster(video.urls.poster);
+  if (video.urls?.storyboard) player.showStoryboard(video.urls.storyboard);
   // Whoever waited for it sees it begin, as the page promised; in a tab in the background it waits in its turn.
   if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load({ begin: !document.hidden });
   else if (video.state === "failed" && !video.playable) player.phase = "failed";
@@ -82,7 +83,8 @@ export function followVideo(player) {
     if (now.id !== video) return;
     show(now);
     movePlayer(now, player);
-    if (now.state === "ready" || now.state === "failed") source.close();
+    // The small pictures of the seek bar may come a moment after everything else.
+    if (now.state === "failed" || (now.state === "ready" && now.urls?.storyboard)) source.close();
   });
   // Deleted, or no longer shared with whoever looks.
   source.addEventListener("gone", () => {

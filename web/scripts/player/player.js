@@ -115,6 +115,14 @@ export class Player {
     if (!this.video.hasAttribute("poster")) this.video.setAttribute("poster", url);
   }
 
+  /** @param {string} url of the small pictures that the seek bar shows */
+  showStoryboard(url) {
+    if (this.video.querySelector('track[label="thumbnails"]')) return;
+    const track = document.createElement("track");
+    Object.assign(track, { kind: "metadata", label: "thumbnails", default: true, src: url });
+    this.video.append(track);
+  }
+
   /** @param {number} seconds */
   seek(seconds) {
     if (!this.video.api) this.startAt = seconds;
