@@ -1,10 +1,9 @@
-"""The composition root: builds everything, connects it, starts and stops it. The one place that names adapters."""
+"""The composition root: builds everything, connects it, starts and stops it, with `rooms.py` and `lanes.py`."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from streamtime.access.rules import Visibility
 from streamtime.accounts.api_tokens import ApiTokens
@@ -14,56 +13,18 @@ from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
-from streamtime.clock import Clock, SystemClock
+from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
-from streamtime.database.epoch import EpochWatch
 from streamtime.database.transaction import Database
-from streamtime.errors import ConfigError, StreamtimeError
-from streamtime.events.bus import EventBus
-from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
+from streamtime.errors import StreamtimeError
 from streamtime.http.services import HttpSettings, Services
-from streamtime.ids import public_id
-from streamtime.jobs.job import Lane
 from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
-from streamtime.jobs.queue import JobQueue
-from streamtime.library import lifecycle as kinds
-from streamtime.library.captions import Captions
-from streamtime.library.chapters import Chapters
-from streamtime.library.crashes import Crashes
+from streamtime.lanes import PREPARE_NICE, lanes, memory_budget, rungs, worker_launcher
 from streamtime.library.editing import Editor
-from streamtime.library.growing import GrowingRenditions
-from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
-from streamtime.library.news import News
-from streamtime.library.poster_choice import POSTER, PosterChoice
-from streamtime.library.progress import ProgressBoard
-from streamtime.library.renditions import Renditions
-from streamtime.library.stills import StillRows
-from streamtime.library.timeline import Timeline
-from streamtime.library.videos import Videos
+from streamtime.library.poster_choice import PosterChoice
 from streamtime.logging import get_logger
-from streamtime.objects.collect import Collector
-from streamtime.objects.ledger import Ledger
-from streamtime.objects.settle import Settler
-from streamtime.objects.stores import Stores
-from streamtime.pipeline.chosen_poster import ChosenPoster
-from streamtime.pipeline.encoding import Encoding
-from streamtime.pipeline.first_rung import FirstRung
-from streamtime.pipeline.ladder import Ladder
-from streamtime.pipeline.making import Maker
-from streamtime.pipeline.packaging import Packager
-from streamtime.pipeline.prepare import Prepare
-from streamtime.pipeline.quarantine import Quarantine
-from streamtime.pipeline.quiet_hours import QuietHours
-from streamtime.pipeline.restraint import Restraint, Rules
-from streamtime.pipeline.settings import TranscodeSettings
-from streamtime.pipeline.sounds import OtherSounds
-from streamtime.pipeline.source import Sources
-from streamtime.pipeline.staging import Staging
-from streamtime.pipeline.stills import Stills
-from streamtime.pipeline.supervision import Supervision
-from streamtime.pipeline.upkeep import Collect, Settle
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
 from streamtime.playback.hot_segments import HotSegments
@@ -71,30 +32,14 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
-from streamtime.playback.watching import Watching
-from streamtime.storage.local_disk import LocalDisk
-from streamtime.storage.spool import Spool
+from streamtime.rooms import Foundation, Library, database_path, library_on, open_foundation
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRows
-from streamtime.workers.launcher import WorkerLauncher
-from streamtime.workers.machine import memory_bytes
-from streamtime.workers.roster import Roster
 from streamtime.workers.self_report import SelfReport
 
 SOFT_FACTS_EVERY_S = 3.0
-QUICK_PLACES = 2
-"""Attempts at once of jobs that a person waits for: they copy rather than encode."""
-
-PREPARE_NICE = 0
-"""Somebody waits for it, and it takes moments: only encoders stand back."""
-
-FIRST_PLACES = 2
-"""First rungs at once: a clip does not wait behind a film."""
-
-FIRST_NICE = 5
-"""Somebody waits for it: it goes before ladders, though not before the server itself."""
 
 _log = get_logger("app")
 
@@ -105,11 +50,6 @@ class Accounts:
 
     users: Users
     tokens: ApiTokens
-
-
-def database_path(config: Config) -> Path:
-    """Where the database file is."""
-    return config.data_dir / "streamtime.db"
 
 
 @asynccontextmanager
@@ -126,47 +66,16 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
         passwords.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Foundation:
-    """The lower floors."""
-
-    clock: Clock
-    database: Database
-    epoch: EpochWatch
-    stores: Stores
-    bus: EventBus
-    queue: JobQueue
-
-
-@dataclass(frozen=True, slots=True)
-class _Library:
-    """The middle floors."""
-
-    ledger: Ledger
-    news: News
-    videos: Videos
-    renditions: Renditions
-    stills: StillRows
-    growing: GrowingRenditions
-    timeline: Timeline
-    progress: ProgressBoard
-    lifecycle: Lifecycle
-    captions: Captions
-    chapters: Chapters
-    watching: Watching
-    roster: Roster
-
-
 @asynccontextmanager
 async def open_services(config: Config) -> AsyncIterator[Services]:
     """Everything that the HTTP room calls, with its files open; nothing is running yet."""
     async with AsyncExitStack() as stack:
-        base = await _foundation(config, stack)
-        library = _library(base)
+        base = await open_foundation(config, stack)
+        library = library_on(base)
         passwords = PasswordHashing()
         stack.callback(passwords.close)
         last_use = LastUse(base.database)
-        pool = JobPool(base.queue, _lanes(config, base, library), base.clock)
+        pool = JobPool(base.queue, lanes(config, base, library), base.clock)
         yield _services(config, base, library, passwords, last_use, pool)
         for flush in (library.progress.flush, last_use.flush):
             with suppress(StreamtimeError):
@@ -198,178 +107,18 @@ def http_settings(config: Config) -> HttpSettings:
         public_url=config.server.public_url,
         allowed_hosts=config.server.allowed_hosts,
         metrics_token=config.server.metrics_token,
-        rungs=_rungs(config),
+        rungs=rungs(config),
         keep_original=config.transcode.keep_original,
         encode_places=config.transcode.workers,
-        encode_budget_bytes=_memory_budget(config),
+        encode_budget_bytes=memory_budget(config),
         encode_minimum_free_bytes=int(config.transcode.minimum_free_space),
     )
 
 
-async def _foundation(config: Config, stack: AsyncExitStack) -> _Foundation:
-    clock = SystemClock()
-    path = database_path(config)
-    database = Database(path)
-    stack.push_async_callback(database.close)
-    epoch = EpochWatch(path)
-    database.on_epoch = epoch.look_again
-    stack.callback(epoch.close)
-    spool = await Spool.open_at(config.data_dir / "spool")
-    stack.push_async_callback(spool.close)
-    local = await LocalDisk.open_at(config.data_dir / "objects")
-    stack.push_async_callback(local.close)
-    return _Foundation(
-        clock=clock,
-        database=database,
-        epoch=epoch,
-        stores=Stores(spool, {"local": local}, settle_in=config.storage.backend),
-        bus=EventBus(),
-        queue=JobQueue(database, clock, process_id=public_id()),
-    )
-
-
-def _library(base: _Foundation) -> _Library:
-    ledger = Ledger(base.database, base.clock)
-    news = News(base.bus)
-    renditions = Renditions(base.database, ledger, base.clock)
-    stills = StillRows(base.database, ledger)
-    timeline = Timeline(base.database, base.clock)
-    progress = ProgressBoard(base.database, news, base.clock)
-    return _Library(
-        ledger=ledger,
-        news=news,
-        videos=Videos(base.database),
-        renditions=renditions,
-        stills=stills,
-        growing=GrowingRenditions(),
-        timeline=timeline,
-        progress=progress,
-        lifecycle=Lifecycle(base.queue, ledger, renditions, stills, timeline, progress, news, base.clock),
-        captions=Captions(base.database, news, base.clock),
-        chapters=Chapters(base.database),
-        watching=Watching(base.clock),
-        roster=Roster(),
-    )
-
-
-def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
-    chosen = config.transcode
-    settings = _transcode_settings(config)
-    restraint = _restraint(config, base, library)
-    supervision = Supervision(library.timeline, library.progress, library.roster, restraint, base.clock)
-    maker = Maker(
-        base.database,
-        library.renditions,
-        library.growing,
-        library.lifecycle,
-        library.ledger,
-        supervision,
-        base.stores.spool,
-        library.captions,
-    )
-    sources = Sources(library.ledger, base.stores)
-    prepare = Prepare(
-        base.database,
-        library.videos,
-        library.lifecycle,
-        library.renditions,
-        library.timeline,
-        sources,
-        worker_launcher(config, nice=PREPARE_NICE),
-        maker,
-        settings,
-    )
-    at_leisure = worker_launcher(config, nice=chosen.nice)
-    told = (base.database, library.lifecycle, library.renditions, library.timeline)
-    sounds = OtherSounds(*told, sources, at_leisure, maker)
-
-    def encoding(nice: int) -> Encoding:
-        launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
-        return Encoding(base.database, library.lifecycle, library.renditions, sources, launcher, maker, spool)
-
-    rooms = (base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
-    first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
-    ladder = Ladder(*rooms, encoding(chosen.nice), sounds, settings)
-    staging = Staging(base.database, library.ledger, library.lifecycle, base.stores.spool)
-    stills = Stills(*rooms, sources, at_leisure, staging)
-    poster = ChosenPoster(*rooms, sources, worker_launcher(config, nice=PREPARE_NICE), staging)
-    settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
-    crashes = Crashes(library.timeline)
-    collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
-    return [
-        Lane(
-            "quick",
-            QUICK_PLACES,
-            {kinds.PREPARE: Quarantine(prepare, base.database, crashes), POSTER: poster},
-        ),
-        Lane("first", FIRST_PLACES, {kinds.FIRST: Quarantine(first, base.database, crashes)}),
-        Lane(
-            "encode",
-            chosen.workers,
-            {kinds.LADDER: Quarantine(ladder, base.database, crashes)},
-            settings.memory_budget_bytes,
-            {kinds.LADDER: restraint},
-        ),
-        Lane("stills", 1, {kinds.STILLS: stills}),
-        Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
-    ]
-
-
-def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
-    """Starts workers within the bounds that the configuration sets."""
-    chosen = config.transcode
-    return WorkerLauncher(
-        stall_timeout_s=chosen.stall_timeout,
-        nice=nice,
-        memory_bytes=int(chosen.worker_memory),
-        allow_unconfined=chosen.allow_unconfined,
-    )
-
-
-def packager(config: Config, *, may_copy: bool) -> Packager:
-    """What makes HLS folders without a server."""
-    launcher = worker_launcher(config, nice=config.transcode.nice)
-    return Packager(launcher, _transcode_settings(config), may_copy=may_copy)
-
-
-def _transcode_settings(config: Config) -> TranscodeSettings:
-    return TranscodeSettings(
-        rungs=_rungs(config),
-        keep_original=config.transcode.keep_original,
-        memory_budget_bytes=_memory_budget(config),
-    )
-
-
-def _restraint(config: Config, base: _Foundation, library: _Library) -> Restraint:
-    chosen = config.transcode
-    hours = QuietHours.parse(chosen.quiet_hours)
-    rules = Rules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
-    return Restraint(rules, library.watching, base.stores.spool, base.clock)
-
-
-def _memory_budget(config: Config) -> int:
-    """What encoders may have together: as chosen, or half of what there is."""
-    return int(config.transcode.memory_budget) or memory_bytes() // 2
-
-
-def _rungs(config: Config) -> tuple[Rung, ...]:
-    """The default ladder, as far as its heights are wanted; another height gets the ceiling of the next above."""
-    chosen = config.transcode
-    rungs = []
-    for height in sorted({h for h in chosen.heights if h <= chosen.max_height}, reverse=True):
-        nearest = min((rung for rung in DEFAULT_RUNGS if rung.height >= height), key=lambda r: r.height, default=None)
-        model = nearest or DEFAULT_RUNGS[0]
-        rungs.append(Rung(height, model.max_bitrate_bps, model.max_fps, chosen.crf))
-    if not rungs:
-        heights = ", ".join(str(height) for height in chosen.heights)
-        raise ConfigError(f"transcode.max_height {chosen.max_height} leaves none of transcode.heights: {heights}.")
-    return tuple(rungs)
-
-
 def _services(
     config: Config,
-    base: _Foundation,
-    library: _Library,
+    base: Foundation,
+    library: Library,
     passwords: PasswordHashing,
     last_use: LastUse,
     pool: JobPool,

@@ -32,7 +32,6 @@ from streamtime.worker_protocol import (
     output_count,
 )
 
-
 Work = Probe | Package | MakeStills
 """What touches a file, unlike an introduction."""
 
