@@ -82,9 +82,9 @@ class Ladder:
         self, video: Video, missing: list[PlannedRung], pictures: list[Rendition]
     ) -> list[PlannedRung]:
         """Leave out what would save next to nothing, and say so; what its owner asked for is made all the same."""
-        known = next((_known(picture) for picture in pictures if picture.index is not None), None)
-        if known is None:
+        if not pictures:
             return missing
+        known = _known(min(pictures, key=lambda picture: picture.id))  # the first, also where others are there already
         kept, dropped = worthwhile([rung for rung in missing if rung.name not in video.wanted_rungs], known)
 
         async def body(tx: Transaction) -> None:

@@ -145,6 +145,6 @@ def test_what_cannot_be_wished_for_is_refused(shared_server: Server, small_clip:
     video = ann.upload(small_clip)
     reached(ann, video, "ready")
     for wish in ({"rungs": ["large"]}, {"rungs": "480p"}, {"wish": 1}):
-        assert ann.api.post(f"/api/v1/videos/{video}/retry", json=wish).status_code == 422
+        assert ann.api.post(f"/api/v1/videos/{video}/retry", json=wish).status_code == 400
     bob = shared_server.person("bob")
     assert bob.api.post(f"/api/v1/videos/{video}/retry", json={"everything": True}).status_code == 404
