@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
@@ -139,17 +140,17 @@ class Captions:
         return zlib.decompress(packed).decode()
 
     async def add(self, tx: Transaction, video: Video, new: NewCaptions) -> str:
-        """Add a track; its name.
+        """Add a track; its name. Those of a file are bounded by what is read of files.
 
         Raises:
-            Conflict: the video has as many as it may.
+            Conflict: it is added by hand, and the video has as many as it may.
             NotFound: the video was deleted meanwhile.
         """
         await require_alive(tx, video.id)
         table = tables.captions
         query = select(table.c.name, table.c.label).where(table.c.video_id == video.id)
         taken = (await tx.execute(query)).mappings().all()
-        if len(taken) >= MOST_TRACKS:
+        if new.stream is None and len(taken) >= MOST_TRACKS:
             raise Conflict(f"A video has at most {MOST_TRACKS} caption tracks.")
         name = _free(new.language, {row["name"] for row in taken}, "-")
         label = _free(new.label, {row["label"] for row in taken}, " ")
@@ -257,7 +258,7 @@ def _free(wanted: str, taken: Collection[str], joint: str) -> str:
     """The wanted name, or the first with a number that is not taken."""
     if wanted not in taken:
         return wanted
-    return next(name for number in range(2, MOST_TRACKS + 2) if (name := f"{wanted}{joint}{number}") not in taken)
+    return next(name for number in count(2) if (name := f"{wanted}{joint}{number}") not in taken)
 
 
 def _track(row: RowMapping) -> CaptionTrack:

@@ -75,7 +75,8 @@ def test_captions_and_chapters_are_text(page: Page, ada: Person, tmp_path: Path)
     page.locator("#player").hover()
     page.locator("media-settings-menu-button").click()
     page.locator(".menu-captions").click()
-    expect(page.get_by_role("menuitemradio", name=PAYLOAD[:80])).to_be_visible()
+    # A name in a playlist holds no double quote, so none gets in.
+    expect(page.get_by_role("menuitemradio", name=PAYLOAD[:80].replace('"', "'"))).to_be_visible()
     assert_calm(page)
 
 

@@ -1,5 +1,6 @@
 """Sound tracks, captions and chapters in the player, and captions on the edit page."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
+from tests.browser.guard import Guard
 from tests.films import make_film
 from tests.people import Person
 from tests.server import Server
@@ -15,6 +17,15 @@ SUBRIP = "1\n00:00:00,000 --> 00:00:09,000\nHand made\n".encode("utf-16")
 SHOWS = """(text) => [...document.querySelector("streamtime-video").textTracks]
   .filter((track) => track.mode === "showing")
   .some((track) => [...(track.activeCues ?? [])].some((cue) => cue.text.includes(text)))"""
+
+
+@pytest.fixture(autouse=True)
+def patience(page: Page) -> Iterator[None]:
+    """A film has more to load than a clip, and the machine may have much else to do."""
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=20_000)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +111,9 @@ def test_captions_are_added_replaced_and_deleted_by_hand(page: Page, ada: Person
 
 
 def test_a_file_that_holds_no_captions_is_said_beside_it(
-    open_context: OpenContext, shared_server: Server, ada: Person, film: str, tmp_path: Path
+    open_context: OpenContext, shared_server: Server, guard: Guard, ada: Person, film: str, tmp_path: Path
 ) -> None:
+    guard.allow("status of 400")
     path = tmp_path / "letter.srt"
     path.write_text("Dear Ada")
     page = open_context(shared_server.url, ada, java_script_enabled=False).new_page()
