@@ -28,6 +28,9 @@ from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library import lifecycle as kinds
+from streamtime.library.captions import Captions
+from streamtime.library.chapters import Chapters
+from streamtime.library.crashes import Crashes
 from streamtime.library.editing import Editor
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
@@ -42,12 +45,17 @@ from streamtime.objects.collect import Collector
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.settle import Settler
 from streamtime.objects.stores import Stores
+from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
+from streamtime.pipeline.packaging import Packager
 from streamtime.pipeline.prepare import Prepare
+from streamtime.pipeline.quarantine import Quarantine
 from streamtime.pipeline.quiet_hours import QuietHours
 from streamtime.pipeline.restraint import Restraint, Rules
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.sounds import OtherSounds
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.supervision import Supervision
 from streamtime.pipeline.upkeep import Collect, Settle
@@ -57,6 +65,7 @@ from streamtime.playback.hot_segments import HotSegments
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
+from streamtime.playback.texts import Texts
 from streamtime.playback.watching import Watching
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.spool import Spool
@@ -67,6 +76,7 @@ from streamtime.uploads.upload import UploadRows
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 from streamtime.workers.roster import Roster
+from streamtime.workers.self_report import SelfReport
 
 SOFT_FACTS_EVERY_S = 3.0
 QUICK_PLACES = 2
@@ -74,6 +84,12 @@ QUICK_PLACES = 2
 
 PREPARE_NICE = 0
 """Somebody waits for it, and it takes moments: only encoders stand back."""
+
+FIRST_PLACES = 2
+"""First rungs at once: a clip does not wait behind a film."""
+
+FIRST_NICE = 5
+"""Somebody waits for it: it goes before ladders, though not before the server itself."""
 
 _log = get_logger("app")
 
@@ -131,6 +147,8 @@ class _Library:
     lifecycle: Lifecycle
     watching: Watching
     roster: Roster
+    captions: Captions
+    chapters: Chapters
 
 
 @asynccontextmanager
@@ -156,12 +174,15 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     await services.pool.start()
     flushing = asyncio.create_task(_flush_soft_facts(services))
     telling = asyncio.create_task(services.waiting.keep())
+    reporting = asyncio.create_task(services.workers.log())
     try:
         yield
     finally:
         services.bus.close()
         flushing.cancel()
         telling.cancel()
+        reporting.cancel()
+        await asyncio.wait([reporting])  # it may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
 
@@ -218,15 +239,17 @@ def _library(base: _Foundation) -> _Library:
         lifecycle=Lifecycle(base.queue, ledger, renditions, timeline, progress, news, base.clock),
         watching=Watching(base.clock),
         roster=Roster(),
+        captions=Captions(base.database, news, base.clock),
+        chapters=Chapters(base.database),
     )
 
 
 def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     chosen = config.transcode
     budget = _memory_budget(config)
-    settings = TranscodeSettings(rungs=_rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
     restraint = _restraint(config, base, library)
     supervision = Supervision(library.timeline, library.progress, library.roster, restraint, base.clock)
+    settings = _transcode_settings(config)
     maker = Maker(
         base.database,
         library.renditions,
@@ -235,6 +258,7 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.ledger,
         supervision,
         base.stores.spool,
+        library.captions,
     )
     sources = Sources(library.ledger, base.stores)
     prepare = Prepare(
@@ -244,26 +268,30 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.renditions,
         library.timeline,
         sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=PREPARE_NICE),
+        worker_launcher(config, nice=PREPARE_NICE),
         maker,
         settings,
     )
-    ladder = Ladder(
-        base.database,
-        library.videos,
-        library.lifecycle,
-        library.renditions,
-        sources,
-        library.timeline,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice),
-        maker,
-        settings,
+    encoders = worker_launcher(config, nice=chosen.nice)
+    sounds = OtherSounds(
+        base.database, library.lifecycle, library.renditions, library.timeline, sources, encoders, maker
     )
+
+    def encoding(nice: int) -> Encoding:
+        launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
+        return Encoding(base.database, library.lifecycle, library.renditions, sources, launcher, maker, spool)
+
+    rooms = (base.database, library.videos, library.lifecycle, library.renditions)
+    first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
+    ladder = Ladder(*rooms, encoding(chosen.nice), sounds, settings)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
+    crashes = Crashes(library.timeline)
+    held = {kinds.LADDER: restraint}
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
     return [
-        Lane("quick", QUICK_PLACES, {kinds.PREPARE: prepare}),
-        Lane("encode", chosen.workers, {kinds.LADDER: ladder}, budget, {kinds.LADDER: restraint}),
+        Lane("quick", QUICK_PLACES, {kinds.PREPARE: Quarantine(prepare, base.database, crashes)}),
+        Lane("first", FIRST_PLACES, {kinds.FIRST: Quarantine(first, base.database, crashes)}),
+        Lane("encode", chosen.workers, {kinds.LADDER: Quarantine(ladder, base.database, crashes)}, budget, held),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
 
@@ -278,6 +306,28 @@ def _restraint(config: Config, base: _Foundation, library: _Library) -> Restrain
 def _memory_budget(config: Config) -> int:
     """What encoders may have together: as chosen, or half of what there is."""
     return int(config.transcode.memory_budget) or memory_bytes() // 2
+
+
+def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
+    """Starts workers within the bounds that the configuration sets."""
+    chosen = config.transcode
+    return WorkerLauncher(
+        stall_timeout_s=chosen.stall_timeout,
+        nice=nice,
+        memory_bytes=int(chosen.worker_memory),
+        allow_unconfined=chosen.allow_unconfined,
+    )
+
+
+def packager(config: Config, *, may_copy: bool) -> Packager:
+    """What makes HLS folders without a server."""
+    launcher = worker_launcher(config, nice=config.transcode.nice)
+    return Packager(launcher, _transcode_settings(config), may_copy=may_copy)
+
+
+def _transcode_settings(config: Config) -> TranscodeSettings:
+    chosen = config.transcode
+    return TranscodeSettings(_rungs(config), chosen.keep_original, _memory_budget(config))
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:
@@ -303,7 +353,7 @@ def _services(
     pool: JobPool,
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
-    catalogue = Catalogue(library.videos, library.renditions, base.epoch)
+    catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
     segments = Segments(catalogue, library.growing, library.ledger, library.watching)
     overview = JobOverview(base.database)
     rows = UploadRows(base.database)
@@ -336,7 +386,10 @@ def _services(
         ledger=library.ledger,
         stores=base.stores,
         segments=segments,
-        playlists=Playlists(catalogue, segments, library.growing),
+        playlists=Playlists(catalogue, segments),
+        texts=Texts(catalogue, library.captions),
+        captions=library.captions,
+        chapters=library.chapters,
         media_reader=MediaReader(base.stores, HotSegments(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(
@@ -358,6 +411,7 @@ def _services(
         jobs=overview,
         roster=library.roster,
         waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
+        workers=SelfReport(worker_launcher(config, nice=PREPARE_NICE), base.clock),
     )
 
 

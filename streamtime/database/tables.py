@@ -135,9 +135,11 @@ videos = Table(
     Column("stage", Text, nullable=False, server_default=text("''")),
     Column("failure_code", Text),
     Column("failure_message", Text),
+    Column("crashes", Integer, nullable=False, server_default=text("0")),
     Column("storage_prefix", Text, nullable=False, unique=True),
     Column("source_name", Text, nullable=False),
     Column("source_facts", LargeBinary),
+    Column("wanted_rungs", Text, nullable=False, server_default=text("''")),
     Column("source_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_version", Integer, nullable=False, server_default=text("0")),
@@ -197,6 +199,10 @@ renditions = Table(
     Column("target_duration_s", Integer, nullable=False),
     Column("ceiling_bps", Integer),
     Column("segment_index", LargeBinary),
+    Column("outdated", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
+    Column("language", Text),
+    Column("title", Text),
+    Column("is_default", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     _at("created"),
     _one_of("kind", ("video", "audio")),
     _one_of("origin", ("copy", "encode")),
@@ -210,6 +216,35 @@ rendition_parts = Table(
     Column("rendition_id", RowId, ForeignKey("renditions.id", ondelete="CASCADE"), primary_key=True),
     Column("part", Integer, primary_key=True),
     Column("object_id", RowId, ForeignKey("objects.id"), nullable=False, unique=True),
+)
+
+captions = Table(
+    "captions",
+    metadata,
+    _id(),
+    _video(),
+    Column("name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("stream", Integer),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("cues", Integer, nullable=False),
+    Column("webvtt", LargeBinary),
+    _at("created"),
+    _one_of("origin", ("file", "upload")),
+    Index("uq_captions_video_id_name", "video_id", "name", unique=True),
+    sqlite_autoincrement=True,
+)
+
+chapters = Table(
+    "chapters",
+    metadata,
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
 )
 
 jobs = Table(
@@ -229,6 +264,7 @@ jobs = Table(
     Column("lease_until_ms", BigInteger),
     Column("failure_code", Text),
     Column("failure_message", Text),
+    Column("fair_key", Text, nullable=False, server_default=text("''")),
     _at("created"),
     _at("started", nullable=True),
     _at("finished", nullable=True),
@@ -241,6 +277,7 @@ jobs = Table(
         postgresql_where=text("state IN ('queued', 'running')"),
     ),
     Index("ix_jobs_claim", "state", "priority", "run_after_ms", "id"),
+    Index("ix_jobs_started_at_ms", "started_at_ms"),
     sqlite_autoincrement=True,
 )
 

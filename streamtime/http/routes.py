@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from streamtime.http.api import captions as captions_api
 from streamtime.http.api import docs, events, me, timeline, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
-from streamtime.http.pages import edit, explore, history, jobs, library, sign_in, upload, watch
+from streamtime.http.pages import captions, edit, explore, history, jobs, library, sign_in, upload, watch
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -21,6 +22,9 @@ ROUTES: tuple[Any, ...] = (
     watch.retry,
     edit.edit_page,
     edit.edit,
+    captions.add_captions,
+    captions.replace_captions,
+    captions.delete_captions,
     edit.delete_page,
     edit.delete,
     history.history_page,
@@ -41,6 +45,10 @@ ROUTES: tuple[Any, ...] = (
     videos.delete_video,
     videos.retry_video,
     timeline.get_timeline,
+    captions_api.list_captions,
+    captions_api.add_captions,
+    captions_api.replace_captions,
+    captions_api.delete_captions,
     uploads.upload_options,
     uploads.create_upload,
     uploads.head_upload,

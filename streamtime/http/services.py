@@ -15,6 +15,8 @@ from streamtime.hls.ladder import Rung
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.captions import Captions
+from streamtime.library.chapters import Chapters
 from streamtime.library.editing import Editor
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
@@ -27,11 +29,13 @@ from streamtime.objects.stores import Stores
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
+from streamtime.playback.texts import Texts
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRows
 from streamtime.workers.roster import Roster
+from streamtime.workers.self_report import SelfReport
 
 
 class Waiting(Protocol):
@@ -68,6 +72,9 @@ class Services:
     stores: Stores
     segments: Segments
     playlists: Playlists
+    texts: Texts
+    captions: Captions
+    chapters: Chapters
     media_reader: MediaReader
     uploads: UploadRows
     upload_creation: UploadCreation
@@ -79,6 +86,7 @@ class Services:
     jobs: JobOverview
     roster: Roster
     waiting: Waiting
+    workers: SelfReport
 
 
 @dataclass(frozen=True, slots=True)

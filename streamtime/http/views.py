@@ -8,6 +8,7 @@ from urllib.parse import quote
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
 from streamtime.clock import EpochMs
+from streamtime.http.track_views import CaptionBody, ChapterPill, Tracks, caption_bodies, chapter_pills, chapters_url
 from streamtime.http.words import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
 from streamtime.library.progress import Progress
 from streamtime.library.video import Video, VideoState
@@ -80,6 +81,9 @@ class Watch(Card):
     original_href: str | None
     original_text: str | None
     renditions: list[str]
+    chapters: list[ChapterPill]
+    chapters_url: str
+    captions: list[CaptionBody]
 
 
 def card_of(video: Video, progress: Progress, caller: Caller, now_ms: EpochMs) -> Card:
@@ -95,6 +99,7 @@ def watch_of(
     *,
     renditions: list[str],
     original_text: str | None,
+    tracks: Tracks,
 ) -> Watch:
     """A video on its own page, as `caller` sees it."""
     return Watch(
@@ -109,6 +114,9 @@ def watch_of(
         original_href=f"/media/{video.public_id}/original" if original_text else None,
         original_text=original_text,
         renditions=renditions,
+        chapters=chapter_pills(video, tracks),
+        chapters_url=chapters_url(video),
+        captions=caption_bodies(video, tracks),
     )
 
 

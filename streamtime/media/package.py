@@ -10,9 +10,11 @@ from typing import Protocol
 import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
-from streamtime.media import refusal
+from streamtime.media import refusal, resume
+from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
@@ -21,7 +23,7 @@ from streamtime.media.picture_facts import first_frame, frame_rate, is_interlace
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
-from streamtime.worker_protocol import Done, Package, PackageAudio
+from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
 
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
@@ -78,6 +80,8 @@ class Packaging:
         """
         with open_source(self._descriptor) as container:
             feeds = self._feeds(container)
+            if feeds:
+                resume.seek(container, container.streams[feeds[-1].index], self._order)
             self._start_poster()
             try:
                 self._pump(container, feeds)
@@ -121,6 +125,7 @@ class Packaging:
     def _feeds(self, container: InputContainer) -> list[Feed]:
         order = self._order
         feeds = [self._audio_feed(container, audio) for audio in order.audios]
+        feeds += [self._caption_feed(container, captions) for captions in order.captions]
         if order.copy is None and not order.encodes:
             return feeds
         stream = container.streams[order.video_stream or 0]
@@ -146,13 +151,21 @@ class Packaging:
         if not isinstance(stream, AudioStream):
             raise refusal.Refusal("no_audio", "There is no such sound track in this file.")
         make = AudioCopy if audio.copy else SoundEncoder
-        track = make(audio.output, self._outputs[audio.output], stream, self._order.origin_us, self._reporter)
+        descriptor, origin_us = self._outputs[audio.output], self._order.origin_us
+        track = make(audio.output, descriptor, stream, origin_us, self._reporter, resume=audio.resume)
         self._tracks.append(track)
         if audio.copy:
             return Feed(stream.index, track.take, track.finish)
         name = f"sound {audio.output}"
         station: Station[AnyPacket] = Station(self._crew, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS)
         return Feed(stream.index, station.put, station.close)
+
+    def _caption_feed(self, container: InputContainer, captions: ReadCaptions) -> Feed:
+        stream = container.streams[captions.stream]
+        if not isinstance(stream, SubtitleStream):
+            raise refusal.Refusal("no_captions", "There is no such subtitle track in this file.")
+        reader = CaptionReader(stream, self._order.origin_us, self._reporter)
+        return Feed(stream.index, reader.take, reader.finish)
 
     def _decoding(self, stream: VideoStream) -> "Decoding":
         pictures = self._first_look(stream.index)
@@ -165,6 +178,7 @@ class Packaging:
             self._reporter,
             origin_us=self._order.origin_us,
             grid=self._order.grid,
+            starts_s=resume.lead_in_s(self._order),
         )
         self._tracks.append(ladder)
         return Decoding(stream, ladder)

@@ -7,9 +7,8 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, StreamtimeError, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.timeline import Timeline
 from streamtime.library.video import id_of
-from streamtime.library.videos import VideoGone, Videos, require_alive
+from streamtime.library.videos import VideoGone, Videos
 from streamtime.logging import get_logger
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.last_words import as_kept
@@ -18,7 +17,7 @@ _log = get_logger("pipeline")
 
 
 @asynccontextmanager
-async def attempt(job: Job, database: Database, timeline: Timeline) -> AsyncIterator[None]:
+async def attempt(job: Job, database: Database, lifecycle: Lifecycle) -> AsyncIterator[None]:
     """What a worker could not do is a failed attempt; a video deleted meanwhile is nothing to do at all."""
     try:
         try:
@@ -26,25 +25,25 @@ async def attempt(job: Job, database: Database, timeline: Timeline) -> AsyncIter
         except WorkerFailed as error:
             _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.last_words)
             why = error
-            await database.write(lambda tx: _keep_last_words(tx, timeline, job, why))
+            await database.write(lambda tx: _keep_last_words(tx, lifecycle, job, why))
             raise _in_the_queues_terms(error) from error
     except VideoGone:
         return
 
 
-async def _keep_last_words(tx: Transaction, timeline: Timeline, job: Job, error: WorkerFailed) -> None:
-    video_id = id_of(job.subject)
-    await require_alive(tx, video_id)
-    await timeline.add(
-        tx, video_id, "attempt_failed", error.message,
-        code=error.code, attempt=job.attempt, last_words=as_kept(error.last_words),
+async def _keep_last_words(tx: Transaction, lifecycle: Lifecycle, job: Job, error: WorkerFailed) -> None:
+    words = as_kept(error.last_words)
+    await lifecycle.lost(
+        tx, id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=words
     )  # fmt: skip
 
 
 def _in_the_queues_terms(error: WorkerFailed) -> StreamtimeError:
-    """A disk that is full or broken is no fault of the video: that is tried again for as long as it takes."""
+    """What ails the machine is no fault of the video: that is tried again for as long as it takes."""
     if error.code == "no_space":
         return NoSpace(error.message)
+    if error.code == "unconfined":
+        return Unavailable(error.message, code="unconfined")
     if error.code == "disk_error":
         return Unavailable(error.message, code="storage")
     return AttemptFailed(error.message, code=error.code, retryable=error.retryable)

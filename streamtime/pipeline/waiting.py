@@ -6,14 +6,14 @@ from streamtime.clock import Clock
 from streamtime.errors import NoSpace, StreamtimeError
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
-from streamtime.library.lifecycle import LADDER, PREPARE
+from streamtime.library.lifecycle import FIRST, LADDER, PREPARE
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.video import VideoState, id_of
 from streamtime.library.videos import VideoGone, Videos
 from streamtime.logging import get_logger
 
 LOOK_EVERY_S = 2.0
-KINDS = (PREPARE, LADDER)
+KINDS = (PREPARE, FIRST, LADDER)
 
 _log = get_logger("pipeline")
 

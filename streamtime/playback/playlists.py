@@ -5,9 +5,18 @@ from fractions import Fraction
 
 from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
-from streamtime.hls.playlists import Audio, Variant, media_playlist, multivariant_playlist, rendition_uri
+from streamtime.hls.playlists import (
+    Audio,
+    Subtitles,
+    Variant,
+    captions_uri,
+    media_playlist,
+    multivariant_playlist,
+    rendition_uri,
+    told_apart,
+)
 from streamtime.hls.segment_index import SegmentIndex
-from streamtime.library.growing import GrowingRenditions
+from streamtime.languages import bcp47, language_name
 from streamtime.library.renditions import Kind, Rendition
 from streamtime.playback.catalogue import Catalogue, Programme
 from streamtime.playback.segments import Segments
@@ -30,10 +39,9 @@ class _Offered:
 class Playlists:
     """Writes playlists."""
 
-    def __init__(self, catalogue: Catalogue, segments: Segments, growing: GrowingRenditions) -> None:
+    def __init__(self, catalogue: Catalogue, segments: Segments) -> None:
         self._catalogue = catalogue
         self._segments = segments
-        self._growing = growing
 
     async def multivariant(self, caller: Caller, video: str) -> Playlist:
         """The playlist of playlists: whole renditions, or growing ones where there is no whole one yet.
@@ -43,11 +51,14 @@ class Playlists:
         """
         programme = await self._catalogue.find(caller, video)
         pictures = self._offered(programme, Kind.VIDEO)
-        if not pictures:
+        if not pictures or not programme.playable:
             raise NotFound
         variants = [_variant(programme.generation, offered) for offered in pictures]
-        sounds = [_audio(programme.generation, offered) for offered in self._offered(programme, Kind.AUDIO)]
-        return Playlist(multivariant_playlist(variants, sounds), shared=programme.shared)
+        heard = self._offered(programme, Kind.AUDIO)
+        names = told_apart(_sound_name(offered.rendition) for offered in heard)
+        sounds = [_audio(programme.generation, *named) for named in zip(heard, names, strict=True)]
+        text = multivariant_playlist(variants, sounds, _subtitles(programme))
+        return Playlist(text, shared=programme.shared)
 
     async def media(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:
         """The playlist of one rendition. Raises `NotFound`."""
@@ -57,10 +68,13 @@ class Playlists:
         return Playlist(text, shared=programme.shared)
 
     def _offered(self, programme: Programme, kind: Kind) -> list[_Offered]:
+        renditions = programme.of_kind(kind)
+        outdated = {rendition.name for rendition in renditions if rendition.outdated}
         found = [
             _Offered(rendition, index)
-            for rendition in programme.of_kind(kind)
-            if (index := rendition.index or self._growing.snapshot(rendition.id)) and index.segments
+            for rendition in renditions
+            if rendition.outdated or rendition.name not in outdated
+            if (index := self._segments.known(rendition)) and index.segments
         ]
         return [offered for offered in found if offered.rendition.whole] or found
 
@@ -87,14 +101,28 @@ def _variant(generation: int, offered: _Offered) -> Variant:
     )
 
 
-def _audio(generation: int, offered: _Offered) -> Audio:
+def _audio(generation: int, offered: _Offered, name: str) -> Audio:
     peak, average = _rates(offered)
     about = offered.rendition.description
     return Audio(
         uri=rendition_uri(generation, offered.rendition.attempt_id),
-        name=offered.rendition.name,
+        name=name,
         peak_bps=peak,
         average_bps=average,
         codecs=about.codecs,
         channels=about.channels or 2,
+        language=offered.rendition.sound.language,
+        default=offered.rendition.sound.default,
     )
+
+
+def _sound_name(rendition: Rendition) -> str:
+    return rendition.sound.title or language_name(rendition.sound.language) or "Sound"
+
+
+def _subtitles(programme: Programme) -> list[Subtitles]:
+    names = told_apart(track.label for track in programme.captions.values())
+    return [
+        Subtitles(captions_uri(programme.generation, track.name), name, bcp47(track.language))
+        for name, track in zip(names, programme.captions.values(), strict=True)
+    ]

@@ -1,5 +1,7 @@
 """/api/v1/videos: find, look at, change, delete."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -10,6 +12,14 @@ from litestar.params import QueryParameter
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
 from streamtime.http.services import Services
+from streamtime.http.track_views import (
+    CaptionBody,
+    ChapterBody,
+    Tracks,
+    caption_bodies,
+    chapter_bodies,
+    tracks_of,
+)
 from streamtime.http.views import master_url, poster_url, watch_href
 from streamtime.http.words import time_iso
 from streamtime.library.editing import Edit
@@ -56,6 +66,9 @@ class VideoBody(msgspec.Struct):
     created_at: str
     published_at: str | None
     renditions: list[str]
+    preparing: list[str]
+    chapters: list[ChapterBody]
+    captions: list[CaptionBody]
     urls: VideoUrls
 
 
@@ -93,8 +106,8 @@ async def list_videos(
     """All that the caller may find: what is listed for them, and their own videos in every state and visibility."""
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
     page = await services.listing.page(caller, query)
-    names = await services.renditions.names([video.id for video in page.items])
-    items = [body_of(video, caller, services, names.get(video.id, [])) for video in page.items]
+    qualities, tracks = await Qualities.of(services, page.items), await tracks_of(page.items, services)
+    items = [body_of(video, caller, services, qualities, tracks) for video in page.items]
     return VideoList(items=items, next=page.next)
 
 
@@ -130,7 +143,22 @@ async def retry_video(video: str, caller: NamedDependency[Caller], services: Nam
     return await _answer(video, caller, services)
 
 
-def body_of(video: Video, caller: Caller, services: Services, renditions: list[str]) -> VideoBody:
+@dataclass(frozen=True, slots=True)
+class Qualities:
+    """The names of pictures that are whole, and of those in the making, by video."""
+
+    whole: dict[int, list[str]]
+    growing: dict[int, list[str]]
+
+    @classmethod
+    async def of(cls, services: Services, videos: Sequence[Video]) -> "Qualities":
+        """Those of several videos."""
+        names = services.renditions.names
+        working = [video.id for video in videos if video.state is VideoState.PROCESSING]
+        return cls(await names([video.id for video in videos]), await names(working, growing=True) if working else {})
+
+
+def body_of(video: Video, caller: Caller, services: Services, qualities: Qualities, tracks: Tracks) -> VideoBody:
     """A video as the API shows it to `caller`."""
     progress = services.progress.of(video)
     manages = decide(caller, video.facts) >= Access.MANAGE
@@ -158,7 +186,10 @@ def body_of(video: Video, caller: Caller, services: Services, renditions: list[s
         height=video.height,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
-        renditions=renditions,
+        renditions=qualities.whole.get(video.id, []),
+        preparing=qualities.growing.get(video.id, []),
+        chapters=chapter_bodies(video, tracks),
+        captions=caption_bodies(video, tracks),
         urls=VideoUrls(
             watch=watch_href(video),
             master=master_url(video),
@@ -170,5 +201,5 @@ def body_of(video: Video, caller: Caller, services: Services, renditions: list[s
 
 async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
     video = await services.videos.require(caller, public_id, Access.VIEW)
-    names = await services.renditions.names([video.id])
-    return body_of(video, caller, services, names.get(video.id, []))
+    qualities, tracks = await Qualities.of(services, [video]), await tracks_of([video], services)
+    return body_of(video, caller, services, qualities, tracks)

@@ -13,7 +13,12 @@ from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.views import Watch, watch_href
+from streamtime.languages import KNOWN
 from streamtime.library.editing import Edit
+from streamtime.library.video import Video
+
+NO_CAPTIONS: Form = {"language": "", "label": "", "errors": {}}
+"""The form for a caption track as it begins."""
 
 
 @get("/watch/{video:str}/edit", include_in_schema=False)
@@ -26,14 +31,7 @@ async def edit_page(
 ) -> Response[str]:
     """The form, filled with what is there."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    form: Form = {
-        "title": found.title,
-        "description": found.description,
-        "tags": ", ".join(found.tags),
-        "visibility": found.visibility.value,
-        "errors": {},
-    }
-    return _edit(request, templates, await watch_view(found, caller, services), form, status=200)
+    return _edit(request, templates, await watch_view(found, caller, services), _form_of(found), status=200)
 
 
 @post("/watch/{video:str}/edit", include_in_schema=False)
@@ -79,5 +77,34 @@ async def delete(video: str, caller: NamedDependency[Caller], services: NamedDep
     return Redirect("/library", status_code=303)
 
 
-def _edit(request: PageRequest, templates: Templates, view: Watch, form: Form, *, status: int) -> Response[str]:
-    return templates.page(request, "pages/edit.html", title="Edit", status=status, video=view, form=form)
+async def edit_again(
+    request: PageRequest, templates: Templates, video: Video, caller: Caller, services: Services, captions: Form
+) -> Response[str]:
+    """The page with what is wrong about its form for captions."""
+    view = await watch_view(video, caller, services)
+    return _edit(request, templates, view, _form_of(video), status=400, captions=captions)
+
+
+def _form_of(video: Video) -> Form:
+    return {
+        "title": video.title,
+        "description": video.description,
+        "tags": ", ".join(video.tags),
+        "visibility": video.visibility.value,
+        "errors": {},
+    }
+
+
+def _edit(
+    request: PageRequest, templates: Templates, view: Watch, form: Form, *, status: int, captions: Form | None = None
+) -> Response[str]:
+    return templates.page(
+        request,
+        "pages/edit.html",
+        title="Edit",
+        status=status,
+        video=view,
+        form=form,
+        captions=captions or NO_CAPTIONS,
+        languages=KNOWN,
+    )
