@@ -327,7 +327,9 @@ def packager(config: Config, *, may_copy: bool) -> Packager:
 
 def _transcode_settings(config: Config) -> TranscodeSettings:
     chosen = config.transcode
-    return TranscodeSettings(_rungs(config), chosen.keep_original, _memory_budget(config))
+    # A worker is ended beyond its own bound: a pass stays well below it.
+    budget = min(_memory_budget(config), int(chosen.worker_memory) * 4 // 5)
+    return TranscodeSettings(rungs=_rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:

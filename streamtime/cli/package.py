@@ -85,6 +85,6 @@ async def _package(
 
 
 def _stopped(report: Report, code: int) -> NoReturn:
-    report.failed(StreamtimeError("Stopped. Nothing was left behind.", code="stopped"))
-    click.echo("streamtime: Stopped. Nothing was left behind.", err=True)
+    report.failed(StreamtimeError("Stopped. Nothing was changed.", code="stopped"))
+    click.echo("streamtime: Stopped. Nothing was changed.", err=True)
     sys.exit(code)

@@ -65,8 +65,13 @@ def choose_video(container: InputContainer) -> VideoStream:
         raise refusal.no_video()
     readable = [stream for stream in candidates if has_decoder(stream)]
     if not readable:
-        raise refusal.unsupported_codec(candidates[0].name or "of this video")
+        raise refusal.unsupported_codec(_codec_name(candidates[0]))
     return max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & Disposition.default), -s.index))
+
+
+def _codec_name(stream: Stream) -> str:
+    context: CodecContext | None = stream.codec_context
+    return context.name if context is not None else "of this video"
 
 
 def has_decoder(stream: Stream) -> bool:

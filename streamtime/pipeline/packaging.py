@@ -16,7 +16,7 @@ from streamtime.hls.playlists import media_playlist
 from streamtime.hls.segment_index import GrowingIndex
 from streamtime.library.renditions import Kind, NewRendition, Origin
 from streamtime.pipeline.folder import HlsFolder, RenditionFiles
-from streamtime.pipeline.packaged import Made, Packaged, Step, Tell, master_of
+from streamtime.pipeline.packaged import Made, Packaged, Step, Tell, in_order, master_of
 from streamtime.pipeline.plan import (
     ENCODE_TARGET_S,
     Planned,
@@ -106,8 +106,9 @@ class Packager:
         with _opened(source) as descriptor:
             facts, copies = await self._prepare(work, descriptor)
             await self._encode(work, descriptor, facts, copies)
-        folder.publish(master_of(work.made))
-        return Packaged(tuple(work.made), work.has_poster, work.duration_ms, work.damaged_after_ms)
+        made = in_order(work.made)
+        folder.publish(master_of(made))
+        return Packaged(made, work.has_poster, work.duration_ms, work.damaged_after_ms)
 
     async def _prepare(self, work: _Packaging, descriptor: int) -> tuple[SourceFacts, frozenset[Kind]]:
         """Look at it, and make what needs no encoding of the picture; what may still be copied is given too."""
@@ -250,6 +251,8 @@ def _step(stage: _Stage, progress: Progress, duration_ms: int | None) -> Step:
 
 @contextmanager
 def _opened(source: Path) -> Iterator[int]:
+    if source.exists() and not source.is_file():
+        raise Invalid(f"{source} is no file.")  # opening a pipe would wait for somebody to write
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:

@@ -4,7 +4,6 @@ It answers the first order with a failure whose message tells, for every way it 
 """
 
 import ctypes
-import encodings.idna  # what looks a name up imports it late
 import errno
 import fcntl
 import json
@@ -86,7 +85,7 @@ def ways(control: int, source: int, secret: str, port: int) -> dict[str, Callabl
         "read a file": lambda: Path(secret).read_bytes(),
         "make a file": lambda: Path(secret + ".new").write_bytes(b"x"),
         "remove a file": lambda: Path(secret).unlink(),
-        "list a folder": lambda: os.listdir(os.path.dirname(secret)),
+        "list a folder": lambda: list(Path(secret).parent.iterdir()),
         "read the server's memory": lambda: os.open(f"/proc/{server}/mem", os.O_RDONLY),
         "see the server's environment": lambda: Path(f"/proc/{server}/environ").read_bytes(),
         "connect over TCP": lambda: connect(here),

@@ -342,7 +342,7 @@ def test_with_a_token_metrics_are_for_who_has_it(start_server: StartServer) -> N
 
 def test_events_tell_each_step_of_a_video(ann: Person) -> None:
     at = ann.begin(9, title="Told")
-    with ann.api.stream("GET", "/api/v1/events", timeout=20) as events:
+    with ann.api.stream("GET", "/api/v1/events", timeout=90) as events:
         assert events.headers["Content-Type"].startswith("text/event-stream")
         lines = events.iter_lines()
         assert next(lines) == ": hello"

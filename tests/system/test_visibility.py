@@ -71,7 +71,7 @@ def cast(shared_server: Server, film: Path) -> Cast:
 
 def shown(owner: Person, video: str) -> Shown:
     """The video once it is ready, with all its addresses."""
-    until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=60)
+    until(lambda: owner.look(video)["state"] == "ready", "ready")
     urls = owner.look(video)["urls"]
     playlist = variants(owner.api, urls["master"])[0]
     init, segment, *_ = fetch(owner.api, playlist).segment_uris
@@ -190,7 +190,7 @@ def test_showing_takes_effect_on_the_next_request(cast: Cast, film: Path) -> Non
 def test_an_event_stream_tells_that_its_video_was_hidden(cast: Cast, film: Path) -> None:
     owner, visitor = cast.people["owner"], cast.people["visitor"]
     video = shown(owner, owner.send(film.read_bytes(), title="Stream me", visibility="public"))
-    with visitor.browser.stream("GET", video.reading["events"], timeout=10) as events:
+    with visitor.browser.stream("GET", video.reading["events"], timeout=90) as events:
         lines = events.iter_lines()
         until(lambda: next(lines) == "event: video", "how it is now")
         owner.change(video.id, visibility="private", title="Secret now")

@@ -73,6 +73,8 @@ export class UploadRow {
   /** @param {string} sentence refused before it began */
   refuse(sentence) {
     this.#enter("failed", sentence);
+    this.element.dataset.refused = "";
+    this.part("title").readOnly = true;
     this.part("retry").hidden = true;
     this.part("progress").hidden = true;
   }
