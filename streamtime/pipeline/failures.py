@@ -13,6 +13,9 @@ from streamtime.logging import get_logger
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.last_words import as_kept
 
+COUNTED = frozenset({"worker_crashed", "worker_killed"})
+"""What `quarantine.py` counts, and writes down with its own words."""
+
 _log = get_logger("pipeline")
 
 
@@ -32,6 +35,8 @@ async def attempt(job: Job, database: Database, lifecycle: Lifecycle) -> AsyncIt
 
 
 async def _keep_last_words(tx: Transaction, lifecycle: Lifecycle, job: Job, error: WorkerFailed) -> None:
+    if error.code in COUNTED:
+        return
     words = as_kept(error.last_words)
     await lifecycle.lost(
         tx, id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=words

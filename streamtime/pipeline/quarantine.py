@@ -8,6 +8,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import AttemptFailed, Failure, Handler, Job
 from streamtime.library.crashes import Crashes
 from streamtime.library.video import id_of
+from streamtime.pipeline.failures import COUNTED
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.last_words import as_kept
 
@@ -20,7 +21,6 @@ WORDS = (
     "Nothing more happens to it unless you try it again."
 )
 
-_CRASHES = frozenset({"worker_crashed", "worker_killed"})
 _LAST_WORDS_KEPT = 500
 
 
@@ -42,7 +42,7 @@ class Quarantine:
         try:
             await self._handler.run(job)
         except AttemptFailed as error:
-            if error.code in _CRASHES and await self._counted(job, error) >= MOST_CRASHES:
+            if error.code in COUNTED and await self._counted(job, error) >= MOST_CRASHES:
                 raise AttemptFailed(WORDS, code=CODE, retryable=False) from error
             raise
 
