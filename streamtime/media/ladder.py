@@ -187,7 +187,7 @@ class RungEncoder:
 
     def _encode(self, frame: VideoFrame | None) -> None:
         if not self._tagged and frame is not None:
-            x264.tag_colours(self._stream, frame)
+            x264.tag_colours(self._stream)
             self._tagged = True
         for packet in self._stream.encode(frame):
             self._writer.mux(packet)

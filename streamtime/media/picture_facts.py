@@ -12,12 +12,13 @@ from itertools import islice
 import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.sidedata.sidedata import SideDataContainer, Type
+from av.sidedata.sidedata import Type
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamtime.media import refusal
+from streamtime.media.colours import side_data
 from streamtime.media.source import MOST_PIXELS, AnyPacket, packets_of
 
 _MATRIX = struct.Struct("=9i")
@@ -118,23 +119,15 @@ def picture_in(stream: VideoStream, packet: AnyPacket) -> VideoFrame | None:
 
 def turn_of(frame: VideoFrame) -> Turn:
     """Read the display matrix: turns by right angles and flips; anything else is shown as stored."""
-    try:
-        matrix = _MATRIX.unpack(bytes(_side_data(frame)[Type.DISPLAYMATRIX])[: _MATRIX.size])
-    except (KeyError, struct.error):
+    data = side_data(frame, Type.DISPLAYMATRIX)
+    if len(data) < _MATRIX.size:
         return Turn()
+    matrix = _MATRIX.unpack_from(data)
     a, b, c, d = (round(matrix[i] / _ONE) for i in (0, 1, 3, 4))
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b
     return Turn({(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}.get((a, b), 0), mirrored)
-
-
-def _side_data(frame: VideoFrame) -> SideDataContainer:
-    # The library's types call it a dictionary of one key; it is a container of all kinds.
-    container: object = frame.side_data
-    if not isinstance(container, SideDataContainer):
-        raise KeyError("no side data")
-    return container
 
 
 def shown_size(stream: VideoStream, turn: Turn) -> tuple[int, int]:

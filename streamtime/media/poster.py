@@ -17,7 +17,7 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from streamtime.media.picture_facts import is_interlaced, prepare_decoder, shown_size, turn_of
@@ -128,8 +128,15 @@ def _shown(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame
 
 
 def _jpeg(frame: VideoFrame) -> bytes:
+    # A JPEG is always read as BT.601, full range.
     full = VideoReformatter().reformat(
-        frame, format="yuvj420p", dst_color_range=ColorRange.JPEG, interpolation=Interpolation.BILINEAR
+        frame,
+        format="yuvj420p",
+        src_colorspace=Colorspace.ITU709,
+        dst_colorspace=Colorspace.ITU601,
+        src_color_range=ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BILINEAR,
     )
     encoder = CodecContext.create("mjpeg", "w")
     if not isinstance(encoder, VideoCodecContext):
