@@ -5,6 +5,8 @@ BIN := .venv/bin
 WEB_SOURCES := $(shell find web -type d \( -name dist -o -name node_modules -o -name templates -o -name __pycache__ \) -prune -o -type f -print 2>/dev/null)
 TEST_PROCESSES ?= 3
 ARGS ?=
+BENCHES ?= server segments ladder quality
+SOURCE ?=
 
 .DELETE_ON_ERROR:
 .PHONY: help install dev run test check fix bench docs clean
@@ -34,8 +36,12 @@ fix: dev ## put right what tools can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: dev ## measure, beside named peers in the same run
-	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python "$$bench" $(ARGS) || exit 1; done
+bench: dev ## measure, beside named peers in the same run; SOURCE=film.mkv does it with a film of your own
+	@chromium=$$(.ci/need chromium) && export CHROMIUM="$$chromium" && failed= && \
+	for bench in $(BENCHES); do \
+		case $$bench in ladder|quality) source="$(if $(SOURCE),--source $(SOURCE))" ;; *) source= ;; esac; \
+		echo "== $$bench"; $(BIN)/python -m benchmarks.$$bench $$source $(ARGS) || failed="$$failed $$bench"; \
+	done; test -z "$$failed" || { echo "goals missed or failed:$$failed"; exit 1; }
 
 docs: install ## write config.example.toml and the tables of docs/configuration.md anew
 	$(BIN)/python -m streamtime.config.documents

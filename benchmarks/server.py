@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.rig import PASSWORD, Server, memory_mb, server
 from tests.clips import make_clip
 
-CHROMIUM = os.environ.get("STREAMTIME_TESTS_CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FIRST_FRAME = """async () => {
   document.querySelector('[data-player-start]').click();

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event
 
 from streamtime.database.tables import metadata
 
 
 def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own, untyped
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF", "busy_timeout=5000"):
+    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -29,7 +29,7 @@ def include_name(name: str | None, kind: str, _parents: object) -> bool:
 
 
 def _run(path: Path) -> None:
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     with engine.connect() as connection, connection.begin():

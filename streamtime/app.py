@@ -27,6 +27,7 @@ from streamtime.jobs.job import Lane
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library import lifecycle as kinds
+from streamtime.library.crashes import Crashes
 from streamtime.library.editing import Editor
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
@@ -41,9 +42,13 @@ from streamtime.objects.collect import Collector
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.settle import Settler
 from streamtime.objects.stores import Stores
+from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
+from streamtime.pipeline.packaging import Packager
 from streamtime.pipeline.prepare import Prepare
+from streamtime.pipeline.quarantine import Quarantine
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.upkeep import Collect, Settle
@@ -59,6 +64,7 @@ from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRows
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.self_report import SelfReport
 
 SOFT_FACTS_EVERY_S = 3.0
 QUICK_PLACES = 2
@@ -66,6 +72,12 @@ QUICK_PLACES = 2
 
 PREPARE_NICE = 0
 """Somebody waits for it, and it takes moments: only encoders stand back."""
+
+FIRST_PLACES = 2
+"""First rungs at once: a clip does not wait behind a film."""
+
+FIRST_NICE = 5
+"""Somebody waits for it: it goes before ladders, though not before the server itself."""
 
 _log = get_logger("app")
 
@@ -145,11 +157,14 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     await services.database.write(services.lifecycle.recover)
     await services.pool.start()
     flushing = asyncio.create_task(_flush_soft_facts(services))
+    reporting = asyncio.create_task(services.workers.log())
     try:
         yield
     finally:
         services.bus.close()
         flushing.cancel()
+        reporting.cancel()
+        await asyncio.wait([reporting])  # it may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
 
@@ -204,7 +219,7 @@ def _library(base: _Foundation) -> _Library:
 
 def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
     chosen = config.transcode
-    settings = TranscodeSettings(rungs=_rungs(config), keep_original=chosen.keep_original)
+    settings = _transcode_settings(config)
     maker = Maker(
         base.database,
         library.renditions,
@@ -222,27 +237,48 @@ def _lanes(config: Config, base: _Foundation, library: _Library) -> list[Lane]:
         library.renditions,
         library.timeline,
         sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=PREPARE_NICE),
+        worker_launcher(config, nice=PREPARE_NICE),
         maker,
         settings,
     )
-    ladder = Ladder(
-        base.database,
-        library.videos,
-        library.lifecycle,
-        library.renditions,
-        sources,
-        WorkerLauncher(stall_timeout_s=chosen.stall_timeout, nice=chosen.nice),
-        maker,
-        settings,
-    )
+
+    def encoding(nice: int) -> Encoding:
+        launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
+        return Encoding(base.database, library.lifecycle, library.renditions, sources, launcher, maker, spool)
+
+    rooms = (base.database, library.videos, library.lifecycle, library.renditions)
+    first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
+    ladder = Ladder(*rooms, encoding(chosen.nice), settings)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
+    crashes = Crashes(library.timeline)
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
     return [
-        Lane("quick", QUICK_PLACES, {kinds.PREPARE: prepare}),
-        Lane("encode", chosen.workers, {kinds.LADDER: ladder}),
+        Lane("quick", QUICK_PLACES, {kinds.PREPARE: Quarantine(prepare, base.database, crashes)}),
+        Lane("first", FIRST_PLACES, {kinds.FIRST: Quarantine(first, base.database, crashes)}),
+        Lane("encode", chosen.workers, {kinds.LADDER: Quarantine(ladder, base.database, crashes)}),
         Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
     ]
+
+
+def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
+    """Starts workers within the bounds that the configuration sets."""
+    chosen = config.transcode
+    return WorkerLauncher(
+        stall_timeout_s=chosen.stall_timeout,
+        nice=nice,
+        memory_bytes=int(chosen.worker_memory),
+        allow_unconfined=chosen.allow_unconfined,
+    )
+
+
+def packager(config: Config, *, may_copy: bool) -> Packager:
+    """What makes HLS folders without a server."""
+    launcher = worker_launcher(config, nice=config.transcode.nice)
+    return Packager(launcher, _transcode_settings(config), may_copy=may_copy)
+
+
+def _transcode_settings(config: Config) -> TranscodeSettings:
+    return TranscodeSettings(rungs=_rungs(config), keep_original=config.transcode.keep_original)
 
 
 def _rungs(config: Config) -> tuple[Rung, ...]:
@@ -300,7 +336,7 @@ def _services(
         ledger=library.ledger,
         stores=base.stores,
         segments=segments,
-        playlists=Playlists(catalogue, segments, library.growing),
+        playlists=Playlists(catalogue, segments),
         media_reader=MediaReader(base.stores, HotSegments(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(
@@ -318,6 +354,7 @@ def _services(
         termination=Termination(base.database, library.videos, library.lifecycle, receiver),
         queue=base.queue,
         pool=pool,
+        workers=SelfReport(worker_launcher(config, nice=PREPARE_NICE), base.clock),
     )
 
 

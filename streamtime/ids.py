@@ -2,14 +2,20 @@
 
 import hashlib
 import secrets
+import string
 
-PUBLIC_ID_BYTES = 16
-"""128 random bits: an unlisted video is hidden by its id alone."""
+PUBLIC_ID_LENGTH = 22
+"""Characters, which make 131 random bits: an unlisted video is hidden by its id alone."""
+
+_ALPHABET = string.ascii_letters + string.digits
 
 
 def public_id() -> str:
-    """A new identifier for URLs: 22 characters of the URL-safe base64 alphabet."""
-    return secrets.token_urlsafe(PUBLIC_ID_BYTES)
+    """A new identifier for URLs and command lines.
+
+    Letters and digits alone: an id that began with a hyphen would be an option to every command it is handed to.
+    """
+    return "".join(secrets.choice(_ALPHABET) for _ in range(PUBLIC_ID_LENGTH))
 
 
 def secret(prefix: str = "") -> str:

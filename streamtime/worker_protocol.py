@@ -1,11 +1,14 @@
 """What the server and the confined child say to each other. It knows messages, nothing of processes or codecs.
 
 One Unix stream socket carries frames: four bytes of length (big-endian), then one msgpack struct. The server sends
-an `Order`; the child answers with `Message`s, of which exactly the last one is `Done`, `SourceFacts` (to a
-`Probe`) or `Failed`. The descriptors that an order's `output` numbers name travel beside the length of that frame
-(SCM_RIGHTS), so the child never opens a file. The child serves orders one after another until the socket ends.
+an `Order`; the child answers with `Message`s, of which exactly the last one is `Done`, `SourceFacts` (to a `Probe`),
+`Confinement` (to an `Introduce`) or `Failed`. The descriptors that an order's `output` numbers name travel beside the
+length of that frame (SCM_RIGHTS), so the child never opens a file. The child serves orders one after another until
+the socket ends.
 
     server                                            child
+    Introduce                                   ->
+                                                <-    Confinement | Failed
     Probe                                       ->
                                                 <-    SourceFacts | Failed
     Package + descriptors                       ->
@@ -35,6 +38,43 @@ LONGEST_MESSAGE_BYTES = 1 << 20
 
 LENGTH = struct.Struct(">I")
 
+DEFAULT_MEMORY_BYTES = 3 << 30
+"""Twice what six rungs of 4K were seen to take."""
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How far a child may go, told on its command line. Resident memory is watched by the server."""
+
+    niceness: int = 0
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    allow_unconfined: bool = False
+    """Whether it may work where the kernel has no seccomp."""
+
+    def arguments(self) -> list[str]:
+        """What stands on the command line after the descriptors."""
+        return [str(self.niceness), str(self.memory_bytes), str(int(self.allow_unconfined))]
+
+    @classmethod
+    def from_arguments(cls, arguments: list[str]) -> "Bounds":
+        """Read them again.
+
+        Raises:
+            ValueError: if they are not three numbers.
+        """
+        niceness, memory_bytes, allow_unconfined = map(int, arguments)
+        return cls(niceness, memory_bytes, bool(allow_unconfined))
+
+
+class Introduce(msgspec.Struct, frozen=True, tag="introduce"):
+    """Tell which layers of the confinement are in force."""
+
+
+class Confinement(msgspec.Struct, frozen=True, tag="confinement"):
+    """The answer to `Introduce`: the names of layers, those missing with the kernel's reason in brackets."""
+
+    in_force: tuple[str, ...]
+    missing: tuple[str, ...]
+
 
 class Probe(msgspec.Struct, frozen=True, tag="probe"):
     """Tell what the source is."""
@@ -46,11 +86,38 @@ class CopyVideo(msgspec.Struct, frozen=True):
     output: int
 
 
+class Resume(msgspec.Struct, frozen=True):
+    """Go on with an output after its last whole segment, where its file ends: `segments` and `bytes_total` so far.
+
+    `starts` is where the next segment begins, and `lead_in` where the one two before it begins (or 0), in ticks of
+    `1 / timescale` seconds: pictures from there on tell how it went on to the joint. What is added must fit the init
+    segment that is there, the first `init_length` bytes: where it would not, the answer is `resume_unfit`.
+    """
+
+    segments: int
+    init_length: int
+    bytes_total: int
+    starts: int
+    lead_in: int
+    timescale: int
+
+    @property
+    def starts_s(self) -> Fraction:
+        """Where the next segment begins, in seconds."""
+        return Fraction(self.starts, self.timescale)
+
+    @property
+    def lead_in_s(self) -> Fraction:
+        """From where on pictures are wanted, in seconds."""
+        return Fraction(self.lead_in, self.timescale)
+
+
 class EncodeVideo(msgspec.Struct, frozen=True):
     """Encode the picture to one rung."""
 
     output: int
     rung: PlannedRung
+    resume: Resume | None = None
 
 
 class PackageAudio(msgspec.Struct, frozen=True):
@@ -59,6 +126,7 @@ class PackageAudio(msgspec.Struct, frozen=True):
     output: int
     stream: int
     copy: bool = False
+    resume: Resume | None = None
 
 
 class MakePoster(msgspec.Struct, frozen=True):
@@ -85,7 +153,7 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
     duration_ms: int | None = None
 
 
-Order = Probe | Package
+Order = Introduce | Probe | Package
 
 
 class VideoFacts(msgspec.Struct, frozen=True):
@@ -217,7 +285,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | PosterWritten | Progress | Done
-Message = SourceFacts | PackageMessage | Failed
+Message = Confinement | SourceFacts | PackageMessage | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)

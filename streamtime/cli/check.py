@@ -1,7 +1,6 @@
 """`streamtime check`: whether everything that the server needs is there, one line each."""
 
 import asyncio
-import os
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from streamtime.app import database_path
+from streamtime.app import PREPARE_NICE, database_path, worker_launcher
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
@@ -20,8 +19,7 @@ from streamtime.http.web_files import WebFiles
 from streamtime.http.words import size_text
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.spool import Spool
-from streamtime.workers.failure import WorkerFailed
-from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.self_report import ask, layers
 
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
 
@@ -63,7 +61,7 @@ async def _check(config: Config, findings: Findings) -> None:
     with findings.part("database") as said:
         said.extend(_database(database_path(config)))
     await _part(findings, "storage", lambda: _storage(config))
-    await _part(findings, "worker", _worker)
+    await _part(findings, "worker", lambda: _worker(config))
     with findings.part("front end") as said:
         said.append(f"{len(WebFiles().manifest)} files")
 
@@ -95,16 +93,10 @@ async def _storage(config: Config) -> list[str]:
         await spool.close()
 
 
-async def _worker() -> list[str]:
-    """Start a worker on a file with nothing in it: one that works says just that."""
-    with Path(os.devnull).open("rb") as nothing:  # noqa: ASYNC230  # a command of its own: nobody waits
-        async with WorkerLauncher().launch(nothing.fileno()) as worker:
-            try:
-                await worker.probe()
-            except WorkerFailed as error:
-                if error.code != "empty":
-                    raise
-    return ["starts and answers"]
+async def _worker(config: Config) -> list[str]:
+    """Start a worker: one that works says what confines it."""
+    confinement = await ask(worker_launcher(config, nice=PREPARE_NICE))
+    return ["starts and answers", f"confined by {layers(confinement)}"]
 
 
 def file_system_of(folder: Path) -> str:

@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import rich_click as click
+from sqlalchemy.exc import DBAPIError
 
 from streamtime.cli.check import check
 from streamtime.cli.context import Context
 from streamtime.cli.openapi import openapi
+from streamtime.cli.package import package
 from streamtime.cli.serve import serve
 from streamtime.cli.token import token
 from streamtime.cli.user import user
@@ -31,14 +34,23 @@ def streamtime(context: click.Context, config_path: Path | None) -> None:
     context.obj = Context(config_path)
 
 
-for command in (serve, user, token, check, openapi):
+for command in (serve, user, token, check, package, openapi):
     streamtime.add_command(command)
 
 
 def run() -> None:
-    """The entry point: every error that we know becomes one line and exit code 1."""
+    """The entry point: every error that we know, or that the machine has with us, becomes one line and exit code 1."""
     try:
         streamtime(prog_name="streamtime")
     except StreamtimeError as error:
-        click.echo(f"streamtime: {error.message}", err=True)
-        sys.exit(1)
+        _fail(error.message)
+    except OSError as error:  # a file of another user, a disk that is full or read-only
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}.")
+    except DBAPIError as error:
+        _fail(f"The database cannot be used: {error.orig}.")
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"streamtime: {message}", err=True)
+    sys.exit(1)

@@ -130,6 +130,19 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description=("A worker that shows no progress for so long is ended, and the job tried again."),
         ),
     ] = Seconds(60)
+    worker_memory: Annotated[
+        ByteCount,
+        Meta(ge=256 * MIB, description="A worker that takes more memory than this is ended, and its video failed."),
+    ] = ByteCount(3 * GIB)
+    allow_unconfined: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Let workers read strangers' files where the kernel has no seccomp. A hostile file could then do what "
+                "the server may do."
+            )
+        ),
+    ] = False
 
 
 class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,8 +7,9 @@ BEGIN IMMEDIATE does neither.
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -18,10 +19,10 @@ BUSY_TIMEOUT_MS = 5_000
 READERS = 4
 
 PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: the others too may have to wait
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # with NORMAL a power cut takes back commits that were acknowledged
     "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
 )
 
 
@@ -39,8 +40,13 @@ def writer_engine(path: Path) -> AsyncEngine:
     return engine
 
 
-def _url(path: Path) -> str:
-    return f"sqlite+aiosqlite:///{path}"
+def read_only_uri(path: Path) -> str:
+    """What the standard library's driver takes to open a file for reading only, whatever its path is made of."""
+    return f"file:{quote(str(path))}?mode=ro"
+
+
+def _url(path: Path) -> URL:
+    return URL.create("sqlite+aiosqlite", database=str(path))
 
 
 def _configure(engine: AsyncEngine, begin: str, extra: tuple[str, ...] = ()) -> None:

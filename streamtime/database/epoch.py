@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
+from streamtime.database.engines import read_only_uri
+
 LOOKS_EVERY_S = 0.005
 
 
@@ -20,7 +22,7 @@ class EpochWatch:
         self._clock = clock
         self._looked_at = -LOOKS_EVERY_S
         self._connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=0, check_same_thread=False
+            read_only_uri(path), uri=True, isolation_level=None, timeout=0, check_same_thread=False
         )
         self._data_version = -1
         self._epoch = 0

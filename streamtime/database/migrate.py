@@ -2,10 +2,14 @@
 
 import importlib
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import sqlalchemy.exc
+
 from streamtime.clock import EpochMs
+from streamtime.database.engines import read_only_uri
 from streamtime.errors import ConfigError
 from streamtime.logging import get_logger
 
@@ -25,14 +29,18 @@ def newest_revision(folder: Path) -> str:
 
 
 def present_revision(path: Path) -> str | None:
-    """The revision the file has, or None where there is no schema yet."""
+    """The revision the file has, or None where there is no schema yet.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no database.
+    """
     if not path.exists():
         return None
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        try:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        except sqlite3.OperationalError:
+    with _readable(path), closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
+        # Asked of the schema, not found out by an error: a file that is locked or damaged is not one without a schema.
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
             return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
 
@@ -42,7 +50,7 @@ def migrate(path: Path, *, now_ms: EpochMs) -> bool:
     An existing database is copied to `backups/` beside it first.
 
     Raises:
-        ConfigError: the file was written by a newer version of Streamtime.
+        ConfigError: the file was written by a newer version of Streamtime, or cannot be read or written.
     """
     folder = migrations_folder()
     present, newest = present_revision(path), newest_revision(folder)
@@ -53,9 +61,10 @@ def migrate(path: Path, *, now_ms: EpochMs) -> bool:
             f"The database was written by a newer Streamtime (schema {present}; this one knows {newest}). "
             "Start that version, or restore a backup made before it."
         )
-    if present is not None:
-        _log.info("database_copied", to=str(copy(path, now_ms=now_ms)))
-    _upgrade(path, folder)
+    with _readable(path):
+        if present is not None:
+            _log.info("database_copied", to=str(copy(path, now_ms=now_ms)))
+        _upgrade(path, folder)
     _log.info("database_migrated", before=present, now=newest)
     return True
 
@@ -68,6 +77,18 @@ def copy(path: Path, *, now_ms: EpochMs) -> Path:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as destination:
         source.backup(destination)
     return target
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say in words what SQLite has against a file."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError) as error:
+        raise ConfigError(
+            f"The database {path} cannot be used: {getattr(error, 'orig', None) or error}. Look who owns it and "
+            f"whether the disk is full; copies from before earlier migrations are in {path.parent / 'backups'}."
+        ) from error
 
 
 def _upgrade(path: Path, folder: Path) -> None:

@@ -108,6 +108,14 @@ class GrowingIndex:
     _segments: list[Segment] = field(default_factory=list)
     _end: int = -1
 
+    @classmethod
+    def after(cls, index: SegmentIndex) -> "GrowingIndex":
+        """Go on where an index ends."""
+        growing = cls(index.timescale, index.init_length)
+        for segment in index.segments:
+            growing.append(segment)
+        return growing
+
     def append(self, segment: Segment) -> None:
         """Add the next segment."""
         self._segments.append(segment)

@@ -27,6 +27,7 @@ from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRows
+from streamtime.workers.self_report import SelfReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Services:
     termination: Termination
     queue: JobQueue
     pool: JobPool
+    workers: SelfReport
 
 
 @dataclass(frozen=True, slots=True)

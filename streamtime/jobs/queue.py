@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
@@ -14,6 +14,9 @@ from streamtime.jobs.job import Failure, Job
 
 LEASE_MS = 60_000
 """How long a claim holds without a heartbeat."""
+
+REMEMBERED_MS = 24 * 3600 * 1000
+"""What was done for somebody longer ago than this is forgotten when turns are taken."""
 
 ACTIVE = ("queued", "running")
 
@@ -39,9 +42,20 @@ class JobQueue:
         self.on_cancel: Callable[[Collection[int]], None] = lambda _ids: None
 
     async def enqueue(
-        self, tx: Transaction, kind: str, subject: str, *, priority: int, max_attempts: int = 3, dedup_key: str = ""
+        self,
+        tx: Transaction,
+        kind: str,
+        subject: str,
+        *,
+        priority: int,
+        max_attempts: int = 3,
+        dedup_key: str = "",
+        fair_key: str = "",
     ) -> None:
-        """Add a job, unless one with the same `dedup_key` (kind and subject, if not given) is active already."""
+        """Add a job, unless one with the same `dedup_key` (kind and subject, if not given) is active already.
+
+        Jobs of equal priority with different `fair_key`s take turns; see `claim`.
+        """
         now = self._clock.now_ms()
         statement = insert(jobs).values(
             kind=kind,
@@ -50,6 +64,7 @@ class JobQueue:
             state="queued",
             priority=priority,
             max_attempts=max_attempts,
+            fair_key=fair_key,
             run_after_ms=now,
             created_at_ms=now,
         )
@@ -71,12 +86,24 @@ class JobQueue:
         tx.after_commit(lambda: self.on_cancel(ids))
 
     async def claim(self, kinds: Collection[str]) -> Job | None:
-        """Take the most urgent job of these kinds, or None where none is due."""
+        """Take the most urgent job of these kinds, or None where none is due.
+
+        Among equally urgent ones that goes first whose `fair_key` has the fewest jobs of these kinds under way, then
+        the one whose jobs took the least time of late, then the oldest.
+        """
         now = self._clock.now_ms()
+        share = _shares(kinds, now)
         due = (
             select(jobs.c.id)
+            .outerjoin(share, share.c.fair_key == jobs.c.fair_key)
             .where(jobs.c.state == "queued", jobs.c.kind.in_(kinds), jobs.c.run_after_ms <= now)
-            .order_by(jobs.c.priority, jobs.c.run_after_ms, jobs.c.id)
+            .order_by(
+                jobs.c.priority,
+                func.coalesce(share.c.running, 0),
+                func.coalesce(share.c.took_ms, 0),
+                jobs.c.run_after_ms,
+                jobs.c.id,
+            )
             .limit(1)
         )
         async with self._database.read() as connection:
@@ -202,6 +229,22 @@ class JobQueue:
             )
         )
         return bool(done.rowcount)
+
+
+def _shares(kinds: Collection[str], now: int) -> Subquery:
+    """What each `fair_key` has under way, and how long its jobs have been worked on of late."""
+    running = jobs.c.state == "running"
+    until = case((running, now), else_=func.coalesce(jobs.c.finished_at_ms, jobs.c.started_at_ms))
+    return (
+        select(
+            jobs.c.fair_key,
+            func.sum(case((running, 1), else_=0)).label("running"),
+            func.sum(until - jobs.c.started_at_ms).label("took_ms"),
+        )
+        .where(jobs.c.started_at_ms > now - REMEMBERED_MS, jobs.c.kind.in_(kinds))
+        .group_by(jobs.c.fair_key)
+        .subquery()
+    )
 
 
 def _job(row: RowMapping) -> Job:

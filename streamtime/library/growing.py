@@ -1,29 +1,24 @@
-"""Renditions in the making: their segment indices, in memory, a segment longer every few moments.
+"""Renditions in the making: what may be played of each at this moment, in memory, a segment longer every few moments.
 
-Nothing here outlives the process: a rendition that was growing when it ended is begun anew.
+Nothing here outlives the process; what of a rendition does is its checkpoint, in its row.
 """
 
-from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
+from streamtime.hls.segment_index import SegmentIndex
 
 
 class GrowingRenditions:
-    """What exists so far of each rendition that is being made, by its row id."""
+    """What is shown so far of each rendition that is being made, by its row id."""
 
     def __init__(self) -> None:
-        self._growing: dict[int, GrowingIndex] = {}
+        self._growing: dict[int, SegmentIndex] = {}
 
-    def begin(self, rendition_id: int, *, timescale: int, init_length: int) -> None:
-        """Its init segment is written."""
-        self._growing[rendition_id] = GrowingIndex(timescale, init_length)
-
-    def append(self, rendition_id: int, *, length: int, duration: int) -> None:
-        """One more segment is written; `duration` is in the rendition's timescale."""
-        self._growing[rendition_id].append_next(length=length, duration=duration)
+    def show(self, rendition_id: int, index: SegmentIndex) -> None:
+        """So much of it may be played from now on; what was shown before is never taken back."""
+        self._growing[rendition_id] = index
 
     def snapshot(self, rendition_id: int) -> SegmentIndex | None:
-        """What exists at this moment, or None where not even the init segment does."""
-        growing = self._growing.get(rendition_id)
-        return growing.snapshot() if growing else None
+        """What is shown at this moment, or None where nothing is."""
+        return self._growing.get(rendition_id)
 
     def end(self, rendition_id: int) -> None:
         """It is whole, or given up: forget it. One that is not known is a success."""

@@ -1,5 +1,6 @@
 """How a video comes into being and goes from state to state. Every change is told to the pages that watch."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
@@ -24,12 +25,14 @@ from streamtime.library.videos import VideoGone, require_alive
 from streamtime.objects.ledger import Ledger
 
 PREPARE = "prepare"
+FIRST = "first"
 LADDER = "ladder"
 SETTLE = "settle"
 COLLECT = "collect"
 COLLECT_SUBJECT = "objects"
 
 PREPARE_PRIORITY = 10
+FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
 SETTLE_PRIORITY = 40
 COLLECT_PRIORITY = 50
@@ -37,6 +40,11 @@ COLLECT_PRIORITY = 50
 
 MANY_ATTEMPTS = 1_000_000
 """For work that is never given up: bytes must settle, and doomed ones must go."""
+
+
+def fair_key(owner_id: int) -> str:
+    """What the queue tells people apart by when they take turns."""
+    return f"user:{owner_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,9 @@ class Lifecycle:
             tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, source_object_id=source_object_id
         )
         await self._timeline.add(tx, video.id, "arrived", "The upload is complete.")
-        await self._queue.enqueue(tx, PREPARE, video.subject, priority=PREPARE_PRIORITY)
+        await self._queue.enqueue(
+            tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
+        )
         await self.settle(tx, video, source_object_id)
 
     async def retry(self, tx: Transaction, video: Video) -> None:
@@ -122,11 +132,12 @@ class Lifecycle:
             tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, failure_code=None, failure_message=None
         )
         await self._timeline.add(tx, video.id, "retried", "Queued again by hand.")
-        await self._queue.enqueue(tx, PREPARE, video.subject, priority=PREPARE_PRIORITY)
+        await self._queue.enqueue(
+            tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
+        )
 
     async def begun(self, tx: Transaction, video: Video, *, stage: str) -> None:
-        """A worker has it. What was growing when an earlier one ended is gone, so it may not be playable any more."""
-        await self.drop_growing(tx, video.id)
+        """A worker has it."""
         await self._set(tx, video, state=VideoState.PROCESSING, stage=stage)
 
     async def probed(self, tx: Transaction, video: Video, facts: bytes, picture: Picture) -> None:
@@ -158,9 +169,12 @@ class Lifecycle:
         await self._set(tx, video, poster_object_id=object_id, poster_version=videos.c.poster_version + 1)
         await tx.raise_epoch()
 
-    async def drop_growing(self, tx: Transaction, video_id: int) -> None:
-        """Take out what an attempt left half made. What could be watched only as it grew cannot be any more."""
-        if not await self._renditions.drop(tx, video_id, only_growing=True):
+    async def drop_growing(self, tx: Transaction, video_id: int, *, keep: Collection[int] = ()) -> None:
+        """Take out what an attempt left half made, but what is to `keep` because it will be gone on with.
+
+        What could be watched only as it grew cannot be any more, unless all of it is kept.
+        """
+        if not await self._renditions.drop(tx, video_id, only_growing=True, keep=keep):
             return
         whole = await self._has_whole_picture(tx, video_id)
         await tx.execute(
@@ -168,31 +182,57 @@ class Lifecycle:
         )
         await self.collect(tx)
 
+    async def note(self, tx: Transaction, video: Video, event: str, message: str, **detail: object) -> None:
+        """Write down what was decided or done about it."""
+        await self._timeline.add(tx, video.id, event, message, **detail)
+
     async def abandon(self, tx: Transaction, object_id: int) -> None:
         """An object that was to be made never came to anything; one that did after all is left alone."""
         await self._ledger.doom_staged(tx, object_id)
         await self.collect(tx)
 
     async def recover(self, tx: Transaction) -> None:
-        """Once, at the start: take out what an earlier process was making, and have collected what it left."""
-        growing = select(tables.renditions.c.video_id).where(tables.renditions.c.state == "growing").distinct()
-        for video_id in list((await tx.execute(growing)).scalars()):
-            await self.drop_growing(tx, video_id)
+        """Once, at the start: take out what an earlier process made that nobody can go on with, and have it collected.
+
+        What has a checkpoint stays, and plays as far as that.
+        """
+        table = tables.renditions
+        growing = select(
+            table.c.id, table.c.video_id, table.c.segment_index.is_not(None).label("has_checkpoint")
+        ).where(table.c.state == "growing")
+        kept: dict[int, list[int]] = {}
+        for row in await tx.execute(growing):
+            kept.setdefault(row.video_id, []).extend([row.id] if row.has_checkpoint else [])
+        for video_id, keep in kept.items():
+            await self.drop_growing(tx, video_id, keep=keep)
         await self._ledger.doom_orphans(tx)
         await self.collect(tx)
+
+    async def first(self, tx: Transaction, video: Video, *, name: str) -> None:
+        """Nothing can be copied: queue the one rendition that is quickly made and useful, and the sound with it."""
+        await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {name}.")
+        await self._queue.enqueue(tx, FIRST, video.subject, priority=FIRST_PRIORITY, fair_key=fair_key(video.owner_id))
 
     async def encode(self, tx: Transaction, video: Video, *, names: list[str], after: Job) -> None:
         """What could be had quickly is there: queue the renditions that take time, and end the job before them."""
         await self._queue.done(tx, after)
         await self._timeline.add(tx, video.id, "planned", "To be encoded: " + ", ".join(names) + ".")
         await self._set(tx, video, stage="Waiting")
-        await self._queue.enqueue(tx, LADDER, video.subject, priority=LADDER_PRIORITY)
+        await self._queue.enqueue(
+            tx, LADDER, video.subject, priority=LADDER_PRIORITY, fair_key=fair_key(video.owner_id)
+        )
 
     async def settle(self, tx: Transaction, video: Video, object_id: int) -> None:
         """An object of the video is whole: have it carried into the store where it stays."""
         key = f"{SETTLE} {object_id}"
         await self._queue.enqueue(
-            tx, SETTLE, video.subject, priority=SETTLE_PRIORITY, max_attempts=MANY_ATTEMPTS, dedup_key=key
+            tx,
+            SETTLE,
+            video.subject,
+            priority=SETTLE_PRIORITY,
+            max_attempts=MANY_ATTEMPTS,
+            dedup_key=key,
+            fair_key=fair_key(video.owner_id),
         )
 
     async def ready(self, tx: Transaction, video: Video, *, after: Job, keep_original: bool) -> None:
@@ -200,6 +240,8 @@ class Lifecycle:
         await self._queue.done(tx, after)
         if not keep_original:
             await self._drop_original(tx, video)
+        if await self._renditions.drop_outdated(tx, video.id):
+            await self.collect(tx)
         await self._set(tx, video, state=VideoState.READY, progress=1.0, stage="")
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         tx.after_commit(lambda: self._progress.clear(video.id))

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
@@ -54,7 +54,11 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One rendition. While it grows `index` is None and `library/growing.py` knows more."""
+    """One rendition. While it grows `index` is None and `library/growing.py` knows more.
+
+    `checkpoint` is then what of it survives the process: whole segments that are on disk. An `outdated` one is played
+    until the one that is made in its place is whole.
+    """
 
     id: int
     attempt_id: str
@@ -69,6 +73,8 @@ class Rendition:
     object_id: int
     store: str
     key: str
+    checkpoint: SegmentIndex | None = None
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +125,38 @@ class Renditions:
             channels=description.channels,
         )
 
+    async def checkpoint(self, tx: Transaction, rendition_id: int, index: SegmentIndex) -> None:
+        """These segments of a growing rendition are on disk: whoever goes on with it keeps them."""
+        await self._update(tx, rendition_id, segment_index=index.to_blob())
+
+    async def outdate(self, tx: Transaction, video_id: int, names: Collection[str] | None) -> None:
+        """Whole renditions are to be made anew, all or those pictures named, and are played until that is done."""
+        table = tables.renditions
+        condition = (table.c.video_id == video_id) & (table.c.state == "whole")
+        if names is not None:
+            condition &= (table.c.kind == Kind.VIDEO.value) & table.c.name.in_(names)
+        await tx.execute(update(table).where(condition).values(outdated=True))
+        await tx.raise_epoch()
+
     async def complete(self, tx: Transaction, begun: Begun, index: SegmentIndex) -> None:
         """It is whole and on disk: from this commit on its index comes from the row."""
         await self._ledger.complete(tx, begun.object_id, length_bytes=index.bytes_total)
         await self._update(tx, begun.id, state="whole", segment_index=index.to_blob())
         await tx.raise_epoch()
 
-    async def drop(self, tx: Transaction, video_id: int, *, only_growing: bool) -> int:
-        """Take renditions of a video out, and doom their bytes; how many objects."""
-        condition = tables.renditions.c.video_id == video_id
+    async def drop(self, tx: Transaction, video_id: int, *, only_growing: bool, keep: Collection[int] = ()) -> int:
+        """Take renditions of a video out but those to `keep`, and doom their bytes; how many objects."""
+        condition = (tables.renditions.c.video_id == video_id) & tables.renditions.c.id.not_in(keep)
         if only_growing:
             condition &= tables.renditions.c.state == "growing"
+        return await self._drop(tx, condition)
+
+    async def drop_outdated(self, tx: Transaction, video_id: int) -> int:
+        """Everything that was to be made anew is: take out what it replaces; how many objects."""
+        table = tables.renditions
+        return await self._drop(tx, (table.c.video_id == video_id) & table.c.outdated)
+
+    async def _drop(self, tx: Transaction, condition: ColumnElement[bool]) -> int:
         parts = tables.rendition_parts
         query = select(parts.c.object_id).join_from(parts, tables.renditions).where(condition)
         object_ids = list((await tx.execute(query)).scalars())
@@ -152,16 +179,18 @@ class Renditions:
         async with self._database.read() as connection:
             return [_rendition(row) for row in (await connection.execute(query)).mappings()]
 
-    async def names(self, video_ids: Collection[int]) -> dict[int, list[str]]:
-        """The names of the whole pictures of several videos, the largest first."""
+    async def names(self, video_ids: Collection[int], *, growing: bool = False) -> dict[int, list[str]]:
+        """The names of the whole pictures of several videos, or of those in the making; the largest first."""
         table = tables.renditions
+        state = "growing" if growing else "whole"
         query = select(table.c.video_id, table.c.name).where(
-            table.c.video_id.in_(video_ids), table.c.kind == Kind.VIDEO.value, table.c.state == "whole"
+            table.c.video_id.in_(video_ids), table.c.kind == Kind.VIDEO.value, table.c.state == state
         )
         names: dict[int, list[str]] = {}
         async with self._database.read() as connection:
             for video_id, name in await connection.execute(query.order_by(table.c.height.desc())):
-                names.setdefault(video_id, []).append(name)
+                if name not in names.setdefault(video_id, []):  # twice where one is made anew
+                    names[video_id].append(name)
         return names
 
     async def _update(self, tx: Transaction, rendition_id: int, **values: object) -> None:
@@ -187,8 +216,10 @@ def _rendition(row: RowMapping) -> Rendition:
         ),
         target_duration_s=row["target_duration_s"],
         ceiling_bps=row["ceiling_bps"],
-        index=SegmentIndex.from_blob(blob) if blob is not None else None,
+        index=SegmentIndex.from_blob(blob) if blob is not None and row["state"] == "whole" else None,
         object_id=row["object_id"],
         store=row["store"],
         key=row["key"],
+        checkpoint=SegmentIndex.from_blob(blob) if blob is not None and row["state"] == "growing" else None,
+        outdated=bool(row["outdated"]),
     )

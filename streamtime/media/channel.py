@@ -74,6 +74,7 @@ class Reporter:
         self._channel = channel
         self._duration_s = duration_s
         self._reached_s = 0.0
+        self._from_s: float | None = None
         self._began = time.monotonic()
         self._next = self._began + _HEARTBEAT_S
         self._lock = threading.Lock()
@@ -85,12 +86,13 @@ class Reporter:
     def advance(self, time_s: float) -> None:
         """Note that a track has reached a time of the video, in seconds. Tracks stay close to one another."""
         with self._lock:
+            self._from_s = time_s if self._from_s is None else self._from_s
             self._reached_s = max(time_s, self._reached_s)
             now = time.monotonic()
             if now < self._next:
                 return
             self._next = now + _HEARTBEAT_S
-            progress = Progress(self._fraction(), round(self._reached_s / (now - self._began), 3))
+            progress = Progress(self._fraction(), round((self._reached_s - self._from_s) / (now - self._began), 3))
         self._channel.send(progress)
 
     def _fraction(self) -> float:

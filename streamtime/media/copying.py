@@ -17,8 +17,9 @@ from streamtime.media.channel import Reporter
 from streamtime.media.copy_check import LONGEST_GOP_S, SHORTEST_SEGMENT_S
 from streamtime.media.picture_facts import Turn, frame_rate, shown_size
 from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.resume import exact_ticks
 from streamtime.media.source import AnyPacket
-from streamtime.worker_protocol import RenditionStarted
+from streamtime.worker_protocol import RenditionStarted, Resume
 
 _MICRO = 1_000_000
 _MOST_HELD_PACKETS = 32
@@ -128,11 +129,21 @@ class AudioCopy:
     Containers round times (Matroska to milliseconds); counting samples keeps fragments free of tiny holes.
     """
 
-    def __init__(self, output: int, descriptor: int, source: AudioStream, origin_us: int, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        output: int,
+        descriptor: int,
+        source: AudioStream,
+        origin_us: int,
+        reporter: Reporter,
+        *,
+        resume: Resume | None = None,
+    ) -> None:
         self._rate = source.codec_context.sample_rate
         self._tick = source.time_base or Fraction(1, self._rate)
         self._origin_s = Fraction(origin_us, _MICRO)
         self._next: int | None = None
+        self._start = exact_ticks(resume.starts_s, Fraction(1, self._rate)) if resume else 0
         channels = source.codec_context.channels
         self._writer = RenditionWriter(
             output,
@@ -143,6 +154,7 @@ class AudioCopy:
             describe=lambda codecs, init_length, timescale: RenditionStarted(
                 output, codecs, init_length, timescale, channels=channels, sample_rate_hz=self._rate
             ),
+            resume=resume,
         )
 
     @property
@@ -160,9 +172,10 @@ class AudioCopy:
         position = None if time is None else round((time * self._tick - self._origin_s) * self._rate)
         if self._next is None:
             # Rounded containers may put the very first packet a hair early.
-            if position is None or position < -self._rate // 1000:
+            early = _AAC_FRAME_SAMPLES // 2 if self._start else self._rate // 1000
+            if position is None or position < self._start - early:
                 return
-            self._next = max(0, position)
+            self._next = self._start or max(0, position)
         if position is not None and not self._in_step(position):
             return
         self._write(packet)

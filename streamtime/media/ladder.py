@@ -19,6 +19,7 @@ from streamtime.media.channel import Reporter
 from streamtime.media.crew import Crew, Station
 from streamtime.media.picture_facts import Turn
 from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.resume import DecodeTimes, check_first, exact_ticks
 from streamtime.media.upright import Shrink, Upright
 from streamtime.worker_protocol import EncodeVideo, RenditionStarted
 
@@ -52,7 +53,16 @@ class Pictures:
 class PictureClock:
     """Gives frames their place on the common time line and marks the first one at or after each cut."""
 
-    def __init__(self, origin_us: int, tick: Fraction, grid: Grid, *, usual: int, own_tick: bool) -> None:
+    def __init__(
+        self,
+        origin_us: int,
+        tick: Fraction,
+        grid: Grid,
+        *,
+        usual: int,
+        own_tick: bool,
+        starts_s: Fraction = Fraction(0),
+    ) -> None:
         self._tick = tick
         self._usual = usual
         self._long = math.ceil(_LONG_STILL_S / tick)
@@ -63,16 +73,23 @@ class PictureClock:
         exact = Fraction(origin_us, _MICRO) / tick
         self._origin = math.ceil(exact) if own_tick else math.floor(exact)
         self._grid = grid
-        self._cut = 0
+        self._start = self._cut = exact_ticks(starts_s, tick)
         self._last = -1
+
+    @property
+    def before_start(self) -> bool:
+        """Whether pictures so far came only from before the start: one of them may last into it."""
+        return self._last < self._start
 
     def place(self, frame: VideoFrame) -> tuple[int, bool] | None:
         """Tell a frame's time in ticks and whether it is a keyframe; None if it is not to be shown."""
+        if self._start and self._last < 0:
+            check_first(frame, None if frame.pts is None else self._on_line(frame, frame.pts), self._start)
         pts = self._last + self._usual if frame.pts is None else self._on_line(frame, frame.pts)
         if pts < 0 or pts <= self._last:
             return None
         self._last = pts
-        return pts, self._is_key(pts)
+        return None if pts < self._start else (pts, self._is_key(pts))
 
     def still_cuts(self, frame: VideoFrame | None) -> list[tuple[int, int]]:
         """List the cuts inside a long still, before this frame or the end, each with the time to what follows it."""
@@ -139,6 +156,7 @@ class RungEncoder:
     ) -> None:
         rung = order.rung
         self._below = below
+        self._start = exact_ticks(order.resume.starts_s, tick) if order.resume else 0
         self._shrink = Shrink(rung.width, rung.height)
         self._pace = Pace(rung.fps, source_fps, tick)
         self._tick = tick
@@ -152,8 +170,10 @@ class RungEncoder:
             lambda container: self._remember(x264.make_stream(container, rung, tick, threads=threads)),
             fragment_options={},
             describe=lambda codecs, init_length, timescale: _describe(order, codecs, init_length, timescale),
+            resume=order.resume,
         )
         self._stream = self._streams[0]
+        self._joint = DecodeTimes(x264.MOST_REORDERED) if order.resume else None
         self.station: Station[Picture] = Station(crew, f"rung {rung.name}", self.take, self.finish, depth=_QUEUE_FRAMES)
 
     @property
@@ -171,6 +191,11 @@ class RungEncoder:
         frame.pict_type = PictureType.I if picture.key else PictureType.NONE
         if self._below is not None:
             self._below.station.put(Picture(frame, picture.pts, picture.duration, picture.key))
+        if self._joint is not None:
+            if picture.pts < self._start:
+                self._joint.before(picture.pts)
+                return
+            self._joint.after(picture.pts)
         self._encode(frame)
 
     def finish(self) -> None:
@@ -190,6 +215,8 @@ class RungEncoder:
             x264.tag_colours(self._stream)
             self._tagged = True
         for packet in self._stream.encode(frame):
+            if self._joint is not None:
+                packet.dts = self._joint.next()
             self._writer.mux(packet)
 
 
@@ -206,10 +233,13 @@ class Ladder:
         *,
         origin_us: int,
         grid: Grid,
+        starts_s: Fraction = Fraction(0),
     ) -> None:
         tick, source_fps = x264.time_base(source.tick), source.fps
         self._usual = max(1, round(1 / (source_fps * tick)))
-        self._clock = PictureClock(origin_us, tick, grid, usual=self._usual, own_tick=tick == source.tick)
+        self._clock = PictureClock(
+            origin_us, tick, grid, usual=self._usual, own_tick=tick == source.tick, starts_s=starts_s
+        )
         self._still: VideoFrame | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
         self.rungs = _cascade(crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps)
@@ -239,6 +269,7 @@ class Ladder:
         place = self._clock.place(frame)
         if place is not None:
             self.rungs[0].station.put(Picture(frame, place[0], self._usual, place[1]))
+        if place is not None or self._clock.before_start:
             self._still = frame
 
     def _repeat_still(self, following: VideoFrame | None) -> None:

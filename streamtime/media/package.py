@@ -12,7 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from streamtime.media import refusal
+from streamtime.media import refusal, resume
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
@@ -78,6 +78,8 @@ class Packaging:
         """
         with open_source(self._descriptor) as container:
             feeds = self._feeds(container)
+            if feeds:
+                resume.seek(container, container.streams[feeds[-1].index], self._order)
             self._start_poster()
             try:
                 self._pump(container, feeds)
@@ -146,7 +148,8 @@ class Packaging:
         if not isinstance(stream, AudioStream):
             raise refusal.Refusal("no_audio", "There is no such sound track in this file.")
         make = AudioCopy if audio.copy else SoundEncoder
-        track = make(audio.output, self._outputs[audio.output], stream, self._order.origin_us, self._reporter)
+        descriptor, origin_us = self._outputs[audio.output], self._order.origin_us
+        track = make(audio.output, descriptor, stream, origin_us, self._reporter, resume=audio.resume)
         self._tracks.append(track)
         if audio.copy:
             return Feed(stream.index, track.take, track.finish)
@@ -165,6 +168,7 @@ class Packaging:
             self._reporter,
             origin_us=self._order.origin_us,
             grid=self._order.grid,
+            starts_s=resume.lead_in_s(self._order),
         )
         self._tracks.append(ladder)
         return Decoding(stream, ladder)

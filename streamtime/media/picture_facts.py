@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from streamtime.media import refusal
 from streamtime.media.colours import side_data
+from streamtime.media.decoders import DECODERS, WHITELIST
 from streamtime.media.source import MOST_PIXELS, AnyPacket, packets_of
 
 _MATRIX = struct.Struct("=9i")
@@ -70,9 +71,9 @@ def choose_video(container: InputContainer) -> VideoStream:
 
 
 def has_decoder(stream: Stream) -> bool:
-    """Tell whether the stream can be decoded; the library's types do not say that its context may be missing."""
+    """Tell whether the stream may be decoded; the library's types do not say that its context may be missing."""
     context: CodecContext | None = stream.codec_context
-    return context is not None
+    return context is not None and context.codec.name in DECODERS
 
 
 def prepare_decoder(stream: VideoStream, *, threads: int) -> None:
@@ -80,7 +81,7 @@ def prepare_decoder(stream: VideoStream, *, threads: int) -> None:
     context = stream.codec_context
     if context.width * context.height > MOST_PIXELS:
         raise refusal.too_large(context.width, context.height)
-    context.options = {"max_pixels": str(MOST_PIXELS)}
+    context.options = {"max_pixels": str(MOST_PIXELS), "codec_whitelist": WHITELIST}
     context.thread_count = threads
     context.thread_type = "AUTO"
 

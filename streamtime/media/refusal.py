@@ -56,6 +56,13 @@ def too_large(width: int, height: int) -> Refusal:
     return Refusal("too_large", f"A picture of {width} x {height} pixels is larger than what is supported.")
 
 
+def unconfined(why: str) -> Refusal:
+    """The kernel does not let this process give up its rights: no stranger's file is touched."""
+    return Refusal(
+        "unconfined", f"Videos are not worked on: this machine cannot confine the work. Missing: {why}.", retryable=True
+    )
+
+
 def copy_unfit(why: str) -> Refusal:
     """The picture turned out, on the way, not to be fit for copying: it is to be encoded instead."""
     return Refusal("copy_unfit", f"The video cannot be used as it is: {why}.")
@@ -64,6 +71,11 @@ def copy_unfit(why: str) -> Refusal:
 def audio_copy_unfit(why: str) -> Refusal:
     """The sound turned out, on the way, not to be fit for copying: it is to be encoded instead."""
     return Refusal("audio_copy_unfit", f"The sound cannot be used as it is: {why}.")
+
+
+def resume_unfit(why: str) -> Refusal:
+    """What was begun cannot be gone on with exactly: it is to be begun anew."""
+    return Refusal("resume_unfit", f"It cannot be gone on with: {why}.")
 
 
 def as_failed(error: BaseException) -> Failed:

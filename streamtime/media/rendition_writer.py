@@ -19,15 +19,19 @@ import av
 from av.container import OutputContainer
 from av.stream import Stream
 
+from streamtime.media import refusal
 from streamtime.media.channel import Reporter
 from streamtime.media.codec_names import codecs_of
 from streamtime.media.source import AnyPacket
-from streamtime.worker_protocol import RenditionFinished, RenditionStarted, SegmentWritten
+from streamtime.worker_protocol import RenditionFinished, RenditionStarted, Resume, SegmentWritten
 
 _MOVFLAGS = "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"
 _BUFFER_BYTES = 1 << 20
 _BOX = struct.Struct(">I4s")
 _LONG = struct.Struct(">Q")
+_NUMBER = struct.Struct(">I")
+_EDIT_MEDIA_TIME = 16
+"""From the name of an edit list (version 0): 4 bytes of name, 4 of version, 4 of count, 4 of duration."""
 _LARGEST_KEPT_BOX_BYTES = 64 << 20
 
 
@@ -107,6 +111,79 @@ class Boxes:
             self._segment_began = self.bytes_total
 
 
+class ResumedBoxes(Boxes):
+    """Goes on where a file ends: a second init segment is compared with the first and left out.
+
+    The two may differ in how far decoding runs ahead of showing, where pictures come at uneven times: then the decode
+    times that follow are moved by the difference.
+    """
+
+    def __init__(self, descriptor: int, resume: Resume) -> None:
+        super().__init__(descriptor)
+        self._held = bytearray()
+        self._expected = os.pread(descriptor, resume.init_length, 0)
+        self._ahead = 0
+        self.bytes_total = self._segment_began = os.lseek(descriptor, 0, os.SEEK_END)
+        if self.bytes_total != resume.bytes_total:
+            raise refusal.resume_unfit("its file is not as long as it should be")
+        for offset in range(0, resume.bytes_total, _BUFFER_BYTES):
+            self._digest.update(os.pread(descriptor, min(_BUFFER_BYTES, resume.bytes_total - offset), offset))
+
+    def write(self, data: bytes) -> int:
+        """Take what the muxer writes; the init segment stays here.
+
+        Raises:
+            Refusal: with `resume_unfit` where what follows would not fit the first one.
+        """
+        self._held += data
+        while (length := _box_length(self._held, 0)) is not None:
+            box, self._held = self._held[:length], self._held[length:]
+            if self.init is not None:
+                super().write(_moved(box, self._ahead))
+                continue
+            self._start += box
+            if box[4:8] == b"moov":
+                self._join(self._start)
+        return len(data)
+
+    def _join(self, init: bytearray) -> None:
+        ahead, expected_ahead = _take_ahead(init), _take_ahead(expected := bytearray(self._expected))
+        if init != expected:
+            raise refusal.resume_unfit("the encoder has other settings now")
+        self._ahead = expected_ahead - ahead
+        self.init = self._expected
+        self._start.clear()
+
+
+def _box_length(data: bytearray, at: int) -> int | None:
+    """Tell how long the box at `at` is; None while it is not there as a whole."""
+    if at + _BOX.size > len(data):
+        return None
+    size, _kind = _BOX.unpack_from(data, at)
+    if size == 1 and at + _BOX.size + _LONG.size <= len(data):
+        (size,) = _LONG.unpack_from(data, at + _BOX.size)
+    return size if _BOX.size <= size <= len(data) - at else None
+
+
+def _take_ahead(init: bytearray) -> int:
+    """Tell by how many ticks decoding runs ahead of showing, and put 0 there: in the first edit of the edit list."""
+    at = init.find(b"elst")
+    if at < 0:
+        return 0
+    (ahead,) = _NUMBER.unpack_from(init, at + _EDIT_MEDIA_TIME)
+    _NUMBER.pack_into(init, at + _EDIT_MEDIA_TIME, 0)
+    return int(ahead)
+
+
+def _moved(box: bytearray, ticks: int) -> bytes:
+    """Move the decode time of a fragment."""
+    at = box.find(b"tfdt") if ticks and box[4:8] == b"moof" else -1
+    if at >= 0:
+        (time,) = _LONG.unpack_from(box, at + _BOX.size)
+        _LONG.pack_into(box, at + _BOX.size, time + ticks)
+    return bytes(box)
+
+
 class RenditionWriter:
     """One output: `stream` is to be filled with `mux`, then `finish`.
 
@@ -123,11 +200,15 @@ class RenditionWriter:
         *,
         fragment_options: dict[str, str],
         describe: Callable[[str, int, int], RenditionStarted],
+        resume: Resume | None = None,
     ) -> None:
         self.output = output
         self._reporter = reporter
         self._describe = describe
-        self._boxes = Boxes(descriptor)
+        self._resume = resume
+        self._boxes = Boxes(descriptor) if resume is None else ResumedBoxes(descriptor, resume)
+        if resume is not None:
+            fragment_options = {**fragment_options, "fragment_index": str(resume.segments + 1)}
         self._container = av.open(
             self._boxes,
             "w",
@@ -145,7 +226,8 @@ class RenditionWriter:
     @property
     def end_s(self) -> float:
         """How far the rendition reaches, in seconds."""
-        return float(self._end * self._time_base)
+        before_s = float(self._resume.starts_s) if self._resume is not None else 0.0
+        return max(before_s, float(self._end * self._time_base))
 
     def mux(self, packet: AnyPacket) -> None:
         """Write a packet whose times begin at 0 for the whole video; the first is a keyframe."""
@@ -156,6 +238,7 @@ class RenditionWriter:
         duration = (packet.duration or 0) * self._scale.numerator // self._scale.denominator
         if self._segment_start is None:
             self._segment_start = pts
+            self._check_joint(pts)
         self._container.mux_one(packet)
         if self._boxes.finished_lengths:
             self._segments_ended(pts)
@@ -166,8 +249,12 @@ class RenditionWriter:
         """Write what is left and say so. A rendition without a single packet is not announced at all."""
         self._container.close()
         self._segments_ended(self._end)
-        if self._announced:
+        if self._announced or self._resume is not None:
             self._reporter.send(RenditionFinished(self.output, self._boxes.bytes_total, self._boxes.sha256))
+
+    def _check_joint(self, pts: int) -> None:
+        if self._resume is not None and pts * self._time_base != self._resume.starts_s:
+            raise refusal.resume_unfit("there is no picture or sound where it broke off")
 
     def _begin(self, packet: AnyPacket) -> None:
         """Write the header, after which the muxer's tick is known; all packets have the first one's tick."""

@@ -17,15 +17,20 @@ from av.stream import Stream
 
 from streamtime.media.channel import Reporter
 from streamtime.media.copying import AUDIO_FRAGMENT_S
+from streamtime.media.decoders import WHITELIST
 from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.resume import check_first, exact_ticks
 from streamtime.media.source import AnyPacket
-from streamtime.worker_protocol import RenditionStarted
+from streamtime.worker_protocol import RenditionStarted, Resume
 
 RATE_HZ = 48_000
 BITRATE_BPS = 128_000
 _CHANNELS = 2
 _TICK = Fraction(1, RATE_HZ)
 _FRAME_SAMPLES = 1024
+_PREROLL_SAMPLES = 2 * _FRAME_SAMPLES
+"""After so much an encoder that began in the middle writes what it would have written anyway."""
+
 _SAMPLE_BYTES = 4
 _TOLERATED_SAMPLES = RATE_HZ // 50
 _MOST_SILENCE_SAMPLES = RATE_HZ * 3600 * 12
@@ -35,16 +40,26 @@ _MICRO = 1_000_000
 class SoundEncoder:
     """Takes packets of one track and writes one rendition."""
 
-    def __init__(self, output: int, descriptor: int, source: AudioStream, origin_us: int, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        output: int,
+        descriptor: int,
+        source: AudioStream,
+        origin_us: int,
+        reporter: Reporter,
+        *,
+        resume: Resume | None = None,
+    ) -> None:
         self._source = source
         self._origin = round(Fraction(origin_us * RATE_HZ, _MICRO))
         self._samples_a_tick = (source.time_base or Fraction(1, RATE_HZ)) * RATE_HZ
         self._resampler: AudioResampler | None = None
         self._fifo = AudioFifo()
-        self._received = 0
-        self._encoded = 0
-        self._primed = False
+        self._start = exact_ticks(resume.starts_s, _TICK) if resume else 0
+        self._begins = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
+        self._placed = False
         source.codec_context.thread_count = 1
+        source.codec_context.options = {"codec_whitelist": WHITELIST}
         self._writer = RenditionWriter(
             output,
             descriptor,
@@ -54,6 +69,7 @@ class SoundEncoder:
             describe=lambda codecs, init_length, timescale: RenditionStarted(
                 output, codecs, init_length, timescale, channels=_CHANNELS, sample_rate_hz=RATE_HZ
             ),
+            resume=resume,
         )
 
     @property
@@ -93,10 +109,13 @@ class SoundEncoder:
         if frame.pts is not None:
             scale = self._samples_a_tick
             begins = frame.pts * scale.numerator // scale.denominator - self._origin
+            if self._begins and not self._placed:
+                check_first(frame, begins, self._begins)
+            self._placed = True
             late = begins - self._received
             if late > _TOLERATED_SAMPLES:
                 self._push_silence(min(late, _MOST_SILENCE_SAMPLES))
-            elif late < -_TOLERATED_SAMPLES or (begins < 0 and not self._received):
+            elif late < -_TOLERATED_SAMPLES or (late < 0 and self._received == self._begins):
                 frames = _without_head(frames, -late)
         self._push(frames)
 
@@ -135,10 +154,8 @@ class SoundEncoder:
 
     def _mux(self, frame: AudioFrame | None) -> None:
         for packet in self._encoder.encode(frame):
-            if not self._primed:
-                # The encoder's own lead-in: it lies before 0, and a fragment cannot begin there.
-                self._primed = True
-            elif packet.duration:
+            # What lies before it is the encoder's own lead-in, and where it was gone on with what it needed to settle.
+            if (packet.pts or 0) >= self._start and packet.duration:
                 self._writer.mux(packet)
 
 

@@ -16,6 +16,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from streamtime.media import refusal
+from streamtime.media.decoders import WHITELIST
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -85,6 +86,7 @@ def open_source(descriptor: int) -> InputContainer:
                 "format_whitelist": _CONTAINERS,
                 # A file object lifts FFmpeg's own list of protocols: without this a file could name other files.
                 "protocol_whitelist": "none",
+                "codec_whitelist": WHITELIST,
                 "max_streams": str(_MOST_STREAMS),
             },
             buffer_size=_BUFFER_BYTES,

@@ -1,4 +1,4 @@
-"""The confined child: `python -I -m streamtime.media.worker <control> <source> [<niceness>]`, both descriptors.
+"""The confined child: `python -I -m streamtime.media.worker <control> <source> <bounds>`, the first two descriptors.
 
 It imports everything, gives up its rights, then serves one order after another until the socket ends. It opens no
 file, writes only to descriptors that came with an order, and tells the server in plain words what went wrong.
@@ -15,31 +15,52 @@ import av.logging
 
 from streamtime.media import refusal
 from streamtime.media.channel import Channel
-from streamtime.media.confine import confine
+from streamtime.media.confinement.confine import NotConfined, confine
 from streamtime.media.package import Packaging
+from streamtime.media.preload import preload
 from streamtime.media.probe import probe
-from streamtime.worker_protocol import Failed, Message, Order, Package, Probe, output_count
+from streamtime.worker_protocol import (
+    Bounds,
+    Confinement,
+    Failed,
+    Introduce,
+    Message,
+    Package,
+    Probe,
+    output_count,
+)
 
 
 def main(arguments: list[str]) -> NoReturn:
     """Serve orders, then end the process."""
     control_number, source = int(arguments[0]), int(arguments[1])
-    niceness = int(arguments[2]) if len(arguments) > 2 else 0  # noqa: PLR2004  (the third argument is optional)
+    bounds = Bounds.from_arguments(arguments[2:])
     control = socket.socket(fileno=control_number)
-    # Ctrl-C in a terminal reaches the whole group: it is the server that decides when a child ends.
+    # Ctrl-C in a terminal reaches the whole group, and some service managers tell every process to end: it is the
+    # server that decides when a child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     av.logging.set_libav_level(av.logging.PANIC)
-    confine(control, niceness=niceness)
-    serve(Channel(control), source)
+    preload()
+    try:
+        serve(Channel(control), source, confine(control, source, bounds))
+    except NotConfined as reason:
+        refuse(Channel(control), reason)
     # Threads that were called off may still be inside a codec: nobody waits for them.
     os._exit(0)
 
 
-def serve(channel: Channel, source: int) -> None:
+def refuse(channel: Channel, reason: NotConfined) -> None:
+    """Answer the first order by saying why there is no work here."""
+    if channel.receive() is not None:
+        channel.send(refusal.as_failed(refusal.unconfined(str(reason))))
+
+
+def serve(channel: Channel, source: int, confinement: Confinement) -> None:
     """Answer one order after another until the server closes its end, or one has failed."""
     while (received := channel.receive()) is not None:
         order, descriptors = received
-        answer = _answer(order, source, descriptors, channel)
+        answer = confinement if isinstance(order, Introduce) else _answer(order, source, descriptors, channel)
         channel.send(answer)
         if isinstance(answer, Failed):
             return
@@ -47,7 +68,7 @@ def serve(channel: Channel, source: int) -> None:
             os.close(descriptor)
 
 
-def _answer(order: Order, source: int, descriptors: list[int], channel: Channel) -> Message:
+def _answer(order: Probe | Package, source: int, descriptors: list[int], channel: Channel) -> Message:
     try:
         return _fulfil(order, source, descriptors, channel)
     except Exception as error:  # noqa: BLE001  (whatever it is, the server is told in words it can show)
@@ -57,7 +78,7 @@ def _answer(order: Order, source: int, descriptors: list[int], channel: Channel)
         return refusal.as_failed(error)
 
 
-def _fulfil(order: Order, source: int, descriptors: list[int], channel: Channel) -> Message:
+def _fulfil(order: Probe | Package, source: int, descriptors: list[int], channel: Channel) -> Message:
     match order:
         case Probe():
             return probe(source)

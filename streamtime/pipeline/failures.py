@@ -28,9 +28,11 @@ def attempt(job: Job) -> Iterator[None]:
 
 
 def _in_the_queues_terms(error: WorkerFailed) -> StreamtimeError:
-    """A disk that is full or broken is no fault of the video: that is tried again for as long as it takes."""
+    """What ails the machine is no fault of the video: that is tried again for as long as it takes."""
     if error.code == "no_space":
         return NoSpace(error.message)
+    if error.code == "unconfined":
+        return Unavailable(error.message, code="unconfined")
     if error.code == "disk_error":
         return Unavailable(error.message, code="storage")
     return AttemptFailed(error.message, code=error.code, retryable=error.retryable)

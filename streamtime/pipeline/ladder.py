@@ -1,22 +1,23 @@
-"""The second job of a video: all rungs that must be encoded, in one decode of the source."""
-
-import msgspec
+"""The last job of a video: all rungs that must be encoded, in one decode of the source."""
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
-from streamtime.hls.playlists import target_duration_s
-from streamtime.jobs.job import AttemptFailed, Failure, Job
+from streamtime.hls.ladder import PlannedRung
+from streamtime.jobs.job import Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
-from streamtime.library.video import Video, id_of
+from streamtime.library.video import id_of
 from streamtime.library.videos import Videos
+from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
-from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, plan_rung, rungs_for
+from streamtime.pipeline.first_rung import SHARE_END
+from streamtime.pipeline.making import Share
+from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, facts_of, grid_for, plan_rungs, rungs_for, stage_words
 from streamtime.pipeline.settings import TranscodeSettings
-from streamtime.pipeline.source import Sources
-from streamtime.worker_protocol import EncodeVideo, Package, SourceFacts
-from streamtime.workers.launcher import WorkerLauncher
+from streamtime.worker_protocol import SourceFacts
+
+CHECKPOINT_EVERY_S = 4.0
+"""Nobody watches these as they grow: this is only how much work a kill costs."""
 
 
 class Ladder:
@@ -28,31 +29,32 @@ class Ladder:
         videos: Videos,
         lifecycle: Lifecycle,
         renditions: Renditions,
-        sources: Sources,
-        launcher: WorkerLauncher,
-        maker: Maker,
+        encoding: Encoding,
         settings: TranscodeSettings,
     ) -> None:
         self._database = database
         self._videos = videos
         self._lifecycle = lifecycle
         self._renditions = renditions
-        self._sources = sources
-        self._launcher = launcher
-        self._maker = maker
+        self._encoding = encoding
         self._settings = settings
 
     async def run(self, job: Job) -> None:
         """Encode the rungs that are not there yet, then call the video ready."""
         with attempt(job):
             video = await self._videos.by_id(id_of(job.subject))
-            facts = _facts(video)
-            pictures = [r for r in await self._renditions.of(video.id) if r.kind is Kind.VIDEO and r.whole]
-            planned, grid = self._plan(video, facts, pictures)
-            share = Share(_stage(planned), 0.1, 1.0)
-            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
-            if planned:
-                await self._encode(video, facts, planned, grid, share)
+            facts = facts_of(video)
+            whole = [r for r in await self._renditions.of(video.id) if r.whole and not r.outdated]
+            missing, longest_s, grid = self._plan(facts, whole)
+            encoded_before = any(r.kind is Kind.VIDEO and r.origin is Origin.ENCODE for r in whole)
+            stage = stage_words(rung.name for rung in missing)
+            share = Share(stage, SHARE_END if encoded_before else 0.1, 1.0)
+            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=stage))
+
+            def plan() -> list[Planned]:
+                return plan_rungs(missing, video.new_key, longest_s=longest_s)
+
+            await self._encoding.run(video, facts, plan, grid, share, checkpoint_every_s=CHECKPOINT_EVERY_S)
             keep = self._settings.keep_original
             await self._database.write(lambda tx: self._lifecycle.ready(tx, video, after=job, keep_original=keep))
 
@@ -60,37 +62,11 @@ class Ladder:
         """Say on the video why not all of it was made; what can be watched stays."""
         await give_up(tx, self._videos, self._lifecycle, job, failure)
 
-    def _plan(self, video: Video, facts: SourceFacts, pictures: list[Rendition]) -> tuple[list[Planned], Grid]:
-        copy = next((rendition for rendition in pictures if rendition.origin is Origin.COPY), None)
-        names = {rendition.name for rendition in pictures}
+    def _plan(self, facts: SourceFacts, whole: list[Rendition]) -> tuple[list[PlannedRung], int, Grid]:
+        """Which rungs are missing, how long their segments may be, and where they are cut."""
+        pictures = [rendition for rendition in whole if rendition.kind is Kind.VIDEO]
+        copy = next((picture for picture in pictures if picture.origin is Origin.COPY), None)
+        names = {picture.name for picture in pictures}
         rungs = rungs_for(facts, self._settings.rungs, copied=copy is not None)
-        missing = [rung for rung in rungs if rung.name not in names]
-        copied = copy.index if copy else None
-        # A cut falls on the first picture at or after the copied one: a picture later at most.
-        longest_s = target_duration_s(copied) + 1 if copied else ENCODE_TARGET_S
-        planned = [
-            plan_rung(rung, video.new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(missing)
-        ]
-        return planned, Grid.of_copy(copied) if copied else Grid.regular()
-
-    async def _encode(self, video: Video, facts: SourceFacts, planned: list[Planned], grid: Grid, share: Share) -> None:
-        order = Package(
-            origin_us=facts.origin_us,
-            video_stream=facts.video.stream,
-            encodes=tuple(plan.order for plan in planned if isinstance(plan.order, EncodeVideo)),
-            grid=grid,
-            duration_ms=facts.duration_ms,
-        )
-        source = await self._sources.open(video)
-        async with self._launcher.launch(source.descriptor) as worker:
-            await self._maker.make(video, worker, order, planned, share)
-
-
-def _facts(video: Video) -> SourceFacts:
-    if video.source_facts is None:
-        raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
-    return msgspec.msgpack.decode(video.source_facts, type=SourceFacts)
-
-
-def _stage(planned: list[Planned]) -> str:
-    return "Preparing " + ", ".join(plan.new.name for plan in planned) if planned else "Preparing"
+        longest_s = max((rendition.target_duration_s for rendition in whole), default=ENCODE_TARGET_S)
+        return [rung for rung in rungs if rung.name not in names], longest_s, grid_for(copy.index if copy else None)

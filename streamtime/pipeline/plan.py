@@ -1,29 +1,102 @@
 """Decides what is made of a source, and in which job: pure, from facts and settings."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+import msgspec
+
+from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
 from streamtime.hls.playlists import TARGET_DURATION_S
-from streamtime.library.renditions import Kind, NewRendition, Origin
-from streamtime.worker_protocol import AudioFacts, CopyVideo, EncodeVideo, PackageAudio, SourceFacts
+from streamtime.hls.segment_index import SegmentIndex
+from streamtime.jobs.job import AttemptFailed
+from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
+from streamtime.library.video import Video
+from streamtime.worker_protocol import (
+    AudioFacts,
+    CopyVideo,
+    EncodeVideo,
+    Package,
+    PackageAudio,
+    Resume,
+    SourceFacts,
+)
 
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
 """Cuts are asked for every four seconds, and fall on the next picture."""
 
 AUDIO_CEILING_BPS = 192_000
 
+LEAD_IN_SEGMENTS = 2
+"""Pictures before a joint that a worker is to see: a segment has one at least, and decode times run two ahead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One rendition to make: its row to be, and the worker's order with its output number."""
+    """One rendition to make: its row to be, and the worker's order with its output number.
+
+    `kept` is what an earlier attempt left of it, to be gone on with.
+    """
 
     new: NewRendition
     order: CopyVideo | EncodeVideo | PackageAudio
+    kept: Rendition | None = None
+
+    def numbered(self, output: int) -> "Planned":
+        """The same with another output number."""
+        return replace(self, order=msgspec.structs.replace(self.order, output=output))
+
+
+def facts_of(video: Video) -> SourceFacts:
+    """What the probe found.
+
+    Raises:
+        AttemptFailed: it has not been probed.
+    """
+    if video.source_facts is None:
+        raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
+    return msgspec.msgpack.decode(video.source_facts, type=SourceFacts)
+
+
+def clock_time(time_ms: int) -> str:
+    """A time of a video as people write it: 00:03:12."""
+    seconds = time_ms // 1000
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def gone_on(plan: Planned, left: Sequence[Rendition]) -> Planned:
+    """The same plan, from the last checkpoint of what an earlier attempt left of that very rendition, if any did."""
+    new, order = plan.new, plan.order
+    for rendition in left:
+        index = rendition.checkpoint
+        if isinstance(order, CopyVideo) or index is None or not index.segments:
+            continue
+        same = (rendition.kind, rendition.origin, rendition.name) == (new.kind, new.origin, new.name)
+        if same and rendition.target_duration_s == new.target_duration_s:
+            resume = Resume(
+                segments=len(index.segments),
+                init_length=index.init_length,
+                bytes_total=index.bytes_total,
+                starts=sum(segment.duration for segment in index.segments),
+                lead_in=sum(segment.duration for segment in index.segments[:-LEAD_IN_SEGMENTS]),
+                timescale=index.timescale,
+            )
+            new = replace(new, spool_key=rendition.key)
+            return Planned(new, msgspec.structs.replace(order, resume=resume), rendition)
+    return plan
 
 
 def copied_name(facts: SourceFacts) -> str:
     """What a copied picture is called: by its short side, like the others."""
     return f"{min(facts.video.width, facts.video.height)}p"
+
+
+def longest_segment_s(facts: SourceFacts, *, copied: bool) -> int:
+    """The EXT-X-TARGETDURATION of everything that is made of one source: RFC 8216 section 6.2.4 wants one for all.
+
+    A rung is cut at the first picture at or after the copied one's cut: a segment is a picture longer at most.
+    """
+    return facts.video.copy_target_duration_s + 1 if copied else ENCODE_TARGET_S
 
 
 def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
@@ -32,21 +105,21 @@ def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
         kind=Kind.VIDEO,
         origin=Origin.COPY,
         name=copied_name(facts),
-        target_duration_s=facts.video.copy_target_duration_s,
+        target_duration_s=longest_segment_s(facts, copied=True),
         ceiling_bps=facts.video.bitrate_bps,
         spool_key=key,
     )
     return Planned(new, CopyVideo(output=output))
 
 
-def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool) -> Planned:
-    """One sound track, copied where that can be."""
+def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool, longest_s: int) -> Planned:
+    """One sound track, copied where that can be; its playlist allows segments of `longest_s`."""
     copy = track.copyable and may_copy
     new = NewRendition(
         kind=Kind.AUDIO,
         origin=Origin.COPY if copy else Origin.ENCODE,
         name=f"audio-{track.stream}",
-        target_duration_s=ENCODE_TARGET_S,
+        target_duration_s=longest_s,
         ceiling_bps=AUDIO_CEILING_BPS,
         spool_key=key,
     )
@@ -64,6 +137,33 @@ def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Pl
         spool_key=key,
     )
     return Planned(new, EncodeVideo(output=output, rung=rung))
+
+
+def plan_rungs(rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int) -> list[Planned]:
+    """Several encoded pictures, made in one decode."""
+    return [plan_rung(rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
+
+
+def grid_for(copied: SegmentIndex | None) -> Grid:
+    """Where all encoded pictures are cut: as the copied one is, else every few seconds."""
+    return Grid.of_copy(copied) if copied else Grid.regular()
+
+
+def encode_order(facts: SourceFacts, planned: Sequence[Planned], grid: Grid) -> Package:
+    """What a worker is asked for when pictures are to be encoded, and sound beside them, all in one decode."""
+    return Package(
+        origin_us=facts.origin_us,
+        video_stream=facts.video.stream,
+        encodes=tuple(plan.order for plan in planned if isinstance(plan.order, EncodeVideo)),
+        audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
+        grid=grid,
+        duration_ms=facts.duration_ms,
+    )
+
+
+def stage_words(names: Iterable[str]) -> str:
+    """What people are told while renditions of these names are made."""
+    return " ".join(["Preparing", ", ".join(names)]).rstrip()
 
 
 def chosen_audio(facts: SourceFacts) -> AudioFacts | None:

@@ -1,24 +1,29 @@
 """The first job of every video: what is in the file, then all that needs no encoding of the picture.
 
-A picture that can be copied is playable within a second, whatever its length. The ladder is a job of its own, so that
-the next video's first job does not wait for it.
+A picture that can be copied is playable within a second, whatever its length. What must be encoded is for jobs of
+their own, so that the next video's first job does not wait for it.
 """
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
 from streamtime.database.transaction import Database, Transaction
+from streamtime.hls.ladder import quickest_useful
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.lifecycle import Lifecycle, Picture
-from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
+from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, Renditions
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
+from streamtime.pipeline.encoding import note_end
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import Planned, chosen_audio, plan_audio, plan_copy, rungs_for
+from streamtime.pipeline.plan import Planned, chosen_audio, longest_segment_s, plan_audio, plan_copy, rungs_for
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.source import Sources
-from streamtime.worker_protocol import CopyVideo, Done, MakePoster, Package, PackageAudio, SourceFacts
+from streamtime.worker_protocol import CopyVideo, MakePoster, Package, PackageAudio, SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker
@@ -55,7 +60,7 @@ class Prepare:
         self._settings = settings
 
     async def run(self, job: Job) -> None:
-        """Probe, copy what can be copied, make sound and poster, then queue the ladder."""
+        """Probe, copy what can be copied, make the poster, and queue what is to be encoded."""
         with attempt(job):
             video = await self._videos.by_id(id_of(job.subject))
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=SHARE.stage))
@@ -66,6 +71,8 @@ class Prepare:
             while facts is None or unfit is not None:
                 async with self._launcher.launch(source.descriptor) as worker:
                     facts = facts or await self._probe(video, worker)
+                    if not copies_picture(facts, copies):
+                        await self._queue_first(video, facts)
                     unfit = await self._package(video, worker, facts, copies)
                 copies -= {unfit}
             await self._go_on(job, video, facts)
@@ -94,39 +101,39 @@ class Prepare:
 
     async def _package(self, video: Video, worker: Worker, facts: SourceFacts, copies: frozenset[Kind]) -> Kind | None:
         """Make what is missing. What looked copyable and turns out not to be is given back, to be done otherwise."""
-        whole = [rendition for rendition in await self._renditions.of(video.id) if rendition.whole]
-        planned = _missing(video, facts, whole, copies)
+        whole = [one for one in await self._renditions.of(video.id) if one.whole and not one.outdated]
+        planned = missing(video, facts, whole, copies)
         wants_poster = (await self._videos.by_id(video.id)).poster_object_id is None
         if not planned and not wants_poster:
             return None
-        order = _order(facts, planned, wants_poster=wants_poster)
+        order = order_of(facts, planned, wants_poster=wants_poster)
         try:
             done = await self._maker.make(video, worker, order, planned, SHARE)
         except WorkerFailed as error:
             unfit = UNFIT.get(error.code)
+            if not planned:
+                # Only a poster was to be made here, and the video plays without one.
+                words = f"No poster could be made: {error.message}"
+                await self._database.write(lambda tx: self._timeline.add(tx, video.id, "no_poster", words))
+                return None
             if unfit not in copies:
                 raise
             why = error.message
             await self._database.write(lambda tx: self._unfit(tx, video, why))
             return unfit
-        await self._note_end(video, done)
+        if planned:
+            await note_end(self._database, self._lifecycle, video, done)
         return None
 
-    async def _note_end(self, video: Video, done: Done) -> None:
-        """What only a whole reading tells: how long it really is, and where it breaks off."""
-
-        async def body(tx: Transaction) -> None:
-            if done.duration_ms:
-                await self._lifecycle.measured(tx, video, duration_ms=done.duration_ms)
-            if done.damaged_after_ms is not None:
-                words = f"The file is damaged after {_clock(done.damaged_after_ms)}; what comes before plays."
-                await self._timeline.add(tx, video.id, "damaged", words)
-
-        await self._database.write(body)
+    async def _queue_first(self, video: Video, facts: SourceFacts) -> None:
+        """Have the first rung encoded at once: it waits neither for the poster nor for anything else here."""
+        first = quickest_useful(rungs_for(facts, self._settings.rungs, copied=False))
+        await self._database.write(lambda tx: self._lifecycle.first(tx, video, name=first.name))
 
     async def _go_on(self, job: Job, video: Video, facts: SourceFacts) -> None:
-        copied = any(rendition.origin is Origin.COPY for rendition in await self._pictures(video))
-        rungs = rungs_for(facts, self._settings.rungs, copied=copied)
+        if not any(rendition.origin is Origin.COPY for rendition in await self._pictures(video)):
+            return  # the first rung is on its way, and the job that makes it goes on from there
+        rungs = rungs_for(facts, self._settings.rungs, copied=True)
 
         async def body(tx: Transaction) -> None:
             if rungs:
@@ -137,24 +144,48 @@ class Prepare:
         await self._database.write(body)
 
     async def _pictures(self, video: Video) -> list[Rendition]:
-        return [rendition for rendition in await self._renditions.of(video.id) if rendition.kind is Kind.VIDEO]
+        found = await self._renditions.of(video.id)
+        return [rendition for rendition in found if rendition.kind is Kind.VIDEO and not rendition.outdated]
 
 
-def _missing(video: Video, facts: SourceFacts, whole: list[Rendition], copies: frozenset[Kind]) -> list[Planned]:
-    """What is still to be made: nothing that is whole already is made twice."""
+def copies_picture(facts: SourceFacts, copies: frozenset[Kind]) -> bool:
+    """Whether the picture is taken over as it is."""
+    return facts.video.copyable and Kind.VIDEO in copies
+
+
+class NamesObjects(Protocol):
+    """What has names for the objects that are made of it."""
+
+    def new_key(self, ending: str) -> str:
+        """A name for one more."""
+        ...
+
+
+def missing(
+    video: NamesObjects, facts: SourceFacts, whole: Sequence[Rendition | NewRendition], copies: frozenset[Kind]
+) -> list[Planned]:
+    """What is still to be made here: nothing that is whole already is made twice.
+
+    Where the picture is encoded, the sound is made with it, in the same reading.
+    """
+    if not copies_picture(facts, copies):
+        return []
     names = {rendition.name for rendition in whole if rendition.kind is Kind.AUDIO}
     planned: list[Planned] = []
     has_picture = any(rendition.kind is Kind.VIDEO for rendition in whole)
-    if facts.video.copyable and Kind.VIDEO in copies and not has_picture:
+    if not has_picture:
         planned.append(plan_copy(facts, video.new_key(".mp4"), len(planned)))
     track = chosen_audio(facts)
     if track is not None:
-        plan = plan_audio(track, video.new_key(".mp4"), len(planned), may_copy=Kind.AUDIO in copies)
+        longest_s = longest_segment_s(facts, copied=True)
+        may_copy = Kind.AUDIO in copies
+        plan = plan_audio(track, video.new_key(".mp4"), len(planned), may_copy=may_copy, longest_s=longest_s)
         planned += [plan] if plan.new.name not in names else []
     return planned
 
 
-def _order(facts: SourceFacts, planned: list[Planned], *, wants_poster: bool) -> Package:
+def order_of(facts: SourceFacts, planned: list[Planned], *, wants_poster: bool) -> Package:
+    """What a worker is asked to do in its first reading of the source."""
     return Package(
         origin_us=facts.origin_us,
         video_stream=facts.video.stream,
@@ -163,8 +194,3 @@ def _order(facts: SourceFacts, planned: list[Planned], *, wants_poster: bool) ->
         poster=MakePoster(output=len(planned)) if wants_poster else None,
         duration_ms=facts.duration_ms,
     )
-
-
-def _clock(at_ms: int) -> str:
-    seconds = at_ms // 1000
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

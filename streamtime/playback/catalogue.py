@@ -23,6 +23,7 @@ class Programme:
 
     video_id: int
     facts: VideoFacts
+    playable: bool
     generation: int
     title: str
     source_name: str
@@ -78,6 +79,7 @@ class Catalogue:
         programme = Programme(
             video_id=video.id,
             facts=video.facts,
+            playable=video.playable,
             generation=video.access_generation,
             title=video.title,
             source_name=video.source_name,

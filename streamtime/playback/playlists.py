@@ -7,7 +7,6 @@ from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
 from streamtime.hls.playlists import Audio, Variant, media_playlist, multivariant_playlist, rendition_uri
 from streamtime.hls.segment_index import SegmentIndex
-from streamtime.library.growing import GrowingRenditions
 from streamtime.library.renditions import Kind, Rendition
 from streamtime.playback.catalogue import Catalogue, Programme
 from streamtime.playback.segments import Segments
@@ -30,10 +29,9 @@ class _Offered:
 class Playlists:
     """Writes playlists."""
 
-    def __init__(self, catalogue: Catalogue, segments: Segments, growing: GrowingRenditions) -> None:
+    def __init__(self, catalogue: Catalogue, segments: Segments) -> None:
         self._catalogue = catalogue
         self._segments = segments
-        self._growing = growing
 
     async def multivariant(self, caller: Caller, video: str) -> Playlist:
         """The playlist of playlists: whole renditions, or growing ones where there is no whole one yet.
@@ -43,7 +41,7 @@ class Playlists:
         """
         programme = await self._catalogue.find(caller, video)
         pictures = self._offered(programme, Kind.VIDEO)
-        if not pictures:
+        if not pictures or not programme.playable:
             raise NotFound
         variants = [_variant(programme.generation, offered) for offered in pictures]
         sounds = [_audio(programme.generation, offered) for offered in self._offered(programme, Kind.AUDIO)]
@@ -57,10 +55,13 @@ class Playlists:
         return Playlist(text, shared=programme.shared)
 
     def _offered(self, programme: Programme, kind: Kind) -> list[_Offered]:
+        renditions = programme.of_kind(kind)
+        outdated = {rendition.name for rendition in renditions if rendition.outdated}
         found = [
             _Offered(rendition, index)
-            for rendition in programme.of_kind(kind)
-            if (index := rendition.index or self._growing.snapshot(rendition.id)) and index.segments
+            for rendition in renditions
+            if rendition.outdated or rendition.name not in outdated
+            if (index := self._segments.known(rendition)) and index.segments
         ]
         return [offered for offered in found if offered.rendition.whole] or found
 

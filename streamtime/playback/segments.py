@@ -32,10 +32,14 @@ class Segments:
         rendition = programme.renditions.get(attempt_id)
         if rendition is None:
             raise NotFound
-        index = rendition.index or self._growing.snapshot(rendition.id)
+        index = self.known(rendition)
         if index is None:
             raise NotFound
         return programme, rendition, index
+
+    def known(self, rendition: Rendition) -> SegmentIndex | None:
+        """What may be played of a rendition at this moment: all, what is shown of it, or its last checkpoint."""
+        return rendition.index or self._growing.snapshot(rendition.id) or rendition.checkpoint
 
     async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
         """The init segment. Raises `NotFound`."""

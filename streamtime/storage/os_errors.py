@@ -9,7 +9,7 @@ from streamtime.errors import Invalid, NoSpace, NotFound, Unavailable
 STORAGE = "storage"
 """The code of an `Unavailable` that comes from a store."""
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FOLDER = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY})
 
 
@@ -33,7 +33,7 @@ def translated(key: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise NotFound from error
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise NoSpace("The disk of the video store is full.") from error
         if error.errno in _FOLDER:
             raise Invalid(f"{key!r} and the key of another object contain each other.", field="key") from error

@@ -11,6 +11,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 
+from streamtime.worker_protocol import Bounds
 from streamtime.workers import failure
 
 _LAST_WORDS_BYTES = 4096
@@ -21,7 +22,7 @@ _LAST_WAIT_S = 2.0
 class Child:
     """A running child; `connection` is the server's end of the socket to it, not blocking."""
 
-    def __init__(self, command: Sequence[str], source: int, niceness: int) -> None:
+    def __init__(self, command: Sequence[str], source: int, bounds: Bounds) -> None:
         """Start it.
 
         Raises:
@@ -32,7 +33,7 @@ class Child:
         try:
             self._stderr, stderr = os.pipe()
             try:
-                self._process = _spawned(command, theirs.fileno(), source, niceness, stderr)
+                self._process = _spawned(command, theirs.fileno(), source, bounds, stderr)
             except OSError as error:
                 os.close(self._stderr)
                 raise failure.unavailable(str(error)) from error
@@ -110,10 +111,10 @@ class Child:
             self._stderr = -1
 
 
-def _spawned(command: Sequence[str], control: int, source: int, niceness: int, stderr: int) -> subprocess.Popen[bytes]:
+def _spawned(command: Sequence[str], control: int, source: int, bounds: Bounds, stderr: int) -> subprocess.Popen[bytes]:
     # No shell, no environment, no descriptor but these; the command is ours, never a user's.
     return subprocess.Popen(  # noqa: S603  (see above)
-        [*command, str(control), str(source), str(niceness)],
+        [*command, str(control), str(source), *bounds.arguments()],
         env={},
         cwd="/",
         stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ class WorkerFailed(MediaError):
     """The attempt is over; the server and other attempts are untouched.
 
     `code` is the child's own (`no_video`, `damaged`, `copy_unfit`, `audio_copy_unfit` ...) or one of
-    `worker_crashed`, `worker_killed`, `worker_stalled`, `worker_timeout`, `worker_unavailable`.
+    `worker_crashed`, `worker_killed`, `worker_memory`, `worker_stalled`, `worker_timeout`, `worker_unavailable`.
     `retryable` where another attempt may go better. `last_words` is what the child wrote to its standard error: for
     the log, never for a page.
     """
@@ -33,6 +33,12 @@ def ended(status: int | None, last_words: str) -> WorkerFailed:
         return WorkerFailed("worker_killed", message, retryable=True, last_words=last_words)
     message = "The program that works on this video crashed."
     return WorkerFailed("worker_crashed", message, retryable=True, last_words=f"[exit {status}] {last_words}")
+
+
+def over_memory(most_bytes: int, last_words: str) -> WorkerFailed:
+    """The server saw it take more memory than it may."""
+    message = f"This video needs more memory to work on than the {most_bytes >> 20} MiB that are allowed for it."
+    return WorkerFailed("worker_memory", message, retryable=False, last_words=last_words)
 
 
 def stalled(last_words: str) -> WorkerFailed:

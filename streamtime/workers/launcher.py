@@ -5,7 +5,9 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from streamtime.worker_protocol import DEFAULT_MEMORY_BYTES, Bounds
 from streamtime.workers.child import Child
+from streamtime.workers.memory_watch import MemoryWatch
 from streamtime.workers.worker import Worker
 
 COMMAND = (sys.executable, "-I", "-m", "streamtime.media.worker")
@@ -15,7 +17,11 @@ DAY_S = 24 * 3600.0
 
 
 class WorkerLauncher:
-    """Starts children; `stall_timeout_s` without a word, or `wall_timeout_s` in all, end an attempt."""
+    """Starts children.
+
+    `stall_timeout_s` without a word, `wall_timeout_s` in all, or more than `memory_bytes` of resident memory end an
+    attempt. `allow_unconfined` lets children work where the kernel has no seccomp.
+    """
 
     def __init__(
         self,
@@ -23,11 +29,13 @@ class WorkerLauncher:
         stall_timeout_s: float = 60.0,
         wall_timeout_s: float = DAY_S,
         nice: int = 10,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        allow_unconfined: bool = False,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._stall_timeout_s = stall_timeout_s
         self._wall_timeout_s = wall_timeout_s
-        self._nice = nice
+        self._bounds = Bounds(nice, memory_bytes, allow_unconfined)
         self._command = tuple(command)
 
     @asynccontextmanager
@@ -39,9 +47,12 @@ class WorkerLauncher:
         Raises:
             WorkerFailed: with `worker_unavailable` if it could not be started.
         """
-        child = Child(self._command, source_fd, self._nice)
+        child = Child(self._command, source_fd, self._bounds)
+        memory = MemoryWatch(child, self._bounds.memory_bytes)
+        watching = asyncio.create_task(memory.watch())
         try:
             deadline = asyncio.get_running_loop().time() + self._wall_timeout_s
-            yield Worker(child, stall_timeout_s=self._stall_timeout_s, deadline=deadline)
+            yield Worker(child, memory, stall_timeout_s=self._stall_timeout_s, deadline=deadline)
         finally:
+            watching.cancel()
             await child.ended()

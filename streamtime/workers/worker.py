@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from streamtime.worker_protocol import (
     LENGTH,
     LONGEST_MESSAGE_BYTES,
+    Confinement,
     Done,
     Failed,
+    Introduce,
     Message,
     Order,
     Package,
@@ -21,6 +23,7 @@ from streamtime.worker_protocol import (
 )
 from streamtime.workers import failure
 from streamtime.workers.child import Child
+from streamtime.workers.memory_watch import MemoryWatch
 
 _RECEIVE_BYTES = 64 << 10
 _EXIT_PATIENCE_S = 1.0
@@ -29,8 +32,9 @@ _EXIT_PATIENCE_S = 1.0
 class Worker:
     """One attempt. Orders are given one after another; after a failure the child is not to be used again."""
 
-    def __init__(self, child: Child, *, stall_timeout_s: float, deadline: float) -> None:
+    def __init__(self, child: Child, memory: MemoryWatch, *, stall_timeout_s: float, deadline: float) -> None:
         self._child = child
+        self._memory = memory
         self._stall_timeout_s = stall_timeout_s
         self._deadline = deadline
         self._received = bytearray()
@@ -44,6 +48,18 @@ class Worker:
     def last_words(self) -> str:
         """The end of what the child wrote to its standard error: for the log, never for a page."""
         return self._child.last_words
+
+    async def introduce(self) -> Confinement:
+        """Ask which layers of the confinement are in force.
+
+        Raises:
+            WorkerFailed: if it is not confined enough to work, or the attempt came to harm.
+        """
+        await self._send(Introduce(), ())
+        message = await self._next()
+        if not isinstance(message, Confinement):
+            raise await self._confused()
+        return message
 
     async def probe(self) -> SourceFacts:
         """Ask what the source is.
@@ -71,7 +87,7 @@ class Worker:
         await self._send(order, output_fds)
         while True:
             message = await self._next()
-            if isinstance(message, SourceFacts):
+            if isinstance(message, SourceFacts | Confinement):
                 raise await self._confused()
             yield message
             if isinstance(message, Done):
@@ -90,7 +106,7 @@ class Worker:
         except OSError:
             raise await self._lost() from None
 
-    async def _next(self) -> PackageMessage | SourceFacts:
+    async def _next(self) -> PackageMessage | SourceFacts | Confinement:
         message = await self._message()
         if isinstance(message, Failed):
             raise failure.reported(message, self._child.last_words)
@@ -133,6 +149,8 @@ class Worker:
 
     async def _lost(self) -> failure.WorkerFailed:
         status = await self._child.exit_status(_EXIT_PATIENCE_S)
+        if self._memory.exceeded:
+            return failure.over_memory(self._memory.most_bytes, self._child.last_words)
         return failure.ended(status, self._child.last_words)
 
     async def _confused(self) -> failure.WorkerFailed:

@@ -1,14 +1,31 @@
 """A video is watched while it is being prepared, by somebody who opened its page too early."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import walk
+from tests.browser.conftest import OpenContext
 from tests.people import TUS, Person
+from tests.server import Server, StartServer, until
 
 MakeClip = Callable[..., Path]
+
+PATIENCE_MS = 180_000
+"""There is encoding to be done, and a browser that decodes beside it."""
+
+WATCH_INTERRUPTIONS = """() => {
+  window.interruptions = [];
+  const { nativeEl } = document.querySelector("streamtime-video");
+  for (const name of ["emptied", "loadstart", "seeking", "stalled", "error", "ratechange", "volumechange"]) {
+    nativeEl.addEventListener(name, () => window.interruptions.push(name));
+  }
+}"""
+"""Whatever a viewer could see or hear of a picture that is loaded anew."""
 
 
 def test_a_page_opened_during_the_upload_begins_by_itself(page: Page, ada: Person, clip: MakeClip) -> None:
@@ -45,3 +62,77 @@ def test_a_page_opened_during_the_upload_begins_by_itself(page: Page, ada: Perso
 
 def length_s(page: Page) -> float:
     return float(page.evaluate("document.querySelector('streamtime-video').duration"))
+
+
+@pytest.fixture
+def held_up(start_server: StartServer, clip: MakeClip) -> tuple[Server, Person, str]:
+    """A server whose one encoder is at a standstill with another video, which is given beside it."""
+    server = start_server(STREAMTIME_TRANSCODE__NICE="0", STREAMTIME_TRANSCODE__STALL_TIMEOUT="1h")
+    person = server.person("ada", admin=True)
+    other = person.upload(clip("in-the-way.mp4", duration_s=30, width=640, height=360, audio=None))
+    until(lambda: person.look(other)["preparing"], "the encoder has begun", within_s=PATIENCE_MS / 1000)
+    stopped = server.workers()
+    assert stopped
+    for worker in stopped:
+        os.kill(worker, signal.SIGSTOP)
+    return server, person, other
+
+
+def test_qualities_that_become_ready_are_taken_up_while_it_plays(
+    held_up: tuple[Server, Person, str], open_context: OpenContext, clip: MakeClip
+) -> None:
+    server, person, other = held_up
+    video = person.upload(clip("film.mp4", duration_s=40, width=640, height=480))
+    until(lambda: person.look(video)["playable"], "copied", within_s=PATIENCE_MS / 1000)
+    page = open_context(server.url, person).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"/watch/{video}")
+    player = walk.player(page)
+    expect(player).to_have_attribute("data-phase", "ready", timeout=PATIENCE_MS)
+    walk.play(page)
+    expect(player).to_have_attribute("data-levels", "480")
+    page.evaluate(WATCH_INTERRUPTIONS)
+    walk.choose_quality(page, "480p")
+    expect(player).to_have_attribute("data-quality", "480")
+
+    person.api.delete(f"/api/v1/videos/{other}").raise_for_status()
+    expect(player).to_have_attribute("data-levels", "480 360 240", timeout=PATIENCE_MS)
+    expect(player).to_have_attribute("data-quality", "480")
+    walk.await_moving(page, walk.time_s(page) + 1)
+    assert page.evaluate("window.interruptions") == []
+    assert walk.picture(page) == (640, 480)
+
+    walk.choose_quality(page, "240p")
+    expect(player).to_have_attribute("data-quality", "240")
+    expect(player).to_have_attribute("data-level", "240", timeout=PATIENCE_MS)
+    page.wait_for_function("document.querySelector('streamtime-video').nativeEl.videoHeight === 240")
+    walk.await_moving(page, walk.time_s(page) + 0.5)
+    walk.choose_quality(page, "Auto")
+    expect(player).to_have_attribute("data-quality", "auto")
+
+
+def test_a_paused_player_takes_qualities_up_and_stays_where_it_is(
+    held_up: tuple[Server, Person, str], open_context: OpenContext, clip: MakeClip
+) -> None:
+    server, person, other = held_up
+    video = person.upload(clip("film.mp4", duration_s=40, width=640, height=480))
+    until(lambda: person.look(video)["playable"], "copied", within_s=PATIENCE_MS / 1000)
+    page = open_context(server.url, person).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"/watch/{video}")
+    player = walk.player(page)
+    expect(player).to_have_attribute("data-phase", "ready", timeout=PATIENCE_MS)
+    walk.play(page)
+    page.evaluate(
+        "Object.assign(document.querySelector('streamtime-video'), { playbackRate: 1.5, volume: 0.4 }).pause()"
+    )
+    at_s = walk.time_s(page)
+    page.evaluate(WATCH_INTERRUPTIONS)
+    person.api.delete(f"/api/v1/videos/{other}").raise_for_status()
+    expect(player.locator("[data-player-preparing]")).to_have_text("Preparing 360p, 240p …", timeout=PATIENCE_MS)
+    expect(player).to_have_attribute("data-levels", "480 360 240", timeout=PATIENCE_MS)
+    expect(preparing).to_be_hidden()
+    assert page.evaluate("window.interruptions") == []
+    state = "(({ paused, playbackRate, volume }) => [paused, playbackRate, volume])"
+    assert page.evaluate(f"{state}(document.querySelector('streamtime-video'))") == [True, 1.5, 0.4]
+    assert walk.time_s(page) == at_s

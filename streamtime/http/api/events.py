@@ -13,7 +13,7 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.errors import NotFound
 from streamtime.events.bus import Change, VideoChanged
-from streamtime.http.api.videos import body_of
+from streamtime.http.api.videos import Qualities, body_of
 from streamtime.http.event_stream import event_stream, event_text
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import Services
@@ -54,8 +54,7 @@ async def _state(public_id: str, caller: Caller, services: Services) -> str:
         found = await services.videos.require(caller, public_id, Access.VIEW)
     except NotFound:
         return _gone(public_id)
-    names = await services.renditions.names([found.id])
-    body = body_of(found, caller, services, names.get(found.id, []))
+    body = body_of(found, caller, services, await Qualities.of(services, [found]))
     return event_text("video", msgspec.json.encode(body).decode())
 
 

@@ -1,5 +1,7 @@
 """/api/v1/videos: find, look at, change, delete."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -53,6 +55,7 @@ class VideoBody(msgspec.Struct):
     created_at: str
     published_at: str | None
     renditions: list[str]
+    preparing: list[str]
     urls: VideoUrls
 
 
@@ -90,8 +93,8 @@ async def list_videos(
     """All that the caller may find: what is listed for them, and their own videos in every state and visibility."""
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
     page = await services.listing.page(caller, query)
-    names = await services.renditions.names([video.id for video in page.items])
-    items = [body_of(video, caller, services, names.get(video.id, [])) for video in page.items]
+    qualities = await Qualities.of(services, page.items)
+    items = [body_of(video, caller, services, qualities) for video in page.items]
     return VideoList(items=items, next=page.next)
 
 
@@ -127,7 +130,22 @@ async def retry_video(video: str, caller: NamedDependency[Caller], services: Nam
     return await _answer(video, caller, services)
 
 
-def body_of(video: Video, caller: Caller, services: Services, renditions: list[str]) -> VideoBody:
+@dataclass(frozen=True, slots=True)
+class Qualities:
+    """The names of pictures that are whole, and of those in the making, by video."""
+
+    whole: dict[int, list[str]]
+    growing: dict[int, list[str]]
+
+    @classmethod
+    async def of(cls, services: Services, videos: Sequence[Video]) -> "Qualities":
+        """Those of several videos."""
+        names = services.renditions.names
+        working = [video.id for video in videos if video.state is VideoState.PROCESSING]
+        return cls(await names([video.id for video in videos]), await names(working, growing=True) if working else {})
+
+
+def body_of(video: Video, caller: Caller, services: Services, qualities: Qualities) -> VideoBody:
     """A video as the API shows it to `caller`."""
     progress = services.progress.of(video)
     manages = decide(caller, video.facts) >= Access.MANAGE
@@ -152,7 +170,8 @@ def body_of(video: Video, caller: Caller, services: Services, renditions: list[s
         height=video.height,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
-        renditions=renditions,
+        renditions=qualities.whole.get(video.id, []),
+        preparing=qualities.growing.get(video.id, []),
         urls=VideoUrls(
             watch=watch_href(video),
             master=master_url(video),
@@ -164,5 +183,4 @@ def body_of(video: Video, caller: Caller, services: Services, renditions: list[s
 
 async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
     video = await services.videos.require(caller, public_id, Access.VIEW)
-    names = await services.renditions.names([video.id])
-    return body_of(video, caller, services, names.get(video.id, []))
+    return body_of(video, caller, services, await Qualities.of(services, [video]))

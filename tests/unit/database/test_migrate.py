@@ -60,3 +60,31 @@ def test_an_older_database_is_copied_before_it_is_changed(tmp_path: Path) -> Non
     copy = tmp_path / "backups" / f"streamtime-{NOW}.db"
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT word FROM kept").fetchone() == ("precious",)
+
+
+def test_a_file_that_is_no_database_is_refused_in_words_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "streamtime.db"
+    path.write_text("Dear diary, today I saved this under the wrong name.\n" * 20)
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="cannot be used: file is not a database"):
+        migrate(path, now_ms=NOW)
+    assert path.read_bytes() == before
+
+
+def test_a_locked_database_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "streamtime.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute("CREATE TABLE alembic_version (version_num TEXT PRIMARY KEY)")
+        stranger.execute("INSERT INTO alembic_version VALUES ('0001')")
+        stranger.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ConfigError, match="cannot be used: database is locked"):
+            present_revision(path)
+
+
+@pytest.mark.parametrize("name", ["My #1 films", "what?", "100%25", "\u00fcber & \u8def"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name / "streamtime.db"
+    path.parent.mkdir()
+    assert migrate(path, now_ms=NOW)
+    assert present_revision(path) == newest_revision(migrations_folder())
+    assert [found.name for found in tmp_path.iterdir()] == [name]

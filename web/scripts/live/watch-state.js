@@ -4,7 +4,7 @@ import { words } from "../page/words.js";
 import { RestingEventSource } from "./resting-event-source.js";
 
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
- *   failure: { code: string, message: string } | null, renditions: string[], duration_ms: number | null,
+ *   failure: { code: string, message: string } | null, renditions: string[], preparing: string[], duration_ms: number | null,
  *   width: number | null, height: number | null, urls?: { poster: string | null } }} VideoState */
 
 /** @param {string} selector @param {(element: any) => void} change */
@@ -45,16 +45,17 @@ function showFact(name, text) {
 /** @param {VideoState} video @param {import("../player/player.js").Player} player */
 function movePlayer(video, player) {
   const { dataset } = player.root;
-  const wasReady = dataset.state === "ready";
+  const before = `${dataset.renditions} ${dataset.state}`;
   dataset.state = video.state;
   dataset.playable = String(video.playable);
   if (video.renditions) dataset.renditions = video.renditions.join(" ");
+  player.prepares(video.preparing ?? []);
   if (video.duration_ms) player.lasts(video.duration_ms);
   if (video.urls?.poster) player.showPoster(video.urls.poster);
   // Whoever waited for it sees it begin, as the page promised; in a tab in the background it waits in its turn.
   if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load({ begin: !document.hidden });
   else if (video.state === "failed" && !video.playable) player.phase = "failed";
-  else if (video.state === "ready" && !wasReady) player.takeUp().catch(() => {});
+  else if (before !== `${dataset.renditions} ${dataset.state}`) player.takeUp();
 }
 
 /** @param {import("../player/player.js").Player} player */

@@ -54,6 +54,22 @@ export class StreamtimeVideo extends HlsVideoElement {
   }
 
   /**
+   * Lists the qualities anew, in hls.js' order, by which menu and switching go.
+   *
+   * @param {any[]} levels of hls.js
+   * @param {any} [chosen] the one of them that was chosen by hand
+   */
+  listQualities(levels, chosen) {
+    const track = this.videoTracks.getTrackById("main");
+    for (const rendition of [...this.videoRenditions]) track.removeRendition(rendition);
+    levels.forEach((level, index) => {
+      const rendition = track.addRendition(level.url[0], level.width, level.height, level.videoCodec, level.bitrate);
+      rendition.id = String(index);
+      if (level === chosen) rendition.selected = true;
+    });
+  }
+
+  /**
    * Loads a playlist, from the start or a position; loading the same again takes up what is new in it.
    *
    * @param {string} src

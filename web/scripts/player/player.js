@@ -9,6 +9,7 @@ import { mirrorQuality } from "./quality.js";
 import { recovery } from "./recovery.js";
 import { remember } from "./remember.js";
 import { holdPicture } from "./still.js";
+import { takeUpLevels } from "./take-up.js";
 
 /** @returns {number} seconds asked for in the address: `#t=90` or `?t=90` */
 function askedTime() {
@@ -55,11 +56,18 @@ export class Player {
     this.#open(this.startAt);
   }
 
-  /** Loads the playlist again where it is, if the server offers renditions that are not known yet. */
-  async takeUp() {
-    if (!this.video.api || this.phase === "error" || !(await this.#hasNews())) return;
+  /** Takes up what the server offers by now, while it plays on; one look after another. */
+  takeUp() {
+    this.takingUp = (this.takingUp ?? Promise.resolve()).then(() => this.#takeUpOnce()).catch(() => {});
+    return this.takingUp;
+  }
+
+  async #takeUpOnce() {
+    if (!this.video.api || this.phase === "error") return;
+    const outcome = await takeUpLevels(this.video, this.root.dataset.src);
+    if (outcome === "nothing") return;
     if (!this.video.paused) this.note(words("newQuality"), 4000);
-    this.#openAgain();
+    if (outcome === "other") this.#openAgain();
   }
 
   /** Asks for the playlist of playlists anew, and goes on where it was. */
@@ -83,6 +91,13 @@ export class Player {
     place.textContent = text;
     place.hidden = !text;
     if (forMs) this.noteTimer = setTimeout(() => this.note(""), forMs);
+  }
+
+  /** @param {string[]} names qualities that are being made: the menu says so */
+  prepares(names) {
+    const place = this.root.querySelector("[data-player-preparing]");
+    place.textContent = names.length ? words("preparing", { names: names.join(", ") }) : "";
+    place.hidden = !names.length;
   }
 
   /** @param {number} durationMs the length the finished video will have */
@@ -132,16 +147,6 @@ export class Player {
       this.video.wantsPlay = false;
     };
     this.video.addEventListener("loadedmetadata", go, { once: true });
-  }
-
-  /** @returns {Promise<boolean>} whether the multivariant playlist names a media playlist that is not loaded */
-  async #hasNews() {
-    const answer = await fetch(this.root.dataset.src);
-    if (!answer.ok) return false;
-    const lines = (await answer.text()).split("\n").map((line) => line.trim());
-    const offered = lines.filter((line) => line && !line.startsWith("#")).map((line) => new URL(line, answer.url).href);
-    const known = new Set(this.video.api.levels.flatMap((level) => level.url));
-    return offered.some((url) => !known.has(url));
   }
 
   #listen() {

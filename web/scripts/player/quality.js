@@ -21,8 +21,12 @@ export function mirrorQuality(player, video) {
 
   /** Called for each new hls.js, once its events can be heard. */
   return function follow(hls) {
-    hls.on(Hls.Events.MANIFEST_PARSED, (_event, { levels }) => {
+    const offer = (levels) => {
       player.dataset.levels = [...new Set(levels.map(rank))].sort((a, b) => b - a).join(" ");
+    };
+    hls.on(Hls.Events.LEVELS_UPDATED, (_event, { levels }) => offer(levels));
+    hls.on(Hls.Events.MANIFEST_PARSED, (_event, { levels }) => {
+      offer(levels);
       const wanted = Number(player.dataset.quality);
       if (!wanted) return;
       restoring = true;

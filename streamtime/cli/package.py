@@ -1,0 +1,90 @@
+"""`streamtime package`: one video to an HLS folder for any web server, without a server of ours."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import rich_click as click
+
+from streamtime.app import packager
+from streamtime.cli.context import Context
+from streamtime.cli.package_report import Bar, JsonLines, Lines, Report
+from streamtime.config.sections import Config
+from streamtime.errors import StreamtimeError
+from streamtime.pipeline.folder import making
+from streamtime.pipeline.packaged import Packaged
+
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+"""Exit codes of a command that was stopped, as shells count them."""
+
+
+class Heights(click.ParamType[list[int]]):
+    """Picture heights, with commas between them."""
+
+    name = "heights"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Read them; their bounds are the configuration's to check."""
+        try:
+            return [int(part) for part in str(value).split(",")]
+        except ValueError:
+            self.fail(f"{value!r} is no list of heights such as 1080,720,480.", param, ctx)
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--heights", type=Heights(), help="The picture heights to encode, such as 1080,720,480.")
+@click.option("--crf", type=click.IntRange(0, 51), help="Quality of the picture: lower is better and larger.")
+@click.option("--no-copy", is_flag=True, help="Encode what could be taken over as it is, too.")
+@click.option("--force", is_flag=True, help="Write into a folder that is not empty; other files in it stay.")
+@click.option("--json", "as_json", is_flag=True, help="Tell progress and result as JSON, one object a line.")
+@click.pass_obj
+def package(
+    context: Context,
+    source: Path,
+    folder: Path,
+    heights: list[int] | None,
+    crf: int | None,
+    no_copy: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make the HLS folder DIR of the video SOURCE: master.m3u8 and all that it names, for any web server to hand out.
+
+    What is made, and how, is what the server would do with the same configuration. The folder appears whole, or not at
+    all. Exit code 1 where it cannot be made, 130 after Ctrl-C.
+    """
+    flags = {"transcode.heights": heights, "transcode.max_height": max(heights) if heights else None}
+    config = context.config({**flags, "transcode.crf": crf})
+    report = JsonLines() if as_json else Bar() if sys.stderr.isatty() else Lines()
+    with report:
+        try:
+            packaged = asyncio.run(_package(config, source, folder, report, may_copy=not no_copy, force=force))
+        except StreamtimeError as error:
+            report.failed(error)
+            raise
+        except KeyboardInterrupt:
+            _stopped(report, INTERRUPTED)
+        except asyncio.CancelledError:
+            _stopped(report, TERMINATED)
+    report.done(source, folder, packaged)
+
+
+async def _package(
+    config: Config, source: Path, folder: Path, report: Report, *, may_copy: bool, force: bool
+) -> Packaged:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with making(folder, force=force) as made:
+        return await packager(config, may_copy=may_copy).package(source, made, report.step)
+
+
+def _stopped(report: Report, code: int) -> NoReturn:
+    report.failed(StreamtimeError("Stopped. Nothing was left behind.", code="stopped"))
+    click.echo("streamtime: Stopped. Nothing was left behind.", err=True)
+    sys.exit(code)

@@ -1,0 +1,109 @@
+"""Has renditions encoded, from where an earlier attempt broke off where that is exact, else from the beginning.
+
+It knows what attempts leave and what goes wrong on the way; which renditions are made is decided by the jobs.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from streamtime.database.transaction import Database, Transaction
+from streamtime.hls.grid import Grid
+from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.renditions import Rendition, Renditions
+from streamtime.library.video import Video
+from streamtime.pipeline.making import Maker, Share
+from streamtime.pipeline.plan import Planned, clock_time, encode_order, gone_on
+from streamtime.pipeline.source import Sources
+from streamtime.storage.spool import Spool
+from streamtime.worker_protocol import Done, EncodeVideo, SourceFacts
+from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.launcher import WorkerLauncher
+
+RESUME_UNFIT = "resume_unfit"
+"""What a worker says when what was begun cannot be gone on with exactly."""
+
+Plan = Callable[[], Sequence[Planned]]
+"""Plans all that is missing anew: each rendition with a new key."""
+
+
+class Encoding:
+    """Encodes what jobs plan."""
+
+    def __init__(
+        self,
+        database: Database,
+        lifecycle: Lifecycle,
+        renditions: Renditions,
+        sources: Sources,
+        launcher: WorkerLauncher,
+        maker: Maker,
+        spool: Spool,
+    ) -> None:
+        self._database = database
+        self._lifecycle = lifecycle
+        self._renditions = renditions
+        self._sources = sources
+        self._launcher = launcher
+        self._maker = maker
+        self._spool = spool
+
+    async def run(
+        self, video: Video, facts: SourceFacts, plan: Plan, grid: Grid, share: Share, *, checkpoint_every_s: float
+    ) -> None:
+        """Make what `plan` says, and nothing of it twice.
+
+        Raises:
+            WorkerFailed: a worker could not do it; what has a checkpoint stays for the next attempt.
+        """
+        while True:
+            left = await self._left(video)
+            planned = [gone_on(one, left) for one in plan()]
+            kept = [one.kept.id for one in planned if one.kept is not None]
+            await self._database.write(partial(self._lifecycle.drop_growing, video_id=video.id, keep=kept))
+            if not planned:
+                return
+            try:
+                done = await self._attempt(video, facts, planned, grid, share, checkpoint_every_s)
+            except WorkerFailed as error:
+                if error.code != RESUME_UNFIT or not kept:
+                    raise
+                await self._database.write(partial(self._begin_anew, video=video, words=error.message))
+            else:
+                if any(isinstance(one.order, EncodeVideo) for one in planned):
+                    await note_end(self._database, self._lifecycle, video, done)
+                return
+
+    async def _left(self, video: Video) -> list[Rendition]:
+        """What earlier attempts left, as far as its bytes are there."""
+        left = []
+        for rendition in await self._renditions.of(video.id):
+            if rendition.checkpoint is not None:
+                file = await self._spool.head(rendition.key)
+                if file is not None and file.length_bytes >= rendition.checkpoint.bytes_total:
+                    left.append(rendition)
+        return left
+
+    async def _attempt(
+        self, video: Video, facts: SourceFacts, planned: Sequence[Planned], grid: Grid, share: Share, every_s: float
+    ) -> Done:
+        order = encode_order(facts, planned, grid)
+        source = await self._sources.open(video)
+        async with self._launcher.launch(source.descriptor) as worker:
+            return await self._maker.make(video, worker, order, planned, share, checkpoint_every_s=every_s)
+
+    async def _begin_anew(self, tx: Transaction, video: Video, words: str) -> None:
+        await self._lifecycle.drop_growing(tx, video.id)
+        await self._lifecycle.note(tx, video, "begun_anew", words)
+
+
+async def note_end(database: Database, lifecycle: Lifecycle, video: Video, done: Done) -> None:
+    """Write down what only a whole reading tells: how long it really is, and where it breaks off."""
+
+    async def body(tx: Transaction) -> None:
+        if done.duration_ms:
+            await lifecycle.measured(tx, video, duration_ms=done.duration_ms)
+        if done.damaged_after_ms is not None:
+            words = f"The file is damaged after {clock_time(done.damaged_after_ms)}; what comes before plays."
+            await lifecycle.note(tx, video, "damaged", words)
+
+    await database.write(body)

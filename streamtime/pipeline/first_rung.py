@@ -1,0 +1,117 @@
+"""Where nothing can be copied: the quickest useful rung alone, with the sound, so that people wait for seconds.
+
+It has a lane of its own: it waits behind no ladder, and no ladder is begun before it.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from streamtime.database.transaction import Database, Transaction
+from streamtime.hls.grid import Grid
+from streamtime.hls.ladder import PlannedRung, quickest_useful
+from streamtime.jobs.job import Failure, Job
+from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.renditions import Kind, Renditions
+from streamtime.library.video import Video, id_of
+from streamtime.library.videos import Videos
+from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.failures import attempt, give_up
+from streamtime.pipeline.making import Share
+from streamtime.pipeline.plan import (
+    ENCODE_TARGET_S,
+    Planned,
+    chosen_audio,
+    facts_of,
+    plan_audio,
+    plan_rung,
+    rungs_for,
+)
+from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.worker_protocol import SourceFacts
+from streamtime.workers.failure import WorkerFailed
+
+CHECKPOINT_EVERY_S = 1.0
+"""Somebody may be watching: what is made is to be shown soon."""
+
+SHARE_START, SHARE_END = 0.05, 0.3
+"""Of all the work on a video, as its progress is shown."""
+
+
+class FirstRung:
+    """Handles jobs of the kind `first`."""
+
+    def __init__(
+        self,
+        database: Database,
+        videos: Videos,
+        lifecycle: Lifecycle,
+        renditions: Renditions,
+        encoding: Encoding,
+        settings: TranscodeSettings,
+    ) -> None:
+        self._database = database
+        self._videos = videos
+        self._lifecycle = lifecycle
+        self._renditions = renditions
+        self._encoding = encoding
+        self._settings = settings
+
+    async def run(self, job: Job) -> None:
+        """Encode the first rung and the sound, as far as they are not there, then queue the other rungs."""
+        with attempt(job):
+            video = await self._videos.by_id(id_of(job.subject))
+            facts = facts_of(video)
+            rungs = rungs_for(facts, self._settings.rungs, copied=False)
+            first = quickest_useful(rungs)
+            share = Share(f"Preparing {first.name}", SHARE_START, SHARE_END)
+            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
+            await self._make(video, facts, first, share)
+            await self._go_on(job, video, [rung.name for rung in rungs if rung is not first])
+
+    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        """Say on the video why nothing comes of it."""
+        await give_up(tx, self._videos, self._lifecycle, job, failure)
+
+    async def _make(self, video: Video, facts: SourceFacts, first: PlannedRung, share: Share) -> None:
+        may_copy = True
+        while True:
+            whole = {(r.kind, r.name) for r in await self._renditions.of(video.id) if r.whole and not r.outdated}
+            copies = may_copy
+
+            def plan(whole: set[tuple[Kind, str]] = whole, copies: bool = copies) -> Sequence[Planned]:
+                planned = _plan(video, facts, first, may_copy=copies)
+                missing = [one for one in planned if (one.new.kind, one.new.name) not in whole]
+                return [one.numbered(output) for output, one in enumerate(missing)]
+
+            try:
+                await self._encoding.run(
+                    video, facts, plan, Grid.regular(), share, checkpoint_every_s=CHECKPOINT_EVERY_S
+                )
+            except WorkerFailed as error:
+                if error.code != "audio_copy_unfit" or not may_copy:
+                    raise
+                may_copy = False
+                await self._database.write(
+                    partial(self._lifecycle.note, video=video, event="copy_abandoned", message=error.message)
+                )
+            else:
+                return
+
+    async def _go_on(self, job: Job, video: Video, others: list[str]) -> None:
+        keep = self._settings.keep_original
+
+        async def body(tx: Transaction) -> None:
+            if others:
+                await self._lifecycle.encode(tx, video, names=others, after=job)
+            else:
+                await self._lifecycle.ready(tx, video, after=job, keep_original=keep)
+
+        await self._database.write(body)
+
+
+def _plan(video: Video, facts: SourceFacts, first: PlannedRung, *, may_copy: bool) -> list[Planned]:
+    planned = [plan_rung(first, video.new_key(".mp4"), 0, longest_s=ENCODE_TARGET_S)]
+    track = chosen_audio(facts)
+    if track is not None:
+        planned.append(plan_audio(track, video.new_key(".mp4"), 1, may_copy=may_copy, longest_s=ENCODE_TARGET_S))
+    return planned

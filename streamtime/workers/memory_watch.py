@@ -1,0 +1,42 @@
+"""Looks at how much memory a child really has, and ends it when that is too much.
+
+The child's own limit is on address space, which is reserved far beyond what is used; only from outside can the real
+figure be bounded.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+from streamtime.workers.child import Child
+
+_LOOKS_EVERY_S = 0.2
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class MemoryWatch:
+    """The watch over one child; `exceeded` tells whether it had to end it."""
+
+    def __init__(self, child: Child, most_bytes: int) -> None:
+        self._child = child
+        self.most_bytes = most_bytes
+        self.exceeded = False
+
+    async def watch(self) -> None:
+        """Look again and again until the child has ended, or had to be ended."""
+        statm = Path(f"/proc/{self._child.pid}/statm")
+        while (resident := _resident_bytes(statm)) is not None:
+            if resident > self.most_bytes:
+                self.exceeded = True
+                self._child.kill()
+                return
+            await asyncio.sleep(_LOOKS_EVERY_S)
+
+
+def _resident_bytes(statm: Path) -> int | None:
+    """What a process has in memory, libraries that it shares included; None where it is gone."""
+    try:
+        _size, resident, *_ = statm.read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return None
+    return int(resident) * _PAGE_BYTES

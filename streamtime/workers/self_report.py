@@ -1,0 +1,81 @@
+"""What children say of their own confinement on this machine. It is asked once, and again where that went wrong."""
+
+import asyncio
+import os
+
+from streamtime.clock import Clock
+from streamtime.logging import get_logger
+from streamtime.worker_protocol import Confinement
+from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.launcher import WorkerLauncher
+
+_ASK_AGAIN_AFTER_S = 60.0
+"""After a failure: whoever asks cannot have a process started each time."""
+
+_log = get_logger("workers")
+
+
+async def ask(launcher: WorkerLauncher) -> Confinement:
+    """Start a child on nothing and have it tell.
+
+    Raises:
+        WorkerFailed: if it cannot be started, or is not confined enough to work.
+    """
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        async with launcher.launch(nothing) as worker:
+            return await worker.introduce()
+    finally:
+        os.close(nothing)
+
+
+def layers(confinement: Confinement) -> str:
+    """Write it in one line, for people: `process, limits, seccomp, without landlock (Function not implemented)`."""
+    return ", ".join([*confinement.in_force, *(f"without {layer}" for layer in confinement.missing)])
+
+
+class SelfReport:
+    """Remembers the answer."""
+
+    def __init__(self, launcher: WorkerLauncher, clock: Clock) -> None:
+        self._launcher = launcher
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._confinement: Confinement | None = None
+        self._failure: WorkerFailed | None = None
+        self._asked_at = 0.0
+
+    async def confinement(self) -> Confinement:
+        """The layers in force.
+
+        Raises:
+            WorkerFailed: no work is done here; the message says why.
+        """
+        async with self._lock:
+            if self._confinement is not None:
+                return self._confinement
+            now = self._clock.monotonic()
+            if self._failure is None or now - self._asked_at > _ASK_AGAIN_AFTER_S:
+                self._asked_at = now
+                self._confinement, self._failure = await self._heard()
+        if self._confinement is None:
+            raise self._failure or WorkerFailed("worker_unavailable", "No worker has answered.", retryable=True)
+        return self._confinement
+
+    async def log(self) -> None:
+        """Say it in the log: what is missing as a warning, that there will be no work as an error."""
+        try:
+            confinement = await self.confinement()
+        except WorkerFailed as error:
+            _log.error("workers_refuse", code=error.code, reason=error.message, last_words=error.last_words)
+            return
+        if confinement.missing:
+            _log.warning("workers_confined_in_part", layers=confinement.in_force, missing=confinement.missing)
+        else:
+            _log.info("workers_confined", layers=confinement.in_force)
+
+    async def _heard(self) -> tuple[Confinement | None, WorkerFailed | None]:
+        try:
+            return await ask(self._launcher), None
+        except WorkerFailed as error:
+            return None, error
