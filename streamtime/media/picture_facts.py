@@ -29,6 +29,7 @@ _MOST_FPS = Fraction(240)
 _USUAL_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_STILL_CODECS = {"mjpeg", "png"}
 _BITS_IN_NAME = {"9": 9, "10": 10, "12": 12, "14": 14, "16": 16}
 
 
@@ -56,7 +57,7 @@ def is_cover(stream: VideoStream) -> bool:
 
 
 def choose_video(container: InputContainer) -> VideoStream:
-    """Pick the main picture: the largest, and of equals the one marked as default, then the first.
+    """Pick the main picture: the largest that moves, and of equals the one marked as default, then the first.
 
     Raises:
         Refusal: if there is none, or none that can be decoded.
@@ -67,7 +68,13 @@ def choose_video(container: InputContainer) -> VideoStream:
     readable = [stream for stream in candidates if has_decoder(stream)]
     if not readable:
         raise refusal.unsupported_codec(candidates[0].name or "of this video")
-    return max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & Disposition.default), -s.index))
+    return max(readable, key=_rank)
+
+
+def _rank(stream: VideoStream) -> tuple[bool, int, bool, int]:
+    # Cover art is not always marked as such; where pictures move elsewhere, a codec of stills is not the film.
+    moves = stream.codec_context.name not in _STILL_CODECS
+    return moves, stream.width * stream.height, bool(stream.disposition & Disposition.default), -stream.index
 
 
 def has_decoder(stream: Stream) -> bool:
