@@ -71,6 +71,8 @@ class Watch(Card):
     tags: list[str]
     master_url: str
     duration_ms: int | None
+    damaged_text: str | None
+    """How far the original could be read, where it breaks off."""
     width: int | None
     height: int | None
     original_href: str | None
@@ -100,6 +102,7 @@ def watch_of(
         tags=list(video.tags),
         master_url=master_url(video),
         duration_ms=video.duration_ms,
+        damaged_text=None if video.damaged_after_ms is None else duration_text(video.damaged_after_ms),
         width=video.width,
         height=video.height,
         original_href=f"/media/{video.public_id}/original" if original_text else None,

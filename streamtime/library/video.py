@@ -45,6 +45,8 @@ class Video:
     poster_object_id: int | None
     poster_version: int
     duration_ms: int | None
+    damaged_after_ms: int | None
+    """How far the original could be read, where it breaks off."""
     width: int | None
     height: int | None
     created_at_ms: int
@@ -101,6 +103,7 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         poster_object_id=row["poster_object_id"],
         poster_version=row["poster_version"],
         duration_ms=row["duration_ms"],
+        damaged_after_ms=row["damaged_after_ms"],
         width=row["width"],
         height=row["height"],
         created_at_ms=row["created_at_ms"],

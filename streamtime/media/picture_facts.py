@@ -29,6 +29,9 @@ _MOST_FPS = Fraction(240)
 _USUAL_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_IMAGE_BRANDS = {"avif", "heic", "heix", "mif1", "mif2", "miaf"}
+"""Photos that phones and browsers store as MP4 does (ISO/IEC 23008-12)."""
+
 _STILL_CODECS = {"mjpeg", "png"}
 _BITS_IN_NAME = {"9": 9, "10": 10, "12": 12, "14": 14, "16": 16}
 
@@ -62,6 +65,8 @@ def choose_video(container: InputContainer) -> VideoStream:
     Raises:
         Refusal: if there is none, or none that can be decoded.
     """
+    if container.metadata.get("major_brand") in _IMAGE_BRANDS:
+        raise refusal.no_video()
     candidates = [stream for stream in container.streams.video if not is_cover(stream)]
     if not candidates:
         raise refusal.no_video()

@@ -50,6 +50,7 @@ class VideoBody(msgspec.Struct):
     stage: str
     failure: FailureBody | None
     duration_ms: int | None
+    damaged_after_ms: int | None
     width: int | None
     height: int | None
     created_at: str
@@ -166,6 +167,7 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
         stage=progress.stage,
         failure=failure,
         duration_ms=video.duration_ms,
+        damaged_after_ms=video.damaged_after_ms,
         width=video.width,
         height=video.height,
         created_at=time_iso(video.created_at_ms),

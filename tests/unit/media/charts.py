@@ -19,6 +19,9 @@ CHART: tuple[tuple[int, int, int], ...] = (
 )  # fmt: skip
 """Red, green and blue as shown by a screen: grey, the three basic colours, skin and yellow."""
 
+BT709, BT601 = (0.2126, 0.0722), (0.299, 0.114)
+"""How much red and blue count in a colour's brightness."""
+
 _COLUMNS, _ROWS = 4, 2
 
 
@@ -53,17 +56,24 @@ def shown_colours(path: Path) -> list[Colour]:
         frame = [*container.decode(video=0)][-1]
     assert frame.format.name == "yuv420p"
     assert (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range) == (1, 1, 1, 1)
-    return [_shown(frame, column, row) for row in range(_ROWS) for column in range(_COLUMNS)]
+    return read_colours(frame, matrix=BT709, limited=True)
 
 
-def _shown(frame: VideoFrame, column: int, row: int) -> Colour:
+def read_colours(frame: VideoFrame, *, matrix: tuple[float, float], limited: bool) -> list[Colour]:
+    """Read the chart from a picture of 8-bit 4:2:0, whatever its tags."""
+    return [_shown(frame, c, r, matrix, limited=limited) for r in range(_ROWS) for c in range(_COLUMNS)]
+
+
+def _shown(frame: VideoFrame, column: int, row: int, matrix: tuple[float, float], *, limited: bool) -> Colour:
     x, y = (2 * column + 1) * frame.width // (2 * _COLUMNS), (2 * row + 1) * frame.height // (2 * _ROWS)
     luma, blue, red = (
         bytes(plane)[(y >> shift) * plane.line_size + (x >> shift)]
         for plane, shift in zip(frame.planes, (0, 1, 1), strict=True)
     )
-    grey, pb, pr = (luma - 16) / 219, (blue - 128) / 224, (red - 128) / 224
-    parts = (grey + 1.5748 * pr, grey - 0.1873 * pb - 0.4681 * pr, grey + 1.8556 * pb)
+    black, white, reach = (16, 235, 224) if limited else (0, 255, 255)
+    grey, pb, pr = (luma - black) / (white - black), (blue - 128) / reach, (red - 128) / reach
+    r, b = grey + 2 * (1 - matrix[0]) * pr, grey + 2 * (1 - matrix[1]) * pb
+    parts = (r, (grey - matrix[0] * r - matrix[1] * b) / (1 - matrix[0] - matrix[1]), b)
     return tuple(255 * min(1.0, max(0.0, part)) for part in parts)  # type: ignore[return-value]  # three of them
 
 

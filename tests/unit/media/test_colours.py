@@ -7,7 +7,7 @@ import pytest
 
 from streamtime.hls.ladder import plan_ladder
 from tests.clips import run_ffmpeg
-from tests.unit.media.charts import CHART, Colour, furthest, make_chart, shown_colours
+from tests.unit.media.charts import BT601, CHART, Colour, furthest, make_chart, read_colours, shown_colours
 from tests.unit.media.studio import facts_of, make
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "8")
@@ -106,6 +106,15 @@ async def test_a_copy_keeps_its_tags(tmp_path: Path) -> None:
     with av.open(str(copied.path), "r") as container:
         frame = next(container.decode(video=0))
     assert (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range) == (5, 5, 6, 2)
+
+
+async def test_a_poster_is_read_as_jpegs_are(tmp_path: Path) -> None:
+    source = make_chart(tmp_path / "plain.mp4", spoken("709") + ",format=yuv420p", *X264)
+    poster = (await make(source, tmp_path, audio=False, poster=True)).poster_path
+    assert poster is not None
+    with av.open(str(poster), "r") as container:
+        frame = next(container.decode(video=0))
+    assert furthest(read_colours(frame, matrix=BT601, limited=False), CHART) <= 6
 
 
 async def test_an_untagged_large_picture_is_bt709(tmp_path: Path) -> None:
