@@ -55,6 +55,7 @@ class SoundEncoder:
         self._origin = round(Fraction(origin_us * RATE_HZ, _MICRO))
         self._samples_a_tick = (source.time_base or Fraction(1, RATE_HZ)) * RATE_HZ
         self._resampler: AudioResampler | None = None
+        self._shape: tuple[str, str, int] | None = None
         self._fifo = AudioFifo()
         self._start = exact_ticks(resume.starts_s, _TICK) if resume else 0
         self._begins = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
@@ -126,21 +127,24 @@ class SoundEncoder:
         self._push(frames)
 
     def _resampled(self, frame: AudioFrame | None) -> list[AudioFrame]:
+        flushed: list[AudioFrame] = []
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else self._shape
+        if self._resampler is not None and shape != self._shape:
+            # The track changed on the way. The resampler itself does not notice where it had nothing to do.
+            flushed = self._resampler.resample(None)
+            self._resampler = None
+        self._shape = shape
         if self._resampler is None:
             self._resampler = AudioResampler("fltp", "stereo", RATE_HZ)
-        try:
-            return self._resampler.resample(frame)
-        except ValueError:
-            # The track changed its rate or its channels on the way.
-            flushed = self._resampler.resample(None)
-            self._resampler = AudioResampler("fltp", "stereo", RATE_HZ)
-            return flushed + self._resampler.resample(frame)
+        return flushed + self._resampler.resample(frame)
 
     def _push(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
             if not frame.samples:
                 continue
             frame.pts = None
+            # A resampler that was begun anew, for a track that changed on the way, may count in another tick.
+            frame.time_base = _TICK
             self._fifo.write(frame)
             self._received += frame.samples
 
