@@ -209,7 +209,7 @@ def _take(
             work.tell(_step(stage, message, order.duration_ms))
         case Done():
             work.duration_ms = max(work.duration_ms, message.duration_ms)
-            work.damaged_after_ms = message.damaged_after_ms
+            work.damaged_after_ms = message.damaged_after_ms or work.damaged_after_ms
 
 
 def _started(output: _Output, message: RenditionStarted) -> None:
