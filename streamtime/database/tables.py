@@ -136,6 +136,7 @@ videos = Table(
     Column("failure_code", Text),
     Column("failure_message", Text),
     Column("crashes", Integer, nullable=False, server_default=text("0")),
+    Column("damaged_after_ms", BigInteger),
     Column("storage_prefix", Text, nullable=False, unique=True),
     Column("source_name", Text, nullable=False),
     Column("source_facts", LargeBinary),

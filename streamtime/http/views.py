@@ -95,6 +95,8 @@ class Watch(Card):
     master_url: str
     storyboard_url: str | None
     duration_ms: int | None
+    damaged_text: str | None
+    """How far the original could be read, where it breaks off."""
     width: int | None
     height: int | None
     original_href: str | None
@@ -130,6 +132,7 @@ def watch_of(
         master_url=master_url(video),
         storyboard_url=storyboard_url(video),
         duration_ms=video.duration_ms,
+        damaged_text=None if video.damaged_after_ms is None else duration_text(video.damaged_after_ms),
         width=video.width,
         height=video.height,
         original_href=f"/media/{video.public_id}/original" if original_text else None,

@@ -193,6 +193,11 @@ class Lifecycle:
         """Somebody has read it to its end and knows how long it is."""
         await self._set(tx, video, duration_ms=duration_ms)
 
+    async def damaged(self, tx: Transaction, video: Video, *, after_ms: int, words: str) -> None:
+        """Its original breaks off there; what comes before is all that there will be."""
+        await self._set(tx, video, damaged_after_ms=after_ms)
+        await self._timeline.add(tx, video.id, "damaged", words)
+
     async def playable(self, tx: Transaction, video: Video) -> None:
         """It can be watched from now on, however much is still to come."""
         await self._set(tx, video, playable=True)

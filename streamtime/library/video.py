@@ -53,6 +53,8 @@ class Video:
     stills: StillsFacts | None
     stills_version: int
     duration_ms: int | None
+    damaged_after_ms: int | None
+    """How far the original could be read, where it breaks off."""
     width: int | None
     height: int | None
     created_at_ms: int
@@ -113,6 +115,7 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         stills=msgspec.msgpack.decode(row["stills"], type=StillsFacts) if row["stills"] else None,
         stills_version=row["stills_version"],
         duration_ms=row["duration_ms"],
+        damaged_after_ms=row["damaged_after_ms"],
         width=row["width"],
         height=row["height"],
         created_at_ms=row["created_at_ms"],

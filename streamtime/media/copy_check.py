@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from streamtime.media.colours import copy_obstacle
 from streamtime.media.source import AnyPacket
 
 LONGEST_GOP_S = 10
@@ -92,12 +93,14 @@ def video_obstacle(
     """Tell in plain words why the picture cannot be copied; None where it can."""
     context = stream.codec_context
     plain = context.pix_fmt in _PIXEL_FORMATS and context.profile in _PROFILES
+    colours = copy_obstacle(context.colorspace, context.color_primaries, context.color_trc)
     obstacles = (
         (context.name != "h264", f"it is {context.codec.canonical_name}, which not every browser plays"),
         (not plain, f"its kind of H.264 ({context.profile}, {context.pix_fmt}) is not played by every browser"),
         (kind not in _CONTAINERS_WITH_TIMES, f"its container, {kind}, does not say when pictures are shown"),
         (interlaced, "it is interlaced"),
         (not upright, "it must be turned to stand upright"),
+        (bool(colours), colours or ""),
         (bool(bitrate_bps and bitrate_bps > _MOST_BPS), "its bit rate is too high for most networks"),
         (scan.origin is None, "no keyframe is near its beginning"),
     )

@@ -26,6 +26,7 @@ _MOST_HELD_PACKETS = 32
 AUDIO_FRAGMENT_S = 4
 _AAC_FRAME_SAMPLES = 1024
 _RETIMED_S = Fraction(20, 1000)
+_TOLERATED_SHORTAGE_S = 1.0
 _LONGEST_AUDIO_GAP_S = Fraction(1, 10)
 
 
@@ -38,6 +39,7 @@ class VideoCopy:
         self._origin = math.ceil(Fraction(origin_us, _MICRO) / self._tick)
         self._held: list[AnyPacket] = []
         self._keyframe: int | None = None
+        self.until_s: float | None = None
         self._last_dts: int | None = None
         self._writer = RenditionWriter(
             output,
@@ -77,6 +79,8 @@ class VideoCopy:
         self._release((self._held[-1].pts or 0) if self._held else 0)
         if self._keyframe is None:
             raise refusal.damaged()
+        if (self.until_s or 0.0) - self.end_s > _TOLERATED_SHORTAGE_S:
+            raise refusal.copy_unfit("its picture ends before its sound")
         self._writer.finish()
 
     def _watch(self, packet: AnyPacket, pts: int) -> None:
@@ -143,6 +147,7 @@ class AudioCopy:
         self._tick = source.time_base or Fraction(1, self._rate)
         self._origin_s = Fraction(origin_us, _MICRO)
         self._next: int | None = None
+        self.until_s: float | None = None
         self._start = exact_ticks(resume.starts_s, Fraction(1, self._rate)) if resume else 0
         channels = source.codec_context.channels
         self._writer = RenditionWriter(
@@ -181,7 +186,13 @@ class AudioCopy:
         self._write(packet)
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write what is left.
+
+        Raises:
+            Refusal: with `audio_copy_unfit` if there is too little of it: players wait for sound.
+        """
+        if (self.until_s or 0.0) - self.end_s > _TOLERATED_SHORTAGE_S:
+            raise refusal.audio_copy_unfit("it ends before the picture")
         self._writer.finish()
 
     def _in_step(self, position: int) -> bool:

@@ -7,20 +7,30 @@ from fractions import Fraction
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from streamtime.media.colours import colours_of, is_full_range
 
 PIXEL_FORMAT = "yuvj420p"
 _QUALITY = 4
 """From 2, the best, to 31."""
 
 
-def for_jpeg(frame: VideoFrame, width: int, height: int) -> VideoFrame:
-    """Scale a frame, and give it the range of numbers that JPEG has."""
+def for_jpeg(frame: VideoFrame, width: int, height: int, *, is_bt709: bool | None = None) -> VideoFrame:
+    """Scale a frame, and give it the numbers that JPEG has: it is always read as BT.601, full range.
+
+    `is_bt709` is for callers who know the frame's colours better than its tags do.
+    """
+    if is_bt709 is None:
+        is_bt709 = colours_of(frame).matrix == "bt709"
     return VideoReformatter().reformat(
         frame,
         width,
         height,
         PIXEL_FORMAT,
+        src_colorspace=Colorspace.ITU709 if is_bt709 else Colorspace.ITU601,
+        dst_colorspace=Colorspace.ITU601,
+        src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
         interpolation=Interpolation.BILINEAR if (frame.width, frame.height) == (width, height) else Interpolation.AREA,
         threads=1,

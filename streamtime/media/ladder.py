@@ -102,6 +102,19 @@ class PictureClock:
             cuts.append((self._last, min(self._cut, until) - self._last))
         return cuts
 
+    def held(self, until_s: float) -> list[tuple[int, int, bool]]:
+        """List when the last picture is to be repeated so that it is seen until then, and whether as a keyframe."""
+        until = round(until_s / self._tick)
+        if self._last < 0 or until - self._last <= self._long:
+            return []
+        places: list[tuple[int, int, bool]] = []
+        while self._cut < until:
+            self._last, self._cut = self._cut, self._cut_after(self._cut)
+            places.append((self._last, min(self._cut, until) - self._last, True))
+        if until - self._usual > self._last:
+            places.append((until - self._usual, self._usual, False))
+        return places
+
     def _on_line(self, frame: VideoFrame, pts: int) -> int:
         frame_tick = frame.time_base or self._tick
         if frame_tick != self._frame_tick:
@@ -212,7 +225,7 @@ class RungEncoder:
 
     def _encode(self, frame: VideoFrame | None) -> None:
         if not self._tagged and frame is not None:
-            x264.tag_colours(self._stream, frame)
+            x264.tag_colours(self._stream)
             self._tagged = True
         for packet in self._stream.encode(frame):
             if self._joint is not None:
@@ -241,6 +254,7 @@ class Ladder:
             origin_us, tick, grid, usual=self._usual, own_tick=tick == source.tick, starts_s=starts_s
         )
         self._still: VideoFrame | None = None
+        self.until_s: float | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
         self.rungs = _cascade(crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps)
         top = largest_first[0].rung
@@ -281,6 +295,10 @@ class Ladder:
         for upright in self._upright.flush():
             self._place(upright)
         self._repeat_still(None)
+        if self._still is not None and self.until_s is not None:
+            # The sound goes on without a picture: the last one stays.
+            for place, duration, key in self._clock.held(self.until_s):
+                self.rungs[0].station.put(Picture(self._still, place, duration, key))
         self.rungs[0].station.close()
 
 

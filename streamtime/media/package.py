@@ -18,8 +18,11 @@ from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
+from streamtime.media.cut_short import is_cut_short
 from streamtime.media.ladder import Ladder, Pictures
+from streamtime.media.mending import MAY_JUMP, Mender
 from streamtime.media.picture_facts import first_frame, frame_rate, is_interlaced, prepare_decoder, turn_of
+from streamtime.media.picture_times import WITHOUT_TIMES, PictureTimes
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
@@ -27,13 +30,18 @@ from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
 
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
+_TIMED = {"video", "audio"}
 _MOST_BAD_PACKETS = 200
+_MICRO = 1_000_000
 _SHORT_S = 1.5
 _SHORT_SHARE = 0.02
 
 
 class Track(Protocol):
     """What takes packets of one stream."""
+
+    until_s: float | None
+    """How far the other tracks reach, in seconds; known, if at all, before `finish`."""
 
     @property
     def end_s(self) -> float:
@@ -70,6 +78,8 @@ class Packaging:
         self._crew = Crew()
         self._tracks: list[Track | Ladder] = []
         self._broken = False
+        self._mender: Mender | None = None
+        self._ends_s: dict[int, float] = {}
 
     def run(self) -> Done:
         """Fulfil the order.
@@ -80,11 +90,12 @@ class Packaging:
         """
         with open_source(self._descriptor) as container:
             feeds = self._feeds(container)
-            if feeds:
+            if feeds and container_name(container) not in MAY_JUMP | WITHOUT_TIMES:
                 resume.seek(container, container.streams[feeds[-1].index], self._order)
             self._start_poster()
             try:
                 self._pump(container, feeds)
+                self._tell_end()
                 for feed in feeds:
                     feed.close()
             except BaseException as failure:  # noqa: BLE001  (raised again by `join`, or the first of several)
@@ -98,15 +109,41 @@ class Packaging:
             return
         # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
         cut_off_counts = container_name(container) != "mpegts"
+        indexes = set(wanted)
+        if container_name(container) in MAY_JUMP:
+            self._mender = Mender(container.streams[self._order.video_stream or 0])
+            indexes.add(self._order.video_stream or 0)
+        self._broken = is_cut_short(self._descriptor)
         try:
-            for packet in packets_of(container, [container.streams[index] for index in wanted]):
+            for packet in packets_of(container, [container.streams[index] for index in indexes]):
                 if self._crew.stopped:
                     raise Stopped
                 if packet.size and not (packet.is_corrupt and cut_off_counts):
-                    wanted[packet.stream_index].put(packet)
+                    self._hand_on(wanted, self._mender.take(packet) if self._mender else (packet,))
         except av.error.FFmpegError:
             # The file breaks off here: what has been read of it plays.
             self._broken = True
+        self._hand_on(wanted, self._mender.rest() if self._mender else ())
+
+    def _hand_on(self, wanted: dict[int, Feed], packets: Sequence[AnyPacket]) -> None:
+        for packet in packets:
+            if packet.pts is not None and packet.time_base and packet.stream.type in _TIMED:
+                end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self._ends_s[packet.stream_index] = max(end_s, self._ends_s.get(packet.stream_index, end_s))
+            if feed := wanted.get(packet.stream_index):
+                feed.put(packet)
+
+    def _tell_end(self) -> None:
+        """Tell all tracks how far the longest of them reaches, so that none ends long before the others."""
+        if self._broken:
+            return
+        picture = self._order.video_stream or 0
+        read_all = picture in self._ends_s and len(self._ends_s) > 1
+        until_s = self._duration_s
+        if read_all:
+            until_s = max(self._ends_s.values()) - self._order.origin_us / _MICRO
+        for track in self._tracks:
+            track.until_s = until_s
 
     def _done(self) -> Done:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
@@ -119,6 +156,8 @@ class Packaging:
     def _ended_early(self, end_s: float) -> bool:
         if self._broken:
             return True
+        if self._mender is not None and self._mender.mended:
+            return False
         expected_s = self._duration_s or 0.0
         return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
 
@@ -134,7 +173,7 @@ class Packaging:
         puts: list[Callable[[AnyPacket], None]] = []
         closes: list[Callable[[], None]] = []
         if order.encodes:
-            decoding = self._decoding(stream)
+            decoding = self._decoding(stream, container_name(container))
             puts.append(decoding.take)
             closes.append(decoding.finish)
         if order.copy is not None:
@@ -167,7 +206,7 @@ class Packaging:
         reader = CaptionReader(stream, self._order.origin_us, self._reporter)
         return Feed(stream.index, reader.take, reader.finish)
 
-    def _decoding(self, stream: VideoStream) -> "Decoding":
+    def _decoding(self, stream: VideoStream, kind: str) -> "Decoding":
         pictures = self._first_look(stream.index)
         prepare_decoder(stream, threads=_DECODER_THREADS)
         ladder = Ladder(
@@ -181,7 +220,7 @@ class Packaging:
             starts_s=resume.lead_in_s(self._order),
         )
         self._tracks.append(ladder)
-        return Decoding(stream, ladder)
+        return Decoding(stream, ladder, PictureTimes(kind, stream))
 
     def _first_look(self, index: int) -> Pictures:
         with open_source(self._descriptor) as container:
@@ -213,8 +252,9 @@ class Packaging:
 class Decoding:
     """Decodes pictures and hands them to the ladder; a damaged packet here and there is passed over."""
 
-    def __init__(self, stream: VideoStream, ladder: Ladder) -> None:
+    def __init__(self, stream: VideoStream, ladder: Ladder, times: PictureTimes) -> None:
         self._stream = stream
+        self._times = times
         self._ladder = ladder
         self._bad_in_a_row = 0
 
@@ -232,7 +272,7 @@ class Decoding:
             if frame.time_base is None:
                 # What is drained at the end belongs to no packet that could tell.
                 frame.time_base = self._stream.time_base
-            self._ladder.put(frame)
+            self._ladder.put(self._times.put(frame))
 
     def finish(self) -> None:
         """Drain the decoder and say that there is no more."""

@@ -12,12 +12,13 @@ from itertools import islice
 import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.sidedata.sidedata import SideDataContainer, Type
+from av.sidedata.sidedata import Type
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamtime.media import refusal
+from streamtime.media.colours import side_data
 from streamtime.media.decoders import DECODERS, WHITELIST
 from streamtime.media.source import MOST_PIXELS, AnyPacket, packets_of
 
@@ -28,6 +29,10 @@ _MOST_FPS = Fraction(240)
 _USUAL_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_IMAGE_BRANDS = {"avif", "heic", "heix", "mif1", "mif2", "miaf"}
+"""Photos that phones and browsers store as MP4 does (ISO/IEC 23008-12)."""
+
+_STILL_CODECS = {"mjpeg", "png"}
 _BITS_IN_NAME = {"9": 9, "10": 10, "12": 12, "14": 14, "16": 16}
 
 
@@ -55,18 +60,26 @@ def is_cover(stream: VideoStream) -> bool:
 
 
 def choose_video(container: InputContainer) -> VideoStream:
-    """Pick the main picture: the largest, and of equals the one marked as default, then the first.
+    """Pick the main picture: the largest that moves, and of equals the one marked as default, then the first.
 
     Raises:
         Refusal: if there is none, or none that can be decoded.
     """
+    if container.metadata.get("major_brand") in _IMAGE_BRANDS:
+        raise refusal.no_video()
     candidates = [stream for stream in container.streams.video if not is_cover(stream)]
     if not candidates:
         raise refusal.no_video()
     readable = [stream for stream in candidates if has_decoder(stream)]
     if not readable:
         raise refusal.unsupported_codec(_codec_name(candidates[0]))
-    return max(readable, key=lambda s: (s.width * s.height, bool(s.disposition & Disposition.default), -s.index))
+    return max(readable, key=_rank)
+
+
+def _rank(stream: VideoStream) -> tuple[bool, int, bool, int]:
+    # Cover art is not always marked as such; where pictures move elsewhere, a codec of stills is not the film.
+    moves = stream.codec_context.name not in _STILL_CODECS
+    return moves, stream.width * stream.height, bool(stream.disposition & Disposition.default), -stream.index
 
 
 def _codec_name(stream: Stream) -> str:
@@ -124,23 +137,15 @@ def picture_in(stream: VideoStream, packet: AnyPacket) -> VideoFrame | None:
 
 def turn_of(frame: VideoFrame) -> Turn:
     """Read the display matrix: turns by right angles and flips; anything else is shown as stored."""
-    try:
-        matrix = _MATRIX.unpack(bytes(_side_data(frame)[Type.DISPLAYMATRIX])[: _MATRIX.size])
-    except (KeyError, struct.error):
+    data = side_data(frame, Type.DISPLAYMATRIX)
+    if len(data) < _MATRIX.size:
         return Turn()
+    matrix = _MATRIX.unpack_from(data)
     a, b, c, d = (round(matrix[i] / _ONE) for i in (0, 1, 3, 4))
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b
     return Turn({(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}.get((a, b), 0), mirrored)
-
-
-def _side_data(frame: VideoFrame) -> SideDataContainer:
-    # The library's types call it a dictionary of one key; it is a container of all kinds.
-    container: object = frame.side_data
-    if not isinstance(container, SideDataContainer):
-        raise KeyError("no side data")
-    return container
 
 
 def shown_size(stream: VideoStream, turn: Turn) -> tuple[int, int]:

@@ -16,7 +16,8 @@ from av.video.stream import VideoStream
 from streamtime.hls.storyboard import Pick
 from streamtime.media.fragments import Fragments
 from streamtime.media.jpeg import write_out
-from streamtime.media.upright import PIXEL_FORMAT, Shrink
+from streamtime.media.picture_facts import Turn
+from streamtime.media.upright import PIXEL_FORMAT, Upright
 from streamtime.media.x264 import tag_colours
 from streamtime.worker_protocol import MakePreview, StillWritten
 
@@ -43,15 +44,14 @@ def make_preview(order: MakePreview, fragments: Fragments, output: int) -> Still
         cast("BinaryIO", buffer), "w", format="mp4", options={"moov_size": str(_ROOM_FOR_DIRECTORY_BYTES)}
     ) as container:
         stream = _stream(container, order)
-        shrink = Shrink(order.width, order.height)
+        tag_colours(stream)
+        upright = Upright(order.width, order.height, Turn(), interlaced=False)
         written = 0
         for at_ms, frame in _timed(order, fragments):
-            small = shrink(frame)
-            if not written:
-                tag_colours(stream, small)
-            small.pts, small.time_base, small.pict_type = at_ms, _TICK, PictureType.NONE
-            container.mux(stream.encode(small))
-            written += 1
+            for small in upright.take(frame):
+                small.pts, small.time_base, small.pict_type = at_ms, _TICK, PictureType.NONE
+                container.mux(stream.encode(small))
+                written += 1
         if written:
             container.mux(stream.encode(None))
     if not written:

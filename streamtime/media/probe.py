@@ -29,6 +29,7 @@ from streamtime.media.picture_facts import (
     shown_size,
     turn_of,
 )
+from streamtime.media.picture_times import PictureTimes
 from streamtime.media.side_tracks import chapters_of, said, subtitles_of
 from streamtime.media.source import container_name, open_source
 from streamtime.worker_protocol import AudioFacts, SourceFacts, VideoFacts
@@ -65,12 +66,14 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
     """Look at the first packets once, and decode the first picture."""
     frame: VideoFrame | None = None
     scan, limit = VideoScan(), ScanLimit(stream)
+    times = PictureTimes(container_name(container), stream)
     enough = False
     for packet in readable_packets(container, stream):
         if packet.size and not enough:
             scan.take(packet)
             enough = limit.reached(scan)
-        frame = frame or picture_in(stream, packet)
+        if frame is None and (found := picture_in(stream, packet)) is not None:
+            frame = times.put(found)
         if frame and enough:
             break
     if frame is None:

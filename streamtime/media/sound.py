@@ -33,6 +33,7 @@ _PREROLL_SAMPLES = 2 * _FRAME_SAMPLES
 
 _SAMPLE_BYTES = 4
 _TOLERATED_SAMPLES = RATE_HZ // 50
+_TOLERATED_SHORTAGE_SAMPLES = RATE_HZ // 4
 _MOST_SILENCE_SAMPLES = RATE_HZ * 3600 * 12
 _MICRO = 1_000_000
 
@@ -58,6 +59,7 @@ class SoundEncoder:
         self._start = exact_ticks(resume.starts_s, _TICK) if resume else 0
         self._begins = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
         self._placed = False
+        self.until_s: float | None = None
         source.codec_context.thread_count = 1
         source.codec_context.options = {"codec_whitelist": WHITELIST}
         self._writer = RenditionWriter(
@@ -91,6 +93,10 @@ class SoundEncoder:
         """Encode and write what is left."""
         self.take(None)
         self._push(self._resampled(None))
+        missing = round((self.until_s or 0.0) * RATE_HZ) - self._received
+        if missing > _TOLERATED_SHORTAGE_SAMPLES:
+            # Players wait for sound as long as there is a picture.
+            self._push_silence(min(missing, _MOST_SILENCE_SAMPLES))
         if self._fifo.samples % _FRAME_SAMPLES:
             self._push([_silence(_FRAME_SAMPLES - self._fifo.samples % _FRAME_SAMPLES)])
         self._encode_ready()

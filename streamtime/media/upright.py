@@ -1,43 +1,50 @@
-"""Makes frames stand upright, progressive and in the colours that every browser shows: 8-bit 4:2:0, limited range.
+"""Makes frames stand upright, progressive and in the colours that every browser shows: BT.709, limited, 8-bit 4:2:0.
 
 It knows one stream's frames, nothing of rungs beyond the size it is asked for. Where nothing is to be done it costs
 nothing: the same frame comes out.
 """
 
-from fractions import Fraction
-from itertools import pairwise
+from collections.abc import Sequence
 
-from av.error import FFmpegError
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from streamtime.media.chain import Chain, Step
+from streamtime.media.colours import Colours, colours_of, is_full_range, peak_nits
 from streamtime.media.picture_facts import Turn
+from streamtime.media.tone_map import ToneMap
 
 PIXEL_FORMAT = "yuv420p"
+_DEEP_FORMAT = "yuv420p10le"
+_DEEP_RGB_FORMAT = "rgb48le"
+_PLAIN_DEPTH = 8
 _TURNS = {90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}
-_AGAIN_ERRNOS = (11, 541478725)
+_SCREEN = "gamma22"
+"""How numbers become light where primaries are changed: as on a screen, whatever the camera's curve."""
+
+_DEINTERLACE = (Step("bwdif", "mode=send_frame:deint=all"),)
 
 
 class Shrink:
-    """Scales to one size. One for each rung: a scaler keeps tables for the sizes it saw last."""
+    """Scales to one size, limited range. One for each rung: a scaler keeps tables for the sizes it saw last."""
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """Give the frame in the wanted size; the very same one where it already is."""
-        full_range = frame.color_range == ColorRange.JPEG
+    def __call__(self, frame: VideoFrame, pixel_format: str = PIXEL_FORMAT) -> VideoFrame:
+        """Give the frame in the wanted size; the very same one where it already is. RGB becomes BT.709."""
+        # The numbers of all else are left alone: the same name on both sides, for the scaler refuses odd ones.
         return self._reformatter.reformat(
             frame,
             self._width,
             self._height,
-            PIXEL_FORMAT,
-            dst_colorspace=Colorspace.ITU709 if frame.format.is_rgb else None,
+            pixel_format,
+            src_colorspace=None if frame.format.is_rgb else Colorspace.ITU709,
+            dst_colorspace=Colorspace.ITU709,
             interpolation=Interpolation.BILINEAR,
-            src_color_range=ColorRange.JPEG if full_range else None,
-            dst_color_range=ColorRange.MPEG if full_range else None,
+            src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
             threads=1,
         )
 
@@ -46,61 +53,78 @@ class Upright:
     """Frames as stored in, frames as shown in `width` x `height` out, in the same order."""
 
     def __init__(self, width: int, height: int, turn: Turn, *, interlaced: bool) -> None:
-        self._turn = turn
-        self._interlaced = interlaced
+        self._turning = _turning(turn)
+        self._fields = Chain() if interlaced else None
+        self._chain = Chain()
         stored = (height, width) if turn.swaps_sides else (width, height)
         self._shrink = Shrink(*stored)
-        self._graph: Graph | None = None
-        self._shape: tuple[object, ...] = ()
+        self._tags: tuple[object, ...] = ()
+        self._steps: Sequence[Step] = ()
+        self._pixel_format = PIXEL_FORMAT
 
     def take(self, frame: VideoFrame) -> list[VideoFrame]:
         """Turn one frame; a de-interlacer gives it back one frame late."""
-        if not self._interlaced:
-            frame = self._shrink(frame)
-        if not self._interlaced and self._turn.is_none:
-            return [frame]
-        shape = (frame.width, frame.height, frame.format.name, frame.time_base)
-        ready = self.flush() if shape != self._shape else []
-        if self._graph is None:
-            self._graph, self._shape = self._built(frame), shape
-        self._graph.push(frame)
-        return ready + self._pulled()
+        if self._fields is None:
+            return self._shown(frame)
+        return [shown for whole in self._fields.take(frame, _DEINTERLACE) for shown in self._shown(whole)]
 
     def flush(self) -> list[VideoFrame]:
         """Give what is still inside; more frames may follow."""
-        if self._graph is None:
-            return []
-        self._graph.push(None)
-        rest = self._pulled()
-        self._graph = None
-        return rest
+        held = self._fields.flush() if self._fields is not None else []
+        return [shown for whole in held for shown in self._shown(whole)] + self._chain.flush()
 
-    def _built(self, frame: VideoFrame) -> Graph:
-        graph = Graph()
-        graph.threads = 1
-        nodes = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format,
-                                  time_base=frame.time_base or Fraction(1, 90_000))]  # fmt: skip
-        if self._interlaced:
-            nodes.append(graph.add("bwdif", "mode=send_frame:deint=all"))
-        if self._turn.mirrored:
-            nodes.append(graph.add("hflip"))
-        nodes += [graph.add("transpose", f"dir={way}") for way in _TURNS.get(self._turn.rotation, ())]
-        nodes.append(graph.add("buffersink"))
-        for earlier, later in pairwise(nodes):
-            earlier.link_to(later)
-        graph.configure()
-        return graph
+    def _shown(self, frame: VideoFrame) -> list[VideoFrame]:
+        tags = (frame.colorspace, frame.color_primaries, frame.color_trc, frame.format.name, frame.width, frame.height)
+        if tags != self._tags:
+            self._tags = tags
+            self._decide(frame)
+        small = self._shrink(frame, self._pixel_format)
+        return self._chain.take(small, self._steps) if self._steps else [*self._chain.flush(), small]
 
-    def _pulled(self) -> list[VideoFrame]:
-        frames: list[VideoFrame] = []
-        while self._graph is not None:
-            try:
-                frame = self._graph.vpull()
-            except (BlockingIOError, EOFError):
-                return frames
-            except FFmpegError as error:
-                if error.errno in _AGAIN_ERRNOS:
-                    return frames
-                raise
-            frames.append(self._shrink(frame) if self._interlaced and self._turn.is_none else frame)
-        return frames
+    def _decide(self, frame: VideoFrame) -> None:
+        """Choose what frames like this one need: the picture is made small first, for all else costs by the pixel."""
+        colours = colours_of(frame)
+        converting = () if colours.is_plain else _converting(colours, frame)
+        self._steps = (*converting, *self._turning)
+        self._pixel_format = _working_format(frame) if converting else PIXEL_FORMAT
+
+
+def _turning(turn: Turn) -> tuple[Step, ...]:
+    mirror = (Step("hflip"),) if turn.mirrored else ()
+    return (*mirror, *(Step("transpose", f"dir={way}") for way in _TURNS.get(turn.rotation, ())))
+
+
+def _working_format(frame: VideoFrame) -> str:
+    deep = max(part.bits for part in frame.format.components) > _PLAIN_DEPTH
+    if frame.format.is_rgb and colours_of(frame).is_hdr:
+        return _DEEP_RGB_FORMAT
+    return _DEEP_FORMAT if deep else PIXEL_FORMAT
+
+
+def _converting(colours: Colours, frame: VideoFrame) -> tuple[Step, ...]:
+    if colours.is_hdr:
+        return _mapping(colours, ToneMap(colours.transfer, colours.primaries, peak_nits(frame)))
+    # Without a change of primaries the numbers need not be turned into light and back: a tenth of the work.
+    fast = int(colours.primaries == "bt709")
+    return (
+        Step(
+            "colorspace",
+            f"ispace={colours.matrix}:iprimaries={colours.primaries}:itrc={_SCREEN}:irange=tv:"
+            f"space=bt709:primaries=bt709:trc={_SCREEN}:range=tv:format={PIXEL_FORMAT}:fast={fast}",
+        ),
+    )
+
+
+def _mapping(colours: Colours, tone_map: ToneMap) -> tuple[Step, ...]:
+    # Scalers of FFmpeg 8 convert by themselves between differing tags: here only the table may.
+    neutral = "color_primaries=bt709:color_trc=bt709"
+    matrix = "bt2020nc" if colours.matrix == "bt2020ncl" else colours.matrix
+    return (
+        Step("setparams", f"{neutral}:colorspace={matrix}:range=tv"),
+        Step("scale", "flags=bilinear"),
+        Step("format", _DEEP_RGB_FORMAT),
+        Step("haldclut", "clut=first:interp=tetrahedral", tone_map.table),
+        Step("scale", "flags=bilinear:out_color_matrix=bt709:out_range=tv"),
+        Step("format", PIXEL_FORMAT),
+        Step("setparams", f"{neutral}:colorspace=bt709:range=tv"),
+    )

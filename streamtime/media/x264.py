@@ -7,10 +7,11 @@ from fractions import Fraction
 
 from av.codec.context import Flags
 from av.container import OutputContainer
-from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 from av.video.stream import VideoStream
 
 from streamtime.hls.ladder import PlannedRung
+from streamtime.media.colours import Matrix
 from streamtime.media.upright import PIXEL_FORMAT
 
 PRESET = "superfast"
@@ -22,9 +23,6 @@ PARAMETERS = f"keyint=infinite:scenecut=0:open-gop=0:{TUNING}"
 
 MOST_REORDERED = 2
 """Pictures by which packets may come in another order than they are shown: B-frames that others refer to."""
-
-_BT709 = 1
-"""What RGB becomes; the library goes on calling it RGB (0), which would come out green and pink."""
 
 _FINEST_TICK = 1_000_000
 _USUAL_TICK = Fraction(1, 90_000)
@@ -62,9 +60,10 @@ def make_stream(container: OutputContainer, rung: PlannedRung, tick: Fraction, *
     return stream
 
 
-def tag_colours(stream: VideoStream, frame: VideoFrame) -> None:
-    """Write into the stream which colours its numbers mean, as the first frame says; before the encoder opens."""
+def tag_colours(stream: VideoStream) -> None:
+    """Write into the stream which colours its numbers mean: BT.709 limited, always; before the encoder opens."""
     context = stream.codec_context
-    context.colorspace = frame.colorspace or _BT709
-    context.color_primaries = frame.color_primaries
-    context.color_trc = frame.color_trc
+    context.colorspace = Matrix.BT709
+    context.color_primaries = ColorPrimaries.BT709
+    context.color_trc = ColorTrc.BT709
+    context.color_range = ColorRange.MPEG

@@ -114,6 +114,6 @@ async def note_end(database: Database, lifecycle: Lifecycle, video: Video, done:
             await lifecycle.measured(tx, video, duration_ms=done.duration_ms)
         if done.damaged_after_ms is not None:
             words = f"The file is damaged after {clock_time(done.damaged_after_ms)}; what comes before plays."
-            await lifecycle.note(tx, video, "damaged", words)
+            await lifecycle.damaged(tx, video, after_ms=done.damaged_after_ms, words=words)
 
     await database.write(body)

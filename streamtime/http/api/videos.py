@@ -63,6 +63,7 @@ class VideoBody(msgspec.Struct):
     waiting: str | None
     failure: FailureBody | None
     duration_ms: int | None
+    damaged_after_ms: int | None
     width: int | None
     height: int | None
     poster_ms: int | None
@@ -207,6 +208,7 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
         waiting=(progress.waiting or None) if manages else None,
         failure=failure,
         duration_ms=video.duration_ms,
+        damaged_after_ms=video.damaged_after_ms,
         width=video.width,
         height=video.height,
         poster_ms=video.poster_ms,

@@ -1,0 +1,153 @@
+"""What the numbers of a picture mean, and whether they are BT.709 already, as every browser shows it.
+
+It knows the tags of frames and what players assume where there are none; `chain.py` and `tone_map.py` convert.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+from av.sidedata.sidedata import SideDataContainer, Type
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
+
+
+class Matrix(IntEnum):
+    """FFmpeg's numbers (AVColorSpace) for how brightness and colour were taken apart (ITU-T H.273, table 4)."""
+
+    RGB = 0
+    BT709 = 1
+    UNSPECIFIED = 2
+    FCC = 4
+    BT470BG = 5
+    SMPTE170M = 6
+    SMPTE240M = 7
+    BT2020 = 9
+
+
+_MATRIX_NAMES = {
+    Matrix.BT709: "bt709",
+    Matrix.FCC: "fcc",
+    Matrix.BT470BG: "bt470bg",
+    Matrix.SMPTE170M: "smpte170m",
+    Matrix.SMPTE240M: "smpte240m",
+    Matrix.BT2020: "bt2020ncl",
+}
+_PRIMARIES_NAMES = {
+    ColorPrimaries.BT709: "bt709",
+    ColorPrimaries.BT470M: "bt470m",
+    ColorPrimaries.BT470BG: "bt470bg",
+    ColorPrimaries.SMPTE170M: "smpte170m",
+    ColorPrimaries.SMPTE240M: "smpte240m",
+    ColorPrimaries.FILM: "film",
+    ColorPrimaries.BT2020: "bt2020",
+    ColorPrimaries.SMPTE431: "smpte431",
+    ColorPrimaries.SMPTE432: "smpte432",
+    ColorPrimaries.EBU3213: "jedec-p22",
+}
+_HDR_TRANSFERS = {ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67}
+_EVERYDAY_MATRICES = {Matrix.BT709, Matrix.UNSPECIFIED, Matrix.BT470BG, Matrix.SMPTE170M}
+_WIDE_PRIMARIES = {ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432}
+
+SD_WIDTH, SD_HEIGHT = 1280, 576
+"""A picture without tags is BT.601 where it is narrower than this and no higher, else BT.709: what players assume."""
+
+_LIGHT_LEVEL = struct.Struct("=II")
+_MASTERING_INTS = 20
+_MASTERING = struct.Struct(f"={_MASTERING_INTS}i2i")
+_USUAL_PEAK_NITS = 1000.0
+_LEAST_PEAK_NITS, _MOST_PEAK_NITS = 203.0, 10_000.0
+
+
+@dataclass(frozen=True)
+class Colours:
+    """How a picture's numbers are to be read: names as FFmpeg's filters have them."""
+
+    matrix: str = "bt709"
+    primaries: str = "bt709"
+    transfer: int = ColorTrc.BT709
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether it is brighter than screens are: PQ (HDR10) or HLG."""
+        return self.transfer in _HDR_TRANSFERS
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is to be done."""
+        return self == PLAIN
+
+
+PLAIN = Colours()
+
+
+def colours_of(frame: VideoFrame) -> Colours:
+    """Read a decoded frame's tags, and guess what is missing as players do."""
+    if frame.color_trc in _HDR_TRANSFERS:
+        matrix = _MATRIX_NAMES.get(_known(frame.colorspace), "bt2020ncl")
+        primaries = _PRIMARIES_NAMES.get(_primaries(frame), "bt2020")
+        return Colours(matrix, primaries, frame.color_trc)
+    # The curves of SDR are taken for one: players show them alike.
+    primaries = _PRIMARIES_NAMES.get(_primaries(frame), "bt709")
+    if frame.format.is_rgb or frame.colorspace == Matrix.RGB:
+        return Colours(primaries=primaries)
+    return Colours(_MATRIX_NAMES.get(_known(frame.colorspace)) or _guessed_matrix(frame, primaries), primaries)
+
+
+def _known(matrix: int) -> Matrix:
+    return Matrix(matrix) if matrix in set(Matrix) else Matrix.UNSPECIFIED
+
+
+def _primaries(frame: VideoFrame) -> ColorPrimaries:
+    known = frame.color_primaries in set(ColorPrimaries)
+    return ColorPrimaries(frame.color_primaries) if known else ColorPrimaries.UNSPECIFIED
+
+
+def _guessed_matrix(frame: VideoFrame, primaries: str) -> str:
+    if primaries == "bt2020":
+        return "bt2020ncl"
+    return "smpte170m" if frame.width < SD_WIDTH and frame.height <= SD_HEIGHT else "bt709"
+
+
+def is_full_range(frame: VideoFrame) -> bool:
+    """Tell whether black is 0 and white 255, not 16 and 235."""
+    return frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+
+
+def copy_obstacle(matrix: int, primaries: int, transfer: int) -> str | None:
+    """Tell why these colours, given as FFmpeg numbers them, would look wrong on an everyday screen; None if not."""
+    if transfer in _HDR_TRANSFERS:
+        return "it is HDR, which everyday screens show washed out"
+    if primaries in _WIDE_PRIMARIES or matrix not in _EVERYDAY_MATRICES:
+        return "its colours are of a kind that not every browser shows"
+    return None
+
+
+def peak_nits(frame: VideoFrame) -> float:
+    """Tell how bright an HDR picture gets: what its maker said (MaxCLL, else the mastering screen), else 1000."""
+    told = _light_level(frame) or _mastering_peak(frame) or _USUAL_PEAK_NITS
+    return min(max(told, _LEAST_PEAK_NITS), _MOST_PEAK_NITS)
+
+
+def _light_level(frame: VideoFrame) -> float | None:
+    data = side_data(frame, Type.CONTENT_LIGHT_LEVEL)
+    return float(_LIGHT_LEVEL.unpack_from(data)[0]) or None if len(data) >= _LIGHT_LEVEL.size else None
+
+
+def _mastering_peak(frame: VideoFrame) -> float | None:
+    data = side_data(frame, Type.MASTERING_DISPLAY_METADATA)
+    if len(data) < _MASTERING.size:
+        return None
+    *fractions, _has_primaries, has_luminance = _MASTERING.unpack_from(data)
+    most, divisor = fractions[-2:]
+    return most / divisor if has_luminance and divisor > 0 and most > 0 else None
+
+
+def side_data(frame: VideoFrame, kind: Type) -> bytes:
+    """Give one kind of data that came beside a frame; none where there is none."""
+    # The library's types call it a dictionary of one key; it is a container of all kinds.
+    container: object = frame.side_data
+    try:
+        return bytes(container[kind]) if isinstance(container, SideDataContainer) else b""
+    except KeyError:
+        return b""
