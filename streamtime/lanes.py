@@ -99,7 +99,7 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
             "encode",
             chosen.workers,
             {kinds.LADDER: Quarantine(ladder, base.database, crashes)},
-            settings.memory_budget_bytes,
+            memory_budget(config),
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
@@ -125,11 +125,10 @@ def packager(config: Config, *, may_copy: bool) -> Packager:
 
 
 def _transcode_settings(config: Config) -> TranscodeSettings:
-    return TranscodeSettings(
-        rungs=rungs(config),
-        keep_original=config.transcode.keep_original,
-        memory_budget_bytes=memory_budget(config),
-    )
+    chosen = config.transcode
+    # A worker is ended beyond a bound of its own: one pass stays well below that.
+    budget = min(memory_budget(config), int(chosen.worker_memory) * 4 // 5)
+    return TranscodeSettings(rungs=rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
 def _restraint(config: Config, base: Foundation, library: Library) -> Restraint:
