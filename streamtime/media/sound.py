@@ -34,6 +34,9 @@ _PREROLL_SAMPLES = 2 * _FRAME_SAMPLES
 _SAMPLE_BYTES = 4
 _TOLERATED_SAMPLES = RATE_HZ // 50
 _TOLERATED_SHORTAGE_SAMPLES = RATE_HZ // 4
+_LONGEST_GAP_SAMPLES = RATE_HZ * 3600
+"""A longer hole is a broken time, not silence: the sound runs on as if it carried none."""
+
 _MOST_SILENCE_SAMPLES = RATE_HZ * 3600 * 12
 _MICRO = 1_000_000
 
@@ -120,8 +123,8 @@ class SoundEncoder:
                 check_first(frame, begins, self._begins)
             self._placed = True
             late = begins - self._received
-            if late > _TOLERATED_SAMPLES:
-                self._push_silence(min(late, _MOST_SILENCE_SAMPLES))
+            if _TOLERATED_SAMPLES < late <= _LONGEST_GAP_SAMPLES:
+                self._push_silence(late)
             elif late < -_TOLERATED_SAMPLES or (late < 0 and self._received == self._begins):
                 frames = _without_head(frames, -late)
         self._push(frames)
