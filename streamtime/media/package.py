@@ -19,7 +19,7 @@ from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
 from streamtime.media.cut_short import is_cut_short
-from streamtime.media.ladder import Ladder, Pictures
+from streamtime.media.ladder import LONGEST_GAP_S, Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
 from streamtime.media.picture_facts import first_frame, frame_rate, is_interlaced, prepare_decoder, turn_of
 from streamtime.media.picture_times import WITHOUT_TIMES, PictureTimes
@@ -129,7 +129,9 @@ class Packaging:
         for packet in packets:
             if packet.pts is not None and packet.time_base and packet.stream.type in _TIMED:
                 end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                self._ends_s[packet.stream_index] = max(end_s, self._ends_s.get(packet.stream_index, end_s))
+                before_s = self._ends_s.get(packet.stream_index, end_s)
+                if end_s - before_s <= LONGEST_GAP_S:  # else it is a broken time
+                    self._ends_s[packet.stream_index] = max(end_s, before_s)
             if feed := wanted.get(packet.stream_index):
                 feed.put(packet)
 
