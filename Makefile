@@ -9,7 +9,7 @@ BENCHES ?= server segments ladder quality
 SOURCE ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test check fix bench docs clean
+.PHONY: help install dev run test check fix fuzz bench docs clean
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +35,9 @@ check: dev ## lint, format, templates, types, layers
 fix: dev ## put right what tools can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+fuzz: dev ## break 5,000 films and have workers try them; ARGS="--attempts 500 --seed x", ARGS=--help for more
+	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
 
 bench: dev ## measure, beside named peers in the same run; SOURCE=film.mkv does it with a film of your own
 	@chromium=$$(.ci/need chromium) && export CHROMIUM="$$chromium" && failed= && \

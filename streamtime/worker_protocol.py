@@ -13,7 +13,11 @@ the socket ends.
                                                 <-    SourceFacts | Failed
     Package + descriptors                       ->
                                                 <-    RenditionStarted, SegmentWritten ..., RenditionFinished
-                                                      (of several outputs, interleaved), PosterWritten, Progress
+                                                      (of several outputs, interleaved), CuesRead, PosterWritten,
+                                                      Progress
+                                                <-    Done | Failed
+    MakeStills + descriptors                    ->    (the source is a finished rendition)
+                                                <-    StillWritten ..., PosterWritten, Progress
                                                 <-    Done | Failed
 
 Times of a package begin at 0, which is `origin_us` of the source: the first picture shown.
@@ -24,8 +28,10 @@ from fractions import Fraction
 
 import msgspec
 
+from streamtime.captions.cue import Cue
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung
+from streamtime.hls.storyboard import Pick
 
 MOST_OUTPUTS = 64
 """Descriptors in one order at most; Linux takes 253 in one message."""
@@ -130,10 +136,17 @@ class PackageAudio(msgspec.Struct, frozen=True):
 
 
 class MakePoster(msgspec.Struct, frozen=True):
-    """Write a JPEG of a telling picture, at most `max_width` pixels wide."""
+    """Write a JPEG of a telling picture, or of the one at `at_ms`, at most `max_width` pixels wide."""
 
     output: int
     max_width: int = 1280
+    at_ms: int | None = None
+
+
+class ReadCaptions(msgspec.Struct, frozen=True):
+    """Tell the cues of one subtitle track: `stream` as in `SubtitleFacts`, one whose `is_text` is true."""
+
+    stream: int
 
 
 class Package(msgspec.Struct, frozen=True, tag="package"):
@@ -148,12 +161,53 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
     copy: CopyVideo | None = None
     encodes: tuple[EncodeVideo, ...] = ()
     audios: tuple[PackageAudio, ...] = ()
+    captions: tuple[ReadCaptions, ...] = ()
     poster: MakePoster | None = None
     grid: Grid = Grid.regular()
     duration_ms: int | None = None
 
 
-Order = Introduce | Probe | Package
+class MakeSheet(msgspec.Struct, frozen=True):
+    """Write a JPEG with small pictures in rows of `columns`; the last row may be short."""
+
+    output: int
+    tiles: tuple[Pick, ...]
+    columns: int
+    tile_width: int
+    tile_height: int
+
+
+class MakePreview(msgspec.Struct, frozen=True):
+    """Write a short silent MP4 of pieces that follow each other, each `piece_ms` long."""
+
+    output: int
+    pieces: tuple[tuple[Pick, ...], ...]
+    """For each piece the segments it is cut from; the first one says when it begins."""
+    piece_ms: int
+    width: int
+    height: int
+
+
+class PosterAt(msgspec.Struct, frozen=True):
+    """Write a JPEG of one picture, at most `max_width` pixels wide; the rendition is shown as `width` x `height`."""
+
+    output: int
+    pick: Pick
+    width: int
+    height: int
+    max_width: int = 1280
+
+
+class MakeStills(msgspec.Struct, frozen=True, tag="stills"):
+    """Make pictures out of a finished rendition, whose init segment is its first `init_length` bytes."""
+
+    init_length: int
+    sheets: tuple[MakeSheet, ...] = ()
+    preview: MakePreview | None = None
+    poster: PosterAt | None = None
+
+
+Order = Introduce | Probe | Package | MakeStills
 
 
 class VideoFacts(msgspec.Struct, frozen=True):
@@ -202,6 +256,25 @@ class AudioFacts(msgspec.Struct, frozen=True):
     copyable: bool
 
 
+class SubtitleFacts(msgspec.Struct, frozen=True):
+    """One subtitle track. Where `is_text` is false it is made of pictures, which nobody reads here."""
+
+    stream: int
+    codec: str
+    is_text: bool
+    language: str | None
+    title: str | None
+    forced: bool
+
+
+class ChapterFacts(msgspec.Struct, frozen=True):
+    """One chapter, in milliseconds of the common time line. `title` is what the file says, perhaps nothing."""
+
+    start_ms: int
+    end_ms: int
+    title: str
+
+
 class SourceFacts(msgspec.Struct, frozen=True, tag="source_facts"):
     """The answer to `Probe`. A source without a picture never gets here: that is a `Failed`."""
 
@@ -214,6 +287,8 @@ class SourceFacts(msgspec.Struct, frozen=True, tag="source_facts"):
     audios: tuple[AudioFacts, ...]
     other_streams: tuple[str, ...]
     """What else is inside and is not used, one word each: `subtitle`, `attachment`, `data`, `cover`."""
+    subtitles: tuple[SubtitleFacts, ...] = ()
+    chapters: tuple[ChapterFacts, ...] = ()
 
 
 class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
@@ -237,11 +312,15 @@ class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
 
 
 class SegmentWritten(msgspec.Struct, frozen=True, tag="segment_written"):
-    """One more segment is whole: the `length` bytes after what was written before. `duration` is in the timescale."""
+    """One more segment is whole: the `length` bytes after what was written before. `duration` is in the timescale.
+
+    Its first `keyframe_length` bytes hold its header and its first picture, or first piece of sound.
+    """
 
     output: int
     length: int
     duration: int
+    keyframe_length: int = 0
 
 
 class RenditionFinished(msgspec.Struct, frozen=True, tag="rendition_finished"):
@@ -252,6 +331,14 @@ class RenditionFinished(msgspec.Struct, frozen=True, tag="rendition_finished"):
     sha256: bytes
 
 
+class CuesRead(msgspec.Struct, frozen=True, tag="cues_read"):
+    """Cues of one subtitle track, in no certain order; with `last` there are no more of it."""
+
+    stream: int
+    cues: tuple[Cue, ...]
+    last: bool
+
+
 class PosterWritten(msgspec.Struct, frozen=True, tag="poster_written"):
     """The poster is whole; `sha256` is of its bytes. Where no picture could be found there is no such message."""
 
@@ -259,6 +346,14 @@ class PosterWritten(msgspec.Struct, frozen=True, tag="poster_written"):
     bytes_total: int
     width: int
     height: int
+    sha256: bytes
+
+
+class StillWritten(msgspec.Struct, frozen=True, tag="still_written"):
+    """A sheet or a preview is whole; `sha256` is of its bytes."""
+
+    output: int
+    bytes_total: int
     sha256: bytes
 
 
@@ -284,8 +379,9 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     retryable: bool = False
 
 
-PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | PosterWritten | Progress | Done
-Message = Confinement | SourceFacts | PackageMessage | Failed
+PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | CuesRead | PosterWritten | Progress | Done
+StillsMessage = StillWritten | PosterWritten | Progress | Done
+Message = Confinement | SourceFacts | PackageMessage | StillsMessage | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
@@ -315,13 +411,18 @@ def decode_message(frame: bytes) -> Message:
     return _messages.decode(frame)
 
 
-def output_count(order: Package) -> int:
+def output_count(order: Package | MakeStills) -> int:
     """Tell how many descriptors belong to the order.
 
     Raises:
         ValueError: if the output numbers are not 0, 1, 2 ... each used once.
     """
-    used = [entry.output for entry in (order.copy, *order.encodes, *order.audios, order.poster) if entry is not None]
+    entries = (
+        (*order.sheets, order.preview, order.poster)
+        if isinstance(order, MakeStills)
+        else (order.copy, *order.encodes, *order.audios, order.poster)
+    )
+    used = [entry.output for entry in entries if entry is not None]
     if sorted(used) != list(range(len(used))) or len(used) > MOST_OUTPUTS:
         raise ValueError("outputs are numbered from 0, each used once")
     return len(used)

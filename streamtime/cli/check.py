@@ -10,13 +10,14 @@ from pathlib import Path
 
 import rich_click as click
 
-from streamtime.app import PREPARE_NICE, database_path, worker_launcher
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
 from streamtime.errors import StreamtimeError
 from streamtime.http.web_files import WebFiles
 from streamtime.http.words import size_text
+from streamtime.lanes import PREPARE_NICE, worker_launcher
+from streamtime.rooms import database_path
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.spool import Spool
 from streamtime.workers.self_report import ask, layers

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from streamtime.app import Accounts, database_path, open_accounts
+from streamtime.app import Accounts, open_accounts
 from streamtime.cli.lock import only_server
 from streamtime.clock import SystemClock
 from streamtime.config.load import load
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
 from streamtime.errors import ConfigError
+from streamtime.rooms import database_path
 
 T = TypeVar("T")
 

@@ -19,5 +19,7 @@ def only_server(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(f"Another server is running on {data_dir}.") from None
+            raise ConfigError(
+                f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
+            ) from None
         yield

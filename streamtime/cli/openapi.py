@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 
-from streamtime.app import database_path, http_settings, open_services
+from streamtime.app import http_settings, open_services
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate
 from streamtime.http.application import build_litestar
 from streamtime.http.metrics import Metrics
+from streamtime.rooms import database_path
 from streamtime.version import VERSION
 
 

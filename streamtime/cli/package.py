@@ -8,11 +8,11 @@ from typing import NoReturn
 
 import rich_click as click
 
-from streamtime.app import packager
 from streamtime.cli.context import Context
 from streamtime.cli.package_report import Bar, JsonLines, Lines, Report
 from streamtime.config.sections import Config
 from streamtime.errors import StreamtimeError
+from streamtime.lanes import packager
 from streamtime.pipeline.folder import making
 from streamtime.pipeline.packaged import Packaged
 
@@ -85,6 +85,6 @@ async def _package(
 
 
 def _stopped(report: Report, code: int) -> NoReturn:
-    report.failed(StreamtimeError("Stopped. Nothing was left behind.", code="stopped"))
-    click.echo("streamtime: Stopped. Nothing was left behind.", err=True)
+    report.failed(StreamtimeError("Stopped. Nothing was changed.", code="stopped"))
+    click.echo("streamtime: Stopped. Nothing was changed.", err=True)
     sys.exit(code)

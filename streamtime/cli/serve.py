@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import rich_click as click
 import uvicorn
 
-from streamtime.app import database_path, http_settings, open_services, running
+from streamtime.app import http_settings, open_services, running
 from streamtime.cli.addresses import addresses
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.cli.lock import only_server
@@ -21,6 +21,7 @@ from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
 from streamtime.http.services import Services
 from streamtime.logging import configure, get_logger
+from streamtime.rooms import database_path
 from streamtime.version import VERSION
 
 ENCODER_GRACE_S = 2.0

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from streamtime.config.values import ByteCount, HostName, Network, PublicUrl, Seconds
+from streamtime.config.values import Budget, ByteCount, HostName, Hours, Network, PublicUrl, Seconds
 
 MIB = 2**20
 GIB = 2**30
@@ -101,6 +101,38 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description=("How far workers stand back behind everything else on the machine; 19 is farthest."),
         ),
     ] = 10
+    memory_budget: Annotated[
+        Budget,
+        Meta(
+            description=(
+                "Memory that encoders may have together: as many encode at once as fit, `workers` at most. A ladder "
+                "that needs more by itself is made in several passes. `auto`: half of the machine's or container's."
+            ),
+        ),
+    ] = Budget(0)
+    yield_to_viewers: Annotated[
+        bool,
+        Meta(description="Pause long encodes while somebody watches. What makes a video playable is never paused."),
+    ] = False
+    quiet_hours: Annotated[
+        Hours,
+        Meta(
+            description=(
+                "Long encodes run only in these hours, local time; one that is not done by their end pauses until the "
+                "next. What is quick, and what makes a video playable, goes on at any time."
+            )
+        ),
+    ] = Hours("")
+    minimum_free_space: Annotated[
+        ByteCount,
+        Meta(
+            ge=0,
+            description=(
+                "Encoding waits while the disk has less than this left, or would have when it is done. "
+                "It goes on by itself."
+            ),
+        ),
+    ] = ByteCount(2 * GIB)
     heights: Annotated[
         tuple[Annotated[int, Meta(ge=144, le=4320, multiple_of=2)], ...],
         Meta(

@@ -21,6 +21,7 @@ _BYTES = {
     "tib": 2**40,
 }
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
 
 
@@ -56,6 +57,35 @@ class ByteCount(int, Written):
             if self >= factor and self % factor == 0:
                 return f"{self // factor} {unit}"
         return f"{int(self)} B"
+
+
+class Budget(int, Written):
+    """A number of bytes, or "auto", which is kept as 0: as much as the machine suggests."""
+
+    accepts = ByteCount.accepts + ', or "auto"'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a size, or the word."""
+        return cls(0 if raw == "auto" else ByteCount.parse(raw))
+
+    def __str__(self) -> str:
+        return str(ByteCount(self)) if self else "auto"
+
+
+class Hours(str, Written):
+    """A part of the day in local time, such as "23:00-07:00", or nothing."""
+
+    __slots__ = ()
+    accepts = 'a part of the day such as "23:00-07:00", or ""'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read two times of day."""
+        text = _text(raw).replace(" ", "")
+        if text and (_HOURS.fullmatch(text) is None or len(set(text.split("-"))) == 1):
+            raise ValueError(raw)
+        return cls(text)
 
 
 class Seconds(int, Written):

@@ -112,7 +112,7 @@ objects = Table(
     Column("sha256", LargeBinary),
     _at("created"),
     _one_of("state", ("staging", "live", "doomed")),
-    _one_of("kind", ("source", "rendition", "poster")),
+    _one_of("kind", ("source", "rendition", "poster", "storyboard", "preview")),
     Index("uq_objects_store_key", "store", "key", unique=True),
     Index("ix_objects_state_created_at_ms", "state", "created_at_ms"),
     sqlite_autoincrement=True,
@@ -144,6 +144,9 @@ videos = Table(
     Column("source_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_version", Integer, nullable=False, server_default=text("0")),
+    Column("poster_ms", BigInteger),
+    Column("stills", LargeBinary),
+    Column("stills_version", Integer, nullable=False, server_default=text("0")),
     Column("duration_ms", BigInteger),
     Column("width", Integer),
     Column("height", Integer),
@@ -201,6 +204,9 @@ renditions = Table(
     Column("ceiling_bps", Integer),
     Column("segment_index", LargeBinary),
     Column("outdated", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
+    Column("language", Text),
+    Column("title", Text),
+    Column("is_default", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     _at("created"),
     _one_of("kind", ("video", "audio")),
     _one_of("origin", ("copy", "encode")),
@@ -216,6 +222,45 @@ rendition_parts = Table(
     Column("object_id", RowId, ForeignKey("objects.id"), nullable=False, unique=True),
 )
 
+captions = Table(
+    "captions",
+    metadata,
+    _id(),
+    _video(),
+    Column("name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("stream", Integer),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("cues", Integer, nullable=False),
+    Column("webvtt", LargeBinary),
+    _at("created"),
+    _one_of("origin", ("file", "upload")),
+    Index("uq_captions_video_id_name", "video_id", "name", unique=True),
+    sqlite_autoincrement=True,
+)
+
+chapters = Table(
+    "chapters",
+    metadata,
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+)
+
+stills = Table(
+    "stills",
+    metadata,
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("object_id", RowId, ForeignKey("objects.id"), nullable=False, unique=True),
+    _one_of("kind", ("storyboard", "preview")),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -227,6 +272,7 @@ jobs = Table(
     Column("priority", Integer, nullable=False),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("max_attempts", Integer, nullable=False),
+    Column("weight", BigInteger, nullable=False, server_default=text("0")),
     Column("run_after_ms", BigInteger, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until_ms", BigInteger),

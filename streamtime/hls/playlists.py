@@ -15,6 +15,16 @@ TARGET_DURATION_S = 4
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _AUDIO_GROUP = "audio"
+_SUBTITLES_GROUP = "captions"
+
+
+@dataclass(frozen=True)
+class IFrames:
+    """The keyframes of one picture quality. `uri` is relative; rates in bits a second, as measured."""
+
+    uri: str
+    peak_bps: int
+    average_bps: int
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,8 @@ class Variant:
     width: int
     height: int
     fps: Fraction
+    iframes: IFrames | None = None
+    """The same picture's keyframes alone, where there is such a playlist."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,15 @@ class Audio:
     channels: int
     language: str | None = None
     default: bool = False
+
+
+@dataclass(frozen=True)
+class Subtitles:
+    """One caption track. `uri` is relative and leads to a media playlist; `language` is a BCP 47 tag or None."""
+
+    uri: str
+    name: str
+    language: str | None = None
 
 
 def rendition_uri(generation: int | str, rendition: int | str) -> str:
@@ -70,22 +91,62 @@ def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: boo
         *([] if complete else ["#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"]),
         '#EXT-X-MAP:URI="init.mp4"',
     ]
-    for number, duration_s in enumerate(_exact_durations(index)):
+    for number, duration_s in enumerate(exact_durations(index)):
         lines += [f"#EXTINF:{duration_s},", f"{number}.m4s"]
     if complete:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join(lines) + "\n"
 
 
-def multivariant_playlist(variants: Iterable[Variant], audios: Sequence[Audio] = ()) -> str:
+def captions_uri(generation: int, name: str) -> str:
+    """Name a caption track's media playlist relative to the multivariant playlist."""
+    return f"{generation}/captions/{name}.m3u8"
+
+
+def captions_playlist(uri: str, duration_ms: int) -> str:
+    """Write the playlist of one caption track: one segment that lasts as long as the video.
+
+    Its target duration need not be that of the pictures (RFC 8216bis section 6.2.4: subtitles of type VOD).
+    """
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        f"#EXT-X-TARGETDURATION:{max(1, -(-duration_ms // 1000))}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        f"#EXTINF:{duration_ms // 1000}.{duration_ms % 1000:03},",
+        _uri(uri),
+        "#EXT-X-ENDLIST",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def told_apart(names: Iterable[str]) -> list[str]:
+    """Names with a number where they repeat: in a group every NAME is another (RFC 8216 section 4.3.4.1.1)."""
+    told: list[str] = []
+    for name in names:
+        number, candidate = 1, name
+        while candidate in told:
+            number += 1
+            candidate = f"{name} {number}"
+        told.append(candidate)
+    return told
+
+
+def multivariant_playlist(
+    variants: Iterable[Variant], audios: Sequence[Audio] = (), subtitles: Sequence[Subtitles] = ()
+) -> str:
     """Write the playlist of playlists, variants in the order given: players begin with the first.
 
     A variant's BANDWIDTH is its own peak and the largest sound's together (RFC 8216 section 4.3.4.2).
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines += [_media_line(audio, default=audio is _default(audios)) for audio in audios]
-    for variant in variants:
-        lines += [_stream_line(variant, audios), _uri(variant.uri)]
+    lines += [_subtitles_line(track) for track in subtitles]
+    listed = list(variants)
+    for variant in listed:
+        lines += [_stream_line(variant, audios, captioned=bool(subtitles)), _uri(variant.uri)]
+    lines += [_iframes_line(variant, variant.iframes) for variant in listed if variant.iframes]
     return "\n".join(lines) + "\n"
 
 
@@ -98,7 +159,7 @@ def sound_only_playlist(audios: Sequence[Audio]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _exact_durations(index: SegmentIndex) -> Iterable[str]:
+def exact_durations(index: SegmentIndex) -> Iterable[str]:
     """Print durations so that their sums stay true: each is the difference of two rounded times."""
     elapsed = 0
     before_us = 0
@@ -109,7 +170,7 @@ def _exact_durations(index: SegmentIndex) -> Iterable[str]:
         before_us = now_us
 
 
-def _stream_line(variant: Variant, audios: Sequence[Audio]) -> str:
+def _stream_line(variant: Variant, audios: Sequence[Audio], *, captioned: bool) -> str:
     peak = variant.peak_bps + max((a.peak_bps for a in audios), default=0)
     average = variant.average_bps + max((a.average_bps for a in audios), default=0)
     codecs = ",".join(dict.fromkeys([variant.codecs, *(a.codecs for a in audios)]))
@@ -122,13 +183,25 @@ def _stream_line(variant: Variant, audios: Sequence[Audio]) -> str:
     ]
     if audios:
         attributes.append(f"AUDIO={_quoted(_AUDIO_GROUP)}")
+    if captioned:
+        attributes.append(f"SUBTITLES={_quoted(_SUBTITLES_GROUP)}")
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+
+
+def _iframes_line(variant: Variant, iframes: IFrames) -> str:
+    attributes = [
+        f"BANDWIDTH={max(1, iframes.peak_bps)}",
+        f"AVERAGE-BANDWIDTH={max(1, iframes.average_bps)}",
+        f"CODECS={_quoted(variant.codecs)}",
+        f"RESOLUTION={variant.width}x{variant.height}",
+        f"URI={_quoted(_uri(iframes.uri))}",
+    ]
+    return "#EXT-X-I-FRAME-STREAM-INF:" + ",".join(attributes)
 
 
 def _media_line(audio: Audio, *, default: bool) -> str:
     attributes = ["TYPE=AUDIO", f"GROUP-ID={_quoted(_AUDIO_GROUP)}", f"NAME={_quoted(audio.name)}"]
-    if audio.language and _LANGUAGE.fullmatch(audio.language):
-        attributes.append(f"LANGUAGE={_quoted(audio.language)}")
+    attributes += _language(audio.language)
     attributes += [
         f"DEFAULT={'YES' if default else 'NO'}",
         "AUTOSELECT=YES",
@@ -136,6 +209,18 @@ def _media_line(audio: Audio, *, default: bool) -> str:
         f"URI={_quoted(_uri(audio.uri))}",
     ]
     return "#EXT-X-MEDIA:" + ",".join(attributes)
+
+
+def _subtitles_line(track: Subtitles) -> str:
+    """Never by default: whoever wants captions says so, to the player or to the system."""
+    attributes = ["TYPE=SUBTITLES", f"GROUP-ID={_quoted(_SUBTITLES_GROUP)}", f"NAME={_quoted(track.name)}"]
+    attributes += _language(track.language)
+    attributes += ["DEFAULT=NO", "AUTOSELECT=YES", "FORCED=NO", f"URI={_quoted(_uri(track.uri))}"]
+    return "#EXT-X-MEDIA:" + ",".join(attributes)
+
+
+def _language(tag: str | None) -> list[str]:
+    return [f"LANGUAGE={_quoted(tag)}"] if tag and _LANGUAGE.fullmatch(tag) else []
 
 
 def _default(audios: Sequence[Audio]) -> Audio | None:

@@ -8,7 +8,9 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-_MAGIC = b"SIX1"
+_MAGIC = b"SIX2"
+_MAGIC_WITHOUT_KEYFRAMES = b"SIX1"
+"""What was written before the lengths of keyframes were noted; still read."""
 _HEAD = struct.Struct(">4sIIQ")
 _CHECK = struct.Struct(">I")
 _MS = 1000
@@ -19,12 +21,16 @@ _SEVEN_BITS = 0x7F
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One media segment: `length` bytes at `offset` of part `part`; `duration` in the index's timescale."""
+    """One media segment: `length` bytes at `offset` of part `part`; `duration` in the index's timescale.
+
+    Its first `keyframe_length` bytes can be decoded to its first picture; 0 where that is not known.
+    """
 
     part: int
     offset: int
     length: int
     duration: int
+    keyframe_length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class SegmentIndex:
             body += _varint(step << 1 | (0 if (s.part, s.offset) == expected else 1))
             if (s.part, s.offset) != expected:
                 body += _varint(s.offset)
-            body += _varint(s.length) + _varint(s.duration)
+            body += _varint(s.length) + _varint(s.duration) + _varint(s.keyframe_length)
             expected = (s.part, s.offset + s.length)
         return _sealed(head + bytes(body))
 
@@ -86,7 +92,7 @@ class SegmentIndex:
             ValueError: if the bytes are of another version, cut short or altered.
         """
         data = _unsealed(blob)
-        _magic, timescale, count, init_length = _HEAD.unpack_from(data)
+        magic, timescale, count, init_length = _HEAD.unpack_from(data)
         numbers = _Numbers(data, _HEAD.size)
         segments: list[Segment] = []
         expected = (0, init_length)
@@ -94,7 +100,8 @@ class SegmentIndex:
             flags = numbers.take()
             part = expected[0] + (flags >> 1)
             offset = numbers.take() if flags & 1 else expected[1]
-            segments.append(Segment(part, offset, numbers.take(), numbers.take()))
+            length, duration = numbers.take(), numbers.take()
+            segments.append(Segment(part, offset, length, duration, numbers.take() if magic == _MAGIC else 0))
             expected = (part, offset + segments[-1].length)
         return cls(timescale, init_length, tuple(segments))
 
@@ -121,10 +128,11 @@ class GrowingIndex:
         self._segments.append(segment)
         self._end = segment.offset + segment.length
 
-    def append_next(self, *, length: int, duration: int) -> Segment:
+    def append_next(self, *, length: int, duration: int, keyframe_length: int = 0) -> Segment:
         """Add a segment that begins where the last one, or the init segment, ends, and return it."""
         offset = self._end if self._segments else self.init_length
-        segment = Segment(self._segments[-1].part if self._segments else 0, offset, length, duration)
+        part = self._segments[-1].part if self._segments else 0
+        segment = Segment(part, offset, length, duration, keyframe_length)
         self.append(segment)
         return segment
 
@@ -180,7 +188,7 @@ def _sealed(data: bytes) -> bytes:
 
 
 def _unsealed(blob: bytes) -> bytes:
-    if len(blob) < _HEAD.size + _CHECK.size or blob[:4] != _MAGIC:
+    if len(blob) < _HEAD.size + _CHECK.size or blob[:4] not in {_MAGIC, _MAGIC_WITHOUT_KEYFRAMES}:
         raise ValueError("this is no segment index")
     data, seal = blob[: -_CHECK.size], blob[-_CHECK.size :]
     if _CHECK.pack(zlib.crc32(data)) != seal:

@@ -51,7 +51,7 @@ def _same_origin(request: Request[Any, Any, State]) -> bool:
 
 async def _has_token(request: Request[Any, Any, State]) -> bool:
     given = request.headers.get(HEADER)
-    is_form = request.content_type[0] == RequestEncodingType.URL_ENCODED
+    is_form = request.content_type[0] in {RequestEncodingType.URL_ENCODED, RequestEncodingType.MULTI_PART}
     if given is None and is_form and not request.url.path.startswith(PATH):  # an upload's body has no bound
         given = str((await request.form()).get(FIELD, ""))
     session: str = request.scope["session_cookie"]  # type: ignore[typeddict-item]  # put there by the doorway

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from litestar import Request
-from litestar.datastructures import State
+from litestar.datastructures import State, UploadFile
 
 from streamtime.errors import Invalid
 
@@ -28,6 +28,19 @@ async def read_form(request: Request[Any, Any, State], *names: str) -> dict[str,
             raise Invalid("That is too long.", field=name)
         fields[name] = value
     return fields
+
+
+async def read_file(request: Request[Any, Any, State], name: str) -> bytes:
+    """The file that a form sends under this name.
+
+    Raises:
+        Invalid: there is none.
+    """
+    file = (await request.form()).get(name)
+    data = await file.read() if isinstance(file, UploadFile) else b""
+    if not data:
+        raise Invalid("Choose a file.", field=name)
+    return data
 
 
 def local_path(text: str) -> str:

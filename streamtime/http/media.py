@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 from streamtime.access.caller import Caller
 from streamtime.errors import NotFound, StreamtimeError
-from streamtime.http.media_response import Receive, Scope, SendMessage, send_media
+from streamtime.http.media_response import Receive, Scope, SendMessage, send_media, send_text
 from streamtime.http.problems import Problem, problem_of, send_problem
 from streamtime.http.services import Services
 from streamtime.playback.media_bytes import MediaBytes
 from streamtime.playback.playlists import Playlist
+from streamtime.playback.texts import WebVtt
 
 MOUNT = "/media"
 
-_PLAYLIST_TYPE = b"application/vnd.apple.mpegurl"
 _ID = r"[A-Za-z0-9_-]{1,64}"
-_PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}"}
+_PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}", "captions": _ID}
 
-Find = Callable[[Services, Caller, dict[str, str]], Awaitable[MediaBytes | Playlist]]
+Find = Callable[[Services, Caller, dict[str, str]], Awaitable[MediaBytes | Playlist | WebVtt]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,10 @@ MEDIA_ROUTES = (
         lambda to, who, at: to.playlists.media(who, at["video"], int(at["generation"]), at["rendition"]),
     ),
     MediaRoute(
+        "/{video}/{generation}/{rendition}/iframes.m3u8",
+        lambda to, who, at: to.playlists.iframes(who, at["video"], int(at["generation"]), at["rendition"]),
+    ),
+    MediaRoute(
         "/{video}/{generation}/{rendition}/init.mp4",
         lambda to, who, at: to.segments.init(who, at["video"], int(at["generation"]), at["rendition"]),
     ),
@@ -59,6 +63,30 @@ MEDIA_ROUTES = (
     MediaRoute(
         "/{video}/{generation}/poster.jpg",
         lambda to, who, at: to.segments.poster(who, at["video"], int(at["generation"])),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/captions/{captions}.m3u8",
+        lambda to, who, at: to.texts.captions_playlist(who, at["video"], int(at["generation"]), at["captions"]),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/captions/{captions}.vtt",
+        lambda to, who, at: to.texts.captions(who, at["video"], int(at["generation"]), at["captions"]),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/chapters.vtt",
+        lambda to, who, at: to.texts.chapters(who, at["video"], int(at["generation"])),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/storyboard.vtt",
+        lambda to, who, at: to.playlists.storyboard(who, at["video"], int(at["generation"])),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/storyboard-{number}.jpg",
+        lambda to, who, at: to.segments.sheet(who, at["video"], int(at["generation"]), int(at["number"])),
+    ),
+    MediaRoute(
+        "/{video}/{generation}/preview.mp4",
+        lambda to, who, at: to.segments.preview(who, at["video"], int(at["generation"])),
     ),
     MediaRoute("/{video}/original", lambda to, who, at: to.segments.original(who, at["video"])),
 )
@@ -90,6 +118,8 @@ class MediaApp:
         answer = await find(self._services, scope["caller"], at)
         if isinstance(answer, MediaBytes):
             await send_media(scope, receive, send, answer, self._services.media_reader)
+        elif isinstance(answer, WebVtt):
+            await send_text(scope, send, answer.text, content_type="text/vtt; charset=utf-8", etag=answer.etag)
         else:
             await _send_playlist(scope, send, answer)
 
@@ -103,7 +133,7 @@ class MediaApp:
 async def _send_playlist(scope: Scope, send: SendMessage, playlist: Playlist) -> None:
     body = playlist.text.encode()
     headers = [
-        (b"content-type", _PLAYLIST_TYPE),
+        (b"content-type", playlist.content_type.encode()),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"private, no-cache" if playlist.shared else b"no-store"),
         (b"vary", b"Cookie, Authorization"),

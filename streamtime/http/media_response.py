@@ -39,6 +39,25 @@ async def send_media(scope: Scope, receive: Receive, send: SendMessage, media: M
             await _send(scope, receive, send, media, part, reader)
 
 
+async def send_text(scope: Scope, send: SendMessage, text: str, *, content_type: str, etag: str) -> None:
+    """Answer a GET or HEAD for a small text that may change: asked for again each time, sent only when it is new."""
+    body = text.encode()
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"if-none-match"), None)
+    headers: Headers = [
+        (b"etag", etag.encode()),
+        (b"cache-control", _ASK_AGAIN),
+        (b"vary", b"Cookie, Authorization"),
+    ]
+    if isinstance(
+        decide(total=len(body), etag=etag, if_none_match=given, range_header=None, if_range=None), NotModified
+    ):
+        await _empty(send, 304, headers)
+        return
+    headers += [(b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
 async def _send(
     scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, part: Send, reader: MediaReader
 ) -> None:

@@ -12,6 +12,7 @@ from litestar.response import Redirect, Response
 
 from streamtime import errors
 from streamtime.access.caller import Caller
+from streamtime.http.forms import local_path
 from streamtime.http.templates import Templates
 from streamtime.http.tus import VERSION, ClientGone, UnknownVersion, WrongType
 from streamtime.logging import get_logger
@@ -53,6 +54,17 @@ TITLES = {
     503: "Busy at the moment",
     507: "No room left",
 }
+
+_WORDS = {
+    404: "There is nothing here.",
+    405: "This address does not take that kind of request.",
+    413: "What was sent is larger than this address takes.",
+    415: "What was sent is of a kind that this address does not take.",
+}
+"""What is said in place of the framework's own words."""
+
+_PASSING = (423, 429, 503)
+"""Statuses of what may go well in a moment."""
 
 _MACHINES = ("/api/", "/media/", "/healthz", "/readyz", "/metrics", "/assets/")
 _CLIENT_GONE = "client disconnected prematurely"
@@ -125,7 +137,7 @@ class Problems:
             return self.expected(request, ClientGone("The client went away."))
         if status >= 500:  # noqa: PLR2004  # server errors
             return self.unexpected(request, error)
-        words = "There is nothing here." if status == 404 else _words(error)  # noqa: PLR2004  # Not Found
+        words = _WORDS.get(status) or _words(error)
         problem = Problem(title=TITLES.get(status, TITLES[400]), status=status, detail=words, code=f"http_{status}")
         return self._answer(request, problem, dict(error.headers or {}))
 
@@ -145,9 +157,7 @@ class Problems:
             content = msgspec.json.encode(problem)
             return Response(content, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
         if problem.status == 401 and request.method == "GET":  # noqa: PLR2004  # Unauthorized
-            query = request.url.query
-            path = request.url.path + (f"?{query}" if query else "")
-            return Redirect("/login", query_params={"next": path}, status_code=303)
+            return Redirect("/login", query_params={"next": _address(request)}, status_code=303)
         return self._page(request, problem, headers)
 
     def _page(self, request: Request[Any, Any, State], problem: Problem, headers: dict[str, str]) -> Response[str]:
@@ -159,6 +169,10 @@ class Problems:
         elif problem.status == 404:  # noqa: PLR2004  # Not Found
             actions.append({"href": f"/login?next={quote(request.url.path)}", "label": "Sign in"})
             hint = "If somebody shared this with you, it may be visible once you are signed in."
+        if problem.status in _PASSING and request.method == "GET":
+            actions.insert(0, {"href": local_path(_address(request)), "label": "Try again"})
+        elif problem.status in _PASSING:
+            hint = "Nothing was changed. Go back a page and send it again."
         error = {
             "status": problem.status,
             "title": problem.title,
@@ -172,6 +186,11 @@ class Problems:
         for name, value in headers.items():
             answer.set_header(name, value)
         return answer
+
+
+def _address(request: Request[Any, Any, State]) -> str:
+    query = request.url.query
+    return request.url.path + (f"?{query}" if query else "")
 
 
 def _words(error: HTTPException) -> str:

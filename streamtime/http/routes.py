@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from streamtime.http.api import docs, events, me, uploads, videos
+from streamtime.http.api import captions as captions_api
+from streamtime.http.api import docs, events, me, timeline, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
-from streamtime.http.pages import edit, explore, library, sign_in, upload, watch
+from streamtime.http.pages import captions, edit, explore, history, jobs, library, sign_in, upload, watch
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -21,8 +22,18 @@ ROUTES: tuple[Any, ...] = (
     watch.retry,
     edit.edit_page,
     edit.edit,
+    captions.add_captions,
+    captions.replace_captions,
+    captions.delete_captions,
+    edit.prepare_again,
     edit.delete_page,
     edit.delete,
+    history.history_page,
+    jobs.jobs_page,
+    jobs.jobs_events,
+    jobs.cancel,
+    jobs.retry,
+    jobs.hurry,
     sign_in.setup_page,
     sign_in.set_up,
     sign_in.login_page,
@@ -34,6 +45,11 @@ ROUTES: tuple[Any, ...] = (
     videos.patch_video,
     videos.delete_video,
     videos.retry_video,
+    captions_api.list_captions,
+    captions_api.add_captions,
+    captions_api.replace_captions,
+    captions_api.delete_captions,
+    timeline.get_timeline,
     uploads.upload_options,
     uploads.create_upload,
     uploads.head_upload,

@@ -8,7 +8,8 @@ _POLICY = (
     # media-chrome writes styles into its shadow trees, and with boosted navigation the first page's policy lives on
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
-    "media-src 'self' blob:",
+    # data: is for text tracks alone: hls.js makes each of an empty one
+    "media-src 'self' blob: data:",
     "worker-src 'self'",
     "connect-src 'self'",
     "font-src 'self'",

@@ -1,6 +1,7 @@
 """What handlers may call: the services of the rooms below, built once by the composition root."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.last_use import LastUse
@@ -10,24 +11,43 @@ from streamtime.accounts.users import Users
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.events.bus import EventBus
+from streamtime.hls.ladder import Rung
+from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.captions import Captions
+from streamtime.library.chapters import Chapters
 from streamtime.library.editing import Editor
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.stores import Stores
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
+from streamtime.playback.texts import Texts
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRows
+from streamtime.workers.roster import Roster
 from streamtime.workers.self_report import SelfReport
+
+
+class Waiting(Protocol):
+    """Knows why jobs wait, and keeps telling it to the progress board."""
+
+    def why(self, job: SeenJob) -> str:
+        """Why a queued job does not run, in words for people."""
+        ...
+
+    async def keep(self) -> None:
+        """Look again and again, until cancelled."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +72,9 @@ class Services:
     stores: Stores
     segments: Segments
     playlists: Playlists
+    texts: Texts
+    captions: Captions
+    chapters: Chapters
     media_reader: MediaReader
     uploads: UploadRows
     upload_creation: UploadCreation
@@ -60,6 +83,10 @@ class Services:
     queue: JobQueue
     pool: JobPool
     workers: SelfReport
+    timeline: Timeline
+    jobs: JobOverview
+    roster: Roster
+    waiting: Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +96,9 @@ class HttpSettings:
     public_url: str
     allowed_hosts: tuple[str, ...]
     metrics_token: str
+    rungs: tuple[Rung, ...]
+    keep_original: bool
+    encode_places: int
+    encode_budget_bytes: int
+    """Memory that all encodes may have together."""
+    encode_minimum_free_bytes: int

@@ -8,7 +8,9 @@ from urllib.parse import quote
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
 from streamtime.clock import EpochMs
-from streamtime.http.words import age_text, duration_iso, duration_text, time_iso
+from streamtime.hls.storyboard import Storyboard
+from streamtime.http.track_views import CaptionBody, ChapterPill, Tracks, caption_bodies, chapter_pills, chapters_url
+from streamtime.http.words import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
 from streamtime.library.progress import Progress
 from streamtime.library.video import Video, VideoState
 
@@ -22,6 +24,7 @@ VISIBILITY_TEXTS = {
 _BADGES = ((2160, "4K"), (1440, "1440p"))
 _POSTER_WIDTH = 1280
 _DEFAULT_SHAPE = (16, 9)
+_MOST_PICTURES = 24
 _MARKS = re.compile(r"(?P<link>https?://[^\s<>\"']{1,500})|(?<![\d:])(?P<time>(?:\d{1,2}:)?\d{1,2}:\d{2})(?![\d:])")
 
 
@@ -32,10 +35,12 @@ class Card:
     id: str
     href: str
     edit_href: str
+    history_href: str
     title: str
     poster_url: str | None
     poster_width: int
     poster_height: int
+    preview_url: str | None
     duration_text: str | None
     duration_iso: str | None
     badge: str | None
@@ -49,6 +54,9 @@ class Card:
     playable: bool
     percent: int
     stage_text: str
+    speed_text: str
+    left_text: str
+    waiting_text: str
     failure_message: str | None
     mine: bool
 
@@ -63,6 +71,21 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A small picture of a video: a part of a sheet, in pixels of it."""
+
+    at_ms: int
+    text: str
+    sheet_url: str
+    sheet_width: int
+    sheet_height: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch(Card):
     """A video on its own page."""
 
@@ -70,6 +93,7 @@ class Watch(Card):
     description_parts: list[TextPart]
     tags: list[str]
     master_url: str
+    storyboard_url: str | None
     duration_ms: int | None
     damaged_text: str | None
     """How far the original could be read, where it breaks off."""
@@ -78,6 +102,10 @@ class Watch(Card):
     original_href: str | None
     original_text: str | None
     renditions: list[str]
+    chapters: list[ChapterPill]
+    chapters_url: str
+    captions: list[CaptionBody]
+    pictures: list[Picture]
 
 
 def card_of(video: Video, progress: Progress, caller: Caller, now_ms: EpochMs) -> Card:
@@ -93,6 +121,7 @@ def watch_of(
     *,
     renditions: list[str],
     original_text: str | None,
+    tracks: Tracks,
 ) -> Watch:
     """A video on its own page, as `caller` sees it."""
     return Watch(
@@ -101,6 +130,7 @@ def watch_of(
         description_parts=description_parts(video.description),
         tags=list(video.tags),
         master_url=master_url(video),
+        storyboard_url=storyboard_url(video),
         duration_ms=video.duration_ms,
         damaged_text=None if video.damaged_after_ms is None else duration_text(video.damaged_after_ms),
         width=video.width,
@@ -108,6 +138,10 @@ def watch_of(
         original_href=f"/media/{video.public_id}/original" if original_text else None,
         original_text=original_text,
         renditions=renditions,
+        chapters=chapter_pills(video, tracks),
+        chapters_url=chapters_url(video),
+        captions=caption_bodies(video, tracks),
+        pictures=pictures_of(video),
     )
 
 
@@ -131,6 +165,48 @@ def poster_url(video: Video) -> str | None:
     if video.poster_object_id is None:
         return None
     return f"/media/{video.public_id}/{video.access_generation}/poster.jpg?v={video.poster_version}"
+
+
+def storyboard_url(video: Video) -> str | None:
+    """The address of a video's storyboard; another storyboard has another address."""
+    return _still_url(video, "storyboard.vtt")
+
+
+def preview_url(video: Video) -> str | None:
+    """The address of the short silent film that a card plays."""
+    return _still_url(video, "preview.mp4")
+
+
+def pictures_of(video: Video) -> list[Picture]:
+    """Some small pictures of a video, evenly spread."""
+    if video.stills is None:
+        return []
+    board = video.stills.storyboard
+    count = min(board.tiles, _MOST_PICTURES)
+    return [_picture(video, board, video.stills.duration_ms, place * board.tiles // count) for place in range(count)]
+
+
+def _picture(video: Video, board: Storyboard, duration_ms: int, tile: int) -> Picture:
+    sheet, left, top = board.place(tile)
+    width, height = board.sheet_size(sheet)
+    at_ms = board.time_ms(tile, duration_ms)
+    return Picture(
+        at_ms=at_ms,
+        text=duration_text(at_ms // 1000 * 1000),
+        sheet_url=_still_url(video, f"storyboard-{sheet}.jpg") or "",
+        sheet_width=width,
+        sheet_height=height,
+        left=left,
+        top=top,
+        width=board.tile_width,
+        height=board.tile_height,
+    )
+
+
+def _still_url(video: Video, name: str) -> str | None:
+    if video.stills is None:
+        return None
+    return f"/media/{video.public_id}/{video.access_generation}/{name}?v={video.stills_version}"
 
 
 def description_parts(description: str) -> list[TextPart]:
@@ -174,10 +250,12 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "id": video.public_id,
         "href": watch_href(video),
         "edit_href": f"{watch_href(video)}/edit",
+        "history_href": f"{watch_href(video)}/history",
         "title": video.title,
         "poster_url": poster_url(video),
         "poster_width": width,
         "poster_height": height,
+        "preview_url": preview_url(video) if video.playable else None,
         "duration_text": None if video.duration_ms is None else duration_text(video.duration_ms),
         "duration_iso": None if video.duration_ms is None else duration_iso(video.duration_ms),
         "badge": _badge(video),
@@ -191,6 +269,9 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "playable": video.playable,
         "percent": 100 if video.state is VideoState.READY else int(progress.fraction * 100),
         "stage_text": progress.stage,
+        "speed_text": speed_text(progress.speed) if mine and progress.speed else "",
+        "left_text": span_text(progress.left_s) if mine and progress.left_s else "",
+        "waiting_text": progress.waiting if mine else "",
         "failure_message": video.failure_message if mine else None,
         "mine": mine,
     }

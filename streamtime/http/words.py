@@ -36,6 +36,23 @@ def duration_iso(duration_ms: int) -> str:
     return f"PT{round(duration_ms / 1000)}S"
 
 
+def span_text(seconds: float) -> str:
+    """A length of time as one says it, no finer than a guess: `40 s`, `3 min`, `2 h 5 min`."""
+    whole = max(1, round(seconds))
+    if whole < _MINUTE:
+        return f"{whole} s"
+    minutes = round(whole / _MINUTE)
+    if minutes < _HOUR // _MINUTE:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def speed_text(speed: float) -> str:
+    """Seconds of video a second, as players write their speed: 2.1 and the sign for "times"."""
+    digits = 0 if speed >= 10 else 1  # noqa: PLR2004  # two digits say enough
+    return f"{speed:.{digits}f}\N{MULTIPLICATION SIGN}"
+
+
 def time_iso(at_ms: int) -> str:
     """A time for machines, in UTC."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,6 +1,7 @@
 """What a job is, and what its handler must offer. It knows no storage and no loop."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamtime.database.transaction import Transaction
@@ -16,6 +17,8 @@ class Job:
     subject: str
     attempt: int
     max_attempts: int
+    weight: int = 0
+    """What it takes of its lane's capacity while it runs, in the lane's own unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,24 @@ class Handler(Protocol):
         ...
 
 
+class Restraint(Protocol):
+    """Holds jobs of a kind back for a time: what they need is not there, or somebody else goes first."""
+
+    async def why_not(self) -> str | None:
+        """Why none may begin at this moment, in words for people; None where they may."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Kinds of jobs that share places, so that quick work never waits behind long work."""
+    """Kinds of jobs that share places, so that quick work never waits behind long work.
+
+    Where there is a `capacity`, jobs run together only as far as their weights fit into it; one that is too heavy
+    by itself runs alone.
+    """
 
     name: str
     places: int
     handlers: dict[str, Handler]
+    capacity: int | None = None
+    restraints: Mapping[str, Restraint] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from streamtime.clock import Clock
 from streamtime.errors import NoSpace, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job, Lane
 from streamtime.jobs.queue import LEASE_MS, JobQueue
+from streamtime.jobs.scales import Scales
 from streamtime.logging import get_logger
 
 BACKOFF_MS = (5_000, 20_000, 80_000, 320_000)
@@ -32,6 +33,8 @@ class JobPool:
         self._lanes = lanes
         self._clock = clock
         self._news = [asyncio.Event() for _ in lanes]
+        self._scales = {lane.name: Scales(lane.capacity) for lane in lanes}
+        self._held: dict[str, str] = {}
         self._attempts: dict[int, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -67,6 +70,16 @@ class JobPool:
         """Whether every place is still manned."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
+    def why_waiting(self, kind: str, weight: int) -> str:
+        """Why a job that is due does not run yet, in words for people."""
+        if why := self._held.get(kind):
+            return why
+        lane = next((lane for lane in self._lanes if kind in lane.handlers), None)
+        room = self._scales[lane.name].room if lane else None
+        if room is not None and weight > room:
+            return "Waits until there is memory for it"
+        return "Waits for its turn"
+
     def _wake(self) -> None:
         for news in self._news:
             news.set()
@@ -80,18 +93,45 @@ class JobPool:
         while not self._stopping:
             news.clear()
             try:
-                job = await self._queue.claim(lane.handlers)
+                kinds = await self._free_kinds(lane)
+                job = await self._claim(kinds, self._scales[lane.name])
                 if job is None:
-                    await self._nap(lane, news)
+                    await self._nap(kinds, self._scales[lane.name], news)
                 else:
-                    await self._hold(lane, job)
+                    await self._carry(lane, job, news)
             except Exception as error:  # noqa: BLE001  # whatever ails the database, the place stays manned
                 _log.warning("queue_unavailable", error=repr(error))
                 await asyncio.sleep(1)
 
-    async def _nap(self, lane: Lane, news: asyncio.Event) -> None:
-        due = await self._queue.next_due_ms(lane.handlers)
+    async def _free_kinds(self, lane: Lane) -> list[str]:
+        """The kinds of a lane that nothing holds back at the moment."""
+        for kind, restraint in lane.restraints.items():
+            why = await restraint.why_not()
+            if why is None:
+                self._held.pop(kind, None)
+            else:
+                self._held[kind] = why
+        return [kind for kind in lane.handlers if kind not in self._held]
+
+    async def _claim(self, kinds: Collection[str], scales: Scales) -> Job | None:
+        async with scales.turn:
+            job = await self._queue.claim(kinds, room=scales.room)
+            if job is not None:
+                scales.put(job.weight)
+            return job
+
+    async def _carry(self, lane: Lane, job: Job, news: asyncio.Event) -> None:
+        try:
+            await self._hold(lane, job)
+        finally:
+            self._scales[lane.name].take(job.weight)
+            news.set()  # what was too heavy beside it may fit now
+
+    async def _nap(self, kinds: Collection[str], scales: Scales, news: asyncio.Event) -> None:
+        due = await self._queue.next_due_ms(kinds)
         until_due = LONGEST_NAP_S if due is None else max(0.05, (due - self._clock.now_ms()) / 1000)
+        if due is not None and due <= self._clock.now_ms() and scales.room is not None:
+            until_due = LONGEST_NAP_S  # it waits for room, and whoever makes room says so
         try:
             async with asyncio.timeout(min(LONGEST_NAP_S, until_due)):
                 await news.wait()

@@ -51,6 +51,7 @@ class JobQueue:
         max_attempts: int = 3,
         dedup_key: str = "",
         fair_key: str = "",
+        weight: int = 0,
     ) -> None:
         """Add a job, unless one with the same `dedup_key` (kind and subject, if not given) is active already.
 
@@ -63,6 +64,7 @@ class JobQueue:
             dedup_key=dedup_key or f"{kind} {subject}",
             state="queued",
             priority=priority,
+            weight=weight,
             max_attempts=max_attempts,
             fair_key=fair_key,
             run_after_ms=now,
@@ -74,22 +76,34 @@ class JobQueue:
             return  # the unique index over active jobs: it is on its way
         tx.after_commit(self.on_enqueue)
 
-    async def cancel(self, tx: Transaction, subject: str) -> None:
-        """Take every active job of a subject out; attempts under way are ended after the commit."""
+    async def cancel(self, tx: Transaction, subject: str, *, kinds: Collection[str] | None = None) -> bool:
+        """Take the active jobs of a subject out, all or those of some kinds; whether there were any.
+
+        Attempts under way are ended after the commit.
+        """
+        chosen = jobs.c.subject == subject if kinds is None else and_(jobs.c.subject == subject, jobs.c.kind.in_(kinds))
         statement = (
             update(jobs)
-            .where(jobs.c.subject == subject, jobs.c.state.in_(ACTIVE))
+            .where(chosen, jobs.c.state.in_(ACTIVE))
             .values(state="cancelled", finished_at_ms=self._clock.now_ms(), lease_owner=None, lease_until_ms=None)
             .returning(jobs.c.id)
         )
         ids = list((await tx.execute(statement)).scalars())
         tx.after_commit(lambda: self.on_cancel(ids))
+        return bool(ids)
 
-    async def claim(self, kinds: Collection[str]) -> Job | None:
-        """Take the most urgent job of these kinds, or None where none is due.
+    async def hurry(self, tx: Transaction, subject: str) -> None:
+        """Let the waiting jobs of a subject be due now, whatever pause an earlier attempt has earned them."""
+        waiting = update(jobs).where(jobs.c.subject == subject, jobs.c.state == "queued")
+        await tx.execute(waiting.values(run_after_ms=self._clock.now_ms()))
+        tx.after_commit(self.on_enqueue)
+
+    async def claim(self, kinds: Collection[str], *, room: int | None = None) -> Job | None:
+        """Take the most urgent job of these kinds, or None where none is due, or it is heavier than `room`.
 
         Among equally urgent ones that goes first whose `fair_key` has the fewest jobs of these kinds under way, then
-        the one whose jobs took the least time of late, then the oldest.
+        the one whose jobs took the least time of late, then the oldest. Nothing lighter goes past one that waits for
+        room: it would wait for ever.
         """
         now = self._clock.now_ms()
         share = _shares(kinds, now)
@@ -106,12 +120,15 @@ class JobQueue:
             )
             .limit(1)
         )
+        fits = jobs.c.id == due.scalar_subquery()
+        if room is not None:
+            fits = and_(fits, jobs.c.weight <= room)
         async with self._database.read() as connection:
-            if (await connection.execute(due)).first() is None:
+            if (await connection.execute(select(jobs.c.id).where(fits))).first() is None:
                 return None  # an idle pool takes no write lock
         statement = (
             update(jobs)
-            .where(jobs.c.id == due.scalar_subquery())
+            .where(fits)
             .values(
                 state="running",
                 attempt=jobs.c.attempt + 1,
@@ -254,4 +271,5 @@ def _job(row: RowMapping) -> Job:
         subject=row["subject"],
         attempt=row["attempt"],
         max_attempts=row["max_attempts"],
+        weight=row["weight"],
     )

@@ -1,4 +1,4 @@
-"""What an owner changes by hand: title, description, tags, and who may watch."""
+"""What an owner changes by hand: title, description, tags, who may watch, and the poster."""
 
 import re
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid
 from streamtime.library.news import News
+from streamtime.library.poster_choice import PosterChoice
 from streamtime.library.video import Video
 from streamtime.library.videos import require_alive
 
@@ -35,13 +36,15 @@ class Edit:
     description: str | None = None
     tags: tuple[str, ...] | None = None
     visibility: Visibility | None = None
+    poster_ms: int | None = None
 
 
 class Editor:
     """Changes what owners may change."""
 
-    def __init__(self, database: Database, news: News, clock: Clock) -> None:
+    def __init__(self, database: Database, posters: PosterChoice, news: News, clock: Clock) -> None:
         self._database = database
+        self._posters = posters
         self._news = news
         self._clock = clock
 
@@ -49,7 +52,8 @@ class Editor:
         """Change a video, all of it or nothing.
 
         Raises:
-            Invalid: one of the texts is empty or too long.
+            Invalid: one of the texts is empty or too long, or the poster is of no moment of the video.
+            Conflict: there is no picture yet that could be the poster.
             NotFound: the video was deleted meanwhile.
         """
         values = _texts(edit)
@@ -63,6 +67,8 @@ class Editor:
                 await _replace_tags(tx, video.id, tags)
             if edit.visibility is not None and edit.visibility.value != row["visibility"]:
                 await self._show_to(tx, row, edit.visibility)
+            if edit.poster_ms is not None and edit.poster_ms != row["poster_ms"]:
+                await self._posters.choose(tx, row, edit.poster_ms)
             self._news.after(tx, video)
 
         await self._database.write(body)

@@ -1,8 +1,8 @@
-"""Which objects belong to a video: its source, its poster, the parts of its renditions."""
+"""Which objects belong to a video: its source, its poster, the parts of its renditions, its stills."""
 
 from sqlalchemy import select, union
 
-from streamtime.database.tables import rendition_parts, renditions, videos
+from streamtime.database.tables import rendition_parts, renditions, stills, videos
 from streamtime.database.transaction import Database
 
 
@@ -17,5 +17,6 @@ async def object_ids_of(database: Database, video_id: int) -> list[int]:
         .join_from(rendition_parts, renditions)
         .where(renditions.c.video_id == video_id)
     )
+    beside = select(stills.c.object_id).where(stills.c.video_id == video_id)
     async with database.read() as connection:
-        return list((await connection.execute(union(*own, parts))).scalars())
+        return list((await connection.execute(union(*own, parts, beside))).scalars())

@@ -19,6 +19,7 @@ from streamtime.library.editing import LISTED
 from streamtime.library.news import News
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, VideoState
 from streamtime.library.videos import VideoGone, require_alive
@@ -27,6 +28,7 @@ from streamtime.objects.ledger import Ledger
 PREPARE = "prepare"
 FIRST = "first"
 LADDER = "ladder"
+STILLS = "stills"
 SETTLE = "settle"
 COLLECT = "collect"
 COLLECT_SUBJECT = "objects"
@@ -34,6 +36,7 @@ COLLECT_SUBJECT = "objects"
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
+STILLS_PRIORITY = 30
 SETTLE_PRIORITY = 40
 COLLECT_PRIORITY = 50
 """Lower goes first: what makes a person wait before what only tidies up."""
@@ -66,6 +69,16 @@ class Picture:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What an encode will make, and what it is expected to cost on disk and in memory, in so many passes."""
+
+    names: list[str]
+    disk_bytes: int
+    memory_bytes: int
+    passes: int
+
+
 class Lifecycle:
     """Moves videos from state to state."""
 
@@ -74,6 +87,7 @@ class Lifecycle:
         queue: JobQueue,
         ledger: Ledger,
         renditions: Renditions,
+        stills: StillRows,
         timeline: Timeline,
         progress: ProgressBoard,
         news: News,
@@ -82,6 +96,7 @@ class Lifecycle:
         self._queue = queue
         self._ledger = ledger
         self._renditions = renditions
+        self._stills = stills
         self._timeline = timeline
         self._progress = progress
         self._news = news
@@ -136,6 +151,29 @@ class Lifecycle:
             tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
         )
 
+    async def again(self, tx: Transaction, video: Video, *, rungs: Collection[str] | None) -> None:
+        """Make all of it anew from its original, or the `rungs` named, there already or not.
+
+        What it has is played until the new ones are whole; then they take its place at once, at new addresses.
+
+        Raises:
+            Conflict: it is being prepared, or there is no original to make anything of.
+        """
+        row = await require_alive(tx, video.id)
+        if row["state"] not in {VideoState.READY, VideoState.FAILED}:
+            raise Conflict("It is being prepared already.")
+        if row["source_object_id"] is None:
+            raise Conflict("The original was not kept, so nothing can be made of it.")
+        await self._renditions.outdate(tx, video.id, rungs)
+        wanted = " ".join(sorted({*row["wanted_rungs"].split(), *(rungs or ())}))
+        values: dict[str, object] = {"failure_code": None, "failure_message": None, "wanted_rungs": wanted}
+        await self._set(tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, **values)
+        what = "Everything" if rungs is None else ", ".join(rungs)
+        await self._timeline.add(tx, video.id, "again", f"{what} is to be made anew.")
+        await self._queue.enqueue(
+            tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
+        )
+
     async def begun(self, tx: Transaction, video: Video, *, stage: str) -> None:
         """A worker has it."""
         await self._set(tx, video, state=VideoState.PROCESSING, stage=stage)
@@ -174,12 +212,44 @@ class Lifecycle:
         await self._set(tx, video, poster_object_id=object_id, poster_version=videos.c.poster_version + 1)
         await tx.raise_epoch()
 
-    async def drop_growing(self, tx: Transaction, video_id: int, *, keep: Collection[int] = ()) -> None:
-        """Take out what an attempt left half made, but what is to `keep` because it will be gone on with.
+    async def poster_chosen(self, tx: Transaction, video: Video, object_id: int, *, after: Job) -> None:
+        """It has the poster that its owner wished for, and the job that made it is done."""
+        await self._queue.done(tx, after)
+        await self.poster(tx, video, object_id)
+
+    async def poster_refused(self, tx: Transaction, video: Video) -> None:
+        """The poster that its owner wished for cannot be made: the wish is forgotten."""
+        await self._set(tx, video, poster_ms=None)
+
+    async def wants_stills(self, tx: Transaction, video: Video) -> None:
+        """There is one more whole picture: have stills made of it, unless there are some."""
+        if (await require_alive(tx, video.id))["stills"] is None:
+            await self._queue.enqueue(tx, STILLS, video.subject, priority=STILLS_PRIORITY)
+
+    async def stills_later(self, tx: Transaction, video: Video, *, after: Job) -> bool:
+        """A better picture for its stills is to come: end the job. False where none is to come any more."""
+        if (await require_alive(tx, video.id))["state"] == VideoState.READY:
+            return False
+        await self._queue.done(tx, after)
+        return True
+
+    async def stills(self, tx: Transaction, video: Video, facts: bytes, *, sheets: list[int], preview: int) -> None:
+        """It has a storyboard and a preview; those that it had before go."""
+        await require_alive(tx, video.id)
+        await self._stills.replace(tx, video.id, sheets, preview)
+        await self._set(tx, video, stills=facts, stills_version=videos.c.stills_version + 1)
+        await self._timeline.add(tx, video.id, "stills", "Storyboard and preview are made.")
+        await self.collect(tx)
+        await tx.raise_epoch()
+
+    async def drop_growing(
+        self, tx: Transaction, video_id: int, *, keep: Collection[int] = (), only: Collection[int] | None = None
+    ) -> None:
+        """Take out what attempts left half made (`only` of these renditions), but what is to be gone on with (`keep`).
 
         What could be watched only as it grew cannot be any more, unless all of it is kept.
         """
-        if not await self._renditions.drop(tx, video_id, only_growing=True, keep=keep):
+        if not await self._renditions.drop(tx, video_id, only_growing=True, keep=keep, only=only):
             return
         whole = await self._has_whole_picture(tx, video_id)
         await tx.execute(
@@ -218,14 +288,28 @@ class Lifecycle:
         await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {name}.")
         await self._queue.enqueue(tx, FIRST, video.subject, priority=FIRST_PRIORITY, fair_key=fair_key(video.owner_id))
 
-    async def encode(self, tx: Transaction, video: Video, *, names: list[str], after: Job) -> None:
+    async def encode(self, tx: Transaction, video: Video, forecast: Forecast, *, after: Job) -> None:
         """What could be had quickly is there: queue the renditions that take time, and end the job before them."""
         await self._queue.done(tx, after)
-        await self._timeline.add(tx, video.id, "planned", "To be encoded: " + ", ".join(names) + ".")
+        await self._timeline.add(
+            tx, video.id, "planned", "To be encoded: " + ", ".join(forecast.names) + ".",
+            disk_bytes=forecast.disk_bytes, memory_bytes=forecast.memory_bytes, passes=forecast.passes,
+        )  # fmt: skip
         await self._set(tx, video, stage="Waiting")
         await self._queue.enqueue(
-            tx, LADDER, video.subject, priority=LADDER_PRIORITY, fair_key=fair_key(video.owner_id)
-        )
+            tx, LADDER, video.subject, priority=LADDER_PRIORITY, weight=forecast.memory_bytes,
+            fair_key=fair_key(video.owner_id),
+        )  # fmt: skip
+
+    async def stop(self, tx: Transaction, video: Video, failure: Failure) -> None:
+        """End the work on it by hand: it counts as failed, and can be tried again.
+
+        Raises:
+            Conflict: nothing is being done, or waits to be done.
+        """
+        if not await self._queue.cancel(tx, video.subject, kinds=(PREPARE, FIRST, LADDER)):
+            raise Conflict("Nothing is being done with this video any more.")
+        await self.failed(tx, video, failure)
 
     async def settle(self, tx: Transaction, video: Video, object_id: int) -> None:
         """An object of the video is whole: have it carried into the store where it stays."""
@@ -248,6 +332,7 @@ class Lifecycle:
         if await self._renditions.drop_outdated(tx, video.id):
             await self.collect(tx)
         await self._set(tx, video, state=VideoState.READY, progress=1.0, stage="")
+        await self.wants_stills(tx, video)
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         tx.after_commit(lambda: self._progress.clear(video.id))
 
@@ -275,6 +360,7 @@ class Lifecycle:
         )
         await self._queue.cancel(tx, video.subject)
         await self._renditions.drop(tx, video.id, only_growing=False)
+        await self._stills.drop(tx, video.id)
         uploads = tables.uploads
         query = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
         arriving = list((await tx.execute(query)).scalars())

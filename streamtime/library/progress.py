@@ -15,10 +15,17 @@ TOLD_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`fraction` from 0 to 1 of the stage's share, and the stage in words for people."""
+    """`fraction` from 0 to 1 of the whole work, and the stage in words for people.
+
+    `speed` is seconds of video a second and `left_s` how long the stage still takes, where that can be told.
+    `waiting` says why nothing goes on just now; empty while something does.
+    """
 
     fraction: float
     stage: str
+    speed: float | None = None
+    left_s: float | None = None
+    waiting: str = ""
 
 
 class ProgressBoard:
@@ -32,15 +39,24 @@ class ProgressBoard:
         self._told: dict[int, float] = {}
         self._unwritten: set[int] = set()
 
-    def note(self, video: Video, fraction: float, stage: str) -> None:
+    def note(
+        self, video: Video, fraction: float, stage: str, *, speed: float | None = None, left_s: float | None = None
+    ) -> None:
         """The work on `video` is that far."""
         before = self._board.get(video.id)
-        self._board[video.id] = Progress(min(max(fraction, 0.0), 1.0), stage)
+        self._board[video.id] = Progress(min(max(fraction, 0.0), 1.0), stage, speed, left_s)
         self._unwritten.add(video.id)
         now = self._clock.monotonic()
         new_stage = before is None or before.stage != stage
         if new_stage or now - self._told.get(video.id, 0.0) >= TOLD_EVERY_S:
             self._told[video.id] = now
+            self._news.now(video)
+
+    def wait(self, video: Video, why: str) -> None:
+        """Nothing goes on just now, and why; or, with nothing said, it goes on."""
+        before = self.of(video)
+        if before.waiting != why:
+            self._board[video.id] = Progress(before.fraction, before.stage, waiting=why)
             self._news.now(video)
 
     def of(self, video: Video) -> Progress:

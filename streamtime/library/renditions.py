@@ -30,6 +30,15 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SoundTrack:
+    """What a sound track is called: a BCP 47 tag, the file's own words; and whether it is heard first."""
+
+    language: str | None = None
+    title: str | None = None
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NewRendition:
     """What is known of a rendition before its first byte. `ceiling_bps` is a bit rate it will not exceed."""
 
@@ -39,6 +48,7 @@ class NewRendition:
     target_duration_s: int
     ceiling_bps: int | None
     spool_key: str
+    sound: SoundTrack = SoundTrack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ class Rendition:
     key: str
     checkpoint: SegmentIndex | None = None
     outdated: bool = False
+    sound: SoundTrack = SoundTrack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,9 @@ class Renditions:
             name=new.name,
             target_duration_s=new.target_duration_s,
             ceiling_bps=new.ceiling_bps,
+            language=new.sound.language,
+            title=new.sound.title,
+            is_default=new.sound.default,
             created_at_ms=self._clock.now_ms(),
         )
         rendition_id: int = (await tx.execute(statement.returning(tables.renditions.c.id))).scalar_one()
@@ -130,11 +144,12 @@ class Renditions:
         await self._update(tx, rendition_id, segment_index=index.to_blob())
 
     async def outdate(self, tx: Transaction, video_id: int, names: Collection[str] | None) -> None:
-        """Whole renditions are to be made anew, all or those pictures named, and are played until that is done."""
+        """Whole renditions are to be made anew, all or those encoded pictures named; until then they are played."""
         table = tables.renditions
         condition = (table.c.video_id == video_id) & (table.c.state == "whole")
         if names is not None:
-            condition &= (table.c.kind == Kind.VIDEO.value) & table.c.name.in_(names)
+            condition &= table.c.name.in_(names) & (table.c.kind == Kind.VIDEO.value)
+            condition &= table.c.origin == Origin.ENCODE.value
         await tx.execute(update(table).where(condition).values(outdated=True))
         await tx.raise_epoch()
 
@@ -144,9 +159,19 @@ class Renditions:
         await self._update(tx, begun.id, state="whole", segment_index=index.to_blob())
         await tx.raise_epoch()
 
-    async def drop(self, tx: Transaction, video_id: int, *, only_growing: bool, keep: Collection[int] = ()) -> int:
-        """Take renditions of a video out but those to `keep`, and doom their bytes; how many objects."""
+    async def drop(
+        self,
+        tx: Transaction,
+        video_id: int,
+        *,
+        only_growing: bool,
+        keep: Collection[int] = (),
+        only: Collection[int] | None = None,
+    ) -> int:
+        """Take renditions of a video out (`only` these) but those to `keep`, and doom their bytes; how many objects."""
         condition = (tables.renditions.c.video_id == video_id) & tables.renditions.c.id.not_in(keep)
+        if only is not None:
+            condition &= tables.renditions.c.id.in_(only)
         if only_growing:
             condition &= tables.renditions.c.state == "growing"
         return await self._drop(tx, condition)
@@ -222,4 +247,5 @@ def _rendition(row: RowMapping) -> Rendition:
         key=row["key"],
         checkpoint=SegmentIndex.from_blob(blob) if blob is not None and row["state"] == "growing" else None,
         outdated=bool(row["outdated"]),
+        sound=SoundTrack(row["language"], row["title"], bool(row["is_default"])),
     )

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.rules import VideoFacts, Visibility
 from streamtime.ids import public_id
+from streamtime.library.stills import StillsFacts
 
 
 class VideoState(StrEnum):
@@ -41,9 +43,15 @@ class Video:
     storage_prefix: str
     source_name: str
     source_facts: bytes | None
+    wanted_rungs: tuple[str, ...]
+    """Rungs that its owner asked for by name: they are made even where they save little."""
     source_object_id: int | None
     poster_object_id: int | None
     poster_version: int
+    poster_ms: int | None
+    """The moment its owner chose for the poster; None where the poster was chosen by itself."""
+    stills: StillsFacts | None
+    stills_version: int
     duration_ms: int | None
     damaged_after_ms: int | None
     """How far the original could be read, where it breaks off."""
@@ -99,9 +107,13 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         storage_prefix=row["storage_prefix"],
         source_name=row["source_name"],
         source_facts=row["source_facts"],
+        wanted_rungs=tuple(row["wanted_rungs"].split()),
         source_object_id=row["source_object_id"],
         poster_object_id=row["poster_object_id"],
         poster_version=row["poster_version"],
+        poster_ms=row["poster_ms"],
+        stills=msgspec.msgpack.decode(row["stills"], type=StillsFacts) if row["stills"] else None,
+        stills_version=row["stills_version"],
         duration_ms=row["duration_ms"],
         damaged_after_ms=row["damaged_after_ms"],
         width=row["width"],

@@ -10,13 +10,15 @@ from typing import Protocol
 import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from streamtime.media import refusal, resume
+from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
-from streamtime.media.cut_short import is_cut_short
+from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short
 from streamtime.media.ladder import Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
 from streamtime.media.picture_facts import first_frame, frame_rate, is_interlaced, prepare_decoder, turn_of
@@ -24,7 +26,7 @@ from streamtime.media.picture_times import WITHOUT_TIMES, PictureTimes
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
-from streamtime.worker_protocol import Done, Package, PackageAudio
+from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
 
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
@@ -75,7 +77,9 @@ class Packaging:
         self._crew = Crew()
         self._tracks: list[Track | Ladder] = []
         self._broken = False
+        self._kind = ""
         self._mender: Mender | None = None
+        self._lasting = {order.video_stream or 0, *(audio.stream for audio in order.audios)}
         self._ends_s: dict[int, float] = {}
 
     def run(self) -> Done:
@@ -110,6 +114,7 @@ class Packaging:
         if container_name(container) in MAY_JUMP:
             self._mender = Mender(container.streams[self._order.video_stream or 0])
             indexes.add(self._order.video_stream or 0)
+        self._kind = container_name(container)
         self._broken = is_cut_short(self._descriptor)
         try:
             for packet in packets_of(container, [container.streams[index] for index in indexes]):
@@ -124,7 +129,7 @@ class Packaging:
 
     def _hand_on(self, wanted: dict[int, Feed], packets: Sequence[AnyPacket]) -> None:
         for packet in packets:
-            if packet.pts is not None and packet.time_base:
+            if packet.pts is not None and packet.time_base and packet.stream_index in self._lasting:
                 end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 self._ends_s[packet.stream_index] = max(end_s, self._ends_s.get(packet.stream_index, end_s))
             if feed := wanted.get(packet.stream_index):
@@ -136,7 +141,8 @@ class Packaging:
             return
         picture = self._order.video_stream or 0
         read_all = picture in self._ends_s and len(self._ends_s) > 1
-        until_s = self._duration_s
+        # A length that the file only claims counts where a file that was cut off would have been found out.
+        until_s = self._duration_s if self._kind in TELLS_LENGTH else None
         if read_all:
             until_s = max(self._ends_s.values()) - self._order.origin_us / _MICRO
         for track in self._tracks:
@@ -161,6 +167,7 @@ class Packaging:
     def _feeds(self, container: InputContainer) -> list[Feed]:
         order = self._order
         feeds = [self._audio_feed(container, audio) for audio in order.audios]
+        feeds += [self._caption_feed(container, captions) for captions in order.captions]
         if order.copy is None and not order.encodes:
             return feeds
         stream = container.streams[order.video_stream or 0]
@@ -194,6 +201,13 @@ class Packaging:
         name = f"sound {audio.output}"
         station: Station[AnyPacket] = Station(self._crew, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS)
         return Feed(stream.index, station.put, station.close)
+
+    def _caption_feed(self, container: InputContainer, captions: ReadCaptions) -> Feed:
+        stream = container.streams[captions.stream]
+        if not isinstance(stream, SubtitleStream):
+            raise refusal.Refusal("no_captions", "There is no such subtitle track in this file.")
+        reader = CaptionReader(stream, self._order.origin_us, self._reporter)
+        return Feed(stream.index, reader.take, reader.finish)
 
     def _decoding(self, stream: VideoStream, kind: str) -> "Decoding":
         pictures = self._first_look(stream.index)

@@ -72,7 +72,7 @@ def choose_video(container: InputContainer) -> VideoStream:
         raise refusal.no_video()
     readable = [stream for stream in candidates if has_decoder(stream)]
     if not readable:
-        raise refusal.unsupported_codec(candidates[0].name or "of this video")
+        raise refusal.unsupported_codec(_codec_name(candidates[0]))
     return max(readable, key=_rank)
 
 
@@ -80,6 +80,11 @@ def _rank(stream: VideoStream) -> tuple[bool, int, bool, int]:
     # Cover art is not always marked as such; where pictures move elsewhere, a codec of stills is not the film.
     moves = stream.codec_context.name not in _STILL_CODECS
     return moves, stream.width * stream.height, bool(stream.disposition & Disposition.default), -stream.index
+
+
+def _codec_name(stream: Stream) -> str:
+    context: CodecContext | None = stream.codec_context
+    return context.name if context is not None else "of this video"
 
 
 def has_decoder(stream: Stream) -> bool:

@@ -1,11 +1,9 @@
 """Chooses a telling picture near the beginning and writes it as a JPEG. It reads the source for itself.
 
 A telling picture is not black, not of one colour, and has sharp edges. A few keyframes are looked at; where none
-will do, the best of them is taken.
+will do, the best of them is taken. Or it is told which moment to show.
 """
 
-import hashlib
-import os
 import time
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,13 +11,12 @@ from itertools import pairwise
 
 import av
 import av.error
-from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from streamtime.media.jpeg import for_jpeg, jpeg, write_out
 from streamtime.media.picture_facts import is_interlaced, prepare_decoder, shown_size, turn_of
 from streamtime.media.source import open_source, packets_of
 from streamtime.media.upright import Upright
@@ -35,7 +32,6 @@ _SMALL = (96, 54)
 _DARK, _BRIGHT = 40.0, 225.0
 _LEAST_CONTRAST = 18.0
 _LEAST_SHARPNESS = 4.0
-_JPEG_QUALITY = 4
 _MICRO = 1_000_000
 
 
@@ -55,15 +51,41 @@ def make_poster(descriptor: int, order: MakePoster, package: Package, output: in
         if not isinstance(stream, VideoStream):
             return None
         prepare_decoder(stream, threads=2)
-        look = _best_look(container, stream, package)
-        if look is None:
+        found = _chosen(container, stream, package, order.at_ms)
+        if found is None:
             return None
-        frame = _shown(stream, look.frame, order.max_width)
-    data = _jpeg(frame)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(output, view) :]
-    return PosterWritten(order.output, len(data), frame.width, frame.height, hashlib.sha256(data).digest())
+        frame = _shown(stream, found, order.max_width)
+    return written_poster(frame, order.output, output)
+
+
+def written_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten:
+    """Write a frame as it stands as the poster."""
+    data = jpeg(for_jpeg(frame, frame.width, frame.height))
+    return PosterWritten(number, len(data), frame.width, frame.height, write_out(output, data))
+
+
+def _chosen(container: InputContainer, stream: VideoStream, package: Package, at_ms: int | None) -> VideoFrame | None:
+    if at_ms is not None:
+        return _exact_frame(container, stream, package.origin_us, at_ms)
+    look = _best_look(container, stream, package)
+    return look.frame if look else None
+
+
+def _exact_frame(container: InputContainer, stream: VideoStream, origin_us: int, at_ms: int) -> VideoFrame | None:
+    """The picture shown at that moment, decoded from the keyframe before it; the last one where it breaks off."""
+    tick = stream.time_base or Fraction(1, 90_000)
+    wanted = (Fraction(origin_us, _MICRO) + Fraction(at_ms, 1000)) / tick
+    best: VideoFrame | None = None
+    try:
+        container.seek(int(wanted), stream=stream)
+        for packet in packets_of(container, [stream]):
+            for frame in stream.decode(packet):
+                if best is not None and frame.pts is not None and frame.pts > wanted:
+                    return best
+                best = frame
+    except av.error.FFmpegError:
+        return best
+    return best
 
 
 def _best_look(container: InputContainer, stream: VideoStream, package: Package) -> Look | None:
@@ -125,25 +147,3 @@ def _shown(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame
     upright = Upright(*size, turn, interlaced=is_interlaced(stream, frame))
     frames = [*upright.take(frame), *upright.flush()]
     return frames[0]
-
-
-def _jpeg(frame: VideoFrame) -> bytes:
-    # A JPEG is always read as BT.601, full range.
-    full = VideoReformatter().reformat(
-        frame,
-        format="yuvj420p",
-        src_colorspace=Colorspace.ITU709,
-        dst_colorspace=Colorspace.ITU601,
-        src_color_range=ColorRange.MPEG,
-        dst_color_range=ColorRange.JPEG,
-        interpolation=Interpolation.BILINEAR,
-    )
-    encoder = CodecContext.create("mjpeg", "w")
-    if not isinstance(encoder, VideoCodecContext):
-        raise TypeError("there is no JPEG encoder")
-    encoder.width, encoder.height, encoder.pix_fmt = full.width, full.height, "yuvj420p"
-    encoder.time_base = Fraction(1, 25)
-    encoder.qmin = encoder.qmax = _JPEG_QUALITY
-    encoder.thread_count = 1
-    full.pts, full.time_base = 0, Fraction(1, 25)
-    return b"".join(bytes(packet) for packet in [*encoder.encode(full), *encoder.encode(None)])

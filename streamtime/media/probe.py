@@ -30,11 +30,11 @@ from streamtime.media.picture_facts import (
     turn_of,
 )
 from streamtime.media.picture_times import PictureTimes
+from streamtime.media.side_tracks import chapters_of, said, subtitles_of
 from streamtime.media.source import container_name, open_source
 from streamtime.worker_protocol import AudioFacts, SourceFacts, VideoFacts
 
 _MICRO = 1_000_000
-_LONGEST_TEXT = 200
 
 
 def probe(descriptor: int) -> SourceFacts:
@@ -57,6 +57,8 @@ def probe(descriptor: int) -> SourceFacts:
             video=video,
             audios=_audios(container, Fraction(origin_us, _MICRO)),
             other_streams=_others(container, stream),
+            subtitles=subtitles_of(container),
+            chapters=chapters_of(container, origin_us),
         )
 
 
@@ -140,15 +142,11 @@ def _audio_facts(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioFac
         channels=stream.codec_context.channels,
         sample_rate_hz=stream.codec_context.sample_rate,
         bitrate_bps=stream.codec_context.bit_rate or None,
-        language=_text(stream.language),
-        title=_text(stream.metadata.get("title")),
+        language=said(stream, "language"),
+        title=said(stream, "title", "name"),
         default=bool(stream.disposition & Disposition.default),
         copyable=audio_copyable(kind, stream, origin_s),
     )
-
-
-def _text(value: str | None) -> str | None:
-    return value[:_LONGEST_TEXT] if value and value != "und" else None
 
 
 def _others(container: InputContainer, chosen: VideoStream) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from av.stream import Stream
 from streamtime.media import refusal
 from streamtime.media.channel import Reporter
 from streamtime.media.codec_names import codecs_of
+from streamtime.media.first_sample import first_sample_end
 from streamtime.media.source import AnyPacket
 from streamtime.worker_protocol import RenditionFinished, RenditionStarted, Resume, SegmentWritten
 
@@ -41,7 +42,8 @@ class Boxes:
     def __init__(self, descriptor: int) -> None:
         self.bytes_total = 0
         self.init: bytes | None = None
-        self.finished_lengths: list[int] = []
+        self.finished: list[tuple[int, int]] = []
+        """Of each segment that has ended: its length, and how far its first sample reaches."""
         self._descriptor = descriptor
         self._digest = hashlib.sha256()
         self._head = bytearray()
@@ -49,6 +51,7 @@ class Boxes:
         self._kind = b""
         self._start = bytearray()
         self._segment_began = 0
+        self._first_sample_end = 0
 
     @property
     def sha256(self) -> bytes:
@@ -69,7 +72,7 @@ class Boxes:
             if not self._left:
                 view = self._read_head(view)
             taken = min(self._left, len(view))
-            if self.init is None:
+            if self.init is None or self._kind == b"moof":
                 self._start += view[:taken]
             self.bytes_total += taken
             self._left -= taken
@@ -94,7 +97,7 @@ class Boxes:
         self._kind = kind
         self._left = size - len(self._head)
         self.bytes_total += len(self._head)
-        if self.init is None:
+        if self.init is None or kind == b"moof":
             self._start += self._head
         self._head.clear()
         if self._left <= 0:
@@ -106,8 +109,12 @@ class Boxes:
             self.init = bytes(self._start)
             self._start.clear()
             self._segment_began = self.bytes_total
+        elif kind == b"moof":
+            moof_began = self.bytes_total - len(self._start) - self._segment_began
+            self._first_sample_end = moof_began + first_sample_end(bytes(self._start))
+            self._start.clear()
         elif kind == b"mdat":
-            self.finished_lengths.append(self.bytes_total - self._segment_began)
+            self.finished.append((self.bytes_total - self._segment_began, self._first_sample_end))
             self._segment_began = self.bytes_total
 
 
@@ -217,6 +224,8 @@ class RenditionWriter:
             buffer_size=_BUFFER_BYTES,
         )
         self.stream = make_stream(self._container)
+        # Kept here: PyAV 19 does not tell it any more once the container is closed.
+        self._time_base = Fraction(1, 1000)
         self._scale = Fraction(1)
         self._tick_s = 0.0
         self._segment_start: int | None = None
@@ -240,7 +249,7 @@ class RenditionWriter:
             self._segment_start = pts
             self._check_joint(pts)
         self._container.mux_one(packet)
-        if self._boxes.finished_lengths:
+        if self._boxes.finished:
             self._segments_ended(pts)
         self._end = max(self._end, pts + duration)
         self._reporter.advance(pts * self._tick_s)
@@ -259,22 +268,19 @@ class RenditionWriter:
     def _begin(self, packet: AnyPacket) -> None:
         """Write the header, after which the muxer's tick is known; all packets have the first one's tick."""
         self._container.start_encoding()
+        self._time_base = self.stream.time_base or self._time_base
         self._scale = packet.time_base / self._time_base
         self._tick_s = float(self._time_base)
-
-    @property
-    def _time_base(self) -> Fraction:
-        return self.stream.time_base or Fraction(1, 1000)
 
     def _segments_ended(self, next_start: int) -> None:
         if self._boxes.init is not None and not self._announced:
             self._announced = True
             self._announce(self._boxes.init)
-        for length in self._boxes.finished_lengths:
+        for length, keyframe_length in self._boxes.finished:
             duration = max(1, next_start - (self._segment_start or 0))
-            self._reporter.send(SegmentWritten(self.output, length, duration))
+            self._reporter.send(SegmentWritten(self.output, length, duration, keyframe_length))
             self._segment_start = next_start
-        self._boxes.finished_lengths.clear()
+        self._boxes.finished.clear()
 
     def _announce(self, init: bytes) -> None:
         if self._time_base.numerator != 1:

@@ -19,16 +19,21 @@ from streamtime.media.confinement.confine import NotConfined, confine
 from streamtime.media.package import Packaging
 from streamtime.media.preload import preload
 from streamtime.media.probe import probe
+from streamtime.media.stills import make_stills
 from streamtime.worker_protocol import (
     Bounds,
     Confinement,
     Failed,
     Introduce,
+    MakeStills,
     Message,
     Package,
     Probe,
     output_count,
 )
+
+Work = Probe | Package | MakeStills
+"""What touches a file, unlike an introduction."""
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -68,7 +73,7 @@ def serve(channel: Channel, source: int, confinement: Confinement) -> None:
             os.close(descriptor)
 
 
-def _answer(order: Probe | Package, source: int, descriptors: list[int], channel: Channel) -> Message:
+def _answer(order: Work, source: int, descriptors: list[int], channel: Channel) -> Message:
     try:
         return _fulfil(order, source, descriptors, channel)
     except Exception as error:  # noqa: BLE001  (whatever it is, the server is told in words it can show)
@@ -78,7 +83,7 @@ def _answer(order: Probe | Package, source: int, descriptors: list[int], channel
         return refusal.as_failed(error)
 
 
-def _fulfil(order: Probe | Package, source: int, descriptors: list[int], channel: Channel) -> Message:
+def _fulfil(order: Work, source: int, descriptors: list[int], channel: Channel) -> Message:
     match order:
         case Probe():
             return probe(source)
@@ -86,6 +91,10 @@ def _fulfil(order: Probe | Package, source: int, descriptors: list[int], channel
             if output_count(order) != len(descriptors):
                 raise ValueError("descriptors and outputs do not match")
             return Packaging(source, order, descriptors, channel).run()
+        case MakeStills():
+            if output_count(order) != len(descriptors):
+                raise ValueError("descriptors and outputs do not match")
+            return make_stills(source, order, descriptors, channel)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,17 @@ It knows what attempts leave and what goes wrong on the way; which renditions ar
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Rendition, Renditions
 from streamtime.library.video import Video
-from streamtime.pipeline.making import Maker, Share
+from streamtime.pipeline.making import Maker
 from streamtime.pipeline.plan import Planned, clock_time, encode_order, gone_on
 from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Share
 from streamtime.storage.spool import Spool
 from streamtime.worker_protocol import Done, EncodeVideo, SourceFacts
 from streamtime.workers.failure import WorkerFailed
@@ -62,6 +65,7 @@ class Encoding:
             await self._database.write(partial(self._lifecycle.drop_growing, video_id=video.id, keep=kept))
             if not planned:
                 return
+            await self._maker.require_room(planned)
             try:
                 done = await self._attempt(video, facts, planned, grid, share, checkpoint_every_s)
             except WorkerFailed as error:
@@ -86,7 +90,10 @@ class Encoding:
     async def _attempt(
         self, video: Video, facts: SourceFacts, planned: Sequence[Planned], grid: Grid, share: Share, every_s: float
     ) -> Done:
-        order = encode_order(facts, planned, grid)
+        # Once a job has read it to its end, what the file says of its length counts no more.
+        order = msgspec.structs.replace(
+            encode_order(facts, planned, grid), duration_ms=video.duration_ms or facts.duration_ms
+        )
         source = await self._sources.open(video)
         async with self._launcher.launch(source.descriptor) as worker:
             return await self._maker.make(video, worker, order, planned, share, checkpoint_every_s=every_s)

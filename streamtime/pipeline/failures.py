@@ -1,30 +1,44 @@
 """Turns a worker's end into the queue's terms, and the queue's end into the video's."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from streamtime.database.transaction import Transaction
+from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, StreamtimeError, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.timeline import Timeline
 from streamtime.library.video import id_of
-from streamtime.library.videos import VideoGone, Videos
+from streamtime.library.videos import VideoGone, Videos, require_alive
 from streamtime.logging import get_logger
 from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.last_words import as_kept
 
 _log = get_logger("pipeline")
 
 
-@contextmanager
-def attempt(job: Job) -> Iterator[None]:
+@asynccontextmanager
+async def attempt(job: Job, database: Database, timeline: Timeline) -> AsyncIterator[None]:
     """What a worker could not do is a failed attempt; a video deleted meanwhile is nothing to do at all."""
     try:
-        yield
-    except WorkerFailed as error:
-        _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.last_words)
-        raise _in_the_queues_terms(error) from error
+        try:
+            yield
+        except WorkerFailed as error:
+            _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.last_words)
+            why = error
+            await database.write(lambda tx: _keep_last_words(tx, timeline, job, why))
+            raise _in_the_queues_terms(error) from error
     except VideoGone:
         return
+
+
+async def _keep_last_words(tx: Transaction, timeline: Timeline, job: Job, error: WorkerFailed) -> None:
+    video_id = id_of(job.subject)
+    await require_alive(tx, video_id)
+    await timeline.add(
+        tx, video_id, "attempt_failed", error.message,
+        code=error.code, attempt=job.attempt, last_words=as_kept(error.last_words),
+    )  # fmt: skip
 
 
 def _in_the_queues_terms(error: WorkerFailed) -> StreamtimeError:

@@ -8,18 +8,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from streamtime.captions.cue import MOST_CUES, Cue
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
+from streamtime.library.captions import Captions, new_from_file, packed
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Begun, Description, Kind, NewRendition, Rendition, Renditions
 from streamtime.library.video import Video
 from streamtime.library.videos import require_alive
 from streamtime.objects.ledger import Ledger
 from streamtime.pipeline.plan import Planned, clock_time
+from streamtime.pipeline.supervision import Share, Stage, Supervision
 from streamtime.storage.spool import Spool, SpoolFile
 from streamtime.worker_protocol import (
+    CuesRead,
     Done,
     Package,
     PackageMessage,
@@ -28,21 +31,13 @@ from streamtime.worker_protocol import (
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
+    SubtitleFacts,
 )
 from streamtime.workers.worker import Worker
 
 HEAD_START_S = 8
 """A growing video counts as playable when so much of it is there, or all: two segments. A player looks at the playlist
 again after one target duration (five seconds), so with one segment of four it would stop however fast the encoder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which part of the whole work an order is, and what it is called."""
-
-    stage: str
-    start: float
-    end: float
 
 
 @dataclass(slots=True)
@@ -69,7 +64,6 @@ class _Making:
     """What is known while one order is under way."""
 
     video: Video
-    share: Share
     checkpoint_every_s: float | None
     began_s: float
     outputs: dict[int, _Output] = field(default_factory=dict)
@@ -81,6 +75,9 @@ class _Making:
     playable: bool = False
     described: list[tuple[int, Description]] = field(default_factory=list)
     """What is known of renditions and not written yet: it goes with the next transaction."""
+    subtitles: dict[int, SubtitleFacts] = field(default_factory=dict)
+    """The subtitle tracks whose cues are still awaited, by their streams."""
+    cues: dict[int, list[Cue]] = field(default_factory=dict)
     done: Done | None = None
 
 
@@ -94,16 +91,22 @@ class Maker:
         growing: GrowingRenditions,
         lifecycle: Lifecycle,
         ledger: Ledger,
-        progress: ProgressBoard,
+        supervision: Supervision,
         spool: Spool,
+        captions: Captions,
     ) -> None:
         self._database = database
         self._renditions = renditions
         self._growing = growing
         self._lifecycle = lifecycle
         self._ledger = ledger
-        self._progress = progress
+        self._supervision = supervision
         self._spool = spool
+        self._captions = captions
+
+    async def require_room(self, planned: Sequence[Planned]) -> None:
+        """Let an encode begin, before anything is started for it. Raises `NoSpace`."""
+        await self._supervision.require_room(sum(plan.expected_bytes for plan in planned))
 
     async def make(
         self,
@@ -112,10 +115,13 @@ class Maker:
         order: Package,
         planned: Sequence[Planned],
         share: Share,
+        subtitles: Sequence[SubtitleFacts] = (),
         *,
         checkpoint_every_s: float | None = None,
     ) -> Done:
-        """Carry `order` out; `planned` are its renditions. What became whole stays, whatever comes after it.
+        """Carry `order` out; `planned` are its renditions, `subtitles` what is known of the tracks of its captions.
+
+        What became whole stays, whatever comes after it.
 
         With `checkpoint_every_s` growing renditions are made durable so often, are shown only as far as that, and stay
         for the next attempt: what was once shown keeps its bytes. Without, they are shown at once, and taken out where
@@ -126,10 +132,13 @@ class Maker:
             NotFound: the video was deleted meanwhile.
         """
         now_s = asyncio.get_running_loop().time()
-        making = _Making(video, share, checkpoint_every_s, now_s, playable=video.playable)
+        making = _Making(video, checkpoint_every_s, now_s, playable=video.playable)
+        making.subtitles = {track.stream: track for track in subtitles}
         await self._write_down(making, order, planned)
         try:
-            await self._have_made(making, worker, order)
+            async with self._supervision.over(video, worker, order, share) as stage:
+                await self._have_made(making, worker, order, stage)
+            await self._database.write(lambda tx: self._supervision.done(tx, stage))
         finally:
             if making.done is None or making.poster_object is not None:
                 await self._database.write(lambda tx: self._clear_away(tx, making))
@@ -137,7 +146,7 @@ class Maker:
                 self._growing.end(output.begun.id)
         return making.done or Done(duration_ms=0)
 
-    async def _have_made(self, making: _Making, worker: Worker, order: Package) -> None:
+    async def _have_made(self, making: _Making, worker: Worker, order: Package, stage: Stage) -> None:
         async with AsyncExitStack() as stack:
             files = [
                 await stack.enter_async_context(await self._open(making.outputs[number]))
@@ -145,7 +154,7 @@ class Maker:
             ]
             if making.poster_output is not None:
                 files.append(await stack.enter_async_context(await self._spool.create(making.poster_key)))
-            await self._follow(making, worker.package(order, [file.fd for file in files]))
+            await self._follow(making, stage, worker.package(order, [file.fd for file in files]))
 
     async def _open(self, output: _Output) -> SpoolFile:
         """Its file: new, or cut back to the checkpoint from which it is gone on with."""
@@ -191,7 +200,7 @@ class Maker:
         )
         return output
 
-    async def _follow(self, making: _Making, messages: AsyncIterator[PackageMessage]) -> None:
+    async def _follow(self, making: _Making, stage: Stage, messages: AsyncIterator[PackageMessage]) -> None:
         async for message in messages:
             match message:
                 case RenditionStarted():
@@ -200,12 +209,13 @@ class Maker:
                     await self._segment(making, message)
                 case RenditionFinished():
                     await self._finished(making, message)
+                    stage.add(making.outputs[message.output].new, message.bytes_total)
                 case PosterWritten():
                     await self._poster(making, message)
+                case CuesRead():
+                    await self._cues(making, message)
                 case Progress():
-                    share = making.share
-                    fraction = share.start + (share.end - share.start) * message.fraction
-                    self._progress.note(making.video, fraction, share.stage)
+                    self._supervision.note(stage, message)
                     await self._checkpoint_if_due(making)
                 case Done():
                     making.done = message
@@ -228,7 +238,9 @@ class Maker:
         output = making.outputs[message.output]
         if output.index is None:
             raise RuntimeError("A worker told of a segment before it told of its rendition.")
-        output.index.append_next(length=message.length, duration=message.duration)
+        output.index.append_next(
+            length=message.length, duration=message.duration, keyframe_length=message.keyframe_length
+        )
         if making.checkpoint_every_s is None:
             output.show(output.index.snapshot(), self._growing)
             await self._mark_playable(making)
@@ -295,6 +307,8 @@ class Maker:
             average_bps=index.average_bps,
         )
         await self._lifecycle.settle(tx, making.video, output.begun.object_id)
+        if output.new.kind is Kind.VIDEO:
+            await self._lifecycle.wants_stills(tx, making.video)
 
     async def _write_descriptions(self, tx: Transaction, making: _Making) -> None:
         for rendition_id, description in making.described:
@@ -316,11 +330,28 @@ class Maker:
         await self._database.write(body)
         making.poster_object = None
 
+    async def _cues(self, making: _Making, message: CuesRead) -> None:
+        track = making.subtitles.get(message.stream)
+        if track is None:
+            return
+        cues = making.cues.setdefault(message.stream, [])
+        cues += message.cues[: MOST_CUES - len(cues)]
+        if not message.last:
+            return
+        del making.subtitles[message.stream], making.cues[message.stream]
+        title = " ".join(filter(None, (track.title, "(forced)" if track.forced else None))) or None
+        content = await asyncio.to_thread(packed, cues)
+        new = new_from_file(content, track.stream, track.language, title)
+        if content.cues:
+            await self._database.write(lambda tx: self._captions.add(tx, making.video, new))
+
     async def _clear_away(self, tx: Transaction, making: _Making) -> None:
         """Take out what did not become whole, unless the next attempt goes on with it from its checkpoint."""
         if making.done is None:
-            keep = [output.begun.id for output in making.outputs.values() if making.checkpoint_every_s and output.shown]
-            await self._lifecycle.drop_growing(tx, making.video.id, keep=keep)
+            outputs = making.outputs.values()
+            given_up = [output.begun.id for output in outputs if not (making.checkpoint_every_s and output.shown)]
+            # Another job may be making other renditions of the same video at this moment: those stay.
+            await self._lifecycle.drop_growing(tx, making.video.id, only=given_up)
             await tx.raise_epoch()  # what is known of growing ones is read again from their rows
         if making.poster_object is not None:
             await self._lifecycle.abandon(tx, making.poster_object)

@@ -50,10 +50,15 @@ class Packaged:
     damaged_after_ms: int | None
 
 
+def in_order(made: Sequence[Made]) -> tuple[Made, ...]:
+    """The largest picture first, sound last: workers finish them as it comes."""
+    return tuple(sorted(made, key=lambda m: (m.new.kind is Kind.AUDIO, -m.started.height, m.new.name)))
+
+
 def master_of(made: Sequence[Made]) -> str:
-    """The multivariant playlist of these renditions, the largest picture first."""
-    pictures = sorted((m for m in made if m.new.kind is Kind.VIDEO), key=lambda m: -m.started.height)
-    return multivariant_playlist(map(_variant, pictures), [_audio(m) for m in made if m.new.kind is Kind.AUDIO])
+    """The multivariant playlist of these renditions, in their order."""
+    pictures = [_variant(m) for m in made if m.new.kind is Kind.VIDEO]
+    return multivariant_playlist(pictures, [_audio(m) for m in made if m.new.kind is Kind.AUDIO])
 
 
 def _variant(made: Made) -> Variant:

@@ -16,7 +16,7 @@ from streamtime.hls.playlists import media_playlist
 from streamtime.hls.segment_index import GrowingIndex
 from streamtime.library.renditions import Kind, NewRendition, Origin
 from streamtime.pipeline.folder import HlsFolder, RenditionFiles
-from streamtime.pipeline.packaged import Made, Packaged, Step, Tell, master_of
+from streamtime.pipeline.packaged import Made, Packaged, Step, Tell, in_order, master_of
 from streamtime.pipeline.plan import (
     ENCODE_TARGET_S,
     Planned,
@@ -106,8 +106,9 @@ class Packager:
         with _opened(source) as descriptor:
             facts, copies = await self._prepare(work, descriptor)
             await self._encode(work, descriptor, facts, copies)
-        folder.publish(master_of(work.made))
-        return Packaged(tuple(work.made), work.has_poster, work.duration_ms, work.damaged_after_ms)
+        made = in_order(work.made)
+        folder.publish(master_of(made))
+        return Packaged(made, work.has_poster, work.duration_ms, work.damaged_after_ms)
 
     async def _prepare(self, work: _Packaging, descriptor: int) -> tuple[SourceFacts, frozenset[Kind]]:
         """Look at it, and make what needs no encoding of the picture; what may still be copied is given too."""
@@ -161,7 +162,7 @@ class Packager:
         rungs = rungs_for(facts, self._settings.rungs, copied=work.copy is not None)
         longest_s = max((made.new.target_duration_s for made in work.made), default=ENCODE_TARGET_S)
         missing_rungs = [rung for rung in rungs if rung.name not in names]
-        planned = plan_rungs(missing_rungs, work.new_key, longest_s=longest_s)
+        planned = plan_rungs(facts, missing_rungs, work.new_key, longest_s=longest_s)
         track = chosen_audio(facts)
         if track is not None and not any(made.new.kind is Kind.AUDIO for made in work.made):
             may_copy, key = Kind.AUDIO in copies, work.new_key(".mp4")
@@ -250,6 +251,8 @@ def _step(stage: _Stage, progress: Progress, duration_ms: int | None) -> Step:
 
 @contextmanager
 def _opened(source: Path) -> Iterator[int]:
+    if source.exists() and not source.is_file():
+        raise Invalid(f"{source} is no file.")  # opening a pipe would wait for somebody to write
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from streamtime.hls.disk_cost import planned_bps, track_bytes
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
 from streamtime.hls.playlists import TARGET_DURATION_S
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.jobs.job import AttemptFailed
-from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
+from streamtime.languages import bcp47
+from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, SoundTrack
 from streamtime.library.video import Video
 from streamtime.worker_protocol import (
     AudioFacts,
@@ -30,6 +32,9 @@ AUDIO_CEILING_BPS = 192_000
 LEAD_IN_SEGMENTS = 2
 """Pictures before a joint that a worker is to see: a segment has one at least, and decode times run two ahead."""
 
+MOST_OTHER_AUDIOS = 31
+"""Each takes an output, a thread and a few megabytes of the worker."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -41,6 +46,8 @@ class Planned:
     new: NewRendition
     order: CopyVideo | EncodeVideo | PackageAudio
     kept: Rendition | None = None
+    expected_bytes: int = 0
+    """What it will take on disk, as far as one can tell beforehand; 0 where nobody asks."""
 
     def numbered(self, output: int) -> "Planned":
         """The same with another output number."""
@@ -82,7 +89,7 @@ def gone_on(plan: Planned, left: Sequence[Rendition]) -> Planned:
                 timescale=index.timescale,
             )
             new = replace(new, spool_key=rendition.key)
-            return Planned(new, msgspec.structs.replace(order, resume=resume), rendition)
+            return replace(plan, new=new, order=msgspec.structs.replace(order, resume=resume), kept=rendition)
     return plan
 
 
@@ -112,21 +119,29 @@ def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
     return Planned(new, CopyVideo(output=output))
 
 
-def plan_audio(track: AudioFacts, key: str, output: int, *, may_copy: bool, longest_s: int) -> Planned:
+def plan_audio(
+    track: AudioFacts, key: str, output: int, *, may_copy: bool, longest_s: int, default: bool = True
+) -> Planned:
     """One sound track, copied where that can be; its playlist allows segments of `longest_s`."""
     copy = track.copyable and may_copy
     new = NewRendition(
         kind=Kind.AUDIO,
         origin=Origin.COPY if copy else Origin.ENCODE,
-        name=f"audio-{track.stream}",
+        name=sound_name(track),
         target_duration_s=longest_s,
         ceiling_bps=AUDIO_CEILING_BPS,
         spool_key=key,
+        sound=SoundTrack(bcp47(track.language), track.title, default),
     )
     return Planned(new, PackageAudio(output=output, stream=track.stream, copy=copy))
 
 
-def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
+def sound_name(track: AudioFacts) -> str:
+    """What the rendition of a sound track is called in its row."""
+    return f"audio-{track.stream}"
+
+
+def plan_rung(facts: SourceFacts, rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
     """One encoded picture, whose segments last at most about `longest_s`."""
     new = NewRendition(
         kind=Kind.VIDEO,
@@ -136,12 +151,21 @@ def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Pl
         ceiling_bps=rung.maxrate_bps,
         spool_key=key,
     )
-    return Planned(new, EncodeVideo(output=output, rung=rung))
+    return Planned(new, EncodeVideo(output=output, rung=rung), expected_bytes=expected_bytes(facts, rung))
 
 
-def plan_rungs(rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int) -> list[Planned]:
+def expected_bytes(facts: SourceFacts, rung: PlannedRung) -> int:
+    """What a rung of this source will take on disk; 0 where the file does not tell how long it is."""
+    video = facts.video
+    bps = planned_bps(rung, video.width, video.height, video.bitrate_bps or facts.bitrate_bps, video.codec)
+    return track_bytes(bps, (facts.duration_ms or 0) / 1000)
+
+
+def plan_rungs(
+    facts: SourceFacts, rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int
+) -> list[Planned]:
     """Several encoded pictures, made in one decode."""
-    return [plan_rung(rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
+    return [plan_rung(facts, rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
 
 
 def grid_for(copied: SegmentIndex | None) -> Grid:
@@ -167,8 +191,14 @@ def stage_words(names: Iterable[str]) -> str:
 
 
 def chosen_audio(facts: SourceFacts) -> AudioFacts | None:
-    """The sound track that is made: the default one, or the first."""
+    """The sound track that is made first, and heard first: the default one, or the first."""
     return next((track for track in facts.audios if track.default), facts.audios[0] if facts.audios else None)
+
+
+def other_audios(facts: SourceFacts) -> list[AudioFacts]:
+    """The sound tracks that are made when the video can be watched already."""
+    first = chosen_audio(facts)
+    return [track for track in facts.audios if track is not first][:MOST_OTHER_AUDIOS]
 
 
 def rungs_for(facts: SourceFacts, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:

@@ -12,6 +12,8 @@ import msgspec
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.ladder import quickest_useful
 from streamtime.jobs.job import Failure, Job
+from streamtime.library.captions import streams_read
+from streamtime.library.chapters import replace_chapters
 from streamtime.library.lifecycle import Lifecycle, Picture
 from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, Renditions
 from streamtime.library.timeline import Timeline
@@ -19,11 +21,29 @@ from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.encoding import note_end
 from streamtime.pipeline.failures import attempt, give_up
-from streamtime.pipeline.making import Maker, Share
-from streamtime.pipeline.plan import Planned, chosen_audio, longest_segment_s, plan_audio, plan_copy, rungs_for
+from streamtime.pipeline.making import Maker
+from streamtime.pipeline.passes import forecast
+from streamtime.pipeline.plan import (
+    Planned,
+    chosen_audio,
+    longest_segment_s,
+    plan_audio,
+    plan_copy,
+    rungs_for,
+)
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.side_tracks import chapters, not_shown
 from streamtime.pipeline.source import Sources
-from streamtime.worker_protocol import CopyVideo, MakePoster, Package, PackageAudio, SourceFacts
+from streamtime.pipeline.supervision import Share
+from streamtime.worker_protocol import (
+    CopyVideo,
+    MakePoster,
+    Package,
+    PackageAudio,
+    ReadCaptions,
+    SourceFacts,
+    SubtitleFacts,
+)
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker
@@ -61,7 +81,7 @@ class Prepare:
 
     async def run(self, job: Job) -> None:
         """Probe, copy what can be copied, make the poster, and queue what is to be encoded."""
-        with attempt(job):
+        async with attempt(job, self._database, self._timeline):
             video = await self._videos.by_id(id_of(job.subject))
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=SHARE.stage))
             source = await self._sources.open(video)
@@ -94,7 +114,12 @@ class Prepare:
             await self._timeline.add(
                 tx, video.id, "probed", f"{facts.video.codec} {facts.video.width}x{facts.video.height}",
                 copyable=facts.video.copyable, obstacle=facts.video.copy_obstacle, container=facts.container,
+                fps=round(float(facts.video.fps), 3), duration_ms=facts.duration_ms, bitrate_bps=facts.bitrate_bps,
+                sound=[f"{track.codec}, {track.channels} ch" for track in facts.audios],
             )  # fmt: skip
+            await replace_chapters(tx, video.id, chapters(facts))
+            if words := not_shown(facts):
+                await self._timeline.add(tx, video.id, "subtitles_not_shown", words)
 
         await self._database.write(body)
         return facts
@@ -104,11 +129,12 @@ class Prepare:
         whole = [one for one in await self._renditions.of(video.id) if one.whole and not one.outdated]
         planned = missing(video, facts, whole, copies)
         wants_poster = (await self._videos.by_id(video.id)).poster_object_id is None
-        if not planned and not wants_poster:
+        subtitles = await self._subtitles(video, facts)
+        if not planned and not wants_poster and not subtitles:
             return None
-        order = order_of(facts, planned, wants_poster=wants_poster)
+        order = order_of(facts, planned, subtitles, wants_poster=wants_poster)
         try:
-            done = await self._maker.make(video, worker, order, planned, SHARE)
+            done = await self._maker.make(video, worker, order, planned, SHARE, subtitles)
         except WorkerFailed as error:
             unfit = UNFIT.get(error.code)
             if not planned:
@@ -130,14 +156,19 @@ class Prepare:
         first = quickest_useful(rungs_for(facts, self._settings.rungs, copied=False))
         await self._database.write(lambda tx: self._lifecycle.first(tx, video, name=first.name))
 
+    async def _subtitles(self, video: Video, facts: SourceFacts) -> list[SubtitleFacts]:
+        read = await streams_read(self._database, video.id)
+        return [track for track in facts.subtitles if track.is_text and track.stream not in read]
+
     async def _go_on(self, job: Job, video: Video, facts: SourceFacts) -> None:
         if not any(rendition.origin is Origin.COPY for rendition in await self._pictures(video)):
             return  # the first rung is on its way, and the job that makes it goes on from there
         rungs = rungs_for(facts, self._settings.rungs, copied=True)
+        expected = forecast(facts, rungs, self._settings.memory_budget_bytes)
 
         async def body(tx: Transaction) -> None:
-            if rungs:
-                await self._lifecycle.encode(tx, video, names=[rung.name for rung in rungs], after=job)
+            if expected.names:
+                await self._lifecycle.encode(tx, video, expected, after=job)
             else:
                 await self._lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
 
@@ -184,13 +215,16 @@ def missing(
     return planned
 
 
-def order_of(facts: SourceFacts, planned: list[Planned], *, wants_poster: bool) -> Package:
+def order_of(
+    facts: SourceFacts, planned: Sequence[Planned], subtitles: Sequence[SubtitleFacts] = (), *, wants_poster: bool
+) -> Package:
     """What a worker is asked to do in its first reading of the source."""
     return Package(
         origin_us=facts.origin_us,
         video_stream=facts.video.stream,
         copy=next((plan.order for plan in planned if isinstance(plan.order, CopyVideo)), None),
         audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
+        captions=tuple(ReadCaptions(track.stream) for track in subtitles),
         poster=MakePoster(output=len(planned)) if wants_poster else None,
         duration_ms=facts.duration_ms,
     )

@@ -11,3 +11,5 @@ class TranscodeSettings:
 
     rungs: tuple[Rung, ...]
     keep_original: bool
+    memory_budget_bytes: int
+    """What all encodes together may have; a ladder that needs more is made in several passes."""

@@ -9,7 +9,7 @@ from streamtime.storage.object_store import OpenedFile, OpensFiles
 
 
 class Sources:
-    """Opens the originals of videos."""
+    """Opens the originals of videos, and what was made of them."""
 
     def __init__(self, ledger: Ledger, stores: Stores) -> None:
         self._ledger = ledger
@@ -25,12 +25,18 @@ class Sources:
         if video.source_object_id is None:
             raise AttemptFailed("The original was not kept.", code="no_original", retryable=False)
         try:
-            return await self._find(video.source_object_id)
+            return await self.open_object(video.source_object_id)
         except NotFound as error:
             words = "The original is missing from the store."
             raise AttemptFailed(words, code="original_lost", retryable=False) from error
 
-    async def _find(self, object_id: int) -> OpenedFile:
+    async def open_object(self, object_id: int) -> OpenedFile:
+        """Any object of a video, open for reading.
+
+        Raises:
+            NotFound: it is gone.
+            Unavailable: it is in a store that cannot hand out files.
+        """
         try:
             return await self._open(await self._row(object_id))
         except NotFound:

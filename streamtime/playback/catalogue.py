@@ -10,7 +10,10 @@ from streamtime.access.caller import ANONYMOUS, Caller
 from streamtime.access.rules import Access, VideoFacts, decide, require
 from streamtime.database.epoch import EpochWatch
 from streamtime.errors import NotFound
+from streamtime.library.captions import Captions, CaptionTrack
+from streamtime.library.chapters import Chapter, Chapters
 from streamtime.library.renditions import Kind, Rendition, Renditions
+from streamtime.library.stills import StillsFacts
 from streamtime.library.videos import Videos
 
 MAX_REMEMBERED = 200
@@ -30,6 +33,12 @@ class Programme:
     source_object_id: int | None
     poster_object_id: int | None
     poster_version: int
+    duration_ms: int | None
+    chapters: list[Chapter]
+    captions: dict[str, CaptionTrack]
+    """By the name in their addresses, those of the file first."""
+    stills: StillsFacts | None
+    stills_version: int
     renditions: dict[str, Rendition]
     """By attempt id, the largest picture first, sound last."""
 
@@ -46,9 +55,13 @@ class Programme:
 class Catalogue:
     """Finds programmes for callers."""
 
-    def __init__(self, videos: Videos, renditions: Renditions, epoch: EpochWatch) -> None:
+    def __init__(
+        self, videos: Videos, renditions: Renditions, captions: Captions, chapters: Chapters, epoch: EpochWatch
+    ) -> None:
         self._videos = videos
         self._renditions = renditions
+        self._captions = captions
+        self._chapters = chapters
         self._epoch = epoch
         self._known_at = 0
         self._known: OrderedDict[str, Programme] = OrderedDict()
@@ -86,6 +99,11 @@ class Catalogue:
             source_object_id=video.source_object_id,
             poster_object_id=video.poster_object_id,
             poster_version=video.poster_version,
+            duration_ms=video.duration_ms,
+            chapters=(await self._chapters.of([video.id])).get(video.id, []),
+            captions={track.name: track for track in (await self._captions.of([video.id])).get(video.id, [])},
+            stills=video.stills,
+            stills_version=video.stills_version,
             renditions={rendition.attempt_id: rendition for rendition in await self._renditions.of(video.id)},
         )
         # What was read while the epoch moved may be stale already: it serves this one request and is not kept.

@@ -5,8 +5,21 @@ from fractions import Fraction
 
 from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
-from streamtime.hls.playlists import Audio, Variant, media_playlist, multivariant_playlist, rendition_uri
+from streamtime.hls.iframes import has_iframes, iframes_of, iframes_playlist, iframes_uri
+from streamtime.hls.playlists import (
+    Audio,
+    IFrames,
+    Subtitles,
+    Variant,
+    captions_uri,
+    media_playlist,
+    multivariant_playlist,
+    rendition_uri,
+    told_apart,
+)
 from streamtime.hls.segment_index import SegmentIndex
+from streamtime.hls.storyboard import storyboard_vtt
+from streamtime.languages import bcp47, language_name
 from streamtime.library.renditions import Kind, Rendition
 from streamtime.playback.catalogue import Catalogue, Programme
 from streamtime.playback.segments import Segments
@@ -18,6 +31,7 @@ class Playlist:
 
     text: str
     shared: bool
+    content_type: str = "application/vnd.apple.mpegurl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +58,11 @@ class Playlists:
         if not pictures or not programme.playable:
             raise NotFound
         variants = [_variant(programme.generation, offered) for offered in pictures]
-        sounds = [_audio(programme.generation, offered) for offered in self._offered(programme, Kind.AUDIO)]
-        return Playlist(multivariant_playlist(variants, sounds), shared=programme.shared)
+        heard = self._offered(programme, Kind.AUDIO)
+        names = told_apart(_sound_name(offered.rendition) for offered in heard)
+        sounds = [_audio(programme.generation, *named) for named in zip(heard, names, strict=True)]
+        text = multivariant_playlist(variants, sounds, _subtitles(programme))
+        return Playlist(text, shared=programme.shared)
 
     async def media(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:
         """The playlist of one rendition. Raises `NotFound`."""
@@ -53,6 +70,22 @@ class Playlists:
         target_s = rendition.target_duration_s
         text = media_playlist(index, target_duration_s=target_s, complete=rendition.whole)
         return Playlist(text, shared=programme.shared)
+
+    async def iframes(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:
+        """The playlist of a whole rendition's keyframes. Raises `NotFound`."""
+        programme, rendition, index = await self._segments.rendition(caller, video, generation, attempt_id)
+        if not rendition.whole or rendition.kind is not Kind.VIDEO or not has_iframes(index):
+            raise NotFound
+        return Playlist(iframes_playlist(index, target_duration_s=rendition.target_duration_s), programme.shared)
+
+    async def storyboard(self, caller: Caller, video: str, generation: int) -> Playlist:
+        """The storyboard's table of times and pictures. Raises `NotFound`."""
+        programme = await self._catalogue.find(caller, video, generation=generation)
+        stills = programme.stills
+        if stills is None:
+            raise NotFound
+        text = storyboard_vtt(stills.storyboard, stills.duration_ms, programme.stills_version)
+        return Playlist(text, programme.shared, "text/vtt; charset=utf-8")
 
     def _offered(self, programme: Programme, kind: Kind) -> list[_Offered]:
         renditions = programme.of_kind(kind)
@@ -85,17 +118,38 @@ def _variant(generation: int, offered: _Offered) -> Variant:
         width=about.width or 0,
         height=about.height or 0,
         fps=Fraction(about.frame_rate or 0).limit_denominator(1001),
+        iframes=_iframes(generation, offered),
     )
 
 
-def _audio(generation: int, offered: _Offered) -> Audio:
+def _iframes(generation: int, offered: _Offered) -> IFrames | None:
+    if not offered.rendition.whole or not has_iframes(offered.index):
+        return None
+    return iframes_of(offered.index, iframes_uri(generation, offered.rendition.attempt_id))
+
+
+def _audio(generation: int, offered: _Offered, name: str) -> Audio:
     peak, average = _rates(offered)
     about = offered.rendition.description
     return Audio(
         uri=rendition_uri(generation, offered.rendition.attempt_id),
-        name=offered.rendition.name,
+        name=name,
         peak_bps=peak,
         average_bps=average,
         codecs=about.codecs,
         channels=about.channels or 2,
+        language=offered.rendition.sound.language,
+        default=offered.rendition.sound.default,
     )
+
+
+def _sound_name(rendition: Rendition) -> str:
+    return rendition.sound.title or language_name(rendition.sound.language) or "Sound"
+
+
+def _subtitles(programme: Programme) -> list[Subtitles]:
+    names = told_apart(track.label for track in programme.captions.values())
+    return [
+        Subtitles(captions_uri(programme.generation, track.name), name, bcp47(track.language))
+        for name, track in zip(names, programme.captions.values(), strict=True)
+    ]

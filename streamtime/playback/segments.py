@@ -1,13 +1,15 @@
-"""From the ids in a URL to the bytes of a segment, an init segment, a poster or the original."""
+"""From the ids in a URL to the bytes of a segment, an init segment, a still or the original."""
 
 from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.renditions import Kind, Rendition
+from streamtime.library.stills import StillKind, StillRows
 from streamtime.objects.ledger import Ledger, ObjectRow
 from streamtime.playback.catalogue import Catalogue, Programme
 from streamtime.playback.media_bytes import MediaBytes
+from streamtime.playback.watching import Watching
 
 _CONTENT_TYPES = {Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mp4"}
 
@@ -15,10 +17,19 @@ _CONTENT_TYPES = {Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mp4"}
 class Segments:
     """Resolves media URLs. Each answer has passed the one check of permission."""
 
-    def __init__(self, catalogue: Catalogue, growing: GrowingRenditions, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        growing: GrowingRenditions,
+        stills: StillRows,
+        ledger: Ledger,
+        watching: Watching,
+    ) -> None:
         self._catalogue = catalogue
         self._growing = growing
+        self._stills = stills
         self._ledger = ledger
+        self._watching = watching
 
     async def rendition(
         self, caller: Caller, video: str, generation: int, attempt_id: str
@@ -52,6 +63,7 @@ class Segments:
         if not 0 <= number < len(index.segments):
             raise NotFound
         segment = index.segments[number]
+        self._watching.note()
         return _part(rendition, segment.offset, segment.length, str(number))
 
     async def poster(self, caller: Caller, video: str, generation: int) -> MediaBytes:
@@ -59,6 +71,18 @@ class Segments:
         programme = await self._catalogue.find(caller, video, generation=generation)
         row = await self._object(programme.poster_object_id)
         return _whole(row, content_type="image/jpeg", immutable=True)
+
+    async def sheet(self, caller: Caller, video: str, generation: int, number: int) -> MediaBytes:
+        """Sheet `number` of the storyboard, counted from 0. Raises `NotFound`."""
+        programme = await self._catalogue.find(caller, video, generation=generation)
+        row = await self._object(await self._stills.find(programme.video_id, StillKind.SHEET, number))
+        return _whole(row, content_type="image/jpeg", immutable=True)
+
+    async def preview(self, caller: Caller, video: str, generation: int) -> MediaBytes:
+        """The short silent film of a card. Raises `NotFound`."""
+        programme = await self._catalogue.find(caller, video, generation=generation)
+        row = await self._object(await self._stills.find(programme.video_id, StillKind.PREVIEW))
+        return _whole(row, content_type="video/mp4", immutable=True)
 
     async def original(self, caller: Caller, video: str) -> MediaBytes:
         """The file as it was uploaded. Raises `NotFound`."""

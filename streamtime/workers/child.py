@@ -7,6 +7,7 @@ child die with the server follows the thread that started it.
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -72,10 +73,22 @@ class Child:
                     await asyncio.sleep(_REAP_STEP_S)
         return self._process.returncode
 
+    def hold(self) -> None:
+        """Stop it where it stands, without ending it."""
+        self._signal(signal.SIGSTOP)
+
+    def release(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it at once."""
         if self._process.poll() is None:
             self._process.kill()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(number)
 
     async def _reap(self) -> int | None:
         self.kill()

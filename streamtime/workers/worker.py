@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from streamtime.worker_protocol import (
     LENGTH,
@@ -11,12 +12,15 @@ from streamtime.worker_protocol import (
     Done,
     Failed,
     Introduce,
+    MakeStills,
     Message,
     Order,
     Package,
     PackageMessage,
     Probe,
     SourceFacts,
+    StillsMessage,
+    StillWritten,
     decode_message,
     encode,
     output_count,
@@ -38,6 +42,8 @@ class Worker:
         self._stall_timeout_s = stall_timeout_s
         self._deadline = deadline
         self._received = bytearray()
+        self._waiting: asyncio.Timeout | None = None
+        self._held_since: float | None = None
 
     @property
     def pid(self) -> int:
@@ -60,6 +66,27 @@ class Worker:
         if not isinstance(message, Confinement):
             raise await self._confused()
         return message
+
+    @property
+    def held(self) -> bool:
+        """Whether it stands still because it was told to."""
+        return self._held_since is not None
+
+    def hold(self) -> None:
+        """Stop it where it stands. No watchdog counts the time until it may go on."""
+        if self._held_since is None:
+            self._held_since = asyncio.get_running_loop().time()
+            self._child.hold()
+            self._wait_until(None)
+
+    def release(self) -> None:
+        """Let it go on. It has the whole of its patience again, and as much time in all as before."""
+        if self._held_since is not None:
+            now = asyncio.get_running_loop().time()
+            self._deadline += now - self._held_since
+            self._held_since = None
+            self._child.release()
+            self._wait_until(min(now + self._stall_timeout_s, self._deadline))
 
     async def probe(self) -> SourceFacts:
         """Ask what the source is.
@@ -87,7 +114,25 @@ class Worker:
         await self._send(order, output_fds)
         while True:
             message = await self._next()
-            if isinstance(message, SourceFacts | Confinement):
+            if isinstance(message, SourceFacts | Confinement | StillWritten):
+                raise await self._confused()
+            yield message
+            if isinstance(message, Done):
+                return
+
+    async def stills(self, order: MakeStills, output_fds: Sequence[int]) -> AsyncIterator[StillsMessage]:
+        """Have pictures made of a finished rendition; otherwise as `package`.
+
+        Raises:
+            WorkerFailed: if it cannot be done, or the attempt came to harm.
+            ValueError: if outputs and descriptors do not match.
+        """
+        if output_count(order) != len(output_fds):
+            raise ValueError("outputs and descriptors do not match")
+        await self._send(order, output_fds)
+        while True:
+            message = await self._next()
+            if not isinstance(message, StillsMessage):
                 raise await self._confused()
             yield message
             if isinstance(message, Done):
@@ -97,7 +142,7 @@ class Worker:
         frame = encode(order)
         connection = self._child.connection
         try:
-            async with asyncio.timeout(self._stall_timeout_s):
+            async with self._patience():
                 # Four bytes always fit into a socket whose other end waits for an order.
                 socket.send_fds(connection, [LENGTH.pack(len(frame))], list(descriptors))
                 await asyncio.get_running_loop().sock_sendall(connection, frame)
@@ -106,7 +151,7 @@ class Worker:
         except OSError:
             raise await self._lost() from None
 
-    async def _next(self) -> PackageMessage | SourceFacts | Confinement:
+    async def _next(self) -> PackageMessage | StillsMessage | SourceFacts | Confinement:
         message = await self._message()
         if isinstance(message, Failed):
             raise failure.reported(message, self._child.last_words)
@@ -128,10 +173,24 @@ class Worker:
         del self._received[:length]
         return data
 
+    def _wait_until(self, when: float | None) -> None:
+        if self._waiting is not None:
+            self._waiting.reschedule(when)
+
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """Wait for the child as long as it may take; while it is held, that is for ever."""
+        until = None if self.held else min(asyncio.get_running_loop().time() + self._stall_timeout_s, self._deadline)
+        try:
+            async with asyncio.timeout_at(until) as self._waiting:
+                yield
+        finally:
+            self._waiting = None
+
     async def _more(self) -> bytes:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(min(self._stall_timeout_s, self._deadline - loop.time())):
+            async with self._patience():
                 data = await loop.sock_recv(self._child.connection, _RECEIVE_BYTES)
         except TimeoutError:
             raise await self._given_up() from None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.guard import Guard
 from tests.clips import make_clip
@@ -30,7 +30,8 @@ ARGUMENTS = (
     "--mute-audio",
     "--no-sandbox",
 )
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class OpenContext(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.browser import walk
 from tests.clips import make_clip
 from tests.people import Person
-from tests.server import Server, serving
+from tests.server import Server, serving, until
 
 LONG = "A very long title, as cameras and people make them, that goes on until it has to be cut off " * 2
 DESCRIPTION = "\n".join(["We arrive at 0:01, see http://example.org/sea for more."] + ["A line of text."] * 8)
@@ -38,6 +38,9 @@ class Gallery:
             "watch failed": f"/watch/{self.failed}",
             "watch uploading": f"/watch/{self.uploading}",
             "edit": f"/watch/{self.ready}/edit",
+            "history": f"/watch/{self.ready}/history",
+            "history failed": f"/watch/{self.failed}/history",
+            "jobs": "/admin/jobs",
             "delete": f"/watch/{self.ready}/delete",
             "error": "/watch/nothing-here",
         }
@@ -56,6 +59,7 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
         owner = server.person("ada", admin=True)
         ready = walk.put_in(owner, wide, title="By the sea", visibility="public")
         owner.change(ready, description=DESCRIPTION, tags=["summer", "sea", "a tag of several words"])
+        until(lambda: owner.look(ready)["urls"]["storyboard"], "stills", within_s=walk.SETTLED_WITHIN_MS / 1000)
         portrait = walk.put_in(owner, tall, title=LONG[:200], visibility="unlisted")
         failed = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter")
         walk.await_state(owner, failed, "failed")

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
 from tests.browser.guard import Guard
+from tests.clips import make_clip, run_ffmpeg
 from tests.people import Person
 from tests.server import Server
 
@@ -40,6 +41,42 @@ def test_texts_of_a_video_are_texts_on_every_page(page: Page, guest: Page, ada: 
     assert page.locator("a[href^='javascript']").count() == 0
     page.get_by_role("link", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text(PAYLOAD)
+    assert_calm(page)
+
+
+def test_captions_and_chapters_are_text(page: Page, ada: Person, tmp_path: Path) -> None:
+    chapters = (
+        f";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=2000\ntitle={BARE.replace('=', chr(92) + '=')}\n"
+    )
+    (tmp_path / "chapters.txt").write_text(chapters)
+    clip = make_clip(tmp_path / "plain.mp4", duration_s=2, width=320, height=180)
+    film = tmp_path / "film.mkv"
+    run_ffmpeg("-i", str(clip), "-i", str(tmp_path / "chapters.txt"), "-map_chapters", "1", "-c", "copy", str(film))
+    video = walk.put_in(ada, film, visibility="public")
+    voice = "<v \"onload=document.title='owned'>"
+    text = f"WEBVTT\n\n00:00.000 --> 00:09.000\n{voice}{PAYLOAD}{BARE}\n"
+    asked = {"language": "en", "label": PAYLOAD[:80]}
+    at = f"/api/v1/videos/{video}/captions"
+    track = ada.api.post(at, params=asked, content=text.encode()).raise_for_status().json()
+    written = ada.api.get(track["url"]).raise_for_status().text.partition("\n\n")[2]
+    assert "<" not in written
+    assert "&lt;img src=x onerror" in written
+    page.goto(f"/watch/{video}/edit")
+    expect(page.get_by_role("region", name="Captions")).to_contain_text(PAYLOAD[:80])
+    assert_calm(page)
+    page.goto(f"/watch/{video}")
+    expect(page.get_by_role("navigation", name="Chapters")).to_contain_text(BARE)
+    walk.play(page)
+    page.keyboard.press("c")
+    page.wait_for_function(
+        "() => [...document.querySelector('streamtime-video').textTracks].some((track) => track.mode === 'showing'"
+        " && [...(track.activeCues ?? [])].some((cue) => cue.text.includes('onerror')))"
+    )
+    page.locator("#player").hover()
+    page.locator("media-settings-menu-button").click()
+    page.locator(".menu-captions").click()
+    # A name in a playlist holds no double quote, so none gets in.
+    expect(page.get_by_role("menuitemradio", name=PAYLOAD[:80].replace('"', "'"))).to_be_visible()
     assert_calm(page)
 
 

@@ -4,14 +4,12 @@ It answers the first order with a failure whose message tells, for every way it 
 """
 
 import ctypes
-import encodings.idna  # what looks a name up imports it late
 import errno
 import fcntl
 import json
 import mmap
 import os
 import resource
-import signal
 import socket
 import subprocess
 import sys
@@ -86,7 +84,7 @@ def ways(control: int, source: int, secret: str, port: int) -> dict[str, Callabl
         "read a file": lambda: Path(secret).read_bytes(),
         "make a file": lambda: Path(secret + ".new").write_bytes(b"x"),
         "remove a file": lambda: Path(secret).unlink(),
-        "list a folder": lambda: os.listdir(os.path.dirname(secret)),
+        "list a folder": lambda: list(Path(secret).parent.iterdir()),
         "read the server's memory": lambda: os.open(f"/proc/{server}/mem", os.O_RDONLY),
         "see the server's environment": lambda: Path(f"/proc/{server}/environ").read_bytes(),
         "connect over TCP": lambda: connect(here),
@@ -128,7 +126,7 @@ def main() -> None:
     control, source = int(sys.argv[1]), int(sys.argv[2])
     secret, port = os.pread(source, 4096, 0).decode().split("\n")
     connection = socket.socket(fileno=control)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    "localhost".encode("idna")  # what looks a name up would import this late
     confine(connection, source, Bounds.from_arguments(sys.argv[3:]))
     channel = Channel(connection)
     channel.receive()

@@ -279,6 +279,10 @@ def test_the_document_names_every_route_of_the_api(shared_server: Server) -> Non
         (one, "patch"),
         (one, "delete"),
         (f"{one}/retry", "post"),
+        (f"{one}/captions", "get"),
+        (f"{one}/captions", "post"),
+        (f"{one}/captions/{{name}}", "put"),
+        (f"{one}/captions/{{name}}", "delete"),
         ("/api/v1/uploads", "options"),
         ("/api/v1/uploads", "post"),
         (upload, "head"),
@@ -342,7 +346,7 @@ def test_with_a_token_metrics_are_for_who_has_it(start_server: StartServer) -> N
 
 def test_events_tell_each_step_of_a_video(ann: Person) -> None:
     at = ann.begin(9, title="Told")
-    with ann.api.stream("GET", "/api/v1/events", timeout=20) as events:
+    with ann.api.stream("GET", "/api/v1/events", timeout=90) as events:
         assert events.headers["Content-Type"].startswith("text/event-stream")
         lines = events.iter_lines()
         assert next(lines) == ": hello"

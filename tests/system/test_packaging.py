@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, timeout=300)
+    subprocess.run(build, check=True, timeout=900)
     (built,) = folder.glob("streamtime-*.whl")
     return built
 
@@ -35,7 +35,7 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel)]
-    subprocess.run(install, check=True, timeout=120)
+    subprocess.run(install, check=True, timeout=600)
     (packages,) = folder.glob("lib/python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
     where = subprocess.check_output(
@@ -110,5 +110,5 @@ async def test_it_starts_again_on_what_it_left(command: Path, tmp_path: Path) ->
 
 
 def test_the_command_tells_its_version(command: Path, tmp_path: Path) -> None:
-    said = subprocess.check_output([command, "--version"], text=True, cwd=tmp_path, timeout=30)
+    said = subprocess.check_output([command, "--version"], text=True, cwd=tmp_path, timeout=180)
     assert re.search(r"\d+\.\d+\.\d+", said)

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.films import make_film
 from tests.people import Person
 from tests.server import Server, until
 from tests.system.player import fetch, variants
@@ -48,7 +49,15 @@ class Cast:
 
 
 @pytest.fixture(scope="module")
-def cast(shared_server: Server, small_clip: Path) -> Cast:
+def film(clips: Path) -> Path:
+    """A clip with captions and chapters."""
+    folder = clips / "visibility"
+    folder.mkdir(exist_ok=True)
+    return make_film(folder / "film.mkv", duration_s=2)
+
+
+@pytest.fixture(scope="module")
+def cast(shared_server: Server, film: Path) -> Cast:
     people = {
         "visitor": shared_server.visitor(),
         "member": shared_server.person("ben"),
@@ -56,13 +65,14 @@ def cast(shared_server: Server, small_clip: Path) -> Cast:
         "admin": shared_server.person("admin"),
     }
     owner = people["owner"]
-    sent = {v: owner.send(small_clip.read_bytes(), title=f"Cast {v}", visibility=v) for v in VISIBILITIES}
+    sent = {v: owner.send(film.read_bytes(), title=f"Cast {v}", visibility=v) for v in VISIBILITIES}
     return Cast(people, {visibility: shown(owner, video) for visibility, video in sent.items()})
 
 
 def shown(owner: Person, video: str) -> Shown:
-    """The video once it is ready, with all its addresses."""
+    """The video once it is ready and has its stills, with all its addresses."""
     until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=60)
+    until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=60)
     urls = owner.look(video)["urls"]
     playlist = variants(owner.api, urls["master"])[0]
     init, segment, *_ = fetch(owner.api, playlist).segment_uris
@@ -71,9 +81,19 @@ def shown(owner: Person, video: str) -> Shown:
         "playlist": playlist,
         "init": init,
         "segment": segment,
+        "iframes": playlist.replace("playlist.m3u8", "iframes.m3u8"),
+        "sheet": urls["storyboard"].replace("storyboard.vtt", "storyboard-0.jpg"),
         "api": f"/api/v1/videos/{video}",
         "events": f"/api/v1/events?video={video}",
     }
+    for track in owner.look(video)["captions"]:
+        base = track["url"].removesuffix(f"/captions/{track['name']}.vtt")
+        reading |= {
+            "captions": track["url"],
+            "captions playlist": track["url"].removesuffix(".vtt") + ".m3u8",
+            "chapters": f"{base}/chapters.vtt",
+            "captions list": f"/api/v1/videos/{video}/captions",
+        }
     return Shown(video, reading, (f"/watch/{video}/edit", f"/watch/{video}/delete"))
 
 
@@ -108,7 +128,12 @@ def test_only_owner_and_admin_manage(cast: Cast, who: str, visibility: str) -> N
     assert client.post(f"/api/v1/videos/{video.id}/retry").status_code == (409 if manages else denied)
     if not manages:
         assert client.delete(f"/api/v1/videos/{video.id}").status_code == denied
-        for form in ("visibility", "edit", "delete", "retry"):
+        captions = f"/api/v1/videos/{video.id}/captions"
+        subrip = b"1\n00:00:00,000 --> 00:00:01,000\nMine\n"
+        assert client.post(captions, params={"language": "en"}, content=subrip).status_code == denied
+        assert client.put(f"{captions}/en", content=subrip).status_code == denied
+        assert client.delete(f"{captions}/en").status_code == denied
+        for form in ("visibility", "edit", "delete", "retry", "captions", "captions/en", "captions/en/delete"):
             answer = client.post(f"/watch/{video.id}/{form}", data={"visibility": "public", "title": "Mine"})
             assert answer.status_code == denied
     assert cast.people["owner"].look(video.id)["title"] == f"Cast {visibility}"
@@ -137,9 +162,9 @@ def listed(client: httpx.Client) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("hidden", ["private", "members"])
-def test_hiding_takes_effect_on_the_next_request(cast: Cast, small_clip: Path, hidden: str) -> None:
+def test_hiding_takes_effect_on_the_next_request(cast: Cast, film: Path, hidden: str) -> None:
     owner, visitor = cast.people["owner"], cast.people["visitor"]
-    video = shown(owner, owner.send(small_clip.read_bytes(), title="Hide me", visibility="public"))
+    video = shown(owner, owner.send(film.read_bytes(), title="Hide me", visibility="public"))
     known = {name: at for name, at in video.reading.items() if name != "events"}
     assert {status(visitor.browser, at) for at in known.values()} == {200}
     owner.change(video.id, visibility=hidden)
@@ -153,9 +178,9 @@ def test_hiding_takes_effect_on_the_next_request(cast: Cast, small_clip: Path, h
     assert (status(visitor.browser, now), status(visitor.browser, before)) == (200, 404)
 
 
-def test_showing_takes_effect_on_the_next_request(cast: Cast, small_clip: Path) -> None:
+def test_showing_takes_effect_on_the_next_request(cast: Cast, film: Path) -> None:
     owner, visitor, member = (cast.people[who] for who in ("owner", "visitor", "member"))
-    video = shown(owner, owner.send(small_clip.read_bytes(), title="Show me", visibility="private"))
+    video = shown(owner, owner.send(film.read_bytes(), title="Show me", visibility="private"))
     segment = video.reading["segment"]
     for visibility, seen_by in (("members", {"member"}), ("private", set()), ("unlisted", {"member", "visitor"})):
         owner.change(video.id, visibility=visibility)
@@ -165,10 +190,10 @@ def test_showing_takes_effect_on_the_next_request(cast: Cast, small_clip: Path) 
         assert seeing == seen_by
 
 
-def test_an_event_stream_tells_that_its_video_was_hidden(cast: Cast, small_clip: Path) -> None:
+def test_an_event_stream_tells_that_its_video_was_hidden(cast: Cast, film: Path) -> None:
     owner, visitor = cast.people["owner"], cast.people["visitor"]
-    video = shown(owner, owner.send(small_clip.read_bytes(), title="Stream me", visibility="public"))
-    with visitor.browser.stream("GET", video.reading["events"], timeout=10) as events:
+    video = shown(owner, owner.send(film.read_bytes(), title="Stream me", visibility="public"))
+    with visitor.browser.stream("GET", video.reading["events"], timeout=90) as events:
         lines = events.iter_lines()
         until(lambda: next(lines) == "event: video", "how it is now")
         owner.change(video.id, visibility="private", title="Secret now")

@@ -3,11 +3,13 @@ import { followVideo } from "./live/watch-state.js";
 import { connectFold } from "./page/fold.js";
 import { connectKeyboard } from "./player/keyboard.js";
 import { Player } from "./player/player.js";
+import { connectPosterChoice } from "./player/poster-choice.js";
 
 const player = new Player(document.getElementById("player"));
 connectKeyboard(player);
 followVideo(player);
 connectFold();
+connectPosterChoice(player);
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("[data-seek]");

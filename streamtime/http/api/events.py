@@ -17,6 +17,7 @@ from streamtime.http.api.videos import Qualities, body_of
 from streamtime.http.event_stream import event_stream, event_text
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import Services
+from streamtime.http.track_views import tracks_of
 
 
 @get("/api/v1/events", tags=["events"], summary="Hear what happens to videos")
@@ -54,7 +55,8 @@ async def _state(public_id: str, caller: Caller, services: Services) -> str:
         found = await services.videos.require(caller, public_id, Access.VIEW)
     except NotFound:
         return _gone(public_id)
-    body = body_of(found, caller, services, await Qualities.of(services, [found]))
+    qualities, tracks = await Qualities.of(services, [found]), await tracks_of([found], services)
+    body = body_of(found, caller, services, qualities, tracks)
     return event_text("video", msgspec.json.encode(body).decode())
 
 

@@ -6,8 +6,9 @@ from litestar.di import NamedDependency
 
 from streamtime.access.caller import Caller, Role
 from streamtime.access.rules import Visibility
+from streamtime.hls.disk_cost import AUDIO_BPS, typical_rates
 from streamtime.http.requests import signed_in
-from streamtime.http.services import Services
+from streamtime.http.services import HttpSettings, Services
 
 CONTAINERS = ("mp4", "mov", "m4v", "3gp", "mkv", "webm", "ts", "m2ts", "mpg", "avi", "flv", "wmv", "ogv", "mxf")
 """Endings that file pickers are shown; what decides is what is in the file."""
@@ -22,14 +23,30 @@ class Me(msgspec.Struct):
     role: Role
 
 
+class RungCost(msgspec.Struct):
+    """One rung of the ladder: the height of its picture, the bit rate it never exceeds, the one to expect."""
+
+    height: int
+    ceiling_bps: int
+    usual_bps: int
+
+
 class UploadConfig(msgspec.Struct):
-    """What may be uploaded. Sizes in bytes."""
+    """What may be uploaded, and what it will cost. Sizes in bytes.
+
+    `ladder` has every rung, the largest first; those above a video's own height are left out for it. `free_space` is
+    what the disk has beyond what must stay free, told to whoever is signed in.
+    """
 
     max_size: int
     chunk_size: int
     containers: tuple[str, ...]
     codecs: tuple[str, ...]
     default_visibility: Visibility
+    keep_original: bool
+    audio_bps: int
+    ladder: tuple[RungCost, ...]
+    free_space: int | None
 
 
 @get("/api/v1/me", tags=["account"], summary="Who am I?")
@@ -40,13 +57,21 @@ async def me(caller: NamedDependency[Caller]) -> Me:
 
 
 @get("/api/v1/upload-config", tags=["uploads"], summary="What may be uploaded")
-async def upload_config(services: NamedDependency[Services]) -> UploadConfig:
-    """Limits and kinds, for clients that want to say no before they send."""
+async def upload_config(
+    caller: NamedDependency[Caller], services: NamedDependency[Services], settings: NamedDependency[HttpSettings]
+) -> UploadConfig:
+    """Limits, kinds and costs, for clients that want to say no, or how much, before they send."""
     limits = services.upload_creation.limits
+    free = await services.stores.spool.free_bytes() if caller.signed_in else None
+    least = max(limits.minimum_free_bytes, settings.encode_minimum_free_bytes)
     return UploadConfig(
         max_size=limits.max_size_bytes,
         chunk_size=limits.chunk_size_bytes,
         containers=CONTAINERS,
         codecs=CODECS,
         default_visibility=limits.default_visibility,
+        keep_original=settings.keep_original,
+        audio_bps=AUDIO_BPS,
+        ladder=tuple(RungCost(*rates) for rates in typical_rates(settings.rungs)),
+        free_space=None if free is None else max(0, free - least),
     )

@@ -12,7 +12,15 @@ from litestar.params import QueryParameter
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
 from streamtime.http.services import Services
-from streamtime.http.views import master_url, poster_url, watch_href
+from streamtime.http.track_views import (
+    CaptionBody,
+    ChapterBody,
+    Tracks,
+    caption_bodies,
+    chapter_bodies,
+    tracks_of,
+)
+from streamtime.http.views import master_url, poster_url, preview_url, storyboard_url, watch_href
 from streamtime.http.words import time_iso
 from streamtime.library.editing import Edit
 from streamtime.library.listing import MAX_LIMIT, Query, Sort
@@ -32,11 +40,13 @@ class VideoUrls(msgspec.Struct):
     watch: str
     master: str
     poster: str | None
+    storyboard: str | None
+    preview: str | None
     original: str | None
 
 
 class VideoBody(msgspec.Struct):
-    """A video."""
+    """A video. `speed` (seconds of video a second), `left_s` and `waiting` (why nothing goes on) are its owner's."""
 
     id: str
     title: str
@@ -48,15 +58,21 @@ class VideoBody(msgspec.Struct):
     playable: bool
     progress: float
     stage: str
+    speed: float | None
+    left_s: int | None
+    waiting: str | None
     failure: FailureBody | None
     duration_ms: int | None
     damaged_after_ms: int | None
     width: int | None
     height: int | None
+    poster_ms: int | None
     created_at: str
     published_at: str | None
     renditions: list[str]
     preparing: list[str]
+    chapters: list[ChapterBody]
+    captions: list[CaptionBody]
     urls: VideoUrls
 
 
@@ -74,6 +90,17 @@ class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
     description: Annotated[str, msgspec.Meta(max_length=20_000)] | None = None
     tags: Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=100)] | None = None
     visibility: Visibility | None = None
+    poster_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+RungName = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{1,3}p$")]
+
+
+class Retry(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to be made again: `rungs` by name, or `everything`; with neither, what is missing of a failed video."""
+
+    rungs: Annotated[list[RungName], msgspec.Meta(max_length=20)] = []
+    everything: bool = False
 
 
 Text = Annotated[str, QueryParameter(max_length=200)]
@@ -94,8 +121,8 @@ async def list_videos(
     """All that the caller may find: what is listed for them, and their own videos in every state and visibility."""
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
     page = await services.listing.page(caller, query)
-    qualities = await Qualities.of(services, page.items)
-    items = [body_of(video, caller, services, qualities) for video in page.items]
+    qualities, tracks = await Qualities.of(services, page.items), await tracks_of(page.items, services)
+    items = [body_of(video, caller, services, qualities, tracks) for video in page.items]
     return VideoList(items=items, next=page.next)
 
 
@@ -112,7 +139,7 @@ async def patch_video(
     """Change what is named; all of it or nothing."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     tags = None if data.tags is None else tuple(data.tags)
-    await services.editor.apply(found, Edit(data.title, data.description, tags, data.visibility))
+    await services.editor.apply(found, Edit(data.title, data.description, tags, data.visibility, data.poster_ms))
     return await _answer(video, caller, services)
 
 
@@ -123,11 +150,22 @@ async def delete_video(video: str, caller: NamedDependency[Caller], services: Na
     await services.database.write(lambda tx: services.lifecycle.delete(tx, found))
 
 
-@post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Try a failed video again")
-async def retry_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
-    """Queue it again, from its original; what is finished already is kept."""
+@post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Prepare a video again")
+async def retry_video(
+    video: str, caller: NamedDependency[Caller], services: NamedDependency[Services], data: Retry | None = None
+) -> VideoBody:
+    """Queue it again, from its original.
+
+    Without a body: a failed video, of which what is finished is kept. With `rungs` or `everything`: those are made
+    anew, and what there is plays until they are whole. Rungs that the video is too small for are passed over.
+    """
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
+    lifecycle = services.lifecycle
+    if data is None or not (data.rungs or data.everything):
+        await services.database.write(lambda tx: lifecycle.retry(tx, found))
+    else:
+        rungs = None if data.everything else data.rungs
+        await services.database.write(lambda tx: lifecycle.again(tx, found, rungs=rungs))
     return await _answer(video, caller, services)
 
 
@@ -146,7 +184,7 @@ class Qualities:
         return cls(await names([video.id for video in videos]), await names(working, growing=True) if working else {})
 
 
-def body_of(video: Video, caller: Caller, services: Services, qualities: Qualities) -> VideoBody:
+def body_of(video: Video, caller: Caller, services: Services, qualities: Qualities, tracks: Tracks) -> VideoBody:
     """A video as the API shows it to `caller`."""
     progress = services.progress.of(video)
     manages = decide(caller, video.facts) >= Access.MANAGE
@@ -165,19 +203,27 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
         playable=video.playable,
         progress=1.0 if video.state is VideoState.READY else round(progress.fraction, 4),
         stage=progress.stage,
+        speed=round(progress.speed, 2) if manages and progress.speed else None,
+        left_s=round(progress.left_s) if manages and progress.left_s else None,
+        waiting=(progress.waiting or None) if manages else None,
         failure=failure,
         duration_ms=video.duration_ms,
         damaged_after_ms=video.damaged_after_ms,
         width=video.width,
         height=video.height,
+        poster_ms=video.poster_ms,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
         renditions=qualities.whole.get(video.id, []),
         preparing=qualities.growing.get(video.id, []),
+        chapters=chapter_bodies(video, tracks),
+        captions=caption_bodies(video, tracks),
         urls=VideoUrls(
             watch=watch_href(video),
             master=master_url(video),
             poster=poster_url(video),
+            storyboard=storyboard_url(video),
+            preview=preview_url(video),
             original=f"/media/{video.public_id}/original" if has_original else None,
         ),
     )
@@ -185,4 +231,5 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
 
 async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
     video = await services.videos.require(caller, public_id, Access.VIEW)
-    return body_of(video, caller, services, await Qualities.of(services, [video]))
+    qualities, tracks = await Qualities.of(services, [video]), await tracks_of([video], services)
+    return body_of(video, caller, services, qualities, tracks)

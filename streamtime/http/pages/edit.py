@@ -13,7 +13,15 @@ from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.views import Watch, watch_href
+from streamtime.languages import KNOWN
 from streamtime.library.editing import Edit
+from streamtime.library.video import Video
+
+NO_CAPTIONS: Form = {"language": "", "label": "", "errors": {}}
+"""The form for a caption track as it begins."""
+
+_LONGEST_MOMENT = 12
+"""Digits of a time in milliseconds: thirty years."""
 
 
 @get("/watch/{video:str}/edit", include_in_schema=False)
@@ -26,14 +34,7 @@ async def edit_page(
 ) -> Response[str]:
     """The form, filled with what is there."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    form: Form = {
-        "title": found.title,
-        "description": found.description,
-        "tags": ", ".join(found.tags),
-        "visibility": found.visibility.value,
-        "errors": {},
-    }
-    return _edit(request, templates, await watch_view(found, caller, services), form, status=200)
+    return _edit(request, templates, await watch_view(found, caller, services), _form_of(found), status=200)
 
 
 @post("/watch/{video:str}/edit", include_in_schema=False)
@@ -46,14 +47,23 @@ async def edit(
 ) -> Response[str] | Redirect:
     """Save it, or show the form again with what is wrong and what was typed."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    fields = await read_form(request, "title", "description", "tags", "visibility")
+    fields = await read_form(request, "title", "description", "tags", "visibility", "poster_ms")
     try:
         tags = tuple(fields["tags"].split(","))
         visibility = visibility_from(fields["visibility"])
-        await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility))
+        poster_ms = _moment(fields["poster_ms"])
+        await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility, poster_ms))
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         return _edit(request, templates, await watch_view(found, caller, services), form, status=400)
+    return Redirect(watch_href(found), status_code=303)
+
+
+@post("/watch/{video:str}/again", include_in_schema=False)
+async def prepare_again(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """Make everything anew; what there is plays until that is done."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.lifecycle.again(tx, found, rungs=None))
     return Redirect(watch_href(found), status_code=303)
 
 
@@ -79,5 +89,43 @@ async def delete(video: str, caller: NamedDependency[Caller], services: NamedDep
     return Redirect("/library", status_code=303)
 
 
-def _edit(request: PageRequest, templates: Templates, view: Watch, form: Form, *, status: int) -> Response[str]:
-    return templates.page(request, "pages/edit.html", title="Edit", status=status, video=view, form=form)
+async def edit_again(
+    request: PageRequest, templates: Templates, video: Video, caller: Caller, services: Services, captions: Form
+) -> Response[str]:
+    """The page with what is wrong about its form for captions."""
+    view = await watch_view(video, caller, services)
+    return _edit(request, templates, view, _form_of(video), status=400, captions=captions)
+
+
+def _form_of(video: Video) -> Form:
+    return {
+        "title": video.title,
+        "description": video.description,
+        "tags": ", ".join(video.tags),
+        "visibility": video.visibility.value,
+        "poster_ms": "" if video.poster_ms is None else str(video.poster_ms),
+        "errors": {},
+    }
+
+
+def _edit(
+    request: PageRequest, templates: Templates, view: Watch, form: Form, *, status: int, captions: Form | None = None
+) -> Response[str]:
+    return templates.page(
+        request,
+        "pages/edit.html",
+        title="Edit",
+        status=status,
+        video=view,
+        form=form,
+        captions=captions or NO_CAPTIONS,
+        languages=KNOWN,
+    )
+
+
+def _moment(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_MOMENT):
+        raise Invalid("Choose one of the pictures.", field="poster_ms")
+    return int(text)

@@ -75,7 +75,7 @@ async def _grid(
         request,
         "pages/explore.html",
         title=query.owner or "Explore",
-        nav="explore",
+        nav="you" if query.owner and query.owner == caller.name else "explore",
         cards=cards,
         next_href=more,
         q=query.q,

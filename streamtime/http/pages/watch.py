@@ -13,6 +13,7 @@ from streamtime.http.forms import read_form
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
+from streamtime.http.track_views import tracks_of
 from streamtime.http.views import Watch, watch_href, watch_of
 from streamtime.http.words import size_text
 from streamtime.library.editing import Edit
@@ -73,6 +74,7 @@ async def watch_view(video: Video, caller: Caller, services: Services) -> Watch:
         caller,
         services.clock.now_ms(),
         renditions=names.get(video.id, []),
+        tracks=await tracks_of([video], services),
         original_text=f"Original, {size_text(original[0].length_bytes)}" if original else None,
     )
 

@@ -7,12 +7,16 @@ from hypothesis import strategies as st
 
 from streamtime.hls.playlists import (
     Audio,
+    Subtitles,
     Variant,
+    captions_playlist,
+    captions_uri,
     media_playlist,
     multivariant_playlist,
     rendition_uri,
     sound_only_playlist,
     target_duration_s,
+    told_apart,
 )
 from streamtime.hls.segment_index import Segment, SegmentIndex
 
@@ -108,3 +112,31 @@ def test_a_strange_uri_is_refused(uri: str) -> None:
 
 def test_uris_are_relative() -> None:
     assert rendition_uri(3, 17) == "3/17/playlist.m3u8"
+
+
+def test_every_sound_and_caption_track_is_named_and_one_sound_is_first() -> None:
+    german = Audio("1/9/playlist.m3u8", 'Deutsch "lang"', 150_000, 128_000, "mp4a.40.2", 2, "de", default=True)
+    captions = [Subtitles(captions_uri(1, "en"), "English", "en"), Subtitles(captions_uri(1, "und"), "Captions")]
+    playlist = m3u8.loads(multivariant_playlist([VARIANT], [AUDIO, german], captions))
+    told = [(media.type, media.name, media.language, media.default, media.uri) for media in playlist.media]
+    assert told == [
+        ("AUDIO", "English", "en", "NO", "1/8/playlist.m3u8"),
+        ("AUDIO", "Deutsch 'lang'", "de", "YES", "1/9/playlist.m3u8"),
+        ("SUBTITLES", "English", "en", "NO", "1/captions/en.m3u8"),
+        ("SUBTITLES", "Captions", None, "NO", "1/captions/und.m3u8"),
+    ]
+    (variant,) = playlist.playlists
+    assert (variant.stream_info.audio, variant.stream_info.subtitles) == ("audio", "captions")
+    assert variant.stream_info.bandwidth == 3_150_000
+
+
+def test_a_caption_track_is_one_segment_of_the_whole_length() -> None:
+    playlist = m3u8.loads(captions_playlist("en.vtt?v=2", 6_016))
+    assert playlist.playlist_type == "vod"
+    assert playlist.is_endlist
+    assert playlist.target_duration == 7
+    assert [(segment.uri, segment.duration) for segment in playlist.segments] == [("en.vtt?v=2", 6.016)]
+
+
+def test_names_are_told_apart() -> None:
+    assert told_apart(["A", "B", "A", "A 2", "A"]) == ["A", "B", "A 2", "A 2 2", "A 3"]

@@ -1,7 +1,11 @@
+import struct
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamtime.hls.iframes import has_iframes
 from streamtime.hls.segment_index import GrowingIndex, Segment, SegmentIndex
 
 NUMBERS = st.integers(0, 2**40)
@@ -11,7 +15,10 @@ PARTS = st.lists(st.integers(0, 3), max_size=40).map(sorted)
 @st.composite
 def indices(draw: st.DrawFn) -> SegmentIndex:
     segments = tuple(
-        Segment(part, draw(NUMBERS), draw(st.integers(0, 2**32)), draw(st.integers(0, 2**33))) for part in draw(PARTS)
+        Segment(
+            part, draw(NUMBERS), draw(st.integers(0, 2**32)), draw(st.integers(0, 2**33)), draw(st.integers(0, 2**25))
+        )
+        for part in draw(PARTS)
     )
     return SegmentIndex(draw(st.integers(1, 2**32 - 1)), draw(NUMBERS), segments)
 
@@ -19,6 +26,15 @@ def indices(draw: st.DrawFn) -> SegmentIndex:
 @given(indices())
 def test_a_blob_gives_back_the_same_index(index: SegmentIndex) -> None:
     assert SegmentIndex.from_blob(index.to_blob()) == index
+
+
+def test_a_blob_of_before_keyframes_were_noted_is_still_read() -> None:
+    # Two segments of 500 and 600 bytes after an init segment of 700, as schema 0001 wrote them.
+    head = struct.pack(">4sIIQ", b"SIX1", 1000, 2, 700)
+    body = head + bytes([0, 0xF4, 0x03, 0xA0, 0x1F, 0, 0xD8, 0x04, 0xD0, 0x0F])
+    index = SegmentIndex.from_blob(body + struct.pack(">I", zlib.crc32(body)))
+    assert index == SegmentIndex(1000, 700, (Segment(0, 700, 500, 4000), Segment(0, 1200, 600, 2000)))
+    assert not has_iframes(index)
 
 
 @given(indices(), st.data())
@@ -39,8 +55,8 @@ def test_other_bytes_are_no_index(blob: bytes) -> None:
 def test_a_long_film_takes_little_room() -> None:
     growing = GrowingIndex(12_800, 800)
     for number in range(1800):
-        growing.append_next(length=1_500_000 + number, duration=51_200)
-    assert len(growing.snapshot().to_blob()) < 1800 * 8
+        growing.append_next(length=1_500_000 + number, duration=51_200, keyframe_length=90_000 + number)
+    assert len(growing.snapshot().to_blob()) < 1800 * 11
 
 
 def test_a_growing_index_lays_segments_end_to_end() -> None:

@@ -90,6 +90,7 @@ async def make(
     audio: bool = True,
     copy_audio: bool | None = None,
     poster: bool = False,
+    poster_at_ms: int | None = None,
     grid: Grid | None = None,
 ) -> Result:
     """Outputs are numbered: the copy, the rungs in their order, the sound, the poster, as far as asked for."""
@@ -109,7 +110,7 @@ async def make(
                     for a in facts.audios
                     if audio
                 ),
-                poster=MakePoster(next(numbers)) if poster else None,
+                poster=MakePoster(next(numbers), at_ms=poster_at_ms) if poster else None,
                 grid=grid or Grid.regular(),
             )
             return await _run(worker, facts, order, [folder / f"{n}.mp4" for n in range(next(numbers))])
@@ -143,7 +144,9 @@ def _note(
             started[message.output] = message
             growing[message.output] = GrowingIndex(message.timescale, message.init_length)
         case SegmentWritten():
-            segment = growing[message.output].append_next(length=message.length, duration=message.duration)
+            segment = growing[message.output].append_next(
+                length=message.length, duration=message.duration, keyframe_length=message.keyframe_length
+            )
             # What is announced is there: a viewer may ask for it the next moment.
             assert paths[message.output].stat().st_size >= segment.offset + segment.length
         case RenditionFinished():

@@ -29,7 +29,7 @@ def all_closed(open_files: Callable[[], list[str]]) -> Callable[[], Awaitable[bo
     """Whether they all get closed: a thread may hold its last one for an instant after it has answered."""
 
     async def waited() -> bool:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while open_files():  # one that closes tells nobody
                 await asyncio.sleep(0.001)
         return True

@@ -1,11 +1,12 @@
 /** Follows one video's state over the event stream and shows it on its page. Ends when there is nothing more to come. */
-import { formatClock } from "../page/format.js";
+import { formatClock, formatLeft } from "../page/format.js";
 import { words } from "../page/words.js";
 import { RestingEventSource } from "./resting-event-source.js";
 
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
+ *   speed: number | null, left_s: number | null, waiting: string | null,
  *   failure: { code: string, message: string } | null, renditions: string[], preparing: string[], duration_ms: number | null,
- *   width: number | null, height: number | null, urls?: { poster: string | null } }} VideoState */
+ *   width: number | null, height: number | null, urls?: { poster: string | null, storyboard: string | null } }} VideoState */
 
 /** @param {string} selector @param {(element: any) => void} change */
 const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
@@ -19,7 +20,9 @@ function show(video) {
   each("[data-percent]", (figure) => {
     figure.textContent = percent;
   });
-  if (video.stage) each("[data-stage]", (line) => (line.textContent = video.stage));
+  const stage = video.waiting ?? video.stage;
+  if (stage) each("[data-stage]", (line) => (line.textContent = stage));
+  showPace(video);
   if (video.failure) each("[data-failure]", (line) => (line.textContent = video.failure.message));
   each("[data-state-card]", (card) => {
     card.dataset.state = video.state;
@@ -31,6 +34,17 @@ function show(video) {
   showFact("length", video.duration_ms ? formatClock(video.duration_ms / 1000) : "");
   showFact("picture", video.width && video.height ? `${video.width} × ${video.height}` : "");
   showFact("qualities", video.renditions?.join(", "));
+}
+
+/** Speed and time left, where they are told: to the owner, while something goes on. @param {VideoState} video */
+function showPace({ speed, left_s: left }) {
+  const parts = [];
+  if (speed) parts.push(`${speed.toFixed(speed >= 10 ? 0 : 1)}×`);
+  if (left) parts.push(words("left", { time: formatLeft(left) }));
+  each("[data-pace]", (line) => {
+    line.textContent = parts.join(" · ");
+    line.hidden = !parts.length;
+  });
 }
 
 /** @param {string} name @param {string | undefined} text shown once it is known */
@@ -52,6 +66,7 @@ function movePlayer(video, player) {
   player.prepares(video.preparing ?? []);
   if (video.duration_ms) player.lasts(video.duration_ms);
   if (video.urls?.poster) player.showPoster(video.urls.poster);
+  if (video.urls?.storyboard) player.showStoryboard(video.urls.storyboard);
   // Whoever waited for it sees it begin, as the page promised; in a tab in the background it waits in its turn.
   if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load({ begin: !document.hidden });
   else if (video.state === "failed" && !video.playable) player.phase = "failed";
@@ -68,7 +83,8 @@ export function followVideo(player) {
     if (now.id !== video) return;
     show(now);
     movePlayer(now, player);
-    if (now.state === "ready" || now.state === "failed") source.close();
+    // The small pictures of the seek bar may come a moment after everything else.
+    if (now.state === "failed" || (now.state === "ready" && now.urls?.storyboard)) source.close();
   });
   // Deleted, or no longer shared with whoever looks.
   source.addEventListener("gone", () => {

@@ -28,7 +28,7 @@ function wake() {
 
 export function connectForms() {
   document.addEventListener("change", (event) => {
-    if (event.target.matches?.("select[data-submit]")) event.target.form.requestSubmit();
+    if (event.target.matches?.("select[data-submit], input[data-submit]")) event.target.form.requestSubmit();
   });
   document.addEventListener("formdata", dropEmpty);
   document.addEventListener("submit", onSubmit);

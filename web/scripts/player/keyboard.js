@@ -61,6 +61,10 @@ function keysOf(player) {
     m: () => {
       video.muted = !video.muted;
     },
+    c: () => {
+      const button = root.querySelector("media-captions-button");
+      if (button.hasAttribute("mediasubtitleslist")) button.click();
+    },
     f: () => root.querySelector("media-fullscreen-button").click(),
     i: () => root.querySelector("media-pip-button").click(),
     t: () => root.closest(".watch").toggleAttribute("data-theatre"),

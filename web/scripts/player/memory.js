@@ -20,14 +20,16 @@ function write(key, value) {
   }
 }
 
-/** @returns {{ volume?: number, muted?: boolean, rate?: number }} */
+/** @typedef {{ language: string, label: string }} TrackName */
+
+/** @returns {{ volume?: number, muted?: boolean, rate?: number, sound?: TrackName, captions?: TrackName | null }} */
 export function settings() {
   return read(SETTINGS_KEY);
 }
 
-/** @param {{ volume: number, muted: boolean, rate: number }} values */
+/** @param {ReturnType<typeof settings>} values what has changed */
 export function keepSettings(values) {
-  write(SETTINGS_KEY, values);
+  write(SETTINGS_KEY, { ...settings(), ...values });
 }
 
 /** @param {string} video @returns {number} seconds, 0 when there is nothing to go back to */

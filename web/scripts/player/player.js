@@ -10,6 +10,7 @@ import { recovery } from "./recovery.js";
 import { remember } from "./remember.js";
 import { holdPicture } from "./still.js";
 import { takeUpLevels } from "./take-up.js";
+import { rememberTracks } from "./tracks.js";
 
 /** @returns {number} seconds asked for in the address: `#t=90` or `?t=90` */
 function askedTime() {
@@ -26,7 +27,7 @@ export class Player {
     this.video = root.querySelector("streamtime-video");
     this.video.fullDuration = Number(root.dataset.durationMs || 0) / 1000;
     root.dataset.quality = "auto";
-    this.followers = [mirrorQuality(root, this.video), recovery((sentence) => this.giveUp(sentence), () => this.#openAgain())];
+    this.followers = [mirrorQuality(root, this.video), rememberTracks(root, this.video), recovery((sentence) => this.giveUp(sentence), () => this.#openAgain())];
     this.startAt = askedTime();
     remember(root, this.video, !this.startAt);
     this.#listen();
@@ -112,6 +113,14 @@ export class Player {
   /** @param {string} url */
   showPoster(url) {
     if (!this.video.hasAttribute("poster")) this.video.setAttribute("poster", url);
+  }
+
+  /** @param {string} url of the small pictures that the seek bar shows */
+  showStoryboard(url) {
+    if (this.video.querySelector('track[label="thumbnails"]')) return;
+    const track = document.createElement("track");
+    Object.assign(track, { kind: "metadata", label: "thumbnails", default: true, src: url });
+    this.video.append(track);
   }
 
   /** @param {number} seconds */

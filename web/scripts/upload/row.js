@@ -5,9 +5,10 @@
 import { formatLeft, formatSize } from "../page/format.js";
 import { toast } from "../page/toast.js";
 import { words } from "../page/words.js";
+import { guess, look, readCosts } from "./cost.js";
 import { Speed } from "./speed.js";
 import { Transfer } from "./transfer.js";
-import { changeVideo, followUntilSettled, readVideo } from "./video.js";
+import { changeVideo, followUntilSettled, readTimeline, readVideo } from "./video.js";
 
 /** @param {string} name of a file @returns {string} a title to begin with */
 function titleOf(name) {
@@ -36,6 +37,7 @@ export class UploadRow {
     this.part("title").value = titleOf(file.name);
     this.part("visibility").value = options.visibility;
     this.#connect();
+    this.#showCost();
     this.#enter("waiting", words("queued"));
   }
 
@@ -71,6 +73,8 @@ export class UploadRow {
   /** @param {string} sentence refused before it began */
   refuse(sentence) {
     this.#enter("failed", sentence);
+    this.element.dataset.refused = "";
+    this.part("title").readOnly = true;
     this.part("retry").hidden = true;
     this.part("progress").hidden = true;
   }
@@ -106,6 +110,31 @@ export class UploadRow {
     if (wasActive) await this.transfer?.cancel().catch(() => {});
     this.element.remove();
     this.onFree();
+  }
+
+  /** What it will take on the server, as far as this browser can tell. */
+  async #showCost() {
+    const [costs, facts] = await Promise.all([readCosts(), look(this.file)]);
+    if (!costs || !facts) return;
+    const bytes = guess(facts, costs);
+    const tooMuch = costs.free_space !== null && bytes > costs.free_space;
+    const cost = this.part("cost");
+    cost.textContent = tooMuch
+      ? words("costsTooMuch", { size: formatSize(bytes), free: formatSize(costs.free_space) })
+      : words("costs", { size: formatSize(bytes) });
+    cost.classList.toggle("upload-cost-warning", tooMuch);
+  }
+
+  /** What the server expects, now that it has looked at the file. */
+  async #showForecast() {
+    if (this.foretold) return;
+    this.foretold = true;
+    const known = await readTimeline(this.video).catch(() => null);
+    const planned = known?.events.find(({ event }) => event === "planned");
+    if (planned) {
+      const more = planned.detail.disk_bytes;
+      this.part("cost").textContent = words("costs", { size: formatSize(known.bytes_total + more) });
+    }
   }
 
   #enter(phase, sentence) {
@@ -193,11 +222,12 @@ export class UploadRow {
       this.#offerWatch();
       this.part("watch").querySelector("span").textContent = words("details");
     } else if (video.playable) {
+      if (video.state === "processing") this.#showForecast();
       this.#enter("playable", words(video.state === "ready" ? "playable" : "playableMore"));
       this.#offerWatch();
       this.#showPoster();
     } else {
-      this.#say(video.stage || words("arrived"));
+      this.#say(video.waiting || video.stage || words("arrived"));
     }
     const working = video.state !== "ready" && video.state !== "failed";
     this.part("numbers").textContent = working ? `${percent} %` : "";

@@ -8,8 +8,13 @@ const ASK_EVERY_MS = 3000;
 let streams = 0;
 
 /** @param {string} id @returns {Promise<any>} */
-export async function readVideo(id) {
-  const answer = await fetch(`/api/v1/videos/${encodeURIComponent(id)}`, { headers: { Accept: "application/json" } });
+export const readVideo = (id) => read(`/api/v1/videos/${encodeURIComponent(id)}`);
+
+/** @param {string} id @returns {Promise<any>} */
+export const readTimeline = (id) => read(`/api/v1/videos/${encodeURIComponent(id)}/timeline`);
+
+async function read(address) {
+  const answer = await fetch(address, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.json();
 }

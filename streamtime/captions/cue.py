@@ -1,0 +1,101 @@
+"""A cue: some styled text and when it is shown. It knows no format; what cannot be said here is not shown.
+
+Text is text here, never markup: whoever writes a format escapes it. Everything has a bound, since the text comes
+from strangers.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+MOST_CUES = 20_000
+"""A three-hour film with a cue every second has half as many; typeset signs bring more."""
+
+MOST_CUE_CHARACTERS = 1_000
+MOST_CHARACTERS = 1_500_000
+"""All cues of one track together."""
+
+LATEST_MS = 100 * 3600 * 1000 - 1
+"""Just under a hundred hours: what two digits of hours can say."""
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A run of text in one style; a line ends with a line feed."""
+
+    text: str
+    italic: bool = False
+    bold: bool = False
+    underline: bool = False
+
+
+class Cue(msgspec.Struct, frozen=True):
+    """What is shown from `start_ms` to `end_ms`: at the top of the picture, or else at its bottom."""
+
+    start_ms: int
+    end_ms: int
+    spans: tuple[Span, ...]
+    top: bool = False
+
+    @property
+    def text(self) -> str:
+        """The text without its styles."""
+        return "".join(span.text for span in self.spans)
+
+
+def tidied(cues: Iterable[Cue]) -> list[Cue]:
+    """The cues that can be shown, within every bound, in the order of their times, none twice."""
+    kept: dict[Cue, None] = {}
+    room = MOST_CHARACTERS
+    for cue in sorted(cues, key=lambda cue: (cue.start_ms, cue.end_ms)):
+        if not 0 <= cue.start_ms < cue.end_ms <= LATEST_MS:
+            continue
+        spans = _tidied(cue.spans)
+        clean = Cue(cue.start_ms, cue.end_ms, spans, cue.top)
+        if not spans or clean in kept:
+            continue
+        room -= len(clean.text)
+        if room < 0 or len(kept) >= MOST_CUES:
+            break
+        kept[clean] = None
+    return list(kept)
+
+
+def _tidied(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Without control characters, empty lines, white space around lines, and what is too long."""
+    merged: list[Span] = []
+    room = MOST_CUE_CHARACTERS
+    at_start = True
+    for span in spans:
+        text = _lines(_UNSEEN.sub("", span.text), at_start=at_start)[:room]
+        if not text:
+            continue
+        room -= len(text)
+        at_start = text.endswith("\n")
+        if merged and _style(merged[-1]) == _style(span):
+            merged[-1] = Span(merged[-1].text + text, *_style(span))
+        else:
+            merged.append(Span(text, *_style(span)))
+    while merged:
+        last = merged.pop()
+        if text := last.text.rstrip():
+            return (*merged, Span(text, *_style(last)))
+    return ()
+
+
+def _lines(text: str, *, at_start: bool) -> str:
+    """The text without empty lines; where it begins a line it begins with something to see."""
+    if "\n" not in text:
+        return text.lstrip() if at_start else text
+    first, *others = text.split("\n")
+    first = first.lstrip() if at_start else first
+    kept = [first.rstrip()] if first or not at_start else []
+    kept += [line.strip() for line in others[:-1] if line.strip()]
+    last = others[-1].lstrip()
+    return "\n".join([*kept, last]) if kept else last
+
+
+def _style(span: Span) -> tuple[bool, bool, bool]:
+    return span.italic, span.bold, span.underline

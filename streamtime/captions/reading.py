@@ -1,0 +1,77 @@
+"""From the bytes of a file that somebody gives us to cues: which encoding, which format. Nothing of it is trusted."""
+
+import codecs
+import re
+
+from streamtime.captions.ass import read_ass
+from streamtime.captions.cue import Cue, tidied
+from streamtime.captions.timed_text import read_subrip, read_webvtt
+from streamtime.errors import Invalid
+
+MAX_BYTES = 2 << 20
+"""A three-hour film's captions have some 200 KB; typeset ones with every sign may have a megabyte."""
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CODE_PAGES = {
+    "ar": "cp1256", "fa": "cp1256", "ur": "cp1256",
+    "be": "cp1251", "bg": "cp1251", "mk": "cp1251", "ru": "cp1251", "sr": "cp1251", "uk": "cp1251",
+    "bs": "cp1250", "cs": "cp1250", "hr": "cp1250", "hu": "cp1250", "pl": "cp1250", "ro": "cp1250", "sk": "cp1250",
+    "sl": "cp1250", "sq": "cp1250",
+    "el": "cp1253", "et": "cp1257", "he": "cp1255", "lt": "cp1257", "lv": "cp1257", "th": "cp874", "tr": "cp1254",
+    "vi": "cp1258", "ja": "cp932", "ko": "cp949", "zh": "gb18030",
+}  # fmt: skip
+"""What files without a mark that are not UTF-8 were written in, by language: they come from Windows of old."""
+
+_OTHERS = "cp1252"
+_ASS_MARK = re.compile(r"^\s{0,20}\[(?:script info|v4\+? styles|events)\]", re.IGNORECASE)
+_MARK_WITHIN = 1_000
+
+
+def read_captions(data: bytes, *, language: str = "") -> list[Cue]:
+    """The cues of a SubRip, WebVTT or ASS file; `language` (BCP 47) helps with files in an old encoding.
+
+    Raises:
+        Invalid: it is too large, or holds no captions.
+    """
+    if len(data) > MAX_BYTES:
+        raise Invalid(f"A caption file has at most {MAX_BYTES >> 20} MB.", field="file", code="captions_too_large")
+    text = decoded(data, language=language).replace("\r\n", "\n").replace("\r", "\n") + "\n"
+    head = text[:_MARK_WITHIN].lstrip("\ufeff \n\t")
+    if head.startswith("WEBVTT"):
+        cues = read_webvtt(text)
+    elif _ASS_MARK.match(head) or "\n[Events]" in text:
+        cues = read_ass(text)
+    else:
+        cues = read_subrip(text)
+    found = tidied(cues)
+    if not found:
+        raise Invalid("There are no captions in this file. SubRip, WebVTT and ASS are taken.", field="file")
+    return found
+
+
+def decoded(data: bytes, *, language: str = "") -> str:
+    """The text of a file: by its mark, as UTF-8, as UTF-16 without a mark, else as its language was once written."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    if wide := _wide(data):
+        return data.decode(wide, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode(_CODE_PAGES.get(language.lower().partition("-")[0], _OTHERS), "replace")
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16 without a mark: times and arrows are ASCII, so every other byte of much of it is zero."""
+    head = data[:_MARK_WITHIN]
+    zeros_at = (head[0::2].count(0), head[1::2].count(0))
+    if max(zeros_at) * 5 < len(head):
+        return None
+    return "utf-16-be" if zeros_at[0] > zeros_at[1] else "utf-16-le"

@@ -1,0 +1,72 @@
+"""/api/v1/videos/{video}/captions: list, add, replace, delete. A track is sent as its file is, as the body."""
+
+from typing import Annotated
+
+from litestar import delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access
+from streamtime.captions.reading import MAX_BYTES
+from streamtime.http.requests import ApiRequest
+from streamtime.http.services import Services
+from streamtime.http.track_views import CaptionBody, caption_bodies, caption_body, tracks_of
+
+Text = Annotated[str, QueryParameter(max_length=200)]
+
+
+@get("/api/v1/videos/{video:str}/captions", tags=["captions"], summary="List caption tracks")
+async def list_captions(
+    video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> list[CaptionBody]:
+    """Those that came with the file first, then those that were added."""
+    found = await services.videos.require(caller, video, Access.VIEW)
+    return caption_bodies(found, await tracks_of([found], services))
+
+
+@post(
+    "/api/v1/videos/{video:str}/captions",
+    tags=["captions"],
+    summary="Add a caption track",
+    request_max_body_size=MAX_BYTES,
+)
+async def add_captions(
+    request: ApiRequest,
+    video: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    language: Text,
+    label: Text = "",
+) -> CaptionBody:
+    """The body is a SubRip, WebVTT or ASS file, in any encoding; `language` is a tag such as `en` or `pt-BR`."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    data = await request.body()
+    return caption_body(found, await services.captions.upload(found, data, language=language, label=label))
+
+
+@put(
+    "/api/v1/videos/{video:str}/captions/{name:str}",
+    tags=["captions"],
+    summary="Replace the text of a caption track",
+    request_max_body_size=MAX_BYTES,
+)
+async def replace_captions(
+    request: ApiRequest,
+    video: str,
+    name: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+) -> CaptionBody:
+    """The body is a file as for a new track; name, language and label stay."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    return caption_body(found, await services.captions.exchange(found, name, await request.body()))
+
+
+@delete("/api/v1/videos/{video:str}/captions/{name:str}", tags=["captions"], summary="Delete a caption track")
+async def delete_captions(
+    video: str, name: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> None:
+    """Players are not offered it any more from the next time on that they ask."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.captions.delete(tx, found, name))

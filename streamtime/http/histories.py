@@ -1,0 +1,138 @@
+"""How a video was prepared, for its owner: what was decided and when, and what each file of it costs."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access, decide
+from streamtime.errors import NotFound
+from streamtime.http.services import Services
+from streamtime.http.words import size_text, span_text, speed_text, time_iso
+from streamtime.library.renditions import Kind, Rendition
+from streamtime.library.timeline import TimelineEntry
+from streamtime.library.video import Video
+
+_TROUBLE = frozenset({"failed", "attempt_failed", "damaged"})
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One file of a video. `share` is its part of all that the video takes, in per cent."""
+
+    name: str
+    kind: str
+    origin: str
+    size_bytes: int
+    size_text: str
+    share: float
+    bitrate_bps: int | None
+    picture: str
+    growing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline, with what it knows in words."""
+
+    event: str
+    at_iso: str
+    at_text: str
+    message: str
+    detail: dict[str, Any]
+    took_text: str
+    paused_text: str
+    speed_text: str
+    disk_text: str
+    memory_text: str
+    last_words: str
+    trouble: bool
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All of it."""
+
+    events: list[Event]
+    files: list[FileRow]
+    total_bytes: int
+    total_text: str
+
+
+async def managed(public_id: str, caller: Caller, services: Services) -> Video:
+    """The video, for those who may manage it.
+
+    Raises:
+        NotFound: for everybody else, whether they may watch it or not: there is nothing here for them.
+    """
+    video = await services.videos.by_public_id(public_id)
+    if decide(caller, video.facts) < Access.MANAGE:
+        raise NotFound
+    return video
+
+
+async def history_of(video: Video, services: Services) -> History:
+    """What happened to a video, the oldest first, and what it costs."""
+    files = await _files(video, services)
+    total = sum(row.size_bytes for row in files)
+    return History(
+        events=[_event(entry) for entry in await services.timeline.of(video.id)],
+        files=files,
+        total_bytes=total,
+        total_text=size_text(total),
+    )
+
+
+async def _files(video: Video, services: Services) -> list[FileRow]:
+    renditions = await services.renditions.of(video.id)
+    stored = {row.id: row for row in await services.ledger.find(_object_ids(video, renditions))}
+    sizes: list[tuple[Rendition | None, int]] = [
+        (None, stored[i].length_bytes) for i in [video.source_object_id] if i in stored
+    ]
+    sizes += [(rendition, stored[rendition.object_id].length_bytes) for rendition in renditions]
+    total = sum(size for _, size in sizes) or 1
+    return [_file(video, rendition, size, 100 * size / total) for rendition, size in sizes]
+
+
+def _object_ids(video: Video, renditions: list[Rendition]) -> list[int]:
+    source = [video.source_object_id] if video.source_object_id is not None else []
+    return [*source, *(rendition.object_id for rendition in renditions)]
+
+
+def _file(video: Video, rendition: Rendition | None, size: int, share: float) -> FileRow:
+    seconds = (video.duration_ms or 0) / 1000
+    described = rendition.description if rendition is not None else None
+    picture = f"{described.width} \N{MULTIPLICATION SIGN} {described.height}" if described and described.width else ""
+    return FileRow(
+        name="" if rendition is None else rendition.name,
+        kind="original" if rendition is None else rendition.kind.value,
+        origin="" if rendition is None else rendition.origin.value,
+        size_bytes=size,
+        size_text=size_text(size),
+        share=round(share, 1),
+        bitrate_bps=round(size * 8 / seconds) if seconds and size else None,
+        picture=picture if rendition is not None and rendition.kind is Kind.VIDEO else "",
+        growing=rendition is not None and not rendition.whole,
+    )
+
+
+def _event(entry: TimelineEntry) -> Event:
+    detail = entry.detail
+    return Event(
+        event=entry.event,
+        at_iso=time_iso(entry.happened_at_ms),
+        at_text=f"{datetime.fromtimestamp(entry.happened_at_ms / 1000, UTC).astimezone():%d.%m. %H:%M:%S}",
+        message=entry.message,
+        detail=detail,
+        took_text=_words(span_text, detail.get("seconds")),
+        paused_text=_words(span_text, detail.get("paused_seconds")),
+        speed_text=_words(speed_text, detail.get("speed")),
+        disk_text=_words(size_text, detail.get("disk_bytes")),
+        memory_text=_words(size_text, detail.get("memory_bytes")),
+        last_words=str(detail.get("last_words", "")),
+        trouble=entry.event in _TROUBLE,
+    )
+
+
+def _words(say: Any, value: Any) -> str:  # noqa: ANN401  # what a JSON detail holds
+    return say(value) if value else ""

@@ -1,0 +1,73 @@
+"""Captions on the edit page: adding, replacing and deleting tracks."""
+
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access
+from streamtime.captions.reading import MAX_BYTES
+from streamtime.errors import Conflict, Invalid
+from streamtime.http.forms import read_file, read_form
+from streamtime.http.pages.edit import edit_again
+from streamtime.http.requests import PageRequest
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.library.video import Video
+
+_ROOM_FOR_FORM = 64 * 1024
+
+
+@post("/watch/{video:str}/captions", include_in_schema=False, request_max_body_size=MAX_BYTES + _ROOM_FOR_FORM)
+async def add_captions(
+    request: PageRequest,
+    video: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Add a track, or show the page again with what is wrong and what was typed."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    fields = await read_form(request, "language", "label")
+    try:
+        await services.captions.upload(found, await read_file(request, "file"), **fields)
+    except (Invalid, Conflict) as error:
+        field = error.field if isinstance(error, Invalid) else None
+        captions = {**fields, "errors": {field or "file": error.message}}
+        return await edit_again(request, templates, found, caller, services, captions)
+    return _back(found)
+
+
+@post(
+    "/watch/{video:str}/captions/{name:str}", include_in_schema=False, request_max_body_size=MAX_BYTES + _ROOM_FOR_FORM
+)
+async def replace_captions(
+    request: PageRequest,
+    video: str,
+    name: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Put another file in the place of a track's text."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    try:
+        await services.captions.exchange(found, name, await read_file(request, "file"))
+    except Invalid as error:
+        captions = {"language": "", "label": "", "errors": {name: error.message}}
+        return await edit_again(request, templates, found, caller, services, captions)
+    return _back(found)
+
+
+@post("/watch/{video:str}/captions/{name:str}/delete", include_in_schema=False)
+async def delete_captions(
+    video: str, name: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
+    """Take a track away."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.captions.delete(tx, found, name))
+    return _back(found)
+
+
+def _back(video: Video) -> Redirect:
+    return Redirect(f"/watch/{video.public_id}/edit#captions", status_code=303)

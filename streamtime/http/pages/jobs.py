@@ -1,0 +1,94 @@
+"""The jobs page of those who run the server: what is done, what waits and why, what has failed. Nobody else sees it."""
+
+from collections.abc import AsyncGenerator
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response, Stream
+
+from streamtime.access.caller import Caller
+from streamtime.errors import NotFound
+from streamtime.events.bus import VideoChanged
+from streamtime.http.event_stream import event_stream, event_text
+from streamtime.http.job_rows import Board, board_of
+from streamtime.http.requests import PageRequest
+from streamtime.http.services import HttpSettings, Services
+from streamtime.http.templates import Templates, frame
+from streamtime.jobs.job import Failure
+
+HERE = "/admin/jobs"
+STOPPED = Failure("stopped", "The work on this video was stopped by an administrator.")
+
+
+@get(HERE, include_in_schema=False)
+async def jobs_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """All jobs, live."""
+    _admin(caller)
+    board = await board_of(services, settings)
+    return templates.page(request, "pages/jobs.html", title="Jobs", nav="jobs", board=board)
+
+
+@get(f"{HERE}/events", include_in_schema=False)
+async def jobs_events(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+    templates: NamedDependency[Templates],
+) -> Stream:
+    """The board anew whenever something about a video changes."""
+    _admin(caller)
+    page = frame(request)
+
+    async def snapshot() -> AsyncGenerator[str, None]:
+        board: Board = await board_of(services, settings)
+        yield event_text("jobs", templates.render("fragments/jobs.html", board=board, page=page))
+
+    async def told(_news: VideoChanged) -> AsyncGenerator[str, None]:
+        async for text in snapshot():
+            yield text
+
+    return event_stream(request, services.bus, lambda _news: True, told, snapshot)
+
+
+@post(HERE + "/{video:str}/cancel", include_in_schema=False)
+async def cancel(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """End the work on a video. It counts as failed, and can be tried again."""
+    _admin(caller)
+    found = await services.videos.by_public_id(video)
+    await services.database.write(lambda tx: services.lifecycle.stop(tx, found, STOPPED))
+    return Redirect(HERE, status_code=303)
+
+
+@post(HERE + "/{video:str}/retry", include_in_schema=False)
+async def retry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """Try a failed video again."""
+    _admin(caller)
+    found = await services.videos.by_public_id(video)
+    await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
+    return Redirect(HERE, status_code=303)
+
+
+@post(HERE + "/{video:str}/hurry", include_in_schema=False)
+async def hurry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """Do not wait out the pause after a failed attempt."""
+    _admin(caller)
+    found = await services.videos.by_public_id(video)
+    await services.database.write(lambda tx: services.queue.hurry(tx, found.subject))
+    return Redirect(HERE, status_code=303)
+
+
+def _admin(caller: Caller) -> None:
+    """Let admins pass.
+
+    Raises:
+        NotFound: for everybody else this page is not there.
+    """
+    if not caller.is_admin:
+        raise NotFound

@@ -1,0 +1,67 @@
+"""Reads the cues of one subtitle track. FFmpeg makes ASS events of every text format; `captions/ass.py` reads those."""
+
+from fractions import Fraction
+
+import av.error
+from av.subtitles.stream import SubtitleStream
+from av.subtitles.subtitle import AssSubtitle
+
+from streamtime.captions.ass import event, sheet_of
+from streamtime.captions.cue import MOST_CHARACTERS, MOST_CUES, Cue, tidied
+from streamtime.media.channel import Reporter
+from streamtime.media.source import AnyPacket
+from streamtime.worker_protocol import CuesRead
+
+_CHARACTERS_A_MESSAGE = 50_000
+_LONGEST_HEADER_BYTES = 1 << 20
+_UNTIMED_MS = 5_000
+"""How long a cue is shown that does not say so."""
+
+_MS = 1000
+
+
+class CaptionReader:
+    """Takes packets of one subtitle track and tells its cues at the end."""
+
+    def __init__(self, stream: SubtitleStream, origin_us: int, reporter: Reporter) -> None:
+        self._stream = stream
+        self._origin_ms = Fraction(origin_us, 1000)
+        self._reporter = reporter
+        header = stream.codec_context.extradata if stream.codec_context.codec.canonical_name in {"ass", "ssa"} else None
+        self._sheet = sheet_of((header or b"")[:_LONGEST_HEADER_BYTES].decode("utf-8", "replace"))
+        self._cues: list[Cue] = []
+        self._room = 2 * MOST_CHARACTERS
+
+    def take(self, packet: AnyPacket) -> None:
+        """Decode one packet; a damaged one is passed over."""
+        if packet.pts is None or self._room < 0 or len(self._cues) >= MOST_CUES:
+            return
+        try:
+            decoded = self._stream.decode2(packet)
+        except av.error.FFmpegError:
+            return
+        start_ms, end_ms = self._times(packet)
+        for rect in decoded or ():
+            if isinstance(rect, AssSubtitle):
+                line = rect.ass.decode("utf-8", "replace")
+                self._room -= len(line)
+                self._cues.append(event(self._sheet, start_ms, end_ms, line))
+
+    def finish(self) -> None:
+        """Tell all cues, in messages of a bounded size."""
+        batch: list[Cue] = []
+        size = 0
+        for cue in tidied(self._cues):
+            batch.append(cue)
+            size += len(cue.text) + _MS
+            if size > _CHARACTERS_A_MESSAGE:
+                self._reporter.send(CuesRead(self._stream.index, tuple(batch), last=False))
+                batch, size = [], 0
+        self._reporter.send(CuesRead(self._stream.index, tuple(batch), last=True))
+
+    def _times(self, packet: AnyPacket) -> tuple[int, int]:
+        tick = (packet.time_base or Fraction(1, _MS)) * _MS
+        start_ms = (packet.pts or 0) * tick - self._origin_ms
+        length_ms = packet.duration * tick if packet.duration else _UNTIMED_MS
+        # What is shown before the first picture begins with it.
+        return max(0, round(start_ms)), round(start_ms + length_ms)

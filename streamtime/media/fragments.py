@@ -1,0 +1,104 @@
+"""Reads pictures out of a finished rendition: its init segment and any one segment are a small file of their own.
+
+So no index has to be read, and a picture in the middle of a film costs as little as one at its beginning. The
+rendition is upright, in square pixels and in BT.709 already, or a copy of what is.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+
+from streamtime.hls.storyboard import Pick
+from streamtime.media.picture_facts import prepare_decoder
+from streamtime.media.source import MOST_PIXELS
+
+_LONGEST_INIT_BYTES = 1 << 20
+_BUFFER_BYTES = 64 << 10
+
+
+class Fragments:
+    """Segments of one rendition, each opened by itself."""
+
+    def __init__(self, descriptor: int, init_length: int) -> None:
+        if not 0 < init_length <= _LONGEST_INIT_BYTES:
+            raise ValueError("no init segment has that length")
+        self._descriptor = descriptor
+        self._init = os.pread(descriptor, init_length, 0)
+
+    def pictures(self, picks: Sequence[Pick]) -> Iterator[VideoFrame | None]:
+        """What is shown at each pick, in their order, which is that of time; None where nothing can be decoded."""
+        for (offset, length), group in groupby(picks, key=lambda pick: (pick.offset, pick.length)):
+            yield from self._shown_at(offset, length, [pick.at_ms / 1000 for pick in group])
+
+    def frames(self, offset: int, length: int, *, threads: int = 1) -> Iterator[VideoFrame]:
+        """All pictures of a segment, or of a part of it, as far as they can be decoded."""
+        try:
+            with self._opened(offset, length) as container:
+                stream = container.streams.video[0]
+                prepare_decoder(stream, threads=threads)
+                yield from container.decode(stream)
+        except av.error.FFmpegError:
+            # What came before it is used.
+            return
+
+    def _shown_at(self, offset: int, length: int, times_s: list[float]) -> Iterator[VideoFrame | None]:
+        wanted = iter(times_s)
+        at_s = next(wanted, None)
+        shown: VideoFrame | None = None
+        for frame in self.frames(offset, length):
+            while at_s is not None and shown is not None and (frame.time or 0.0) > at_s:
+                yield shown
+                at_s = next(wanted, None)
+            if at_s is None:
+                return
+            shown = frame
+        while at_s is not None:
+            yield shown
+            at_s = next(wanted, None)
+
+    def _opened(self, offset: int, length: int) -> InputContainer:
+        return av.open(
+            _InitAndSegment(self._init, self._descriptor, offset, length),
+            "r",
+            format="mp4",
+            options={"max_pixels": str(MOST_PIXELS)},
+            container_options={"protocol_whitelist": "none", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2"},
+            buffer_size=_BUFFER_BYTES,
+        )
+
+
+class _InitAndSegment:
+    """A file object: the init segment, then `length` bytes of the rendition from `offset` on."""
+
+    def __init__(self, init: bytes, descriptor: int, offset: int, length: int) -> None:
+        self._init = init
+        self._descriptor = descriptor
+        self._offset = offset
+        self._length = len(init) + length
+        self._position = 0
+
+    def read(self, length: int) -> bytes:
+        """Give the next bytes, none at the end."""
+        at = self._position
+        if at < len(self._init):
+            data = self._init[at : at + length]
+        else:
+            wanted = min(length, self._length - at)
+            data = os.pread(self._descriptor, wanted, self._offset + at - len(self._init)) if wanted > 0 else b""
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position and give it."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Give the position."""
+        return self._position

@@ -1,0 +1,122 @@
+"""The job of a wish: the picture of one moment becomes the video's poster."""
+
+import msgspec
+
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import NotFound
+from streamtime.hls.storyboard import picks
+from streamtime.jobs.job import AttemptFailed, Failure, Job
+from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.renditions import Kind, Rendition, Renditions
+from streamtime.library.timeline import Timeline
+from streamtime.library.video import Video, id_of
+from streamtime.library.videos import VideoGone, Videos, require_alive
+from streamtime.pipeline.failures import attempt
+from streamtime.pipeline.source import Sources
+from streamtime.pipeline.staging import StagedFile, Staging, Wish
+from streamtime.worker_protocol import MakePoster, MakeStills, Package, PosterAt, PosterWritten, SourceFacts
+from streamtime.workers.launcher import WorkerLauncher
+
+
+class ChosenPoster:
+    """Handles jobs of the kind `poster`."""
+
+    def __init__(
+        self,
+        database: Database,
+        videos: Videos,
+        lifecycle: Lifecycle,
+        renditions: Renditions,
+        timeline: Timeline,
+        sources: Sources,
+        launcher: WorkerLauncher,
+        staging: Staging,
+    ) -> None:
+        self._database = database
+        self._videos = videos
+        self._lifecycle = lifecycle
+        self._renditions = renditions
+        self._timeline = timeline
+        self._sources = sources
+        self._launcher = launcher
+        self._staging = staging
+
+    async def run(self, job: Job) -> None:
+        """Make the poster that is wished for, until nobody has wished for another meanwhile."""
+        async with attempt(job, self._database, self._timeline):
+            while not await self._fulfil(job):
+                pass
+
+    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        """Leave a note and forget the wish; the poster is as it was."""
+        try:
+            video = await self._videos.by_id(id_of(job.subject))
+        except VideoGone:
+            return
+        await self._lifecycle.poster_refused(tx, video)
+        await self._timeline.add(tx, video.id, "poster_failed", failure.message, code=failure.code)
+
+    async def _fulfil(self, job: Job) -> bool:
+        """Make what is wished for now; False where another wish came meanwhile."""
+        video = await self._videos.by_id(id_of(job.subject))
+        if video.poster_ms is None:
+            return True
+        async with self._staging.files(video, [Wish("poster", ".jpg")]) as (file,):
+            written = await self._write(video, video.poster_ms, file)
+            await self._staging.sync([file])
+            return await self._database.write(lambda tx: self._made(tx, job, video, file, written))
+
+    async def _made(self, tx: Transaction, job: Job, video: Video, file: StagedFile, written: PosterWritten) -> bool:
+        if (await require_alive(tx, video.id))["poster_ms"] != video.poster_ms:
+            return False
+        await self._staging.complete(tx, video, file, length_bytes=written.bytes_total)
+        await self._lifecycle.poster_chosen(tx, video, file.object_id, after=job)
+        return True
+
+    async def _write(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten:
+        written = (
+            await self._from_rendition(video, at_ms, file)
+            if video.source_object_id is None
+            else await self._from_original(video, at_ms, file)
+        )
+        if written is None:
+            raise AttemptFailed("There is no picture at that moment.", code="no_picture", retryable=False)
+        return written
+
+    async def _from_original(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
+        if video.source_facts is None:
+            raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
+        facts = msgspec.msgpack.decode(video.source_facts, type=SourceFacts)
+        order = Package(
+            origin_us=facts.origin_us,
+            video_stream=facts.video.stream,
+            poster=MakePoster(output=0, at_ms=at_ms),
+            duration_ms=facts.duration_ms,
+        )
+        source = await self._sources.open(video)
+        async with self._launcher.launch(source.descriptor) as worker:
+            told = [message async for message in worker.package(order, [file.fd])]
+        return next((message for message in told if isinstance(message, PosterWritten)), None)
+
+    async def _from_rendition(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
+        rendition = largest_picture(await self._renditions.of(video.id))
+        if rendition is None or rendition.index is None:
+            raise AttemptFailed("There is nothing to take a picture from.", code="no_picture", retryable=False)
+        about = rendition.description
+        (pick,) = picks(rendition.index, [at_ms], exact=True)
+        order = MakeStills(
+            init_length=rendition.index.init_length,
+            poster=PosterAt(output=0, pick=pick, width=about.width or 2, height=about.height or 2),
+        )
+        try:
+            source = await self._sources.open_object(rendition.object_id)
+        except NotFound as error:
+            raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
+        async with self._launcher.launch(source.descriptor) as worker:
+            told = [message async for message in worker.stills(order, [file.fd])]
+        return next((message for message in told if isinstance(message, PosterWritten)), None)
+
+
+def largest_picture(renditions: list[Rendition]) -> Rendition | None:
+    """The largest of the whole pictures, which come in this order."""
+    return next((rendition for rendition in renditions if rendition.kind is Kind.VIDEO and rendition.whole), None)

@@ -1,0 +1,45 @@
+"""How a ladder is made within a budget of memory: in one decode where it fits, else in several. Pure."""
+
+from collections.abc import Sequence
+
+from streamtime.hls.ladder import PlannedRung
+from streamtime.hls.memory import Source, encode_bytes
+from streamtime.library.lifecycle import Forecast
+from streamtime.pipeline.plan import expected_bytes, other_audios, sound_name
+from streamtime.worker_protocol import SourceFacts
+
+
+def source_of(facts: SourceFacts) -> Source:
+    """What of a source decides how much memory decoding it takes."""
+    video = facts.video
+    return Source(video.stored_width, video.stored_height, video.bit_depth)
+
+
+def passes(source: Source, rungs: Sequence[PlannedRung], budget_bytes: int) -> list[list[PlannedRung]]:
+    """Share rungs, the largest first, out to as few encodes as keep within the budget.
+
+    A rung that is over it by itself gets an encode of its own: it is made all the same, alone.
+    """
+    made: list[list[PlannedRung]] = []
+    for rung in rungs:
+        if made and encode_bytes(source, [*made[-1], rung]) <= budget_bytes:
+            made[-1].append(rung)
+        else:
+            made.append([rung])
+    return made
+
+
+def weight(source: Source, rungs: Sequence[PlannedRung], budget_bytes: int) -> int:
+    """The most memory that any of the passes takes: what the job weighs in its lane."""
+    return max((encode_bytes(source, part) for part in passes(source, rungs, budget_bytes)), default=0)
+
+
+def forecast(facts: SourceFacts, rungs: Sequence[PlannedRung], budget_bytes: int) -> Forecast:
+    """What a ladder of these rungs makes, the further sound tracks of the file with it, and what that will cost."""
+    source = source_of(facts)
+    return Forecast(
+        names=[rung.name for rung in rungs] + [sound_name(track) for track in other_audios(facts)],
+        disk_bytes=sum(expected_bytes(facts, rung) for rung in rungs),
+        memory_bytes=weight(source, rungs, budget_bytes),
+        passes=len(passes(source, rungs, budget_bytes)),
+    )

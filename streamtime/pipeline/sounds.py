@@ -1,0 +1,89 @@
+"""The sound tracks beside the one that is heard first: made when the video can be watched already.
+
+They are an order of their own, read from the source once more: so neither does the first minute wait for eight
+languages, nor do the languages wait for hours of encoding. A track that cannot be made costs the video nothing else.
+"""
+
+from streamtime.database.transaction import Database, Transaction
+from streamtime.jobs.job import Job
+from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.renditions import Renditions
+from streamtime.library.timeline import Timeline
+from streamtime.library.video import Video
+from streamtime.pipeline.making import Maker
+from streamtime.pipeline.plan import Planned, other_audios, plan_audio, sound_name
+from streamtime.pipeline.source import Sources
+from streamtime.pipeline.supervision import Share
+from streamtime.worker_protocol import Package, PackageAudio, SourceFacts
+from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.launcher import WorkerLauncher
+
+UNFIT = "audio_copy_unfit"
+"""What a worker says when sound that looked copyable turns out not to be."""
+
+DISK_CODES = frozenset({"no_space", "disk_error"})
+"""No fault of the tracks."""
+
+
+class OtherSounds:
+    """Makes what is missing of a video's further sound tracks."""
+
+    def __init__(
+        self,
+        database: Database,
+        lifecycle: Lifecycle,
+        renditions: Renditions,
+        timeline: Timeline,
+        sources: Sources,
+        launcher: WorkerLauncher,
+        maker: Maker,
+    ) -> None:
+        self._database = database
+        self._lifecycle = lifecycle
+        self._renditions = renditions
+        self._timeline = timeline
+        self._sources = sources
+        self._launcher = launcher
+        self._maker = maker
+
+    async def make(self, job: Job, video: Video, facts: SourceFacts, share: Share, *, longest_s: int) -> None:
+        """Copy or encode them, all in one reading; `longest_s` is what the video's other renditions allow a segment.
+
+        Raises:
+            WorkerFailed: they could not be made this time; another attempt may go better.
+        """
+        names = {r.name for r in await self._renditions.of(video.id) if r.whole and not r.outdated}
+        missing = [track for track in other_audios(facts) if sound_name(track) not in names]
+        for may_copy in (True, False):
+            planned = [
+                plan_audio(track, video.new_key(".mp4"), output, may_copy=may_copy, longest_s=longest_s, default=False)
+                for output, track in enumerate(missing)
+            ]
+            if not planned:
+                return
+            try:
+                await self._package(video, facts, planned, share)
+            except WorkerFailed as error:
+                if error.code == UNFIT and may_copy:
+                    continue
+                if error.code in DISK_CODES or (error.retryable and job.attempt < job.max_attempts):
+                    raise
+                await self._leave_out(video, error.message)
+            return
+
+    async def _package(self, video: Video, facts: SourceFacts, planned: list[Planned], share: Share) -> None:
+        order = Package(
+            origin_us=facts.origin_us,
+            audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
+            duration_ms=facts.duration_ms,
+        )
+        source = await self._sources.open(video)
+        first = Share("Preparing sound", share.start, share.start)
+        async with self._launcher.launch(source.descriptor) as worker:
+            await self._maker.make(video, worker, order, planned, first)
+
+    async def _leave_out(self, video: Video, why: str) -> None:
+        async def body(tx: Transaction) -> None:
+            await self._timeline.add(tx, video.id, "sound_left_out", f"Not all sound tracks could be prepared: {why}")
+
+        await self._database.write(body)

@@ -1,0 +1,151 @@
+"""What stands around one order while a worker carries it out: pauses, speed and time left, and a line in the timeline.
+
+It decides nothing about what is made.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from streamtime.clock import Clock
+from streamtime.database.transaction import Transaction
+from streamtime.errors import StreamtimeError
+from streamtime.library.progress import ProgressBoard
+from streamtime.library.renditions import NewRendition
+from streamtime.library.timeline import Timeline
+from streamtime.library.video import Video
+from streamtime.library.videos import require_alive
+from streamtime.logging import get_logger
+from streamtime.pipeline.pace import Pace
+from streamtime.pipeline.restraint import Restraint
+from streamtime.worker_protocol import Package, Progress
+from streamtime.workers.roster import Roster
+from streamtime.workers.worker import Worker
+
+LOOK_EVERY_S = 1.0
+
+_log = get_logger("pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which part of the whole work an order is, what it is called, and whether it stands back for others.
+
+    What makes a video playable never stands back; it waits only where the disk is full.
+    """
+
+    stage: str
+    start: float
+    end: float
+    stands_back: bool = False
+
+
+@dataclass(slots=True)
+class Stage:
+    """One order under way."""
+
+    video: Video
+    share: Share
+    duration_s: float | None
+    began_s: float
+    pace: Pace = field(default_factory=Pace)
+    held_s: float = 0.0
+    made: list[dict[str, object]] = field(default_factory=list)
+    """Name, kind, origin and bytes of each rendition that became whole, for the timeline."""
+
+    def add(self, new: NewRendition, length_bytes: int) -> None:
+        """A rendition is whole."""
+        self.made.append(
+            {"name": new.name, "kind": new.kind.value, "origin": new.origin.value, "bytes": length_bytes}
+        )  # fmt: skip
+
+
+class Supervision:
+    """Stands around all orders."""
+
+    def __init__(
+        self, timeline: Timeline, progress: ProgressBoard, roster: Roster, restraint: Restraint, clock: Clock
+    ) -> None:
+        self._timeline = timeline
+        self._progress = progress
+        self._roster = roster
+        self._restraint = restraint
+        self._clock = clock
+
+    @asynccontextmanager
+    async def over(self, video: Video, worker: Worker, order: Package, share: Share) -> AsyncIterator[Stage]:
+        """For as long as the context lasts, the worker is at this order."""
+        duration_s = order.duration_ms / 1000 if order.duration_ms else None
+        stage = Stage(video, share, duration_s, self._clock.monotonic())
+        self._progress.wait(video, "")
+        watching = asyncio.create_task(self._hold_back(worker, stage)) if order.encodes else None
+        try:
+            with self._roster.at_work(video.subject, worker.pid):
+                yield stage
+        finally:
+            if watching is not None:
+                watching.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watching
+            self._progress.wait(video, "")
+
+    async def require_room(self, wanted_bytes: int) -> None:
+        """Let an encode begin that will make so many bytes.
+
+        Raises:
+            NoSpace: the disk has no room for it; it is tried again by itself.
+        """
+        await self._restraint.require_room(wanted_bytes)
+
+    def note(self, stage: Stage, message: Progress) -> None:
+        """The worker has come further."""
+        share = stage.share
+        stage.pace.note(message.fraction, self._clock.monotonic())
+        rate = stage.pace.rate
+        self._progress.note(
+            stage.video,
+            share.start + (share.end - share.start) * message.fraction,
+            share.stage,
+            speed=rate * stage.duration_s if rate and stage.duration_s else None,
+            left_s=stage.pace.left_s,
+        )
+
+    async def done(self, tx: Transaction, stage: Stage) -> None:
+        """The order is fulfilled: write down what was made, how long it took and how fast it went."""
+        if not stage.made:
+            return
+        await require_alive(tx, stage.video.id)
+        took_s = self._clock.monotonic() - stage.began_s
+        worked_s = max(0.001, took_s - stage.held_s)
+        detail: dict[str, object] = {"seconds": round(took_s, 1), "made": stage.made}
+        if stage.held_s >= LOOK_EVERY_S:
+            detail["paused_seconds"] = round(stage.held_s, 1)
+        if stage.duration_s:
+            detail["speed"] = round(stage.duration_s / worked_s, 2)
+        names = ", ".join(str(made["name"]) for made in stage.made)
+        await self._timeline.add(tx, stage.video.id, "made", f"Made {names}.", **detail)
+
+    async def _hold_back(self, worker: Worker, stage: Stage) -> None:
+        held_since: float | None = None
+        while True:
+            try:
+                why = await self._why_not(stage.share)
+            except StreamtimeError as error:
+                _log.warning("restraint_unknown", error=error.message)
+                why = None
+            if why is not None and held_since is None:
+                worker.hold()
+                held_since = self._clock.monotonic()
+                _log.info("worker_held", subject=stage.video.subject, why=why)
+            elif why is None and held_since is not None:
+                worker.release()
+                stage.held_s += self._clock.monotonic() - held_since
+                held_since = None
+                stage.pace.forget()
+                _log.info("worker_released", subject=stage.video.subject)
+            self._progress.wait(stage.video, why or "")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _why_not(self, share: Share) -> str | None:
+        return await (self._restraint.why_not() if share.stands_back else self._restraint.no_room())

@@ -1,0 +1,63 @@
+"""Tells the pages why a video's work waits. It asks the queue now and then, and says only what has changed."""
+
+import asyncio
+
+from streamtime.clock import Clock
+from streamtime.errors import NoSpace, StreamtimeError
+from streamtime.jobs.overview import JobOverview, SeenJob
+from streamtime.jobs.pool import JobPool
+from streamtime.library.lifecycle import FIRST, LADDER, PREPARE
+from streamtime.library.progress import ProgressBoard
+from streamtime.library.video import VideoState, id_of
+from streamtime.library.videos import VideoGone, Videos
+from streamtime.logging import get_logger
+
+LOOK_EVERY_S = 2.0
+KINDS = (PREPARE, FIRST, LADDER)
+
+_log = get_logger("pipeline")
+
+
+class WaitingRoom:
+    """Keeps the reasons of all that waits on the progress board."""
+
+    def __init__(
+        self, overview: JobOverview, pool: JobPool, videos: Videos, progress: ProgressBoard, clock: Clock
+    ) -> None:
+        self._overview = overview
+        self._pool = pool
+        self._videos = videos
+        self._progress = progress
+        self._clock = clock
+        self._told: dict[str, str] = {}
+
+    async def keep(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            try:
+                await self._look()
+            except StreamtimeError as error:  # the database is busy: the next look may go better
+                _log.warning("waiting_unknown", error=error.message)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        now = {job.subject: self.why(job) for job in await self._overview.waiting(KINDS)}
+        for subject, why in now.items():
+            if self._told.get(subject) != why:
+                await self._tell(subject, why)
+        self._told = now
+
+    async def _tell(self, subject: str, why: str) -> None:
+        try:
+            video = await self._videos.by_id(id_of(subject))
+        except VideoGone:
+            return
+        if video.state in {VideoState.QUEUED, VideoState.PROCESSING}:  # it may have ended since the queue was asked
+            self._progress.wait(video, why)
+
+    def why(self, job: SeenJob) -> str:
+        """Why a queued job does not run, in words for people."""
+        if job.failure_message and job.run_after_ms > self._clock.now_ms():
+            words = job.failure_message.removesuffix(".")
+            return words if job.failure_code == NoSpace.code else f"Tried again soon: {words}"
+        return self._pool.why_waiting(job.kind, job.weight)

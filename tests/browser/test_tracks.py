@@ -1,0 +1,127 @@
+"""Sound tracks, captions and chapters in the player, and captions on the edit page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import walk
+from tests.browser.conftest import OpenContext
+from tests.browser.guard import Guard
+from tests.films import make_film
+from tests.people import Person
+from tests.server import Server
+
+SUBRIP = "1\n00:00:00,000 --> 00:00:09,000\nHand made\n".encode("utf-16")
+SHOWS = """(text) => [...document.querySelector("streamtime-video").textTracks]
+  .filter((track) => track.mode === "showing")
+  .some((track) => [...(track.activeCues ?? [])].some((cue) => cue.text.includes(text)))"""
+
+
+@pytest.fixture(autouse=True)
+def patience(page: Page) -> Iterator[None]:
+    """A film has more to load than a clip, and the machine may have much else to do."""
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=20_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture(scope="module")
+def film(ada: Person, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = make_film(tmp_path_factory.mktemp("film") / "film.mkv")
+    return walk.put_in(ada, path, title="Film", visibility="public")
+
+
+def choose(page: Page, menu: str, name: str) -> None:
+    """Choose something in one of the player's menus."""
+    page.locator("#player").hover()
+    page.locator("media-settings-menu-button").click()
+    page.locator(menu).click()
+    page.get_by_role("menuitemradio", name=name, exact=True).click()
+
+
+def await_cue(page: Page, text: str) -> None:
+    """Wait until a cue with this text is on the picture."""
+    page.wait_for_function(SHOWS, arg=text)
+
+
+def test_the_second_sound_and_captions_are_chosen_and_remembered(page: Page, film: str) -> None:
+    page.goto(f"/watch/{film}")
+    walk.play(page)
+    page.keyboard.press("k")
+    player = walk.player(page)
+    expect(player).to_have_attribute("data-sound", "English")
+    choose(page, ".menu-sound", "Kommentar")
+    expect(player).to_have_attribute("data-sound", "Kommentar")
+    choose(page, ".menu-captions", "German")
+    expect(player).to_have_attribute("data-captions", "German")
+    page.locator("video").evaluate("(video) => { video.currentTime = 1; }")
+    await_cue(page, "Guten <b>Morgen</b>\nund willkommen")
+    page.keyboard.press("c")
+    expect(player).to_have_attribute("data-captions", "")
+    page.keyboard.press("c")
+    expect(player).to_have_attribute("data-captions", "German")
+
+    page.reload()
+    walk.play(page)
+    expect(player).to_have_attribute("data-sound", "Kommentar")
+    expect(player).to_have_attribute("data-captions", "German")
+    walk.await_moving(page, 2.7)
+    page.keyboard.press("k")
+    await_cue(page, "Über uns")
+
+
+def test_chapters_are_pills_that_seek(page: Page, film: str) -> None:
+    page.goto(f"/watch/{film}")
+    pills = page.get_by_role("navigation", name="Chapters").get_by_role("link")
+    expect(pills).to_have_text(["0:00Opening", "0:02<b>Middle</b> & more", "0:04End"])
+    pills.nth(2).click()
+    page.wait_for_function("() => document.querySelector('streamtime-video').currentTime >= 4")
+    page.wait_for_function(
+        "() => [...document.querySelector('streamtime-video').textTracks].some("
+        "(track) => track.kind === 'chapters' && track.cues?.length === 3)"
+    )
+
+
+def test_captions_are_added_replaced_and_deleted_by_hand(page: Page, ada: Person, film: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.srt"
+    path.write_bytes(SUBRIP)
+    page.goto(f"/watch/{film}/edit")
+    section = page.get_by_role("region", name="Captions")
+    section.get_by_label("File").set_input_files(path)
+    section.get_by_label("Language").select_option("fr")
+    section.get_by_label("Label").fill("By hand")
+    section.get_by_role("button", name="Add captions").click()
+    track = section.get_by_role("listitem").filter(has_text="By hand")
+    expect(track).to_contain_text("1 cue")
+    page.goto(f"/watch/{film}")
+    walk.play(page)
+    choose(page, ".menu-captions", "By hand")
+    await_cue(page, "Hand made")
+
+    path.write_text("WEBVTT\n\n00:00.000 --> 00:09.000\nOne\n\n00:09.000 --> 00:10.000\nTwo\n")
+    page.goto(f"/watch/{film}/edit")
+    section.get_by_label("Replace By hand").set_input_files(path)
+    expect(track).to_contain_text("2 cues")
+    section.get_by_role("button", name="Delete By hand").click()
+    expect(track).to_have_count(0)
+    assert [caption["label"] for caption in ada.look(film)["captions"]] == ["English", "German"]
+
+
+def test_a_file_that_holds_no_captions_is_said_beside_it(
+    open_context: OpenContext, shared_server: Server, guard: Guard, ada: Person, film: str, tmp_path: Path
+) -> None:
+    guard.allow("status of 400")
+    path = tmp_path / "letter.srt"
+    path.write_text("Dear Ada")
+    page = open_context(shared_server.url, ada, java_script_enabled=False).new_page()
+    page.goto(f"/watch/{film}/edit")
+    section = page.get_by_role("region", name="Captions")
+    section.get_by_label("File").set_input_files(path)
+    section.get_by_label("Language").select_option("de")
+    section.get_by_role("button", name="Add captions").click()
+    expect(section).to_contain_text("There are no captions in this file.")
+    expect(section.get_by_label("Language")).to_have_value("de")
+    expect(page.get_by_label("Title")).to_have_value("Film")

@@ -1,0 +1,110 @@
+"""The server around its workers: a file that crashes them is set aside; a machine that cannot confine does no work."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clips import make_clip
+from tests.people import Person
+from tests.server import Server, StartServer, serving, until
+
+OLD_KERNEL = (sys.executable, str(Path(__file__).with_name("old_kernel.py")))
+
+
+@pytest.fixture(scope="session")
+def long_clip(clips: Path) -> Path:
+    """Small, and long enough to be caught in the making."""
+    return make_clip(clips / "long.mp4", duration_s=60, width=640, height=360, audio=None)
+
+
+def in_state(person: Person, video: str, state: str) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        body = person.look(video)
+        return body if body["state"] == state else None
+
+    return until(look, state, within_s=120)
+
+
+def crash(server: Server, person: Person, video: str) -> None:
+    """Wait until a worker is at the ladder, and have it crash as on a broken file."""
+
+    def caught() -> bool:
+        body = person.look(video)
+        assert body["state"] != "ready", "it was too quick"
+        workers = server.workers() if body["stage"].startswith("Preparing ") else []
+        for worker in workers:
+            os.kill(worker, signal.SIGSEGV)
+        return bool(workers)
+
+    until(caught, "a worker at the ladder", within_s=120)
+    assert server.visitor().api.get("/healthz").status_code == 200
+
+
+def failed(person: Person, video: str) -> dict[str, Any]:
+    found: dict[str, Any] = in_state(person, video, "failed")["failure"]
+    return found
+
+
+def test_a_file_that_crashes_workers_twice_is_set_aside(server: Server, long_clip: Path) -> None:
+    ann = server.person("ann")
+    video = ann.upload(long_clip)
+    crash(server, ann, video)
+    until(lambda: not server.workers(), "the crashed worker is gone")
+    crash(server, ann, video)
+    failure = failed(ann, video)
+    assert failure["code"] == "quarantined"
+    assert "set aside" in failure["message"]
+    assert ann.look(video)["playable"], "what was copied before plays on"
+    assert server.workers() == []
+
+    # The owner may try again, once each time: what it did before is not forgotten.
+    assert ann.api.post(f"/api/v1/videos/{video}/retry").status_code == 202
+    crash(server, ann, video)
+    assert failed(ann, video)["code"] == "quarantined"
+
+
+def test_a_video_that_needs_too_much_memory_fails_alone(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server(STREAMTIME_TRANSCODE__WORKER_MEMORY="256MiB")
+    ann = server.person("ann")
+    large = make_clip(tmp_path / "large.mp4", duration_s=2, width=3840, height=2160, fps=10, audio=None)
+    video = ann.upload(large)
+    failure = failed(ann, video)
+    assert failure["code"] == "worker_memory"
+    assert "256 MiB" in failure["message"]
+    assert server.visitor().api.get("/readyz").status_code == 200
+
+
+@pytest.fixture
+def without_seccomp() -> Iterator[Server]:
+    with serving(started=False, before=(*OLD_KERNEL, "seccomp,landlock")) as server:
+        yield server
+
+
+def test_a_machine_that_cannot_confine_serves_but_does_no_work(without_seccomp: Server, small_clip: Path) -> None:
+    server = without_seccomp
+    checked = server.command("check")
+    assert checked.returncode == 1
+    assert [line for line in checked.stdout.splitlines() if line.startswith("fault  worker: ") and "seccomp" in line]
+    server.start()
+    ready = server.visitor().api.get("/readyz")
+    assert ready.status_code == 503
+    assert "seccomp" in ready.json()["workers"]
+    assert ready.json()["confinement"] == "none"
+    until(lambda: "workers_refuse" in server.said, "the log tells")
+
+    ann = server.person("ann")
+    video = ann.upload(small_clip)
+    until(lambda: ann.look(video)["state"] == "processing", "an attempt")
+    in_state(ann, video, "processing")
+    assert not ann.look(video)["playable"]
+
+    allowed = server.command("check", STREAMTIME_TRANSCODE__ALLOW_UNCONFINED="true")
+    assert allowed.returncode == 0, allowed.stdout
+    assert "without seccomp" in allowed.stdout
+    server.restart(STREAMTIME_TRANSCODE__ALLOW_UNCONFINED="true")
+    assert in_state(ann, video, "ready")["playable"]

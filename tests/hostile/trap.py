@@ -1,0 +1,64 @@
+"""A place that nobody may come to: a secret file whose opening is noticed, and a port that hears every knock."""
+
+import ctypes
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+IN_NONBLOCK = os.O_NONBLOCK
+IN_ACCESS_OR_OPEN = 0x01 | 0x20
+LONGEST_READ = 65536
+
+
+@dataclass
+class Trap:
+    """Set with `trap`. `secret` is a playable piece of a film, so that a player that is led there goes on."""
+
+    secret: Path
+    listener: socket.socket
+    datagrams: socket.socket
+    watch: int
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.getsockname()[1])
+
+    def visits(self) -> set[str]:
+        """By which ways somebody has come since the last time that this was asked."""
+        ways: set[str] = set()
+        try:
+            self.listener.accept()[0].close()
+            ways.add("connection")
+        except BlockingIOError:
+            pass
+        try:
+            self.datagrams.recv(LONGEST_READ)
+            ways.add("datagram")
+        except BlockingIOError:
+            pass
+        try:
+            os.read(self.watch, LONGEST_READ)
+            ways.add("file")
+        except BlockingIOError:
+            pass
+        return ways
+
+
+@contextmanager
+def trap(secret: Path) -> Iterator[Trap]:
+    """Watch over this file, and listen on a port of TCP and UDP alike."""
+    watch = LIBC.inotify_init1(IN_NONBLOCK)
+    assert watch >= 0
+    try:
+        assert LIBC.inotify_add_watch(watch, os.fsencode(secret), IN_ACCESS_OR_OPEN) >= 0
+        with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+            datagrams.bind(listener.getsockname())
+            listener.setblocking(False)
+            datagrams.setblocking(False)
+            yield Trap(secret, listener, datagrams, watch)
+    finally:
+        os.close(watch)

@@ -1,0 +1,24 @@
+/** The button that makes the picture on screen the video's poster, for its owner. */
+import { csrfToken } from "../page/csrf.js";
+import { toast } from "../page/toast.js";
+import { words } from "../page/words.js";
+
+/** @param {import("./player.js").Player} player */
+export function connectPosterChoice(player) {
+  const button = document.querySelector("[data-use-picture]");
+  button?.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const answer = await fetch(`/api/v1/videos/${encodeURIComponent(player.root.dataset.video)}`, {
+        method: "PATCH",
+        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken() },
+        body: JSON.stringify({ poster_ms: Math.floor(player.video.currentTime * 1000) }),
+      });
+      toast(answer.ok ? words("posterChosen") : (await answer.json()).detail);
+    } catch {
+      toast(words("offline"));
+    } finally {
+      button.disabled = false;
+    }
+  });
+}

@@ -1,0 +1,80 @@
+/**
+ * Sound and captions: takes up what was chosen last, in any video, and keeps what is chosen in the player's menus.
+ * `data-sound` and `data-captions` on the player tell the names of what is heard and shown, for tests and the curious.
+ */
+import { Hls } from "./element.js";
+import { keepSettings, settings } from "./memory.js";
+
+const CAPTION_KINDS = ["captions", "subtitles"];
+const CAPTION_REQUESTS = ["mediashowsubtitlesrequest", "mediadisablesubtitlesrequest", "mediatogglesubtitlesrequest"];
+
+/** @typedef {import("./memory.js").TrackName} TrackName */
+
+/** @param {{ language: string, label: string }} track @returns {TrackName} */
+const nameOf = ({ language, label }) => ({ language, label });
+
+/**
+ * @template {TrackName} T
+ * @param {T[]} tracks @param {TrackName | null | undefined} wanted
+ * @returns {T | undefined} the very same, or another in that language
+ */
+function like(tracks, wanted) {
+  if (!wanted) return undefined;
+  const alike = tracks.filter((track) => track.language === wanted.language);
+  return alike.find((track) => track.label === wanted.label) ?? (wanted.language ? alike[0] : undefined);
+}
+
+/** @param {HTMLElement} player @param {import("./element.js").StreamtimeVideo} video */
+export function rememberTracks(player, video) {
+  const captions = () => [...video.textTracks].filter((track) => CAPTION_KINDS.includes(track.kind) && track.label);
+  const shown = () => captions().find((track) => track.mode === "showing");
+  const heard = () => [...video.audioTracks].find((track) => track.enabled);
+  const mirror = () => {
+    player.dataset.captions = shown()?.label ?? "";
+    player.dataset.sound = heard()?.label ?? "";
+  };
+
+  // What somebody asked for, here or the last time, and nothing else: tracks also come and go when a playlist is loaded
+  // again, and browsers turn on by themselves what is in their own language.
+  let wanted = settings().captions ?? null;
+  let ours = false;
+  const insist = () => {
+    const right = like(captions(), wanted);
+    for (const track of captions()) {
+      if (track === right && track.mode !== "showing") track.mode = "showing";
+      if (track !== right && track.mode === "showing") track.mode = "disabled";
+    }
+  };
+  const onTextTracks = () => {
+    if (ours) insist();
+    mirror();
+  };
+  for (const request of CAPTION_REQUESTS) {
+    player.addEventListener(request, () => {
+      const track = shown();
+      wanted = track ? nameOf(track) : null;
+      keepSettings({ captions: wanted });
+    });
+  }
+  player.addEventListener("mediaaudiotrackrequest", () => {
+    const track = heard();
+    if (track) keepSettings({ sound: nameOf(track) });
+  });
+
+  video.textTracks.addEventListener("addtrack", onTextTracks);
+  video.textTracks.addEventListener("change", onTextTracks);
+  video.audioTracks.addEventListener("change", mirror);
+
+  /** Called for each new hls.js, once its events can be heard. */
+  return function follow(hls) {
+    ours = true;
+    let soundSought = true;
+    hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => {
+      const tracks = [...video.audioTracks];
+      const found = soundSought ? like(tracks, settings().sound) : undefined;
+      soundSought = false;
+      if (found && !found.enabled) for (const track of tracks) track.enabled = track === found;
+      mirror();
+    });
+  };
+}
