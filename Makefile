@@ -9,7 +9,7 @@ BENCHES ?= server segments ladder quality
 SOURCE ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test check fix fuzz bench docs clean
+.PHONY: help install dev run test check fix fuzz bench docs clean front-end-is-missing
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -59,7 +59,7 @@ clean: ## remove all that was installed or built
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@touch $@
 
-.venv/.installed: .venv/.made pyproject.toml $(WEB_SOURCES)
+.venv/.installed: .venv/.made pyproject.toml $(WEB_SOURCES) $(if $(wildcard web/dist/manifest.json),,front-end-is-missing)
 	@echo "Installing Streamtime into .venv (the first time takes a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@

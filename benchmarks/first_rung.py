@@ -27,7 +27,7 @@ from streamtime.workers.launcher import WorkerLauncher
 
 HEAD_SEGMENTS = 2
 MOST_S = 5.0
-PICTURE = "mandelbrot=size={size}:rate=25,noise=alls=4:allf=t"
+PICTURE = "testsrc2=size={size}:rate=25,noise=alls=4:allf=t"
 X265 = ["-c:v", "libx265", "-preset", "ultrafast", "-crf", "24", "-g", "50"]
 SOURCES: dict[str, tuple[str, list[str]]] = {
     "HEVC 1080p": ("1920x1080", [*X265, "-pix_fmt", "yuv420p", "-x265-params", "log-level=error"]),

@@ -79,12 +79,12 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
         launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
         return Encoding(base.database, library.lifecycle, library.renditions, sources, launcher, maker, spool)
 
-    rooms = (base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
+    rooms = (base.database, library.videos, library.lifecycle, library.renditions)
     first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
     ladder = Ladder(*rooms, encoding(chosen.nice), sounds, settings)
     staging = Staging(base.database, library.ledger, library.lifecycle, base.stores.spool)
-    stills = Stills(*rooms, sources, at_leisure, staging)
-    poster = ChosenPoster(*rooms, sources, worker_launcher(config, nice=PREPARE_NICE), staging)
+    stills = Stills(*rooms, library.timeline, sources, at_leisure, staging)
+    poster = ChosenPoster(*rooms, library.timeline, sources, worker_launcher(config, nice=PREPARE_NICE), staging)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
     crashes = Crashes(library.timeline)
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
@@ -99,7 +99,7 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
             "encode",
             chosen.workers,
             {kinds.LADDER: Quarantine(ladder, base.database, crashes)},
-            settings.memory_budget_bytes,
+            memory_budget(config),
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
@@ -125,11 +125,10 @@ def packager(config: Config, *, may_copy: bool) -> Packager:
 
 
 def _transcode_settings(config: Config) -> TranscodeSettings:
-    return TranscodeSettings(
-        rungs=rungs(config),
-        keep_original=config.transcode.keep_original,
-        memory_budget_bytes=memory_budget(config),
-    )
+    chosen = config.transcode
+    # A worker is ended beyond a bound of its own: one pass stays well below that.
+    budget = min(memory_budget(config), int(chosen.worker_memory) * 4 // 5)
+    return TranscodeSettings(rungs=rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
 def _restraint(config: Config, base: Foundation, library: Library) -> Restraint:

@@ -48,7 +48,7 @@ def run() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}.")
     except DBAPIError as error:
-        _fail(f"The database cannot be used: {error.orig}.")
+        _fail(f"The database cannot be used: {error.orig}. Look who owns the files of the data directory.")
 
 
 def _fail(message: str) -> NoReturn:

@@ -20,6 +20,7 @@ from streamtime.database.migrate import migrate
 from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
 from streamtime.http.services import Services
+from streamtime.http.web_files import WebFiles
 from streamtime.logging import configure, get_logger
 from streamtime.rooms import database_path
 from streamtime.version import VERSION
@@ -41,6 +42,7 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
     flags = {"server.host": host, "server.port": port}
     config = context.config({key: value for key, value in flags.items() if value is not None})
     configure(log_format=config.server.log_format, level=config.server.log_level)
+    WebFiles().check()
     prepare_data_dir(config)
     with only_server(config.data_dir), listening(config) as listener:
         migrate(database_path(config), now_ms=SystemClock().now_ms())

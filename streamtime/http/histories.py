@@ -13,7 +13,7 @@ from streamtime.library.renditions import Kind, Rendition
 from streamtime.library.timeline import TimelineEntry
 from streamtime.library.video import Video
 
-_TROUBLE = frozenset({"failed", "attempt_failed", "damaged"})
+_TROUBLE = frozenset({"failed", "attempt_failed", "crashed", "damaged"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,20 @@ from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views import watch_href
 from streamtime.http.words import age_text, size_text, span_text, speed_text
 from streamtime.jobs.overview import SeenJob
-from streamtime.library.lifecycle import COLLECT, LADDER, PREPARE, SETTLE
+from streamtime.library.lifecycle import COLLECT, FIRST, LADDER, PREPARE, SETTLE, STILLS
+from streamtime.library.poster_choice import POSTER
 from streamtime.library.video import Video, VideoState, id_of, subject_of
 
-KIND_TEXTS = {PREPARE: "Prepare", LADDER: "Encode", SETTLE: "Store", COLLECT: "Clean up"}
-STOPPABLE = frozenset({PREPARE, LADDER})
+KIND_TEXTS = {
+    PREPARE: "Prepare",
+    FIRST: "Encode first",
+    LADDER: "Encode",
+    STILLS: "Stills",
+    POSTER: "Poster",
+    SETTLE: "Store",
+    COLLECT: "Clean up",
+}
+STOPPABLE = frozenset({PREPARE, FIRST, LADDER})
 FAILED_FOR_MS = 7 * 86_400_000
 """Failures older than a week are on the pages of their videos."""
 

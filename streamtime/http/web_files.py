@@ -38,6 +38,14 @@ class WebFiles:
             raise ConfigError("The front end is not built. `make install` builds it.") from error
         return found
 
+    def check(self) -> None:
+        """Look whether the front end is there.
+
+        Raises:
+            ConfigError: it has not been built.
+        """
+        self.url("app.js")
+
     def url(self, name: str) -> str:
         """The address of a built file."""
         return f"/assets/{self.manifest[name]}"

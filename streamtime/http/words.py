@@ -49,7 +49,7 @@ def span_text(seconds: float) -> str:
 
 def speed_text(speed: float) -> str:
     """Seconds of video a second, as players write their speed: 2.1 and the sign for "times"."""
-    digits = 0 if speed >= 10 else 1  # noqa: PLR2004  # two digits say enough
+    digits = 0 if speed >= 10 else 1 if speed >= 1 else 2  # noqa: PLR2004  # two digits say enough
     return f"{speed:.{digits}f}\N{MULTIPLICATION SIGN}"
 
 

@@ -261,6 +261,11 @@ class Lifecycle:
         """Write down what was decided or done about it."""
         await self._timeline.add(tx, video.id, event, message, **detail)
 
+    async def lost(self, tx: Transaction, video_id: int, message: str, **detail: object) -> None:
+        """An attempt came to nothing: write down why, whatever comes after it. Raises `VideoGone`."""
+        await require_alive(tx, video_id)
+        await self._timeline.add(tx, video_id, "attempt_failed", message, **detail)
+
     async def abandon(self, tx: Transaction, object_id: int) -> None:
         """An object that was to be made never came to anything; one that did after all is left alone."""
         await self._ledger.doom_staged(tx, object_id)

@@ -16,9 +16,13 @@ _QUALITY = 4
 """From 2, the best, to 31."""
 
 
-def for_jpeg(frame: VideoFrame, width: int, height: int) -> VideoFrame:
-    """Scale a frame, and give it the colours that JPEG has."""
-    is_bt709 = colours_of(frame).matrix == "bt709"
+def for_jpeg(frame: VideoFrame, width: int, height: int, *, is_bt709: bool | None = None) -> VideoFrame:
+    """Scale a frame, and give it the numbers that JPEG has: it is always read as BT.601, full range.
+
+    `is_bt709` is for callers who know the frame's colours better than its tags do.
+    """
+    if is_bt709 is None:
+        is_bt709 = colours_of(frame).matrix == "bt709"
     return VideoReformatter().reformat(
         frame,
         width,

@@ -30,6 +30,7 @@ from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
 
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
+_TIMED = {"video", "audio"}
 _MOST_BAD_PACKETS = 200
 _MICRO = 1_000_000
 _SHORT_S = 1.5
@@ -79,7 +80,6 @@ class Packaging:
         self._broken = False
         self._kind = ""
         self._mender: Mender | None = None
-        self._lasting = {order.video_stream or 0, *(audio.stream for audio in order.audios)}
         self._ends_s: dict[int, float] = {}
 
     def run(self) -> Done:
@@ -129,7 +129,7 @@ class Packaging:
 
     def _hand_on(self, wanted: dict[int, Feed], packets: Sequence[AnyPacket]) -> None:
         for packet in packets:
-            if packet.pts is not None and packet.time_base and packet.stream_index in self._lasting:
+            if packet.pts is not None and packet.time_base and packet.stream.type in _TIMED:
                 end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 self._ends_s[packet.stream_index] = max(end_s, self._ends_s.get(packet.stream_index, end_s))
             if feed := wanted.get(packet.stream_index):

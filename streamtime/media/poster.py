@@ -60,7 +60,7 @@ def make_poster(descriptor: int, order: MakePoster, package: Package, output: in
 
 def written_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten:
     """Write a frame as it stands as the poster."""
-    data = jpeg(for_jpeg(frame, frame.width, frame.height))
+    data = jpeg(for_jpeg(frame, frame.width, frame.height, is_bt709=True))
     return PosterWritten(number, len(data), frame.width, frame.height, write_out(output, data))
 
 

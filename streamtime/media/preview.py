@@ -44,16 +44,14 @@ def make_preview(order: MakePreview, fragments: Fragments, output: int) -> Still
         cast("BinaryIO", buffer), "w", format="mp4", options={"moov_size": str(_ROOM_FOR_DIRECTORY_BYTES)}
     ) as container:
         stream = _stream(container, order)
+        tag_colours(stream)
         upright = Upright(order.width, order.height, Turn(), interlaced=False)
         written = 0
         for at_ms, frame in _timed(order, fragments):
-            # A copied picture may be of other colours; nothing is held back where nothing is de-interlaced.
-            small = upright.take(frame)[0]
-            if not written:
-                tag_colours(stream)
-            small.pts, small.time_base, small.pict_type = at_ms, _TICK, PictureType.NONE
-            container.mux(stream.encode(small))
-            written += 1
+            for small in upright.take(frame):
+                small.pts, small.time_base, small.pict_type = at_ms, _TICK, PictureType.NONE
+                container.mux(stream.encode(small))
+                written += 1
         if written:
             container.mux(stream.encode(None))
     if not written:

@@ -34,6 +34,9 @@ _PREROLL_SAMPLES = 2 * _FRAME_SAMPLES
 _SAMPLE_BYTES = 4
 _TOLERATED_SAMPLES = RATE_HZ // 50
 _TOLERATED_SHORTAGE_SAMPLES = RATE_HZ // 4
+_LONGEST_GAP_SAMPLES = RATE_HZ * 3600
+"""A longer hole is a broken time, not silence: the sound runs on as if it carried none."""
+
 _MOST_SILENCE_SAMPLES = RATE_HZ * 3600 * 12
 _MICRO = 1_000_000
 
@@ -55,6 +58,7 @@ class SoundEncoder:
         self._origin = round(Fraction(origin_us * RATE_HZ, _MICRO))
         self._samples_a_tick = (source.time_base or Fraction(1, RATE_HZ)) * RATE_HZ
         self._resampler: AudioResampler | None = None
+        self._shape: tuple[str, str, int] | None = None
         self._fifo = AudioFifo()
         self._start = exact_ticks(resume.starts_s, _TICK) if resume else 0
         self._begins = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
@@ -119,28 +123,31 @@ class SoundEncoder:
                 check_first(frame, begins, self._begins)
             self._placed = True
             late = begins - self._received
-            if late > _TOLERATED_SAMPLES:
-                self._push_silence(min(late, _MOST_SILENCE_SAMPLES))
+            if _TOLERATED_SAMPLES < late <= _LONGEST_GAP_SAMPLES:
+                self._push_silence(late)
             elif late < -_TOLERATED_SAMPLES or (late < 0 and self._received == self._begins):
                 frames = _without_head(frames, -late)
         self._push(frames)
 
     def _resampled(self, frame: AudioFrame | None) -> list[AudioFrame]:
+        flushed: list[AudioFrame] = []
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else self._shape
+        if self._resampler is not None and shape != self._shape:
+            # The track changed on the way. The resampler itself does not notice where it had nothing to do.
+            flushed = self._resampler.resample(None)
+            self._resampler = None
+        self._shape = shape
         if self._resampler is None:
             self._resampler = AudioResampler("fltp", "stereo", RATE_HZ)
-        try:
-            return self._resampler.resample(frame)
-        except ValueError:
-            # The track changed its rate or its channels on the way.
-            flushed = self._resampler.resample(None)
-            self._resampler = AudioResampler("fltp", "stereo", RATE_HZ)
-            return flushed + self._resampler.resample(frame)
+        return flushed + self._resampler.resample(frame)
 
     def _push(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
             if not frame.samples:
                 continue
             frame.pts = None
+            # A resampler that was begun anew, for a track that changed on the way, may count in another tick.
+            frame.time_base = _TICK
             self._fifo.write(frame)
             self._received += frame.samples
 

@@ -43,7 +43,7 @@ class ChosenPoster:
 
     async def run(self, job: Job) -> None:
         """Make the poster that is wished for, until nobody has wished for another meanwhile."""
-        async with attempt(job, self._database, self._timeline):
+        async with attempt(job, self._database, self._lifecycle):
             while not await self._fulfil(job):
                 pass
 

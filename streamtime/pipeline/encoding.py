@@ -14,6 +14,7 @@ from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Rendition, Renditions
 from streamtime.library.video import Video
 from streamtime.pipeline.making import Maker
+from streamtime.pipeline.passes import rung_bytes
 from streamtime.pipeline.plan import Planned, clock_time, encode_order, gone_on
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.supervision import Share
@@ -57,6 +58,7 @@ class Encoding:
 
         Raises:
             WorkerFailed: a worker could not do it; what has a checkpoint stays for the next attempt.
+            NoSpace: the disk has no room for it; nothing was begun.
         """
         while True:
             left = await self._left(video)
@@ -65,7 +67,7 @@ class Encoding:
             await self._database.write(partial(self._lifecycle.drop_growing, video_id=video.id, keep=kept))
             if not planned:
                 return
-            await self._maker.require_room(planned)
+            await self._maker.require_room(_new_bytes(facts, planned))
             try:
                 done = await self._attempt(video, facts, planned, grid, share, checkpoint_every_s)
             except WorkerFailed as error:
@@ -101,6 +103,12 @@ class Encoding:
     async def _begin_anew(self, tx: Transaction, video: Video, words: str) -> None:
         await self._lifecycle.drop_growing(tx, video.id)
         await self._lifecycle.note(tx, video, "begun_anew", words)
+
+
+def _new_bytes(facts: SourceFacts, planned: Sequence[Planned]) -> int:
+    """What will be written, as far as one can tell; of what is gone on with, most may be there already."""
+    orders = [one.order for one in planned if one.kept is None]
+    return sum(rung_bytes(facts, order.rung) for order in orders if isinstance(order, EncodeVideo))
 
 
 async def note_end(database: Database, lifecycle: Lifecycle, video: Video, done: Done) -> None:

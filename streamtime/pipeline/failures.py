@@ -7,18 +7,20 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, StreamtimeError, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.timeline import Timeline
 from streamtime.library.video import id_of
-from streamtime.library.videos import VideoGone, Videos, require_alive
+from streamtime.library.videos import VideoGone, Videos
 from streamtime.logging import get_logger
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.last_words import as_kept
+
+COUNTED = frozenset({"worker_crashed", "worker_killed"})
+"""What `quarantine.py` counts, and writes down with its own words."""
 
 _log = get_logger("pipeline")
 
 
 @asynccontextmanager
-async def attempt(job: Job, database: Database, timeline: Timeline) -> AsyncIterator[None]:
+async def attempt(job: Job, database: Database, lifecycle: Lifecycle) -> AsyncIterator[None]:
     """What a worker could not do is a failed attempt; a video deleted meanwhile is nothing to do at all."""
     try:
         try:
@@ -26,18 +28,18 @@ async def attempt(job: Job, database: Database, timeline: Timeline) -> AsyncIter
         except WorkerFailed as error:
             _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.last_words)
             why = error
-            await database.write(lambda tx: _keep_last_words(tx, timeline, job, why))
+            await database.write(lambda tx: _keep_last_words(tx, lifecycle, job, why))
             raise _in_the_queues_terms(error) from error
     except VideoGone:
         return
 
 
-async def _keep_last_words(tx: Transaction, timeline: Timeline, job: Job, error: WorkerFailed) -> None:
-    video_id = id_of(job.subject)
-    await require_alive(tx, video_id)
-    await timeline.add(
-        tx, video_id, "attempt_failed", error.message,
-        code=error.code, attempt=job.attempt, last_words=as_kept(error.last_words),
+async def _keep_last_words(tx: Transaction, lifecycle: Lifecycle, job: Job, error: WorkerFailed) -> None:
+    if error.code in COUNTED:
+        return
+    words = as_kept(error.last_words)
+    await lifecycle.lost(
+        tx, id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=words
     )  # fmt: skip
 
 

@@ -10,9 +10,8 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, quickest_useful
 from streamtime.jobs.job import Failure, Job
-from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.lifecycle import Forecast, Lifecycle
 from streamtime.library.renditions import Kind, Renditions
-from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.encoding import Encoding
@@ -23,9 +22,11 @@ from streamtime.pipeline.plan import (
     Planned,
     chosen_audio,
     facts_of,
+    other_audios,
     plan_audio,
     plan_rung,
     rungs_for,
+    sound_name,
 )
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.supervision import Share
@@ -48,7 +49,6 @@ class FirstRung:
         videos: Videos,
         lifecycle: Lifecycle,
         renditions: Renditions,
-        timeline: Timeline,
         encoding: Encoding,
         settings: TranscodeSettings,
     ) -> None:
@@ -56,13 +56,12 @@ class FirstRung:
         self._videos = videos
         self._lifecycle = lifecycle
         self._renditions = renditions
-        self._timeline = timeline
         self._encoding = encoding
         self._settings = settings
 
     async def run(self, job: Job) -> None:
         """Encode the first rung and the sound, as far as they are not there, then queue the other rungs."""
-        async with attempt(job, self._database, self._timeline):
+        async with attempt(job, self._database, self._lifecycle):
             video = await self._videos.by_id(id_of(job.subject))
             facts = facts_of(video)
             rungs = rungs_for(facts, self._settings.rungs, copied=False)
@@ -70,7 +69,9 @@ class FirstRung:
             share = Share(f"Preparing {first.name}", SHARE_START, SHARE_END)
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
             await self._make(video, facts, first, share)
-            await self._go_on(job, video, facts, [rung for rung in rungs if rung is not first])
+            others = [rung for rung in rungs if rung is not first]
+            sounds = [sound_name(track) for track in other_audios(facts)]
+            await self._go_on(job, video, forecast(facts, others, sounds, self._settings.memory_budget_bytes))
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why nothing comes of it."""
@@ -101,13 +102,12 @@ class FirstRung:
             else:
                 return
 
-    async def _go_on(self, job: Job, video: Video, facts: SourceFacts, others: Sequence[PlannedRung]) -> None:
+    async def _go_on(self, job: Job, video: Video, others: Forecast) -> None:
         keep = self._settings.keep_original
-        expected = forecast(facts, others, self._settings.memory_budget_bytes)
 
         async def body(tx: Transaction) -> None:
-            if expected.names:
-                await self._lifecycle.encode(tx, video, expected, after=job)
+            if others.names:
+                await self._lifecycle.encode(tx, video, others, after=job)
             else:
                 await self._lifecycle.ready(tx, video, after=job, keep_original=keep)
 
@@ -115,7 +115,7 @@ class FirstRung:
 
 
 def _plan(video: Video, facts: SourceFacts, first: PlannedRung, *, may_copy: bool) -> list[Planned]:
-    planned = [plan_rung(facts, first, video.new_key(".mp4"), 0, longest_s=ENCODE_TARGET_S)]
+    planned = [plan_rung(first, video.new_key(".mp4"), 0, longest_s=ENCODE_TARGET_S)]
     track = chosen_audio(facts)
     if track is not None:
         planned.append(plan_audio(track, video.new_key(".mp4"), 1, may_copy=may_copy, longest_s=ENCODE_TARGET_S))

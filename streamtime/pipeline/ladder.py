@@ -1,6 +1,4 @@
-"""The last job of a video: all rungs that must be encoded, in one decode of the source."""
-
-from functools import partial
+"""The last job of a video: all rungs that must be encoded, in one decode of the source where memory allows."""
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
@@ -9,21 +7,17 @@ from streamtime.hls.worth import Known, worthwhile
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
-from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
 from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.first_rung import SHARE_END
 from streamtime.pipeline.passes import passes, source_of
-from streamtime.pipeline.plan import ENCODE_TARGET_S, facts_of, grid_for, plan_rungs, rungs_for, stage_words
+from streamtime.pipeline.plan import ENCODE_TARGET_S, Planned, facts_of, grid_for, plan_rungs, rungs_for, stage_words
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.sounds import OtherSounds
 from streamtime.pipeline.supervision import Share
 from streamtime.worker_protocol import SourceFacts
-
-SHARE_START = 0.1
-"""Of all the work on a video, what was done before where its picture was copied."""
 
 CHECKPOINT_EVERY_S = 4.0
 """Nobody watches these as they grow: this is only how much work a kill costs."""
@@ -38,7 +32,6 @@ class Ladder:
         videos: Videos,
         lifecycle: Lifecycle,
         renditions: Renditions,
-        timeline: Timeline,
         encoding: Encoding,
         sounds: OtherSounds,
         settings: TranscodeSettings,
@@ -47,30 +40,32 @@ class Ladder:
         self._videos = videos
         self._lifecycle = lifecycle
         self._renditions = renditions
-        self._timeline = timeline
         self._encoding = encoding
         self._sounds = sounds
         self._settings = settings
 
     async def run(self, job: Job) -> None:
         """Encode the rungs that are not there yet, then call the video ready."""
-        async with attempt(job, self._database, self._timeline):
+        async with attempt(job, self._database, self._lifecycle):
             video = await self._videos.by_id(id_of(job.subject))
             facts = facts_of(video)
             whole = [r for r in await self._renditions.of(video.id) if r.whole and not r.outdated]
             missing, longest_s, grid = self._plan(facts, whole)
             missing = await self._worthwhile(video, missing, [r for r in whole if r.kind is Kind.VIDEO])
             encoded_before = any(r.kind is Kind.VIDEO and r.origin is Origin.ENCODE for r in whole)
-            start = SHARE_END if encoded_before else SHARE_START
             stage = stage_words(rung.name for rung in missing)
+            share = Share(stage, SHARE_END if encoded_before else 0.1, 1.0)
+            playable = any(r.kind is Kind.VIDEO for r in whole)
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=stage))
-            await self._sounds.make(job, video, facts, Share(stage, start, start), longest_s=longest_s)
-            parts = passes(source_of(facts), missing, self._settings.memory_budget_bytes)
+            await self._sounds.make(job, video, facts, share, longest_s=longest_s)
+            parts = passes(source_of(facts), missing, self._settings.memory_budget_bytes) or [[]]
             for number, part in enumerate(parts):
-                names = stage_words(rung.name for rung in part)
-                share = Share(names, *_span(start, number, len(parts)), stands_back=True)
-                plan = partial(plan_rungs, facts, part, video.new_key, longest_s=longest_s)
-                await self._encoding.run(video, facts, plan, grid, share, checkpoint_every_s=CHECKPOINT_EVERY_S)
+
+                def plan(part: list[PlannedRung] = part) -> list[Planned]:
+                    return plan_rungs(part, video.new_key, longest_s=longest_s)
+
+                own = share.part(number, len(parts), stage_words(rung.name for rung in part), stands_back=playable)
+                await self._encoding.run(video, facts, plan, grid, own, checkpoint_every_s=CHECKPOINT_EVERY_S)
             keep = self._settings.keep_original
             await self._database.write(lambda tx: self._lifecycle.ready(tx, video, after=job, keep_original=keep))
 
@@ -113,8 +108,3 @@ def _known(picture: Rendition) -> Known:
     # The ceiling of a copy is what its file says of itself, so it tells nothing about how easy the picture is.
     ceiling_bps = picture.ceiling_bps if picture.origin is Origin.ENCODE else None
     return Known(picture.name, pixels, index.average_bps if index else 0, ceiling_bps)
-
-
-def _span(start: float, number: int, count: int) -> tuple[float, float]:
-    """The share of the whole work that one of several passes is, from `start` on."""
-    return start + (1 - start) * number / count, start + (1 - start) * (number + 1) / count

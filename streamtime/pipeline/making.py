@@ -78,6 +78,7 @@ class _Making:
     subtitles: dict[int, SubtitleFacts] = field(default_factory=dict)
     """The subtitle tracks whose cues are still awaited, by their streams."""
     cues: dict[int, list[Cue]] = field(default_factory=dict)
+    stage: Stage | None = None
     done: Done | None = None
 
 
@@ -104,9 +105,9 @@ class Maker:
         self._spool = spool
         self._captions = captions
 
-    async def require_room(self, planned: Sequence[Planned]) -> None:
+    async def require_room(self, wanted_bytes: int) -> None:
         """Let an encode begin, before anything is started for it. Raises `NoSpace`."""
-        await self._supervision.require_room(sum(plan.expected_bytes for plan in planned))
+        await self._supervision.require_room(wanted_bytes)
 
     async def make(
         self,
@@ -137,6 +138,7 @@ class Maker:
         await self._write_down(making, order, planned)
         try:
             async with self._supervision.over(video, worker, order, share) as stage:
+                making.stage = stage
                 await self._have_made(making, worker, order, stage)
             await self._database.write(lambda tx: self._supervision.done(tx, stage))
         finally:
@@ -209,7 +211,6 @@ class Maker:
                     await self._segment(making, message)
                 case RenditionFinished():
                     await self._finished(making, message)
-                    stage.add(making.outputs[message.output].new, message.bytes_total)
                 case PosterWritten():
                     await self._poster(making, message)
                 case CuesRead():
@@ -293,7 +294,8 @@ class Maker:
         await require_alive(tx, making.video.id)
         await self._write_descriptions(tx, making)
         await self._renditions.complete(tx, output.begun, index)
-        took_s = max(0.001, asyncio.get_running_loop().time() - making.began_s)
+        held_s = making.stage.held_s if making.stage is not None else 0.0
+        took_s = max(0.001, asyncio.get_running_loop().time() - making.began_s - held_s)
         speed = (index.duration_ms / 1000 - output.kept_s) / took_s
         words = f"{output.new.name} is whole after {took_s:.1f} s, {speed:.1f} times as fast as it plays."
         await self._lifecycle.note(

@@ -162,7 +162,7 @@ class Packager:
         rungs = rungs_for(facts, self._settings.rungs, copied=work.copy is not None)
         longest_s = max((made.new.target_duration_s for made in work.made), default=ENCODE_TARGET_S)
         missing_rungs = [rung for rung in rungs if rung.name not in names]
-        planned = plan_rungs(facts, missing_rungs, work.new_key, longest_s=longest_s)
+        planned = plan_rungs(missing_rungs, work.new_key, longest_s=longest_s)
         track = chosen_audio(facts)
         if track is not None and not any(made.new.kind is Kind.AUDIO for made in work.made):
             may_copy, key = Kind.AUDIO in copies, work.new_key(".mp4")
@@ -209,7 +209,7 @@ def _take(
             work.tell(_step(stage, message, order.duration_ms))
         case Done():
             work.duration_ms = max(work.duration_ms, message.duration_ms)
-            work.damaged_after_ms = message.damaged_after_ms
+            work.damaged_after_ms = message.damaged_after_ms or work.damaged_after_ms
 
 
 def _started(output: _Output, message: RenditionStarted) -> None:

@@ -1,11 +1,14 @@
-"""How a ladder is made within a budget of memory: in one decode where it fits, else in several. Pure."""
+"""What a ladder costs, and how it is made within a budget of memory: in one decode where it fits, else in several.
+
+Pure: from facts and settings.
+"""
 
 from collections.abc import Sequence
 
+from streamtime.hls.disk_cost import planned_bps, track_bytes
 from streamtime.hls.ladder import PlannedRung
 from streamtime.hls.memory import Source, encode_bytes
 from streamtime.library.lifecycle import Forecast
-from streamtime.pipeline.plan import expected_bytes, other_audios, sound_name
 from streamtime.worker_protocol import SourceFacts
 
 
@@ -13,6 +16,24 @@ def source_of(facts: SourceFacts) -> Source:
     """What of a source decides how much memory decoding it takes."""
     video = facts.video
     return Source(video.stored_width, video.stored_height, video.bit_depth)
+
+
+def forecast(facts: SourceFacts, rungs: Sequence[PlannedRung], sounds: Sequence[str], budget_bytes: int) -> Forecast:
+    """What encoding these rungs, and other sound tracks of these names, will cost."""
+    source = source_of(facts)
+    return Forecast(
+        names=[*(rung.name for rung in rungs), *sounds],
+        disk_bytes=sum(rung_bytes(facts, rung) for rung in rungs),
+        memory_bytes=weight(source, rungs, budget_bytes),
+        passes=len(passes(source, rungs, budget_bytes)),
+    )
+
+
+def rung_bytes(facts: SourceFacts, rung: PlannedRung) -> int:
+    """What a rung of this source will take on disk; 0 where the file does not tell how long it is."""
+    video = facts.video
+    bps = planned_bps(rung, video.width, video.height, video.bitrate_bps or facts.bitrate_bps, video.codec)
+    return track_bytes(bps, (facts.duration_ms or 0) / 1000)
 
 
 def passes(source: Source, rungs: Sequence[PlannedRung], budget_bytes: int) -> list[list[PlannedRung]]:
@@ -32,14 +53,3 @@ def passes(source: Source, rungs: Sequence[PlannedRung], budget_bytes: int) -> l
 def weight(source: Source, rungs: Sequence[PlannedRung], budget_bytes: int) -> int:
     """The most memory that any of the passes takes: what the job weighs in its lane."""
     return max((encode_bytes(source, part) for part in passes(source, rungs, budget_bytes)), default=0)
-
-
-def forecast(facts: SourceFacts, rungs: Sequence[PlannedRung], budget_bytes: int) -> Forecast:
-    """What a ladder of these rungs makes, the further sound tracks of the file with it, and what that will cost."""
-    source = source_of(facts)
-    return Forecast(
-        names=[rung.name for rung in rungs] + [sound_name(track) for track in other_audios(facts)],
-        disk_bytes=sum(expected_bytes(facts, rung) for rung in rungs),
-        memory_bytes=weight(source, rungs, budget_bytes),
-        passes=len(passes(source, rungs, budget_bytes)),
-    )

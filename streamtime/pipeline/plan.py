@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from streamtime.hls.disk_cost import planned_bps, track_bytes
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, Rung, plan_ladder
 from streamtime.hls.playlists import TARGET_DURATION_S
@@ -46,8 +45,6 @@ class Planned:
     new: NewRendition
     order: CopyVideo | EncodeVideo | PackageAudio
     kept: Rendition | None = None
-    expected_bytes: int = 0
-    """What it will take on disk, as far as one can tell beforehand; 0 where nobody asks."""
 
     def numbered(self, output: int) -> "Planned":
         """The same with another output number."""
@@ -89,7 +86,7 @@ def gone_on(plan: Planned, left: Sequence[Rendition]) -> Planned:
                 timescale=index.timescale,
             )
             new = replace(new, spool_key=rendition.key)
-            return replace(plan, new=new, order=msgspec.structs.replace(order, resume=resume), kept=rendition)
+            return Planned(new, msgspec.structs.replace(order, resume=resume), rendition)
     return plan
 
 
@@ -141,7 +138,7 @@ def sound_name(track: AudioFacts) -> str:
     return f"audio-{track.stream}"
 
 
-def plan_rung(facts: SourceFacts, rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
+def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
     """One encoded picture, whose segments last at most about `longest_s`."""
     new = NewRendition(
         kind=Kind.VIDEO,
@@ -151,21 +148,12 @@ def plan_rung(facts: SourceFacts, rung: PlannedRung, key: str, output: int, *, l
         ceiling_bps=rung.maxrate_bps,
         spool_key=key,
     )
-    return Planned(new, EncodeVideo(output=output, rung=rung), expected_bytes=expected_bytes(facts, rung))
+    return Planned(new, EncodeVideo(output=output, rung=rung))
 
 
-def expected_bytes(facts: SourceFacts, rung: PlannedRung) -> int:
-    """What a rung of this source will take on disk; 0 where the file does not tell how long it is."""
-    video = facts.video
-    bps = planned_bps(rung, video.width, video.height, video.bitrate_bps or facts.bitrate_bps, video.codec)
-    return track_bytes(bps, (facts.duration_ms or 0) / 1000)
-
-
-def plan_rungs(
-    facts: SourceFacts, rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int
-) -> list[Planned]:
+def plan_rungs(rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int) -> list[Planned]:
     """Several encoded pictures, made in one decode."""
-    return [plan_rung(facts, rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
+    return [plan_rung(rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
 
 
 def grid_for(copied: SegmentIndex | None) -> Grid:

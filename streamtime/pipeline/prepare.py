@@ -27,9 +27,11 @@ from streamtime.pipeline.plan import (
     Planned,
     chosen_audio,
     longest_segment_s,
+    other_audios,
     plan_audio,
     plan_copy,
     rungs_for,
+    sound_name,
 )
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.side_tracks import chapters, not_shown
@@ -81,7 +83,7 @@ class Prepare:
 
     async def run(self, job: Job) -> None:
         """Probe, copy what can be copied, make the poster, and queue what is to be encoded."""
-        async with attempt(job, self._database, self._timeline):
+        async with attempt(job, self._database, self._lifecycle):
             video = await self._videos.by_id(id_of(job.subject))
             await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=SHARE.stage))
             source = await self._sources.open(video)
@@ -164,11 +166,12 @@ class Prepare:
         if not any(rendition.origin is Origin.COPY for rendition in await self._pictures(video)):
             return  # the first rung is on its way, and the job that makes it goes on from there
         rungs = rungs_for(facts, self._settings.rungs, copied=True)
-        expected = forecast(facts, rungs, self._settings.memory_budget_bytes)
+        sounds = [sound_name(track) for track in other_audios(facts)]
+        others = forecast(facts, rungs, sounds, self._settings.memory_budget_bytes)
 
         async def body(tx: Transaction) -> None:
-            if expected.names:
-                await self._lifecycle.encode(tx, video, expected, after=job)
+            if others.names:
+                await self._lifecycle.encode(tx, video, others, after=job)
             else:
                 await self._lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
 

@@ -8,7 +8,9 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import AttemptFailed, Failure, Handler, Job
 from streamtime.library.crashes import Crashes
 from streamtime.library.video import id_of
+from streamtime.pipeline.failures import COUNTED
 from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.last_words import as_kept
 
 MOST_CRASHES = 2
 """So many, and it is set aside."""
@@ -19,7 +21,6 @@ WORDS = (
     "Nothing more happens to it unless you try it again."
 )
 
-_CRASHES = frozenset({"worker_crashed", "worker_killed"})
 _LAST_WORDS_KEPT = 500
 
 
@@ -41,7 +42,7 @@ class Quarantine:
         try:
             await self._handler.run(job)
         except AttemptFailed as error:
-            if error.code in _CRASHES and await self._counted(job, error) >= MOST_CRASHES:
+            if error.code in COUNTED and await self._counted(job, error) >= MOST_CRASHES:
                 raise AttemptFailed(WORDS, code=CODE, retryable=False) from error
             raise
 
@@ -51,7 +52,7 @@ class Quarantine:
 
     async def _counted(self, job: Job, error: AttemptFailed) -> int:
         cause = error.__cause__
-        last_words = cause.last_words[-_LAST_WORDS_KEPT:] if isinstance(cause, WorkerFailed) else ""
+        last_words = as_kept(cause.last_words)[-_LAST_WORDS_KEPT:] if isinstance(cause, WorkerFailed) else ""
 
         async def body(tx: Transaction) -> int:
             return await self._crashes.add(

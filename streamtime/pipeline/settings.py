@@ -12,4 +12,4 @@ class TranscodeSettings:
     rungs: tuple[Rung, ...]
     keep_original: bool
     memory_budget_bytes: int
-    """What all encodes together may have; a ladder that needs more is made in several passes."""
+    """What one encode may have; a ladder that needs more is made in several passes."""

@@ -57,7 +57,7 @@ class Stills:
 
     async def run(self, job: Job) -> None:
         """Make what is not there yet, as soon as there is a picture that is fit for it."""
-        async with attempt(job, self._database, self._timeline):
+        async with attempt(job, self._database, self._lifecycle):
             while not await self._go_on(job):
                 pass
 

@@ -12,7 +12,6 @@ from streamtime.clock import Clock
 from streamtime.database.transaction import Transaction
 from streamtime.errors import StreamtimeError
 from streamtime.library.progress import ProgressBoard
-from streamtime.library.renditions import NewRendition
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video
 from streamtime.library.videos import require_alive
@@ -40,6 +39,11 @@ class Share:
     end: float
     stands_back: bool = False
 
+    def part(self, number: int, count: int, stage: str, *, stands_back: bool) -> "Share":
+        """The share of one of several orders that are made one after another."""
+        step = (self.end - self.start) / count
+        return Share(stage, self.start + step * number, self.start + step * (number + 1), stands_back)
+
 
 @dataclass(slots=True)
 class Stage:
@@ -48,17 +52,8 @@ class Stage:
     video: Video
     share: Share
     duration_s: float | None
-    began_s: float
     pace: Pace = field(default_factory=Pace)
     held_s: float = 0.0
-    made: list[dict[str, object]] = field(default_factory=list)
-    """Name, kind, origin and bytes of each rendition that became whole, for the timeline."""
-
-    def add(self, new: NewRendition, length_bytes: int) -> None:
-        """A rendition is whole."""
-        self.made.append(
-            {"name": new.name, "kind": new.kind.value, "origin": new.origin.value, "bytes": length_bytes}
-        )  # fmt: skip
 
 
 class Supervision:
@@ -77,7 +72,7 @@ class Supervision:
     async def over(self, video: Video, worker: Worker, order: Package, share: Share) -> AsyncIterator[Stage]:
         """For as long as the context lasts, the worker is at this order."""
         duration_s = order.duration_ms / 1000 if order.duration_ms else None
-        stage = Stage(video, share, duration_s, self._clock.monotonic())
+        stage = Stage(video, share, duration_s)
         self._progress.wait(video, "")
         watching = asyncio.create_task(self._hold_back(worker, stage)) if order.encodes else None
         try:
@@ -112,19 +107,11 @@ class Supervision:
         )
 
     async def done(self, tx: Transaction, stage: Stage) -> None:
-        """The order is fulfilled: write down what was made, how long it took and how fast it went."""
-        if not stage.made:
-            return
-        await require_alive(tx, stage.video.id)
-        took_s = self._clock.monotonic() - stage.began_s
-        worked_s = max(0.001, took_s - stage.held_s)
-        detail: dict[str, object] = {"seconds": round(took_s, 1), "made": stage.made}
+        """The order is fulfilled: write down how long it stood still, if it did."""
         if stage.held_s >= LOOK_EVERY_S:
-            detail["paused_seconds"] = round(stage.held_s, 1)
-        if stage.duration_s:
-            detail["speed"] = round(stage.duration_s / worked_s, 2)
-        names = ", ".join(str(made["name"]) for made in stage.made)
-        await self._timeline.add(tx, stage.video.id, "made", f"Made {names}.", **detail)
+            await require_alive(tx, stage.video.id)
+            words = "The work stood still for a time, so that others could go first or the disk had room."
+            await self._timeline.add(tx, stage.video.id, "paused", words, seconds=round(stage.held_s, 1))
 
     async def _hold_back(self, worker: Worker, stage: Stage) -> None:
         held_since: float | None = None

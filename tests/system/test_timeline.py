@@ -37,12 +37,13 @@ def test_it_tells_what_was_decided_and_what_it_costs(ann: Person, ladder_clip: P
     assert settled(ann, video) == "ready"
     told = timeline(ann, video)
     events = {event["event"]: event for event in told["events"]}
-    assert list(events) == ["created", "arrived", "probed", "playable", "made", "planned", "ready"]
+    assert {"created", "arrived", "probed", "playable", "made", "planned", "ready"} <= events.keys()
     assert events["probed"]["detail"]["copyable"] is True
     assert events["planned"]["detail"]["disk_bytes"] > 0
     assert events["planned"]["detail"]["memory_bytes"] > 50_000_000
-    assert events["made"]["detail"]["seconds"] > 0
-    assert [(made["name"], made["origin"]) for made in events["made"]["detail"]["made"]] == [("240p", "encode")]
+    made = {event["detail"]["name"]: event["detail"] for event in told["events"] if event["event"] == "made"}
+    assert {"360p", "240p"} <= made.keys()
+    assert made["240p"]["speed"] > 0
     files = {(row["kind"], row["name"]): row["bytes"] for row in told["files"]}
     assert files["original", ""] == ladder_clip.stat().st_size
     assert {name for kind, name in files if kind == "video"} == {"360p", "240p"}

@@ -257,6 +257,20 @@ async def test_a_file_that_breaks_off_plays_to_there_and_says_so(
     assert seen(result)[0] == 0
 
 
+async def test_a_picture_that_breaks_off_is_not_held(flashes: Path, tmp_path: Path) -> None:
+    # Read for its picture alone, such a file may seem to end in good order.
+    for name in ("a.mkv", "a.mp4"):
+        whole, source = tmp_path / name, tmp_path / f"cut-{name}"
+        run_ffmpeg("-i", str(flashes), "-c", "copy", "-movflags", "+faststart", str(whole))
+        cut_short(whole, 0.6, source)
+        video = (await facts_of(source)).video
+        rungs = plan_ladder(video.width, video.height, video.fps)
+        result = await make(source, tmp_path, rungs=rungs, audio=False)
+        assert result.done is not None
+        assert 500 < result.renditions[0].index.duration_ms < 3000
+        assert result.done.damaged_after_ms == result.done.duration_ms
+
+
 async def test_the_film_is_chosen_among_pictures(flashes: Path, tmp_path: Path) -> None:
     font = tmp_path / "font.ttf"
     font.write_bytes(bytes(100))
