@@ -111,7 +111,7 @@ class PictureClock:
     def held(self, until_s: float) -> list[tuple[int, int, bool]]:
         """List when the last picture is to be repeated so that it is seen until then, and whether as a keyframe."""
         until = round(until_s / self._tick)
-        if self._last < 0 or until - self._last <= self._long:
+        if self._last < 0 or until - self._last - self._usual <= self._long:
             return []
         places: list[tuple[int, int, bool]] = []
         while self._cut < until:
