@@ -30,6 +30,7 @@ from streamtime.pipeline.plan import (
 )
 from streamtime.pipeline.prepare import UNFIT, missing, order_of
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.source_facts import SourceFacts
 from streamtime.worker_protocol import (
     Done,
     Package,
@@ -39,7 +40,6 @@ from streamtime.worker_protocol import (
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
-    SourceFacts,
 )
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher

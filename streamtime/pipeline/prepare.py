@@ -37,15 +37,8 @@ from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.side_tracks import chapters, not_shown
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.supervision import Share
-from streamtime.worker_protocol import (
-    CopyVideo,
-    MakePoster,
-    Package,
-    PackageAudio,
-    ReadCaptions,
-    SourceFacts,
-    SubtitleFacts,
-)
+from streamtime.source_facts import SourceFacts, SubtitleFacts
+from streamtime.worker_protocol import CopyVideo, MakePoster, Package, PackageAudio, ReadCaptions
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker

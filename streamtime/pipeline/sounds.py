@@ -14,7 +14,8 @@ from streamtime.pipeline.making import Maker
 from streamtime.pipeline.plan import Planned, other_audios, plan_audio, sound_name
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.supervision import Share
-from streamtime.worker_protocol import Package, PackageAudio, SourceFacts
+from streamtime.source_facts import SourceFacts
+from streamtime.worker_protocol import Package, PackageAudio
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 
