@@ -282,7 +282,8 @@ class Lifecycle:
         await self._queue.done(tx, after)
         await self._timeline.add(
             tx, video.id, "planned", "To be encoded: " + ", ".join(forecast.names) + ".",
-            disk_bytes=forecast.disk_bytes, memory_bytes=forecast.memory_bytes, passes=forecast.passes,
+            names=list(forecast.names), disk_bytes=forecast.disk_bytes, memory_bytes=forecast.memory_bytes,
+            passes=forecast.passes,
         )  # fmt: skip
         await self._set(tx, video, stage="Waiting")
         await self._queue.enqueue(
