@@ -7,6 +7,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import av
 import m3u8
@@ -16,6 +17,7 @@ from tests.clips import run_ffmpeg
 from tests.films import TONES_HZ, make_film
 from tests.hls.checker import check
 from tests.hls.packaging import run_package
+from tests.server import Server, until
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +132,36 @@ def test_programs_are_told_of_every_track(told: dict[str, Any]) -> None:
         assert Path(told[name]).is_file()
     assert all(Path(track["path"]).is_file() for track in told["captions"])
     assert told["notes"] == []
+
+
+def unplaced(playlist: str) -> str:
+    """A playlist without its addresses."""
+    lines = [line for line in playlist.splitlines() if line.startswith("#")]
+    return re.sub(r'URI="[^"]*"', "", "\n".join(lines))
+
+
+def test_it_is_what_the_server_makes_of_the_same_file(
+    film: Path, told: dict[str, Any], master: m3u8.M3U8, shared_server: Server
+) -> None:
+    person = shared_server.person("paula")
+    video = person.send(film.with_suffix(".mkv").read_bytes(), title="Film")
+    until(lambda: person.look(video)["state"] == "ready", "ready", within_s=120)
+    until(lambda: person.look(video)["urls"]["storyboard"], "stills", within_s=120)
+    body = person.look(video)
+
+    def text(at: str) -> str:
+        return person.api.get(at).raise_for_status().text
+
+    theirs = m3u8.loads(text(body["urls"]["master"]), uri=body["urls"]["master"])
+    assert unplaced(Path(told["master"]).read_text()) == unplaced(text(body["urls"]["master"]))
+    for ours, other in zip([*master.media, *master.playlists], [*theirs.media, *theirs.playlists], strict=True):
+        listed = text(urljoin(body["urls"]["master"], other.uri))
+        assert unplaced((film / ours.uri).read_text()) == unplaced(listed)
+    assert [Path(track["path"]).read_text() for track in told["captions"]] == [
+        text(track["url"]) for track in body["captions"]
+    ]
+    assert Path(told["storyboard"]).read_text() == re.sub(r"\?v=\d+", "", text(body["urls"]["storyboard"]))
+    assert (film / "poster.jpg").read_bytes() == person.api.get(body["urls"]["poster"]).content
 
 
 @pytest.fixture(scope="module")
