@@ -1,7 +1,7 @@
 """What a ladder will cost on disk, told before any of it is made: pure, from length, sizes and settings.
 
 A guess by nature: one quality decides, so easy pictures cost less and hard ones up to the ceiling. The share of the
-ceiling that a usual picture takes was measured with the encoder's own settings (docs/measurements.md).
+ceiling that a usual picture takes is an estimate, not measured on many films.
 """
 
 import math

@@ -1,9 +1,9 @@
 """Which rungs of a ladder pay for a title, told from what one rendition of it is known to cost.
 
 A rung is worth its room and its encoding where it saves a viewer at least a fifth of the bits of the next larger one,
-the sound counted. What a rung will cost is guessed from the known one: bits grow with pictures' size, to the power of
-3/4 for most titles; where the known one stayed below a quarter of its ceiling (slides, a screen, drawings) most bits
-are edges, which grow more slowly. A ceiling is never exceeded.
+the sound counted. What a rung will cost is guessed from the known one: bits grow with pictures' size, here to the power
+of 3/4; where the known one stayed below a quarter of its ceiling (slides, a screen, drawings) most bits are edges,
+which grow more slowly. These numbers are rules of thumb, not measurements. A ceiling is never exceeded.
 """
 
 from collections.abc import Sequence

@@ -25,6 +25,9 @@ from streamtime.worker_protocol import EncodeVideo, RenditionStarted
 
 _QUEUE_FRAMES = 4
 _LONG_STILL_S = 1
+LONGEST_GAP_S = 3600
+"""A longer still is a broken time: the pictures run on as if it carried none."""
+
 _NEVER = 1 << 62
 _MICRO = 1_000_000
 _LARGEST_THREADS = 2
@@ -66,6 +69,7 @@ class PictureClock:
         self._tick = tick
         self._usual = usual
         self._long = math.ceil(_LONG_STILL_S / tick)
+        self._longest = math.ceil(LONGEST_GAP_S / tick)
         self._frame_tick = tick
         self._scale = Fraction(1)
         # The origin was rounded down to microseconds: the first tick at or after it is the exact one. A tick that
@@ -85,7 +89,9 @@ class PictureClock:
         """Tell a frame's time in ticks and whether it is a keyframe; None if it is not to be shown."""
         if self._start and self._last < 0:
             check_first(frame, None if frame.pts is None else self._on_line(frame, frame.pts), self._start)
-        pts = self._last + self._usual if frame.pts is None else self._on_line(frame, frame.pts)
+        pts = self._time_of(frame)
+        if pts is None:
+            pts = self._last + self._usual
         if pts < 0 or pts <= self._last:
             return None
         self._last = pts
@@ -93,9 +99,9 @@ class PictureClock:
 
     def still_cuts(self, frame: VideoFrame | None) -> list[tuple[int, int]]:
         """List the cuts inside a long still, before this frame or the end, each with the time to what follows it."""
-        if self._last < 0 or (frame is not None and frame.pts is None):
+        until = self._time_of(frame) if frame is not None else self._last + self._usual
+        if self._last < 0 or until is None:
             return []
-        until = self._on_line(frame, frame.pts or 0) if frame is not None else self._last + self._usual
         cuts: list[tuple[int, int]] = []
         while until - self._last > self._long and self._cut < until:
             self._last, self._cut = self._cut, self._cut_after(self._cut)
@@ -105,7 +111,7 @@ class PictureClock:
     def held(self, until_s: float) -> list[tuple[int, int, bool]]:
         """List when the last picture is to be repeated so that it is seen until then, and whether as a keyframe."""
         until = round(until_s / self._tick)
-        if self._last < 0 or until - self._last <= self._long:
+        if self._last < 0 or until - self._last - self._usual <= self._long:
             return []
         places: list[tuple[int, int, bool]] = []
         while self._cut < until:
@@ -114,6 +120,11 @@ class PictureClock:
         if until - self._usual > self._last:
             places.append((until - self._usual, self._usual, False))
         return places
+
+    def _time_of(self, frame: VideoFrame) -> int | None:
+        """Tell a frame's time in ticks; None where it carries none, or one that cannot be true."""
+        time = None if frame.pts is None else self._on_line(frame, frame.pts)
+        return None if time is None or time - max(0, self._last) > self._longest else time
 
     def _on_line(self, frame: VideoFrame, pts: int) -> int:
         frame_tick = frame.time_base or self._tick

@@ -18,8 +18,8 @@ from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
-from streamtime.media.cut_short import is_cut_short
-from streamtime.media.ladder import Ladder, Pictures
+from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short
+from streamtime.media.ladder import LONGEST_GAP_S, Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
 from streamtime.media.picture_facts import first_frame, frame_rate, is_interlaced, prepare_decoder, turn_of
 from streamtime.media.picture_times import WITHOUT_TIMES, PictureTimes
@@ -78,6 +78,7 @@ class Packaging:
         self._crew = Crew()
         self._tracks: list[Track | Ladder] = []
         self._broken = False
+        self._kind = ""
         self._mender: Mender | None = None
         self._ends_s: dict[int, float] = {}
 
@@ -113,6 +114,7 @@ class Packaging:
         if container_name(container) in MAY_JUMP:
             self._mender = Mender(container.streams[self._order.video_stream or 0])
             indexes.add(self._order.video_stream or 0)
+        self._kind = container_name(container)
         self._broken = is_cut_short(self._descriptor)
         try:
             for packet in packets_of(container, [container.streams[index] for index in indexes]):
@@ -129,7 +131,9 @@ class Packaging:
         for packet in packets:
             if packet.pts is not None and packet.time_base and packet.stream.type in _TIMED:
                 end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                self._ends_s[packet.stream_index] = max(end_s, self._ends_s.get(packet.stream_index, end_s))
+                before_s = self._ends_s.get(packet.stream_index, end_s)
+                if end_s - before_s <= LONGEST_GAP_S:  # else it is a broken time
+                    self._ends_s[packet.stream_index] = max(end_s, before_s)
             if feed := wanted.get(packet.stream_index):
                 feed.put(packet)
 
@@ -139,7 +143,8 @@ class Packaging:
             return
         picture = self._order.video_stream or 0
         read_all = picture in self._ends_s and len(self._ends_s) > 1
-        until_s = self._duration_s
+        # A length that the file only claims counts where a file that was cut off would have been found out.
+        until_s = self._duration_s if self._kind in TELLS_LENGTH else None
         if read_all:
             until_s = max(self._ends_s.values()) - self._order.origin_us / _MICRO
         for track in self._tracks:

@@ -6,6 +6,8 @@ It knows what attempts leave and what goes wrong on the way; which renditions ar
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
 from streamtime.library.lifecycle import Lifecycle
@@ -90,7 +92,10 @@ class Encoding:
     async def _attempt(
         self, video: Video, facts: SourceFacts, planned: Sequence[Planned], grid: Grid, share: Share, every_s: float
     ) -> Done:
-        order = encode_order(facts, planned, grid)
+        # Once a job has read it to its end, what the file says of its length counts no more.
+        order = msgspec.structs.replace(
+            encode_order(facts, planned, grid), duration_ms=video.duration_ms or facts.duration_ms
+        )
         source = await self._sources.open(video)
         async with self._launcher.launch(source.descriptor) as worker:
             return await self._maker.make(video, worker, order, planned, share, checkpoint_every_s=every_s)

@@ -94,10 +94,11 @@ def test_a_film_that_breaks_off_plays_to_there(ann: Person, clips: Path, tmp_pat
 
 
 def test_a_film_that_breaks_off_says_so(ann: Person, clips: Path, tmp_path: Path) -> None:
-    whole = make_clip(clips / "whole.mkv", duration_s=6, width=320, height=180, gop_s=1)
+    whole = make_clip(clips / "whole.mkv", duration_s=6, width=640, height=360, gop_s=1)
     body = ended(ann, ann.upload(cut_short(whole, 0.5, tmp_path / "cut.mkv")))
     assert (body["state"], body["playable"]) == ("ready", True)
     assert body["damaged_after_ms"] == pytest.approx(body["duration_ms"], abs=250)
+    assert 1500 < body["duration_ms"] < 4500
     page = ann.browser.get(f"/watch/{body['id']}").text
     assert "The file is damaged: nothing after 0:0" in page
     sound = ann.upload(make_clip(clips / "sound.mkv", duration_s=1, width=320, height=180))

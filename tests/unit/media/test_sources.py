@@ -196,13 +196,12 @@ async def test_every_rate_ends_in_time(tmp_path: Path, name: str, options: dict[
     result = await made_of(source, tmp_path)
     duration_ms = float(options["duration_s"]) * 1000  # type: ignore[arg-type]  # a table
     assert result.renditions[0].index.duration_ms == pytest.approx(duration_ms, abs=frame_s * 1000 + 1)
-    assert heard(result)[: len(seen(result))] == pytest.approx(seen(result), abs=IN_STEP_S) or frame_s == 1
+    assert heard(result)[: len(seen(result))] == pytest.approx(seen(result), abs=IN_STEP_S)
 
 
-@pytest.mark.parametrize("channel", range(6))
+# The fourth is of the lowest tones alone, which a mix leaves out everywhere.
+@pytest.mark.parametrize("channel", [0, 1, 2, 4, 5])
 async def test_every_channel_of_six_is_heard(tmp_path: Path, channel: int) -> None:
-    if channel == 3:
-        pytest.skip("the channel of the lowest tones is left out of a mix, as everywhere")
     source = make_clip(tmp_path / "six.mkv", duration_s=1, audio=None, width=WIDTH, height=HEIGHT)
     parts = "|".join("0.5*sin(2*PI*1000*t)" if place == channel else "0" for place in range(6))
     both = tmp_path / "both.mkv"
@@ -255,6 +254,20 @@ async def test_a_file_that_breaks_off_plays_to_there_and_says_so(
     assert result.done.damaged_after_ms == pytest.approx(ends_ms, abs=50)
     assert 500 < ends_ms < 3900
     assert seen(result)[0] == 0
+
+
+async def test_a_picture_that_breaks_off_is_not_held(flashes: Path, tmp_path: Path) -> None:
+    # Read for its picture alone, such a file may seem to end in good order.
+    for name in ("a.mkv", "a.mp4"):
+        whole, source = tmp_path / name, tmp_path / f"cut-{name}"
+        run_ffmpeg("-i", str(flashes), "-c", "copy", "-movflags", "+faststart", str(whole))
+        cut_short(whole, 0.6, source)
+        video = (await facts_of(source)).video
+        rungs = plan_ladder(video.width, video.height, video.fps)
+        result = await make(source, tmp_path, rungs=rungs, audio=False)
+        assert result.done is not None
+        assert 500 < result.renditions[0].index.duration_ms < 3000
+        assert result.done.damaged_after_ms == result.done.duration_ms
 
 
 async def test_the_film_is_chosen_among_pictures(flashes: Path, tmp_path: Path) -> None:
