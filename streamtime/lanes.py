@@ -118,10 +118,10 @@ def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
     )
 
 
-def packager(config: Config, *, may_copy: bool) -> Packager:
-    """What makes HLS folders without a server."""
+def packager(config: Config, *, may_copy: bool, asked_for: bool) -> Packager:
+    """What makes HLS folders without a server; `asked_for` says that all heights of the ladder are to be made."""
     launcher = worker_launcher(config, nice=config.transcode.nice)
-    return Packager(launcher, _transcode_settings(config), may_copy=may_copy)
+    return Packager(launcher, _transcode_settings(config), may_copy=may_copy, asked_for=asked_for)
 
 
 def _transcode_settings(config: Config) -> TranscodeSettings:

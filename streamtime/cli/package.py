@@ -10,11 +10,11 @@ import rich_click as click
 
 from streamtime.cli.context import Context
 from streamtime.cli.package_report import Bar, JsonLines, Lines, Report
-from streamtime.config.sections import Config
 from streamtime.errors import StreamtimeError
 from streamtime.lanes import packager
 from streamtime.pipeline.folder import making
 from streamtime.pipeline.packaged import Packaged
+from streamtime.pipeline.packaging import Packager
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
@@ -37,7 +37,9 @@ class Heights(click.ParamType[list[int]]):
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--heights", type=Heights(), help="The picture heights to encode, such as 1080,720,480.")
+@click.option(
+    "--heights", type=Heights(), help="The picture heights to encode, such as 1080,720,480, also such as save little."
+)
 @click.option("--crf", type=click.IntRange(0, 51), help="Quality of the picture: lower is better and larger.")
 @click.option("--no-copy", is_flag=True, help="Encode what could be taken over as it is, too.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty; other files in it stay.")
@@ -63,7 +65,15 @@ def package(
     report = JsonLines() if as_json else Bar() if sys.stderr.isatty() else Lines()
     with report:
         try:
-            packaged = asyncio.run(_package(config, source, folder, report, may_copy=not no_copy, force=force))
+            packaged = asyncio.run(
+                _package(
+                    packager(config, may_copy=not no_copy, asked_for=heights is not None),
+                    source,
+                    folder,
+                    report,
+                    force=force,
+                )
+            )
         except StreamtimeError as error:
             report.failed(error)
             raise
@@ -74,14 +84,12 @@ def package(
     report.done(source, folder, packaged)
 
 
-async def _package(
-    config: Config, source: Path, folder: Path, report: Report, *, may_copy: bool, force: bool
-) -> Packaged:
+async def _package(packager: Packager, source: Path, folder: Path, report: Report, *, force: bool) -> Packaged:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with making(folder, force=force) as made:
-        return await packager(config, may_copy=may_copy).package(source, made, report.step)
+        return await packager.package(source, made, report.step)
 
 
 def _stopped(report: Report, code: int) -> NoReturn:

@@ -17,8 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from streamtime.errors import StreamtimeError
 from streamtime.http.words import duration_text
 from streamtime.library.renditions import Kind
-from streamtime.pipeline.folder import MASTER, POSTER
-from streamtime.pipeline.packaged import Made, Packaged, Step
+from streamtime.pipeline.folder import CHAPTERS, MASTER, POSTER, PREVIEW, STORYBOARD
+from streamtime.pipeline.packaged import FolderCaptions, Made, Packaged, Step
 
 LINE_EVERY_S = 1.0
 LINE_EVERY = 0.05
@@ -45,14 +45,17 @@ class Report:
 
     def done(self, source: Path, folder: Path, packaged: Packaged) -> None:
         """It is there."""
+        for note in packaged.notes:
+            click.echo(f"streamtime: {note}", err=True)
         if packaged.damaged_after_ms is not None:
             after = duration_text(packaged.damaged_after_ms)
             click.echo(f"streamtime: {source} is damaged after {after}; what comes before it plays.", err=True)
         pictures = [made.new.name for made in packaged.renditions if made.new.kind is Kind.VIDEO]
         sounds = sum(made.new.kind is Kind.AUDIO for made in packaged.renditions)
         sound = ("no sound", "sound")[sounds] if sounds <= 1 else f"{sounds} sound tracks"
-        length = duration_text(packaged.duration_ms)
-        click.echo(f"{folder / MASTER}: {', '.join(pictures)}, {sound}, {length}")
+        parts = [*pictures, sound, *_counted(len(packaged.captions), "caption track")]
+        parts += [*_counted(packaged.chapters, "chapter"), duration_text(packaged.duration_ms)]
+        click.echo(f"{folder / MASTER}: {', '.join(parts)}")
 
 
 class Bar(Report):
@@ -121,8 +124,13 @@ class JsonLines(Report):
             source=str(source),
             master=str(folder / MASTER),
             poster=str(folder / POSTER) if packaged.has_poster else None,
+            storyboard=str(folder / STORYBOARD) if packaged.has_stills else None,
+            preview=str(folder / PREVIEW) if packaged.has_stills else None,
+            chapters=str(folder / CHAPTERS) if packaged.chapters else None,
             duration_ms=packaged.duration_ms,
             damaged_after_ms=packaged.damaged_after_ms,
+            notes=packaged.notes,
+            captions=[_captions(folder, track) for track in packaged.captions],
             renditions=[_rendition(made) for made in packaged.renditions],
         )
 
@@ -139,7 +147,22 @@ def _rendition(made: Made) -> dict[str, object]:
         "average_bps": made.index.average_bps,
         "bytes": made.index.bytes_total,
         "segments": len(made.index.segments),
+        "language": made.new.sound.language,
     }
+
+
+def _captions(folder: Path, track: FolderCaptions) -> dict[str, object]:
+    return {
+        "name": track.name,
+        "language": track.language,
+        "label": track.label,
+        "cues": track.cues,
+        "path": str(folder / track.text_uri),
+    }
+
+
+def _counted(number: int, noun: str) -> list[str]:
+    return [f"{number} {noun}{'' if number == 1 else 's'}"] if number else []
 
 
 def _print(**values: object) -> None:

@@ -136,8 +136,12 @@ def _lasting(index: SegmentIndex, number: int, at_ms: int, lasting_ms: int) -> I
             return
 
 
-def storyboard_vtt(board: Storyboard, duration_ms: int, version: int) -> str:
-    """The storyboard as WebVTT: for each time, the sheet and the part of it. Addresses are relative."""
+def storyboard_vtt(board: Storyboard, duration_ms: int, version: int | None = None) -> str:
+    """The storyboard as WebVTT: for each time, the sheet and the part of it. Addresses are relative.
+
+    With `version` they are other ones than those of earlier versions.
+    """
+    query = "" if version is None else f"?v={version}"
     lines = ["WEBVTT", ""]
     for tile in range(board.tiles):
         sheet, left, top = board.place(tile)
@@ -145,10 +149,15 @@ def storyboard_vtt(board: Storyboard, duration_ms: int, version: int) -> str:
         end = max(min(start + board.interval_ms, duration_ms), start + 1)
         lines += [
             f"{_clock(start)} --> {_clock(end)}",
-            f"storyboard-{sheet}.jpg?v={version}#xywh={left},{top},{board.tile_width},{board.tile_height}",
+            f"{sheet_name(sheet)}{query}#xywh={left},{top},{board.tile_width},{board.tile_height}",
             "",
         ]
     return "\n".join(lines)
+
+
+def sheet_name(sheet: int) -> str:
+    """What a sheet is called beside the table of its pictures."""
+    return f"storyboard-{sheet}.jpg"
 
 
 def _clock(at_ms: int) -> str:

@@ -60,6 +60,11 @@ class Packed:
     cues: int
     webvtt: bytes
 
+    @property
+    def text(self) -> str:
+        """The track as WebVTT."""
+        return zlib.decompress(self.webvtt).decode()
+
 
 @dataclass(frozen=True, slots=True)
 class NewCaptions:
@@ -152,8 +157,8 @@ class Captions:
         taken = (await tx.execute(query)).mappings().all()
         if new.stream is None and len(taken) >= MOST_TRACKS:
             raise Conflict(f"A video has at most {MOST_TRACKS} caption tracks.")
-        name = _free(new.language, {row["name"] for row in taken}, "-")
-        label = _free(new.label, {row["label"] for row in taken}, " ")
+        name = free_name(new.language, {row["name"] for row in taken}, "-")
+        label = free_name(new.label, {row["label"] for row in taken}, " ")
         await tx.execute(
             insert(table).values(
                 video_id=video.id,
@@ -254,7 +259,7 @@ def _is(video: Video, name: str) -> ColumnElement[bool]:
     return and_(table.c.video_id == video.id, table.c.name == name, table.c.webvtt.is_not(None))
 
 
-def _free(wanted: str, taken: Collection[str], joint: str) -> str:
+def free_name(wanted: str, taken: Collection[str], joint: str) -> str:
     """The wanted name, or the first with a number that is not taken."""
     if wanted not in taken:
         return wanted

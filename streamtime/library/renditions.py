@@ -12,6 +12,7 @@ from streamtime.database import tables
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.ids import public_id
+from streamtime.languages import language_name
 from streamtime.objects.ledger import Ledger
 
 
@@ -36,6 +37,11 @@ class SoundTrack:
     language: str | None = None
     title: str | None = None
     default: bool = False
+
+    @property
+    def label(self) -> str:
+        """What a player's menu calls it."""
+        return self.title or language_name(self.language) or "Sound"
 
 
 @dataclass(frozen=True, slots=True)

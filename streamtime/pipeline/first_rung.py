@@ -21,11 +21,10 @@ from streamtime.pipeline.passes import forecast
 from streamtime.pipeline.plan import (
     ENCODE_TARGET_S,
     Planned,
-    chosen_audio,
     facts_of,
+    left,
     other_audios,
-    plan_audio,
-    plan_rung,
+    plan_first,
     rungs_for,
     sound_name,
 )
@@ -85,9 +84,7 @@ class FirstRung:
             copies = may_copy
 
             def plan(whole: set[tuple[Kind, str]] = whole, copies: bool = copies) -> Sequence[Planned]:
-                planned = _plan(video, facts, first, may_copy=copies)
-                missing = [one for one in planned if (one.new.kind, one.new.name) not in whole]
-                return [one.numbered(output) for output, one in enumerate(missing)]
+                return left(plan_first(facts, first, video.new_key, may_copy=copies, longest_s=ENCODE_TARGET_S), whole)
 
             try:
                 await self._encoding.run(
@@ -113,11 +110,3 @@ class FirstRung:
                 await self._lifecycle.ready(tx, video, after=job, keep_original=keep)
 
         await self._database.write(body)
-
-
-def _plan(video: Video, facts: SourceFacts, first: PlannedRung, *, may_copy: bool) -> list[Planned]:
-    planned = [plan_rung(first, video.new_key(".mp4"), 0, longest_s=ENCODE_TARGET_S)]
-    track = chosen_audio(facts)
-    if track is not None:
-        planned.append(plan_audio(track, video.new_key(".mp4"), 1, may_copy=may_copy, longest_s=ENCODE_TARGET_S))
-    return planned

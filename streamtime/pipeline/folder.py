@@ -1,16 +1,20 @@
 """An HLS folder on disk, as any web server can hand it out: which files lie where, and when they appear.
 
     master.m3u8                  the multivariant playlist, written last: without it nothing here plays
-    poster.jpg
+    poster.jpg, preview.mp4      a still picture; a short silent film
+    storyboard.vtt               which part of which storyboard-0.jpg ... shows which time
+    chapters.vtt
     720p/playlist.m3u8           one folder a rendition
+    720p/iframes.m3u8            its keyframes alone, as ranges of its segments
     720p/init.mp4, 0.m4s ...
+    captions/en.m3u8, en.vtt     two files a caption track
 
 Everything grows in `.making` and is moved from there when all of it is whole. It knows files, nothing of workers.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +24,11 @@ from streamtime.storage.os_errors import FULL
 MASTER = "master.m3u8"
 POSTER = "poster.jpg"
 PLAYLIST = "playlist.m3u8"
+IFRAMES = "iframes.m3u8"
+INIT = "init.mp4"
+CHAPTERS = "chapters.vtt"
+STORYBOARD = "storyboard.vtt"
+PREVIEW = "preview.mp4"
 MAKING = ".making"
 
 _PIECE_BYTES = 1 << 20
@@ -48,9 +57,10 @@ class RenditionFiles:
                 offset += len(piece)
                 length -= len(piece)
 
-    def finish(self, playlist: str) -> None:
-        """It is whole: write its playlist and let the long file go."""
-        (self._folder / PLAYLIST).write_text(playlist, encoding="utf-8")
+    def finish(self, playlists: Mapping[str, str]) -> None:
+        """It is whole: write its playlists, by their names, and let the long file go."""
+        for name, text in playlists.items():
+            (self._folder / name).write_text(text, encoding="utf-8")
         self.close()
         self._whole.unlink()
 
@@ -77,14 +87,30 @@ class HlsFolder:
         """Begin a rendition."""
         return RenditionFiles(self._making / name)
 
-    def poster(self) -> int:
-        """Begin the poster; the descriptor is the caller's to close."""
-        return os.open(self._making / POSTER, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    def file(self, name: str) -> int:
+        """Begin a file beside the renditions; the descriptor is the caller's to close."""
+        return os.open(self._making / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o644)
 
-    def drop_poster(self, *, unless: bool) -> None:
-        """There is none after all, unless there is."""
-        if not unless:
-            (self._making / POSTER).unlink(missing_ok=True)
+    def drop(self, name: str) -> None:
+        """There is no such file after all."""
+        (self._making / name).unlink(missing_ok=True)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a text, whose name may begin with a folder's."""
+        path = self._making / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def joined(self, name: str, segments: int) -> int:
+        """A whole rendition in one piece again, open for reading and without a name; the caller's to close."""
+        whole = self._making / "joined.mp4"
+        with whole.open("xb") as file:
+            for part in (INIT, *(f"{number}.m4s" for number in range(segments))):
+                with (self._making / name / part).open("rb") as piece:
+                    shutil.copyfileobj(piece, file)
+        descriptor = os.open(whole, os.O_RDONLY | os.O_CLOEXEC)
+        whole.unlink()
+        return descriptor
 
     def publish(self, master: str) -> None:
         """Put everything in its place, the playlist that names it last."""

@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from streamtime.captions.cue import MOST_CUES, Cue
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
-from streamtime.library.captions import Captions, new_from_file, packed
+from streamtime.library.captions import Captions
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Begun, Description, Kind, NewRendition, Rendition, Renditions
 from streamtime.library.video import Video
 from streamtime.library.videos import require_alive
 from streamtime.objects.ledger import Ledger
+from streamtime.pipeline.cues import AwaitedCues, captions_of
 from streamtime.pipeline.plan import Planned, clock_time
 from streamtime.pipeline.supervision import Share, Stage, Supervision
 from streamtime.source_facts import SubtitleFacts
@@ -66,6 +66,7 @@ class _Making:
     video: Video
     checkpoint_every_s: float | None
     began_s: float
+    cues: AwaitedCues
     outputs: dict[int, _Output] = field(default_factory=dict)
     checkpoint_due_s: float = 0.0
     poster_output: int | None = None
@@ -75,9 +76,6 @@ class _Making:
     playable: bool = False
     described: list[tuple[int, Description]] = field(default_factory=list)
     """What is known of renditions and not written yet: it goes with the next transaction."""
-    subtitles: dict[int, SubtitleFacts] = field(default_factory=dict)
-    """The subtitle tracks whose cues are still awaited, by their streams."""
-    cues: dict[int, list[Cue]] = field(default_factory=dict)
     stage: Stage | None = None
     done: Done | None = None
 
@@ -133,8 +131,7 @@ class Maker:
             NotFound: the video was deleted meanwhile.
         """
         now_s = asyncio.get_running_loop().time()
-        making = _Making(video, checkpoint_every_s, now_s, playable=video.playable)
-        making.subtitles = {track.stream: track for track in subtitles}
+        making = _Making(video, checkpoint_every_s, now_s, AwaitedCues(subtitles), playable=video.playable)
         await self._write_down(making, order, planned)
         try:
             async with self._supervision.over(video, worker, order, share) as stage:
@@ -333,18 +330,11 @@ class Maker:
         making.poster_object = None
 
     async def _cues(self, making: _Making, message: CuesRead) -> None:
-        track = making.subtitles.get(message.stream)
-        if track is None:
+        whole = making.cues.take(message)
+        if whole is None:
             return
-        cues = making.cues.setdefault(message.stream, [])
-        cues += message.cues[: MOST_CUES - len(cues)]
-        if not message.last:
-            return
-        del making.subtitles[message.stream], making.cues[message.stream]
-        title = " ".join(filter(None, (track.title, "(forced)" if track.forced else None))) or None
-        content = await asyncio.to_thread(packed, cues)
-        new = new_from_file(content, track.stream, track.language, title)
-        if content.cues:
+        new = await asyncio.to_thread(captions_of, *whole)
+        if new.content.cues:
             await self._database.write(lambda tx: self._captions.add(tx, making.video, new))
 
     async def _clear_away(self, tx: Transaction, making: _Making) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from streamtime.hls.playlists import Audio, Variant, multivariant_playlist
+from streamtime.hls.iframes import has_iframes, iframes_of
+from streamtime.hls.playlists import Audio, Subtitles, Variant, multivariant_playlist, told_apart
 from streamtime.hls.segment_index import SegmentIndex
+from streamtime.languages import bcp47
 from streamtime.library.renditions import Kind, NewRendition
-from streamtime.pipeline.folder import PLAYLIST
+from streamtime.pipeline.folder import IFRAMES, PLAYLIST
 from streamtime.worker_protocol import RenditionStarted
 
 
@@ -41,24 +43,64 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderCaptions:
+    """A caption track. `language` is a BCP 47 tag, or `und`; `label` is for people."""
+
+    name: str
+    language: str
+    label: str
+    cues: int
+
+    @property
+    def uri(self) -> str:
+        """Its playlist, relative to the multivariant one."""
+        return f"captions/{self.name}.m3u8"
+
+    @property
+    def text_uri(self) -> str:
+        """Its text."""
+        return f"captions/{self.name}.vtt"
+
+
+@dataclass(frozen=True, slots=True)
 class Packaged:
-    """What has come of it. `damaged_after_ms` where the source broke off early."""
+    """What has come of it. `damaged_after_ms` where the source broke off early; `notes` say what was left out, and why.
+
+    With `has_stills` there are a storyboard and a preview.
+    """
 
     renditions: tuple[Made, ...]
+    captions: tuple[FolderCaptions, ...]
+    chapters: int
     has_poster: bool
+    has_stills: bool
     duration_ms: int
     damaged_after_ms: int | None
+    notes: tuple[str, ...]
 
 
 def in_order(made: Sequence[Made]) -> tuple[Made, ...]:
-    """The largest picture first, sound last: workers finish them as it comes."""
-    return tuple(sorted(made, key=lambda m: (m.new.kind is Kind.AUDIO, -m.started.height, m.new.name)))
+    """The largest picture first, sound last, the one that is heard first before others."""
+    return tuple(
+        sorted(made, key=lambda m: (m.new.kind is Kind.AUDIO, -m.started.height, not m.new.sound.default, _place(m)))
+    )
 
 
-def master_of(made: Sequence[Made]) -> str:
-    """The multivariant playlist of these renditions, in their order."""
-    pictures = [_variant(m) for m in made if m.new.kind is Kind.VIDEO]
-    return multivariant_playlist(pictures, [_audio(m) for m in made if m.new.kind is Kind.AUDIO])
+def _place(made: Made) -> tuple[int, str]:
+    """By the stream of a sound track, which its name ends with."""
+    return len(made.new.name), made.new.name
+
+
+def master_of(made: Sequence[Made], captions: Sequence[FolderCaptions]) -> str:
+    """The multivariant playlist of these renditions and captions, in their order."""
+    heard = [m for m in made if m.new.kind is Kind.AUDIO]
+    names = told_apart(m.new.sound.label for m in heard)
+    labels = told_apart(track.label for track in captions)
+    return multivariant_playlist(
+        [_variant(m) for m in made if m.new.kind is Kind.VIDEO],
+        [_audio(*named) for named in zip(heard, names, strict=True)],
+        [Subtitles(track.uri, label, bcp47(track.language)) for track, label in zip(captions, labels, strict=True)],
+    )
 
 
 def _variant(made: Made) -> Variant:
@@ -71,15 +113,18 @@ def _variant(made: Made) -> Variant:
         width=about.width,
         height=about.height,
         fps=about.fps,
+        iframes=iframes_of(made.index, f"{made.new.name}/{IFRAMES}") if has_iframes(made.index) else None,
     )
 
 
-def _audio(made: Made) -> Audio:
+def _audio(made: Made, name: str) -> Audio:
     return Audio(
         uri=made.uri,
-        name=made.new.name,
+        name=name,
         peak_bps=made.index.peak_bps,
         average_bps=made.index.average_bps,
         codecs=made.started.codecs,
         channels=made.started.channels or 2,
+        language=made.new.sound.language,
+        default=made.new.sound.default,
     )

@@ -1,6 +1,6 @@
 """Decides what is made of a source, and in which job: pure, from facts and settings."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -149,6 +149,23 @@ def plan_rungs(rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, l
     return [plan_rung(rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
 
 
+def plan_first(
+    facts: SourceFacts, first: PlannedRung, new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
+) -> list[Planned]:
+    """The first rung where nothing can be copied, and the sound that is heard first, in the same reading."""
+    planned = [plan_rung(first, new_key(".mp4"), 0, longest_s=longest_s)]
+    track = chosen_audio(facts)
+    if track is not None:
+        planned.append(plan_audio(track, new_key(".mp4"), 1, may_copy=may_copy, longest_s=longest_s))
+    return planned
+
+
+def left(planned: Sequence[Planned], whole: Collection[tuple[Kind, str]]) -> list[Planned]:
+    """What of a plan is not whole yet, numbered anew."""
+    missing = [one for one in planned if (one.new.kind, one.new.name) not in whole]
+    return [one.numbered(output) for output, one in enumerate(missing)]
+
+
 def grid_for(copied: SegmentIndex | None) -> Grid:
     """Where all encoded pictures are cut: as the copied one is, else every few seconds."""
     return Grid.of_copy(copied) if copied else Grid.regular()
@@ -180,6 +197,26 @@ def other_audios(facts: SourceFacts) -> list[AudioFacts]:
     """The sound tracks that are made when the video can be watched already."""
     first = chosen_audio(facts)
     return [track for track in facts.audios if track is not first][:MOST_OTHER_AUDIOS]
+
+
+def plan_other_audios(
+    facts: SourceFacts, whole: Collection[str], new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
+) -> list[Planned]:
+    """The further sound tracks, but those whose names are `whole` already, made in one reading."""
+    missing = [track for track in other_audios(facts) if sound_name(track) not in whole]
+    return [
+        plan_audio(track, new_key(".mp4"), output, may_copy=may_copy, longest_s=longest_s, default=False)
+        for output, track in enumerate(missing)
+    ]
+
+
+def sounds_order(facts: SourceFacts, planned: Sequence[Planned]) -> Package:
+    """What a worker is asked for when sound alone is made."""
+    return Package(
+        origin_us=facts.origin_us,
+        audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
+        duration_ms=facts.duration_ms,
+    )
 
 
 def rungs_for(facts: SourceFacts, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:

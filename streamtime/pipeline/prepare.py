@@ -134,7 +134,7 @@ class Prepare:
             unfit = UNFIT.get(error.code)
             if not planned:
                 # Only a poster was to be made here, and the video plays without one.
-                words = f"No poster could be made: {error.message}"
+                words = no_poster_words(error.message)
                 await self._database.write(lambda tx: self._timeline.add(tx, video.id, "no_poster", words))
                 return None
             if unfit not in copies:
@@ -178,6 +178,11 @@ class Prepare:
 def copies_picture(facts: SourceFacts, copies: frozenset[Kind]) -> bool:
     """Whether the picture is taken over as it is."""
     return facts.video.copyable and Kind.VIDEO in copies
+
+
+def no_poster_words(why: str) -> str:
+    """What people are told where there is no poster."""
+    return f"No poster could be made: {why}"
 
 
 class NamesObjects(Protocol):

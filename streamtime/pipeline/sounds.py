@@ -6,16 +6,20 @@ languages, nor do the languages wait for hours of encoding. A track that cannot 
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import Job
-from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.lifecycle import (Lifecycle)
 from streamtime.library.renditions import Renditions
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video
 from streamtime.pipeline.making import Maker
-from streamtime.pipeline.plan import Planned, other_audios, plan_audio, sound_name
+from streamtime.pipeline.plan import Planned, plan_other_audios, sounds_order
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.supervision import Share
+<<<<<<< HEAD
 from streamtime.source_facts import SourceFacts
-from streamtime.worker_protocol import Package, PackageAudio
+from streamtime.worker_protocol import (Package, PackageAudio)
+=======
+from streamtime.source_facts import (SourceFacts)
+>>>>>>> w/pkg2
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 
@@ -24,6 +28,11 @@ UNFIT = "audio_copy_unfit"
 
 DISK_CODES = frozenset({"no_space", "disk_error"})
 """No fault of the tracks."""
+
+
+def left_out_words(why: str) -> str:
+    """What people are told where tracks are missing."""
+    return f"Not all sound tracks could be prepared: {why}"
 
 
 class OtherSounds:
@@ -54,12 +63,8 @@ class OtherSounds:
             WorkerFailed: they could not be made this time; another attempt may go better.
         """
         names = {r.name for r in await self._renditions.of(video.id) if r.whole and not r.outdated}
-        missing = [track for track in other_audios(facts) if sound_name(track) not in names]
         for may_copy in (True, False):
-            planned = [
-                plan_audio(track, video.new_key(".mp4"), output, may_copy=may_copy, longest_s=longest_s, default=False)
-                for output, track in enumerate(missing)
-            ]
+            planned = plan_other_audios(facts, names, video.new_key, may_copy=may_copy, longest_s=longest_s)
             if not planned:
                 return
             try:
@@ -73,18 +78,13 @@ class OtherSounds:
             return
 
     async def _package(self, video: Video, facts: SourceFacts, planned: list[Planned], share: Share) -> None:
-        order = Package(
-            origin_us=facts.origin_us,
-            audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
-            duration_ms=facts.duration_ms,
-        )
         source = await self._sources.open(video)
         first = Share("Preparing sound", share.start, share.start)
         async with self._launcher.launch(source.descriptor) as worker:
-            await self._maker.make(video, worker, order, planned, first)
+            await self._maker.make(video, worker, sounds_order(facts, planned), planned, first)
 
     async def _leave_out(self, video: Video, why: str) -> None:
         async def body(tx: Transaction) -> None:
-            await self._timeline.add(tx, video.id, "sound_left_out", f"Not all sound tracks could be prepared: {why}")
+            await self._timeline.add(tx, video.id, "sound_left_out", left_out_words(why))
 
         await self._database.write(body)

@@ -19,7 +19,7 @@ from streamtime.hls.playlists import (
 )
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.hls.storyboard import storyboard_vtt
-from streamtime.languages import bcp47, language_name
+from streamtime.languages import bcp47
 from streamtime.library.renditions import Kind, Rendition
 from streamtime.playback.catalogue import Catalogue, Programme
 from streamtime.playback.segments import Segments
@@ -59,7 +59,7 @@ class Playlists:
             raise NotFound
         variants = [_variant(programme.generation, offered) for offered in pictures]
         heard = self._offered(programme, Kind.AUDIO)
-        names = told_apart(_sound_name(offered.rendition) for offered in heard)
+        names = told_apart(offered.rendition.sound.label for offered in heard)
         sounds = [_audio(programme.generation, *named) for named in zip(heard, names, strict=True)]
         text = multivariant_playlist(variants, sounds, _subtitles(programme))
         return Playlist(text, shared=programme.shared)
@@ -141,10 +141,6 @@ def _audio(generation: int, offered: _Offered, name: str) -> Audio:
         language=offered.rendition.sound.language,
         default=offered.rendition.sound.default,
     )
-
-
-def _sound_name(rendition: Rendition) -> str:
-    return rendition.sound.title or language_name(rendition.sound.language) or "Sound"
 
 
 def _subtitles(programme: Programme) -> list[Subtitles]:

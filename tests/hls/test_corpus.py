@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.clips import make_clip, run_ffmpeg
+from tests.films import make_film
 from tests.hls.checker import check
 from tests.hls.ffmpeg import complaints
 from tests.hls.growth import Growth
@@ -47,6 +48,8 @@ CORPUS = {
     "long-gop": clip("film.mkv", duration_s=12, gop_s=60),
     "open-gop": clip("film.mp4", open_gop=True, b_frames=3),
     "ntsc-rate": clip("film.mp4", fps="30000/1001", gop_s=1.3),
+    "all-tracks": lambda folder: make_film(folder / "film.mkv"),
+    "all-tracks-to-encode": lambda folder: make_film(folder / "film.mkv", picture="mpeg4", sound="ac3"),
     "sound-late": clip("film.mkv", audio_delay_s=0.7),
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import threading
@@ -34,10 +35,24 @@ def film(ladder_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Python's own: it knows no ranges, and what it does not know it calls application/octet-stream."""
+    """Python's own, with the types that it does not know and the ranges that other servers know."""
 
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".m3u8": "application/vnd.apple.mpegurl"}  # noqa: RUF012  # as the class has it
-    extensions_map |= {".m4s": "video/mp4"}
+    extensions_map |= {".m4s": "video/mp4", ".vtt": "text/vtt"}
+
+    def do_GET(self) -> None:
+        """Hand out the part that was asked for, which is always one with two ends, or all."""
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if asked is None:
+            super().do_GET()
+            return
+        path = Path(self.translate_path(self.path))
+        part = path.read_bytes()[int(asked[1]) : int(asked[2]) + 1]
+        self.send_response(206)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
 
     def log_message(self, *_arguments: object) -> None:
         """A test has no use for it."""
@@ -62,11 +77,12 @@ def test_any_web_server_can_hand_it_out(plain_server: str) -> None:
 
 
 def test_the_folder_has_what_players_ask_for_and_nothing_else(film: Path) -> None:
-    assert sorted(path.name for path in film.iterdir()) == ["240p", "360p", "audio-1", "master.m3u8", "poster.jpg"]
+    stills = ["poster.jpg", "preview.mp4", "storyboard-0.jpg", "storyboard.vtt"]
+    assert sorted(path.name for path in film.iterdir()) == ["240p", "360p", "audio-1", "master.m3u8", *stills]
     names = ["0.m4s", "1.m4s", "init.mp4", "playlist.m3u8"]
     assert {folder.name: sorted(path.name for path in folder.iterdir()) for folder in film.glob("*/")} == {
-        "240p": names,
-        "360p": names,
+        "240p": sorted([*names, "iframes.m3u8"]),
+        "360p": sorted([*names, "iframes.m3u8"]),
         "audio-1": names,
     }
     assert (film / "poster.jpg").read_bytes()[:3] == b"\xff\xd8\xff"

@@ -1,0 +1,33 @@
+"""Cues of several subtitle tracks as a worker tells them, until each track is whole. It knows no rows and no files."""
+
+from collections.abc import Sequence
+
+from streamtime.captions.cue import MOST_CUES, Cue
+from streamtime.library.captions import NewCaptions, new_from_file, packed
+from streamtime.source_facts import SubtitleFacts
+from streamtime.worker_protocol import CuesRead
+
+
+class AwaitedCues:
+    """What has been told of the tracks of one order."""
+
+    def __init__(self, tracks: Sequence[SubtitleFacts]) -> None:
+        self._tracks = {track.stream: track for track in tracks}
+        self._cues: dict[int, list[Cue]] = {}
+
+    def take(self, message: CuesRead) -> tuple[SubtitleFacts, list[Cue]] | None:
+        """Add what a message tells; a track with its cues once it is whole. More than is read of a file is dropped."""
+        track = self._tracks.get(message.stream)
+        if track is None:
+            return None
+        cues = self._cues.setdefault(message.stream, [])
+        cues += message.cues[: MOST_CUES - len(cues)]
+        if not message.last:
+            return None
+        return self._tracks.pop(message.stream), self._cues.pop(message.stream)
+
+
+def captions_of(track: SubtitleFacts, cues: Sequence[Cue]) -> NewCaptions:
+    """A track of a file as captions: some tenths of a second for the largest, so not on the loop."""
+    title = " ".join(filter(None, (track.title, "(forced)" if track.forced else None))) or None
+    return new_from_file(packed(cues), track.stream, track.language, title)
