@@ -34,14 +34,9 @@ from streamtime.pipeline.plan import (
 )
 from streamtime.pipeline.prepare import UNFIT, copies_picture, missing, no_poster_words, order_of
 from streamtime.pipeline.settings import TranscodeSettings
-<<<<<<< HEAD
-from streamtime.source_facts import SourceFacts
-from streamtime.worker_protocol import (Done, Package, PackageMessage, PosterWritten, Progress, RenditionFinished, RenditionStarted, SegmentWritten)
-=======
 from streamtime.pipeline.side_tracks import chapters, not_shown
 from streamtime.pipeline.sounds import DISK_CODES, left_out_words
-from streamtime.source_facts import (SourceFacts)
->>>>>>> w/pkg2
+from streamtime.source_facts import SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker

@@ -6,7 +6,7 @@ languages, nor do the languages wait for hours of encoding. A track that cannot 
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import Job
-from streamtime.library.lifecycle import (Lifecycle)
+from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Renditions
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video
@@ -14,12 +14,7 @@ from streamtime.pipeline.making import Maker
 from streamtime.pipeline.plan import Planned, plan_other_audios, sounds_order
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.supervision import Share
-<<<<<<< HEAD
 from streamtime.source_facts import SourceFacts
-from streamtime.worker_protocol import (Package, PackageAudio)
-=======
-from streamtime.source_facts import (SourceFacts)
->>>>>>> w/pkg2
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 
