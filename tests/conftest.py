@@ -5,9 +5,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.clips import make_clip
 from tests.server import Server, StartServer, serving
+
+# How long an example takes says more about the machine than about us; which examples are tried is the same every time.
+settings.register_profile("ours", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 LOG_SHOWN = 20_000
 """Characters of a server's log that a failure shows."""
