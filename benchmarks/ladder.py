@@ -20,7 +20,8 @@ from benchmarks.ffmpeg import ffmpeg, one_command, per_rung, prepared
 from benchmarks.timing import Took, rounds
 from streamtime.hls.ladder import PlannedRung, plan_ladder
 from streamtime.media import x264
-from streamtime.worker_protocol import CopyVideo, EncodeVideo, Package, PackageAudio, SourceFacts
+from streamtime.source_facts import SourceFacts
+from streamtime.worker_protocol import CopyVideo, EncodeVideo, Package, PackageAudio
 from streamtime.workers.launcher import WorkerLauncher
 
 MOST_OF_ONE_COMMAND = Took(wall_s=1.0, cpu_s=1.0)

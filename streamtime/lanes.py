@@ -4,7 +4,7 @@ from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
 from streamtime.jobs.job import Lane
-from streamtime.library import lifecycle as kinds
+from streamtime.library import work as kinds
 from streamtime.library.crashes import Crashes
 from streamtime.library.poster_choice import POSTER
 from streamtime.objects.collect import Collector

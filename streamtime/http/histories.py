@@ -9,6 +9,7 @@ from streamtime.access.rules import Access, decide
 from streamtime.errors import NotFound
 from streamtime.http.services import Services
 from streamtime.http.words import size_text, span_text, speed_text, time_iso
+from streamtime.languages import language_name
 from streamtime.library.renditions import Kind, Rendition
 from streamtime.library.timeline import TimelineEntry
 from streamtime.library.video import Video
@@ -18,7 +19,7 @@ _TROUBLE = frozenset({"failed", "attempt_failed", "crashed", "damaged"})
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file of a video. `share` is its part of all that the video takes, in per cent."""
+    """One file of a video. `share` is its part of all that the video takes, in per cent; `label` tells sounds apart."""
 
     name: str
     kind: str
@@ -27,6 +28,7 @@ class FileRow:
     size_text: str
     share: float
     bitrate_bps: int | None
+    label: str
     picture: str
     growing: bool
 
@@ -111,9 +113,15 @@ def _file(video: Video, rendition: Rendition | None, size: int, share: float) ->
         size_text=size_text(size),
         share=round(share, 1),
         bitrate_bps=round(size * 8 / seconds) if seconds and size else None,
+        label=_label(rendition),
         picture=picture if rendition is not None and rendition.kind is Kind.VIDEO else "",
         growing=rendition is not None and not rendition.whole,
     )
+
+
+def _label(rendition: Rendition | None) -> str:
+    sound = rendition.sound if rendition is not None else None
+    return (sound.title or language_name(sound.language) or "") if sound is not None else ""
 
 
 def _event(entry: TimelineEntry) -> Event:
@@ -121,10 +129,10 @@ def _event(entry: TimelineEntry) -> Event:
     return Event(
         event=entry.event,
         at_iso=time_iso(entry.happened_at_ms),
-        at_text=f"{datetime.fromtimestamp(entry.happened_at_ms / 1000, UTC).astimezone():%d.%m. %H:%M:%S}",
+        at_text=f"{datetime.fromtimestamp(entry.happened_at_ms / 1000, UTC).astimezone():%d %b %H:%M:%S}",
         message=entry.message,
         detail=detail,
-        took_text=_words(span_text, detail.get("seconds")),
+        took_text=_words(span_text, detail.get("seconds", detail.get("took_s"))),
         paused_text=_words(span_text, detail.get("paused_seconds")),
         speed_text=_words(speed_text, detail.get("speed")),
         disk_text=_words(size_text, detail.get("disk_bytes")),

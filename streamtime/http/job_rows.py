@@ -6,9 +6,9 @@ from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views import watch_href
 from streamtime.http.words import age_text, size_text, span_text, speed_text
 from streamtime.jobs.overview import SeenJob
-from streamtime.library.lifecycle import COLLECT, FIRST, LADDER, PREPARE, SETTLE, STILLS
 from streamtime.library.poster_choice import POSTER
 from streamtime.library.video import Video, VideoState, id_of, subject_of
+from streamtime.library.work import COLLECT, FIRST, LADDER, PREPARE, SETTLE, STILLS
 
 KIND_TEXTS = {
     PREPARE: "Prepare",

@@ -23,31 +23,25 @@ from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, VideoState
 from streamtime.library.videos import VideoGone, require_alive
+from streamtime.library.work import (
+    COLLECT,
+    COLLECT_PRIORITY,
+    COLLECT_SUBJECT,
+    FIRST,
+    FIRST_PRIORITY,
+    LADDER,
+    LADDER_PRIORITY,
+    MANY_ATTEMPTS,
+    PREPARE,
+    PREPARE_PRIORITY,
+    SETTLE,
+    SETTLE_PRIORITY,
+    STILLS,
+    STILLS_PRIORITY,
+    Forecast,
+    fair_key,
+)
 from streamtime.objects.ledger import Ledger
-
-PREPARE = "prepare"
-FIRST = "first"
-LADDER = "ladder"
-STILLS = "stills"
-SETTLE = "settle"
-COLLECT = "collect"
-COLLECT_SUBJECT = "objects"
-
-PREPARE_PRIORITY = 10
-FIRST_PRIORITY = 15
-LADDER_PRIORITY = 20
-STILLS_PRIORITY = 30
-SETTLE_PRIORITY = 40
-COLLECT_PRIORITY = 50
-"""Lower goes first: what makes a person wait before what only tidies up."""
-
-MANY_ATTEMPTS = 1_000_000
-"""For work that is never given up: bytes must settle, and doomed ones must go."""
-
-
-def fair_key(owner_id: int) -> str:
-    """What the queue tells people apart by when they take turns."""
-    return f"user:{owner_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +61,6 @@ class Picture:
     duration_ms: int | None
     width: int
     height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What an encode will make, and what it is expected to cost on disk and in memory, in so many passes."""
-
-    names: list[str]
-    disk_bytes: int
-    memory_bytes: int
-    passes: int
 
 
 class Lifecycle:
@@ -298,7 +282,8 @@ class Lifecycle:
         await self._queue.done(tx, after)
         await self._timeline.add(
             tx, video.id, "planned", "To be encoded: " + ", ".join(forecast.names) + ".",
-            disk_bytes=forecast.disk_bytes, memory_bytes=forecast.memory_bytes, passes=forecast.passes,
+            names=list(forecast.names), disk_bytes=forecast.disk_bytes, memory_bytes=forecast.memory_bytes,
+            passes=forecast.passes,
         )  # fmt: skip
         await self._set(tx, video, stage="Waiting")
         await self._queue.enqueue(

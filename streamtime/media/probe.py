@@ -32,7 +32,7 @@ from streamtime.media.picture_facts import (
 from streamtime.media.picture_times import PictureTimes
 from streamtime.media.side_tracks import chapters_of, said, subtitles_of
 from streamtime.media.source import container_name, open_source
-from streamtime.worker_protocol import AudioFacts, SourceFacts, VideoFacts
+from streamtime.source_facts import AudioFacts, SourceFacts, VideoFacts
 
 _MICRO = 1_000_000
 

@@ -8,7 +8,7 @@ from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from streamtime.media.picture_facts import has_decoder
-from streamtime.worker_protocol import ChapterFacts, SubtitleFacts
+from streamtime.source_facts import ChapterFacts, SubtitleFacts
 
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
 """Subtitles that are text, by FFmpeg's canonical names; all others are pictures, or nothing that people read."""

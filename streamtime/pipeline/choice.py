@@ -9,7 +9,7 @@ from streamtime.hls.segment_index import SegmentIndex
 from streamtime.hls.worth import Dropped, Known, worthwhile
 from streamtime.library.renditions import Kind, Origin
 from streamtime.pipeline.plan import ENCODE_TARGET_S, grid_for, rungs_for
-from streamtime.worker_protocol import SourceFacts
+from streamtime.source_facts import SourceFacts
 
 
 @dataclass(frozen=True, slots=True)

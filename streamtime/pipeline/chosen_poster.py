@@ -14,7 +14,8 @@ from streamtime.library.videos import VideoGone, Videos, require_alive
 from streamtime.pipeline.failures import attempt
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import StagedFile, Staging, Wish
-from streamtime.worker_protocol import MakePoster, MakeStills, Package, PosterAt, PosterWritten, SourceFacts
+from streamtime.source_facts import SourceFacts
+from streamtime.worker_protocol import MakePoster, MakeStills, Package, PosterAt, PosterWritten
 from streamtime.workers.launcher import WorkerLauncher
 
 

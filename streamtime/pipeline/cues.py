@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from streamtime.captions.cue import MOST_CUES, Cue
 from streamtime.library.captions import NewCaptions, new_from_file, packed
-from streamtime.worker_protocol import CuesRead, SubtitleFacts
+from streamtime.source_facts import SubtitleFacts
+from streamtime.worker_protocol import CuesRead
 
 
 class AwaitedCues:

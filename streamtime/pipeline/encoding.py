@@ -18,8 +18,9 @@ from streamtime.pipeline.passes import rung_bytes
 from streamtime.pipeline.plan import Planned, clock_time, encode_order, gone_on
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.supervision import Share
+from streamtime.source_facts import SourceFacts
 from streamtime.storage.spool import Spool
-from streamtime.worker_protocol import Done, EncodeVideo, SourceFacts
+from streamtime.worker_protocol import Done, EncodeVideo
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 

@@ -10,10 +10,11 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, quickest_useful
 from streamtime.jobs.job import Failure, Job
-from streamtime.library.lifecycle import Forecast, Lifecycle
+from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Kind, Renditions
 from streamtime.library.video import Video, id_of
 from streamtime.library.videos import Videos
+from streamtime.library.work import Forecast
 from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.passes import forecast
@@ -29,7 +30,7 @@ from streamtime.pipeline.plan import (
 )
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.supervision import Share
-from streamtime.worker_protocol import SourceFacts
+from streamtime.source_facts import SourceFacts
 from streamtime.workers.failure import WorkerFailed
 
 CHECKPOINT_EVERY_S = 1.0

@@ -18,6 +18,7 @@ from streamtime.pipeline.cues import AwaitedCues, captions_of
 from streamtime.pipeline.folder import IFRAMES, INIT, PLAYLIST, POSTER, HlsFolder, RenditionFiles
 from streamtime.pipeline.packaged import FolderCaptions, Made, Step, Tell
 from streamtime.pipeline.plan import Planned
+from streamtime.source_facts import SubtitleFacts
 from streamtime.worker_protocol import (
     CuesRead,
     Done,
@@ -28,7 +29,6 @@ from streamtime.worker_protocol import (
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
-    SubtitleFacts,
 )
 from streamtime.workers.worker import Worker
 

@@ -16,7 +16,7 @@ from streamtime.pipeline.plan import Planned, facts_of, plan_rungs, stage_words
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.sounds import OtherSounds
 from streamtime.pipeline.supervision import Share
-from streamtime.worker_protocol import SourceFacts
+from streamtime.source_facts import SourceFacts
 
 CHECKPOINT_EVERY_S = 4.0
 """Nobody watches these as they grow: this is only how much work a kill costs."""

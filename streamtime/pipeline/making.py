@@ -20,6 +20,7 @@ from streamtime.objects.ledger import Ledger
 from streamtime.pipeline.cues import AwaitedCues, captions_of
 from streamtime.pipeline.plan import Planned, clock_time
 from streamtime.pipeline.supervision import Share, Stage, Supervision
+from streamtime.source_facts import SubtitleFacts
 from streamtime.storage.spool import Spool, SpoolFile
 from streamtime.worker_protocol import (
     CuesRead,
@@ -31,7 +32,6 @@ from streamtime.worker_protocol import (
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
-    SubtitleFacts,
 )
 from streamtime.workers.worker import Worker
 

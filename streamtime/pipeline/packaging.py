@@ -38,7 +38,7 @@ from streamtime.pipeline.prepare import UNFIT, copies_picture, missing, no_poste
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.side_tracks import chapters, not_shown
 from streamtime.pipeline.sounds import DISK_CODES, left_out_words
-from streamtime.worker_protocol import SourceFacts
+from streamtime.source_facts import SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker

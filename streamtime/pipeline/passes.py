@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from streamtime.hls.disk_cost import planned_bps, track_bytes
 from streamtime.hls.ladder import PlannedRung
 from streamtime.hls.memory import Source, encode_bytes
-from streamtime.library.lifecycle import Forecast
-from streamtime.worker_protocol import SourceFacts
+from streamtime.library.work import Forecast
+from streamtime.source_facts import SourceFacts
 
 
 def source_of(facts: SourceFacts) -> Source:

@@ -13,15 +13,8 @@ from streamtime.jobs.job import AttemptFailed
 from streamtime.languages import bcp47
 from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, SoundTrack
 from streamtime.library.video import Video
-from streamtime.worker_protocol import (
-    AudioFacts,
-    CopyVideo,
-    EncodeVideo,
-    Package,
-    PackageAudio,
-    Resume,
-    SourceFacts,
-)
+from streamtime.source_facts import AudioFacts, SourceFacts
+from streamtime.worker_protocol import CopyVideo, EncodeVideo, Package, PackageAudio, Resume
 
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
 """Cuts are asked for every four seconds, and fall on the next picture."""

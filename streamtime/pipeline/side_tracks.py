@@ -2,7 +2,7 @@
 
 from streamtime.languages import bcp47, language_name
 from streamtime.library.chapters import Chapter
-from streamtime.worker_protocol import SourceFacts
+from streamtime.source_facts import SourceFacts
 
 
 def chapters(facts: SourceFacts) -> list[Chapter]:

@@ -14,7 +14,7 @@ from streamtime.pipeline.making import Maker
 from streamtime.pipeline.plan import Planned, plan_other_audios, sounds_order
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.supervision import Share
-from streamtime.worker_protocol import SourceFacts
+from streamtime.source_facts import SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 

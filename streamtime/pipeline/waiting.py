@@ -6,10 +6,10 @@ from streamtime.clock import Clock
 from streamtime.errors import NoSpace, StreamtimeError
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
-from streamtime.library.lifecycle import FIRST, LADDER, PREPARE
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.video import VideoState, id_of
 from streamtime.library.videos import VideoGone, Videos
+from streamtime.library.work import FIRST, LADDER, PREPARE
 from streamtime.logging import get_logger
 
 LOOK_EVERY_S = 2.0

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from streamtime.source_facts import SourceFacts
 from streamtime.worker_protocol import (
     LENGTH,
     LONGEST_MESSAGE_BYTES,
@@ -18,7 +19,6 @@ from streamtime.worker_protocol import (
     Package,
     PackageMessage,
     Probe,
-    SourceFacts,
     StillsMessage,
     StillWritten,
     decode_message,

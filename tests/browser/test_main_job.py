@@ -59,7 +59,7 @@ def test_from_the_first_visit_to_the_last_trace(server: Server, open_context: Op
 
 
 def test_quality_follows_the_hand_and_then_itself_again(page: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.put_in(ada, clip(duration_s=10))
+    video = walk.put_in(ada, clip(duration_s=40, fps=10))  # it must not end before the hand is done
     page.goto(f"/watch/{video}")
     player = walk.player(page)
     expect(player).to_have_attribute("data-levels", "360 240")

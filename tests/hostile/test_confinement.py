@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.worker_protocol import SourceFacts
+from streamtime.source_facts import SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import COMMAND, WorkerLauncher
 from streamtime.workers.self_report import ask, layers

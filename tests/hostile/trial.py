@@ -10,15 +10,8 @@ from pathlib import Path
 
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import plan_ladder
-from streamtime.worker_protocol import (
-    CopyVideo,
-    EncodeVideo,
-    MakePoster,
-    Package,
-    PackageAudio,
-    RenditionFinished,
-    SourceFacts,
-)
+from streamtime.source_facts import SourceFacts
+from streamtime.worker_protocol import CopyVideo, EncodeVideo, MakePoster, Package, PackageAudio, RenditionFinished
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker

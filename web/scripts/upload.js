@@ -46,6 +46,7 @@ function add(files) {
     rows.push(row);
     const refused = objection(file);
     if (refused) row.refuse(refused);
+    else row.showCost();
   }
   next();
 }

@@ -13,6 +13,6 @@ def test_lengths_of_time(seconds: float, text: str) -> None:
     assert span_text(seconds) == text
 
 
-@pytest.mark.parametrize(("speed", "text"), [(0.53, "0.5"), (2.14, "2.1"), (9.94, "9.9"), (41.7, "42")])
+@pytest.mark.parametrize(("speed", "text"), [(0.53, "0.53"), (2.14, "2.1"), (9.94, "9.9"), (41.7, "42")])
 def test_speeds(speed: float, text: str) -> None:
     assert speed_text(speed) == f"{text}\N{MULTIPLICATION SIGN}"

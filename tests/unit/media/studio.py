@@ -14,6 +14,7 @@ from av.audio.resampler import AudioResampler
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung
 from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
+from streamtime.source_facts import SourceFacts
 from streamtime.worker_protocol import (
     CopyVideo,
     Done,
@@ -27,7 +28,6 @@ from streamtime.worker_protocol import (
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
-    SourceFacts,
 )
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker

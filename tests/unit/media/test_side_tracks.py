@@ -9,7 +9,8 @@ import pytest
 
 from streamtime.captions.cue import Cue, Span
 from streamtime.pipeline.side_tracks import chapters, not_shown
-from streamtime.worker_protocol import ChapterFacts, CuesRead, Package, ReadCaptions, SourceFacts, SubtitleFacts
+from streamtime.source_facts import ChapterFacts, SourceFacts, SubtitleFacts
+from streamtime.worker_protocol import CuesRead, Package, ReadCaptions
 from tests.clips import cut_short, run_ffmpeg
 from tests.films import make_film
 from tests.unit.media.studio import LAUNCHER, facts_of

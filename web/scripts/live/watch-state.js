@@ -1,5 +1,5 @@
 /** Follows one video's state over the event stream and shows it on its page. Ends when there is nothing more to come. */
-import { formatClock, formatLeft } from "../page/format.js";
+import { formatClock, formatLeft, formatSpeed } from "../page/format.js";
 import { words } from "../page/words.js";
 import { RestingEventSource } from "./resting-event-source.js";
 
@@ -39,7 +39,7 @@ function show(video) {
 /** Speed and time left, where they are told: to the owner, while something goes on. @param {VideoState} video */
 function showPace({ speed, left_s: left }) {
   const parts = [];
-  if (speed) parts.push(`${speed.toFixed(speed >= 10 ? 0 : 1)}×`);
+  if (speed) parts.push(formatSpeed(speed));
   if (left) parts.push(words("left", { time: formatLeft(left) }));
   each("[data-pace]", (line) => {
     line.textContent = parts.join(" · ");

@@ -22,6 +22,12 @@ export function formatClock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
+/** @param {number} speed seconds of video a second @returns {string} "12×", "2.1×", "0.05×", as the server writes it */
+export function formatSpeed(speed) {
+  const digits = speed >= 10 ? 0 : speed >= 1 ? 1 : 2;
+  return `${speed.toFixed(digits)}×`;
+}
+
 /** @param {number} seconds @returns {string} "40 s", "3 min", "2 h 5 min": a guess, so no finer */
 export function formatLeft(seconds) {
   if (seconds < 55) return `${Math.max(1, Math.ceil(seconds / 5) * 5)} s`;

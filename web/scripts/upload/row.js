@@ -37,7 +37,6 @@ export class UploadRow {
     this.part("title").value = titleOf(file.name);
     this.part("visibility").value = options.visibility;
     this.#connect();
-    this.#showCost();
     this.#enter("waiting", words("queued"));
   }
 
@@ -113,7 +112,7 @@ export class UploadRow {
   }
 
   /** What it will take on the server, as far as this browser can tell. */
-  async #showCost() {
+  async showCost() {
     const [costs, facts] = await Promise.all([readCosts(), look(this.file)]);
     if (!costs || !facts) return;
     const bytes = guess(facts, costs);
