@@ -65,6 +65,7 @@ class Bar(Report):
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}")
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._progress.add_task("Looking at it", total=1.0, figures="")
+        self._stage = ""
 
     def __enter__(self) -> Self:
         """Begin to tell."""
@@ -78,8 +79,13 @@ class Bar(Report):
         self._progress.stop()
 
     def step(self, step: Step) -> None:
-        """Fill it so far."""
-        self._progress.update(self._task, description=step.stage, completed=step.fraction, figures=_figures(step))
+        """Fill it so far. A stage is seen, however short it is."""
+        news = step.stage != self._stage
+        self._stage = step.stage
+        figures = _figures(step)
+        self._progress.update(
+            self._task, refresh=news, description=step.stage, completed=step.fraction, figures=figures
+        )
 
 
 class Lines(Report):

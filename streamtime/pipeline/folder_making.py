@@ -111,6 +111,8 @@ class _Order:
     stage: Stage
     duration_ms: int | None
     cues: AwaitedCues
+    has_picture: bool
+    """Whether its end tells how long the video is, and how far it is whole."""
     outputs: dict[int, _Output] = field(default_factory=dict)
 
 
@@ -128,7 +130,7 @@ async def carry_out(
         WorkerFailed: it could not be done.
     """
     work.tell(Step(stage.words, stage.start))
-    under_way = _Order(stage, order.duration_ms, AwaitedCues(subtitles))
+    under_way = _Order(stage, order.duration_ms, AwaitedCues(subtitles), any(p.new.kind is Kind.VIDEO for p in planned))
     outputs = under_way.outputs
     poster: int | None = None
     try:
@@ -165,7 +167,7 @@ def _take(work: Work, under_way: _Order, message: PackageMessage) -> None:
             _cues(work, under_way, message)
         case Progress():
             work.tell(_step(under_way.stage, message, under_way.duration_ms))
-        case Done():
+        case Done() if under_way.has_picture:
             work.duration_ms = max(work.duration_ms, message.duration_ms)
             work.damaged_after_ms = message.damaged_after_ms or work.damaged_after_ms
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from streamtime.captions.webvtt import write_chapters
 from streamtime.errors import Invalid
 from streamtime.hls.ladder import quickest_useful
@@ -71,6 +73,8 @@ class Packager:
             facts, copies = await self._prepare(work, descriptor)
             if not work.copied:
                 copies = await self._first(work, descriptor, facts, copies)
+            # Once it has been read to its end, what the file says of its length counts no more.
+            facts = msgspec.structs.replace(facts, duration_ms=work.duration_ms or facts.duration_ms)
             await self._others(work, descriptor, facts, copies)
         has_stills = await make_stills(work, self._launcher)
         return _published(work, facts, has_stills=has_stills)
