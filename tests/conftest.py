@@ -1,5 +1,6 @@
 """Fixtures for every test that talks to a real server, and its log beside each such test that fails."""
 
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,11 @@ settings.load_profile("ours")
 
 LOG_SHOWN = 20_000
 """Characters of a server's log that a failure shows."""
+
+
+# What is started in the background of a shell ignores Ctrl-C, and so would every program that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

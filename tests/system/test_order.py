@@ -137,7 +137,8 @@ def test_prepared_again_it_plays_as_it_was_until_all_is_new(start_server: StartS
     for uri in new:
         assert fetch(ann.api, uri).data
     until(lambda: not server.files("spool"), "the spool is empty")
-    until(lambda: len(server.files("objects")) == len([*new, "poster", "source"]), "what was replaced is gone")
+    others = ("poster", "source", "sheet", "preview")
+    until(lambda: len(server.files("objects")) == len([*new, *others]), "what was replaced is gone")
 
 
 def test_what_cannot_be_wished_for_is_refused(shared_server: Server, small_clip: Path) -> None:
