@@ -83,7 +83,7 @@ def held_up(start_server: StartServer, clip: MakeClip) -> tuple[Server, Person, 
     server = start_server(STREAMTIME_TRANSCODE__NICE="0", STREAMTIME_TRANSCODE__STALL_TIMEOUT="1h")
     person = server.person("ada", admin=True)
     other = person.upload(clip("in-the-way.mp4", duration_s=30, width=640, height=360, audio=None))
-    until(lambda: bool(person.look(other)["preparing"]), "the encoder has begun", within_s=PATIENCE_MS / 1000)
+    until(lambda: "240p" in person.look(other)["preparing"], "the encoder has begun", within_s=PATIENCE_MS / 1000)
     stopped = server.workers()
     assert stopped
     for worker in stopped:
