@@ -114,7 +114,8 @@ class Prepare:
             picture = Picture(facts.duration_ms, facts.video.width, facts.video.height)
             await self._lifecycle.probed(tx, video, msgspec.msgpack.encode(facts), picture)
             await self._timeline.add(
-                tx, video.id, "probed", f"{facts.video.codec} {facts.video.width} \N{MULTIPLICATION SIGN} {facts.video.height}",
+                tx, video.id, "probed",
+                f"{facts.video.codec} {facts.video.width} \N{MULTIPLICATION SIGN} {facts.video.height}",
                 copyable=facts.video.copyable, obstacle=facts.video.copy_obstacle, container=facts.container,
                 fps=round(float(facts.video.fps), 3), duration_ms=facts.duration_ms, bitrate_bps=facts.bitrate_bps,
                 sound=[f"{track.codec}, {track.channels} ch" for track in facts.audios],
