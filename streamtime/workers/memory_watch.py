@@ -24,8 +24,7 @@ class MemoryWatch:
 
     async def watch(self) -> None:
         """Look again and again until the child has ended, or had to be ended."""
-        statm = Path(f"/proc/{self._child.pid}/statm")
-        while (resident := _resident_bytes(statm)) is not None:
+        while (resident := resident_bytes(self._child.pid)) is not None:
             if resident > self.most_bytes:
                 self.exceeded = True
                 self._child.kill()
@@ -33,10 +32,11 @@ class MemoryWatch:
             await asyncio.sleep(_LOOKS_EVERY_S)
 
 
-def _resident_bytes(statm: Path) -> int | None:
+def resident_bytes(pid: int) -> int | None:
     """What a process has in memory, libraries that it shares included; None where it is gone."""
     try:
-        _size, resident, *_ = statm.read_text(encoding="ascii").split()
+        # A file of the kernel's own, in memory: no disk is waited for.
+        _size, resident, *_ = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
     except (OSError, ValueError):
         return None
     return int(resident) * _PAGE_BYTES

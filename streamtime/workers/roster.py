@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-_RESIDENT = "VmRSS:"
+from streamtime.workers.memory_watch import resident_bytes
 
 
 class Roster:
@@ -27,13 +26,3 @@ class Roster:
         """What the child at work on `subject` has in memory just now; None where there is none."""
         pid = self._pids.get(subject)
         return resident_bytes(pid) if pid is not None else None
-
-
-def resident_bytes(pid: int) -> int | None:
-    """What a process has in memory, as Linux tells it; None where the process is gone, or nobody tells."""
-    try:
-        # A file of the kernel's own, in memory: no disk is waited for.
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(_RESIDENT)), None)
