@@ -65,8 +65,10 @@ class PictureClock:
         usual: int,
         own_tick: bool,
         starts_s: Fraction = Fraction(0),
+        latest_s: float | None = None,
     ) -> None:
         self._tick = tick
+        self._latest = None if latest_s is None else math.ceil(latest_s / tick)
         self._usual = usual
         self._long = math.ceil(_LONG_STILL_S / tick)
         self._longest = math.ceil(LONGEST_GAP_S / tick)
@@ -124,7 +126,9 @@ class PictureClock:
     def _time_of(self, frame: VideoFrame) -> int | None:
         """Tell a frame's time in ticks; None where it carries none, or one that cannot be true."""
         time = None if frame.pts is None else self._on_line(frame, frame.pts)
-        return None if time is None or time - max(0, self._last) > self._longest else time
+        if time is None or (self._latest is not None and time > self._latest):
+            return None
+        return None if time - max(0, self._last) > self._longest else time
 
     def _on_line(self, frame: VideoFrame, pts: int) -> int:
         frame_tick = frame.time_base or self._tick
@@ -258,11 +262,18 @@ class Ladder:
         origin_us: int,
         grid: Grid,
         starts_s: Fraction = Fraction(0),
+        latest_s: float | None,
     ) -> None:
         tick, source_fps = x264.time_base(source.tick), source.fps
         self._usual = max(1, round(1 / (source_fps * tick)))
         self._clock = PictureClock(
-            origin_us, tick, grid, usual=self._usual, own_tick=tick == source.tick, starts_s=starts_s
+            origin_us,
+            tick,
+            grid,
+            usual=self._usual,
+            own_tick=tick == source.tick,
+            starts_s=starts_s,
+            latest_s=latest_s,
         )
         self._still: VideoFrame | None = None
         self.until_s: float | None = None

@@ -34,6 +34,7 @@ _TIMED = {"video", "audio"}
 _MOST_BAD_PACKETS = 200
 _MICRO = 1_000_000
 _SHORT_S = 1.5
+_SLACK_S = 60
 _SHORT_SHARE = 0.02
 
 
@@ -147,8 +148,18 @@ class Packaging:
         until_s = self._duration_s if self._kind in TELLS_LENGTH else None
         if read_all:
             until_s = max(self._ends_s.values()) - self._order.origin_us / _MICRO
+        latest_s = self._latest_s(self._kind)
+        if until_s and latest_s and until_s > latest_s:
+            until_s = None  # some track's times are broken: there is nothing to wait for
         for track in self._tracks:
             track.until_s = until_s
+
+    def _latest_s(self, kind: str) -> float | None:
+        """Tell from when on a time is surely broken: long after the end that the file claims; None where it may jump.
+
+        Else a small file could claim days of silence, or of one picture, and they would be encoded.
+        """
+        return None if kind in MAY_JUMP or not self._duration_s else 2 * self._duration_s + _SLACK_S
 
     def _done(self) -> Done:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
@@ -198,8 +209,9 @@ class Packaging:
         descriptor, origin_us = self._outputs[audio.output], self._order.origin_us
         track = make(audio.output, descriptor, stream, origin_us, self._reporter, resume=audio.resume)
         self._tracks.append(track)
-        if audio.copy:
+        if not isinstance(track, SoundEncoder):
             return Feed(stream.index, track.take, track.finish)
+        track.latest_s = self._latest_s(container_name(container))
         name = f"sound {audio.output}"
         station: Station[AnyPacket] = Station(self._crew, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS)
         return Feed(stream.index, station.put, station.close)
@@ -223,6 +235,7 @@ class Packaging:
             origin_us=self._order.origin_us,
             grid=self._order.grid,
             starts_s=resume.lead_in_s(self._order),
+            latest_s=self._latest_s(kind),
         )
         self._tracks.append(ladder)
         return Decoding(stream, ladder, PictureTimes(kind, stream))

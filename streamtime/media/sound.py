@@ -64,6 +64,8 @@ class SoundEncoder:
         self._begins = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
         self._placed = False
         self.until_s: float | None = None
+        self.latest_s: float | None = None
+        """From when on a time is taken for broken, in seconds."""
         source.codec_context.thread_count = 1
         source.codec_context.options = {"codec_whitelist": WHITELIST}
         self._writer = RenditionWriter(
@@ -123,7 +125,8 @@ class SoundEncoder:
                 check_first(frame, begins, self._begins)
             self._placed = True
             late = begins - self._received
-            if _TOLERATED_SAMPLES < late <= _LONGEST_GAP_SAMPLES:
+            broken = late > _LONGEST_GAP_SAMPLES or (self.latest_s is not None and begins > self.latest_s * RATE_HZ)
+            if late > _TOLERATED_SAMPLES and not broken:
                 self._push_silence(late)
             elif late < -_TOLERATED_SAMPLES or (late < 0 and self._received == self._begins):
                 frames = _without_head(frames, -late)
