@@ -59,6 +59,11 @@ class ProgressBoard:
             self._board[video.id] = Progress(before.fraction, before.stage, waiting=why)
             self._news.now(video)
 
+    def waiting(self, video_id: int) -> str:
+        """Why nothing goes on just now, as far as the board knows; empty while something does."""
+        noted = self._board.get(video_id)
+        return noted.waiting if noted else ""
+
     def of(self, video: Video) -> Progress:
         """How far it is now: the board knows better than the row."""
         return self._board.get(video.id) or Progress(video.progress, video.stage)

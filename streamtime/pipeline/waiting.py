@@ -29,7 +29,6 @@ class WaitingRoom:
         self._videos = videos
         self._progress = progress
         self._clock = clock
-        self._told: dict[str, str] = {}
 
     async def keep(self) -> None:
         """Look again and again, until cancelled."""
@@ -41,11 +40,11 @@ class WaitingRoom:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self) -> None:
-        now = {job.subject: self.why(job) for job in await self._overview.waiting(KINDS)}
-        for subject, why in now.items():
-            if self._told.get(subject) != why:
-                await self._tell(subject, why)
-        self._told = now
+        for job in await self._overview.waiting(KINDS):
+            why = self.why(job)
+            # Asked of the board, not remembered: whatever else happened to the video may have wiped it off there.
+            if self._progress.waiting(id_of(job.subject)) != why:
+                await self._tell(job.subject, why)
 
     async def _tell(self, subject: str, why: str) -> None:
         try:
