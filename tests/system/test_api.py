@@ -279,6 +279,7 @@ def test_the_document_names_every_route_of_the_api(shared_server: Server) -> Non
         (one, "patch"),
         (one, "delete"),
         (f"{one}/retry", "post"),
+        (f"{one}/timeline", "get"),
         (f"{one}/captions", "get"),
         (f"{one}/captions", "post"),
         (f"{one}/captions/{{name}}", "put"),

@@ -1,6 +1,7 @@
 """Ended in the middle of its work, by SIGKILL or in peace, a server goes on where it was and leaves nothing behind."""
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,10 @@ def check_whole(server: Server, person: Person, video: str) -> None:
     for uri in variants(person.api, master):
         assert decode(fetch(person.api, uri)).frames == FRAMES
     assert len(sounds(person.api, master)) == 1
+    storyboard = until(lambda: person.look(video)["urls"]["storyboard"], "its stills are made")
+    sheets = set(re.findall(r"storyboard-\d+\.jpg", person.api.get(storyboard).raise_for_status().text))
     until(lambda: not server.files("spool"), "the spool is empty")
-    whole = len(RUNGS) + len(["sound", "poster", "source"])
+    whole = len(RUNGS) + len(sheets) + len(["sound", "poster", "source", "preview"])
     until(lambda: len(server.files("objects")) == whole, "each object is there once, and no other")
 
 

@@ -60,9 +60,11 @@ def test_a_dropped_video_becomes_ready_and_plays_whole(shared_server: Server, la
 def test_a_deleted_video_is_gone_at_once_and_its_bytes_soon(server: Server, ladder_clip: Path) -> None:
     person = server.person("admin", admin=True)
     video = person.upload(ladder_clip, visibility="public")
-    urls = until(lambda: _ready(person.look(video)), "ready")["urls"]
+    until(lambda: _ready(person.look(video)), "ready")
+    until(lambda: person.look(video)["urls"]["storyboard"], "its stills are made")
     until(lambda: not server.files("spool"), "everything has settled")
     assert server.files("objects")
+    urls = person.look(video)["urls"]
     known = [*urls.values(), f"/api/v1/videos/{video}", f"/api/v1/events?video={video}", f"{urls['watch']}/edit"]
     for uri in variants(person.browser, urls["master"]):
         known += [uri, *fetch(person.browser, uri).segment_uris]
