@@ -68,6 +68,7 @@ users = Table(
     Column("password_hash", Text, nullable=False),
     _at("created"),
     _at("disabled", nullable=True),
+    Column("quota_bytes", BigInteger),
     _one_of("role", ("admin", "member")),
     sqlite_autoincrement=True,
 )
@@ -111,10 +112,14 @@ objects = Table(
     Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("sha256", LargeBinary),
     _at("created"),
+    _at("scrubbed", nullable=True),
+    Column("damage", Text),
     _one_of("state", ("staging", "live", "doomed")),
     _one_of("kind", ("source", "rendition", "poster", "storyboard", "preview")),
     Index("uq_objects_store_key", "store", "key", unique=True),
     Index("ix_objects_state_created_at_ms", "state", "created_at_ms"),
+    Index("ix_objects_owner_id_state", "owner_id", "state", "kind", "bytes"),
+    Index("ix_objects_sha256", "sha256"),
     sqlite_autoincrement=True,
 )
 
@@ -153,10 +158,12 @@ videos = Table(
     _at("created"),
     _at("published", nullable=True),
     _at("deleted", nullable=True),
+    _at("purged", nullable=True),
     _one_of("state", ("uploading", "queued", "processing", "ready", "failed")),
     _one_of("visibility", ("private", "members", "unlisted", "public")),
     Index("ix_videos_visibility_published_at_ms", "visibility", "published_at_ms", "id"),
     Index("ix_videos_owner_id_created_at_ms", "owner_id", "created_at_ms", "id"),
+    Index("ix_videos_deleted_at_ms", "deleted_at_ms"),
     sqlite_autoincrement=True,
 )
 
@@ -180,8 +187,11 @@ uploads = Table(
     Column("length_bytes", BigInteger, nullable=False),
     Column("offset_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("metadata", Text, nullable=False),
+    Column("client_key", Text),
     _at("created"),
     _at("finished", nullable=True),
+    _at("expires", nullable=True),
+    Index("uq_uploads_owner_id_client_key", "owner_id", "client_key", unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -313,4 +323,36 @@ epoch = Table(
     Column("id", Integer, primary_key=True),
     Column("value", BigInteger, nullable=False),
     CheckConstraint("id = 1", name="single_row"),
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("marker", Text, nullable=False),
+    _at("created"),
+    _at("restored", nullable=True),
+    CheckConstraint("id = 1", name="single_row"),
+)
+
+multiparts = Table(
+    "multiparts",
+    metadata,
+    Column("object_id", RowId, ForeignKey("objects.id", ondelete="CASCADE"), primary_key=True),
+    Column("store", Text, primary_key=True),
+    Column("upload_id", Text, nullable=False),
+    Column("part_bytes", BigInteger, nullable=False),
+    Column("parts", Text, nullable=False, server_default=text("'[]'")),
+    _at("created"),
+)
+
+strays = Table(
+    "strays",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    _at("first_seen"),
+    Column("passes", Integer, nullable=False, server_default=text("1")),
+    _at("put_aside", nullable=True),
 )
