@@ -56,7 +56,7 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
     sources = Sources(library.ledger, base.stores)
     at_once = worker_launcher(config, nice=PREPARE_NICE)
     at_leisure = worker_launcher(config, nice=chosen.nice)
-    prepare = Prepare(records, sources, at_once, maker, settings)
+    prepare = Prepare(records, sources, at_once, at_leisure, maker, settings)
     sounds = OtherSounds(records, sources, at_leisure, maker)
 
     def encoding(nice: int) -> Encoding:
