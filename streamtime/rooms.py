@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamtime.clock import Clock, SystemClock
-from streamtime.config.sections import Config
+from streamtime.config.sections import S3, Config
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.transaction import Database
 from streamtime.errors import ConfigError
@@ -107,23 +107,19 @@ async def open_foundation(config: Config, stack: AsyncExitStack) -> Foundation:
 async def _settled(config: Config, stack: AsyncExitStack) -> dict[str, ObjectStore]:
     """All stores that rows may name: the local one always, the bucket whenever there is one."""
     stores: dict[str, ObjectStore] = {"local": await LocalDisk.open_at(config.data_dir / "objects")}
-    if (address := bucket_address(config)) is not None:
+    address = bucket_address(config.storage.s3)
+    if address is not None:
         stores["s3"] = Retrying(S3Store(address))
+    elif config.storage.backend == "s3":
+        raise ConfigError('storage.backend is "s3": storage.s3 needs endpoint and bucket.')
     for store in stores.values():
         stack.push_async_callback(store.close)
     return stores
 
 
-def bucket_address(config: Config) -> BucketAddress | None:
-    """The bucket of the configuration, or None where there is none.
-
-    Raises:
-        ConfigError: new videos are to be kept in a bucket that is not there.
-    """
-    chosen = config.storage.s3
+def bucket_address(chosen: S3) -> BucketAddress | None:
+    """The bucket of the configuration, or None where there is none."""
     if not chosen.endpoint or not chosen.bucket:
-        if config.storage.backend == "s3":
-            raise ConfigError('storage.backend is "s3": storage.s3 needs endpoint and bucket.')
         return None
     return BucketAddress(
         endpoint=chosen.endpoint,

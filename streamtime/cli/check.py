@@ -99,9 +99,9 @@ async def _storage(config: Config) -> list[str]:
 
 async def _bucket(config: Config) -> list[str]:
     """Do in the bucket, under the prefix of this server, all that will be done there."""
-    address = bucket_address(config)
+    address = bucket_address(config.storage.s3)
     if address is None:
-        raise ConfigError("storage.s3.bucket is set, storage.s3.endpoint is not.")
+        raise ConfigError("storage.s3 needs endpoint and bucket.")
     return [f"{address.bucket}/{address.prefix}".rstrip("/"), *await tried(address)]
 
 

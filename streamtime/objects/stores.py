@@ -47,16 +47,6 @@ class Stores:
         """All stores but the spool, by name."""
         return self._settled
 
-    @asynccontextmanager
-    async def turn(self, object_id: int) -> AsyncIterator[None]:
-        """Alone with the bytes of an object: who copies them and who deletes them wait for each other.
-
-        A request that was sent is not taken back by a cancellation, and its object would appear after the deletion.
-        """
-        lock = self._turns.setdefault(object_id, asyncio.Lock())
-        async with lock:
-            yield
-
     def readable(self, store: str) -> Readable:
         """The store of that name.
 
@@ -69,3 +59,13 @@ class Stores:
             return self._settled[store]
         except KeyError:
             raise Unavailable(f"The store named {store} is not configured.", code="storage") from None
+
+    @asynccontextmanager
+    async def turn(self, object_id: int) -> AsyncIterator[None]:
+        """Alone with the bytes of an object: who copies them and who deletes them wait for each other.
+
+        A request that was sent is not taken back by a cancellation, and its object would appear after the deletion.
+        """
+        lock = self._turns.setdefault(object_id, asyncio.Lock())
+        async with lock:
+            yield
