@@ -103,8 +103,7 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
 
 def carrier(config: Config, base: Foundation, multiparts: Multiparts) -> Carrier:
     """Copies objects between stores as the configuration wants it."""
-    chosen = config.storage.s3
-    return Carrier(multiparts, base.stores, part_bytes=int(chosen.part_size), read_back=chosen.read_back)
+    return Carrier(multiparts, base.stores, read_back=config.storage.s3.read_back)
 
 
 def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:

@@ -14,7 +14,7 @@ from streamtime.logging import get_logger
 from streamtime.objects.ledger import ObjectRow
 from streamtime.objects.multiparts import Multipart, Multiparts, abort_unknown
 from streamtime.objects.stores import Readable, Stores
-from streamtime.storage.object_store import MAX_PART_NUMBER, AdoptsFiles, ObjectStore, StoredObject
+from streamtime.storage.object_store import MAX_PART_NUMBER, ObjectStore, SentInParts, StoredObject
 
 MIB = 2**20
 
@@ -24,10 +24,9 @@ _log = get_logger("objects")
 class Carrier:
     """Copies objects between stores."""
 
-    def __init__(self, multiparts: Multiparts, stores: Stores, *, part_bytes: int, read_back: bool) -> None:
+    def __init__(self, multiparts: Multiparts, stores: Stores, *, read_back: bool) -> None:
         self._multiparts = multiparts
         self._stores = stores
-        self._part_bytes = part_bytes
         self._read_back = read_back
 
     async def carry(self, row: ObjectRow, source: Readable, to: str) -> StoredObject:
@@ -39,18 +38,18 @@ class Carrier:
                 on where this one broke off.
         """
         target = self._stores.settled[to]
-        if isinstance(target, AdoptsFiles):
+        if isinstance(target, SentInParts) and row.length_bytes > target.part_bytes:
+            stored = await self._in_parts(row, source, to, target, target.part_bytes)
+        else:
             async with aclosing(source.stream(row.key)) as body:
                 stored = await target.put(row.key, body)
-        elif row.length_bytes <= self._part_bytes:
-            stored = await target.put(row.key, await source.get_range(row.key, 0, row.length_bytes))
-        else:
-            stored = await self._in_parts(row, source, to, target)
         await self._verify(row, to, stored)
         return stored
 
-    async def _in_parts(self, row: ObjectRow, source: Readable, to: str, target: ObjectStore) -> StoredObject:
-        upload = await self._multiparts.find(row.id, to) or await self._begin(row, to, target)
+    async def _in_parts(
+        self, row: ObjectRow, source: Readable, to: str, target: ObjectStore, wished_bytes: int
+    ) -> StoredObject:
+        upload = await self._multiparts.find(row.id, to) or await self._begin(row, to, target, wished_bytes)
         digest = hashlib.sha256()
         for number, offset in enumerate(range(0, row.length_bytes, upload.part_bytes), start=1):
             data = await source.get_range(row.key, offset, min(upload.part_bytes, row.length_bytes - offset))
@@ -60,10 +59,10 @@ class Carrier:
         await self._complete(row, target, upload)
         return StoredObject(row.key, row.length_bytes, sha256=digest.digest())
 
-    async def _begin(self, row: ObjectRow, to: str, target: ObjectStore) -> Multipart:
+    async def _begin(self, row: ObjectRow, to: str, target: ObjectStore, wished_bytes: int) -> Multipart:
         await abort_unknown(target, row.key)  # an earlier try was killed before it could note what it had begun
         upload_id = await target.create_multipart(row.key)
-        upload = Multipart(row.id, to, upload_id, part_size(row.length_bytes, self._part_bytes))
+        upload = Multipart(row.id, to, upload_id, part_size(row.length_bytes, wished_bytes))
         await self._multiparts.begin(upload)
         return upload
 

@@ -15,7 +15,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.objects.ledger import SPOOL, ObjectRow
 from streamtime.objects.stores import Stores
-from streamtime.storage.object_store import AdoptsFiles, ObjectStore, PartInfo
+from streamtime.storage.object_store import ObjectStore, PartInfo, SentInParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,8 @@ class Multiparts:
 
 async def abort_unknown(store: ObjectStore, key: str, *, but: str = "") -> None:
     """Abort the uploads of a key that nobody knows of, such as one whose creation was answered to nobody."""
-    if isinstance(store, AdoptsFiles):
-        return  # nothing is sent there in parts
+    if not isinstance(store, SentInParts):
+        return
     left = [upload async for upload in store.list_multiparts(key)]
     for upload in left:
         if upload.key == key and upload.upload_id != but:

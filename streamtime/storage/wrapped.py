@@ -18,6 +18,7 @@ from streamtime.storage.object_store import (
     OpensFiles,
     PartInfo,
     ReadsNow,
+    SentInParts,
     StoredObject,
 )
 
@@ -39,6 +40,8 @@ class Wrapped(ABC):
             self.read_now = inner.read_now  # it waits for nothing: there is nothing to see
         if isinstance(inner, OpensFiles):
             self.open_file = inner.open_file
+        if isinstance(inner, SentInParts):
+            self.part_bytes = inner.part_bytes
 
     @abstractmethod
     async def _ask(self, operation: str, ask: Callable[[], Awaitable[R]], *, again: bool) -> R:

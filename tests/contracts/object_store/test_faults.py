@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from streamtime.errors import Unavailable
+from streamtime.errors import NotFound, Unavailable
 from streamtime.storage.object_store import ObjectStore, Refused
 from streamtime.storage.retrying import Retrying
 from streamtime.storage.s3 import S3Store
@@ -170,19 +170,29 @@ async def test_a_cancelled_put_in_parts_leaves_no_upload(store: ObjectStore, buc
     assert (bucket.uploads(), bucket.objects()) == ([], [])
 
 
-async def test_what_fails_once_is_asked_again_and_a_stream_of_bytes_never(
-    store: ObjectStore, proxy: FaultProxy
-) -> None:
-    again = Retrying(store, (0.001,) * 200)
+async def test_what_fails_is_asked_again_and_a_stream_part_by_part(store: ObjectStore, proxy: FaultProxy) -> None:
+    again = Retrying(store, (0.01,) * 1000)
+    part_arrived = asyncio.Event()
+    body = DATA * 5
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body[:12_000_000]
+        part_arrived.set()
+        yield body[12_000_000:]
+
+    streamed = asyncio.ensure_future(again.put("videos/b", pieces()))
+    await part_arrived.wait()
     proxy.stop()
-    asked = [asyncio.ensure_future(each) for each in (again.put(KEY, DATA), again.head("videos/b"))]
+    put = asyncio.ensure_future(again.put(KEY, DATA))
+    missing = asyncio.ensure_future(again.get_range("videos/c", 0, 1))
     with pytest.raises(Unavailable):
-        await again.put("videos/c", in_pieces(DATA))
+        await store.head(KEY)
     proxy.start()
-    stored, found = await asyncio.gather(*asked)
-    assert stored is not None
-    assert found is None
-    assert await whole(again, KEY) == DATA
+    assert (await put).length_bytes == len(DATA)
+    with pytest.raises(NotFound):
+        await missing
+    assert (await streamed).sha256 == hashlib.sha256(body).digest()
+    assert await whole(again, "videos/b") == body
 
 
 async def test_what_the_store_refuses_is_not_asked_again(bucket: Bucket, proxy: FaultProxy) -> None:
