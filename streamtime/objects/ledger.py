@@ -59,7 +59,8 @@ class Ledger:
             done = await tx.execute(statement.values(store=store, sha256=sha256, bytes=length_bytes))
             if done.rowcount == 0:
                 raise NotFound("The object was deleted while it was being moved.")
-            await tx.execute(delete(multiparts).where(multiparts.c.object_id == object_id))  # it has arrived
+            arrived = (multiparts.c.object_id == object_id) & (multiparts.c.store == store)
+            await tx.execute(delete(multiparts).where(arrived))
             await tx.raise_epoch()
 
         await self._database.write(body)

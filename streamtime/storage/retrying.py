@@ -29,6 +29,7 @@ class Retrying(Wrapped):
     def __init__(self, inner: ObjectStore, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
         super().__init__(inner)
         self._pauses_s = pauses_s
+        self._away = False  # at its last answer; while it is, everybody asks once: waiting would only pile up
 
     async def put(self, key: str, body: Body, *, content_type: str | None = None) -> StoredObject:
         """See `ObjectStore.put`."""
@@ -38,31 +39,42 @@ class Retrying(Wrapped):
 
     async def _ask(self, operation: str, ask: Callable[[], Awaitable[R]], *, again: bool) -> R:
         del operation
-        for pause_s in self._pauses_s if again else ():
+        for pause_s in self._pauses() if again else ():
             try:
-                return await ask()
-            except Refused:
-                raise
-            except Unavailable:
-                await _rest(pause_s)
-        return await ask()
+                answer = await ask()
+            except Unavailable as error:
+                await self._rest(error, pause_s)
+            else:
+                self._away = False
+                return answer
+        return await ask()  # the one time, where there must be no other
 
     async def _read(self, operation: str, read: Callable[[], AsyncGenerator[R, None]]) -> AsyncGenerator[R, None]:
         del operation
-        begun = False
-        for pause_s in (*self._pauses_s, None):
+        for pause_s in self._pauses():
+            begun = False
             try:
                 async with aclosing(read()) as found:
                     async for each in found:
                         begun = True
                         yield each
             except Unavailable as error:
-                if begun or pause_s is None or isinstance(error, Refused):
+                if begun:
                     raise
-                await _rest(pause_s)
+                await self._rest(error, pause_s)
             else:
+                self._away = False
                 return
 
+    def _pauses(self) -> tuple[float | None, ...]:
+        """What follows each try that fails; None where that was the last."""
+        return (None,) if self._away else (*self._pauses_s, None)
 
-async def _rest(pause_s: float) -> None:
-    await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  # no secret: many callers must not come at once
+    async def _rest(self, error: Unavailable, pause_s: float | None) -> None:
+        """Wait before the next try, or raise where there is to be none."""
+        if isinstance(error, Refused):
+            raise error
+        if pause_s is None:
+            self._away = True
+            raise error
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  # no secret: many must not come at once

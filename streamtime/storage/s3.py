@@ -167,7 +167,7 @@ class S3Store:
 
     async def check(self) -> None:
         """See `ObjectStore.check`: whether the bucket can be listed. `s3_trial.py` tries all that is needed."""
-        await self._run(lambda: next(self._client.list_objects(self._bucket, self._prefix), None))
+        await self._run(lambda: next(self._client.list_objects(self._bucket, f"{self._prefix}check/"), None))
 
     async def keeps_versions(self) -> bool:
         """Whether the bucket keeps what is deleted in it. False where the key may not ask, or nobody knows."""

@@ -77,9 +77,9 @@ class Wrapped(ABC):
         await self._ask("delete", lambda: self._inner.delete(key), again=True)
 
     async def create_multipart(self, key: str, *, content_type: str | None = None) -> str:
-        """See `ObjectStore.create_multipart`. An upload whose answer was lost stays behind, for its key is listed."""
+        """See `ObjectStore.create_multipart`. Never asked again: after a lost answer there would be two."""
         return await self._ask(
-            "create_multipart", lambda: self._inner.create_multipart(key, content_type=content_type), again=True
+            "create_multipart", lambda: self._inner.create_multipart(key, content_type=content_type), again=False
         )
 
     async def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> PartInfo:
