@@ -1,5 +1,6 @@
 """What works the queue off: handlers with what they need, workers with their bounds, and the lanes they run in."""
 
+from streamtime.care import caretaker
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
@@ -7,7 +8,6 @@ from streamtime.jobs.job import Lane
 from streamtime.library import work as kinds
 from streamtime.library.crashes import Crashes
 from streamtime.library.poster_choice import POSTER
-from streamtime.objects.collect import Collector
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
@@ -25,8 +25,8 @@ from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import Staging
 from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.supervision import Supervision
-from streamtime.pipeline.upkeep import Collect, Settle
-from streamtime.rooms import Foundation, Library
+from streamtime.pipeline.upkeep import Collect, Reconcile, Scrub, Settle
+from streamtime.rooms import Foundation, Keeping, Library
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 
@@ -43,7 +43,7 @@ FIRST_NICE = 5
 """Somebody waits for it: it goes before ladders, though not before the server itself."""
 
 
-def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
+def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) -> list[Lane]:
     """All lanes, with the handlers of their jobs."""
     chosen = config.transcode
     settings = _transcode_settings(config)
@@ -87,7 +87,7 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
     poster = ChosenPoster(*rooms, library.timeline, sources, worker_launcher(config, nice=PREPARE_NICE), staging)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
     crashes = Crashes(library.timeline)
-    collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
+    care = caretaker(config, base, library, keeping)
     return [
         Lane(
             "quick",
@@ -103,7 +103,9 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
-        Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
+        Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: Collect(care)}),
+        Lane("reconcile", 1, {kinds.RECONCILE: Reconcile(care)}),
+        Lane("scrub", 1, {kinds.SCRUB: Scrub(care)}),
     ]
 
 

@@ -13,6 +13,7 @@ from streamtime.ids import public_id
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
+from streamtime.library.damage import Damage
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.news import News
@@ -21,8 +22,12 @@ from streamtime.library.renditions import Renditions
 from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
+from streamtime.objects.deployment import Deployment
+from streamtime.objects.holds import Holds
+from streamtime.objects.inventory import Inventory
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.stores import Stores
+from streamtime.objects.upkeep import UpkeepLog
 from streamtime.playback.watching import Watching
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.spool import Spool
@@ -58,6 +63,17 @@ class Library:
     chapters: Chapters
     watching: Watching
     roster: Roster
+    damage: Damage
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What those need who look after bytes, on the lower floors."""
+
+    inventory: Inventory
+    deployment: Deployment
+    holds: Holds
+    upkeep: UpkeepLog
 
 
 def database_path(config: Config) -> Path:
@@ -65,8 +81,11 @@ def database_path(config: Config) -> Path:
     return config.data_dir / "streamtime.db"
 
 
-async def open_foundation(config: Config, stack: AsyncExitStack) -> Foundation:
-    """The lower floors, with their files open until the stack is left."""
+async def open_foundation(config: Config, stack: AsyncExitStack, *, sweep: bool = True) -> Foundation:
+    """The lower floors, with their files open until the stack is left.
+
+    `sweep` clears what an earlier process left half-written; only the holder of the server's lock may ask it.
+    """
     clock = SystemClock()
     path = database_path(config)
     database = Database(path)
@@ -76,7 +95,7 @@ async def open_foundation(config: Config, stack: AsyncExitStack) -> Foundation:
     stack.callback(epoch.close)
     spool = await Spool.open_at(config.data_dir / "spool")
     stack.push_async_callback(spool.close)
-    local = await LocalDisk.open_at(config.data_dir / "objects")
+    local = await LocalDisk.open_at(config.data_dir / "objects", sweep=sweep)
     stack.push_async_callback(local.close)
     return Foundation(
         clock=clock,
@@ -110,4 +129,16 @@ def library_on(base: Foundation) -> Library:
         chapters=Chapters(base.database),
         watching=Watching(base.clock),
         roster=Roster(),
+        damage=Damage(base.database, timeline),
+    )
+
+
+def keeping_of(base: Foundation) -> Keeping:
+    """What looks after bytes."""
+    inventory = Inventory(base.database, base.clock)
+    return Keeping(
+        inventory=inventory,
+        deployment=Deployment(base.database, inventory, base.stores, base.clock),
+        holds=Holds(base.database, base.clock),
+        upkeep=UpkeepLog(base.database, base.clock),
     )

@@ -163,8 +163,9 @@ class Server:
         return children_of(self.pid)
 
     def files(self, room: str) -> list[Path]:
-        """All files of `spool` or `objects`, temporary ones too."""
-        return sorted(path for path in (self.data_dir / room).rglob("*") if path.is_file() and path.name[0] != ".")
+        """All files of `spool` or `objects`, temporary ones too, but not the marker that says whose they are."""
+        found = [path for path in (self.data_dir / room).rglob("*") if path.is_file() and path.name[0] != "."]
+        return sorted(path for path in found if path != self.data_dir / room / "deployment" / "marker")
 
     def close(self) -> None:
         """End everything that it has ever started."""

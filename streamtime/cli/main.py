@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from streamtime.cli.check import check
 from streamtime.cli.context import Context
+from streamtime.cli.gc import gc
 from streamtime.cli.openapi import openapi
 from streamtime.cli.package import package
 from streamtime.cli.serve import serve
@@ -34,7 +35,7 @@ def streamtime(context: click.Context, config_path: Path | None) -> None:
     context.obj = Context(config_path)
 
 
-for command in (serve, user, token, check, package, openapi):
+for command in (serve, user, token, check, gc, package, openapi):
     streamtime.add_command(command)
 
 
