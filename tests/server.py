@@ -164,7 +164,8 @@ class Server:
 
     def files(self, room: str) -> list[Path]:
         """All files of `spool` or `objects`, temporary ones too, but not the marker that says whose they are."""
-        found = [path for path in (self.data_dir / room).rglob("*") if path.is_file() and path.name[0] != "."]
+        walk = os.walk(self.data_dir / room)  # which passes over what vanishes while it looks
+        found = [Path(where, name) for where, _, names in walk for name in names if name[0] != "."]
         return sorted(path for path in found if path != self.data_dir / room / "deployment" / "marker")
 
     def close(self) -> None:
