@@ -27,10 +27,10 @@ from streamtime.library.steering import Steering
 from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
+from streamtime.library.work import Work
 from streamtime.objects.deployment import Deployment
 from streamtime.objects.holds import Holds
 from streamtime.objects.inventory import Inventory
-from streamtime.library.work import Work
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.stores import Stores
 from streamtime.objects.upkeep import UpkeepLog

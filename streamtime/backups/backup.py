@@ -37,7 +37,6 @@ class Backup:
     """What came of it. `lost` names objects that could not be read, and why; the backup does not hold them."""
 
     manifest: Manifest
-    length_bytes: int
     lost: list[str]
 
 
@@ -85,7 +84,7 @@ class BackupMaker:
                 objects=objects,
             )
             writer.finish(manifest)
-        return Backup(manifest, path.stat().st_size, lost)
+        return Backup(manifest, lost)
 
     async def _hold(self, stack: AsyncExitStack, told: Told) -> None:
         """Keep collections from deleting what is about to be copied; wait for the end of one under way."""
@@ -106,10 +105,14 @@ class BackupMaker:
         held, lost = list[NeededObject](), list[str]()
         done, total = 0, sum(one.bytes for one in objects)
         for one in objects:
-            told("Copying objects", done, total)
+
+            def further(size: int, before: int = done) -> None:
+                told("Copying objects", before + size, total)
+
+            further(0)
             writer.begin(f"{OBJECTS}{one.key}", one.bytes, at_s=at_s)
             try:
-                sha256 = await self._append(writer, one, lambda size, at=done: told("Copying objects", at + size, total))
+                sha256 = await self._append(writer, one, further)
             except StreamtimeError as error:
                 if isinstance(error, Unavailable) and not await self._answers(one.store):
                     raise

@@ -30,8 +30,10 @@ def take(database: Path, target: Path) -> None:
 def needed(snapshot: Path) -> list[NeededObject]:
     """The objects that the database stands for."""
     with closing(sqlite3.connect(read_only_uri(snapshot), uri=True)) as connection:
+        rows = connection.execute(_NEEDED)
         return [
-            NeededObject(*row[:6], sha256=row[6] or None, held=False) for row in connection.execute(_NEEDED)
+            NeededObject(object_id, store, key, kind, state, length_bytes, sha256 or None, held=False)
+            for object_id, store, key, kind, state, length_bytes, sha256 in rows
         ]
 
 

@@ -64,7 +64,7 @@ async def make_again(
     found = await services.videos.require(caller, video, Access.MANAGE)
     if rung not in (await services.renditions.names([found.id])).get(found.id, []):
         raise NotFound
-    await services.database.write(lambda tx: services.lifecycle.again(tx, found, rungs=[rung]))
+    await services.database.write(lambda tx: services.steering.again(tx, found, rungs=[rung]))
     return Redirect(f"/watch/{found.public_id}/history", status_code=303)
 
 
