@@ -41,6 +41,9 @@ class Standing(StrEnum):
     AWAY = "away"
 
 
+NOT_OURS = frozenset({Standing.LOST, Standing.OTHER, Standing.EMPTY, Standing.STRANGE})
+"""How a store stands in which nothing is deleted until it is taken over."""
+
 _TAKE_OVER = "If it is the right one, take it over: `streamtime gc --take-over`."
 _WORDS = {
     Standing.LOST: "The store {name} has lost the marker of this deployment. Is its disk mounted? " + _TAKE_OVER,
