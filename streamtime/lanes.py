@@ -8,6 +8,8 @@ from streamtime.jobs.job import Lane
 from streamtime.library import work as kinds
 from streamtime.library.crashes import Crashes
 from streamtime.library.poster_choice import POSTER
+from streamtime.objects.carrying import Carrier
+from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
@@ -44,6 +46,10 @@ FIRST_NICE = 5
 """Somebody waits for it: it goes before ladders, though not before the server itself."""
 
 
+SETTLE_PLACES = 2
+"""Over a slow line a film takes hours: what is small must not wait behind it, and deleting behind neither."""
+
+
 def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) -> list[Lane]:
     """All lanes, with the handlers of their jobs."""
     chosen = config.transcode
@@ -67,7 +73,12 @@ def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) 
     staging = Staging(base.database, library.ledger, library.lifecycle, spool)
     stills = Stills(records, sources, at_leisure, staging)
     poster = ChosenPoster(records, sources, at_once, staging)
-    settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
+    multiparts = Multiparts(base.database, base.clock)
+    settle = Settle(
+        base.database,
+        library.ledger,
+        Settler(library.ledger, base.stores, carrier(config, base, multiparts)),
+    )
     crashes = Crashes(library.timeline)
     care = caretaker(config, base, library, keeping)
     return [
@@ -85,10 +96,16 @@ def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) 
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
-        Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: Collect(care)}),
+        Lane("settle", SETTLE_PLACES, {kinds.SETTLE: settle}),
+        Lane("upkeep", 1, {kinds.COLLECT: Collect(care)}),
         Lane("reconcile", 1, {kinds.RECONCILE: Reconcile(care)}),
         Lane("scrub", 1, {kinds.SCRUB: Scrub(care)}),
     ]
+
+
+def carrier(config: Config, base: Foundation, multiparts: Multiparts) -> Carrier:
+    """Copies objects between stores as the configuration wants it."""
+    return Carrier(multiparts, base.stores, read_back=config.storage.s3.read_back)
 
 
 def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:

@@ -13,13 +13,14 @@ import rich_click as click
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
-from streamtime.errors import StreamtimeError
+from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.web_files import WebFiles
 from streamtime.http.words import size_text
 from streamtime.lanes import PREPARE_NICE, worker_launcher
 from streamtime.objects.deployment import NOT_OURS, words_for
-from streamtime.rooms import database_path, keeping_of, open_foundation
+from streamtime.rooms import bucket_address, database_path, keeping_of, open_foundation
 from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.s3_trial import tried
 from streamtime.storage.spool import Spool
 from streamtime.workers.self_report import ask, layers
 
@@ -63,6 +64,8 @@ async def _check(config: Config, findings: Findings) -> None:
     with findings.part("database") as said:
         said.extend(_database(database_path(config)))
     await _part(findings, "storage", lambda: _storage(config))
+    if config.storage.backend == "s3" or config.storage.s3.bucket:
+        await _part(findings, "bucket", lambda: _bucket(config))
     await _part(findings, "markers", lambda: _markers(config))
     await _part(findings, "worker", lambda: _worker(config))
     with findings.part("front end") as said:
@@ -108,6 +111,14 @@ async def _markers(config: Config) -> list[str]:
     if words := " ".join(words_for(*found) for found in seen.items() if found[1] in NOT_OURS):
         raise StreamtimeError(words)
     return [f"{name} {standing.value}" for name, standing in seen.items()]
+
+
+async def _bucket(config: Config) -> list[str]:
+    """Do in the bucket, under the prefix of this server, all that will be done there."""
+    address = bucket_address(config.storage.s3)
+    if address is None:
+        raise ConfigError("storage.s3 needs endpoint and bucket.")
+    return [f"{address.bucket}/{address.prefix}".rstrip("/"), *await tried(address)]
 
 
 async def _worker(config: Config) -> list[str]:

@@ -167,7 +167,8 @@ def _lines(stores: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for store in stores:
         counts = [f"{store[name]} {words}" for name, words in _SAID.items() if store[name]]
-        lines.append(f"{store['store']}: {', '.join([_counted(store['objects'], 'object'), *counts])}")
+        if store["objects"] or not store["refused"]:
+            lines.append(f"{store['store']}: {', '.join([_counted(store['objects'], 'object'), *counts])}")
         lines += [f"{store['store']}: damaged: {words}" for words in store["damage"]]
         lines += [f"{store['store']}: refused: {store['refused']}"] if store["refused"] else []
     return lines

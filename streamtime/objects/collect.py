@@ -7,6 +7,7 @@ marker, delays its own objects alone; leftovers in it are `reconcile.py`'s.
 """
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from streamtime.errors import StreamtimeError
 from streamtime.objects.deployment import Deployment
@@ -69,7 +70,12 @@ class _Sweep:
         gone: list[int] = []
         for folder, rows in by_folder(doomed).items():
             wanted = {name for row in rows for name in needed[row.id]}
-            cleared = {name for name in {*self._stores.names, *wanted} if await self._try(name, folder, rows, wanted)}
+            async with AsyncExitStack() as turns:
+                for row in rows:  # who copies one of them is waited for: its copy would appear after the deletion
+                    await turns.enter_async_context(self._stores.turn(row.id))
+                # The disk of this machine comes first: a store that is away must not keep it full.
+                places = dict.fromkeys([*self._stores.names, *wanted])
+                cleared = {name for name in places if await self._try(name, folder, rows, wanted)}
             gone += [row.id for row in rows if needed[row.id] <= cleared]
         return gone
 

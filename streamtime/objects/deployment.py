@@ -6,6 +6,8 @@ speaks against it; afterwards a store without it has been lost or changed, and n
 takes it over. Reading and writing go on all the while.
 """
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from streamtime.ids import public_id
 from streamtime.objects.inventory import AT_ONCE, Inventory
 from streamtime.objects.ledger import SPOOL
 from streamtime.objects.stores import Readable, Stores
+from streamtime.storage.object_store import OpensFiles
 
 OURS_ALONE = ("deployment/", "aside/")
 """Keys that no row stands for, and that are no strays."""
@@ -152,7 +155,12 @@ class Deployment:
         if found is None:
             return None
         with suppress(NotFound):
-            return (await store.get_range(MARKER_KEY, 0, found.length_bytes)).decode(errors="replace")
+            if isinstance(store, OpensFiles):  # opened anew: another disk may be mounted there by now
+                file = await store.open_file(MARKER_KEY)
+                data = await asyncio.to_thread(os.pread, file.descriptor, found.length_bytes, 0)
+            else:
+                data = await store.get_range(MARKER_KEY, 0, found.length_bytes)
+            return data.decode(errors="replace")
         return None
 
     async def _judge(self, name: str, *, strictly: bool) -> Standing:

@@ -200,3 +200,13 @@ class OpensFiles(Protocol):
     async def open_file(self, key: str) -> OpenedFile:
         """The object, open for reading. Raises `NotFound`."""
         ...
+
+
+@runtime_checkable
+class SentInParts(Protocol):
+    """A store behind a line that may break off: what is longer than a part is better sent as several."""
+
+    @property
+    def part_bytes(self) -> int:
+        """How much is sent at once."""
+        ...

@@ -1,7 +1,8 @@
 """Asks a store again that is away for a moment. It knows what may be asked twice, nothing of why a store fails.
 
 A body that comes as a stream is gone once it was read, and a stream that was handed on cannot be taken back: neither
-is repeated. Nor is what the store has `Refused`. Longer absences are for jobs to wait out.
+is repeated. Where a store takes parts, each part of a body is. What the store has `Refused` is not. Longer absences are
+for jobs to wait out.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from streamtime.errors import Unavailable
-from streamtime.storage.object_store import ObjectStore, Refused
+from streamtime.storage.in_parts import put_in_parts
+from streamtime.storage.object_store import Body, ObjectStore, Refused, SentInParts, StoredObject
 from streamtime.storage.wrapped import Wrapped
 
 R = TypeVar("R")
@@ -27,6 +29,12 @@ class Retrying(Wrapped):
     def __init__(self, inner: ObjectStore, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
         super().__init__(inner)
         self._pauses_s = pauses_s
+
+    async def put(self, key: str, body: Body, *, content_type: str | None = None) -> StoredObject:
+        """See `ObjectStore.put`."""
+        if isinstance(body, bytes) or not isinstance(self, SentInParts):
+            return await super().put(key, body, content_type=content_type)
+        return await put_in_parts(self, key, body, part_bytes=self.part_bytes, content_type=content_type)
 
     async def _ask(self, operation: str, ask: Callable[[], Awaitable[R]], *, again: bool) -> R:
         del operation

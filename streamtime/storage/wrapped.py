@@ -19,6 +19,7 @@ from streamtime.storage.object_store import (
     PartInfo,
     ReadsNow,
     Renames,
+    SentInParts,
     StoredObject,
 )
 
@@ -45,6 +46,8 @@ class Wrapped(ABC):
             self.rename: Callable[[str, str], Awaitable[None]] = lambda key, to: self._ask(
                 "rename", lambda: rename(key, to), again=False
             )
+        if isinstance(inner, SentInParts):
+            self.part_bytes = inner.part_bytes
 
     @abstractmethod
     async def _ask(self, operation: str, ask: Callable[[], Awaitable[R]], *, again: bool) -> R:

@@ -1,4 +1,4 @@
-"""What a store promises when it can adopt files or read without waiting: both adapters of one machine do."""
+"""What a store promises when it can adopt files or read without waiting: all adapters of one machine do."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import Conflict, Invalid, NotFound
-from streamtime.storage.object_store import AdoptsFiles, ObjectStore, ReadsNow
+from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.memory import MemoryStore
+from streamtime.storage.metered import Metered, StoreNumbers
+from streamtime.storage.object_store import AdoptsFiles, ObjectStore, OpensFiles, ReadsNow, SentInParts
+from streamtime.storage.retrying import Retrying
+from streamtime.storage.s3 import S3Store
+from tests.s3 import Bucket
 
 KEY = "videos/a/original"
 DATA = b"0123456789" * 300_000
@@ -71,3 +77,26 @@ async def test_what_was_just_read_can_be_read_again_now(near_store: ObjectStore)
     assert near_store.read_now("videos/b/missing", 0, 1) is None
     await near_store.delete(KEY)
     assert near_store.read_now(KEY, 0, 1) is None
+
+
+def abilities(store: object) -> list[type]:
+    return [each for each in (AdoptsFiles, ReadsNow, OpensFiles, SentInParts) if isinstance(store, each)]
+
+
+async def test_a_wrapped_store_can_what_the_inner_one_can_and_nothing_else(store: ObjectStore) -> None:
+    for wrapped in (
+        Retrying(store),
+        Metered(store, "any", StoreNumbers()),
+        Metered(Retrying(store), "", StoreNumbers()),
+    ):
+        assert abilities(wrapped) == abilities(store)
+
+
+async def test_only_what_is_on_this_machine_can_be_adopted_opened_or_read_now(tmp_path: Path, bucket: Bucket) -> None:
+    for store, can in (
+        (MemoryStore(), [AdoptsFiles, ReadsNow]),
+        (await LocalDisk.open_at(tmp_path), [AdoptsFiles, ReadsNow, OpensFiles]),
+        (S3Store(bucket.address), [SentInParts]),
+    ):
+        assert abilities(store) == can
+        await store.close()
