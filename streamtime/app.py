@@ -13,6 +13,7 @@ from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
+from streamtime.care import rounds
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.transaction import Database
@@ -25,6 +26,8 @@ from streamtime.library.editing import Editor
 from streamtime.library.listing import Listing
 from streamtime.library.poster_choice import PosterChoice
 from streamtime.logging import get_logger
+from streamtime.objects.overview import StorageOverview
+from streamtime.objects.strays import Strays
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
 from streamtime.playback.hot_segments import HotSegments
@@ -32,7 +35,7 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
-from streamtime.rooms import Foundation, Library, database_path, library_on, open_foundation
+from streamtime.rooms import Foundation, Keeping, Library, database_path, keeping_of, library_on, open_foundation
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -71,12 +74,12 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
     """Everything that the HTTP room calls, with its files open; nothing is running yet."""
     async with AsyncExitStack() as stack:
         base = await open_foundation(config, stack)
-        library = library_on(base)
+        library, keeping = library_on(base), keeping_of(base)
         passwords = PasswordHashing()
         stack.callback(passwords.close)
         last_use = LastUse(base.database)
-        pool = JobPool(base.queue, lanes(config, base, library), base.clock)
-        yield _services(config, base, library, passwords, last_use, pool)
+        pool = JobPool(base.queue, lanes(config, base, library, keeping), base.clock)
+        yield _services(config, base, library, keeping, passwords, last_use, pool)
         for flush in (library.progress.flush, last_use.flush):
             with suppress(StreamtimeError):
                 await flush()
@@ -90,6 +93,7 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     flushing = asyncio.create_task(_flush_soft_facts(services))
     reporting = asyncio.create_task(services.workers.log())
     telling = asyncio.create_task(services.waiting.keep())
+    going_round = asyncio.create_task(services.rounds.keep())
     try:
         yield
     finally:
@@ -97,7 +101,8 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
         flushing.cancel()
         reporting.cancel()
         telling.cancel()
-        await asyncio.wait([reporting])  # it may have a child, which goes with it
+        going_round.cancel()
+        await asyncio.wait([reporting, going_round])  # it may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
 
@@ -119,6 +124,7 @@ def _services(
     config: Config,
     base: Foundation,
     library: Library,
+    keeping: Keeping,
     passwords: PasswordHashing,
     last_use: LastUse,
     pool: JobPool,
@@ -186,6 +192,11 @@ def _services(
         jobs=overview,
         roster=library.roster,
         waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
+        rounds=rounds(config, base, keeping),
+        storage=StorageOverview(
+            keeping.inventory, Strays(base.database, base.clock), base.stores, keeping.deployment, keeping.upkeep
+        ),
+        damage=library.damage,
     )
 
 

@@ -163,9 +163,10 @@ class Server:
         return children_of(self.pid)
 
     def files(self, room: str) -> list[Path]:
-        """All files of `spool` or `objects`, temporary ones too."""
+        """All files of `spool` or `objects`, temporary ones too, but not the marker that says whose they are."""
         walk = os.walk(self.data_dir / room)  # which passes over what vanishes while it looks
-        return sorted(Path(where, name) for where, _, names in walk for name in names if name[0] != ".")
+        found = [Path(where, name) for where, _, names in walk for name in names if name[0] != "."]
+        return sorted(path for path in found if path != self.data_dir / room / "deployment" / "marker")
 
     def close(self) -> None:
         """End everything that it has ever started."""

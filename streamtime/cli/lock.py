@@ -23,3 +23,13 @@ def only_server(data_dir: Path) -> Iterator[None]:
                 f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
             ) from None
         yield
+
+
+def server_runs(data_dir: Path) -> bool:
+    """Whether somebody holds the lock at this moment."""
+    with (data_dir / "server.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

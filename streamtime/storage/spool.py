@@ -129,6 +129,11 @@ class Spool:
         with self._reader.replacing(key), translated(key):
             await self._threads.run(self._tree.remove, key)
 
+    async def rename(self, key: str, to: str) -> None:
+        """See `Renames.rename`."""
+        with self._reader.replacing(key), self._reader.replacing(to), translated(key):
+            await self._threads.run(self._tree.rename, key, to)
+
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         """Every file whose key starts with the prefix."""
         async for key, facts in listed(self._tree, self._threads, prefix):
