@@ -76,7 +76,9 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
         stack.callback(passwords.close)
         last_use = LastUse(base.database)
         pool = JobPool(base.queue, lanes(config, base, library), base.clock)
-        yield _services(config, base, library, passwords, last_use, pool)
+        services = _services(config, base, library, passwords, last_use, pool)
+        stack.push_async_callback(services.media_reader.close)
+        yield services
         for flush in (library.progress.flush, last_use.flush):
             with suppress(StreamtimeError):
                 await flush()
@@ -161,7 +163,7 @@ def _services(
         texts=Texts(catalogue, library.captions),
         captions=library.captions,
         chapters=library.chapters,
-        media_reader=MediaReader(base.stores, HotSegments(config.storage.memory_cache)),
+        media_reader=MediaReader(base.stores, library.ledger, HotSegments(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(
             base.database,

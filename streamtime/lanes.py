@@ -11,6 +11,7 @@ from streamtime.objects.collect import Collector
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.fetching import Fetcher
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
@@ -59,7 +60,8 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
         base.stores.spool,
         library.captions,
     )
-    sources = Sources(library.ledger, base.stores)
+    fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
+    sources = Sources(library.ledger, base.stores, fetcher)
     prepare = Prepare(
         base.database,
         library.videos,

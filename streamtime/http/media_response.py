@@ -6,8 +6,10 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
+from streamtime.errors import StreamtimeError
 from streamtime.http.ranges import NotModified, Send, Unsatisfiable, decide
-from streamtime.playback.media_bytes import LARGEST_AT_ONCE, MediaBytes, MediaReader
+from streamtime.logging import get_logger
+from streamtime.playback.media_bytes import MediaBytes, MediaReader
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -19,6 +21,8 @@ _CONDITIONS = {b"if-none-match": "if_none_match", b"range": "range_header", b"if
 # Only this browser may keep it: what was public can be hidden, and shared caches do not hear of that.
 _FOR_EVER = b"private, max-age=31536000, immutable"
 _ASK_AGAIN = b"private, no-cache"
+
+_log = get_logger("http")
 
 
 async def send_media(scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, reader: MediaReader) -> None:
@@ -70,7 +74,7 @@ async def _send(
         headers.append((b"content-disposition", _attachment(media.download_name)))
     if scope["method"] == "HEAD":
         await _empty(send, part.status, headers)
-    elif part.length <= LARGEST_AT_ONCE:
+    elif reader.reads_whole(media, part.length):
         body = await _at_once(media, part, reader)
         await send({"type": "http.response.start", "status": part.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -99,6 +103,10 @@ async def _stream(
                 await asyncio.sleep(0)  # pieces from memory and a client that is gone would never let others in
                 if left.done():
                     return
+        except StreamtimeError as error:
+            # An answer that is left without its end has its connection closed: the client knows that more was to come.
+            _log.warning("media_broken_off", error=error.message)
+            return
         finally:
             left.cancel()
     await send({"type": "http.response.body", "body": b""})

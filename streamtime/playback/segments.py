@@ -55,7 +55,7 @@ class Segments:
     async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
         """The init segment. Raises `NotFound`."""
         _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
-        return _part(rendition, 0, index.init_length, "init")
+        return _part(rendition, 0, index.init_length, "init", following_length=_length_at(index, 0))
 
     async def segment(self, caller: Caller, video: str, generation: int, attempt_id: str, number: int) -> MediaBytes:
         """Segment `number`, counted from 0. Raises `NotFound`."""
@@ -64,7 +64,8 @@ class Segments:
             raise NotFound
         segment = index.segments[number]
         self._watching.note()
-        return _part(rendition, segment.offset, segment.length, str(number))
+        following_length = _length_at(index, number + 1)
+        return _part(rendition, segment.offset, segment.length, str(number), following_length=following_length)
 
     async def poster(self, caller: Caller, video: str, generation: int) -> MediaBytes:
         """The poster. Raises `NotFound`."""
@@ -98,8 +99,14 @@ class Segments:
         return found[0]
 
 
-def _part(rendition: Rendition, offset: int, length: int, name: str) -> MediaBytes:
+def _length_at(index: SegmentIndex, number: int) -> int:
+    """Length of a segment, which lies right behind the one before it; 0 where there is none."""
+    return index.segments[number].length if number < len(index.segments) else 0
+
+
+def _part(rendition: Rendition, offset: int, length: int, name: str, *, following_length: int = 0) -> MediaBytes:
     return MediaBytes(
+        object_id=rendition.object_id,
         store=rendition.store,
         key=rendition.key,
         offset=offset,
@@ -107,11 +114,13 @@ def _part(rendition: Rendition, offset: int, length: int, name: str) -> MediaByt
         etag=f'"{rendition.attempt_id}-{name}"',
         content_type=_CONTENT_TYPES[rendition.kind],
         immutable=True,
+        following_length=following_length,
     )
 
 
 def _whole(row: ObjectRow, *, content_type: str, immutable: bool, name: str | None = None) -> MediaBytes:
     return MediaBytes(
+        object_id=row.id,
         store=row.store,
         key=row.key,
         offset=0,
