@@ -38,6 +38,11 @@ class Stores:
         """The store that new objects settle in."""
         return self._settled[self.settle_in]
 
+    @property
+    def settled(self) -> Mapping[str, ObjectStore]:
+        """All stores but the spool, by name."""
+        return self._settled
+
     def readable(self, store: str) -> Readable:
         """The store of that name.
 
