@@ -11,16 +11,21 @@ from streamtime.database.transaction import Database
 from streamtime.events.bus import EventBus
 from streamtime.ids import public_id
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.arrivals import Arrivals
 from streamtime.library.captions import Captions
+from streamtime.library.changes import Changes
 from streamtime.library.chapters import Chapters
+from streamtime.library.deletion import Deletion
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.news import News
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.steering import Steering
 from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
+from streamtime.library.work import Work
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.stores import Stores
 from streamtime.playback.watching import Watching
@@ -53,7 +58,10 @@ class Library:
     growing: GrowingRenditions
     timeline: Timeline
     progress: ProgressBoard
+    arrivals: Arrivals
     lifecycle: Lifecycle
+    steering: Steering
+    deletion: Deletion
     captions: Captions
     chapters: Chapters
     watching: Watching
@@ -96,6 +104,8 @@ def library_on(base: Foundation) -> Library:
     stills = StillRows(base.database, ledger)
     timeline = Timeline(base.database, base.clock)
     progress = ProgressBoard(base.database, news, base.clock)
+    work, changes = Work(base.queue), Changes(news)
+    lifecycle = Lifecycle(base.queue, work, changes, ledger, renditions, stills, timeline, progress)
     return Library(
         ledger=ledger,
         news=news,
@@ -105,7 +115,10 @@ def library_on(base: Foundation) -> Library:
         growing=GrowingRenditions(),
         timeline=timeline,
         progress=progress,
-        lifecycle=Lifecycle(base.queue, ledger, renditions, stills, timeline, progress, news, base.clock),
+        arrivals=Arrivals(work, changes, timeline, news, base.clock),
+        lifecycle=lifecycle,
+        steering=Steering(base.queue, work, changes, renditions, timeline, lifecycle),
+        deletion=Deletion(base.queue, work, ledger, renditions, stills, progress, news, base.clock),
         captions=Captions(base.database, news, base.clock),
         chapters=Chapters(base.database),
         watching=Watching(base.clock),

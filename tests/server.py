@@ -164,7 +164,8 @@ class Server:
 
     def files(self, room: str) -> list[Path]:
         """All files of `spool` or `objects`, temporary ones too."""
-        return sorted(path for path in (self.data_dir / room).rglob("*") if path.is_file() and path.name[0] != ".")
+        walk = os.walk(self.data_dir / room)  # which passes over what vanishes while it looks
+        return sorted(Path(where, name) for where, _, names in walk for name in names if name[0] != ".")
 
     def close(self) -> None:
         """End everything that it has ever started."""

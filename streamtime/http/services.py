@@ -17,11 +17,13 @@ from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
+from streamtime.library.deletion import Deletion
 from streamtime.library.editing import Editor
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.steering import Steering
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
@@ -66,6 +68,8 @@ class Services:
     listing: Listing
     editor: Editor
     lifecycle: Lifecycle
+    steering: Steering
+    deletion: Deletion
     progress: ProgressBoard
     renditions: Renditions
     ledger: Ledger

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from streamtime.database.transaction import Transaction
+from streamtime.jobs.queue import JobQueue
+from streamtime.library.video import Video
+
 PREPARE = "prepare"
 FIRST = "first"
 LADDER = "ladder"
@@ -35,3 +39,46 @@ class Forecast:
     disk_bytes: int
     memory_bytes: int
     passes: int
+
+
+class Work:
+    """Puts work on videos into the queue."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+
+    async def prepare(self, tx: Transaction, video: Video) -> None:
+        """Look at its file, and make what can be had quickly."""
+        await self._queue.enqueue(
+            tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
+        )
+
+    async def first(self, tx: Transaction, video: Video) -> None:
+        """Encode the one rendition that is quickly made and useful."""
+        await self._queue.enqueue(tx, FIRST, video.subject, priority=FIRST_PRIORITY, fair_key=fair_key(video.owner_id))
+
+    async def ladder(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
+        """Encode all that takes time; `memory_bytes` is what that is expected to need."""
+        await self._queue.enqueue(
+            tx, LADDER, video.subject, priority=LADDER_PRIORITY, weight=memory_bytes, fair_key=fair_key(video.owner_id)
+        )
+
+    async def stills(self, tx: Transaction, video: Video) -> None:
+        """Make its storyboard and preview."""
+        await self._queue.enqueue(tx, STILLS, video.subject, priority=STILLS_PRIORITY)
+
+    async def settle(self, tx: Transaction, video: Video, object_id: int) -> None:
+        """Carry an object of the video into the store where it stays."""
+        await self._queue.enqueue(
+            tx,
+            SETTLE,
+            video.subject,
+            priority=SETTLE_PRIORITY,
+            max_attempts=MANY_ATTEMPTS,
+            dedup_key=f"{SETTLE} {object_id}",
+            fair_key=fair_key(video.owner_id),
+        )
+
+    async def collect(self, tx: Transaction) -> None:
+        """Delete the bytes of doomed objects."""
+        await self._queue.enqueue(tx, COLLECT, COLLECT_SUBJECT, priority=COLLECT_PRIORITY, max_attempts=MANY_ATTEMPTS)

@@ -10,11 +10,10 @@ from streamtime.clock import Clock
 from streamtime.database.tables import uploads
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, NoSpace, TooLarge, Unauthenticated
-from streamtime.events.bus import Change
 from streamtime.ids import public_id
+from streamtime.library.arrivals import Arrivals, NewVideo
+from streamtime.library.deletion import Deletion
 from streamtime.library.editing import clean_title
-from streamtime.library.lifecycle import Lifecycle, NewVideo
-from streamtime.library.news import News
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
 from streamtime.storage.spool import Spool
@@ -41,8 +40,8 @@ class UploadCreation:
         rows: UploadRows,
         ledger: Ledger,
         videos: Videos,
-        lifecycle: Lifecycle,
-        news: News,
+        arrivals: Arrivals,
+        deletion: Deletion,
         spool: Spool,
         clock: Clock,
         limits: UploadLimits,
@@ -51,8 +50,8 @@ class UploadCreation:
         self._rows = rows
         self._ledger = ledger
         self._videos = videos
-        self._lifecycle = lifecycle
-        self._news = news
+        self._arrivals = arrivals
+        self._deletion = deletion
         self._spool = spool
         self._clock = clock
         self.limits = limits
@@ -76,7 +75,7 @@ class UploadCreation:
             (await self._spool.create(key)).close()
         except BaseException:  # cancelled too: nobody could go on with it, since nobody heard of it
             video = await self._videos.by_id(upload.video_id)
-            await self._database.write(lambda tx: self._lifecycle.delete(tx, video))
+            await self._database.write(lambda tx: self._deletion.delete(tx, video))
             raise
         return upload
 
@@ -106,8 +105,8 @@ class UploadCreation:
     async def _write_down(self, new: NewVideo, length_bytes: int, metadata: str) -> tuple[str, str]:
         upload_id = public_id()
 
-        async def body(tx: Transaction) -> tuple[int, str]:
-            video_id, key = await self._lifecycle.create(tx, new)
+        async def body(tx: Transaction) -> str:
+            video_id, key = await self._arrivals.create(tx, new)
             object_id = await self._ledger.stage(tx, key, kind="source", owner_id=new.owner_id)
             await tx.execute(
                 insert(uploads).values(
@@ -120,8 +119,6 @@ class UploadCreation:
                     created_at_ms=self._clock.now_ms(),
                 )
             )
-            return video_id, key
+            return key
 
-        video_id, key = await self._database.write(body)
-        self._news.now(await self._videos.by_id(video_id), Change.CREATED)
-        return upload_id, key
+        return upload_id, await self._database.write(body)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, Locked, NotFound, OffsetMismatch
-from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.arrivals import Arrivals
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.video import Video
 from streamtime.library.videos import Videos
@@ -74,7 +74,7 @@ class Receiver:
         rows: UploadRows,
         ledger: Ledger,
         videos: Videos,
-        lifecycle: Lifecycle,
+        arrivals: Arrivals,
         progress: ProgressBoard,
         spool: Spool,
         clock: Clock,
@@ -83,7 +83,7 @@ class Receiver:
         self._rows = rows
         self._ledger = ledger
         self._videos = videos
-        self._lifecycle = lifecycle
+        self._arrivals = arrivals
         self._progress = progress
         self._spool = spool
         self._clock = clock
@@ -128,7 +128,7 @@ class Receiver:
             await self._rows.move(tx, upload.id, offset, finished_at_ms=finished_at)
             if whole:
                 await self._ledger.complete(tx, upload.object_id, length_bytes=offset)
-                await self._lifecycle.arrived(tx, video, upload.object_id)
+                await self._arrivals.arrived(tx, video, upload.object_id)
 
         await self._database.write(body)
         if whole:

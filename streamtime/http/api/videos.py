@@ -147,7 +147,7 @@ async def patch_video(
 async def delete_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> None:
     """It is gone for everybody from the answer on, and its bytes soon after."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.delete(tx, found))
+    await services.database.write(lambda tx: services.deletion.delete(tx, found))
 
 
 @post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Prepare a video again")
@@ -160,12 +160,12 @@ async def retry_video(
     anew, and what there is plays until they are whole. Rungs that the video is too small for are passed over.
     """
     found = await services.videos.require(caller, video, Access.MANAGE)
-    lifecycle = services.lifecycle
+    steering = services.steering
     if data is None or not (data.rungs or data.everything):
-        await services.database.write(lambda tx: lifecycle.retry(tx, found))
+        await services.database.write(lambda tx: steering.retry(tx, found))
     else:
         rungs = None if data.everything else data.rungs
-        await services.database.write(lambda tx: lifecycle.again(tx, found, rungs=rungs))
+        await services.database.write(lambda tx: steering.again(tx, found, rungs=rungs))
     return await _answer(video, caller, services)
 
 

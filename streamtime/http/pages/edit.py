@@ -63,7 +63,7 @@ async def edit(
 async def prepare_again(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Make everything anew; what there is plays until that is done."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.again(tx, found, rungs=None))
+    await services.database.write(lambda tx: services.steering.again(tx, found, rungs=None))
     return Redirect(watch_href(found), status_code=303)
 
 
@@ -85,7 +85,7 @@ async def delete_page(
 async def delete(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """It is gone for everybody from the answer on."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.delete(tx, found))
+    await services.database.write(lambda tx: services.deletion.delete(tx, found))
     return Redirect("/library", status_code=303)
 
 

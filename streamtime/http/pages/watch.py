@@ -60,7 +60,7 @@ async def set_visibility(
 async def retry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Try a failed video again."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
+    await services.database.write(lambda tx: services.steering.retry(tx, found))
     return Redirect(f"/watch/{video}", status_code=303)
 
 
