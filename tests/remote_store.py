@@ -1,7 +1,7 @@
-"""A store without files that answers no question at once, as S3 is one, in memory: counted, and away at will."""
+"""A store without files that answers no question at once, as S3 is one, in memory: counted, and at fault at will."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
 from streamtime.errors import Unavailable
 from streamtime.storage.memory import MemoryStore
@@ -9,21 +9,33 @@ from streamtime.storage.object_store import Body, MultipartInfo, ObjectInfo, Par
 
 
 class RemoteStore:
-    """An `ObjectStore` and nothing more. While `breaks_after` is set, each stream ends in an error after so much."""
+    """An `ObjectStore` and nothing more.
+
+    While `breaks_after` is set, each stream ends in an error after so much; while `lies` is, streams give other bytes
+    than were stored; while `away` is, ranges are not answered. `after_put` is called when an object is written.
+    """
 
     def __init__(self) -> None:
         self._kept = MemoryStore()
         self.asked: Counter[str] = Counter()
         self.breaks_after: int | None = None
+        self.lies = False
+        self.away = False
+        self.after_put: Callable[[], Awaitable[object]] | None = None
 
     async def put(self, key: str, body: Body, *, content_type: str | None = None) -> StoredObject:
-        return await self._kept.put(key, body, content_type=content_type)
+        stored = await self._kept.put(key, body, content_type=content_type)
+        if self.after_put is not None:
+            await self.after_put()
+        return stored
 
     async def head(self, key: str) -> ObjectInfo | None:
         return await self._kept.head(key)
 
     async def get_range(self, key: str, offset: int, length: int) -> bytes:
         self.asked["get_range"] += 1
+        if self.away:
+            raise Unavailable("The store does not answer.", code="storage")
         return await self._kept.get_range(key, offset, length)
 
     async def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
@@ -33,7 +45,7 @@ class RemoteStore:
             if self.breaks_after is not None and sent >= self.breaks_after:
                 raise Unavailable("The connection broke off.", code="storage")
             sent += len(piece)
-            yield piece
+            yield bytes(byte ^ 1 for byte in piece) if self.lies else piece
 
     def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         return self._kept.list(prefix)

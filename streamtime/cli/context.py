@@ -36,11 +36,11 @@ class Context:
         """Run something on the accounts of the configured database, which is made where it is missing."""
         config = self.config()
         prepare_data_dir(config)
-        _bring_up_to_date(config)
+        bring_up_to_date(config)
         return asyncio.run(_with_accounts(config, use))
 
 
-def _bring_up_to_date(config: Config) -> None:
+def bring_up_to_date(config: Config) -> None:
     """Migrate, unless a running server would have its schema changed under it.
 
     Raises:

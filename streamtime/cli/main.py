@@ -12,6 +12,7 @@ from streamtime.cli.context import Context
 from streamtime.cli.openapi import openapi
 from streamtime.cli.package import package
 from streamtime.cli.serve import serve
+from streamtime.cli.storage import storage
 from streamtime.cli.token import token
 from streamtime.cli.user import user
 from streamtime.errors import StreamtimeError
@@ -34,7 +35,7 @@ def streamtime(context: click.Context, config_path: Path | None) -> None:
     context.obj = Context(config_path)
 
 
-for command in (serve, user, token, check, package, openapi):
+for command in (serve, user, token, storage, check, package, openapi):
     streamtime.add_command(command)
 
 

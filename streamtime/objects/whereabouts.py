@@ -34,7 +34,7 @@ class Whereabouts:
             .order_by(objects.c.store)
         )
         async with self._database.read() as connection:
-            return [Holding(*row) for row in (await connection.execute(query)).tuples()]
+            return [Holding(*row) for row in await connection.execute(query)]
 
     async def outside(self, store: str, *, after_id: int, limit: int) -> list[ObjectRow]:
         """Some settled objects that are in other stores than this one, in the order of their ids."""
@@ -52,4 +52,4 @@ class Whereabouts:
         )  # fmt: skip
         query = select(*columns).where(condition, objects.c.state == "live").order_by(objects.c.id).limit(limit)
         async with self._database.read() as connection:
-            return [ObjectRow(*row) for row in (await connection.execute(query)).tuples()]
+            return [ObjectRow(*row) for row in await connection.execute(query)]
