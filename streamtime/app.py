@@ -160,6 +160,7 @@ def _services(
         renditions=library.renditions,
         ledger=library.ledger,
         stores=base.stores,
+        store_numbers=base.store_numbers,
         segments=segments,
         playlists=Playlists(catalogue, segments),
         texts=Texts(catalogue, library.captions),

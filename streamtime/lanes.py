@@ -19,6 +19,7 @@ from streamtime.pipeline.packaging import Packager
 from streamtime.pipeline.prepare import Prepare
 from streamtime.pipeline.quarantine import Quarantine
 from streamtime.pipeline.quiet_hours import QuietHours
+from streamtime.pipeline.records import Records
 from streamtime.pipeline.restraint import Restraint, Rules
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.sounds import OtherSounds
@@ -50,43 +51,24 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
     settings = _transcode_settings(config)
     restraint = _restraint(config, base, library)
     supervision = Supervision(library.timeline, library.progress, library.roster, restraint, base.clock)
-    maker = Maker(
-        base.database,
-        library.renditions,
-        library.growing,
-        library.lifecycle,
-        library.ledger,
-        supervision,
-        base.stores.spool,
-        library.captions,
-    )
+    records = Records(base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
+    spool = base.stores.spool
+    maker = Maker(records, library.growing, library.ledger, supervision, spool, library.captions)
     fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
     sources = Sources(library.ledger, base.stores, fetcher)
-    prepare = Prepare(
-        base.database,
-        library.videos,
-        library.lifecycle,
-        library.renditions,
-        library.timeline,
-        sources,
-        worker_launcher(config, nice=PREPARE_NICE),
-        maker,
-        settings,
-    )
+    at_once = worker_launcher(config, nice=PREPARE_NICE)
     at_leisure = worker_launcher(config, nice=chosen.nice)
-    told = (base.database, library.lifecycle, library.renditions, library.timeline)
-    sounds = OtherSounds(*told, sources, at_leisure, maker)
+    prepare = Prepare(records, sources, at_once, maker, settings)
+    sounds = OtherSounds(records, sources, at_leisure, maker)
 
     def encoding(nice: int) -> Encoding:
-        launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
-        return Encoding(base.database, library.lifecycle, library.renditions, sources, launcher, maker, spool)
+        return Encoding(records, sources, worker_launcher(config, nice=nice), maker, spool)
 
-    rooms = (base.database, library.videos, library.lifecycle, library.renditions)
-    first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
-    ladder = Ladder(*rooms, encoding(chosen.nice), sounds, settings)
-    staging = Staging(base.database, library.ledger, library.lifecycle, base.stores.spool)
-    stills = Stills(*rooms, library.timeline, sources, at_leisure, staging)
-    poster = ChosenPoster(*rooms, library.timeline, sources, worker_launcher(config, nice=PREPARE_NICE), staging)
+    first = FirstRung(records, encoding(min(FIRST_NICE, chosen.nice)), settings)
+    ladder = Ladder(records, encoding(chosen.nice), sounds, settings)
+    staging = Staging(base.database, library.ledger, library.lifecycle, spool)
+    stills = Stills(records, sources, at_leisure, staging)
+    poster = ChosenPoster(records, sources, at_once, staging)
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
     crashes = Crashes(library.timeline)
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)

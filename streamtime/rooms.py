@@ -1,13 +1,15 @@
 """The lower floors of the house, built and connected: what everything above is handed."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from streamtime.clock import Clock, SystemClock
-from streamtime.config.sections import Config
+from streamtime.config.sections import S3, Config
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.transaction import Database
+from streamtime.errors import ConfigError
 from streamtime.events.bus import EventBus
 from streamtime.ids import public_id
 from streamtime.jobs.queue import JobQueue
@@ -30,6 +32,11 @@ from streamtime.objects.ledger import Ledger
 from streamtime.objects.stores import Stores
 from streamtime.playback.watching import Watching
 from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.metered import Metered, StoreNumbers
+from streamtime.storage.object_store import ObjectStore
+from streamtime.storage.retrying import Retrying
+from streamtime.storage.s3 import S3Store
+from streamtime.storage.s3_connections import BucketAddress
 from streamtime.storage.spool import Spool
 from streamtime.workers.roster import Roster
 
@@ -42,6 +49,7 @@ class Foundation:
     database: Database
     epoch: EpochWatch
     stores: Stores
+    store_numbers: StoreNumbers
     bus: EventBus
     queue: JobQueue
 
@@ -84,15 +92,77 @@ async def open_foundation(config: Config, stack: AsyncExitStack) -> Foundation:
     stack.callback(epoch.close)
     spool = await Spool.open_at(config.data_dir / "spool")
     stack.push_async_callback(spool.close)
-    local = await LocalDisk.open_at(config.data_dir / "objects")
-    stack.push_async_callback(local.close)
+    numbers = StoreNumbers()
+    settled = {name: Metered(store, name, numbers) for name, store in (await _settled(config, stack)).items()}
     return Foundation(
         clock=clock,
         database=database,
         epoch=epoch,
-        stores=Stores(spool, {"local": local}, settle_in=config.storage.backend),
+        stores=Stores(spool, settled, settle_in=config.storage.backend),
+        store_numbers=numbers,
         bus=EventBus(),
         queue=JobQueue(database, clock, process_id=public_id()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """What commands need that work on stored objects, whether the server runs or not."""
+
+    database: Database
+    ledger: Ledger
+    stores: Stores
+
+
+@asynccontextmanager
+async def open_shelves(config: Config) -> AsyncIterator[Shelves]:
+    """Rows and stores alone. What a running server has half-written is left alone."""
+    async with AsyncExitStack() as stack:
+        database = Database(database_path(config))
+        stack.push_async_callback(database.close)
+        spool = await Spool.open_at(config.data_dir / "spool")
+        stack.push_async_callback(spool.close)
+        settled = await _settled(config, stack, sweep=False)
+        stores = Stores(spool, settled, settle_in=config.storage.backend)
+        yield Shelves(database, Ledger(database, SystemClock()), stores)
+
+
+def store_names(config: Config) -> list[str]:
+    """The names of the stores that rows may give and this configuration knows."""
+    return ["local"] if bucket_address(config.storage.s3) is None else ["local", "s3"]
+
+
+async def _settled(config: Config, stack: AsyncExitStack, *, sweep: bool = True) -> dict[str, ObjectStore]:
+    """All stores that rows may name: the local one always, the bucket whenever there is one."""
+    stores: dict[str, ObjectStore] = {"local": await LocalDisk.open_at(config.data_dir / "objects", sweep=sweep)}
+    address = bucket_address(config.storage.s3)
+    if address is not None:
+        stores["s3"] = Retrying(S3Store(address))
+    elif config.storage.backend == "s3":
+        raise ConfigError('storage.backend is "s3": storage.s3 needs endpoint and bucket.')
+    for store in stores.values():
+        stack.push_async_callback(store.close)
+    return stores
+
+
+def bucket_address(chosen: S3) -> BucketAddress | None:
+    """The bucket of the configuration, or None where there is none."""
+    if not chosen.endpoint or not chosen.bucket:
+        return None
+    return BucketAddress(
+        endpoint=chosen.endpoint,
+        bucket=chosen.bucket,
+        region=chosen.region,
+        access_key=chosen.access_key,
+        secret_key=chosen.secret_key,
+        path_style=chosen.path_style,
+        prefix=chosen.prefix.strip("/"),
+        public_endpoint=chosen.public_endpoint,
+        ca_file=chosen.ca_file,
+        connect_timeout_s=int(chosen.connect_timeout),
+        read_timeout_s=int(chosen.read_timeout),
+        connections=chosen.connections,
+        part_bytes=int(chosen.part_size),
     )
 
 

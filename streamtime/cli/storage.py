@@ -14,7 +14,7 @@ from streamtime.config.sections import Config
 from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.objects.move import Moved, Mover
 from streamtime.objects.whereabouts import Holding, Whereabouts
-from streamtime.rooms import open_storage, store_names
+from streamtime.rooms import open_shelves, store_names
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
@@ -82,7 +82,7 @@ def _require_known(config: Config, to: str) -> None:
 
 
 async def _holdings(config: Config) -> list[Holding]:
-    async with open_storage(config) as opened:
+    async with open_shelves(config) as opened:
         return await Whereabouts(opened.database).holdings()
 
 
@@ -90,7 +90,7 @@ async def _move(config: Config, to: str, report: Report) -> tuple[Moved, list[Ho
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with open_storage(config) as opened:
+    async with open_shelves(config) as opened:
         whereabouts = Whereabouts(opened.database)
         minimum_free_bytes = int(config.uploads.minimum_free_space)
         mover = Mover(opened.ledger, whereabouts, opened.stores, minimum_free_bytes=minimum_free_bytes)

@@ -28,7 +28,7 @@ MAX_BODY_BYTES = 256 * 1024
 
 def build_application(services: Services, settings: HttpSettings, *, version: str) -> Doorway:
     """The whole HTTP application, behind its door."""
-    metrics = Metrics()
+    metrics = Metrics(services.store_numbers)
     litestar = build_litestar(services, settings, metrics, version=version)
     hosts = Hosts(settings.allowed_hosts, settings.public_url)
     callers = Callers(services.credentials)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from streamtime.errors import NotFound
 from streamtime.http.services import HttpSettings, Services
+from streamtime.storage.metered import StoreNumbers
 
 _GROUPS = ("/media/", "/assets/", "/api/v1/uploads", "/api/", "/watch/", "/healthz", "/readyz", "/metrics")
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -19,8 +20,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 class Metrics:
     """The numbers of one server."""
 
-    def __init__(self) -> None:
+    def __init__(self, stores: StoreNumbers | None = None) -> None:
         self.registry = CollectorRegistry()
+        (stores or StoreNumbers()).register(self.registry)
         self._requests = Counter(
             "streamtime_requests_total", "Requests answered.", ("group", "status"), registry=self.registry
         )

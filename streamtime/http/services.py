@@ -32,6 +32,7 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.storage.metered import StoreNumbers
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -74,6 +75,7 @@ class Services:
     renditions: Renditions
     ledger: Ledger
     stores: Stores
+    store_numbers: StoreNumbers
     segments: Segments
     playlists: Playlists
     texts: Texts

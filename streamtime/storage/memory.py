@@ -14,12 +14,13 @@ from streamtime.storage.object_store import (
     MultipartInfo,
     ObjectInfo,
     PartInfo,
+    Refused,
     StoredObject,
     checked_part_number,
     checked_parts,
     checked_range,
 )
-from streamtime.storage.os_errors import translated, unavailable
+from streamtime.storage.os_errors import translated
 
 STREAM_PIECE_BYTES = 64 * 1024
 """Small, so that a reader which handles one piece only is found out."""
@@ -146,7 +147,7 @@ class MemoryStore:
         data = self._whole(key)
         checked_range(offset, length)
         if offset + length > len(data):
-            raise unavailable(f"{key!r} ends before byte {offset + length}.")
+            raise Refused(f"{key!r} ends before byte {offset + length}.")
         return data[offset : offset + length]
 
     def _multipart(self, key: str, upload_id: str) -> _Multipart:

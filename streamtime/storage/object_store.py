@@ -6,7 +6,8 @@ whole, and nobody ever sees half of one. Where an operation may fail, it raises,
     Invalid                      a key that breaks the rules of `keys.py`, or is a folder of another one
     NotFound                     no such object, no such multipart upload
     NoSpace                      the disk is full or a quota is spent
-    Unavailable, code "storage"  all else that the store cannot do now, a read past the end included
+    Unavailable, code "storage"  all else that the store cannot do now
+    Refused                      the `Unavailable` that asking again does not cure, a read past the end included
 
 The contract suite in `tests/contracts` holds for every adapter.
 """
@@ -16,13 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from streamtime.errors import Invalid
+from streamtime.errors import Invalid, Unavailable
 
 Body: TypeAlias = AsyncIterable[bytes] | bytes
 """What is put: all at once, or as it comes; a stream is never held in memory as a whole."""
 
 MAX_PART_NUMBER = 10_000
 """As S3 has it."""
+
+
+class Refused(Unavailable):
+    """The store has answered, and would answer the same if it were asked again at once: nobody repeats it."""
+
+    code = "storage"
 
 
 @dataclass(frozen=True, slots=True)
