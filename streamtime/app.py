@@ -16,7 +16,7 @@ from streamtime.accounts.users import Users
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.transaction import Database
-from streamtime.errors import StreamtimeError
+from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.services import HttpSettings, Services
 from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
@@ -27,12 +27,13 @@ from streamtime.library.poster_choice import PosterChoice
 from streamtime.logging import get_logger
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
+from streamtime.playback.direct import Direct
 from streamtime.playback.hot_segments import HotSegments
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
-from streamtime.rooms import Foundation, Library, database_path, library_on, open_foundation
+from streamtime.rooms import Foundation, Library, bucket_address, database_path, library_on, open_foundation
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -127,7 +128,8 @@ def _services(
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
-    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching)
+    direct = Direct(base.stores, _serving_browsers(config))
+    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
     overview = JobOverview(base.database)
     rows = UploadRows(base.database)
     receiver = Receiver(
@@ -189,6 +191,18 @@ def _services(
         roster=library.roster,
         waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
     )
+
+
+def _serving_browsers(config: Config) -> list[str]:
+    """The stores that serve public videos to browsers themselves."""
+    chosen = config.storage.s3
+    if not chosen.redirect_public or bucket_address(chosen) is None:
+        return []
+    if not chosen.public_endpoint:
+        raise ConfigError(
+            "storage.s3.redirect_public needs storage.s3.public_endpoint: where browsers find it."
+        )
+    return ["s3"]
 
 
 def _upload_limits(config: Config) -> UploadLimits:

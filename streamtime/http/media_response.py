@@ -65,6 +65,9 @@ async def send_text(scope: Scope, send: SendMessage, text: str, *, content_type:
 async def _send(
     scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, part: Send, reader: MediaReader
 ) -> None:
+    if media.elsewhere is not None and scope["method"] == "GET":
+        await _empty(send, 307, _leading(media.elsewhere))
+        return
     headers = _common(media)
     headers += [(b"content-type", media.content_type.encode()), (b"content-length", b"%d" % part.length)]
     if part.status == 206:  # noqa: PLR2004  # Partial Content
@@ -93,7 +96,7 @@ async def _stream(
 ) -> None:
     """Send piece after piece, to the end or until the client leaves: nothing else would tell us that it has."""
     async with aclosing(pieces):
-        first = await anext(pieces)  # an error still has a status of its own here
+        first = await anext(pieces, b"")  # an error still has a status of its own here
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": first, "more_body": True})
         left = asyncio.ensure_future(_left(receive))
@@ -120,6 +123,11 @@ async def _left(receive: Receive) -> None:
 async def _empty(send: SendMessage, status: int, headers: Headers) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _leading(url: str) -> Headers:
+    """To another address, this once: it is signed for this moment."""
+    return [(b"location", url.encode()), (b"cache-control", b"no-store"), (b"content-length", b"0")]
 
 
 def _common(media: MediaBytes) -> Headers:

@@ -13,7 +13,7 @@ from streamtime.errors import NotFound, Unavailable
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.stores import Stores
 from streamtime.playback.hot_segments import HotSegments
-from streamtime.playback.shared_reads import SharedReads
+from streamtime.playback.shared_reads import SharedReads, too_slow
 from streamtime.storage.object_store import ReadsNow
 
 LARGEST_AT_ONCE = 16 << 20
@@ -41,6 +41,8 @@ class MediaBytes:
     download_name: str | None = None
     following_length: int = 0
     """Length of the run right behind this one that will probably be wanted next; 0 where there is none."""
+    elsewhere: str | None = None
+    """An address at which the run's store serves it itself, for a moment; only ever of a public video."""
 
 
 class MediaReader:
@@ -94,9 +96,11 @@ class MediaReader:
         sent = 0
         try:
             async with aclosing(self._pieces(media, start, length)) as pieces:
-                async for piece in pieces:
+                piece = await _soon(pieces)
+                while piece:
                     sent += len(piece)
                     yield piece
+                    piece = await anext(pieces, b"")
         except (NotFound, Unavailable) as error:
             moved = await self._moved(media, error)
         else:
@@ -158,3 +162,12 @@ class MediaReader:
         if not found or found[0].state == "doomed" or found[0].store == media.store:
             raise error
         return replace(media, store=found[0].store)
+
+
+async def _soon(pieces: AsyncGenerator[bytes, None]) -> bytes:
+    """The first piece, or nothing where there is none. Raises `Unavailable` where it takes too long."""
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            return await anext(pieces, b"")
+    except TimeoutError as error:
+        raise too_slow() from error

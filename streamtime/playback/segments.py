@@ -1,5 +1,7 @@
 """From the ids in a URL to the bytes of a segment, an init segment, a still or the original."""
 
+from dataclasses import replace
+
 from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
 from streamtime.hls.segment_index import SegmentIndex
@@ -8,6 +10,7 @@ from streamtime.library.renditions import Kind, Rendition
 from streamtime.library.stills import StillKind, StillRows
 from streamtime.objects.ledger import Ledger, ObjectRow
 from streamtime.playback.catalogue import Catalogue, Programme
+from streamtime.playback.direct import Direct
 from streamtime.playback.media_bytes import MediaBytes
 from streamtime.playback.watching import Watching
 
@@ -24,12 +27,14 @@ class Segments:
         stills: StillRows,
         ledger: Ledger,
         watching: Watching,
+        direct: Direct,
     ) -> None:
         self._catalogue = catalogue
         self._growing = growing
         self._stills = stills
         self._ledger = ledger
         self._watching = watching
+        self.direct = direct
 
     async def rendition(
         self, caller: Caller, video: str, generation: int, attempt_id: str
@@ -66,6 +71,17 @@ class Segments:
         self._watching.note()
         following_length = _length_at(index, number + 1)
         return _part(rendition, segment.offset, segment.length, str(number), following_length=following_length)
+
+    async def whole(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
+        """A whole rendition as one file, for players that are to ask its store. Raises `NotFound`."""
+        programme, rendition, index = await self.rendition(caller, video, generation, attempt_id)
+        if not rendition.whole:
+            raise NotFound
+        self._watching.note()
+        media = _part(rendition, 0, index.bytes_total, "whole")
+        if not self.direct.serves(programme, rendition):
+            return media
+        return replace(media, elsewhere=self.direct.url(rendition.store, rendition.key))
 
     async def poster(self, caller: Caller, video: str, generation: int) -> MediaBytes:
         """The poster. Raises `NotFound`."""

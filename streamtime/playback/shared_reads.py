@@ -44,7 +44,7 @@ class SharedReads:
         task = self.begin(at, read)
         done, _ = await asyncio.wait([task], timeout=within_s)
         if not done:
-            raise Unavailable("The storage takes too long to answer. Try again in a moment.", code="storage")
+            raise too_slow()
         if task.cancelled():
             raise Unavailable("The server is stopping.")
         return task.result()
@@ -62,6 +62,11 @@ class SharedReads:
         if not task.cancelled() and (error := task.exception()) is not None:
             # Whoever waits is told; a read ahead, or one that nobody waits for any more, leaves a line in the log.
             _log.info("read_failed", key=at[0], offset=at[1], error=repr(error))
+
+
+def too_slow() -> Unavailable:
+    """What somebody is told whose patience has ended."""
+    return Unavailable("The storage takes too long to answer. Try again in a moment.", code="storage")
 
 
 async def _run(read: Read) -> bytes:
