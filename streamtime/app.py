@@ -199,9 +199,7 @@ def _serving_browsers(config: Config) -> list[str]:
     if not chosen.redirect_public or bucket_address(chosen) is None:
         return []
     if not chosen.public_endpoint:
-        raise ConfigError(
-            "storage.s3.redirect_public needs storage.s3.public_endpoint: where browsers find it."
-        )
+        raise ConfigError("storage.s3.redirect_public needs storage.s3.public_endpoint: where browsers find it.")
     return ["s3"]
 
 
