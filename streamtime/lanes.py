@@ -7,7 +7,9 @@ from streamtime.jobs.job import Lane
 from streamtime.library import work as kinds
 from streamtime.library.crashes import Crashes
 from streamtime.library.poster_choice import POSTER
+from streamtime.objects.carrying import Carrier
 from streamtime.objects.collect import Collector
+from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
@@ -45,6 +47,10 @@ FIRST_NICE = 5
 """Somebody waits for it: it goes before ladders, though not before the server itself."""
 
 
+SETTLE_PLACES = 2
+"""Over a slow line a film takes hours: what is small must not wait behind it, and deleting behind neither."""
+
+
 def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
     """All lanes, with the handlers of their jobs."""
     chosen = config.transcode
@@ -69,9 +75,14 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
     staging = Staging(base.database, library.ledger, library.lifecycle, spool)
     stills = Stills(records, sources, at_leisure, staging)
     poster = ChosenPoster(records, sources, at_once, staging)
-    settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
+    multiparts = Multiparts(base.database, base.clock)
+    settle = Settle(
+        base.database,
+        library.ledger,
+        Settler(library.ledger, base.stores, carrier(config, base, multiparts)),
+    )
     crashes = Crashes(library.timeline)
-    collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
+    collect = Collect(base.database, Collector(library.ledger, multiparts, base.stores), library.lifecycle)
     return [
         Lane(
             "quick",
@@ -87,8 +98,15 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
-        Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
+        Lane("settle", SETTLE_PLACES, {kinds.SETTLE: settle}),
+        Lane("upkeep", 1, {kinds.COLLECT: collect}),
     ]
+
+
+def carrier(config: Config, base: Foundation, multiparts: Multiparts) -> Carrier:
+    """Copies objects between stores as the configuration wants it."""
+    chosen = config.storage.s3
+    return Carrier(multiparts, base.stores, part_bytes=int(chosen.part_size), read_back=chosen.read_back)
 
 
 def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:

@@ -79,7 +79,7 @@ class Bucket:
         """The same by another way, such as a proxy."""
         return replace(self, endpoint=endpoint)
 
-    def keys(self) -> list[str]:
+    def objects(self) -> list[str]:
         """All objects."""
         found = _client(self.endpoint).list_objects(BUCKET, f"{self.prefix}/", recursive=True)
         return sorted((each.object_name or "").removeprefix(f"{self.prefix}/") for each in found)
@@ -104,7 +104,7 @@ class Bucket:
         for upload in client._list_multipart_uploads(BUCKET, prefix=f"{self.prefix}/").uploads:
             if upload.object_name and upload.upload_id and upload.object_name.startswith(f"{self.prefix}/"):
                 client._abort_multipart_upload(BUCKET, upload.object_name, upload.upload_id)
-        for key in self.keys():
+        for key in self.objects():
             client.remove_object(BUCKET, f"{self.prefix}/{key}")
 
 

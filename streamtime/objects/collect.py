@@ -2,6 +2,7 @@
 
 from streamtime.errors import StreamtimeError
 from streamtime.objects.ledger import SPOOL, Ledger, ObjectRow
+from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.stores import Stores
 
 BATCH = 100
@@ -10,8 +11,9 @@ BATCH = 100
 class Collector:
     """Removes what nobody can read any more."""
 
-    def __init__(self, ledger: Ledger, stores: Stores) -> None:
+    def __init__(self, ledger: Ledger, multiparts: Multiparts, stores: Stores) -> None:
         self._ledger = ledger
+        self._multiparts = multiparts
         self._stores = stores
 
     async def collect(self) -> int:
@@ -38,6 +40,9 @@ class Collector:
         return count
 
     async def _delete(self, row: ObjectRow) -> None:
-        # A settling that was broken off may have left a copy on either side.
-        for store in {row.store, SPOOL, self._stores.settle_in}:
-            await self._stores.readable(store).delete(row.key)
+        async with self._stores.turn(row.id):
+            # A settling that was broken off may have left a copy on either side. What is on this machine goes first:
+            # a store that is away must not keep the disk full.
+            for store in dict.fromkeys((SPOOL, row.store, self._stores.settle_in)):
+                await self._stores.readable(store).delete(row.key)
+            await self._multiparts.abort_left(row, self._stores)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, union, updat
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
-from streamtime.database.tables import objects, rendition_parts, uploads
+from streamtime.database.tables import multiparts, objects, rendition_parts, uploads
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 
@@ -59,6 +59,7 @@ class Ledger:
             done = await tx.execute(statement.values(store=store, sha256=sha256, bytes=length_bytes))
             if done.rowcount == 0:
                 raise NotFound("The object was deleted while it was being moved.")
+            await tx.execute(delete(multiparts).where(multiparts.c.object_id == object_id))  # it has arrived
             await tx.raise_epoch()
 
         await self._database.write(body)

@@ -1,7 +1,10 @@
 """The stores there are, by the names that rows give them. Mixed storage is a normal state: every row knows its own."""
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from streamtime.errors import Unavailable
 from streamtime.objects.ledger import SPOOL
@@ -32,6 +35,7 @@ class Stores:
         self.spool = spool
         self.settle_in = settle_in
         self._settled = settled
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def destination(self) -> ObjectStore:
@@ -55,3 +59,13 @@ class Stores:
             return self._settled[store]
         except KeyError:
             raise Unavailable(f"The store named {store} is not configured.", code="storage") from None
+
+    @asynccontextmanager
+    async def turn(self, object_id: int) -> AsyncIterator[None]:
+        """Alone with the bytes of an object: who copies them and who deletes them wait for each other.
+
+        A request that was sent is not taken back by a cancellation, and its object would appear after the deletion.
+        """
+        lock = self._turns.setdefault(object_id, asyncio.Lock())
+        async with lock:
+            yield

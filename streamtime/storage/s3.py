@@ -15,7 +15,7 @@ from typing import TypeVar
 from minio.error import S3Error
 from urllib3 import BaseHTTPResponse
 
-from streamtime.errors import Invalid, NotFound, TooLarge
+from streamtime.errors import Invalid, NotFound, StreamtimeError, TooLarge
 from streamtime.storage.in_parts import put_in_parts
 from streamtime.storage.keys import is_key, valid_key, valid_prefix
 from streamtime.storage.object_store import (
@@ -168,6 +168,13 @@ class S3Store:
     async def check(self) -> None:
         """See `ObjectStore.check`: whether the bucket can be listed. `s3_trial.py` tries all that is needed."""
         await self._run(lambda: next(self._client.list_objects(self._bucket, self._prefix), None))
+
+    async def keeps_versions(self) -> bool:
+        """Whether the bucket keeps what is deleted in it. False where the key may not ask, or nobody knows."""
+        try:
+            return await self._run(lambda: self._client.get_bucket_versioning(self._bucket).status == "Enabled")
+        except StreamtimeError:
+            return False
 
     async def close(self) -> None:
         """See `ObjectStore.close`."""

@@ -20,7 +20,7 @@ from minio.helpers import check_bucket_name
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from streamtime.errors import ConfigError
+from streamtime.errors import ConfigError, Invalid
 from streamtime.storage.keys import valid_prefix
 
 R = TypeVar("R")
@@ -112,8 +112,8 @@ def client_for(address: BucketAddress, endpoint: str) -> Minio:
             region=address.region,
             http_client=_pool(address, encrypted=parts.scheme == "https"),
         )
-    except ValueError as error:
-        raise ConfigError(f"storage.s3 cannot be used: {error}.") from error
+    except (ValueError, Invalid) as error:
+        raise ConfigError(f"storage.s3 cannot be used: {error}") from error
     if address.path_style:
         client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the package says nothing of it
     else:
