@@ -28,7 +28,9 @@ from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.library.work import Work
+from streamtime.objects.carrying import Carrier
 from streamtime.objects.ledger import Ledger
+from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.stores import Stores
 from streamtime.playback.watching import Watching
 from streamtime.storage.local_disk import LocalDisk
@@ -112,6 +114,7 @@ class Shelves:
     database: Database
     ledger: Ledger
     stores: Stores
+    carrier: Carrier
 
 
 @asynccontextmanager
@@ -124,7 +127,10 @@ async def open_shelves(config: Config) -> AsyncIterator[Shelves]:
         stack.push_async_callback(spool.close)
         settled = await _settled(config, stack, sweep=False)
         stores = Stores(spool, settled, settle_in=config.storage.backend)
-        yield Shelves(database, Ledger(database, SystemClock()), stores)
+        clock = SystemClock()
+        part_bytes = int(config.storage.s3.part_size)
+        carrier = Carrier(Multiparts(database, clock), stores, part_bytes=part_bytes, read_back=True)
+        yield Shelves(database, Ledger(database, clock), stores, carrier)
 
 
 def store_names(config: Config) -> list[str]:

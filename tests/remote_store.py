@@ -60,7 +60,10 @@ class RemoteStore:
         return await self._kept.upload_part(key, upload_id, number, body)
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo:
-        return await self._kept.complete_multipart(key, upload_id, parts)
+        done = await self._kept.complete_multipart(key, upload_id, parts)
+        if self.after_put is not None:
+            await self.after_put()
+        return done
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         await self._kept.abort_multipart(key, upload_id)

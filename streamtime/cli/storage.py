@@ -93,7 +93,7 @@ async def _move(config: Config, to: str, report: Report) -> tuple[Moved, list[Ho
     async with open_shelves(config) as opened:
         whereabouts = Whereabouts(opened.database)
         minimum_free_bytes = int(config.uploads.minimum_free_space)
-        mover = Mover(opened.ledger, whereabouts, opened.stores, minimum_free_bytes=minimum_free_bytes)
+        mover = Mover(opened.ledger, whereabouts, opened.stores, opened.carrier, minimum_free_bytes=minimum_free_bytes)
         return await mover.move(to, report.step), await whereabouts.holdings()
 
 

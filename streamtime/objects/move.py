@@ -1,16 +1,15 @@
 """Moving house: carries settled objects from all other stores into one, beside a running server or without it.
 
-Of each object the copy is written, read back and compared; then its row is switched in one transaction, and only then
-the old copy goes. Keys stay the same, so nothing else has to change. It can be broken off anywhere and run again: an
-object is in one place or in the other, and what was left of it in the other place is found by listing that.
+Of each object the copy is written, read back and compared (`carrying.py`); then its row is switched in one transaction,
+and only then the old copy goes. Keys stay the same, so nothing else has to change. It can be broken off anywhere and
+run again: an object is in one place or in the other, and what was left of it in the other place is found by listing.
 """
 
-import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from streamtime.errors import Invalid, NoSpace, NotFound
+from streamtime.objects.carrying import Carrier
 from streamtime.objects.ledger import Ledger, ObjectRow
 from streamtime.objects.stores import Stores
 from streamtime.objects.whereabouts import Whereabouts
@@ -51,7 +50,10 @@ class Moved:
 class Mover:
     """Moves objects into one store."""
 
-    def __init__(self, ledger: Ledger, whereabouts: Whereabouts, stores: Stores, *, minimum_free_bytes: int) -> None:
+    def __init__(
+        self, ledger: Ledger, whereabouts: Whereabouts, stores: Stores, carrier: Carrier, *, minimum_free_bytes: int
+    ) -> None:
+        self._carrier = carrier
         self._ledger = ledger
         self._whereabouts = whereabouts
         self._stores = stores
@@ -93,17 +95,20 @@ class Mover:
         source, target = self._settled(row.store), self._settled(to)
         await self._require_room(target, row.length_bytes)
         try:
-            copied = await _copied(source, target, row)
+            if not await _has(source, row):
+                moved.damaged.append(row.key)
+                return
+            stored = await self._carrier.carry(row, source, to)
         except NotFound:
             if await self._still_there(row):
                 moved.lost.append(row.key)
             return
-        if copied is None:
+        if row.sha256 not in {None, stored.sha256}:
             await target.delete(row.key)
             moved.damaged.append(row.key)
             return
         try:
-            await self._ledger.relocate(row.id, store=to, sha256=copied, length_bytes=row.length_bytes)
+            await self._ledger.relocate(row.id, store=to, sha256=stored.sha256, length_bytes=stored.length_bytes)
         except NotFound:
             await target.delete(row.key)  # deleted meanwhile: the old copy is the collector's
             return
@@ -138,24 +143,12 @@ class Mover:
         return count
 
 
-async def _copied(source: ObjectStore, target: ObjectStore, row: ObjectRow) -> bytes | None:
-    """Copy an object and give the SHA-256 that both sides have; None where they are not what was stored."""
-    read = hashlib.sha256()
-    async with aclosing(_heard(source.stream(row.key), read)) as body:
-        stored = await target.put(row.key, body)
-    written = hashlib.sha256()
-    async with aclosing(_heard(target.stream(row.key), written)) as pieces:
-        async for _ in pieces:
-            pass
-    same = read.digest() == written.digest() == stored.sha256 and stored.length_bytes == row.length_bytes
-    return read.digest() if same and row.sha256 in {None, read.digest()} else None
-
-
-async def _heard(pieces: AsyncGenerator[bytes, None], digest: "hashlib._Hash") -> AsyncGenerator[bytes, None]:
-    async with aclosing(pieces):
-        async for piece in pieces:
-            digest.update(piece)
-            yield piece
+async def _has(store: ObjectStore, row: ObjectRow) -> bool:
+    """Whether a store has an object in its full length. Raises `NotFound` where it has none."""
+    found = await store.head(row.key)
+    if found is None:
+        raise NotFound
+    return found.length_bytes == row.length_bytes
 
 
 async def _batches(store: ObjectStore) -> AsyncIterator[list[str]]:
