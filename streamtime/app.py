@@ -17,7 +17,7 @@ from streamtime.care import rounds
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.transaction import Database
-from streamtime.errors import StreamtimeError
+from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.services import HttpSettings, Services
 from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
@@ -30,12 +30,22 @@ from streamtime.objects.overview import StorageOverview
 from streamtime.objects.strays import Strays
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
+from streamtime.playback.direct import Direct
 from streamtime.playback.hot_segments import HotSegments
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
-from streamtime.rooms import Foundation, Keeping, Library, database_path, keeping_of, library_on, open_foundation
+from streamtime.rooms import (
+    Foundation,
+    Keeping,
+    Library,
+    bucket_address,
+    database_path,
+    keeping_of,
+    library_on,
+    open_foundation,
+)
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -79,7 +89,9 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
         stack.callback(passwords.close)
         last_use = LastUse(base.database)
         pool = JobPool(base.queue, lanes(config, base, library, keeping), base.clock)
-        yield _services(config, base, library, keeping, passwords, last_use, pool)
+        services = _services(config, base, library, keeping, passwords, last_use, pool)
+        stack.push_async_callback(services.media_reader.close)
+        yield services
         for flush in (library.progress.flush, last_use.flush):
             with suppress(StreamtimeError):
                 await flush()
@@ -131,7 +143,8 @@ def _services(
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
-    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching)
+    direct = Direct(base.stores, _serving_browsers(config))
+    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
     overview = JobOverview(base.database)
     rows = UploadRows(base.database)
     receiver = Receiver(
@@ -170,7 +183,7 @@ def _services(
         texts=Texts(catalogue, library.captions),
         captions=library.captions,
         chapters=library.chapters,
-        media_reader=MediaReader(base.stores, HotSegments(config.storage.memory_cache)),
+        media_reader=MediaReader(base.stores, library.ledger, HotSegments(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(
             base.database,
@@ -198,6 +211,16 @@ def _services(
         ),
         damage=library.damage,
     )
+
+
+def _serving_browsers(config: Config) -> list[str]:
+    """The stores that serve public videos to browsers themselves."""
+    chosen = config.storage.s3
+    if not chosen.redirect_public or bucket_address(chosen) is None:
+        return []
+    if not chosen.public_endpoint:
+        raise ConfigError("storage.s3.redirect_public needs storage.s3.public_endpoint: where browsers find it.")
+    return ["s3"]
 
 
 def _upload_limits(config: Config) -> UploadLimits:

@@ -13,6 +13,7 @@ from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.fetching import Fetcher
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
@@ -59,7 +60,8 @@ def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) 
     records = Records(base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
     spool = base.stores.spool
     maker = Maker(records, library.growing, library.ledger, supervision, spool, library.captions)
-    sources = Sources(library.ledger, base.stores)
+    fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
+    sources = Sources(library.ledger, base.stores, fetcher)
     at_once = worker_launcher(config, nice=PREPARE_NICE)
     at_leisure = worker_launcher(config, nice=chosen.nice)
     prepare = Prepare(records, sources, at_once, at_leisure, maker, settings)

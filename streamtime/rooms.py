@@ -1,6 +1,7 @@
 """The lower floors of the house, built and connected: what everything above is handed."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +29,12 @@ from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.library.work import Work
+from streamtime.objects.carrying import Carrier
 from streamtime.objects.deployment import Deployment
 from streamtime.objects.holds import Holds
 from streamtime.objects.inventory import Inventory
 from streamtime.objects.ledger import Ledger
+from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.stores import Stores
 from streamtime.objects.upkeep import UpkeepLog
 from streamtime.playback.watching import Watching
@@ -128,6 +131,33 @@ async def open_stores(config: Config, stack: AsyncExitStack, numbers: StoreNumbe
     opened = await _settled(config, stack, sweep=sweep)
     settled = {name: Metered(store, name, numbers) for name, store in opened.items()}
     return Stores(spool, settled, settle_in=config.storage.backend)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """What commands need that work on stored objects, whether the server runs or not."""
+
+    database: Database
+    ledger: Ledger
+    stores: Stores
+    carrier: Carrier
+
+
+@asynccontextmanager
+async def open_shelves(config: Config) -> AsyncIterator[Shelves]:
+    """Rows and stores alone. What a running server has half-written is left alone."""
+    async with AsyncExitStack() as stack:
+        database = Database(database_path(config))
+        stack.push_async_callback(database.close)
+        stores = await open_stores(config, stack, StoreNumbers(), sweep=False)
+        clock = SystemClock()
+        carrier = Carrier(Multiparts(database, clock), stores, read_back=True)
+        yield Shelves(database, Ledger(database, clock), stores, carrier)
+
+
+def store_names(config: Config) -> list[str]:
+    """The names of the stores that rows may give and this configuration knows."""
+    return ["local"] if bucket_address(config.storage.s3) is None else ["local", "s3"]
 
 
 async def _settled(config: Config, stack: AsyncExitStack, *, sweep: bool) -> dict[str, ObjectStore]:
