@@ -133,6 +133,18 @@ class Server:
             timeout=COMMAND_WITHIN_S,
         )
 
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a command, to be interrupted at will; the caller waits for its end."""
+        return subprocess.Popen(
+            [*self._before, COMMAND, *arguments],
+            env=self._environ,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def run(self, *arguments: str, given: str = "") -> str:
         """Run a command that has to succeed, and give what it printed."""
         done = self.command(*arguments, given=given)
