@@ -7,7 +7,7 @@ takes the first name in one step.
 import os
 import shutil
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from streamtime.errors import Conflict
@@ -32,26 +32,56 @@ def _put_aside(database: Path, now_ms: int) -> Path:
     folder = database.parent / "backups"
     folder.mkdir(exist_ok=True)
     aside = folder / f"{database.stem}-before-restore-{now_ms}{database.suffix}"
-    with suppress(sqlite3.DatabaseError):  # a damaged one is put aside as it is, with its log
-        _fold(database)
+    logs = [(_beside(database, ending), _beside(aside, ending)) for ending in BESIDE]
+    for present, name in [(database, aside), *logs]:
+        if present.exists():
+            _second_name(present, name)
     try:
-        aside.hardlink_to(database)
-    except OSError:  # a file system without second names
+        folded = _fold(database)
+    except Conflict:
+        for name in (aside, *(name for _, name in logs)):
+            name.unlink(missing_ok=True)
+        raise
+    if folded and not aside.samefile(database):
         shutil.copy2(database, aside)
-    for ending in BESIDE:
-        with suppress(FileNotFoundError):
-            database.with_name(database.name + ending).rename(aside.with_name(aside.name + ending))
+    for present, name in logs:
+        present.unlink(missing_ok=True)
+        if folded:
+            name.unlink(missing_ok=True)  # what was in it is in the file
     sync_directory(folder)
     return aside
 
 
-def _fold(database: Path) -> None:
-    """Write what is in the write-ahead log into the file itself."""
-    with closing(sqlite3.connect(database, timeout=1, isolation_level=None)) as connection:
-        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise Conflict("Another command has the database open. Try again when it has ended.")
-        connection.execute("PRAGMA journal_mode=DELETE")
+def _fold(database: Path) -> bool:
+    """Write what is in the write-ahead log into the file itself; False where it is damaged, and stays as it is.
+
+    Raises:
+        Conflict: somebody has it open.
+    """
+    try:
+        with closing(sqlite3.connect(database, timeout=1, isolation_level=None)) as connection:
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise Conflict("Another command has the database open. Try again when it has ended.")
+            connection.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise Conflict("Another command has the database open. Try again when it has ended.") from error
+        return False
+    except sqlite3.DatabaseError:
+        return False
+    return True
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _second_name(present: Path, name: Path) -> None:
+    try:
+        name.hardlink_to(present)
+    except OSError:  # a file system without second names
+        shutil.copy2(present, name)
 
 
 def free_name(folder: Path) -> Path:
