@@ -41,6 +41,7 @@ class Gallery:
             "history": f"/watch/{self.ready}/history",
             "history failed": f"/watch/{self.failed}/history",
             "jobs": "/admin/jobs",
+            "storage": "/admin/storage",
             "delete": f"/watch/{self.ready}/delete",
             "error": "/watch/nothing-here",
         }
