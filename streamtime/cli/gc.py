@@ -21,15 +21,15 @@ from streamtime.config.sections import Config
 from streamtime.database.transaction import Transaction
 from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.words import size_text
+from streamtime.jobs.overview import JobOverview
 from streamtime.library.work import (
     COLLECT,
     COLLECT_PRIORITY,
     COLLECT_SUBJECT,
     MANY_ATTEMPTS,
-    RECONCILE,
     RECONCILE_PRIORITY,
 )
-from streamtime.objects.upkeep import Task
+from streamtime.objects.upkeep import Done, Task
 from streamtime.pipeline.caretaker import TAKEN_OVER, counts_of
 from streamtime.rooms import Foundation, keeping_of, library_on, open_foundation
 
@@ -119,30 +119,35 @@ async def _beside(config: Config, wish: Wish, report: WorkReport) -> tuple[list[
 
 
 async def _handed_over(config: Config, base: Foundation, report: WorkReport, subject: str) -> tuple[list[str], bool]:
-    upkeep = keeping_of(base).upkeep
-    lines: list[str] = []
-    well = True
-    for task, kind, words in (
-        (Task.COLLECT, COLLECT, "The server deletes what was deleted"),
-        (Task.RECONCILE, RECONCILE, "The server compares stores with the database"),
-    ):
-        report.stage(words)
-        asked = base.clock.now_ms()
-        await _ask(base, kind, subject if kind == RECONCILE else COLLECT_SUBJECT)
-        while True:
-            done = (await upkeep.all()).get(task)
-            if done is not None and done.finished_at_ms is not None and done.finished_at_ms >= asked:
-                break
-            if not server_runs(config.data_dir):
-                raise ConfigError("The server has ended meanwhile. Run the command again.")
-            await asyncio.sleep(LOOKS_EVERY_S)
-        well = well and not done.trouble
-        if task is Task.COLLECT:
-            lines.append(f"refused: {done.trouble}" if done.trouble else _collected(done.counts.get("objects", 0)))
-        else:
-            lines += _lines(done.outcome["stores"])
-            well = well and _well(done.outcome["stores"])
-    return lines, well
+    """Have the server do it, and say what came of it."""
+    report.stage("The server deletes what was deleted")
+    collected = await _done(config, base, Task.COLLECT, COLLECT_SUBJECT)
+    report.stage("The server compares stores with the database")
+    compared = await _done(config, base, Task.RECONCILE, subject)
+    stores = compared.outcome["stores"]
+    first = f"refused: {collected.trouble}" if collected.trouble else _collected(collected.counts.get("objects", 0))
+    return [first, *_lines(stores)], not collected.trouble and _well(stores)
+
+
+async def _done(config: Config, base: Foundation, task: Task, subject: str) -> Done:
+    """Ask the server for a task, and wait until a run of it has ended that began or went on after the question.
+
+    Raises:
+        ConfigError: the server has ended.
+    """
+    upkeep, overview = keeping_of(base).upkeep, JobOverview(base.database)
+    asked = base.clock.now_ms()
+    await _ask(base, task.value, subject)
+    while True:
+        active = {(job.kind, job.subject) for job in await overview.active()}
+        done = (await upkeep.all()).get(task)
+        ended = done is not None and done.finished_at_ms is not None and done.finished_at_ms >= asked
+        # A collection that cannot go on waits in the queue for better times, and has said why.
+        if done is not None and ended and (task is Task.COLLECT or (task.value, subject) not in active):
+            return done
+        if not server_runs(config.data_dir):
+            raise ConfigError("The server has ended meanwhile. Run the command again.")
+        await asyncio.sleep(LOOKS_EVERY_S)
 
 
 async def _ask(base: Foundation, kind: str, subject: str) -> None:
