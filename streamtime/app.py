@@ -24,7 +24,10 @@ from streamtime.lanes import PREPARE_NICE, lanes, memory_budget, rungs, worker_l
 from streamtime.library.editing import Editor
 from streamtime.library.listing import Listing
 from streamtime.library.poster_choice import PosterChoice
+from streamtime.library.space import Space
+from streamtime.library.work import Work
 from streamtime.logging import get_logger
+from streamtime.pipeline.expiry import ExpirySchedule
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
 from streamtime.playback.hot_segments import HotSegments
@@ -32,11 +35,19 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
-from streamtime.rooms import Foundation, Library, database_path, library_on, open_foundation
+from streamtime.rooms import (
+    Foundation,
+    Library,
+    bin_on,
+    database_path,
+    library_on,
+    open_foundation,
+    upload_expiry,
+    upload_rows,
+)
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
-from streamtime.uploads.upload import UploadRows
 from streamtime.workers.self_report import SelfReport
 
 SOFT_FACTS_EVERY_S = 3.0
@@ -90,6 +101,7 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     flushing = asyncio.create_task(_flush_soft_facts(services))
     reporting = asyncio.create_task(services.workers.log())
     telling = asyncio.create_task(services.waiting.keep())
+    expiring = asyncio.create_task(services.expiry.keep())
     try:
         yield
     finally:
@@ -97,6 +109,7 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
         flushing.cancel()
         reporting.cancel()
         telling.cancel()
+        expiring.cancel()
         await asyncio.wait([reporting])  # it may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
@@ -127,7 +140,17 @@ def _services(
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
     segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching)
     overview = JobOverview(base.database)
-    rows = UploadRows(base.database)
+    rows = upload_rows(config, base)
+    space = Space(base.database, quota_bytes=config.accounts.quota)
+    bin_ = bin_on(config, base, library)
+    expiry = ExpirySchedule(
+        base.database,
+        Work(base.queue),
+        bin_,
+        upload_expiry(config, base, library),
+        base.clock,
+        expire_after_s=config.uploads.expire_after,
+    )
     receiver = Receiver(
         base.database,
         rows,
@@ -154,6 +177,8 @@ def _services(
         lifecycle=library.lifecycle,
         steering=library.steering,
         deletion=library.deletion,
+        bin=bin_,
+        duplicates=library.duplicates,
         progress=library.progress,
         renditions=library.renditions,
         ledger=library.ledger,
@@ -172,8 +197,8 @@ def _services(
             library.videos,
             library.arrivals,
             library.deletion,
+            space,
             base.stores.spool,
-            base.clock,
             _upload_limits(config),
         ),
         receiver=receiver,
@@ -184,6 +209,8 @@ def _services(
         timeline=library.timeline,
         jobs=overview,
         roster=library.roster,
+        space=space,
+        expiry=expiry,
         waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
     )
 

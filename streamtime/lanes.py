@@ -11,6 +11,7 @@ from streamtime.objects.collect import Collector
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.expiry import Expire
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
@@ -26,7 +27,7 @@ from streamtime.pipeline.staging import Staging
 from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.supervision import Supervision
 from streamtime.pipeline.upkeep import Collect, Settle
-from streamtime.rooms import Foundation, Library
+from streamtime.rooms import Foundation, Library, bin_on, upload_expiry
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 
@@ -88,6 +89,7 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
     settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
     crashes = Crashes(library.timeline)
     collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
+    expire = Expire(base.database, bin_on(config, base, library), upload_expiry(config, base, library))
     return [
         Lane(
             "quick",
@@ -103,7 +105,7 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
-        Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
+        Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect, kinds.EXPIRE: expire}),
     ]
 
 

@@ -8,7 +8,7 @@ from streamtime.http.words import age_text, size_text, span_text, speed_text
 from streamtime.jobs.overview import SeenJob
 from streamtime.library.poster_choice import POSTER
 from streamtime.library.video import Video, VideoState, id_of, subject_of
-from streamtime.library.work import COLLECT, FIRST, LADDER, PREPARE, SETTLE, STILLS
+from streamtime.library.work import COLLECT, EXPIRE, FIRST, LADDER, PREPARE, SETTLE, STILLS
 
 KIND_TEXTS = {
     PREPARE: "Prepare",
@@ -18,6 +18,7 @@ KIND_TEXTS = {
     POSTER: "Poster",
     SETTLE: "Store",
     COLLECT: "Clean up",
+    EXPIRE: "Let go",
 }
 STOPPABLE = frozenset({PREPARE, FIRST, LADDER})
 FAILED_FOR_MS = 7 * 86_400_000

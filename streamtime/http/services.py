@@ -15,14 +15,17 @@ from streamtime.hls.ladder import Rung
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.bin import Bin
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
 from streamtime.library.deletion import Deletion
+from streamtime.library.duplicates import Duplicates
 from streamtime.library.editing import Editor
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.space import Space
 from streamtime.library.steering import Steering
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
@@ -52,6 +55,14 @@ class Waiting(Protocol):
         ...
 
 
+class Keeping(Protocol):
+    """Does something now and then."""
+
+    async def keep(self) -> None:
+        """Do it again and again, until cancelled."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """One of each."""
@@ -70,6 +81,8 @@ class Services:
     lifecycle: Lifecycle
     steering: Steering
     deletion: Deletion
+    bin: Bin
+    duplicates: Duplicates
     progress: ProgressBoard
     renditions: Renditions
     ledger: Ledger
@@ -91,6 +104,8 @@ class Services:
     jobs: JobOverview
     roster: Roster
     waiting: Waiting
+    space: Space
+    expiry: Keeping
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,15 @@ STILLS = "stills"
 SETTLE = "settle"
 COLLECT = "collect"
 COLLECT_SUBJECT = "objects"
+EXPIRE = "expire"
+EXPIRE_SUBJECT = "what is overdue"
 
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
 STILLS_PRIORITY = 30
 SETTLE_PRIORITY = 40
+EXPIRE_PRIORITY = 45
 COLLECT_PRIORITY = 50
 """Lower goes first: what makes a person wait before what only tidies up."""
 
@@ -78,6 +81,10 @@ class Work:
             dedup_key=f"{SETTLE} {object_id}",
             fair_key=fair_key(video.owner_id),
         )
+
+    async def expire(self, tx: Transaction) -> None:
+        """Let go what has been in the bin, or has waited for its bytes, for as long as it may."""
+        await self._queue.enqueue(tx, EXPIRE, EXPIRE_SUBJECT, priority=EXPIRE_PRIORITY, max_attempts=MANY_ATTEMPTS)
 
     async def collect(self, tx: Transaction) -> None:
         """Delete the bytes of doomed objects."""

@@ -7,7 +7,7 @@ those of `object_store.py`.
 
 import os
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,10 +29,15 @@ class SpoolFile:
         self._threads = threads
         self._closing = weakref.finalize(self, os.close, fd)  # also when a cancelled caller never receives it
 
-    async def write_at(self, offset: int, data: bytes | memoryview) -> None:
-        """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`."""
+    async def write_at(
+        self, offset: int, data: memoryview, *, also: Callable[[memoryview], None] | None = None
+    ) -> None:
+        """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`.
+
+        `also` is handed the data in the same thread, once it is written: to add up a sum, say.
+        """
         with translated(self.key):
-            await self._threads.run(write_all, self.fd, data, offset)
+            await self._threads.run(_write, self.fd, data, offset, also)
 
     async def sync(self) -> None:
         """Return when every byte written so far is on disk. After an error the file must be given up."""
@@ -154,6 +159,12 @@ class Spool:
 
     def _open(self, key: str) -> SpoolFile:
         return SpoolFile(key, os.open(self.path(key), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW), self._threads)
+
+
+def _write(fd: int, data: memoryview, offset: int, also: Callable[[memoryview], None] | None) -> None:
+    write_all(fd, data, offset)
+    if also is not None:
+        also(data)
 
 
 def _sync_file(path: Path) -> None:

@@ -25,7 +25,9 @@ def test_options_tell_version_extensions_and_size(shared_server: Server) -> None
     answer = shared_server.visitor().api.options(UPLOADS)
     assert answer.status_code == 204
     assert answer.headers["Tus-Version"] == "1.0.0"
-    assert set(answer.headers["Tus-Extension"].split(",")) == {"creation", "creation-with-upload", "termination"}
+    extensions = {"creation", "creation-with-upload", "checksum", "expiration", "termination"}
+    assert set(answer.headers["Tus-Extension"].split(",")) == extensions
+    assert set(answer.headers["Tus-Checksum-Algorithm"].split(",")) == {"sha256", "sha1"}
     assert int(answer.headers["Tus-Max-Size"]) == 64 * 2**30
 
 

@@ -56,7 +56,8 @@ async def _state(public_id: str, caller: Caller, services: Services) -> str:
     except NotFound:
         return _gone(public_id)
     qualities, tracks = await Qualities.of(services, [found]), await tracks_of([found], services)
-    body = body_of(found, caller, services, qualities, tracks)
+    twins = await services.duplicates.of([found])
+    body = body_of(found, caller, services, qualities, tracks, twins.get(found.id))
     return event_text("video", msgspec.json.encode(body).decode())
 
 

@@ -11,6 +11,7 @@ from litestar.params import QueryParameter
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility, decide
+from streamtime.errors import NotFound
 from streamtime.http.services import Services
 from streamtime.http.track_views import (
     CaptionBody,
@@ -22,6 +23,7 @@ from streamtime.http.track_views import (
 )
 from streamtime.http.views import master_url, poster_url, preview_url, storyboard_url, watch_href
 from streamtime.http.words import time_iso
+from streamtime.library.duplicates import ASKED, Twin
 from streamtime.library.editing import Edit
 from streamtime.library.listing import MAX_LIMIT, Query, Sort
 from streamtime.library.video import Video, VideoState
@@ -45,8 +47,20 @@ class VideoUrls(msgspec.Struct):
     original: str | None
 
 
+class TwinBody(msgspec.Struct):
+    """An earlier video whose original has the same bytes. With `asked` nothing is made before there is an answer."""
+
+    id: str
+    title: str
+    binned: bool
+    asked: bool
+
+
 class VideoBody(msgspec.Struct):
-    """A video. `speed` (seconds of video a second), `left_s` and `waiting` (why nothing goes on) are its owner's."""
+    """A video. `speed` (seconds of video a second), `left_s` and `waiting` (why nothing goes on) are its owner's.
+
+    `gone_at` is when one that is `binned` goes for good.
+    """
 
     id: str
     title: str
@@ -69,6 +83,8 @@ class VideoBody(msgspec.Struct):
     poster_ms: int | None
     created_at: str
     published_at: str | None
+    gone_at: str | None
+    duplicate_of: TwinBody | None
     renditions: list[str]
     preparing: list[str]
     chapters: list[ChapterBody]
@@ -118,11 +134,15 @@ async def list_videos(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 24,
     cursor: Annotated[str, QueryParameter(max_length=2_000)] = "",
 ) -> VideoList:
-    """All that the caller may find: what is listed for them, and their own videos in every state and visibility."""
+    """All that the caller may find: what is listed for them, and their own videos in every state and visibility.
+
+    Deleted ones only where `binned` ones are asked for: the caller's own, or, by an admin, those of `owner`.
+    """
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
     page = await services.listing.page(caller, query)
     qualities, tracks = await Qualities.of(services, page.items), await tracks_of(page.items, services)
-    items = [body_of(video, caller, services, qualities, tracks) for video in page.items]
+    twins = await services.duplicates.of(page.items)
+    items = [body_of(video, caller, services, qualities, tracks, twins.get(video.id)) for video in page.items]
     return VideoList(items=items, next=page.next)
 
 
@@ -144,10 +164,41 @@ async def patch_video(
 
 
 @delete("/api/v1/videos/{video:str}", tags=["videos"], summary="Delete a video")
-async def delete_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> None:
-    """It is gone for everybody from the answer on, and its bytes soon after."""
+async def delete_video(
+    video: str, caller: NamedDependency[Caller], services: NamedDependency[Services], now: bool = False
+) -> None:
+    """It is gone for everybody from the answer on. For some days it lies in the bin, and can be restored.
+
+    With `now` it is deleted for good, from the bin too, and its bytes go soon after.
+    """
+    if not now:
+        found = await services.videos.require(caller, video, Access.MANAGE)
+        await services.database.write(lambda tx: services.bin.put(tx, found))
+        return
+    try:
+        found = await services.videos.require(caller, video, Access.MANAGE)
+    except NotFound:
+        found = await services.bin.require(caller, video)
+    await services.database.write(lambda tx: services.deletion.purge(tx, found))
+
+
+@post("/api/v1/videos/{video:str}/restore", status_code=200, tags=["videos"], summary="Bring a video back")
+async def restore_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
+    """Take it out of the bin: it is as it was, and what was half made of it is queued again."""
+    found = await services.bin.require(caller, video)
+    await services.database.write(lambda tx: services.bin.restore(tx, found))
+    return await _answer(video, caller, services)
+
+
+@post("/api/v1/videos/{video:str}/keep", status_code=200, tags=["videos"], summary="Keep what is there twice")
+async def keep_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
+    """Say that a video whose bytes are there already is wanted all the same: it is prepared, and nothing more is said.
+
+    The other answer is to delete it, with `now`.
+    """
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.deletion.delete(tx, found))
+    await services.database.write(lambda tx: services.duplicates.keep_both(tx, found))
+    return await _answer(video, caller, services)
 
 
 @post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Prepare a video again")
@@ -184,7 +235,9 @@ class Qualities:
         return cls(await names([video.id for video in videos]), await names(working, growing=True) if working else {})
 
 
-def body_of(video: Video, caller: Caller, services: Services, qualities: Qualities, tracks: Tracks) -> VideoBody:
+def body_of(
+    video: Video, caller: Caller, services: Services, qualities: Qualities, tracks: Tracks, twin: Twin | None = None
+) -> VideoBody:
     """A video as the API shows it to `caller`."""
     progress = services.progress.of(video)
     manages = decide(caller, video.facts) >= Access.MANAGE
@@ -199,7 +252,7 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
         tags=list(video.tags),
         owner=video.owner_name,
         visibility=video.visibility,
-        state=video.state,
+        state=video.shown_state,
         playable=video.playable,
         progress=1.0 if video.state is VideoState.READY else round(progress.fraction, 4),
         stage=progress.stage,
@@ -214,6 +267,8 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
         poster_ms=video.poster_ms,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
+        gone_at=None if (gone := services.bin.goes_at_ms(video)) is None else time_iso(gone),
+        duplicate_of=_twin(twin, video) if twin is not None and manages else None,
         renditions=qualities.whole.get(video.id, []),
         preparing=qualities.growing.get(video.id, []),
         chapters=chapter_bodies(video, tracks),
@@ -232,4 +287,9 @@ def body_of(video: Video, caller: Caller, services: Services, qualities: Qualiti
 async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
     video = await services.videos.require(caller, public_id, Access.VIEW)
     qualities, tracks = await Qualities.of(services, [video]), await tracks_of([video], services)
-    return body_of(video, caller, services, qualities, tracks)
+    twins = await services.duplicates.of([video])
+    return body_of(video, caller, services, qualities, tracks, twins.get(video.id))
+
+
+def _twin(twin: Twin, video: Video) -> TwinBody:
+    return TwinBody(id=twin.public_id, title=twin.title, binned=twin.binned, asked=video.duplicate == ASKED)
