@@ -30,14 +30,14 @@ class SpoolFile:
         self._closing = weakref.finalize(self, os.close, fd)  # also when a cancelled caller never receives it
 
     async def write_at(
-        self, offset: int, data: memoryview, *, also: Callable[[memoryview], None] | None = None
+        self, offset: int, data: bytes | memoryview, *, also: Callable[[memoryview], None] | None = None
     ) -> None:
         """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`.
 
         `also` is handed the data in the same thread, once it is written: to add up a sum, say.
         """
         with translated(self.key):
-            await self._threads.run(_write, self.fd, data, offset, also)
+            await self._threads.run(_write, self.fd, memoryview(data), offset, also)
 
     async def sync(self) -> None:
         """Return when every byte written so far is on disk. After an error the file must be given up."""

@@ -1,6 +1,7 @@
 """The bin: what is deleted is gone for everybody at once, and comes back whole; what is purged never does."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ def ann(shared_server: Server) -> Person:
 
 
 def ready(person: Person, video: str) -> bool:
-    return person.look(video)["state"] == "ready"
+    return str(person.look(video)["state"]) == "ready"
 
 
 def addresses(person: Person, video: str) -> list[str]:
@@ -49,9 +50,9 @@ def binned(person: Person, **query: str) -> list[str]:
 
 
 def test_what_is_deleted_is_gone_everywhere_and_comes_back_as_it_was(
-    shared_server: Server, ann: Person, small_clip: object
+    shared_server: Server, ann: Person, small_clip: Path
 ) -> None:
-    video = ann.upload(small_clip, title="To and fro", visibility="public")  # type: ignore[arg-type]
+    video = ann.upload(small_clip, title="To and fro", visibility="public")
     until(lambda: ready(ann, video), "ready")
     before, asked = ann.look(video), addresses(ann, video)
     assert statuses(ann, asked) == {200}
@@ -118,10 +119,10 @@ def test_an_unfinished_upload_goes_at_once(server: Server) -> None:
     until(lambda: not server.files("spool"), "its bytes are gone")
 
 
-def test_what_was_in_work_is_queued_again(server: Server, ladder_clip: object) -> None:
+def test_what_was_in_work_is_queued_again(server: Server, ladder_clip: Path) -> None:
     """Stopped at whatever it was doing, over a restart of the server."""
     ann = server.person("ann")
-    video = ann.upload(ladder_clip, title="In work")  # type: ignore[arg-type]
+    video = ann.upload(ladder_clip, title="In work")
     ann.api.delete(f"/api/v1/videos/{video}").raise_for_status()
     server.restart()
     assert binned(ann) == [video]

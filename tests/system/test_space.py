@@ -2,6 +2,7 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -73,10 +74,10 @@ def test_what_others_still_send_is_not_given_away(start_server: StartServer) -> 
     assert create(ann, share, "y.mp4").status_code == 201
 
 
-def test_usage_tells_who_uses_what(server: Server, small_clip: object) -> None:
+def test_usage_tells_who_uses_what(server: Server, small_clip: Path) -> None:
     ann = server.person("ann")
     admin = server.person("admin", admin=True)
-    video = ann.upload(small_clip, title="A clip")  # type: ignore[arg-type]
+    video = ann.upload(small_clip, title="A clip")
     until(lambda: ann.look(video)["state"] == "ready", "ready")
     other = ann.send(b"no film at all", filename="x.mp4")
     until(lambda: ann.look(other)["state"] == "failed", "failed")
@@ -85,7 +86,7 @@ def test_usage_tells_who_uses_what(server: Server, small_clip: object) -> None:
     until(lambda: not server.files("spool") or len(server.files("spool")) == 1, "settled")
     mine = ann.api.get("/api/v1/me/usage").json()
     usage = mine["usage"]
-    assert usage["originals"] == small_clip.stat().st_size  # type: ignore[attr-defined]
+    assert usage["originals"] == small_clip.stat().st_size
     assert usage["renditions"] > 0
     assert usage["stills"] > 0
     assert usage["bin"] == len(b"no film at all")
