@@ -69,7 +69,7 @@ def test_a_file_that_is_there_already_waits_for_an_answer(
 
 
 def test_a_creation_whose_answer_is_lost_makes_no_second_video(
-    page: Page, ada: Person, clip: MakeClip, tmp_path: Path, guard: Guard
+    page: Page, clip: MakeClip, tmp_path: Path, guard: Guard
 ) -> None:
     guard.allow("net::ERR_")
     path = unlike_any_other(tmp_path / "lost.mp4", clip("lost.mp4", duration_s=2, width=320, height=180))
