@@ -141,7 +141,7 @@ def _services(
     segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching)
     overview = JobOverview(base.database)
     rows = upload_rows(config, base)
-    space = Space(base.database, quota_bytes=config.accounts.quota)
+    space = Space(base.database, quota_bytes=int(config.accounts.quota))
     bin_ = bin_on(config, base, library)
     expiry = ExpirySchedule(
         base.database,
