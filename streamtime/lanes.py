@@ -13,6 +13,7 @@ from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.expiry import Expire
 from streamtime.pipeline.fetching import Fetcher
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
@@ -30,7 +31,7 @@ from streamtime.pipeline.staging import Staging
 from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.supervision import Supervision
 from streamtime.pipeline.upkeep import Collect, Reconcile, Scrub, Settle
-from streamtime.rooms import Foundation, Keeping, Library
+from streamtime.rooms import Foundation, Keeping, Library, bin_on, upload_expiry
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 
@@ -83,6 +84,7 @@ def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) 
     )
     crashes = Crashes(library.timeline)
     care = caretaker(config, base, library, keeping)
+    expire = Expire(base.database, bin_on(config, base, library), upload_expiry(config, base, library))
     return [
         Lane(
             "quick",
@@ -99,7 +101,7 @@ def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) 
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
         Lane("settle", SETTLE_PLACES, {kinds.SETTLE: settle}),
-        Lane("upkeep", 1, {kinds.COLLECT: Collect(care)}),
+        Lane("upkeep", 1, {kinds.EXPIRE: expire, kinds.COLLECT: Collect(care)}),
         Lane("reconcile", 1, {kinds.RECONCILE: Reconcile(care)}),
         Lane("scrub", 1, {kinds.SCRUB: Scrub(care)}),
     ]

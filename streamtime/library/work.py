@@ -15,12 +15,15 @@ COLLECT = "collect"
 COLLECT_SUBJECT = "objects"
 RECONCILE = "reconcile"
 SCRUB = "scrub"
+EXPIRE = "expire"
+EXPIRE_SUBJECT = "what is overdue"
 
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
 STILLS_PRIORITY = 30
 SETTLE_PRIORITY = 40
+EXPIRE_PRIORITY = 45
 COLLECT_PRIORITY = 50
 RECONCILE_PRIORITY = 60
 SCRUB_PRIORITY = 70
@@ -82,6 +85,10 @@ class Work:
             dedup_key=f"{SETTLE} {object_id}",
             fair_key=fair_key(video.owner_id),
         )
+
+    async def expire(self, tx: Transaction) -> None:
+        """Let go what has been in the bin, or has waited for its bytes, for as long as it may."""
+        await self._queue.enqueue(tx, EXPIRE, EXPIRE_SUBJECT, priority=EXPIRE_PRIORITY, max_attempts=MANY_ATTEMPTS)
 
     async def collect(self, tx: Transaction) -> None:
         """Delete the bytes of doomed objects."""
