@@ -19,6 +19,7 @@ from tests.people import Person
 from tests.server import STOPS_WITHIN_S, Server, children_of, until
 
 TRACER = Path(__file__).with_name("tracer.py")
+UNEXPECTED = r"^.*(?:unexpected_error|job_crashed|job_bookkeeping_failed|after_commit_hook_failed|Task exception).*$"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class House(Server):
     def __init__(self, folder: Path, **environ: str) -> None:
         self.trace_path = folder / "trace"
         self._control = folder / "control"
+        self._heard = 0
         super().__init__(folder, **environ)
         self.books = Books(self.data_dir)
 
@@ -97,6 +99,14 @@ class House(Server):
             return []
         return [Traced(**json.loads(line)) for line in self.trace_path.read_text().splitlines()]
 
+    def unexpected(self) -> list[str]:
+        """What it has logged that no server ever should, since `forget`."""
+        return re.findall(UNEXPECTED, self.said[self._heard :], re.MULTILINE)
+
+    def forget(self) -> None:
+        """Let what it has said so far be as it was."""
+        self._heard = len(self.said)
+
     def rest(self) -> None:
         """Wait until nothing is left to do."""
         until(self.books.idle, "nothing is left to do")
@@ -117,11 +127,6 @@ def traced(**environ: str) -> Iterator[House]:
             yield house
         finally:
             house.close()
-
-
-def unexpected(said: str) -> list[str]:
-    """What a server has logged that it never should."""
-    return re.findall(r"^.*(?:unexpected_error|job_crashed|Task exception).*$", said, re.MULTILINE)
 
 
 def _given(rule: Rule) -> dict[str, object]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.faults.house import House, unexpected
+from tests.faults.house import House
 from tests.faults.operations import Operation, clear
 from tests.faults.points import Point, points
 
@@ -73,4 +73,4 @@ def _settled(house: House, operation: Operation) -> None:
         house.rest()
         assert house.books.differences() == []
         assert house.books.count() == 0, "no row is left of what was deleted"
-    assert unexpected(house.said) == []
+    assert house.unexpected() == []
