@@ -1,5 +1,6 @@
 """What works the queue off: handlers with what they need, workers with their bounds, and the lanes they run in."""
 
+from streamtime.care import caretaker
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
@@ -8,11 +9,11 @@ from streamtime.library import work as kinds
 from streamtime.library.crashes import Crashes
 from streamtime.library.poster_choice import POSTER
 from streamtime.objects.carrying import Carrier
-from streamtime.objects.collect import Collector
 from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.fetching import Fetcher
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
@@ -28,8 +29,8 @@ from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import Staging
 from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.supervision import Supervision
-from streamtime.pipeline.upkeep import Collect, Settle
-from streamtime.rooms import Foundation, Library
+from streamtime.pipeline.upkeep import Collect, Reconcile, Scrub, Settle
+from streamtime.rooms import Foundation, Keeping, Library
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 
@@ -50,7 +51,7 @@ SETTLE_PLACES = 2
 """Over a slow line a film takes hours: what is small must not wait behind it, and deleting behind neither."""
 
 
-def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
+def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) -> list[Lane]:
     """All lanes, with the handlers of their jobs."""
     chosen = config.transcode
     settings = _transcode_settings(config)
@@ -59,10 +60,11 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
     records = Records(base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
     spool = base.stores.spool
     maker = Maker(records, library.growing, library.ledger, supervision, spool, library.captions)
-    sources = Sources(library.ledger, base.stores)
+    fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
+    sources = Sources(library.ledger, base.stores, fetcher)
     at_once = worker_launcher(config, nice=PREPARE_NICE)
     at_leisure = worker_launcher(config, nice=chosen.nice)
-    prepare = Prepare(records, sources, at_once, maker, settings)
+    prepare = Prepare(records, sources, at_once, at_leisure, maker, settings)
     sounds = OtherSounds(records, sources, at_leisure, maker)
 
     def encoding(nice: int) -> Encoding:
@@ -80,7 +82,7 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
         Settler(library.ledger, base.stores, carrier(config, base, multiparts)),
     )
     crashes = Crashes(library.timeline)
-    collect = Collect(base.database, Collector(library.ledger, multiparts, base.stores), library.lifecycle)
+    care = caretaker(config, base, library, keeping)
     return [
         Lane(
             "quick",
@@ -97,7 +99,9 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
         Lane("settle", SETTLE_PLACES, {kinds.SETTLE: settle}),
-        Lane("upkeep", 1, {kinds.COLLECT: collect}),
+        Lane("upkeep", 1, {kinds.COLLECT: Collect(care)}),
+        Lane("reconcile", 1, {kinds.RECONCILE: Reconcile(care)}),
+        Lane("scrub", 1, {kinds.SCRUB: Scrub(care)}),
     ]
 
 

@@ -1,6 +1,7 @@
 """The lower floors of the house, built and connected: what everything above is handed."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from streamtime.library.arrivals import Arrivals
 from streamtime.library.captions import Captions
 from streamtime.library.changes import Changes
 from streamtime.library.chapters import Chapters
+from streamtime.library.damage import Damage
 from streamtime.library.deletion import Deletion
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
@@ -27,8 +29,14 @@ from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.library.work import Work
+from streamtime.objects.carrying import Carrier
+from streamtime.objects.deployment import Deployment
+from streamtime.objects.holds import Holds
+from streamtime.objects.inventory import Inventory
 from streamtime.objects.ledger import Ledger
+from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.stores import Stores
+from streamtime.objects.upkeep import UpkeepLog
 from streamtime.playback.watching import Watching
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.metered import Metered, StoreNumbers
@@ -73,6 +81,17 @@ class Library:
     chapters: Chapters
     watching: Watching
     roster: Roster
+    damage: Damage
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What those need who look after bytes, on the lower floors."""
+
+    inventory: Inventory
+    deployment: Deployment
+    holds: Holds
+    upkeep: UpkeepLog
 
 
 def database_path(config: Config) -> Path:
@@ -80,8 +99,11 @@ def database_path(config: Config) -> Path:
     return config.data_dir / "streamtime.db"
 
 
-async def open_foundation(config: Config, stack: AsyncExitStack) -> Foundation:
-    """The lower floors, with their files open until the stack is left."""
+async def open_foundation(config: Config, stack: AsyncExitStack, *, sweep: bool = True) -> Foundation:
+    """The lower floors, with their files open until the stack is left.
+
+    `sweep` clears what an earlier process left half-written; only the holder of the server's lock may ask it.
+    """
     clock = SystemClock()
     path = database_path(config)
     database = Database(path)
@@ -89,24 +111,58 @@ async def open_foundation(config: Config, stack: AsyncExitStack) -> Foundation:
     epoch = EpochWatch(path)
     database.on_epoch = epoch.look_again
     stack.callback(epoch.close)
-    spool = await Spool.open_at(config.data_dir / "spool")
-    stack.push_async_callback(spool.close)
     numbers = StoreNumbers()
-    settled = {name: Metered(store, name, numbers) for name, store in (await _settled(config, stack)).items()}
+    stores = await open_stores(config, stack, numbers, sweep=sweep)
     return Foundation(
         clock=clock,
         database=database,
         epoch=epoch,
-        stores=Stores(spool, settled, settle_in=config.storage.backend),
+        stores=stores,
         store_numbers=numbers,
         bus=EventBus(),
         queue=JobQueue(database, clock, process_id=public_id()),
     )
 
 
-async def _settled(config: Config, stack: AsyncExitStack) -> dict[str, ObjectStore]:
+async def open_stores(config: Config, stack: AsyncExitStack, numbers: StoreNumbers, *, sweep: bool) -> Stores:
+    """The spool and all stores; `sweep` as for `open_foundation`."""
+    spool = await Spool.open_at(config.data_dir / "spool")
+    stack.push_async_callback(spool.close)
+    opened = await _settled(config, stack, sweep=sweep)
+    settled = {name: Metered(store, name, numbers) for name, store in opened.items()}
+    return Stores(spool, settled, settle_in=config.storage.backend)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """What commands need that work on stored objects, whether the server runs or not."""
+
+    database: Database
+    ledger: Ledger
+    stores: Stores
+    carrier: Carrier
+
+
+@asynccontextmanager
+async def open_shelves(config: Config) -> AsyncIterator[Shelves]:
+    """Rows and stores alone. What a running server has half-written is left alone."""
+    async with AsyncExitStack() as stack:
+        database = Database(database_path(config))
+        stack.push_async_callback(database.close)
+        stores = await open_stores(config, stack, StoreNumbers(), sweep=False)
+        clock = SystemClock()
+        carrier = Carrier(Multiparts(database, clock), stores, read_back=True)
+        yield Shelves(database, Ledger(database, clock), stores, carrier)
+
+
+def store_names(config: Config) -> list[str]:
+    """The names of the stores that rows may give and this configuration knows."""
+    return ["local"] if bucket_address(config.storage.s3) is None else ["local", "s3"]
+
+
+async def _settled(config: Config, stack: AsyncExitStack, *, sweep: bool) -> dict[str, ObjectStore]:
     """All stores that rows may name: the local one always, the bucket whenever there is one."""
-    stores: dict[str, ObjectStore] = {"local": await LocalDisk.open_at(config.data_dir / "objects")}
+    stores: dict[str, ObjectStore] = {"local": await LocalDisk.open_at(config.data_dir / "objects", sweep=sweep)}
     address = bucket_address(config.storage.s3)
     if address is not None:
         stores["s3"] = Retrying(S3Store(address))
@@ -165,4 +221,16 @@ def library_on(base: Foundation) -> Library:
         chapters=Chapters(base.database),
         watching=Watching(base.clock),
         roster=Roster(),
+        damage=Damage(base.database, timeline),
+    )
+
+
+def keeping_of(base: Foundation) -> Keeping:
+    """What looks after bytes."""
+    inventory = Inventory(base.database, base.clock)
+    return Keeping(
+        inventory=inventory,
+        deployment=Deployment(base.database, inventory, base.stores, base.clock),
+        holds=Holds(base.database, base.clock),
+        upkeep=UpkeepLog(base.database, base.clock),
     )

@@ -80,9 +80,10 @@ class Bucket:
         return replace(self, endpoint=endpoint)
 
     def objects(self) -> list[str]:
-        """All objects."""
+        """All objects, but not the marker that says whose they are."""
         found = _client(self.endpoint).list_objects(BUCKET, f"{self.prefix}/", recursive=True)
-        return sorted((each.object_name or "").removeprefix(f"{self.prefix}/") for each in found)
+        keys = {(each.object_name or "").removeprefix(f"{self.prefix}/") for each in found}
+        return sorted(keys - {"deployment/marker"})
 
     def uploads(self) -> list[str]:
         """The keys of all multipart uploads in the making."""
@@ -104,7 +105,7 @@ class Bucket:
         for upload in client._list_multipart_uploads(BUCKET, prefix=f"{self.prefix}/").uploads:
             if upload.object_name and upload.upload_id and upload.object_name.startswith(f"{self.prefix}/"):
                 client._abort_multipart_upload(BUCKET, upload.object_name, upload.upload_id)
-        for key in self.objects():
+        for key in [*self.objects(), "deployment/marker"]:
             client.remove_object(BUCKET, f"{self.prefix}/{key}")
 
 

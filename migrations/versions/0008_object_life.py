@@ -50,3 +50,26 @@ def upgrade() -> None:
         sa.Column("put_aside_at_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("store", "key", name="pk_strays"),
     )
+    op.create_table(
+        "marks",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("marked_at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("store", name="pk_marks"),
+    )
+    op.create_table(
+        "holds",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_holds"),
+    )
+    op.create_table(
+        "upkeep",
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("started_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("trouble", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("outcome", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
+        sa.CheckConstraint("task IN ('collect', 'reconcile', 'scrub')", name="ck_upkeep_task_known"),
+        sa.PrimaryKeyConstraint("task", name="pk_upkeep"),
+    )

@@ -159,6 +159,25 @@ class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory_cache: Annotated[
         ByteCount, Meta(ge=0, description="Memory for segments that are being watched; 0 turns it off.")
     ] = ByteCount(128 * MIB)
+    reconcile_every: Annotated[
+        Seconds,
+        Meta(ge=0, description="How often stores are compared with what the database says is in them; 0 is never."),
+    ] = Seconds(DAY)
+    stray_age: Annotated[
+        Seconds,
+        Meta(ge=0, description="How long something in a store that belongs to nothing is only watched."),
+    ] = Seconds(DAY)
+    aside_for: Annotated[
+        Seconds,
+        Meta(ge=0, description="How long it lies aside afterwards, in `aside/` of its store, before it is deleted."),
+    ] = Seconds(14 * DAY)
+    scrub_every: Annotated[
+        Seconds,
+        Meta(ge=0, description="How often each stored file is read again and compared with its hash; 0 is never."),
+    ] = Seconds(90 * DAY)
+    scrub_rate: Annotated[
+        ByteCount, Meta(ge=64 * 1024, description="How much of that is read in a second at most.")
+    ] = ByteCount(8 * MIB)
     s3: S3 = S3()
 
 

@@ -356,3 +356,29 @@ strays = Table(
     Column("passes", Integer, nullable=False, server_default=text("1")),
     _at("put_aside", nullable=True),
 )
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("store", Text, primary_key=True),
+    _at("marked"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+
+upkeep = Table(
+    "upkeep",
+    metadata,
+    Column("task", Text, primary_key=True),
+    _at("started"),
+    _at("finished", nullable=True),
+    Column("trouble", Text, nullable=False, server_default=text("''")),
+    Column("outcome", Text, nullable=False, server_default=text("'{}'")),
+    _one_of("task", ("collect", "reconcile", "scrub")),
+)

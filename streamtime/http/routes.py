@@ -7,7 +7,7 @@ from streamtime.http.api import docs, events, me, timeline, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
-from streamtime.http.pages import captions, edit, explore, history, jobs, library, sign_in, upload, watch
+from streamtime.http.pages import captions, edit, explore, history, jobs, library, sign_in, storage, upload, watch
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -34,6 +34,9 @@ ROUTES: tuple[Any, ...] = (
     jobs.cancel,
     jobs.retry,
     jobs.hurry,
+    storage.storage_page,
+    storage.run_now,
+    storage.make_again,
     sign_in.setup_page,
     sign_in.set_up,
     sign_in.login_page,

@@ -17,6 +17,7 @@ from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
+from streamtime.library.damage import Damage
 from streamtime.library.deletion import Deletion
 from streamtime.library.editing import Editor
 from streamtime.library.lifecycle import Lifecycle
@@ -27,6 +28,7 @@ from streamtime.library.steering import Steering
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
+from streamtime.objects.overview import StorageOverview
 from streamtime.objects.stores import Stores
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
@@ -47,6 +49,14 @@ class Waiting(Protocol):
     def why(self, job: SeenJob) -> str:
         """Why a queued job does not run, in words for people."""
         ...
+
+    async def keep(self) -> None:
+        """Look again and again, until cancelled."""
+        ...
+
+
+class Rounds(Protocol):
+    """Has bytes looked after when it is time."""
 
     async def keep(self) -> None:
         """Look again and again, until cancelled."""
@@ -93,6 +103,9 @@ class Services:
     jobs: JobOverview
     roster: Roster
     waiting: Waiting
+    rounds: Rounds
+    storage: StorageOverview
+    damage: Damage
 
 
 @dataclass(frozen=True, slots=True)

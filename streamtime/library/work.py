@@ -13,6 +13,8 @@ STILLS = "stills"
 SETTLE = "settle"
 COLLECT = "collect"
 COLLECT_SUBJECT = "objects"
+RECONCILE = "reconcile"
+SCRUB = "scrub"
 
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
@@ -20,6 +22,8 @@ LADDER_PRIORITY = 20
 STILLS_PRIORITY = 30
 SETTLE_PRIORITY = 40
 COLLECT_PRIORITY = 50
+RECONCILE_PRIORITY = 60
+SCRUB_PRIORITY = 70
 """Lower goes first: what makes a person wait before what only tidies up."""
 
 MANY_ATTEMPTS = 1_000_000

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from streamtime.errors import Unavailable
 from streamtime.objects.ledger import SPOOL
-from streamtime.storage.object_store import ObjectStore
+from streamtime.storage.object_store import ObjectInfo, ObjectStore
 from streamtime.storage.spool import Spool
 
 
@@ -21,6 +21,14 @@ class Readable(Protocol):
 
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """These bytes in pieces; close it with `aclosing`."""
+        ...
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        """What is known of it, or None where there is none."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """Every object whose key starts with the prefix."""
         ...
 
     async def delete(self, key: str) -> None:
@@ -46,6 +54,11 @@ class Stores:
     def settled(self) -> Mapping[str, ObjectStore]:
         """All stores but the spool, by name."""
         return self._settled
+
+    @property
+    def names(self) -> list[str]:
+        """The spool, then all others."""
+        return [SPOOL, *self._settled]
 
     def readable(self, store: str) -> Readable:
         """The store of that name.

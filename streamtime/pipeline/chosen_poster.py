@@ -13,6 +13,7 @@ from streamtime.pipeline.failures import attempt
 from streamtime.pipeline.records import Records
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import StagedFile, Staging, Wish
+from streamtime.pipeline.stills_plan import runs_of
 from streamtime.source_facts import SourceFacts
 from streamtime.worker_protocol import MakePoster, MakeStills, Package, PosterAt, PosterWritten
 from streamtime.workers.launcher import WorkerLauncher
@@ -101,7 +102,7 @@ class ChosenPoster:
             poster=PosterAt(output=0, pick=pick, width=about.width or 2, height=about.height or 2),
         )
         try:
-            source = await self._sources.open_object(rendition.object_id)
+            source = await self._sources.open_object(rendition.object_id, runs=runs_of(order))
         except NotFound as error:
             raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
         async with self._launcher.launch(source.descriptor) as worker:

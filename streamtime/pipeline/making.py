@@ -164,7 +164,7 @@ class Maker:
 
     async def _checkpoint_if_due(self, making: Making) -> None:
         clock = asyncio.get_running_loop().time
-        if making.checkpoint_every_s is None or clock() < making.checkpoint_due_s:
+        if making.checkpoint_every_s is None or (clock() < making.checkpoint_due_s and not making.could_begin):
             return
         if await self._checkpoint(making):
             making.checkpoint_due_s = clock() + making.checkpoint_every_s

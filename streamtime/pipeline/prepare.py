@@ -55,13 +55,15 @@ class Prepare:
         self,
         records: Records,
         sources: Sources,
-        launcher: WorkerLauncher,
+        at_once: WorkerLauncher,
+        at_leisure: WorkerLauncher,
         maker: Maker,
         settings: TranscodeSettings,
     ) -> None:
         self._records = records
         self._sources = sources
-        self._launcher = launcher
+        self._at_once = at_once
+        self._at_leisure = at_leisure
         self._maker = maker
         self._settings = settings
 
@@ -73,14 +75,20 @@ class Prepare:
             source = await self._sources.open(video)
             copies = frozenset({Kind.VIDEO, Kind.AUDIO})
             facts: SourceFacts | None = None
-            unfit: Kind | None = None
-            while facts is None or unfit is not None:
-                async with self._launcher.launch(source.descriptor) as worker:
+            while facts is None or copies_picture(facts, copies):
+                async with self._at_once.launch(source.descriptor) as worker:
                     facts = facts or await self._probe(video, worker)
                     if not copies_picture(facts, copies):
-                        await self._queue_first(video, facts)
+                        break
                     unfit = await self._package(video, worker, facts, copies)
+                if unfit is None:
+                    break
                 copies -= {unfit}
+            if not copies_picture(facts, copies):
+                await self._queue_first(video, facts)
+                # The poster stands back: people wait for the first rung.
+                async with self._at_leisure.launch(source.descriptor) as worker:
+                    await self._package(video, worker, facts, copies)
             await self._go_on(job, video, facts)
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:

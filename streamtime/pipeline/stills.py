@@ -16,7 +16,7 @@ from streamtime.pipeline.failures import attempt
 from streamtime.pipeline.records import Records
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import StagedFile, Staging, Wish
-from streamtime.pipeline.stills_plan import StillsPlan
+from streamtime.pipeline.stills_plan import StillsPlan, runs_of
 from streamtime.worker_protocol import StillWritten
 from streamtime.workers.launcher import WorkerLauncher
 
@@ -72,13 +72,14 @@ class Stills:
     async def _make(self, video: Video, rendition: Rendition, plan: StillsPlan) -> None:
         wishes = [Wish(StillKind.SHEET, ".jpg")] * plan.board.sheets + [Wish(StillKind.PREVIEW, ".mp4")]
         async with self._staging.files(video, wishes) as files:
+            order = plan.order()
             written: dict[int, StillWritten] = {}
             try:
-                source = await self._sources.open_object(rendition.object_id)
+                source = await self._sources.open_object(rendition.object_id, runs=runs_of(order))
             except NotFound as error:
                 raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
             async with self._launcher.launch(source.descriptor) as worker:
-                async for message in worker.stills(plan.order(), [file.fd for file in files]):
+                async for message in worker.stills(order, [file.fd for file in files]):
                     if isinstance(message, StillWritten):
                         written[message.output] = message
             await self._staging.sync(files)

@@ -1,5 +1,6 @@
 """What is known while one order is under way: how far each rendition is, and how much of it may be played."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
@@ -30,6 +31,11 @@ class Output:
     shown_s: float = 0.0
     kept_s: float = 0.0
     finished: bool = False
+
+    @property
+    def made_s(self) -> float:
+        """How much of it the worker has made."""
+        return 0.0 if self.index is None else self.index.snapshot().duration_ms / 1000
 
     def show(self, index: SegmentIndex, growing: GrowingRenditions) -> None:
         """Let so much of it be played."""
@@ -73,12 +79,21 @@ class Making:
 
     @property
     def is_far_enough(self) -> bool:
-        """Whether a player could begin: a picture far enough, and all sound of this order as far.
+        """Whether a player could begin with what is shown."""
+        return self._has_head_start(lambda output: output.shown_s)
+
+    @property
+    def could_begin(self) -> bool:
+        """Whether a player could begin if all that is made were shown, and cannot yet."""
+        return not self.playable and self._has_head_start(lambda output: output.made_s)
+
+    def _has_head_start(self, reached_s: Callable[[Output], float]) -> bool:
+        """Whether a picture is far enough, and all sound of this order as far.
 
         Sound is never made after the picture, so an order without sound has nothing to wait for.
         """
         outputs = self.outputs.values()
-        far = [output.new.kind for output in outputs if output.finished or output.shown_s >= HEAD_START_S]
+        far = [output.new.kind for output in outputs if output.finished or reached_s(output) >= HEAD_START_S]
         sounds = sum(output.new.kind is Kind.AUDIO for output in outputs)
         return Kind.VIDEO in far and far.count(Kind.AUDIO) == sounds
 

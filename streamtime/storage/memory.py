@@ -33,7 +33,7 @@ class _Multipart:
 
 
 class MemoryStore:
-    """An `ObjectStore` that also `AdoptsFiles` and `ReadsNow`."""
+    """An `ObjectStore` that also `AdoptsFiles`, `ReadsNow` and `Renames`."""
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
@@ -85,6 +85,12 @@ class MemoryStore:
     async def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
         self._objects.pop(valid_key(key), None)
+
+    async def rename(self, key: str, to: str) -> None:
+        """See `Renames.rename`."""
+        self._whole(key)
+        data = self._objects.pop(key)
+        self._keep(valid_key(to), data)
 
     async def create_multipart(self, key: str, *, content_type: str | None = None) -> str:
         """See `ObjectStore.create_multipart`."""

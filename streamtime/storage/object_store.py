@@ -175,6 +175,15 @@ class ReadsNow(Protocol):
         ...
 
 
+@runtime_checkable
+class Renames(Protocol):
+    """A store that can give an object another key without moving its bytes. All others copy (`renaming.py`)."""
+
+    async def rename(self, key: str, to: str) -> None:
+        """Move an object to another key, in place of one that has it. Raises `NotFound`."""
+        ...
+
+
 class OpenedFile(Protocol):
     """A file open for reading; it closes when its last user lets go of it."""
 

@@ -18,6 +18,7 @@ from streamtime.storage.object_store import (
     OpensFiles,
     PartInfo,
     ReadsNow,
+    Renames,
     SentInParts,
     StoredObject,
 )
@@ -40,6 +41,11 @@ class Wrapped(ABC):
             self.read_now = inner.read_now  # it waits for nothing: there is nothing to see
         if isinstance(inner, OpensFiles):
             self.open_file = inner.open_file
+        if isinstance(inner, Renames):
+            rename = inner.rename
+            self.rename: Callable[[str, str], Awaitable[None]] = lambda key, to: self._ask(
+                "rename", lambda: rename(key, to), again=False
+            )
         if isinstance(inner, SentInParts):
             self.part_bytes = inner.part_bytes
 
