@@ -91,12 +91,17 @@ def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) 
             QUICK_PLACES,
             {kinds.PREPARE: Quarantine(prepare, base.database, crashes), POSTER: poster},
         ),
-        Lane("first", FIRST_PLACES, {kinds.FIRST: Quarantine(first, base.database, crashes)}),
+        Lane(
+            "first",
+            FIRST_PLACES,
+            {kinds.FIRST: Quarantine(first, base.database, crashes)},
+            memory_budget(config) - ladder_budget(config),
+        ),
         Lane(
             "encode",
             chosen.workers,
             {kinds.LADDER: Quarantine(ladder, base.database, crashes)},
-            memory_budget(config),
+            ladder_budget(config),
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
@@ -132,7 +137,7 @@ def packager(config: Config, *, may_copy: bool, asked_for: bool) -> Packager:
 def _transcode_settings(config: Config) -> TranscodeSettings:
     chosen = config.transcode
     # A worker is ended beyond a bound of its own: one pass stays well below that.
-    budget = min(memory_budget(config), int(chosen.worker_memory) * 4 // 5)
+    budget = min(ladder_budget(config), int(chosen.worker_memory) * 4 // 5)
     return TranscodeSettings(rungs=rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
@@ -146,6 +151,11 @@ def _restraint(config: Config, base: Foundation, library: Library) -> Restraint:
 def memory_budget(config: Config) -> int:
     """What encoders may have together: as chosen, or half of what there is."""
     return int(config.transcode.memory_budget) or memory_bytes() // 2
+
+
+def ladder_budget(config: Config) -> int:
+    """What of it ladders may have. The rest is kept for first rungs: they wait for no ladder, not for memory either."""
+    return memory_budget(config) * 3 // 4
 
 
 def rungs(config: Config) -> tuple[Rung, ...]:

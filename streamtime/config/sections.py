@@ -237,8 +237,9 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Budget,
         Meta(
             description=(
-                "Memory that encoders may have together: as many encode at once as fit, `workers` at most. A ladder "
-                "that needs more by itself is made in several passes. `auto`: half of the machine's or container's."
+                "Memory that encoders may have together, a quarter of it kept for the first quality of videos that "
+                "nobody can watch yet: as many encode at once as fit, `workers` at most. A ladder that needs more by "
+                "itself is made in several passes. `auto`: half of the machine's or container's."
             ),
         ),
     ] = Budget(0)

@@ -171,10 +171,10 @@ class Lifecycle:
         await self._ledger.doom_orphans(tx)
         await self.collect(tx)
 
-    async def first(self, tx: Transaction, video: Video, *, name: str) -> None:
+    async def first(self, tx: Transaction, video: Video, forecast: Forecast) -> None:
         """Nothing can be copied: queue the one rendition that is quickly made and useful, and the sound with it."""
-        await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {name}.")
-        await self._work.first(tx, video)
+        await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {forecast.names[0]}.")
+        await self._work.first(tx, video, memory_bytes=forecast.memory_bytes)
 
     async def encode(self, tx: Transaction, video: Video, forecast: Forecast, *, after: Job) -> None:
         """What could be had quickly is there: queue the renditions that take time, and end the job before them."""

@@ -60,9 +60,11 @@ class Work:
             tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
         )
 
-    async def first(self, tx: Transaction, video: Video) -> None:
-        """Encode the one rendition that is quickly made and useful."""
-        await self._queue.enqueue(tx, FIRST, video.subject, priority=FIRST_PRIORITY, fair_key=fair_key(video.owner_id))
+    async def first(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
+        """Encode the one rendition that is quickly made and useful; `memory_bytes` is what it is expected to need."""
+        await self._queue.enqueue(
+            tx, FIRST, video.subject, priority=FIRST_PRIORITY, weight=memory_bytes, fair_key=fair_key(video.owner_id)
+        )
 
     async def ladder(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
         """Encode all that takes time; `memory_bytes` is what that is expected to need."""
