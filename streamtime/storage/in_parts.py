@@ -47,12 +47,13 @@ async def parts_of(body: AsyncIterable[bytes], part_bytes: int) -> AsyncGenerato
 async def _carry(
     store: ObjectStore, key: str, upload_id: str, first: bytes, rest: AsyncGenerator[bytes, None]
 ) -> StoredObject:
-    digest = hashlib.sha256(first)
+    digest = hashlib.sha256()
+    await asyncio.to_thread(digest.update, first)
     done = [await store.upload_part(key, upload_id, 1, first)]
     async for part in rest:
         if len(done) == MAX_PART_NUMBER:
             raise TooLarge(f"An object can have {MAX_PART_NUMBER} parts: choose a larger storage.s3.part_size.")
-        digest.update(part)
+        await asyncio.to_thread(digest.update, part)
         done.append(await store.upload_part(key, upload_id, len(done) + 1, part))
     whole = await store.complete_multipart(key, upload_id, done)
     length = sum(part.length_bytes for part in done)

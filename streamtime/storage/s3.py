@@ -61,8 +61,7 @@ class S3Store:
         name = self._name(key)
         if not isinstance(body, bytes):
             return await put_in_parts(self, key, body, part_bytes=self._part_bytes, content_type=content_type)
-        etag = await self._run(partial(self._put, key, name, body, content_type))
-        return StoredObject(key, len(body), etag, sha256=hashlib.sha256(body).digest())
+        return await self._run(partial(self._put, key, name, body, content_type))
 
     async def head(self, key: str) -> ObjectInfo | None:
         """See `ObjectStore.head`."""
@@ -189,9 +188,10 @@ class S3Store:
         with translated():
             return await self._threads.run_or_break(interrupt.now, under, interrupt, call)
 
-    def _put(self, key: str, name: str, data: bytes, content_type: str | None) -> str:
+    def _put(self, key: str, name: str, data: bytes, content_type: str | None) -> StoredObject:
         self._must_stand_alone(key, name)
-        return self._multiparts.put_whole(name, data, content_type)
+        etag = self._multiparts.put_whole(name, data, content_type)
+        return StoredObject(key, len(data), etag, sha256=hashlib.sha256(data).digest())
 
     def _must_stand_alone(self, key: str, name: str) -> None:
         """Raise `Invalid` for a key inside another object's, or around it: a file system could not hold both."""
