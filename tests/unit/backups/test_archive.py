@@ -85,3 +85,26 @@ def test_what_could_not_be_read_is_made_up_for_so_that_the_rest_is_whole(tmp_pat
         archive.finish(manifest(database))
     with opened(path) as reader:
         assert reader.manifest.database == database
+
+
+@pytest.mark.parametrize("broken", ["short", "shorter", "empty", "noise", "flipped"])
+def test_a_file_that_is_no_whole_backup_is_refused_in_words(tmp_path: Path, source: Path, broken: str) -> None:
+    path = tmp_path / "backup.tar"
+    write(path, source)
+    data = path.read_bytes()
+    flipped = data[:700] + bytes([data[700] ^ 255]) + data[701:]
+    contents = {
+        "short": data[: len(data) * 2 // 3],
+        "shorter": data[:700],
+        "empty": b"",
+        "noise": b"no tar at all" * 100,
+        "flipped": flipped,
+    }
+    path.write_bytes(contents[broken])
+    with pytest.raises(Invalid, match=r"broken off|damaged"):
+        save_database(path, tmp_path / "copy.db")
+
+
+def save_database(path: Path, target: Path) -> None:
+    with opened(path) as archive:
+        archive.save(DATABASE, archive.manifest.database, target)
