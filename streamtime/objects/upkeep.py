@@ -74,6 +74,16 @@ class UpkeepLog:
 
         await self._database.write(body)
 
+    async def broken_off(self, *, before_ms: int) -> None:
+        """What began before then and has not ended never will: the process that did it is gone."""
+        left = tables.upkeep.c.finished_at_ms.is_(None) & (tables.upkeep.c.started_at_ms < before_ms)
+        values = {"finished_at_ms": tables.upkeep.c.started_at_ms, "trouble": "The server ended before it was done."}
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute(update(tables.upkeep).where(left).values(**values))
+
+        await self._database.write(body)
+
     async def all(self) -> dict[Task, Done]:
         """Those that ever ran."""
         async with self._database.read() as connection:

@@ -41,6 +41,7 @@ class Rounds:
         self._scrubber = scrubber
         self._clock = clock
         self._every_s = reconcile_every_s
+        self._begun_at_ms = clock.now_ms()
 
     async def keep(self) -> None:
         """Look again and again, until cancelled. Nothing that goes wrong ends it."""
@@ -55,6 +56,8 @@ class Rounds:
 
     async def once(self) -> None:
         """See how each store stands, and ask for what is due."""
+        if any(done.finished_at_ms is None for done in (await self._upkeep.all()).values()):
+            await self._upkeep.broken_off(before_ms=self._begun_at_ms)
         for name in self._stores.names:
             before = self._deployment.seen.get(name, Standing.OURS)
             standing = await self._deployment.look(name)
