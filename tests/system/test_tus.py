@@ -324,7 +324,7 @@ def test_a_client_key_is_short_and_plain(ann: Person, key: str) -> None:
 
 
 def test_an_upload_that_nobody_goes_on_with_expires(start_server: StartServer) -> None:
-    server = start_server(STREAMTIME_UPLOADS__EXPIRE_AFTER="4s")
+    server = start_server(STREAMTIME_UPLOADS__EXPIRE_AFTER="10s")
     ann = server.person("ann")
     done = ann.begin(4, filename="done.mp4")
     ann.append(done, 0, b"done")
