@@ -235,7 +235,7 @@ def library_on(base: Foundation) -> Library:
     progress = ProgressBoard(base.database, news, base.clock)
     work, changes = Work(base.queue), Changes(news)
     duplicates = Duplicates(base.database, work, changes, timeline)
-    lifecycle = Lifecycle(base.queue, work, changes, ledger, renditions, stills, timeline, progress)
+    lifecycle = Lifecycle(base.queue, work, changes, ledger, renditions, stills, duplicates, timeline, progress)
     return Library(
         ledger=ledger,
         news=news,
@@ -248,7 +248,7 @@ def library_on(base: Foundation) -> Library:
         arrivals=Arrivals(work, changes, timeline, duplicates, news, base.clock),
         lifecycle=lifecycle,
         steering=Steering(base.queue, work, changes, renditions, timeline, lifecycle),
-        deletion=Deletion(base.queue, work, ledger, renditions, stills, progress, news, base.clock),
+        deletion=Deletion(base.queue, work, ledger, renditions, stills, duplicates, progress, news, base.clock),
         duplicates=duplicates,
         captions=Captions(base.database, news, base.clock),
         chapters=Chapters(base.database),

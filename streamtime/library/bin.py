@@ -19,6 +19,7 @@ from streamtime.errors import Conflict
 from streamtime.events.bus import Change
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.deletion import Deletion
+from streamtime.library.duplicates import ASKED
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.news import News
 from streamtime.library.poster_choice import POSTER, PosterChoice
@@ -120,6 +121,8 @@ class Bin:
             # Whoever kept an address from before has been told that there is nothing: it stays so.
             "access_generation": videos.c.access_generation + 1,
         }
+        if row["duplicate"] == ASKED:
+            values["duplicate"] = None  # who brings it back wants it
         in_work = row["state"] in {VideoState.QUEUED, VideoState.PROCESSING}
         if in_work:
             values |= {"state": VideoState.QUEUED.value, "stage": "Waiting", "progress": 0.0}

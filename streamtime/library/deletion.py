@@ -8,6 +8,7 @@ from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
 from streamtime.events.bus import Change
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.duplicates import Duplicates
 from streamtime.library.news import News
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
@@ -28,6 +29,7 @@ class Deletion:
         ledger: Ledger,
         renditions: Renditions,
         stills: StillRows,
+        duplicates: Duplicates,
         progress: ProgressBoard,
         news: News,
         clock: Clock,
@@ -37,6 +39,7 @@ class Deletion:
         self._ledger = ledger
         self._renditions = renditions
         self._stills = stills
+        self._duplicates = duplicates
         self._progress = progress
         self._news = news
         self._clock = clock
@@ -71,6 +74,7 @@ class Deletion:
         arriving = list((await tx.execute(arrived)).scalars())
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
         await self._ledger.doom(tx, [i for i in (row["source_object_id"], row["poster_object_id"], *arriving) if i])
+        await self._duplicates.release(tx, video.owner_id)
         await self._work.collect(tx)
         await tx.raise_epoch()
         self._news.after(tx, video, Change.DELETED)

@@ -14,7 +14,7 @@ from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.library.changes import Changes
 from streamtime.library.timeline import Timeline
-from streamtime.library.video import Video, VideoState
+from streamtime.library.video import Video, VideoState, subject_of
 from streamtime.library.videos import require_alive
 from streamtime.library.work import Work
 
@@ -96,6 +96,19 @@ class Duplicates:
         if row["duplicate"] == ASKED and row["state"] == VideoState.QUEUED:
             await self._changes.set(tx, video, stage="Waiting")
             await self._work.prepare(tx, video)
+
+    async def release(self, tx: Transaction, owner_id: int) -> None:
+        """An original of theirs has gone: what waited for an answer because of it alone goes on."""
+        waiting = select(videos.c.id).where(
+            videos.c.owner_id == owner_id, videos.c.duplicate == ASKED, videos.c.deleted_at_ms.is_(None)
+        )
+        asked = set((await tx.execute(waiting)).scalars())
+        if not asked:
+            return
+        asked -= {row["later"] for row in (await tx.execute(_twins(asked))).mappings()}
+        for video_id in asked:
+            await tx.execute(update(videos).where(videos.c.id == video_id).values(duplicate=None, stage="Waiting"))
+            await self._work.prepare_anew(tx, subject_of(video_id), owner_id)
 
 
 def _twins(video_ids: Collection[int]) -> Select[int, str, str, int | None]:

@@ -15,6 +15,7 @@ from streamtime.database.transaction import Transaction
 from streamtime.jobs.job import Failure, Job
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.changes import Changes
+from streamtime.library.duplicates import Duplicates
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
 from streamtime.library.stills import StillRows
@@ -45,6 +46,7 @@ class Lifecycle:
         ledger: Ledger,
         renditions: Renditions,
         stills: StillRows,
+        duplicates: Duplicates,
         timeline: Timeline,
         progress: ProgressBoard,
     ) -> None:
@@ -54,6 +56,7 @@ class Lifecycle:
         self._ledger = ledger
         self._renditions = renditions
         self._stills = stills
+        self._duplicates = duplicates
         self._timeline = timeline
         self._progress = progress
 
@@ -232,6 +235,7 @@ class Lifecycle:
         source = (await require_alive(tx, video.id))["source_object_id"]
         await self._changes.set(tx, video, source_object_id=None)
         await self._ledger.doom(tx, [source] if source else [])
+        await self._duplicates.release(tx, video.owner_id)
         await self.collect(tx)
         await tx.raise_epoch()
 

@@ -90,17 +90,10 @@ class Space:
         standing = await self._standing(tx, owner_id)
         if standing.left is not None and length_bytes > standing.left:
             raise _over_quota(standing, length_bytes)
-        awaited = (
-            await tx.execute(select(_sum(uploads.c.length_bytes - uploads.c.offset_bytes)).where(_UNFINISHED))
-        ).scalar_one()
-        left = max(0, free_bytes - awaited)
+        to_come = select(_sum(uploads.c.length_bytes - uploads.c.offset_bytes)).where(_UNFINISHED)
+        left = max(0, free_bytes - (await tx.execute(to_come)).scalar_one())
         if length_bytes > left:
-            words = (
-                f"The server's disk has room for {size_text(left)} more, and this file has {size_text(length_bytes)}."
-            )
-            raise NoSpace(
-                f"{words} Whoever runs the server can make room.", facts={"left": left, "needed": length_bytes}
-            )
+            raise _no_room(left, length_bytes)
 
     async def usage_of(self, owner_id: int) -> Usage:
         """What somebody's files take."""
@@ -239,4 +232,12 @@ def _over_quota(standing: Standing, length_bytes: int) -> QuotaExceeded:
             "left": left,
             "needed": length_bytes,
         },
+    )
+
+
+def _no_room(left: int, length_bytes: int) -> NoSpace:
+    return NoSpace(
+        f"The server's disk has room for {size_text(left)} more, and this file has {size_text(length_bytes)}. "
+        "Whoever runs the server can make room.",
+        facts={"left": left, "needed": length_bytes},
     )

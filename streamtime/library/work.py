@@ -56,9 +56,11 @@ class Work:
 
     async def prepare(self, tx: Transaction, video: Video) -> None:
         """Look at its file, and make what can be had quickly."""
-        await self._queue.enqueue(
-            tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
-        )
+        await self.prepare_anew(tx, video.subject, video.owner_id)
+
+    async def prepare_anew(self, tx: Transaction, subject: str, owner_id: int) -> None:
+        """The same, for a video that is known by its row alone."""
+        await self._queue.enqueue(tx, PREPARE, subject, priority=PREPARE_PRIORITY, fair_key=fair_key(owner_id))
 
     async def first(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
         """Encode the one rendition that is quickly made and useful; `memory_bytes` is what it is expected to need."""

@@ -46,6 +46,12 @@ def test_a_client_that_asks_its_person_has_the_copy_wait(ann: Person) -> None:
     kept = ann.api.post(f"/api/v1/videos/{second}/keep")
     assert (kept.status_code, kept.json()["duplicate_of"]) == (200, None)
     until(lambda: failed(ann, second), "tried")
+    other = secrets.token_bytes(3000)
+    gone = ann.send(other, filename="gone.mp4")
+    waits = ann.send(other, filename="waits.mp4", duplicates="ask")
+    assert ann.look(waits)["duplicate_of"]["id"] == gone
+    ann.api.delete(f"/api/v1/videos/{gone}?now=true").raise_for_status()
+    until(lambda: failed(ann, waits), "nobody can answer any more: it is tried")
     third = ann.send(data, filename="three.mp4", duplicates="ask")
     assert ann.api.delete(f"/api/v1/videos/{third}?now=true").status_code == 204
     assert ann.api.get(f"/api/v1/videos/{third}").status_code == 404

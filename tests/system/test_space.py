@@ -78,12 +78,12 @@ def test_usage_tells_who_uses_what(server: Server, small_clip: Path) -> None:
     ann = server.person("ann")
     admin = server.person("admin", admin=True)
     video = ann.upload(small_clip, title="A clip")
-    until(lambda: ann.look(video)["state"] == "ready", "ready")
+    until(lambda: ann.look(video)["urls"]["storyboard"], "ready, with its stills")
     other = ann.send(b"no film at all", filename="x.mp4")
     until(lambda: ann.look(other)["state"] == "failed", "failed")
     ann.api.delete(f"/api/v1/videos/{other}").raise_for_status()
     create(ann, 5 * MB)
-    until(lambda: not server.files("spool") or len(server.files("spool")) == 1, "settled")
+    until(lambda: len(server.files("spool")) == 1, "all but the unfinished upload has settled")
     mine = ann.api.get("/api/v1/me/usage").json()
     usage = mine["usage"]
     assert usage["originals"] == small_clip.stat().st_size
