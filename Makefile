@@ -9,7 +9,7 @@ BENCHES ?= server segments ladder quality
 SOURCE ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test coverage check fix fuzz bench docs clean front-end-is-missing
+.PHONY: help install dev run test coverage check fix fuzz soak bench docs clean front-end-is-missing
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,6 +41,9 @@ fix: dev ## put right what tools can
 
 fuzz: dev ## break 5,000 films and have workers try them; ARGS="--attempts 500 --seed x", ARGS=--help for more
 	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
+
+soak: dev ## kill servers at every point, refuse them their disk, for an hour; ARGS="--only kills --attempts 20"
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 bench: dev ## measure, beside named peers in the same run; SOURCE=film.mkv does it with a film of your own
 	@chromium=$$(.ci/need chromium) && export CHROMIUM="$$chromium" && failed= && \

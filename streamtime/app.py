@@ -25,9 +25,12 @@ from streamtime.lanes import PREPARE_NICE, lanes, memory_budget, rungs, worker_l
 from streamtime.library.editing import Editor
 from streamtime.library.listing import Listing
 from streamtime.library.poster_choice import PosterChoice
+from streamtime.library.space import Space
+from streamtime.library.work import Work
 from streamtime.logging import get_logger
 from streamtime.objects.overview import StorageOverview
 from streamtime.objects.strays import Strays
+from streamtime.pipeline.expiry import ExpirySchedule
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
 from streamtime.playback.direct import Direct
@@ -40,16 +43,18 @@ from streamtime.rooms import (
     Foundation,
     Keeping,
     Library,
+    bin_on,
     bucket_address,
     database_path,
     keeping_of,
     library_on,
     open_foundation,
+    upload_expiry,
+    upload_rows,
 )
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
-from streamtime.uploads.upload import UploadRows
 from streamtime.workers.self_report import SelfReport
 
 SOFT_FACTS_EVERY_S = 3.0
@@ -106,6 +111,7 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     reporting = asyncio.create_task(services.workers.log())
     telling = asyncio.create_task(services.waiting.keep())
     going_round = asyncio.create_task(services.rounds.keep())
+    expiring = asyncio.create_task(services.expiry.keep())
     try:
         yield
     finally:
@@ -114,7 +120,8 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
         reporting.cancel()
         telling.cancel()
         going_round.cancel()
-        await asyncio.wait([reporting, going_round])  # it may have a child, which goes with it
+        expiring.cancel()
+        await asyncio.wait([reporting, going_round, expiring])  # one may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
 
@@ -146,7 +153,17 @@ def _services(
     direct = Direct(base.stores, _serving_browsers(config))
     segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
     overview = JobOverview(base.database)
-    rows = UploadRows(base.database)
+    rows = upload_rows(config, base)
+    space = Space(base.database, quota_bytes=int(config.accounts.quota))
+    bin_ = bin_on(config, base, library)
+    expiry = ExpirySchedule(
+        base.database,
+        Work(base.queue),
+        bin_,
+        upload_expiry(config, base, library),
+        base.clock,
+        expire_after_s=config.uploads.expire_after,
+    )
     receiver = Receiver(
         base.database,
         rows,
@@ -173,6 +190,8 @@ def _services(
         lifecycle=library.lifecycle,
         steering=library.steering,
         deletion=library.deletion,
+        bin=bin_,
+        duplicates=library.duplicates,
         progress=library.progress,
         renditions=library.renditions,
         ledger=library.ledger,
@@ -192,8 +211,8 @@ def _services(
             library.videos,
             library.arrivals,
             library.deletion,
+            space,
             base.stores.spool,
-            base.clock,
             _upload_limits(config),
         ),
         receiver=receiver,
@@ -204,6 +223,8 @@ def _services(
         timeline=library.timeline,
         jobs=overview,
         roster=library.roster,
+        space=space,
+        expiry=expiry,
         waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
         rounds=rounds(config, base, keeping),
         storage=StorageOverview(

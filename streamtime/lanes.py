@@ -13,6 +13,7 @@ from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.expiry import Expire
 from streamtime.pipeline.fetching import Fetcher
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
@@ -30,7 +31,7 @@ from streamtime.pipeline.staging import Staging
 from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.supervision import Supervision
 from streamtime.pipeline.upkeep import Collect, Reconcile, Scrub, Settle
-from streamtime.rooms import Foundation, Keeping, Library
+from streamtime.rooms import Foundation, Keeping, Library, bin_on, upload_expiry
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 
@@ -83,23 +84,29 @@ def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) 
     )
     crashes = Crashes(library.timeline)
     care = caretaker(config, base, library, keeping)
+    expire = Expire(base.database, bin_on(config, base, library), upload_expiry(config, base, library))
     return [
         Lane(
             "quick",
             QUICK_PLACES,
             {kinds.PREPARE: Quarantine(prepare, base.database, crashes), POSTER: poster},
         ),
-        Lane("first", FIRST_PLACES, {kinds.FIRST: Quarantine(first, base.database, crashes)}),
+        Lane(
+            "first",
+            FIRST_PLACES,
+            {kinds.FIRST: Quarantine(first, base.database, crashes)},
+            memory_budget(config) - ladder_budget(config),
+        ),
         Lane(
             "encode",
             chosen.workers,
             {kinds.LADDER: Quarantine(ladder, base.database, crashes)},
-            memory_budget(config),
+            ladder_budget(config),
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
         Lane("settle", SETTLE_PLACES, {kinds.SETTLE: settle}),
-        Lane("upkeep", 1, {kinds.COLLECT: Collect(care)}),
+        Lane("upkeep", 1, {kinds.EXPIRE: expire, kinds.COLLECT: Collect(care)}),
         Lane("reconcile", 1, {kinds.RECONCILE: Reconcile(care)}),
         Lane("scrub", 1, {kinds.SCRUB: Scrub(care)}),
     ]
@@ -130,7 +137,7 @@ def packager(config: Config, *, may_copy: bool, asked_for: bool) -> Packager:
 def _transcode_settings(config: Config) -> TranscodeSettings:
     chosen = config.transcode
     # A worker is ended beyond a bound of its own: one pass stays well below that.
-    budget = min(memory_budget(config), int(chosen.worker_memory) * 4 // 5)
+    budget = min(ladder_budget(config), int(chosen.worker_memory) * 4 // 5)
     return TranscodeSettings(rungs=rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
@@ -144,6 +151,11 @@ def _restraint(config: Config, base: Foundation, library: Library) -> Restraint:
 def memory_budget(config: Config) -> int:
     """What encoders may have together: as chosen, or half of what there is."""
     return int(config.transcode.memory_budget) or memory_bytes() // 2
+
+
+def ladder_budget(config: Config) -> int:
+    """What of it ladders may have. The rest is kept for first rungs: they wait for no ladder, not for memory either."""
+    return memory_budget(config) * 3 // 4
 
 
 def rungs(config: Config) -> tuple[Rung, ...]:

@@ -14,14 +14,17 @@ from streamtime.events.bus import EventBus
 from streamtime.ids import public_id
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.arrivals import Arrivals
+from streamtime.library.bin import Bin, Remade
 from streamtime.library.captions import Captions
 from streamtime.library.changes import Changes
 from streamtime.library.chapters import Chapters
 from streamtime.library.damage import Damage
 from streamtime.library.deletion import Deletion
+from streamtime.library.duplicates import Duplicates
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.news import News
+from streamtime.library.poster_choice import PosterChoice
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
 from streamtime.library.steering import Steering
@@ -45,6 +48,8 @@ from streamtime.storage.retrying import Retrying
 from streamtime.storage.s3 import S3Store
 from streamtime.storage.s3_connections import BucketAddress
 from streamtime.storage.spool import Spool
+from streamtime.uploads.expiry import UploadExpiry
+from streamtime.uploads.upload import UploadRows
 from streamtime.workers.roster import Roster
 
 
@@ -77,6 +82,7 @@ class Library:
     lifecycle: Lifecycle
     steering: Steering
     deletion: Deletion
+    duplicates: Duplicates
     captions: Captions
     chapters: Chapters
     watching: Watching
@@ -194,6 +200,31 @@ def bucket_address(chosen: S3) -> BucketAddress | None:
     )
 
 
+def bin_on(config: Config, base: Foundation, library: Library) -> Bin:
+    """The bin of that library."""
+    return Bin(
+        base.database,
+        Remade(base.queue, Work(base.queue), PosterChoice(base.queue)),
+        library.lifecycle,
+        library.deletion,
+        library.timeline,
+        library.progress,
+        library.news,
+        base.clock,
+        days=config.storage.bin_days,
+    )
+
+
+def upload_rows(config: Config, base: Foundation) -> UploadRows:
+    """The rows of uploads, with the term that the configuration sets them."""
+    return UploadRows(base.database, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
+
+
+def upload_expiry(config: Config, base: Foundation, library: Library) -> UploadExpiry:
+    """What gives up uploads whose term is over."""
+    return UploadExpiry(base.database, upload_rows(config, base), library.videos, library.deletion)
+
+
 def library_on(base: Foundation) -> Library:
     """The middle floors, on the lower ones."""
     ledger = Ledger(base.database, base.clock)
@@ -203,6 +234,7 @@ def library_on(base: Foundation) -> Library:
     timeline = Timeline(base.database, base.clock)
     progress = ProgressBoard(base.database, news, base.clock)
     work, changes = Work(base.queue), Changes(news)
+    duplicates = Duplicates(base.database, work, changes, timeline)
     lifecycle = Lifecycle(base.queue, work, changes, ledger, renditions, stills, timeline, progress)
     return Library(
         ledger=ledger,
@@ -213,10 +245,11 @@ def library_on(base: Foundation) -> Library:
         growing=GrowingRenditions(),
         timeline=timeline,
         progress=progress,
-        arrivals=Arrivals(work, changes, timeline, news, base.clock),
+        arrivals=Arrivals(work, changes, timeline, duplicates, news, base.clock),
         lifecycle=lifecycle,
         steering=Steering(base.queue, work, changes, renditions, timeline, lifecycle),
         deletion=Deletion(base.queue, work, ledger, renditions, stills, progress, news, base.clock),
+        duplicates=duplicates,
         captions=Captions(base.database, news, base.clock),
         chapters=Chapters(base.database),
         watching=Watching(base.clock),

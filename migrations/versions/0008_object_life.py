@@ -10,6 +10,8 @@ down_revision = "0007"
 def upgrade() -> None:
     op.add_column("users", sa.Column("quota_bytes", sa.BigInteger(), nullable=True))
     op.add_column("videos", sa.Column("purged_at_ms", sa.BigInteger(), nullable=True))
+    known = sa.CheckConstraint("duplicate IN ('asked', 'kept')", name="ck_videos_duplicate_known")
+    op.add_column("videos", sa.Column("duplicate", sa.Text(), known, nullable=True))
     # What was deleted before there was a bin is gone for good.
     op.execute("UPDATE videos SET purged_at_ms = deleted_at_ms WHERE deleted_at_ms IS NOT NULL")
     op.create_index("ix_videos_deleted_at_ms", "videos", ["deleted_at_ms"])

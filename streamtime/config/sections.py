@@ -156,6 +156,17 @@ class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         ),
     ] = "local"
+    bin_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description=(
+                "How many days a deleted video can still be brought back. Until then it takes its room; 0 deletes at "
+                "once and for good."
+            ),
+        ),
+    ] = 30
     memory_cache: Annotated[
         ByteCount, Meta(ge=0, description="Memory for segments that are being watched; 0 turns it off.")
     ] = ByteCount(128 * MIB)
@@ -198,6 +209,16 @@ class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     minimum_free_space: Annotated[
         ByteCount, Meta(ge=0, description="Uploads are refused when the disk would have less than this left.")
     ] = ByteCount(GIB)
+    expire_after: Annotated[
+        Seconds,
+        Meta(
+            ge=1,
+            description=(
+                "An upload that nobody goes on with for so long after its last byte is given up, and what has arrived "
+                "of it goes."
+            ),
+        ),
+    ] = Seconds(7 * DAY)
 
 
 class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,8 +237,9 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Budget,
         Meta(
             description=(
-                "Memory that encoders may have together: as many encode at once as fit, `workers` at most. A ladder "
-                "that needs more by itself is made in several passes. `auto`: half of the machine's or container's."
+                "Memory that encoders may have together, a quarter of it kept for the first quality of videos that "
+                "nobody can watch yet: as many encode at once as fit, `workers` at most. A ladder that needs more by "
+                "itself is made in several passes. `auto`: half of the machine's or container's."
             ),
         ),
     ] = Budget(0)
@@ -298,6 +320,16 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["private", "members", "unlisted", "public"],
         Meta(description="Who may see a new video before its owner says so."),
     ] = "private"
+    quota: Annotated[
+        ByteCount,
+        Meta(
+            ge=0,
+            description=(
+                "What the files of one person may take together, the bin and unfinished uploads counted; 0 is no "
+                "limit. `streamtime user quota` sets another one for somebody."
+            ),
+        ),
+    ] = ByteCount(0)
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

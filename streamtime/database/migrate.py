@@ -1,6 +1,7 @@
 """Brings the database file to the newest schema, after copying it. Alembic is imported only for real work."""
 
 import importlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -70,13 +71,29 @@ def migrate(path: Path, *, now_ms: EpochMs) -> bool:
 
 
 def copy(path: Path, *, now_ms: EpochMs) -> Path:
-    """Copy a database that may be in use, by SQLite's backup API, and give the copy's path."""
+    """Copy a database that may be in use, by SQLite's backup API, and give the copy's path.
+
+    A copy has its name only once it is whole and on disk; what was broken off before goes with the next one.
+    """
     folder = path.parent / "backups"
     folder.mkdir(exist_ok=True)
+    for left in folder.glob("*.partial*"):
+        left.unlink()
     target = folder / f"{path.stem}-{now_ms}.db"
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as destination:
+    partial = target.with_suffix(".partial")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as destination:
         source.backup(destination)
+    partial.rename(target)
+    _sync_names(folder)
     return target
+
+
+def _sync_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

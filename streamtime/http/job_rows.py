@@ -8,7 +8,7 @@ from streamtime.http.words import age_text, size_text, span_text, speed_text
 from streamtime.jobs.overview import SeenJob
 from streamtime.library.poster_choice import POSTER
 from streamtime.library.video import Video, VideoState, id_of, subject_of
-from streamtime.library.work import COLLECT, FIRST, LADDER, PREPARE, RECONCILE, SCRUB, SETTLE, STILLS
+from streamtime.library.work import COLLECT, EXPIRE, FIRST, LADDER, PREPARE, RECONCILE, SCRUB, SETTLE, STILLS
 
 KIND_TEXTS = {
     PREPARE: "Prepare",
@@ -20,6 +20,7 @@ KIND_TEXTS = {
     COLLECT: "Clean up",
     RECONCILE: "Compare",
     SCRUB: "Check",
+    EXPIRE: "Let go",
 }
 SUBJECT_TEXTS = {RECONCILE: "stores and database", SCRUB: "stored files"}
 """What jobs that belong to no video are about."""

@@ -15,15 +15,18 @@ from streamtime.hls.ladder import Rung
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.bin import Bin
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
 from streamtime.library.damage import Damage
 from streamtime.library.deletion import Deletion
+from streamtime.library.duplicates import Duplicates
 from streamtime.library.editing import Editor
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.space import Space
 from streamtime.library.steering import Steering
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
@@ -55,11 +58,11 @@ class Waiting(Protocol):
         ...
 
 
-class Rounds(Protocol):
-    """Has bytes looked after when it is time."""
+class Keeping(Protocol):
+    """Does something now and then."""
 
     async def keep(self) -> None:
-        """Look again and again, until cancelled."""
+        """Do it again and again, until cancelled."""
         ...
 
 
@@ -81,6 +84,8 @@ class Services:
     lifecycle: Lifecycle
     steering: Steering
     deletion: Deletion
+    bin: Bin
+    duplicates: Duplicates
     progress: ProgressBoard
     renditions: Renditions
     ledger: Ledger
@@ -103,9 +108,11 @@ class Services:
     jobs: JobOverview
     roster: Roster
     waiting: Waiting
-    rounds: Rounds
+    rounds: Keeping
     storage: StorageOverview
     damage: Damage
+    space: Space
+    expiry: Keeping
 
 
 @dataclass(frozen=True, slots=True)

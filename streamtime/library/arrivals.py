@@ -10,6 +10,7 @@ from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
 from streamtime.ids import public_id
 from streamtime.library.changes import Changes
+from streamtime.library.duplicates import ASKED, WAITING, Duplicates
 from streamtime.library.editing import LISTED
 from streamtime.library.news import News
 from streamtime.library.timeline import Timeline
@@ -30,10 +31,13 @@ class NewVideo:
 class Arrivals:
     """Takes new videos in."""
 
-    def __init__(self, work: Work, changes: Changes, timeline: Timeline, news: News, clock: Clock) -> None:
+    def __init__(
+        self, work: Work, changes: Changes, timeline: Timeline, duplicates: Duplicates, news: News, clock: Clock
+    ) -> None:
         self._work = work
         self._changes = changes
         self._timeline = timeline
+        self._duplicates = duplicates
         self._news = news
         self._clock = clock
 
@@ -59,11 +63,18 @@ class Arrivals:
         self._news.created(tx, video_id, name, new.owner_id)
         return video_id, f"{prefix}source"
 
-    async def arrived(self, tx: Transaction, video: Video, source_object_id: int) -> None:
-        """All bytes are here: queue the work."""
+    async def arrived(self, tx: Transaction, video: Video, source_object_id: int, *, ask: bool) -> None:
+        """All bytes are here: queue the work. With `ask`, a file that its owner has already waits for an answer."""
         await self._changes.set(
             tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, source_object_id=source_object_id
         )
         await self._timeline.add(tx, video.id, "arrived", "The upload is complete.")
-        await self._work.prepare(tx, video)
         await self._work.settle(tx, video, source_object_id)
+        twin = await self._duplicates.arrived(tx, video)
+        if twin is not None:
+            words = f"The same bytes are there already, as “{twin.title}”."
+            await self._timeline.add(tx, video.id, "duplicate", words, video=twin.public_id)
+        if twin is not None and ask:
+            await self._changes.set(tx, video, stage=WAITING, duplicate=ASKED)
+            return
+        await self._work.prepare(tx, video)

@@ -1,7 +1,7 @@
 """How a video goes from state to state while it is prepared. Every change is told to the pages that watch.
 
 How it comes into being stands in `arrivals.py`, what people do about its preparation in `steering.py`, how it ends in
-`deletion.py`.
+`bin.py` and `deletion.py`.
 """
 
 from collections.abc import Collection
@@ -171,10 +171,10 @@ class Lifecycle:
         await self._ledger.doom_orphans(tx)
         await self.collect(tx)
 
-    async def first(self, tx: Transaction, video: Video, *, name: str) -> None:
+    async def first(self, tx: Transaction, video: Video, forecast: Forecast) -> None:
         """Nothing can be copied: queue the one rendition that is quickly made and useful, and the sound with it."""
-        await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {name}.")
-        await self._work.first(tx, video)
+        await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {forecast.names[0]}.")
+        await self._work.first(tx, video, memory_bytes=forecast.memory_bytes)
 
     async def encode(self, tx: Transaction, video: Video, forecast: Forecast, *, after: Job) -> None:
         """What could be had quickly is there: queue the renditions that take time, and end the job before them."""
@@ -218,10 +218,10 @@ class Lifecycle:
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def bury(self, tx: Transaction, *, after: Job) -> bool:
-        """Drop the rows of deleted videos and end the job; False where there are bytes still to be deleted."""
+        """Drop the rows of purged videos and end the job; False where there are bytes still to be deleted."""
         if await self._ledger.any_doomed(tx):
             return False
-        await tx.execute(delete(videos).where(videos.c.deleted_at_ms.is_not(None)))
+        await tx.execute(delete(videos).where(videos.c.purged_at_ms.is_not(None)))
         await self._queue.done(tx, after)
         return True
 

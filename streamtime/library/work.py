@@ -15,12 +15,15 @@ COLLECT = "collect"
 COLLECT_SUBJECT = "objects"
 RECONCILE = "reconcile"
 SCRUB = "scrub"
+EXPIRE = "expire"
+EXPIRE_SUBJECT = "what is overdue"
 
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
 STILLS_PRIORITY = 30
 SETTLE_PRIORITY = 40
+EXPIRE_PRIORITY = 45
 COLLECT_PRIORITY = 50
 RECONCILE_PRIORITY = 60
 SCRUB_PRIORITY = 70
@@ -57,9 +60,11 @@ class Work:
             tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
         )
 
-    async def first(self, tx: Transaction, video: Video) -> None:
-        """Encode the one rendition that is quickly made and useful."""
-        await self._queue.enqueue(tx, FIRST, video.subject, priority=FIRST_PRIORITY, fair_key=fair_key(video.owner_id))
+    async def first(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
+        """Encode the one rendition that is quickly made and useful; `memory_bytes` is what it is expected to need."""
+        await self._queue.enqueue(
+            tx, FIRST, video.subject, priority=FIRST_PRIORITY, weight=memory_bytes, fair_key=fair_key(video.owner_id)
+        )
 
     async def ladder(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
         """Encode all that takes time; `memory_bytes` is what that is expected to need."""
@@ -82,6 +87,10 @@ class Work:
             dedup_key=f"{SETTLE} {object_id}",
             fair_key=fair_key(video.owner_id),
         )
+
+    async def expire(self, tx: Transaction) -> None:
+        """Let go what has been in the bin, or has waited for its bytes, for as long as it may."""
+        await self._queue.enqueue(tx, EXPIRE, EXPIRE_SUBJECT, priority=EXPIRE_PRIORITY, max_attempts=MANY_ATTEMPTS)
 
     async def collect(self, tx: Transaction) -> None:
         """Delete the bytes of doomed objects."""

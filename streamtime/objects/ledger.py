@@ -42,10 +42,12 @@ class Ledger:
         )
         return int((await tx.execute(statement.returning(objects.c.id))).scalar_one())
 
-    async def complete(self, tx: Transaction, object_id: int, *, length_bytes: int) -> None:
-        """The object is whole and on disk, in the spool."""
+    async def complete(
+        self, tx: Transaction, object_id: int, *, length_bytes: int, sha256: bytes | None = None
+    ) -> None:
+        """The object is whole and on disk, in the spool; `sha256` where somebody has added it up on the way."""
         statement = update(objects).where(objects.c.id == object_id, objects.c.state == "staging")
-        await tx.execute(statement.values(state="live", bytes=length_bytes))
+        await tx.execute(statement.values(state="live", bytes=length_bytes, sha256=sha256))
 
     async def relocate(self, object_id: int, *, store: str, sha256: bytes, length_bytes: int) -> None:
         """The object is read from another store from now on.

@@ -151,7 +151,8 @@ class Prepare:
     async def _queue_first(self, video: Video, facts: SourceFacts) -> None:
         """Have the first rung encoded at once: it waits neither for the poster nor for anything else here."""
         first = quickest_useful(rungs_for(facts, self._settings.rungs, copied=False))
-        await self._records.database.write(lambda tx: self._records.lifecycle.first(tx, video, name=first.name))
+        cost = forecast(facts, [first], [], self._settings.memory_budget_bytes)
+        await self._records.database.write(lambda tx: self._records.lifecycle.first(tx, video, cost))
 
     async def _subtitles(self, video: Video, facts: SourceFacts) -> list[SubtitleFacts]:
         read = await streams_read(self._records.database, video.id)

@@ -8,7 +8,7 @@ those of `object_store.py`.
 import os
 import tempfile
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -31,10 +31,15 @@ class SpoolFile:
         self._threads = threads
         self._closing = weakref.finalize(self, os.close, fd)  # also when a cancelled caller never receives it
 
-    async def write_at(self, offset: int, data: bytes | memoryview) -> None:
-        """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`."""
+    async def write_at(
+        self, offset: int, data: bytes | memoryview, *, also: Callable[[memoryview], None] | None = None
+    ) -> None:
+        """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`.
+
+        `also` is handed the data in the same thread, once it is written: to add up a sum, say.
+        """
         with translated(self.key):
-            await self._threads.run(write_all, self.fd, data, offset)
+            await self._threads.run(_write, self.fd, memoryview(data), offset, also)
 
     async def sync(self) -> None:
         """Return when every byte written so far is on disk. After an error the file must be given up."""
@@ -183,6 +188,12 @@ def _nameless(root: Path) -> int:
 
 def _reopened(fd: int) -> OpenFile:
     return OpenFile(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC))
+
+
+def _write(fd: int, data: memoryview, offset: int, also: Callable[[memoryview], None] | None) -> None:
+    write_all(fd, data, offset)
+    if also is not None:
+        also(data)
 
 
 def _sync_file(path: Path) -> None:

@@ -30,6 +30,6 @@ class Termination:
         async def body(tx: Transaction) -> None:
             if (await require_alive(tx, video.id))["state"] != VideoState.UPLOADING:
                 raise Conflict("This upload is complete. Delete its video instead.")
-            await self._deletion.delete(tx, video)
+            await self._deletion.purge(tx, video)
 
         await self._database.write(body)

@@ -172,7 +172,7 @@ def test_a_video_deleted_while_it_is_encoded_leaves_nothing(server: Server, pers
     video = person.upload(film)
     encoding(person, video)
     workers = server.workers()
-    assert person.api.delete(f"/api/v1/videos/{video}").status_code == 204
+    assert person.api.delete(f"/api/v1/videos/{video}?now=true").status_code == 204
     until(lambda: not any(alive(worker) for worker in workers), "its worker is gone")
     until(lambda: not server.files("spool") and not server.files("objects"), "no byte of it is left")
     assert person.api.get("/api/v1/videos").json()["items"] == []
@@ -182,7 +182,7 @@ def test_a_video_deleted_while_it_is_encoded_leaves_nothing(server: Server, pers
 def test_kill_9_right_after_a_deletion_still_collects(server: Server, person: Person, small_clip: Path) -> None:
     video = person.upload(small_clip)
     looked_at(person, video, state="ready")
-    assert person.api.delete(f"/api/v1/videos/{video}").status_code == 204
+    assert person.api.delete(f"/api/v1/videos/{video}?now=true").status_code == 204
     server.kill()
     server.start()
     assert person.api.get(f"/api/v1/videos/{video}").status_code == 404

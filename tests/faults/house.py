@@ -1,0 +1,133 @@
+"""A server whose system calls are looked at and broken as told (tracer.py), with one person in it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+from tests.faults.books import Books
+from tests.faults.tracer import Rule
+from tests.people import Person
+from tests.server import STOPS_WITHIN_S, Server, children_of, until
+
+TRACER = Path(__file__).with_name("tracer.py")
+UNEXPECTED = r"^.*(?:unexpected_error|job_crashed|job_bookkeeping_failed|after_commit_hook_failed|Task exception).*$"
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A call as the trace tells of it; `done` is the return of a sync, `then` what a rule did."""
+
+    call: str
+    path: str
+    task: int
+    done: bool = False
+    then: str = ""
+
+
+class House(Server):
+    """One server under the tracer. What its commands do is not looked at."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.trace_path = folder / "trace"
+        self._control = folder / "control"
+        self._heard = 0
+        super().__init__(folder, **environ)
+        self.books = Books(self.data_dir)
+
+    @property
+    def ann(self) -> Person:
+        """Somebody with an account."""
+        return self.person("ann")
+
+    @property
+    def died(self) -> bool:
+        """Whether it has ended."""
+        return self._process is None or self._process.poll() is not None
+
+    def start(self, rules: Sequence[Rule] = ()) -> None:
+        """Start it, with rules that hold from its first call."""
+        given = json.dumps([_given(rule) for rule in rules])
+        under = ("--under", str(self.data_dir), "--trace", str(self.trace_path), "--control", str(self._control))
+        self._before = (sys.executable, str(TRACER), *under, "--rules", given, "--")
+        try:
+            super().start()
+        finally:
+            self._before = ()
+
+    def started(self, rules: Sequence[Rule]) -> bool:
+        """Start it, which may be its end; whether it came up."""
+        try:
+            self.start(rules)
+        except AssertionError:
+            assert self.died, "it neither came up nor died"
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End the server itself by SIGKILL, in the middle of whatever it does."""
+        os.kill(children_of(self.pid)[0], signal.SIGKILL)
+        self.ended()
+
+    def ended(self) -> None:
+        """Wait until it has ended by itself, and all that it had started."""
+        assert self._process
+        self._process.wait(STOPS_WITHIN_S)
+        self._process = None
+
+    def aim(self, *rules: Rule) -> list[int]:
+        """Let these rules hold from now on; how often those before them were met."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(STOPS_WITHIN_S)
+            connection.connect(str(self._control))
+            with connection.makefile("rw") as lines:
+                lines.write(json.dumps([_given(rule) for rule in rules]) + "\n")
+                lines.flush()
+                return cast("list[int]", json.loads(lines.readline()))
+
+    def calls(self) -> list[Traced]:
+        """All calls so far that concern files or sockets, over all starts."""
+        if not self.trace_path.exists():
+            return []
+        return [Traced(**json.loads(line)) for line in self.trace_path.read_text().splitlines()]
+
+    def unexpected(self) -> list[str]:
+        """What it has logged that no server ever should, since `forget`."""
+        return re.findall(UNEXPECTED, self.said[self._heard :], re.MULTILINE)
+
+    def forget(self) -> None:
+        """Let what it has said so far be as it was."""
+        self._heard = len(self.said)
+
+    def rest(self) -> None:
+        """Wait until nothing is left to do."""
+        until(self.books.idle, "nothing is left to do")
+
+    def rest_if_running(self) -> None:
+        """The same, for what may be stopped."""
+        if not self.died:
+            self.rest()
+
+
+@contextmanager
+def traced(**environ: str) -> Iterator[House]:
+    """A started server under the tracer, which is gone when the block is left."""
+    with tempfile.TemporaryDirectory(prefix="streamtime-faults-") as folder:
+        house = House(Path(folder), **environ)
+        try:
+            house.start()
+            yield house
+        finally:
+            house.close()
+
+
+def _given(rule: Rule) -> dict[str, object]:
+    return {name: value for name, value in asdict(rule).items() if name != "seen"}

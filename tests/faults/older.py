@@ -1,0 +1,41 @@
+"""Makes of a database one that an earlier version might have left: an older schema, the same rows."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from streamtime.database.migrate import migrations_folder
+
+
+def as_of(path: Path, *, back: int) -> str:
+    """Put the database of a stopped server `back` versions back and give the version that it has now."""
+    versions = sorted(file.name.split("_", 1)[0] for file in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
+    version = versions[-1 - back]
+    newer = path.with_name("newer.db")
+    path.rename(newer)
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["database_path"] = path
+    command.upgrade(config, version)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("ATTACH ? AS newer", (str(newer),))
+        tables = {name: _columns(database, "main", name) for name in _tables(database)}
+        for name, columns in tables.items():
+            shared = ", ".join(sorted(columns & _columns(database, "newer", name)))
+            database.execute(f"DELETE FROM main.{name}")  # noqa: S608  # names out of the schema itself
+            database.execute(f"INSERT INTO main.{name} ({shared}) SELECT {shared} FROM newer.{name}")  # noqa: S608
+        database.commit()
+    newer.unlink()
+    return version
+
+
+def _tables(database: sqlite3.Connection) -> list[str]:
+    rows = database.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
+    return [name for (name,) in rows if not name.startswith(("sqlite", "alembic"))]
+
+
+def _columns(database: sqlite3.Connection, schema: str, table: str) -> set[str]:
+    return {row[1] for row in database.execute(f"PRAGMA {schema}.table_info({table})")}

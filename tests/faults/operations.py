@@ -1,0 +1,247 @@
+"""What a server can be told to do, each with what it acknowledged and how one sees that none of it was lost.
+
+An operation is prepared on a sound server, carried out on one that may die at any moment, and checked on the next
+one. A new kind of operation is one class and one entry in `OPERATIONS`.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import httpx
+
+from tests.faults.house import House
+from tests.faults.older import as_of
+from tests.faults.tracer import Rule
+from tests.people import TUS
+from tests.server import until
+from tests.system.player import sounds, variants
+
+PIECES = 3
+"""A film is sent in so many."""
+
+
+class Operation(Protocol):
+    """One thing that a server does for somebody."""
+
+    name: ClassVar[str]
+    keeps: ClassVar[bool]
+    """Whether what it leaves can be used by the next."""
+
+    def prepare(self, house: House, film: bytes) -> None:
+        """Bring about what it needs."""
+        ...
+
+    def run(self, house: House, rules: Sequence[Rule]) -> None:
+        """Carry it out under these rules, to its end or to the server's."""
+        ...
+
+    def check(self, house: House) -> None:
+        """See that what was acknowledged is there, and that what was not is there wholly or not at all."""
+        ...
+
+
+class Asked:
+    """What most operations have in common: somebody asks a server that runs."""
+
+    name: ClassVar[str]
+    keeps: ClassVar[bool] = False
+
+    def run(self, house: House, rules: Sequence[Rule]) -> None:
+        house.aim(*rules)
+        try:
+            self.ask(house)
+        except httpx.TransportError:
+            until(lambda: house.died, "the server has died of what cut its answer off")
+            return
+        until(lambda: house.died or house.books.idle(), "nothing is left to do")
+
+    def ask(self, house: House) -> None:
+        raise NotImplementedError
+
+
+class Upload(Asked):
+    """A film is sent in pieces, prepared, and carried to where it stays."""
+
+    name: ClassVar = "upload"
+
+    def prepare(self, house: House, film: bytes) -> None:
+        self.film = film
+        self.at = ""
+        self.acknowledged = 0
+        assert house.ann.token
+
+    def ask(self, house: House) -> None:
+        self.at = house.ann.begin(len(self.film), filename="film.mp4")
+        step = len(self.film) // PIECES + 1
+        while self.acknowledged < len(self.film):
+            piece = self.film[self.acknowledged : self.acknowledged + step]
+            answer = house.ann.append(self.at, self.acknowledged, piece).raise_for_status()
+            self.acknowledged = int(answer.headers["Upload-Offset"])
+
+    def check(self, house: House) -> None:
+        if not self.at:
+            return
+        offset = house.ann.offset(self.at)
+        assert offset >= self.acknowledged, f"{self.acknowledged} bytes were acknowledged, {offset} are there"
+        if offset < len(self.film):
+            assert house.ann.append(self.at, offset, self.film[offset:]).status_code == 204
+        video = house.ann.api.head(self.at, headers=TUS).headers["Streamtime-Video"]
+        until(lambda: house.ann.look(video)["state"] == "ready", "ready")
+        assert house.ann.api.get(f"/media/{video}/original").content == self.film
+        assert bytes_of(house, video)
+
+
+class GiveUp(Asked):
+    """An upload is given up after some of its bytes were acknowledged."""
+
+    name: ClassVar = "give up"
+
+    def prepare(self, house: House, film: bytes) -> None:
+        self.film = film
+        self.gone = False
+        self.at = house.ann.begin(len(film), filename="film.mp4")
+        assert house.ann.append(self.at, 0, film[:1000]).status_code == 204
+
+    def ask(self, house: House) -> None:
+        self.gone = house.ann.api.delete(self.at, headers=TUS).raise_for_status().status_code == 204
+
+    def check(self, house: House) -> None:
+        answer = house.ann.api.head(self.at, headers=TUS)
+        if self.gone or answer.status_code == 404:
+            assert answer.status_code == 404
+            return
+        assert answer.headers["Upload-Offset"] == "1000"
+
+
+class Showing(Asked):
+    """A private video is published, or a public one hidden; no byte moves."""
+
+    keeps = True
+    before: ClassVar[str]
+    after: ClassVar[str]
+
+    def prepare(self, house: House, film: bytes) -> None:
+        self.video = some_video(house, film)
+        self.told = False
+        house.ann.change(self.video, visibility=self.before)
+        self.bytes = bytes_of(house, self.video)
+
+    def ask(self, house: House) -> None:
+        house.ann.change(self.video, visibility=self.after)
+        self.told = True
+
+    def check(self, house: House) -> None:
+        shown = house.ann.look(self.video)["visibility"]
+        assert shown == self.after or (not self.told and shown == self.before)
+        stranger = house.visitor().api.get(f"/api/v1/videos/{self.video}")
+        assert stranger.status_code == (200 if shown == "public" else 404)
+        assert sorted(bytes_of(house, self.video).values()) == sorted(self.bytes.values())
+
+
+class Publish(Showing):
+    name, before, after = "publish", "private", "public"
+
+
+class Hide(Showing):
+    name, before, after = "hide", "public", "private"
+
+    def check(self, house: House) -> None:
+        super().check(house)
+        if self.told:
+            old = [uri for uri in self.bytes if house.visitor().api.get(uri).status_code != 404]
+            assert old == [], "addresses from when it was public are dead"
+
+
+class Delete(Asked):
+    """A video is deleted, and its bytes collected."""
+
+    name: ClassVar = "delete"
+
+    def prepare(self, house: House, film: bytes) -> None:
+        self.video = some_video(house, film)
+        self.gone = False
+        self.bytes = bytes_of(house, self.video)
+
+    def ask(self, house: House) -> None:
+        house.ann.api.delete(f"/api/v1/videos/{self.video}").raise_for_status()
+        self.gone = True
+
+    def check(self, house: House) -> None:
+        status = house.ann.api.get(f"/api/v1/videos/{self.video}").status_code
+        if self.gone or status == 404:
+            assert status == 404
+            assert all(house.ann.api.get(uri).status_code == 404 for uri in self.bytes)
+            return
+        assert bytes_of(house, self.video) == self.bytes
+
+
+class Migration:
+    """A server starts on a database of the version before, which it copies and brings to the newest schema."""
+
+    name: ClassVar = "migration"
+    keeps: ClassVar = True
+
+    def prepare(self, house: House, film: bytes) -> None:
+        self.video = some_video(house, film)
+        house.rest()
+        self.bytes = bytes_of(house, self.video)
+        assert house.stop() == 0
+        for copy in (house.data_dir / "backups").glob("*"):
+            copy.unlink()
+        self.before = as_of(house.data_dir / "streamtime.db", back=1)
+
+    def run(self, house: House, rules: Sequence[Rule]) -> None:
+        if house.started(rules):
+            until(lambda: house.died or house.books.idle(), "nothing is left to do")
+
+    def check(self, house: House) -> None:
+        assert bytes_of(house, self.video) == self.bytes
+        copies = sorted((house.data_dir / "backups").glob("*.db"))
+        assert copies, "a copy was made first"
+        for copy in copies:
+            assert revision_of(copy) == self.before, f"{copy.name} is a whole copy of what was there before"
+
+
+OPERATIONS: tuple[type[Operation], ...] = (Upload, GiveUp, Publish, Hide, Delete, Migration)
+
+
+def some_video(house: House, film: bytes) -> str:
+    """A video of Ann's that is ready, made where there is none."""
+    there: list[dict[str, str]] = house.ann.api.get("/api/v1/videos").raise_for_status().json()["items"]
+    ready = [video["id"] for video in there if video["state"] == "ready"]
+    if ready:
+        return ready[0]
+    video = house.ann.send(film, filename="film.mp4")
+    until(lambda: house.ann.look(video)["state"] == "ready", "ready")
+    house.rest()
+    return video
+
+
+def bytes_of(house: House, video: str) -> dict[str, str]:
+    """Hashes of everything that a player fetches of a video, by address."""
+    api, found = house.ann.api, {}
+    master = house.ann.look(video)["urls"]["master"]
+    for playlist in [*variants(api, master), *sounds(api, master)]:
+        for line in api.get(playlist).raise_for_status().text.splitlines():
+            named = line.split('URI="')[-1].rstrip('"') if "EXT-X-MAP" in line else line
+            if named and not named.startswith("#"):
+                uri = str(httpx.URL(playlist).join(named))
+                found[uri] = hashlib.sha256(api.get(uri).raise_for_status().content).hexdigest()
+    return found
+
+
+def clear(house: House) -> None:
+    """Delete everything of Ann's."""
+    for video in house.ann.api.get("/api/v1/videos").raise_for_status().json()["items"]:
+        house.ann.api.delete(f"/api/v1/videos/{video['id']}").raise_for_status()
+
+
+def revision_of(path: Path) -> str:
+    """The schema's version of a sound database."""
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return str(database.execute("SELECT version_num FROM alembic_version").fetchone()[0])

@@ -1,0 +1,77 @@
+"""What counts as a point at which a server can be killed: a kind of call on a kind of file, between two syncs.
+
+What lies between two syncs is the same to a disk that keeps only what was synced, so the first call of each kind after
+each sync stands for those that follow it. It knows traces and names of files, nothing of servers.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tests.faults.house import Traced
+from tests.faults.tracer import Rule
+
+ROLES = {
+    "the log of the database": r"/streamtime\.db-wal$",
+    "the database": r"/streamtime\.db$",
+    "the journal of the database": r"/streamtime\.db-journal$",
+    "the index of the log": r"/streamtime\.db-shm$",
+    "a copy of the database": r"/backups(?:/|$)",
+    "an uploaded file": r"/spool/.*/source$",
+    "a file in the making": r"/spool/.*\.\w+$",
+    "a folder of the spool": r"/spool(?:/|$)",
+    "bytes on their way": r"/objects/\.",
+    "an object": r"/objects/.*(?:\.\w+|/source|/marker)$",
+    "a folder of objects": r"/objects(?:/|$)",
+    "the data directory": r"/data$",
+    "an answer": r"^socket:\[\d+\] HTTP/1\.1 ",
+}
+"""The first that fits is meant."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """The `nth` call of that kind on files of that role, counted from the operation's beginning."""
+
+    operation: str
+    call: str
+    role: str
+    nth: int
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.call} of {self.role}, number {self.nth}"
+
+    @property
+    def rule(self) -> Rule:
+        """What kills there."""
+        return Rule(self.call, only(self.role), "kill", first=self.nth, last=self.nth)
+
+
+def role_of(path: str) -> str | None:
+    """What a file is to the server, or None where it does not matter."""
+    return next((role for role, shape in ROLES.items() if re.search(shape, path)), None)
+
+
+def only(role: str) -> str:
+    """An expression for paths of that role and no other."""
+    earlier = [shape for name, shape in ROLES.items() if list(ROLES).index(name) < list(ROLES).index(role)]
+    return "".join(f"^(?!.*?(?:{shape.replace('^', '')}))" for shape in earlier) + f"(?:.*?)(?:{ROLES[role]})"
+
+
+def points(operation: str, calls: Iterable[Traced]) -> Iterator[Point]:
+    """The points of an operation of which these are the calls."""
+    made: Counter[tuple[str, str]] = Counter()
+    known: set[tuple[str, str]] = set()
+    for call in calls:
+        role = role_of(call.path)
+        if role is None:
+            continue
+        if call.done:
+            known.clear()
+            continue
+        kind = (call.call, role)
+        made[kind] += 1
+        if kind not in known:
+            known.add(kind)
+            yield Point(operation, *kind, nth=made[kind])

@@ -1,0 +1,166 @@
+"""What a server has acknowledged to one person, kept beside it: asked for by requests, and checked after whatever came.
+
+An answer of success is a promise. A refusal promises that nothing was changed. A request whose answer never came may
+have been carried out or not, but wholly; the next look decides, and holds from then on.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.faults.house import House
+from tests.faults.operations import bytes_of
+from tests.people import TUS, UPLOADS, announced
+from tests.server import until
+
+REFUSALS = {503, 507}
+SETTLED = {"ready", "failed"}
+
+
+@dataclass
+class Sent:
+    """An upload under way."""
+
+    content: bytes
+    acknowledged: int = 0
+    gone: bool | None = False
+    """None where it is not known."""
+
+
+@dataclass
+class Held:
+    """A video. `visibilities` are those that it may have; `played` are hashes of all that a player fetches."""
+
+    content: bytes
+    visibilities: set[str]
+    gone: bool | None = False
+    played: list[str] = field(default_factory=list)
+
+
+class Promises:
+    """All that one person was told."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.uploads: dict[str, Sent] = {}
+        self.videos: dict[str, Held] = {}
+        self.answers = 0
+
+    def begin(self, content: bytes) -> str | None:
+        """Begin an upload; where it is, if that was heard."""
+        headers = {**TUS, **announced(len(content), filename="film.mp4")}
+        answer = self._ask(lambda: self._api.post(UPLOADS, headers=headers))
+        if answer is None or not answer.is_success:
+            return None
+        self.uploads[answer.headers["Location"]] = Sent(content)
+        return str(answer.headers["Location"])
+
+    def append(self, at: str, count: int) -> None:
+        """Send the next bytes of an upload."""
+        sent = self.uploads[at]
+        piece = sent.content[sent.acknowledged : sent.acknowledged + count]
+        answer = self._ask(lambda: self._house.ann.append(at, sent.acknowledged, piece))
+        if answer is not None and answer.is_success:
+            sent.acknowledged += len(piece)
+            assert answer.headers["Upload-Offset"] == str(sent.acknowledged)
+            self._perhaps_whole(at, sent, answer.headers["Streamtime-Video"])
+
+    def give_up(self, at: str) -> None:
+        """Give an upload up."""
+        sent = self.uploads[at]
+        answer = self._ask(lambda: self._api.delete(at, headers=TUS))
+        sent.gone = None if answer is None else answer.is_success
+
+    def show(self, video: str, visibility: str) -> None:
+        """Change who may see a video."""
+        held = self.videos[video]
+        answer = self._ask(lambda: self._api.patch(f"/api/v1/videos/{video}", json={"visibility": visibility}))
+        if answer is None:
+            held.visibilities.add(visibility)
+        elif answer.is_success:
+            held.visibilities = {visibility}
+
+    def delete(self, video: str) -> None:
+        """Delete a video."""
+        held = self.videos[video]
+        answer = self._ask(lambda: self._api.delete(f"/api/v1/videos/{video}"))
+        held.gone = None if answer is None else answer.is_success
+        if held.gone:
+            assert self._api.get(f"/api/v1/videos/{video}").status_code == 404
+
+    def play(self, video: str) -> None:
+        """Fetch all that a player would, if the server lives that long."""
+        with suppress(httpx.TransportError):
+            if not self.videos[video].gone and self._house.ann.look(video)["state"] == "ready":
+                bytes_of(self._house, video)
+
+    def check(self) -> None:
+        """See that every promise is kept.
+
+        Raises:
+            AssertionError: one is not.
+        """
+        for at, sent in list(self.uploads.items()):
+            self._check_upload(at, sent)
+        for video, held in list(self.videos.items()):
+            self._check_video(video, held)
+
+    def finish(self) -> None:
+        """Wait until nothing is being made any more, and have what plays on record."""
+        for video, held in self.videos.items():
+            state = until(lambda video=video: self._settled(video), f"{video} is made")  # type: ignore[misc]  # bound
+            if state == "ready" and not held.played:
+                held.played = sorted(bytes_of(self._house, video).values())
+
+    @property
+    def _api(self) -> httpx.Client:
+        return self._house.ann.api
+
+    def _ask(self, request: Callable[[], httpx.Response]) -> httpx.Response | None:
+        """The answer, or None where none came."""
+        try:
+            answer = request()
+        except httpx.TransportError:
+            return None
+        assert answer.is_success or answer.status_code in REFUSALS, f"{answer.status_code}: {answer.text}"
+        self.answers += answer.is_success
+        return answer
+
+    def _settled(self, video: str) -> str | None:
+        state = str(self._house.ann.look(video)["state"])
+        return state if state in SETTLED else None
+
+    def _perhaps_whole(self, at: str, sent: Sent, video: str) -> None:
+        if sent.acknowledged == len(sent.content):
+            del self.uploads[at]
+            self.videos[video] = Held(sent.content, {"private"})
+
+    def _check_upload(self, at: str, sent: Sent) -> None:
+        answer = self._api.head(at, headers=TUS)
+        if sent.gone or (sent.gone is None and answer.status_code == 404):
+            assert answer.status_code == 404
+            del self.uploads[at]
+            return
+        assert answer.status_code == 200
+        offset = int(answer.headers["Upload-Offset"])
+        assert sent.acknowledged <= offset <= len(sent.content), f"{sent.acknowledged} were acknowledged: {offset}"
+        sent.gone, sent.acknowledged = False, offset
+        self._perhaps_whole(at, sent, answer.headers["Streamtime-Video"])
+
+    def _check_video(self, video: str, held: Held) -> None:
+        answer = self._api.get(f"/api/v1/videos/{video}")
+        if held.gone or (held.gone is None and answer.status_code == 404):
+            assert answer.status_code == 404
+            del self.videos[video]
+            return
+        assert answer.status_code == 200
+        shown = answer.json()["visibility"]
+        assert shown in held.visibilities, f"{shown} is not one of {held.visibilities}"
+        held.gone, held.visibilities = False, {shown}
+        original = self._api.get(f"/media/{video}/original")
+        assert original.status_code == 200
+        assert original.content == held.content, "the original is as it was sent"
+        if held.played:
+            assert sorted(bytes_of(self._house, video).values()) == held.played, "it plays as before"

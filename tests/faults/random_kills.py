@@ -1,0 +1,101 @@
+"""Kills a server at moments of chance while somebody uploads, publishes, deletes and plays, all mixed."""
+
+import random
+import time
+from dataclasses import dataclass
+from threading import Thread
+
+from tests.faults.house import House
+from tests.faults.operations import clear
+from tests.faults.promises import Promises
+
+LONGEST_LIFE_S = 1.5
+MOST_VIDEOS = 4
+
+
+@dataclass
+class Survived:
+    """What a run came to."""
+
+    kills: int
+    answers: int
+    longest_start_s: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills, {self.answers} acknowledged changes, none lost; "
+            f"serving again in {self.longest_start_s:.1f} s at most"
+        )
+
+
+class _Somebody(Thread):
+    """Asks for one thing after another until the server is gone. What went wrong is raised by `join`."""
+
+    def __init__(self, house: House, promises: Promises, film: bytes, chance: random.Random) -> None:
+        super().__init__(daemon=True)
+        self._house = house
+        self._promises = promises
+        self._film = film
+        self._chance = chance
+        self.trouble: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            while not self._house.died:
+                self._act()
+        except BaseException as error:  # noqa: BLE001  # told by the thread that waits for this one
+            self.trouble = error
+
+    def _act(self) -> None:
+        promises, chance = self._promises, self._chance
+        uploads = [at for at, sent in promises.uploads.items() if sent.gone is False]
+        videos = [video for video, held in promises.videos.items() if held.gone is False]
+        acts = ["begin", *["append", "append", "append", "give up"] * bool(uploads), *["show", "play"] * bool(videos)]
+        act = chance.choice([*acts, *["delete"] * (len(videos) > 1)])
+        if act == "begin" and len(videos) + len(uploads) < MOST_VIDEOS:
+            promises.begin(self._film + chance.randbytes(20))
+        elif act == "append":
+            promises.append(chance.choice(uploads), chance.choice([5_000, 20_000, len(self._film) + 20]))
+        elif act == "give up" and chance.random() < 0.3:  # more come to their end than not
+            promises.give_up(chance.choice(uploads))
+        elif act == "show":
+            promises.show(chance.choice(videos), chance.choice(["public", "private", "unlisted", "members"]))
+        elif act == "play":
+            promises.play(chance.choice(videos))
+        elif act == "delete":
+            promises.delete(chance.choice(videos))
+
+
+def survive(house: House, film: bytes, seed: str, kills: int, *, rest_every: int = 5) -> Survived:
+    """Kill it so often; after each kill nothing acknowledged is missing, and at rest rows are files.
+
+    Raises:
+        AssertionError: something is missing, or lies about.
+    """
+    chance = random.Random(seed)  # noqa: S311  # it is to be repeatable, as far as processes are
+    promises = Promises(house)
+    assert house.ann.token
+    longest_start_s = 0.0
+    for number in range(1, kills + 1):
+        somebody = _Somebody(house, promises, film, random.Random(f"{seed} {number}"))  # noqa: S311  # the same
+        somebody.start()
+        time.sleep(chance.uniform(0.02, LONGEST_LIFE_S))
+        house.kill()
+        somebody.join()
+        if somebody.trouble is not None:
+            raise somebody.trouble
+        began = time.monotonic()
+        house.start()
+        longest_start_s = max(longest_start_s, time.monotonic() - began)
+        promises.check()
+        if number % rest_every == 0 or number == kills:
+            promises.finish()
+            house.rest()
+            assert house.books.differences() == []
+            assert house.unexpected() == []
+    promises.check()
+    clear(house)
+    house.rest()
+    assert house.books.differences() == []
+    assert house.books.count() == 0
+    return Survived(kills, promises.answers, longest_start_s)

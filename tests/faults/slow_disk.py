@@ -1,0 +1,59 @@
+"""A disk whose every sync takes longer, as a hard disk's does, while somebody writes: how quick reading is."""
+
+import statistics
+import time
+from dataclasses import dataclass
+from threading import Event, Thread
+
+import httpx
+
+from tests.faults.house import House
+from tests.faults.operations import bytes_of, some_video
+from tests.faults.tracer import Rule
+
+LONGER_MS = 15
+ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Milliseconds, in the middle and of the slowest twentieth, for one kind of address."""
+
+    what: str
+    middle_ms: float
+    late_ms: float
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.middle_ms:.1f} ms in the middle, 95 of 100 within {self.late_ms:.1f} ms"
+
+
+def speeds(house: House, film: bytes, *, slow: bool) -> list[Speed]:
+    """How quick a page and a segment are while another client changes and uploads without a pause."""
+    video = some_video(house, film)
+    segment = list(bytes_of(house, video))[-1]
+    page, api = house.ann.browser, house.ann.api
+    writer = house.client(Authorization=f"Bearer {house.ann.token}")
+    house.aim(*[Rule("fsync|fdatasync", "/data", "wait", LONGER_MS)] * slow)
+    stop = Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            writer.patch(f"/api/v1/videos/{video}", json={"title": "Another"}).raise_for_status()
+
+    writing = Thread(target=write, daemon=True)
+    writing.start()
+    try:
+        return [_timed("page", page, "/library"), _timed("segment", api, segment)]
+    finally:
+        stop.set()
+        writing.join()
+        house.aim()
+
+
+def _timed(what: str, client: httpx.Client, address: str) -> Speed:
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        client.get(address).raise_for_status()
+        times.append((time.perf_counter() - began) * 1000)
+    return Speed(what, statistics.median(times), sorted(times)[int(len(times) * 0.95)])

@@ -1,0 +1,144 @@
+"""`make soak`: every point of a kill, every refusal of a disk, kills of chance, a machine of rules, a slow disk.
+
+It takes an hour and more. What it prints is enough to try a single part, or a single attempt of one, again:
+`make soak ARGS="--only kills --seed SEED --attempts 20"`.
+"""
+
+import argparse
+import secrets
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.clips import make_clip
+from tests.faults.house import House, traced
+from tests.faults.kill_points import attempt, learn, spread
+from tests.faults.life import Life
+from tests.faults.operations import OPERATIONS
+from tests.faults.random_kills import survive
+from tests.faults.refusals import REFUSALS, endure
+from tests.faults.slow_disk import LONGER_MS, speeds
+
+KILLS = 300
+KILLS_A_HOUSE = 25
+STEPS = 2500
+STEPS_A_RUN = 60
+
+SHOWN = 6_000
+"""Characters of a server's log that a failure shows."""
+
+
+class Soak:
+    """All parts, and what became of them."""
+
+    def __init__(self, film: bytes, word: str, attempts: int | None) -> None:
+        self._film = film
+        self._seed = word
+        self._attempts = attempts
+        self.failures = 0
+
+    @contextmanager
+    def _house(self, name: str) -> Iterator[House]:
+        """A server of its own; a failure is told, with the server's last words, and counted."""
+        with traced() as house:
+            try:
+                yield house
+            except Exception:  # noqa: BLE001  # whatever it is, the other attempts are made
+                self.failures += 1
+                print(f"FAILED: {name} (seed {self._seed})", traceback.format_exc(), house.said[-SHOWN:], sep="\n")
+
+    def points(self) -> None:
+        """Every point of every operation, or so many of each."""
+        tried, met, slowest = 0, 0, 0.0
+        for operation in OPERATIONS:
+            found = []
+            with self._house(f"{operation.name}, to learn its points") as house:
+                found = learn(house, operation(), self._film)
+            waiting = list(spread(found, self._attempts or len(found)))
+            while waiting:
+                with self._house(str(waiting[0])) as house:
+                    while waiting:
+                        one = attempt(house, operation(), self._film, waiting.pop(0))
+                        tried, met = tried + 1, met + one.met
+                        slowest = max(slowest, one.serving_after_s)
+                        print(one, flush=True)
+        print(f"{tried} points tried, {met} of them killed there; serving again in {slowest:.1f} s at most", flush=True)
+
+    def refusals(self) -> None:
+        """Every refusal, or the first so many."""
+        chosen = REFUSALS[: self._attempts]
+        for refusal in chosen:
+            with self._house(str(refusal)) as house:
+                print(endure(house, self._film, refusal), flush=True)
+        print(f"{len(chosen)} refusals endured", flush=True)
+
+    def kills(self) -> None:
+        """Kills of chance."""
+        left = self._attempts or KILLS
+        while left > 0:
+            count = min(left, KILLS_A_HOUSE)
+            word = f"{self._seed} {left}"
+            with self._house(f"{count} kills of seed {word!r}") as house:
+                print(survive(house, self._film, word, count), flush=True)
+            left -= count
+
+    def life(self) -> None:
+        """The machine of rules."""
+        wanted = self._attempts or STEPS
+        with self._house("the machine of rules") as house:
+            Life.house, Life.film, Life.steps = house, self._film, {}
+            assert house.ann.token
+            seed(self._seed)(Life)
+            chosen = settings(
+                max_examples=-(-wanted // STEPS_A_RUN), stateful_step_count=STEPS_A_RUN, deadline=None,
+                suppress_health_check=list(HealthCheck), phases=(Phase.generate,), database=None,
+            )  # fmt: skip
+            run_state_machine_as_test(Life, settings=chosen)
+        print(f"{sum(Life.steps.values())} steps", flush=True)
+
+    def disk(self) -> None:
+        """The slow disk beside the quick one."""
+        with self._house("the slow disk") as house:
+            for slow in (False, True):
+                print(f"every sync {LONGER_MS} ms longer:" if slow else "as the disk is:", flush=True)
+                print(*speeds(house, self._film, slow=slow), sep="\n", flush=True)
+
+
+PARTS: dict[str, Callable[[Soak], None]] = {
+    "points": Soak.points,
+    "refusals": Soak.refusals,
+    "kills": Soak.kills,
+    "life": Soak.life,
+    "disk": Soak.disk,
+}
+
+
+def main() -> None:
+    """Read the options, run, and end with 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, help="this part alone")
+    parser.add_argument("--attempts", type=int, help="points of each operation, refusals, kills, steps: so many")
+    parser.add_argument("--seed", default=secrets.token_hex(4), help="the same seed makes the same kills and steps")
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="streamtime-soak-") as folder:
+        film = make_clip(Path(folder) / "tiny.mp4", duration_s=1, width=160, height=90).read_bytes()
+    soak = Soak(film, options.seed, options.attempts)
+    for name, part in PARTS.items():
+        if options.only in {None, name}:
+            began = time.monotonic()
+            print(f"== {name}", flush=True)
+            part(soak)
+            print(f"== {name} took {time.monotonic() - began:.0f} s", flush=True)
+    sys.exit(1 if soak.failures else 0)
+
+
+if __name__ == "__main__":
+    main()

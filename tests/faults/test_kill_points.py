@@ -1,0 +1,31 @@
+"""Killed at a point of whatever it does, a server keeps what it acknowledged and leaves nothing behind.
+
+A sample of points that are met in every run; `make soak` learns all that there are and tries each.
+"""
+
+from tests.faults.house import House
+from tests.faults.kill_points import attempt
+from tests.faults.operations import OPERATIONS
+from tests.faults.points import Point
+
+LOG = "the log of the database"
+
+SAMPLE = (
+    Point("upload", "openat", "an uploaded file", nth=1),
+    Point("upload", "fdatasync", LOG, nth=4),
+    Point("upload", "link", "an object", nth=2),
+    Point("publish", "write", "an answer", nth=1),
+    Point("hide", "fdatasync", LOG, nth=1),
+    Point("migration", "rename", "a copy of the database", nth=1),
+    Point("migration", "fdatasync", LOG, nth=2),
+    Point("delete", "write", "an answer", nth=1),
+    Point("delete", "unlink", "an object", nth=2),
+    Point("give up", "unlink", "an uploaded file", nth=1),
+)
+
+
+def test_killed_there_it_loses_nothing_acknowledged(house: House, film: bytes) -> None:
+    operations = {operation.name: operation for operation in OPERATIONS}
+    tried = [attempt(house, operations[point.operation](), film, point) for point in SAMPLE]
+    print(*tried, sep="\n")
+    assert all(one.met for one in tried)

@@ -1,0 +1,27 @@
+"""Kills of chance, and things done in whatever order: some of each here, many in `make soak`."""
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.faults.house import House
+from tests.faults.life import Life
+from tests.faults.random_kills import survive
+
+
+def test_killed_at_any_moment_it_loses_nothing_acknowledged(house: House, film: bytes) -> None:
+    print(survive(house, film, "20261125", 3))
+
+
+def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(house: House, film: bytes) -> None:
+    Life.house, Life.film, Life.steps = house, film, {}
+    chosen = settings(
+        max_examples=5,
+        stateful_step_count=50,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Life, settings=chosen)
+    assert Life.steps["steps"] > 200
