@@ -15,6 +15,7 @@ from streamtime.objects.holds import BACKUP, COLLECTION, Holds
 from streamtime.objects.inventory import Inventory, by_folder
 from streamtime.objects.ledger import SPOOL, Ledger, ObjectRow
 from streamtime.objects.stores import Stores
+from streamtime.storage.object_store import MultipartInfo
 
 BATCH = 100
 
@@ -60,13 +61,16 @@ class _Sweep:
         self._stores = stores
         self._deployment = deployment
         self._closed: dict[str, StreamtimeError | None] = {}
+        self._sent: set[tuple[str, str]] = set()
         self.trouble: StreamtimeError | None = None
 
     async def clear(self, doomed: Sequence[ObjectRow]) -> list[int]:
         """Delete their bytes; the ids of those that are gone wherever they may have been."""
         needed = {row.id: {row.store} for row in doomed}
+        keys = {row.id: row.key for row in doomed}
         for object_id, store in await self._inventory.sending(list(needed)):
             needed[object_id].add(store)
+            self._sent.add((store, keys[object_id]))
         gone: list[int] = []
         for folder, rows in by_folder(doomed).items():
             wanted = {name for row in rows for name in needed[row.id]}
@@ -92,7 +96,7 @@ class _Sweep:
     async def _clear(self, name: str, folder: str, doomed: set[str]) -> None:
         store = self._stores.readable(name)
         listed = {info.key async for info in store.list(folder)}
-        uploads = [] if name == SPOOL else [info async for info in self._stores.settled[name].list_multiparts(folder)]
+        uploads = [] if name == SPOOL else await self._uploads(name, folder, doomed)
         kept = {row.key for row in await self._inventory.under(folder) if row.state != "doomed"}  # asked afterwards
         wholly = bool(folder) and not kept
         for key in listed if wholly else listed & (doomed - kept):
@@ -100,6 +104,12 @@ class _Sweep:
         for upload in uploads:
             if upload.key not in kept:
                 await self._stores.settled[name].abort_multipart(upload.key, upload.upload_id)
+
+    async def _uploads(self, name: str, folder: str, doomed: set[str]) -> list[MultipartInfo]:
+        """What is being sent there; asked for by key too, since MinIO lists uploads of whole keys alone."""
+        asked = {folder, *(key for store, key in self._sent if store == name and key in doomed)}
+        store = self._stores.settled[name]
+        return [info for prefix in sorted(asked) async for info in store.list_multiparts(prefix)]
 
     async def _require_ours(self, name: str) -> None:
         if name not in self._closed:

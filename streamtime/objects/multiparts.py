@@ -1,7 +1,7 @@
 """Uploads in parts that are under way, as rows: a kill or an outage costs one part, not the whole.
 
-It knows which parts of which object have arrived where, and how to take back what is left of an upload. It sends
-nothing by itself.
+It knows which parts of which object have arrived where. It sends nothing by itself; what is left of an upload when its
+object goes is taken back by `collect.py`.
 """
 
 import json
@@ -13,8 +13,6 @@ from streamtime.clock import Clock
 from streamtime.database.tables import multiparts, objects
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
-from streamtime.objects.ledger import SPOOL, ObjectRow
-from streamtime.objects.stores import Stores
 from streamtime.storage.object_store import ObjectStore, PartInfo, SentInParts
 
 
@@ -84,19 +82,6 @@ class Multiparts:
             await tx.execute(delete(multiparts).where(_is(upload)))
 
         await self._database.write(body)
-
-    async def abort_left(self, row: ObjectRow, stores: Stores) -> None:
-        """Take back every upload of an object that is to go: those noted, and one that was begun but never noted.
-
-        Raises:
-            Unavailable: a store is away; what it holds is taken back at the next call.
-        """
-        for upload in await self._select(multiparts.c.object_id == row.id):
-            if upload.store in stores.settled:
-                await stores.settled[upload.store].abort_multipart(row.key, upload.upload_id)
-            await self.forget(upload)
-        if row.store == SPOOL:  # it was on its way at most: once it has arrived nothing is left
-            await abort_unknown(stores.destination, row.key)
 
     async def _select(self, condition: ColumnElement[bool]) -> list[Multipart]:
         async with self._database.read() as connection:
