@@ -54,13 +54,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--clip", type=int, default=60, help="seconds of video")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     with s3_server() as endpoint, tempfile.TemporaryDirectory(prefix="streamtime-remote-") as folder:
         bucket = Bucket(endpoint, f"bench/{secrets.token_hex(4)}")
         try:
             with server(**bucket.environ) as ours:
-                segments = _segments(ours, Path(folder))
+                segments = _segments(ours, Path(folder), options.clip)
                 _count_reads(ours, segments, options.viewers)
                 if shutil.which("nginx") and shutil.which("wrk"):
                     _compare(ours, segments[1], bucket, Path(folder), options)
@@ -70,9 +71,9 @@ def main() -> None:
             bucket.clear()
 
 
-def _segments(ours: Server, folder: Path) -> list[str]:
+def _segments(ours: Server, folder: Path, clip_s: int) -> list[str]:
     """A public video that has settled in the bucket: its largest picture's init segment and segments."""
-    video = ours.upload(make_clip(folder / "clip.mp4", duration_s=60, width=1280, height=720, fps=30))
+    video = ours.upload(make_clip(folder / "clip.mp4", duration_s=clip_s, width=1280, height=720, fps=30))
     ours.wait(video, until="ready")
     with ours.api as api:
         api.patch(f"/api/v1/videos/{video}", json={"visibility": "public"}).raise_for_status()

@@ -26,14 +26,14 @@ def settled_in(server: Server, store: str) -> int:
         found = stores(server)
         return found[store] if set(found) == {store} else None
 
-    return until(look, f"everything is in {store}", within_s=120)
+    return until(look, f"everything is in {store}", within_s=300)
 
 
 def kept(person: Person, path_bytes: bytes, server: Server, store: str) -> str:
     """A video that is ready, has its stills, and lies in a store with all that belongs to it."""
     video = person.send(path_bytes, filename="clip.mp4")
-    until(lambda: person.look(video)["state"] == "ready", "ready", within_s=120)
-    until(lambda: person.look(video)["urls"]["storyboard"], "stills", within_s=120)
+    until(lambda: person.look(video)["state"] == "ready", "ready", within_s=300)
+    until(lambda: person.look(video)["urls"]["storyboard"], "stills", within_s=300)
     settled_in(server, store)
     return video
 

@@ -86,7 +86,7 @@ def test_everything_can_be_made_anew_from_the_bucket(server: Server, ann: Person
 
     def anew(**wish: object) -> list[str]:
         assert ann.api.post(f"/api/v1/videos/{video}/retry", json=wish).status_code == 202
-        until(lambda: ann.look(video)["state"] == "ready", "ready", within_s=180)
+        until(lambda: ann.look(video)["state"] == "ready", "ready", within_s=300)
         return variants(ann.api, master)
 
     rung = anew(rungs=["240p"])
@@ -99,7 +99,7 @@ def test_everything_can_be_made_anew_from_the_bucket(server: Server, ann: Person
 
     ann.change(video, poster_ms=5_000)
     poster = before["urls"]["poster"]
-    until(lambda: ann.look(video)["urls"]["poster"] != poster, "another poster", within_s=120)
+    until(lambda: ann.look(video)["urls"]["poster"] != poster, "another poster", within_s=300)
     assert ann.api.get(ann.look(video)["urls"]["poster"]).raise_for_status().content[:2] == b"\xff\xd8"
     settled_in(server, "s3")
     until(lambda: server.files("spool") == [], "what was fetched is gone")
@@ -113,5 +113,5 @@ def test_without_an_original_pictures_come_from_parts_of_a_rendition(
     video = kept(ann, small_clip.read_bytes(), server, "s3")
     poster = ann.look(video)["urls"]["poster"]
     ann.change(video, poster_ms=3_000)
-    until(lambda: ann.look(video)["urls"]["poster"] != poster, "another poster", within_s=120)
+    until(lambda: ann.look(video)["urls"]["poster"] != poster, "another poster", within_s=300)
     assert ann.api.get(ann.look(video)["urls"]["poster"]).raise_for_status().content[:2] == b"\xff\xd8"

@@ -69,8 +69,8 @@ def test_while_it_is_away_everything_else_goes_on(away: Away) -> None:
     assert api.post(f"/api/v1/videos/{away.video}/retry", json={"everything": True}).status_code == 202
     old = variants(api, away.urls["master"])
     away.proxy.start()
-    until(lambda: ann.look(away.video)["state"] == "ready", "ready", within_s=180)
-    until(lambda: not {*variants(api, away.urls["master"])} & {*old}, "made anew", within_s=180)
+    until(lambda: ann.look(away.video)["state"] == "ready", "ready", within_s=300)
+    until(lambda: not {*variants(api, away.urls["master"])} & {*old}, "made anew", within_s=300)
     assert everything(ann, away.video)[away.urls["original"]] == away.original
 
 
