@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Thread
 
 from tests.faults.house import House
-from tests.faults.operations import clear
+from tests.faults.operations import clear, unlike
 from tests.faults.promises import Promises
 from tests.server import until
 
@@ -53,11 +53,12 @@ class _Somebody(Thread):
     def _act(self) -> None:
         promises, chance = self._promises, self._chance
         uploads = [at for at, sent in promises.uploads.items() if sent.gone is False]
-        videos = [video for video, held in promises.videos.items() if held.gone is False]
+        videos = [video for video in promises.videos if promises.alive(video)]
+        binned = [video for video, held in promises.videos.items() if held.binned and held.gone is False]
         acts = ["begin", *["append", "append", "append", "give up"] * bool(uploads), *["show", "play"] * bool(videos)]
-        act = chance.choice([*acts, *["delete"] * (len(videos) > 1)])
-        if act == "begin" and len(videos) + len(uploads) < MOST_VIDEOS:
-            promises.begin(self._film + chance.randbytes(20))
+        act = chance.choice([*acts, *["delete"] * (len(videos) > 1), *["restore", "purge"] * bool(binned)])
+        if act == "begin" and len(promises.videos) + len(uploads) < MOST_VIDEOS:
+            promises.begin(unlike(self._film))
         elif act == "append":
             promises.append(chance.choice(uploads), chance.choice([5_000, 20_000, len(self._film) + 20]))
         elif act == "give up" and chance.random() < 0.3:  # more come to their end than not
@@ -68,6 +69,10 @@ class _Somebody(Thread):
             promises.play(chance.choice(videos))
         elif act == "delete":
             promises.delete(chance.choice(videos))
+        elif act == "restore":
+            promises.restore(chance.choice(binned))
+        elif act == "purge":
+            promises.purge(chance.choice(binned))
 
 
 def survive(house: House, film: bytes, seed: str, kills: int, *, rest_every: int = 5) -> Survived:

@@ -15,7 +15,7 @@ SAMPLE = (
     Point("upload", "link", "an object", nth=2),
     Point("publish", "write", "an answer", nth=1),
     Point("migration", "rename", "a copy of the database", nth=1),
-    Point("delete", "unlink", "an object", nth=2),
+    Point("purge", "unlink", "an object", nth=2),
     Point("give up", "unlink", "an uploaded file", nth=1),
 )
 
