@@ -84,7 +84,7 @@ def measured(source: Path, running: Server, rounds: int) -> tuple[list[float], l
         running.wait(video, until="playable")
         served.append(time.perf_counter() - began)
         with running.api as api:
-            api.delete(f"/api/v1/videos/{video}").raise_for_status()
+            api.delete(f"/api/v1/videos/{video}?now=true").raise_for_status()
     return first, whole, served
 
 

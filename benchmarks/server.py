@@ -64,7 +64,7 @@ def _playable(ours: Server, what: str, clip: Path, rounds: int) -> None:
         ours.wait(video, until="playable")
         waits.append(time.monotonic() - finished)
         with ours.api as api:
-            api.delete(f"/api/v1/videos/{video}")
+            api.delete(f"/api/v1/videos/{video}?now=true")
     _line(f"last byte to playable ({what})", waits, "s")
 
 

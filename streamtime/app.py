@@ -13,10 +13,11 @@ from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
+from streamtime.care import rounds
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.transaction import Database
-from streamtime.errors import StreamtimeError
+from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.services import HttpSettings, Services
 from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
@@ -24,19 +25,36 @@ from streamtime.lanes import PREPARE_NICE, lanes, memory_budget, rungs, worker_l
 from streamtime.library.editing import Editor
 from streamtime.library.listing import Listing
 from streamtime.library.poster_choice import PosterChoice
+from streamtime.library.space import Space
+from streamtime.library.work import Work
 from streamtime.logging import get_logger
+from streamtime.objects.overview import StorageOverview
+from streamtime.objects.strays import Strays
+from streamtime.pipeline.expiry import ExpirySchedule
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
+from streamtime.playback.direct import Direct
 from streamtime.playback.hot_segments import HotSegments
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
-from streamtime.rooms import Foundation, Library, database_path, library_on, open_foundation
+from streamtime.rooms import (
+    Foundation,
+    Keeping,
+    Library,
+    bin_on,
+    bucket_address,
+    database_path,
+    keeping_of,
+    library_on,
+    open_foundation,
+    upload_expiry,
+    upload_rows,
+)
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
-from streamtime.uploads.upload import UploadRows
 from streamtime.workers.self_report import SelfReport
 
 SOFT_FACTS_EVERY_S = 3.0
@@ -71,12 +89,14 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
     """Everything that the HTTP room calls, with its files open; nothing is running yet."""
     async with AsyncExitStack() as stack:
         base = await open_foundation(config, stack)
-        library = library_on(base)
+        library, keeping = library_on(base), keeping_of(base)
         passwords = PasswordHashing()
         stack.callback(passwords.close)
         last_use = LastUse(base.database)
-        pool = JobPool(base.queue, lanes(config, base, library), base.clock)
-        yield _services(config, base, library, passwords, last_use, pool)
+        pool = JobPool(base.queue, lanes(config, base, library, keeping), base.clock)
+        services = _services(config, base, library, keeping, passwords, last_use, pool)
+        stack.push_async_callback(services.media_reader.close)
+        yield services
         for flush in (library.progress.flush, last_use.flush):
             with suppress(StreamtimeError):
                 await flush()
@@ -90,6 +110,8 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     flushing = asyncio.create_task(_flush_soft_facts(services))
     reporting = asyncio.create_task(services.workers.log())
     telling = asyncio.create_task(services.waiting.keep())
+    going_round = asyncio.create_task(services.rounds.keep())
+    expiring = asyncio.create_task(services.expiry.keep())
     try:
         yield
     finally:
@@ -97,7 +119,9 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
         flushing.cancel()
         reporting.cancel()
         telling.cancel()
-        await asyncio.wait([reporting])  # it may have a child, which goes with it
+        going_round.cancel()
+        expiring.cancel()
+        await asyncio.wait([reporting, going_round, expiring])  # one may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
 
@@ -119,21 +143,33 @@ def _services(
     config: Config,
     base: Foundation,
     library: Library,
+    keeping: Keeping,
     passwords: PasswordHashing,
     last_use: LastUse,
     pool: JobPool,
 ) -> Services:
     users = Users(base.database, passwords, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
-    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching)
+    direct = Direct(base.stores, _serving_browsers(config))
+    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
     overview = JobOverview(base.database)
-    rows = UploadRows(base.database)
+    rows = upload_rows(config, base)
+    space = Space(base.database, quota_bytes=int(config.accounts.quota))
+    bin_ = bin_on(config, base, library)
+    expiry = ExpirySchedule(
+        base.database,
+        Work(base.queue),
+        bin_,
+        upload_expiry(config, base, library),
+        base.clock,
+        expire_after_s=config.uploads.expire_after,
+    )
     receiver = Receiver(
         base.database,
         rows,
         library.ledger,
         library.videos,
-        library.lifecycle,
+        library.arrivals,
         library.progress,
         base.stores.spool,
         base.clock,
@@ -152,38 +188,60 @@ def _services(
         listing=Listing(base.database),
         editor=Editor(base.database, PosterChoice(base.queue), library.news, base.clock),
         lifecycle=library.lifecycle,
+        steering=library.steering,
+        deletion=library.deletion,
+        bin=bin_,
+        duplicates=library.duplicates,
         progress=library.progress,
         renditions=library.renditions,
         ledger=library.ledger,
         stores=base.stores,
+        store_numbers=base.store_numbers,
         segments=segments,
         playlists=Playlists(catalogue, segments),
         texts=Texts(catalogue, library.captions),
         captions=library.captions,
         chapters=library.chapters,
-        media_reader=MediaReader(base.stores, HotSegments(config.storage.memory_cache)),
+        media_reader=MediaReader(base.stores, library.ledger, HotSegments(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(
             base.database,
             rows,
             library.ledger,
             library.videos,
-            library.lifecycle,
-            library.news,
+            library.arrivals,
+            library.deletion,
+            space,
             base.stores.spool,
-            base.clock,
             _upload_limits(config),
         ),
         receiver=receiver,
-        termination=Termination(base.database, library.videos, library.lifecycle, receiver),
+        termination=Termination(base.database, library.videos, library.deletion, receiver),
         queue=base.queue,
         pool=pool,
         workers=SelfReport(worker_launcher(config, nice=PREPARE_NICE), base.clock),
         timeline=library.timeline,
         jobs=overview,
         roster=library.roster,
+        space=space,
+        expiry=expiry,
         waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
+        rounds=rounds(config, base, keeping),
+        storage=StorageOverview(
+            keeping.inventory, Strays(base.database, base.clock), base.stores, keeping.deployment, keeping.upkeep
+        ),
+        damage=library.damage,
     )
+
+
+def _serving_browsers(config: Config) -> list[str]:
+    """The stores that serve public videos to browsers themselves."""
+    chosen = config.storage.s3
+    if not chosen.redirect_public or bucket_address(chosen) is None:
+        return []
+    if not chosen.public_endpoint:
+        raise ConfigError("storage.s3.redirect_public needs storage.s3.public_endpoint: where browsers find it.")
+    return ["s3"]
 
 
 def _upload_limits(config: Config) -> UploadLimits:

@@ -5,6 +5,7 @@
     ├── Unauthenticated     nobody we know is asking
     ├── Forbidden           known, visible, but not allowed
     ├── Invalid             the request cannot be understood or breaks a rule
+    │   └── ChecksumMismatch  bytes were changed on their way
     ├── Conflict            it cannot be done in the present state
     │   ├── Locked          somebody else is at it just now
     │   └── OffsetMismatch  an upload continues somewhere else
@@ -18,6 +19,8 @@
 It knows nothing of HTTP: `http/problems.py` alone maps these to statuses. `code` is for programs and stays the
 same; `message` is for people and may be improved.
 """
+
+from collections.abc import Mapping
 
 
 class StreamtimeError(Exception):
@@ -86,15 +89,29 @@ class OffsetMismatch(Conflict):
 
 
 class TooLarge(StreamtimeError):
-    """Over a limit that the message names."""
+    """Over a limit that the message names; `facts` are the same numbers for programs, in bytes."""
 
     code = "too_large"
 
+    def __init__(self, message: str, *, facts: Mapping[str, int] | None = None) -> None:
+        super().__init__(message)
+        self.facts = facts or {}
+
 
 class NoSpace(StreamtimeError):
-    """The disk is full or nearly so; nothing that was acknowledged is lost."""
+    """The disk is full or nearly so; nothing that was acknowledged is lost. `facts` are numbers of bytes."""
 
     code = "no_space"
+
+    def __init__(self, message: str, *, facts: Mapping[str, int] | None = None) -> None:
+        super().__init__(message)
+        self.facts = facts or {}
+
+
+class ChecksumMismatch(Invalid):
+    """What arrived is not what was announced: none of it is kept."""
+
+    code = "checksum_mismatch"
 
 
 class TooMany(StreamtimeError):

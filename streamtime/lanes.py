@@ -1,5 +1,6 @@
 """What works the queue off: handlers with what they need, workers with their bounds, and the lanes they run in."""
 
+from streamtime.care import caretaker
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
@@ -7,10 +8,13 @@ from streamtime.jobs.job import Lane
 from streamtime.library import work as kinds
 from streamtime.library.crashes import Crashes
 from streamtime.library.poster_choice import POSTER
-from streamtime.objects.collect import Collector
+from streamtime.objects.carrying import Carrier
+from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.settle import Settler
 from streamtime.pipeline.chosen_poster import ChosenPoster
 from streamtime.pipeline.encoding import Encoding
+from streamtime.pipeline.expiry import Expire
+from streamtime.pipeline.fetching import Fetcher
 from streamtime.pipeline.first_rung import FirstRung
 from streamtime.pipeline.ladder import Ladder
 from streamtime.pipeline.making import Maker
@@ -18,6 +22,7 @@ from streamtime.pipeline.packaging import Packager
 from streamtime.pipeline.prepare import Prepare
 from streamtime.pipeline.quarantine import Quarantine
 from streamtime.pipeline.quiet_hours import QuietHours
+from streamtime.pipeline.records import Records
 from streamtime.pipeline.restraint import Restraint, Rules
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.sounds import OtherSounds
@@ -25,8 +30,8 @@ from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import Staging
 from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.supervision import Supervision
-from streamtime.pipeline.upkeep import Collect, Settle
-from streamtime.rooms import Foundation, Library
+from streamtime.pipeline.upkeep import Collect, Reconcile, Scrub, Settle
+from streamtime.rooms import Foundation, Keeping, Library, bin_on, upload_expiry
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 
@@ -43,51 +48,43 @@ FIRST_NICE = 5
 """Somebody waits for it: it goes before ladders, though not before the server itself."""
 
 
-def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
+SETTLE_PLACES = 2
+"""Over a slow line a film takes hours: what is small must not wait behind it, and deleting behind neither."""
+
+
+def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) -> list[Lane]:
     """All lanes, with the handlers of their jobs."""
     chosen = config.transcode
     settings = _transcode_settings(config)
     restraint = _restraint(config, base, library)
     supervision = Supervision(library.timeline, library.progress, library.roster, restraint, base.clock)
-    maker = Maker(
-        base.database,
-        library.renditions,
-        library.growing,
-        library.lifecycle,
-        library.ledger,
-        supervision,
-        base.stores.spool,
-        library.captions,
-    )
-    sources = Sources(library.ledger, base.stores)
-    prepare = Prepare(
-        base.database,
-        library.videos,
-        library.lifecycle,
-        library.renditions,
-        library.timeline,
-        sources,
-        worker_launcher(config, nice=PREPARE_NICE),
-        maker,
-        settings,
-    )
+    records = Records(base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
+    spool = base.stores.spool
+    maker = Maker(records, library.growing, library.ledger, supervision, spool, library.captions)
+    fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
+    sources = Sources(library.ledger, base.stores, fetcher)
+    at_once = worker_launcher(config, nice=PREPARE_NICE)
     at_leisure = worker_launcher(config, nice=chosen.nice)
-    told = (base.database, library.lifecycle, library.renditions, library.timeline)
-    sounds = OtherSounds(*told, sources, at_leisure, maker)
+    prepare = Prepare(records, sources, at_once, at_leisure, maker, settings)
+    sounds = OtherSounds(records, sources, at_leisure, maker)
 
     def encoding(nice: int) -> Encoding:
-        launcher, spool = worker_launcher(config, nice=nice), base.stores.spool
-        return Encoding(base.database, library.lifecycle, library.renditions, sources, launcher, maker, spool)
+        return Encoding(records, sources, worker_launcher(config, nice=nice), maker, spool)
 
-    rooms = (base.database, library.videos, library.lifecycle, library.renditions)
-    first = FirstRung(*rooms, encoding(min(FIRST_NICE, chosen.nice)), settings)
-    ladder = Ladder(*rooms, encoding(chosen.nice), sounds, settings)
-    staging = Staging(base.database, library.ledger, library.lifecycle, base.stores.spool)
-    stills = Stills(*rooms, library.timeline, sources, at_leisure, staging)
-    poster = ChosenPoster(*rooms, library.timeline, sources, worker_launcher(config, nice=PREPARE_NICE), staging)
-    settle = Settle(base.database, library.ledger, Settler(library.ledger, base.stores))
+    first = FirstRung(records, encoding(min(FIRST_NICE, chosen.nice)), settings)
+    ladder = Ladder(records, encoding(chosen.nice), sounds, settings)
+    staging = Staging(base.database, library.ledger, library.lifecycle, spool)
+    stills = Stills(records, sources, at_leisure, staging)
+    poster = ChosenPoster(records, sources, at_once, staging)
+    multiparts = Multiparts(base.database, base.clock)
+    settle = Settle(
+        base.database,
+        library.ledger,
+        Settler(library.ledger, base.stores, carrier(config, base, multiparts)),
+    )
     crashes = Crashes(library.timeline)
-    collect = Collect(base.database, Collector(library.ledger, base.stores), library.lifecycle)
+    care = caretaker(config, base, library, keeping)
+    expire = Expire(base.database, bin_on(config, base, library), upload_expiry(config, base, library))
     return [
         Lane(
             "quick",
@@ -103,8 +100,16 @@ def lanes(config: Config, base: Foundation, library: Library) -> list[Lane]:
             {kinds.LADDER: restraint},
         ),
         Lane("stills", 1, {kinds.STILLS: stills}),
-        Lane("upkeep", 1, {kinds.SETTLE: settle, kinds.COLLECT: collect}),
+        Lane("settle", SETTLE_PLACES, {kinds.SETTLE: settle}),
+        Lane("upkeep", 1, {kinds.EXPIRE: expire, kinds.COLLECT: Collect(care)}),
+        Lane("reconcile", 1, {kinds.RECONCILE: Reconcile(care)}),
+        Lane("scrub", 1, {kinds.SCRUB: Scrub(care)}),
     ]
+
+
+def carrier(config: Config, base: Foundation, multiparts: Multiparts) -> Carrier:
+    """Copies objects between stores as the configuration wants it."""
+    return Carrier(multiparts, base.stores, read_back=config.storage.s3.read_back)
 
 
 def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:

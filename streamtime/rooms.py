@@ -1,31 +1,55 @@
 """The lower floors of the house, built and connected: what everything above is handed."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from streamtime.clock import Clock, SystemClock
-from streamtime.config.sections import Config
+from streamtime.config.sections import S3, Config
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.transaction import Database
+from streamtime.errors import ConfigError
 from streamtime.events.bus import EventBus
 from streamtime.ids import public_id
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.arrivals import Arrivals
+from streamtime.library.bin import Bin, Remade
 from streamtime.library.captions import Captions
+from streamtime.library.changes import Changes
 from streamtime.library.chapters import Chapters
+from streamtime.library.damage import Damage
+from streamtime.library.deletion import Deletion
+from streamtime.library.duplicates import Duplicates
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.news import News
+from streamtime.library.poster_choice import PosterChoice
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.steering import Steering
 from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
+from streamtime.library.work import Work
+from streamtime.objects.carrying import Carrier
+from streamtime.objects.deployment import Deployment
+from streamtime.objects.holds import Holds
+from streamtime.objects.inventory import Inventory
 from streamtime.objects.ledger import Ledger
+from streamtime.objects.multiparts import Multiparts
 from streamtime.objects.stores import Stores
+from streamtime.objects.upkeep import UpkeepLog
 from streamtime.playback.watching import Watching
 from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.metered import Metered, StoreNumbers
+from streamtime.storage.object_store import ObjectStore
+from streamtime.storage.retrying import Retrying
+from streamtime.storage.s3 import S3Store
+from streamtime.storage.s3_connections import BucketAddress
 from streamtime.storage.spool import Spool
+from streamtime.uploads.expiry import UploadExpiry
+from streamtime.uploads.upload import UploadRows
 from streamtime.workers.roster import Roster
 
 
@@ -37,6 +61,7 @@ class Foundation:
     database: Database
     epoch: EpochWatch
     stores: Stores
+    store_numbers: StoreNumbers
     bus: EventBus
     queue: JobQueue
 
@@ -53,11 +78,26 @@ class Library:
     growing: GrowingRenditions
     timeline: Timeline
     progress: ProgressBoard
+    arrivals: Arrivals
     lifecycle: Lifecycle
+    steering: Steering
+    deletion: Deletion
+    duplicates: Duplicates
     captions: Captions
     chapters: Chapters
     watching: Watching
     roster: Roster
+    damage: Damage
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What those need who look after bytes, on the lower floors."""
+
+    inventory: Inventory
+    deployment: Deployment
+    holds: Holds
+    upkeep: UpkeepLog
 
 
 def database_path(config: Config) -> Path:
@@ -65,8 +105,11 @@ def database_path(config: Config) -> Path:
     return config.data_dir / "streamtime.db"
 
 
-async def open_foundation(config: Config, stack: AsyncExitStack) -> Foundation:
-    """The lower floors, with their files open until the stack is left."""
+async def open_foundation(config: Config, stack: AsyncExitStack, *, sweep: bool = True) -> Foundation:
+    """The lower floors, with their files open until the stack is left.
+
+    `sweep` clears what an earlier process left half-written; only the holder of the server's lock may ask it.
+    """
     clock = SystemClock()
     path = database_path(config)
     database = Database(path)
@@ -74,18 +117,112 @@ async def open_foundation(config: Config, stack: AsyncExitStack) -> Foundation:
     epoch = EpochWatch(path)
     database.on_epoch = epoch.look_again
     stack.callback(epoch.close)
-    spool = await Spool.open_at(config.data_dir / "spool")
-    stack.push_async_callback(spool.close)
-    local = await LocalDisk.open_at(config.data_dir / "objects")
-    stack.push_async_callback(local.close)
+    numbers = StoreNumbers()
+    stores = await open_stores(config, stack, numbers, sweep=sweep)
     return Foundation(
         clock=clock,
         database=database,
         epoch=epoch,
-        stores=Stores(spool, {"local": local}, settle_in=config.storage.backend),
+        stores=stores,
+        store_numbers=numbers,
         bus=EventBus(),
         queue=JobQueue(database, clock, process_id=public_id()),
     )
+
+
+async def open_stores(config: Config, stack: AsyncExitStack, numbers: StoreNumbers, *, sweep: bool) -> Stores:
+    """The spool and all stores; `sweep` as for `open_foundation`."""
+    spool = await Spool.open_at(config.data_dir / "spool")
+    stack.push_async_callback(spool.close)
+    opened = await _settled(config, stack, sweep=sweep)
+    settled = {name: Metered(store, name, numbers) for name, store in opened.items()}
+    return Stores(spool, settled, settle_in=config.storage.backend)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """What commands need that work on stored objects, whether the server runs or not."""
+
+    database: Database
+    ledger: Ledger
+    stores: Stores
+    carrier: Carrier
+
+
+@asynccontextmanager
+async def open_shelves(config: Config) -> AsyncIterator[Shelves]:
+    """Rows and stores alone. What a running server has half-written is left alone."""
+    async with AsyncExitStack() as stack:
+        database = Database(database_path(config))
+        stack.push_async_callback(database.close)
+        stores = await open_stores(config, stack, StoreNumbers(), sweep=False)
+        clock = SystemClock()
+        carrier = Carrier(Multiparts(database, clock), stores, read_back=True)
+        yield Shelves(database, Ledger(database, clock), stores, carrier)
+
+
+def store_names(config: Config) -> list[str]:
+    """The names of the stores that rows may give and this configuration knows."""
+    return ["local"] if bucket_address(config.storage.s3) is None else ["local", "s3"]
+
+
+async def _settled(config: Config, stack: AsyncExitStack, *, sweep: bool) -> dict[str, ObjectStore]:
+    """All stores that rows may name: the local one always, the bucket whenever there is one."""
+    stores: dict[str, ObjectStore] = {"local": await LocalDisk.open_at(config.data_dir / "objects", sweep=sweep)}
+    address = bucket_address(config.storage.s3)
+    if address is not None:
+        stores["s3"] = Retrying(S3Store(address))
+    elif config.storage.backend == "s3":
+        raise ConfigError('storage.backend is "s3": storage.s3 needs endpoint and bucket.')
+    for store in stores.values():
+        stack.push_async_callback(store.close)
+    return stores
+
+
+def bucket_address(chosen: S3) -> BucketAddress | None:
+    """The bucket of the configuration, or None where there is none."""
+    if not chosen.endpoint or not chosen.bucket:
+        return None
+    return BucketAddress(
+        endpoint=chosen.endpoint,
+        bucket=chosen.bucket,
+        region=chosen.region,
+        access_key=chosen.access_key,
+        secret_key=chosen.secret_key,
+        path_style=chosen.path_style,
+        prefix=chosen.prefix.strip("/"),
+        public_endpoint=chosen.public_endpoint,
+        ca_file=chosen.ca_file,
+        connect_timeout_s=int(chosen.connect_timeout),
+        read_timeout_s=int(chosen.read_timeout),
+        connections=chosen.connections,
+        part_bytes=int(chosen.part_size),
+    )
+
+
+def bin_on(config: Config, base: Foundation, library: Library) -> Bin:
+    """The bin of that library."""
+    return Bin(
+        base.database,
+        Remade(base.queue, Work(base.queue), PosterChoice(base.queue)),
+        library.lifecycle,
+        library.deletion,
+        library.timeline,
+        library.progress,
+        library.news,
+        base.clock,
+        days=config.storage.bin_days,
+    )
+
+
+def upload_rows(config: Config, base: Foundation) -> UploadRows:
+    """The rows of uploads, with the term that the configuration sets them."""
+    return UploadRows(base.database, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
+
+
+def upload_expiry(config: Config, base: Foundation, library: Library) -> UploadExpiry:
+    """What gives up uploads whose term is over."""
+    return UploadExpiry(base.database, upload_rows(config, base), library.videos, library.deletion)
 
 
 def library_on(base: Foundation) -> Library:
@@ -96,6 +233,9 @@ def library_on(base: Foundation) -> Library:
     stills = StillRows(base.database, ledger)
     timeline = Timeline(base.database, base.clock)
     progress = ProgressBoard(base.database, news, base.clock)
+    work, changes = Work(base.queue), Changes(news)
+    duplicates = Duplicates(base.database, work, changes, timeline)
+    lifecycle = Lifecycle(base.queue, work, changes, ledger, renditions, stills, timeline, progress)
     return Library(
         ledger=ledger,
         news=news,
@@ -105,9 +245,25 @@ def library_on(base: Foundation) -> Library:
         growing=GrowingRenditions(),
         timeline=timeline,
         progress=progress,
-        lifecycle=Lifecycle(base.queue, ledger, renditions, stills, timeline, progress, news, base.clock),
+        arrivals=Arrivals(work, changes, timeline, duplicates, news, base.clock),
+        lifecycle=lifecycle,
+        steering=Steering(base.queue, work, changes, renditions, timeline, lifecycle),
+        deletion=Deletion(base.queue, work, ledger, renditions, stills, progress, news, base.clock),
+        duplicates=duplicates,
         captions=Captions(base.database, news, base.clock),
         chapters=Chapters(base.database),
         watching=Watching(base.clock),
         roster=Roster(),
+        damage=Damage(base.database, timeline),
+    )
+
+
+def keeping_of(base: Foundation) -> Keeping:
+    """What looks after bytes."""
+    inventory = Inventory(base.database, base.clock)
+    return Keeping(
+        inventory=inventory,
+        deployment=Deployment(base.database, inventory, base.stores, base.clock),
+        holds=Holds(base.database, base.clock),
+        upkeep=UpkeepLog(base.database, base.clock),
     )

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.clips import make_clip
+from tests.s3 import bucket, s3_endpoint
 from tests.server import Server, StartServer, serving
 
 # How long an example takes says more about the machine than about us; which examples are tried is the same every time.
 settings.register_profile("ours", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
+
+__all__ = ["bucket", "s3_endpoint"]  # fixtures that live beside the server they are of
 
 LOG_SHOWN = 20_000
 """Characters of a server's log that a failure shows."""

@@ -133,6 +133,18 @@ class Server:
             timeout=COMMAND_WITHIN_S,
         )
 
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a command, to be interrupted at will; the caller waits for its end."""
+        return subprocess.Popen(
+            [*self._before, COMMAND, *arguments],
+            env=self._environ,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def run(self, *arguments: str, given: str = "") -> str:
         """Run a command that has to succeed, and give what it printed."""
         done = self.command(*arguments, given=given)
@@ -163,8 +175,10 @@ class Server:
         return children_of(self.pid)
 
     def files(self, room: str) -> list[Path]:
-        """All files of `spool` or `objects`, temporary ones too."""
-        return sorted(path for path in (self.data_dir / room).rglob("*") if path.is_file() and path.name[0] != ".")
+        """All files of `spool` or `objects`, temporary ones too, but not the marker that says whose they are."""
+        walk = os.walk(self.data_dir / room)  # which passes over what vanishes while it looks
+        found = [Path(where, name) for where, _, names in walk for name in names if name[0] != "."]
+        return sorted(path for path in found if path != self.data_dir / room / "deployment" / "marker")
 
     def close(self) -> None:
         """End everything that it has ever started."""

@@ -10,6 +10,8 @@ down_revision = "0007"
 def upgrade() -> None:
     op.add_column("users", sa.Column("quota_bytes", sa.BigInteger(), nullable=True))
     op.add_column("videos", sa.Column("purged_at_ms", sa.BigInteger(), nullable=True))
+    known = sa.CheckConstraint("duplicate IN ('asked', 'kept')", name="ck_videos_duplicate_known")
+    op.add_column("videos", sa.Column("duplicate", sa.Text(), known, nullable=True))
     # What was deleted before there was a bin is gone for good.
     op.execute("UPDATE videos SET purged_at_ms = deleted_at_ms WHERE deleted_at_ms IS NOT NULL")
     op.create_index("ix_videos_deleted_at_ms", "videos", ["deleted_at_ms"])
@@ -49,4 +51,27 @@ def upgrade() -> None:
         sa.Column("passes", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("put_aside_at_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("store", "key", name="pk_strays"),
+    )
+    op.create_table(
+        "marks",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("marked_at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("store", name="pk_marks"),
+    )
+    op.create_table(
+        "holds",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_holds"),
+    )
+    op.create_table(
+        "upkeep",
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("started_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("trouble", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("outcome", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
+        sa.CheckConstraint("task IN ('collect', 'reconcile', 'scrub')", name="ck_upkeep_task_known"),
+        sa.PrimaryKeyConstraint("task", name="pk_upkeep"),
     )

@@ -46,6 +46,11 @@ def decide(caller: Caller, video: VideoFacts) -> Access:
     return Access.NONE
 
 
+def may_undo(caller: Caller, video: VideoFacts) -> bool:
+    """Whether `caller` may bring a deleted video back, or let it go for good: its owner, and an admin."""
+    return caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin)
+
+
 def require(caller: Caller, video: VideoFacts, wanted: Access) -> None:
     """Let pass, or raise.
 

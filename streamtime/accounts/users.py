@@ -29,6 +29,8 @@ class User:
     role: Role
     created_at_ms: int
     disabled_at_ms: int | None
+    quota_bytes: int | None = None
+    """What their files may take together; None is what the configuration says, 0 no limit."""
 
 
 class Users:
@@ -120,6 +122,19 @@ class Users:
 
         await self._database.write(body)
 
+    async def set_quota(self, name: str, quota_bytes: int | None) -> None:
+        """Say what somebody's files may take: None leaves it to the configuration, 0 is no limit.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        user = await self.by_name(name)
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute(update(users).where(users.c.id == user.id).values(quota_bytes=quota_bytes))
+
+        await self._database.write(body)
+
     async def _create(self, name: str, password: str, role: Role, *, first: bool) -> User:
         if not NAME.fullmatch(name):
             raise Invalid(
@@ -162,4 +177,5 @@ def _user(row: RowMapping) -> User:
         role=Role(row["role"]),
         created_at_ms=row["created_at_ms"],
         disabled_at_ms=row["disabled_at_ms"],
+        quota_bytes=row["quota_bytes"],
     )

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,14 @@ import rich_click as click
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
-from streamtime.errors import StreamtimeError
+from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.web_files import WebFiles
 from streamtime.http.words import size_text
 from streamtime.lanes import PREPARE_NICE, worker_launcher
-from streamtime.rooms import database_path
+from streamtime.objects.deployment import NOT_OURS, words_for
+from streamtime.rooms import bucket_address, database_path, keeping_of, open_foundation
 from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.s3_trial import tried
 from streamtime.storage.spool import Spool
 from streamtime.workers.self_report import ask, layers
 
@@ -62,6 +64,9 @@ async def _check(config: Config, findings: Findings) -> None:
     with findings.part("database") as said:
         said.extend(_database(database_path(config)))
     await _part(findings, "storage", lambda: _storage(config))
+    if config.storage.backend == "s3" or config.storage.s3.bucket:
+        await _part(findings, "bucket", lambda: _bucket(config))
+    await _part(findings, "markers", lambda: _markers(config))
     await _part(findings, "worker", lambda: _worker(config))
     with findings.part("front end") as said:
         said.append(f"{len(WebFiles().manifest)} files")
@@ -92,6 +97,28 @@ async def _storage(config: Config) -> list[str]:
     finally:
         await store.close()
         await spool.close()
+
+
+async def _markers(config: Config) -> list[str]:
+    """Whether stores are this deployment's own, as far as they answer."""
+    path = database_path(config)
+    if not path.exists() or present_revision(path) != newest_revision(migrations_folder()):
+        return ["made at the first start"]
+    async with AsyncExitStack() as stack:
+        base = await open_foundation(config, stack, sweep=False)
+        deployment = keeping_of(base).deployment
+        seen = {name: await deployment.look(name, note=False) for name in base.stores.names}
+    if words := " ".join(words_for(*found) for found in seen.items() if found[1] in NOT_OURS):
+        raise StreamtimeError(words)
+    return [f"{name} {standing.value}" for name, standing in seen.items()]
+
+
+async def _bucket(config: Config) -> list[str]:
+    """Do in the bucket, under the prefix of this server, all that will be done there."""
+    address = bucket_address(config.storage.s3)
+    if address is None:
+        raise ConfigError("storage.s3 needs endpoint and bucket.")
+    return [f"{address.bucket}/{address.prefix}".rstrip("/"), *await tried(address)]
 
 
 async def _worker(config: Config) -> list[str]:

@@ -32,11 +32,16 @@ class Context:
         """
         return load(self._config_path, os.environ, overrides or {})
 
-    def with_accounts(self, use: Callable[[Accounts], Awaitable[T]]) -> T:
-        """Run something on the accounts of the configured database, which is made where it is missing."""
+    def ready(self) -> Config:
+        """The configuration, with the data directory and its database made and brought up to date."""
         config = self.config()
         prepare_data_dir(config)
         _bring_up_to_date(config)
+        return config
+
+    def with_accounts(self, use: Callable[[Accounts], Awaitable[T]]) -> T:
+        """Run something on the accounts of the configured database, which is made where it is missing."""
+        config = self.ready()
         return asyncio.run(_with_accounts(config, use))
 
 

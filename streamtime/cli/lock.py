@@ -1,25 +1,69 @@
-"""The lock that says that a server works on a data directory."""
+"""The locks of a data directory: that of the server, which says in it what it knows, and that of a move."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from streamtime.errors import ConfigError
 
+_SERVER = "server.lock"
+
 
 @contextmanager
-def only_server(data_dir: Path) -> Iterator[None]:
-    """Hold the lock.
+def only_server(data_dir: Path, *, stores: Sequence[str] = ()) -> Iterator[None]:
+    """Hold the lock of the server; `stores` are the names of those that it knows.
 
     Raises:
         ConfigError: a server holds it.
     """
-    with (data_dir / "server.lock").open("a") as lock:
+    words = f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
+    with _only(data_dir / _SERVER, words, says=" ".join(stores)):
+        yield
+
+
+@contextmanager
+def only_move(data_dir: Path) -> Iterator[None]:
+    """Hold the lock of a move between stores.
+
+    Raises:
+        ConfigError: another move holds it.
+    """
+    with _only(data_dir / "move.lock", "Objects are being moved already: wait for that, or stop it."):
+        yield
+
+
+def stores_of_running_server(data_dir: Path) -> list[str] | None:
+    """The names of the stores that the server on this directory knows; None where none is running."""
+    try:
+        with (data_dir / _SERVER).open(encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().split()
+    except FileNotFoundError:
+        return None
+    return None
+
+
+@contextmanager
+def _only(path: Path, words: str, *, says: str = "") -> Iterator[None]:
+    with path.open("a", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(
-                f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
-            ) from None
+            raise ConfigError(words) from None
+        lock.truncate(0)
+        lock.write(says)
+        lock.flush()
         yield
+
+
+def server_runs(data_dir: Path) -> bool:
+    """Whether somebody holds the lock at this moment."""
+    with (data_dir / "server.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -7,11 +7,15 @@ from typing import NoReturn
 import rich_click as click
 from sqlalchemy.exc import DBAPIError
 
+from streamtime.cli.backup import backup
 from streamtime.cli.check import check
 from streamtime.cli.context import Context
+from streamtime.cli.gc import gc
 from streamtime.cli.openapi import openapi
 from streamtime.cli.package import package
+from streamtime.cli.restore import restore
 from streamtime.cli.serve import serve
+from streamtime.cli.storage import storage
 from streamtime.cli.token import token
 from streamtime.cli.user import user
 from streamtime.errors import StreamtimeError
@@ -34,7 +38,7 @@ def streamtime(context: click.Context, config_path: Path | None) -> None:
     context.obj = Context(config_path)
 
 
-for command in (serve, user, token, check, package, openapi):
+for command in (serve, user, token, storage, check, gc, backup, restore, package, openapi):
     streamtime.add_command(command)
 
 

@@ -22,7 +22,7 @@ from streamtime.http.application import build_application
 from streamtime.http.services import Services
 from streamtime.http.web_files import WebFiles
 from streamtime.logging import configure, get_logger
-from streamtime.rooms import database_path
+from streamtime.rooms import database_path, store_names
 from streamtime.version import VERSION
 
 ENCODER_GRACE_S = 2.0
@@ -44,7 +44,7 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
     configure(log_format=config.server.log_format, level=config.server.log_level)
     WebFiles().check()
     prepare_data_dir(config)
-    with only_server(config.data_dir), listening(config) as listener:
+    with only_server(config.data_dir, stores=store_names(config)), listening(config) as listener:
         migrate(database_path(config), now_ms=SystemClock().now_ms())
         uvicorn_loop = uvicorn.Config(app="", loop="uvloop", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:

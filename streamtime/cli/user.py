@@ -6,6 +6,8 @@ import rich_click as click
 
 from streamtime.access.caller import Role
 from streamtime.cli.context import Context
+from streamtime.config.values import ByteCount
+from streamtime.sizes import size_text
 
 stdin_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
@@ -64,6 +66,32 @@ def enable(context: Context, name: str) -> None:
     """Let a disabled account in again."""
     context.with_accounts(lambda accounts: accounts.users.set_enabled(name, enabled=True))
     click.echo(f"{name} is enabled.")
+
+
+@user.command()
+@click.argument("name")
+@click.argument("size", metavar="SIZE|none|default")
+@click.pass_obj
+def quota(context: Context, name: str, size: str) -> None:
+    """Say what somebody's files may take: "500 GB", none (no limit), or default (what the configuration says)."""
+    chosen = _size(size)
+    context.with_accounts(lambda accounts: accounts.users.set_quota(name, chosen))
+    words = {None: "what the configuration says", 0: "as much as there is room for"}
+    click.echo(f"{name} may use {words.get(chosen) or size_text(chosen or 0)}.")
+
+
+def _size(text: str) -> int | None:
+    if text == "default":
+        return None
+    if text == "none":
+        return 0
+    try:
+        size = int(ByteCount.parse(text))
+    except ValueError:
+        size = 0
+    if not 0 < size < 1 << 63:
+        raise click.BadParameter(f'It takes {ByteCount.accepts}, "none" or "default".', param_hint="SIZE")
+    return size
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -61,13 +61,135 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "info"
 
 
+class S3(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A bucket, and how it is spoken to. It is used where `endpoint` and `bucket` are set."""
+
+    endpoint: Annotated[
+        PublicUrl,
+        Meta(description="Address of the S3 server; `https://` is with TLS, `http://` without."),
+    ] = PublicUrl("")
+    bucket: Annotated[str, Meta(description="The bucket, which must exist; it may be shared, see `prefix`.")] = ""
+    region: Annotated[
+        str, Meta(min_length=1, description="The region of the bucket; many servers of one's own take any.")
+    ] = "us-east-1"
+    access_key: Annotated[str, Meta(description="The name of the key that may read and write the bucket.")] = ""
+    secret_key: Annotated[str, Meta(description="The secret of that key.", extra={"secret": True})] = ""
+    prefix: Annotated[
+        str,
+        Meta(
+            description=(
+                "All object names begin with this and a slash, so that several servers can share a bucket. It must "
+                "not change while the bucket holds videos."
+            )
+        ),
+    ] = ""
+    path_style: Annotated[
+        bool,
+        Meta(
+            description=(
+                "The bucket is named in the path of addresses; false puts it before the host name, as AWS prefers."
+            )
+        ),
+    ] = True
+    public_endpoint: Annotated[
+        PublicUrl,
+        Meta(
+            description="Where browsers reach the S3 server, for signed addresses; empty where they cannot.",
+        ),
+    ] = PublicUrl("")
+    redirect_public: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Let browsers fetch the segments of public videos from `public_endpoint` by short-lived signed "
+                "addresses instead of through this server."
+            )
+        ),
+    ] = False
+    read_back: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Read every object back and compare it before its copy on disk is let go. False trusts the server's "
+                "own check of what it received, where reading costs money."
+            )
+        ),
+    ] = True
+    part_size: Annotated[
+        ByteCount,
+        Meta(
+            ge=5 * MIB,
+            le=GIB,
+            description=(
+                "How much of an object is sent at once, and held in memory meanwhile; what breaks off goes on at the "
+                "last part. An object can have 10,000 parts."
+            ),
+        ),
+    ] = ByteCount(16 * MIB)
+    connections: Annotated[int, Meta(ge=1, le=256, description="How many requests may be under way at once.")] = 16
+    connect_timeout: Annotated[Seconds, Meta(ge=1, le=300, description="How long a connection may take to open.")] = (
+        Seconds(5)
+    )
+    read_timeout: Annotated[
+        Seconds, Meta(ge=1, le=3600, description="How long a connection may stand still before it is given up.")
+    ] = Seconds(30)
+    ca_file: Annotated[
+        str,
+        Meta(
+            description=(
+                "A file of certificates (PEM) that are trusted beside the usual ones: for a server with a certificate "
+                "of one's own."
+            )
+        ),
+    ] = ""
+
+
 class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where finished videos are kept."""
 
-    backend: Annotated[Literal["local"], Meta(description="`local`: in the data directory.")] = "local"
+    backend: Annotated[
+        Literal["local", "s3"],
+        Meta(
+            description=(
+                "Where new videos stay: `local` is the data directory, `s3` the bucket of `[storage.s3]`. Those that "
+                "are there already stay where they are and play as before."
+            )
+        ),
+    ] = "local"
+    bin_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description=(
+                "How many days a deleted video can still be brought back. Until then it takes its room; 0 deletes at "
+                "once and for good."
+            ),
+        ),
+    ] = 30
     memory_cache: Annotated[
         ByteCount, Meta(ge=0, description="Memory for segments that are being watched; 0 turns it off.")
     ] = ByteCount(128 * MIB)
+    reconcile_every: Annotated[
+        Seconds,
+        Meta(ge=0, description="How often stores are compared with what the database says is in them; 0 is never."),
+    ] = Seconds(DAY)
+    stray_age: Annotated[
+        Seconds,
+        Meta(ge=0, description="How long something in a store that belongs to nothing is only watched."),
+    ] = Seconds(DAY)
+    aside_for: Annotated[
+        Seconds,
+        Meta(ge=0, description="How long it lies aside afterwards, in `aside/` of its store, before it is deleted."),
+    ] = Seconds(14 * DAY)
+    scrub_every: Annotated[
+        Seconds,
+        Meta(ge=0, description="How often each stored file is read again and compared with its hash; 0 is never."),
+    ] = Seconds(90 * DAY)
+    scrub_rate: Annotated[
+        ByteCount, Meta(ge=64 * 1024, description="How much of that is read in a second at most.")
+    ] = ByteCount(8 * MIB)
+    s3: S3 = S3()
 
 
 class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +209,16 @@ class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     minimum_free_space: Annotated[
         ByteCount, Meta(ge=0, description="Uploads are refused when the disk would have less than this left.")
     ] = ByteCount(GIB)
+    expire_after: Annotated[
+        Seconds,
+        Meta(
+            ge=1,
+            description=(
+                "An upload that nobody goes on with for so long after its last byte is given up, and what has arrived "
+                "of it goes."
+            ),
+        ),
+    ] = Seconds(7 * DAY)
 
 
 class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -187,6 +319,16 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["private", "members", "unlisted", "public"],
         Meta(description="Who may see a new video before its owner says so."),
     ] = "private"
+    quota: Annotated[
+        ByteCount,
+        Meta(
+            ge=0,
+            description=(
+                "What the files of one person may take together, the bin and unfinished uploads counted; 0 is no "
+                "limit. `streamtime user quota` sets another one for somebody."
+            ),
+        ),
+    ] = ByteCount(0)
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

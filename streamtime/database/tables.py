@@ -146,6 +146,7 @@ videos = Table(
     Column("source_name", Text, nullable=False),
     Column("source_facts", LargeBinary),
     Column("wanted_rungs", Text, nullable=False, server_default=text("''")),
+    Column("duplicate", Text),
     Column("source_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_object_id", RowId, ForeignKey("objects.id")),
     Column("poster_version", Integer, nullable=False, server_default=text("0")),
@@ -161,6 +162,7 @@ videos = Table(
     _at("purged", nullable=True),
     _one_of("state", ("uploading", "queued", "processing", "ready", "failed")),
     _one_of("visibility", ("private", "members", "unlisted", "public")),
+    _one_of("duplicate", ("asked", "kept")),
     Index("ix_videos_visibility_published_at_ms", "visibility", "published_at_ms", "id"),
     Index("ix_videos_owner_id_created_at_ms", "owner_id", "created_at_ms", "id"),
     Index("ix_videos_deleted_at_ms", "deleted_at_ms"),
@@ -355,4 +357,30 @@ strays = Table(
     _at("first_seen"),
     Column("passes", Integer, nullable=False, server_default=text("1")),
     _at("put_aside", nullable=True),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("store", Text, primary_key=True),
+    _at("marked"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+
+upkeep = Table(
+    "upkeep",
+    metadata,
+    Column("task", Text, primary_key=True),
+    _at("started"),
+    _at("finished", nullable=True),
+    Column("trouble", Text, nullable=False, server_default=text("''")),
+    Column("outcome", Text, nullable=False, server_default=text("'{}'")),
+    _one_of("task", ("collect", "reconcile", "scrub")),
 )

@@ -13,6 +13,9 @@ from streamtime.hls.segment_index import SegmentIndex
 TARGET_DURATION_S = 4
 """What is aimed at where the cuts are ours."""
 
+WHOLE_URI = "rendition.mp4"
+"""A whole rendition beside its playlist, init segment first."""
+
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _AUDIO_GROUP = "audio"
 _SUBTITLES_GROUP = "captions"
@@ -75,10 +78,11 @@ def target_duration_s(index: SegmentIndex, *, at_least: int = TARGET_DURATION_S)
     return max(at_least, int(index.longest_s + 0.5))
 
 
-def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: bool) -> str:
+def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: bool, whole_uri: str | None = None) -> str:
     """Write the playlist of one rendition: VOD when complete, else EVENT, which players ask for again.
 
-    `target_duration_s` is fixed by the first publication; it is the caller who remembers it.
+    `target_duration_s` is fixed by the first publication; it is the caller who remembers it. With `whole_uri`,
+    segments are byte ranges of that address, where the rendition is one file (RFC 8216 section 4.3.2.2).
     """
     lines = [
         "#EXTM3U",
@@ -89,10 +93,16 @@ def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: boo
         "#EXT-X-INDEPENDENT-SEGMENTS",
         # Without it players start a growing playlist near its end, as they would a live one.
         *([] if complete else ["#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"]),
-        '#EXT-X-MAP:URI="init.mp4"',
+        '#EXT-X-MAP:URI="init.mp4"'
+        if whole_uri is None
+        else f'#EXT-X-MAP:URI="{_uri(whole_uri)}",BYTERANGE="{index.init_length}@0"',
     ]
-    for number, duration_s in enumerate(exact_durations(index)):
-        lines += [f"#EXTINF:{duration_s},", f"{number}.m4s"]
+    for number, (duration_s, segment) in enumerate(zip(exact_durations(index), index.segments, strict=True)):
+        lines.append(f"#EXTINF:{duration_s},")
+        if whole_uri is None:
+            lines.append(f"{number}.m4s")
+        else:
+            lines += [f"#EXT-X-BYTERANGE:{segment.length}@{segment.offset}", whole_uri]
     if complete:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from streamtime.http.metrics import Metrics
 from streamtime.http.problems import Problems
 from streamtime.http.requests import caller_of
 from streamtime.http.routes import ROUTES
+from streamtime.http.security_headers import SecurityHeaders
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.web_files import WebFiles
@@ -28,11 +29,13 @@ MAX_BODY_BYTES = 256 * 1024
 
 def build_application(services: Services, settings: HttpSettings, *, version: str) -> Doorway:
     """The whole HTTP application, behind its door."""
-    metrics = Metrics()
+    metrics = Metrics(services.store_numbers)
     litestar = build_litestar(services, settings, metrics, version=version)
     hosts = Hosts(settings.allowed_hosts, settings.public_url)
     callers = Callers(services.credentials)
-    return Doorway(litestar, MediaApp(services), callers, hosts, metrics)  # type: ignore[arg-type]  # both plain ASGI
+    headers = SecurityHeaders(services.segments.direct.origins)
+    media = MediaApp(services)
+    return Doorway(litestar, media, callers, hosts, metrics, headers)  # type: ignore[arg-type]  # both plain ASGI
 
 
 def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics, *, version: str) -> Litestar:

@@ -13,7 +13,7 @@ from streamtime.http.callers import Callers
 from streamtime.http.hosts import Hosts
 from streamtime.http.metrics import Metrics
 from streamtime.http.problems import problem_of, send_problem
-from streamtime.http.security_headers import headers_for
+from streamtime.http.security_headers import SecurityHeaders
 from streamtime.http.tus import PATH as UPLOADS
 from streamtime.ids import public_id
 from streamtime.logging import get_logger
@@ -32,19 +32,22 @@ _log = get_logger("http")
 class Doorway:
     """Stands before the framework's application and the media."""
 
-    def __init__(self, app: App, media: App, callers: Callers, hosts: Hosts, metrics: Metrics) -> None:
+    def __init__(
+        self, app: App, media: App, callers: Callers, hosts: Hosts, metrics: Metrics, headers: SecurityHeaders
+    ) -> None:
         self._app = app
         self._media = media
         self._callers = callers
         self._hosts = hosts
         self._metrics = metrics
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or turn it away."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = _Visit(scope, send, self._metrics)
+        visit = _Visit(scope, send, self._metrics, self._headers)
         if not self._hosts.welcome(_header(scope, b"host")):
             await visit.turn_away(b"This server does not go by that name. See allowed_hosts in the configuration.\n")
             return
@@ -66,13 +69,14 @@ class Doorway:
 class _Visit:
     """One request on its way."""
 
-    __slots__ = ("_answered", "_bodyless", "_method", "_metrics", "_path", "_send", "_started", "name")
+    __slots__ = ("_answered", "_bodyless", "_headers", "_method", "_metrics", "_path", "_send", "_started", "name")
 
-    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics, headers: SecurityHeaders) -> None:
         self._path: str = scope["path"]
         self._method: str = scope["method"]
         self._send = send
         self._metrics = metrics
+        self._headers = headers
         self._started = time.perf_counter()
         self._bodyless = False
         self._answered = asyncio.Event()
@@ -85,7 +89,7 @@ class _Visit:
     async def send(self, message: dict[str, Any]) -> None:
         """Pass an answer on, with the headers that all have."""
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *headers_for(self._path)]
+            message["headers"] = [*message.get("headers", ()), *self._headers.of(self._path)]
             self._note(message["status"])
         elif self._bodyless:
             if self._answered.is_set():

@@ -1,14 +1,19 @@
 """Whether the process lives, and whether all its parts answer."""
 
+import asyncio
 from collections.abc import Awaitable
 
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from streamtime.errors import StreamtimeError
+from streamtime.errors import StreamtimeError, Unavailable
 from streamtime.http.services import Services
+from streamtime.storage.object_store import ObjectStore
 from streamtime.workers.self_report import layers
+
+STORE_ANSWERS_WITHIN_S = 3.0
+"""Whoever asks for health has little patience, often five seconds for everything."""
 
 
 @get("/healthz", include_in_schema=False)
@@ -22,13 +27,29 @@ async def readyz(services: NamedDependency[Services]) -> Response[dict[str, str]
     """Database, storage, pool and workers answer, each by name; beside them the layers that confine workers."""
     parts = {
         "database": await _answers(services.users.any_exists()),
-        "storage": await _answers(services.stores.destination.check()),
+        "storage": await _storage(services),
         "pool": "ok" if services.pool.alive else "stopped",
         "workers": await _answers(services.workers.confinement()),
     }
     well = all(state == "ok" for state in parts.values())
     confinement = layers(await services.workers.confinement()) if parts["workers"] == "ok" else "none"
     return Response({**parts, "confinement": confinement}, status_code=200 if well else 503)
+
+
+async def _storage(services: Services) -> str:
+    """Whether every store answers that rows may name; of those that do not, each by name."""
+    names = [*services.stores.settled]
+    states = await asyncio.gather(*[_answers(_soon(store)) for store in services.stores.settled.values()])
+    away = [f"{name}: {state}" for name, state in zip(names, states, strict=True) if state != "ok"]
+    return " ".join(away) or "ok"
+
+
+async def _soon(store: ObjectStore) -> None:
+    try:
+        async with asyncio.timeout(STORE_ANSWERS_WITHIN_S):
+            await store.check()
+    except TimeoutError as error:
+        raise Unavailable("It does not answer in time.", code="storage") from error
 
 
 async def _answers(asked: Awaitable[object]) -> str:

@@ -10,9 +10,9 @@ from streamtime.errors import NotFound
 from streamtime.http.services import Services
 from streamtime.http.words import size_text, span_text, speed_text, time_iso
 from streamtime.languages import language_name
-from streamtime.library.renditions import Kind, Rendition
+from streamtime.library.renditions import Kind, Origin, Rendition
 from streamtime.library.timeline import TimelineEntry
-from streamtime.library.video import Video
+from streamtime.library.video import Video, VideoState
 
 _TROUBLE = frozenset({"failed", "attempt_failed", "crashed", "damaged"})
 
@@ -31,6 +31,8 @@ class FileRow:
     label: str
     picture: str
     growing: bool
+    damage: str
+    remakable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ async def _files(video: Video, services: Services) -> list[FileRow]:
     ]
     sizes += [(rendition, stored[rendition.object_id].length_bytes) for rendition in renditions]
     total = sum(size for _, size in sizes) or 1
-    return [_file(video, rendition, size, 100 * size / total) for rendition, size in sizes]
+    damage = {one.id: one.words for one in await services.storage.damaged()}
+    return [_file(video, rendition, size, 100 * size / total, damage) for rendition, size in sizes]
 
 
 def _object_ids(video: Video, renditions: list[Rendition]) -> list[int]:
@@ -101,7 +104,7 @@ def _object_ids(video: Video, renditions: list[Rendition]) -> list[int]:
     return [*source, *(rendition.object_id for rendition in renditions)]
 
 
-def _file(video: Video, rendition: Rendition | None, size: int, share: float) -> FileRow:
+def _file(video: Video, rendition: Rendition | None, size: int, share: float, damage: dict[int, str]) -> FileRow:
     seconds = (video.duration_ms or 0) / 1000
     described = rendition.description if rendition is not None else None
     picture = f"{described.width} \N{MULTIPLICATION SIGN} {described.height}" if described and described.width else ""
@@ -116,6 +119,12 @@ def _file(video: Video, rendition: Rendition | None, size: int, share: float) ->
         label=_label(rendition),
         picture=picture if rendition is not None and rendition.kind is Kind.VIDEO else "",
         growing=rendition is not None and not rendition.whole,
+        damage=damage.get(video.source_object_id or 0 if rendition is None else rendition.object_id, ""),
+        remakable=rendition is not None
+        and rendition.kind is Kind.VIDEO
+        and rendition.origin is Origin.ENCODE
+        and video.source_object_id is not None
+        and video.state in {VideoState.READY, VideoState.FAILED},
     )
 
 

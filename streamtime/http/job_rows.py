@@ -8,7 +8,7 @@ from streamtime.http.words import age_text, size_text, span_text, speed_text
 from streamtime.jobs.overview import SeenJob
 from streamtime.library.poster_choice import POSTER
 from streamtime.library.video import Video, VideoState, id_of, subject_of
-from streamtime.library.work import COLLECT, FIRST, LADDER, PREPARE, SETTLE, STILLS
+from streamtime.library.work import COLLECT, EXPIRE, FIRST, LADDER, PREPARE, RECONCILE, SCRUB, SETTLE, STILLS
 
 KIND_TEXTS = {
     PREPARE: "Prepare",
@@ -18,7 +18,12 @@ KIND_TEXTS = {
     POSTER: "Poster",
     SETTLE: "Store",
     COLLECT: "Clean up",
+    RECONCILE: "Compare",
+    SCRUB: "Check",
+    EXPIRE: "Let go",
 }
+SUBJECT_TEXTS = {RECONCILE: "stores and database", SCRUB: "stored files"}
+"""What jobs that belong to no video are about."""
 STOPPABLE = frozenset({PREPARE, FIRST, LADDER})
 FAILED_FOR_MS = 7 * 86_400_000
 """Failures older than a week are on the pages of their videos."""
@@ -113,7 +118,7 @@ def _row(job: SeenJob, videos: dict[int, Video], services: Services, now_ms: int
         id=job.id,
         kind_text=KIND_TEXTS.get(job.kind, job.kind),
         video=video.public_id if video else "",
-        title=video.title if video else "",
+        title=video.title if video else SUBJECT_TEXTS.get(job.kind, ""),
         href=f"{watch_href(video)}/history" if video else "",
         owner=video.owner_name if video else "",
         stage_text=progress.stage if progress and running else "",

@@ -59,6 +59,10 @@ MEDIA_ROUTES = (
         "/{video}/{generation}/{rendition}/init.mp4",
         lambda to, who, at: to.segments.init(who, at["video"], int(at["generation"]), at["rendition"]),
     ),
+    MediaRoute(
+        "/{video}/{generation}/{rendition}/rendition.mp4",
+        lambda to, who, at: to.segments.whole(who, at["video"], int(at["generation"]), at["rendition"]),
+    ),
     MediaRoute("/{video}/master.m3u8", lambda to, who, at: to.playlists.multivariant(who, at["video"])),
     MediaRoute(
         "/{video}/{generation}/poster.jpg",

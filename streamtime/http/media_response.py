@@ -6,8 +6,10 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
+from streamtime.errors import StreamtimeError
 from streamtime.http.ranges import NotModified, Send, Unsatisfiable, decide
-from streamtime.playback.media_bytes import LARGEST_AT_ONCE, MediaBytes, MediaReader
+from streamtime.logging import get_logger
+from streamtime.playback.media_bytes import MediaBytes, MediaReader
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -19,6 +21,8 @@ _CONDITIONS = {b"if-none-match": "if_none_match", b"range": "range_header", b"if
 # Only this browser may keep it: what was public can be hidden, and shared caches do not hear of that.
 _FOR_EVER = b"private, max-age=31536000, immutable"
 _ASK_AGAIN = b"private, no-cache"
+
+_log = get_logger("http")
 
 
 async def send_media(scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, reader: MediaReader) -> None:
@@ -61,6 +65,9 @@ async def send_text(scope: Scope, send: SendMessage, text: str, *, content_type:
 async def _send(
     scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, part: Send, reader: MediaReader
 ) -> None:
+    if media.elsewhere is not None and scope["method"] == "GET":
+        await _empty(send, 307, _leading(media.elsewhere))
+        return
     headers = _common(media)
     headers += [(b"content-type", media.content_type.encode()), (b"content-length", b"%d" % part.length)]
     if part.status == 206:  # noqa: PLR2004  # Partial Content
@@ -70,7 +77,7 @@ async def _send(
         headers.append((b"content-disposition", _attachment(media.download_name)))
     if scope["method"] == "HEAD":
         await _empty(send, part.status, headers)
-    elif part.length <= LARGEST_AT_ONCE:
+    elif reader.reads_whole(media, part.length):
         body = await _at_once(media, part, reader)
         await send({"type": "http.response.start", "status": part.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -89,7 +96,7 @@ async def _stream(
 ) -> None:
     """Send piece after piece, to the end or until the client leaves: nothing else would tell us that it has."""
     async with aclosing(pieces):
-        first = await anext(pieces)  # an error still has a status of its own here
+        first = await anext(pieces, b"")  # an error still has a status of its own here
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": first, "more_body": True})
         left = asyncio.ensure_future(_left(receive))
@@ -99,6 +106,10 @@ async def _stream(
                 await asyncio.sleep(0)  # pieces from memory and a client that is gone would never let others in
                 if left.done():
                     return
+        except StreamtimeError as error:
+            # An answer that is left without its end has its connection closed: the client knows that more was to come.
+            _log.warning("media_broken_off", error=error.message)
+            return
         finally:
             left.cancel()
     await send({"type": "http.response.body", "body": b""})
@@ -112,6 +123,11 @@ async def _left(receive: Receive) -> None:
 async def _empty(send: SendMessage, status: int, headers: Headers) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _leading(url: str) -> Headers:
+    """To another address, this once: it is signed for this moment."""
+    return [(b"location", url.encode()), (b"cache-control", b"no-store"), (b"content-length", b"0")]
 
 
 def _common(media: MediaBytes) -> Headers:

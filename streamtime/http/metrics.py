@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from streamtime.errors import NotFound
 from streamtime.http.services import HttpSettings, Services
+from streamtime.objects.overview import SeenStorage
+from streamtime.storage.metered import StoreNumbers
 
 _GROUPS = ("/media/", "/assets/", "/api/v1/uploads", "/api/", "/watch/", "/healthz", "/readyz", "/metrics")
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -19,8 +21,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 class Metrics:
     """The numbers of one server."""
 
-    def __init__(self) -> None:
+    def __init__(self, stores: StoreNumbers | None = None) -> None:
         self.registry = CollectorRegistry()
+        (stores or StoreNumbers()).register(self.registry)
         self._requests = Counter(
             "streamtime_requests_total", "Requests answered.", ("group", "status"), registry=self.registry
         )
@@ -34,6 +37,29 @@ class Metrics:
         self.running = Gauge("streamtime_attempts_running", "Attempts under way.", registry=self.registry)
         self.free = Gauge("streamtime_free_bytes", "Room left on the disk of the spool.", registry=self.registry)
         self.listeners = Gauge("streamtime_event_listeners", "Event streams open.", registry=self.registry)
+        self.upkeep_age = Gauge(
+            "streamtime_upkeep_age_seconds",
+            "Since a task about stored bytes last ended.",
+            ("task",),
+            registry=self.registry,
+        )
+        self.upkeep_well = Gauge(
+            "streamtime_upkeep_ok", "Whether that run did all it should.", ("task",), registry=self.registry
+        )
+        self.upkeep = Gauge(
+            "streamtime_upkeep_objects", "What came of that run, in objects.", ("task", "what"), registry=self.registry
+        )
+        self.stored = Gauge(
+            "streamtime_stored_bytes", "What rows say is in a store.", ("store",), registry=self.registry
+        )
+        self.store_well = Gauge(
+            "streamtime_store_ok", "Whether a store answered and showed our marker.", ("store",), registry=self.registry
+        )
+        self.strays = Gauge(
+            "streamtime_strays", "Objects that belong to nothing.", ("store", "state"), registry=self.registry
+        )
+        self.doomed = Gauge("streamtime_doomed_bytes", "What is still to be deleted.", registry=self.registry)
+        self.damaged = Gauge("streamtime_damaged_objects", "Objects known to be damaged.", registry=self.registry)
         self._children: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     def answered(self, path: str, status: int, seconds: float) -> None:
@@ -57,7 +83,24 @@ class Metrics:
         self.running.set(services.pool.running)
         self.listeners.set(services.bus.listeners)
         self.free.set(await services.stores.spool.free_bytes())
+        self._set_storage(await services.storage.look(), now_ms)
         return generate_latest(self.registry)
+
+    def _set_storage(self, seen: SeenStorage, now_ms: int) -> None:
+        self.doomed.set(seen.doomed_bytes)
+        self.damaged.set(len(seen.damaged))
+        for store in seen.stores:
+            self.stored.labels(store.name).set(store.length_bytes)
+            self.store_well.labels(store.name).set(not store.trouble)
+            self.strays.labels(store.name, "watched").set(store.watched)
+            self.strays.labels(store.name, "aside").set(store.aside)
+        for task, done in seen.tasks.items():
+            if done.finished_at_ms is None:
+                continue
+            self.upkeep_age.labels(task.value).set((now_ms - done.finished_at_ms) / 1000)
+            self.upkeep_well.labels(task.value).set(not done.trouble)
+            for what, count in done.counts.items():
+                self.upkeep.labels(task.value, what).set(count)
 
 
 @get("/metrics", include_in_schema=False)

@@ -24,6 +24,7 @@ STATUSES: dict[type[errors.StreamtimeError], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.Invalid: 400,
+    errors.ChecksumMismatch: 460,
     errors.Conflict: 409,
     errors.Locked: 423,
     errors.TooLarge: 413,
@@ -50,6 +51,7 @@ TITLES = {
     422: "This file cannot be played",
     423: "Busy at the moment",
     429: "Too often",
+    460: "Changed on its way",
     500: "Something went wrong",
     503: "Busy at the moment",
     507: "No room left",
@@ -74,7 +76,7 @@ _log = get_logger("http")
 
 
 class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """RFC 9457 problem details."""
+    """RFC 9457 problem details. Where a limit is hit, the numbers of bytes that matter are members of their own."""
 
     type: str = "about:blank"
     title: str
@@ -82,6 +84,11 @@ class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
     detail: str
     code: str
     field: str | None = None
+    limit: int | None = None
+    used: int | None = None
+    reserved: int | None = None
+    left: int | None = None
+    needed: int | None = None
 
 
 UNEXPECTED = Problem(
@@ -101,7 +108,10 @@ def problem_of(error: errors.StreamtimeError) -> tuple[Problem, dict[str, str]]:
         headers["tus-version"] = VERSION
     field = error.field if isinstance(error, errors.Invalid) else None
     title = TITLES.get(status, TITLES[500])
-    return Problem(title=title, status=status, detail=error.message, code=error.code, field=field), headers
+    problem = Problem(title=title, status=status, detail=error.message, code=error.code, field=field)
+    if isinstance(error, errors.TooLarge | errors.NoSpace):
+        problem = msgspec.structs.replace(problem, **error.facts)
+    return problem, headers
 
 
 async def send_problem(

@@ -3,11 +3,24 @@
 from typing import Any
 
 from streamtime.http.api import captions as captions_api
-from streamtime.http.api import docs, events, me, timeline, uploads, videos
+from streamtime.http.api import docs, events, me, timeline, uploads, usage, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
-from streamtime.http.pages import captions, edit, explore, history, jobs, library, sign_in, upload, watch
+from streamtime.http.pages import bin as bin_pages
+from streamtime.http.pages import (
+    captions,
+    edit,
+    explore,
+    history,
+    jobs,
+    library,
+    sign_in,
+    space,
+    storage,
+    upload,
+    watch,
+)
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -28,12 +41,24 @@ ROUTES: tuple[Any, ...] = (
     edit.prepare_again,
     edit.delete_page,
     edit.delete,
+    edit.keep_both,
+    bin_pages.bin_page,
+    bin_pages.restore,
+    bin_pages.delete_now_page,
+    bin_pages.delete_now,
+    bin_pages.empty_page,
+    bin_pages.empty,
+    space.space_page,
+    space.all_space_page,
     history.history_page,
     jobs.jobs_page,
     jobs.jobs_events,
     jobs.cancel,
     jobs.retry,
     jobs.hurry,
+    storage.storage_page,
+    storage.run_now,
+    storage.make_again,
     sign_in.setup_page,
     sign_in.set_up,
     sign_in.login_page,
@@ -44,6 +69,8 @@ ROUTES: tuple[Any, ...] = (
     videos.get_video,
     videos.patch_video,
     videos.delete_video,
+    videos.restore_video,
+    videos.keep_video,
     videos.retry_video,
     captions_api.list_captions,
     captions_api.add_captions,
@@ -56,6 +83,8 @@ ROUTES: tuple[Any, ...] = (
     uploads.patch_upload,
     uploads.delete_upload,
     me.me,
+    usage.my_usage,
+    usage.all_usage,
     me.upload_config,
     events.events,
     docs.docs,

@@ -1,6 +1,10 @@
 """The headers that every answer carries, whatever made it."""
 
+from collections.abc import Sequence
+
 from streamtime.http.tus import PATH, VERSION
+
+Headers = tuple[tuple[bytes, bytes], ...]
 
 _POLICY = (
     "default-src 'none'",
@@ -9,37 +13,43 @@ _POLICY = (
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     # data: is for text tracks alone: hls.js makes each of an empty one
-    "media-src 'self' blob: data:",
+    "media-src 'self' blob: data:{stores}",
     "worker-src 'self'",
-    "connect-src 'self'",
+    "connect-src 'self'{stores}",
     "font-src 'self'",
     "form-action 'self'",
     "base-uri 'none'",
     "frame-ancestors 'none'",
 )
-CONTENT_SECURITY_POLICY = "; ".join(_POLICY)
+"""What a page may load. `{stores}` stands for stores that serve segments of public videos themselves."""
 
-ALWAYS: tuple[tuple[bytes, bytes], ...] = (
+ALWAYS: Headers = (
     (b"x-content-type-options", b"nosniff"),
     # not no-referrer: with that browsers send "Origin: null" with our own forms, and we could not tell them from others
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 
-FOR_PAGES: tuple[tuple[bytes, bytes], ...] = (
+_FOR_PAGES: Headers = (
     *ALWAYS,
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
     (b"x-frame-options", b"DENY"),
 )
 
 
-FOR_UPLOADS: tuple[tuple[bytes, bytes], ...] = (*ALWAYS, (b"tus-resumable", VERSION.encode()))
+_FOR_UPLOADS: Headers = (*ALWAYS, (b"tus-resumable", VERSION.encode()))
 
 
-def headers_for(path: str) -> tuple[tuple[bytes, bytes], ...]:
-    """Bytes of media need no policy of their own; everything that a browser might show as a page does."""
-    if path.startswith(PATH):
-        return FOR_UPLOADS
-    return ALWAYS if path.startswith(("/media/", "/assets/")) else FOR_PAGES
+class SecurityHeaders:
+    """Knows which headers go with which address; `stores` are origins that players may fetch segments from."""
+
+    def __init__(self, stores: Sequence[str] = ()) -> None:
+        policy = "; ".join(_POLICY).replace("{stores}", "".join(f" {origin}" for origin in stores))
+        self._for_pages = (*_FOR_PAGES, (b"content-security-policy", policy.encode()))
+
+    def of(self, path: str) -> Headers:
+        """Bytes of media need no policy of their own; everything that a browser might show as a page does."""
+        if path.startswith(PATH):
+            return _FOR_UPLOADS
+        return ALWAYS if path.startswith(("/media/", "/assets/")) else self._for_pages

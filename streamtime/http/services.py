@@ -15,21 +15,29 @@ from streamtime.hls.ladder import Rung
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.bin import Bin
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
+from streamtime.library.damage import Damage
+from streamtime.library.deletion import Deletion
+from streamtime.library.duplicates import Duplicates
 from streamtime.library.editing import Editor
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.space import Space
+from streamtime.library.steering import Steering
 from streamtime.library.timeline import Timeline
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
+from streamtime.objects.overview import StorageOverview
 from streamtime.objects.stores import Stores
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.storage.metered import StoreNumbers
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -50,6 +58,14 @@ class Waiting(Protocol):
         ...
 
 
+class Keeping(Protocol):
+    """Does something now and then."""
+
+    async def keep(self) -> None:
+        """Do it again and again, until cancelled."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """One of each."""
@@ -66,10 +82,15 @@ class Services:
     listing: Listing
     editor: Editor
     lifecycle: Lifecycle
+    steering: Steering
+    deletion: Deletion
+    bin: Bin
+    duplicates: Duplicates
     progress: ProgressBoard
     renditions: Renditions
     ledger: Ledger
     stores: Stores
+    store_numbers: StoreNumbers
     segments: Segments
     playlists: Playlists
     texts: Texts
@@ -87,6 +108,11 @@ class Services:
     jobs: JobOverview
     roster: Roster
     waiting: Waiting
+    rounds: Keeping
+    storage: StorageOverview
+    damage: Damage
+    space: Space
+    expiry: Keeping
 
 
 @dataclass(frozen=True, slots=True)

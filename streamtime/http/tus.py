@@ -4,7 +4,7 @@ from streamtime.errors import Invalid, StreamtimeError
 
 PATH = "/api/v1/uploads"
 VERSION = "1.0.0"
-EXTENSIONS = "creation,creation-with-upload,termination"
+EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"
 BYTES_TYPE = "application/offset+octet-stream"
 
 

@@ -14,6 +14,7 @@ from streamtime.access.rules import Visibility
 from streamtime.database.tables import users, video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
+from streamtime.library.bin import BINNED
 from streamtime.library.video import Video, VideoState
 from streamtime.library.videos import read_videos, selection
 
@@ -82,7 +83,7 @@ class Listing:
         """
         if not 1 <= query.limit <= MAX_LIMIT:
             raise Invalid(f"Ask for 1 to {MAX_LIMIT} videos at a time.", field="limit")
-        statement = selection().where(videos.c.deleted_at_ms.is_(None), *_conditions(caller, query))
+        statement = selection().where(*_conditions(caller, query))
         statement = _ordered(statement, query).limit(query.limit + 1)
         async with self._database.read() as connection:
             found = await read_videos(connection, statement)
@@ -92,16 +93,26 @@ class Listing:
 
 
 def _conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
-    conditions = [_scope(caller, query.scope)]
+    binned = query.state is VideoState.BINNED
+    conditions = (
+        _in_the_bin(caller, query) if binned else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
+    )
     if query.q.strip():
         conditions.append(_matches(query.q.strip().casefold()))
     if query.owner:
         conditions.append(users.c.name_folded == query.owner.casefold())
     if query.visibility is not None:
         conditions.append(videos.c.visibility == query.visibility.value)
-    if query.state is not None:
+    if query.state is not None and not binned:
         conditions.append(videos.c.state == query.state.value)
     return conditions
+
+
+def _in_the_bin(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
+    """What the caller could bring back: their own; for an admin who names somebody, theirs."""
+    if caller.is_admin and query.owner:
+        return [BINNED]
+    return [BINNED, videos.c.owner_id == (caller.user_id if caller.signed_in else -1)]
 
 
 def _scope(caller: Caller, scope: Scope) -> ColumnElement[bool]:

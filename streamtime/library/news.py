@@ -15,6 +15,11 @@ class News:
         """Tell it when `tx` is on disk."""
         tx.after_commit(lambda: self.now(video, change))
 
+    def created(self, tx: Transaction, video_id: int, public_id: str, owner_id: int) -> None:
+        """Tell of a new video when `tx` is on disk."""
+        news = VideoChanged(video_id, public_id, owner_id, Change.CREATED)
+        tx.after_commit(lambda: self._bus.publish(news))
+
     def now(self, video: Video, change: Change = Change.CHANGED) -> None:
         """Tell it at once: for soft facts that no transaction carries."""
         self._bus.publish(VideoChanged(video.id, video.public_id, video.owner_id, change))

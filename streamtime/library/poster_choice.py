@@ -7,7 +7,7 @@ from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Conflict, Invalid
 from streamtime.jobs.queue import JobQueue
-from streamtime.library.video import subject_of
+from streamtime.library.video import Video, subject_of
 
 POSTER = "poster"
 POSTER_PRIORITY = 5
@@ -32,4 +32,11 @@ class PosterChoice:
         if at_ms < 0 or at_ms > (row["duration_ms"] or at_ms):
             raise Invalid("The poster has to be a moment of the video.", field="poster_ms")
         await tx.execute(update(videos).where(videos.c.id == row["id"]).values(poster_ms=at_ms))
-        await self._queue.enqueue(tx, POSTER, subject_of(row["id"]), priority=POSTER_PRIORITY)
+        await self._enqueue(tx, subject_of(row["id"]))
+
+    async def again(self, tx: Transaction, video: Video) -> None:
+        """Fulfil the wish that is written down once more: nobody knows whether it was."""
+        await self._enqueue(tx, video.subject)
+
+    async def _enqueue(self, tx: Transaction, subject: str) -> None:
+        await self._queue.enqueue(tx, POSTER, subject, priority=POSTER_PRIORITY)

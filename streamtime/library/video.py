@@ -19,6 +19,8 @@ class VideoState(StrEnum):
     PROCESSING = "processing"
     READY = "ready"
     FAILED = "failed"
+    BINNED = "binned"
+    """In no row, which keeps the state to come back to: what a deleted one is called while it can be restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,13 @@ class Video:
     created_at_ms: int
     published_at_ms: int | None
     deleted_at_ms: int | None
+    duplicate: str | None
+    """What is to become of a file that its owner has already: see `duplicates.py`."""
+
+    @property
+    def shown_state(self) -> VideoState:
+        """The state as people are told it."""
+        return self.state if self.deleted_at_ms is None else VideoState.BINNED
 
     @property
     def facts(self) -> VideoFacts:
@@ -121,4 +130,5 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         created_at_ms=row["created_at_ms"],
         published_at_ms=row["published_at_ms"],
         deleted_at_ms=row["deleted_at_ms"],
+        duplicate=row["duplicate"],
     )

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from streamtime.database.transaction import Transaction
+from streamtime.jobs.queue import JobQueue
+from streamtime.library.video import Video
+
 PREPARE = "prepare"
 FIRST = "first"
 LADDER = "ladder"
@@ -9,13 +13,20 @@ STILLS = "stills"
 SETTLE = "settle"
 COLLECT = "collect"
 COLLECT_SUBJECT = "objects"
+RECONCILE = "reconcile"
+SCRUB = "scrub"
+EXPIRE = "expire"
+EXPIRE_SUBJECT = "what is overdue"
 
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
 STILLS_PRIORITY = 30
 SETTLE_PRIORITY = 40
+EXPIRE_PRIORITY = 45
 COLLECT_PRIORITY = 50
+RECONCILE_PRIORITY = 60
+SCRUB_PRIORITY = 70
 """Lower goes first: what makes a person wait before what only tidies up."""
 
 MANY_ATTEMPTS = 1_000_000
@@ -35,3 +46,50 @@ class Forecast:
     disk_bytes: int
     memory_bytes: int
     passes: int
+
+
+class Work:
+    """Puts work on videos into the queue."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+
+    async def prepare(self, tx: Transaction, video: Video) -> None:
+        """Look at its file, and make what can be had quickly."""
+        await self._queue.enqueue(
+            tx, PREPARE, video.subject, priority=PREPARE_PRIORITY, fair_key=fair_key(video.owner_id)
+        )
+
+    async def first(self, tx: Transaction, video: Video) -> None:
+        """Encode the one rendition that is quickly made and useful."""
+        await self._queue.enqueue(tx, FIRST, video.subject, priority=FIRST_PRIORITY, fair_key=fair_key(video.owner_id))
+
+    async def ladder(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
+        """Encode all that takes time; `memory_bytes` is what that is expected to need."""
+        await self._queue.enqueue(
+            tx, LADDER, video.subject, priority=LADDER_PRIORITY, weight=memory_bytes, fair_key=fair_key(video.owner_id)
+        )
+
+    async def stills(self, tx: Transaction, video: Video) -> None:
+        """Make its storyboard and preview."""
+        await self._queue.enqueue(tx, STILLS, video.subject, priority=STILLS_PRIORITY)
+
+    async def settle(self, tx: Transaction, video: Video, object_id: int) -> None:
+        """Carry an object of the video into the store where it stays."""
+        await self._queue.enqueue(
+            tx,
+            SETTLE,
+            video.subject,
+            priority=SETTLE_PRIORITY,
+            max_attempts=MANY_ATTEMPTS,
+            dedup_key=f"{SETTLE} {object_id}",
+            fair_key=fair_key(video.owner_id),
+        )
+
+    async def expire(self, tx: Transaction) -> None:
+        """Let go what has been in the bin, or has waited for its bytes, for as long as it may."""
+        await self._queue.enqueue(tx, EXPIRE, EXPIRE_SUBJECT, priority=EXPIRE_PRIORITY, max_attempts=MANY_ATTEMPTS)
+
+    async def collect(self, tx: Transaction) -> None:
+        """Delete the bytes of doomed objects."""
+        await self._queue.enqueue(tx, COLLECT, COLLECT_SUBJECT, priority=COLLECT_PRIORITY, max_attempts=MANY_ATTEMPTS)

@@ -15,7 +15,7 @@ from streamtime.media.colours import Matrix
 from streamtime.media.upright import PIXEL_FORMAT
 
 PRESET = "superfast"
-TUNING = "trellis=1:mbtree=1:rc-lookahead=10:weightp=1:subme=2:aq-strength=0.7"
+TUNING = "trellis=1:mbtree=1:rc-lookahead=10:weightp=1:subme=2:me=hex:aq-strength=0.7"
 """Gives back to the preset what pays most for its time: `benchmarks/quality.py` compares."""
 
 PARAMETERS = f"keyint=infinite:scenecut=0:open-gop=0:{TUNING}"

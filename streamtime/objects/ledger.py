@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, union, updat
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
-from streamtime.database.tables import objects, rendition_parts, uploads
+from streamtime.database.tables import multiparts, objects, rendition_parts, uploads
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 
@@ -42,10 +42,12 @@ class Ledger:
         )
         return int((await tx.execute(statement.returning(objects.c.id))).scalar_one())
 
-    async def complete(self, tx: Transaction, object_id: int, *, length_bytes: int) -> None:
-        """The object is whole and on disk, in the spool."""
+    async def complete(
+        self, tx: Transaction, object_id: int, *, length_bytes: int, sha256: bytes | None = None
+    ) -> None:
+        """The object is whole and on disk, in the spool; `sha256` where somebody has added it up on the way."""
         statement = update(objects).where(objects.c.id == object_id, objects.c.state == "staging")
-        await tx.execute(statement.values(state="live", bytes=length_bytes))
+        await tx.execute(statement.values(state="live", bytes=length_bytes, sha256=sha256))
 
     async def relocate(self, object_id: int, *, store: str, sha256: bytes, length_bytes: int) -> None:
         """The object is read from another store from now on.
@@ -59,6 +61,8 @@ class Ledger:
             done = await tx.execute(statement.values(store=store, sha256=sha256, bytes=length_bytes))
             if done.rowcount == 0:
                 raise NotFound("The object was deleted while it was being moved.")
+            arrived = (multiparts.c.object_id == object_id) & (multiparts.c.store == store)
+            await tx.execute(delete(multiparts).where(arrived))
             await tx.raise_epoch()
 
         await self._database.write(body)

@@ -1,8 +1,7 @@
-"""Carries whole objects from the spool into the store where they stay. It can be broken off and done again."""
-
-from contextlib import aclosing
+"""Brings whole objects from the spool into the store where they stay. It can be broken off and done again."""
 
 from streamtime.errors import NotFound
+from streamtime.objects.carrying import Carrier
 from streamtime.objects.ledger import SPOOL, Ledger, ObjectRow
 from streamtime.objects.stores import Stores
 from streamtime.storage.object_store import AdoptsFiles, StoredObject
@@ -11,9 +10,10 @@ from streamtime.storage.object_store import AdoptsFiles, StoredObject
 class Settler:
     """Copies (or links), verifies, switches the row, then lets go of the spool's copy."""
 
-    def __init__(self, ledger: Ledger, stores: Stores) -> None:
+    def __init__(self, ledger: Ledger, stores: Stores, carrier: Carrier) -> None:
         self._ledger = ledger
         self._stores = stores
+        self._carrier = carrier
 
     async def settle(self, row: ObjectRow) -> None:
         """Bring one object to where it stays. One that is there already, or deleted, is a success.
@@ -21,11 +21,15 @@ class Settler:
         Raises:
             Unavailable, NoSpace: the store cannot take it now; nothing has changed.
         """
-        if row.state != "live":
-            return
+        async with self._stores.turn(row.id):
+            for now in await self._ledger.find([row.id]):  # it may have had to wait, and may be settled or gone
+                if now.state == "live":
+                    await self._settle(now)
+
+    async def _settle(self, row: ObjectRow) -> None:
         if row.store == SPOOL:
             try:
-                stored = await self._carry(row.key)
+                stored = await self._carry(row)
                 await self._ledger.relocate(
                     row.id, store=self._stores.settle_in, sha256=stored.sha256, length_bytes=stored.length_bytes
                 )
@@ -33,9 +37,8 @@ class Settler:
                 return  # deleted meanwhile: the collector takes both copies, since they share the key
         await self._stores.spool.delete(row.key)  # also where an earlier try was broken off just before this
 
-    async def _carry(self, key: str) -> StoredObject:
+    async def _carry(self, row: ObjectRow) -> StoredObject:
         spool, destination = self._stores.spool, self._stores.destination
         if isinstance(destination, AdoptsFiles):
-            return await destination.adopt(key, spool.path(key))
-        async with aclosing(spool.stream(key)) as body:
-            return await destination.put(key, body)
+            return await destination.adopt(row.key, spool.path(row.key))
+        return await self._carrier.carry(row, spool, self._stores.settle_in)

@@ -1,11 +1,14 @@
 """The stores there are, by the names that rows give them. Mixed storage is a normal state: every row knows its own."""
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from streamtime.errors import Unavailable
 from streamtime.objects.ledger import SPOOL
-from streamtime.storage.object_store import ObjectStore
+from streamtime.storage.object_store import ObjectInfo, ObjectStore
 from streamtime.storage.spool import Spool
 
 
@@ -20,6 +23,14 @@ class Readable(Protocol):
         """These bytes in pieces; close it with `aclosing`."""
         ...
 
+    async def head(self, key: str) -> ObjectInfo | None:
+        """What is known of it, or None where there is none."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """Every object whose key starts with the prefix."""
+        ...
+
     async def delete(self, key: str) -> None:
         """Remove it; a missing one is a success."""
         ...
@@ -32,11 +43,22 @@ class Stores:
         self.spool = spool
         self.settle_in = settle_in
         self._settled = settled
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def destination(self) -> ObjectStore:
         """The store that new objects settle in."""
         return self._settled[self.settle_in]
+
+    @property
+    def settled(self) -> Mapping[str, ObjectStore]:
+        """All stores but the spool, by name."""
+        return self._settled
+
+    @property
+    def names(self) -> list[str]:
+        """The spool, then all others."""
+        return [SPOOL, *self._settled]
 
     def readable(self, store: str) -> Readable:
         """The store of that name.
@@ -50,3 +72,13 @@ class Stores:
             return self._settled[store]
         except KeyError:
             raise Unavailable(f"The store named {store} is not configured.", code="storage") from None
+
+    @asynccontextmanager
+    async def turn(self, object_id: int) -> AsyncIterator[None]:
+        """Alone with the bytes of an object: who copies them and who deletes them wait for each other.
+
+        A request that was sent is not taken back by a cancellation, and its object would appear after the deletion.
+        """
+        lock = self._turns.setdefault(object_id, asyncio.Lock())
+        async with lock:
+            yield

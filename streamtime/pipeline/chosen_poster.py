@@ -2,18 +2,18 @@
 
 import msgspec
 
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Transaction
 from streamtime.errors import NotFound
 from streamtime.hls.storyboard import picks
 from streamtime.jobs.job import AttemptFailed, Failure, Job
-from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.renditions import Kind, Rendition, Renditions
-from streamtime.library.timeline import Timeline
+from streamtime.library.renditions import Kind, Rendition
 from streamtime.library.video import Video, id_of
-from streamtime.library.videos import VideoGone, Videos, require_alive
+from streamtime.library.videos import VideoGone, require_alive
 from streamtime.pipeline.failures import attempt
+from streamtime.pipeline.records import Records
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import StagedFile, Staging, Wish
+from streamtime.pipeline.stills_plan import runs_of
 from streamtime.source_facts import SourceFacts
 from streamtime.worker_protocol import MakePoster, MakeStills, Package, PosterAt, PosterWritten
 from streamtime.workers.launcher import WorkerLauncher
@@ -24,54 +24,46 @@ class ChosenPoster:
 
     def __init__(
         self,
-        database: Database,
-        videos: Videos,
-        lifecycle: Lifecycle,
-        renditions: Renditions,
-        timeline: Timeline,
+        records: Records,
         sources: Sources,
         launcher: WorkerLauncher,
         staging: Staging,
     ) -> None:
-        self._database = database
-        self._videos = videos
-        self._lifecycle = lifecycle
-        self._renditions = renditions
-        self._timeline = timeline
+        self._records = records
         self._sources = sources
         self._launcher = launcher
         self._staging = staging
 
     async def run(self, job: Job) -> None:
         """Make the poster that is wished for, until nobody has wished for another meanwhile."""
-        async with attempt(job, self._database, self._lifecycle):
+        async with attempt(job, self._records):
             while not await self._fulfil(job):
                 pass
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Leave a note and forget the wish; the poster is as it was."""
         try:
-            video = await self._videos.by_id(id_of(job.subject))
+            video = await self._records.videos.by_id(id_of(job.subject))
         except VideoGone:
             return
-        await self._lifecycle.poster_refused(tx, video)
-        await self._timeline.add(tx, video.id, "poster_failed", failure.message, code=failure.code)
+        await self._records.lifecycle.poster_refused(tx, video)
+        await self._records.timeline.add(tx, video.id, "poster_failed", failure.message, code=failure.code)
 
     async def _fulfil(self, job: Job) -> bool:
         """Make what is wished for now; False where another wish came meanwhile."""
-        video = await self._videos.by_id(id_of(job.subject))
+        video = await self._records.videos.by_id(id_of(job.subject))
         if video.poster_ms is None:
             return True
         async with self._staging.files(video, [Wish("poster", ".jpg")]) as (file,):
             written = await self._write(video, video.poster_ms, file)
             await self._staging.sync([file])
-            return await self._database.write(lambda tx: self._made(tx, job, video, file, written))
+            return await self._records.database.write(lambda tx: self._made(tx, job, video, file, written))
 
     async def _made(self, tx: Transaction, job: Job, video: Video, file: StagedFile, written: PosterWritten) -> bool:
         if (await require_alive(tx, video.id))["poster_ms"] != video.poster_ms:
             return False
         await self._staging.complete(tx, video, file, length_bytes=written.bytes_total)
-        await self._lifecycle.poster_chosen(tx, video, file.object_id, after=job)
+        await self._records.lifecycle.poster_chosen(tx, video, file.object_id, after=job)
         return True
 
     async def _write(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten:
@@ -100,7 +92,7 @@ class ChosenPoster:
         return next((message for message in told if isinstance(message, PosterWritten)), None)
 
     async def _from_rendition(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
-        rendition = largest_picture(await self._renditions.of(video.id))
+        rendition = largest_picture(await self._records.renditions.of(video.id))
         if rendition is None or rendition.index is None:
             raise AttemptFailed("There is nothing to take a picture from.", code="no_picture", retryable=False)
         about = rendition.description
@@ -110,7 +102,7 @@ class ChosenPoster:
             poster=PosterAt(output=0, pick=pick, width=about.width or 2, height=about.height or 2),
         )
         try:
-            source = await self._sources.open_object(rendition.object_id)
+            source = await self._sources.open_object(rendition.object_id, runs=runs_of(order))
         except NotFound as error:
             raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
         async with self._launcher.launch(source.descriptor) as worker:

@@ -8,16 +8,16 @@ from functools import partial
 
 import msgspec
 
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Transaction
 from streamtime.hls.grid import Grid
-from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.renditions import Rendition, Renditions
+from streamtime.library.renditions import Rendition
 from streamtime.library.video import Video
 from streamtime.pipeline.making import Maker
 from streamtime.pipeline.passes import rung_bytes
 from streamtime.pipeline.plan import Planned, clock_time, encode_order, gone_on
+from streamtime.pipeline.records import Records
+from streamtime.pipeline.shares import Share
 from streamtime.pipeline.source import Sources
-from streamtime.pipeline.supervision import Share
 from streamtime.source_facts import SourceFacts
 from streamtime.storage.spool import Spool
 from streamtime.worker_protocol import Done, EncodeVideo
@@ -36,17 +36,13 @@ class Encoding:
 
     def __init__(
         self,
-        database: Database,
-        lifecycle: Lifecycle,
-        renditions: Renditions,
+        records: Records,
         sources: Sources,
         launcher: WorkerLauncher,
         maker: Maker,
         spool: Spool,
     ) -> None:
-        self._database = database
-        self._lifecycle = lifecycle
-        self._renditions = renditions
+        self._records = records
         self._sources = sources
         self._launcher = launcher
         self._maker = maker
@@ -65,7 +61,9 @@ class Encoding:
             left = await self._left(video)
             planned = [gone_on(one, left) for one in plan()]
             kept = [one.kept.id for one in planned if one.kept is not None]
-            await self._database.write(partial(self._lifecycle.drop_growing, video_id=video.id, keep=kept))
+            await self._records.database.write(
+                partial(self._records.lifecycle.drop_growing, video_id=video.id, keep=kept)
+            )
             if not planned:
                 return
             await self._maker.require_room(_new_bytes(facts, planned))
@@ -74,16 +72,16 @@ class Encoding:
             except WorkerFailed as error:
                 if error.code != RESUME_UNFIT or not kept:
                     raise
-                await self._database.write(partial(self._begin_anew, video=video, words=error.message))
+                await self._records.database.write(partial(self._begin_anew, video=video, words=error.message))
             else:
                 if any(isinstance(one.order, EncodeVideo) for one in planned):
-                    await note_end(self._database, self._lifecycle, video, done)
+                    await note_end(self._records, video, done)
                 return
 
     async def _left(self, video: Video) -> list[Rendition]:
         """What earlier attempts left, as far as its bytes are there."""
         left = []
-        for rendition in await self._renditions.of(video.id):
+        for rendition in await self._records.renditions.of(video.id):
             if rendition.checkpoint is not None:
                 file = await self._spool.head(rendition.key)
                 if file is not None and file.length_bytes >= rendition.checkpoint.bytes_total:
@@ -102,8 +100,8 @@ class Encoding:
             return await self._maker.make(video, worker, order, planned, share, checkpoint_every_s=every_s)
 
     async def _begin_anew(self, tx: Transaction, video: Video, words: str) -> None:
-        await self._lifecycle.drop_growing(tx, video.id)
-        await self._lifecycle.note(tx, video, "begun_anew", words)
+        await self._records.lifecycle.drop_growing(tx, video.id)
+        await self._records.lifecycle.note(tx, video, "begun_anew", words)
 
 
 def _new_bytes(facts: SourceFacts, planned: Sequence[Planned]) -> int:
@@ -112,14 +110,14 @@ def _new_bytes(facts: SourceFacts, planned: Sequence[Planned]) -> int:
     return sum(rung_bytes(facts, order.rung) for order in orders if isinstance(order, EncodeVideo))
 
 
-async def note_end(database: Database, lifecycle: Lifecycle, video: Video, done: Done) -> None:
+async def note_end(records: Records, video: Video, done: Done) -> None:
     """Write down what only a whole reading tells: how long it really is, and where it breaks off."""
 
     async def body(tx: Transaction) -> None:
         if done.duration_ms:
-            await lifecycle.measured(tx, video, duration_ms=done.duration_ms)
+            await records.lifecycle.measured(tx, video, duration_ms=done.duration_ms)
         if done.damaged_after_ms is not None:
             words = f"The file is damaged after {clock_time(done.damaged_after_ms)}; what comes before plays."
-            await lifecycle.damaged(tx, video, after_ms=done.damaged_after_ms, words=words)
+            await records.lifecycle.damaged(tx, video, after_ms=done.damaged_after_ms, words=words)
 
-    await database.write(body)
+    await records.database.write(body)

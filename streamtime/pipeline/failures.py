@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Transaction
 from streamtime.errors import NoSpace, StreamtimeError, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job
-from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.video import id_of
-from streamtime.library.videos import VideoGone, Videos
+from streamtime.library.videos import VideoGone
 from streamtime.logging import get_logger
+from streamtime.pipeline.records import Records
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.last_words import as_kept
 
@@ -20,7 +20,7 @@ _log = get_logger("pipeline")
 
 
 @asynccontextmanager
-async def attempt(job: Job, database: Database, lifecycle: Lifecycle) -> AsyncIterator[None]:
+async def attempt(job: Job, records: Records) -> AsyncIterator[None]:
     """What a worker could not do is a failed attempt; a video deleted meanwhile is nothing to do at all."""
     try:
         try:
@@ -28,17 +28,17 @@ async def attempt(job: Job, database: Database, lifecycle: Lifecycle) -> AsyncIt
         except WorkerFailed as error:
             _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.last_words)
             why = error
-            await database.write(lambda tx: _keep_last_words(tx, lifecycle, job, why))
+            await records.database.write(lambda tx: _keep_last_words(tx, records, job, why))
             raise _in_the_queues_terms(error) from error
     except VideoGone:
         return
 
 
-async def _keep_last_words(tx: Transaction, lifecycle: Lifecycle, job: Job, error: WorkerFailed) -> None:
+async def _keep_last_words(tx: Transaction, records: Records, job: Job, error: WorkerFailed) -> None:
     if error.code in COUNTED:
         return
     words = as_kept(error.last_words)
-    await lifecycle.lost(
+    await records.lifecycle.lost(
         tx, id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=words
     )  # fmt: skip
 
@@ -54,10 +54,10 @@ def _in_the_queues_terms(error: WorkerFailed) -> StreamtimeError:
     return AttemptFailed(error.message, code=error.code, retryable=error.retryable)
 
 
-async def give_up(tx: Transaction, videos: Videos, lifecycle: Lifecycle, job: Job, failure: Failure) -> None:
+async def give_up(tx: Transaction, records: Records, job: Job, failure: Failure) -> None:
     """Mark the video of a job as failed, if it still exists."""
     try:
-        video = await videos.by_id(id_of(job.subject))
+        video = await records.videos.by_id(id_of(job.subject))
     except VideoGone:
         return
-    await lifecycle.failed(tx, video, failure)
+    await records.lifecycle.failed(tx, video, failure)

@@ -6,14 +6,12 @@ It has a lane of its own: it waits behind no ladder, and no ladder is begun befo
 from collections.abc import Sequence
 from functools import partial
 
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Transaction
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, quickest_useful
 from streamtime.jobs.job import Failure, Job
-from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.renditions import Kind, Renditions
+from streamtime.library.renditions import Kind
 from streamtime.library.video import Video, id_of
-from streamtime.library.videos import Videos
 from streamtime.library.work import Forecast
 from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
@@ -28,16 +26,14 @@ from streamtime.pipeline.plan import (
     rungs_for,
     sound_name,
 )
+from streamtime.pipeline.records import Records
 from streamtime.pipeline.settings import TranscodeSettings
-from streamtime.pipeline.supervision import Share
+from streamtime.pipeline.shares import LOOKED_AT, WATCHABLE, Share
 from streamtime.source_facts import SourceFacts
 from streamtime.workers.failure import WorkerFailed
 
 CHECKPOINT_EVERY_S = 1.0
 """Somebody may be watching: what is made is to be shown soon."""
-
-SHARE_START, SHARE_END = 0.05, 0.3
-"""Of all the work on a video, as its progress is shown."""
 
 
 class FirstRung:
@@ -45,29 +41,23 @@ class FirstRung:
 
     def __init__(
         self,
-        database: Database,
-        videos: Videos,
-        lifecycle: Lifecycle,
-        renditions: Renditions,
+        records: Records,
         encoding: Encoding,
         settings: TranscodeSettings,
     ) -> None:
-        self._database = database
-        self._videos = videos
-        self._lifecycle = lifecycle
-        self._renditions = renditions
+        self._records = records
         self._encoding = encoding
         self._settings = settings
 
     async def run(self, job: Job) -> None:
         """Encode the first rung and the sound, as far as they are not there, then queue the other rungs."""
-        async with attempt(job, self._database, self._lifecycle):
-            video = await self._videos.by_id(id_of(job.subject))
+        async with attempt(job, self._records):
+            video = await self._records.videos.by_id(id_of(job.subject))
             facts = facts_of(video)
             rungs = rungs_for(facts, self._settings.rungs, copied=False)
             first = quickest_useful(rungs)
-            share = Share(f"Preparing {first.name}", SHARE_START, SHARE_END)
-            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=share.stage))
+            share = Share(f"Preparing {first.name}", LOOKED_AT, WATCHABLE)
+            await self._records.database.write(lambda tx: self._records.lifecycle.begun(tx, video, stage=share.stage))
             await self._make(video, facts, first, share)
             others = [rung for rung in rungs if rung is not first]
             sounds = [sound_name(track) for track in other_audios(facts)]
@@ -75,12 +65,14 @@ class FirstRung:
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why nothing comes of it."""
-        await give_up(tx, self._videos, self._lifecycle, job, failure)
+        await give_up(tx, self._records, job, failure)
 
     async def _make(self, video: Video, facts: SourceFacts, first: PlannedRung, share: Share) -> None:
         may_copy = True
         while True:
-            whole = {(r.kind, r.name) for r in await self._renditions.of(video.id) if r.whole and not r.outdated}
+            whole = {
+                (r.kind, r.name) for r in await self._records.renditions.of(video.id) if r.whole and not r.outdated
+            }
             copies = may_copy
 
             def plan(whole: set[tuple[Kind, str]] = whole, copies: bool = copies) -> Sequence[Planned]:
@@ -94,8 +86,8 @@ class FirstRung:
                 if error.code != "audio_copy_unfit" or not may_copy:
                     raise
                 may_copy = False
-                await self._database.write(
-                    partial(self._lifecycle.note, video=video, event="copy_abandoned", message=error.message)
+                await self._records.database.write(
+                    partial(self._records.lifecycle.note, video=video, event="copy_abandoned", message=error.message)
                 )
             else:
                 return
@@ -105,8 +97,8 @@ class FirstRung:
 
         async def body(tx: Transaction) -> None:
             if others.names:
-                await self._lifecycle.encode(tx, video, others, after=job)
+                await self._records.lifecycle.encode(tx, video, others, after=job)
             else:
-                await self._lifecycle.ready(tx, video, after=job, keep_original=keep)
+                await self._records.lifecycle.ready(tx, video, after=job, keep_original=keep)
 
-        await self._database.write(body)
+        await self._records.database.write(body)

@@ -1,21 +1,19 @@
 """The last job of a video: all rungs that must be encoded, in one decode of the source where memory allows."""
 
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Transaction
 from streamtime.hls.ladder import PlannedRung
 from streamtime.jobs.job import Failure, Job
-from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.renditions import Kind, Origin, Rendition, Renditions
+from streamtime.library.renditions import Kind, Origin, Rendition
 from streamtime.library.video import Video, id_of
-from streamtime.library.videos import Videos
 from streamtime.pipeline.choice import Rest, Whole, dropped_words, rest_of
 from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
-from streamtime.pipeline.first_rung import SHARE_END
 from streamtime.pipeline.passes import passes, source_of
 from streamtime.pipeline.plan import Planned, facts_of, plan_rungs, stage_words
+from streamtime.pipeline.records import Records
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.shares import COPIED, WATCHABLE, Share
 from streamtime.pipeline.sounds import OtherSounds
-from streamtime.pipeline.supervision import Share
 from streamtime.source_facts import SourceFacts
 
 CHECKPOINT_EVERY_S = 4.0
@@ -27,34 +25,28 @@ class Ladder:
 
     def __init__(
         self,
-        database: Database,
-        videos: Videos,
-        lifecycle: Lifecycle,
-        renditions: Renditions,
+        records: Records,
         encoding: Encoding,
         sounds: OtherSounds,
         settings: TranscodeSettings,
     ) -> None:
-        self._database = database
-        self._videos = videos
-        self._lifecycle = lifecycle
-        self._renditions = renditions
+        self._records = records
         self._encoding = encoding
         self._sounds = sounds
         self._settings = settings
 
     async def run(self, job: Job) -> None:
         """Encode the rungs that are not there yet, then call the video ready."""
-        async with attempt(job, self._database, self._lifecycle):
-            video = await self._videos.by_id(id_of(job.subject))
+        async with attempt(job, self._records):
+            video = await self._records.videos.by_id(id_of(job.subject))
             facts = facts_of(video)
-            whole = [r for r in await self._renditions.of(video.id) if r.whole and not r.outdated]
+            whole = [r for r in await self._records.renditions.of(video.id) if r.whole and not r.outdated]
             rest = await self._rest(video, facts, whole)
             encoded_before = any(r.kind is Kind.VIDEO and r.origin is Origin.ENCODE for r in whole)
             stage = stage_words(rung.name for rung in rest.rungs)
-            share = Share(stage, SHARE_END if encoded_before else 0.1, 1.0)
+            share = Share(stage, WATCHABLE if encoded_before else COPIED, 1.0)
             playable = any(r.kind is Kind.VIDEO for r in whole)
-            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=stage))
+            await self._records.database.write(lambda tx: self._records.lifecycle.begun(tx, video, stage=stage))
             await self._sounds.make(job, video, facts, share, longest_s=rest.longest_s)
             parts = passes(source_of(facts), rest.rungs, self._settings.memory_budget_bytes) or [[]]
             for number, part in enumerate(parts):
@@ -65,11 +57,13 @@ class Ladder:
                 own = share.part(number, len(parts), stage_words(rung.name for rung in part), stands_back=playable)
                 await self._encoding.run(video, facts, plan, rest.grid, own, checkpoint_every_s=CHECKPOINT_EVERY_S)
             keep = self._settings.keep_original
-            await self._database.write(lambda tx: self._lifecycle.ready(tx, video, after=job, keep_original=keep))
+            await self._records.database.write(
+                lambda tx: self._records.lifecycle.ready(tx, video, after=job, keep_original=keep)
+            )
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why not all of it was made; what can be watched stays."""
-        await give_up(tx, self._videos, self._lifecycle, job, failure)
+        await give_up(tx, self._records, job, failure)
 
     async def _rest(self, video: Video, facts: SourceFacts, whole: list[Rendition]) -> Rest:
         """What is still to be made. What is left out is said; what its owner asked for is made all the same."""
@@ -79,10 +73,10 @@ class Ladder:
         async def body(tx: Transaction) -> None:
             for one in rest.dropped:
                 words = dropped_words(one)
-                await self._lifecycle.note(tx, video, "rung_dropped", words, name=one.rung.name)
+                await self._records.lifecycle.note(tx, video, "rung_dropped", words, name=one.rung.name)
 
         if rest.dropped:
-            await self._database.write(body)
+            await self._records.database.write(body)
         return rest
 
 

@@ -6,20 +6,20 @@ It knows how a rendition grows and becomes whole, and when a video is playable; 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 
-from streamtime.database.transaction import Database, Transaction
-from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
+from streamtime.hls.segment_index import GrowingIndex
 from streamtime.library.captions import Captions
 from streamtime.library.growing import GrowingRenditions
-from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.renditions import Begun, Description, Kind, NewRendition, Rendition, Renditions
+from streamtime.library.renditions import Description
 from streamtime.library.video import Video
-from streamtime.library.videos import require_alive
 from streamtime.objects.ledger import Ledger
+from streamtime.pipeline.bookkeeping import Bookkeeping
 from streamtime.pipeline.cues import AwaitedCues, captions_of
-from streamtime.pipeline.plan import Planned, clock_time
-from streamtime.pipeline.supervision import Share, Stage, Supervision
+from streamtime.pipeline.plan import Planned
+from streamtime.pipeline.records import Records
+from streamtime.pipeline.shares import Share
+from streamtime.pipeline.supervision import Stage, Supervision
+from streamtime.pipeline.under_way import Making, Output
 from streamtime.source_facts import SubtitleFacts
 from streamtime.storage.spool import Spool, SpoolFile
 from streamtime.worker_protocol import (
@@ -35,70 +35,22 @@ from streamtime.worker_protocol import (
 )
 from streamtime.workers.worker import Worker
 
-HEAD_START_S = 8
-"""A growing video counts as playable when so much of it is there, or all: two segments. A player looks at the playlist
-again after one target duration (five seconds), so with one segment of four it would stop however fast the encoder."""
-
-
-@dataclass(slots=True)
-class _Output:
-    begun: Begun
-    new: NewRendition
-    file: SpoolFile | None = None
-    index: GrowingIndex | None = None
-    """All segments that the worker has told of, from those that were kept on."""
-    shown: int = 0
-    """How many of them may be played."""
-    shown_s: float = 0.0
-    kept_s: float = 0.0
-    finished: bool = False
-
-    def show(self, index: SegmentIndex, growing: GrowingRenditions) -> None:
-        """Let so much of it be played."""
-        self.shown, self.shown_s = len(index.segments), index.duration_ms / 1000
-        growing.show(self.begun.id, index)
-
-
-@dataclass(slots=True)
-class _Making:
-    """What is known while one order is under way."""
-
-    video: Video
-    checkpoint_every_s: float | None
-    began_s: float
-    cues: AwaitedCues
-    outputs: dict[int, _Output] = field(default_factory=dict)
-    checkpoint_due_s: float = 0.0
-    poster_output: int | None = None
-    poster_object: int | None = None
-    """The row that waits for the poster's bytes; None when there is no more waiting."""
-    poster_key: str = ""
-    playable: bool = False
-    described: list[tuple[int, Description]] = field(default_factory=list)
-    """What is known of renditions and not written yet: it goes with the next transaction."""
-    stage: Stage | None = None
-    done: Done | None = None
-
 
 class Maker:
     """Has a worker make renditions and posters, and keeps the library true meanwhile."""
 
     def __init__(
         self,
-        database: Database,
-        renditions: Renditions,
+        records: Records,
         growing: GrowingRenditions,
-        lifecycle: Lifecycle,
         ledger: Ledger,
         supervision: Supervision,
         spool: Spool,
         captions: Captions,
     ) -> None:
-        self._database = database
-        self._renditions = renditions
+        self._records = records
         self._growing = growing
-        self._lifecycle = lifecycle
-        self._ledger = ledger
+        self._bookkeeping = Bookkeeping(records, growing, ledger)
         self._supervision = supervision
         self._spool = spool
         self._captions = captions
@@ -131,21 +83,21 @@ class Maker:
             NotFound: the video was deleted meanwhile.
         """
         now_s = asyncio.get_running_loop().time()
-        making = _Making(video, checkpoint_every_s, now_s, AwaitedCues(subtitles), playable=video.playable)
-        await self._write_down(making, order, planned)
+        making = Making(video, checkpoint_every_s, now_s, AwaitedCues(subtitles), playable=video.playable)
+        await self._bookkeeping.begin(making, order, planned)
         try:
             async with self._supervision.over(video, worker, order, share) as stage:
                 making.stage = stage
                 await self._have_made(making, worker, order, stage)
-            await self._database.write(lambda tx: self._supervision.done(tx, stage))
+            await self._records.database.write(lambda tx: self._supervision.done(tx, stage))
         finally:
             if making.done is None or making.poster_object is not None:
-                await self._database.write(lambda tx: self._clear_away(tx, making))
+                await self._bookkeeping.clear_away(making)
             for output in making.outputs.values():
                 self._growing.end(output.begun.id)
         return making.done or Done(duration_ms=0)
 
-    async def _have_made(self, making: _Making, worker: Worker, order: Package, stage: Stage) -> None:
+    async def _have_made(self, making: Making, worker: Worker, order: Package, stage: Stage) -> None:
         async with AsyncExitStack() as stack:
             files = [
                 await stack.enter_async_context(await self._open(making.outputs[number]))
@@ -155,7 +107,7 @@ class Maker:
                 files.append(await stack.enter_async_context(await self._spool.create(making.poster_key)))
             await self._follow(making, stage, worker.package(order, [file.fd for file in files]))
 
-    async def _open(self, output: _Output) -> SpoolFile:
+    async def _open(self, output: Output) -> SpoolFile:
         """Its file: new, or cut back to the checkpoint from which it is gone on with."""
         if output.index is None:
             output.file = await self._spool.create(output.new.spool_key)
@@ -164,42 +116,7 @@ class Maker:
         await output.file.truncate(output.index.snapshot().bytes_total)
         return output.file
 
-    async def _write_down(self, making: _Making, order: Package, planned: Sequence[Planned]) -> None:
-        video = making.video
-
-        async def body(tx: Transaction) -> None:
-            await require_alive(tx, video.id)
-            for plan in planned:
-                if plan.kept is None or plan.kept.checkpoint is None:
-                    begun = await self._renditions.begin(tx, video.id, video.owner_id, plan.new)
-                    making.outputs[plan.order.output] = _Output(begun, plan.new)
-                else:
-                    making.outputs[plan.order.output] = await self._taken_up(
-                        tx, making, plan, plan.kept, plan.kept.checkpoint
-                    )
-            if order.poster is not None:
-                making.poster_output = order.poster.output
-                making.poster_key = video.new_key(".jpg")
-                making.poster_object = await self._ledger.stage(
-                    tx, making.poster_key, kind="poster", owner_id=video.owner_id
-                )
-
-        await self._database.write(body)
-
-    async def _taken_up(
-        self, tx: Transaction, making: _Making, plan: Planned, kept: Rendition, checkpoint: SegmentIndex
-    ) -> _Output:
-        output = _Output(Begun(kept.id, kept.object_id, kept.attempt_id), plan.new)
-        output.index = GrowingIndex.after(checkpoint)
-        output.kept_s = checkpoint.duration_ms / 1000
-        output.show(checkpoint, self._growing)
-        at = clock_time(checkpoint.duration_ms)
-        await self._lifecycle.note(
-            tx, making.video, "resumed", f"{plan.new.name} resumed at {at}.", at_ms=checkpoint.duration_ms
-        )
-        return output
-
-    async def _follow(self, making: _Making, stage: Stage, messages: AsyncIterator[PackageMessage]) -> None:
+    async def _follow(self, making: Making, stage: Stage, messages: AsyncIterator[PackageMessage]) -> None:
         async for message in messages:
             match message:
                 case RenditionStarted():
@@ -218,7 +135,7 @@ class Maker:
                 case Done():
                     making.done = message
 
-    async def _started(self, making: _Making, message: RenditionStarted) -> None:
+    async def _started(self, making: Making, message: RenditionStarted) -> None:
         output = making.outputs[message.output]
         if output.index is not None:
             return  # gone on with: all this is known
@@ -232,7 +149,7 @@ class Maker:
         )
         making.described.append((output.begun.id, description))
 
-    async def _segment(self, making: _Making, message: SegmentWritten) -> None:
+    async def _segment(self, making: Making, message: SegmentWritten) -> None:
         output = making.outputs[message.output]
         if output.index is None:
             raise RuntimeError("A worker told of a segment before it told of its rendition.")
@@ -245,127 +162,52 @@ class Maker:
         else:
             await self._checkpoint_if_due(making)
 
-    async def _checkpoint_if_due(self, making: _Making) -> None:
+    async def _checkpoint_if_due(self, making: Making) -> None:
         clock = asyncio.get_running_loop().time
-        if making.checkpoint_every_s is None or clock() < making.checkpoint_due_s:
+        if making.checkpoint_every_s is None or (clock() < making.checkpoint_due_s and not making.could_begin):
             return
         if await self._checkpoint(making):
             making.checkpoint_due_s = clock() + making.checkpoint_every_s
 
-    async def _checkpoint(self, making: _Making) -> bool:
+    async def _checkpoint(self, making: Making) -> bool:
         """Bring new segments to the disk, write down that they are there, and only then let them be played."""
-        fresh: list[tuple[_Output, SegmentIndex]] = []
-        for output in making.outputs.values():
-            if output.index is None or output.file is None or output.finished or len(output.index) <= output.shown:
-                continue
-            fresh.append((output, output.index.snapshot()))
-            await output.file.sync()
+        fresh = making.fresh()
         if not fresh:
             return False
-
-        async def body(tx: Transaction) -> None:
-            await require_alive(tx, making.video.id)
-            await self._write_descriptions(tx, making)
-            for output, index in fresh:
-                await self._renditions.checkpoint(tx, output.begun.id, index)
-
-        await self._database.write(body)
+        for output, _index in fresh:
+            await output.sync()
+        await self._bookkeeping.checkpoint(making, fresh)
         for output, index in fresh:
             output.show(index, self._growing)
         await self._mark_playable(making)
         return True
 
-    async def _finished(self, making: _Making, message: RenditionFinished) -> None:
+    async def _finished(self, making: Making, message: RenditionFinished) -> None:
         output = making.outputs[message.output]
-        index = output.index.snapshot() if output.index is not None else None
-        if index is None or index.bytes_total != message.bytes_total:
-            raise RuntimeError("A worker's segments do not add up to what it says it wrote.")
-        output.finished = True
+        index = output.whole(message.bytes_total)
         if making.checkpoint_every_s is None:
             await self._mark_playable(making)  # before it is durable: it plays as it grew, and a kill begins anew
         await self._spool.sync(output.new.spool_key)
-        await self._database.write(lambda tx: self._whole(tx, making, output, index))
+        await self._bookkeeping.whole(making, output, index)
         await self._mark_playable(making)
 
-    async def _whole(self, tx: Transaction, making: _Making, output: _Output, index: SegmentIndex) -> None:
-        await require_alive(tx, making.video.id)
-        await self._write_descriptions(tx, making)
-        await self._renditions.complete(tx, output.begun, index)
-        held_s = making.stage.held_s if making.stage is not None else 0.0
-        took_s = max(0.001, asyncio.get_running_loop().time() - making.began_s - held_s)
-        speed = (index.duration_ms / 1000 - output.kept_s) / took_s
-        words = f"{output.new.name} is whole after {took_s:.1f} s, {speed:.1f} times as fast as it plays."
-        await self._lifecycle.note(
-            tx,
-            making.video,
-            "made",
-            words,
-            name=output.new.name,
-            took_s=round(took_s, 3),
-            speed=round(speed, 3),
-            average_bps=index.average_bps,
-        )
-        await self._lifecycle.settle(tx, making.video, output.begun.object_id)
-        if output.new.kind is Kind.VIDEO:
-            await self._lifecycle.wants_stills(tx, making.video)
-
-    async def _write_descriptions(self, tx: Transaction, making: _Making) -> None:
-        for rendition_id, description in making.described:
-            await self._renditions.describe(tx, rendition_id, description)
-        tx.after_commit(making.described.clear)
-
-    async def _poster(self, making: _Making, message: PosterWritten) -> None:
+    async def _poster(self, making: Making, message: PosterWritten) -> None:
         object_id = making.poster_object
         if object_id is None:
             return
         await self._spool.sync(making.poster_key)
-
-        async def body(tx: Transaction) -> None:
-            await require_alive(tx, making.video.id)
-            await self._ledger.complete(tx, object_id, length_bytes=message.bytes_total)
-            await self._lifecycle.poster(tx, making.video, object_id)
-            await self._lifecycle.settle(tx, making.video, object_id)
-
-        await self._database.write(body)
+        await self._bookkeeping.poster(making, object_id, length_bytes=message.bytes_total)
         making.poster_object = None
 
-    async def _cues(self, making: _Making, message: CuesRead) -> None:
+    async def _cues(self, making: Making, message: CuesRead) -> None:
         whole = making.cues.take(message)
         if whole is None:
             return
         new = await asyncio.to_thread(captions_of, *whole)
         if new.content.cues:
-            await self._database.write(lambda tx: self._captions.add(tx, making.video, new))
+            await self._records.database.write(lambda tx: self._captions.add(tx, making.video, new))
 
-    async def _clear_away(self, tx: Transaction, making: _Making) -> None:
-        """Take out what did not become whole, unless the next attempt goes on with it from its checkpoint."""
-        if making.done is None:
-            outputs = making.outputs.values()
-            given_up = [output.begun.id for output in outputs if not (making.checkpoint_every_s and output.shown)]
-            # Another job may be making other renditions of the same video at this moment: those stay.
-            await self._lifecycle.drop_growing(tx, making.video.id, only=given_up)
-            await tx.raise_epoch()  # what is known of growing ones is read again from their rows
-        if making.poster_object is not None:
-            await self._lifecycle.abandon(tx, making.poster_object)
-
-    async def _mark_playable(self, making: _Making) -> None:
-        if making.playable or not _enough(making):
-            return
-        making.playable = True
-
-        async def body(tx: Transaction) -> None:
-            await self._write_descriptions(tx, making)
-            await self._lifecycle.playable(tx, making.video)
-
-        await self._database.write(body)
-
-
-def _enough(making: _Making) -> bool:
-    """Whether a player could begin: a picture far enough, and all sound of this order as far.
-
-    Sound is never made after the picture, so an order without sound has nothing to wait for.
-    """
-    outputs = making.outputs.values()
-    far = [output.new.kind for output in outputs if output.finished or output.shown_s >= HEAD_START_S]
-    sounds = sum(output.new.kind is Kind.AUDIO for output in outputs)
-    return Kind.VIDEO in far and far.count(Kind.AUDIO) == sounds
+    async def _mark_playable(self, making: Making) -> None:
+        if not making.playable and making.is_far_enough:
+            making.playable = True
+            await self._bookkeeping.playable(making)

@@ -36,15 +36,13 @@ from streamtime.pipeline.plan import (
 )
 from streamtime.pipeline.prepare import UNFIT, copies_picture, missing, no_poster_words, order_of
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.shares import COPIED, LOOKED_AT, WATCHABLE
 from streamtime.pipeline.side_tracks import chapters, not_shown
 from streamtime.pipeline.sounds import DISK_CODES, left_out_words
 from streamtime.source_facts import SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker
-
-_COPY_ENDS, _LOOK_ENDS, _FIRST_ENDS = 0.1, 0.05, 0.3
-"""Of the whole work, where the stages end that come before the ladder: a copy, a look without one, the first rung."""
 
 
 class Packager:
@@ -100,9 +98,9 @@ class Packager:
         if not planned and work.has_poster and not subtitles:
             return None
         order = order_of(facts, planned, subtitles, wants_poster=not work.has_poster)
-        end = _LOOK_ENDS
+        end = LOOKED_AT
         if copies_picture(facts, copies):
-            end = _COPY_ENDS if rungs_for(facts, self._settings.rungs, copied=True) else 1.0
+            end = COPIED if rungs_for(facts, self._settings.rungs, copied=True) else 1.0
         stage = Stage(stage_words(plan.new.name for plan in planned), 0.0, end)
         try:
             await carry_out(work, worker, order, planned, stage, subtitles)
@@ -125,7 +123,7 @@ class Packager:
             if not planned:
                 return copies
             stage = Stage(
-                stage_words(one.new.name for one in planned), work.reached, _FIRST_ENDS if len(rungs) > 1 else 1.0
+                stage_words(one.new.name for one in planned), work.reached, WATCHABLE if len(rungs) > 1 else 1.0
             )
             try:
                 async with self._launcher.launch(descriptor) as worker:

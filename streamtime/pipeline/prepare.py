@@ -9,16 +9,14 @@ from typing import Protocol
 
 import msgspec
 
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Transaction
 from streamtime.hls.ladder import quickest_useful
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.captions import streams_read
 from streamtime.library.chapters import replace_chapters
-from streamtime.library.lifecycle import Lifecycle, Picture
-from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, Renditions
-from streamtime.library.timeline import Timeline
+from streamtime.library.lifecycle import Picture
+from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
 from streamtime.library.video import Video, id_of
-from streamtime.library.videos import Videos
 from streamtime.pipeline.encoding import note_end
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.making import Maker
@@ -33,10 +31,11 @@ from streamtime.pipeline.plan import (
     rungs_for,
     sound_name,
 )
+from streamtime.pipeline.records import Records
 from streamtime.pipeline.settings import TranscodeSettings
+from streamtime.pipeline.shares import COPIED, Share
 from streamtime.pipeline.side_tracks import chapters, not_shown
 from streamtime.pipeline.source import Sources
-from streamtime.pipeline.supervision import Share
 from streamtime.source_facts import SourceFacts, SubtitleFacts
 from streamtime.worker_protocol import CopyVideo, MakePoster, Package, PackageAudio, ReadCaptions
 from streamtime.workers.failure import WorkerFailed
@@ -46,7 +45,7 @@ from streamtime.workers.worker import Worker
 UNFIT = {"copy_unfit": Kind.VIDEO, "audio_copy_unfit": Kind.AUDIO}
 """What a worker says when something that looked copyable turns out not to be."""
 
-SHARE = Share("Preparing", 0.0, 0.1)
+SHARE = Share("Preparing", 0.0, COPIED)
 
 
 class Prepare:
@@ -54,59 +53,59 @@ class Prepare:
 
     def __init__(
         self,
-        database: Database,
-        videos: Videos,
-        lifecycle: Lifecycle,
-        renditions: Renditions,
-        timeline: Timeline,
+        records: Records,
         sources: Sources,
-        launcher: WorkerLauncher,
+        at_once: WorkerLauncher,
+        at_leisure: WorkerLauncher,
         maker: Maker,
         settings: TranscodeSettings,
     ) -> None:
-        self._database = database
-        self._videos = videos
-        self._lifecycle = lifecycle
-        self._renditions = renditions
-        self._timeline = timeline
+        self._records = records
         self._sources = sources
-        self._launcher = launcher
+        self._at_once = at_once
+        self._at_leisure = at_leisure
         self._maker = maker
         self._settings = settings
 
     async def run(self, job: Job) -> None:
         """Probe, copy what can be copied, make the poster, and queue what is to be encoded."""
-        async with attempt(job, self._database, self._lifecycle):
-            video = await self._videos.by_id(id_of(job.subject))
-            await self._database.write(lambda tx: self._lifecycle.begun(tx, video, stage=SHARE.stage))
+        async with attempt(job, self._records):
+            video = await self._records.videos.by_id(id_of(job.subject))
+            await self._records.database.write(lambda tx: self._records.lifecycle.begun(tx, video, stage=SHARE.stage))
             source = await self._sources.open(video)
             copies = frozenset({Kind.VIDEO, Kind.AUDIO})
             facts: SourceFacts | None = None
-            unfit: Kind | None = None
-            while facts is None or unfit is not None:
-                async with self._launcher.launch(source.descriptor) as worker:
+            while facts is None or copies_picture(facts, copies):
+                async with self._at_once.launch(source.descriptor) as worker:
                     facts = facts or await self._probe(video, worker)
                     if not copies_picture(facts, copies):
-                        await self._queue_first(video, facts)
+                        break
                     unfit = await self._package(video, worker, facts, copies)
+                if unfit is None:
+                    break
                 copies -= {unfit}
+            if not copies_picture(facts, copies):
+                await self._queue_first(video, facts)
+                # The poster stands back: people wait for the first rung.
+                async with self._at_leisure.launch(source.descriptor) as worker:
+                    await self._package(video, worker, facts, copies)
             await self._go_on(job, video, facts)
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why nothing comes of it."""
-        await give_up(tx, self._videos, self._lifecycle, job, failure)
+        await give_up(tx, self._records, job, failure)
 
     async def _unfit(self, tx: Transaction, video: Video, why: str) -> None:
-        await self._lifecycle.drop_growing(tx, video.id)
-        await self._timeline.add(tx, video.id, "copy_abandoned", why)
+        await self._records.lifecycle.drop_growing(tx, video.id)
+        await self._records.timeline.add(tx, video.id, "copy_abandoned", why)
 
     async def _probe(self, video: Video, worker: Worker) -> SourceFacts:
         facts = await worker.probe()
 
         async def body(tx: Transaction) -> None:
             picture = Picture(facts.duration_ms, facts.video.width, facts.video.height)
-            await self._lifecycle.probed(tx, video, msgspec.msgpack.encode(facts), picture)
-            await self._timeline.add(
+            await self._records.lifecycle.probed(tx, video, msgspec.msgpack.encode(facts), picture)
+            await self._records.timeline.add(
                 tx, video.id, "probed",
                 f"{facts.video.codec} {facts.video.width} \N{MULTIPLICATION SIGN} {facts.video.height}",
                 copyable=facts.video.copyable, obstacle=facts.video.copy_obstacle, container=facts.container,
@@ -115,16 +114,16 @@ class Prepare:
             )  # fmt: skip
             await replace_chapters(tx, video.id, chapters(facts))
             if words := not_shown(facts):
-                await self._timeline.add(tx, video.id, "subtitles_not_shown", words)
+                await self._records.timeline.add(tx, video.id, "subtitles_not_shown", words)
 
-        await self._database.write(body)
+        await self._records.database.write(body)
         return facts
 
     async def _package(self, video: Video, worker: Worker, facts: SourceFacts, copies: frozenset[Kind]) -> Kind | None:
         """Make what is missing. What looked copyable and turns out not to be is given back, to be done otherwise."""
-        whole = [one for one in await self._renditions.of(video.id) if one.whole and not one.outdated]
+        whole = [one for one in await self._records.renditions.of(video.id) if one.whole and not one.outdated]
         planned = missing(video, facts, whole, copies)
-        wants_poster = (await self._videos.by_id(video.id)).poster_object_id is None
+        wants_poster = (await self._records.videos.by_id(video.id)).poster_object_id is None
         subtitles = await self._subtitles(video, facts)
         if not planned and not wants_poster and not subtitles:
             return None
@@ -136,24 +135,26 @@ class Prepare:
             if not planned:
                 # Only a poster was to be made here, and the video plays without one.
                 words = no_poster_words(error.message)
-                await self._database.write(lambda tx: self._timeline.add(tx, video.id, "no_poster", words))
+                await self._records.database.write(
+                    lambda tx: self._records.timeline.add(tx, video.id, "no_poster", words)
+                )
                 return None
             if unfit not in copies:
                 raise
             why = error.message
-            await self._database.write(lambda tx: self._unfit(tx, video, why))
+            await self._records.database.write(lambda tx: self._unfit(tx, video, why))
             return unfit
         if planned:
-            await note_end(self._database, self._lifecycle, video, done)
+            await note_end(self._records, video, done)
         return None
 
     async def _queue_first(self, video: Video, facts: SourceFacts) -> None:
         """Have the first rung encoded at once: it waits neither for the poster nor for anything else here."""
         first = quickest_useful(rungs_for(facts, self._settings.rungs, copied=False))
-        await self._database.write(lambda tx: self._lifecycle.first(tx, video, name=first.name))
+        await self._records.database.write(lambda tx: self._records.lifecycle.first(tx, video, name=first.name))
 
     async def _subtitles(self, video: Video, facts: SourceFacts) -> list[SubtitleFacts]:
-        read = await streams_read(self._database, video.id)
+        read = await streams_read(self._records.database, video.id)
         return [track for track in facts.subtitles if track.is_text and track.stream not in read]
 
     async def _go_on(self, job: Job, video: Video, facts: SourceFacts) -> None:
@@ -165,14 +166,14 @@ class Prepare:
 
         async def body(tx: Transaction) -> None:
             if others.names:
-                await self._lifecycle.encode(tx, video, others, after=job)
+                await self._records.lifecycle.encode(tx, video, others, after=job)
             else:
-                await self._lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
+                await self._records.lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
 
-        await self._database.write(body)
+        await self._records.database.write(body)
 
     async def _pictures(self, video: Video) -> list[Rendition]:
-        found = await self._renditions.of(video.id)
+        found = await self._records.renditions.of(video.id)
         return [rendition for rendition in found if rendition.kind is Kind.VIDEO and not rendition.outdated]
 
 

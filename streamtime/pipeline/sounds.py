@@ -4,16 +4,14 @@ They are an order of their own, read from the source once more: so neither does 
 languages, nor do the languages wait for hours of encoding. A track that cannot be made costs the video nothing else.
 """
 
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Transaction
 from streamtime.jobs.job import Job
-from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.renditions import Renditions
-from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video
 from streamtime.pipeline.making import Maker
 from streamtime.pipeline.plan import Planned, plan_other_audios, sounds_order
+from streamtime.pipeline.records import Records
+from streamtime.pipeline.shares import Share
 from streamtime.pipeline.source import Sources
-from streamtime.pipeline.supervision import Share
 from streamtime.source_facts import SourceFacts
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
@@ -35,18 +33,12 @@ class OtherSounds:
 
     def __init__(
         self,
-        database: Database,
-        lifecycle: Lifecycle,
-        renditions: Renditions,
-        timeline: Timeline,
+        records: Records,
         sources: Sources,
         launcher: WorkerLauncher,
         maker: Maker,
     ) -> None:
-        self._database = database
-        self._lifecycle = lifecycle
-        self._renditions = renditions
-        self._timeline = timeline
+        self._records = records
         self._sources = sources
         self._launcher = launcher
         self._maker = maker
@@ -57,7 +49,7 @@ class OtherSounds:
         Raises:
             WorkerFailed: they could not be made this time; another attempt may go better.
         """
-        names = {r.name for r in await self._renditions.of(video.id) if r.whole and not r.outdated}
+        names = {r.name for r in await self._records.renditions.of(video.id) if r.whole and not r.outdated}
         for may_copy in (True, False):
             planned = plan_other_audios(facts, names, video.new_key, may_copy=may_copy, longest_s=longest_s)
             if not planned:
@@ -80,6 +72,6 @@ class OtherSounds:
 
     async def _leave_out(self, video: Video, why: str) -> None:
         async def body(tx: Transaction) -> None:
-            await self._timeline.add(tx, video.id, "sound_left_out", left_out_words(why))
+            await self._records.timeline.add(tx, video.id, "sound_left_out", left_out_words(why))
 
-        await self._database.write(body)
+        await self._records.database.write(body)

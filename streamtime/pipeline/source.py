@@ -1,26 +1,31 @@
 """A source, open for a worker to read, wherever its bytes are at the moment."""
 
-from streamtime.errors import NotFound, Unavailable
+from collections.abc import Sequence
+
+from streamtime.errors import NotFound
 from streamtime.jobs.job import AttemptFailed
 from streamtime.library.video import Video
 from streamtime.objects.ledger import SPOOL, Ledger, ObjectRow
 from streamtime.objects.stores import Stores
+from streamtime.pipeline.fetching import Fetcher, Run
 from streamtime.storage.object_store import OpenedFile, OpensFiles
 
 
 class Sources:
     """Opens the originals of videos, and what was made of them."""
 
-    def __init__(self, ledger: Ledger, stores: Stores) -> None:
+    def __init__(self, ledger: Ledger, stores: Stores, fetcher: Fetcher) -> None:
         self._ledger = ledger
         self._stores = stores
+        self._fetcher = fetcher
 
     async def open(self, video: Video) -> OpenedFile:
         """The original, open for reading.
 
         Raises:
             AttemptFailed: it was not kept, or is lost, so there is nothing to work on.
-            Unavailable: it is in a store that cannot hand out files.
+            NoSpace: it has to be fetched, and there is no room for it.
+            Unavailable: its store does not answer.
         """
         if video.source_object_id is None:
             raise AttemptFailed("The original was not kept.", code="no_original", retryable=False)
@@ -30,18 +35,18 @@ class Sources:
             words = "The original is missing from the store."
             raise AttemptFailed(words, code="original_lost", retryable=False) from error
 
-    async def open_object(self, object_id: int) -> OpenedFile:
-        """Any object of a video, open for reading.
+    async def open_object(self, object_id: int, *, runs: Sequence[Run] | None = None) -> OpenedFile:
+        """Any object of a video, open for reading; with `runs`, no other bytes of it need be right.
 
         Raises:
             NotFound: it is gone.
-            Unavailable: it is in a store that cannot hand out files.
+            NoSpace, Unavailable: as with `open`.
         """
         try:
-            return await self._open(await self._row(object_id))
+            return await self._open(await self._row(object_id), runs)
         except NotFound:
-            # It settled between the look-up and the opening: the row knows better now.
-            return await self._open(await self._row(object_id))
+            # It settled or moved between the look-up and the opening: the row knows better now.
+            return await self._open(await self._row(object_id), runs)
 
     async def _row(self, object_id: int) -> ObjectRow:
         found = await self._ledger.find([object_id])
@@ -49,8 +54,10 @@ class Sources:
             raise NotFound
         return found[0]
 
-    async def _open(self, row: ObjectRow) -> OpenedFile:
+    async def _open(self, row: ObjectRow, runs: Sequence[Run] | None) -> OpenedFile:
         store = self._stores.spool if row.store == SPOOL else self._stores.readable(row.store)
-        if not isinstance(store, OpensFiles):
-            raise Unavailable(f"The store named {row.store} has no files to open.", code="storage")
-        return await store.open_file(row.key)
+        if isinstance(store, OpensFiles):
+            return await store.open_file(row.key)
+        if runs is not None:
+            return await self._fetcher.parts(row, runs)
+        return await self._fetcher.whole(row)

@@ -5,19 +5,18 @@ Nothing waits for it: a video without stills plays as well, and one that they co
 
 import msgspec
 
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Transaction
 from streamtime.errors import NotFound
 from streamtime.jobs.job import AttemptFailed, Failure, Job
-from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.renditions import Kind, Rendition, Renditions
+from streamtime.library.renditions import Kind, Rendition
 from streamtime.library.stills import StillKind, StillsFacts
-from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, VideoState, id_of
-from streamtime.library.videos import VideoGone, Videos
+from streamtime.library.videos import VideoGone
 from streamtime.pipeline.failures import attempt
+from streamtime.pipeline.records import Records
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import StagedFile, Staging, Wish
-from streamtime.pipeline.stills_plan import StillsPlan
+from streamtime.pipeline.stills_plan import StillsPlan, runs_of
 from streamtime.worker_protocol import StillWritten
 from streamtime.workers.launcher import WorkerLauncher
 
@@ -30,73 +29,68 @@ class Stills:
 
     def __init__(
         self,
-        database: Database,
-        videos: Videos,
-        lifecycle: Lifecycle,
-        renditions: Renditions,
-        timeline: Timeline,
+        records: Records,
         sources: Sources,
         launcher: WorkerLauncher,
         staging: Staging,
     ) -> None:
-        self._database = database
-        self._videos = videos
-        self._lifecycle = lifecycle
-        self._renditions = renditions
-        self._timeline = timeline
+        self._records = records
         self._sources = sources
         self._launcher = launcher
         self._staging = staging
 
     async def run(self, job: Job) -> None:
         """Make what is not there yet, as soon as there is a picture that is fit for it."""
-        async with attempt(job, self._database, self._lifecycle):
+        async with attempt(job, self._records):
             while not await self._go_on(job):
                 pass
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Leave a note; the video is as it was."""
         try:
-            video = await self._videos.by_id(id_of(job.subject))
+            video = await self._records.videos.by_id(id_of(job.subject))
         except VideoGone:
             return
-        await self._timeline.add(tx, video.id, "stills_failed", failure.message, code=failure.code)
+        await self._records.timeline.add(tx, video.id, "stills_failed", failure.message, code=failure.code)
 
     async def _go_on(self, job: Job) -> bool:
         """Make them, or leave it to a later job; False where there was less to wait for than it looked."""
-        video = await self._videos.by_id(id_of(job.subject))
-        rendition = smallest_picture(await self._renditions.of(video.id))
+        video = await self._records.videos.by_id(id_of(job.subject))
+        rendition = smallest_picture(await self._records.renditions.of(video.id))
         if video.stills is not None or rendition is None or rendition.index is None:
             return True
         size = (rendition.description.width or 2, rendition.description.height or 2)
         plan = StillsPlan(rendition.index, *size)
         if plan.is_costly and video.state in UNDER_WAY:
             # A smaller picture is on its way, and queues this again; unless all of it came just now.
-            return await self._database.write(lambda tx: self._lifecycle.stills_later(tx, video, after=job))
+            return await self._records.database.write(
+                lambda tx: self._records.lifecycle.stills_later(tx, video, after=job)
+            )
         await self._make(video, rendition, plan)
         return True
 
     async def _make(self, video: Video, rendition: Rendition, plan: StillsPlan) -> None:
         wishes = [Wish(StillKind.SHEET, ".jpg")] * plan.board.sheets + [Wish(StillKind.PREVIEW, ".mp4")]
         async with self._staging.files(video, wishes) as files:
+            order = plan.order()
             written: dict[int, StillWritten] = {}
             try:
-                source = await self._sources.open_object(rendition.object_id)
+                source = await self._sources.open_object(rendition.object_id, runs=runs_of(order))
             except NotFound as error:
                 raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
             async with self._launcher.launch(source.descriptor) as worker:
-                async for message in worker.stills(plan.order(), [file.fd for file in files]):
+                async for message in worker.stills(order, [file.fd for file in files]):
                     if isinstance(message, StillWritten):
                         written[message.output] = message
             await self._staging.sync(files)
-            await self._database.write(lambda tx: self._made(tx, video, plan, files, written))
+            await self._records.database.write(lambda tx: self._made(tx, video, plan, files, written))
 
     async def _made(
         self, tx: Transaction, video: Video, plan: StillsPlan, files: list[StagedFile], written: dict[int, StillWritten]
     ) -> None:
         facts = StillsFacts(plan.board, plan.duration_ms)
         ids = [file.object_id for file in files]
-        await self._lifecycle.stills(tx, video, msgspec.msgpack.encode(facts), sheets=ids[:-1], preview=ids[-1])
+        await self._records.lifecycle.stills(tx, video, msgspec.msgpack.encode(facts), sheets=ids[:-1], preview=ids[-1])
         for number, file in enumerate(files):
             await self._staging.complete(tx, video, file, length_bytes=written[number].bytes_total)
 

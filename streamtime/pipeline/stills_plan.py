@@ -50,3 +50,13 @@ class StillsPlan:
             ),
             preview=MakePreview(board.sheets, tuple(pieces), piece_ms, *fit(*self._size, PREVIEW_SIDE)),
         )
+
+
+def runs_of(order: MakeStills) -> list[tuple[int, int]]:
+    """Offset and length of all bytes of the rendition that an order reads."""
+    picked = [pick for sheet in order.sheets for pick in sheet.tiles]
+    if order.preview is not None:
+        picked += [pick for piece in order.preview.pieces for pick in piece]
+    if order.poster is not None:
+        picked.append(order.poster.pick)
+    return [(0, order.init_length), *((pick.offset, pick.length) for pick in picked)]

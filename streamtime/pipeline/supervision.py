@@ -18,6 +18,7 @@ from streamtime.library.videos import require_alive
 from streamtime.logging import get_logger
 from streamtime.pipeline.pace import Pace
 from streamtime.pipeline.restraint import Restraint
+from streamtime.pipeline.shares import Share
 from streamtime.worker_protocol import Package, Progress
 from streamtime.workers.roster import Roster
 from streamtime.workers.worker import Worker
@@ -25,24 +26,6 @@ from streamtime.workers.worker import Worker
 LOOK_EVERY_S = 1.0
 
 _log = get_logger("pipeline")
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which part of the whole work an order is, what it is called, and whether it stands back for others.
-
-    What makes a video playable never stands back; it waits only where the disk is full.
-    """
-
-    stage: str
-    start: float
-    end: float
-    stands_back: bool = False
-
-    def part(self, number: int, count: int, stage: str, *, stands_back: bool) -> "Share":
-        """The share of one of several orders that are made one after another."""
-        step = (self.end - self.start) / count
-        return Share(stage, self.start + step * number, self.start + step * (number + 1), stands_back)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,9 @@ from collections import OrderedDict
 LARGEST_SHARE = 4
 """One entry may take a quarter of the room at most."""
 
+Place = tuple[str, int]
+"""An object's key, and the offset of a run of bytes in it."""
+
 
 class HotSegments:
     """Keeps what was read last, by object key and offset. Keys are never reused, so nothing goes stale."""
@@ -12,18 +15,25 @@ class HotSegments:
     def __init__(self, room_bytes: int) -> None:
         self._room_bytes = room_bytes
         self._used_bytes = 0
-        self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._kept: OrderedDict[Place, bytes] = OrderedDict()
 
-    def get(self, at: tuple[str, int]) -> bytes | None:
+    def __contains__(self, at: Place) -> bool:
+        return at in self._kept
+
+    def get(self, at: Place) -> bytes | None:
         """What is kept there, if anything."""
         found = self._kept.get(at)
         if found is not None:
             self._kept.move_to_end(at)
         return found
 
-    def put(self, at: tuple[str, int], data: bytes) -> None:
+    def takes(self, length: int) -> bool:
+        """Whether a run of that length would be kept."""
+        return length * LARGEST_SHARE <= self._room_bytes
+
+    def put(self, at: Place, data: bytes) -> None:
         """Keep it, in place of what was used longest ago."""
-        if len(data) * LARGEST_SHARE > self._room_bytes or at in self._kept:
+        if not self.takes(len(data)) or at in self._kept:
             return
         self._kept[at] = data
         self._used_bytes += len(data)

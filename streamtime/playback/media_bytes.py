@@ -1,23 +1,36 @@
-"""What a request for media comes down to: a run of bytes of one object, or a text made on the spot."""
+"""What a request for media comes down to: a run of bytes of one object, or a text made on the spot.
 
+Where a store answers at once (a disk), it is asked. Where it does not (S3), runs are read whole, once for all who want
+them, kept in memory while they are hot, and the one that follows is read before it is asked for.
+"""
+
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from streamtime.errors import NotFound
-from streamtime.objects.ledger import SPOOL
-from streamtime.objects.stores import Readable, Stores
+from streamtime.errors import NotFound, Unavailable
+from streamtime.objects.ledger import Ledger
+from streamtime.objects.stores import Stores
 from streamtime.playback.hot_segments import HotSegments
+from streamtime.playback.shared_reads import SharedReads, too_slow
 from streamtime.storage.object_store import ReadsNow
 
 LARGEST_AT_ONCE = 16 << 20
 """Runs up to this long are read in one piece; longer ones are streamed."""
+
+ANSWERS_WITHIN_S = 8.0
+"""Players give a segment's first byte ten seconds: after less than that they are told to ask again."""
+
+AHEAD_AT_ONCE = 4
+"""Runs that are read before anybody asks: whoever does ask goes first with the store's connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaBytes:
     """A run of bytes of an object. `etag` is strong: the same tag, the same bytes, for ever."""
 
+    object_id: int
     store: str
     key: str
     offset: int
@@ -26,58 +39,135 @@ class MediaBytes:
     content_type: str
     immutable: bool
     download_name: str | None = None
+    following_length: int = 0
+    """Length of the run right behind this one that will probably be wanted next; 0 where there is none."""
+    elsewhere: str | None = None
+    """An address at which the run's store serves it itself, for a moment; only ever of a public video."""
 
 
 class MediaReader:
-    """Reads runs of bytes, from memory where they are hot."""
+    """Reads runs of bytes, from memory where they are hot. Whoever asks has passed the check of permission."""
 
-    def __init__(self, stores: Stores, hot: HotSegments) -> None:
+    def __init__(self, stores: Stores, ledger: Ledger, hot: HotSegments) -> None:
         self._stores = stores
+        self._ledger = ledger
         self._hot = hot
+        self._reads = SharedReads()
+        self._ahead = 0
+        self._immediate: dict[str, bool] = {}
+
+    def reads_whole(self, media: MediaBytes, length: int) -> bool:
+        """Whether a part of that length comes in one piece; else it is to be streamed."""
+        if self._answers_at_once(media.store):
+            return length <= LARGEST_AT_ONCE
+        return media.immutable and media.length <= LARGEST_AT_ONCE
 
     def read_now(self, media: MediaBytes) -> bytes | None:
         """The whole run, if it is in memory."""
         if media.length > LARGEST_AT_ONCE:
             return None
         at = (media.key, media.offset)
-        if (hot := self._hot.get(at)) is not None:
-            return hot
-        store = self._stores.readable(media.store)
-        if not isinstance(store, ReadsNow):
-            return None
-        found = store.read_now(media.key, media.offset, media.length)
-        if found is not None:
-            self._hot.put(at, found)
+        found = self._hot.get(at)
+        if self._answers_at_once(media.store):
+            if found is None:
+                store = self._stores.readable(media.store)
+                found = store.read_now(media.key, media.offset, media.length) if isinstance(store, ReadsNow) else None
+                if found is not None:
+                    self._hot.put(at, found)
+        elif found is not None:
+            self._read_ahead(media)
         return found
 
     async def read(self, media: MediaBytes, start: int, length: int) -> bytes:
-        """`length` bytes from `start` of the run on."""
-        try:
-            return await self._stores.readable(media.store).get_range(media.key, media.offset + start, length)
-        except NotFound:
-            return await self._settled(media).get_range(media.key, media.offset + start, length)
+        """`length` bytes from `start` of the run on.
+
+        Raises:
+            NotFound: the object is gone.
+            Unavailable: its store does not answer, or not in time.
+        """
+        if self._answers_at_once(media.store):
+            return await self._read(media, start, length)
+        data = await self._whole(media)
+        self._read_ahead(media)
+        return data if length == media.length else data[start : start + length]
 
     async def stream(self, media: MediaBytes, start: int, length: int) -> AsyncGenerator[bytes, None]:
-        """The same in pieces."""
-        begun = False
+        """The same in pieces. It goes on from the new place where the object is moved in the middle of it."""
+        sent = 0
         try:
-            async with aclosing(
-                self._stores.readable(media.store).stream(media.key, media.offset + start, length)
-            ) as pieces:
-                async for piece in pieces:
-                    begun = True
+            async with aclosing(self._pieces(media, start, length)) as pieces:
+                piece = await _soon(pieces)
+                while piece:
+                    sent += len(piece)
                     yield piece
-        except NotFound:
-            if begun:
-                raise
-        if begun:
+                    piece = await anext(pieces, b"")
+        except (NotFound, Unavailable) as error:
+            moved = await self._moved(media, error)
+        else:
             return
-        async with aclosing(self._settled(media).stream(media.key, media.offset + start, length)) as pieces:
+        async with aclosing(self._pieces(moved, start + sent, length - sent)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    def _settled(self, media: MediaBytes) -> Readable:
-        """Where the bytes are if they have left the spool between the look-up and the read: under the same key."""
-        if media.store != SPOOL:
-            raise NotFound
-        return self._stores.destination
+    async def close(self) -> None:
+        """End the reads under way."""
+        await self._reads.close()
+
+    def _answers_at_once(self, name: str) -> bool:
+        known = self._immediate.get(name)
+        if known is None:
+            known = self._immediate[name] = isinstance(self._stores.readable(name), ReadsNow)
+        return known
+
+    def _pieces(self, media: MediaBytes, start: int, length: int) -> AsyncGenerator[bytes, None]:
+        return self._stores.readable(media.store).stream(media.key, media.offset + start, length)
+
+    async def _whole(self, media: MediaBytes) -> bytes:
+        at = (media.key, media.offset)
+        found = self._hot.get(at)
+        if found is None:
+            found = await self._reads.wait(at, lambda: self._fetch(media), within_s=ANSWERS_WITHIN_S)
+        return found
+
+    async def _fetch(self, media: MediaBytes) -> bytes:
+        data = await self._read(media, 0, media.length)
+        self._hot.put((media.key, media.offset), data)
+        return data
+
+    async def _read(self, media: MediaBytes, start: int, length: int) -> bytes:
+        try:
+            return await self._stores.readable(media.store).get_range(media.key, media.offset + start, length)
+        except NotFound as error:
+            moved = await self._moved(media, error)
+        return await self._stores.readable(moved.store).get_range(moved.key, moved.offset + start, length)
+
+    def _read_ahead(self, media: MediaBytes) -> None:
+        """Begin to read the run behind this one, unless it is there, or on its way, or there is much on its way."""
+        length, offset = media.following_length, media.offset + media.length
+        at = (media.key, offset)
+        if not length or not self._hot.takes(length) or length > LARGEST_AT_ONCE:
+            return
+        if at in self._hot or at in self._reads or self._ahead >= AHEAD_AT_ONCE:
+            return
+        following = replace(media, offset=offset, length=length, following_length=0)
+        self._ahead += 1
+        self._reads.begin(at, lambda: self._fetch(following)).add_done_callback(self._ahead_ended)
+
+    def _ahead_ended(self, _task: asyncio.Task[bytes]) -> None:
+        self._ahead -= 1
+
+    async def _moved(self, media: MediaBytes, error: NotFound | Unavailable) -> MediaBytes:
+        """The same run where it is by now, if it settled or moved between the look-up and the read; else `error`."""
+        found = await self._ledger.find([media.object_id])
+        if not found or found[0].state == "doomed" or found[0].store == media.store:
+            raise error
+        return replace(media, store=found[0].store)
+
+
+async def _soon(pieces: AsyncGenerator[bytes, None]) -> bytes:
+    """The first piece, or nothing where there is none. Raises `Unavailable` where it takes too long."""
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            return await anext(pieces, b"")
+    except TimeoutError as error:
+        raise too_slow() from error

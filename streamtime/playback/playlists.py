@@ -7,6 +7,7 @@ from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
 from streamtime.hls.iframes import has_iframes, iframes_of, iframes_playlist, iframes_uri
 from streamtime.hls.playlists import (
+    WHOLE_URI,
     Audio,
     IFrames,
     Subtitles,
@@ -68,7 +69,8 @@ class Playlists:
         """The playlist of one rendition. Raises `NotFound`."""
         programme, rendition, index = await self._segments.rendition(caller, video, generation, attempt_id)
         target_s = rendition.target_duration_s
-        text = media_playlist(index, target_duration_s=target_s, complete=rendition.whole)
+        whole_uri = WHOLE_URI if self._segments.direct.serves(programme, rendition) else None
+        text = media_playlist(index, target_duration_s=target_s, complete=rendition.whole, whole_uri=whole_uri)
         return Playlist(text, shared=programme.shared)
 
     async def iframes(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:

@@ -1,5 +1,7 @@
 """From the ids in a URL to the bytes of a segment, an init segment, a still or the original."""
 
+from dataclasses import replace
+
 from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
 from streamtime.hls.segment_index import SegmentIndex
@@ -8,6 +10,7 @@ from streamtime.library.renditions import Kind, Rendition
 from streamtime.library.stills import StillKind, StillRows
 from streamtime.objects.ledger import Ledger, ObjectRow
 from streamtime.playback.catalogue import Catalogue, Programme
+from streamtime.playback.direct import Direct
 from streamtime.playback.media_bytes import MediaBytes
 from streamtime.playback.watching import Watching
 
@@ -24,12 +27,14 @@ class Segments:
         stills: StillRows,
         ledger: Ledger,
         watching: Watching,
+        direct: Direct,
     ) -> None:
         self._catalogue = catalogue
         self._growing = growing
         self._stills = stills
         self._ledger = ledger
         self._watching = watching
+        self.direct = direct
 
     async def rendition(
         self, caller: Caller, video: str, generation: int, attempt_id: str
@@ -55,7 +60,7 @@ class Segments:
     async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
         """The init segment. Raises `NotFound`."""
         _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
-        return _part(rendition, 0, index.init_length, "init")
+        return _part(rendition, 0, index.init_length, "init", following_length=_length_at(index, 0))
 
     async def segment(self, caller: Caller, video: str, generation: int, attempt_id: str, number: int) -> MediaBytes:
         """Segment `number`, counted from 0. Raises `NotFound`."""
@@ -64,7 +69,19 @@ class Segments:
             raise NotFound
         segment = index.segments[number]
         self._watching.note()
-        return _part(rendition, segment.offset, segment.length, str(number))
+        following_length = _length_at(index, number + 1)
+        return _part(rendition, segment.offset, segment.length, str(number), following_length=following_length)
+
+    async def whole(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
+        """A whole rendition as one file, for players that are to ask its store. Raises `NotFound`."""
+        programme, rendition, index = await self.rendition(caller, video, generation, attempt_id)
+        if not rendition.whole:
+            raise NotFound
+        self._watching.note()
+        media = _part(rendition, 0, index.bytes_total, "whole")
+        if not self.direct.serves(programme, rendition):
+            return media
+        return replace(media, elsewhere=self.direct.url(rendition.store, rendition.key))
 
     async def poster(self, caller: Caller, video: str, generation: int) -> MediaBytes:
         """The poster. Raises `NotFound`."""
@@ -98,8 +115,14 @@ class Segments:
         return found[0]
 
 
-def _part(rendition: Rendition, offset: int, length: int, name: str) -> MediaBytes:
+def _length_at(index: SegmentIndex, number: int) -> int:
+    """Length of a segment, which lies right behind the one before it; 0 where there is none."""
+    return index.segments[number].length if number < len(index.segments) else 0
+
+
+def _part(rendition: Rendition, offset: int, length: int, name: str, *, following_length: int = 0) -> MediaBytes:
     return MediaBytes(
+        object_id=rendition.object_id,
         store=rendition.store,
         key=rendition.key,
         offset=offset,
@@ -107,11 +130,13 @@ def _part(rendition: Rendition, offset: int, length: int, name: str) -> MediaByt
         etag=f'"{rendition.attempt_id}-{name}"',
         content_type=_CONTENT_TYPES[rendition.kind],
         immutable=True,
+        following_length=following_length,
     )
 
 
 def _whole(row: ObjectRow, *, content_type: str, immutable: bool, name: str | None = None) -> MediaBytes:
     return MediaBytes(
+        object_id=row.id,
         store=row.store,
         key=row.key,
         offset=0,

@@ -51,6 +51,14 @@ class FileTree:
         self._enter(key, lambda target: opened.append(os.open(target, flags | os.O_CREAT | os.O_CLOEXEC, 0o640)))
         return opened[0]
 
+    def rename(self, key: str, to: str) -> None:
+        """Give a file another key, in place of one that has it; raises FileNotFoundError where there is none."""
+        source = self.path(key)
+        if not source.is_file():
+            raise FileNotFoundError(source)
+        self.place(source, to)
+        self._prune(source.parent)
+
     def remove(self, key: str) -> None:
         """Unlink a file where it is there, and the directories that it leaves empty; synced."""
         path = self.path(key)
@@ -58,7 +66,10 @@ class FileTree:
             path.unlink()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return
-        parent = path.parent
+        self._prune(path.parent)
+
+    def _prune(self, parent: Path) -> None:
+        """Remove the directories that are empty now, and sync what holds the last of them."""
         while parent != self.root:
             try:
                 parent.rmdir()

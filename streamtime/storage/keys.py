@@ -12,13 +12,18 @@ _KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
 _PREFIX = re.compile(r"[A-Za-z0-9._/-]*")
 
 
+def is_key(text: str) -> bool:
+    """Whether a text is a key; see `valid_key`."""
+    return len(text) <= MAX_KEY_CHARACTERS and _KEY.fullmatch(text) is not None
+
+
 def valid_key(key: str) -> str:
     """The key itself, when it is relative, of `A-Z a-z 0-9 . _ - /`, and no segment starts with a dot.
 
     Raises:
         Invalid: for any other text. Names that begin with a dot belong to the adapters.
     """
-    if len(key) > MAX_KEY_CHARACTERS or _KEY.fullmatch(key) is None:
+    if not is_key(key):
         raise Invalid(f"{key[:80]!r} is no object key.", field="key")
     return key
 

@@ -26,7 +26,7 @@ from streamtime.storage.threads import Threads
 
 
 class LocalDisk:
-    """An `ObjectStore` that also `AdoptsFiles` and `ReadsNow`. Made by `open_at`."""
+    """An `ObjectStore` that also `AdoptsFiles`, `ReadsNow` and `Renames`. Made by `open_at`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -88,6 +88,11 @@ class LocalDisk:
         """See `ObjectStore.delete`; whoever reads the object keeps its bytes until then."""
         with self._reader.replacing(key):
             await self._incoming.step(key, self._tree.remove, key)
+
+    async def rename(self, key: str, to: str) -> None:
+        """See `Renames.rename`."""
+        with self._reader.replacing(key), self._reader.replacing(to):
+            await self._incoming.step(key, self._tree.rename, key, to)
 
     async def create_multipart(self, key: str, *, content_type: str | None = None) -> str:
         """See `ObjectStore.create_multipart`."""

@@ -14,12 +14,13 @@ from streamtime.storage.object_store import (
     MultipartInfo,
     ObjectInfo,
     PartInfo,
+    Refused,
     StoredObject,
     checked_part_number,
     checked_parts,
     checked_range,
 )
-from streamtime.storage.os_errors import translated, unavailable
+from streamtime.storage.os_errors import translated
 
 STREAM_PIECE_BYTES = 64 * 1024
 """Small, so that a reader which handles one piece only is found out."""
@@ -32,7 +33,7 @@ class _Multipart:
 
 
 class MemoryStore:
-    """An `ObjectStore` that also `AdoptsFiles` and `ReadsNow`."""
+    """An `ObjectStore` that also `AdoptsFiles`, `ReadsNow` and `Renames`."""
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
@@ -84,6 +85,12 @@ class MemoryStore:
     async def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
         self._objects.pop(valid_key(key), None)
+
+    async def rename(self, key: str, to: str) -> None:
+        """See `Renames.rename`."""
+        self._whole(key)
+        data = self._objects.pop(key)
+        self._keep(valid_key(to), data)
 
     async def create_multipart(self, key: str, *, content_type: str | None = None) -> str:
         """See `ObjectStore.create_multipart`."""
@@ -146,7 +153,7 @@ class MemoryStore:
         data = self._whole(key)
         checked_range(offset, length)
         if offset + length > len(data):
-            raise unavailable(f"{key!r} ends before byte {offset + length}.")
+            raise Refused(f"{key!r} ends before byte {offset + length}.")
         return data[offset : offset + length]
 
     def _multipart(self, key: str, upload_id: str) -> _Multipart:

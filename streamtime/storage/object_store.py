@@ -6,7 +6,8 @@ whole, and nobody ever sees half of one. Where an operation may fail, it raises,
     Invalid                      a key that breaks the rules of `keys.py`, or is a folder of another one
     NotFound                     no such object, no such multipart upload
     NoSpace                      the disk is full or a quota is spent
-    Unavailable, code "storage"  all else that the store cannot do now, a read past the end included
+    Unavailable, code "storage"  all else that the store cannot do now
+    Refused                      the `Unavailable` that asking again does not cure, a read past the end included
 
 The contract suite in `tests/contracts` holds for every adapter.
 """
@@ -16,13 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from streamtime.errors import Invalid
+from streamtime.errors import Invalid, Unavailable
 
 Body: TypeAlias = AsyncIterable[bytes] | bytes
 """What is put: all at once, or as it comes; a stream is never held in memory as a whole."""
 
 MAX_PART_NUMBER = 10_000
 """As S3 has it."""
+
+
+class Refused(Unavailable):
+    """The store has answered, and would answer the same if it were asked again at once: nobody repeats it."""
+
+    code = "storage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,15 @@ class ReadsNow(Protocol):
         ...
 
 
+@runtime_checkable
+class Renames(Protocol):
+    """A store that can give an object another key without moving its bytes. All others copy (`renaming.py`)."""
+
+    async def rename(self, key: str, to: str) -> None:
+        """Move an object to another key, in place of one that has it. Raises `NotFound`."""
+        ...
+
+
 class OpenedFile(Protocol):
     """A file open for reading; it closes when its last user lets go of it."""
 
@@ -183,4 +199,14 @@ class OpensFiles(Protocol):
 
     async def open_file(self, key: str) -> OpenedFile:
         """The object, open for reading. Raises `NotFound`."""
+        ...
+
+
+@runtime_checkable
+class SentInParts(Protocol):
+    """A store behind a line that may break off: what is longer than a part is better sent as several."""
+
+    @property
+    def part_bytes(self) -> int:
+        """How much is sent at once."""
         ...

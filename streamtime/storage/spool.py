@@ -6,8 +6,10 @@ those of `object_store.py`.
 """
 
 import os
+import tempfile
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,10 +31,15 @@ class SpoolFile:
         self._threads = threads
         self._closing = weakref.finalize(self, os.close, fd)  # also when a cancelled caller never receives it
 
-    async def write_at(self, offset: int, data: bytes | memoryview) -> None:
-        """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`."""
+    async def write_at(
+        self, offset: int, data: bytes | memoryview, *, also: Callable[[memoryview], None] | None = None
+    ) -> None:
+        """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`.
+
+        `also` is handed the data in the same thread, once it is written: to add up a sum, say.
+        """
         with translated(self.key):
-            await self._threads.run(write_all, self.fd, data, offset)
+            await self._threads.run(_write, self.fd, memoryview(data), offset, also)
 
     async def sync(self) -> None:
         """Return when every byte written so far is on disk. After an error the file must be given up."""
@@ -48,6 +55,11 @@ class SpoolFile:
         """Bytes in the file at this moment."""
         with translated(self.key):
             return (await self._threads.run(os.fstat, self.fd)).st_size
+
+    async def for_reading(self) -> OpenFile:
+        """A descriptor of the same file that cannot write; the file lives as long as either."""
+        with translated(self.key):
+            return await self._threads.run(_reopened, self.fd)
 
     def close(self) -> None:
         """Let go of the descriptor; a second time does nothing."""
@@ -87,6 +99,11 @@ class Spool:
         """A new empty file; its name is durable. Raises `Conflict` where the key is taken."""
         with translated(key):
             return await self._threads.run(self._create, key)
+
+    async def create_nameless(self) -> SpoolFile:
+        """A new empty file that is gone with its last descriptor, whatever ends this process."""
+        with translated(str(self._tree.root)):
+            return SpoolFile("", await self._threads.run(_nameless, self._tree.root), self._threads)
 
     async def open(self, key: str) -> SpoolFile:
         """An existing file, to go on with it. Raises `NotFound`."""
@@ -129,6 +146,11 @@ class Spool:
         with self._reader.replacing(key), translated(key):
             await self._threads.run(self._tree.remove, key)
 
+    async def rename(self, key: str, to: str) -> None:
+        """See `Renames.rename`."""
+        with self._reader.replacing(key), self._reader.replacing(to), translated(key):
+            await self._threads.run(self._tree.rename, key, to)
+
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         """Every file whose key starts with the prefix."""
         async for key, facts in listed(self._tree, self._threads, prefix):
@@ -154,6 +176,24 @@ class Spool:
 
     def _open(self, key: str) -> SpoolFile:
         return SpoolFile(key, os.open(self.path(key), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW), self._threads)
+
+
+def _nameless(root: Path) -> int:
+    with suppress(OSError):  # not every file system can
+        return os.open(root, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fd, name = tempfile.mkstemp(prefix=".", dir=root)
+    Path(name).unlink()
+    return fd
+
+
+def _reopened(fd: int) -> OpenFile:
+    return OpenFile(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC))
+
+
+def _write(fd: int, data: memoryview, offset: int, also: Callable[[memoryview], None] | None) -> None:
+    write_all(fd, data, offset)
+    if also is not None:
+        also(data)
 
 
 def _sync_file(path: Path) -> None:

@@ -25,12 +25,19 @@ class Threads:
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it in a thread and return what it returns; its errors come out as they are."""
+        return await self.run_or_break(_wait, call, *args, **kwargs)
+
+    async def run_or_break(
+        self, break_off: Callable[[], None], call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """The same for a call that `break_off` brings to an early end: it is called when the caller is cancelled."""
         call_future = self._pool.submit(call, *args, **kwargs)
         running = asyncio.wrap_future(call_future)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             if not call_future.cancel():  # it runs already
+                break_off()
                 await _outlast(running)
             raise
         finally:
@@ -48,6 +55,10 @@ class Threads:
     def close(self) -> None:
         """End the threads once they are idle; call it when nothing runs any more."""
         self._pool.shutdown(wait=False)
+
+
+def _wait() -> None:
+    """A call that nothing can break off is waited for."""
 
 
 async def _outlast(running: asyncio.Future[R]) -> None:

@@ -2,24 +2,20 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert
-
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Visibility
-from streamtime.clock import Clock
-from streamtime.database.tables import uploads
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Invalid, NoSpace, TooLarge, Unauthenticated
-from streamtime.events.bus import Change
-from streamtime.ids import public_id
+from streamtime.errors import Conflict, Invalid, TooLarge, Unauthenticated
+from streamtime.library.arrivals import Arrivals, NewVideo
+from streamtime.library.deletion import Deletion
 from streamtime.library.editing import clean_title
-from streamtime.library.lifecycle import Lifecycle, NewVideo
-from streamtime.library.news import News
+from streamtime.library.space import Space
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
+from streamtime.sizes import size_text
 from streamtime.storage.spool import Spool
-from streamtime.uploads.metadata import file_name, parse, title_from
-from streamtime.uploads.upload import Upload, UploadRows
+from streamtime.uploads.metadata import clean_client_key, file_name, parse, title_from
+from streamtime.uploads.upload import NewUpload, Upload, UploadRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,52 +37,62 @@ class UploadCreation:
         rows: UploadRows,
         ledger: Ledger,
         videos: Videos,
-        lifecycle: Lifecycle,
-        news: News,
+        arrivals: Arrivals,
+        deletion: Deletion,
+        space: Space,
         spool: Spool,
-        clock: Clock,
         limits: UploadLimits,
     ) -> None:
         self._database = database
         self._rows = rows
         self._ledger = ledger
         self._videos = videos
-        self._lifecycle = lifecycle
-        self._news = news
+        self._arrivals = arrivals
+        self._deletion = deletion
+        self._space = space
         self._spool = spool
-        self._clock = clock
         self.limits = limits
 
-    async def create(self, caller: Caller, length_bytes: int, metadata: str) -> Upload:
-        """Begin an upload of that length.
+    async def create(self, caller: Caller, length_bytes: int, metadata: str, client_key: str | None) -> Upload:
+        """Begin an upload of that length; or find the one that the caller has begun under the same `client_key`.
 
         Raises:
             Unauthenticated: nobody is signed in.
-            Invalid: it is empty, or its metadata cannot be used.
+            Invalid: it is empty, or its metadata or its key cannot be used.
+            Conflict: the key is that of an upload of another length.
             TooLarge: it is over the limit.
-            NoSpace: the disk has no room for it.
+            QuotaExceeded: its owner may not have so much.
+            NoSpace: the disk has no room for it and for what others still send.
         """
         if caller.user_id is None:
             raise Unauthenticated("Sign in to upload videos.")
-        await self._check_size(length_bytes)
-        new = self._new_video(caller.user_id, parse(metadata))
-        upload_id, key = await self._write_down(new, length_bytes, metadata)
+        pairs = parse(metadata)
+        client_key = clean_client_key(client_key or pairs.get("client_key"))
+        self._check_size(length_bytes)
+        new = self._new_video(caller.user_id, pairs)
+        free = await self._spool.free_bytes() - self.limits.minimum_free_bytes
+
+        async def body(tx: Transaction) -> tuple[str, str | None]:
+            if client_key and (begun := await self._rows.of_client_key(tx, new.owner_id, client_key)):
+                if begun["length_bytes"] != length_bytes:
+                    raise Conflict("This key is that of an upload of another length.", code="client_key_taken")
+                return begun["public_id"], None
+            await self._space.reserve(tx, new.owner_id, length_bytes, free_bytes=free)
+            return await self._write_down(tx, new, length_bytes, metadata, client_key)
+
+        upload_id, key = await self._database.write(body)
         upload = await self._rows.require(caller, upload_id)
-        try:
-            (await self._spool.create(key)).close()
-        except BaseException:  # cancelled too: nobody could go on with it, since nobody heard of it
-            video = await self._videos.by_id(upload.video_id)
-            await self._database.write(lambda tx: self._lifecycle.delete(tx, video))
-            raise
+        if key is not None:
+            await self._make_file(upload, key, may_be_found=client_key is not None)
         return upload
 
-    async def _check_size(self, length_bytes: int) -> None:
+    def _check_size(self, length_bytes: int) -> None:
         if length_bytes == 0:
             raise Invalid("The file is empty.", field="Upload-Length", code="empty")
         if length_bytes > self.limits.max_size_bytes:
-            raise TooLarge(f"Files of at most {self.limits.max_size_bytes:,} bytes are taken here.")
-        if await self._spool.free_bytes() - length_bytes < self.limits.minimum_free_bytes:
-            raise NoSpace("The server's disk has no room for this file.")
+            most = self.limits.max_size_bytes
+            words = f"This file has {size_text(length_bytes)}. Files of at most {size_text(most)} are taken here."
+            raise TooLarge(words, facts={"limit": most, "needed": length_bytes})
 
     def _new_video(self, owner_id: int, pairs: dict[str, str]) -> NewVideo:
         name = file_name(pairs.get("filename", ""))
@@ -103,25 +109,21 @@ class UploadCreation:
             source_name=name,
         )
 
-    async def _write_down(self, new: NewVideo, length_bytes: int, metadata: str) -> tuple[str, str]:
-        upload_id = public_id()
+    async def _write_down(
+        self, tx: Transaction, new: NewVideo, length_bytes: int, metadata: str, client_key: str | None
+    ) -> tuple[str, str]:
+        video_id, key = await self._arrivals.create(tx, new)
+        object_id = await self._ledger.stage(tx, key, kind="source", owner_id=new.owner_id)
+        upload = NewUpload(new.owner_id, video_id, object_id, length_bytes, metadata, client_key)
+        return await self._rows.add(tx, upload), key
 
-        async def body(tx: Transaction) -> tuple[int, str]:
-            video_id, key = await self._lifecycle.create(tx, new)
-            object_id = await self._ledger.stage(tx, key, kind="source", owner_id=new.owner_id)
-            await tx.execute(
-                insert(uploads).values(
-                    public_id=upload_id,
-                    owner_id=new.owner_id,
-                    video_id=video_id,
-                    object_id=object_id,
-                    length_bytes=length_bytes,
-                    metadata=metadata,
-                    created_at_ms=self._clock.now_ms(),
-                )
-            )
-            return video_id, key
-
-        video_id, key = await self._database.write(body)
-        self._news.now(await self._videos.by_id(video_id), Change.CREATED)
-        return upload_id, key
+    async def _make_file(self, upload: Upload, key: str, *, may_be_found: bool) -> None:
+        try:
+            (await self._spool.create(key)).close()
+        except BaseException as error:  # cancelled too
+            if may_be_found and isinstance(error, Conflict):
+                return  # who has found it by its client's key is at it already
+            # Nobody could go on with it, since nobody has heard of it.
+            video = await self._videos.by_id(upload.video_id)
+            await self._database.write(lambda tx: self._deletion.purge(tx, video))
+            raise

@@ -8,6 +8,7 @@ from streamtime.errors import Invalid
 
 MAX_HEADER = 8_192
 MAX_NAME = 255
+MAX_CLIENT_KEY = 200
 
 
 def parse(header: str) -> dict[str, str]:
@@ -38,6 +39,20 @@ def file_name(text: str) -> str:
     name = PureWindowsPath(PurePosixPath(text).name).name
     printable = "".join(character for character in name if character.isprintable()).strip()
     return printable[:MAX_NAME] or "video"
+
+
+def clean_client_key(text: str | None) -> str | None:
+    """A client's own name for an upload, or None where it gives none.
+
+    Raises:
+        Invalid: it is longer than a key needs to be, or has characters that are not plain ones.
+    """
+    if not text:
+        return None
+    if len(text) > MAX_CLIENT_KEY or not text.isascii() or not text.isprintable():
+        words = f"A client key has 1 to {MAX_CLIENT_KEY} plain characters."
+        raise Invalid(words, field="Idempotency-Key", code="client_key")
+    return text
 
 
 def title_from(name: str) -> str:

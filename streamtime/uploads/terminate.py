@@ -2,7 +2,7 @@
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
-from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.deletion import Deletion
 from streamtime.library.video import VideoState
 from streamtime.library.videos import Videos, require_alive
 from streamtime.uploads.receive import Receiver
@@ -12,10 +12,10 @@ from streamtime.uploads.upload import Upload
 class Termination:
     """tus' termination extension."""
 
-    def __init__(self, database: Database, videos: Videos, lifecycle: Lifecycle, receiver: Receiver) -> None:
+    def __init__(self, database: Database, videos: Videos, deletion: Deletion, receiver: Receiver) -> None:
         self._database = database
         self._videos = videos
-        self._lifecycle = lifecycle
+        self._deletion = deletion
         self._receiver = receiver
 
     async def terminate(self, upload: Upload) -> None:
@@ -30,6 +30,6 @@ class Termination:
         async def body(tx: Transaction) -> None:
             if (await require_alive(tx, video.id))["state"] != VideoState.UPLOADING:
                 raise Conflict("This upload is complete. Delete its video instead.")
-            await self._lifecycle.delete(tx, video)
+            await self._deletion.purge(tx, video)
 
         await self._database.write(body)

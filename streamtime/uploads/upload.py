@@ -1,14 +1,17 @@
 """An upload as a value, and its rows: found for its owner, its offset moved, its end noted."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.caller import Caller
+from streamtime.clock import Clock
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
+from streamtime.ids import public_id
+from streamtime.uploads.metadata import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,71 @@ class Upload:
     length_bytes: int
     offset_bytes: int
     metadata: str
+    client_key: str | None
     finished: bool
+    expires_at_ms: int | None
+    """When it is given up unless more of it comes; None for one that is complete."""
+
+    @property
+    def asks_about_duplicates(self) -> bool:
+        """Whether its client said that it will ask its owner what is to become of what is there already."""
+        return parse(self.metadata).get("duplicates") == "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    """What is written down of an upload before its first byte. `client_key` is its client's own name for it."""
+
+    owner_id: int
+    video_id: int
+    object_id: int
+    length_bytes: int
+    metadata: str
+    client_key: str | None
 
 
 class UploadRows:
-    """All uploads, as rows."""
+    """All uploads, as rows. One that nobody goes on with for `expire_after_ms` is to be given up."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock, *, expire_after_ms: int) -> None:
         self._database = database
+        self._clock = clock
+        self._expire_after_ms = expire_after_ms
+
+    async def add(self, tx: Transaction, new: NewUpload) -> str:
+        """Write a new upload down; its public id."""
+        now, name = self._clock.now_ms(), public_id()
+        values = {"public_id": name, "created_at_ms": now, "expires_at_ms": now + self._expire_after_ms}
+        await tx.execute(insert(uploads).values(**values, **asdict(new)))
+        return name
+
+    async def of_client_key(self, tx: Transaction, owner_id: int, client_key: str) -> RowMapping | None:
+        """The upload that its client has called so: public id and length."""
+        query = select(uploads.c.public_id, uploads.c.length_bytes).where(
+            uploads.c.owner_id == owner_id, uploads.c.client_key == client_key
+        )
+        return (await tx.execute(query)).mappings().first()
+
+    async def overdue(self) -> list[int]:
+        """The videos whose uploads nobody went on with for too long, some of them, by row id."""
+        query = select(uploads.c.video_id).where(self._given_up).order_by(uploads.c.expires_at_ms).limit(100)
+        async with self._database.read() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def is_overdue(self, tx: Transaction, video_id: int) -> bool:
+        """Whether nobody has gone on with the upload of that video, as the transaction sees it."""
+        query = select(uploads.c.id).where(uploads.c.video_id == video_id, self._given_up)
+        return (await tx.execute(query)).first() is not None
+
+    async def set_terms(self, tx: Transaction) -> None:
+        """Uploads from before there was an end to them get theirs now."""
+        ends = self._clock.now_ms() + self._expire_after_ms
+        without = uploads.c.finished_at_ms.is_(None) & uploads.c.expires_at_ms.is_(None)
+        await tx.execute(update(uploads).where(without).values(expires_at_ms=ends))
+
+    @property
+    def _given_up(self) -> ColumnElement[bool]:
+        return uploads.c.finished_at_ms.is_(None) & (uploads.c.expires_at_ms <= self._clock.now_ms())
 
     async def require(self, caller: Caller, public_id: str) -> Upload:
         """The caller's own upload of that id.
@@ -56,8 +116,10 @@ class UploadRows:
         Raises:
             NotFound: it was given up meanwhile.
         """
+        expires = self._clock.now_ms() + self._expire_after_ms if finished_at_ms is None else None
         statement = update(uploads).where(uploads.c.id == upload_id)
-        done = await tx.execute(statement.values(offset_bytes=offset_bytes, finished_at_ms=finished_at_ms))
+        values = {"offset_bytes": offset_bytes, "finished_at_ms": finished_at_ms, "expires_at_ms": expires}
+        done = await tx.execute(statement.values(**values))
         if done.rowcount == 0:
             raise NotFound
 
@@ -86,5 +148,7 @@ def _upload(row: RowMapping) -> Upload:
         length_bytes=row["length_bytes"],
         offset_bytes=row["offset_bytes"],
         metadata=row["metadata"],
+        client_key=row["client_key"],
         finished=row["finished_at_ms"] is not None,
+        expires_at_ms=row["expires_at_ms"],
     )

@@ -24,6 +24,8 @@ class Gallery:
     portrait: str
     failed: str
     uploading: str
+    binned: str
+    copy: str
 
     def member_pages(self) -> dict[str, str]:
         """Every page that its owner sees, by name."""
@@ -42,6 +44,13 @@ class Gallery:
             "history failed": f"/watch/{self.failed}/history",
             "jobs": "/admin/jobs",
             "delete": f"/watch/{self.ready}/delete",
+            "library after deleting": f"/library?binned={self.binned}",
+            "bin": "/library/bin",
+            "empty the bin": "/library/bin/empty",
+            "delete for good": f"/library/bin/{self.binned}/delete",
+            "space": "/settings/space",
+            "everybody's space": "/admin/space",
+            "edit a second copy": f"/watch/{self.copy}/edit",
             "error": "/watch/nothing-here",
         }
 
@@ -66,4 +75,8 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
         at = owner.begin(5_000_000, filename="half.mp4", title="Halfway here")
         owner.append(at, 0, wide.read_bytes()[:1000])
         uploading = owner.api.head(at, headers={"Tus-Resumable": "1.0.0"}).headers["Streamtime-Video"]
-        yield Gallery(server, owner, ready, portrait, failed, uploading)
+        binned = owner.send(b"nor is this" * 99, filename="gone.mp4", title="Gone for now")
+        walk.await_state(owner, binned, "failed")
+        owner.api.delete(f"/api/v1/videos/{binned}").raise_for_status()
+        copy = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter", duplicates="ask")
+        yield Gallery(server, owner, ready, portrait, failed, uploading, binned, copy)

@@ -150,8 +150,8 @@ def test_deleted_is_gone_here_and_in_the_other_tab(page: Page, ada: Person, clip
     dialog.get_by_role("link", name="Keep it").click()
     expect(dialog).to_have_count(0)
     page.get_by_role("link", name="Delete").click()
-    dialog.get_by_role("button", name="Delete").click()
-    page.wait_for_url("**/library")
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    page.wait_for_url("**/library?*")
 
     library.bring_to_front()
     expect(walk.card(library, video)).to_have_count(0)

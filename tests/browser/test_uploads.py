@@ -1,5 +1,6 @@
 """Uploads survive what happens to uploads: a reload, a lost connection, a killed server, a change of mind."""
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,8 @@ def heavy(clip: MakeClip, tmp_path: Path) -> Path:
     light = clip("light.mp4", duration_s=2, width=320, height=180).read_bytes()
     ballast = LENGTH_BYTES - len(light)
     path = tmp_path / "heavy.mp4"
-    path.write_bytes(light + struct.pack(">I4s", ballast, b"free") + bytes(ballast - 8))
+    # Another one each time: what somebody has already would wait for an answer.
+    path.write_bytes(light + struct.pack(">I4s", ballast, b"free") + os.urandom(16) + bytes(ballast - 24))
     return path
 
 

@@ -278,6 +278,8 @@ def test_the_document_names_every_route_of_the_api(shared_server: Server) -> Non
         (one, "get"),
         (one, "patch"),
         (one, "delete"),
+        (f"{one}/restore", "post"),
+        (f"{one}/keep", "post"),
         (f"{one}/retry", "post"),
         (f"{one}/timeline", "get"),
         (f"{one}/captions", "get"),
@@ -290,6 +292,8 @@ def test_the_document_names_every_route_of_the_api(shared_server: Server) -> Non
         (upload, "patch"),
         (upload, "delete"),
         ("/api/v1/me", "get"),
+        ("/api/v1/me/usage", "get"),
+        ("/api/v1/usage", "get"),
         ("/api/v1/upload-config", "get"),
         ("/api/v1/events", "get"),
     }

@@ -3,19 +3,23 @@
 import os
 import re
 import signal
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from streamtime.pipeline.ladder import CHECKPOINT_EVERY_S
 from tests.clips import make_clip
 from tests.people import Person
 from tests.server import Server, alive, until
 from tests.system.player import decode, fetch, sounds, variants
 
 RUNGS = ["720p", "480p", "360p", "240p"]
-FRAMES = 200
+FPS, FRAMES = 25, 200
 
 
 @pytest.fixture(scope="session")
@@ -45,13 +49,38 @@ def encoding(person: Person, video: str) -> None:
     until(lambda: person.look(video)["progress"] > 0.15, "some of the ladder is encoded")
 
 
-def check_whole(server: Server, person: Person, video: str) -> None:
+def stored(server: Server, query: str) -> list[str]:
+    """The first column of what the database answers."""
+    with closing(sqlite3.connect(server.data_dir / "streamtime.db")) as database:
+        return [row[0] for row in database.execute(query)]
+
+
+def checkpoints(server: Server) -> list[str]:
+    """Which encoded rungs are in the making and have something on disk that can be gone on with."""
+    return stored(
+        server,
+        "SELECT name FROM renditions WHERE state = 'growing' AND origin = 'encode' AND segment_index IS NOT NULL",
+    )
+
+
+def finished(server: Server) -> list[str]:
+    """Which renditions are whole."""
+    return stored(server, "SELECT name FROM renditions WHERE state = 'whole'")
+
+
+def resumed(server: Server) -> list[str]:
+    """The rungs that were gone on with from where they were."""
+    told = stored(server, "SELECT message FROM timeline WHERE event = 'resumed'")
+    return sorted(words.split()[0] for words in told)
+
+
+def check_whole(server: Server, person: Person, video: str, *, frames: int = FRAMES) -> None:
     """Every rendition is there once and decodes to its end; the spool is empty; no object lies about."""
     body = looked_at(person, video, state="ready")
     assert body["renditions"] == RUNGS
     master = body["urls"]["master"]
     for uri in variants(person.api, master):
-        assert decode(fetch(person.api, uri)).frames == FRAMES
+        assert decode(fetch(person.api, uri)).frames == frames
     assert len(sounds(person.api, master)) == 1
     storyboard = until(lambda: person.look(video)["urls"]["storyboard"], "its stills are made")
     sheets = set(re.findall(r"storyboard-\d+\.jpg", person.api.get(storyboard).raise_for_status().text))
@@ -96,6 +125,24 @@ def test_kill_9_three_times_in_the_ladder(server: Server, person: Person, film: 
     check_whole(server, person, video)
 
 
+def test_kill_9_with_several_rungs_begun_goes_on_with_each(server: Server, person: Person, clips: Path) -> None:
+    film = make_clip(clips / "longer.mp4", duration_s=FRAMES * 2 / FPS, width=1280, height=720, fps=FPS)
+    video = person.upload(film)
+    until(lambda: checkpoints(server), "the first of them has a checkpoint")
+    workers = server.workers()
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    time.sleep(CHECKPOINT_EVERY_S)  # so that the next checkpoint is due, while nothing more is made
+    for worker in workers:
+        os.kill(worker, signal.SIGCONT)
+    begun = until(lambda: checkpoints(server) if len(checkpoints(server)) > 1 else None, "others have one too")
+    kill_with_workers(server)
+    whole = [name for name in begun if name in finished(server)]
+    server.start()
+    check_whole(server, person, video, frames=FRAMES * 2)
+    assert resumed(server) == sorted(set(begun) - set(whole)), "each from where it was, and once"
+
+
 def test_a_worker_that_is_killed_harms_its_attempt_only(server: Server, person: Person, film: Path) -> None:
     video = person.upload(film)
     encoding(person, video)
@@ -125,7 +172,7 @@ def test_a_video_deleted_while_it_is_encoded_leaves_nothing(server: Server, pers
     video = person.upload(film)
     encoding(person, video)
     workers = server.workers()
-    assert person.api.delete(f"/api/v1/videos/{video}").status_code == 204
+    assert person.api.delete(f"/api/v1/videos/{video}?now=true").status_code == 204
     until(lambda: not any(alive(worker) for worker in workers), "its worker is gone")
     until(lambda: not server.files("spool") and not server.files("objects"), "no byte of it is left")
     assert person.api.get("/api/v1/videos").json()["items"] == []
@@ -135,7 +182,7 @@ def test_a_video_deleted_while_it_is_encoded_leaves_nothing(server: Server, pers
 def test_kill_9_right_after_a_deletion_still_collects(server: Server, person: Person, small_clip: Path) -> None:
     video = person.upload(small_clip)
     looked_at(person, video, state="ready")
-    assert person.api.delete(f"/api/v1/videos/{video}").status_code == 204
+    assert person.api.delete(f"/api/v1/videos/{video}?now=true").status_code == 204
     server.kill()
     server.start()
     assert person.api.get(f"/api/v1/videos/{video}").status_code == 404

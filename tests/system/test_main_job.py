@@ -68,7 +68,7 @@ def test_a_deleted_video_is_gone_at_once_and_its_bytes_soon(server: Server, ladd
     known = [*urls.values(), f"/api/v1/videos/{video}", f"/api/v1/events?video={video}", f"{urls['watch']}/edit"]
     for uri in variants(person.browser, urls["master"]):
         known += [uri, *fetch(person.browser, uri).segment_uris]
-    assert person.api.delete(f"/api/v1/videos/{video}").status_code == 204
+    assert person.api.delete(f"/api/v1/videos/{video}?now=true").status_code == 204
     for client in (person.api, person.browser, server.visitor().browser):
         assert {client.get(url).status_code for url in known} == {404}
     assert person.api.get("/api/v1/videos").json()["items"] == []

@@ -127,7 +127,7 @@ def test_stills_are_made_once_and_go_with_the_video(server: Server, ladder_clip:
     assert server.files("spool") == []
     known = [at for at in owner.look(video)["urls"].values() if "/media/" in at]
     assert {owner.api.get(at).status_code for at in known} == {200}
-    owner.api.delete(f"/api/v1/videos/{video}").raise_for_status()
+    owner.api.delete(f"/api/v1/videos/{video}?now=true").raise_for_status()
     assert {owner.api.get(at).status_code for at in known} == {404}
     until(lambda: not server.files("objects"), "nothing is left", within_s=60)
 

@@ -2,6 +2,9 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -25,7 +28,9 @@ def test_options_tell_version_extensions_and_size(shared_server: Server) -> None
     answer = shared_server.visitor().api.options(UPLOADS)
     assert answer.status_code == 204
     assert answer.headers["Tus-Version"] == "1.0.0"
-    assert set(answer.headers["Tus-Extension"].split(",")) == {"creation", "creation-with-upload", "termination"}
+    extensions = {"creation", "creation-with-upload", "checksum", "expiration", "termination"}
+    assert set(answer.headers["Tus-Extension"].split(",")) == extensions
+    assert set(answer.headers["Tus-Checksum-Algorithm"].split(",")) == {"sha256", "sha1"}
     assert int(answer.headers["Tus-Max-Size"]) == 64 * 2**30
 
 
@@ -217,3 +222,115 @@ def test_nobody_uploads_without_an_account(shared_server: Server) -> None:
     answer = shared_server.visitor().api.post(UPLOADS, headers={**TUS, **announced(5)})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def checked(data: bytes, algorithm: str = "sha256") -> dict[str, str]:
+    digest = hashlib.new(algorithm, data).digest()
+    return {"Upload-Checksum": f"{algorithm} {base64.b64encode(digest).decode()}"}
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha1"])
+def test_with_a_checksum_bytes_count_as_a_whole_or_not_at_all(ann: Person, algorithm: str) -> None:
+    at = ann.begin(len(DATA), filename="checked.bin")
+    middle = len(DATA) // 2
+    headers = {**TUS, **BYTES, "Upload-Offset": "0"}
+    wrong = ann.api.patch(at, headers={**headers, **checked(DATA[1:middle], algorithm)}, content=DATA[:middle])
+    assert (wrong.status_code, wrong.json()["code"]) == (460, "checksum_mismatch")
+    assert ann.offset(at) == 0
+    right = ann.api.patch(at, headers={**headers, **checked(DATA[:middle], algorithm)}, content=DATA[:middle])
+    assert (right.status_code, right.headers["Upload-Offset"]) == (204, str(middle))
+    assert ann.append(at, middle, DATA[middle:]).status_code == 204
+    video = ann.api.head(at, headers=TUS).headers["Streamtime-Video"]
+    assert ann.api.get(f"/media/{video}/original").content == DATA
+
+
+def test_a_body_that_breaks_off_before_its_checksum_leaves_nothing(ann: Person) -> None:
+    at = ann.begin(len(DATA), filename="broken.bin")
+
+    def half() -> Iterator[bytes]:
+        yield DATA[: len(DATA) // 2]
+        raise ConnectionError
+
+    headers = {**TUS, **BYTES, "Upload-Offset": "0", **checked(DATA), "Content-Length": str(len(DATA))}
+    with pytest.raises(ConnectionError):
+        ann.api.patch(at, headers=headers, content=half())
+    assert ann.offset(at) == 0
+    assert ann.append(at, 0, DATA).status_code == 204
+
+
+@pytest.mark.parametrize("header", ["md5 YQ==", "sha256", "sha256 YQ==", "sha256 ???", ""])
+def test_a_checksum_that_cannot_be_read_is_refused(ann: Person, header: str) -> None:
+    at = ann.begin(100, filename="x.mp4")
+    headers = {**TUS, **BYTES, "Upload-Offset": "0", "Upload-Checksum": header}
+    answer = ann.api.patch(at, headers=headers, content=b"x")
+    assert (answer.status_code, answer.json()["field"]) == (400, "Upload-Checksum")
+    assert ann.offset(at) == 0
+
+
+def test_what_is_too_large_to_be_taken_as_a_whole_is_refused_before_it_is_sent(ann: Person) -> None:
+    at = ann.begin(200 << 20, filename="x.mp4")
+    headers = {**TUS, **BYTES, "Upload-Offset": "0", **checked(b""), "Content-Length": str((64 << 20) + 1)}
+    answer = ann.api.patch(at, headers=headers, content=iter([b"the first bytes alone"]))
+    assert (answer.status_code, answer.json()["limit"]) == (413, 64 << 20)
+    assert ann.offset(at) == 0
+    ann.api.delete(at, headers=TUS).raise_for_status()
+
+
+def test_creation_takes_checked_bytes_along(ann: Person) -> None:
+    headers = {**TUS, **BYTES, **announced(len(DATA), filename="x.mp4"), **checked(DATA[:1000])}
+    assert ann.api.post(UPLOADS, headers=headers, content=DATA[:1000]).headers["Upload-Offset"] == "1000"
+
+
+def test_the_same_client_key_is_the_same_upload(ann: Person, ben: Person) -> None:
+    facts = announced(len(DATA), filename="named.mp4", client_key="of-ann")
+    begun = ann.api.post(UPLOADS, headers={**TUS, **facts})
+    at, video = begun.headers["Location"], begun.headers["Streamtime-Video"]
+    assert ann.append(at, 0, DATA[:1000]).status_code == 204
+    again = ann.api.post(UPLOADS, headers={**TUS, **announced(len(DATA)), "Idempotency-Key": "of-ann"})
+    assert (again.status_code, again.headers["Location"], again.headers["Upload-Offset"]) == (201, at, "1000")
+    assert again.headers["Streamtime-Video"] == video
+    other = ann.api.post(UPLOADS, headers={**TUS, **announced(5, client_key="of-ann")})
+    assert (other.status_code, other.json()["code"]) == (409, "client_key_taken")
+    assert ben.api.post(UPLOADS, headers={**TUS, **facts}).headers["Location"] != at
+    assert ann.append(at, 1000, DATA[1000:]).status_code == 204
+    late = ann.api.post(UPLOADS, headers={**TUS, **facts})
+    assert (late.headers["Location"], late.headers["Upload-Offset"]) == (at, str(len(DATA)))
+    ann.api.delete(f"/api/v1/videos/{video}").raise_for_status()
+    assert ann.api.post(UPLOADS, headers={**TUS, **facts}).headers["Location"] != at  # it lies in the bin
+
+
+def test_two_creations_at_once_with_one_key_make_one_video(shared_server: Server, ann: Person) -> None:
+    assert ann.token
+    clients = [shared_server.client(Authorization=f"Bearer {ann.token}") for _ in range(12)]
+    headers = {**TUS, **BYTES, **announced(len(DATA), filename="at-once.mp4", client_key="at once")}
+    with ThreadPoolExecutor(len(clients)) as crowd:
+        answers = list(crowd.map(lambda client: client.post(UPLOADS, headers=headers), clients))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.headers["Location"] for answer in answers}) == 1
+    assert ann.append(answers[0].headers["Location"], 0, DATA).status_code == 204
+
+
+@pytest.mark.parametrize("key", ["k" * 201, "two\nlines"])
+def test_a_client_key_is_short_and_plain(ann: Person, key: str) -> None:
+    answer = ann.api.post(UPLOADS, headers={**TUS, **announced(5, client_key=key)})
+    assert (answer.status_code, answer.json()["code"]) == (400, "client_key")
+
+
+def test_an_upload_that_nobody_goes_on_with_expires(start_server: StartServer) -> None:
+    server = start_server(STREAMTIME_UPLOADS__EXPIRE_AFTER="4s")
+    ann = server.person("ann")
+    done = ann.begin(4, filename="done.mp4")
+    ann.append(done, 0, b"done")
+    begun = ann.api.post(UPLOADS, headers={**TUS, **announced(100_000, filename="x.mp4")})
+    at, video = begun.headers["Location"], begun.headers["Streamtime-Video"]
+    first = parsedate_to_datetime(begun.headers["Upload-Expires"])
+    more = ann.append(at, 0, bytes(50_000))
+    assert parsedate_to_datetime(more.headers["Upload-Expires"]) >= first
+    assert "Upload-Expires" not in ann.api.head(done, headers=TUS).headers
+    server.restart()
+    until(lambda: ann.api.head(at, headers=TUS).status_code == 404, "given up")
+    assert ann.api.get(f"/api/v1/videos/{video}").status_code == 404
+    assert ann.append(at, 50_000, bytes(50_000)).status_code == 404
+    assert ann.offset(done) == 4
+    until(lambda: all(path.stat().st_size == 4 for path in server.files("spool")), "its bytes are gone")
+    assert ann.api.get("/api/v1/me").json()["quota"]["reserved"] == 0

@@ -21,11 +21,23 @@ function next() {
   for (const row of waiting.slice(0, Math.max(0, AT_ONCE - running))) row.start();
 }
 
+/** @returns {number | null} what is left of one's quota beside what waits here; the server is asked again by each upload */
+function quotaLeft() {
+  if (page.dataset.quotaLeft === undefined) return null;
+  const taken = rows.filter((row) => row.isActive).reduce((sum, row) => sum + row.file.size, 0);
+  return Math.max(0, Number(page.dataset.quotaLeft) - taken);
+}
+
 /** @param {File} file @returns {string | null} why it cannot be taken */
 function objection(file) {
   if (file.size === 0) return words("empty");
   if (maxSize && file.size > maxSize) {
     return words("tooBig", { size: formatSize(file.size), limit: page.dataset.maxSizeText });
+  }
+  const left = quotaLeft();
+  if (left !== null && file.size > left) {
+    const limit = page.dataset.quotaLimitText;
+    return words("overQuota", { size: formatSize(file.size), limit, left: formatSize(left) });
   }
   return null;
 }

@@ -13,11 +13,11 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.errors import NotFound
 from streamtime.events.bus import Change, VideoChanged
-from streamtime.http.api.videos import Qualities, body_of
 from streamtime.http.event_stream import event_stream, event_text
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import Services
 from streamtime.http.track_views import tracks_of
+from streamtime.http.video_bodies import Qualities, body_of
 
 
 @get("/api/v1/events", tags=["events"], summary="Hear what happens to videos")
@@ -56,7 +56,8 @@ async def _state(public_id: str, caller: Caller, services: Services) -> str:
     except NotFound:
         return _gone(public_id)
     qualities, tracks = await Qualities.of(services, [found]), await tracks_of([found], services)
-    body = body_of(found, caller, services, qualities, tracks)
+    twins = await services.duplicates.of([found])
+    body = body_of(found, caller, services, qualities, tracks, twins.get(found.id))
     return event_text("video", msgspec.json.encode(body).decode())
 
 

@@ -21,6 +21,19 @@ class Me(msgspec.Struct):
 
     name: str
     role: Role
+    quota: "Quota"
+
+
+class Quota(msgspec.Struct):
+    """What one's files take (`used`), what unfinished uploads will add (`reserved`), what they may (`limit`), in bytes.
+
+    `limit` and `left` are null where there is no limit.
+    """
+
+    used: int
+    reserved: int
+    limit: int | None
+    left: int | None
 
 
 class RungCost(msgspec.Struct):
@@ -35,7 +48,7 @@ class UploadConfig(msgspec.Struct):
     """What may be uploaded, and what it will cost. Sizes in bytes.
 
     `ladder` has every rung, the largest first; those above a video's own height are left out for it. `free_space` is
-    what the disk has beyond what must stay free, told to whoever is signed in.
+    what the disk has beyond what must stay free, and `quota` is one's own room: told to whoever is signed in.
     """
 
     max_size: int
@@ -47,13 +60,20 @@ class UploadConfig(msgspec.Struct):
     audio_bps: int
     ladder: tuple[RungCost, ...]
     free_space: int | None
+    quota: Quota | None
 
 
 @get("/api/v1/me", tags=["account"], summary="Who am I?")
-async def me(caller: NamedDependency[Caller]) -> Me:
-    """The account behind this request."""
+async def me(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Me:
+    """The account behind this request, and how much room it has."""
     known = signed_in(caller)
-    return Me(name=known.name, role=known.role)
+    return Me(name=known.name, role=known.role, quota=await quota_of(known, services))
+
+
+async def quota_of(caller: Caller, services: Services) -> Quota:
+    """How somebody stands."""
+    standing = await services.space.standing(caller.user_id or 0)
+    return Quota(standing.used, standing.reserved, standing.limit, standing.left)
 
 
 @get("/api/v1/upload-config", tags=["uploads"], summary="What may be uploaded")
@@ -74,4 +94,5 @@ async def upload_config(
         audio_bps=AUDIO_BPS,
         ladder=tuple(RungCost(*rates) for rates in typical_rates(settings.rungs)),
         free_space=None if free is None else max(0, free - least),
+        quota=await quota_of(caller, services) if caller.signed_in else None,
     )

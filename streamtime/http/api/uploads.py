@@ -1,6 +1,10 @@
-"""/api/v1/uploads: tus 1.0 with creation, creation-with-upload and termination (https://tus.io/protocols)."""
+"""/api/v1/uploads: tus 1.0 with creation, creation-with-upload, checksum, expiration and termination.
+
+The protocol: https://tus.io/protocols/resumable-upload
+"""
 
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 
 from litestar import delete, head, patch, post, route
 from litestar.di import NamedDependency
@@ -12,6 +16,7 @@ from streamtime.errors import Invalid
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import Services
 from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, UnknownVersion, WrongType
+from streamtime.uploads.checksum import ALGORITHMS, MOST_BYTES, Checksum, too_large_to_check
 from streamtime.uploads.upload import Upload
 
 MAX_DIGITS = 19
@@ -23,6 +28,7 @@ async def upload_options(services: NamedDependency[Services]) -> Response[None]:
     headers = {
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
+        "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
         "Tus-Max-Size": f"{services.upload_creation.limits.max_size_bytes:d}",
     }
     return _answer(204, headers)
@@ -32,24 +38,30 @@ async def upload_options(services: NamedDependency[Services]) -> Response[None]:
 async def create_upload(
     request: ApiRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Response[None]:
-    """Make an upload, and take its first bytes where the request brings some."""
+    """Make an upload, and take its first bytes where the request brings some.
+
+    A client that names it by an `Idempotency-Key`, or by `client_key` in the metadata, may ask again as often as it
+    likes: that is one upload, and `Upload-Offset` says how far it is. `Streamtime-Looks-Like` names a video of the same
+    file name and length that is there already.
+    """
     _check_version(request)
     signed_in(caller)
     length = _number(request, "upload-length")
-    upload = await services.upload_creation.create(caller, length, request.headers.get("upload-metadata", ""))
-    offset = 0
-    if request.headers.get("content-type") == BYTES_TYPE:
+    metadata, client_key = request.headers.get("upload-metadata", ""), request.headers.get("idempotency-key")
+    checksum = announced_checksum(request)
+    upload = await services.upload_creation.create(caller, length, metadata, client_key)
+    if request.headers.get("content-type") == BYTES_TYPE and upload.offset_bytes == 0:
         try:
-            offset = await services.receiver.receive(upload, 0, body_of(request))
+            await services.receiver.receive(upload, 0, body_of(request), checksum)
         except ClientGone:
-            # The client never heard of this upload, so nobody can go on with it.
-            await services.termination.terminate(await services.uploads.require(caller, upload.public_id))
+            if upload.client_key is None:
+                # The client never heard of this upload, so nobody can go on with it.
+                await services.termination.terminate(await services.uploads.require(caller, upload.public_id))
             raise
-    headers = {
-        "Location": f"{PATH}/{upload.public_id}",
-        "Streamtime-Video": upload.video_public_id,
-        "Upload-Offset": str(offset),
-    }
+        upload = await services.uploads.require(caller, upload.public_id)
+    headers = {"Location": f"{PATH}/{upload.public_id}", **_standing(upload)}
+    if like := await services.duplicates.looks_like(upload.video_id):
+        headers["Streamtime-Looks-Like"] = like.public_id
     return _answer(201, headers)
 
 
@@ -82,13 +94,17 @@ async def patch_upload(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> Response[None]:
-    """Append the body at `Upload-Offset`. What is acknowledged is on disk."""
+    """Append the body at `Upload-Offset`. What is acknowledged is on disk.
+
+    With an `Upload-Checksum` the body counts as a whole or not at all (460), and may have 64 MiB (413).
+    """
     _check_version(request)
     if request.headers.get("content-type") != BYTES_TYPE:
         raise WrongType(f"Send the bytes as {BYTES_TYPE}.", field="Content-Type")
     found = await services.uploads.require(caller, upload)
-    offset = await services.receiver.receive(found, _number(request, "upload-offset"), body_of(request))
-    return _answer(204, {"Upload-Offset": str(offset), "Streamtime-Video": found.video_public_id})
+    offset = _number(request, "upload-offset")
+    await services.receiver.receive(found, offset, body_of(request), announced_checksum(request))
+    return _answer(204, _standing(await services.uploads.by_id(found.id)))
 
 
 @delete(PATH + "/{upload:str}", status_code=204, tags=["uploads"], summary="Give an upload up")
@@ -124,6 +140,22 @@ def _check_version(request: ApiRequest) -> None:
         raise UnknownVersion(f"This server speaks tus {VERSION}.")
 
 
+def announced_checksum(request: ApiRequest) -> Checksum | None:
+    """What the body is to be checked against, where the client says so.
+
+    Raises:
+        Invalid: it cannot be read, or is of a kind that is not known here.
+        TooLarge: the body is larger than what is checked as a whole.
+    """
+    header = request.headers.get("upload-checksum")
+    if header is None:
+        return None
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > MOST_BYTES:
+        raise too_large_to_check()
+    return Checksum.parse(header)
+
+
 def _number(request: ApiRequest, header: str) -> int:
     text = request.headers.get(header, "")
     if not text.isascii() or not text.isdecimal() or len(text) > MAX_DIGITS:
@@ -131,12 +163,15 @@ def _number(request: ApiRequest, header: str) -> int:
     return int(text)
 
 
+def _standing(upload: Upload) -> dict[str, str]:
+    headers = {"Upload-Offset": str(upload.offset_bytes), "Streamtime-Video": upload.video_public_id}
+    if upload.expires_at_ms is not None:
+        headers["Upload-Expires"] = formatdate(upload.expires_at_ms / 1000, usegmt=True)
+    return headers
+
+
 def _headers(upload: Upload) -> dict[str, str]:
-    headers = {
-        "Upload-Offset": str(upload.offset_bytes),
-        "Upload-Length": str(upload.length_bytes),
-        "Streamtime-Video": upload.video_public_id,
-    }
+    headers = {**_standing(upload), "Upload-Length": str(upload.length_bytes)}
     return headers | ({"Upload-Metadata": upload.metadata} if upload.metadata else {})
 
 

@@ -1,5 +1,7 @@
 """Editing and deleting a video."""
 
+from urllib.parse import quote
+
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect, Response
@@ -11,11 +13,12 @@ from streamtime.http.forms import Form, read_form
 from streamtime.http.pages.watch import visibility_from, watch_view
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
+from streamtime.http.space_views import TwinView, twin_of
 from streamtime.http.templates import Templates
 from streamtime.http.views import Watch, watch_href
 from streamtime.languages import KNOWN
 from streamtime.library.editing import Edit
-from streamtime.library.video import Video
+from streamtime.library.video import Video, VideoState
 
 NO_CAPTIONS: Form = {"language": "", "label": "", "errors": {}}
 """The form for a caption track as it begins."""
@@ -34,7 +37,8 @@ async def edit_page(
 ) -> Response[str]:
     """The form, filled with what is there."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    return _edit(request, templates, await watch_view(found, caller, services), _form_of(found), status=200)
+    view, twin = await watch_view(found, caller, services), await twin_of(found, services)
+    return _edit(request, templates, view, _form_of(found), status=200, twin=twin)
 
 
 @post("/watch/{video:str}/edit", include_in_schema=False)
@@ -55,7 +59,8 @@ async def edit(
         await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility, poster_ms))
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        return _edit(request, templates, await watch_view(found, caller, services), form, status=400)
+        view, twin = await watch_view(found, caller, services), await twin_of(found, services)
+        return _edit(request, templates, view, form, status=400, twin=twin)
     return Redirect(watch_href(found), status_code=303)
 
 
@@ -63,7 +68,7 @@ async def edit(
 async def prepare_again(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Make everything anew; what there is plays until that is done."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.again(tx, found, rungs=None))
+    await services.database.write(lambda tx: services.steering.again(tx, found, rungs=None))
     return Redirect(watch_href(found), status_code=303)
 
 
@@ -78,23 +83,38 @@ async def delete_page(
     """Ask once more."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     view = await watch_view(found, caller, services)
-    return templates.page(request, "pages/delete.html", title=f"Delete {found.title}?", video=view)
+    days = 0 if found.state is VideoState.UPLOADING else services.bin.days
+    return templates.page(request, "pages/delete.html", title=f"Delete {found.title}?", video=view, days=days)
 
 
 @post("/watch/{video:str}/delete", include_in_schema=False)
-async def delete(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
-    """It is gone for everybody from the answer on."""
+async def delete(
+    request: PageRequest, video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
+    """It is gone for everybody from the answer on; the library offers to undo that, where it can be undone."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.delete(tx, found))
-    return Redirect("/library", status_code=303)
+    fields = await read_form(request, "now")
+    if fields["now"]:
+        await services.database.write(lambda tx: services.deletion.purge(tx, found))
+        return Redirect("/library", status_code=303)
+    await services.database.write(lambda tx: services.bin.put(tx, found))
+    return Redirect(f"/library?binned={quote(found.public_id)}", status_code=303)
+
+
+@post("/watch/{video:str}/keep", include_in_schema=False)
+async def keep_both(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """Its owner has the same file already, and wants both."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.duplicates.keep_both(tx, found))
+    return Redirect(f"{watch_href(found)}/edit", status_code=303)
 
 
 async def edit_again(
     request: PageRequest, templates: Templates, video: Video, caller: Caller, services: Services, captions: Form
 ) -> Response[str]:
     """The page with what is wrong about its form for captions."""
-    view = await watch_view(video, caller, services)
-    return _edit(request, templates, view, _form_of(video), status=400, captions=captions)
+    view, twin = await watch_view(video, caller, services), await twin_of(video, services)
+    return _edit(request, templates, view, _form_of(video), status=400, twin=twin, captions=captions)
 
 
 def _form_of(video: Video) -> Form:
@@ -109,7 +129,14 @@ def _form_of(video: Video) -> Form:
 
 
 def _edit(
-    request: PageRequest, templates: Templates, view: Watch, form: Form, *, status: int, captions: Form | None = None
+    request: PageRequest,
+    templates: Templates,
+    view: Watch,
+    form: Form,
+    *,
+    status: int,
+    twin: TwinView | None,
+    captions: Form | None = None,
 ) -> Response[str]:
     return templates.page(
         request,
@@ -118,6 +145,7 @@ def _edit(
         status=status,
         video=view,
         form=form,
+        twin=twin,
         captions=captions or NO_CAPTIONS,
         languages=KNOWN,
     )

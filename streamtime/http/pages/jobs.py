@@ -62,7 +62,7 @@ async def cancel(video: str, caller: NamedDependency[Caller], services: NamedDep
     """End the work on a video. It counts as failed, and can be tried again."""
     _admin(caller)
     found = await services.videos.by_public_id(video)
-    await services.database.write(lambda tx: services.lifecycle.stop(tx, found, STOPPED))
+    await services.database.write(lambda tx: services.steering.stop(tx, found, STOPPED))
     return Redirect(HERE, status_code=303)
 
 
@@ -71,7 +71,7 @@ async def retry(video: str, caller: NamedDependency[Caller], services: NamedDepe
     """Try a failed video again."""
     _admin(caller)
     found = await services.videos.by_public_id(video)
-    await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
+    await services.database.write(lambda tx: services.steering.retry(tx, found))
     return Redirect(HERE, status_code=303)
 
 

@@ -22,7 +22,7 @@ from streamtime.library.video import VideoState
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 Cursor = Annotated[str, QueryParameter(max_length=2_000)]
-STATES = {state.value: state for state in VideoState}
+STATES = {state.value: state for state in VideoState if state is not VideoState.BINNED}
 VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 
 
@@ -36,8 +36,12 @@ async def library(
     in_state: Annotated[str, QueryParameter(name="state", max_length=200)] = "",
     visibility: Text = "",
     cursor: Cursor = "",
+    binned: Text = "",
 ) -> Response[str]:
-    """The caller's own videos. A filter left on "all" is sent as an empty one."""
+    """The caller's own videos. A filter left on "all" is sent as an empty one.
+
+    `binned` names a video that was deleted a moment ago, which the page offers to bring back.
+    """
     query = Query(
         scope=Scope.OWN,
         q=q,
@@ -59,6 +63,7 @@ async def library(
         q=q,
         state=in_state if in_state in STATES else "",
         visibility=visibility if visibility in VISIBILITIES else "",
+        binned=await _binned(binned, caller, services) if binned else None,
     )
 
 
@@ -85,6 +90,14 @@ async def library_events(
                 yield await _card_event(news, caller, services, templates, page)
 
     return event_stream(request, services.bus, lambda news: news.owner_id == caller.user_id, told, snapshot)
+
+
+async def _binned(public_id: str, caller: Caller, services: Services) -> dict[str, str] | None:
+    try:
+        found = await services.bin.require(caller, public_id)
+    except NotFound:
+        return None
+    return {"id": found.public_id, "title": found.title}
 
 
 async def _card_event(

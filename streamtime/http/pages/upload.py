@@ -10,6 +10,7 @@ from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
 from streamtime.http.words import size_text
+from streamtime.library.space import Standing
 
 
 @get("/upload", include_in_schema=False)
@@ -22,6 +23,7 @@ async def upload_page(
     """Drop videos here."""
     signed_in(caller)
     limits = services.upload_creation.limits
+    standing = await services.space.standing(caller.user_id or 0)
     upload = {
         "endpoint": PATH,
         "max_size": limits.max_size_bytes,
@@ -29,5 +31,19 @@ async def upload_page(
         "chunk_size": limits.chunk_size_bytes,
         "accepted_text": "MP4, MOV, MKV, WebM, AVI, MPEG-TS and most others",
         "default_visibility": limits.default_visibility.value,
+        "quota": _quota(standing),
     }
     return templates.page(request, "pages/upload.html", title="Upload", nav="upload", upload=upload)
+
+
+def _quota(standing: Standing) -> dict[str, object] | None:
+    if standing.limit is None or standing.left is None:
+        return None
+    return {
+        "left": standing.left,
+        "left_text": size_text(standing.left),
+        "limit_text": size_text(standing.limit),
+        "used_text": size_text(standing.used),
+        "reserved": standing.reserved,
+        "reserved_text": size_text(standing.reserved),
+    }

@@ -12,6 +12,7 @@ from streamtime.errors import Invalid
 from streamtime.http.forms import read_form
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import Services
+from streamtime.http.space_views import twin_of
 from streamtime.http.templates import Templates
 from streamtime.http.track_views import tracks_of
 from streamtime.http.views import Watch, watch_href, watch_of
@@ -31,7 +32,8 @@ async def watch(
     """The player, and what is known of the video."""
     found = await services.videos.require(caller, video, Access.VIEW)
     view = await watch_view(found, caller, services)
-    answer = templates.page(request, "pages/watch.html", title=found.title, video=view)
+    twin = await twin_of(found, services) if view.mine else None
+    answer = templates.page(request, "pages/watch.html", title=found.title, video=view, twin=twin)
     if found.visibility is not Visibility.PUBLIC:
         answer.set_header("X-Robots-Tag", "noindex")
     return answer
@@ -60,7 +62,7 @@ async def set_visibility(
 async def retry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Try a failed video again."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.lifecycle.retry(tx, found))
+    await services.database.write(lambda tx: services.steering.retry(tx, found))
     return Redirect(f"/watch/{video}", status_code=303)
 
 

@@ -7,24 +7,49 @@ import pytest
 
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.memory import MemoryStore
+from streamtime.storage.metered import Metered, StoreNumbers
 from streamtime.storage.object_store import ObjectStore
+from streamtime.storage.retrying import Retrying
+from streamtime.storage.s3 import S3Store
+from tests.s3 import Bucket
 
 
-async def _memory(folder: Path) -> ObjectStore:
-    del folder
+async def _memory(request: pytest.FixtureRequest) -> ObjectStore:
+    del request
     return MemoryStore()
 
 
-async def _local_disk(folder: Path) -> ObjectStore:
+async def _local_disk(request: pytest.FixtureRequest) -> ObjectStore:
+    folder: Path = request.getfixturevalue("tmp_path")
     return await LocalDisk.open_at(folder / "store")
 
 
-ADAPTERS = {"memory": _memory, "local_disk": _local_disk}
+async def _s3(request: pytest.FixtureRequest) -> ObjectStore:
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return S3Store(bucket.address)
+
+
+async def _wrapped(request: pytest.FixtureRequest) -> ObjectStore:
+    """As the server has them, one wrapper in another."""
+    return Metered(Retrying(await _local_disk(request), (0.001,)), "local", StoreNumbers())
+
+
+ADAPTERS = {"memory": _memory, "local_disk": _local_disk, "s3": _s3, "wrapped": _wrapped}
+
+OF_ONE_MACHINE = ("memory", "local_disk", "wrapped")
+"""Those that can take files as they lie, and read without waiting."""
 
 
 @pytest.fixture(params=[*ADAPTERS.values()], ids=[*ADAPTERS])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    opened: ObjectStore = await request.param(tmp_path)
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[ObjectStore]:
+    opened: ObjectStore = await request.param(request)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=[ADAPTERS[name] for name in OF_ONE_MACHINE], ids=OF_ONE_MACHINE)
+async def near_store(request: pytest.FixtureRequest) -> AsyncIterator[ObjectStore]:
+    opened: ObjectStore = await request.param(request)
     yield opened
     await opened.close()
 

@@ -1,4 +1,4 @@
-"""What a store promises when it can adopt files or read without waiting: both adapters of one machine do."""
+"""What a store promises when it can adopt files or read without waiting: all adapters of one machine do."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import Conflict, Invalid, NotFound
-from streamtime.storage.object_store import AdoptsFiles, ObjectStore, ReadsNow
+from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.memory import MemoryStore
+from streamtime.storage.metered import Metered, StoreNumbers
+from streamtime.storage.object_store import AdoptsFiles, ObjectStore, OpensFiles, ReadsNow, SentInParts
+from streamtime.storage.retrying import Retrying
+from streamtime.storage.s3 import S3Store
+from tests.s3 import Bucket
 
 KEY = "videos/a/original"
 DATA = b"0123456789" * 300_000
@@ -18,56 +24,79 @@ def adopting(store: ObjectStore) -> AdoptsFiles:
     return store
 
 
-async def test_a_file_becomes_an_object_and_stays(store: ObjectStore, make_file: Callable[[bytes], Path]) -> None:
+async def test_a_file_becomes_an_object_and_stays(near_store: ObjectStore, make_file: Callable[[bytes], Path]) -> None:
     path = make_file(DATA)
-    stored = await adopting(store).adopt(KEY, path)
+    stored = await adopting(near_store).adopt(KEY, path)
     assert (stored.key, stored.length_bytes, stored.sha256) == (KEY, len(DATA), hashlib.sha256(DATA).digest())
     assert path.read_bytes() == DATA
     path.unlink()
-    assert await store.get_range(KEY, 0, len(DATA)) == DATA
+    assert await near_store.get_range(KEY, 0, len(DATA)) == DATA
 
 
 async def test_adopting_again_after_a_crash_is_a_success(
-    store: ObjectStore, make_file: Callable[[bytes], Path]
+    near_store: ObjectStore, make_file: Callable[[bytes], Path]
 ) -> None:
     path = make_file(DATA)
-    first = await adopting(store).adopt(KEY, path)
-    assert await adopting(store).adopt(KEY, path) == first
-    assert await adopting(store).adopt(KEY, make_file(DATA)) == first
+    first = await adopting(near_store).adopt(KEY, path)
+    assert await adopting(near_store).adopt(KEY, path) == first
+    assert await adopting(near_store).adopt(KEY, make_file(DATA)) == first
 
 
 async def test_a_key_that_holds_something_else_is_not_overwritten(
-    store: ObjectStore, make_file: Callable[[bytes], Path]
+    near_store: ObjectStore, make_file: Callable[[bytes], Path]
 ) -> None:
-    await store.put(KEY, b"something else")
+    await near_store.put(KEY, b"something else")
     with pytest.raises(Conflict):
-        await adopting(store).adopt(KEY, make_file(DATA))
-    assert await store.get_range(KEY, 0, 14) == b"something else"
+        await adopting(near_store).adopt(KEY, make_file(DATA))
+    assert await near_store.get_range(KEY, 0, 14) == b"something else"
 
 
-async def test_a_file_that_is_missing_is_not_found(store: ObjectStore, tmp_path: Path) -> None:
+async def test_a_file_that_is_missing_is_not_found(near_store: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        await adopting(store).adopt(KEY, tmp_path / "missing")
-    assert await store.head(KEY) is None
+        await adopting(near_store).adopt(KEY, tmp_path / "missing")
+    assert await near_store.head(KEY) is None
 
 
-async def test_an_empty_file_is_adopted(store: ObjectStore, make_file: Callable[[bytes], Path]) -> None:
-    assert (await adopting(store).adopt(KEY, make_file(b""))).length_bytes == 0
-    assert await store.get_range(KEY, 0, 0) == b""
+async def test_an_empty_file_is_adopted(near_store: ObjectStore, make_file: Callable[[bytes], Path]) -> None:
+    assert (await adopting(near_store).adopt(KEY, make_file(b""))).length_bytes == 0
+    assert await near_store.get_range(KEY, 0, 0) == b""
 
 
-async def test_a_bad_key_adopts_nothing(store: ObjectStore, make_file: Callable[[bytes], Path]) -> None:
+async def test_a_bad_key_adopts_nothing(near_store: ObjectStore, make_file: Callable[[bytes], Path]) -> None:
     with pytest.raises(Invalid):
-        await adopting(store).adopt("../outside", make_file(DATA))
+        await adopting(near_store).adopt("../outside", make_file(DATA))
 
 
-async def test_what_was_just_read_can_be_read_again_now(store: ObjectStore) -> None:
-    assert isinstance(store, ReadsNow)
-    await store.put(KEY, DATA)
-    await store.get_range(KEY, 0, len(DATA))
-    assert store.read_now(KEY, 5, 10) == b"5678901234"
-    assert store.read_now(KEY, len(DATA) - 1, 1) == b"9"
-    assert store.read_now(KEY, len(DATA) - 1, 2) is None
-    assert store.read_now("videos/b/missing", 0, 1) is None
-    await store.delete(KEY)
-    assert store.read_now(KEY, 0, 1) is None
+async def test_what_was_just_read_can_be_read_again_now(near_store: ObjectStore) -> None:
+    assert isinstance(near_store, ReadsNow)
+    await near_store.put(KEY, DATA)
+    await near_store.get_range(KEY, 0, len(DATA))
+    assert near_store.read_now(KEY, 5, 10) == b"5678901234"
+    assert near_store.read_now(KEY, len(DATA) - 1, 1) == b"9"
+    assert near_store.read_now(KEY, len(DATA) - 1, 2) is None
+    assert near_store.read_now("videos/b/missing", 0, 1) is None
+    await near_store.delete(KEY)
+    assert near_store.read_now(KEY, 0, 1) is None
+
+
+def abilities(store: object) -> list[type]:
+    return [each for each in (AdoptsFiles, ReadsNow, OpensFiles, SentInParts) if isinstance(store, each)]
+
+
+async def test_a_wrapped_store_can_what_the_inner_one_can_and_nothing_else(store: ObjectStore) -> None:
+    for wrapped in (
+        Retrying(store),
+        Metered(store, "any", StoreNumbers()),
+        Metered(Retrying(store), "", StoreNumbers()),
+    ):
+        assert abilities(wrapped) == abilities(store)
+
+
+async def test_only_what_is_on_this_machine_can_be_adopted_opened_or_read_now(tmp_path: Path, bucket: Bucket) -> None:
+    for store, can in (
+        (MemoryStore(), [AdoptsFiles, ReadsNow]),
+        (await LocalDisk.open_at(tmp_path), [AdoptsFiles, ReadsNow, OpensFiles]),
+        (S3Store(bucket.address), [SentInParts]),
+    ):
+        assert abilities(store) == can
+        await store.close()

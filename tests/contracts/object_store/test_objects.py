@@ -110,6 +110,21 @@ async def test_a_body_that_fails_leaves_nothing_and_says_its_own_error(store: Ob
     assert await keys(store) == []
 
 
+async def test_a_body_is_never_read_twice(store: ObjectStore) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        read += 1
+        yield pattern(2_000_000)
+        raise Unavailable("the other store is away")
+
+    with pytest.raises(Unavailable, match="other"):
+        await store.put(KEY, body())
+    assert read == 1
+    assert await store.head(KEY) is None
+
+
 async def test_a_cancelled_put_leaves_the_older_object_as_it_was(store: ObjectStore) -> None:
     await store.put(KEY, b"older")
     half = asyncio.Event()

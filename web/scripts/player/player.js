@@ -27,7 +27,8 @@ export class Player {
     this.video = root.querySelector("streamtime-video");
     this.video.fullDuration = Number(root.dataset.durationMs || 0) / 1000;
     root.dataset.quality = "auto";
-    this.followers = [mirrorQuality(root, this.video), rememberTracks(root, this.video), recovery((sentence) => this.giveUp(sentence), () => this.#openAgain())];
+    const recover = recovery((sentence) => this.giveUp(sentence), () => this.#openAgain(), (sentence) => this.hold(sentence));
+    this.followers = [mirrorQuality(root, this.video), rememberTracks(root, this.video), recover];
     this.startAt = askedTime();
     remember(root, this.video, !this.startAt);
     this.#listen();
@@ -83,6 +84,15 @@ export class Player {
     this.startAt = this.video.currentTime;
     this.root.querySelector("[data-error]").textContent = sentence;
     this.phase = "error";
+  }
+
+  /** @param {string} sentence why there is nothing to play for the moment; it goes on by itself */
+  hold(sentence) {
+    const place = this.root.querySelector("[data-player-hold]");
+    // What is loaded already plays on: whoever watches need not know yet.
+    if (sentence && this.video.nativeEl.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) return;
+    if (place.textContent !== sentence) place.textContent = sentence;
+    place.hidden = !sentence;
   }
 
   /** @param {string} text shown in the bar; empty takes it away  @param {number} [forMs] */

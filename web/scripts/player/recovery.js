@@ -9,28 +9,35 @@ const NETWORK_TRIES = 4;
 const FIRST_WAIT_MS = 1000;
 const MEDIA_TRIES = 2;
 const OPEN_AGAIN_AFTER_MS = 10_000;
+/** A store that is away is asked for as long as somebody wants to watch. */
+const AWAY_WAIT_MS = 4000;
+const AWAY = 503;
 
 /**
  * @param {(sentence: string) => void} giveUp shows the failure
  * @param {() => void} openAgain asks for the playlist of playlists anew, at the current time
+ * @param {(sentence: string) => void} hold says why there is nothing to play for the moment; empty when there is again
  * @returns {(hls: Hls) => void} called for each new hls.js
  */
-export function recovery(giveUp, openAgain) {
+export function recovery(giveUp, openAgain, hold) {
   let openedAgainAt = -OPEN_AGAIN_AFTER_MS;
   return function follow(hls) {
     let networkTries = 0;
     let mediaTries = 0;
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       networkTries = 0;
+      hold("");
     });
     hls.on(Hls.Events.ERROR, (_event, error) => {
+      if (isAway(error)) hold(words("storageAway"));
       if (!error.fatal) return;
       if (error.type === Hls.ErrorTypes.NETWORK_ERROR) onNetworkError(error);
       else if (error.type === Hls.ErrorTypes.MEDIA_ERROR) onMediaError();
       else giveUp(words("errorMedia"));
     });
 
-    function onNetworkError({ response, details }) {
+    function onNetworkError(error) {
+      const { response, details } = error;
       const status = response?.code ?? 0;
       if (status === 404 && !isManifest(details) && performance.now() - openedAgainAt > OPEN_AGAIN_AFTER_MS) {
         // Hiding a public video ends the addresses of its public time; its owner may go on at the new ones.
@@ -38,9 +45,10 @@ export function recovery(giveUp, openAgain) {
         return openAgain();
       }
       if ([401, 403, 404, 410].includes(status)) return giveUp(words("errorGone"));
-      if (networkTries >= NETWORK_TRIES) return giveUp(words("errorNetwork"));
-      const waitMs = FIRST_WAIT_MS * 2 ** networkTries;
-      networkTries += 1;
+      const away = isAway(error);
+      if (networkTries >= NETWORK_TRIES && !away) return giveUp(words("errorNetwork"));
+      const waitMs = away ? AWAY_WAIT_MS : FIRST_WAIT_MS * 2 ** networkTries;
+      if (!away) networkTries += 1;
       setTimeout(() => {
         // A new playlist has a new hls.js; this one is dead then.
         if (hls.media === null) return;
@@ -57,6 +65,11 @@ export function recovery(giveUp, openAgain) {
       return hls.recoverMediaError();
     }
   };
+}
+
+/** @returns {boolean} whether the server is there, and what keeps its segments is not */
+function isAway({ response, details }) {
+  return response?.code === AWAY && details === Hls.ErrorDetails.FRAG_LOAD_ERROR;
 }
 
 function isManifest(details) {

@@ -8,7 +8,7 @@ import { words } from "../page/words.js";
 import { guess, look, readCosts } from "./cost.js";
 import { Speed } from "./speed.js";
 import { Transfer } from "./transfer.js";
-import { changeVideo, followUntilSettled, readTimeline, readVideo } from "./video.js";
+import { changeVideo, deleteCopy, followUntilSettled, keepBoth, readTimeline, readVideo } from "./video.js";
 
 /** @param {string} name of a file @returns {string} a title to begin with */
 function titleOf(name) {
@@ -60,6 +60,7 @@ export class UploadRow {
     const visibility = this.part("visibility").value;
     this.transfer = new Transfer(this.file, { endpoint, chunkSize, title, visibility }, {
       onVideo: (video) => this.#learn(video),
+      onLookalike: (video) => this.#showTwin(words("looksLike"), `/watch/${video}`),
       onProgress: (sent, total) => this.#showProgress(sent, total),
       onRetry: () => this.#say(words("reconnecting")),
       onDone: () => this.#arrive(),
@@ -84,6 +85,8 @@ export class UploadRow {
     on("resume", () => this.resume());
     on("retry", () => this.resume());
     on("cancel", () => this.cancel());
+    on("twin-delete", () => this.#answerTwin(deleteCopy));
+    on("twin-keep", () => this.#answerTwin(keepBoth));
     this.part("title").addEventListener("change", (event) => this.#change({ title: event.target.value.trim() }));
     this.part("visibility").addEventListener("change", (event) => this.#change({ visibility: event.target.value }));
     this.part("title").addEventListener("keydown", (event) => event.key === "Enter" && event.target.blur());
@@ -200,6 +203,40 @@ export class UploadRow {
     }
   }
 
+  /** @param {string} sentence @param {string} href of what is there already @param {boolean} [sure] it can be answered */
+  #showTwin(sentence, href, sure = false) {
+    this.part("twin-link").textContent = sentence;
+    this.part("twin-link").href = href;
+    this.part("twin-answers").hidden = !sure;
+    this.part("twin").hidden = false;
+  }
+
+  /** @param {(video: string) => Promise<void>} answer */
+  async #answerTwin(answer) {
+    try {
+      await answer(this.video);
+    } catch {
+      toast(words("notSaved"));
+      return;
+    }
+    this.part("twin").hidden = true;
+    if (answer !== deleteCopy) return;
+    this.#enter("cancelled", words("copyDeleted"));
+    this.part("progress").hidden = true;
+    this.part("watch").hidden = true;
+  }
+
+  /** @param {{ id: string, title: string, binned: boolean } | null} twin what has the same bytes */
+  #noteTwin(twin) {
+    if (!twin) {
+      this.part("twin").hidden = true;
+    } else if (twin.binned) {
+      this.#showTwin(words("haveInBin", { title: twin.title }), "/library/bin", true);
+    } else {
+      this.#showTwin(words("haveAlready", { title: twin.title }), `/watch/${twin.id}`, true);
+    }
+  }
+
   #arrive() {
     this.#enter("arrived", words("arrived"));
     const bar = this.part("progress");
@@ -209,6 +246,8 @@ export class UploadRow {
   }
 
   #follow(video) {
+    if (this.phase === "cancelled") return;
+    this.#noteTwin(video.duplicate_of);
     const bar = this.part("progress");
     const percent = Math.round((video.progress ?? 0) * 100);
     bar.value = percent * 10;

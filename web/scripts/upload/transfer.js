@@ -15,12 +15,46 @@ const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, ...Array(9).fil
 const PASSING_4XX = new Set([408, 409, 423, 429]);
 
 const KNOWN_KEY = "streamtime.uploads";
+const CLIENT_KEYS = "streamtime.upload-keys";
 
-function known() {
+function kept(name) {
   try {
-    return JSON.parse(localStorage.getItem(KNOWN_KEY) ?? "{}");
+    return JSON.parse(localStorage.getItem(name) ?? "{}");
   } catch {
     return {};
+  }
+}
+
+const known = () => kept(KNOWN_KEY);
+
+/** What this browser takes two files to be the same by. @param {File} file */
+const likeness = (file) => [file.name, file.size, file.lastModified].join(" ");
+
+/**
+ * A name of our own for the upload of a file, the same after a reload or a crash until the upload is over: so a creation
+ * whose answer was lost is found again instead of making a second video.
+ *
+ * @param {File} file @returns {string}
+ */
+function clientKeyOf(file) {
+  const all = kept(CLIENT_KEYS);
+  const mine = (all[likeness(file)] ??= Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join(""));
+  keep(CLIENT_KEYS, all);
+  return mine;
+}
+
+/** @param {File} file its upload is over, one way or the other: the next one is another */
+function forgetClientKey(file) {
+  const all = kept(CLIENT_KEYS);
+  delete all[likeness(file)];
+  keep(CLIENT_KEYS, all);
+}
+
+function keep(name, value) {
+  try {
+    localStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // Without it a resumed upload cannot be renamed while it runs, nor a lost creation be found; nothing else is lost.
   }
 }
 
@@ -29,16 +63,13 @@ function keepKnown(uploadUrl, video) {
   const all = known();
   if (video) all[uploadUrl] = video;
   else delete all[uploadUrl];
-  try {
-    localStorage.setItem(KNOWN_KEY, JSON.stringify(all));
-  } catch {
-    // Without it a resumed upload cannot be renamed while it runs; nothing else is lost.
-  }
+  keep(KNOWN_KEY, all);
 }
 
 /**
  * @typedef {object} TransferEvents
  * @property {(video: string) => void} onVideo the video's id is known
+ * @property {(video: string) => void} onLookalike a video of the same file name and size is there already
  * @property {(sent: number, total: number) => void} onProgress bytes
  * @property {() => void} onRetry the connection was lost; it is being tried again
  * @property {() => void} onDone the last byte is acknowledged
@@ -51,6 +82,7 @@ export class Transfer {
   #events;
   /** @type {string | null} */
   #video = null;
+  #file;
 
   /**
    * @param {File} file
@@ -59,14 +91,25 @@ export class Transfer {
    */
   constructor(file, options, events) {
     this.#events = events;
+    this.#file = file;
     this.#upload = new Upload(file, {
       endpoint: options.endpoint,
       chunkSize: options.chunkSize || Infinity,
       retryDelays: RETRY_DELAYS_MS,
       removeFingerprintOnSuccess: true,
-      metadata: { filename: file.name, title: options.title, visibility: options.visibility },
+      metadata: {
+        filename: file.name,
+        title: options.title,
+        visibility: options.visibility,
+        client_key: clientKeyOf(file),
+        duplicates: "ask",
+      },
       onBeforeRequest: (request) => request.setHeader("X-CSRF-Token", csrfToken()),
-      onAfterResponse: (_request, response) => this.#learn(response.getHeader("Streamtime-Video")),
+      onAfterResponse: (_request, response) => {
+        this.#learn(response.getHeader("Streamtime-Video"));
+        const like = response.getHeader("Streamtime-Looks-Like");
+        if (like) events.onLookalike(like);
+      },
       // Known a moment after the answer that names the video.
       onUploadUrlAvailable: () => this.#video && keepKnown(this.#upload.url, this.#video),
       onShouldRetry: (error) => this.#shouldRetry(error),
@@ -97,6 +140,7 @@ export class Transfer {
 
   /** Stops, and has the server forget what it has. */
   async cancel() {
+    forgetClientKey(this.#file);
     if (this.#upload.url) keepKnown(this.#upload.url, null);
     await this.#upload.abort(true);
   }
@@ -115,6 +159,7 @@ export class Transfer {
   }
 
   #onSuccess() {
+    forgetClientKey(this.#file);
     if (this.#upload.url) keepKnown(this.#upload.url, null);
     this.#events.onDone();
   }

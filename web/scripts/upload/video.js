@@ -29,6 +29,17 @@ export async function changeVideo(id, changes) {
   if (!answer.ok) throw new Error(`${answer.status}`);
 }
 
+/** @param {string} id the copy goes for good: its bytes are there in another video */
+export const deleteCopy = (id) => send(`/api/v1/videos/${encodeURIComponent(id)}?now=true`, "DELETE");
+
+/** @param {string} id it is wanted although its bytes are there already */
+export const keepBoth = (id) => send(`/api/v1/videos/${encodeURIComponent(id)}/keep`, "POST");
+
+async function send(address, method) {
+  const answer = await fetch(address, { method, headers: { "X-CSRF-Token": csrfToken() } });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+}
+
 const isSettled = (video) => video.state === "ready" || video.state === "failed";
 
 /** @param {string} id @param {(video: any) => void} onChange called until the video is ready or failed */

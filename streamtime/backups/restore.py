@@ -1,0 +1,193 @@
+"""Brings a deployment back from a backup: a database that knows where its bytes are, and the bytes that it carried.
+
+Everything is prepared in a copy beside the place; only when all is well does it take the place. The database gets a
+marker of its own, so that it deletes nothing in a store that has gone on without it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamtime.backups import snapshot
+from streamtime.backups.adjusting import Whereabouts, adjust, growing_without_bytes
+from streamtime.backups.archive import DATABASE, OBJECTS, ArchiveReader
+from streamtime.backups.manifest import NeededObject
+from streamtime.clock import Clock
+from streamtime.database.migrate import migrate, migrations_folder, newest_revision
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Conflict, StreamtimeError
+from streamtime.library.damage import Damage
+from streamtime.library.timeline import Timeline
+from streamtime.objects.deployment import Deployment, Standing
+from streamtime.objects.inventory import Inventory
+from streamtime.objects.ledger import SPOOL
+from streamtime.objects.stores import Stores
+
+Told = Callable[[str, int, int], None]
+"""Words for what is being done, bytes done, bytes in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came of it. `missing` names objects by what they are to their videos."""
+
+    objects: int
+    placed: int
+    missing: list[str]
+    standings: dict[str, Standing]
+
+
+class Missing(Conflict):
+    """Objects that the backup needs are nowhere; `names` tell which."""
+
+    code = "missing"
+
+    def __init__(self, names: list[str]) -> None:
+        count = len(names)
+        super().__init__(
+            f"{count} {'object' if count == 1 else 'objects'} that the backup needs "
+            f"{'is' if count == 1 else 'are'} in no store. Nothing was changed; "
+            "--allow-missing restores the rest all the same."
+        )
+        self.names = names
+
+
+class Restorer:
+    """Restores into one data directory; its caller holds the server's lock."""
+
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        self._stores = stores
+        self._clock = clock
+
+    async def prepare(self, reader: ArchiveReader, folder: Path, told: Told, *, allow_missing: bool) -> Restored:
+        """Make `streamtime.db` in `folder` of the backup, and put the objects that it holds into their stores.
+
+        Raises:
+            Invalid: the backup is damaged.
+            Conflict: it is of a newer version; or objects are missing (`Missing`), and that is not allowed.
+            Unavailable: a store does not answer.
+        """
+        check_schema(reader)
+        path = folder / DATABASE
+        told("Reading the database", 0, 0)
+        await asyncio.to_thread(reader.save, DATABASE, reader.manifest.database, path)
+        await asyncio.to_thread(snapshot.check, path)
+        await asyncio.to_thread(migrate, path, now_ms=self._clock.now_ms())
+        database = Database(path)
+        try:
+            return await self._fill(database, reader, told, allow_missing=allow_missing)
+        finally:
+            await database.close()
+
+    async def _fill(self, database: Database, reader: ArchiveReader, told: Told, *, allow_missing: bool) -> Restored:
+        told("Looking for the objects", 0, 0)
+        where = Whereabouts(await self._listed(tolerant=allow_missing))
+        for one in reader.manifest.objects:
+            where.find(one)
+        damage = Damage(database, Timeline(database, self._clock))
+        if where.missing and not allow_missing:
+            raise Missing(await _names(damage, where.missing))
+        placed = await self._place(reader, where, told)
+        await self._make_room(reader, where)
+        if where.missing and not allow_missing:
+            raise Missing(await _names(damage, where.missing))
+        inventory = Inventory(database, self._clock)
+        deployment = Deployment(database, inventory, self._stores, self._clock)
+
+        async def body(tx: Transaction) -> None:
+            gone = await growing_without_bytes(tx, where.listed.get(SPOOL, {}))
+            await adjust(tx, where, growing=gone)
+            await deployment.renew(tx, restored_at_ms=self._clock.now_ms())
+
+        await database.write(body)
+        names = await _names(damage, where.missing)
+        await damage.tell([one for one in await inventory.damaged() if one.id in {m.id for m in where.missing}])
+        standings = {name: await deployment.look(name) for name in self._stores.names}
+        return Restored(len(reader.manifest.objects), placed, names, standings)
+
+    async def _listed(self, *, tolerant: bool) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for name in self._stores.names:
+            try:
+                found[name] = {
+                    info.key: info.length_bytes async for info in self._stores.readable(name).list("videos/")
+                }
+            except StreamtimeError:
+                if not tolerant:
+                    raise
+        return found
+
+    async def _place(self, reader: ArchiveReader, where: Whereabouts, told: Told) -> int:
+        """Put objects out of the backup where they belong; those that came out as other bytes count as missing."""
+        done, total, damaged = 0, sum(one.bytes for one in where.to_place), list[NeededObject]()
+        for one in where.to_place:
+            told("Copying objects", done, total)
+            name = one.store if one.store in self._stores.names else self._stores.settle_in
+            if name != one.store:
+                where.moved[one.id] = name
+            if not await self._put(reader, one, name):
+                damaged.append(one)
+            done += one.bytes
+        where.to_place = [one for one in where.to_place if one not in damaged]
+        where.missing += damaged
+        return len(where.to_place)
+
+    async def _put(self, reader: ArchiveReader, one: NeededObject, name: str) -> bool:
+        pieces = _pieces(reader, f"{OBJECTS}{one.key}")
+        if name == SPOOL:
+            await self._spool(one.key, pieces)
+            return True
+        stored = await self._stores.settled[name].put(one.key, pieces)
+        if one.sha256 in {None, stored.sha256.hex()}:
+            return True
+        await self._stores.settled[name].delete(one.key)
+        return False
+
+    async def _spool(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+        await self._stores.spool.delete(key)
+        async with await self._stores.spool.create(key) as file:
+            offset = 0
+            async for piece in pieces:
+                await file.write_at(offset, piece)
+                offset += len(piece)
+            await file.sync()
+
+    async def _make_room(self, reader: ArchiveReader, where: Whereabouts) -> None:
+        """Uploads that go on from the beginning need a file to go on with."""
+        keys = {one.id: one.key for one in reader.manifest.objects}
+        for object_id, offset in where.arrived.items():
+            if not offset:
+                with suppress(Conflict):  # it is there, and empty
+                    (await self._stores.spool.create(keys[object_id])).close()
+
+
+def check_schema(reader: ArchiveReader) -> None:
+    """Return where this version can read the backup's database.
+
+    Raises:
+        Conflict: a newer Streamtime made it.
+    """
+    newest = newest_revision(migrations_folder())
+    if reader.manifest.schema > newest:
+        raise Conflict(
+            f"The backup was made by a newer Streamtime ({reader.manifest.version}, schema {reader.manifest.schema}; "
+            f"this one knows {newest}). Restore it with that version."
+        )
+
+
+async def _names(damage: Damage, missing: list[NeededObject]) -> list[str]:
+    pieces = await damage.pieces([one.id for one in missing])
+    return [
+        f"{pieces[one.id].title}: {pieces[one.id].name or one.kind} ({one.key}, {one.store})"
+        if one.id in pieces
+        else f"{one.key} ({one.kind}, {one.store})"
+        for one in missing
+    ]
+
+
+async def _pieces(reader: ArchiveReader, name: str) -> AsyncIterator[bytes]:
+    reading = reader.read(name)
+    while (piece := await asyncio.to_thread(next, reading, None)) is not None:
+        yield piece

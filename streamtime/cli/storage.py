@@ -1,0 +1,99 @@
+"""`streamtime storage`: what is where, and moving it elsewhere."""
+
+import asyncio
+import signal
+import sys
+from typing import NoReturn
+
+import rich_click as click
+
+from streamtime.cli.context import Context
+from streamtime.cli.lock import only_move, stores_of_running_server
+from streamtime.cli.move_report import NAMES, Bar, JsonLines, Lines, Report, where
+from streamtime.config.sections import Config
+from streamtime.errors import ConfigError, StreamtimeError
+from streamtime.objects.move import Moved, Mover
+from streamtime.objects.whereabouts import Holding, Whereabouts
+from streamtime.rooms import open_shelves, store_names
+
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+"""Exit codes of a command that was stopped, as shells count them."""
+
+_STOPPED = "Stopped. What was moved stays moved; the same command goes on with the rest."
+
+
+@click.group()
+def storage() -> None:
+    """Show where videos are kept, and move them."""
+
+
+@storage.command()
+@click.pass_obj
+def show(context: Context) -> None:
+    """Say how much is where, and where new videos go."""
+    config = context.ready()
+    for line in where(asyncio.run(_holdings(config)), config.storage.backend):
+        click.echo(line)
+
+
+@storage.command()
+@click.option("--to", required=True, type=click.Choice(["local", "s3"]), help="Where everything is to be.")
+@click.option("--json", "as_json", is_flag=True, help="Tell progress and result as JSON, one object a line.")
+@click.pass_obj
+def move(context: Context, to: str, as_json: bool) -> None:
+    """Move all videos to the data directory or to the bucket, beside a running server or without it.
+
+    Everything plays meanwhile. Each object is copied, read back and compared before the old copy goes. It can be
+    stopped at any time; the same command goes on with the rest. Exit code 1 where something could not be moved, 130
+    after Ctrl-C.
+    """
+    config = context.ready()
+    _require_known(config, to)
+    report = JsonLines() if as_json else Bar() if sys.stderr.isatty() else Lines()
+    with only_move(config.data_dir), report:
+        try:
+            moved, holdings = asyncio.run(_move(config, to, report))
+        except StreamtimeError as error:
+            report.failed(error)
+            raise
+        except KeyboardInterrupt:
+            _stopped(report, INTERRUPTED)
+        except asyncio.CancelledError:
+            _stopped(report, TERMINATED)
+    report.done(to, moved, holdings, config.storage.backend)
+    if not moved.complete:
+        sys.exit(1)
+
+
+def _require_known(config: Config, to: str) -> None:
+    if to not in store_names(config):
+        raise ConfigError("There is no bucket: storage.s3 needs endpoint and bucket.")
+    running = stores_of_running_server(config.data_dir)
+    if running is not None and to not in running:
+        raise ConfigError(
+            f"The running server was started without {NAMES[to]}, and could not play what is moved there. Restart it "
+            "with this configuration first."
+        )
+
+
+async def _holdings(config: Config) -> list[Holding]:
+    async with open_shelves(config) as opened:
+        return await Whereabouts(opened.database).holdings()
+
+
+async def _move(config: Config, to: str, report: Report) -> tuple[Moved, list[Holding]]:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with open_shelves(config) as opened:
+        whereabouts = Whereabouts(opened.database)
+        minimum_free_bytes = int(config.uploads.minimum_free_space)
+        mover = Mover(opened.ledger, whereabouts, opened.stores, opened.carrier, minimum_free_bytes=minimum_free_bytes)
+        return await mover.move(to, report.step), await whereabouts.holdings()
+
+
+def _stopped(report: Report, code: int) -> NoReturn:
+    report.failed(StreamtimeError(_STOPPED, code="stopped"))
+    click.echo(f"streamtime: {_STOPPED}", err=True)
+    sys.exit(code)

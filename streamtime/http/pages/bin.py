@@ -1,0 +1,102 @@
+"""The bin: what was deleted and can still be brought back."""
+
+from functools import partial
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller
+from streamtime.errors import Conflict
+from streamtime.http.forms import local_path, read_form
+from streamtime.http.requests import PageRequest, signed_in
+from streamtime.http.services import Services
+from streamtime.http.space_views import binned_views
+from streamtime.http.templates import Templates
+from streamtime.http.words import size_text
+
+HERE = "/library/bin"
+
+
+@get(HERE, include_in_schema=False)
+async def bin_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """The caller's deleted videos."""
+    owner_id = signed_in(caller).user_id or 0
+    videos = await binned_views(await services.bin.of(owner_id), services)
+    total = (await services.space.usage_of(owner_id)).bin
+    limited = (await services.space.standing(owner_id)).limit is not None
+    return templates.page(
+        request,
+        "pages/bin.html",
+        title="Bin",
+        nav="library",
+        videos=videos,
+        days=services.bin.days,
+        total_text=size_text(total),
+        limited=limited,
+    )
+
+
+@post(HERE + "/{video:str}/restore", include_in_schema=False)
+async def restore(
+    request: PageRequest, video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
+    """Bring one back."""
+    found = await services.bin.require(signed_in(caller), video)
+    following = (await read_form(request, "next"))["next"]
+    await services.database.write(lambda tx: services.bin.restore(tx, found))
+    return Redirect(local_path(following or HERE), status_code=303)
+
+
+@get(HERE + "/{video:str}/delete", include_in_schema=False)
+async def delete_now_page(
+    request: PageRequest,
+    video: str,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Ask once more: nothing comes back from there."""
+    found = await services.bin.require(signed_in(caller), video)
+    (view,) = await binned_views([found], services)
+    return templates.page(request, "pages/bin-delete.html", title="Delete for good?", nav="library", video=view)
+
+
+@post(HERE + "/{video:str}/delete", include_in_schema=False)
+async def delete_now(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """Delete one for good."""
+    found = await services.bin.require(signed_in(caller), video)
+    await services.database.write(lambda tx: services.bin.purge(tx, found))
+    return Redirect(HERE, status_code=303)
+
+
+@get(HERE + "/empty", include_in_schema=False)
+async def empty_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Ask once more."""
+    owner_id = signed_in(caller).user_id or 0
+    count = len(await services.bin.of(owner_id))
+    total = (await services.space.usage_of(owner_id)).bin
+    return templates.page(
+        request, "pages/bin-empty.html", title="Empty the bin?", nav="library", count=count, total_text=size_text(total)
+    )
+
+
+@post(HERE + "/empty", include_in_schema=False)
+async def empty(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+    """Delete all of it for good, each in a transaction of its own: others write in between."""
+    for found in await services.bin.of(signed_in(caller).user_id or 0):
+        try:
+            await services.database.write(partial(services.bin.purge, video=found))
+        except Conflict:
+            continue  # brought back, or deleted, by another page at this moment
+    return Redirect(HERE, status_code=303)

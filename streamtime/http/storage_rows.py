@@ -1,0 +1,106 @@
+"""Storage as the page of those who run the server shows it: stores, what was done about them, what is damaged."""
+
+from dataclasses import dataclass
+
+from streamtime.http.services import Services
+from streamtime.http.words import age_text, size_text
+from streamtime.library.damage import words_of
+from streamtime.objects.overview import SeenStore
+from streamtime.objects.upkeep import Done, Task
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRow:
+    """One store."""
+
+    name: str
+    settles_here: bool
+    trouble: str
+    objects: int
+    size: tuple[str, str]
+    watched: int
+    aside: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task and what came of it last; counts that are not its own are 0."""
+
+    name: str
+    running: bool
+    age_text: str
+    trouble: str
+    objects: int
+    size_text: str
+    damaged: int
+    put_aside: int
+    deleted: int
+    brought_back: int
+    aborted: int
+    watched: int
+    missing: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DamageRow:
+    """A damaged object of a video."""
+
+    title: str
+    href: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageBoard:
+    """Everything on the page."""
+
+    stores: list[StoreRow]
+    tasks: list[TaskRow]
+    damaged: list[DamageRow]
+    doomed: int
+    doomed_text: str
+    restored_text: str
+
+
+async def board_of(services: Services) -> StorageBoard:
+    """What there is to see at this moment."""
+    now, seen = services.clock.now_ms(), await services.storage.look()
+    pieces = await services.damage.pieces([one.id for one in seen.damaged])
+    return StorageBoard(
+        stores=[_store(store) for store in seen.stores],
+        tasks=[_task(task, seen.tasks.get(task), now) for task in Task],
+        damaged=[
+            DamageRow(piece.title, f"/watch/{piece.public_id}/history", words_of(piece, one.words))
+            for one in seen.damaged
+            if (piece := pieces.get(one.id)) is not None
+        ],
+        doomed=seen.doomed,
+        doomed_text=size_text(seen.doomed_bytes),
+        restored_text="" if seen.restored_at_ms is None else age_text(seen.restored_at_ms, now),
+    )
+
+
+def _store(seen: SeenStore) -> StoreRow:
+    figure, _, unit = size_text(seen.length_bytes).partition(" ")
+    return StoreRow(seen.name, seen.settles_here, seen.trouble, seen.objects, (figure, unit), seen.watched, seen.aside)
+
+
+def _task(task: Task, done: Done | None, now_ms: int) -> TaskRow:
+    counts = done.counts if done is not None else {}
+    return TaskRow(
+        name=task.value,
+        running=done is not None and done.finished_at_ms is None,
+        age_text="" if done is None else age_text(done.finished_at_ms or done.started_at_ms, now_ms),
+        trouble="" if done is None else done.trouble,
+        objects=counts.get("objects", 0),
+        size_text=size_text(counts.get("bytes", 0)),
+        damaged=counts.get("damaged", 0),
+        put_aside=counts.get("put_aside", 0),
+        deleted=counts.get("deleted", 0),
+        brought_back=counts.get("brought_back", 0),
+        aborted=counts.get("aborted", 0),
+        watched=counts.get("watched", 0),
+        missing=counts.get("missing", 0),
+        more=done is not None and bool(done.outcome.get("more")),
+    )

@@ -1,0 +1,80 @@
+"""How a video comes into being: written down before its first byte, queued when its last one is there."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert
+
+from streamtime.access.rules import Visibility
+from streamtime.clock import Clock
+from streamtime.database.tables import videos
+from streamtime.database.transaction import Transaction
+from streamtime.ids import public_id
+from streamtime.library.changes import Changes
+from streamtime.library.duplicates import ASKED, WAITING, Duplicates
+from streamtime.library.editing import LISTED
+from streamtime.library.news import News
+from streamtime.library.timeline import Timeline
+from streamtime.library.video import Video, VideoState
+from streamtime.library.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class NewVideo:
+    """What is known of a video before its first byte has arrived."""
+
+    owner_id: int
+    title: str
+    visibility: Visibility
+    source_name: str
+
+
+class Arrivals:
+    """Takes new videos in."""
+
+    def __init__(
+        self, work: Work, changes: Changes, timeline: Timeline, duplicates: Duplicates, news: News, clock: Clock
+    ) -> None:
+        self._work = work
+        self._changes = changes
+        self._timeline = timeline
+        self._duplicates = duplicates
+        self._news = news
+        self._clock = clock
+
+    async def create(self, tx: Transaction, new: NewVideo) -> tuple[int, str]:
+        """Write down a video whose bytes are still to come; its row id, and the key for its source."""
+        name, prefix = public_id(), f"videos/{public_id()}/"
+        now = self._clock.now_ms()
+        statement = insert(videos).values(
+            public_id=name,
+            owner_id=new.owner_id,
+            title=new.title,
+            title_folded=new.title.casefold(),
+            state=VideoState.UPLOADING.value,
+            stage="Uploading",
+            visibility=new.visibility.value,
+            storage_prefix=prefix,
+            source_name=new.source_name,
+            created_at_ms=now,
+            published_at_ms=now if new.visibility in LISTED else None,
+        )
+        video_id: int = (await tx.execute(statement.returning(videos.c.id))).scalar_one()
+        await self._timeline.add(tx, video_id, "created", f"Upload of {new.source_name} begun.")
+        self._news.created(tx, video_id, name, new.owner_id)
+        return video_id, f"{prefix}source"
+
+    async def arrived(self, tx: Transaction, video: Video, source_object_id: int, *, ask: bool) -> None:
+        """All bytes are here: queue the work. With `ask`, a file that its owner has already waits for an answer."""
+        await self._changes.set(
+            tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, source_object_id=source_object_id
+        )
+        await self._timeline.add(tx, video.id, "arrived", "The upload is complete.")
+        await self._work.settle(tx, video, source_object_id)
+        twin = await self._duplicates.arrived(tx, video)
+        if twin is not None:
+            words = f"The same bytes are there already, as “{twin.title}”."
+            await self._timeline.add(tx, video.id, "duplicate", words, video=twin.public_id)
+        if twin is not None and ask:
+            await self._changes.set(tx, video, stage=WAITING, duplicate=ASKED)
+            return
+        await self._work.prepare(tx, video)

@@ -1,0 +1,171 @@
+"""The bin: what was deleted is hidden from everybody at once, and can be brought back for some days.
+
+Its whole files stay where they are, and count against their owner's quota; what was half made goes. `deletion.py` does
+the rest when the time is over, or at once where somebody says so.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import may_undo
+from streamtime.clock import Clock
+from streamtime.database import tables
+from streamtime.database.tables import videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Conflict
+from streamtime.events.bus import Change
+from streamtime.jobs.queue import JobQueue
+from streamtime.library.deletion import Deletion
+from streamtime.library.lifecycle import Lifecycle
+from streamtime.library.news import News
+from streamtime.library.poster_choice import POSTER, PosterChoice
+from streamtime.library.progress import ProgressBoard
+from streamtime.library.timeline import Timeline
+from streamtime.library.video import Video, VideoState
+from streamtime.library.videos import VideoGone, read_videos, require_alive, selection
+from streamtime.library.work import FIRST, LADDER, PREPARE, STILLS, Work
+
+DAY_MS = 86_400_000
+
+MAKING = (PREPARE, FIRST, LADDER, STILLS, POSTER)
+"""Work that ends when its video is deleted. What only carries whole files to where they stay goes on."""
+
+BINNED: ColumnElement[bool] = and_(videos.c.deleted_at_ms.is_not(None), videos.c.purged_at_ms.is_(None))
+"""Deleted, and can still be brought back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """What may have to be queued again for a video that comes back."""
+
+    queue: JobQueue
+    work: Work
+    posters: PosterChoice
+
+
+class Bin:
+    """Keeps deleted videos for a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        remade: Remade,
+        lifecycle: Lifecycle,
+        deletion: Deletion,
+        timeline: Timeline,
+        progress: ProgressBoard,
+        news: News,
+        clock: Clock,
+        *,
+        days: int,
+    ) -> None:
+        self._database = database
+        self._remade = remade
+        self._lifecycle = lifecycle
+        self._deletion = deletion
+        self._timeline = timeline
+        self._progress = progress
+        self._news = news
+        self._clock = clock
+        self.days = days
+
+    async def require(self, caller: Caller, public_id: str) -> Video:
+        """The video in the bin, for its owner or an admin.
+
+        Raises:
+            NotFound: there is none, or it is not in the caller's hands.
+        """
+        async with self._database.read() as connection:
+            found = await read_videos(connection, selection().where(videos.c.public_id == public_id, BINNED))
+        if not found or not may_undo(caller, found[0].facts):
+            raise VideoGone
+        return found[0]
+
+    def goes_at_ms(self, video: Video) -> int | None:
+        """When a deleted video goes for good; None for one that is not deleted."""
+        return None if video.deleted_at_ms is None else video.deleted_at_ms + self.days * DAY_MS
+
+    async def put(self, tx: Transaction, video: Video) -> None:
+        """Delete a video: nobody sees it from the commit on. One whose bytes have not all come goes for good.
+
+        Raises:
+            VideoGone: it is deleted already.
+        """
+        row = await require_alive(tx, video.id)
+        if self.days == 0 or row["state"] == VideoState.UPLOADING:
+            await self._deletion.purge(tx, video)
+            return
+        await self._remade.queue.cancel(tx, video.subject, kinds=MAKING)
+        await self._lifecycle.drop_growing(tx, video.id)
+        await self._timeline.add(tx, video.id, "binned", "It was deleted, and lies in the bin.")
+        deleted_at = max(self._clock.now_ms(), row["created_at_ms"])  # a clock that stands wrong is behind, most often
+        await tx.execute(update(videos).where(videos.c.id == video.id).values(deleted_at_ms=deleted_at))
+        await self._forget_client_key(tx, video)
+        await tx.raise_epoch()
+        self._news.after(tx, video, Change.DELETED)
+        tx.after_commit(lambda: self._progress.clear(video.id))
+
+    async def restore(self, tx: Transaction, video: Video) -> None:
+        """Bring a video back as it was. What was half made of it is queued again.
+
+        Raises:
+            Conflict: it is not in the bin any more.
+        """
+        row = await self._row(tx, video)
+        values: dict[str, object] = {
+            "deleted_at_ms": None,
+            # Whoever kept an address from before has been told that there is nothing: it stays so.
+            "access_generation": videos.c.access_generation + 1,
+        }
+        in_work = row["state"] in {VideoState.QUEUED, VideoState.PROCESSING}
+        if in_work:
+            values |= {"state": VideoState.QUEUED.value, "stage": "Waiting", "progress": 0.0}
+        await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
+        await self._timeline.add(tx, video.id, "restored", "It was brought back from the bin.")
+        await self._queue_again(tx, video, row, in_work=in_work)
+        await tx.raise_epoch()
+        self._news.after(tx, video, Change.CREATED)
+
+    async def purge(self, tx: Transaction, video: Video) -> None:
+        """Let a video in the bin go for good.
+
+        Raises:
+            Conflict: it is not in the bin any more.
+        """
+        await self._row(tx, video)
+        await self._deletion.purge(tx, video)
+
+    async def overdue(self) -> list[Video]:
+        """The videos that have been in the bin for as long as they may, the first ones first."""
+        before = self._clock.now_ms() - self.days * DAY_MS
+        query = selection().where(BINNED, videos.c.deleted_at_ms <= before)
+        async with self._database.read() as connection:
+            return await read_videos(connection, query.order_by(videos.c.deleted_at_ms, videos.c.id).limit(100))
+
+    async def of(self, owner_id: int) -> list[Video]:
+        """Somebody's videos in the bin, the last deleted first."""
+        query = selection().where(BINNED, videos.c.owner_id == owner_id)
+        async with self._database.read() as connection:
+            return await read_videos(connection, query.order_by(videos.c.deleted_at_ms.desc(), videos.c.id.desc()))
+
+    async def _row(self, tx: Transaction, video: Video) -> RowMapping:
+        row = (await tx.execute(select(videos).where(videos.c.id == video.id, BINNED))).mappings().first()
+        if row is None:
+            raise Conflict("This video is not in the bin any more.", code="not_binned")
+        return row
+
+    async def _queue_again(self, tx: Transaction, video: Video, row: RowMapping, *, in_work: bool) -> None:
+        if in_work:
+            await self._remade.work.prepare(tx, video)
+        elif row["state"] == VideoState.READY:
+            await self._lifecycle.wants_stills(tx, video)
+        if row["poster_ms"] is not None:
+            await self._remade.posters.again(tx, video)
+
+    async def _forget_client_key(self, tx: Transaction, video: Video) -> None:
+        """The same file may be sent anew while this one lies in the bin."""
+        uploads = tables.uploads
+        await tx.execute(update(uploads).where(uploads.c.video_id == video.id).values(client_key=None))

@@ -1,0 +1,77 @@
+"""How a video ends for good: gone in one transaction, its bytes and its row soon after. `bin.py` stands before it."""
+
+from sqlalchemy import delete, select, update
+
+from streamtime.clock import Clock
+from streamtime.database import tables
+from streamtime.database.tables import videos
+from streamtime.database.transaction import Transaction
+from streamtime.events.bus import Change
+from streamtime.jobs.queue import JobQueue
+from streamtime.library.news import News
+from streamtime.library.progress import ProgressBoard
+from streamtime.library.renditions import Renditions
+from streamtime.library.stills import StillRows
+from streamtime.library.video import Video
+from streamtime.library.videos import VideoGone
+from streamtime.library.work import Work
+from streamtime.objects.ledger import Ledger
+
+
+class Deletion:
+    """Takes videos away."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        work: Work,
+        ledger: Ledger,
+        renditions: Renditions,
+        stills: StillRows,
+        progress: ProgressBoard,
+        news: News,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._work = work
+        self._ledger = ledger
+        self._renditions = renditions
+        self._stills = stills
+        self._progress = progress
+        self._news = news
+        self._clock = clock
+
+    async def purge(self, tx: Transaction, video: Video) -> None:
+        """Hide a video from everybody, end the work on it, and have its bytes collected. It never comes back.
+
+        Raises:
+            VideoGone: it is gone already.
+        """
+        query = select(videos).where(videos.c.id == video.id, videos.c.purged_at_ms.is_(None))
+        row = (await tx.execute(query)).mappings().first()
+        if row is None:
+            raise VideoGone
+        now = self._clock.now_ms()
+        await tx.execute(
+            update(videos)
+            .where(videos.c.id == video.id)
+            .values(
+                deleted_at_ms=now if row["deleted_at_ms"] is None else row["deleted_at_ms"],
+                purged_at_ms=now,
+                source_object_id=None,
+                poster_object_id=None,
+                playable=False,
+            )
+        )
+        await self._queue.cancel(tx, video.subject)
+        await self._renditions.drop(tx, video.id, only_growing=False)
+        await self._stills.drop(tx, video.id)
+        uploads = tables.uploads
+        arrived = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
+        arriving = list((await tx.execute(arrived)).scalars())
+        await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
+        await self._ledger.doom(tx, [i for i in (row["source_object_id"], row["poster_object_id"], *arriving) if i])
+        await self._work.collect(tx)
+        await tx.raise_epoch()
+        self._news.after(tx, video, Change.DELETED)
+        tx.after_commit(lambda: self._progress.clear(video.id))

@@ -1,0 +1,146 @@
+"""All objects as those see them who look after bytes: which row stands for a key, what is due, what is damaged.
+
+It reads rows and writes down what was found about their bytes; it knows no store.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.clock import Clock
+from streamtime.database.tables import multiparts, objects
+from streamtime.database.transaction import Database, Transaction
+from streamtime.objects.ledger import ObjectRow
+
+AT_ONCE = 400
+"""Keys of one query: SQLite allows 999 parameters in its older versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """An object whose bytes are not what its row says, in words."""
+
+    id: int
+    store: str
+    key: str
+    kind: str
+    words: str
+
+
+class Inventory:
+    """What is written down about all bytes."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def known(self, keys: Iterable[str]) -> dict[str, ObjectRow]:
+        """The rows of these keys, as far as there are any. A key has one row at most: it is never used again."""
+        found: dict[str, ObjectRow] = {}
+        rest = iter(keys)
+        while some := [*islice(rest, AT_ONCE)]:
+            found |= {row.key: row for row in await self._select(objects.c.key.in_(some))}
+        return found
+
+    async def under(self, folder: str) -> list[ObjectRow]:
+        """The rows of all keys that begin with `folder`, whatever their state."""
+        return await self._select(objects.c.key.startswith(folder, autoescape=True))
+
+    async def live_in(self, store: str, *, after_id: int, limit: int = AT_ONCE) -> list[ObjectRow]:
+        """Some whole objects of a store, in the order of their ids."""
+        of_store = and_(objects.c.store == store, objects.c.state == "live", objects.c.id > after_id)
+        return await self._select(of_store, limit=limit)
+
+    async def unchecked(self, stores: Collection[str], *, before_ms: int) -> ObjectRow | None:
+        """The object of these stores that was re-read the longest ago, if that was before `before_ms` or never."""
+        due = or_(objects.c.scrubbed_at_ms.is_(None), objects.c.scrubbed_at_ms < before_ms)
+        of_stores = and_(objects.c.store.in_(stores), objects.c.state == "live", due)
+        first = (objects.c.scrubbed_at_ms.is_not(None), objects.c.scrubbed_at_ms, objects.c.id)
+        found = await self._select(of_stores, *first, limit=1)
+        return found[0] if found else None
+
+    async def current(self, row: ObjectRow) -> bool:
+        """Whether the object is still whole and where `row` says."""
+        same = and_(objects.c.id == row.id, objects.c.store == row.store, objects.c.state == "live")
+        return bool(await self._select(same, limit=1))
+
+    async def damaged(self) -> list[Damaged]:
+        """All that is known to be damaged."""
+        query = select(objects).where(objects.c.damage.is_not(None), objects.c.state == "live")
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.order_by(objects.c.id))).mappings()
+            return [Damaged(row["id"], row["store"], row["key"], row["kind"], row["damage"]) for row in rows]
+
+    async def totals(self) -> dict[str, tuple[int, int]]:
+        """How many objects each state has, and how many bytes."""
+        query = select(objects.c.state, func.count(), func.sum(objects.c.bytes)).group_by(objects.c.state)
+        async with self._database.read() as connection:
+            return {state: (count, size) for state, count, size in await connection.execute(query)}
+
+    async def held(self) -> dict[str, tuple[int, int]]:
+        """How many whole objects rows say are in each store, and how many bytes."""
+        query = select(objects.c.store, func.count(), func.sum(objects.c.bytes)).where(objects.c.state == "live")
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.group_by(objects.c.store))
+            return {store: (count, size) for store, count, size in rows}
+
+    async def multiparts(self, store: str) -> set[str]:
+        """The ids of the multipart uploads under way in a store."""
+        query = select(multiparts.c.upload_id).where(multiparts.c.store == store)
+        async with self._database.read() as connection:
+            return set((await connection.execute(query)).scalars())
+
+    async def sending(self, object_ids: Collection[int]) -> list[tuple[int, str]]:
+        """Which of these objects are being sent in parts, and to which stores."""
+        query = select(multiparts.c.object_id, multiparts.c.store).where(multiparts.c.object_id.in_(object_ids))
+        async with self._database.read() as connection:
+            return [(object_id, store) for object_id, store in await connection.execute(query)]
+
+    async def mark(
+        self, tx: Transaction, row: ObjectRow, words: str | None, *, sha256: bytes | None = None, scrubbed: bool = False
+    ) -> bool:
+        """Write down what is wrong with an object (None: nothing), as the row says; whether it is still there."""
+        values: dict[str, object] = {"damage": words}
+        if scrubbed:
+            values["scrubbed_at_ms"] = self._clock.now_ms()
+        if sha256 is not None:
+            values["sha256"] = sha256
+        same = and_(objects.c.id == row.id, objects.c.store == row.store, objects.c.state == "live")
+        return bool((await tx.execute(update(objects).where(same).values(**values))).rowcount)
+
+    async def _select(
+        self, condition: ColumnElement[bool], *order: ColumnElement[Any], limit: int | None = None
+    ) -> list[ObjectRow]:
+        query = select(objects).where(condition).order_by(*(order or (objects.c.id,))).limit(limit)
+        async with self._database.read() as connection:
+            return [_row(row) for row in (await connection.execute(query)).mappings()]
+
+
+def folder_of(key: str) -> str:
+    """What the keys of one video have in common: all but the last part."""
+    folder, slash, _ = key.rpartition("/")
+    return folder + slash
+
+
+def by_folder(rows: Sequence[ObjectRow]) -> dict[str, list[ObjectRow]]:
+    """Rows by what their keys have in common."""
+    found: dict[str, list[ObjectRow]] = {}
+    for row in rows:
+        found.setdefault(folder_of(row.key), []).append(row)
+    return found
+
+
+def _row(row: RowMapping) -> ObjectRow:
+    return ObjectRow(
+        id=row["id"],
+        store=row["store"],
+        key=row["key"],
+        state=row["state"],
+        kind=row["kind"],
+        length_bytes=row["bytes"],
+        sha256=row["sha256"],
+    )

@@ -1,0 +1,163 @@
+"""Moving house: carries settled objects from all other stores into one, beside a running server or without it.
+
+Of each object the copy is written, read back and compared (`carrying.py`); then its row is switched in one transaction,
+and only then the old copy goes. Keys stay the same, so nothing else has to change. It can be broken off anywhere and
+run again: an object is in one place or in the other, and what was left of it in the other place is found by listing.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from streamtime.errors import Invalid, NoSpace, NotFound
+from streamtime.objects.carrying import Carrier
+from streamtime.objects.ledger import Ledger, ObjectRow
+from streamtime.objects.stores import Stores
+from streamtime.objects.whereabouts import Whereabouts
+from streamtime.storage.object_store import ObjectStore, OpensFiles
+
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a move is. Totals grow where new objects settle in the old place meanwhile."""
+
+    objects: int
+    objects_total: int
+    length_bytes: int
+    bytes_total: int
+
+
+@dataclass(slots=True)
+class Moved:
+    """What a move came to."""
+
+    objects: int = 0
+    length_bytes: int = 0
+    leftovers: int = 0
+    """Old copies of what an earlier move, broken off, had moved already."""
+    lost: list[str] = field(default_factory=list)
+    """Keys of objects that are not where their rows say."""
+    damaged: list[str] = field(default_factory=list)
+    """Keys of objects whose bytes are not those that were stored. They stay where they are."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is where it should be."""
+        return not self.lost and not self.damaged
+
+
+class Mover:
+    """Moves objects into one store."""
+
+    def __init__(
+        self, ledger: Ledger, whereabouts: Whereabouts, stores: Stores, carrier: Carrier, *, minimum_free_bytes: int
+    ) -> None:
+        self._carrier = carrier
+        self._ledger = ledger
+        self._whereabouts = whereabouts
+        self._stores = stores
+        self._minimum_free_bytes = minimum_free_bytes
+
+    async def move(self, to: str, tell: Callable[[Progress], None]) -> Moved:
+        """Bring everything that has settled elsewhere into the store `to`, the oldest first.
+
+        What settles elsewhere while this goes on is taken along. What is still in the spool is left to settle.
+
+        Raises:
+            Invalid: there is no such store.
+            NoSpace, Unavailable: a store cannot do it now; what was moved stays moved.
+        """
+        if to not in self._stores.settled:
+            raise Invalid(f"There is no store named {to}.", field="to")
+        moved = Moved()
+        last_id = 0
+        while rows := await self._whereabouts.outside(to, after_id=last_id, limit=BATCH):
+            for row in rows:
+                tell(await self._progress(to, moved))
+                await self._move(row, to, moved)
+            last_id = rows[-1].id
+        for name in self._stores.settled:
+            if name != to:
+                moved.leftovers += await self._clear_leftovers(name, to)
+        tell(await self._progress(to, moved))
+        return moved
+
+    async def _progress(self, to: str, moved: Moved) -> Progress:
+        left = [holding for holding in await self._whereabouts.holdings() if self._is_left(holding.store, to)]
+        objects, length_bytes = sum(each.objects for each in left), sum(each.length_bytes for each in left)
+        return Progress(moved.objects, moved.objects + objects, moved.length_bytes, moved.length_bytes + length_bytes)
+
+    def _is_left(self, store: str, to: str) -> bool:
+        return store in self._stores.settled and store != to
+
+    async def _move(self, row: ObjectRow, to: str, moved: Moved) -> None:
+        source, target = self._settled(row.store), self._settled(to)
+        await self._require_room(target, row.length_bytes)
+        try:
+            if not await _has(source, row):
+                moved.damaged.append(row.key)
+                return
+            stored = await self._carrier.carry(row, source, to)
+        except NotFound:
+            if await self._still_there(row):
+                moved.lost.append(row.key)
+            return
+        if row.sha256 not in {None, stored.sha256}:
+            await target.delete(row.key)
+            moved.damaged.append(row.key)
+            return
+        try:
+            await self._ledger.relocate(row.id, store=to, sha256=stored.sha256, length_bytes=stored.length_bytes)
+        except NotFound:
+            await target.delete(row.key)  # deleted meanwhile: the old copy is the collector's
+            return
+        await source.delete(row.key)
+        moved.objects += 1
+        moved.length_bytes += row.length_bytes
+
+    def _settled(self, name: str) -> ObjectStore:
+        self._stores.readable(name)  # says so where it is not configured
+        return self._stores.settled[name]
+
+    async def _still_there(self, row: ObjectRow) -> bool:
+        found = await self._ledger.find([row.id])
+        return bool(found) and found[0].state == "live" and found[0].store == row.store
+
+    async def _require_room(self, target: ObjectStore, length_bytes: int) -> None:
+        """A move must not fill the disk that the server works on."""
+        if not isinstance(target, OpensFiles):
+            return
+        if await self._stores.spool.free_bytes() - length_bytes < self._minimum_free_bytes:
+            raise NoSpace("The disk has no room for more. What was moved stays moved.")
+
+    async def _clear_leftovers(self, name: str, to: str) -> int:
+        """Delete from a store what is, by its row and in full length, in the store `to`."""
+        store, target, count = self._settled(name), self._settled(to), 0
+        async for keys in _batches(store):
+            for row in await self._whereabouts.among(to, keys):
+                there = await target.head(row.key)
+                if there is not None and there.length_bytes == row.length_bytes:
+                    await store.delete(row.key)
+                    count += 1
+        return count
+
+
+async def _has(store: ObjectStore, row: ObjectRow) -> bool:
+    """Whether a store has an object in its full length. Raises `NotFound` where it has none."""
+    found = await store.head(row.key)
+    if found is None:
+        raise NotFound
+    return found.length_bytes == row.length_bytes
+
+
+async def _batches(store: ObjectStore) -> AsyncIterator[list[str]]:
+    """All keys of a store, some at a time."""
+    keys: list[str] = []
+    async for info in store.list(""):
+        keys.append(info.key)
+        if len(keys) == BATCH:
+            yield keys
+            keys = []
+    if keys:
+        yield keys

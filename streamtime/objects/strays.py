@@ -1,0 +1,116 @@
+"""What lies in stores and no row stands for: since when it is known, how often it was seen, when it was put aside.
+
+It knows rows alone. A multipart upload counts as a stray as well; its key says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.clock import Clock
+from streamtime.database.tables import strays
+from streamtime.database.transaction import Database, Transaction
+
+PASSES = 2
+"""Reconciliations that must have seen a stray before it is touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """One of them. `passes` counts the reconciliations that saw it, this one included."""
+
+    key: str
+    length_bytes: int
+    first_seen_at_ms: int
+    passes: int
+    put_aside_at_ms: int | None
+
+    def ripe(self, *, now_ms: int, age_ms: int) -> bool:
+        """Whether it has been known for so long, and seen so often, that it is no accident."""
+        return self.passes >= PASSES and now_ms - self.first_seen_at_ms >= age_ms
+
+
+class Strays:
+    """The strays of all stores."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def seen(self, store: str, found: Mapping[str, int], *, note: bool) -> list[Stray]:
+        """These were found in a store, with their lengths: what is known of them, this time counted.
+
+        With `note` it is written down, and what is not there any more and was not put aside is forgotten.
+        """
+        now, before = self._clock.now_ms(), {stray.key: stray for stray in await self._of(store)}
+        counted = [_once_more(before.get(key), key, size, now) for key, size in found.items()]
+        if note:
+            vanished = [key for key, stray in before.items() if key not in found and stray.put_aside_at_ms is None]
+            await self._database.write(lambda tx: self._write(tx, store, before, counted, vanished))
+        return counted
+
+    async def put_aside(self, store: str, key: str, at_ms: int) -> None:
+        """It is moved aside, under this time, which may be later than the move."""
+        await self._change(store, key, at_ms)
+
+    async def brought_back(self, store: str, key: str) -> None:
+        """It is no stray: a row stands for it."""
+        await self.forget(store, [key])
+
+    async def forget(self, store: str, keys: list[str]) -> None:
+        """They are gone."""
+
+        async def body(tx: Transaction) -> None:
+            for key in keys:
+                await tx.execute(delete(strays).where(strays.c.store == store, strays.c.key == key))
+
+        if keys:
+            await self._database.write(body)
+
+    async def totals(self) -> dict[str, tuple[int, int, int]]:
+        """Of each store: how many are watched, how many lie aside, and the bytes of all."""
+        aside = func.count(strays.c.put_aside_at_ms)
+        query = select(strays.c.store, func.count() - aside, aside, func.sum(strays.c.bytes)).group_by(strays.c.store)
+        async with self._database.read() as connection:
+            return {store: (watched, put, size) for store, watched, put, size in await connection.execute(query)}
+
+    async def _of(self, store: str) -> list[Stray]:
+        query = select(strays).where(strays.c.store == store)
+        async with self._database.read() as connection:
+            return [_stray(row) for row in (await connection.execute(query)).mappings()]
+
+    async def _change(self, store: str, key: str, at_ms: int) -> None:
+        statement = update(strays).where(strays.c.store == store, strays.c.key == key)
+
+        async def body(tx: Transaction) -> None:
+            await tx.execute(statement.values(put_aside_at_ms=at_ms))
+
+        await self._database.write(body)
+
+    async def _write(
+        self, tx: Transaction, store: str, before: Mapping[str, Stray], counted: list[Stray], vanished: list[str]
+    ) -> None:
+        new = [
+            {"store": store, "key": s.key, "bytes": s.length_bytes, "first_seen_at_ms": s.first_seen_at_ms, "passes": 1}
+            for s in counted
+            if s.key not in before
+        ]
+        await tx.execute_many(insert(strays), new)
+        for stray in counted:
+            if stray.key in before:
+                same = update(strays).where(strays.c.store == store, strays.c.key == stray.key)
+                await tx.execute(same.values(passes=stray.passes, bytes=stray.length_bytes))
+        for key in vanished:
+            await tx.execute(delete(strays).where(strays.c.store == store, strays.c.key == key))
+
+
+def _stray(row: RowMapping) -> Stray:
+    return Stray(row["key"], row["bytes"], row["first_seen_at_ms"], row["passes"], row["put_aside_at_ms"])
+
+
+def _once_more(before: Stray | None, key: str, length_bytes: int, now_ms: int) -> Stray:
+    if before is None:
+        return Stray(key, length_bytes, now_ms, 1, None)
+    return Stray(key, length_bytes, before.first_seen_at_ms, before.passes + 1, before.put_aside_at_ms)

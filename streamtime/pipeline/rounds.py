@@ -1,0 +1,79 @@
+"""When bytes are looked after: asks for reconciliation and scrubbing when they are due, and minds the markers."""
+
+import asyncio
+
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import StreamtimeError
+from streamtime.jobs.queue import JobQueue
+from streamtime.library.work import COLLECT_SUBJECT, RECONCILE, RECONCILE_PRIORITY, SCRUB, SCRUB_PRIORITY
+from streamtime.logging import get_logger
+from streamtime.objects.deployment import Deployment, Standing, words_for
+from streamtime.objects.scrub import Scrubber
+from streamtime.objects.stores import Stores
+from streamtime.objects.upkeep import Task, UpkeepLog
+
+LONGEST_NAP_S = 60.0
+
+_log = get_logger("upkeep")
+
+
+class Rounds:
+    """A caretaker's rounds, for as long as the server runs."""
+
+    def __init__(
+        self,
+        database: Database,
+        queue: JobQueue,
+        stores: Stores,
+        deployment: Deployment,
+        log: UpkeepLog,
+        scrubber: Scrubber,
+        clock: Clock,
+        *,
+        reconcile_every_s: int,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._stores = stores
+        self._deployment = deployment
+        self._upkeep = log
+        self._scrubber = scrubber
+        self._clock = clock
+        self._every_s = reconcile_every_s
+
+    async def keep(self) -> None:
+        """Look again and again, until cancelled. Nothing that goes wrong ends it."""
+        while True:
+            try:
+                await self.once()
+            except StreamtimeError as error:
+                _log.warning("round_broken_off", error=error.message)
+            except Exception:  # noqa: BLE001  # the next round may go better
+                _log.exception("round_crashed")
+            await asyncio.sleep(min(LONGEST_NAP_S, self._every_s or LONGEST_NAP_S))
+
+    async def once(self) -> None:
+        """See how each store stands, and ask for what is due."""
+        for name in self._stores.names:
+            before = self._deployment.seen.get(name, Standing.OURS)
+            standing = await self._deployment.look(name)
+            if standing is not before:
+                tell = _log.info if standing is Standing.OURS else _log.warning
+                tell("store_standing", store=name, standing=standing.value, words=words_for(name, standing))
+        if await self._reconcile_due():
+            await self._ask(RECONCILE, RECONCILE_PRIORITY)
+        if await self._scrubber.due():
+            await self._ask(SCRUB, SCRUB_PRIORITY)
+
+    async def _reconcile_due(self) -> bool:
+        last = (await self._upkeep.all()).get(Task.RECONCILE)
+        return bool(self._every_s) and (
+            last is None or self._clock.now_ms() - last.started_at_ms >= self._every_s * 1000
+        )
+
+    async def _ask(self, kind: str, priority: int) -> None:
+        async def body(tx: Transaction) -> None:
+            await self._queue.enqueue(tx, kind, COLLECT_SUBJECT, priority=priority)
+
+        await self._database.write(body)

@@ -1,0 +1,80 @@
+"""tus' checksum extension: what a client says that its bytes amount to, and whether they do."""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from streamtime.errors import ChecksumMismatch, Invalid, TooLarge
+
+ALGORITHMS = ("sha256", "sha1")
+"""Those that every client has; the specification asks for sha1."""
+
+MOST_BYTES = 64 << 20
+"""What is taken as a whole or not at all: nothing of it can be resumed, and all of it is written before it counts."""
+
+_LENGTHS = {"sha256": 32, "sha1": 20}
+
+
+class Sum(Protocol):
+    """A hash of `hashlib`, as far as it is used here."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Add bytes."""
+        ...
+
+    def digest(self) -> bytes:
+        """What they come to so far."""
+        ...
+
+    def copy(self) -> Self:
+        """Another one, to be gone on with apart."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """An algorithm, and what it has to come to."""
+
+    algorithm: str
+    digest: bytes
+
+    @classmethod
+    def parse(cls, header: str) -> Self:
+        """The `Upload-Checksum` header: the algorithm, a space, the digest in base64.
+
+        Raises:
+            Invalid: it cannot be read, or is of a kind that is not known here.
+        """
+        algorithm, _, encoded = header.strip().partition(" ")
+        if algorithm not in ALGORITHMS:
+            known = " and ".join(ALGORITHMS)
+            raise Invalid(f"Checksums of {known} are known here.", field="Upload-Checksum", code="checksum_algorithm")
+        try:
+            digest = base64.b64decode(encoded.strip(), validate=True)
+        except binascii.Error:
+            digest = b""
+        if len(digest) != _LENGTHS[algorithm]:
+            raise Invalid("Upload-Checksum holds no checksum in base64.", field="Upload-Checksum", code="checksum")
+        return cls(algorithm, digest)
+
+    def new(self) -> Sum:
+        """A sum to add the bytes to."""
+        return hashlib.new(self.algorithm, usedforsecurity=False)
+
+    def check(self, digest: bytes) -> None:
+        """Compare.
+
+        Raises:
+            ChecksumMismatch: the bytes are not those that were sent.
+        """
+        if digest != self.digest:
+            raise ChecksumMismatch("These bytes were changed on their way. None of them was kept: send them again.")
+
+
+def too_large_to_check() -> TooLarge:
+    """More came with a checksum than is taken as a whole."""
+    return TooLarge(
+        f"At most {MOST_BYTES} bytes are checked at once. Send smaller pieces.", facts={"limit": MOST_BYTES}
+    )

@@ -1,0 +1,33 @@
+"""The household that every test here begins with."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from streamtime.database.migrate import migrate
+from streamtime.database.transaction import Database
+from streamtime.storage.spool import Spool
+from tests.unit.objects.house import HandClock, House, WatchedStore
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its tables, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("database") / "streamtime.db"
+    migrate(path, now_ms=HandClock().now_ms())
+    return path
+
+
+@pytest.fixture
+async def house(tmp_path: Path, empty_database: Path) -> AsyncIterator[House]:
+    path = tmp_path / "streamtime.db"
+    shutil.copy(empty_database, path)
+    database = Database(path)
+    spool = await Spool.open_at(tmp_path / "spool")
+    made = House(HandClock(), database, spool, WatchedStore(), WatchedStore())
+    await made.begin()
+    yield made
+    await spool.close()
+    await database.close()

@@ -1,0 +1,139 @@
+"""Terms that are over, by a clock that stands wrong, jumps, and is right again."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from streamtime.clock import EpochMs
+from streamtime.config.load import load
+from streamtime.database.migrate import migrate
+from streamtime.database.tables import jobs, users, videos
+from streamtime.database.transaction import Transaction
+from streamtime.jobs.job import Job
+from streamtime.jobs.queue import JobQueue
+from streamtime.library.bin import DAY_MS, Bin
+from streamtime.library.video import Video
+from streamtime.library.work import Work
+from streamtime.pipeline.expiry import LOOKS_EVERY_S, STEADY_S, Expire, ExpirySchedule
+from streamtime.rooms import Foundation, bin_on, database_path, library_on, open_foundation, upload_expiry
+from streamtime.uploads.expiry import UploadExpiry
+
+
+class HandClock:
+    """Goes on when it is told to, and can be set."""
+
+    def __init__(self) -> None:
+        self.wall_ms = 1_700_000_000_000
+        self.passed = 0.0
+
+    def now_ms(self) -> EpochMs:
+        return EpochMs(self.wall_ms)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def go_on(self, seconds: float) -> None:
+        self.passed += seconds
+        self.wall_ms += int(seconds * 1000)
+
+    def set_days_ahead(self, days: int) -> None:
+        self.wall_ms += days * DAY_MS
+
+
+class House:
+    """The rooms that have to do with terms, on a clock of the test's own, with one video in the bin."""
+
+    def __init__(self, base: Foundation, clock: HandClock, bin_: Bin, uploads: UploadExpiry) -> None:
+        self.clock = clock
+        self.bin = bin_
+        self.database = base.database
+        self._expire = Expire(base.database, bin_, uploads)
+        self._schedule = ExpirySchedule(
+            base.database, Work(base.queue), bin_, uploads, clock, expire_after_s=7 * 86_400
+        )
+
+    async def add_binned(self) -> Video:
+        now = self.clock.now_ms()
+        user = {"public_id": "u", "name": "ann", "name_folded": "ann", "role": "member", "password_hash": ""}
+        video = {"public_id": "v", "title": "x", "title_folded": "x", "state": "ready", "visibility": "private"}
+        more = {"storage_prefix": "videos/x/", "source_name": "x.mp4", "created_at_ms": now, "deleted_at_ms": now}
+
+        async def body(tx: Transaction) -> None:
+            made = await tx.execute(insert(users).values(**user, created_at_ms=now).returning(users.c.id))
+            await tx.execute(insert(videos).values(**video, **more, owner_id=made.scalar_one()))
+
+        await self.database.write(body)
+        (found,) = await self.bin.of(1)
+        return found
+
+    async def look(self) -> bool:
+        """Look once, as the server does every minute; whether a job was queued for what is over."""
+        await self._schedule.look()
+        async with self.database.read() as connection:
+            return (await connection.execute(select(jobs.c.id).where(jobs.c.kind == "expire"))).first() is not None
+
+    async def go_on(self, hours: float) -> bool:
+        """Some hours with a look every minute; whether a job is queued at their end."""
+        queued = False
+        for _ in range(int(hours * 3600 / LOOKS_EVERY_S)):
+            self.clock.go_on(LOOKS_EVERY_S)
+            queued = await self.look()
+        return queued
+
+    async def expire(self) -> None:
+        await self._expire.run(Job(1, "expire", "x", 1, 1))
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    config = load(None, {"STREAMTIME_DATA_DIR": str(tmp_path)}, {})
+    clock = HandClock()
+    migrate(database_path(config), now_ms=clock.now_ms())
+    async with AsyncExitStack() as stack:
+        base = await open_foundation(config, stack)
+        base = replace(base, clock=clock, queue=JobQueue(base.database, clock, process_id="x"))
+        library = library_on(base)
+        yield House(base, clock, bin_on(config, base, library), upload_expiry(config, base, library))
+
+
+async def test_what_is_not_over_stays(house: House) -> None:
+    await house.add_binned()
+    house.clock.go_on(29.9 * 86_400)
+    assert not await house.look()
+    await house.expire()
+    assert len(await house.bin.of(1)) == 1
+
+
+async def test_what_is_over_goes_once_the_clock_was_steady_for_an_hour(house: House) -> None:
+    await house.add_binned()
+    house.clock.set_days_ahead(31)  # as after a start
+    assert not await house.look()
+    assert not await house.go_on(STEADY_S / 3600 * 0.9)
+    assert await house.go_on(STEADY_S / 3600 * 0.2)
+    await house.expire()
+    assert await house.bin.of(1) == []
+
+
+async def test_a_clock_that_jumps_ahead_and_back_takes_nothing(house: House) -> None:
+    await house.add_binned()
+    assert not await house.go_on(2)
+    for _ in range(3):
+        house.clock.set_days_ahead(4000)
+        assert not await house.go_on(0.5)
+        house.clock.set_days_ahead(-4000)
+        assert not await house.go_on(0.5)
+    assert len(await house.bin.of(1)) == 1
+
+
+async def test_what_was_deleted_before_it_came_by_the_clock_stays_for_its_whole_term(house: House) -> None:
+    """A clock without a battery tells 1970 until it hears from the network."""
+    video = await house.add_binned()
+    await house.database.write(lambda tx: house.bin.restore(tx, video))
+    house.clock.set_days_ahead(-10_000)
+    await house.database.write(lambda tx: house.bin.put(tx, video))
+    house.clock.set_days_ahead(10_000)
+    assert not await house.go_on(2)
