@@ -17,8 +17,8 @@ ROOMS = {"spool": "spool", "local": "objects"}
 NOT_SOON_MS = 60_000
 """A job that is to run later than this is not waited for."""
 
-WITHOUT_ROWS = {"deployment/marker"}
-"""Keys that stand for the store itself."""
+WITHOUT_ROWS = ("deployment/", "aside/")
+"""Keys that belong to the store itself begin so."""
 
 OWNED = """
     SELECT source_object_id FROM videos UNION SELECT poster_object_id FROM videos
@@ -57,7 +57,7 @@ class Books:
         for store, room in ROOMS.items():
             rows = {row.key: row for row in self._rows(store)}
             files = dict(self._files(room))
-            for key in sorted({*rows, *files} - WITHOUT_ROWS):
+            for key in sorted(key for key in {*rows, *files} if not key.startswith(WITHOUT_ROWS)):
                 found += [f"{store}: {key}: {words}" for words in _judged(rows.get(key), files.get(key))]
         return found
 

@@ -1,7 +1,7 @@
 """A machine of rules: whatever is done to a server in whatever order, rows, objects and bytes end up equal.
 
-The rules are what people and the world do: upload, publish, hide, delete, give up; kill, and a disk that refuses.
-Each run begins and ends with an empty server. It talks to a real one by its addresses alone.
+The rules are what people and the world do: upload, publish, hide, delete, restore, purge, give up; kill, and a disk
+that refuses. Each run begins and ends with an empty server. It talks to a real one by its addresses alone.
 """
 
 import errno
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.faults.house import House
-from tests.faults.operations import clear
+from tests.faults.operations import clear, unlike
 from tests.faults.promises import Promises
 from tests.faults.tracer import Rule
 
@@ -45,13 +45,16 @@ class Life(RuleBasedStateMachine):
     def uploads(self) -> list[str]:
         return sorted(self.promises.uploads)
 
-    def videos(self) -> list[str]:
-        return list(self.promises.videos)
+    def alive(self) -> list[str]:
+        return [video for video in self.promises.videos if self.promises.alive(video)]
+
+    def binned(self) -> list[str]:
+        return [video for video in self.promises.videos if not self.promises.alive(video)]
 
     @precondition(lambda self: len(self.promises.uploads) + len(self.promises.videos) < MOST)
     @rule(length=st.integers(1, 3000), plays=st.sampled_from([False, False, False, True]))
     def begin(self, length: int, *, plays: bool) -> None:
-        self.promises.begin(self.film if plays else b"x" * length)
+        self.promises.begin(unlike(self.film if plays else b"x" * length))
 
     @precondition(lambda self: self.promises.uploads)
     @rule(which=st.integers(0, MOST), share=st.sampled_from([0.1, 0.5, 1.0, 1.0]))
@@ -66,15 +69,27 @@ class Life(RuleBasedStateMachine):
         self.promises.give_up(self.uploads()[which % len(self.promises.uploads)])
         self.promises.check()
 
-    @precondition(lambda self: self.promises.videos)
+    @precondition(lambda self: self.alive())
     @rule(which=st.integers(0, MOST), visibility=st.sampled_from(VISIBILITIES))
     def show(self, which: int, visibility: str) -> None:
-        self.promises.show(self.videos()[which % len(self.promises.videos)], visibility)
+        self.promises.show(self.alive()[which % len(self.alive())], visibility)
+
+    @precondition(lambda self: self.alive())
+    @rule(which=st.integers(0, MOST))
+    def delete(self, which: int) -> None:
+        self.promises.delete(self.alive()[which % len(self.alive())])
+        self.promises.check()
+
+    @precondition(lambda self: self.binned())
+    @rule(which=st.integers(0, MOST))
+    def restore(self, which: int) -> None:
+        self.promises.restore(self.binned()[which % len(self.binned())])
+        self.promises.check()
 
     @precondition(lambda self: self.promises.videos)
     @rule(which=st.integers(0, MOST))
-    def delete(self, which: int) -> None:
-        self.promises.delete(self.videos()[which % len(self.promises.videos)])
+    def purge(self, which: int) -> None:
+        self.promises.purge(list(self.promises.videos)[which % len(self.promises.videos)])
         self.promises.check()
 
     @rule()
@@ -94,13 +109,13 @@ class Life(RuleBasedStateMachine):
         """One request while the disk refuses: done as acknowledged, or refused and nothing changed."""
         self.house.aim(FAULTS[fault])
         if act == "begin":
-            self.promises.begin(b"refused")
+            self.promises.begin(unlike(b"refused"))
         elif act == "send" and self.promises.uploads:
             self.promises.append(self.uploads()[0], 1000)
-        elif act == "show" and self.promises.videos:
-            self.promises.show(self.videos()[0], "public")
-        elif act == "delete" and self.promises.videos:
-            self.promises.delete(self.videos()[0])
+        elif act == "show" and self.alive():
+            self.promises.show(self.alive()[0], "public")
+        elif act == "delete" and self.alive():
+            self.promises.delete(self.alive()[0])
         self.house.aim()
         self.promises.check()
 

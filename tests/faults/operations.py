@@ -5,6 +5,7 @@ one. A new kind of operation is one class and one entry in `OPERATIONS`.
 """
 
 import hashlib
+import secrets
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -69,7 +70,7 @@ class Upload(Asked):
     name: ClassVar = "upload"
 
     def prepare(self, house: House, film: bytes) -> None:
-        self.film = film
+        self.film = unlike(film)
         self.at = ""
         self.acknowledged = 0
         assert house.ann.token
@@ -157,9 +158,10 @@ class Hide(Showing):
 
 
 class Delete(Asked):
-    """A video is deleted, and its bytes collected."""
+    """A video is deleted: it is gone everywhere, and lies whole in the bin."""
 
     name: ClassVar = "delete"
+    query: ClassVar[dict[str, str]] = {}
 
     def prepare(self, house: House, film: bytes) -> None:
         self.video = some_video(house, film)
@@ -167,7 +169,7 @@ class Delete(Asked):
         self.bytes = bytes_of(house, self.video)
 
     def ask(self, house: House) -> None:
-        house.ann.api.delete(f"/api/v1/videos/{self.video}").raise_for_status()
+        house.ann.api.delete(f"/api/v1/videos/{self.video}", params=self.query).raise_for_status()
         self.gone = True
 
     def check(self, house: House) -> None:
@@ -175,8 +177,41 @@ class Delete(Asked):
         if self.gone or status == 404:
             assert status == 404
             assert all(house.ann.api.get(uri).status_code == 404 for uri in self.bytes)
+            assert (self.video in binned(house)) == (not self.query)
             return
         assert bytes_of(house, self.video) == self.bytes
+
+
+class Purge(Delete):
+    """A video is deleted for good, and its bytes collected."""
+
+    name = "purge"
+    query: ClassVar = {"now": "true"}
+
+
+class Restore(Asked):
+    """A video comes back out of the bin."""
+
+    name: ClassVar = "restore"
+
+    def prepare(self, house: House, film: bytes) -> None:
+        self.video = some_video(house, film)
+        self.back = False
+        self.bytes = bytes_of(house, self.video)
+        house.ann.api.delete(f"/api/v1/videos/{self.video}").raise_for_status()
+
+    def ask(self, house: House) -> None:
+        house.ann.api.post(f"/api/v1/videos/{self.video}/restore").raise_for_status()
+        self.back = True
+
+    def check(self, house: House) -> None:
+        status = house.ann.api.get(f"/api/v1/videos/{self.video}").status_code
+        if not self.back and status == 404:
+            assert self.video in binned(house)
+            return
+        assert status == 200
+        assert self.video not in binned(house)
+        assert sorted(bytes_of(house, self.video).values()) == sorted(self.bytes.values())
 
 
 class Migration:
@@ -206,7 +241,7 @@ class Migration:
             assert revision_of(copy) == self.before, f"{copy.name} is a whole copy of what was there before"
 
 
-OPERATIONS: tuple[type[Operation], ...] = (Upload, GiveUp, Publish, Hide, Delete, Migration)
+OPERATIONS: tuple[type[Operation], ...] = (Upload, GiveUp, Publish, Hide, Delete, Restore, Purge, Migration)
 
 
 def some_video(house: House, film: bytes) -> str:
@@ -215,7 +250,7 @@ def some_video(house: House, film: bytes) -> str:
     ready = [video["id"] for video in there if video["state"] == "ready"]
     if ready:
         return ready[0]
-    video = house.ann.send(film, filename="film.mp4")
+    video = house.ann.send(unlike(film), filename="film.mp4")
     until(lambda: house.ann.look(video)["state"] == "ready", "ready")
     house.rest()
     return video
@@ -235,9 +270,21 @@ def bytes_of(house: House, video: str) -> dict[str, str]:
 
 
 def clear(house: House) -> None:
-    """Delete everything of Ann's."""
-    for video in house.ann.api.get("/api/v1/videos").raise_for_status().json()["items"]:
-        house.ann.api.delete(f"/api/v1/videos/{video['id']}").raise_for_status()
+    """Delete everything of Ann's for good."""
+    listed = house.ann.api.get("/api/v1/videos", params={"limit": "100"}).raise_for_status().json()["items"]
+    for video in [*(video["id"] for video in listed), *binned(house)]:
+        house.ann.api.delete(f"/api/v1/videos/{video}", params={"now": "true"}).raise_for_status()
+
+
+def binned(house: House) -> list[str]:
+    """What lies in Ann's bin."""
+    answer = house.ann.api.get("/api/v1/videos", params={"state": "binned", "limit": "100"})
+    return [video["id"] for video in answer.raise_for_status().json()["items"]]
+
+
+def unlike(film: bytes) -> bytes:
+    """The same film in a file of its own: one that is there already would be pointed out rather than prepared."""
+    return film + secrets.token_bytes(12)
 
 
 def revision_of(path: Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.faults.house import House
-from tests.faults.operations import bytes_of
+from tests.faults.operations import binned, bytes_of
 from tests.people import TUS, UPLOADS, announced
 from tests.server import until
 
@@ -36,6 +36,8 @@ class Held:
     content: bytes
     visibilities: set[str]
     gone: bool | None = False
+    binned: bool | None = False
+    """Whether it lies in the bin; None where it is not known."""
     played: list[str] = field(default_factory=list)
 
 
@@ -83,18 +85,33 @@ class Promises:
             held.visibilities = {visibility}
 
     def delete(self, video: str) -> None:
-        """Delete a video."""
+        """Put a video into the bin."""
         held = self.videos[video]
         answer = self._ask(lambda: self._api.delete(f"/api/v1/videos/{video}"))
+        held.binned = None if answer is None else answer.is_success
+
+    def restore(self, video: str) -> None:
+        """Take a video out of the bin."""
+        held = self.videos[video]
+        answer = self._ask(lambda: self._api.post(f"/api/v1/videos/{video}/restore"))
+        held.binned = None if answer is None else not answer.is_success
+
+    def purge(self, video: str) -> None:
+        """Delete a video for good, from the bin too."""
+        held = self.videos[video]
+        answer = self._ask(lambda: self._api.delete(f"/api/v1/videos/{video}", params={"now": "true"}))
         held.gone = None if answer is None else answer.is_success
-        if held.gone:
-            assert self._api.get(f"/api/v1/videos/{video}").status_code == 404
 
     def play(self, video: str) -> None:
         """Fetch all that a player would, if the server lives that long."""
         with suppress(httpx.TransportError):
-            if not self.videos[video].gone and self._house.ann.look(video)["state"] == "ready":
+            if self.alive(video) and self._house.ann.look(video)["state"] == "ready":
                 bytes_of(self._house, video)
+
+    def alive(self, video: str) -> bool:
+        """Whether it is surely neither deleted nor in the bin."""
+        held = self.videos[video]
+        return held.gone is False and held.binned is False
 
     def check(self) -> None:
         """See that every promise is kept.
@@ -110,6 +127,8 @@ class Promises:
     def finish(self) -> None:
         """Wait until nothing is being made any more, and have what plays on record."""
         for video, held in self.videos.items():
+            if not self.alive(video):
+                continue
             state = until(lambda video=video: self._settled(video), f"{video} is made")  # type: ignore[misc]  # bound
             if state == "ready" and not held.played:
                 held.played = sorted(bytes_of(self._house, video).values())
@@ -151,11 +170,13 @@ class Promises:
 
     def _check_video(self, video: str, held: Held) -> None:
         answer = self._api.get(f"/api/v1/videos/{video}")
-        if held.gone or (held.gone is None and answer.status_code == 404):
-            assert answer.status_code == 404
-            del self.videos[video]
+        if answer.status_code == 404:
+            held.binned = self._check_deleted(video, held)
             return
         assert answer.status_code == 200
+        assert not held.gone
+        assert not held.binned
+        held.binned = False
         shown = answer.json()["visibility"]
         assert shown in held.visibilities, f"{shown} is not one of {held.visibilities}"
         held.gone, held.visibilities = False, {shown}
@@ -164,3 +185,15 @@ class Promises:
         assert original.content == held.content, "the original is as it was sent"
         if held.played:
             assert sorted(bytes_of(self._house, video).values()) == held.played, "it plays as before"
+
+    def _check_deleted(self, video: str, held: Held) -> bool:
+        """See that one that is not shown may be away, and give whether it is in the bin."""
+        there = video in binned(self._house)
+        assert held.gone is not False or held.binned is not False, "nobody has deleted it"
+        assert not (held.gone and there)
+        assert there or held.gone is not False, "it can be brought back"
+        if not there:
+            del self.videos[video]
+            return False
+        held.gone = False
+        return True

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from threading import Thread
 
 from tests.faults.house import House
-from tests.faults.operations import clear
+from tests.faults.operations import clear, unlike
 from tests.faults.promises import Promises
+from tests.server import until
 
-LONGEST_LIFE_S = 1.5
+MOST_ANSWERS = 12
+"""A kill comes after so many answers at most, and a moment: on a busy machine too, something was promised before it."""
+
+LONGEST_MOMENT_S = 0.5
 MOST_VIDEOS = 4
 
 
@@ -49,11 +53,12 @@ class _Somebody(Thread):
     def _act(self) -> None:
         promises, chance = self._promises, self._chance
         uploads = [at for at, sent in promises.uploads.items() if sent.gone is False]
-        videos = [video for video, held in promises.videos.items() if held.gone is False]
+        videos = [video for video in promises.videos if promises.alive(video)]
+        binned = [video for video, held in promises.videos.items() if held.binned and held.gone is False]
         acts = ["begin", *["append", "append", "append", "give up"] * bool(uploads), *["show", "play"] * bool(videos)]
-        act = chance.choice([*acts, *["delete"] * (len(videos) > 1)])
-        if act == "begin" and len(videos) + len(uploads) < MOST_VIDEOS:
-            promises.begin(self._film + chance.randbytes(20))
+        act = chance.choice([*acts, *["delete"] * (len(videos) > 1), *["restore", "purge"] * bool(binned)])
+        if act == "begin" and len(promises.videos) + len(uploads) < MOST_VIDEOS:
+            promises.begin(unlike(self._film))
         elif act == "append":
             promises.append(chance.choice(uploads), chance.choice([5_000, 20_000, len(self._film) + 20]))
         elif act == "give up" and chance.random() < 0.3:  # more come to their end than not
@@ -64,6 +69,10 @@ class _Somebody(Thread):
             promises.play(chance.choice(videos))
         elif act == "delete":
             promises.delete(chance.choice(videos))
+        elif act == "restore":
+            promises.restore(chance.choice(binned))
+        elif act == "purge":
+            promises.purge(chance.choice(binned))
 
 
 def survive(house: House, film: bytes, seed: str, kills: int, *, rest_every: int = 5) -> Survived:
@@ -79,7 +88,8 @@ def survive(house: House, film: bytes, seed: str, kills: int, *, rest_every: int
     for number in range(1, kills + 1):
         somebody = _Somebody(house, promises, film, random.Random(f"{seed} {number}"))  # noqa: S311  # the same
         somebody.start()
-        time.sleep(chance.uniform(0.02, LONGEST_LIFE_S))
+        _promised(promises, somebody, chance.randint(0, MOST_ANSWERS))
+        time.sleep(chance.uniform(0, LONGEST_MOMENT_S))
         house.kill()
         somebody.join()
         if somebody.trouble is not None:
@@ -99,3 +109,9 @@ def survive(house: House, film: bytes, seed: str, kills: int, *, rest_every: int
     assert house.books.differences() == []
     assert house.books.count() == 0
     return Survived(kills, promises.answers, longest_start_s)
+
+
+def _promised(promises: Promises, somebody: _Somebody, more: int) -> None:
+    """Wait until so many more changes were acknowledged."""
+    goal = promises.answers + more
+    until(lambda: promises.answers >= goal or somebody.trouble, "something is promised")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.faults.house import House
-from tests.faults.operations import PIECES, bytes_of, clear, some_video
+from tests.faults.operations import PIECES, bytes_of, clear, some_video, unlike
 from tests.faults.points import ROLES, only
 from tests.faults.tracer import Rule
 from tests.people import BYTES, TUS, UPLOADS, announced
@@ -120,7 +120,7 @@ def endure(house: House, film: bytes, refusal: Refusal) -> Endured:
         AssertionError: something was lost, half done, or answered as nobody should be.
     """
     endured = Endured(refusal)
-    there = some_video(house, film)
+    there, film = some_video(house, film), unlike(film)
     before = bytes_of(house, there)
     house.rest()
     title, page = house.ann.look(there)["title"], house.ann.browser

@@ -52,7 +52,13 @@ class Soak:
                 yield house
             except Exception:  # noqa: BLE001  # whatever it is, the other attempts are made
                 self.failures += 1
-                print(f"FAILED: {name} (seed {self._seed})", traceback.format_exc(), house.said[-SHOWN:], sep="\n")
+                print(
+                    f"FAILED: {name} (seed {self._seed})",
+                    traceback.format_exc(),
+                    house.said[-SHOWN:],
+                    sep="\n",
+                    flush=True,
+                )
 
     def points(self) -> None:
         """Every point of every operation, or so many of each."""

@@ -11,15 +11,11 @@ from tests.faults.points import Point
 LOG = "the log of the database"
 
 SAMPLE = (
-    Point("upload", "openat", "an uploaded file", nth=1),
     Point("upload", "fdatasync", LOG, nth=4),
     Point("upload", "link", "an object", nth=2),
     Point("publish", "write", "an answer", nth=1),
-    Point("hide", "fdatasync", LOG, nth=1),
     Point("migration", "rename", "a copy of the database", nth=1),
-    Point("migration", "fdatasync", LOG, nth=2),
-    Point("delete", "write", "an answer", nth=1),
-    Point("delete", "unlink", "an object", nth=2),
+    Point("purge", "unlink", "an object", nth=2),
     Point("give up", "unlink", "an uploaded file", nth=1),
 )
 

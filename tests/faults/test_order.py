@@ -89,3 +89,5 @@ def test_nothing_is_acknowledged_before_it_is_on_disk(house: House, film: bytes)
     changes = {"visibility": "public"}
     assert faults_of(asked(house, lambda: ann.api.patch(f"/api/v1/videos/{video}", json=changes))) == []
     assert faults_of(asked(house, lambda: ann.api.delete(f"/api/v1/videos/{video}"))) == []
+    assert faults_of(asked(house, lambda: ann.api.post(f"/api/v1/videos/{video}/restore"))) == []
+    assert faults_of(asked(house, lambda: ann.api.delete(f"/api/v1/videos/{video}"))) == []

@@ -9,13 +9,15 @@ from tests.faults.random_kills import survive
 
 
 def test_killed_at_any_moment_it_loses_nothing_acknowledged(house: House, film: bytes) -> None:
-    print(survive(house, film, "20261125", 3))
+    survived = survive(house, film, "20261125", 2)
+    print(survived)
+    assert survived.answers > 0
 
 
 def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(house: House, film: bytes) -> None:
     Life.house, Life.film, Life.steps = house, film, {}
     chosen = settings(
-        max_examples=5,
+        max_examples=4,
         stateful_step_count=50,
         deadline=None,
         derandomize=True,
@@ -24,4 +26,4 @@ def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(house: Ho
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Life, settings=chosen)
-    assert Life.steps["steps"] > 200
+    assert Life.steps["steps"] > 150
