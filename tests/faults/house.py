@@ -19,6 +19,9 @@ from tests.people import Person
 from tests.server import STOPS_WITHIN_S, Server, children_of, until
 
 TRACER = Path(__file__).with_name("tracer.py")
+RESTS_WITHIN_S = 300.0
+"""All that is made of a film of a second, on a machine that is busy with other tests."""
+
 UNEXPECTED = r"^.*(?:unexpected_error|job_crashed|job_bookkeeping_failed|after_commit_hook_failed|Task exception).*$"
 
 
@@ -109,7 +112,7 @@ class House(Server):
 
     def rest(self) -> None:
         """Wait until nothing is left to do."""
-        until(self.books.idle, "nothing is left to do")
+        until(self.books.idle, "nothing is left to do", within_s=RESTS_WITHIN_S)
 
     def rest_if_running(self) -> None:
         """The same, for what may be stopped."""

@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol
 
 import httpx
 
-from tests.faults.house import House
+from tests.faults.house import RESTS_WITHIN_S, House
 from tests.faults.older import as_of
 from tests.faults.tracer import Rule
 from tests.people import TUS
@@ -58,7 +58,7 @@ class Asked:
         except httpx.TransportError:
             until(lambda: house.died, "the server has died of what cut its answer off")
             return
-        until(lambda: house.died or house.books.idle(), "nothing is left to do")
+        until(lambda: house.died or house.books.idle(), "nothing is left to do", within_s=RESTS_WITHIN_S)
 
     def ask(self, house: House) -> None:
         raise NotImplementedError
@@ -91,7 +91,7 @@ class Upload(Asked):
         if offset < len(self.film):
             assert house.ann.append(self.at, offset, self.film[offset:]).status_code == 204
         video = house.ann.api.head(self.at, headers=TUS).headers["Streamtime-Video"]
-        until(lambda: house.ann.look(video)["state"] == "ready", "ready")
+        until(lambda: house.ann.look(video)["state"] == "ready", "ready", within_s=RESTS_WITHIN_S)
         assert house.ann.api.get(f"/media/{video}/original").content == self.film
         assert bytes_of(house, video)
 
@@ -231,7 +231,7 @@ class Migration:
 
     def run(self, house: House, rules: Sequence[Rule]) -> None:
         if house.started(rules):
-            until(lambda: house.died or house.books.idle(), "nothing is left to do")
+            until(lambda: house.died or house.books.idle(), "nothing is left to do", within_s=RESTS_WITHIN_S)
 
     def check(self, house: House) -> None:
         assert bytes_of(house, self.video) == self.bytes
@@ -251,7 +251,7 @@ def some_video(house: House, film: bytes) -> str:
     if ready:
         return ready[0]
     video = house.ann.send(unlike(film), filename="film.mp4")
-    until(lambda: house.ann.look(video)["state"] == "ready", "ready")
+    until(lambda: house.ann.look(video)["state"] == "ready", "ready", within_s=RESTS_WITHIN_S)
     house.rest()
     return video
 

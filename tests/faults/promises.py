@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.faults.house import House
+from tests.faults.house import RESTS_WITHIN_S, House
 from tests.faults.operations import binned, bytes_of
 from tests.people import TUS, UPLOADS, announced
 from tests.server import until
@@ -129,7 +129,7 @@ class Promises:
         for video, held in self.videos.items():
             if not self.alive(video):
                 continue
-            state = until(lambda video=video: self._settled(video), f"{video} is made")  # type: ignore[misc]  # bound
+            state = until(lambda video=video: self._settled(video), f"{video} is made", within_s=RESTS_WITHIN_S)  # type: ignore[misc]  # bound
             if state == "ready" and not held.played:
                 held.played = sorted(bytes_of(self._house, video).values())
 

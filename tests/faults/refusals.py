@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.faults.house import House
+from tests.faults.house import RESTS_WITHIN_S, House
 from tests.faults.operations import PIECES, bytes_of, clear, some_video, unlike
 from tests.faults.points import ROLES, only
 from tests.faults.tracer import Rule
@@ -134,7 +134,7 @@ def endure(house: House, film: bytes, refusal: Refusal) -> Endured:
     (endured.met,) = house.aim()
     sender.resume()
     video = house.ann.api.head(sender.at, headers=TUS).headers["Streamtime-Video"]
-    until(lambda: house.ann.look(video)["state"] == "ready", "ready once the disk is mended")
+    until(lambda: house.ann.look(video)["state"] == "ready", "ready once the disk is mended", within_s=RESTS_WITHIN_S)
     assert house.ann.api.get(f"/media/{video}/original").content == film
     house.rest()
     assert bytes_of(house, there) == before
