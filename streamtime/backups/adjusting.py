@@ -12,8 +12,7 @@ from streamtime.backups.manifest import NeededObject
 from streamtime.database import tables
 from streamtime.database.transaction import Transaction
 from streamtime.objects.ledger import SPOOL
-
-MISSING = "It was missing when the database was restored."
+from streamtime.objects.reconcile import MISSING
 
 
 @dataclass(slots=True)

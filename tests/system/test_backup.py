@@ -109,7 +109,7 @@ def test_what_is_missing_is_named_and_its_video_says_so(server: Server, small_cl
     assert done.returncode == 0, done.stderr
     server.start()
     page = ann.browser.get(f"/watch/{video}/history").text
-    assert "Damaged. It was missing when the database was restored." in page
+    assert "Damaged. It is missing from the store." in page
     assert "Half of it" in ann.browser.get("/admin/storage").text
 
 

@@ -6,10 +6,12 @@ import { connectAppearance } from "./page/appearance.js";
 import { connectDialogs } from "./page/dialogs.js";
 import { connectForms } from "./page/forms.js";
 import { connectMenus } from "./page/menus.js";
+import { connectPictures } from "./page/pictures.js";
 import { connectPreviews } from "./page/preview.js";
 
 connectAppearance();
 connectDialogs();
 connectForms();
 connectMenus();
+connectPictures();
 connectPreviews();
