@@ -6,6 +6,7 @@ one. A new kind of operation is one class and one entry in `OPERATIONS`.
 
 import hashlib
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -20,6 +21,9 @@ from tests.faults.tracer import Rule
 from tests.people import TUS
 from tests.server import until
 from tests.system.player import sounds, variants
+
+MARKED_SINCE = "0008"
+"""The version from which on a database knows its stores by a marker in them."""
 
 PIECES = 3
 """A film is sent in so many."""
@@ -228,6 +232,8 @@ class Migration:
         for copy in (house.data_dir / "backups").glob("*"):
             copy.unlink()
         self.before = as_of(house.data_dir / "streamtime.db", back=1)
+        if self.before < MARKED_SINCE:
+            shutil.rmtree(house.data_dir / "objects" / "deployment")
 
     def run(self, house: House, rules: Sequence[Rule]) -> None:
         if house.started(rules):
