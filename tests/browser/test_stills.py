@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
+from tests.browser.guard import Guard
 from tests.people import Person
 from tests.server import Server, until
 
@@ -46,6 +47,15 @@ def test_a_card_plays_its_preview_while_a_pointer_rests_on_it(page: Page, video:
     page.get_by_role("heading", level=1).hover()
     expect(film).to_have_count(0)
     expect(card.locator("[data-playing]")).to_have_count(0)
+
+
+def test_a_picture_that_does_not_come_is_not_a_torn_sheet(page: Page, video: str, guard: Guard) -> None:
+    guard.allow("status of 503")
+    page.route(re.compile("poster"), lambda route: route.fulfill(status=503))
+    page.goto("/explore")
+    card = walk.card(page, video)
+    expect(card).to_be_visible()
+    expect(card.locator(".still-picture")).to_be_hidden()
 
 
 def test_the_keyboard_plays_it_as_well(page: Page, video: str) -> None:
