@@ -77,6 +77,8 @@ def _segments(ours: Server, folder: Path, clip_s: int) -> list[str]:
     ours.wait(video, until="ready")
     with ours.api as api:
         api.patch(f"/api/v1/videos/{video}", json={"visibility": "public"}).raise_for_status()
+        while not api.get(f"/api/v1/videos/{video}").json()["urls"]["storyboard"]:
+            time.sleep(0.1)  # stills are made of what is in the bucket: those reads are no viewer's
         while any(path.is_file() for path in (ours.data_dir / "spool").rglob("*")):
             time.sleep(0.1)
         master = m3u8.loads(api.get(f"/media/{video}/master.m3u8").text)
