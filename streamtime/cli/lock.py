@@ -46,6 +46,11 @@ def stores_of_running_server(data_dir: Path) -> list[str] | None:
     return None
 
 
+def server_runs(data_dir: Path) -> bool:
+    """Whether a server works on this directory at this moment."""
+    return stores_of_running_server(data_dir) is not None
+
+
 @contextmanager
 def _only(path: Path, words: str, *, says: str = "") -> Iterator[None]:
     with path.open("a", encoding="utf-8") as lock:
@@ -57,13 +62,3 @@ def _only(path: Path, words: str, *, says: str = "") -> Iterator[None]:
         lock.write(says)
         lock.flush()
         yield
-
-
-def server_runs(data_dir: Path) -> bool:
-    """Whether somebody holds the lock at this moment."""
-    with (data_dir / "server.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

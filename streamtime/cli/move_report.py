@@ -1,20 +1,12 @@
-"""How `streamtime storage move` tells what it does: a bar on a terminal, plain lines in a pipe, JSON for programs.
-
-Progress goes to standard error, the result to standard output; JSON is all on standard output. It knows words and
-figures, nothing of the work.
-"""
+"""What `streamtime storage move` tells, and in which words; how is in `telling.py`."""
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
-import msgspec
 import rich_click as click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-from streamtime.errors import StreamtimeError
+from streamtime.cli.telling import Drawn, Json, Telling, counted, print_json
 from streamtime.http.words import size_text
 from streamtime.objects.ledger import SPOOL
 from streamtime.objects.move import Moved
@@ -27,29 +19,17 @@ LINE_EVERY_S = 2.0
 NAMES = {"local": "local disk", "s3": "S3", SPOOL: "spool"}
 
 
-class Report:
+class Report(Telling):
     """Tells the end, and nothing on the way; each way of telling adds to it."""
-
-    def __enter__(self) -> Self:
-        """Begin to tell."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take away what was on the screen for the time of the work."""
 
     def step(self, step: Step) -> None:
         """The work is that far."""
 
-    def failed(self, error: StreamtimeError) -> None:
-        """It broke off. People are told so by the command line itself."""
-
     def done(self, to: str, moved: Moved, holdings: Sequence[Holding], settles_in: str) -> None:
         """It is over: say what was done, what is where, and where new videos go."""
-        click.echo(f"{_objects(moved.objects)} moved to {NAMES[to]}, {size_text(moved.length_bytes)}.")
+        click.echo(f"{counted(moved.objects, 'object')} moved to {NAMES[to]}, {size_text(moved.length_bytes)}.")
         if moved.leftovers:
-            click.echo(f"{_objects(moved.leftovers)} of an earlier move deleted in the old place.")
+            click.echo(f"{counted(moved.leftovers, 'object')} of an earlier move deleted in the old place.")
         for key in moved.lost:
             click.echo(f"streamtime: {key} is missing where it should be, and was left out.", err=True)
         for key in moved.damaged:
@@ -58,24 +38,13 @@ class Report:
             click.echo(line)
 
 
-class Bar(Report):
+class Bar(Drawn, Report):
     """A line on the terminal that fills up."""
 
     def __init__(self) -> None:
         columns = TextColumn("Moving"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        super().__init__(*columns)
         self._task = self._progress.add_task("", total=None, figures="")
-
-    def __enter__(self) -> Self:
-        """Begin to tell."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar away."""
-        self._progress.stop()
 
     def step(self, step: Step) -> None:
         """Fill it so far."""
@@ -98,12 +67,12 @@ class Lines(Report):
             click.echo(figures(step), err=True)
 
 
-class JsonLines(Report):
-    """One object a line, each with what it tells of as `event`."""
+class JsonLines(Json, Report):
+    """Steps and the end, for programs."""
 
     def step(self, step: Step) -> None:
         """Tell every step."""
-        _print(
+        print_json(
             event="progress",
             objects=step.objects,
             objects_total=step.objects_total,
@@ -111,13 +80,9 @@ class JsonLines(Report):
             bytes_total=step.bytes_total,
         )
 
-    def failed(self, error: StreamtimeError) -> None:
-        """Tell why it broke off."""
-        _print(event="failed", code=error.code, message=error.message)
-
     def done(self, to: str, moved: Moved, holdings: Sequence[Holding], settles_in: str) -> None:
         """Tell what was done."""
-        _print(
+        print_json(
             event="done",
             to=to,
             objects=moved.objects,
@@ -136,7 +101,7 @@ def where(holdings: Sequence[Holding], settles_in: str) -> list[str]:
     for each in holdings:
         note = f" on their way to {NAMES[settles_in]}" if each.store == SPOOL else ""
         name = NAMES.get(each.store, each.store)
-        lines.append(f"{name}: {_objects(each.objects)}, {size_text(each.length_bytes)}{note}")
+        lines.append(f"{name}: {counted(each.objects, 'object')}, {size_text(each.length_bytes)}{note}")
     lines.append(f"New videos go to {NAMES[settles_in]}: storage.backend decides.")
     return lines
 
@@ -144,12 +109,4 @@ def where(holdings: Sequence[Holding], settles_in: str) -> list[str]:
 def figures(step: Step) -> str:
     """How much is done: `12 of 340 objects, 1.2 GB of 40 GB`."""
     sizes = f"{size_text(step.length_bytes)} of {size_text(step.bytes_total)}"
-    return f"{step.objects} of {_objects(step.objects_total)}, {sizes}"
-
-
-def _objects(count: int) -> str:
-    return f"{count} object{'' if count == 1 else 's'}"
-
-
-def _print(**values: object) -> None:
-    click.echo(msgspec.json.encode(values).decode())
+    return f"{step.objects} of {counted(step.objects_total, 'object')}, {sizes}"

@@ -1,24 +1,18 @@
 """`streamtime package`: one video to an HLS folder for any web server, without a server of ours."""
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import rich_click as click
 
 from streamtime.cli.context import Context
 from streamtime.cli.package_report import Bar, JsonLines, Lines, Report
-from streamtime.errors import StreamtimeError
+from streamtime.cli.telling import cancel_on_sigterm, until_stopped
 from streamtime.lanes import packager
 from streamtime.pipeline.folder import making
 from streamtime.pipeline.packaged import Packaged
 from streamtime.pipeline.packaging import Packager
-
-INTERRUPTED = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
-"""Exit codes of a command that was stopped, as shells count them."""
 
 
 class Heights(click.ParamType[list[int]]):
@@ -63,36 +57,13 @@ def package(
     flags = {"transcode.heights": heights, "transcode.max_height": max(heights) if heights else None}
     config = context.config({**flags, "transcode.crf": crf})
     report = JsonLines() if as_json else Bar() if sys.stderr.isatty() else Lines()
-    with report:
-        try:
-            packaged = asyncio.run(
-                _package(
-                    packager(config, may_copy=not no_copy, asked_for=heights is not None),
-                    source,
-                    folder,
-                    report,
-                    force=force,
-                )
-            )
-        except StreamtimeError as error:
-            report.failed(error)
-            raise
-        except KeyboardInterrupt:
-            _stopped(report, INTERRUPTED)
-        except asyncio.CancelledError:
-            _stopped(report, TERMINATED)
+    with until_stopped(report, "Stopped. Nothing was changed."):
+        maker = packager(config, may_copy=not no_copy, asked_for=heights is not None)
+        packaged = asyncio.run(_package(maker, source, folder, report, force=force))
     report.done(source, folder, packaged)
 
 
 async def _package(packager: Packager, source: Path, folder: Path, report: Report, *, force: bool) -> Packaged:
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    cancel_on_sigterm()
     with making(folder, force=force) as made:
         return await packager.package(source, made, report.step)
-
-
-def _stopped(report: Report, code: int) -> NoReturn:
-    report.failed(StreamtimeError("Stopped. Nothing was changed.", code="stopped"))
-    click.echo("streamtime: Stopped. Nothing was changed.", err=True)
-    sys.exit(code)

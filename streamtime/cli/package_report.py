@@ -1,20 +1,12 @@
-"""How `streamtime package` tells what it does: a bar on a terminal, plain lines in a pipe, JSON for programs.
-
-Progress goes to standard error, the result to standard output; JSON is all on standard output. It knows words and
-figures, nothing of the work.
-"""
+"""What `streamtime package` tells, and in which words; how is in `telling.py`."""
 
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-import msgspec
 import rich_click as click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
 
-from streamtime.errors import StreamtimeError
+from streamtime.cli.telling import Drawn, Json, Telling, counted, print_json
 from streamtime.http.words import duration_text
 from streamtime.library.renditions import Kind
 from streamtime.pipeline.folder import CHAPTERS, MASTER, POSTER, PREVIEW, STORYBOARD
@@ -25,23 +17,11 @@ LINE_EVERY = 0.05
 """What a line in a pipe is further on than the last one, at least, in time and in shares of the work."""
 
 
-class Report:
+class Report(Telling):
     """Tells the end, and nothing on the way; each way of telling adds to it."""
-
-    def __enter__(self) -> Self:
-        """Begin to tell."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take away what was on the screen for the time of the work."""
 
     def step(self, step: Step) -> None:
         """The work is that far."""
-
-    def failed(self, error: StreamtimeError) -> None:
-        """Nothing comes of it. People are told so by the command line itself."""
 
     def done(self, source: Path, folder: Path, packaged: Packaged) -> None:
         """It is there."""
@@ -58,25 +38,14 @@ class Report:
         click.echo(f"{folder / MASTER}: {', '.join(parts)}")
 
 
-class Bar(Report):
+class Bar(Drawn, Report):
     """A line on the terminal that fills up."""
 
     def __init__(self) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}")
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        super().__init__(*columns)
         self._task = self._progress.add_task("Looking at it", total=1.0, figures="")
         self._stage = ""
-
-    def __enter__(self) -> Self:
-        """Begin to tell."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar away."""
-        self._progress.stop()
 
     def step(self, step: Step) -> None:
         """Fill it so far. A stage is seen, however short it is."""
@@ -106,12 +75,12 @@ class Lines(Report):
         click.echo(f"{step.stage}: {_figures(step)}", err=True)
 
 
-class JsonLines(Report):
-    """One object a line, each with what it tells of as `event`."""
+class JsonLines(Json, Report):
+    """Steps and the end, for programs."""
 
     def step(self, step: Step) -> None:
         """Tell every step."""
-        _print(
+        print_json(
             event="progress",
             stage=step.stage,
             fraction=round(step.fraction, 4),
@@ -119,13 +88,9 @@ class JsonLines(Report):
             left_s=None if step.left_s is None else round(step.left_s, 1),
         )
 
-    def failed(self, error: StreamtimeError) -> None:
-        """Tell why nothing comes of it."""
-        _print(event="failed", code=error.code, message=error.message)
-
     def done(self, source: Path, folder: Path, packaged: Packaged) -> None:
         """Tell what was made."""
-        _print(
+        print_json(
             event="done",
             source=str(source),
             master=str(folder / MASTER),
@@ -168,11 +133,7 @@ def _captions(folder: Path, track: FolderCaptions) -> dict[str, object]:
 
 
 def _counted(number: int, noun: str) -> list[str]:
-    return [f"{number} {noun}{'' if number == 1 else 's'}"] if number else []
-
-
-def _print(**values: object) -> None:
-    click.echo(msgspec.json.encode(values).decode())
+    return [counted(number, noun)] if number else []
 
 
 def _figures(step: Step) -> str:

@@ -1,24 +1,19 @@
 """`streamtime storage`: what is where, and moving it elsewhere."""
 
 import asyncio
-import signal
 import sys
-from typing import NoReturn
 
 import rich_click as click
 
 from streamtime.cli.context import Context
 from streamtime.cli.lock import only_move, stores_of_running_server
 from streamtime.cli.move_report import NAMES, Bar, JsonLines, Lines, Report, where
+from streamtime.cli.telling import cancel_on_sigterm, until_stopped
 from streamtime.config.sections import Config
-from streamtime.errors import ConfigError, StreamtimeError
+from streamtime.errors import ConfigError
 from streamtime.objects.move import Moved, Mover
 from streamtime.objects.whereabouts import Holding, Whereabouts
 from streamtime.rooms import open_shelves, store_names
-
-INTERRUPTED = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
-"""Exit codes of a command that was stopped, as shells count them."""
 
 _STOPPED = "Stopped. What was moved stays moved; the same command goes on with the rest."
 
@@ -51,16 +46,8 @@ def move(context: Context, to: str, as_json: bool) -> None:
     config = context.ready()
     _require_known(config, to)
     report = JsonLines() if as_json else Bar() if sys.stderr.isatty() else Lines()
-    with only_move(config.data_dir), report:
-        try:
-            moved, holdings = asyncio.run(_move(config, to, report))
-        except StreamtimeError as error:
-            report.failed(error)
-            raise
-        except KeyboardInterrupt:
-            _stopped(report, INTERRUPTED)
-        except asyncio.CancelledError:
-            _stopped(report, TERMINATED)
+    with only_move(config.data_dir), until_stopped(report, _STOPPED):
+        moved, holdings = asyncio.run(_move(config, to, report))
     report.done(to, moved, holdings, config.storage.backend)
     if not moved.complete:
         sys.exit(1)
@@ -83,17 +70,9 @@ async def _holdings(config: Config) -> list[Holding]:
 
 
 async def _move(config: Config, to: str, report: Report) -> tuple[Moved, list[Holding]]:
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    cancel_on_sigterm()
     async with open_shelves(config) as opened:
         whereabouts = Whereabouts(opened.database)
         minimum_free_bytes = int(config.uploads.minimum_free_space)
         mover = Mover(opened.ledger, whereabouts, opened.stores, opened.carrier, minimum_free_bytes=minimum_free_bytes)
         return await mover.move(to, report.step), await whereabouts.holdings()
-
-
-def _stopped(report: Report, code: int) -> NoReturn:
-    report.failed(StreamtimeError(_STOPPED, code="stopped"))
-    click.echo(f"streamtime: {_STOPPED}", err=True)
-    sys.exit(code)
