@@ -1,6 +1,7 @@
 """What looks after bytes, built with the times and the pace of the configuration: for the server and for `gc`."""
 
 from streamtime.config.sections import Config
+from streamtime.library.work import Work
 from streamtime.objects.collect import Collector
 from streamtime.objects.reconcile import Patience, Reconciler
 from streamtime.objects.scrub import Pace, Scrubber
@@ -28,7 +29,7 @@ def rounds(config: Config, base: Foundation, keeping: Keeping) -> Rounds:
     """When it is done by itself."""
     return Rounds(
         base.database,
-        base.queue,
+        Work(base.queue),
         base.stores,
         keeping.deployment,
         keeping.upkeep,

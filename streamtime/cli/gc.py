@@ -16,19 +16,13 @@ import rich_click as click
 from streamtime.care import caretaker
 from streamtime.cli.context import Context
 from streamtime.cli.lock import only_server, server_runs
+from streamtime.cli.telling import counted
 from streamtime.cli.work_report import WorkReport
 from streamtime.config.sections import Config
-from streamtime.database.transaction import Transaction
 from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.words import size_text
 from streamtime.jobs.overview import JobOverview
-from streamtime.library.work import (
-    COLLECT,
-    COLLECT_PRIORITY,
-    COLLECT_SUBJECT,
-    MANY_ATTEMPTS,
-    RECONCILE_PRIORITY,
-)
+from streamtime.library.work import COLLECT_SUBJECT, Work
 from streamtime.objects.upkeep import Done, Task
 from streamtime.pipeline.caretaker import TAKEN_OVER, counts_of
 from streamtime.rooms import Foundation, keeping_of, library_on, open_foundation
@@ -110,7 +104,7 @@ async def _beside(config: Config, wish: Wish, report: WorkReport) -> tuple[list[
             care = caretaker(config, base, library, keeping)
             found = await care.reconcile(dry_run=True, despite_share=wish.take_over)
             reports = [counts_of(report) for report in found]
-            lines = [f"would be deleted: {_counted(doomed, 'object')}, {size_text(size)}"]
+            lines = [f"would be deleted: {counted(doomed, 'object')}, {size_text(size)}"]
             return [*lines, *_lines(reports)], _well(reports)
         if wish.take_over:
             for name in base.stores.names:
@@ -137,7 +131,8 @@ async def _done(config: Config, base: Foundation, task: Task, subject: str) -> D
     """
     upkeep, overview = keeping_of(base).upkeep, JobOverview(base.database)
     asked = base.clock.now_ms()
-    await _ask(base, task.value, subject)
+    work = Work(base.queue)
+    await base.database.write(lambda tx: work.look_after(tx, task.value, subject, at_once=True))
     while True:
         active = {(job.kind, job.subject) for job in await overview.active()}
         done = (await upkeep.all()).get(task)
@@ -150,22 +145,12 @@ async def _done(config: Config, base: Foundation, task: Task, subject: str) -> D
         await asyncio.sleep(LOOKS_EVERY_S)
 
 
-async def _ask(base: Foundation, kind: str, subject: str) -> None:
-    async def body(tx: Transaction) -> None:
-        priority = COLLECT_PRIORITY if kind == COLLECT else RECONCILE_PRIORITY
-        attempts = MANY_ATTEMPTS if kind == COLLECT else 3
-        await base.queue.enqueue(tx, kind, subject, priority=priority, max_attempts=attempts)
-        await base.queue.hurry(tx, subject)
-
-    await base.database.write(body)
-
-
 def _well(stores: Sequence[Mapping[str, Any]]) -> bool:
     return not any(store["refused"] or store["missing"] for store in stores)
 
 
 def _collected(count: int) -> str:
-    return f"deleted: {_counted(count, 'object')}"
+    return f"deleted: {counted(count, 'object')}"
 
 
 def _lines(stores: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -173,11 +158,7 @@ def _lines(stores: Sequence[Mapping[str, Any]]) -> list[str]:
     for store in stores:
         counts = [f"{store[name]} {words}" for name, words in _SAID.items() if store[name]]
         if store["objects"] or not store["refused"]:
-            lines.append(f"{store['store']}: {', '.join([_counted(store['objects'], 'object'), *counts])}")
+            lines.append(f"{store['store']}: {', '.join([counted(store['objects'], 'object'), *counts])}")
         lines += [f"{store['store']}: damaged: {words}" for words in store["damage"]]
         lines += [f"{store['store']}: refused: {store['refused']}"] if store["refused"] else []
     return lines
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -7,7 +7,7 @@ from litestar.datastructures import State
 from litestar_htmx import HTMXRequest
 
 from streamtime.access.caller import Caller
-from streamtime.errors import Unauthenticated
+from streamtime.errors import NotFound, Unauthenticated
 
 PageRequest: TypeAlias = HTMXRequest
 ApiRequest: TypeAlias = Request[Any, Any, State]
@@ -34,6 +34,27 @@ def signed_in(caller: Caller) -> Caller:
     if not caller.signed_in:
         raise Unauthenticated("Sign in first.")
     return caller
+
+
+def account_id(caller: Caller) -> int:
+    """The row id of the caller's account.
+
+    Raises:
+        Unauthenticated: nobody we know is asking.
+    """
+    if caller.user_id is None:
+        raise Unauthenticated("Sign in first.")
+    return caller.user_id
+
+
+def admins_only(caller: Caller) -> None:
+    """Let admins pass.
+
+    Raises:
+        NotFound: for everybody else there is nothing here.
+    """
+    if not caller.is_admin:
+        raise NotFound
 
 
 def is_secure(request: Request[Any, Any, State]) -> bool:

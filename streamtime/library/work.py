@@ -29,8 +29,18 @@ RECONCILE_PRIORITY = 60
 SCRUB_PRIORITY = 70
 """Lower goes first: what makes a person wait before what only tidies up."""
 
+SOME_ATTEMPTS = 3
+"""For work that is asked for again when its time comes."""
+
 MANY_ATTEMPTS = 1_000_000
 """For work that is never given up: bytes must settle, and doomed ones must go."""
+
+UPKEEP = {
+    COLLECT: (COLLECT_PRIORITY, MANY_ATTEMPTS),
+    RECONCILE: (RECONCILE_PRIORITY, SOME_ATTEMPTS),
+    SCRUB: (SCRUB_PRIORITY, SOME_ATTEMPTS),
+}
+"""What looks after bytes: priority and attempts of each."""
 
 
 def fair_key(owner_id: int) -> str:
@@ -96,4 +106,13 @@ class Work:
 
     async def collect(self, tx: Transaction) -> None:
         """Delete the bytes of doomed objects."""
-        await self._queue.enqueue(tx, COLLECT, COLLECT_SUBJECT, priority=COLLECT_PRIORITY, max_attempts=MANY_ATTEMPTS)
+        await self.look_after(tx, COLLECT)
+
+    async def look_after(
+        self, tx: Transaction, kind: str, subject: str = COLLECT_SUBJECT, *, at_once: bool = False
+    ) -> None:
+        """Do one of the tasks of `UPKEEP`; `at_once`, whatever pause an earlier attempt has earned it."""
+        priority, attempts = UPKEEP[kind]
+        await self._queue.enqueue(tx, kind, subject, priority=priority, max_attempts=attempts)
+        if at_once:
+            await self._queue.hurry(tx, subject)

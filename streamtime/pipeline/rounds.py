@@ -3,10 +3,9 @@
 import asyncio
 
 from streamtime.clock import Clock
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Database
 from streamtime.errors import StreamtimeError
-from streamtime.jobs.queue import JobQueue
-from streamtime.library.work import COLLECT_SUBJECT, RECONCILE, RECONCILE_PRIORITY, SCRUB, SCRUB_PRIORITY
+from streamtime.library.work import RECONCILE, SCRUB, Work
 from streamtime.logging import get_logger
 from streamtime.objects.deployment import Deployment, Standing, words_for
 from streamtime.objects.scrub import Scrubber
@@ -24,7 +23,7 @@ class Rounds:
     def __init__(
         self,
         database: Database,
-        queue: JobQueue,
+        work: Work,
         stores: Stores,
         deployment: Deployment,
         log: UpkeepLog,
@@ -34,7 +33,7 @@ class Rounds:
         reconcile_every_s: int,
     ) -> None:
         self._database = database
-        self._queue = queue
+        self._work = work
         self._stores = stores
         self._deployment = deployment
         self._upkeep = log
@@ -65,18 +64,12 @@ class Rounds:
                 tell = _log.info if standing is Standing.OURS else _log.warning
                 tell("store_standing", store=name, standing=standing.value, words=words_for(name, standing))
         if await self._reconcile_due():
-            await self._ask(RECONCILE, RECONCILE_PRIORITY)
+            await self._database.write(lambda tx: self._work.look_after(tx, RECONCILE))
         if await self._scrubber.due():
-            await self._ask(SCRUB, SCRUB_PRIORITY)
+            await self._database.write(lambda tx: self._work.look_after(tx, SCRUB))
 
     async def _reconcile_due(self) -> bool:
         last = (await self._upkeep.all()).get(Task.RECONCILE)
         return bool(self._every_s) and (
             last is None or self._clock.now_ms() - last.started_at_ms >= self._every_s * 1000
         )
-
-    async def _ask(self, kind: str, priority: int) -> None:
-        async def body(tx: Transaction) -> None:
-            await self._queue.enqueue(tx, kind, COLLECT_SUBJECT, priority=priority)
-
-        await self._database.write(body)

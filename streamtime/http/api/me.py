@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from streamtime.access.caller import Caller, Role
 from streamtime.access.rules import Visibility
 from streamtime.hls.disk_cost import AUDIO_BPS, typical_rates
-from streamtime.http.requests import signed_in
+from streamtime.http.requests import account_id, signed_in
 from streamtime.http.services import HttpSettings, Services
 
 CONTAINERS = ("mp4", "mov", "m4v", "3gp", "mkv", "webm", "ts", "m2ts", "mpg", "avi", "flv", "wmv", "ogv", "mxf")
@@ -72,7 +72,7 @@ async def me(caller: NamedDependency[Caller], services: NamedDependency[Services
 
 async def quota_of(caller: Caller, services: Services) -> Quota:
     """How somebody stands."""
-    standing = await services.space.standing(caller.user_id or 0)
+    standing = await services.space.standing(account_id(caller))
     return Quota(standing.used, standing.reserved, standing.limit, standing.left)
 
 

@@ -6,7 +6,7 @@ from litestar.di import NamedDependency
 
 from streamtime.access.caller import Caller
 from streamtime.errors import Forbidden
-from streamtime.http.requests import signed_in
+from streamtime.http.requests import account_id, signed_in
 from streamtime.http.services import Services
 from streamtime.http.space_views import SHOWN_LARGEST
 from streamtime.library.space import LargeVideo, Usage
@@ -56,7 +56,7 @@ class AllUsage(msgspec.Struct):
 @get("/api/v1/me/usage", tags=["account"], summary="What do my videos take?")
 async def my_usage(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> MyUsage:
     """By kind, with the limit where there is one."""
-    owner_id = signed_in(caller).user_id or 0
+    owner_id = account_id(caller)
     largest = await services.space.largest(owner_id, limit=SHOWN_LARGEST)
     return MyUsage(_usage(await services.space.usage_of(owner_id)), [_large(video) for video in largest])
 

@@ -7,11 +7,10 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Response, Stream
 
 from streamtime.access.caller import Caller
-from streamtime.errors import NotFound
 from streamtime.events.bus import VideoChanged
 from streamtime.http.event_stream import event_stream, event_text
 from streamtime.http.job_rows import Board, board_of
-from streamtime.http.requests import PageRequest
+from streamtime.http.requests import PageRequest, admins_only
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates, frame
 from streamtime.jobs.job import Failure
@@ -29,7 +28,7 @@ async def jobs_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """All jobs, live."""
-    _admin(caller)
+    admins_only(caller)
     board = await board_of(services, settings)
     return templates.page(request, "pages/jobs.html", title="Jobs", nav="jobs", board=board)
 
@@ -43,7 +42,7 @@ async def jobs_events(
     templates: NamedDependency[Templates],
 ) -> Stream:
     """The board anew whenever something about a video changes."""
-    _admin(caller)
+    admins_only(caller)
     page = frame(request)
 
     async def snapshot() -> AsyncGenerator[str, None]:
@@ -60,7 +59,7 @@ async def jobs_events(
 @post(HERE + "/{video:str}/cancel", include_in_schema=False)
 async def cancel(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """End the work on a video. It counts as failed, and can be tried again."""
-    _admin(caller)
+    admins_only(caller)
     found = await services.videos.by_public_id(video)
     await services.database.write(lambda tx: services.steering.stop(tx, found, STOPPED))
     return Redirect(HERE, status_code=303)
@@ -69,7 +68,7 @@ async def cancel(video: str, caller: NamedDependency[Caller], services: NamedDep
 @post(HERE + "/{video:str}/retry", include_in_schema=False)
 async def retry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Try a failed video again."""
-    _admin(caller)
+    admins_only(caller)
     found = await services.videos.by_public_id(video)
     await services.database.write(lambda tx: services.steering.retry(tx, found))
     return Redirect(HERE, status_code=303)
@@ -78,17 +77,7 @@ async def retry(video: str, caller: NamedDependency[Caller], services: NamedDepe
 @post(HERE + "/{video:str}/hurry", include_in_schema=False)
 async def hurry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Do not wait out the pause after a failed attempt."""
-    _admin(caller)
+    admins_only(caller)
     found = await services.videos.by_public_id(video)
     await services.database.write(lambda tx: services.queue.hurry(tx, found.subject))
     return Redirect(HERE, status_code=303)
-
-
-def _admin(caller: Caller) -> None:
-    """Let admins pass.
-
-    Raises:
-        NotFound: for everybody else this page is not there.
-    """
-    if not caller.is_admin:
-        raise NotFound

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.http.requests import PageRequest, signed_in
+from streamtime.http.requests import PageRequest, account_id
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
@@ -21,9 +21,8 @@ async def upload_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Drop videos here."""
-    signed_in(caller)
     limits = services.upload_creation.limits
-    standing = await services.space.standing(caller.user_id or 0)
+    standing = await services.space.standing(account_id(caller))
     upload = {
         "endpoint": PATH,
         "max_size": limits.max_size_bytes,
