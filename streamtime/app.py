@@ -30,6 +30,7 @@ from streamtime.library.work import Work
 from streamtime.logging import get_logger
 from streamtime.objects.overview import StorageOverview
 from streamtime.objects.strays import Strays
+from streamtime.objects.whereabouts import Whereabouts
 from streamtime.pipeline.expiry import ExpirySchedule
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
@@ -228,7 +229,12 @@ def _services(
         waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
         rounds=rounds(config, base, keeping),
         storage=StorageOverview(
-            keeping.inventory, Strays(base.database, base.clock), base.stores, keeping.deployment, keeping.upkeep
+            keeping.inventory,
+            Whereabouts(base.database),
+            Strays(base.database, base.clock),
+            base.stores,
+            keeping.deployment,
+            keeping.upkeep,
         ),
         damage=library.damage,
     )

@@ -9,12 +9,11 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
-from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
 from streamtime.database.tables import multiparts, objects
 from streamtime.database.transaction import Database, Transaction
-from streamtime.objects.ledger import ObjectRow
+from streamtime.objects.ledger import ObjectRow, object_row
 
 AT_ONCE = 400
 """Keys of one query: SQLite allows 999 parameters in its older versions."""
@@ -81,13 +80,6 @@ class Inventory:
         async with self._database.read() as connection:
             return {state: (count, size) for state, count, size in await connection.execute(query)}
 
-    async def held(self) -> dict[str, tuple[int, int]]:
-        """How many whole objects rows say are in each store, and how many bytes."""
-        query = select(objects.c.store, func.count(), func.sum(objects.c.bytes)).where(objects.c.state == "live")
-        async with self._database.read() as connection:
-            rows = await connection.execute(query.group_by(objects.c.store))
-            return {store: (count, size) for store, count, size in rows}
-
     async def multiparts(self, store: str) -> set[str]:
         """The ids of the multipart uploads under way in a store."""
         query = select(multiparts.c.upload_id).where(multiparts.c.store == store)
@@ -117,7 +109,7 @@ class Inventory:
     ) -> list[ObjectRow]:
         query = select(objects).where(condition).order_by(*(order or (objects.c.id,))).limit(limit)
         async with self._database.read() as connection:
-            return [_row(row) for row in (await connection.execute(query)).mappings()]
+            return [object_row(row) for row in (await connection.execute(query)).mappings()]
 
 
 def folder_of(key: str) -> str:
@@ -132,15 +124,3 @@ def by_folder(rows: Sequence[ObjectRow]) -> dict[str, list[ObjectRow]]:
     for row in rows:
         found.setdefault(folder_of(row.key), []).append(row)
     return found
-
-
-def _row(row: RowMapping) -> ObjectRow:
-    return ObjectRow(
-        id=row["id"],
-        store=row["store"],
-        key=row["key"],
-        state=row["state"],
-        kind=row["kind"],
-        length_bytes=row["bytes"],
-        sha256=row["sha256"],
-    )

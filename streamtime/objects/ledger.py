@@ -106,10 +106,11 @@ class Ledger:
     async def _select(self, condition: ColumnElement[bool], *, limit: int | None = None) -> list[ObjectRow]:
         async with self._database.read() as connection:
             rows = await connection.execute(select(objects).where(condition).order_by(objects.c.id).limit(limit))
-            return [_stored(row) for row in rows.mappings()]
+            return [object_row(row) for row in rows.mappings()]
 
 
-def _stored(row: RowMapping) -> ObjectRow:
+def object_row(row: RowMapping) -> ObjectRow:
+    """An object as its whole row says."""
     return ObjectRow(
         id=row["id"],
         store=row["store"],

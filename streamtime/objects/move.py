@@ -5,11 +5,12 @@ and only then the old copy goes. Keys stay the same, so nothing else has to chan
 run again: an object is in one place or in the other, and what was left of it in the other place is found by listing.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streamtime.errors import Invalid, NoSpace, NotFound
 from streamtime.objects.carrying import Carrier
+from streamtime.objects.deployment import batches
 from streamtime.objects.ledger import Ledger, ObjectRow
 from streamtime.objects.stores import Stores
 from streamtime.objects.whereabouts import Whereabouts
@@ -134,7 +135,7 @@ class Mover:
     async def _clear_leftovers(self, name: str, to: str) -> int:
         """Delete from a store what is, by its row and in full length, in the store `to`."""
         store, target, count = self._settled(name), self._settled(to), 0
-        async for keys in _batches(store):
+        async for keys in batches(store):
             for row in await self._whereabouts.among(to, keys):
                 there = await target.head(row.key)
                 if there is not None and there.length_bytes == row.length_bytes:
@@ -149,15 +150,3 @@ async def _has(store: ObjectStore, row: ObjectRow) -> bool:
     if found is None:
         raise NotFound
     return found.length_bytes == row.length_bytes
-
-
-async def _batches(store: ObjectStore) -> AsyncIterator[list[str]]:
-    """All keys of a store, some at a time."""
-    keys: list[str] = []
-    async for info in store.list(""):
-        keys.append(info.key)
-        if len(keys) == BATCH:
-            yield keys
-            keys = []
-    if keys:
-        yield keys

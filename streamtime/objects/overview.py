@@ -9,6 +9,7 @@ from streamtime.objects.ledger import SPOOL
 from streamtime.objects.stores import Stores
 from streamtime.objects.strays import Strays
 from streamtime.objects.upkeep import Done, Task, UpkeepLog
+from streamtime.objects.whereabouts import Holding, Whereabouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,16 @@ class StorageOverview:
     """Reads rows, and remembers what the last round saw of the stores."""
 
     def __init__(
-        self, inventory: Inventory, strays: Strays, stores: Stores, deployment: Deployment, log: UpkeepLog
+        self,
+        inventory: Inventory,
+        whereabouts: Whereabouts,
+        strays: Strays,
+        stores: Stores,
+        deployment: Deployment,
+        log: UpkeepLog,
     ) -> None:
         self._inventory = inventory
+        self._whereabouts = whereabouts
         self._strays = strays
         self._stores = stores
         self._deployment = deployment
@@ -50,11 +58,14 @@ class StorageOverview:
 
     async def look(self) -> SeenStorage:
         """What there is to see, without asking a store anything."""
-        held, strays = await self._inventory.held(), await self._strays.totals()
+        held = {each.store: each for each in await self._whereabouts.holdings()}
+        strays = await self._strays.totals()
         doomed, doomed_bytes = (await self._inventory.totals()).get("doomed", (0, 0))
         names = [*self._stores.names, *(name for name in held if name not in self._stores.names)]
         return SeenStorage(
-            stores=[self._store(name, held.get(name, (0, 0)), strays.get(name, (0, 0, 0))) for name in names],
+            stores=[
+                self._store(name, held.get(name) or Holding(name, 0, 0), strays.get(name, (0, 0, 0))) for name in names
+            ],
             doomed=doomed,
             doomed_bytes=doomed_bytes,
             damaged=await self._inventory.damaged(),
@@ -70,13 +81,13 @@ class StorageOverview:
         """What is the matter with the stores, as far as it is known; nothing where all are well."""
         return " ".join(filter(None, (words_for(name, seen) for name, seen in self._deployment.seen.items())))
 
-    def _store(self, name: str, held: tuple[int, int], strays: tuple[int, int, int]) -> SeenStore:
+    def _store(self, name: str, held: Holding, strays: tuple[int, int, int]) -> SeenStore:
         return SeenStore(
             name=name,
             settles_here=name == self._stores.settle_in,
             trouble=self._trouble(name),
-            objects=held[0],
-            length_bytes=held[1],
+            objects=held.objects,
+            length_bytes=held.length_bytes,
             watched=strays[0],
             aside=strays[1],
         )

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from streamtime.database.tables import objects
 from streamtime.database.transaction import Database
-from streamtime.objects.ledger import SPOOL, ObjectRow
+from streamtime.objects.ledger import SPOOL, ObjectRow, object_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,6 @@ class Whereabouts:
         return await self._live((objects.c.store == store) & objects.c.key.in_(keys))
 
     async def _live(self, condition: ColumnElement[bool], *, limit: int | None = None) -> list[ObjectRow]:
-        columns = (
-            objects.c.id, objects.c.store, objects.c.key, objects.c.state, objects.c.kind, objects.c.bytes,
-            objects.c.sha256,
-        )  # fmt: skip
-        query = select(*columns).where(condition, objects.c.state == "live").order_by(objects.c.id).limit(limit)
+        query = select(objects).where(condition, objects.c.state == "live").order_by(objects.c.id).limit(limit)
         async with self._database.read() as connection:
-            return [ObjectRow(*row) for row in await connection.execute(query)]
+            return [object_row(row) for row in (await connection.execute(query)).mappings()]
