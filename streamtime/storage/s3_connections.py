@@ -129,7 +129,7 @@ def _pool(address: BucketAddress, *, encrypted: bool) -> urllib3.PoolManager:
         retries=False,
         ssl_context=_trust(address.ca_file) if encrypted else None,
     )
-    pool.pool_classes_by_scheme = {"http": _plain(patience_s), "https": _encrypted(patience_s)}
+    pool.pool_classes_by_scheme = _pools(patience_s)
     return pool
 
 
@@ -145,8 +145,10 @@ def _trust(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _plain(patience_s: int) -> type[HTTPConnectionPool]:
-    class Connection(HTTPConnection):
+def _pools(patience_s: int) -> dict[str, type[HTTPConnectionPool]]:
+    """Pools whose connections wait so long for each piece, both ways."""
+
+    class Plain(HTTPConnection):
         def connect(self) -> None:
             super().connect()
             self.sock.settimeout(patience_s)
@@ -156,27 +158,16 @@ def _plain(patience_s: int) -> type[HTTPConnectionPool]:
                 self.connect()
             _in_pieces(self.sock, data, super().send)
 
-    class Pool(HTTPConnectionPool):
-        ConnectionCls = Connection
+    class Encrypted(Plain, HTTPSConnection):
+        """The same over TLS: `super()` above is HTTPS here."""
 
-    return Pool
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
 
+    class EncryptedPool(HTTPSConnectionPool):
+        ConnectionCls = Encrypted
 
-def _encrypted(patience_s: int) -> type[HTTPSConnectionPool]:
-    class Connection(HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            self.sock.settimeout(patience_s)
-
-        def send(self, data: Any) -> None:  # noqa: ANN401  # as the standard library has it
-            if self.sock is None:
-                self.connect()
-            _in_pieces(self.sock, data, super().send)
-
-    class Pool(HTTPSConnectionPool):
-        ConnectionCls = Connection
-
-    return Pool
+    return {"http": PlainPool, "https": EncryptedPool}
 
 
 def _in_pieces(used: socket.socket, data: Any, send: Callable[[Any], None]) -> None:  # noqa: ANN401  # as above
