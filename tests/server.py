@@ -33,11 +33,11 @@ LOOKS_EVERY_S = 0.03
 
 
 def until(look: Callable[[], T | None], what: str, *, within_s: float = 90.0) -> T:
-    """Look again and again until there is something to see (neither None nor False), and give it."""
+    """Look again and again until there is something to see (None, False, nothing at all and 0 are not), and give it."""
     deadline = time.monotonic() + within_s
     while True:
         seen = look()
-        if seen is not None and seen is not False:
+        if seen:
             return seen
         assert time.monotonic() < deadline, f"after {within_s} s still not: {what}"
         time.sleep(LOOKS_EVERY_S)

@@ -91,7 +91,7 @@ def check_whole(server: Server, person: Person, video: str, *, frames: int = FRA
 
 def kill_with_workers(server: Server) -> None:
     """Kill the server as soon as a worker is there, which has to end by itself."""
-    workers = until(lambda: server.workers() or None, "a worker is under way")
+    workers = until(server.workers, "a worker is under way")
     server.kill()
     until(lambda: not any(alive(worker) for worker in workers), "its workers have ended too")
 
@@ -128,7 +128,7 @@ def test_kill_9_three_times_in_the_ladder(server: Server, person: Person, film: 
 def test_kill_9_with_several_rungs_begun_goes_on_with_each(server: Server, person: Person, clips: Path) -> None:
     film = make_clip(clips / "longer.mp4", duration_s=FRAMES * 2 / FPS, width=1280, height=720, fps=FPS)
     video = person.upload(film)
-    until(lambda: checkpoints(server) or None, "the first of them has a checkpoint")
+    until(lambda: checkpoints(server), "the first of them has a checkpoint")
     workers = server.workers()
     for worker in workers:
         os.kill(worker, signal.SIGSTOP)

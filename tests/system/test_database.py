@@ -92,7 +92,7 @@ def test_a_stranger_with_the_write_lock_stops_writing_and_never_reading(server: 
 def test_work_that_met_a_stranger_with_the_lock_goes_on_afterwards(server: Server, ladder_clip: Path) -> None:
     person = server.person("ann")
     video = person.send(ladder_clip.read_bytes())
-    until(lambda: server.workers() or None, "a worker is under way")
+    until(server.workers, "a worker is under way")
     with locked(server):
         until(lambda: "busy" in server.said or "unavailable" in server.said, "it was felt")
     until(lambda: person.look(video)["state"] == "ready", "ready")

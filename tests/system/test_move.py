@@ -108,7 +108,7 @@ def test_broken_off_in_the_middle_it_goes_on(
 
         proxy.fail(Faults(bytes_per_s=SLOW_BYTES_PER_S))
         moving = server.begin("storage", "move", "--to", "s3")
-        until(lambda: stores(server)["s3"] or None, "something has moved", within_s=300)
+        until(lambda: stores(server)["s3"], "something has moved", within_s=300)
         moving.send_signal(how)
         _, words = moving.communicate(timeout=180)
         assert moving.returncode == (-how if how == signal.SIGKILL else 130), words

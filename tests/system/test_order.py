@@ -115,7 +115,7 @@ def test_prepared_again_it_plays_as_it_was_until_all_is_new(start_server: StartS
     old = [*variants(ann.api, master), *sounds(ann.api, master)]
     assert ann.api.post(f"/api/v1/videos/{video}/retry", json={"rungs": ["240p"]}).status_code == 202
     assert variants(ann.api, master) == old[:2]
-    until(lambda: server.workers() or None, "it is being prepared", within_s=PATIENCE_S)
+    until(server.workers, "it is being prepared", within_s=PATIENCE_S)
     assert variants(ann.api, master) == old[:2]
     assert ann.api.post(f"/api/v1/videos/{video}/retry", json={"everything": True}).status_code == 409
     body = reached(ann, video, "ready")
