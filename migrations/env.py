@@ -10,7 +10,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import URL, Connection, create_engine, event
 
-from streamtime.database.tables import metadata
+from streamtime.database.whole_schema import metadata
 
 
 def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own, untyped

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from streamtime.access.caller import Reach
 from streamtime.access.rules import Visibility
 from streamtime.accounts.api_tokens import ApiTokens
+from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.passwords import PasswordHashing
@@ -180,10 +182,11 @@ def _services(
         clock=base.clock,
         database=base.database,
         bus=base.bus,
+        audit=Audit(base.database, base.clock),
         users=users,
         setup=Setup(users),
         sign_in=SignIn(base.database, users, passwords, base.clock, lifetime_s=lifetime_s),
-        credentials=Credentials(base.database, base.epoch, last_use, base.clock),
+        credentials=Credentials(base.database, base.epoch, last_use, base.clock, strangers=_reach(config)),
         last_use=last_use,
         videos=library.videos,
         listing=Listing(base.database),
@@ -238,6 +241,11 @@ def _services(
         ),
         damage=library.damage,
     )
+
+
+def _reach(config: Config) -> Reach:
+    """How far people without an account may look."""
+    return Reach.PUBLIC if config.accounts.anonymous_browsing else Reach.NOTHING
 
 
 def _serving_browsers(config: Config) -> list[str]:

@@ -11,7 +11,8 @@ from sqlalchemy import insert, select
 
 from streamtime.clock import SystemClock
 from streamtime.database.migrate import migrate
-from streamtime.database.tables import objects, users
+from streamtime.database.people_tables import users
+from streamtime.database.tables import objects
 from streamtime.database.transaction import Database, Transaction
 from streamtime.objects.ledger import Ledger, ObjectRow
 from streamtime.objects.stores import Stores

@@ -1,22 +1,52 @@
 """Who is asking. It knows nothing of how they proved it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
 class Role(StrEnum):
-    """What an account is for."""
+    """What an account is for. A viewer watches what is shared with members and has no videos of their own."""
 
     ADMIN = "admin"
     MEMBER = "member"
+    VIEWER = "viewer"
 
 
 class Proof(StrEnum):
-    """How a caller proved who they are: a cookie is sent by browsers unasked, a bearer token never is."""
+    """How a caller proved who they are: a cookie is sent by browsers unasked, all else never is."""
 
     NONE = "none"
     COOKIE = "cookie"
     BEARER = "bearer"
+    """An API token."""
+    ACCESS = "access"
+    """A short-lived access token of a client's session."""
+    TICKET = "ticket"
+    """A ticket in an address, for one video."""
+
+
+class Scope(StrEnum):
+    """How much of what an account may do its token may, each including the ones before."""
+
+    READ = "read"
+    UPLOAD = "upload"
+    """Send videos, and change one's own."""
+    ADMIN = "admin"
+    """All that the account may."""
+
+    def covers(self, wanted: "Scope") -> bool:
+        """Whether this one is as wide as that one."""
+        order = list(Scope)
+        return order.index(self) >= order.index(wanted)
+
+
+class Reach(Enum):
+    """How far somebody without an account may look."""
+
+    PUBLIC = "public"
+    """At what is public, and at what is unlisted and they know the address of."""
+    NOTHING = "nothing"
+    """At nothing, on a server that is for its own people alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +59,13 @@ class Caller:
     proof: Proof = Proof.NONE
     proof_id: int = 0
     """The id of the session or token that proved it; 0 for nobody."""
+    scope: Scope = Scope.ADMIN
+    reach: Reach = Reach.PUBLIC
+    """Of one without an account; an account's does not matter."""
+    only_video: str | None = None
+    """The public id of the one video that a ticket is for: they may watch it at most, and nothing else."""
+    granted: bool = False
+    """Whether that ticket lets them watch it whoever they are, as one from a share link does."""
 
     @property
     def signed_in(self) -> bool:
@@ -37,8 +74,17 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """Whether this is an account that runs the server."""
-        return self.signed_in and self.role is Role.ADMIN
+        """Whether this is an account that runs the server, and says so with all its rights."""
+        return self.signed_in and self.role is Role.ADMIN and self.may(Scope.ADMIN) and self.only_video is None
+
+    @property
+    def may_upload(self) -> bool:
+        """Whether this is an account that has videos of its own."""
+        return self.signed_in and self.role is not Role.VIEWER and self.may(Scope.UPLOAD) and self.only_video is None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether what they proved themselves with is good for that."""
+        return self.scope.covers(scope)
 
 
 ANONYMOUS = Caller()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from streamtime.access.caller import Caller
+from streamtime.access.caller import Caller, Reach
 from streamtime.errors import Forbidden, NotFound
 
 
@@ -28,6 +28,7 @@ class Access(IntEnum):
 class VideoFacts:
     """All that a decision needs to know about a video."""
 
+    public_id: str
     owner_id: int
     visibility: Visibility
     deleted: bool
@@ -37,8 +38,18 @@ def decide(caller: Caller, video: VideoFacts) -> Access:
     """What `caller` may do with `video`. A deleted one is nobody's, an admin may manage all others."""
     if video.deleted:
         return Access.NONE
+    if caller.only_video is None:
+        return _of_account(caller, video)
+    if caller.only_video != video.public_id:
+        return Access.NONE
+    return Access.VIEW if caller.granted else min(Access.VIEW, _of_account(caller, video))
+
+
+def _of_account(caller: Caller, video: VideoFacts) -> Access:
     if caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin):
         return Access.MANAGE
+    if not caller.signed_in and caller.reach is Reach.NOTHING:
+        return Access.NONE
     if video.visibility in {Visibility.PUBLIC, Visibility.UNLISTED}:
         return Access.VIEW
     if video.visibility is Visibility.MEMBERS and caller.signed_in:
@@ -46,9 +57,16 @@ def decide(caller: Caller, video: VideoFacts) -> Access:
     return Access.NONE
 
 
+def listed_for(caller: Caller) -> tuple[Visibility, ...]:
+    """Which videos stand in lists that `caller` reads, besides their own. An unlisted one stands in none."""
+    if caller.only_video is not None or (not caller.signed_in and caller.reach is Reach.NOTHING):
+        return ()
+    return (Visibility.PUBLIC, Visibility.MEMBERS) if caller.signed_in else (Visibility.PUBLIC,)
+
+
 def may_undo(caller: Caller, video: VideoFacts) -> bool:
     """Whether `caller` may bring a deleted video back, or let it go for good: its owner, and an admin."""
-    return caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin)
+    return caller.only_video is None and caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin)
 
 
 def require(caller: Caller, video: VideoFacts, wanted: Access) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import insert, select, update
 
 from streamtime.accounts.users import Users
 from streamtime.clock import Clock
-from streamtime.database import tables
+from streamtime.database.people_tables import api_tokens, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, NotFound
 from streamtime.ids import fingerprint, public_id, secret
@@ -57,22 +57,22 @@ class ApiTokens:
         }
 
         async def body(tx: Transaction) -> None:
-            await tx.execute(insert(tables.api_tokens).values(**values))
+            await tx.execute(insert(api_tokens).values(**values))
 
         await self._database.write(body)
         return token
 
     async def listed(self) -> list[ApiToken]:
         """All tokens ever made, the oldest first."""
-        table = tables.api_tokens
+        table = api_tokens
         query = select(
             table.c.public_id,
-            tables.users.c.name.label("user_name"),
+            users.c.name.label("user_name"),
             table.c.label,
             table.c.created_at_ms,
             table.c.last_used_at_ms,
             table.c.revoked_at_ms,
-        ).join_from(table, tables.users)
+        ).join_from(table, users)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(table.c.id))).mappings()
             return [ApiToken(**row) for row in rows]
@@ -83,7 +83,7 @@ class ApiTokens:
         Raises:
             NotFound: there is no such token, or it is revoked already.
         """
-        table = tables.api_tokens
+        table = api_tokens
         statement = update(table).where(table.c.public_id == token_id, table.c.revoked_at_ms.is_(None))
 
         async def body(tx: Transaction) -> None:

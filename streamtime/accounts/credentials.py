@@ -6,11 +6,12 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 
-from streamtime.access.caller import ANONYMOUS, Caller, Proof, Role
+from streamtime.access.caller import ANONYMOUS, Caller, Proof, Reach, Role, Scope
 from streamtime.accounts.last_use import LastUse
+from streamtime.accounts.users import shut_out
 from streamtime.clock import Clock
 from streamtime.database.epoch import EpochWatch
-from streamtime.database.tables import api_tokens, sessions, users
+from streamtime.database.people_tables import api_tokens, sessions, users
 from streamtime.database.transaction import Database
 from streamtime.ids import fingerprint
 
@@ -24,7 +25,10 @@ MAX_SECRET_LENGTH = 200
 class Credentials:
     """Resolves what a request brings into who is asking."""
 
-    def __init__(self, database: Database, epoch: EpochWatch, last_use: LastUse, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, epoch: EpochWatch, last_use: LastUse, clock: Clock, *, strangers: Reach
+    ) -> None:
+        self.nobody = Caller(reach=strangers)
         self._database = database
         self._epoch = epoch
         self._last_use = last_use
@@ -42,7 +46,7 @@ class Credentials:
 
     async def _resolve(self, proof: Proof, value: str) -> Caller:
         if not value or len(value) > MAX_SECRET_LENGTH:
-            return ANONYMOUS
+            return self.nobody
         key = (proof, fingerprint(value))
         known = self._remembered(key)
         if known is None:
@@ -54,7 +58,7 @@ class Credentials:
         caller, expires_at_ms = known
         now_ms = self._clock.now_ms()
         if not caller.signed_in or expires_at_ms <= now_ms:
-            return ANONYMOUS
+            return self.nobody
         self._last_use.note(proof, caller.proof_id, now_ms)
         return caller
 
@@ -81,15 +85,23 @@ class Credentials:
                 )
                 found = await connection.execute(query.where(sessions.c.token_sha256 == sha256))
             else:
-                query = select(users, api_tokens.c.id.label("proof_id")).join_from(users, api_tokens)
+                query = select(users, api_tokens.c.id.label("proof_id"), api_tokens.c.scope).join_from(
+                    users, api_tokens
+                )
                 found = await connection.execute(
                     query.where(api_tokens.c.token_sha256 == sha256, api_tokens.c.revoked_at_ms.is_(None))
                 )
             row = found.mappings().first()
-        if row is None or row["disabled_at_ms"] is not None:
+        if row is None or shut_out(row):
             return ANONYMOUS, 0
         return replace(_caller(row), proof=proof), row.get("expires_at_ms", 1 << 62)
 
 
 def _caller(row: RowMapping) -> Caller:
-    return Caller(user_id=row["id"], name=row["name"], role=Role(row["role"]), proof_id=row["proof_id"])
+    return Caller(
+        user_id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        proof_id=row["proof_id"],
+        scope=Scope(row.get("scope", Scope.ADMIN)),
+    )

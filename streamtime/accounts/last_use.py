@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, update
 
 from streamtime.access.caller import Proof
-from streamtime.database.tables import api_tokens, sessions
+from streamtime.database.people_tables import api_tokens, sessions
 from streamtime.database.transaction import Database, Transaction
 
 _TABLES = {Proof.COOKIE: sessions, Proof.BEARER: api_tokens}

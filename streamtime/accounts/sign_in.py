@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select
 
 from streamtime.accounts.passwords import PasswordHashing
-from streamtime.accounts.users import Users
+from streamtime.accounts.users import Users, shut_out
 from streamtime.clock import Clock
-from streamtime.database.tables import sessions, users
+from streamtime.database.people_tables import sessions, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Unauthenticated
-from streamtime.ids import fingerprint, secret
+from streamtime.ids import fingerprint, public_id, secret
 
 MAX_USER_AGENT = 300
 
@@ -55,6 +55,7 @@ class SignIn:
         cookie = secret()
         now = self._clock.now_ms()
         values = {
+            "public_id": public_id(),
             "user_id": user_id,
             "token_sha256": fingerprint(cookie),
             "user_agent": user_agent[:MAX_USER_AGENT],
@@ -64,10 +65,9 @@ class SignIn:
         }
 
         async def body(tx: Transaction) -> None:
-            still = select(users.c.id).where(
-                users.c.id == user_id, users.c.password_hash == proved_hash, users.c.disabled_at_ms.is_(None)
-            )
-            if (await tx.execute(still)).first() is None:
+            still = select(users).where(users.c.id == user_id, users.c.password_hash == proved_hash)
+            row = (await tx.execute(still)).mappings().first()
+            if row is None or shut_out(row):
                 raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
             await tx.execute(delete(sessions).where(sessions.c.expires_at_ms < now))
             await tx.execute(insert(sessions).values(**values))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from streamtime.access.caller import Role
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.clock import Clock
-from streamtime.database.tables import sessions, users
+from streamtime.database.people_tables import sessions, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id
@@ -80,7 +80,7 @@ class Users:
         """The id and password hash of an account that may sign in, or None."""
         async with self._database.read() as connection:
             row = await _row_by_name(connection, name)
-        if row is None or row["disabled_at_ms"] is not None:
+        if row is None or shut_out(row):
             return None
         return row["id"], row["password_hash"]
 
@@ -162,6 +162,11 @@ class Users:
             return _user(made.mappings().one())
 
         return await self._database.write(body)
+
+
+def shut_out(row: RowMapping) -> bool:
+    """Whether the account of that row may not sign in: disabled, deleted, or not approved yet."""
+    return any(row[since] is not None for since in ("disabled_at_ms", "deleted_at_ms", "awaiting_at_ms"))
 
 
 async def _row_by_name(connection: AsyncConnection, name: str) -> RowMapping | None:

@@ -320,6 +320,15 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["private", "members", "unlisted", "public"],
         Meta(description="Who may see a new video before its owner says so."),
     ] = "private"
+    anonymous_browsing: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Let people without an account look at public and unlisted videos. False keeps everything but share "
+                "links for those who sign in."
+            )
+        ),
+    ] = True
     quota: Annotated[
         ByteCount,
         Meta(

@@ -1,6 +1,4 @@
-"""Every table, as SQLAlchemy Core writes it down. docs/data-model.md tells what the rows mean."""
-
-from collections.abc import Iterable
+"""The tables of videos and of the bytes and the work behind them. docs/data-model.md tells what rows mean."""
 
 from sqlalchemy import (
     BigInteger,
@@ -12,110 +10,29 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-RowId = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite makes only an INTEGER primary key an alias of the row id."""
-
-
-def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
-
-
-def _id() -> Column[int]:
-    return Column("id", RowId, primary_key=True)
-
-
-def _public_id() -> Column[str]:
-    return Column("public_id", Text, nullable=False, unique=True)
-
-
-def _at(name: str, *, nullable: bool = False) -> Column[int]:
-    return Column(f"{name}_at_ms", BigInteger, nullable=nullable)
-
-
-def _owner() -> Column[int]:
-    return Column("owner_id", RowId, ForeignKey("users.id"), nullable=False)
-
-
-def _video(*, index: bool = False) -> Column[int]:
-    return Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), nullable=False, index=index)
-
-
-users = Table(
-    "users",
-    metadata,
-    _id(),
-    _public_id(),
-    Column("name", Text, nullable=False),
-    Column("name_folded", Text, nullable=False, unique=True),
-    Column("role", Text, nullable=False),
-    Column("password_hash", Text, nullable=False),
-    _at("created"),
-    _at("disabled", nullable=True),
-    Column("quota_bytes", BigInteger),
-    _one_of("role", ("admin", "member")),
-    sqlite_autoincrement=True,
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    _id(),
-    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("token_sha256", LargeBinary, nullable=False, unique=True),
-    Column("user_agent", Text, nullable=False),
-    _at("created"),
-    _at("last_used"),
-    _at("expires"),
-    sqlite_autoincrement=True,
-)
-
-api_tokens = Table(
-    "api_tokens",
-    metadata,
-    _id(),
-    _public_id(),
-    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("label", Text, nullable=False),
-    Column("token_sha256", LargeBinary, nullable=False, unique=True),
-    _at("created"),
-    _at("last_used", nullable=True),
-    _at("revoked", nullable=True),
-    sqlite_autoincrement=True,
-)
+from streamtime.database.schema import RowId, at, metadata, one_of, owner, public_id, row_id, video
 
 objects = Table(
     "objects",
     metadata,
-    _id(),
+    row_id(),
     Column("store", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    _owner(),
+    owner(),
     Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("sha256", LargeBinary),
-    _at("created"),
-    _at("scrubbed", nullable=True),
+    at("created"),
+    at("scrubbed", nullable=True),
     Column("damage", Text),
-    _one_of("state", ("staging", "live", "doomed")),
-    _one_of("kind", ("source", "rendition", "poster", "storyboard", "preview")),
+    one_of("state", ("staging", "live", "doomed")),
+    one_of("kind", ("source", "rendition", "poster", "storyboard", "preview")),
     Index("uq_objects_store_key", "store", "key", unique=True),
     Index("ix_objects_state_created_at_ms", "state", "created_at_ms"),
     Index("ix_objects_owner_id_state", "owner_id", "state", "kind", "bytes"),
@@ -126,15 +43,17 @@ objects = Table(
 videos = Table(
     "videos",
     metadata,
-    _id(),
-    _public_id(),
-    _owner(),
+    row_id(),
+    public_id(),
+    owner(),
     Column("title", Text, nullable=False),
     Column("title_folded", Text, nullable=False),
     Column("description", Text, nullable=False, server_default=text("''")),
     Column("state", Text, nullable=False),
     Column("playable", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     Column("visibility", Text, nullable=False),
+    Column("embeddable", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
+    Column("guest_name", Text),
     Column("access_generation", Integer, nullable=False, server_default=text("1")),
     Column("progress", Float, nullable=False, server_default=text("0")),
     Column("stage", Text, nullable=False, server_default=text("''")),
@@ -156,13 +75,13 @@ videos = Table(
     Column("duration_ms", BigInteger),
     Column("width", Integer),
     Column("height", Integer),
-    _at("created"),
-    _at("published", nullable=True),
-    _at("deleted", nullable=True),
-    _at("purged", nullable=True),
-    _one_of("state", ("uploading", "queued", "processing", "ready", "failed")),
-    _one_of("visibility", ("private", "members", "unlisted", "public")),
-    _one_of("duplicate", ("asked", "kept")),
+    at("created"),
+    at("published", nullable=True),
+    at("deleted", nullable=True),
+    at("purged", nullable=True),
+    one_of("state", ("uploading", "queued", "processing", "ready", "failed")),
+    one_of("visibility", ("private", "members", "unlisted", "public")),
+    one_of("duplicate", ("asked", "kept")),
     Index("ix_videos_visibility_published_at_ms", "visibility", "published_at_ms", "id"),
     Index("ix_videos_owner_id_created_at_ms", "owner_id", "created_at_ms", "id"),
     Index("ix_videos_deleted_at_ms", "deleted_at_ms"),
@@ -181,18 +100,19 @@ video_tags = Table(
 uploads = Table(
     "uploads",
     metadata,
-    _id(),
-    _public_id(),
-    _owner(),
-    _video(index=True),
+    row_id(),
+    public_id(),
+    owner(),
+    video(index=True),
     Column("object_id", RowId, ForeignKey("objects.id"), nullable=False),
     Column("length_bytes", BigInteger, nullable=False),
     Column("offset_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("metadata", Text, nullable=False),
     Column("client_key", Text),
-    _at("created"),
-    _at("finished", nullable=True),
-    _at("expires", nullable=True),
+    Column("drop_id", RowId, ForeignKey("drops.id")),
+    at("created"),
+    at("finished", nullable=True),
+    at("expires", nullable=True),
     Index("uq_uploads_owner_id_client_key", "owner_id", "client_key", unique=True),
     sqlite_autoincrement=True,
 )
@@ -200,8 +120,8 @@ uploads = Table(
 renditions = Table(
     "renditions",
     metadata,
-    _id(),
-    _video(index=True),
+    row_id(),
+    video(index=True),
     Column("attempt_id", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("origin", Text, nullable=False),
@@ -219,10 +139,10 @@ renditions = Table(
     Column("language", Text),
     Column("title", Text),
     Column("is_default", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
-    _at("created"),
-    _one_of("kind", ("video", "audio")),
-    _one_of("origin", ("copy", "encode")),
-    _one_of("state", ("growing", "whole")),
+    at("created"),
+    one_of("kind", ("video", "audio")),
+    one_of("origin", ("copy", "encode")),
+    one_of("state", ("growing", "whole")),
     sqlite_autoincrement=True,
 )
 
@@ -237,8 +157,8 @@ rendition_parts = Table(
 captions = Table(
     "captions",
     metadata,
-    _id(),
-    _video(),
+    row_id(),
+    video(),
     Column("name", Text, nullable=False),
     Column("language", Text, nullable=False),
     Column("label", Text, nullable=False),
@@ -247,8 +167,8 @@ captions = Table(
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("cues", Integer, nullable=False),
     Column("webvtt", LargeBinary),
-    _at("created"),
-    _one_of("origin", ("file", "upload")),
+    at("created"),
+    one_of("origin", ("file", "upload")),
     Index("uq_captions_video_id_name", "video_id", "name", unique=True),
     sqlite_autoincrement=True,
 )
@@ -270,13 +190,13 @@ stills = Table(
     Column("kind", Text, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("object_id", RowId, ForeignKey("objects.id"), nullable=False, unique=True),
-    _one_of("kind", ("storyboard", "preview")),
+    one_of("kind", ("storyboard", "preview")),
 )
 
 jobs = Table(
     "jobs",
     metadata,
-    _id(),
+    row_id(),
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False, index=True),
     Column("dedup_key", Text, nullable=False),
@@ -291,10 +211,10 @@ jobs = Table(
     Column("failure_code", Text),
     Column("failure_message", Text),
     Column("fair_key", Text, nullable=False, server_default=text("''")),
-    _at("created"),
-    _at("started", nullable=True),
-    _at("finished", nullable=True),
-    _one_of("state", ("queued", "running", "done", "failed", "cancelled")),
+    at("created"),
+    at("started", nullable=True),
+    at("finished", nullable=True),
+    one_of("state", ("queued", "running", "done", "failed", "cancelled")),
     Index(
         "uq_jobs_dedup_key_active",
         "dedup_key",
@@ -310,9 +230,9 @@ jobs = Table(
 timeline = Table(
     "timeline",
     metadata,
-    _id(),
-    _video(index=True),
-    _at("happened"),
+    row_id(),
+    video(index=True),
+    at("happened"),
     Column("event", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=text("'{}'")),
@@ -332,8 +252,8 @@ deployment = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("marker", Text, nullable=False),
-    _at("created"),
-    _at("restored", nullable=True),
+    at("created"),
+    at("restored", nullable=True),
     CheckConstraint("id = 1", name="single_row"),
 )
 
@@ -345,7 +265,7 @@ multiparts = Table(
     Column("upload_id", Text, nullable=False),
     Column("part_bytes", BigInteger, nullable=False),
     Column("parts", Text, nullable=False, server_default=text("'[]'")),
-    _at("created"),
+    at("created"),
 )
 
 strays = Table(
@@ -354,16 +274,16 @@ strays = Table(
     Column("store", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("bytes", BigInteger, nullable=False),
-    _at("first_seen"),
+    at("first_seen"),
     Column("passes", Integer, nullable=False, server_default=text("1")),
-    _at("put_aside", nullable=True),
+    at("put_aside", nullable=True),
 )
 
 marks = Table(
     "marks",
     metadata,
     Column("store", Text, primary_key=True),
-    _at("marked"),
+    at("marked"),
 )
 
 holds = Table(
@@ -378,9 +298,9 @@ upkeep = Table(
     "upkeep",
     metadata,
     Column("task", Text, primary_key=True),
-    _at("started"),
-    _at("finished", nullable=True),
+    at("started"),
+    at("finished", nullable=True),
     Column("trouble", Text, nullable=False, server_default=text("''")),
     Column("outcome", Text, nullable=False, server_default=text("'{}'")),
-    _one_of("task", ("collect", "reconcile", "scrub")),
+    one_of("task", ("collect", "reconcile", "scrub")),
 )

@@ -9,14 +9,14 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar_htmx import HTMXRequest
 
 from streamtime import errors
-from streamtime.http import csrf
+from streamtime.http import guards
 from streamtime.http.callers import Callers
 from streamtime.http.doorway import Doorway
 from streamtime.http.hosts import Hosts
 from streamtime.http.media import MediaApp
 from streamtime.http.metrics import Metrics
 from streamtime.http.problems import Problems
-from streamtime.http.requests import caller_of
+from streamtime.http.requests import actor_of, caller_of
 from streamtime.http.routes import ROUTES
 from streamtime.http.security_headers import SecurityHeaders
 from streamtime.http.services import HttpSettings, Services
@@ -47,6 +47,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
         route_handlers=[*ROUTES],
         dependencies={
             "caller": Provide(caller_of),
+            "actor": Provide(actor_of),
             "services": _always(services),
             "settings": _always(settings),
             "templates": _always(templates),
@@ -59,7 +60,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             RecursionError: problems.too_deep,
             Exception: problems.unexpected,
         },
-        before_request=csrf.check,
+        before_request=guards.check,
         request_class=HTMXRequest,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=_openapi(version),

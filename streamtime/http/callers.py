@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar.datastructures import Cookie
 
-from streamtime.access.caller import ANONYMOUS, Caller
+from streamtime.access.caller import Caller
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.sign_in import NewSession
 
@@ -35,7 +35,7 @@ class Callers:
                 cookie = value
         session = session_cookie(cookie, secure=scope["scheme"] == "https") if cookie else ""
         scope["session_cookie"] = session
-        return await self._credentials.by_cookie(session) if session else ANONYMOUS
+        return await self._credentials.by_cookie(session) if session else self._credentials.nobody
 
 
 def session_cookie(header: bytes, *, secure: bool) -> str:

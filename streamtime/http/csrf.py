@@ -17,10 +17,13 @@ from streamtime.errors import Forbidden
 from streamtime.http.callers import csrf_token
 from streamtime.http.tus import PATH
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, section 9.2.1)."""
+
 HEADER = "x-csrf-token"
 FIELD = "csrf_token"
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_NEVER_UNASKED = frozenset({Proof.BEARER, Proof.ACCESS})
 
 
 async def check(request: Request[Any, Any, State]) -> None:
@@ -30,7 +33,7 @@ async def check(request: Request[Any, Any, State]) -> None:
         Forbidden: another site sent it, or its form has expired.
     """
     caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
-    if request.method in _SAFE or caller.proof is Proof.BEARER:
+    if request.method in SAFE or caller.proof in _NEVER_UNASKED:
         return
     if not _same_origin(request):
         raise Forbidden("This request came from another site.", code="cross_site")

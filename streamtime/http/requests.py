@@ -7,6 +7,7 @@ from litestar.datastructures import State
 from litestar_htmx import HTMXRequest
 
 from streamtime.access.caller import Caller
+from streamtime.accounts.audit import Actor
 from streamtime.errors import NotFound, Unauthenticated
 
 PageRequest: TypeAlias = HTMXRequest
@@ -55,6 +56,16 @@ def admins_only(caller: Caller) -> None:
     """
     if not caller.is_admin:
         raise NotFound
+
+
+def address_of(request: Request[Any, Any, State]) -> str:
+    """The client's address, as the connection or a proxy that is believed tells it; empty where nothing does."""
+    return request.client.host if request.client else ""
+
+
+async def actor_of(request: Request[Any, Any, State]) -> Actor:
+    """Who does what the request asks for, as the audit names them."""
+    return Actor.of(await caller_of(request), address_of(request))
 
 
 def is_secure(request: Request[Any, Any, State]) -> bool:

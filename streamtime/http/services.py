@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.setup import Setup
@@ -73,6 +74,7 @@ class Services:
     clock: Clock
     database: Database
     bus: EventBus
+    audit: Audit
     users: Users
     setup: Setup
     sign_in: SignIn

@@ -10,8 +10,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Visibility
-from streamtime.database.tables import users, video_tags, videos
+from streamtime.access.rules import Visibility, listed_for
+from streamtime.database.people_tables import users
+from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
 from streamtime.library.bin import BINNED
@@ -118,7 +119,7 @@ def _in_the_bin(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
 def _scope(caller: Caller, scope: Scope) -> ColumnElement[bool]:
     if scope is Scope.OWN:
         return videos.c.owner_id == (caller.user_id if caller.signed_in else -1)
-    shown = [Visibility.PUBLIC.value, *([Visibility.MEMBERS.value] if caller.signed_in else [])]
+    shown = [visibility.value for visibility in listed_for(caller)]
     listed = and_(videos.c.visibility.in_(shown), videos.c.playable)
     if scope is Scope.LISTED or not caller.signed_in:
         return listed

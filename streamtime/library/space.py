@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, CompoundSelect, Select, case, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from streamtime.database.tables import objects, rendition_parts, renditions, stills, uploads, users, videos
+from streamtime.database.people_tables import users
+from streamtime.database.tables import objects, rendition_parts, renditions, stills, uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, TooLarge
 from streamtime.sizes import size_text

@@ -73,7 +73,7 @@ class Video:
     @property
     def facts(self) -> VideoFacts:
         """What the rules of access need to know."""
-        return VideoFacts(owner_id=self.owner_id, visibility=self.visibility, deleted=self.deleted_at_ms is not None)
+        return VideoFacts(self.public_id, self.owner_id, self.visibility, deleted=self.deleted_at_ms is not None)
 
     def new_key(self, ending: str) -> str:
         """A key for one more object of this video: never used before, and telling nothing."""

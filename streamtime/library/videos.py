@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, require
-from streamtime.database.tables import users, video_tags, videos
+from streamtime.database.people_tables import users
+from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.library.video import Video, video_from

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Visibility
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Conflict, Invalid, TooLarge, Unauthenticated
+from streamtime.errors import Conflict, Forbidden, Invalid, TooLarge, Unauthenticated
 from streamtime.library.arrivals import Arrivals, NewVideo
 from streamtime.library.deletion import Deletion
 from streamtime.library.editing import clean_title
@@ -58,6 +58,7 @@ class UploadCreation:
 
         Raises:
             Unauthenticated: nobody is signed in.
+            Forbidden: the account is a viewer's.
             Invalid: it is empty, or its metadata or its key cannot be used.
             Conflict: the key is that of an upload of another length.
             TooLarge: it is over the limit.
@@ -66,6 +67,8 @@ class UploadCreation:
         """
         if caller.user_id is None:
             raise Unauthenticated("Sign in to upload videos.")
+        if not caller.may_upload:
+            raise Forbidden("This account is for watching: it has no videos of its own.", code="viewer")
         pairs = parse(metadata)
         client_key = clean_client_key(client_key or pairs.get("client_key"))
         self._check_size(length_bytes)

@@ -1,33 +1,69 @@
 """Every caller, every visibility: one table."""
 
+from dataclasses import replace
+
 import pytest
 
-from streamtime.access.caller import ANONYMOUS, Caller, Proof, Role
-from streamtime.access.rules import Access, VideoFacts, Visibility, decide, require
+from streamtime.access.caller import ANONYMOUS, Caller, Proof, Reach, Role, Scope
+from streamtime.access.rules import Access, VideoFacts, Visibility, decide, may_undo, require
 from streamtime.errors import Forbidden, NotFound
 
 OWNER = Caller(user_id=1, name="owner", proof=Proof.COOKIE, proof_id=1)
 MEMBER = Caller(user_id=2, name="member", proof=Proof.COOKIE, proof_id=2)
 ADMIN = Caller(user_id=3, name="admin", role=Role.ADMIN, proof=Proof.BEARER, proof_id=3)
+VIEWER = Caller(user_id=4, name="viewer", role=Role.VIEWER, proof=Proof.COOKIE, proof_id=4)
+OUTSIDER = Caller(reach=Reach.NOTHING)
+LIMITED_ADMIN = replace(ADMIN, scope=Scope.UPLOAD)
+ADMIN_TICKET = replace(ADMIN, proof=Proof.TICKET, only_video="v")
+OWNER_TICKET = replace(OWNER, proof=Proof.TICKET, only_video="v")
+LINK_TICKET = Caller(proof=Proof.TICKET, only_video="v", granted=True)
+OTHER_TICKETS = [replace(OWNER_TICKET, only_video="w"), replace(LINK_TICKET, only_video="w")]
 
-TABLE = {
-    Visibility.PRIVATE: {ANONYMOUS: Access.NONE, MEMBER: Access.NONE},
-    Visibility.MEMBERS: {ANONYMOUS: Access.NONE, MEMBER: Access.VIEW},
-    Visibility.UNLISTED: {ANONYMOUS: Access.VIEW, MEMBER: Access.VIEW},
-    Visibility.PUBLIC: {ANONYMOUS: Access.VIEW, MEMBER: Access.VIEW},
-}
+NONE, VIEW, MANAGE = Access.NONE, Access.VIEW, Access.MANAGE
+TABLE = [
+    (ANONYMOUS, (NONE, NONE, VIEW, VIEW)),
+    (OUTSIDER, (NONE, NONE, NONE, NONE)),
+    (MEMBER, (NONE, VIEW, VIEW, VIEW)),
+    (VIEWER, (NONE, VIEW, VIEW, VIEW)),
+    (OWNER, (MANAGE, MANAGE, MANAGE, MANAGE)),
+    (ADMIN, (MANAGE, MANAGE, MANAGE, MANAGE)),
+    (LIMITED_ADMIN, (NONE, VIEW, VIEW, VIEW)),
+    (OWNER_TICKET, (VIEW, VIEW, VIEW, VIEW)),
+    (ADMIN_TICKET, (NONE, VIEW, VIEW, VIEW)),
+    (LINK_TICKET, (VIEW, VIEW, VIEW, VIEW)),
+    *((ticket, (NONE, NONE, NONE, NONE)) for ticket in OTHER_TICKETS),
+]
+"""What each may do with a private, a members', an unlisted and a public video of the owner's."""
 
 
-@pytest.mark.parametrize("visibility", list(Visibility))
-@pytest.mark.parametrize("caller", [ANONYMOUS, MEMBER, OWNER, ADMIN], ids=["anonymous", "member", "owner", "admin"])
-def test_the_table_of_rules(visibility: Visibility, caller: Caller) -> None:
-    facts = VideoFacts(owner_id=1, visibility=visibility, deleted=False)
-    assert decide(caller, facts) is TABLE[visibility].get(caller, Access.MANAGE)
-    assert decide(caller, VideoFacts(owner_id=1, visibility=visibility, deleted=True)) is Access.NONE
+def facts_of(visibility: Visibility, *, deleted: bool = False) -> VideoFacts:
+    return VideoFacts(public_id="v", owner_id=1, visibility=visibility, deleted=deleted)
+
+
+@pytest.mark.parametrize(("caller", "granted"), TABLE)
+def test_the_table_of_rules(caller: Caller, granted: tuple[Access, ...]) -> None:
+    assert tuple(decide(caller, facts_of(visibility)) for visibility in Visibility) == granted
+    assert {decide(caller, facts_of(visibility, deleted=True)) for visibility in Visibility} == {NONE}
 
 
 def test_what_is_hidden_is_not_found_and_what_is_seen_is_forbidden() -> None:
     with pytest.raises(NotFound):
-        require(MEMBER, VideoFacts(owner_id=1, visibility=Visibility.PRIVATE, deleted=False), Access.MANAGE)
+        require(MEMBER, facts_of(Visibility.PRIVATE), Access.MANAGE)
     with pytest.raises(Forbidden):
-        require(MEMBER, VideoFacts(owner_id=1, visibility=Visibility.PUBLIC, deleted=False), Access.MANAGE)
+        require(MEMBER, facts_of(Visibility.PUBLIC), Access.MANAGE)
+
+
+def test_what_is_deleted_comes_back_for_its_owner_and_for_admins_alone() -> None:
+    able = [caller for caller, _ in TABLE if may_undo(caller, facts_of(Visibility.PUBLIC, deleted=True))]
+    assert able == [OWNER, ADMIN]
+
+
+@pytest.mark.parametrize("held", list(Scope))
+def test_a_scope_covers_those_before_it(held: Scope) -> None:
+    assert [scope for scope in Scope if held.covers(scope)] == list(Scope)[: list(Scope).index(held) + 1]
+
+
+def test_who_has_videos_of_their_own() -> None:
+    able = [caller for caller, _ in TABLE if caller.may_upload]
+    assert able == [MEMBER, OWNER, ADMIN, LIMITED_ADMIN]
+    assert not replace(OWNER, scope=Scope.READ).may_upload

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 from streamtime.clock import EpochMs
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
-from streamtime.database.tables import metadata
+from streamtime.database.whole_schema import metadata
 from streamtime.errors import ConfigError
 
 NOW = EpochMs(1_700_000_000_000)

@@ -8,7 +8,8 @@ from sqlalchemy import insert, select
 
 from streamtime.clock import SystemClock
 from streamtime.database.migrate import migrate
-from streamtime.database.tables import users, videos
+from streamtime.database.people_tables import users
+from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.events.bus import EventBus
 from streamtime.library.news import News

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Executable, func, insert, select, update
 
 from streamtime.clock import EpochMs
-from streamtime.database.tables import objects, strays, users
+from streamtime.database.people_tables import users
+from streamtime.database.tables import objects, strays
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Unavailable
 from streamtime.objects.collect import Collector

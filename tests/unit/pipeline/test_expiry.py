@@ -11,7 +11,8 @@ from sqlalchemy import insert, select
 from streamtime.clock import EpochMs
 from streamtime.config.load import load
 from streamtime.database.migrate import migrate
-from streamtime.database.tables import jobs, users, videos
+from streamtime.database.people_tables import users
+from streamtime.database.tables import jobs, videos
 from streamtime.database.transaction import Transaction
 from streamtime.jobs.job import Job
 from streamtime.jobs.queue import JobQueue

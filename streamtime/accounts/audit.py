@@ -1,0 +1,120 @@
+"""The audit: who did what to whom, when, from where; written in the transaction of the deed, without secrets."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+from sqlalchemy import insert, select
+from sqlalchemy.engine import RowMapping
+
+from streamtime.access.caller import Caller
+from streamtime.clock import Clock
+from streamtime.database.people_tables import audit
+from streamtime.database.transaction import Database, Transaction
+
+MAX_SUBJECT = 200
+A_PAGE = 50
+
+
+class Deed(StrEnum):
+    """What is written down. A new kind is a line here and words for it on the page."""
+
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGNED_OUT = "signed_out"
+    SESSION_ENDED = "session_ended"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # the name of a deed
+    SECOND_FACTOR_ON = "second_factor_on"
+    SECOND_FACTOR_OFF = "second_factor_off"
+    ACCOUNT_CREATED = "account_created"
+    ACCOUNT_APPROVED = "account_approved"
+    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_ENABLED = "account_enabled"
+    ACCOUNT_DELETED = "account_deleted"
+    ROLE_CHANGED = "role_changed"
+    QUOTA_CHANGED = "quota_changed"
+    INVITE_CREATED = "invite_created"
+    INVITE_REVOKED = "invite_revoked"
+    TOKEN_CREATED = "token_created"  # noqa: S105  # the name of a deed
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105  # the name of a deed
+    VISIBILITY_CHANGED = "visibility_changed"
+    VIDEO_DELETED = "video_deleted"
+    VIDEO_RESTORED = "video_restored"
+    LINK_CREATED = "link_created"
+    LINK_REVOKED = "link_revoked"
+    DROP_CREATED = "drop_created"
+    DROP_REVOKED = "drop_revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: an account or nobody we know, by a name that stays readable when the account is gone."""
+
+    user_id: int | None
+    name: str
+    address: str = ""
+    """Of the client, as the request or a proxy that is believed tells it."""
+
+    @classmethod
+    def of(cls, caller: Caller, address: str) -> "Actor":
+        """The actor behind a request."""
+        return cls(caller.user_id, caller.name, address)
+
+
+COMMAND_LINE = Actor(None, "command line")
+"""Whoever has a shell on the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the audit."""
+
+    id: int
+    happened_at_ms: int
+    deed: Deed
+    actor_name: str
+    address: str
+    subject: str
+    """The name of the account, the public id of the video or link it was done to."""
+    detail: dict[str, str]
+
+
+class Audit:
+    """Writes the audit and reads it."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def note(self, tx: Transaction, actor: Actor, deed: Deed, subject: str, **detail: str) -> None:
+        """Write a line with the deed itself: either both are on disk or none is."""
+        values = {
+            "happened_at_ms": self._clock.now_ms(),
+            "event": deed.value,
+            "actor_id": actor.user_id,
+            "actor_name": actor.name[:MAX_SUBJECT],
+            "address": actor.address,
+            "subject": subject[:MAX_SUBJECT],
+            "detail": msgspec.json.encode(detail).decode(),
+        }
+        await tx.execute(insert(audit).values(**values))
+
+    async def page(self, *, before_id: int | None = None, limit: int = A_PAGE) -> list[Entry]:
+        """The latest lines, or those before one of them, the latest first."""
+        query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if before_id is not None:
+            query = query.where(audit.c.id < before_id)
+        async with self._database.read() as connection:
+            return [_entry(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _entry(row: RowMapping) -> Entry:
+    return Entry(
+        id=row["id"],
+        happened_at_ms=row["happened_at_ms"],
+        deed=Deed(row["event"]),
+        actor_name=row["actor_name"],
+        address=row["address"],
+        subject=row["subject"],
+        detail=msgspec.json.decode(row["detail"], type=dict[str, str]),
+    )

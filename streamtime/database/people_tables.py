@@ -1,0 +1,134 @@
+"""The tables of people: who they are, how they prove it, whom they invite, and what they did."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
+
+from streamtime.database.schema import RowId, at, metadata, one_of, public_id, row_id, user
+
+ROLES = ("admin", "member", "viewer")
+
+users = Table(
+    "users",
+    metadata,
+    row_id(),
+    public_id(),
+    Column("name", Text, nullable=False),
+    Column("name_folded", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    at("created"),
+    at("disabled", nullable=True),
+    Column("quota_bytes", BigInteger),
+    Column("display_name", Text, nullable=False, server_default=text("''")),
+    Column("picture_version", Integer, nullable=False, server_default=text("0")),
+    at("awaiting", nullable=True),
+    at("deleted", nullable=True),
+    Column("totp_secret", Text),
+    Column("totp_since_ms", BigInteger),
+    Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
+    one_of("role", ROLES),
+    sqlite_autoincrement=True,
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("jpeg", LargeBinary, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("code_sha256", LargeBinary, primary_key=True),
+    at("used", nullable=True),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    user(),
+    at("created"),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    row_id(),
+    public_id(),
+    user(),
+    Column("token_sha256", LargeBinary, nullable=False, unique=True),
+    Column("label", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("max_uses", Integer, nullable=False),
+    Column("uses", Integer, nullable=False, server_default=text("0")),
+    at("created"),
+    at("expires"),
+    at("revoked", nullable=True),
+    one_of("role", ROLES),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    row_id(),
+    Column("public_id", Text, nullable=False, server_default=text("''")),
+    user(),
+    Column("kind", Text, nullable=False, server_default=text("'browser'")),
+    Column("token_sha256", LargeBinary, nullable=False, unique=True),
+    Column("spent_sha256", LargeBinary, index=True),
+    Column("user_agent", Text, nullable=False),
+    Column("address", Text, nullable=False, server_default=text("''")),
+    at("created"),
+    at("last_used"),
+    at("expires"),
+    one_of("kind", ("browser", "client")),
+    Index("uq_sessions_public_id", "public_id", unique=True),
+    sqlite_autoincrement=True,
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    row_id(),
+    public_id(),
+    user(),
+    Column("label", Text, nullable=False),
+    Column("scope", Text, nullable=False, server_default=text("'admin'")),
+    Column("token_sha256", LargeBinary, nullable=False, unique=True),
+    at("created"),
+    at("last_used", nullable=True),
+    at("revoked", nullable=True),
+    one_of("scope", ("read", "upload", "admin")),
+    sqlite_autoincrement=True,
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    row_id(),
+    public_id(),
+    Column("purpose", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    at("created"),
+    one_of("purpose", ("access", "ticket")),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    row_id(),
+    at("happened"),
+    Column("event", Text, nullable=False),
+    Column("actor_id", RowId),
+    Column("actor_name", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=text("'{}'")),
+    Index("ix_audit_actor_id", "actor_id", "id"),
+    sqlite_autoincrement=True,
+)
