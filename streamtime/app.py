@@ -11,6 +11,7 @@ from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.last_use import LastUse
+from streamtime.accounts.limits import Limits
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
@@ -183,6 +184,7 @@ def _services(
         database=base.database,
         bus=base.bus,
         audit=Audit(base.database, base.clock),
+        limits=Limits(base.clock),
         users=users,
         setup=Setup(users),
         sign_in=SignIn(base.database, users, passwords, base.clock, lifetime_s=lifetime_s),

@@ -6,6 +6,7 @@ from typing import Protocol
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.last_use import LastUse
+from streamtime.accounts.limits import Limits
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
@@ -75,6 +76,7 @@ class Services:
     database: Database
     bus: EventBus
     audit: Audit
+    limits: Limits
     users: Users
     setup: Setup
     sign_in: SignIn

@@ -1,0 +1,115 @@
+"""How often somebody may try: at passwords, codes and links, and at what costs the server much.
+
+Each limit is a bucket of tries that fills again steadily (the generic cell rate algorithm: one moment a bucket). It is
+kept in memory alone: a restart forgives everybody, and no try costs a write. It knows no request and no account.
+"""
+
+import ipaddress
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streamtime.clock import Clock
+from streamtime.errors import TooMany
+
+MAX_REMEMBERED = 50_000
+"""Buckets kept, each some 200 bytes; the one not touched for longest goes first."""
+
+
+class Limited(StrEnum):
+    """What is limited, and by what."""
+
+    SIGN_IN_ACCOUNT = "sign_in_account"
+    """Tries at one account from anywhere: many, since whoever reaches it keeps the owner out as well."""
+    SIGN_IN_PAIR = "sign_in_pair"
+    """Tries at one account from one address."""
+    SIGN_IN_ADDRESS = "sign_in_address"
+    SETUP_CODE = "setup_code"
+    REGISTRATION = "registration"
+    REFRESH = "refresh"
+    SHARE_PASSWORD = "share_password"  # noqa: S105  # the name of a limit
+    DROP = "drop"
+    UPLOAD_CREATION = "upload_creation"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """So many tries at once, and one more each time so many seconds have passed."""
+
+    burst: int
+    every_s: float
+
+
+RULES: dict[Limited, Rule] = {
+    Limited.SIGN_IN_ACCOUNT: Rule(100, 30),
+    Limited.SIGN_IN_PAIR: Rule(10, 60),
+    Limited.SIGN_IN_ADDRESS: Rule(30, 20),
+    Limited.SETUP_CODE: Rule(20, 30),
+    Limited.REGISTRATION: Rule(10, 360),
+    Limited.REFRESH: Rule(60, 5),
+    Limited.SHARE_PASSWORD: Rule(10, 60),
+    Limited.DROP: Rule(60, 10),
+    Limited.UPLOAD_CREATION: Rule(500, 1),
+}
+"""A person who mistypes never meets these; who guesses gets some 1,500 tries a day at one account from one address."""
+
+
+class Limits:
+    """All buckets."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._full_at: OrderedDict[tuple[Limited, str], float] = OrderedDict()
+
+    def spend(self, tries: dict[Limited, str]) -> None:
+        """Take one try from the bucket of each limit for that key; from none where one is empty.
+
+        Raises:
+            TooMany: one is empty; it says when there is another try.
+        """
+        now = self._clock.monotonic()
+        waits = [self._wait_s(limited, key, now) for limited, key in tries.items()]
+        if max(waits) > 0:
+            seconds = int(max(waits)) + 1
+            raise TooMany(f"That was tried too often. Try again in {_words(seconds)}.", retry_after_s=seconds)
+        for limited, key in tries.items():
+            full_at = max(now, self._full_at.get((limited, key), now))
+            self._remember(limited, key, full_at + RULES[limited].every_s)
+
+    def give_back(self, tries: dict[Limited, str]) -> None:
+        """Undo a `spend`: who has proved themselves was not guessing."""
+        for limited, key in tries.items():
+            full_at = self._full_at.get((limited, key))
+            if full_at is not None:
+                self._full_at[limited, key] = full_at - RULES[limited].every_s
+
+    def _wait_s(self, limited: Limited, key: str, now: float) -> float:
+        rule = RULES[limited]
+        taken_s = max(0.0, self._full_at.get((limited, key), now) - now)
+        return max(0.0, taken_s + rule.every_s - rule.burst * rule.every_s)
+
+    def _remember(self, limited: Limited, key: str, full_at: float) -> None:
+        self._full_at[limited, key] = full_at
+        self._full_at.move_to_end((limited, key))
+        if len(self._full_at) > MAX_REMEMBERED:
+            self._full_at.popitem(last=False)
+
+
+def network_of(address: str) -> str:
+    """What counts as one place to try from: an IPv4 address, or an IPv6 network of 64 bits, which one client owns."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:  # noqa: PLR2004  # the version's own name
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def _words(seconds: int) -> str:
+    if seconds < 60:  # noqa: PLR2004  # a minute
+        return f"{seconds} seconds" if seconds > 1 else "a second"
+    minutes = -(-seconds // 60)
+    return f"{minutes} minutes" if minutes > 1 else "a minute"
