@@ -33,7 +33,9 @@ Dialogue: 0,0:00:02.60,0:00:05.50,Sign,,0,0,0,,{\p1}m 0 0 l 9 0 9 9{\p0}{\fad(10
 CHAPTERS = (("Opening", 0, 2000), ("<b>Middle</b> & more", 2000, 4000), ("End", 4000, 6000))
 
 
-def make_film(path: Path, *, picture: str = "h264", sound: str = "aac", duration_s: int = 6) -> Path:
+def make_film(
+    path: Path, *, picture: str = "h264", sound: str = "aac", duration_s: int = 6, size: str = "320x180"
+) -> Path:
     """Write a Matroska film to `path` and return it.
 
     Its picture can be copied where it is H.264; the first sound is English, the second German and called Kommentar.
@@ -50,7 +52,7 @@ def make_film(path: Path, *, picture: str = "h264", sound: str = "aac", duration
     tones = [("-f", "lavfi", "-i", f"aevalsrc=exprs=0.4*sin(2*PI*{tone}*t):s=48000:c=mono") for tone in TONES_HZ]
     codec = {"h264": ["libx264", "-preset", "veryfast", "-g", "50", "-bf", "0"], "mpeg4": ["mpeg4", "-q:v", "4"]}
     run_ffmpeg(
-        "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", *(argument for tone in tones for argument in tone),
+        "-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25", *(argument for tone in tones for argument in tone),
         "-i", str(folder / "en.srt"), "-i", str(folder / "de.ass"), "-i", str(folder / "chapters.txt"),
         *(argument for stream in range(5) for argument in ("-map", str(stream))), "-map_chapters", "5",
         "-c:v", *codec[picture], "-pix_fmt", "yuv420p", "-c:a", sound, "-c:s:0", "srt", "-c:s:1", "ass",

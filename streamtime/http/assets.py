@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.errors import NotFound
@@ -26,7 +27,7 @@ def _read(files: WebFiles, name: str) -> tuple[bytes, str]:
 
 
 @get("/assets/{name:path}", include_in_schema=False)
-async def asset(name: str, files: NamedDependency[WebFiles]) -> Response[bytes]:
+async def asset(name: FromPath[str], files: NamedDependency[WebFiles]) -> Response[bytes]:
     """One file of the front end."""
     content, kind = _read(files, name.lstrip("/"))
     return Response(content, media_type=kind, headers={"Cache-Control": _FOR_EVER})

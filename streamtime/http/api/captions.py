@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar import delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
@@ -18,7 +18,7 @@ Text = Annotated[str, QueryParameter(max_length=200)]
 
 @get("/api/v1/videos/{video:str}/captions", tags=["captions"], summary="List caption tracks")
 async def list_captions(
-    video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> list[CaptionBody]:
     """Those that came with the file first, then those that were added."""
     found = await services.videos.require(caller, video, Access.VIEW)
@@ -33,7 +33,7 @@ async def list_captions(
 )
 async def add_captions(
     request: ApiRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     language: Text,
@@ -53,8 +53,8 @@ async def add_captions(
 )
 async def replace_captions(
     request: ApiRequest,
-    video: str,
-    name: str,
+    video: FromPath[str],
+    name: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> CaptionBody:
@@ -65,7 +65,7 @@ async def replace_captions(
 
 @delete("/api/v1/videos/{video:str}/captions/{name:str}", tags=["captions"], summary="Delete a caption track")
 async def delete_captions(
-    video: str, name: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str], name: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> None:
     """Players are not offered it any more from the next time on that they ask."""
     found = await services.videos.require(caller, video, Access.MANAGE)

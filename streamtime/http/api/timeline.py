@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from streamtime.access.caller import Caller
 from streamtime.http.histories import history_of, managed
@@ -40,7 +41,7 @@ class TimelineBody(msgspec.Struct):
 
 @get("/api/v1/videos/{video:str}/timeline", tags=["videos"], summary="How a video was prepared")
 async def get_timeline(
-    video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> TimelineBody:
     """For its owner and admins; for everybody else there is no such thing."""
     history = await history_of(await managed(video, caller, services), services)

@@ -9,6 +9,7 @@ from email.utils import formatdate
 from litestar import delete, head, patch, post, route
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod, MediaType
+from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
@@ -68,7 +69,7 @@ async def create_upload(
 @head(PATH + "/{upload:str}", tags=["uploads"], summary="Ask how far an upload is")
 async def head_upload(
     request: ApiRequest,
-    upload: str,
+    upload: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> Response[None]:
@@ -90,7 +91,7 @@ async def head_upload(
 )
 async def patch_upload(
     request: ApiRequest,
-    upload: str,
+    upload: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> Response[None]:
@@ -110,7 +111,7 @@ async def patch_upload(
 @delete(PATH + "/{upload:str}", status_code=204, tags=["uploads"], summary="Give an upload up")
 async def delete_upload(
     request: ApiRequest,
-    upload: str,
+    upload: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> Response[None]:

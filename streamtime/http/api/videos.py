@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility
@@ -54,9 +54,9 @@ async def list_videos(
     services: NamedDependency[Services],
     q: Text = "",
     owner: Text = "",
-    visibility: Visibility | None = None,
+    visibility: FromQuery[Visibility | None] = None,
     in_state: Annotated[VideoState | None, QueryParameter(name="state")] = None,
-    sort: Sort = Sort.NEW,
+    sort: FromQuery[Sort] = Sort.NEW,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 24,
     cursor: Annotated[str, QueryParameter(max_length=2_000)] = "",
 ) -> VideoList:
@@ -73,14 +73,19 @@ async def list_videos(
 
 
 @get("/api/v1/videos/{video:str}", tags=["videos"], summary="Look at a video")
-async def get_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
+async def get_video(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> VideoBody:
     """One video, if the caller may know of it."""
     return await _answer(video, caller, services)
 
 
 @patch("/api/v1/videos/{video:str}", tags=["videos"], summary="Change a video")
 async def patch_video(
-    video: str, data: VideoPatch, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    data: JSONBody[VideoPatch],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
 ) -> VideoBody:
     """Change what is named; all of it or nothing."""
     found = await services.videos.require(caller, video, Access.MANAGE)
@@ -91,7 +96,10 @@ async def patch_video(
 
 @delete("/api/v1/videos/{video:str}", tags=["videos"], summary="Delete a video")
 async def delete_video(
-    video: str, caller: NamedDependency[Caller], services: NamedDependency[Services], now: bool = False
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    now: FromQuery[bool] = False,
 ) -> None:
     """It is gone for everybody from the answer on. For some days it lies in the bin, and can be restored.
 
@@ -109,7 +117,9 @@ async def delete_video(
 
 
 @post("/api/v1/videos/{video:str}/restore", status_code=200, tags=["videos"], summary="Bring a video back")
-async def restore_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
+async def restore_video(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> VideoBody:
     """Take it out of the bin: it is as it was, and what was half made of it is queued again."""
     found = await services.bin.require(caller, video)
     await services.database.write(lambda tx: services.bin.restore(tx, found))
@@ -117,7 +127,9 @@ async def restore_video(video: str, caller: NamedDependency[Caller], services: N
 
 
 @post("/api/v1/videos/{video:str}/keep", status_code=200, tags=["videos"], summary="Keep what is there twice")
-async def keep_video(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> VideoBody:
+async def keep_video(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> VideoBody:
     """Say that a video whose bytes are there already is wanted all the same: it is prepared, and nothing more is said.
 
     The other answer is to delete it, with `now`.
@@ -129,7 +141,10 @@ async def keep_video(video: str, caller: NamedDependency[Caller], services: Name
 
 @post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Prepare a video again")
 async def retry_video(
-    video: str, caller: NamedDependency[Caller], services: NamedDependency[Services], data: Retry | None = None
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    data: JSONBody[Retry | None] = None,
 ) -> VideoBody:
     """Queue it again, from its original.
 

@@ -4,6 +4,7 @@ from functools import partial
 
 from litestar import get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -44,7 +45,7 @@ async def bin_page(
 
 @post(HERE + "/{video:str}/restore", include_in_schema=False)
 async def restore(
-    request: PageRequest, video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    request: PageRequest, video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
     """Bring one back."""
     found = await services.bin.require(signed_in(caller), video)
@@ -56,7 +57,7 @@ async def restore(
 @get(HERE + "/{video:str}/delete", include_in_schema=False)
 async def delete_now_page(
     request: PageRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
@@ -68,7 +69,9 @@ async def delete_now_page(
 
 
 @post(HERE + "/{video:str}/delete", include_in_schema=False)
-async def delete_now(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def delete_now(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
     """Delete one for good."""
     found = await services.bin.require(signed_in(caller), video)
     await services.database.write(lambda tx: services.bin.purge(tx, found))

@@ -2,6 +2,7 @@
 
 from litestar import post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -21,7 +22,7 @@ _ROOM_FOR_FORM = 64 * 1024
 @post("/watch/{video:str}/captions", include_in_schema=False, request_max_body_size=MAX_BYTES + _ROOM_FOR_FORM)
 async def add_captions(
     request: PageRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
@@ -43,8 +44,8 @@ async def add_captions(
 )
 async def replace_captions(
     request: PageRequest,
-    video: str,
-    name: str,
+    video: FromPath[str],
+    name: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
@@ -61,7 +62,7 @@ async def replace_captions(
 
 @post("/watch/{video:str}/captions/{name:str}/delete", include_in_schema=False)
 async def delete_captions(
-    video: str, name: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str], name: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
     """Take a track away."""
     found = await services.videos.require(caller, video, Access.MANAGE)

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 from litestar import get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -30,7 +31,7 @@ _LONGEST_MOMENT = 12
 @get("/watch/{video:str}/edit", include_in_schema=False)
 async def edit_page(
     request: PageRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
@@ -44,7 +45,7 @@ async def edit_page(
 @post("/watch/{video:str}/edit", include_in_schema=False)
 async def edit(
     request: PageRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
@@ -65,7 +66,9 @@ async def edit(
 
 
 @post("/watch/{video:str}/again", include_in_schema=False)
-async def prepare_again(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def prepare_again(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
     """Make everything anew; what there is plays until that is done."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.steering.again(tx, found, rungs=None))
@@ -75,7 +78,7 @@ async def prepare_again(video: str, caller: NamedDependency[Caller], services: N
 @get("/watch/{video:str}/delete", include_in_schema=False)
 async def delete_page(
     request: PageRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
@@ -89,7 +92,7 @@ async def delete_page(
 
 @post("/watch/{video:str}/delete", include_in_schema=False)
 async def delete(
-    request: PageRequest, video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    request: PageRequest, video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
     """It is gone for everybody from the answer on; the library offers to undo that, where it can be undone."""
     found = await services.videos.require(caller, video, Access.MANAGE)
@@ -102,7 +105,9 @@ async def delete(
 
 
 @post("/watch/{video:str}/keep", include_in_schema=False)
-async def keep_both(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def keep_both(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
     """Its owner has the same file already, and wants both."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.duplicates.keep_both(tx, found))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -32,7 +32,7 @@ async def explore(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
     q: Text = "",
-    sort: Sort = Sort.NEW,
+    sort: FromQuery[Sort] = Sort.NEW,
     cursor: Cursor = "",
 ) -> Response[str]:
     """All that is listed for the caller."""
@@ -43,11 +43,11 @@ async def explore(
 @get("/{at_owner:str}", include_in_schema=False)
 async def user_page(
     request: PageRequest,
-    at_owner: str,
+    at_owner: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
-    sort: Sort = Sort.NEW,
+    sort: FromQuery[Sort] = Sort.NEW,
     cursor: Cursor = "",
 ) -> Response[str]:
     """`/@name`: what one user has listed for the caller. The framework's parameters are whole segments of a path."""

@@ -2,6 +2,7 @@
 
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
@@ -15,7 +16,7 @@ from streamtime.http.templates import Templates
 @get("/watch/{video:str}/history", include_in_schema=False)
 async def history_page(
     request: PageRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 from litestar import get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect, Response, Stream
 
 from streamtime.access.caller import Caller
@@ -57,7 +58,9 @@ async def jobs_events(
 
 
 @post(HERE + "/{video:str}/cancel", include_in_schema=False)
-async def cancel(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def cancel(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
     """End the work on a video. It counts as failed, and can be tried again."""
     admins_only(caller)
     found = await services.videos.by_public_id(video)
@@ -66,7 +69,7 @@ async def cancel(video: str, caller: NamedDependency[Caller], services: NamedDep
 
 
 @post(HERE + "/{video:str}/retry", include_in_schema=False)
-async def retry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def retry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Try a failed video again."""
     admins_only(caller)
     found = await services.videos.by_public_id(video)
@@ -75,7 +78,7 @@ async def retry(video: str, caller: NamedDependency[Caller], services: NamedDepe
 
 
 @post(HERE + "/{video:str}/hurry", include_in_schema=False)
-async def hurry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def hurry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Do not wait out the pause after a failed attempt."""
     admins_only(caller)
     found = await services.videos.by_public_id(video)

@@ -2,6 +2,7 @@
 
 from litestar import get, post
 from litestar.di import NamedDependency
+from litestar.params import FromQuery
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Proof
@@ -15,7 +16,10 @@ from streamtime.http.templates import Templates
 
 @get("/setup", include_in_schema=False)
 async def setup_page(
-    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates], code: str = ""
+    request: PageRequest,
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    code: FromQuery[str] = "",
 ) -> Response[str]:
     """The form that makes the first admin; not there once it is done."""
     if not await services.setup.needed():

@@ -2,6 +2,7 @@
 
 from litestar import get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -30,7 +31,9 @@ async def storage_page(
 
 
 @post(HERE + "/{task:str}", include_in_schema=False)
-async def run_now(task: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def run_now(
+    task: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
     """Do one of the tasks now; stores are asked anew."""
     admins_only(caller)
     if task not in UPKEEP:
@@ -41,7 +44,7 @@ async def run_now(task: str, caller: NamedDependency[Caller], services: NamedDep
 
 @post("/watch/{video:str}/history/{rung:str}", include_in_schema=False)
 async def make_again(
-    video: str, rung: str, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str], rung: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
     """Make a damaged rendition again from the original."""
     found = await services.videos.require(caller, video, Access.MANAGE)

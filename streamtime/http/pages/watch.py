@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -24,7 +25,7 @@ from streamtime.library.video import Video
 @get("/watch/{video:str}", include_in_schema=False)
 async def watch(
     request: PageRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
@@ -42,7 +43,7 @@ async def watch(
 @post("/watch/{video:str}/visibility", include_in_schema=False)
 async def set_visibility(
     request: PageRequest,
-    video: str,
+    video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
@@ -59,7 +60,7 @@ async def set_visibility(
 
 
 @post("/watch/{video:str}/retry", include_in_schema=False)
-async def retry(video: str, caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def retry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Try a failed video again."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.steering.retry(tx, found))
