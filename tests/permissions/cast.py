@@ -1,0 +1,144 @@
+"""The people who try all doors, the videos behind them, and how an address is filled in."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.films import make_film
+from tests.people import Person, csrf_of, sign_in
+from tests.permissions.rules import STATES, State, Who
+from tests.server import Server, serving, until
+from tests.system.player import fetch, variants
+
+FIELDS = ("title", "visibility", "state", "renditions", "captions", "created_at")
+"""What would show that a door let somebody in who should not have been."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A video, and what its addresses are filled in with; what does not exist has a likely name."""
+
+    id: str
+    parts: dict[str, str]
+
+
+@dataclass
+class Cast:
+    """All of them, on one server."""
+
+    server: Server
+    people: dict[str, Person]
+    clients: dict[Who, httpx.Client]
+    videos: dict[State, Shown] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> Person:
+        return self.people["owner"]
+
+    def throwaway(self, state: State) -> Shown:
+        """Another video of the owner's, for a door that changes what it is let in to."""
+        if state == "deleted":
+            video = self.owner.send(b"no film", filename="no.mp4", visibility="public")
+            self.owner.api.delete(f"/api/v1/videos/{video}").raise_for_status()
+        else:
+            video = self.video_of(self.owner.begin(5, filename="no.mp4", visibility=state))
+        return Shown(video, {**self.videos["public"].parts, "video": video, "upload": self.upload()})
+
+    def upload(self) -> str:
+        """An upload of the owner's that has just begun."""
+        return self.owner.begin(5, filename="no.mp4").rpartition("/")[2]
+
+    def video_of(self, upload: str) -> str:
+        """The video that an upload makes."""
+        return self.owner.api.head(upload, headers={"Tus-Resumable": "1.0.0"}).headers["Streamtime-Video"]
+
+    def standing(self) -> dict[State, Any]:
+        """How all videos are, as their owner sees it."""
+        seen = {state: self.owner.look(shown.id) for state, shown in self.videos.items() if state != "deleted"}
+        binned = self.owner.api.get("/api/v1/videos", params={"state": "binned", "limit": 100}).json()["items"]
+        there = any(video["id"] == self.videos["deleted"].id for video in binned)
+        return {state: {name: body[name] for name in FIELDS} for state, body in seen.items()} | {"deleted": there}
+
+
+@contextmanager
+def casting(folder: Path) -> Iterator[Cast]:
+    """A server with everybody and everything. At last encodes wait on it, so that a video stays in preparation."""
+    with serving() as server:
+        server.run("user", "create", "stranger", "--role", "viewer", "--password-stdin", given=Person.password + "\n")
+        people = {who: server.person(who) for who in ("member", "owner")}
+        people["admin"] = server.person("admin", admin=True)
+        people["stranger"] = Person(server, "stranger")
+        cast = Cast(server, people, _clients(server, people))
+        small = make_film(folder / "small.mkv", duration_s=2)
+        large = make_film(folder / "large.mkv", duration_s=2, size="640x360")
+        _send(cast, small.read_bytes(), large.read_bytes())
+        yield cast
+
+
+def _clients(server: Server, people: dict[str, Person]) -> dict[Who, httpx.Client]:
+    clients = {who: _browser(person) for who, person in people.items()}
+    revoked = server.client()
+    sign_in(revoked, "owner", Person.password)
+    headers = {"X-CSRF-Token": csrf_of(revoked.get("/library").text)}
+    cookies = dict(revoked.cookies)
+    assert revoked.post("/logout", headers=headers).status_code == 303
+    clients["revoked session"] = server.client(**headers)
+    clients["revoked session"].cookies.update(cookies)
+    reading = server.run("token", "create", "member", "--label", "reads", "--scope", "read").split()[-1]
+    clients["token of another"] = server.client(Authorization=f"Bearer {reading}")
+    return {"anonymous": server.client(), **clients}
+
+
+def _browser(person: Person) -> httpx.Client:
+    client = person.browser
+    client.headers.update({"X-CSRF-Token": csrf_of(client.get("/explore").text)})
+    return client
+
+
+def _send(cast: Cast, small: bytes, large: bytes) -> None:
+    owner = cast.owner
+    sent: dict[State, str] = {}
+    for number, state in enumerate(state for state in STATES if state != "processing"):
+        data = b"no film at all" if state == "failed" else small + bytes([number])
+        visibility = state if state in {"private", "members", "unlisted"} else "public"
+        sent[state] = owner.send(data, filename="film.mkv", title=f"One that is {state}", visibility=visibility)
+    for state, video in sent.items():
+        _wait(owner, video, "failed" if state == "failed" else "ready")
+    cast.server.restart(STREAMTIME_TRANSCODE__QUIET_HOURS=f"{_in_hours(3)}-{_in_hours(4)}")
+    video = owner.send(large, filename="film.mkv", title="One that is processing", visibility="public")
+    _wait(owner, video, "processing")
+    for state, video in {**sent, "processing": video}.items():
+        cast.videos[state] = Shown(video, _parts(cast, video))
+    owner.api.delete(f"/api/v1/videos/{sent['deleted']}").raise_for_status()
+
+
+def _wait(owner: Person, video: str, state: str) -> None:
+    until(lambda: owner.look(video)["state"] == state, state, within_s=120)
+    if state != "failed":
+        until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=120)
+
+
+def _parts(cast: Cast, video: str) -> dict[str, str]:
+    """What stands in braces in the addresses of a video."""
+    owner = cast.owner
+    parts = {
+        "video": video, "generation": "1", "rendition": "none", "number": "0", "captions": "en", "name": "none",
+        "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none",
+    }  # fmt: skip
+    if not owner.look(video)["playable"]:
+        return parts
+    playlist = variants(owner.api, owner.look(video)["urls"]["master"])[0]
+    assert fetch(owner.api, playlist).segment_uris
+    found = re.fullmatch(r"/media/\w+/(\d+)/(\w+)/playlist\.m3u8", httpx.URL(playlist).path)
+    assert found, playlist
+    return {**parts, "generation": found[1], "rendition": found[2]}
+
+
+def _in_hours(hours: int) -> str:
+    return (datetime.now().astimezone() + timedelta(hours=hours)).strftime("%H:00")

@@ -1,0 +1,135 @@
+"""The table of rules: for every route, whom it lets in. It is written by hand, apart from the code that it judges."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+State = str
+"""What a video is like: private, members, unlisted, public; processing, failed and deleted ones were public."""
+
+STATES: tuple[State, ...] = ("private", "members", "unlisted", "public", "processing", "failed", "deleted")
+
+Who = str
+ACCOUNTS: tuple[Who, ...] = ("stranger", "member", "owner", "admin", "token of another")
+CALLERS: tuple[Who, ...] = ("anonymous", *ACCOUNTS, "revoked session")
+"""A stranger is a viewer. The token of another is a member's for reading."""
+
+MANAGERS = frozenset({"owner", "admin"})
+
+
+class Verdict(Enum):
+    """How a door answers."""
+
+    IN = "lets in"
+    SIGN_IN = "asks to sign in"
+    FORBIDDEN = "forbids"
+    NOTHING = "says that there is nothing"
+
+
+IN, SIGN_IN, FORBIDDEN, NOTHING = Verdict.IN, Verdict.SIGN_IN, Verdict.FORBIDDEN, Verdict.NOTHING
+
+
+def signed_in(who: Who) -> bool:
+    return who in ACCOUNTS
+
+
+def sees(who: Who, state: State) -> bool:
+    """Whether somebody may watch such a video."""
+    if state == "deleted":
+        return False
+    if who in MANAGERS or state in {"unlisted", "public", "processing", "failed"}:
+        return True
+    return state == "members" and signed_in(who)
+
+
+def anybody(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    return IN
+
+
+def viewing(who: Who, state: State) -> Verdict:
+    return IN if sees(who, state) else NOTHING
+
+
+def managing(who: Who, state: State) -> Verdict:
+    if who in MANAGERS and state != "deleted":
+        return IN
+    return FORBIDDEN if sees(who, state) else NOTHING
+
+
+def managing_unseen(who: Who, state: State) -> Verdict:
+    """Who may not manage is not told that there is anything."""
+    return IN if who in MANAGERS and state != "deleted" else NOTHING
+
+
+def undoing(who: Who, state: State) -> Verdict:
+    """In the bin."""
+    if not signed_in(who):
+        return SIGN_IN
+    return IN if who in MANAGERS and state == "deleted" else NOTHING
+
+
+def undoing_unseen(who: Who, state: State) -> Verdict:
+    return IN if who in MANAGERS and state == "deleted" else NOTHING
+
+
+def with_account(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    return IN if signed_in(who) else SIGN_IN
+
+
+def uploading(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    if not signed_in(who):
+        return SIGN_IN
+    return IN if who in {"member", "owner", "admin"} else FORBIDDEN
+
+
+def own_upload(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """Of the owner's: not even an admin goes on with what somebody else sends."""
+    return IN if who == "owner" else NOTHING
+
+
+def administering(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    return IN if who == "admin" else NOTHING
+
+
+def administering_told(who: Who, state: State) -> Verdict:
+    """Others are told that it is there."""
+    if who == "admin":
+        return IN
+    return FORBIDDEN if signed_in(who) else with_account(who, state)
+
+
+def proving(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """Whoever comes with a wrong password."""
+    return SIGN_IN
+
+
+Rule = Callable[[Who, State], Verdict]
+
+
+@dataclass(frozen=True)
+class Door:
+    """What one route is for.
+
+    `body` is what a request with a good one brings, `having` the states in which what it leads to exists at all; one
+    that `spends` what it is let in to is asked about a video made for it; one that `ends` the session only by those who
+    have none.
+    """
+
+    rule: Rule
+    body: dict[str, Any] | None = None
+    having: tuple[State, ...] = STATES
+    spends: bool = False
+    ends: bool = False
+
+    def expects(self, who: Who, state: State, method: str) -> Verdict:
+        """How it has to answer."""
+        if who == "token of another" and method not in {"GET", "HEAD"}:
+            return FORBIDDEN  # it is for reading, whatever is there
+        verdict = self.rule(who, state)
+        return NOTHING if verdict is IN and state not in self.having else verdict
+
+    @property
+    def about_a_video(self) -> bool:
+        """Whether it matters which one is asked about."""
+        return self.rule in {viewing, managing, managing_unseen, undoing, undoing_unseen}
