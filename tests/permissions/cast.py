@@ -111,9 +111,9 @@ def _send(cast: Cast, small: bytes, large: bytes) -> None:
     for state, video in sent.items():
         _wait(owner, video, "failed" if state == "failed" else "ready")
     cast.server.restart(STREAMTIME_TRANSCODE__QUIET_HOURS=f"{_in_hours(3)}-{_in_hours(4)}")
-    video = owner.send(large, filename="film.mkv", title="One that is processing", visibility="public")
-    _wait(owner, video, "processing")
-    for state, video in {**sent, "processing": video}.items():
+    sent["processing"] = owner.send(large, filename="film.mkv", title="One that is processing", visibility="public")
+    _wait(owner, sent["processing"], "processing")
+    for state, video in sent.items():
         cast.videos[state] = Shown(video, _parts(cast, video))
     owner.api.delete(f"/api/v1/videos/{sent['deleted']}").raise_for_status()
 
