@@ -55,7 +55,7 @@ class Server:
         self.log_path = folder / "server.log"
         self.setup_code = ""
         self.url = ""
-        self._folder = folder
+        self.folder = folder
         self._people: dict[str, Person] = {}
         self._clients: list[httpx.Client] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,17 +81,7 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         before = len(self.said)
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._before, COMMAND, "serve", "--host", "127.0.0.1", "--port", "0"],
-                env=self._environ,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._sessions.append(self._process.pid)
+        self._launch("serve", "--host", "127.0.0.1", "--port", "0")
         found = until(lambda: self._ready(before), "ready", within_s=READY_WITHIN_S)
         self.url = found[1]
         self._learn_code(before)
@@ -125,7 +115,7 @@ class Server:
         return subprocess.run(
             [*self._before, COMMAND, *arguments],
             env={**self._environ, **environ},
-            cwd=self._folder,
+            cwd=self.folder,
             input=given,
             capture_output=True,
             text=True,
@@ -138,7 +128,7 @@ class Server:
         return subprocess.Popen(
             [*self._before, COMMAND, *arguments],
             env=self._environ,
-            cwd=self._folder,
+            cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -192,6 +182,19 @@ class Server:
                 os.killpg(session, signal.SIGKILL)
         if self._process is not None:
             self._process.wait(STOPS_WITHIN_S)
+
+    def _launch(self, *arguments: str) -> None:
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._before, COMMAND, *arguments],
+                env=self._environ,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._sessions.append(self._process.pid)
 
     def _ready(self, before: int) -> re.Match[str] | None:
         assert self._process

@@ -31,6 +31,9 @@ def learn(house: House, operation: Operation, film: bytes) -> list[Point]:
     before = len(house.calls())
     operation.run(house, ())
     found = list(points(operation.name, house.calls()[before:]))
+    if house.died:
+        assert house.ended() == 0, "the command did what it was told"
+        house.start()
     operation.check(house)
     _settled(house, operation)
     return found
@@ -45,9 +48,9 @@ def attempt(house: House, operation: Operation, film: bytes, point: Point) -> Tr
     operation.prepare(house, film)
     house.rest_if_running()
     operation.run(house, [point.rule])
-    met = house.died
-    if met:
-        house.ended()
+    met = False
+    if house.died:
+        met = house.ended() != 0  # a command ends by itself, too
     else:
         house.kill()
     began = time.monotonic()
