@@ -56,6 +56,12 @@ class Books:
             (active,) = database.execute(query, (time.time() * 1000 + NOT_SOON_MS,)).fetchone()
         return bool(active == 0)
 
+    def marked(self) -> bool:
+        """Whether a new server has put the marker into its stores that says whose they are."""
+        with self._reading() as database:
+            (marked,) = database.execute("SELECT count(*) FROM marks WHERE store != 'spool'").fetchone()
+        return bool(marked == (2 if self._bucket else 1))
+
     def differences(self) -> list[str]:
         """Everything that is not as it should be, in words. To be asked when nothing is left to do."""
         found = []
@@ -65,6 +71,15 @@ class Books:
             for key in sorted(key for key in {*rows, *held} if not key.startswith(WITHOUT_ROWS)):
                 found += [f"{store}: {key}: {words}" for words in _judged(rows.get(key), held.get(key))]
         return found + [f"{BUCKET}: {key}: an upload that nobody goes on with" for key in self._broken_off()]
+
+    def agree(self) -> None:
+        """See that everything is as it should be. To be asked when nothing is left to do.
+
+        Raises:
+            AssertionError: it is not; what is not, is told.
+        """
+        found = self.differences()
+        assert not found, "\n".join(found)
 
     def count(self) -> int:
         """How many objects there are, by rows."""

@@ -158,6 +158,7 @@ def traced(place: BucketPlace | None = None, **environ: str) -> Iterator[House]:
         house = House(Path(folder), place, **environ)
         try:
             house.start()
+            until(house.books.marked, "its stores are marked")
             yield house
         finally:
             house.close()

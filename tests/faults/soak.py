@@ -115,7 +115,7 @@ class Soak:
                 suppress_health_check=list(HealthCheck), phases=(Phase.generate,), database=None,
             )  # fmt: skip
             run_state_machine_as_test(Life, settings=chosen)
-        print(f"{sum(Life.steps.values())} steps", flush=True)
+        print(*(f"{count} {what}" for what, count in Life.steps.items()), sep=", ", flush=True)
 
     def disk(self) -> None:
         """The slow disk beside the quick one."""

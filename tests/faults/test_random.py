@@ -30,4 +30,5 @@ def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Life, settings=chosen)
+    print(Life.steps)
     assert Life.steps["steps"] > 90
