@@ -8,6 +8,7 @@ ARGS ?=
 BENCHES ?= server segments ladder quality
 SOURCE ?=
 
+unexport PYTHONDONTWRITEBYTECODE  # compiled once, not anew by each process that tests start
 .DELETE_ON_ERROR:
 .PHONY: help install dev run test coverage check fix fuzz soak bench docs clean front-end-is-missing
 

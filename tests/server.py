@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Protocol, TypeVar
 
 import httpx
 
+from tests import process
 from tests.people import Person
 
 T = TypeVar("T")
@@ -30,6 +32,12 @@ STOPS_WITHIN_S = 60.0
 COMMAND_WITHIN_S = 180.0
 
 LOOKS_EVERY_S = 0.03
+
+READY = re.compile(
+    r"""^Streamtime is ready: (http://127\.0\.0\.1:\d+)$(?:.*?^Setup code: (\S+)$)?.*?"event": "ready"[,}]""",
+    re.MULTILINE | re.DOTALL,
+)
+"""All that it says of it: the line in its log comes last."""
 
 
 def until(look: Callable[[], T | None], what: str, *, within_s: float = 90.0) -> T:
@@ -55,10 +63,10 @@ class Server:
         self.log_path = folder / "server.log"
         self.setup_code = ""
         self.url = ""
-        self._folder = folder
+        self.folder = folder
         self._people: dict[str, Person] = {}
         self._clients: list[httpx.Client] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: process.Process | subprocess.Popen[bytes] | None = None
         self._sessions: list[int] = []
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STREAMTIME_")},
@@ -81,20 +89,9 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         before = len(self.said)
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._before, COMMAND, "serve", "--host", "127.0.0.1", "--port", "0"],
-                env=self._environ,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._sessions.append(self._process.pid)
+        self._launch("serve", "--host", "127.0.0.1", "--port", "0")
         found = until(lambda: self._ready(before), "ready", within_s=READY_WITHIN_S)
-        self.url = found[1]
-        self._learn_code(before)
+        self.url, self.setup_code = found[1], found[2] or ""
         for client in self._clients:
             client.base_url = self.url
 
@@ -122,23 +119,38 @@ class Server:
 
     def command(self, *arguments: str, given: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the command line on the same data directory; the result is the caller's to judge."""
-        return subprocess.run(
-            [*self._before, COMMAND, *arguments],
-            env={**self._environ, **environ},
-            cwd=self._folder,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=COMMAND_WITHIN_S,
-        )
+        settings = {**self._environ, **environ}
+        if self._before:
+            return subprocess.run(
+                [*self._before, COMMAND, *arguments],
+                env=settings,
+                cwd=self.folder,
+                input=given,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=COMMAND_WITHIN_S,
+            )
+        with TemporaryFile("w+") as typed, TemporaryFile("w+") as said, TemporaryFile("w+") as complained:
+            typed.write(given)
+            typed.seek(0)
+            begun = process.start(
+                arguments, environ=settings, folder=self.folder, stdin=typed, stdout=said, stderr=complained
+            )
+            try:
+                code = begun.wait(COMMAND_WITHIN_S)
+            finally:
+                begun.kill()
+            said.seek(0)
+            complained.seek(0)
+            return subprocess.CompletedProcess([*arguments], code, said.read(), complained.read())
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin a command, to be interrupted at will; the caller waits for its end."""
         return subprocess.Popen(
             [*self._before, COMMAND, *arguments],
             env=self._environ,
-            cwd=self._folder,
+            cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -193,18 +205,31 @@ class Server:
         if self._process is not None:
             self._process.wait(STOPS_WITHIN_S)
 
+    def _launch(self, *arguments: str) -> None:
+        with self.log_path.open("ab") as log:
+            self._process = self._started(log, arguments)
+        self._sessions.append(self._process.pid)
+
+    def _started(self, log: IO[bytes], arguments: Sequence[str]) -> process.Process | subprocess.Popen[bytes]:
+        if not self._before:
+            return process.start(
+                arguments, environ=self._environ, folder=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        return subprocess.Popen(
+            [*self._before, COMMAND, *arguments],
+            env=self._environ,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
     def _ready(self, before: int) -> re.Match[str] | None:
         assert self._process
         said = self.said[before:]
         assert self._process.poll() is None, f"the server ended by itself:\n{said}"
-        return re.search(r"^Streamtime is ready: (http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)
-
-    def _learn_code(self, before: int) -> None:
-        with suppress(AssertionError):
-            found = until(
-                lambda: re.search(r"Setup code: (\S+)|\"?ready\"?.*\"?port\"?", self.said[before:]), "code", within_s=1
-            )
-            self.setup_code = found[1] or ""
+        return READY.search(said)
 
 
 class StartServer(Protocol):

@@ -1,6 +1,7 @@
 """`streamtime`: the list of commands, and how each ends when something is wrong."""
 
 import sys
+from gc import freeze
 from pathlib import Path
 from typing import NoReturn
 
@@ -44,6 +45,7 @@ for command in (serve, user, token, storage, check, gc, backup, restore, package
 
 def run() -> None:
     """The entry point: every error that we know, or that the machine has with us, becomes one line and exit code 1."""
+    freeze()  # what was imported stays: to look through it again and again costs pauses, and half a second at the end
     try:
         streamtime(prog_name="streamtime")
     except StreamtimeError as error:

@@ -63,7 +63,7 @@ class ExpirySchedule:
         self._bin_term_s = bin_.days * DAY_MS / 1000
 
     async def keep(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look again and again, until cancelled. Nothing that goes wrong ends it."""
         begun = False
         while True:
             try:
@@ -73,6 +73,8 @@ class ExpirySchedule:
                 await self.look()
             except StreamtimeError as error:
                 _log.warning("not_expired", error=error.message)
+            except Exception:  # noqa: BLE001  # the next look may go better
+                _log.exception("expiry_crashed")
             await asyncio.sleep(min(LOOKS_EVERY_S, max(1.0, self._upload_term_s / 4)))
 
     async def look(self) -> None:

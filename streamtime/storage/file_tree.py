@@ -7,6 +7,7 @@ kept here.
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -48,7 +49,14 @@ class FileTree:
     def make(self, key: str, flags: int) -> int:
         """Open a file of that key with these flags beside O_CREAT, its directories made and synced."""
         opened: list[int] = []
-        self._enter(key, lambda target: opened.append(os.open(target, flags | os.O_CREAT | os.O_CLOEXEC, 0o640)))
+        try:
+            self._enter(key, lambda target: opened.append(os.open(target, flags | os.O_CREAT | os.O_CLOEXEC, 0o640)))
+        except OSError:
+            if opened:
+                os.close(opened[0])
+                if flags & os.O_EXCL:
+                    self.path(key).unlink()  # found there later, it would be taken for one whose name is on disk
+            raise
         return opened[0]
 
     def rename(self, key: str, to: str) -> None:
@@ -124,7 +132,12 @@ class FileTree:
             return
         except FileNotFoundError:
             return  # pruned in between: `_enter` comes again
-        sync_directory(folder.parent)
+        try:
+            sync_directory(folder.parent)
+        except OSError:
+            with suppress(OSError):  # somebody else's file may be in it already
+                folder.rmdir()  # found there later, it would be taken for one whose name is on disk
+            raise
 
 
 async def listed(tree: FileTree, threads: Threads, prefix: str) -> AsyncIterator[tuple[str, os.stat_result]]:

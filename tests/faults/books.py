@@ -1,6 +1,6 @@
-"""What the rows say beside what the disk holds: every object once, whole, in its place, and somebody's; nothing else.
+"""What the rows say beside what the stores hold: every object once, whole, in its place, and somebody's; nothing else.
 
-It reads the database as another process may, and never writes.
+It reads the database as another process may, the bucket by itself, and never writes.
 """
 
 import hashlib
@@ -11,8 +11,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.s3 import Bucket
+
 ROOMS = {"spool": "spool", "local": "objects"}
-"""Where the objects of a store lie."""
+"""Where the objects of a store on disk lie."""
+
+BUCKET = "s3"
 
 NOT_SOON_MS = 60_000
 """A job that is to run later than this is not waited for."""
@@ -39,10 +43,11 @@ class Row:
 
 
 class Books:
-    """The database and the files of one data directory."""
+    """The database and the files of one data directory, and the bucket, where there is one."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, bucket: Bucket | None = None) -> None:
         self._data_dir = data_dir
+        self._bucket = bucket
 
     def idle(self) -> bool:
         """Whether no job runs or waits to be run."""
@@ -51,15 +56,30 @@ class Books:
             (active,) = database.execute(query, (time.time() * 1000 + NOT_SOON_MS,)).fetchone()
         return bool(active == 0)
 
+    def marked(self) -> bool:
+        """Whether a new server has put the marker into its stores that says whose they are."""
+        with self._reading() as database:
+            (marked,) = database.execute("SELECT count(*) FROM marks WHERE store != 'spool'").fetchone()
+        return bool(marked == (2 if self._bucket else 1))
+
     def differences(self) -> list[str]:
         """Everything that is not as it should be, in words. To be asked when nothing is left to do."""
         found = []
-        for store, room in ROOMS.items():
+        for store in (*ROOMS, *([BUCKET] if self._bucket else [])):
             rows = {row.key: row for row in self._rows(store)}
-            files = dict(self._files(room))
-            for key in sorted(key for key in {*rows, *files} if not key.startswith(WITHOUT_ROWS)):
-                found += [f"{store}: {key}: {words}" for words in _judged(rows.get(key), files.get(key))]
-        return found
+            held = dict(self._held(store))
+            for key in sorted(key for key in {*rows, *held} if not key.startswith(WITHOUT_ROWS)):
+                found += [f"{store}: {key}: {words}" for words in _judged(rows.get(key), held.get(key))]
+        return found + [f"{BUCKET}: {key}: an upload that nobody goes on with" for key in self._broken_off()]
+
+    def agree(self) -> None:
+        """See that everything is as it should be. To be asked when nothing is left to do.
+
+        Raises:
+            AssertionError: it is not; what is not, is told.
+        """
+        found = self.differences()
+        assert not found, "\n".join(found)
 
     def count(self) -> int:
         """How many objects there are, by rows."""
@@ -74,11 +94,20 @@ class Books:
         with self._reading() as database:
             return [Row(*row) for row in database.execute(query, (store,))]
 
-    def _files(self, room: str) -> Iterator[tuple[str, Path]]:
-        root = self._data_dir / room
-        for path in root.rglob("*"):
-            if path.is_file():
-                yield str(path.relative_to(root)), path
+    def _held(self, store: str) -> Iterator[tuple[str, bytes]]:
+        if store == BUCKET:
+            assert self._bucket
+            yield from ((key, self._bucket.read(key)) for key in self._bucket.objects())
+            return
+        root = self._data_dir / ROOMS[store]
+        yield from ((str(path.relative_to(root)), path.read_bytes()) for path in root.rglob("*") if path.is_file())
+
+    def _broken_off(self) -> list[str]:
+        if self._bucket is None:
+            return []
+        with self._reading() as database:
+            known = {key for (key,) in database.execute("SELECT key FROM multiparts JOIN objects ON object_id = id")}
+        return [key for key in self._bucket.uploads() if key not in known]
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -87,20 +116,19 @@ class Books:
             yield database
 
 
-def _judged(row: Row | None, file: Path | None) -> Iterator[str]:
+def _judged(row: Row | None, data: bytes | None) -> Iterator[str]:
     if row is None:
-        yield "a file without a row"
+        yield "bytes without a row"
         return
     if row.state == "doomed" or not row.owned:
         yield f"a {row.state} row that nobody has use for"
     if row.state == "staging":
-        if row.offset and (file is None or file.stat().st_size < row.offset):
+        if row.offset and len(data or b"") < row.offset:
             yield f"fewer than the {row.offset} bytes that were acknowledged"
         return
-    if file is None:
-        yield f"a {row.state} row without a file"
+    if data is None:
+        yield f"a {row.state} row without bytes"
         return
-    data = file.read_bytes()
     if len(data) != row.length:
         yield f"{len(data)} bytes, not {row.length}"
     elif row.sha256 is not None and hashlib.sha256(data).digest() != row.sha256:

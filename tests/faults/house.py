@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import sys
@@ -13,9 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
+from tests.fault_proxy import FaultProxy
 from tests.faults.books import Books
 from tests.faults.tracer import Rule
 from tests.people import Person
+from tests.s3 import Bucket
 from tests.server import STOPS_WITHIN_S, Server, children_of, until
 
 TRACER = Path(__file__).with_name("tracer.py")
@@ -36,15 +39,29 @@ class Traced:
     then: str = ""
 
 
+@dataclass(frozen=True)
+class BucketPlace:
+    """A bucket, and the line to it."""
+
+    bucket: Bucket
+    line: FaultProxy
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a server that keeps its videos there is told."""
+        return self.bucket.through(self.line.endpoint).environ
+
+
 class House(Server):
     """One server under the tracer. What its commands do is not looked at."""
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, place: BucketPlace | None = None, **environ: str) -> None:
+        self.place = place
         self.trace_path = folder / "trace"
         self._control = folder / "control"
         self._heard = 0
-        super().__init__(folder, **environ)
-        self.books = Books(self.data_dir)
+        super().__init__(folder, **environ, **(place.environ if place else {}))
+        self.books = Books(self.data_dir, place.bucket if place else None)
 
     @property
     def ann(self) -> Person:
@@ -58,13 +75,21 @@ class House(Server):
 
     def start(self, rules: Sequence[Rule] = ()) -> None:
         """Start it, with rules that hold from its first call."""
-        given = json.dumps([_given(rule) for rule in rules])
-        under = ("--under", str(self.data_dir), "--trace", str(self.trace_path), "--control", str(self._control))
-        self._before = (sys.executable, str(TRACER), *under, "--rules", given, "--")
+        self._before = self._tracing(rules)
         try:
             super().start()
         finally:
             self._before = ()
+
+    def carry_out(self, rules: Sequence[Rule], *arguments: str) -> None:
+        """Run a command to its end, or to what a rule makes of it, in the server's place."""
+        assert self.died, "the server runs"
+        self._before = self._tracing(rules)
+        try:
+            self._launch(*arguments)
+        finally:
+            self._before = ()
+        until(lambda: self.died, f"the end of {arguments[0]}", within_s=RESTS_WITHIN_S)
 
     def started(self, rules: Sequence[Rule]) -> bool:
         """Start it, which may be its end; whether it came up."""
@@ -80,11 +105,12 @@ class House(Server):
         os.kill(children_of(self.pid)[0], signal.SIGKILL)
         self.ended()
 
-    def ended(self) -> None:
-        """Wait until it has ended by itself, and all that it had started."""
+    def ended(self) -> int:
+        """Wait until it has ended by itself, and all that it had started; how it ended, 0 for well."""
         assert self._process
-        self._process.wait(STOPS_WITHIN_S)
+        code = self._process.wait(STOPS_WITHIN_S)
         self._process = None
+        return code
 
     def aim(self, *rules: Rule) -> list[int]:
         """Let these rules hold from now on; how often those before them were met."""
@@ -119,17 +145,32 @@ class House(Server):
         if not self.died:
             self.rest()
 
+    def _tracing(self, rules: Sequence[Rule]) -> tuple[str, ...]:
+        given = json.dumps([_given(rule) for rule in rules])
+        under = ("--under", str(self.data_dir), "--trace", str(self.trace_path), "--control", str(self._control))
+        return (sys.executable, str(TRACER), *under, "--rules", given, "--")
+
 
 @contextmanager
-def traced(**environ: str) -> Iterator[House]:
-    """A started server under the tracer, which is gone when the block is left."""
+def traced(place: BucketPlace | None = None, **environ: str) -> Iterator[House]:
+    """A started server under the tracer, which is gone when the block is left; with its videos there, if given."""
     with tempfile.TemporaryDirectory(prefix="streamtime-faults-") as folder:
-        house = House(Path(folder), **environ)
+        house = House(Path(folder), place, **environ)
         try:
             house.start()
+            until(house.books.marked, "its stores are marked")
             yield house
         finally:
             house.close()
+
+
+@contextmanager
+def bucket_place(endpoint: str) -> Iterator[BucketPlace]:
+    """A part of that server's bucket, empty at first and in the end, with a way to it that fails on demand."""
+    bucket = Bucket(endpoint, f"t/{secrets.token_hex(8)}")
+    with FaultProxy(endpoint) as line:
+        yield BucketPlace(bucket, line)
+    bucket.clear()
 
 
 def _given(rule: Rule) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """A machine of rules: whatever is done to a server in whatever order, rows, objects and bytes end up equal.
 
-The rules are what people and the world do: upload, publish, hide, delete, restore, purge, give up; kill, and a disk
-that refuses. Each run begins and ends with an empty server. It talks to a real one by its addresses alone.
+The rules are what people and the world do: upload, publish, hide, delete, restore, purge, give up, collect, back up
+and restore from a backup; kill, a disk that refuses, a bucket that is away. Each run begins and ends with an empty
+server. It talks to a real one by its addresses and its commands alone.
 """
 
 import errno
@@ -10,9 +11,10 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.fault_proxy import Faults
 from tests.faults.house import House
 from tests.faults.operations import clear, unlike
-from tests.faults.promises import Promises
+from tests.faults.promises import Kept, Promises
 from tests.faults.tracer import Rule
 
 MOST = 4
@@ -28,6 +30,17 @@ FAULTS = {
     "sync of the log": Rule("fdatasync", r"/data/streamtime\.db-wal$", "refuse", errno.EIO),
     "objects": Rule("link|rename|mkdir|unlink|fsync", r"/data/objects/", "refuse", errno.EIO),
 }
+LINE = {
+    "away": Faults(reset_sent_after=0),
+    "refusing": Faults(status=503),
+    "broken": Faults(status=500),
+    "cutting": Faults(reset_answer_after=50),
+}
+BACKUP = "backup.streamtime"
+PASSES = 4
+"""The first without a word that the stores belong to the restored database: nothing may go by it."""
+
+AT_ONCE = {"STREAMTIME_STORAGE__STRAY_AGE": "0", "STREAMTIME_STORAGE__ASIDE_FOR": "0"}
 VISIBILITIES = ("private", "members", "unlisted", "public")
 
 
@@ -41,6 +54,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.promises = Promises(self.house)
+        self.backed_up: Kept | None = None
 
     def uploads(self) -> list[str]:
         return sorted(self.promises.uploads)
@@ -93,13 +107,58 @@ class Life(RuleBasedStateMachine):
         self.promises.check()
 
     @rule()
-    def collect(self) -> None:
+    def rest(self) -> None:
         self.house.rest()
-        assert self.house.books.differences() == []
+        self.house.books.agree()
+
+    @rule(chance=st.integers(0, 2))
+    def collect(self, chance: int) -> None:
+        """By the command, beside the running server."""
+        if chance == 0:
+            self.count("collections")
+            self.house.run("gc")
+            self.promises.check()
+
+    @precondition(lambda self: not self.promises.uploads)
+    @rule(chance=st.integers(0, 1))
+    def back_up(self, chance: int) -> None:
+        if chance == 0:
+            self.count("backups")
+            self.promises.finish()
+            self.house.rest()
+            self.house.run("backup", BACKUP, "--with-objects", "--force")
+            self.backed_up = self.promises.kept()
+
+    @precondition(lambda self: self.backed_up is not None)
+    @rule(chance=st.integers(0, 1))
+    def restore_backup(self, chance: int) -> None:
+        """Everything is as it was then. What was stored since belongs to nobody, and stays until somebody says so."""
+        if chance == 0 and self.backed_up is not None:
+            self.count("restores")
+            assert self.house.stop() == 0
+            self.house.run("restore", BACKUP, "--replace")
+            for given_up in range(1, PASSES + 1):
+                self.house.command("gc", *["--take-over"] * (given_up > 1), **AT_ONCE)
+            self.house.start()
+            self.promises.go_back_to(self.backed_up)
+            self.promises.check()
+            self.house.rest()
+            self.house.books.agree()
+
+    @rule(fault=st.sampled_from(sorted(LINE)), act=st.sampled_from(["begin", "send", "show", "delete"]))
+    def bucket_at_fault(self, fault: str, act: str) -> None:
+        """The bucket is away for a request, which does not concern it; what is to be stored is stored afterwards."""
+        if self.house.place is not None:
+            self.count("faults of the bucket")
+            self.house.place.line.fail(LINE[fault])
+            self._act(act)
+            self.house.place.line.fail(Faults())
+            self.promises.check()
 
     @rule(chance=st.integers(0, 5))
     def kill(self, chance: int) -> None:
         if chance == 0:  # a start takes as long as a hundred other steps
+            self.count("kills")
             self.house.kill()
             self.house.start()
             self.promises.check()
@@ -107,7 +166,13 @@ class Life(RuleBasedStateMachine):
     @rule(fault=st.sampled_from(sorted(FAULTS)), act=st.sampled_from(["begin", "send", "show", "delete"]))
     def refused(self, fault: str, act: str) -> None:
         """One request while the disk refuses: done as acknowledged, or refused and nothing changed."""
+        self.count("refusals of the disk")
         self.house.aim(FAULTS[fault])
+        self._act(act)
+        self.house.aim()
+        self.promises.check()
+
+    def _act(self, act: str) -> None:
         if act == "begin":
             self.promises.begin(unlike(b"refused"))
         elif act == "send" and self.promises.uploads:
@@ -116,20 +181,22 @@ class Life(RuleBasedStateMachine):
             self.promises.show(self.alive()[0], "public")
         elif act == "delete" and self.alive():
             self.promises.delete(self.alive()[0])
-        self.house.aim()
-        self.promises.check()
 
     @invariant()
     def counted(self) -> None:
-        self.steps["steps"] = self.steps.get("steps", 0) + 1
+        self.count("steps")
+
+    def count(self, what: str) -> None:
+        """Note that it was done."""
+        self.steps[what] = self.steps.get(what, 0) + 1
 
     def teardown(self) -> None:
         self.house.aim()
         self.promises.check()
         self.house.rest()
-        assert self.house.books.differences() == []
+        self.house.books.agree()
         clear(self.house)
         self.house.rest()
-        assert self.house.books.differences() == []
+        self.house.books.agree()
         assert self.house.books.count() == 0
         assert self.house.unexpected() == []

@@ -247,7 +247,76 @@ class Migration:
             assert revision_of(copy) == self.before, f"{copy.name} is a whole copy of what was there before"
 
 
-OPERATIONS: tuple[type[Operation], ...] = (Upload, GiveUp, Publish, Hide, Delete, Restore, Purge, Migration)
+class Commanded:
+    """What a command does beside a database whose server is stopped."""
+
+    name: ClassVar[str]
+    keeps: ClassVar = True
+    arguments: ClassVar[tuple[str, ...]]
+
+    def prepare(self, house: House, film: bytes) -> None:
+        self.video = some_video(house, film)
+        house.rest()
+        self.bytes = bytes_of(house, self.video)
+        assert house.stop() == 0
+
+    def run(self, house: House, rules: Sequence[Rule]) -> None:
+        house.carry_out(rules, *self.arguments)
+
+    def check(self, house: House) -> None:
+        assert bytes_of(house, self.video) == self.bytes
+
+
+class MoveHome(Commanded):
+    """All videos are moved from the bucket to the disk."""
+
+    name: ClassVar = "move to the disk"
+    arguments: ClassVar = ("storage", "move", "--to", "local")
+    way_back: ClassVar = ("storage", "move", "--to", "s3")
+
+    def prepare(self, house: House, film: bytes) -> None:
+        some_video(house, film)
+        house.run(*self.way_back)
+        super().prepare(house, film)
+
+    def check(self, house: House) -> None:
+        """What was interrupted plays, and goes on to its end when it is told again."""
+        super().check(house)
+        house.run(*self.arguments)
+        super().check(house)
+
+
+class MoveAway(MoveHome):
+    """And back again."""
+
+    name, arguments, way_back = "move to the bucket", MoveHome.way_back, MoveHome.arguments
+
+
+class Backup(Commanded):
+    """Everything is copied into one file, which has its name only when it is whole."""
+
+    name: ClassVar = "backup"
+    FILE: ClassVar = "backup.streamtime"
+    arguments: ClassVar = ("backup", FILE, "--with-objects")
+
+    def prepare(self, house: House, film: bytes) -> None:
+        (house.folder / self.FILE).unlink(missing_ok=True)
+        super().prepare(house, film)
+
+    def check(self, house: House) -> None:
+        super().check(house)
+        if (house.folder / self.FILE).exists():
+            elsewhere = house.folder / "restored"
+            restored = house.command("restore", self.FILE, STREAMTIME_DATA_DIR=str(elsewhere))
+            assert restored.returncode == 0, restored.stdout + restored.stderr
+            shutil.rmtree(elsewhere)
+
+
+OPERATIONS: tuple[type[Operation], ...] = (Upload, GiveUp, Publish, Hide, Delete, Restore, Purge, Migration, Backup)
+"""What is tried on a server that keeps its videos on disk."""
+
+BUCKET_OPERATIONS: tuple[type[Operation], ...] = (Upload, Publish, Delete, Restore, Purge, MoveHome, MoveAway)
+"""And on one that keeps them in a bucket."""
 
 
 def some_video(house: House, film: bytes) -> str:

@@ -26,6 +26,11 @@ ROLES = {
     "a folder of objects": r"/objects(?:/|$)",
     "the data directory": r"/data$",
     "an answer": r"^socket:\[\d+\] HTTP/1\.1 ",
+    **{
+        f"a {method} to the bucket": rf"^socket:\[\d+\] {method} /"
+        for method in ("PUT", "POST", "DELETE", "HEAD", "GET")
+    },
+    "a backup": r"/backup\.streamtime",
 }
 """The first that fits is meant."""
 

@@ -6,6 +6,7 @@ have been carried out or not, but wholly; the next look decides, and holds from 
 
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import httpx
@@ -39,6 +40,14 @@ class Held:
     binned: bool | None = False
     """Whether it lies in the bin; None where it is not known."""
     played: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What held at one moment."""
+
+    uploads: dict[str, Sent]
+    videos: dict[str, Held]
 
 
 class Promises:
@@ -132,6 +141,14 @@ class Promises:
             state = until(lambda video=video: self._settled(video), f"{video} is made", within_s=RESTS_WITHIN_S)  # type: ignore[misc]  # bound
             if state == "ready" and not held.played:
                 held.played = sorted(bytes_of(self._house, video).values())
+
+    def kept(self) -> Kept:
+        """What holds now."""
+        return Kept(deepcopy(self.uploads), deepcopy(self.videos))
+
+    def go_back_to(self, kept: Kept) -> None:
+        """What was promised since does not hold: somebody has brought back what was then."""
+        self.uploads, self.videos = deepcopy(kept.uploads), deepcopy(kept.videos)
 
     @property
     def _api(self) -> httpx.Client:

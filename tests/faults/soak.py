@@ -11,20 +11,21 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.clips import make_clip
-from tests.faults.house import House, traced
+from tests.faults.house import House, bucket_place, traced
 from tests.faults.kill_points import attempt, learn, spread
 from tests.faults.life import Life
-from tests.faults.operations import OPERATIONS
+from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS
 from tests.faults.random_kills import survive
 from tests.faults.refusals import REFUSALS, endure
 from tests.faults.slow_disk import LONGER_MS, speeds
+from tests.s3 import s3_server
 
 KILLS = 300
 KILLS_A_HOUSE = 25
@@ -38,16 +39,21 @@ SHOWN = 6_000
 class Soak:
     """All parts, and what became of them."""
 
-    def __init__(self, film: bytes, word: str, attempts: int | None) -> None:
+    def __init__(self, film: bytes, options: argparse.Namespace, s3_endpoint: str | None) -> None:
+        self._s3_endpoint = s3_endpoint
+        self._only = options.operation
+        self._operations = OPERATIONS if s3_endpoint is None else BUCKET_OPERATIONS
         self._film = film
-        self._seed = word
-        self._attempts = attempts
+        self._seed = options.seed
+        self._attempts = options.attempts
         self.failures = 0
 
     @contextmanager
     def _house(self, name: str) -> Iterator[House]:
         """A server of its own; a failure is told, with the server's last words, and counted."""
-        with traced() as house:
+        with ExitStack() as stack:
+            place = stack.enter_context(bucket_place(self._s3_endpoint)) if self._s3_endpoint else None
+            house = stack.enter_context(traced(place))
             try:
                 yield house
             except Exception:  # noqa: BLE001  # whatever it is, the other attempts are made
@@ -63,7 +69,9 @@ class Soak:
     def points(self) -> None:
         """Every point of every operation, or so many of each."""
         tried, met, slowest = 0, 0, 0.0
-        for operation in OPERATIONS:
+        for operation in self._operations:
+            if self._only and operation.name != self._only:
+                continue
             found = []
             with self._house(f"{operation.name}, to learn its points") as house:
                 found = learn(house, operation(), self._film)
@@ -107,7 +115,7 @@ class Soak:
                 suppress_health_check=list(HealthCheck), phases=(Phase.generate,), database=None,
             )  # fmt: skip
             run_state_machine_as_test(Life, settings=chosen)
-        print(f"{sum(Life.steps.values())} steps", flush=True)
+        print(*(f"{count} {what}" for what, count in Life.steps.items()), sep=", ", flush=True)
 
     def disk(self) -> None:
         """The slow disk beside the quick one."""
@@ -132,17 +140,21 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="this part alone")
     parser.add_argument("--attempts", type=int, help="points of each operation, refusals, kills, steps: so many")
     parser.add_argument("--seed", default=secrets.token_hex(4), help="the same seed makes the same kills and steps")
+    parser.add_argument("--store", choices=("local", "s3"), default="local", help="where the servers keep their videos")
+    parser.add_argument("--operation", help="points of this operation alone")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="streamtime-soak-") as folder:
         film = make_clip(Path(folder) / "tiny.mp4", duration_s=1, width=160, height=90).read_bytes()
-    soak = Soak(film, options.seed, options.attempts)
-    for name, part in PARTS.items():
-        if options.only in {None, name}:
-            began = time.monotonic()
-            print(f"== {name}", flush=True)
-            part(soak)
-            print(f"== {name} took {time.monotonic() - began:.0f} s", flush=True)
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(s3_server()) if options.store == "s3" else None
+        soak = Soak(film, options, endpoint)
+        for name, part in PARTS.items():
+            if options.only in {None, name}:
+                began = time.monotonic()
+                print(f"== {name}", flush=True)
+                part(soak)
+                print(f"== {name} took {time.monotonic() - began:.0f} s", flush=True)
     sys.exit(1 if soak.failures else 0)
 
 

@@ -5,11 +5,18 @@ A sample of points that are met in every run; `make soak` learns all that there 
 
 from tests.faults.house import House
 from tests.faults.kill_points import attempt
-from tests.faults.operations import OPERATIONS
+from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS
 from tests.faults.points import Point
 
 LOG = "the log of the database"
 
+PUT = "a PUT to the bucket"
+BUCKET_SAMPLE = (
+    Point("upload", "sendto", PUT, nth=2),
+    Point("purge", "sendto", "a DELETE to the bucket", nth=1),
+    Point("move to the disk", "sendto", "a DELETE to the bucket", nth=1),
+    Point("move to the bucket", "sendto", PUT, nth=2),
+)
 SAMPLE = (
     Point("upload", "fdatasync", LOG, nth=4),
     Point("upload", "link", "an object", nth=2),
@@ -23,5 +30,12 @@ SAMPLE = (
 def test_killed_there_it_loses_nothing_acknowledged(house: House, film: bytes) -> None:
     operations = {operation.name: operation for operation in OPERATIONS}
     tried = [attempt(house, operations[point.operation](), film, point) for point in SAMPLE]
+    print(*tried, sep="\n")
+    assert all(one.met for one in tried)
+
+
+def test_killed_as_it_speaks_to_its_bucket_neither(bucket_house: House, film: bytes) -> None:
+    operations = {operation.name: operation for operation in BUCKET_OPERATIONS}
+    tried = [attempt(bucket_house, operations[point.operation](), film, point) for point in BUCKET_SAMPLE]
     print(*tried, sep="\n")
     assert all(one.met for one in tried)

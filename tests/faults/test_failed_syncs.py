@@ -1,0 +1,79 @@
+"""A sync that failed is never believed later: what it should have kept is made anew before anything is acknowledged."""
+
+import errno
+
+import pytest
+
+from tests.faults.failed_syncs import believed, failed
+from tests.faults.house import House, Traced
+from tests.faults.operations import clear, unlike
+from tests.faults.tracer import Rule
+from tests.people import BYTES, TUS, UPLOADS, announced
+from tests.server import until
+
+FILE, FOLDER = "/data/spool/videos/x/source", "/data/spool/videos"
+REFUSED = Traced("fdatasync", FILE, 1, then="refuse")
+SYNCED = [Traced("fdatasync", FILE, 1), Traced("fdatasync", FILE, 1, done=True)]
+CUT, WRITTEN = Traced("ftruncate", FILE, 1), Traced("pwrite64", FILE, 1)
+ANSWER = Traced("write", "socket:[5] HTTP/1.1 204 No Content", 1)
+FOLDER_REFUSED = Traced("fsync", FOLDER, 1, then="refuse")
+FOLDER_SYNCED = Traced("fsync", FOLDER, 1, done=True)
+MADE = Traced("mkdir", f"{FOLDER}/x", 1)
+
+
+@pytest.mark.parametrize(
+    "calls", [[WRITTEN, REFUSED, CUT, WRITTEN, *SYNCED, ANSWER], [MADE, FOLDER_REFUSED, MADE, FOLDER_SYNCED, ANSWER]]
+)
+def test_what_was_made_anew_may_be_believed(calls: list[Traced]) -> None:
+    assert believed(calls) == []
+
+
+@pytest.mark.parametrize(
+    ("calls", "fault"),
+    [
+        ([WRITTEN, REFUSED, ANSWER], "acknowledged after a sync of an uploaded file had failed"),
+        ([WRITTEN, REFUSED, *SYNCED, ANSWER], "an uploaded file was synced again, and not made anew"),
+        ([WRITTEN, REFUSED, WRITTEN, *SYNCED, ANSWER], "an uploaded file was synced again, and not made anew"),
+        ([CUT, WRITTEN, REFUSED, *SYNCED, ANSWER], "an uploaded file was synced again, and not made anew"),
+        ([MADE, FOLDER_REFUSED, ANSWER], "acknowledged after a sync of a folder of the spool had failed"),
+        ([MADE, FOLDER_REFUSED, FOLDER_SYNCED, ANSWER], "a folder of the spool was synced again, and not made anew"),
+    ],
+)
+def test_what_was_believed_is_found_out(calls: list[Traced], fault: str) -> None:
+    assert fault in believed(calls)
+
+
+@pytest.mark.parametrize("shape", [r"/spool/.*/source$", r"/streamtime\.db-wal$"], ids=["file", "log"])
+def test_bytes_whose_sync_failed_are_sent_again(house: House, film: bytes, shape: str) -> None:
+    ann, film = house.ann, unlike(film)
+    at = ann.begin(len(film), filename="film.mp4")
+    assert ann.append(at, 0, film[:1000]).status_code == 204
+    before = len(house.calls())
+    house.aim(Rule("fdatasync", shape, "refuse", errno.EIO))
+    assert ann.append(at, 1000, film[1000:5000]).status_code == 503
+    house.aim()
+    assert ann.offset(at) == 1000
+    answer = ann.api.patch(at, headers={**TUS, **BYTES, "Upload-Offset": "1000"}, content=film[1000:])
+    assert answer.status_code == 204
+    calls = house.calls()[before:]
+    assert failed(calls) > 0
+    assert believed(calls) == []
+    video = answer.headers["Streamtime-Video"]
+    until(lambda: ann.look(video)["state"] == "ready", "ready")
+    assert ann.api.get(f"/media/{video}/original").content == film
+
+
+def test_a_folder_whose_name_may_not_be_on_disk_is_made_anew(house: House) -> None:
+    clear(house)
+    house.rest()
+    begin = {**TUS, **announced(5, filename="film.mp4")}
+    before = len(house.calls())
+    house.aim(Rule("fsync", r"/data/spool$", "refuse", errno.EIO))
+    assert house.ann.api.post(UPLOADS, headers=begin).status_code == 503
+    house.aim()
+    begun = house.ann.api.post(UPLOADS, headers=begin)
+    assert begun.status_code == 201
+    calls = house.calls()[before:]
+    assert failed(calls) > 0
+    assert believed(calls) == []
+    assert house.ann.api.delete(begun.headers["Location"], headers=TUS).status_code == 204
