@@ -30,6 +30,7 @@ def main() -> None:
     """Print the counts of each storm, and the distributions."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tries", type=int, default=10_000)
+    parser.add_argument("--hashed", type=int, default=300, help="tries of the storm that no limit but the hasher stops")
     parser.add_argument("--timed", type=int, default=60, help="tries for each kind of name whose time is taken")
     options = parser.parse_args()
     with server(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1") as ours, tempfile.TemporaryDirectory() as folder:
@@ -40,10 +41,11 @@ def main() -> None:
             "one address, one account": ((KNOWN, "192.0.2.1") for _ in count()),
             "one address, a name a try": ((f"name{n}", "192.0.2.2") for n in count()),
             "an address a try, one account": ((KNOWN, next(_addresses)) for _ in count()),
-            "an address and a name a try": ((f"other{n}", next(_addresses)) for n in count()),
         }
         for name, tries in storms.items():
             _storm(ours, name, [next(tries) for _ in range(options.tries)], segment, cookie)
+        unlimited = [(f"other{n}", next(_addresses)) for n in range(options.hashed)]
+        _storm(ours, "an address and a name a try", unlimited, segment, cookie)
 
 
 def _segment(ours: Server, folder: Path) -> str:
