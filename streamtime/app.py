@@ -15,6 +15,7 @@ from streamtime.accounts.limits import Limits
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
+from streamtime.accounts.signing_keys import Purpose, SigningKeys
 from streamtime.accounts.users import Users
 from streamtime.care import rounds
 from streamtime.clock import SystemClock
@@ -56,6 +57,7 @@ from streamtime.rooms import (
     upload_expiry,
     upload_rows,
 )
+from streamtime.sharing.tickets import Tickets
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -242,6 +244,12 @@ def _services(
             keeping.upkeep,
         ),
         damage=library.damage,
+        tickets=Tickets(
+            base.database,
+            base.epoch,
+            SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET),
+            base.clock,
+        ),
     )
 
 

@@ -35,7 +35,7 @@ def build_application(services: Services, settings: HttpSettings, *, version: st
     callers = Callers(services.credentials)
     headers = SecurityHeaders(services.segments.direct.origins)
     media = MediaApp(services)
-    return Doorway(litestar, media, callers, hosts, metrics, headers)  # type: ignore[arg-type]  # both plain ASGI
+    return Doorway(litestar, media, callers, services.tickets, hosts, metrics, headers)  # type: ignore[arg-type]  # both plain ASGI
 
 
 def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics, *, version: str) -> Litestar:

@@ -11,6 +11,7 @@ from streamtime.http.pages import bin as bin_pages
 from streamtime.http.pages import (
     captions,
     edit,
+    elsewhere,
     explore,
     history,
     jobs,
@@ -33,6 +34,7 @@ ROUTES: tuple[Any, ...] = (
     watch.watch,
     watch.set_visibility,
     watch.retry,
+    elsewhere.elsewhere_page,
     edit.edit_page,
     edit.edit,
     captions.add_captions,

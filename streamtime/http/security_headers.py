@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from streamtime.http.paths import TICKETED
 from streamtime.http.tus import PATH, VERSION
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -38,6 +39,9 @@ _FOR_PAGES: Headers = (
 )
 
 
+_FOR_TICKETS: Headers = tuple((name, b"no-referrer" if name == b"referrer-policy" else value) for name, value in ALWAYS)
+"""What stands in the address is nobody else's business."""
+
 _FOR_UPLOADS: Headers = (*ALWAYS, (b"tus-resumable", VERSION.encode()))
 
 
@@ -52,4 +56,6 @@ class SecurityHeaders:
         """Bytes of media need no policy of their own; everything that a browser might show as a page does."""
         if path.startswith(PATH):
             return _FOR_UPLOADS
+        if path.startswith(TICKETED):
+            return _FOR_TICKETS
         return ALWAYS if path.startswith(("/media/", "/assets/")) else self._for_pages

@@ -39,6 +39,7 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.sharing.tickets import Tickets
 from streamtime.storage.metered import StoreNumbers
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
@@ -117,6 +118,7 @@ class Services:
     damage: Damage
     space: Space
     expiry: Keeping
+    tickets: Tickets
 
 
 @dataclass(frozen=True, slots=True)
