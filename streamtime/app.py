@@ -57,6 +57,8 @@ from streamtime.rooms import (
     upload_expiry,
     upload_rows,
 )
+from streamtime.sharing.links import Links
+from streamtime.sharing.openings import Openings
 from streamtime.sharing.tickets import Tickets
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
@@ -181,12 +183,14 @@ def _services(
         base.clock,
     )
     lifetime_s = config.accounts.session_lifetime
+    audit, limits = Audit(base.database, base.clock), Limits(base.clock)
+    ticket_keys = SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET)
     return Services(
         clock=base.clock,
         database=base.database,
         bus=base.bus,
-        audit=Audit(base.database, base.clock),
-        limits=Limits(base.clock),
+        audit=audit,
+        limits=limits,
         users=users,
         setup=Setup(users),
         sign_in=SignIn(base.database, users, passwords, base.clock, lifetime_s=lifetime_s),
@@ -244,12 +248,9 @@ def _services(
             keeping.upkeep,
         ),
         damage=library.damage,
-        tickets=Tickets(
-            base.database,
-            base.epoch,
-            SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET),
-            base.clock,
-        ),
+        tickets=Tickets(base.database, base.epoch, ticket_keys, base.clock),
+        links=Links(base.database, passwords, limits, audit, base.clock),
+        openings=Openings(ticket_keys, base.clock),
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from streamtime.http.api import captions as captions_api
-from streamtime.http.api import docs, events, me, timeline, uploads, usage, videos
+from streamtime.http.api import docs, events, links, me, timeline, uploads, usage, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
@@ -16,6 +16,8 @@ from streamtime.http.pages import (
     history,
     jobs,
     library,
+    share,
+    shared,
     sign_in,
     space,
     storage,
@@ -35,6 +37,12 @@ ROUTES: tuple[Any, ...] = (
     watch.set_visibility,
     watch.retry,
     elsewhere.elsewhere_page,
+    share.share_page,
+    share.make_link,
+    share.links_page,
+    share.revoke_link,
+    shared.shared_page,
+    shared.open_shared,
     edit.edit_page,
     edit.edit,
     captions.add_captions,
@@ -78,6 +86,9 @@ ROUTES: tuple[Any, ...] = (
     captions_api.add_captions,
     captions_api.replace_captions,
     captions_api.delete_captions,
+    links.list_links,
+    links.create_link,
+    links.delete_link,
     timeline.get_timeline,
     uploads.upload_options,
     uploads.create_upload,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from streamtime.http.paths import TICKETED
+from streamtime.http.paths import DROPS, SHARED, TICKETED
 from streamtime.http.tus import PATH, VERSION
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -39,8 +39,12 @@ _FOR_PAGES: Headers = (
 )
 
 
-_FOR_TICKETS: Headers = tuple((name, b"no-referrer" if name == b"referrer-policy" else value) for name, value in ALWAYS)
-"""What stands in the address is nobody else's business."""
+def _untold(headers: Headers) -> Headers:
+    """The same for addresses that let in whoever knows them: they are told to nobody, not even to ourselves."""
+    return tuple((name, b"no-referrer" if name == b"referrer-policy" else value) for name, value in headers)
+
+
+_FOR_TICKETS = _untold(ALWAYS)
 
 _FOR_UPLOADS: Headers = (*ALWAYS, (b"tus-resumable", VERSION.encode()))
 
@@ -51,6 +55,7 @@ class SecurityHeaders:
     def __init__(self, stores: Sequence[str] = ()) -> None:
         policy = "; ".join(_POLICY).replace("{stores}", "".join(f" {origin}" for origin in stores))
         self._for_pages = (*_FOR_PAGES, (b"content-security-policy", policy.encode()))
+        self._for_links = _untold(self._for_pages)
 
     def of(self, path: str) -> Headers:
         """Bytes of media need no policy of their own; everything that a browser might show as a page does."""
@@ -58,4 +63,6 @@ class SecurityHeaders:
             return _FOR_UPLOADS
         if path.startswith(TICKETED):
             return _FOR_TICKETS
+        if path.startswith((SHARED, DROPS)):
+            return self._for_links
         return ALWAYS if path.startswith(("/media/", "/assets/")) else self._for_pages

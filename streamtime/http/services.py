@@ -39,6 +39,8 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.sharing.links import Links
+from streamtime.sharing.openings import Openings
 from streamtime.sharing.tickets import Tickets
 from streamtime.storage.metered import StoreNumbers
 from streamtime.uploads.create import UploadCreation
@@ -119,6 +121,8 @@ class Services:
     space: Space
     expiry: Keeping
     tickets: Tickets
+    links: Links
+    openings: Openings
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,79 @@
+"""Share links as pages and the API want them."""
+
+from dataclasses import dataclass
+
+from streamtime.errors import Invalid
+from streamtime.http.paths import SHARED
+from streamtime.http.words import age_text, time_iso
+from streamtime.sharing.links import Link
+
+DAY_MS = 86_400_000
+TERMS = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
+"""What a link's maker may choose, in days."""
+
+_MAX_DAYS = 3650
+_DIGITS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A link in a list."""
+
+    id: str
+    href: str
+    address: str
+    label: str
+    titles: tuple[str, ...]
+    has_password: bool
+    views: int
+    max_views: int | None
+    state: str
+    created_text: str
+    expires_iso: str | None
+    viewed_text: str | None
+
+
+def link_view(link: Link, now_ms: int, address: str) -> LinkView:
+    """A link whose whole address is `address`."""
+    return LinkView(
+        id=link.public_id,
+        href=SHARED + link.public_id,
+        address=address,
+        label=link.label,
+        titles=tuple(video.title for video in link.videos),
+        has_password=link.has_password,
+        views=link.views,
+        max_views=link.max_views,
+        state=link.state(now_ms).value,
+        created_text=age_text(link.created_at_ms, now_ms),
+        expires_iso=None if link.expires_at_ms is None else time_iso(link.expires_at_ms),
+        viewed_text=None if link.last_viewed_at_ms is None else age_text(link.last_viewed_at_ms, now_ms),
+    )
+
+
+def end_from(days: str, now_ms: int) -> int | None:
+    """The end that a form's choice of days means; None for no end.
+
+    Raises:
+        Invalid: it is no number of days.
+    """
+    count = number_from(days, "days")
+    if count is None:
+        return None
+    if not 1 <= count <= _MAX_DAYS:
+        raise Invalid(f"Choose 1 to {_MAX_DAYS} days.", field="days")
+    return now_ms + count * DAY_MS
+
+
+def number_from(text: str, field: str) -> int | None:
+    """A whole number that a form may leave empty.
+
+    Raises:
+        Invalid: it is something else.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
+        raise Invalid("Write a whole number, or leave it empty.", field=field)
+    return int(text)
