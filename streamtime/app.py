@@ -144,6 +144,8 @@ def http_settings(config: Config) -> HttpSettings:
         encode_places=config.transcode.workers,
         encode_budget_bytes=memory_budget(config),
         encode_minimum_free_bytes=int(config.transcode.minimum_free_space),
+        frame_ancestors=config.server.frame_ancestors,
+        shared_cache_s=int(config.server.shared_cache),
     )
 
 

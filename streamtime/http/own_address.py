@@ -1,6 +1,7 @@
 """The server's own address, for what is carried elsewhere: into another player, a chat, a code on the screen."""
 
 from io import BytesIO
+from typing import Any
 
 import segno
 from litestar import Request
@@ -12,7 +13,7 @@ _QUIET_ZONE = 2
 """Modules around a code. The standard has four; the page's own white card is the rest."""
 
 
-def absolute(request: Request[object, object, State], settings: HttpSettings, path: str) -> str:
+def absolute(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
     """The whole address of a path: at `public_url` where there is one, else where this very request was sent."""
     base = settings.public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
     return base.rstrip("/") + path

@@ -6,6 +6,7 @@ MEDIA = "/media/"
 TICKETED = "/t/"
 SHARED = "/s/"
 DROPS = "/drop/"
+EMBEDS = "/embed/"
 
 _SECRET_AFTER = (
     TICKETED,

@@ -138,3 +138,7 @@ class HttpSettings:
     encode_budget_bytes: int
     """Memory that all encodes may have together."""
     encode_minimum_free_bytes: int
+    frame_ancestors: tuple[str, ...]
+    """Origins whose pages may frame the embedded player."""
+    shared_cache_s: int
+    """How long shared caches may keep what is public; 0 not at all."""

@@ -54,6 +54,7 @@ class VideoBody(msgspec.Struct):
     tags: list[str]
     owner: str
     visibility: Visibility
+    embeddable: bool
     state: VideoState
     playable: bool
     progress: float
@@ -110,6 +111,7 @@ def body_of(
         tags=list(video.tags),
         owner=video.owner_name,
         visibility=video.visibility,
+        embeddable=video.embeddable,
         state=video.shown_state,
         playable=video.playable,
         progress=1.0 if video.state is VideoState.READY else round(progress.fraction, 4),

@@ -37,6 +37,7 @@ class Edit:
     tags: tuple[str, ...] | None = None
     visibility: Visibility | None = None
     poster_ms: int | None = None
+    embeddable: bool | None = None
 
 
 class Editor:
@@ -91,6 +92,8 @@ def _texts(edit: Edit) -> dict[str, object]:
         values |= {"title": title, "title_folded": title.casefold()}
     if edit.description is not None:
         values["description"] = clean_description(edit.description)
+    if edit.embeddable is not None:
+        values["embeddable"] = edit.embeddable
     return values
 
 

@@ -11,6 +11,7 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, decide
 from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid
+from streamtime.http.embedding import embed_code, is_embeddable
 from streamtime.http.forms import Form, local_path, read_form
 from streamtime.http.link_views import TERMS, LinkView, end_from, link_view, number_from
 from streamtime.http.own_address import absolute, qr_svg
@@ -19,6 +20,7 @@ from streamtime.http.requests import PageRequest, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.views import watch_href
+from streamtime.library.editing import Edit
 from streamtime.library.video import Video
 from streamtime.sharing.links import Link, NewLink
 
@@ -67,6 +69,17 @@ async def make_link(
         form = {**fields, "errors": {error.field or "": error.message}}
         return await _share(request, found, caller, services, settings, templates, form, status=400)
     return Redirect(f"{watch_href(found)}/share", query_params={"made": link.public_id}, status_code=303)
+
+
+@post("/watch/{video:str}/embedding", include_in_schema=False)
+async def allow_embedding(
+    request: PageRequest, video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
+    """Say whether other sites may show it in a frame."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    fields = await read_form(request, "embeddable")
+    await services.editor.apply(found, Edit(embeddable=fields["embeddable"] == "yes"))
+    return Redirect(f"{watch_href(found)}/share", status_code=303)
 
 
 @get("/settings/links", include_in_schema=False)
@@ -124,6 +137,9 @@ async def _share(
         "fresh": fresh,
         "qr": qr_svg(fresh.address if fresh else address),
         "terms": TERMS,
+        "embedding": bool(settings.frame_ancestors),
+        "embeddable": video.embeddable,
+        "embed_code": embed_code(video, request, settings) if is_embeddable(video, services) else "",
     }
     return templates.page(request, "pages/share.html", title="Share", status=status, share=share, form=form)
 
