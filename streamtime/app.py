@@ -57,6 +57,7 @@ from streamtime.rooms import (
     upload_expiry,
     upload_rows,
 )
+from streamtime.sharing.drops import Drops
 from streamtime.sharing.links import Links
 from streamtime.sharing.openings import Openings
 from streamtime.sharing.tickets import Tickets
@@ -253,6 +254,7 @@ def _services(
         tickets=Tickets(base.database, base.epoch, ticket_keys, base.clock),
         links=Links(base.database, passwords, limits, audit, base.clock),
         openings=Openings(ticket_keys, base.clock),
+        drops=Drops(base.database, audit, base.clock),
     )
 
 

@@ -21,6 +21,7 @@ const entryPoints = {
   app: "scripts/app.js",
   watch: "scripts/watch.js",
   guest: "scripts/guest.js",
+  drop: "scripts/drop.js",
   upload: "scripts/upload.js",
   docs: "scripts/docs.js",
 };

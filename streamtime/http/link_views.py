@@ -1,10 +1,11 @@
-"""Share links as pages and the API want them."""
+"""Share links and links for sending as pages and the API want them."""
 
 from dataclasses import dataclass
 
 from streamtime.errors import Invalid
-from streamtime.http.paths import SHARED
-from streamtime.http.words import age_text, time_iso
+from streamtime.http.paths import DROPS, SHARED
+from streamtime.http.words import age_text, size_text, time_iso
+from streamtime.sharing.drops import Drop
 from streamtime.sharing.links import Link
 
 DAY_MS = 86_400_000
@@ -77,3 +78,35 @@ def number_from(text: str, field: str) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
         raise Invalid("Write a whole number, or leave it empty.", field=field)
     return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class DropView:
+    """A link for sending in a list."""
+
+    id: str
+    href: str
+    address: str
+    label: str
+    files: int
+    max_files: int | None
+    max_size_text: str | None
+    state: str
+    created_text: str
+    expires_iso: str | None
+
+
+def drop_view(drop: Drop, now_ms: int, address: str) -> DropView:
+    """A link for sending whose whole address is `address`."""
+    return DropView(
+        id=drop.public_id,
+        href=DROPS + drop.public_id,
+        address=address,
+        label=drop.label,
+        files=drop.files,
+        max_files=drop.max_files,
+        max_size_text=None if drop.max_bytes is None else size_text(drop.max_bytes),
+        state=drop.state(now_ms).value,
+        created_text=age_text(drop.created_at_ms, now_ms),
+        expires_iso=None if drop.expires_at_ms is None else time_iso(drop.expires_at_ms),
+    )

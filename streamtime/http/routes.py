@@ -3,13 +3,14 @@
 from typing import Any
 
 from streamtime.http.api import captions as captions_api
-from streamtime.http.api import docs, events, links, me, timeline, uploads, usage, videos
+from streamtime.http.api import docs, drops, events, links, me, timeline, uploads, usage, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
 from streamtime.http.pages import bin as bin_pages
 from streamtime.http.pages import (
     captions,
+    drop,
     edit,
     elsewhere,
     embed,
@@ -45,6 +46,10 @@ ROUTES: tuple[Any, ...] = (
     shared.shared_page,
     shared.open_shared,
     share.allow_embedding,
+    drop.drop_page,
+    drop.drops_page,
+    drop.make_drop,
+    drop.revoke_drop,
     embed.embed_page,
     embed.oembed,
     edit.edit_page,
@@ -90,6 +95,9 @@ ROUTES: tuple[Any, ...] = (
     captions_api.add_captions,
     captions_api.replace_captions,
     captions_api.delete_captions,
+    drops.list_drops,
+    drops.create_drop,
+    drops.delete_drop,
     links.list_links,
     links.create_link,
     links.delete_link,

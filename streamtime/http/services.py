@@ -39,6 +39,7 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.sharing.drops import Drops
 from streamtime.sharing.links import Links
 from streamtime.sharing.openings import Openings
 from streamtime.sharing.tickets import Tickets
@@ -123,6 +124,7 @@ class Services:
     tickets: Tickets
     links: Links
     openings: Openings
+    drops: Drops
 
 
 @dataclass(frozen=True, slots=True)

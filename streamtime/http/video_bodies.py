@@ -53,6 +53,7 @@ class VideoBody(msgspec.Struct):
     description: str
     tags: list[str]
     owner: str
+    guest_name: str | None
     visibility: Visibility
     embeddable: bool
     state: VideoState
@@ -110,6 +111,7 @@ def body_of(
         description=video.description,
         tags=list(video.tags),
         owner=video.owner_name,
+        guest_name=video.guest_name if manages else None,
         visibility=video.visibility,
         embeddable=video.embeddable,
         state=video.shown_state,

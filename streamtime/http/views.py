@@ -89,6 +89,8 @@ class Picture:
 class Watch(Card):
     """A video on its own page."""
 
+    guest_name: str | None
+    """Who sent it without an account, for its owner alone."""
     description: str
     description_parts: list[TextPart]
     tags: list[str]
@@ -126,6 +128,7 @@ def watch_of(
     """A video on its own page, as `caller` sees it."""
     return Watch(
         **_card_values(video, progress, caller, now_ms),
+        guest_name=video.guest_name if decide(caller, video.facts) >= Access.MANAGE else None,
         description=video.description,
         description_parts=description_parts(video.description),
         tags=list(video.tags),
