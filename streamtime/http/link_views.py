@@ -1,12 +1,15 @@
 """Share links and links for sending as pages and the API want them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streamtime.errors import Invalid
+from streamtime.http.forms import Form
 from streamtime.http.paths import DROPS, SHARED
 from streamtime.http.words import age_text, size_text, time_iso
+from streamtime.library.video import Video
 from streamtime.sharing.drops import Drop
-from streamtime.sharing.links import Link
+from streamtime.sharing.links import Link, NewLink
 
 DAY_MS = 86_400_000
 TERMS = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
@@ -14,6 +17,10 @@ TERMS = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
 
 _MAX_DAYS = 3650
 _DIGITS = 7
+
+
+NEW_LINK: Form = {"label": "", "days": "7", "password": "", "max_views": "", "errors": {}}
+"""The form for a share link as it begins: links that last for ever are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,21 @@ def link_view(link: Link, now_ms: int, address: str) -> LinkView:
         created_text=age_text(link.created_at_ms, now_ms),
         expires_iso=None if link.expires_at_ms is None else time_iso(link.expires_at_ms),
         viewed_text=None if link.last_viewed_at_ms is None else age_text(link.last_viewed_at_ms, now_ms),
+    )
+
+
+def new_link_from(fields: Mapping[str, str], videos: list[Video], now_ms: int) -> NewLink:
+    """The link that a form asks for.
+
+    Raises:
+        Invalid: one of its fields cannot be used.
+    """
+    return NewLink(
+        videos=videos,
+        label=fields["label"],
+        password=fields["password"] or None,
+        max_views=number_from(fields["max_views"], "max_views"),
+        expires_at_ms=end_from(fields["days"], now_ms),
     )
 
 

@@ -60,6 +60,7 @@ class Gallery:
             "share what is hidden": f"/watch/{self.copy}/share",
             "play elsewhere": f"/watch/{self.copy}/elsewhere",
             "shared links": "/settings/links",
+            "share several": "/settings/links/new",
             "links for sending": "/settings/drops",
             "error": "/watch/nothing-here",
         }

@@ -150,6 +150,13 @@ def test_its_owner_makes_and_ends_it_by_forms(shared_server: Server, owner: Pers
     assert guest.get(link).status_code == 200
     listed = browser.get("/settings/links").text
     assert "By hand" in listed
+    none = browser.post("/settings/links", data=form, headers=headers)
+    assert none.status_code == 400
+    assert "Choose 1 to 50 videos" in none.text
+    both = browser.post("/settings/links", data={**form, "label": "Both", "videos": pair}, headers=headers)
+    assert both.status_code == 303
+    (several,) = [one for one in owner.api.get("/api/v1/links").json() if one["label"] == "Both"]
+    assert several["videos"] == pair
     ended = browser.post(f"/settings/links/{link.removeprefix('/s/')}/revoke", data=form, headers=headers)
     assert ended.status_code == 303
     assert guest.get(link).status_code == 404

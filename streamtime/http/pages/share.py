@@ -13,7 +13,7 @@ from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid
 from streamtime.http.embedding import embed_code, is_embeddable
 from streamtime.http.forms import Form, local_path, read_form
-from streamtime.http.link_views import TERMS, LinkView, end_from, link_view, number_from
+from streamtime.http.link_views import NEW_LINK, TERMS, LinkView, link_view, new_link_from
 from streamtime.http.own_address import absolute, qr_svg
 from streamtime.http.paths import SHARED
 from streamtime.http.requests import PageRequest, signed_in
@@ -22,10 +22,7 @@ from streamtime.http.templates import Templates
 from streamtime.http.views import watch_href
 from streamtime.library.editing import Edit
 from streamtime.library.video import Video
-from streamtime.sharing.links import Link, NewLink
-
-NEW: Form = {"label": "", "days": "7", "password": "", "max_views": "", "errors": {}}
-"""The form as it begins: links that last for ever are forgotten."""
+from streamtime.sharing.links import Link
 
 
 @get("/watch/{video:str}/share", include_in_schema=False)
@@ -40,7 +37,7 @@ async def share_page(
 ) -> Response[str]:
     """The video's own address, where that is of use, and its owner's links to it. `made` is one just made."""
     found = await services.videos.require(caller, video, Access.VIEW)
-    return await _share(request, found, caller, services, settings, templates, NEW, made=made)
+    return await _share(request, found, caller, services, settings, templates, NEW_LINK, made=made)
 
 
 @post("/watch/{video:str}/share", include_in_schema=False)
@@ -57,13 +54,7 @@ async def make_link(
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "label", "days", "password", "max_views")
     try:
-        new = NewLink(
-            videos=[found],
-            label=fields["label"],
-            password=fields["password"] or None,
-            max_views=number_from(fields["max_views"], "max_views"),
-            expires_at_ms=end_from(fields["days"], services.clock.now_ms()),
-        )
+        new = new_link_from(fields, [found], services.clock.now_ms())
         link = await services.links.create(caller, new, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
