@@ -86,6 +86,12 @@ class UploadRows:
         query = select(uploads.c.id).where(uploads.c.video_id == video_id, self._given_up)
         return (await tx.execute(query)).first() is not None
 
+    async def drop_id_of(self, tx: Transaction, video_id: int) -> int | None:
+        """The link for sending by which that video comes, by row id; None where it comes by none."""
+        query = select(uploads.c.drop_id).where(uploads.c.video_id == video_id)
+        found: int | None = (await tx.execute(query)).scalar()
+        return found
+
     async def set_terms(self, tx: Transaction) -> None:
         """Uploads from before there was an end to them get theirs now."""
         ends = self._clock.now_ms() + self._expire_after_ms

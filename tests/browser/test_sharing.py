@@ -42,7 +42,7 @@ def test_playing_elsewhere_shows_an_address_and_a_code(page: Page, ada: Person, 
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Play elsewhere").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("Address")).to_have_value(re.compile(rf"/t/[^/]+/media/{video}/master\.m3u8$"))
+    expect(dialog.locator("#elsewhere-address")).to_have_value(re.compile(rf"/t/[^/]+/media/{video}/master\.m3u8$"))
     expect(dialog.get_by_role("img", name="QR code").locator("path")).to_be_visible()
     dialog.get_by_role("button", name="Copy").click()
     expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
