@@ -63,6 +63,10 @@ from streamtime.rooms import (
     upload_expiry,
     upload_rows,
 )
+from streamtime.sharing.drops import Drops
+from streamtime.sharing.links import Links
+from streamtime.sharing.openings import Openings
+from streamtime.sharing.tickets import Tickets
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -149,6 +153,8 @@ def http_settings(config: Config) -> HttpSettings:
         encode_places=config.transcode.workers,
         encode_budget_bytes=memory_budget(config),
         encode_minimum_free_bytes=int(config.transcode.minimum_free_space),
+        frame_ancestors=config.server.frame_ancestors,
+        shared_cache_s=int(config.server.shared_cache),
     )
 
 
@@ -192,6 +198,7 @@ def _services(
     audit, limits = library.audit, Limits(base.clock)
     failures = Failures(base.database, audit, base.clock)
     access_tokens = AccessTokens(SigningKeys(base.database, base.epoch, base.clock, Purpose.ACCESS), base.clock)
+    ticket_keys = SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET)
     return Services(
         clock=base.clock,
         database=base.database,
@@ -261,6 +268,10 @@ def _services(
             keeping.upkeep,
         ),
         damage=library.damage,
+        tickets=Tickets(base.database, base.epoch, ticket_keys, base.clock),
+        links=Links(base.database, passwords, limits, audit, base.clock),
+        openings=Openings(ticket_keys, base.clock),
+        drops=Drops(base.database, audit, base.clock),
     )
 
 

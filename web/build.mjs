@@ -20,6 +20,8 @@ const entryPoints = {
   theme: "scripts/theme.js",
   app: "scripts/app.js",
   watch: "scripts/watch.js",
+  guest: "scripts/guest.js",
+  drop: "scripts/drop.js",
   upload: "scripts/upload.js",
   docs: "scripts/docs.js",
 };

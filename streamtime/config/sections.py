@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from streamtime.config.values import Budget, ByteCount, HostName, Hours, Network, PublicUrl, Seconds
+from streamtime.config.values import Budget, ByteCount, HostName, Hours, Network, Origin, PublicUrl, Seconds
 
 MIB = 2**20
 GIB = 2**30
@@ -51,6 +51,27 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra={"secret": True},
         ),
     ] = ""
+    frame_ancestors: Annotated[
+        tuple[Origin, ...],
+        Meta(
+            description=(
+                "Sites whose pages may show the player of public and unlisted videos in a frame, where the owner of "
+                "the video allows it; `https://blog.example.org`, for example. None by default."
+            )
+        ),
+    ] = ()
+    shared_cache: Annotated[
+        Seconds,
+        Meta(
+            ge=0,
+            le=DAY,
+            description=(
+                "How long caches between this server and its viewers may keep segments and pictures of public videos; "
+                "0 is not at all. A public video that is hidden or deleted can still be had from such a cache for so "
+                "long. Whatever is not public is never kept."
+            ),
+        ),
+    ] = Seconds(0)
     log_format: Annotated[
         Literal["auto", "text", "json"],
         Meta(description=("`text` for people, `json` for machines; `auto` is text on a terminal and json elsewhere.")),

@@ -140,6 +140,21 @@ class HostName(str, Written):
         return cls(name)
 
 
+class Origin(PublicUrl):
+    """A site, as browsers name the place a page comes from: scheme, host and port."""
+
+    __slots__ = ()
+    accepts = 'the address of a site without a path, such as "https://blog.example.org"'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read an address. What stands in it becomes part of a header's own grammar."""
+        text = super().parse(raw).lower()
+        if _HOST.fullmatch(urlsplit(text).hostname or "") is None:
+            raise ValueError(raw)
+        return cls(text)
+
+
 class Network(str, Written):
     """An IP address or a network of them, as proxies are named."""
 

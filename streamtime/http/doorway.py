@@ -12,19 +12,20 @@ from streamtime.errors import StreamtimeError
 from streamtime.http.callers import Callers
 from streamtime.http.hosts import Hosts
 from streamtime.http.metrics import Metrics
+from streamtime.http.paths import MEDIA, TICKETED, masked, ticket_of
 from streamtime.http.problems import problem_of, send_problem
 from streamtime.http.security_headers import SecurityHeaders
 from streamtime.http.tus import PATH as UPLOADS
 from streamtime.ids import public_id
 from streamtime.logging import get_logger
+from streamtime.sharing.tickets import Tickets
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MEDIA = "/media/"
-
+_OF_MEDIA = (MEDIA, TICKETED)
 _OVERRIDABLE = frozenset({"PATCH", "DELETE", "HEAD"})
 _log = get_logger("http")
 
@@ -33,11 +34,19 @@ class Doorway:
     """Stands before the framework's application and the media."""
 
     def __init__(
-        self, app: App, media: App, callers: Callers, hosts: Hosts, metrics: Metrics, headers: SecurityHeaders
+        self,
+        app: App,
+        media: App,
+        callers: Callers,
+        tickets: Tickets,
+        hosts: Hosts,
+        metrics: Metrics,
+        headers: SecurityHeaders,
     ) -> None:
         self._app = app
         self._media = media
         self._callers = callers
+        self._tickets = tickets
         self._hosts = hosts
         self._metrics = metrics
         self._headers = headers
@@ -53,7 +62,12 @@ class Doorway:
             return
         scope = _with_method(scope, visit)
         try:
-            scope["caller"] = await self._callers.resolve(scope)
+            if scope["path"].startswith(TICKETED):
+                # Who comes with a ticket has nothing else: a cookie beside it does not widen what it is for.
+                ticket, path = ticket_of(scope["path"])
+                scope = {**scope, "path": path, "caller": await self._tickets.caller_of(ticket)}
+            else:
+                scope["caller"] = await self._callers.resolve(scope)
         except StreamtimeError as error:
             await send_problem(scope, visit.send, *problem_of(error))
             return
@@ -73,7 +87,7 @@ class _Visit:
     __slots__ = ("_answered", "_bodyless", "_headers", "_method", "_metrics", "_path", "_send", "_started", "name")
 
     def __init__(self, scope: Scope, send: Send, metrics: Metrics, headers: SecurityHeaders) -> None:
-        self._path: str = scope["path"]
+        self._path: str = masked(scope["path"])
         self._method: str = scope["method"]
         self._send = send
         self._metrics = metrics
@@ -81,7 +95,7 @@ class _Visit:
         self._started = time.perf_counter()
         self._bodyless = False
         self._answered = asyncio.Event()
-        self.name = "" if self._path.startswith(MEDIA) else public_id()[:8]
+        self.name = "" if self._path.startswith(_OF_MEDIA) else public_id()[:8]
 
     def answer_without_body(self) -> None:
         """A HEAD that is answered like a GET, up to its body."""
@@ -119,7 +133,7 @@ class _Visit:
         seconds = time.perf_counter() - self._started
         path = self._path
         self._metrics.answered(path, status, seconds)
-        if not path.startswith((MEDIA, "/assets/", "/healthz", "/readyz", "/metrics")):
+        if not path.startswith((*_OF_MEDIA, "/assets/", "/healthz", "/readyz", "/metrics")):
             _log.info(
                 "answered", request=self.name, method=self._method, path=path, status=status,
                 ms=round(seconds * 1000, 1),
@@ -134,7 +148,7 @@ def _with_method(scope: Scope, visit: _Visit) -> Scope:
         # tus: for clients and proxies that know no PATCH or DELETE
         wanted = _header(scope, b"x-http-method-override").decode("latin-1").upper()
         return {**scope, "method": wanted} if wanted in _OVERRIDABLE else scope
-    if scope["method"] == "HEAD" and not uploads and not path.startswith(MEDIA):
+    if scope["method"] == "HEAD" and not uploads and not path.startswith(_OF_MEDIA):
         visit.answer_without_body()
         return {**scope, "method": "GET"}
     return scope

@@ -5,18 +5,28 @@ from typing import Any
 from litestar import Request
 from litestar.datastructures import State
 
-from streamtime.access.caller import Caller, Scope
-from streamtime.errors import Forbidden
+from streamtime.access.caller import Caller, Reach, Scope
+from streamtime.errors import Forbidden, Unauthenticated
 from streamtime.http import csrf
+
+_LISTS = frozenset({"/", "/explore", "/api/v1/videos"})
+_LOOKING = ("/@", "/watch/")
+"""Where people look around. What they may see is decided elsewhere; here they are told to sign in, rather than that
+there is nothing.
+"""
 
 
 async def check(request: Request[Any, Any, State]) -> None:
     """Let a request pass, or raise.
 
     Raises:
+        Unauthenticated: somebody without an account looks around a server that is for its own people alone.
         Forbidden: another site sent it, its form has expired, or it would change something with a token for reading.
     """
     await csrf.check(request)
     caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
+    path = request.url.path
+    if not caller.signed_in and caller.reach is Reach.NOTHING and (path in _LISTS or path.startswith(_LOOKING)):
+        raise Unauthenticated("Sign in first: this server is for its own people.")
     if request.method not in csrf.SAFE and not caller.may(Scope.UPLOAD):
         raise Forbidden("This token is for reading only.", code="scope")

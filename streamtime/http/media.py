@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from streamtime.access.caller import Caller
+from streamtime.access.caller import Caller, Proof
 from streamtime.errors import NotFound, StreamtimeError
 from streamtime.http.media_response import Receive, Scope, SendMessage, send_media, send_text
 from streamtime.http.problems import Problem, problem_of, send_problem
@@ -102,8 +102,9 @@ _WRONG_METHOD = Problem(title="That did not work", status=405, detail="Media can
 class MediaApp:
     """Answers GET and HEAD for every media address."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, shared_cache_s: int = 0) -> None:
         self._services = services
+        self._shared_cache_s = shared_cache_s
         self._table = [(route.pattern, route.find) for route in MEDIA_ROUTES]
 
     async def __call__(self, scope: Scope, receive: Receive, send: SendMessage) -> None:
@@ -121,11 +122,19 @@ class MediaApp:
         find, at = self._route(scope["path"].removeprefix(MOUNT))
         answer = await find(self._services, scope["caller"], at)
         if isinstance(answer, MediaBytes):
-            await send_media(scope, receive, send, answer, self._services.media_reader)
+            kept_s = await self._kept_by_others_s(scope["caller"], at["video"])
+            await send_media(scope, receive, send, answer, self._services.media_reader, shared_cache_s=kept_s)
         elif isinstance(answer, WebVtt):
             await send_text(scope, send, answer.text, content_type="text/vtt; charset=utf-8", etag=answer.etag)
         else:
             await _send_playlist(scope, send, answer)
+
+    async def _kept_by_others_s(self, caller: Caller, video: str) -> int:
+        """For how long caches between us and the viewer may keep it: only what nobody needs permission for."""
+        if not self._shared_cache_s or caller.proof is Proof.TICKET:
+            return 0
+        public = await self._services.segments.is_public(self._services.credentials.nobody, video)
+        return self._shared_cache_s if public else 0
 
     def _route(self, path: str) -> tuple[Find, dict[str, str]]:
         for pattern, find in self._table:

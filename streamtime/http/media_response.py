@@ -25,8 +25,16 @@ _ASK_AGAIN = b"private, no-cache"
 _log = get_logger("http")
 
 
-async def send_media(scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, reader: MediaReader) -> None:
-    """Answer a GET or HEAD for `media`."""
+async def send_media(
+    scope: Scope,
+    receive: Receive,
+    send: SendMessage,
+    media: MediaBytes,
+    reader: MediaReader,
+    *,
+    shared_cache_s: int = 0,
+) -> None:
+    """Answer a GET or HEAD for `media`; shared caches may keep what anybody may have for `shared_cache_s`."""
     asked: dict[str, str | None] = {"if_none_match": None, "range_header": None, "if_range": None}
     for name, value in scope["headers"]:
         if name in _CONDITIONS:
@@ -35,12 +43,12 @@ async def send_media(scope: Scope, receive: Receive, send: SendMessage, media: M
         asked["range_header"] = None  # RFC 9110, section 14.2: a range is of GET alone
     match decide(total=media.length, etag=media.etag, **asked):
         case NotModified():
-            await _empty(send, 304, _common(media))
+            await _empty(send, 304, _common(media, shared_cache_s))
         case Unsatisfiable():
             content_range = (b"content-range", b"bytes */%d" % media.length)
-            await _empty(send, 416, [*_common(media), content_range, (b"content-length", b"0")])
+            await _empty(send, 416, [*_common(media, shared_cache_s), content_range, (b"content-length", b"0")])
         case Send() as part:
-            await _send(scope, receive, send, media, part, reader)
+            await _send(scope, receive, send, media, part, reader, shared_cache_s)
 
 
 async def send_text(scope: Scope, send: SendMessage, text: str, *, content_type: str, etag: str) -> None:
@@ -63,12 +71,18 @@ async def send_text(scope: Scope, send: SendMessage, text: str, *, content_type:
 
 
 async def _send(
-    scope: Scope, receive: Receive, send: SendMessage, media: MediaBytes, part: Send, reader: MediaReader
+    scope: Scope,
+    receive: Receive,
+    send: SendMessage,
+    media: MediaBytes,
+    part: Send,
+    reader: MediaReader,
+    shared_cache_s: int,
 ) -> None:
     if media.elsewhere is not None and scope["method"] == "GET":
         await _empty(send, 307, _leading(media.elsewhere))
         return
-    headers = _common(media)
+    headers = _common(media, shared_cache_s)
     headers += [(b"content-type", media.content_type.encode()), (b"content-length", b"%d" % part.length)]
     if part.status == 206:  # noqa: PLR2004  # Partial Content
         last = part.start + part.length - 1
@@ -130,13 +144,13 @@ def _leading(url: str) -> Headers:
     return [(b"location", url.encode()), (b"cache-control", b"no-store"), (b"content-length", b"0")]
 
 
-def _common(media: MediaBytes) -> Headers:
-    return [
-        (b"etag", media.etag.encode()),
-        (b"accept-ranges", b"bytes"),
-        (b"cache-control", _FOR_EVER if media.immutable else _ASK_AGAIN),
-        (b"vary", b"Cookie, Authorization"),
-    ]
+def _common(media: MediaBytes, shared_cache_s: int) -> Headers:
+    headers = [(b"etag", media.etag.encode()), (b"accept-ranges", b"bytes")]
+    if shared_cache_s and media.immutable:
+        # The same for everybody: with a Vary, a cache would keep it for each of them.
+        return [*headers, (b"cache-control", b"public, max-age=%d" % shared_cache_s)]
+    kept = _FOR_EVER if media.immutable else _ASK_AGAIN
+    return [*headers, (b"cache-control", kept), (b"vary", b"Cookie, Authorization")]
 
 
 def _attachment(name: str) -> bytes:

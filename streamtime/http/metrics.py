@@ -14,7 +14,7 @@ from streamtime.http.services import HttpSettings, Services
 from streamtime.objects.overview import SeenStorage
 from streamtime.storage.metered import StoreNumbers
 
-_GROUPS = ("/media/", "/assets/", "/api/v1/uploads", "/api/", "/watch/", "/healthz", "/readyz", "/metrics")
+_GROUPS = ("/media/", "/t/", "/assets/", "/api/v1/uploads", "/api/", "/watch/", "/healthz", "/readyz", "/metrics")
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 

@@ -13,6 +13,7 @@ from litestar.response import Redirect, Response
 from streamtime import errors
 from streamtime.access.caller import Caller
 from streamtime.http.forms import local_path
+from streamtime.http.paths import masked
 from streamtime.http.templates import Templates
 from streamtime.http.tus import VERSION, ClientGone, UnknownVersion, WrongType
 from streamtime.logging import get_logger
@@ -153,13 +154,13 @@ class Problems:
 
     def too_deep(self, request: Request[Any, Any, State], error: RecursionError) -> Response[Any]:
         """JSON with more brackets in brackets than anything we ask for: the decoder gave up on it."""
-        _log.warning("recursion", path=request.url.path, exc_info=error)
+        _log.warning("recursion", path=masked(request.url.path), exc_info=error)
         problem = Problem(title=TITLES[400], status=400, detail="The body is nested too deeply.", code="too_deep")
         return self._answer(request, problem, {})
 
     def unexpected(self, request: Request[Any, Any, State], error: Exception) -> Response[Any]:
         """An error that nobody expected: the log has all of it, the answer nothing."""
-        _log.error("unexpected_error", path=request.url.path, exc_info=error)
+        _log.error("unexpected_error", path=masked(request.url.path), exc_info=error)
         return self._answer(request, UNEXPECTED, {})
 
     def _answer(self, request: Request[Any, Any, State], problem: Problem, headers: dict[str, str]) -> Response[Any]:

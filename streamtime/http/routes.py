@@ -3,7 +3,7 @@
 from typing import Any
 
 from streamtime.http.api import audit as audit_api
-from streamtime.http.api import auth, docs, events, me, timeline, tokens, uploads, usage, videos
+from streamtime.http.api import auth, docs, drops, events, links, me, timeline, tokens, uploads, usage, videos
 from streamtime.http.api import captions as captions_api
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
@@ -12,12 +12,18 @@ from streamtime.http.pages import audit as audit_pages
 from streamtime.http.pages import bin as bin_pages
 from streamtime.http.pages import (
     captions,
+    drop,
     edit,
+    elsewhere,
+    embed,
     explore,
     history,
     jobs,
     library,
+    new_link,
     sessions,
+    share,
+    shared,
     sign_in,
     space,
     storage,
@@ -37,6 +43,22 @@ ROUTES: tuple[Any, ...] = (
     watch.watch,
     watch.set_visibility,
     watch.retry,
+    elsewhere.elsewhere_page,
+    share.share_page,
+    share.make_link,
+    share.links_page,
+    new_link.new_link_page,
+    new_link.make_link_to_several,
+    share.revoke_link,
+    shared.shared_page,
+    shared.open_shared,
+    share.allow_embedding,
+    drop.drop_page,
+    drop.drops_page,
+    drop.make_drop,
+    drop.revoke_drop,
+    embed.embed_page,
+    embed.oembed,
     edit.edit_page,
     edit.edit,
     captions.add_captions,
@@ -87,6 +109,12 @@ ROUTES: tuple[Any, ...] = (
     captions_api.add_captions,
     captions_api.replace_captions,
     captions_api.delete_captions,
+    drops.list_drops,
+    drops.create_drop,
+    drops.delete_drop,
+    links.list_links,
+    links.create_link,
+    links.delete_link,
     timeline.get_timeline,
     uploads.upload_options,
     uploads.create_upload,

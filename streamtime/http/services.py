@@ -43,6 +43,10 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.sharing.drops import Drops
+from streamtime.sharing.links import Links
+from streamtime.sharing.openings import Openings
+from streamtime.sharing.tickets import Tickets
 from streamtime.storage.metered import StoreNumbers
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
@@ -125,6 +129,10 @@ class Services:
     damage: Damage
     space: Space
     expiry: Keeping
+    tickets: Tickets
+    links: Links
+    openings: Openings
+    drops: Drops
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +148,7 @@ class HttpSettings:
     encode_budget_bytes: int
     """Memory that all encodes may have together."""
     encode_minimum_free_bytes: int
+    frame_ancestors: tuple[str, ...]
+    """Origins whose pages may frame the embedded player."""
+    shared_cache_s: int
+    """How long shared caches may keep what is public; 0 not at all."""

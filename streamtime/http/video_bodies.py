@@ -53,7 +53,9 @@ class VideoBody(msgspec.Struct):
     description: str
     tags: list[str]
     owner: str
+    guest_name: str | None
     visibility: Visibility
+    embeddable: bool
     state: VideoState
     playable: bool
     progress: float
@@ -109,7 +111,9 @@ def body_of(
         description=video.description,
         tags=list(video.tags),
         owner=video.owner_name,
+        guest_name=video.guest_name if manages else None,
         visibility=video.visibility,
+        embeddable=video.embeddable,
         state=video.shown_state,
         playable=video.playable,
         progress=1.0 if video.state is VideoState.READY else round(progress.fraction, 4),

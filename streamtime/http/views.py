@@ -89,6 +89,8 @@ class Picture:
 class Watch(Card):
     """A video on its own page."""
 
+    guest_name: str | None
+    """Who sent it without an account, for its owner alone."""
     description: str
     description_parts: list[TextPart]
     tags: list[str]
@@ -126,6 +128,7 @@ def watch_of(
     """A video on its own page, as `caller` sees it."""
     return Watch(
         **_card_values(video, progress, caller, now_ms),
+        guest_name=video.guest_name if decide(caller, video.facts) >= Access.MANAGE else None,
         description=video.description,
         description_parts=description_parts(video.description),
         tags=list(video.tags),
@@ -238,13 +241,14 @@ def _badge(video: Video) -> str | None:
     return next((name for lines, name in _BADGES if short_side >= lines), None)
 
 
-def _poster_size(video: Video) -> tuple[int, int]:
+def poster_size(video: Video) -> tuple[int, int]:
+    """Width and height of its poster, in pixels, as far as the video tells them."""
     width, height = video.width or _DEFAULT_SHAPE[0], video.height or _DEFAULT_SHAPE[1]
     return _POSTER_WIDTH, round(_POSTER_WIDTH * height / width)
 
 
 def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: EpochMs) -> dict[str, Any]:
-    width, height = _poster_size(video)
+    width, height = poster_size(video)
     mine = decide(caller, video.facts) >= Access.MANAGE
     return {
         "id": video.public_id,

@@ -26,6 +26,8 @@ class NewVideo:
     title: str
     visibility: Visibility
     source_name: str
+    guest_name: str | None = None
+    """What somebody without an account who sends it calls themselves."""
 
 
 class Arrivals:
@@ -55,6 +57,7 @@ class Arrivals:
             visibility=new.visibility.value,
             storage_prefix=prefix,
             source_name=new.source_name,
+            guest_name=new.guest_name,
             created_at_ms=now,
             published_at_ms=now if new.visibility in LISTED else None,
         )

@@ -38,6 +38,7 @@ class Edit:
     tags: tuple[str, ...] | None = None
     visibility: Visibility | None = None
     poster_ms: int | None = None
+    embeddable: bool | None = None
 
 
 class Editor:
@@ -95,7 +96,14 @@ def _texts(edit: Edit) -> dict[str, object]:
         values |= {"title": title, "title_folded": title.casefold()}
     if edit.description is not None:
         values["description"] = clean_description(edit.description)
+    if edit.embeddable is not None:
+        values["embeddable"] = edit.embeddable
     return values
+
+
+def clean_line(text: str) -> str:
+    """A text on one line, without control characters; it may be empty."""
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def clean_title(text: str) -> str:
@@ -104,7 +112,7 @@ def clean_title(text: str) -> str:
     Raises:
         Invalid: nothing is left of it, or it is too long.
     """
-    title = " ".join(_CONTROL.sub(" ", text).split())
+    title = clean_line(text)
     if not 1 <= len(title) <= MAX_TITLE:
         raise Invalid(f"Give the video a title of 1 to {MAX_TITLE} characters.", field="title")
     return title
@@ -128,7 +136,7 @@ def clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     Raises:
         Invalid: too many of them, or one too long.
     """
-    cleaned = [" ".join(_CONTROL.sub(" ", tag).split()) for tag in tags]
+    cleaned = [clean_line(tag) for tag in tags]
     unique = {tag.casefold(): tag for tag in reversed(cleaned) if tag}
     kept = tuple(reversed(unique.values()))
     if len(kept) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in kept):

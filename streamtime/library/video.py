@@ -37,6 +37,10 @@ class Video:
     state: VideoState
     playable: bool
     visibility: Visibility
+    embeddable: bool
+    """Whether its owner lets other sites show it in a frame."""
+    guest_name: str | None
+    """What somebody without an account who sent it called themselves."""
     access_generation: int
     progress: float
     stage: str
@@ -108,6 +112,8 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         state=VideoState(row["state"]),
         playable=bool(row["playable"]),
         visibility=Visibility(row["visibility"]),
+        embeddable=bool(row["embeddable"]),
+        guest_name=row["guest_name"],
         access_generation=row["access_generation"],
         progress=row["progress"],
         stage=row["stage"],

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from streamtime.access.caller import Caller
+from streamtime.access.rules import Visibility
 from streamtime.errors import NotFound
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.library.growing import GrowingRenditions
@@ -52,6 +53,14 @@ class Segments:
         if index is None:
             raise NotFound
         return programme, rendition, index
+
+    async def is_public(self, nobody: Caller, video: str) -> bool:
+        """Whether a video is for everybody, without an account and without knowing of it."""
+        try:
+            programme = await self._catalogue.find(nobody, video)
+        except NotFound:
+            return False
+        return programme.facts.visibility is Visibility.PUBLIC
 
     def known(self, rendition: Rendition) -> SegmentIndex | None:
         """What may be played of a rendition at this moment: all, what is shown of it, or its last checkpoint."""

@@ -1,21 +1,25 @@
 """Beginning an upload: whatever would stop it later is said now, before a byte is sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Visibility
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Conflict, Forbidden, Invalid, TooLarge, Unauthenticated
+from streamtime.errors import Conflict, Forbidden, Invalid, NoSpace, TooLarge, Unauthenticated
 from streamtime.library.arrivals import Arrivals, NewVideo
 from streamtime.library.deletion import Deletion
-from streamtime.library.editing import clean_title
-from streamtime.library.space import Space
+from streamtime.library.editing import clean_line, clean_title
+from streamtime.library.space import QuotaExceeded, Space
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
+from streamtime.sharing.drops import Drop, take_one
 from streamtime.sizes import size_text
 from streamtime.storage.spool import Spool
 from streamtime.uploads.metadata import clean_client_key, file_name, parse, title_from
 from streamtime.uploads.upload import NewUpload, Upload, UploadRows
+
+MAX_GUEST = 60
+"""Characters of the name that a guest gives themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,12 @@ class UploadCreation:
         self._spool = spool
         self.limits = limits
 
-    async def create(self, caller: Caller, length_bytes: int, metadata: str, client_key: str | None) -> Upload:
+    async def create(
+        self, caller: Caller, length_bytes: int, metadata: str, client_key: str | None, *, drop: Drop | None = None
+    ) -> Upload:
         """Begin an upload of that length; or find the one that the caller has begun under the same `client_key`.
+
+        With `drop` it comes by that link for sending, into the library of the link's owner, whoever the caller is.
 
         Raises:
             Unauthenticated: nobody is signed in.
@@ -64,36 +72,54 @@ class UploadCreation:
             TooLarge: it is over the limit.
             QuotaExceeded: its owner may not have so much.
             NoSpace: the disk has no room for it and for what others still send.
+            DropFull: the link takes no more files.
         """
-        if caller.user_id is None:
-            raise Unauthenticated("Sign in to upload videos.")
-        if not caller.may_upload:
-            raise Forbidden("This account is for watching: it has no videos of its own.", code="viewer")
+        owner_id = _owner_of(caller) if drop is None else drop.owner_id
         pairs = parse(metadata)
         client_key = clean_client_key(client_key or pairs.get("client_key"))
-        self._check_size(length_bytes)
-        new = self._new_video(caller.user_id, pairs)
+        self._check_size(length_bytes, drop)
+        new = self._new_video(owner_id, pairs) if drop is None else _sent_video(drop, pairs)
+        if client_key and drop is not None:
+            client_key = f"drop {drop.id} {client_key}"  # a guest's keys are none of the owner's
         free = await self._spool.free_bytes() - self.limits.minimum_free_bytes
+
+        drop_id = None if drop is None else drop.id
 
         async def body(tx: Transaction) -> tuple[str, str | None]:
             if client_key and (begun := await self._rows.of_client_key(tx, new.owner_id, client_key)):
                 if begun["length_bytes"] != length_bytes:
                     raise Conflict("This key is that of an upload of another length.", code="client_key_taken")
                 return begun["public_id"], None
-            await self._space.reserve(tx, new.owner_id, length_bytes, free_bytes=free)
-            return await self._write_down(tx, new, length_bytes, metadata, client_key)
+            if drop is not None:
+                await take_one(tx, drop)
+            await self._reserve(tx, new.owner_id, length_bytes, free, drop)
+            return await self._write_down(tx, new, NewUpload(0, 0, 0, length_bytes, metadata, client_key, drop_id))
 
         upload_id, key = await self._database.write(body)
-        upload = await self._rows.require(caller, upload_id)
+        if drop is None:
+            upload = await self._rows.require(caller, upload_id)
+        else:
+            upload = await self._rows.of_drop(drop.id, upload_id)
         if key is not None:
             await self._make_file(upload, key, may_be_found=client_key is not None)
         return upload
 
-    def _check_size(self, length_bytes: int) -> None:
+    async def _reserve(self, tx: Transaction, owner_id: int, length_bytes: int, free: int, drop: Drop | None) -> None:
+        try:
+            await self._space.reserve(tx, owner_id, length_bytes, free_bytes=free)
+        except (QuotaExceeded, NoSpace):
+            if drop is None:
+                raise
+            # How much its owner has, and the disk, is not for guests to know.
+            raise NoSpace("There is no room left for this file.") from None
+
+    def _check_size(self, length_bytes: int, drop: Drop | None) -> None:
         if length_bytes == 0:
             raise Invalid("The file is empty.", field="Upload-Length", code="empty")
-        if length_bytes > self.limits.max_size_bytes:
-            most = self.limits.max_size_bytes
+        most = self.limits.max_size_bytes
+        if drop is not None and drop.max_bytes is not None:
+            most = min(most, drop.max_bytes)
+        if length_bytes > most:
             words = f"This file has {size_text(length_bytes)}. Files of at most {size_text(most)} are taken here."
             raise TooLarge(words, facts={"limit": most, "needed": length_bytes})
 
@@ -112,13 +138,11 @@ class UploadCreation:
             source_name=name,
         )
 
-    async def _write_down(
-        self, tx: Transaction, new: NewVideo, length_bytes: int, metadata: str, client_key: str | None
-    ) -> tuple[str, str]:
+    async def _write_down(self, tx: Transaction, new: NewVideo, upload: NewUpload) -> tuple[str, str]:
         video_id, key = await self._arrivals.create(tx, new)
         object_id = await self._ledger.stage(tx, key, kind="source", owner_id=new.owner_id)
-        upload = NewUpload(new.owner_id, video_id, object_id, length_bytes, metadata, client_key)
-        return await self._rows.add(tx, upload), key
+        known = replace(upload, owner_id=new.owner_id, video_id=video_id, object_id=object_id)
+        return await self._rows.add(tx, known), key
 
     async def _make_file(self, upload: Upload, key: str, *, may_be_found: bool) -> None:
         try:
@@ -130,3 +154,23 @@ class UploadCreation:
             video = await self._videos.by_id(upload.video_id)
             await self._database.write(lambda tx: self._deletion.purge(tx, video))
             raise
+
+
+def _owner_of(caller: Caller) -> int:
+    if caller.user_id is None:
+        raise Unauthenticated("Sign in to upload videos.")
+    if not caller.may_upload:
+        raise Forbidden("This account is for watching: it has no videos of its own.", code="viewer")
+    return caller.user_id
+
+
+def _sent_video(drop: Drop, pairs: dict[str, str]) -> NewVideo:
+    """A video from a guest: private, whatever they say, until its owner has looked at it."""
+    name = file_name(pairs.get("filename", ""))
+    return NewVideo(
+        owner_id=drop.owner_id,
+        title=clean_title(pairs.get("title", "").strip() or title_from(name)),
+        visibility=Visibility.PRIVATE,
+        source_name=name,
+        guest_name=clean_line(pairs.get("guest", ""))[:MAX_GUEST] or drop.label or "A guest",
+    )

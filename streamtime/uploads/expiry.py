@@ -5,6 +5,7 @@ from functools import partial
 from streamtime.database.transaction import Database, Transaction
 from streamtime.library.deletion import Deletion
 from streamtime.library.videos import Videos
+from streamtime.sharing.drops import give_back
 from streamtime.uploads.upload import UploadRows
 
 
@@ -36,5 +37,8 @@ class UploadExpiry:
     async def _give_up(self, tx: Transaction, video_id: int) -> bool:
         if not await self._rows.is_overdue(tx, video_id):
             return False  # more of it has come
+        drop_id = await self._rows.drop_id_of(tx, video_id)
+        if drop_id is not None:
+            await give_back(tx, drop_id)
         await self._deletion.purge(tx, await self._videos.by_id(video_id))
         return True

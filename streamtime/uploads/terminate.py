@@ -5,6 +5,7 @@ from streamtime.errors import Conflict
 from streamtime.library.deletion import Deletion
 from streamtime.library.video import VideoState
 from streamtime.library.videos import Videos, require_alive
+from streamtime.sharing.drops import give_back
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.upload import Upload
 
@@ -31,5 +32,7 @@ class Termination:
             if (await require_alive(tx, video.id))["state"] != VideoState.UPLOADING:
                 raise Conflict("This upload is complete. Delete its video instead.")
             await self._deletion.purge(tx, video)
+            if upload.drop_id is not None:
+                await give_back(tx, upload.drop_id)
 
         await self._database.write(body)

@@ -31,11 +31,13 @@ class Upload:
     finished: bool
     expires_at_ms: int | None
     """When it is given up unless more of it comes; None for one that is complete."""
+    drop_id: int | None
+    """The link for sending that it comes by."""
 
     @property
     def asks_about_duplicates(self) -> bool:
         """Whether its client said that it will ask its owner what is to become of what is there already."""
-        return parse(self.metadata).get("duplicates") == "ask"
+        return self.drop_id is None and parse(self.metadata).get("duplicates") == "ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class NewUpload:
     length_bytes: int
     metadata: str
     client_key: str | None
+    drop_id: int | None = None
 
 
 class UploadRows:
@@ -83,6 +86,12 @@ class UploadRows:
         query = select(uploads.c.id).where(uploads.c.video_id == video_id, self._given_up)
         return (await tx.execute(query)).first() is not None
 
+    async def drop_id_of(self, tx: Transaction, video_id: int) -> int | None:
+        """The link for sending by which that video comes, by row id; None where it comes by none."""
+        query = select(uploads.c.drop_id).where(uploads.c.video_id == video_id)
+        found: int | None = (await tx.execute(query)).scalar()
+        return found
+
     async def set_terms(self, tx: Transaction) -> None:
         """Uploads from before there was an end to them get theirs now."""
         ends = self._clock.now_ms() + self._expire_after_ms
@@ -100,7 +109,16 @@ class UploadRows:
             NotFound: there is none, or it is somebody else's.
         """
         owner_id = caller.user_id if caller.signed_in else -1
-        return await self._one(uploads.c.public_id == public_id, uploads.c.owner_id == owner_id)
+        own = uploads.c.owner_id == owner_id
+        return await self._one(uploads.c.public_id == public_id, own, uploads.c.drop_id.is_(None))
+
+    async def of_drop(self, drop_id: int, public_id: str) -> Upload:
+        """The upload of that id which comes by that link for sending.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return await self._one(uploads.c.public_id == public_id, uploads.c.drop_id == drop_id)
 
     async def by_id(self, upload_id: int) -> Upload:
         """The upload as it is now.
@@ -151,4 +169,5 @@ def _upload(row: RowMapping) -> Upload:
         client_key=row["client_key"],
         finished=row["finished_at_ms"] is not None,
         expires_at_ms=row["expires_at_ms"],
+        drop_id=row["drop_id"],
     )

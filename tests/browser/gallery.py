@@ -11,6 +11,7 @@ from tests.people import Person
 from tests.server import Server, serving, until
 
 LONG = "A very long title, as cameras and people make them, that goes on until it has to be cut off " * 2
+LOCKED = {"label": "For everybody who came", "password": "open sesame", "max_views": 5, "days": 30}
 DESCRIPTION = "\n".join(["We arrive at 0:01, see http://example.org/sea for more."] + ["A line of text."] * 8)
 
 
@@ -26,6 +27,9 @@ class Gallery:
     uploading: str
     binned: str
     copy: str
+    link: str
+    locked: str
+    drop: str
 
     def member_pages(self) -> dict[str, str]:
         """Every page that its owner sees, by name."""
@@ -55,12 +59,26 @@ class Gallery:
             "space": "/settings/space",
             "everybody's space": "/admin/space",
             "edit a second copy": f"/watch/{self.copy}/edit",
+            "share": f"/watch/{self.ready}/share",
+            "share what is hidden": f"/watch/{self.copy}/share",
+            "play elsewhere": f"/watch/{self.copy}/elsewhere",
+            "shared links": "/settings/links",
+            "share several": "/settings/links/new",
+            "links for sending": "/settings/drops",
             "error": "/watch/nothing-here",
         }
 
     def guest_pages(self) -> dict[str, str]:
         """What somebody without an account sees."""
-        return {"login": "/login", "explore as a guest": "/explore", "error as a guest": "/nothing-here"}
+        return {
+            "login": "/login",
+            "explore as a guest": "/explore",
+            "error as a guest": "/nothing-here",
+            "shared": self.link,
+            "shared with a password": self.locked,
+            "a link to nowhere": "/s/nothing",
+            "send": self.drop,
+        }
 
 
 @contextmanager
@@ -83,4 +101,12 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
         walk.await_state(owner, binned, "failed")
         owner.api.delete(f"/api/v1/videos/{binned}").raise_for_status()
         copy = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter", duplicates="ask")
-        yield Gallery(server, owner, ready, portrait, failed, uploading, binned, copy)
+        link, locked = made(owner, "links", videos=[ready, portrait]), made(owner, "links", videos=[ready], **LOCKED)
+        drop = made(owner, "drops", label="Send me your pictures of the sea", days=7, max_files=20)
+        yield Gallery(server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop)
+
+
+def made(owner: Person, kind: str, **wishes: object) -> str:
+    """The path of a new link."""
+    url: str = owner.api.post(f"/api/v1/{kind}", json=wishes).raise_for_status().json()["url"]
+    return url.removeprefix(owner.house.url)

@@ -3,6 +3,7 @@ import "./page/htmx.js";
 import "./live/cards.js";
 import "./live/library.js";
 import { connectAppearance } from "./page/appearance.js";
+import { connectCopying } from "./page/copy.js";
 import { connectDialogs } from "./page/dialogs.js";
 import { connectForms } from "./page/forms.js";
 import { connectMenus } from "./page/menus.js";
@@ -10,6 +11,7 @@ import { connectPictures } from "./page/pictures.js";
 import { connectPreviews } from "./page/preview.js";
 
 connectAppearance();
+connectCopying();
 connectDialogs();
 connectForms();
 connectMenus();

@@ -1,6 +1,7 @@
 /** The watch page: the player, its keys, the video's live state, the folded description, timestamps that seek. */
 import { followVideo } from "./live/watch-state.js";
 import { connectFold } from "./page/fold.js";
+import { connectSeeking } from "./page/seek.js";
 import { connectKeyboard } from "./player/keyboard.js";
 import { Player } from "./player/player.js";
 import { connectPosterChoice } from "./player/poster-choice.js";
@@ -10,12 +11,4 @@ connectKeyboard(player);
 followVideo(player);
 connectFold();
 connectPosterChoice(player);
-
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("[data-seek]");
-  if (!link) return;
-  event.preventDefault();
-  player.seek(Number(link.dataset.seek));
-  player.video.play().catch(() => {});
-  player.root.scrollIntoView({ block: "nearest" });
-});
+connectSeeking(player);

@@ -13,11 +13,12 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.accounts.limits import Limited
+from streamtime.accounts.limits import Limited, network_of
 from streamtime.errors import Invalid
-from streamtime.http.requests import ApiRequest, place_of, signed_in
+from streamtime.http.requests import ApiRequest, address_of, place_of, signed_in
 from streamtime.http.services import Services
 from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, UnknownVersion, WrongType
+from streamtime.sharing.drops import Drop
 from streamtime.uploads.checksum import ALGORITHMS, MOST_BYTES, Checksum, too_large_to_check
 from streamtime.uploads.upload import Upload
 
@@ -47,22 +48,26 @@ async def create_upload(
     file name and length that is there already.
     """
     _check_version(request)
-    services.limits.spend({Limited.UPLOAD_CREATION: place_of(request, signed_in(caller))})
+    drop = await drop_of(request, services)
+    if drop is None:
+        services.limits.spend({Limited.UPLOAD_CREATION: place_of(request, signed_in(caller))})
+    else:
+        services.limits.spend({Limited.DROP: network_of(address_of(request))})
     length = _number(request, "upload-length")
     metadata, client_key = request.headers.get("upload-metadata", ""), request.headers.get("idempotency-key")
     checksum = announced_checksum(request)
-    upload = await services.upload_creation.create(caller, length, metadata, client_key)
+    upload = await services.upload_creation.create(caller, length, metadata, client_key, drop=drop)
     if request.headers.get("content-type") == BYTES_TYPE and upload.offset_bytes == 0:
         try:
             await services.receiver.receive(upload, 0, body_of(request), checksum)
         except ClientGone:
             if upload.client_key is None:
                 # The client never heard of this upload, so nobody can go on with it.
-                await services.termination.terminate(await services.uploads.require(caller, upload.public_id))
+                await services.termination.terminate(await _own(caller, drop, upload.public_id, services))
             raise
-        upload = await services.uploads.require(caller, upload.public_id)
+        upload = await _own(caller, drop, upload.public_id, services)
     headers = {"Location": f"{PATH}/{upload.public_id}", **_standing(upload)}
-    if like := await services.duplicates.looks_like(upload.video_id):
+    if drop is None and (like := await services.duplicates.looks_like(upload.video_id)):
         headers["Streamtime-Looks-Like"] = like.public_id
     return _answer(201, headers)
 
@@ -76,10 +81,11 @@ async def head_upload(
 ) -> Response[None]:
     """The offset to continue at. A request that still writes is asked to let go first."""
     _check_version(request)
-    found = await services.uploads.require(caller, upload)
+    drop = await drop_of(request, services)
+    found = await _own(caller, drop, upload, services)
     if not found.finished:
         await services.receiver.let_go(found)
-        found = await services.uploads.require(caller, upload)
+        found = await _own(caller, drop, upload, services)
     return _answer(200, _headers(found))
 
 
@@ -103,7 +109,7 @@ async def patch_upload(
     _check_version(request)
     if request.headers.get("content-type") != BYTES_TYPE:
         raise WrongType(f"Send the bytes as {BYTES_TYPE}.", field="Content-Type")
-    found = await services.uploads.require(caller, upload)
+    found = await _own(caller, await drop_of(request, services), upload, services)
     offset = _number(request, "upload-offset")
     await services.receiver.receive(found, offset, body_of(request), announced_checksum(request))
     return _answer(204, _standing(await services.uploads.by_id(found.id)))
@@ -118,8 +124,25 @@ async def delete_upload(
 ) -> Response[None]:
     """The upload, its bytes and its video are gone."""
     _check_version(request)
-    await services.termination.terminate(await services.uploads.require(caller, upload))
+    await services.termination.terminate(await _own(caller, await drop_of(request, services), upload, services))
     return _answer(204, {})
+
+
+async def drop_of(request: ApiRequest, services: Services) -> Drop | None:
+    """The link for sending that a request comes by, as its `Streamtime-Drop` says; None where it has none.
+
+    Raises:
+        NotFound: there is none, or it is over.
+    """
+    named = request.headers.get("streamtime-drop")
+    return None if named is None else await services.drops.find(named)
+
+
+async def _own(caller: Caller, drop: Drop | None, upload: str, services: Services) -> Upload:
+    """The upload of that id: the caller's, or one that comes by the same link. Raises `NotFound`."""
+    if drop is not None:
+        return await services.uploads.of_drop(drop.id, upload)
+    return await services.uploads.require(caller, upload)
 
 
 async def body_of(request: ApiRequest) -> AsyncIterator[bytes]:
@@ -166,7 +189,9 @@ def _number(request: ApiRequest, header: str) -> int:
 
 
 def _standing(upload: Upload) -> dict[str, str]:
-    headers = {"Upload-Offset": str(upload.offset_bytes), "Streamtime-Video": upload.video_public_id}
+    headers = {"Upload-Offset": str(upload.offset_bytes)}
+    if upload.drop_id is None:  # a guest is not told what becomes of it
+        headers["Streamtime-Video"] = upload.video_public_id
     if upload.expires_at_ms is not None:
         headers["Upload-Expires"] = formatdate(upload.expires_at_ms / 1000, usegmt=True)
     return headers

@@ -34,6 +34,7 @@ class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
     tags: Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=100)] | None = None
     visibility: Visibility | None = None
     poster_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    embeddable: bool | None = None
 
 
 RungName = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{1,3}p$")]
@@ -92,7 +93,7 @@ async def patch_video(
     """Change what is named; all of it or nothing."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     tags = None if data.tags is None else tuple(data.tags)
-    edit = Edit(data.title, data.description, tags, data.visibility, data.poster_ms)
+    edit = Edit(data.title, data.description, tags, data.visibility, data.poster_ms, data.embeddable)
     await services.editor.apply(found, edit, actor)
     return await _answer(video, caller, services)
 

@@ -11,9 +11,10 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility
 from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid
+from streamtime.http.embedding import oembed_url
 from streamtime.http.forms import read_form
 from streamtime.http.requests import PageRequest, wants_fragment
-from streamtime.http.services import Services
+from streamtime.http.services import HttpSettings, Services
 from streamtime.http.space_views import twin_of
 from streamtime.http.templates import Templates
 from streamtime.http.track_views import tracks_of
@@ -29,13 +30,15 @@ async def watch(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """The player, and what is known of the video."""
     found = await services.videos.require(caller, video, Access.VIEW)
     view = await watch_view(found, caller, services)
     twin = await twin_of(found, services) if view.mine else None
-    answer = templates.page(request, "pages/watch.html", title=found.title, video=view, twin=twin)
+    oembed = oembed_url(found, request, services, settings)
+    answer = templates.page(request, "pages/watch.html", title=found.title, video=view, twin=twin, oembed_url=oembed)
     if found.visibility is not Visibility.PUBLIC:
         answer.set_header("X-Robots-Tag", "noindex")
     return answer

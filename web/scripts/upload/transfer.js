@@ -86,7 +86,8 @@ export class Transfer {
 
   /**
    * @param {File} file
-   * @param {{ endpoint: string, chunkSize: number, title: string, visibility: string }} options
+   * @param {{ endpoint: string, chunkSize: number, title?: string, visibility?: string, drop?: string, guest?: string }}
+   *   options `drop`: the link for sending that it goes by, from somebody who calls themselves `guest`
    * @param {TransferEvents} events
    */
   constructor(file, options, events) {
@@ -97,14 +98,19 @@ export class Transfer {
       chunkSize: options.chunkSize || Infinity,
       retryDelays: RETRY_DELAYS_MS,
       removeFingerprintOnSuccess: true,
-      metadata: {
-        filename: file.name,
-        title: options.title,
-        visibility: options.visibility,
-        client_key: clientKeyOf(file),
-        duplicates: "ask",
+      metadata: options.drop
+        ? { filename: file.name, guest: options.guest, client_key: clientKeyOf(file) }
+        : {
+            filename: file.name,
+            title: options.title,
+            visibility: options.visibility,
+            client_key: clientKeyOf(file),
+            duplicates: "ask",
+          },
+      onBeforeRequest: (request) => {
+        request.setHeader("X-CSRF-Token", csrfToken());
+        if (options.drop) request.setHeader("Streamtime-Drop", options.drop);
       },
-      onBeforeRequest: (request) => request.setHeader("X-CSRF-Token", csrfToken()),
       onAfterResponse: (_request, response) => {
         this.#learn(response.getHeader("Streamtime-Video"));
         const like = response.getHeader("Streamtime-Looks-Like");

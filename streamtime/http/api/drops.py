@@ -1,0 +1,98 @@
+"""/api/v1/drops: links for sending, made, listed and taken back."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from streamtime.access.caller import Caller
+from streamtime.accounts.audit import Actor
+from streamtime.http.link_views import DAY_MS
+from streamtime.http.own_address import absolute
+from streamtime.http.paths import DROPS
+from streamtime.http.requests import ApiRequest, signed_in
+from streamtime.http.services import HttpSettings, Services
+from streamtime.http.words import time_iso
+from streamtime.sharing.drops import MAX_FILES, Drop, NewDrop
+from streamtime.sharing.links import MAX_LABEL, LinkState
+
+
+class DropBody(msgspec.Struct):
+    """A link for sending. `max_size` is of one file, in bytes; null is no limit of its own."""
+
+    id: str
+    url: str
+    label: str
+    state: LinkState
+    files: int
+    max_files: int | None
+    max_size: int | None
+    created_at: str
+    expires_at: str | None
+
+
+class DropRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A link to be made. `days` is how long it lasts; without it, it does not end by itself."""
+
+    label: Annotated[str, msgspec.Meta(max_length=MAX_LABEL)] = ""
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
+    max_files: Annotated[int, msgspec.Meta(ge=1, le=MAX_FILES)] | None = None
+    max_size: Annotated[int, msgspec.Meta(ge=1, le=2**50)] | None = None
+
+
+@get("/api/v1/drops", tags=["sharing"], summary="List links for sending")
+async def list_drops(
+    request: ApiRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+) -> list[DropBody]:
+    """The caller's own, the latest first."""
+    listed = await services.drops.listed(signed_in(caller))
+    return [_body(request, drop, services, settings) for drop in listed]
+
+
+@post("/api/v1/drops", tags=["sharing"], summary="Let somebody send videos")
+async def create_drop(
+    request: ApiRequest,
+    data: JSONBody[DropRequest],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+) -> DropBody:
+    """Whoever has its address may send files into the caller's library, where they are private.
+
+    A program sends them by `/api/v1/uploads` with the link's id in a header `Streamtime-Drop`, and the sender's name as
+    `guest` in the metadata.
+    """
+    ends = None if data.days is None else services.clock.now_ms() + data.days * DAY_MS
+    new = NewDrop(data.label, data.max_size, data.max_files, ends)
+    return _body(request, await services.drops.create(signed_in(caller), new, actor), services, settings)
+
+
+@delete("/api/v1/drops/{drop:str}", tags=["sharing"], summary="Take a link for sending back")
+async def delete_drop(
+    drop: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> None:
+    """It takes nothing from the answer on, not even the rest of what is on its way."""
+    await services.drops.revoke(signed_in(caller), drop, actor)
+
+
+def _body(request: ApiRequest, drop: Drop, services: Services, settings: HttpSettings) -> DropBody:
+    return DropBody(
+        id=drop.public_id,
+        url=absolute(request, settings, DROPS + drop.public_id),
+        label=drop.label,
+        state=drop.state(services.clock.now_ms()),
+        files=drop.files,
+        max_files=drop.max_files,
+        max_size=drop.max_bytes,
+        created_at=time_iso(drop.created_at_ms),
+        expires_at=None if drop.expires_at_ms is None else time_iso(drop.expires_at_ms),
+    )

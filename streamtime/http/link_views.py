@@ -1,0 +1,134 @@
+"""Share links and links for sending as pages and the API want them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streamtime.errors import Invalid
+from streamtime.http.forms import Form
+from streamtime.http.paths import DROPS, SHARED
+from streamtime.http.words import age_text, size_text, time_iso
+from streamtime.library.video import Video
+from streamtime.sharing.drops import Drop
+from streamtime.sharing.links import Link, NewLink
+
+DAY_MS = 86_400_000
+TERMS = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
+"""What a link's maker may choose, in days."""
+
+_MAX_DAYS = 3650
+_DIGITS = 7
+
+
+NEW_LINK: Form = {"label": "", "days": "7", "password": "", "max_views": "", "errors": {}}
+"""The form for a share link as it begins: links that last for ever are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A link in a list."""
+
+    id: str
+    href: str
+    address: str
+    label: str
+    titles: tuple[str, ...]
+    has_password: bool
+    views: int
+    max_views: int | None
+    state: str
+    created_text: str
+    expires_iso: str | None
+    viewed_text: str | None
+
+
+def link_view(link: Link, now_ms: int, address: str) -> LinkView:
+    """A link whose whole address is `address`."""
+    return LinkView(
+        id=link.public_id,
+        href=SHARED + link.public_id,
+        address=address,
+        label=link.label,
+        titles=tuple(video.title for video in link.videos),
+        has_password=link.has_password,
+        views=link.views,
+        max_views=link.max_views,
+        state=link.state(now_ms).value,
+        created_text=age_text(link.created_at_ms, now_ms),
+        expires_iso=None if link.expires_at_ms is None else time_iso(link.expires_at_ms),
+        viewed_text=None if link.last_viewed_at_ms is None else age_text(link.last_viewed_at_ms, now_ms),
+    )
+
+
+def new_link_from(fields: Mapping[str, str], videos: list[Video], now_ms: int) -> NewLink:
+    """The link that a form asks for.
+
+    Raises:
+        Invalid: one of its fields cannot be used.
+    """
+    return NewLink(
+        videos=videos,
+        label=fields["label"],
+        password=fields["password"] or None,
+        max_views=number_from(fields["max_views"], "max_views"),
+        expires_at_ms=end_from(fields["days"], now_ms),
+    )
+
+
+def end_from(days: str, now_ms: int) -> int | None:
+    """The end that a form's choice of days means; None for no end.
+
+    Raises:
+        Invalid: it is no number of days.
+    """
+    count = number_from(days, "days")
+    if count is None:
+        return None
+    if not 1 <= count <= _MAX_DAYS:
+        raise Invalid(f"Choose 1 to {_MAX_DAYS} days.", field="days")
+    return now_ms + count * DAY_MS
+
+
+def number_from(text: str, field: str) -> int | None:
+    """A whole number that a form may leave empty.
+
+    Raises:
+        Invalid: it is something else.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
+        raise Invalid("Write a whole number, or leave it empty.", field=field)
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class DropView:
+    """A link for sending in a list."""
+
+    id: str
+    href: str
+    address: str
+    label: str
+    files: int
+    max_files: int | None
+    max_size_text: str | None
+    state: str
+    created_text: str
+    expires_iso: str | None
+
+
+def drop_view(drop: Drop, now_ms: int, address: str) -> DropView:
+    """A link for sending whose whole address is `address`."""
+    return DropView(
+        id=drop.public_id,
+        href=DROPS + drop.public_id,
+        address=address,
+        label=drop.label,
+        files=drop.files,
+        max_files=drop.max_files,
+        max_size_text=None if drop.max_bytes is None else size_text(drop.max_bytes),
+        state=drop.state(now_ms).value,
+        created_text=age_text(drop.created_at_ms, now_ms),
+        expires_iso=None if drop.expires_at_ms is None else time_iso(drop.expires_at_ms),
+    )

@@ -1,0 +1,144 @@
+"""Sharing as its maker sees it: the share page of a video, and the page of all one's links."""
+
+from typing import Any
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller
+from streamtime.access.rules import Access, decide
+from streamtime.accounts.audit import Actor
+from streamtime.errors import Invalid
+from streamtime.http.embedding import embed_code, is_embeddable
+from streamtime.http.forms import Form, local_path, read_form
+from streamtime.http.link_views import NEW_LINK, TERMS, LinkView, link_view, new_link_from
+from streamtime.http.own_address import absolute, qr_svg
+from streamtime.http.paths import SHARED
+from streamtime.http.requests import PageRequest, signed_in
+from streamtime.http.services import HttpSettings, Services
+from streamtime.http.templates import Templates
+from streamtime.http.views import watch_href
+from streamtime.library.editing import Edit
+from streamtime.library.video import Video
+from streamtime.sharing.links import Link
+
+
+@get("/watch/{video:str}/share", include_in_schema=False)
+async def share_page(
+    request: PageRequest,
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+    templates: NamedDependency[Templates],
+    made: str = "",
+) -> Response[str]:
+    """The video's own address, where that is of use, and its owner's links to it. `made` is one just made."""
+    found = await services.videos.require(caller, video, Access.VIEW)
+    return await _share(request, found, caller, services, settings, templates, NEW_LINK, made=made)
+
+
+@post("/watch/{video:str}/share", include_in_schema=False)
+async def make_link(
+    request: PageRequest,
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+    templates: NamedDependency[Templates],
+) -> Response[Any]:
+    """Make a link to it, or show the form again with what is wrong."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    fields = await read_form(request, "label", "days", "password", "max_views")
+    try:
+        new = new_link_from(fields, [found], services.clock.now_ms())
+        link = await services.links.create(caller, new, actor)
+    except Invalid as error:
+        form = {**fields, "errors": {error.field or "": error.message}}
+        return await _share(request, found, caller, services, settings, templates, form, status=400)
+    return Redirect(f"{watch_href(found)}/share", query_params={"made": link.public_id}, status_code=303)
+
+
+@post("/watch/{video:str}/embedding", include_in_schema=False)
+async def allow_embedding(
+    request: PageRequest,
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Say whether other sites may show it in a frame."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    fields = await read_form(request, "embeddable")
+    await services.editor.apply(found, Edit(embeddable=fields["embeddable"] == "yes"), actor)
+    return Redirect(f"{watch_href(found)}/share", status_code=303)
+
+
+@get("/settings/links", include_in_schema=False)
+async def links_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """All one's links."""
+    listed = await services.links.listed(signed_in(caller))
+    views = _views(request, listed, services, settings)
+    return templates.page(request, "pages/links.html", title="Shared links", nav="links", links=views)
+
+
+@post("/settings/links/{link:str}/revoke", include_in_schema=False)
+async def revoke_link(
+    request: PageRequest,
+    link: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Take it back."""
+    fields = await read_form(request, "next")
+    await services.links.revoke(signed_in(caller), link, actor)
+    return Redirect(local_path(fields["next"] or "/settings/links"), status_code=303)
+
+
+async def _share(
+    request: PageRequest,
+    video: Video,
+    caller: Caller,
+    services: Services,
+    settings: HttpSettings,
+    templates: Templates,
+    form: Form,
+    *,
+    status: int = 200,
+    made: str = "",
+) -> Response[str]:
+    mine = decide(caller, video.facts) >= Access.MANAGE
+    listed = await services.links.listed(caller, video_id=video.id) if mine else []
+    views = _views(request, listed, services, settings)
+    fresh = next((view for view in views if view.id == made), None)
+    address = absolute(request, settings, watch_href(video))
+    share = {
+        "href": watch_href(video),
+        "title": video.title,
+        "visibility": video.visibility.value,
+        "address": address,
+        "mine": mine,
+        "links": [view for view in views if view.state == "live"],
+        "fresh": fresh,
+        "qr": qr_svg(fresh.address if fresh else address),
+        "terms": TERMS,
+        "embedding": bool(settings.frame_ancestors),
+        "embeddable": video.embeddable,
+        "embed_code": embed_code(video, request, settings) if is_embeddable(video, services) else "",
+    }
+    return templates.page(request, "pages/share.html", title="Share", status=status, share=share, form=form)
+
+
+def _views(request: PageRequest, listed: list[Link], services: Services, settings: HttpSettings) -> list[LinkView]:
+    now = services.clock.now_ms()
+    return [link_view(link, now, absolute(request, settings, SHARED + link.public_id)) for link in listed]

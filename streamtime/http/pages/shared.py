@@ -1,0 +1,128 @@
+"""What is behind a share link: the videos that it shows and nothing else of the house."""
+
+from typing import Annotated, Any
+
+from litestar import get, post
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from litestar.response import Redirect, Response
+
+from streamtime.errors import Invalid, NotFound
+from streamtime.http.forms import Form, read_form
+from streamtime.http.pages.watch import watch_view
+from streamtime.http.paths import SHARED
+from streamtime.http.requests import PageRequest, address_of, is_secure
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.http.ticketed import by_ticket
+from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
+from streamtime.sharing.openings import Opening
+
+COOKIE = "streamtime_opening"
+
+
+@get("/s/{link:str}", include_in_schema=False)
+async def shared_page(
+    request: PageRequest,
+    link: FromPath[str],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    v: Annotated[int, QueryParameter(ge=1, le=MAX_VIDEOS)] = 1,
+) -> Response[str]:
+    """Video number `v` of the link, or the form that opens it. The first look by somebody is counted as a view."""
+    try:
+        found = await services.links.find(link)
+        opening = await services.openings.read(found, request.cookies.get(COOKIE, ""))
+        if opening is not None:
+            return await _show(request, templates, services, found, opening, v)
+        if found.asks:
+            used_up = found.state(services.clock.now_ms()) is LinkState.USED
+            return _over(request, templates) if used_up else _ask(request, templates, found, {"errors": {}}, status=200)
+        opening = await _open(request, services, found, "")
+        answer = await _show(request, templates, services, found, opening, v)
+    except NotFound:
+        return _over(request, templates)
+    answer.cookies.append(_cookie(request, found, opening, services.clock.now_ms()))
+    return answer
+
+
+@post("/s/{link:str}", include_in_schema=False)
+async def open_shared(
+    request: PageRequest,
+    link: FromPath[str],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[Any]:
+    """Open it, with its password where it has one."""
+    fields = await read_form(request, "password")
+    try:
+        found = await services.links.find(link)
+        try:
+            opening = await _open(request, services, found, fields["password"])
+        except Invalid as error:
+            return _ask(request, templates, found, {"errors": {"password": error.message}}, status=403)
+    except NotFound:
+        return _over(request, templates)
+    cookie = _cookie(request, found, opening, services.clock.now_ms())
+    return Redirect(SHARED + found.public_id, status_code=303, cookies=[cookie])
+
+
+async def _open(request: PageRequest, services: Services, link: Link, password: str) -> Opening:
+    await services.links.open(link, password, address=address_of(request))
+    return await services.openings.begin(link)
+
+
+async def _show(
+    request: PageRequest, templates: Templates, services: Services, link: Link, opening: Opening, number: int
+) -> Response[str]:
+    if number > len(link.videos):
+        raise NotFound
+    shown = link.videos[number - 1]
+    ticket = await services.tickets.for_link(link.id, shown.public_id, expires_at_ms=opening.ends_at_ms)
+    video = await services.videos.by_public_id(shown.public_id)
+    view = by_ticket(await watch_view(video, await services.tickets.caller_of(ticket.text), services), ticket)
+    others = [
+        {"href": f"{SHARED}{link.public_id}?v={at}", "title": one.title, "here": at == number}
+        for at, one in enumerate(link.videos, start=1)
+    ]
+    return _private(
+        templates.page(request, "pages/shared.html", title=video.title, video=view, others=others, label=link.label)
+    )
+
+
+def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, status: int) -> Response[str]:
+    left = None if link.max_views is None else link.max_views - link.views
+    return _private(
+        templates.page(
+            request,
+            "pages/shared-ask.html",
+            title="Shared with you",
+            status=status,
+            form=form,
+            action=SHARED + link.public_id,
+            asks_password=link.has_password,
+            left=left,
+        )
+    )
+
+
+def _over(request: PageRequest, templates: Templates) -> Response[str]:
+    return _private(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
+
+
+def _private(answer: Response[str]) -> Response[str]:
+    answer.set_header("X-Robots-Tag", "noindex, nofollow")
+    return answer
+
+
+def _cookie(request: PageRequest, link: Link, opening: Opening, now_ms: int) -> Cookie:
+    return Cookie(
+        key=COOKIE,
+        value=opening.text,
+        max_age=max(0, opening.ends_at_ms - now_ms) // 1000,
+        path=SHARED + link.public_id,
+        httponly=True,
+        secure=is_secure(request),
+        samesite="lax",
+    )

@@ -1,0 +1,267 @@
+"""Share links: who has the address may watch the videos behind it, within the limits that its maker set.
+
+A link that is over (at its end, taken back, opened often enough) and one that never was look alike. It knows no page.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, insert, or_, select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from streamtime.access.caller import Caller
+from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.limits import Limited, Limits, network_of
+from streamtime.accounts.passwords import PasswordHashing
+from streamtime.clock import Clock
+from streamtime.database.people_tables import users
+from streamtime.database.sharing_tables import link_videos, links
+from streamtime.database.tables import videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
+from streamtime.ids import public_id
+from streamtime.library.editing import clean_line
+from streamtime.library.video import Video
+from streamtime.sharing.in_force import link_in_force, may_show
+
+MAX_LABEL = 100
+MAX_VIDEOS = 50
+MAX_VIEWS = 1_000_000
+MAX_LISTED = 200
+"""Links that a list shows, the latest first."""
+
+
+class LinkState(StrEnum):
+    """Whether a link can be opened."""
+
+    LIVE = "live"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    USED = "used"
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """What a link is to be. `password`, `max_views` and `expires_at_ms` are None where it has none."""
+
+    videos: list[Video]
+    label: str = ""
+    password: str | None = None
+    max_views: int | None = None
+    expires_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A video that a link shows."""
+
+    public_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link as its maker sees it."""
+
+    id: int
+    public_id: str
+    label: str
+    has_password: bool
+    max_views: int | None
+    views: int
+    created_at_ms: int
+    expires_at_ms: int | None
+    revoked_at_ms: int | None
+    last_viewed_at_ms: int | None
+    videos: tuple[Linked, ...]
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is opened by a form, never by a mere look: for a password, or so that no preview uses it up."""
+        return self.has_password or self.max_views is not None
+
+    def state(self, now_ms: int) -> LinkState:
+        """Whether it can be opened, or why not."""
+        if self.revoked_at_ms is not None:
+            return LinkState.REVOKED
+        if self.expires_at_ms is not None and self.expires_at_ms <= now_ms:
+            return LinkState.EXPIRED
+        used = self.max_views is not None and self.views >= self.max_views
+        return LinkState.USED if used else LinkState.LIVE
+
+
+class Links:
+    """All share links."""
+
+    def __init__(
+        self, database: Database, passwords: PasswordHashing, limits: Limits, audit: Audit, clock: Clock
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._limits = limits
+        self._audit = audit
+        self._clock = clock
+
+    async def create(self, caller: Caller, new: NewLink, actor: Actor) -> Link:
+        """Make a link to videos that the caller may manage.
+
+        Raises:
+            Forbidden: the account has no videos of its own.
+            Invalid: one of its limits, its label or its password cannot be used.
+        """
+        if caller.user_id is None or not caller.may_upload:
+            raise Forbidden("This account is for watching: it has nothing to share.", code="viewer")
+        now = self._clock.now_ms()
+        _check(new, now)
+        values = {
+            "public_id": public_id(),
+            "owner_id": caller.user_id,
+            "label": clean_line(new.label)[:MAX_LABEL],
+            "password_hash": await self._passwords.hash(new.password) if new.password else None,
+            "max_views": new.max_views,
+            "created_at_ms": now,
+            "expires_at_ms": new.expires_at_ms,
+        }
+
+        async def body(tx: Transaction) -> None:
+            link_id = (await tx.execute(insert(links).values(**values).returning(links.c.id))).scalar_one()
+            rows = [{"link_id": link_id, "position": at, "video_id": video.id} for at, video in enumerate(new.videos)]
+            await tx.execute_many(insert(link_videos), rows)
+            # Its own id is the address: whoever reads the audit is not to be let in by it.
+            await self._audit.note(tx, actor, Deed.LINK_CREATED, new.videos[0].public_id, label=str(values["label"]))
+
+        await self._database.write(body)
+        return await self.of(caller, str(values["public_id"]))
+
+    async def listed(self, caller: Caller, *, video_id: int | None = None) -> list[Link]:
+        """The caller's links, the latest first; with `video_id`, those that show that video."""
+        query = select(links).where(links.c.owner_id == caller.user_id)
+        if video_id is not None:
+            query = query.where(links.c.id.in_(select(link_videos.c.link_id).where(link_videos.c.video_id == video_id)))
+        async with self._database.read() as connection:
+            return await _read(connection, query.order_by(links.c.id.desc()).limit(MAX_LISTED))
+
+    async def of(self, caller: Caller, link: str) -> Link:
+        """The caller's own link of that id.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+        """
+        query = select(links).where(links.c.public_id == link, links.c.owner_id == caller.user_id)
+        async with self._database.read() as connection:
+            found = await _read(connection, query)
+        if not found:
+            raise NotFound
+        return found[0]
+
+    async def revoke(self, caller: Caller, link: str, actor: Actor) -> None:
+        """Take a link back: what was opened by it stops at the next request.
+
+        Raises:
+            NotFound: there is none, it is somebody else's, or it was taken back already.
+        """
+        found = await self.of(caller, link)
+        statement = update(links).where(links.c.id == found.id, links.c.revoked_at_ms.is_(None))
+
+        async def body(tx: Transaction) -> None:
+            done = await tx.execute(statement.values(revoked_at_ms=self._clock.now_ms()))
+            if done.rowcount == 0:
+                raise NotFound
+            subject = found.videos[0].public_id if found.videos else ""
+            await self._audit.note(tx, actor, Deed.LINK_REVOKED, subject, label=found.label)
+            await tx.raise_epoch()
+
+        await self._database.write(body)
+
+    async def find(self, link: str) -> Link:
+        """The link of an address, with the videos that it shows just now.
+
+        Raises:
+            NotFound: there is none, it is over, or nothing of what it showed is left.
+        """
+        query = select(links).join_from(links, users, links.c.owner_id == users.c.id)
+        query = query.where(links.c.public_id == link, link_in_force())
+        async with self._database.read() as connection:
+            found = await _read(connection, query, shown_only=True)
+        if not found or not found[0].videos or found[0].state(self._clock.now_ms()) is LinkState.EXPIRED:
+            raise NotFound
+        return found[0]
+
+    async def open(self, link: Link, password: str, *, address: str) -> None:
+        """Count a view of a link that `find` gave, by somebody at `address` who says that password.
+
+        Raises:
+            TooMany: wrong passwords came too often from there.
+            Invalid: the password is wrong.
+            NotFound: it has been opened often enough, or was taken back meanwhile.
+        """
+        if link.has_password:
+            await self._prove(link, password, address)
+        now = self._clock.now_ms()
+        left = or_(links.c.max_views.is_(None), links.c.views < links.c.max_views)
+        statement = update(links).where(links.c.id == link.id, links.c.revoked_at_ms.is_(None), left)
+
+        async def body(tx: Transaction) -> None:
+            done = await tx.execute(statement.values(views=links.c.views + 1, last_viewed_at_ms=now))
+            if done.rowcount == 0:
+                raise NotFound
+
+        await self._database.write(body)
+
+    async def _prove(self, link: Link, password: str, address: str) -> None:
+        tries = {Limited.SHARE_PASSWORD: f"{link.id} {network_of(address)}"}
+        self._limits.spend(tries)
+        query = select(links.c.password_hash).where(links.c.id == link.id)
+        async with self._database.read() as connection:
+            stored = (await connection.execute(query)).scalar()
+        if not await self._passwords.verify(stored, password):
+            raise Invalid("That is not the password of this link.", field="password", code="wrong_password")
+        self._limits.give_back(tries)
+
+
+def _check(new: NewLink, now_ms: int) -> None:
+    if not 1 <= len(new.videos) <= MAX_VIDEOS:
+        raise Invalid(f"A link shows 1 to {MAX_VIDEOS} videos.", field="videos")
+    if len({video.id for video in new.videos}) != len(new.videos):
+        raise Conflict("The same video is named twice.")
+    if new.max_views is not None and not 1 <= new.max_views <= MAX_VIEWS:
+        raise Invalid(f"A link can be opened 1 to {MAX_VIEWS:,} times.", field="max_views")
+    if new.expires_at_ms is not None and new.expires_at_ms <= now_ms:
+        raise Invalid("The end of the link must be in the future.", field="expires_at")
+    if len(new.label) > MAX_LABEL:
+        raise Invalid(f"A label has at most {MAX_LABEL} characters.", field="label")
+
+
+async def _read(connection: AsyncConnection, query: Select[tuple[Any, ...]], *, shown_only: bool = False) -> list[Link]:
+    rows = (await connection.execute(query)).mappings().all()
+    of_link = (
+        select(link_videos.c.link_id, videos.c.public_id, videos.c.title)
+        .join_from(link_videos, videos, link_videos.c.video_id == videos.c.id)
+        .where(link_videos.c.link_id.in_([row["id"] for row in rows]), videos.c.deleted_at_ms.is_(None))
+        .order_by(link_videos.c.link_id, link_videos.c.position)
+    )
+    if shown_only:
+        of_link = of_link.join(links, links.c.id == link_videos.c.link_id).join(users, users.c.id == links.c.owner_id)
+        of_link = of_link.where(may_show())
+    shown: dict[int, list[Linked]] = {}
+    for link_id, video, title in await connection.execute(of_link):
+        shown.setdefault(link_id, []).append(Linked(video, title))
+    return [_link(row, tuple(shown.get(row["id"], ()))) for row in rows]
+
+
+def _link(row: RowMapping, shown: tuple[Linked, ...]) -> Link:
+    return Link(
+        id=row["id"],
+        public_id=row["public_id"],
+        label=row["label"],
+        has_password=row["password_hash"] is not None,
+        max_views=row["max_views"],
+        views=row["views"],
+        created_at_ms=row["created_at_ms"],
+        expires_at_ms=row["expires_at_ms"],
+        revoked_at_ms=row["revoked_at_ms"],
+        last_viewed_at_ms=row["last_viewed_at_ms"],
+        videos=shown,
+    )

@@ -1,0 +1,40 @@
+/**
+ * Buttons marked `data-copy` copy the field of that id; fields marked `data-select` select themselves. Plain HTTP has
+ * no clipboard, so the selection is copied there as browsers of old did it.
+ */
+import { toast } from "./toast.js";
+
+/** @param {HTMLInputElement} field @returns {Promise<boolean>} */
+async function copy(field) {
+  field.select();
+  if (navigator.clipboard && window.isSecureContext) {
+    try {
+      await navigator.clipboard.writeText(field.value);
+      return true;
+    } catch {
+      // Not allowed in this frame: the older way may be.
+    }
+  }
+  return document.execCommand("copy");
+}
+
+/** @param {MouseEvent} event */
+async function onClick({ target }) {
+  if (!(target instanceof Element)) return;
+  const button = target.closest("[data-copy]");
+  if (button) {
+    const done = await copy(document.getElementById(button.dataset.copy));
+    const words = button.querySelector("span");
+    if (!done) return;
+    words.textContent = button.dataset.copied;
+    // What lies under a dialog is not read out: the button itself says it there.
+    if (!button.closest("dialog")) toast(button.dataset.copied);
+    return;
+  }
+  const field = target.closest("input[data-select]");
+  if (field) field.select();
+}
+
+export function connectCopying() {
+  document.addEventListener("click", onClick);
+}
