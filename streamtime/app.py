@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from streamtime.access.caller import Reach
 from streamtime.access.rules import Visibility
+from streamtime.accounts.administration import Administration
 from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
@@ -72,6 +73,7 @@ class Accounts:
 
     users: Users
     tokens: ApiTokens
+    administration: Administration
 
 
 @asynccontextmanager
@@ -81,8 +83,10 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
     passwords = PasswordHashing()
     database = Database(database_path(config))
     try:
-        users = Users(database, passwords, clock)
-        yield Accounts(users, ApiTokens(database, users, clock))
+        audit = Audit(database, clock)
+        users = Users(database, passwords, audit, clock)
+        administration = Administration(database, passwords, audit, clock)
+        yield Accounts(users, ApiTokens(database, users, clock), administration)
     finally:
         await database.close()
         passwords.close()
@@ -152,7 +156,8 @@ def _services(
     last_use: LastUse,
     pool: JobPool,
 ) -> Services:
-    users = Users(base.database, passwords, base.clock)
+    audit = Audit(base.database, base.clock)
+    users = Users(base.database, passwords, audit, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
     direct = Direct(base.stores, _serving_browsers(config))
     segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
@@ -183,9 +188,10 @@ def _services(
         clock=base.clock,
         database=base.database,
         bus=base.bus,
-        audit=Audit(base.database, base.clock),
+        audit=audit,
         limits=Limits(base.clock),
         users=users,
+        administration=Administration(base.database, passwords, audit, base.clock),
         setup=Setup(users),
         sign_in=SignIn(base.database, users, passwords, base.clock, lifetime_s=lifetime_s),
         credentials=Credentials(base.database, base.epoch, last_use, base.clock, strangers=_reach(config)),

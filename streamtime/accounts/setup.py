@@ -2,6 +2,7 @@
 
 import hmac
 
+from streamtime.accounts.audit import Actor
 from streamtime.accounts.users import User, Users
 from streamtime.errors import Invalid
 from streamtime.ids import setup_code
@@ -21,7 +22,7 @@ class Setup:
             self._done = await self._users.any_exists()
         return not self._done
 
-    async def finish(self, code: str, name: str, password: str) -> User:
+    async def finish(self, code: str, name: str, password: str, *, actor: Actor) -> User:
         """Make the first admin.
 
         Raises:
@@ -31,4 +32,4 @@ class Setup:
         typed = "".join(character for character in code.casefold() if character.isalnum())
         if not hmac.compare_digest(typed.encode(), self.code.replace("-", "").encode()):
             raise Invalid("That is not the code that the server printed when it started.", field="code", code="code")
-        return await self._users.create_first(name, password)
+        return await self._users.create_first(name, password, actor=actor)

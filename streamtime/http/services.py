@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamtime.accounts.administration import Administration
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.last_use import LastUse
@@ -78,6 +79,7 @@ class Services:
     audit: Audit
     limits: Limits
     users: Users
+    administration: Administration
     setup: Setup
     sign_in: SignIn
     credentials: Credentials

@@ -6,6 +6,7 @@ from litestar.params import FromQuery
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Proof
+from streamtime.accounts.audit import Actor
 from streamtime.errors import Conflict, Invalid, NotFound, Unauthenticated
 from streamtime.http.callers import new_cookie, spent_cookie
 from streamtime.http.forms import Form, local_path, read_form
@@ -29,14 +30,17 @@ async def setup_page(
 
 @post("/setup", include_in_schema=False)
 async def set_up(
-    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
+    request: PageRequest,
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Make the first admin and sign them in."""
     if not await services.setup.needed():
         raise NotFound
     fields = await read_form(request, "code", "name", "password")
     try:
-        await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"])
+        await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"], actor=actor)
     except Invalid as error:
         form = {"code": fields["code"], "name": fields["name"], "errors": {error.field or "": error.message}}
         return _setup(request, templates, form, status=400)
