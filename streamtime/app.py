@@ -4,18 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from streamtime.access.caller import Reach
 from streamtime.access.rules import Visibility
+from streamtime.accounts.access_tokens import AccessTokens
 from streamtime.accounts.administration import Administration
 from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
+from streamtime.accounts.failures import Failures
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
 from streamtime.accounts.passwords import PasswordHashing
+from streamtime.accounts.refreshing import Refreshing
+from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
+from streamtime.accounts.signing_keys import Purpose, SigningKeys
 from streamtime.accounts.users import Users
 from streamtime.care import rounds
 from streamtime.clock import SystemClock
@@ -48,6 +54,7 @@ from streamtime.rooms import (
     Foundation,
     Keeping,
     Library,
+    audit_term,
     bin_on,
     bucket_address,
     database_path,
@@ -74,6 +81,7 @@ class Accounts:
     users: Users
     tokens: ApiTokens
     administration: Administration
+    sessions: Sessions
 
 
 @asynccontextmanager
@@ -85,8 +93,9 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
     try:
         audit = Audit(database, clock)
         users = Users(database, passwords, audit, clock)
-        administration = Administration(database, passwords, audit, clock)
-        yield Accounts(users, ApiTokens(database, users, clock), administration)
+        sessions = Sessions(database, audit, clock)
+        administration = Administration(database, passwords, sessions, audit, clock)
+        yield Accounts(users, ApiTokens(database, audit, clock), administration, sessions)
     finally:
         await database.close()
         passwords.close()
@@ -105,7 +114,7 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
         services = _services(config, base, library, keeping, passwords, last_use, pool)
         stack.push_async_callback(services.media_reader.close)
         yield services
-        for flush in (library.progress.flush, last_use.flush):
+        for flush in (library.progress.flush, last_use.flush, partial(services.failures.flush, last=True)):
             with suppress(StreamtimeError):
                 await flush()
 
@@ -157,7 +166,7 @@ def _services(
     pool: JobPool,
 ) -> Services:
     audit = Audit(base.database, base.clock)
-    users = Users(base.database, passwords, audit, base.clock)
+    users, sessions = Users(base.database, passwords, audit, base.clock), Sessions(base.database, audit, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
     direct = Direct(base.stores, _serving_browsers(config))
     segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
@@ -170,6 +179,7 @@ def _services(
         Work(base.queue),
         bin_,
         upload_expiry(config, base, library),
+        audit_term(config, base),
         base.clock,
         expire_after_s=config.uploads.expire_after,
     )
@@ -184,21 +194,30 @@ def _services(
         base.clock,
     )
     lifetime_s = config.accounts.session_lifetime
+    audit, limits = library.audit, Limits(base.clock)
+    failures = Failures(base.database, audit, base.clock)
+    access_tokens = AccessTokens(SigningKeys(base.database, base.epoch, base.clock, Purpose.ACCESS), base.clock)
     return Services(
         clock=base.clock,
         database=base.database,
         bus=base.bus,
         audit=audit,
-        limits=Limits(base.clock),
+        limits=limits,
+        failures=failures,
         users=users,
-        administration=Administration(base.database, passwords, audit, base.clock),
-        setup=Setup(users),
-        sign_in=SignIn(base.database, users, passwords, base.clock, lifetime_s=lifetime_s),
-        credentials=Credentials(base.database, base.epoch, last_use, base.clock, strangers=_reach(config)),
+        administration=Administration(base.database, passwords, sessions, audit, base.clock),
+        setup=Setup(users, limits),
+        sign_in=SignIn(base.database, users, passwords, limits, audit, failures, base.clock, lifetime_s=lifetime_s),
+        refreshing=Refreshing(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),
+        sessions=sessions,
+        api_tokens=ApiTokens(base.database, audit, base.clock),
+        credentials=Credentials(
+            base.database, base.epoch, access_tokens, last_use, base.clock, strangers=_reach(config)
+        ),
         last_use=last_use,
         videos=library.videos,
         listing=Listing(base.database),
-        editor=Editor(base.database, PosterChoice(base.queue), library.news, base.clock),
+        editor=Editor(base.database, PosterChoice(base.queue), library.news, audit, base.clock),
         lifecycle=library.lifecycle,
         steering=library.steering,
         deletion=library.deletion,
@@ -281,5 +300,6 @@ async def _flush_soft_facts(services: Services) -> None:
         try:
             await services.progress.flush()
             await services.last_use.flush()
+            await services.failures.flush()
         except Exception as error:  # noqa: BLE001  # they are soft: the next time may go better
             _log.warning("soft_facts_not_written", error=repr(error))

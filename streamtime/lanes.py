@@ -31,7 +31,7 @@ from streamtime.pipeline.staging import Staging
 from streamtime.pipeline.stills import Stills
 from streamtime.pipeline.supervision import Supervision
 from streamtime.pipeline.upkeep import Collect, Reconcile, Scrub, Settle
-from streamtime.rooms import Foundation, Keeping, Library, bin_on, upload_expiry
+from streamtime.rooms import Foundation, Keeping, Library, audit_term, bin_on, upload_expiry
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 
@@ -84,7 +84,12 @@ def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) 
     )
     crashes = Crashes(library.timeline)
     care = caretaker(config, base, library, keeping)
-    expire = Expire(base.database, bin_on(config, base, library), upload_expiry(config, base, library))
+    expire = Expire(
+        base.database,
+        bin_on(config, base, library),
+        upload_expiry(config, base, library),
+        audit_term(config, base),
+    )
     return [
         Lane(
             "quick",

@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamtime.accounts.audit import Audit
+from streamtime.accounts.audit_term import AuditTerm
 from streamtime.clock import Clock, SystemClock
 from streamtime.config.sections import S3, Config
 from streamtime.database.epoch import EpochWatch
@@ -19,7 +21,7 @@ from streamtime.library.captions import Captions
 from streamtime.library.changes import Changes
 from streamtime.library.chapters import Chapters
 from streamtime.library.damage import Damage
-from streamtime.library.deletion import Deletion
+from streamtime.library.deletion import Deletion, Made
 from streamtime.library.duplicates import Duplicates
 from streamtime.library.growing import GrowingRenditions
 from streamtime.library.lifecycle import Lifecycle
@@ -88,6 +90,7 @@ class Library:
     watching: Watching
     roster: Roster
     damage: Damage
+    audit: Audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +207,20 @@ def bin_on(config: Config, base: Foundation, library: Library) -> Bin:
     """The bin of that library."""
     return Bin(
         base.database,
-        Remade(base.queue, Work(base.queue), PosterChoice(base.queue)),
-        library.lifecycle,
+        Remade(base.queue, Work(base.queue), PosterChoice(base.queue), library.lifecycle),
         library.deletion,
         library.timeline,
         library.progress,
         library.news,
+        library.audit,
         base.clock,
         days=config.storage.bin_days,
     )
+
+
+def audit_term(config: Config, base: Foundation) -> AuditTerm:
+    """What lets go of old lines of the audit."""
+    return AuditTerm(base.database, base.clock, days=config.accounts.audit_days)
 
 
 def upload_rows(config: Config, base: Foundation) -> UploadRows:
@@ -234,6 +242,7 @@ def library_on(base: Foundation) -> Library:
     timeline = Timeline(base.database, base.clock)
     progress = ProgressBoard(base.database, news, base.clock)
     work, changes = Work(base.queue), Changes(news)
+    audit = Audit(base.database, base.clock)
     duplicates = Duplicates(base.database, work, changes, timeline)
     lifecycle = Lifecycle(base.queue, work, changes, ledger, renditions, stills, duplicates, timeline, progress)
     return Library(
@@ -248,13 +257,16 @@ def library_on(base: Foundation) -> Library:
         arrivals=Arrivals(work, changes, timeline, duplicates, news, base.clock),
         lifecycle=lifecycle,
         steering=Steering(base.queue, work, changes, renditions, timeline, lifecycle),
-        deletion=Deletion(base.queue, work, ledger, renditions, stills, duplicates, progress, news, base.clock),
+        deletion=Deletion(
+            base.queue, work, ledger, Made(renditions, stills), duplicates, progress, news, audit, base.clock
+        ),
         duplicates=duplicates,
         captions=Captions(base.database, news, base.clock),
         chapters=Chapters(base.database),
         watching=Watching(base.clock),
         roster=Roster(),
         damage=Damage(base.database, timeline),
+        audit=audit,
     )
 
 

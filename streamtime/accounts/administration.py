@@ -3,11 +3,12 @@
 Each deed raises the epoch and is written down in its own transaction. The last admin stays one.
 """
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 
 from streamtime.access.caller import Role
 from streamtime.accounts.audit import Actor, Audit, Deed
 from streamtime.accounts.passwords import PasswordHashing
+from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.users import User, require_present, shut_out
 from streamtime.clock import Clock
 from streamtime.database.people_tables import api_tokens, sessions, users
@@ -19,9 +20,12 @@ from streamtime.ids import new_password
 class Administration:
     """Changes accounts."""
 
-    def __init__(self, database: Database, passwords: PasswordHashing, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, passwords: PasswordHashing, sessions: Sessions, audit: Audit, clock: Clock
+    ) -> None:
         self._database = database
         self._passwords = passwords
+        self._sessions = sessions
         self._audit = audit
         self._clock = clock
 
@@ -110,7 +114,7 @@ class Administration:
         async def body(tx: Transaction) -> None:
             await require_present(tx, user.id)
             await _set(tx, user, password_hash=hashed)
-            await _end_sessions(tx, user.id, kept=kept_session)
+            await self._sessions.end_all(tx, user.id, but=kept_session)
             await self._audit.note(tx, actor, Deed.PASSWORD_CHANGED, user.name)
 
         await self._database.write(body)
@@ -134,9 +138,8 @@ class Administration:
 
         async def body(tx: Transaction) -> None:
             await require_present(tx, user.id)
-            await _end_sessions(tx, user.id)
-            await tx.raise_epoch()
-            await self._audit.note(tx, actor, Deed.SESSION_ENDED, user.name, which="all")
+            count = await self._sessions.end_all(tx, user.id)
+            await self._audit.note(tx, actor, Deed.SESSION_ENDED, user.name, count=str(count))
 
         await self._database.write(body)
 
@@ -178,11 +181,6 @@ async def require_another_admin(tx: Transaction, user_id: int) -> None:
 async def _set(tx: Transaction, user: User, **values: object) -> None:
     await tx.execute(update(users).where(users.c.id == user.id).values(**values))
     await tx.raise_epoch()
-
-
-async def _end_sessions(tx: Transaction, user_id: int, *, kept: int | None = None) -> None:
-    ended = delete(sessions).where(sessions.c.user_id == user_id)
-    await tx.execute(ended if kept is None else ended.where(sessions.c.id != kept))
 
 
 def _quota_words(quota_bytes: int | None) -> str:

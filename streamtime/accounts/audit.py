@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.caller import Caller
@@ -99,11 +99,14 @@ class Audit:
         }
         await tx.execute(insert(audit).values(**values))
 
-    async def page(self, *, before_id: int | None = None, limit: int = A_PAGE) -> list[Entry]:
-        """The latest lines, or those before one of them, the latest first."""
+    async def page(self, *, before_id: int | None = None, person: str = "", limit: int = A_PAGE) -> list[Entry]:
+        """The latest lines, or those before one of them, the latest first; of one `person`: done by them or to them."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
         if before_id is not None:
             query = query.where(audit.c.id < before_id)
+        if person:
+            named = [func.lower(column) == person.casefold() for column in (audit.c.actor_name, audit.c.subject)]
+            query = query.where(or_(*named))
         async with self._database.read() as connection:
             return [_entry(row) for row in (await connection.execute(query)).mappings()]
 

@@ -1,13 +1,20 @@
-"""From a cookie or a bearer token to a caller. Warm answers come from memory and fall with the epoch."""
+"""From a cookie or a bearer token to a caller. Warm answers come from memory and fall with the epoch.
+
+How long a proof is good is looked at each time, warm or not.
+"""
 
 from collections import OrderedDict
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.caller import ANONYMOUS, Caller, Proof, Reach, Role, Scope
+from streamtime.accounts.access_tokens import MAX_LENGTH as MAX_ACCESS_LENGTH
+from streamtime.accounts.access_tokens import AccessTokens
+from streamtime.accounts.api_tokens import PREFIX
 from streamtime.accounts.last_use import LastUse
+from streamtime.accounts.sign_in import SessionKind
 from streamtime.accounts.users import shut_out
 from streamtime.clock import Clock
 from streamtime.database.epoch import EpochWatch
@@ -19,39 +26,56 @@ MAX_REMEMBERED = 10_000
 """Callers kept in memory; each is some 300 bytes."""
 
 MAX_SECRET_LENGTH = 200
-"""Longer cookies and tokens are none of ours."""
+"""Longer cookies and API tokens are none of ours."""
+
+FOR_EVER_MS = 1 << 62
+
+_Found = tuple[Caller, int]
+"""A caller, and until when that holds."""
 
 
 class Credentials:
     """Resolves what a request brings into who is asking."""
 
     def __init__(
-        self, database: Database, epoch: EpochWatch, last_use: LastUse, clock: Clock, *, strangers: Reach
+        self,
+        database: Database,
+        epoch: EpochWatch,
+        access_tokens: AccessTokens,
+        last_use: LastUse,
+        clock: Clock,
+        *,
+        strangers: Reach,
     ) -> None:
         self.nobody = Caller(reach=strangers)
         self._database = database
         self._epoch = epoch
+        self._access_tokens = access_tokens
         self._last_use = last_use
         self._clock = clock
         self._known_at = 0
-        self._known: OrderedDict[tuple[Proof, bytes], tuple[Caller, int]] = OrderedDict()
+        self._known: OrderedDict[tuple[Proof, bytes], _Found] = OrderedDict()
 
     async def by_cookie(self, value: str) -> Caller:
         """The caller behind a session cookie, or nobody."""
         return await self._resolve(Proof.COOKIE, value)
 
     async def by_bearer(self, value: str) -> Caller:
-        """The caller behind an API token, or nobody."""
-        return await self._resolve(Proof.BEARER, value)
+        """The caller behind an API token or a client's access token, or nobody."""
+        return await self._resolve(Proof.BEARER if value.startswith(PREFIX) else Proof.ACCESS, value)
+
+    def epoch(self) -> int:
+        """A number that moves when any caller's rights may have changed."""
+        return self._epoch.current()
 
     async def _resolve(self, proof: Proof, value: str) -> Caller:
-        if not value or len(value) > MAX_SECRET_LENGTH:
+        if not value or len(value) > (MAX_ACCESS_LENGTH if proof is Proof.ACCESS else MAX_SECRET_LENGTH):
             return self.nobody
         key = (proof, fingerprint(value))
         known = self._remembered(key)
         if known is None:
             known_at = self._known_at
-            known = await self._look_up(*key)
+            known = await self._look_up(proof, value)
             # What was read while the epoch moved may be stale already: it serves this one request and is not kept.
             if self._epoch.current() == known_at == self._known_at:
                 self._remember(key, known)
@@ -62,7 +86,7 @@ class Credentials:
         self._last_use.note(proof, caller.proof_id, now_ms)
         return caller
 
-    def _remembered(self, key: tuple[Proof, bytes]) -> tuple[Caller, int] | None:
+    def _remembered(self, key: tuple[Proof, bytes]) -> _Found | None:
         epoch = self._epoch.current()
         if epoch != self._known_at:
             self._known.clear()
@@ -70,31 +94,41 @@ class Credentials:
             return None
         return self._known.get(key)
 
-    def _remember(self, key: tuple[Proof, bytes], known: tuple[Caller, int]) -> None:
+    def _remember(self, key: tuple[Proof, bytes], known: _Found) -> None:
         if not known[0].signed_in:
             return  # else random cookies would push out those in use
         self._known[key] = known
         if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
 
-    async def _look_up(self, proof: Proof, sha256: bytes) -> tuple[Caller, int]:
+    async def _look_up(self, proof: Proof, value: str) -> _Found:
+        if proof is Proof.BEARER:
+            return await self._first(proof, _by_api_token(value), FOR_EVER_MS)
+        if proof is Proof.COOKIE:
+            return await self._first(proof, _by_session(sessions.c.token_sha256 == fingerprint(value)), FOR_EVER_MS)
+        claims = await self._access_tokens.read(value)
+        if claims is None:
+            return ANONYMOUS, 0
+        query = _by_session(sessions.c.public_id == claims.session_public_id, SessionKind.CLIENT)
+        return await self._first(proof, query.where(users.c.public_id == claims.user_public_id), claims.expires_at_ms)
+
+    async def _first(self, proof: Proof, query: Select[tuple[object, ...]], until_ms: int) -> _Found:
         async with self._database.read() as connection:
-            if proof is Proof.COOKIE:
-                query = select(users, sessions.c.id.label("proof_id"), sessions.c.expires_at_ms).join_from(
-                    users, sessions
-                )
-                found = await connection.execute(query.where(sessions.c.token_sha256 == sha256))
-            else:
-                query = select(users, api_tokens.c.id.label("proof_id"), api_tokens.c.scope).join_from(
-                    users, api_tokens
-                )
-                found = await connection.execute(
-                    query.where(api_tokens.c.token_sha256 == sha256, api_tokens.c.revoked_at_ms.is_(None))
-                )
-            row = found.mappings().first()
+            row = (await connection.execute(query)).mappings().first()
         if row is None or shut_out(row):
             return ANONYMOUS, 0
-        return replace(_caller(row), proof=proof), row.get("expires_at_ms", 1 << 62)
+        return replace(_caller(row), proof=proof), min(until_ms, row.get("expires_at_ms", FOR_EVER_MS))
+
+
+def _by_session(which: ColumnElement[bool], kind: SessionKind = SessionKind.BROWSER) -> Select[tuple[object, ...]]:
+    """An account by its session. A client's refresh token is no cookie, and the other way round."""
+    query = select(users, sessions.c.id.label("proof_id"), sessions.c.expires_at_ms).join_from(users, sessions)
+    return query.where(which, sessions.c.kind == kind.value)
+
+
+def _by_api_token(value: str) -> Select[tuple[object, ...]]:
+    query = select(users, api_tokens.c.id.label("proof_id"), api_tokens.c.scope).join_from(users, api_tokens)
+    return query.where(api_tokens.c.token_sha256 == fingerprint(value), api_tokens.c.revoked_at_ms.is_(None))
 
 
 def _caller(row: RowMapping) -> Caller:

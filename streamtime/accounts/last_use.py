@@ -6,7 +6,7 @@ from streamtime.access.caller import Proof
 from streamtime.database.people_tables import api_tokens, sessions
 from streamtime.database.transaction import Database, Transaction
 
-_TABLES = {Proof.COOKIE: sessions, Proof.BEARER: api_tokens}
+_TABLES = {Proof.COOKIE: sessions, Proof.ACCESS: sessions, Proof.BEARER: api_tokens}
 
 
 class LastUse:

@@ -3,7 +3,9 @@
 import hmac
 
 from streamtime.accounts.audit import Actor
+from streamtime.accounts.limits import Limited, Limits
 from streamtime.accounts.users import User, Users
+from streamtime.accounts.visit import Visit
 from streamtime.errors import Invalid
 from streamtime.ids import setup_code
 
@@ -11,8 +13,9 @@ from streamtime.ids import setup_code
 class Setup:
     """Holds the setup code for as long as the server has no account. A restart makes a new one."""
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: Users, limits: Limits) -> None:
         self._users = users
+        self._limits = limits
         self._done = False
         self.code = setup_code()
 
@@ -22,14 +25,16 @@ class Setup:
             self._done = await self._users.any_exists()
         return not self._done
 
-    async def finish(self, code: str, name: str, password: str, *, actor: Actor) -> User:
+    async def finish(self, code: str, name: str, password: str, visit: Visit) -> User:
         """Make the first admin.
 
         Raises:
             Invalid: the code is wrong, or the name or the password will not do.
             Conflict: somebody was first.
+            TooMany: codes were tried too often from this address.
         """
+        self._limits.spend({Limited.SETUP_CODE: visit.network})
         typed = "".join(character for character in code.casefold() if character.isalnum())
         if not hmac.compare_digest(typed.encode(), self.code.replace("-", "").encode()):
             raise Invalid("That is not the code that the server printed when it started.", field="code", code="code")
-        return await self._users.create_first(name, password, actor=actor)
+        return await self._users.create_first(name, password, actor=Actor(None, "", visit.address))

@@ -1,71 +1,138 @@
-"""Signing in and out with a password: sessions that a cookie stands for."""
+"""Signing in and out: a proof first, a session after it. A session is what a cookie or a refresh token stands for.
+
+`prove` and `begin` are apart on purpose: what else an account asks for stands between them, and only who has passed all
+of it gets back the tries that were spent.
+"""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import delete, insert, select
 
+from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.failures import Failures
+from streamtime.accounts.limits import Limited, Limits
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.users import Users, shut_out
+from streamtime.accounts.visit import Visit
 from streamtime.clock import Clock
 from streamtime.database.people_tables import sessions, users
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Unauthenticated
+from streamtime.errors import TooMany, Unauthenticated
 from streamtime.ids import fingerprint, public_id, secret
 
-MAX_USER_AGENT = 300
+MAX_NAME = 64
+"""What of a name counts for the limits: none that exists is longer."""
+
+
+class SessionKind(StrEnum):
+    """What a session's secret is: a browser's cookie, or a client's refresh token."""
+
+    BROWSER = "browser"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Somebody who knows the password of an account, and the tries that this cost."""
+
+    user_id: int
+    password_hash: str
+    tries: dict[Limited, str]
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session just made: the cookie's value is known here and never again."""
+    """A session just made: its secret is known here and never again."""
 
-    cookie: str
+    secret: str
     lifetime_s: int
+    public_id: str
+    user_public_id: str
 
 
 class SignIn:
-    """Makes and ends sessions."""
+    """Makes sessions, and ends the one that somebody signs out of."""
 
     def __init__(
-        self, database: Database, users: Users, passwords: PasswordHashing, clock: Clock, *, lifetime_s: int
+        self,
+        database: Database,
+        users: Users,
+        passwords: PasswordHashing,
+        limits: Limits,
+        audit: Audit,
+        failures: Failures,
+        clock: Clock,
+        *,
+        lifetime_s: int,
     ) -> None:
         self._database = database
         self._users = users
         self._passwords = passwords
+        self._limits = limits
+        self._audit = audit
+        self._failures = failures
         self._clock = clock
         self._lifetime_s = lifetime_s
 
-    async def with_password(self, name: str, password: str, *, user_agent: str) -> NewSession:
-        """Start a session. A wrong name and a wrong password look and take the same.
+    async def with_password(
+        self, name: str, password: str, visit: Visit, kind: SessionKind = SessionKind.BROWSER
+    ) -> NewSession:
+        """Start a session by name and password.
 
         Raises:
             Unauthenticated: one of the two is wrong.
+            TooMany: it was tried too often.
         """
-        known = await self._users.password_hash(name)
-        if not await self._passwords.verify(known[1] if known else None, password) or known is None:
-            raise Unauthenticated("That name and password do not belong together.", code="wrong_password")
-        return await self._start(known[0], known[1], user_agent=user_agent)
+        return await self.begin(await self.prove(name, password, visit), visit, kind)
 
-    async def _start(self, user_id: int, proved_hash: str, *, user_agent: str) -> NewSession:
-        """Start a session for an account that has proved itself against `proved_hash`. Its id is always a new one.
+    async def prove(self, name: str, password: str, visit: Visit) -> Proved:
+        """Look whether a password is that of an account. A wrong name and a wrong password look and take the same.
+
+        Raises:
+            Unauthenticated: one of the two is wrong.
+            TooMany: it was tried too often, at this account or from this address.
+        """
+        tries = _tries(name, visit)
+        try:
+            self._limits.spend(tries)
+        except TooMany:
+            self._failures.count(visit)
+            raise
+        known = await self._users.password_hash(name)
+        try:
+            right = await self._passwords.verify(known[1] if known else None, password)
+        except TooMany:  # it was never looked at
+            self._limits.give_back(tries)
+            raise
+        if not right or known is None:
+            await self._failures.note(name, visit)
+            raise Unauthenticated("That name and password do not belong together.", code="wrong_password")
+        return Proved(known[0], known[1], tries)
+
+    async def begin(self, proved: Proved, visit: Visit, kind: SessionKind = SessionKind.BROWSER) -> NewSession:
+        """Start a session for somebody who has proved themselves. Its id is always a new one.
 
         Raises:
             Unauthenticated: the password was changed, or the account shut out, while it was being proved.
         """
-        cookie = secret()
+        value = secret()
         now = self._clock.now_ms()
+        session_id = public_id()
         values = {
-            "public_id": public_id(),
-            "user_id": user_id,
-            "token_sha256": fingerprint(cookie),
-            "user_agent": user_agent[:MAX_USER_AGENT],
+            "public_id": session_id,
+            "user_id": proved.user_id,
+            "kind": kind.value,
+            "token_sha256": fingerprint(value),
+            "user_agent": visit.user_agent,
+            "address": visit.address,
             "created_at_ms": now,
             "last_used_at_ms": now,
             "expires_at_ms": now + self._lifetime_s * 1000,
         }
 
-        async def body(tx: Transaction) -> None:
-            still = select(users).where(users.c.id == user_id, users.c.password_hash == proved_hash)
+        async def body(tx: Transaction) -> str:
+            still = select(users).where(users.c.id == proved.user_id, users.c.password_hash == proved.password_hash)
             row = (await tx.execute(still)).mappings().first()
             if row is not None and row["awaiting_at_ms"] is not None:
                 raise Unauthenticated("This account waits for approval by whoever runs this server.", code="awaiting")
@@ -73,15 +140,30 @@ class SignIn:
                 raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
             await tx.execute(delete(sessions).where(sessions.c.expires_at_ms < now))
             await tx.execute(insert(sessions).values(**values))
+            actor = Actor(row["id"], row["name"], visit.address)
+            await self._audit.note(tx, actor, Deed.SIGNED_IN, row["name"], kind=kind.value)
+            user_public_id: str = row["public_id"]
+            return user_public_id
 
-        await self._database.write(body)
-        return NewSession(cookie=cookie, lifetime_s=self._lifetime_s)
+        user_public_id = await self._database.write(body)
+        self._limits.give_back(proved.tries)
+        return NewSession(value, self._lifetime_s, session_id, user_public_id)
 
-    async def end(self, session_id: int) -> None:
-        """End a session, whoever holds its cookie."""
+    async def end(self, actor: Actor, session_id: int) -> None:
+        """Sign out: end a session, whoever holds its cookie."""
 
         async def body(tx: Transaction) -> None:
             await tx.execute(delete(sessions).where(sessions.c.id == session_id))
+            await self._audit.note(tx, actor, Deed.SIGNED_OUT, actor.name)
             await tx.raise_epoch()
 
         await self._database.write(body)
+
+
+def _tries(name: str, visit: Visit) -> dict[Limited, str]:
+    account = name.casefold()[:MAX_NAME]
+    return {
+        Limited.SIGN_IN_ACCOUNT: account,
+        Limited.SIGN_IN_PAIR: f"{account} {visit.network}",
+        Limited.SIGN_IN_ADDRESS: visit.network,
+    }

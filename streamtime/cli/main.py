@@ -15,6 +15,7 @@ from streamtime.cli.openapi import openapi
 from streamtime.cli.package import package
 from streamtime.cli.restore import restore
 from streamtime.cli.serve import serve
+from streamtime.cli.session import session
 from streamtime.cli.storage import storage
 from streamtime.cli.token import token
 from streamtime.cli.user import user
@@ -38,7 +39,7 @@ def streamtime(context: click.Context, config_path: Path | None) -> None:
     context.obj = Context(config_path)
 
 
-for command in (serve, user, token, storage, check, gc, backup, restore, package, openapi):
+for command in (serve, user, session, token, storage, check, gc, backup, restore, package, openapi):
     streamtime.add_command(command)
 
 

@@ -2,6 +2,10 @@
 
 import rich_click as click
 
+from streamtime.access.caller import Scope
+from streamtime.accounts.api_tokens import NewToken
+from streamtime.accounts.audit import COMMAND_LINE
+from streamtime.app import Accounts
 from streamtime.cli.context import Context
 from streamtime.http.words import time_iso
 
@@ -14,21 +18,33 @@ def token() -> None:
 @token.command()
 @click.argument("name")
 @click.option("--label", required=True, help="What the token is for.")
+@click.option(
+    "--scope",
+    type=click.Choice([scope.value for scope in Scope]),
+    default=Scope.ADMIN.value,
+    show_default=True,
+    help="What it may do: read; upload (send videos and change one's own); admin (all that the account may).",
+)
 @click.pass_obj
-def create(context: Context, name: str, label: str) -> None:
+def create(context: Context, name: str, label: str, scope: str) -> None:
     """Make a token for the account NAME and print it. It is shown this once."""
-    click.echo(context.with_accounts(lambda accounts: accounts.tokens.create(name, label)))
+
+    async def made(accounts: Accounts) -> NewToken:
+        owner = await accounts.users.by_name(name)
+        return await accounts.tokens.create(COMMAND_LINE, owner.id, label, Scope(scope))
+
+    click.echo(context.with_accounts(made).secret)
 
 
 @token.command("list")
 @click.pass_obj
 def list_tokens(context: Context) -> None:
-    """List all tokens: id, account, label, made, last used, state."""
+    """List all tokens: id, account, label, scope, made, last used, state."""
     for found in context.with_accounts(lambda accounts: accounts.tokens.listed()):
         last_used = time_iso(found.last_used_at_ms) if found.last_used_at_ms else "never used"
         state = "in use" if found.revoked_at_ms is None else "revoked"
         made = time_iso(found.created_at_ms)
-        columns = [found.public_id, found.user_name, found.label, made, last_used, state]
+        columns = [found.public_id, found.user_name, found.label, found.scope.value, made, last_used, state]
         click.echo("\t".join(columns))
 
 
@@ -37,5 +53,5 @@ def list_tokens(context: Context) -> None:
 @click.pass_obj
 def revoke(context: Context, token_id: str) -> None:
     """End the use of a token, by its id from `token list`, at once, also of a running server."""
-    context.with_accounts(lambda accounts: accounts.tokens.revoke(token_id))
+    context.with_accounts(lambda accounts: accounts.tokens.revoke(COMMAND_LINE, token_id, of_user=None))
     click.echo(f"{token_id} is revoked.")

@@ -329,6 +329,14 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         ),
     ] = True
+    audit_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36500,
+            description="How many days it is kept who did what (`/admin/audit`), with addresses; 0 is for ever.",
+        ),
+    ] = 365
     quota: Annotated[
         ByteCount,
         Meta(

@@ -21,6 +21,10 @@ class Callers:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
+    def epoch(self) -> int:
+        """A number that moves when anybody's rights may have changed."""
+        return self._credentials.epoch()
+
     async def resolve(self, scope: dict[str, Any]) -> Caller:
         """The caller of a request, or nobody. A bearer token that is none of ours is nobody, whatever the cookie.
 
@@ -50,7 +54,7 @@ def session_cookie(header: bytes, *, secure: bool) -> str:
 
 def new_cookie(session: NewSession, *, secure: bool) -> Cookie:
     """The cookie that stands for a session just begun."""
-    return _cookie(session.cookie, session.lifetime_s, secure=secure)
+    return _cookie(session.secret, session.lifetime_s, secure=secure)
 
 
 def spent_cookie(*, secure: bool) -> Cookie:

@@ -59,6 +59,7 @@ class Doorway:
             return
         # What goes on for long asks again whether it still may.
         scope["caller_now"] = partial(self._callers.resolve, scope)
+        scope["rights_epoch"] = self._callers.epoch
         if scope["path"].startswith(MEDIA):
             await self._media(scope, receive, visit.send)
         else:

@@ -6,8 +6,9 @@ from litestar.connection import Request
 from litestar.datastructures import State
 from litestar_htmx import HTMXRequest
 
-from streamtime.access.caller import Caller, Role
+from streamtime.access.caller import Caller, Role, Scope
 from streamtime.accounts.audit import Actor
+from streamtime.accounts.visit import MAX_ADDRESS, Visit
 from streamtime.errors import Forbidden, NotFound, Unauthenticated
 
 PageRequest: TypeAlias = HTMXRequest
@@ -24,6 +25,12 @@ async def caller_now(request: Request[Any, Any, State]) -> Caller:
     """Who asks, found out anew: for what goes on after the request was let in."""
     found: Caller = await request.scope["caller_now"]()  # type: ignore[typeddict-item]  # put there by the doorway
     return found
+
+
+def rights_epoch(request: Request[Any, Any, State]) -> int:
+    """A number that moves when anybody's rights may have changed: it costs next to nothing to look at."""
+    epoch: int = request.scope["rights_epoch"]()  # type: ignore[typeddict-item]  # put there by the doorway
+    return epoch
 
 
 def signed_in(caller: Caller) -> Caller:
@@ -73,12 +80,35 @@ def admins_only(caller: Caller) -> None:
 
 def address_of(request: Request[Any, Any, State]) -> str:
     """The client's address, as the connection or a proxy that is believed tells it; empty where nothing does."""
-    return request.client.host if request.client else ""
+    return request.client.host[:MAX_ADDRESS] if request.client else ""
 
 
 async def actor_of(request: Request[Any, Any, State]) -> Actor:
     """Who does what the request asks for, as the audit names them."""
     return Actor.of(await caller_of(request), address_of(request))
+
+
+def visit_of(request: Request[Any, Any, State]) -> Visit:
+    """Where somebody comes from who signs in."""
+    return Visit.of(address_of(request), request.headers.get("user-agent", ""))
+
+
+def place_of(request: Request[Any, Any, State], caller: Caller) -> str:
+    """Who counts as one for what is limited: an account, wherever it is, or else the place that a stranger is at."""
+    return visit_of(request).network if caller.user_id is None else f"account {caller.user_id}"
+
+
+def managing(caller: Caller) -> int:
+    """The account of a caller who may manage how it is signed in to: with all its rights, not with some of them.
+
+    Raises:
+        Unauthenticated: nobody we know is asking.
+        Forbidden: what they proved themselves with is not good for that.
+    """
+    owner_id = account_id(caller)
+    if not caller.may(Scope.ADMIN) or caller.only_video is not None:
+        raise Forbidden("This token is not good for managing tokens and sessions.", code="scope")
+    return owner_id
 
 
 def is_secure(request: Request[Any, Any, State]) -> bool:

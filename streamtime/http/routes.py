@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from streamtime.http.api import audit as audit_api
+from streamtime.http.api import auth, docs, events, me, timeline, tokens, uploads, usage, videos
 from streamtime.http.api import captions as captions_api
-from streamtime.http.api import docs, events, me, timeline, uploads, usage, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
+from streamtime.http.pages import audit as audit_pages
 from streamtime.http.pages import bin as bin_pages
 from streamtime.http.pages import (
     captions,
@@ -15,12 +17,14 @@ from streamtime.http.pages import (
     history,
     jobs,
     library,
+    sessions,
     sign_in,
     space,
     storage,
     upload,
     watch,
 )
+from streamtime.http.pages import tokens as token_pages
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -64,6 +68,13 @@ ROUTES: tuple[Any, ...] = (
     sign_in.login_page,
     sign_in.log_in,
     sign_in.log_out,
+    sessions.sessions_page,
+    sessions.end_others,
+    sessions.end_session,
+    token_pages.tokens_page,
+    token_pages.create_token,
+    token_pages.revoke_token,
+    audit_pages.audit_page,
     # the API
     videos.list_videos,
     videos.get_video,
@@ -82,6 +93,12 @@ ROUTES: tuple[Any, ...] = (
     uploads.head_upload,
     uploads.patch_upload,
     uploads.delete_upload,
+    auth.get_tokens,
+    auth.revoke_tokens,
+    tokens.list_tokens,
+    tokens.create_token,
+    tokens.revoke_token,
+    audit_api.get_audit,
     me.me,
     usage.my_usage,
     usage.all_usage,

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streamtime.accounts.administration import Administration
+from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
+from streamtime.accounts.failures import Failures
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
+from streamtime.accounts.refreshing import Refreshing
+from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
@@ -78,10 +82,14 @@ class Services:
     bus: EventBus
     audit: Audit
     limits: Limits
+    failures: Failures
     users: Users
     administration: Administration
     setup: Setup
     sign_in: SignIn
+    refreshing: Refreshing
+    sessions: Sessions
+    api_tokens: ApiTokens
     credentials: Credentials
     last_use: LastUse
     videos: Videos

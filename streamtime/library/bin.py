@@ -11,6 +11,7 @@ from sqlalchemy.engine import RowMapping
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import may_undo
+from streamtime.accounts.audit import Actor, Audit, Deed
 from streamtime.clock import Clock
 from streamtime.database import tables
 from streamtime.database.tables import videos
@@ -40,11 +41,12 @@ BINNED: ColumnElement[bool] = and_(videos.c.deleted_at_ms.is_not(None), videos.c
 
 @dataclass(frozen=True, slots=True)
 class Remade:
-    """What may have to be queued again for a video that comes back."""
+    """What may have to be queued again for a video that comes back, and how far its making is."""
 
     queue: JobQueue
     work: Work
     posters: PosterChoice
+    lifecycle: Lifecycle
 
 
 class Bin:
@@ -54,22 +56,22 @@ class Bin:
         self,
         database: Database,
         remade: Remade,
-        lifecycle: Lifecycle,
         deletion: Deletion,
         timeline: Timeline,
         progress: ProgressBoard,
         news: News,
+        audit: Audit,
         clock: Clock,
         *,
         days: int,
     ) -> None:
         self._database = database
         self._remade = remade
-        self._lifecycle = lifecycle
         self._deletion = deletion
         self._timeline = timeline
         self._progress = progress
         self._news = news
+        self._audit = audit
         self._clock = clock
         self.days = days
 
@@ -89,7 +91,7 @@ class Bin:
         """When a deleted video goes for good; None for one that is not deleted."""
         return None if video.deleted_at_ms is None else video.deleted_at_ms + self.days * DAY_MS
 
-    async def put(self, tx: Transaction, video: Video) -> None:
+    async def put(self, tx: Transaction, video: Video, by: Actor) -> None:
         """Delete a video: nobody sees it from the commit on. One whose bytes have not all come goes for good.
 
         Raises:
@@ -97,19 +99,20 @@ class Bin:
         """
         row = await require_alive(tx, video.id)
         if self.days == 0 or row["state"] == VideoState.UPLOADING:
-            await self._deletion.purge(tx, video)
+            await self._deletion.purge(tx, video, by)
             return
         await self._remade.queue.cancel(tx, video.subject, kinds=MAKING)
-        await self._lifecycle.drop_growing(tx, video.id)
+        await self._remade.lifecycle.drop_growing(tx, video.id)
         await self._timeline.add(tx, video.id, "binned", "It was deleted, and lies in the bin.")
         deleted_at = max(self._clock.now_ms(), row["created_at_ms"])  # a clock that stands wrong is behind, most often
         await tx.execute(update(videos).where(videos.c.id == video.id).values(deleted_at_ms=deleted_at))
         await self._forget_client_key(tx, video)
+        await self._audit.note(tx, by, Deed.VIDEO_DELETED, video.public_id, title=row["title"])
         await tx.raise_epoch()
         self._news.after(tx, video, Change.DELETED)
         tx.after_commit(lambda: self._progress.clear(video.id))
 
-    async def restore(self, tx: Transaction, video: Video) -> None:
+    async def restore(self, tx: Transaction, video: Video, by: Actor) -> None:
         """Bring a video back as it was. What was half made of it is queued again.
 
         Raises:
@@ -129,17 +132,18 @@ class Bin:
         await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
         await self._timeline.add(tx, video.id, "restored", "It was brought back from the bin.")
         await self._queue_again(tx, video, row, in_work=in_work)
+        await self._audit.note(tx, by, Deed.VIDEO_RESTORED, video.public_id, title=row["title"])
         await tx.raise_epoch()
         self._news.after(tx, video, Change.CREATED)
 
-    async def purge(self, tx: Transaction, video: Video) -> None:
-        """Let a video in the bin go for good.
+    async def purge(self, tx: Transaction, video: Video, by: Actor | None = None) -> None:
+        """Let a video in the bin go for good: somebody says so, or, where `by` is None, its term is over.
 
         Raises:
             Conflict: it is not in the bin any more.
         """
         await self._row(tx, video)
-        await self._deletion.purge(tx, video)
+        await self._deletion.purge(tx, video, by)
 
     async def overdue(self) -> list[Video]:
         """The videos that have been in the bin for as long as they may, the first ones first."""
@@ -164,7 +168,7 @@ class Bin:
         if in_work:
             await self._remade.work.prepare(tx, video)
         elif row["state"] == VideoState.READY:
-            await self._lifecycle.wants_stills(tx, video)
+            await self._remade.lifecycle.wants_stills(tx, video)
         if row["poster_ms"] is not None:
             await self._remade.posters.again(tx, video)
 

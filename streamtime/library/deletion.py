@@ -1,7 +1,10 @@
 """How a video ends for good: gone in one transaction, its bytes and its row soon after. `bin.py` stands before it."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import delete, select, update
 
+from streamtime.accounts.audit import Actor, Audit, Deed
 from streamtime.clock import Clock
 from streamtime.database import tables
 from streamtime.database.tables import videos
@@ -19,6 +22,14 @@ from streamtime.library.work import Work
 from streamtime.objects.ledger import Ledger
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is made of a video."""
+
+    renditions: Renditions
+    stills: StillRows
+
+
 class Deletion:
     """Takes videos away."""
 
@@ -27,25 +38,27 @@ class Deletion:
         queue: JobQueue,
         work: Work,
         ledger: Ledger,
-        renditions: Renditions,
-        stills: StillRows,
+        made: Made,
         duplicates: Duplicates,
         progress: ProgressBoard,
         news: News,
+        audit: Audit,
         clock: Clock,
     ) -> None:
         self._queue = queue
         self._work = work
         self._ledger = ledger
-        self._renditions = renditions
-        self._stills = stills
+        self._made = made
         self._duplicates = duplicates
         self._progress = progress
         self._news = news
+        self._audit = audit
         self._clock = clock
 
-    async def purge(self, tx: Transaction, video: Video) -> None:
+    async def purge(self, tx: Transaction, video: Video, by: Actor | None = None) -> None:
         """Hide a video from everybody, end the work on it, and have its bytes collected. It never comes back.
+
+        Nobody does it (`by` is None) where a term is over, or an upload is given up.
 
         Raises:
             VideoGone: it is gone already.
@@ -67,8 +80,8 @@ class Deletion:
             )
         )
         await self._queue.cancel(tx, video.subject)
-        await self._renditions.drop(tx, video.id, only_growing=False)
-        await self._stills.drop(tx, video.id)
+        await self._made.renditions.drop(tx, video.id, only_growing=False)
+        await self._made.stills.drop(tx, video.id)
         uploads = tables.uploads
         arrived = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
         arriving = list((await tx.execute(arrived)).scalars())
@@ -77,5 +90,7 @@ class Deletion:
         await self._duplicates.release(tx, video.owner_id)
         await self._work.collect(tx)
         await tx.raise_epoch()
+        if by is not None:
+            await self._audit.note(tx, by, Deed.VIDEO_DELETED, video.public_id, title=row["title"], final="yes")
         self._news.after(tx, video, Change.DELETED)
         tx.after_commit(lambda: self._progress.clear(video.id))

@@ -7,6 +7,7 @@ from sqlalchemy import delete, insert, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.rules import Visibility
+from streamtime.accounts.audit import Actor, Audit, Deed
 from streamtime.clock import Clock
 from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
@@ -42,13 +43,14 @@ class Edit:
 class Editor:
     """Changes what owners may change."""
 
-    def __init__(self, database: Database, posters: PosterChoice, news: News, clock: Clock) -> None:
+    def __init__(self, database: Database, posters: PosterChoice, news: News, audit: Audit, clock: Clock) -> None:
         self._database = database
         self._posters = posters
         self._news = news
+        self._audit = audit
         self._clock = clock
 
-    async def apply(self, video: Video, edit: Edit) -> None:
+    async def apply(self, video: Video, edit: Edit, by: Actor) -> None:
         """Change a video, all of it or nothing.
 
         Raises:
@@ -66,14 +68,14 @@ class Editor:
             if tags is not None:
                 await _replace_tags(tx, video.id, tags)
             if edit.visibility is not None and edit.visibility.value != row["visibility"]:
-                await self._show_to(tx, row, edit.visibility)
+                await self._show_to(tx, row, edit.visibility, by)
             if edit.poster_ms is not None and edit.poster_ms != row["poster_ms"]:
                 await self._posters.choose(tx, row, edit.poster_ms)
             self._news.after(tx, video)
 
         await self._database.write(body)
 
-    async def _show_to(self, tx: Transaction, row: RowMapping, wanted: Visibility) -> None:
+    async def _show_to(self, tx: Transaction, row: RowMapping, wanted: Visibility, by: Actor) -> None:
         values: dict[str, object] = {"visibility": wanted.value}
         if wanted in LISTED and row["published_at_ms"] is None:
             values["published_at_ms"] = self._clock.now_ms()
@@ -81,6 +83,8 @@ class Editor:
             # Whoever kept a URL of the public time holds one that no longer leads anywhere.
             values["access_generation"] = videos.c.access_generation + 1
         await tx.execute(update(videos).where(videos.c.id == row["id"]).values(**values))
+        seen_by = {"before": row["visibility"], "now": wanted.value}
+        await self._audit.note(tx, by, Deed.VISIBILITY_CHANGED, row["public_id"], title=row["title"], **seen_by)
         await tx.raise_epoch()
 
 

@@ -1,8 +1,9 @@
-"""What has a term, and goes when it is over: videos in the bin, and uploads that nobody goes on with."""
+"""What has a term, and goes when it is over: videos in the bin, uploads that nobody goes on with, the audit's lines."""
 
 import asyncio
 from functools import partial
 
+from streamtime.accounts.audit_term import AuditTerm
 from streamtime.clock import Clock, SteadyWatch
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, StreamtimeError
@@ -23,10 +24,11 @@ _log = get_logger("expiry")
 class Expire:
     """Handles jobs of the kind `expire`."""
 
-    def __init__(self, database: Database, bin_: Bin, uploads: UploadExpiry) -> None:
+    def __init__(self, database: Database, bin_: Bin, uploads: UploadExpiry, audit: AuditTerm) -> None:
         self._database = database
         self._bin = bin_
         self._uploads = uploads
+        self._audit = audit
 
     async def run(self, job: Job) -> None:
         """Let go what is overdue, each in a transaction of its own."""
@@ -39,7 +41,8 @@ class Expire:
                     purged += 1
                 except Conflict:
                     continue  # brought back, or deleted for good, a moment ago
-        _log.info("expired", job=job.id, uploads=given_up, videos=purged)
+        lines = await self._audit.let_go()
+        _log.info("expired", job=job.id, uploads=given_up, videos=purged, audit=lines)
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Never given up; the next look queues it again."""
@@ -52,12 +55,21 @@ class ExpirySchedule:
     """
 
     def __init__(
-        self, database: Database, work: Work, bin_: Bin, uploads: UploadExpiry, clock: Clock, *, expire_after_s: int
+        self,
+        database: Database,
+        work: Work,
+        bin_: Bin,
+        uploads: UploadExpiry,
+        audit: AuditTerm,
+        clock: Clock,
+        *,
+        expire_after_s: int,
     ) -> None:
         self._database = database
         self._work = work
         self._bin = bin_
         self._uploads = uploads
+        self._audit = audit
         self._watch = SteadyWatch(clock)
         self._upload_term_s = expire_after_s
         self._bin_term_s = bin_.days * DAY_MS / 1000
@@ -79,5 +91,6 @@ class ExpirySchedule:
         """Queue the job where something is overdue by a clock that can be believed."""
         steady_s = self._watch.steady_s()
         uploads = steady_s >= min(STEADY_S, self._upload_term_s) and await self._uploads.any_overdue()
-        if uploads or (steady_s >= min(STEADY_S, self._bin_term_s) and await self._bin.overdue()):
+        binned = steady_s >= min(STEADY_S, self._bin_term_s) and bool(await self._bin.overdue())
+        if uploads or binned or (steady_s >= STEADY_S and await self._audit.any_overdue()):
             await self._database.write(self._work.expire)

@@ -13,8 +13,9 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
+from streamtime.accounts.limits import Limited
 from streamtime.errors import Invalid
-from streamtime.http.requests import ApiRequest, signed_in
+from streamtime.http.requests import ApiRequest, place_of, signed_in
 from streamtime.http.services import Services
 from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, UnknownVersion, WrongType
 from streamtime.uploads.checksum import ALGORITHMS, MOST_BYTES, Checksum, too_large_to_check
@@ -46,7 +47,7 @@ async def create_upload(
     file name and length that is there already.
     """
     _check_version(request)
-    signed_in(caller)
+    services.limits.spend({Limited.UPLOAD_CREATION: place_of(request, signed_in(caller))})
     length = _number(request, "upload-length")
     metadata, client_key = request.headers.get("upload-metadata", ""), request.headers.get("idempotency-key")
     checksum = announced_checksum(request)

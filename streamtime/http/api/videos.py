@@ -9,6 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility
+from streamtime.accounts.audit import Actor
 from streamtime.errors import NotFound
 from streamtime.http.services import Services
 from streamtime.http.track_views import tracks_of
@@ -85,12 +86,14 @@ async def patch_video(
     video: FromPath[str],
     data: JSONBody[VideoPatch],
     caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> VideoBody:
     """Change what is named; all of it or nothing."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     tags = None if data.tags is None else tuple(data.tags)
-    await services.editor.apply(found, Edit(data.title, data.description, tags, data.visibility, data.poster_ms))
+    edit = Edit(data.title, data.description, tags, data.visibility, data.poster_ms)
+    await services.editor.apply(found, edit, actor)
     return await _answer(video, caller, services)
 
 
@@ -98,6 +101,7 @@ async def patch_video(
 async def delete_video(
     video: FromPath[str],
     caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
     services: NamedDependency[Services],
     now: FromQuery[bool] = False,
 ) -> None:
@@ -107,22 +111,25 @@ async def delete_video(
     """
     if not now:
         found = await services.videos.require(caller, video, Access.MANAGE)
-        await services.database.write(lambda tx: services.bin.put(tx, found))
+        await services.database.write(lambda tx: services.bin.put(tx, found, actor))
         return
     try:
         found = await services.videos.require(caller, video, Access.MANAGE)
     except NotFound:
         found = await services.bin.require(caller, video)
-    await services.database.write(lambda tx: services.deletion.purge(tx, found))
+    await services.database.write(lambda tx: services.deletion.purge(tx, found, actor))
 
 
 @post("/api/v1/videos/{video:str}/restore", status_code=200, tags=["videos"], summary="Bring a video back")
 async def restore_video(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
 ) -> VideoBody:
     """Take it out of the bin: it is as it was, and what was half made of it is queued again."""
     found = await services.bin.require(caller, video)
-    await services.database.write(lambda tx: services.bin.restore(tx, found))
+    await services.database.write(lambda tx: services.bin.restore(tx, found, actor))
     return await _answer(video, caller, services)
 
 

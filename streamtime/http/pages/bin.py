@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
+from streamtime.accounts.audit import Actor
 from streamtime.errors import Conflict
 from streamtime.http.forms import local_path, read_form
 from streamtime.http.requests import PageRequest, signed_in, with_videos
@@ -45,12 +46,16 @@ async def bin_page(
 
 @post(HERE + "/{video:str}/restore", include_in_schema=False)
 async def restore(
-    request: PageRequest, video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    request: PageRequest,
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
 ) -> Redirect:
     """Bring one back."""
     found = await services.bin.require(signed_in(caller), video)
     following = (await read_form(request, "next"))["next"]
-    await services.database.write(lambda tx: services.bin.restore(tx, found))
+    await services.database.write(lambda tx: services.bin.restore(tx, found, actor))
     return Redirect(local_path(following or HERE), status_code=303)
 
 
@@ -70,11 +75,14 @@ async def delete_now_page(
 
 @post(HERE + "/{video:str}/delete", include_in_schema=False)
 async def delete_now(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
 ) -> Redirect:
     """Delete one for good."""
     found = await services.bin.require(signed_in(caller), video)
-    await services.database.write(lambda tx: services.bin.purge(tx, found))
+    await services.database.write(lambda tx: services.bin.purge(tx, found, actor))
     return Redirect(HERE, status_code=303)
 
 
@@ -95,11 +103,13 @@ async def empty_page(
 
 
 @post(HERE + "/empty", include_in_schema=False)
-async def empty(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def empty(
+    caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
+) -> Redirect:
     """Delete all of it for good, each in a transaction of its own: others write in between."""
     for found in await services.bin.of(with_videos(caller)):
         try:
-            await services.database.write(partial(services.bin.purge, video=found))
+            await services.database.write(partial(services.bin.purge, video=found, by=actor))
         except Conflict:
             continue  # brought back, or deleted, by another page at this moment
     return Redirect(HERE, status_code=303)

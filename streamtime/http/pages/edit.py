@@ -9,6 +9,7 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
+from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid
 from streamtime.http.forms import Form, read_form
 from streamtime.http.pages.watch import visibility_from, watch_view
@@ -47,6 +48,7 @@ async def edit(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
@@ -57,7 +59,8 @@ async def edit(
         tags = tuple(fields["tags"].split(","))
         visibility = visibility_from(fields["visibility"])
         poster_ms = _moment(fields["poster_ms"])
-        await services.editor.apply(found, Edit(fields["title"], fields["description"], tags, visibility, poster_ms))
+        wanted = Edit(fields["title"], fields["description"], tags, visibility, poster_ms)
+        await services.editor.apply(found, wanted, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         view, twin = await watch_view(found, caller, services), await twin_of(found, services)
@@ -92,15 +95,19 @@ async def delete_page(
 
 @post("/watch/{video:str}/delete", include_in_schema=False)
 async def delete(
-    request: PageRequest, video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    request: PageRequest,
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
 ) -> Redirect:
     """It is gone for everybody from the answer on; the library offers to undo that, where it can be undone."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "now")
     if fields["now"]:
-        await services.database.write(lambda tx: services.deletion.purge(tx, found))
+        await services.database.write(lambda tx: services.deletion.purge(tx, found, actor))
         return Redirect("/library", status_code=303)
-    await services.database.write(lambda tx: services.bin.put(tx, found))
+    await services.database.write(lambda tx: services.bin.put(tx, found, actor))
     return Redirect(f"/library?binned={quote(found.public_id)}", status_code=303)
 
 

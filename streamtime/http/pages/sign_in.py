@@ -7,10 +7,11 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Proof
 from streamtime.accounts.audit import Actor
-from streamtime.errors import Conflict, Invalid, NotFound, Unauthenticated
+from streamtime.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
 from streamtime.http.callers import new_cookie, spent_cookie
 from streamtime.http.forms import Form, local_path, read_form
-from streamtime.http.requests import PageRequest, is_secure
+from streamtime.http.problems import problem_of
+from streamtime.http.requests import PageRequest, is_secure, visit_of
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
@@ -31,23 +32,21 @@ async def setup_page(
 @post("/setup", include_in_schema=False)
 async def set_up(
     request: PageRequest,
-    actor: NamedDependency[Actor],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Make the first admin and sign them in."""
     if not await services.setup.needed():
         raise NotFound
-    fields = await read_form(request, "code", "name", "password")
+    fields, visit = await read_form(request, "code", "name", "password"), visit_of(request)
     try:
-        await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"], actor=actor)
+        await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"], visit)
     except Invalid as error:
         form = {"code": fields["code"], "name": fields["name"], "errors": {error.field or "": error.message}}
         return _setup(request, templates, form, status=400)
     except Conflict:
         raise NotFound from None
-    agent = request.headers.get("user-agent", "")
-    session = await services.sign_in.with_password(fields["name"].strip(), fields["password"], user_agent=agent)
+    session = await services.sign_in.with_password(fields["name"].strip(), fields["password"], visit)
     return Redirect("/library", status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
@@ -74,22 +73,28 @@ async def log_in(
     """Sign in with name and password. The session is always a new one."""
     fields = await read_form(request, "name", "password", "next")
     following = local_path(fields["next"])
-    agent = request.headers.get("user-agent", "")
     try:
-        session = await services.sign_in.with_password(fields["name"].strip(), fields["password"], user_agent=agent)
-    except Unauthenticated as error:
+        session = await services.sign_in.with_password(fields["name"].strip(), fields["password"], visit_of(request))
+    except (Unauthenticated, TooMany) as error:
         form = {"name": fields["name"], "next": following, "errors": {"": error.message}}
-        return _login(request, templates, form, status=401)
+        problem, headers = problem_of(error)
+        answer = _login(request, templates, form, status=problem.status)
+        for name, value in headers.items():
+            answer.set_header(name, value)
+        return answer
     return Redirect(following, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
 @post("/logout", include_in_schema=False)
 async def log_out(
-    request: PageRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
 ) -> Redirect:
     """End the session, here and wherever its cookie may be."""
     if caller.proof is Proof.COOKIE:
-        await services.sign_in.end(caller.proof_id)
+        await services.sign_in.end(actor, caller.proof_id)
     return Redirect("/explore", status_code=303, cookies=[spent_cookie(secure=is_secure(request))])
 
 

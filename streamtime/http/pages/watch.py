@@ -9,6 +9,7 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility
+from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid
 from streamtime.http.forms import read_form
 from streamtime.http.requests import PageRequest, wants_fragment
@@ -45,13 +46,14 @@ async def set_visibility(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
     """Say who may watch it, from the next request on."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "visibility")
-    await services.editor.apply(found, Edit(visibility=visibility_from(fields["visibility"])))
+    await services.editor.apply(found, Edit(visibility=visibility_from(fields["visibility"])), actor)
     changed = await services.videos.require(caller, video, Access.MANAGE)
     if not wants_fragment(request):
         return Redirect(watch_href(changed), status_code=303)

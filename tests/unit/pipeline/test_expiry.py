@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
+from streamtime.accounts.audit import COMMAND_LINE
+from streamtime.accounts.audit_term import AuditTerm
 from streamtime.clock import EpochMs
 from streamtime.config.load import load
 from streamtime.database.migrate import migrate
@@ -52,9 +54,10 @@ class House:
         self.clock = clock
         self.bin = bin_
         self.database = base.database
-        self._expire = Expire(base.database, bin_, uploads)
+        self._audit = AuditTerm(base.database, clock, days=365)
+        self._expire = Expire(base.database, bin_, uploads, self._audit)
         self._schedule = ExpirySchedule(
-            base.database, Work(base.queue), bin_, uploads, clock, expire_after_s=7 * 86_400
+            base.database, Work(base.queue), bin_, uploads, self._audit, clock, expire_after_s=7 * 86_400
         )
 
     async def add_binned(self) -> Video:
@@ -133,8 +136,8 @@ async def test_a_clock_that_jumps_ahead_and_back_takes_nothing(house: House) -> 
 async def test_what_was_deleted_before_it_came_by_the_clock_stays_for_its_whole_term(house: House) -> None:
     """A clock without a battery tells 1970 until it hears from the network."""
     video = await house.add_binned()
-    await house.database.write(lambda tx: house.bin.restore(tx, video))
+    await house.database.write(lambda tx: house.bin.restore(tx, video, COMMAND_LINE))
     house.clock.set_days_ahead(-10_000)
-    await house.database.write(lambda tx: house.bin.put(tx, video))
+    await house.database.write(lambda tx: house.bin.put(tx, video, COMMAND_LINE))
     house.clock.set_days_ahead(10_000)
     assert not await house.go_on(2)

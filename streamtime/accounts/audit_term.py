@@ -1,0 +1,39 @@
+"""For how long lines of the audit are kept."""
+
+from sqlalchemy import ColumnElement, delete, select
+
+from streamtime.clock import Clock
+from streamtime.database.people_tables import audit
+from streamtime.database.transaction import Database, Transaction
+
+DAY_MS = 86_400_000
+
+
+class AuditTerm:
+    """Lets lines go that are older than so many days; with 0 none ever is."""
+
+    def __init__(self, database: Database, clock: Clock, *, days: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._days = days
+
+    async def any_overdue(self) -> bool:
+        """Whether there are some."""
+        if not self._days:
+            return False
+        async with self._database.read() as connection:
+            return (await connection.execute(select(audit.c.id).where(self._overdue()).limit(1))).first() is not None
+
+    async def let_go(self) -> int:
+        """Delete them; how many."""
+        if not self._days:
+            return 0
+        statement = delete(audit).where(self._overdue())
+
+        async def body(tx: Transaction) -> int:
+            return (await tx.execute(statement)).rowcount
+
+        return await self._database.write(body)
+
+    def _overdue(self) -> ColumnElement[bool]:
+        return audit.c.happened_at_ms < self._clock.now_ms() - self._days * DAY_MS

@@ -1,0 +1,122 @@
+"""Sessions of API clients: an access token for a quarter of an hour, and a refresh token, good for one more pair.
+
+Who brings a refresh token that was used already has stolen it or was robbed of it. Which of the two cannot be told, so
+the session ends for both (RFC 9700, section 4.14).
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.accounts.access_tokens import LIFETIME_S, AccessTokens
+from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.limits import Limited, Limits
+from streamtime.accounts.sign_in import NewSession, SessionKind
+from streamtime.accounts.users import shut_out
+from streamtime.accounts.visit import Visit
+from streamtime.clock import Clock
+from streamtime.database.people_tables import sessions, users
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Unauthenticated
+from streamtime.ids import fingerprint, secret
+
+CLIENT = sessions.c.kind == SessionKind.CLIENT.value
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a client is given: the first goes with each request, the second brings the next pair, once."""
+
+    access_token: str
+    refresh_token: str
+    expires_in_s: int = LIFETIME_S
+
+
+class Refreshing:
+    """Gives out pairs of tokens, and ends what they stand for."""
+
+    def __init__(
+        self, database: Database, tokens: AccessTokens, limits: Limits, audit: Audit, clock: Clock, *, lifetime_s: int
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._limits = limits
+        self._audit = audit
+        self._clock = clock
+        self._lifetime_s = lifetime_s
+
+    async def first(self, session: NewSession) -> TokenPair:
+        """The pair of a session that has just begun."""
+        return TokenPair(await self._tokens.make(session.user_public_id, session.public_id), session.secret)
+
+    async def again(self, refresh_token: str, visit: Visit) -> TokenPair:
+        """The next pair. The session goes on for its full length from now.
+
+        Raises:
+            Unauthenticated: the token is none, was used already, or its session is over.
+            TooMany: it was tried too often from this address.
+        """
+        self._limits.spend({Limited.REFRESH: visit.network})
+        old, new = fingerprint(refresh_token), secret()
+
+        async def body(tx: Transaction) -> RowMapping | None:
+            row = await _find(tx, old)
+            if row is None:
+                return None
+            if row["token_sha256"] != old:
+                await self._end(tx, row, _actor(row, visit), why="spent refresh token")
+                return None
+            now = self._clock.now_ms()
+            if row["expires_at_ms"] <= now or shut_out(row):
+                return None
+            values = {
+                "token_sha256": fingerprint(new),
+                "spent_sha256": old,
+                "address": visit.address,
+                "last_used_at_ms": now,
+                "expires_at_ms": now + self._lifetime_s * 1000,
+            }
+            await tx.execute(update(sessions).where(sessions.c.id == row["session_id"]).values(**values))
+            return row
+
+        row = await self._database.write(body)
+        if row is None:
+            raise Unauthenticated("This refresh token is not good any more. Sign in again.", code="refresh_token")
+        return TokenPair(await self._tokens.make(row["public_id"], row["session_public_id"]), new)
+
+    async def revoke(self, refresh_token: str, visit: Visit) -> None:
+        """End the session of a refresh token, used or not. One that is none of ours ends nothing."""
+        self._limits.spend({Limited.REFRESH: visit.network})
+        old = fingerprint(refresh_token)
+
+        async def body(tx: Transaction) -> None:
+            row = await _find(tx, old)
+            if row is not None:
+                await self._end(tx, row, _actor(row, visit), why="revoked by the client")
+
+        await self._database.write(body)
+
+    async def _end(self, tx: Transaction, row: RowMapping, actor: Actor, *, why: str) -> None:
+        await tx.execute(delete(sessions).where(sessions.c.id == row["session_id"]))
+        await self._audit.note(tx, actor, Deed.SESSION_ENDED, row["name"], why=why)
+        await tx.raise_epoch()
+
+
+async def _find(tx: Transaction, sha256: bytes) -> RowMapping | None:
+    """The session that a refresh token is or was of, with its account."""
+    query = select(
+        users,
+        sessions.c.id.label("session_id"),
+        sessions.c.public_id.label("session_public_id"),
+        sessions.c.token_sha256,
+        sessions.c.expires_at_ms,
+    ).join_from(users, sessions)
+    found = await tx.execute(
+        query.where(CLIENT, or_(sessions.c.token_sha256 == sha256, sessions.c.spent_sha256 == sha256))
+    )
+    return found.mappings().first()
+
+
+def _actor(row: RowMapping, visit: Visit) -> Actor:
+    return Actor(row["id"], row["name"], visit.address)

@@ -1,0 +1,136 @@
+"""Sessions as their owner sees them: on which device, used when, and how they end. `sign_in.py` makes them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.devices import device_of
+from streamtime.accounts.sign_in import NewSession, SessionKind
+from streamtime.clock import Clock
+from streamtime.database.people_tables import sessions, users
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import NotFound
+from streamtime.ids import fingerprint, secret
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody signed in somewhere."""
+
+    id: int
+    public_id: str
+    user_name: str
+    kind: SessionKind
+    device: str
+    """A guess in words; empty where the client does not say what it is."""
+    address: str
+    created_at_ms: int
+    last_used_at_ms: int
+    expires_at_ms: int
+
+
+class Sessions:
+    """Lists them and ends them. What ends is refused from the next request on, also at a server beside this process."""
+
+    def __init__(self, database: Database, audit: Audit, clock: Clock) -> None:
+        self._database = database
+        self._audit = audit
+        self._clock = clock
+
+    async def of(self, user_id: int) -> list[Session]:
+        """Those of an account that are not over, the one used last first."""
+        query = _selection().where(sessions.c.user_id == user_id, sessions.c.expires_at_ms > self._clock.now_ms())
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings()
+            found = [_session(row) for row in rows]
+        return sorted(found, key=lambda one: (one.last_used_at_ms, one.id), reverse=True)
+
+    async def end(self, actor: Actor, session_id: str, *, of_user: int | None) -> Session:
+        """End a session, by its public id: one of that account, or, with None, anybody's.
+
+        Raises:
+            NotFound: there is no such session.
+        """
+        query = _selection().where(sessions.c.public_id == session_id)
+        if of_user is not None:
+            query = query.where(sessions.c.user_id == of_user)
+
+        async def body(tx: Transaction) -> Session:
+            row = (await tx.execute(query)).mappings().first()
+            if row is None:
+                raise NotFound(f"There is no session {session_id}.")
+            await tx.execute(delete(sessions).where(sessions.c.id == row["id"]))
+            found = _session(row)
+            await self._audit.note(tx, actor, Deed.SESSION_ENDED, found.user_name, device=found.device)
+            await tx.raise_epoch()
+            return found
+
+        return await self._database.write(body)
+
+    async def end_others(self, actor: Actor, user_id: int, *, but: int | None) -> int:
+        """End all sessions of an account besides the one with that row id; how many."""
+
+        async def body(tx: Transaction) -> int:
+            count = await self.end_all(tx, user_id, but=but)
+            if count:
+                await self._audit.note(tx, actor, Deed.SESSION_ENDED, actor.name, count=str(count))
+            return count
+
+        return await self._database.write(body)
+
+    async def end_all(self, tx: Transaction, user_id: int, *, but: int | None = None) -> int:
+        """The same, as a part of something else that says in the audit why: a new password, a closed account."""
+        statement = delete(sessions).where(sessions.c.user_id == user_id)
+        if but is not None:
+            statement = statement.where(sessions.c.id != but)
+        done = await tx.execute(statement)
+        await tx.raise_epoch()
+        return done.rowcount
+
+    async def renew(self, tx: Transaction, session_id: int) -> NewSession:
+        """Give a browser's session another secret, after its rights have changed: the one before is good no more.
+
+        Raises:
+            NotFound: it has ended.
+        """
+        value = secret()
+        row = (await tx.execute(_selection().where(sessions.c.id == session_id))).mappings().first()
+        if row is None or row["kind"] != SessionKind.BROWSER:
+            raise NotFound("This session has ended.")
+        changed = update(sessions).where(sessions.c.id == session_id).values(token_sha256=fingerprint(value))
+        await tx.execute(changed)
+        await tx.raise_epoch()
+        left_s = max(1, (row["expires_at_ms"] - self._clock.now_ms()) // 1000)
+        return NewSession(value, left_s, row["public_id"], row["user_public_id"])
+
+
+def _selection() -> Select[tuple[object, ...]]:
+    table = sessions
+    return select(
+        table.c.id,
+        table.c.public_id,
+        table.c.kind,
+        table.c.user_agent,
+        table.c.address,
+        table.c.created_at_ms,
+        table.c.last_used_at_ms,
+        table.c.expires_at_ms,
+        users.c.name.label("user_name"),
+        users.c.public_id.label("user_public_id"),
+    ).join_from(table, users)
+
+
+def _session(row: RowMapping) -> Session:
+    return Session(
+        id=row["id"],
+        public_id=row["public_id"],
+        user_name=row["user_name"],
+        kind=SessionKind(row["kind"]),
+        device=device_of(row["user_agent"]),
+        address=row["address"],
+        created_at_ms=row["created_at_ms"],
+        last_used_at_ms=row["last_used_at_ms"],
+        expires_at_ms=row["expires_at_ms"],
+    )

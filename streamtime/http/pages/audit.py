@@ -1,0 +1,77 @@
+"""Who did what, for those who run the server."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from litestar.response import Response
+
+from streamtime.access.caller import Caller
+from streamtime.accounts.audit import A_PAGE, Entry
+from streamtime.http.requests import PageRequest, admins_only
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.http.words import age_text, time_iso
+
+HERE = "/admin/audit"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """A line of the page; its sentence is made of `deed` by the template."""
+
+    deed: str
+    actor: str
+    address: str
+    subject: str
+    detail: dict[str, str]
+    at_text: str
+    at_iso: str
+
+
+@get(HERE, include_in_schema=False)
+async def audit_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    person: Annotated[str, QueryParameter(max_length=100)] = "",
+    before: Annotated[int | None, QueryParameter(ge=1, le=2**62)] = None,
+) -> Response[str]:
+    """The newest lines, or those before one of them.
+
+    Raises:
+        NotFound: for all but admins this page is not there.
+    """
+    admins_only(caller)
+    person = person.strip()
+    found = await services.audit.page(before_id=before, person=person, limit=A_PAGE + 1)
+    now, shown = services.clock.now_ms(), found[:A_PAGE]
+    older = ""
+    if len(found) > A_PAGE:
+        older = f"{HERE}?" + urlencode({**({"person": person} if person else {}), "before": shown[-1].id})
+    return templates.page(
+        request,
+        "pages/audit.html",
+        title="Audit",
+        nav="audit",
+        entries=[_view(entry, now) for entry in shown],
+        person=person,
+        older_href=older,
+        newest=before is None,
+    )
+
+
+def _view(entry: Entry, now_ms: int) -> EntryView:
+    return EntryView(
+        deed=entry.deed.value,
+        actor=entry.actor_name,
+        address=entry.address,
+        subject=entry.subject,
+        detail=entry.detail,
+        at_text=age_text(entry.happened_at_ms, now_ms),
+        at_iso=time_iso(entry.happened_at_ms),
+    )
