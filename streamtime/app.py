@@ -57,6 +57,7 @@ from streamtime.rooms import (
     audit_term,
     bin_on,
     bucket_address,
+    closing_on,
     database_path,
     keeping_of,
     library_on,
@@ -78,6 +79,7 @@ _log = get_logger("app")
 class Accounts:
     """What commands need that set a server up, whether it runs or not."""
 
+    database: Database
     users: Users
     tokens: ApiTokens
     administration: Administration
@@ -95,7 +97,7 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
         users = Users(database, passwords, audit, clock)
         sessions = Sessions(database, audit, clock)
         administration = Administration(database, passwords, sessions, audit, clock)
-        yield Accounts(users, ApiTokens(database, audit, clock), administration, sessions)
+        yield Accounts(database, users, ApiTokens(database, audit, clock), administration, sessions)
     finally:
         await database.close()
         passwords.close()
@@ -222,6 +224,7 @@ def _services(
         steering=library.steering,
         deletion=library.deletion,
         bin=bin_,
+        closing=closing_on(base, library),
         duplicates=library.duplicates,
         progress=library.progress,
         renditions=library.renditions,

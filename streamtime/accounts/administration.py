@@ -1,6 +1,6 @@
 """What is changed about an account by those who run the server: role, room, whether it may come in, its password.
 
-Each deed raises the epoch and is written down in its own transaction. The last admin stays one.
+Each deed raises the epoch and is written down in the transaction that it is a part of. The last admin stays one.
 """
 
 from sqlalchemy import func, select, update
@@ -29,78 +29,62 @@ class Administration:
         self._audit = audit
         self._clock = clock
 
-    async def set_role(self, user: User, role: Role, actor: Actor) -> None:
+    async def set_role(self, tx: Transaction, user: User, role: Role, actor: Actor) -> None:
         """Say what an account is for.
 
         Raises:
             NotFound: it has been deleted.
             Conflict: it is the last admin's.
         """
+        row = await require_present(tx, user.id)
+        if row["role"] == role.value:
+            return
+        if role is not Role.ADMIN:
+            await require_another_admin(tx, user.id)
+        await _set(tx, user, role=role.value)
+        await self._audit.note(tx, actor, Deed.ROLE_CHANGED, user.name, before=row["role"], now=role.value)
 
-        async def body(tx: Transaction) -> None:
-            row = await require_present(tx, user.id)
-            if row["role"] == role.value:
-                return
-            if role is not Role.ADMIN:
-                await require_another_admin(tx, user.id)
-            await _set(tx, user, role=role.value)
-            await self._audit.note(tx, actor, Deed.ROLE_CHANGED, user.name, was=row["role"], now=role.value)
-
-        await self._database.write(body)
-
-    async def set_enabled(self, user: User, actor: Actor, *, enabled: bool) -> None:
+    async def set_enabled(self, tx: Transaction, user: User, actor: Actor, *, enabled: bool) -> None:
         """Let an account sign in, or shut it out at once.
 
         Raises:
             NotFound: it has been deleted.
             Conflict: it is the last admin's.
         """
+        row = await require_present(tx, user.id)
+        if (row["disabled_at_ms"] is None) == enabled:
+            return
+        if not enabled:
+            await require_another_admin(tx, user.id)
+        await _set(tx, user, disabled_at_ms=None if enabled else self._clock.now_ms())
+        deed = Deed.ACCOUNT_ENABLED if enabled else Deed.ACCOUNT_DISABLED
+        await self._audit.note(tx, actor, deed, user.name)
 
-        async def body(tx: Transaction) -> None:
-            row = await require_present(tx, user.id)
-            if (row["disabled_at_ms"] is None) == enabled:
-                return
-            if not enabled:
-                await require_another_admin(tx, user.id)
-            await _set(tx, user, disabled_at_ms=None if enabled else self._clock.now_ms())
-            deed = Deed.ACCOUNT_ENABLED if enabled else Deed.ACCOUNT_DISABLED
-            await self._audit.note(tx, actor, deed, user.name)
-
-        await self._database.write(body)
-
-    async def approve(self, user: User, actor: Actor) -> None:
+    async def approve(self, tx: Transaction, user: User, actor: Actor) -> None:
         """Let somebody in who has registered and waits.
 
         Raises:
             NotFound: the account has been deleted.
             Conflict: it does not wait.
         """
+        row = await require_present(tx, user.id)
+        if row["awaiting_at_ms"] is None:
+            raise Conflict("This account does not wait for approval.", code="not_awaiting")
+        await _set(tx, user, awaiting_at_ms=None)
+        await self._audit.note(tx, actor, Deed.ACCOUNT_APPROVED, user.name)
 
-        async def body(tx: Transaction) -> None:
-            row = await require_present(tx, user.id)
-            if row["awaiting_at_ms"] is None:
-                raise Conflict("This account does not wait for approval.", code="not_awaiting")
-            await _set(tx, user, awaiting_at_ms=None)
-            await self._audit.note(tx, actor, Deed.ACCOUNT_APPROVED, user.name)
-
-        await self._database.write(body)
-
-    async def set_quota(self, user: User, quota_bytes: int | None, actor: Actor) -> None:
+    async def set_quota(self, tx: Transaction, user: User, quota_bytes: int | None, actor: Actor) -> None:
         """Say what somebody's files may take: None leaves it to the configuration, 0 is no limit.
 
         Raises:
             NotFound: the account has been deleted.
         """
-
-        async def body(tx: Transaction) -> None:
-            row = await require_present(tx, user.id)
-            if row["quota_bytes"] == quota_bytes:
-                return
-            await tx.execute(update(users).where(users.c.id == user.id).values(quota_bytes=quota_bytes))
-            was, now = (_quota_words(quota) for quota in (row["quota_bytes"], quota_bytes))
-            await self._audit.note(tx, actor, Deed.QUOTA_CHANGED, user.name, was=was, now=now)
-
-        await self._database.write(body)
+        row = await require_present(tx, user.id)
+        if row["quota_bytes"] == quota_bytes:
+            return
+        await tx.execute(update(users).where(users.c.id == user.id).values(quota_bytes=quota_bytes))
+        before, now = (_quota_words(quota) for quota in (row["quota_bytes"], quota_bytes))
+        await self._audit.note(tx, actor, Deed.QUOTA_CHANGED, user.name, before=before, now=now)
 
     async def set_password(self, user: User, password: str, actor: Actor, *, kept_session: int | None = None) -> None:
         """Replace a password and end every session of the account but the one to be kept, if any.
@@ -129,19 +113,15 @@ class Administration:
         await self.set_password(user, password, actor)
         return password
 
-    async def end_sessions(self, user: User, actor: Actor) -> None:
+    async def end_sessions(self, tx: Transaction, user: User, actor: Actor) -> None:
         """Sign an account out wherever it is signed in. API tokens stay.
 
         Raises:
             NotFound: the account has been deleted.
         """
-
-        async def body(tx: Transaction) -> None:
-            await require_present(tx, user.id)
-            count = await self._sessions.end_all(tx, user.id)
-            await self._audit.note(tx, actor, Deed.SESSION_ENDED, user.name, count=str(count))
-
-        await self._database.write(body)
+        await require_present(tx, user.id)
+        count = await self._sessions.end_all(tx, user.id)
+        await self._audit.note(tx, actor, Deed.SESSION_ENDED, user.name, count=str(count))
 
     async def last_seen(self) -> dict[int, int]:
         """When each account last used a session or a token, by row id; those who never did are not in it."""

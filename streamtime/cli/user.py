@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 import rich_click as click
 
 from streamtime.access.caller import Role
+from streamtime.accounts.administration import Administration
 from streamtime.accounts.audit import COMMAND_LINE
 from streamtime.accounts.users import User
 from streamtime.app import Accounts
 from streamtime.cli.context import Context
 from streamtime.config.values import ByteCount
+from streamtime.database.transaction import Transaction
 from streamtime.sizes import size_text
 
 ROLES = click.Choice([role.value for role in Role])
@@ -56,9 +58,12 @@ def list_users(context: Context) -> None:
 def password(context: Context, name: str, password_stdin: bool) -> None:
     """Set a new password and end all sessions of the account."""
     new = _password(from_stdin=password_stdin)
-    context.with_accounts(
-        on_account(name, lambda accounts, found: accounts.administration.set_password(found, new, COMMAND_LINE))
-    )
+
+    async def find_and_set(accounts: Accounts) -> None:
+        found = await accounts.users.by_name(name)
+        await accounts.administration.set_password(found, new, COMMAND_LINE)
+
+    context.with_accounts(find_and_set)
     click.echo(f"{name} has a new password and is signed out everywhere.")
 
 
@@ -67,10 +72,10 @@ def password(context: Context, name: str, password_stdin: bool) -> None:
 @click.pass_obj
 def disable(context: Context, name: str) -> None:
     """Shut an account out, at once, also of a running server."""
-    context.with_accounts(
-        on_account(
-            name, lambda accounts, found: accounts.administration.set_enabled(found, COMMAND_LINE, enabled=False)
-        )
+    change(
+        context,
+        name,
+        lambda administration, tx, found: administration.set_enabled(tx, found, COMMAND_LINE, enabled=False),
     )
     click.echo(f"{name} is disabled.")
 
@@ -80,8 +85,10 @@ def disable(context: Context, name: str) -> None:
 @click.pass_obj
 def enable(context: Context, name: str) -> None:
     """Let a disabled account in again."""
-    context.with_accounts(
-        on_account(name, lambda accounts, found: accounts.administration.set_enabled(found, COMMAND_LINE, enabled=True))
+    change(
+        context,
+        name,
+        lambda administration, tx, found: administration.set_enabled(tx, found, COMMAND_LINE, enabled=True),
     )
     click.echo(f"{name} is enabled.")
 
@@ -93,9 +100,7 @@ def enable(context: Context, name: str) -> None:
 def role(context: Context, name: str, new_role: str) -> None:
     """Say what an account is for: admin (runs the server), member (has videos), viewer (only watches)."""
     chosen = Role(new_role)
-    context.with_accounts(
-        on_account(name, lambda accounts, found: accounts.administration.set_role(found, chosen, COMMAND_LINE))
-    )
+    change(context, name, lambda administration, tx, found: administration.set_role(tx, found, chosen, COMMAND_LINE))
     click.echo(f"{name} is now {'an admin' if chosen is Role.ADMIN else f'a {chosen.value}'}.")
 
 
@@ -104,9 +109,7 @@ def role(context: Context, name: str, new_role: str) -> None:
 @click.pass_obj
 def approve(context: Context, name: str) -> None:
     """Let somebody in who has registered and waits for it."""
-    context.with_accounts(
-        on_account(name, lambda accounts, found: accounts.administration.approve(found, COMMAND_LINE))
-    )
+    change(context, name, lambda administration, tx, found: administration.approve(tx, found, COMMAND_LINE))
     click.echo(f"{name} may sign in.")
 
 
@@ -117,20 +120,19 @@ def approve(context: Context, name: str) -> None:
 def quota(context: Context, name: str, size: str) -> None:
     """Say what somebody's files may take: "500 GB", none (no limit), or default (what the configuration says)."""
     chosen = _size(size)
-    context.with_accounts(
-        on_account(name, lambda accounts, found: accounts.administration.set_quota(found, chosen, COMMAND_LINE))
-    )
+    change(context, name, lambda administration, tx, found: administration.set_quota(tx, found, chosen, COMMAND_LINE))
     words = {None: "what the configuration says", 0: "as much as there is room for"}
     click.echo(f"{name} may use {words.get(chosen) or size_text(chosen or 0)}.")
 
 
-def on_account(name: str, use: Callable[[Accounts, User], Awaitable[None]]) -> Callable[[Accounts], Awaitable[None]]:
-    """Something to be done with the account of that name."""
+def change(context: Context, name: str, deed: Callable[[Administration, Transaction, User], Awaitable[None]]) -> None:
+    """Do something with the account of that name."""
 
-    async def find_and_use(accounts: Accounts) -> None:
-        await use(accounts, await accounts.users.by_name(name))
+    async def find_and_change(accounts: Accounts) -> None:
+        found = await accounts.users.by_name(name)
+        await accounts.database.write(lambda tx: deed(accounts.administration, tx, found))
 
-    return find_and_use
+    context.with_accounts(find_and_change)
 
 
 def _size(text: str) -> int | None:

@@ -25,6 +25,7 @@ from streamtime.jobs.queue import JobQueue
 from streamtime.library.bin import Bin
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
+from streamtime.library.closing import AccountClosing
 from streamtime.library.damage import Damage
 from streamtime.library.deletion import Deletion
 from streamtime.library.duplicates import Duplicates
@@ -99,6 +100,7 @@ class Services:
     steering: Steering
     deletion: Deletion
     bin: Bin
+    closing: AccountClosing
     duplicates: Duplicates
     progress: ProgressBoard
     renditions: Renditions
