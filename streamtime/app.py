@@ -14,10 +14,13 @@ from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.failures import Failures
+from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
 from streamtime.accounts.passwords import PasswordHashing
+from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
+from streamtime.accounts.registration import Door, Registration
 from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
@@ -83,6 +86,7 @@ class Accounts:
     users: Users
     tokens: ApiTokens
     administration: Administration
+    invites: Invites
     sessions: Sessions
 
 
@@ -97,7 +101,8 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
         users = Users(database, passwords, audit, clock)
         sessions = Sessions(database, audit, clock)
         administration = Administration(database, passwords, sessions, audit, clock)
-        yield Accounts(database, users, ApiTokens(database, audit, clock), administration, sessions)
+        tokens, invites = ApiTokens(database, audit, clock), Invites(database, audit, clock)
+        yield Accounts(database, users, tokens, administration, invites, sessions)
     finally:
         await database.close()
         passwords.close()
@@ -195,6 +200,7 @@ def _services(
         base.stores.spool,
         base.clock,
     )
+    invites = Invites(base.database, audit, base.clock)
     lifetime_s = config.accounts.session_lifetime
     audit, limits = library.audit, Limits(base.clock)
     failures = Failures(base.database, audit, base.clock)
@@ -208,6 +214,11 @@ def _services(
         failures=failures,
         users=users,
         administration=Administration(base.database, passwords, sessions, audit, base.clock),
+        invites=invites,
+        registration=Registration(
+            base.database, users, invites, passwords, limits, door=Door(config.accounts.registration)
+        ),
+        profiles=Profiles(base.database),
         setup=Setup(users, limits),
         sign_in=SignIn(base.database, users, passwords, limits, audit, failures, base.clock, lifetime_s=lifetime_s),
         refreshing=Refreshing(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),

@@ -20,6 +20,7 @@ from streamtime.cli.storage import storage
 from streamtime.cli.token import token
 from streamtime.cli.user import user
 from streamtime.cli.user_delete import delete
+from streamtime.cli.user_invite import invite
 from streamtime.errors import StreamtimeError
 from streamtime.logging import configure
 from streamtime.version import VERSION
@@ -45,6 +46,7 @@ for command in (serve, user, session, token, storage, check, gc, backup, restore
 
 
 user.add_command(delete)
+user.add_command(invite)
 
 
 def run() -> None:

@@ -8,9 +8,12 @@ from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.failures import Failures
+from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
+from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
+from streamtime.accounts.registration import Registration
 from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
@@ -86,6 +89,9 @@ class Services:
     failures: Failures
     users: Users
     administration: Administration
+    invites: Invites
+    registration: Registration
+    profiles: Profiles
     setup: Setup
     sign_in: SignIn
     refreshing: Refreshing

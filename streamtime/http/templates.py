@@ -87,7 +87,7 @@ def frame(request: Request[Any, Any, State], *, title: str = "", nav: str = "") 
 
 def _caller_view(caller: Caller) -> CallerView:
     return CallerView(
-        name=caller.name,
+        name=caller.shown_name,
         href=owner_href(caller.name),
         is_admin=caller.is_admin,
         has_videos=caller.role is not Role.VIEWER,
