@@ -26,6 +26,7 @@ class Gallery:
     uploading: str
     binned: str
     copy: str
+    person: str
 
     def member_pages(self) -> dict[str, str]:
         """Every page that its owner sees, by name."""
@@ -50,6 +51,14 @@ class Gallery:
             "empty the bin": "/library/bin/empty",
             "delete for good": f"/library/bin/{self.binned}/delete",
             "space": "/settings/space",
+            "people": "/admin/people",
+            "new account": "/admin/people/new",
+            "one person": f"/admin/people/{self.person}",
+            "delete an account": f"/admin/people/{self.person}/delete",
+            "invitations": "/admin/people/invites",
+            "profile": "/settings/profile",
+            "password": "/settings/password",
+            "delete one's own account": "/settings/account",
             "everybody's space": "/admin/space",
             "edit a second copy": f"/watch/{self.copy}/edit",
             "error": "/watch/nothing-here",
@@ -80,4 +89,5 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
         walk.await_state(owner, binned, "failed")
         owner.api.delete(f"/api/v1/videos/{binned}").raise_for_status()
         copy = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter", duplicates="ask")
-        yield Gallery(server, owner, ready, portrait, failed, uploading, binned, copy)
+        person = owner.api.get("/api/v1/admin/users").json()["items"][0]["id"]
+        yield Gallery(server, owner, ready, portrait, failed, uploading, binned, copy, person)
