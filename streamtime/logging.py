@@ -44,7 +44,8 @@ def configure(*, log_format: LogFormat = "auto", level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for talkative in ("alembic", "uvicorn"):
+    # at "debug" the database driver tells the values of each statement, and urllib3 signed addresses
+    for talkative in ("aiosqlite", "alembic", "urllib3", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
 

@@ -1,6 +1,6 @@
 """For how long lines of the audit are kept."""
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 
 from streamtime.clock import Clock
 from streamtime.database.people_tables import audit
@@ -36,4 +36,8 @@ class AuditTerm:
         return await self._database.write(body)
 
     def _overdue(self) -> ColumnElement[bool]:
-        return audit.c.happened_at_ms < self._clock.now_ms() - self._days * DAY_MS
+        """Old by its time, and before all that is not: what a clock wrote that stood wrong stays with what was then."""
+        kept_since_ms = self._clock.now_ms() - self._days * DAY_MS
+        first_kept = select(func.min(audit.c.id)).where(audit.c.happened_at_ms >= kept_since_ms).scalar_subquery()
+        before = or_(audit.c.id < first_kept, first_kept.is_(None))
+        return and_(audit.c.happened_at_ms < kept_since_ms, before)

@@ -146,8 +146,12 @@ class SignIn:
             return user_public_id
 
         user_public_id = await self._database.write(body)
-        self._limits.give_back(proved.tries)
+        self.passed(proved)
         return NewSession(value, self._lifetime_s, session_id, user_public_id)
+
+    def passed(self, proved: Proved) -> None:
+        """Give back the tries of somebody who has passed all that was asked."""
+        self._limits.give_back(proved.tries)
 
     async def end(self, actor: Actor, session_id: int) -> None:
         """Sign out: end a session, whoever holds its cookie."""

@@ -18,7 +18,7 @@ MAX_LIMIT = 200
 
 
 class EntryBody(msgspec.Struct):
-    """A deed. `actor` is empty for one without an account; `subject` names a user, or is a video's or link's id."""
+    """A deed. `actor` is empty for somebody without an account; `subject` names a user, a video or a link."""
 
     id: int
     at: str

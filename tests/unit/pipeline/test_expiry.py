@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from streamtime.accounts.audit import COMMAND_LINE
+from streamtime.accounts.audit import COMMAND_LINE, Audit, Deed
 from streamtime.accounts.audit_term import AuditTerm
 from streamtime.clock import EpochMs
 from streamtime.config.load import load
@@ -54,6 +54,7 @@ class House:
         self.clock = clock
         self.bin = bin_
         self.database = base.database
+        self._deeds = Audit(base.database, clock)
         self._audit = AuditTerm(base.database, clock, days=365)
         self._expire = Expire(base.database, bin_, uploads, self._audit)
         self._schedule = ExpirySchedule(
@@ -90,6 +91,14 @@ class House:
 
     async def expire(self) -> None:
         await self._expire.run(Job(1, "expire", "x", 1, 1))
+
+    async def note(self, subject: str) -> None:
+        """Write a line of the audit."""
+        await self.database.write(lambda tx: self._deeds.note(tx, COMMAND_LINE, Deed.SIGNED_IN, subject))
+
+    async def noted(self) -> list[str]:
+        """Whom its lines are about, the latest first."""
+        return [entry.subject for entry in await self._deeds.page()]
 
 
 @pytest.fixture
@@ -141,3 +150,15 @@ async def test_what_was_deleted_before_it_came_by_the_clock_stays_for_its_whole_
     await house.database.write(lambda tx: house.bin.put(tx, video, COMMAND_LINE))
     house.clock.set_days_ahead(10_000)
     assert not await house.go_on(2)
+
+
+async def test_lines_of_the_audit_go_after_their_term_by_a_clock_that_was_steady(house: House) -> None:
+    await house.note("early")
+    house.clock.set_days_ahead(200)
+    await house.note("late")
+    house.clock.set_days_ahead(200)
+    assert not await house.go_on(0.5)
+    assert await house.noted() == ["late", "early"]
+    assert await house.go_on(2)
+    await house.expire()
+    assert await house.noted() == ["late"]

@@ -1,0 +1,19 @@
+"""Every deed has words on the page of the audit."""
+
+import pytest
+
+from streamtime.accounts.audit import Deed
+from streamtime.http.pages.audit import EntryView
+from streamtime.http.templates import Templates
+from streamtime.http.web_files import WebFiles
+
+TEMPLATE = "macros/audit.html"
+
+
+@pytest.mark.parametrize("deed", list(Deed))
+def test_every_deed_has_words(deed: Deed) -> None:
+    entry = EntryView(deed.value, "ann", "", "bob", {}, "", "")
+    module = Templates(WebFiles())._environment.get_template(TEMPLATE).module
+    words = str(module.deed_words(entry))  # type: ignore[attr-defined]  # a macro
+    assert words.startswith("<strong>ann</strong> ")
+    assert words.endswith(": bob")
