@@ -9,14 +9,18 @@ from functools import partial
 from streamtime.access.caller import Reach
 from streamtime.access.rules import Visibility
 from streamtime.accounts.access_tokens import AccessTokens
+from streamtime.accounts.administration import Administration
 from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.failures import Failures
+from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
 from streamtime.accounts.passwords import PasswordHashing
+from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
+from streamtime.accounts.registration import Door, Registration
 from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
@@ -56,6 +60,7 @@ from streamtime.rooms import (
     audit_term,
     bin_on,
     bucket_address,
+    closing_on,
     database_path,
     keeping_of,
     library_on,
@@ -81,8 +86,11 @@ _log = get_logger("app")
 class Accounts:
     """What commands need that set a server up, whether it runs or not."""
 
+    database: Database
     users: Users
     tokens: ApiTokens
+    administration: Administration
+    invites: Invites
     sessions: Sessions
 
 
@@ -94,8 +102,11 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
     database = Database(database_path(config))
     try:
         audit = Audit(database, clock)
-        users = Users(database, passwords, clock)
-        yield Accounts(users, ApiTokens(database, audit, clock), Sessions(database, audit, clock))
+        users = Users(database, passwords, audit, clock)
+        sessions = Sessions(database, audit, clock)
+        administration = Administration(database, passwords, sessions, audit, clock)
+        tokens, invites = ApiTokens(database, audit, clock), Invites(database, audit, clock)
+        yield Accounts(database, users, tokens, administration, invites, sessions)
     finally:
         await database.close()
         passwords.close()
@@ -167,7 +178,8 @@ def _services(
     last_use: LastUse,
     pool: JobPool,
 ) -> Services:
-    users = Users(base.database, passwords, base.clock)
+    audit = Audit(base.database, base.clock)
+    users, sessions = Users(base.database, passwords, audit, base.clock), Sessions(base.database, audit, base.clock)
     catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
     direct = Direct(base.stores, _serving_browsers(config))
     segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
@@ -194,6 +206,7 @@ def _services(
         base.stores.spool,
         base.clock,
     )
+    invites = Invites(base.database, audit, base.clock)
     lifetime_s = config.accounts.session_lifetime
     audit, limits = library.audit, Limits(base.clock)
     failures = Failures(base.database, audit, base.clock)
@@ -207,10 +220,16 @@ def _services(
         limits=limits,
         failures=failures,
         users=users,
+        administration=Administration(base.database, passwords, sessions, audit, base.clock),
+        invites=invites,
+        registration=Registration(
+            base.database, users, invites, passwords, limits, door=Door(config.accounts.registration)
+        ),
+        profiles=Profiles(base.database),
         setup=Setup(users, limits),
         sign_in=SignIn(base.database, users, passwords, limits, audit, failures, base.clock, lifetime_s=lifetime_s),
         refreshing=Refreshing(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),
-        sessions=Sessions(base.database, audit, base.clock),
+        sessions=sessions,
         api_tokens=ApiTokens(base.database, audit, base.clock),
         credentials=Credentials(
             base.database, base.epoch, access_tokens, last_use, base.clock, strangers=_reach(config)
@@ -223,6 +242,7 @@ def _services(
         steering=library.steering,
         deletion=library.deletion,
         bin=bin_,
+        closing=closing_on(base, library),
         duplicates=library.duplicates,
         progress=library.progress,
         renditions=library.renditions,

@@ -29,6 +29,12 @@ def setup_code() -> str:
     return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(3))
 
 
+def new_password() -> str:
+    """A password that is told to somebody once: sixteen characters without look-alikes, 78 bits."""
+    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(4))
+
+
 def fingerprint(value: str) -> bytes:
     """SHA-256 of a secret: what is stored in its place. Enough for 256 random bits, never for passwords."""
     return hashlib.sha256(value.encode()).digest()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.audit_term import AuditTerm
+from streamtime.accounts.sessions import Sessions
 from streamtime.clock import Clock, SystemClock
 from streamtime.config.sections import S3, Config
 from streamtime.database.epoch import EpochWatch
@@ -20,6 +21,7 @@ from streamtime.library.bin import Bin, Remade
 from streamtime.library.captions import Captions
 from streamtime.library.changes import Changes
 from streamtime.library.chapters import Chapters
+from streamtime.library.closing import AccountClosing
 from streamtime.library.damage import Damage
 from streamtime.library.deletion import Deletion, Made
 from streamtime.library.duplicates import Duplicates
@@ -221,6 +223,13 @@ def bin_on(config: Config, base: Foundation, library: Library) -> Bin:
 def audit_term(config: Config, base: Foundation) -> AuditTerm:
     """What lets go of old lines of the audit."""
     return AuditTerm(base.database, base.clock, days=config.accounts.audit_days)
+
+
+def closing_on(base: Foundation, library: Library) -> AccountClosing:
+    """What deletes accounts, with the videos of that library."""
+    audit = Audit(base.database, base.clock)
+    sessions = Sessions(base.database, audit, base.clock)
+    return AccountClosing(base.database, library.deletion, Work(base.queue), library.news, sessions, audit, base.clock)
 
 
 def upload_rows(config: Config, base: Foundation) -> UploadRows:

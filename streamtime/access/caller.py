@@ -55,6 +55,8 @@ class Caller:
 
     user_id: int | None = None
     name: str = ""
+    shown_name: str = ""
+    """What others read."""
     role: Role = Role.MEMBER
     proof: Proof = Proof.NONE
     proof_id: int = 0

@@ -135,6 +135,7 @@ def _caller(row: RowMapping) -> Caller:
     return Caller(
         user_id=row["id"],
         name=row["name"],
+        shown_name=row["display_name"] or row["name"],
         role=Role(row["role"]),
         proof_id=row["proof_id"],
         scope=Scope(row.get("scope", Scope.ADMIN)),

@@ -2,6 +2,7 @@
 
 import hmac
 
+from streamtime.accounts.audit import Actor
 from streamtime.accounts.limits import Limited, Limits
 from streamtime.accounts.users import User, Users
 from streamtime.accounts.visit import Visit
@@ -36,4 +37,4 @@ class Setup:
         typed = "".join(character for character in code.casefold() if character.isalnum())
         if not hmac.compare_digest(typed.encode(), self.code.replace("-", "").encode()):
             raise Invalid("That is not the code that the server printed when it started.", field="code", code="code")
-        return await self._users.create_first(name, password)
+        return await self._users.create_first(name, password, actor=Actor(None, "", visit.address))

@@ -134,6 +134,8 @@ class SignIn:
         async def body(tx: Transaction) -> str:
             still = select(users).where(users.c.id == proved.user_id, users.c.password_hash == proved.password_hash)
             row = (await tx.execute(still)).mappings().first()
+            if row is not None and row["awaiting_at_ms"] is not None:
+                raise Unauthenticated("This account waits for approval by whoever runs this server.", code="awaiting")
             if row is None or shut_out(row):
                 raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
             await tx.execute(delete(sessions).where(sessions.c.expires_at_ms < now))

@@ -1,16 +1,17 @@
-"""Accounts: made, found, listed, disabled. It knows names and roles, not how people sign in."""
+"""Accounts: made, found, listed. It knows names and roles, not how people sign in; `administration.py` changes them."""
 
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.access.caller import Role
+from streamtime.accounts.audit import Actor, Audit, Deed
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.clock import Clock
-from streamtime.database.people_tables import sessions, users
+from streamtime.database.people_tables import users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id
@@ -31,33 +32,91 @@ class User:
     disabled_at_ms: int | None
     quota_bytes: int | None = None
     """What their files may take together; None is what the configuration says, 0 no limit."""
+    display_name: str = ""
+    """What others read; empty where it is the name."""
+    picture_version: int = 0
+    """0 without a picture."""
+    awaiting_at_ms: int | None = None
+    """Since when they wait to be approved; None where nobody has to."""
+
+    @property
+    def shown_name(self) -> str:
+        """What others read."""
+        return self.display_name or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to be. `awaiting` keeps it out until it is approved."""
+
+    name: str
+    password_hash: str
+    role: Role
+    display_name: str = ""
+    awaiting: bool = False
 
 
 class Users:
     """All accounts."""
 
-    def __init__(self, database: Database, passwords: PasswordHashing, clock: Clock) -> None:
+    def __init__(self, database: Database, passwords: PasswordHashing, audit: Audit, clock: Clock) -> None:
         self._database = database
         self._passwords = passwords
+        self._audit = audit
         self._clock = clock
 
-    async def create(self, name: str, password: str, role: Role) -> User:
+    async def create(self, name: str, password: str, role: Role, *, actor: Actor) -> User:
         """Make an account.
 
         Raises:
             Invalid: the name or the password will not do.
             Conflict: the name is taken.
         """
-        return await self._create(name, password, role, first=False)
+        require_name(name)
+        hashed = await self._passwords.hash(password)
+        return await self._database.write(lambda tx: self.add(tx, NewUser(name, hashed, role), actor))
 
-    async def create_first(self, name: str, password: str) -> User:
+    async def create_first(self, name: str, password: str, *, actor: Actor) -> User:
         """Make the first account, an admin.
 
         Raises:
             Invalid: the name or the password will not do.
             Conflict: there is an account already.
         """
-        return await self._create(name, password, Role.ADMIN, first=True)
+        require_name(name)
+        hashed = await self._passwords.hash(password)
+
+        async def body(tx: Transaction) -> User:
+            if (await tx.execute(select(users.c.id).limit(1))).first() is not None:
+                raise Conflict("This server is set up already.", code="already_set_up")
+            return await self.add(tx, NewUser(name, hashed, Role.ADMIN), actor)
+
+        return await self._database.write(body)
+
+    async def add(self, tx: Transaction, new: "NewUser", actor: Actor, **detail: str) -> User:
+        """Write an account down, and who made it; an actor without a name made it for themselves.
+
+        Raises:
+            Conflict: the name is taken.
+        """
+        folded = new.name.casefold()
+        if (await tx.execute(select(users.c.id).where(users.c.name_folded == folded))).first() is not None:
+            raise Conflict(f"The name {new.name} is taken.", code="name_taken")
+        now = self._clock.now_ms()
+        values = {
+            "public_id": public_id(),
+            "name": new.name,
+            "name_folded": folded,
+            "display_name": new.display_name,
+            "role": new.role.value,
+            "password_hash": new.password_hash,
+            "created_at_ms": now,
+            "awaiting_at_ms": now if new.awaiting else None,
+        }
+        user = user_from((await tx.execute(insert(users).values(**values).returning(users))).mappings().one())
+        by = actor if actor.name else Actor(user.id, user.name, actor.address)
+        await self._audit.note(tx, by, Deed.ACCOUNT_CREATED, user.name, role=user.role.value, **detail)
+        return user
 
     async def any_exists(self) -> bool:
         """Whether the server has been set up."""
@@ -74,94 +133,59 @@ class Users:
             row = await _row_by_name(connection, name)
         if row is None:
             raise NotFound(f"There is no user named {name}.")
-        return _user(row)
+        return user_from(row)
+
+    async def by_public_id(self, public_id: str) -> User:
+        """The account of that public id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        query = select(users).where(users.c.public_id == public_id, users.c.deleted_at_ms.is_(None))
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        if row is None:
+            raise NotFound
+        return user_from(row)
 
     async def password_hash(self, name: str) -> tuple[int, str] | None:
-        """The id and password hash of an account that may sign in, or None."""
+        """The id and password hash of an account that may sign in, or waits to be let in; else None."""
         async with self._database.read() as connection:
             row = await _row_by_name(connection, name)
-        if row is None or shut_out(row):
+        if row is None or row["disabled_at_ms"] is not None or row["deleted_at_ms"] is not None:
             return None
         return row["id"], row["password_hash"]
 
     async def listed(self) -> list[User]:
         """All accounts, the oldest first."""
         async with self._database.read() as connection:
-            rows = (await connection.execute(select(users).order_by(users.c.id))).mappings()
-            return [_user(row) for row in rows]
+            query = select(users).where(users.c.deleted_at_ms.is_(None)).order_by(users.c.id)
+            return [user_from(row) for row in (await connection.execute(query)).mappings()]
 
-    async def set_password(self, name: str, password: str) -> None:
-        """Replace a password and end every session of the account.
 
-        Raises:
-            NotFound: there is no such account.
-            Invalid: the password will not do.
-        """
-        user = await self.by_name(name)
-        hashed = await self._passwords.hash(password)
+def require_name(name: str) -> None:
+    """Let a name for an account pass, or raise.
 
-        async def body(tx: Transaction) -> None:
-            await tx.execute(update(users).where(users.c.id == user.id).values(password_hash=hashed))
-            await tx.execute(sessions.delete().where(sessions.c.user_id == user.id))
-            await tx.raise_epoch()
+    Raises:
+        Invalid: it will not do.
+    """
+    if not NAME.fullmatch(name):
+        raise Invalid(
+            "Choose a name of 1 to 32 letters, digits, dots, dashes or underscores.", field="name", code="name"
+        )
 
-        await self._database.write(body)
 
-    async def set_enabled(self, name: str, *, enabled: bool) -> None:
-        """Let an account sign in, or shut it out at once.
+async def require_present(tx: Transaction, user_id: int) -> RowMapping:
+    """An account's row as a write transaction sees it.
 
-        Raises:
-            NotFound: there is no such account.
-        """
-        user = await self.by_name(name)
-        disabled_at = None if enabled else self._clock.now_ms()
-
-        async def body(tx: Transaction) -> None:
-            await tx.execute(update(users).where(users.c.id == user.id).values(disabled_at_ms=disabled_at))
-            await tx.raise_epoch()
-
-        await self._database.write(body)
-
-    async def set_quota(self, name: str, quota_bytes: int | None) -> None:
-        """Say what somebody's files may take: None leaves it to the configuration, 0 is no limit.
-
-        Raises:
-            NotFound: there is no such account.
-        """
-        user = await self.by_name(name)
-
-        async def body(tx: Transaction) -> None:
-            await tx.execute(update(users).where(users.c.id == user.id).values(quota_bytes=quota_bytes))
-
-        await self._database.write(body)
-
-    async def _create(self, name: str, password: str, role: Role, *, first: bool) -> User:
-        if not NAME.fullmatch(name):
-            raise Invalid(
-                "Choose a name of 1 to 32 letters, digits, dots, dashes or underscores.", field="name", code="name"
-            )
-        hashed = await self._passwords.hash(password)
-
-        async def body(tx: Transaction) -> User:
-            count = (await tx.execute(select(func.count()).select_from(users))).scalar_one()
-            if first and count:
-                raise Conflict("This server is set up already.", code="already_set_up")
-            taken = await tx.execute(select(users.c.id).where(users.c.name_folded == name.casefold()))
-            if taken.first() is not None:
-                raise Conflict(f"The name {name} is taken.", code="name_taken")
-            values = {
-                "public_id": public_id(),
-                "name": name,
-                "role": role.value,
-                "created_at_ms": self._clock.now_ms(),
-                "disabled_at_ms": None,
-            }
-            made = await tx.execute(
-                insert(users).values(**values, name_folded=name.casefold(), password_hash=hashed).returning(users)
-            )
-            return _user(made.mappings().one())
-
-        return await self._database.write(body)
+    Raises:
+        NotFound: it has been deleted.
+    """
+    query = select(users).where(users.c.id == user_id, users.c.deleted_at_ms.is_(None))
+    row = (await tx.execute(query)).mappings().first()
+    if row is None:
+        raise NotFound("There is no such account any more.")
+    return row
 
 
 def shut_out(row: RowMapping) -> bool:
@@ -174,7 +198,8 @@ async def _row_by_name(connection: AsyncConnection, name: str) -> RowMapping | N
     return found.mappings().first()
 
 
-def _user(row: RowMapping) -> User:
+def user_from(row: RowMapping) -> User:
+    """A row of `users` as a value."""
     return User(
         id=row["id"],
         public_id=row["public_id"],
@@ -183,4 +208,7 @@ def _user(row: RowMapping) -> User:
         created_at_ms=row["created_at_ms"],
         disabled_at_ms=row["disabled_at_ms"],
         quota_bytes=row["quota_bytes"],
+        display_name=row["display_name"],
+        picture_version=row["picture_version"],
+        awaiting_at_ms=row["awaiting_at_ms"],
     )

@@ -20,6 +20,8 @@ from streamtime.cli.session import session
 from streamtime.cli.storage import storage
 from streamtime.cli.token import token
 from streamtime.cli.user import user
+from streamtime.cli.user_delete import delete
+from streamtime.cli.user_invite import invite
 from streamtime.errors import StreamtimeError
 from streamtime.logging import configure
 from streamtime.version import VERSION
@@ -42,6 +44,10 @@ def streamtime(context: click.Context, config_path: Path | None) -> None:
 
 for command in (serve, user, session, token, storage, check, gc, backup, restore, package, openapi):
     streamtime.add_command(command)
+
+
+user.add_command(delete)
+user.add_command(invite)
 
 
 def run() -> None:

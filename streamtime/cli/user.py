@@ -1,13 +1,21 @@
 """`streamtime user`: accounts, from a terminal or a script, beside a running server or without one."""
 
 import sys
+from collections.abc import Awaitable, Callable
 
 import rich_click as click
 
 from streamtime.access.caller import Role
+from streamtime.accounts.administration import Administration
+from streamtime.accounts.audit import COMMAND_LINE
+from streamtime.accounts.users import User
+from streamtime.app import Accounts
 from streamtime.cli.context import Context
 from streamtime.config.values import ByteCount
+from streamtime.database.transaction import Transaction
 from streamtime.sizes import size_text
+
+ROLES = click.Choice([role.value for role in Role])
 
 stdin_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
@@ -19,23 +27,27 @@ def user() -> None:
 
 @user.command()
 @click.argument("name")
-@click.option("--admin", is_flag=True, help="The account may run the server.")
+@click.option("--admin", is_flag=True, help="The account may run the server: the same as --role admin.")
+@click.option("--role", type=ROLES, help="What the account is for; a viewer only watches. Else it is a member's.")
 @stdin_option
 @click.pass_obj
-def create(context: Context, name: str, admin: bool, password_stdin: bool) -> None:
+def create(context: Context, name: str, admin: bool, role: str | None, password_stdin: bool) -> None:
     """Make an account."""
+    if admin and role not in {None, Role.ADMIN.value}:
+        raise click.UsageError("--admin is --role admin: give one of the two.")
+    chosen = Role.ADMIN if admin else Role(role or Role.MEMBER)
     password = _password(from_stdin=password_stdin)
-    role = Role.ADMIN if admin else Role.MEMBER
-    made = context.with_accounts(lambda accounts: accounts.users.create(name, password, role))
+    made = context.with_accounts(lambda accounts: accounts.users.create(name, password, chosen, actor=COMMAND_LINE))
     click.echo(f"Made the {made.role.value} {made.name}.")
 
 
 @user.command("list")
 @click.pass_obj
 def list_users(context: Context) -> None:
-    """List all accounts: name, role, enabled or disabled."""
+    """List all accounts: name, role, enabled or disabled or awaiting approval."""
     for found in context.with_accounts(lambda accounts: accounts.users.listed()):
         state = "enabled" if found.disabled_at_ms is None else "disabled"
+        state = state if found.awaiting_at_ms is None else "awaiting approval"
         click.echo(f"{found.name}\t{found.role.value}\t{state}")
 
 
@@ -46,7 +58,12 @@ def list_users(context: Context) -> None:
 def password(context: Context, name: str, password_stdin: bool) -> None:
     """Set a new password and end all sessions of the account."""
     new = _password(from_stdin=password_stdin)
-    context.with_accounts(lambda accounts: accounts.users.set_password(name, new))
+
+    async def find_and_set(accounts: Accounts) -> None:
+        found = await accounts.users.by_name(name)
+        await accounts.administration.set_password(found, new, COMMAND_LINE)
+
+    context.with_accounts(find_and_set)
     click.echo(f"{name} has a new password and is signed out everywhere.")
 
 
@@ -55,7 +72,11 @@ def password(context: Context, name: str, password_stdin: bool) -> None:
 @click.pass_obj
 def disable(context: Context, name: str) -> None:
     """Shut an account out, at once, also of a running server."""
-    context.with_accounts(lambda accounts: accounts.users.set_enabled(name, enabled=False))
+    change(
+        context,
+        name,
+        lambda administration, tx, found: administration.set_enabled(tx, found, COMMAND_LINE, enabled=False),
+    )
     click.echo(f"{name} is disabled.")
 
 
@@ -64,8 +85,32 @@ def disable(context: Context, name: str) -> None:
 @click.pass_obj
 def enable(context: Context, name: str) -> None:
     """Let a disabled account in again."""
-    context.with_accounts(lambda accounts: accounts.users.set_enabled(name, enabled=True))
+    change(
+        context,
+        name,
+        lambda administration, tx, found: administration.set_enabled(tx, found, COMMAND_LINE, enabled=True),
+    )
     click.echo(f"{name} is enabled.")
+
+
+@user.command()
+@click.argument("name")
+@click.argument("new_role", metavar="ROLE", type=ROLES)
+@click.pass_obj
+def role(context: Context, name: str, new_role: str) -> None:
+    """Say what an account is for: admin (runs the server), member (has videos), viewer (only watches)."""
+    chosen = Role(new_role)
+    change(context, name, lambda administration, tx, found: administration.set_role(tx, found, chosen, COMMAND_LINE))
+    click.echo(f"{name} is now {'an admin' if chosen is Role.ADMIN else f'a {chosen.value}'}.")
+
+
+@user.command()
+@click.argument("name")
+@click.pass_obj
+def approve(context: Context, name: str) -> None:
+    """Let somebody in who has registered and waits for it."""
+    change(context, name, lambda administration, tx, found: administration.approve(tx, found, COMMAND_LINE))
+    click.echo(f"{name} may sign in.")
 
 
 @user.command()
@@ -75,9 +120,19 @@ def enable(context: Context, name: str) -> None:
 def quota(context: Context, name: str, size: str) -> None:
     """Say what somebody's files may take: "500 GB", none (no limit), or default (what the configuration says)."""
     chosen = _size(size)
-    context.with_accounts(lambda accounts: accounts.users.set_quota(name, chosen))
+    change(context, name, lambda administration, tx, found: administration.set_quota(tx, found, chosen, COMMAND_LINE))
     words = {None: "what the configuration says", 0: "as much as there is room for"}
     click.echo(f"{name} may use {words.get(chosen) or size_text(chosen or 0)}.")
+
+
+def change(context: Context, name: str, deed: Callable[[Administration, Transaction, User], Awaitable[None]]) -> None:
+    """Do something with the account of that name."""
+
+    async def find_and_change(accounts: Accounts) -> None:
+        found = await accounts.users.by_name(name)
+        await accounts.database.write(lambda tx: deed(accounts.administration, tx, found))
+
+    context.with_accounts(find_and_change)
 
 
 def _size(text: str) -> int | None:

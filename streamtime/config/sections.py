@@ -350,6 +350,15 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         ),
     ] = True
+    registration: Annotated[
+        Literal["closed", "invite", "open"],
+        Meta(
+            description=(
+                "Who may make themselves an account: nobody (`closed`), people with an invitation (`invite`), or "
+                "anybody (`open`), who then waits for approval."
+            )
+        ),
+    ] = "closed"
     audit_days: Annotated[
         int,
         Meta(

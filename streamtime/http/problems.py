@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Response
 
 from streamtime import errors
-from streamtime.access.caller import Caller
+from streamtime.access.caller import Caller, Role
 from streamtime.http.forms import local_path
 from streamtime.http.paths import masked
 from streamtime.http.templates import Templates
@@ -175,9 +175,9 @@ class Problems:
         caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
         actions = [{"href": "/explore", "label": "Explore"}]
         hint = None
-        if caller.signed_in:
+        if caller.signed_in and caller.role is not Role.VIEWER:
             actions.insert(0, {"href": "/library", "label": "Your library"})
-        elif problem.status == 404:  # noqa: PLR2004  # Not Found
+        elif problem.status == 404 and not caller.signed_in:  # noqa: PLR2004  # Not Found
             actions.append({"href": f"/login?next={quote(request.url.path)}", "label": "Sign in"})
             hint = "If somebody shared this with you, it may be visible once you are signed in."
         if problem.status in _PASSING and request.method == "GET":

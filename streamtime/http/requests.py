@@ -6,7 +6,7 @@ from litestar.connection import Request
 from litestar.datastructures import State
 from litestar_htmx import HTMXRequest
 
-from streamtime.access.caller import Caller, Scope
+from streamtime.access.caller import Caller, Role, Scope
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.visit import MAX_ADDRESS, Visit
 from streamtime.errors import Forbidden, NotFound, Unauthenticated
@@ -53,6 +53,19 @@ def account_id(caller: Caller) -> int:
     if caller.user_id is None:
         raise Unauthenticated("Sign in first.")
     return caller.user_id
+
+
+def with_videos(caller: Caller) -> int:
+    """The row id of the caller's account, which may have videos of its own.
+
+    Raises:
+        Unauthenticated: nobody we know is asking.
+        Forbidden: the account is a viewer's.
+    """
+    owner_id = account_id(caller)
+    if caller.role is Role.VIEWER:
+        raise Forbidden("This account is for watching: it has no videos of its own.", code="viewer")
+    return owner_id
 
 
 def admins_only(caller: Caller) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from streamtime.http.api import audit as audit_api
 from streamtime.http.api import auth, docs, drops, events, links, me, timeline, tokens, uploads, usage, videos
 from streamtime.http.api import captions as captions_api
+from streamtime.http.api import users as users_api
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
@@ -12,15 +13,20 @@ from streamtime.http.pages import audit as audit_pages
 from streamtime.http.pages import bin as bin_pages
 from streamtime.http.pages import (
     captions,
+    closing,
     drop,
     edit,
     elsewhere,
     embed,
     explore,
     history,
+    invites,
     jobs,
+    join,
     library,
     new_link,
+    people,
+    profile,
     sessions,
     share,
     shared,
@@ -97,6 +103,32 @@ ROUTES: tuple[Any, ...] = (
     token_pages.create_token,
     token_pages.revoke_token,
     audit_pages.audit_page,
+    people.people_page,
+    people.new_person_page,
+    people.create_person,
+    people.person_page,
+    people.set_role,
+    people.set_quota,
+    people.disable,
+    people.enable,
+    people.approve,
+    people.sign_out,
+    people.reset_password,
+    invites.invites_page,
+    invites.create_invite,
+    invites.revoke_invite,
+    join.join_page,
+    join.join,
+    join.register_page,
+    join.register,
+    profile.profile_page,
+    profile.set_profile,
+    profile.password_page,
+    profile.set_password,
+    closing.delete_person_page,
+    closing.delete_person,
+    closing.own_account_page,
+    closing.delete_own_account,
     # the API
     videos.list_videos,
     videos.get_video,
@@ -132,6 +164,12 @@ ROUTES: tuple[Any, ...] = (
     usage.all_usage,
     me.upload_config,
     events.events,
+    users_api.list_users,
+    users_api.create_user,
+    users_api.patch_user,
+    users_api.reset_user_password,
+    users_api.sign_user_out,
+    users_api.delete_user,
     docs.docs,
     # files and machines
     asset,

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamtime.accounts.administration import Administration
 from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.failures import Failures
+from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
+from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
+from streamtime.accounts.registration import Registration
 from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
@@ -24,6 +28,7 @@ from streamtime.jobs.queue import JobQueue
 from streamtime.library.bin import Bin
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
+from streamtime.library.closing import AccountClosing
 from streamtime.library.damage import Damage
 from streamtime.library.deletion import Deletion
 from streamtime.library.duplicates import Duplicates
@@ -87,6 +92,10 @@ class Services:
     limits: Limits
     failures: Failures
     users: Users
+    administration: Administration
+    invites: Invites
+    registration: Registration
+    profiles: Profiles
     setup: Setup
     sign_in: SignIn
     refreshing: Refreshing
@@ -101,6 +110,7 @@ class Services:
     steering: Steering
     deletion: Deletion
     bin: Bin
+    closing: AccountClosing
     duplicates: Duplicates
     progress: ProgressBoard
     renditions: Renditions

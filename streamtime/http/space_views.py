@@ -141,7 +141,7 @@ async def binned_views(found: list[Video], services: Services) -> list[BinnedVie
         BinnedView(
             id=video.public_id,
             title=video.title,
-            owner=video.owner_name,
+            owner=video.owner_shown_name,
             deleted_text=age_text(video.deleted_at_ms or now, now),
             deleted_iso=time_iso(video.deleted_at_ms or now),
             days_left=max(0, -(-((services.bin.goes_at_ms(video) or now) - now) // DAY_MS)),

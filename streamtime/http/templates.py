@@ -9,7 +9,7 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.response import Response
 
-from streamtime.access.caller import Caller
+from streamtime.access.caller import Caller, Role
 from streamtime.http.callers import csrf_token
 from streamtime.http.views import owner_href
 from streamtime.http.web_files import WebFiles
@@ -24,6 +24,8 @@ class CallerView:
     name: str
     href: str
     is_admin: bool
+    has_videos: bool
+    """False for a viewer, who only watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,20 @@ def frame(request: Request[Any, Any, State], *, title: str = "", nav: str = "") 
     caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
     session: str = request.scope.get("session_cookie", "")  # type: ignore[assignment]  # likewise
     query = request.url.query
-    view = CallerView(caller.name, owner_href(caller.name), caller.is_admin) if caller.signed_in else None
+    view = _caller_view(caller) if caller.signed_in else None
     return PageFrame(
         title=title,
         nav=nav,
         caller=view,
         csrf_token=csrf_token(session),
         path=request.url.path + (f"?{query}" if query else ""),
+    )
+
+
+def _caller_view(caller: Caller) -> CallerView:
+    return CallerView(
+        name=caller.shown_name,
+        href=owner_href(caller.name),
+        is_admin=caller.is_admin,
+        has_videos=caller.role is not Role.VIEWER,
     )

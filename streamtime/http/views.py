@@ -263,7 +263,7 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "duration_text": None if video.duration_ms is None else duration_text(video.duration_ms),
         "duration_iso": None if video.duration_ms is None else duration_iso(video.duration_ms),
         "badge": _badge(video),
-        "owner_name": video.owner_name,
+        "owner_name": video.owner_shown_name,
         "owner_href": owner_href(video.owner_name),
         "age_text": age_text(video.published_at_ms or video.created_at_ms, now_ms),
         "created_iso": time_iso(video.created_at_ms),

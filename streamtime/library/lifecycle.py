@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from streamtime.database import tables
+from streamtime.database.people_tables import users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
 from streamtime.jobs.job import Failure, Job
@@ -33,6 +34,13 @@ class Picture:
     duration_ms: int | None
     width: int
     height: int
+
+
+_NOTHING_LEFT = tuple(
+    ~select(table.c.id).where(table.c.owner_id == users.c.id).exists()
+    for table in (videos, tables.objects, tables.uploads)
+)
+"""Of a closed account: no row needs it any more."""
 
 
 class Lifecycle:
@@ -221,10 +229,11 @@ class Lifecycle:
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def bury(self, tx: Transaction, *, after: Job) -> bool:
-        """Drop the rows of purged videos and end the job; False where there are bytes still to be deleted."""
+        """Drop the rows of purged videos and closed accounts and end the job; False where bytes are still to go."""
         if await self._ledger.any_doomed(tx):
             return False
         await tx.execute(delete(videos).where(videos.c.purged_at_ms.is_not(None)))
+        await tx.execute(delete(users).where(users.c.deleted_at_ms.is_not(None), *_NOTHING_LEFT))
         await self._queue.done(tx, after)
         return True
 

@@ -102,7 +102,7 @@ class Space:
 
     async def usages(self) -> list[Usage]:
         """What the files of everybody take, the largest users first."""
-        return sorted(await self._usages(users.c.id.is_not(None)), key=lambda usage: -usage.total)
+        return sorted(await self._usages(users.c.deleted_at_ms.is_(None)), key=lambda usage: -usage.total)
 
     async def bytes_of(self, video_ids: Collection[int]) -> dict[int, int]:
         """What the files of these videos take, by row id."""

@@ -31,6 +31,8 @@ class Video:
     public_id: str
     owner_id: int
     owner_name: str
+    owner_shown_name: str
+    """What others read."""
     title: str
     description: str
     tags: tuple[str, ...]
@@ -106,6 +108,7 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         public_id=row["public_id"],
         owner_id=row["owner_id"],
         owner_name=row["owner_name"],
+        owner_shown_name=row["owner_display_name"] or row["owner_name"],
         title=row["title"],
         description=row["description"],
         tags=tags,

@@ -81,7 +81,7 @@ async def require_alive(tx: Transaction, video_id: int) -> RowMapping:
 
 def selection() -> Select[tuple[object, ...]]:
     """The columns that `read_videos` needs."""
-    return select(videos, users.c.name.label("owner_name")).join_from(
+    return select(videos, users.c.name.label("owner_name"), users.c.display_name.label("owner_display_name")).join_from(
         videos, users, onclause=videos.c.owner_id == users.c.id
     )
 

@@ -30,6 +30,7 @@ class Gallery:
     link: str
     locked: str
     drop: str
+    person: str
 
     def member_pages(self) -> dict[str, str]:
         """Every page that its owner sees, by name."""
@@ -57,6 +58,14 @@ class Gallery:
             "tokens": "/settings/tokens",
             "audit": "/admin/audit",
             "space": "/settings/space",
+            "people": "/admin/people",
+            "new account": "/admin/people/new",
+            "one person": f"/admin/people/{self.person}",
+            "delete an account": f"/admin/people/{self.person}/delete",
+            "invitations": "/admin/people/invites",
+            "profile": "/settings/profile",
+            "password": "/settings/password",
+            "delete one's own account": "/settings/account",
             "everybody's space": "/admin/space",
             "edit a second copy": f"/watch/{self.copy}/edit",
             "share": f"/watch/{self.ready}/share",
@@ -103,7 +112,8 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
         copy = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter", duplicates="ask")
         link, locked = made(owner, "links", videos=[ready, portrait]), made(owner, "links", videos=[ready], **LOCKED)
         drop = made(owner, "drops", label="Send me your pictures of the sea", days=7, max_files=20)
-        yield Gallery(server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop)
+        person = owner.api.get("/api/v1/admin/users").json()["items"][0]["id"]
+        yield Gallery(server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop, person)
 
 
 def made(owner: Person, kind: str, **wishes: object) -> str:

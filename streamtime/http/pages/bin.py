@@ -11,7 +11,7 @@ from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
 from streamtime.errors import Conflict
 from streamtime.http.forms import local_path, read_form
-from streamtime.http.requests import PageRequest, account_id, signed_in
+from streamtime.http.requests import PageRequest, signed_in, with_videos
 from streamtime.http.services import Services
 from streamtime.http.space_views import binned_views
 from streamtime.http.templates import Templates
@@ -28,7 +28,7 @@ async def bin_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """The caller's deleted videos."""
-    owner_id = account_id(caller)
+    owner_id = with_videos(caller)
     videos = await binned_views(await services.bin.of(owner_id), services)
     total = (await services.space.usage_of(owner_id)).bin
     limited = (await services.space.standing(owner_id)).limit is not None
@@ -94,7 +94,7 @@ async def empty_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Ask once more."""
-    owner_id = account_id(caller)
+    owner_id = with_videos(caller)
     count = len(await services.bin.of(owner_id))
     total = (await services.space.usage_of(owner_id)).bin
     return templates.page(
@@ -107,7 +107,7 @@ async def empty(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> Redirect:
     """Delete all of it for good, each in a transaction of its own: others write in between."""
-    for found in await services.bin.of(account_id(caller)):
+    for found in await services.bin.of(with_videos(caller)):
         try:
             await services.database.write(partial(services.bin.purge, video=found, by=actor))
         except Conflict:

@@ -54,15 +54,21 @@ async def user_page(
     if not at_owner.startswith("@"):
         raise NotFound
     try:
-        name = (await services.users.by_name(at_owner.removeprefix("@"))).name
+        person = await services.users.by_name(at_owner.removeprefix("@"))
     except NotFound:
         raise NotFound from None  # in the same words as for a name that is only hidden
-    query = Query(scope=Scope.LISTED, owner=name, sort=sort, cursor=cursor)
-    return await _grid(request, caller, services, templates, query)
+    query = Query(scope=Scope.LISTED, owner=person.name, sort=sort, cursor=cursor)
+    return await _grid(request, caller, services, templates, query, shown_name=person.shown_name)
 
 
 async def _grid(
-    request: PageRequest, caller: Caller, services: Services, templates: Templates, query: Query
+    request: PageRequest,
+    caller: Caller,
+    services: Services,
+    templates: Templates,
+    query: Query,
+    *,
+    shown_name: str = "",
 ) -> Response[str]:
     cards, page = await cards_of(caller, services, query)
     if query.owner and not cards and not caller.signed_in:
@@ -70,11 +76,11 @@ async def _grid(
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
-    owner = {"name": query.owner} if query.owner else None
+    owner = {"name": shown_name} if query.owner else None
     return templates.page(
         request,
         "pages/explore.html",
-        title=query.owner or "Explore",
+        title=shown_name or "Explore",
         nav="you" if query.owner and query.owner == caller.name else "explore",
         cards=cards,
         next_href=more,

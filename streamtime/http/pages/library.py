@@ -6,9 +6,9 @@ from typing import Annotated
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
-from litestar.response import Response, Stream
+from litestar.response import Redirect, Response, Stream
 
-from streamtime.access.caller import Caller
+from streamtime.access.caller import Caller, Role
 from streamtime.access.rules import Access, Visibility
 from streamtime.errors import NotFound
 from streamtime.events.bus import Change, VideoChanged
@@ -37,11 +37,13 @@ async def library(
     visibility: Text = "",
     cursor: Cursor = "",
     binned: Text = "",
-) -> Response[str]:
-    """The caller's own videos. A filter left on "all" is sent as an empty one.
+) -> Response[str] | Redirect:
+    """The caller's own videos, or Explore for one who has none. A filter left on "all" is sent as an empty one.
 
     `binned` names a video that was deleted a moment ago, which the page offers to bring back.
     """
+    if signed_in(caller).role is Role.VIEWER:
+        return Redirect("/explore", status_code=303)
     query = Query(
         scope=Scope.OWN,
         q=q,
@@ -49,7 +51,7 @@ async def library(
         visibility=VISIBILITIES.get(visibility),
         cursor=cursor,
     )
-    cards, page = await cards_of(signed_in(caller), services, query)
+    cards, page = await cards_of(caller, services, query)
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)

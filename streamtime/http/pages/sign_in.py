@@ -7,6 +7,7 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Proof
 from streamtime.accounts.audit import Actor
+from streamtime.accounts.registration import Door
 from streamtime.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
 from streamtime.http.callers import new_cookie, spent_cookie
 from streamtime.http.forms import Form, local_path, read_form
@@ -31,7 +32,9 @@ async def setup_page(
 
 @post("/setup", include_in_schema=False)
 async def set_up(
-    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
+    request: PageRequest,
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Make the first admin and sign them in."""
     if not await services.setup.needed():
@@ -61,7 +64,7 @@ async def login_page(
         return Redirect(following, status_code=303)
     if await services.setup.needed():
         return Redirect("/setup", status_code=303)
-    return _login(request, templates, {"name": "", "next": following, "errors": {}}, status=200)
+    return _login(request, services, templates, {"name": "", "next": following, "errors": {}}, status=200)
 
 
 @post("/login", include_in_schema=False)
@@ -76,7 +79,7 @@ async def log_in(
     except (Unauthenticated, TooMany) as error:
         form = {"name": fields["name"], "next": following, "errors": {"": error.message}}
         problem, headers = problem_of(error)
-        answer = _login(request, templates, form, status=problem.status)
+        answer = _login(request, services, templates, form, status=problem.status)
         for name, value in headers.items():
             answer.set_header(name, value)
         return answer
@@ -100,5 +103,6 @@ def _setup(request: PageRequest, templates: Templates, form: Form, *, status: in
     return templates.page(request, "pages/setup.html", title="Set up", status=status, form=form)
 
 
-def _login(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
-    return templates.page(request, "pages/login.html", title="Sign in", status=status, form=form)
+def _login(request: PageRequest, services: Services, templates: Templates, form: Form, *, status: int) -> Response[str]:
+    opened = services.registration.door is Door.OPEN
+    return templates.page(request, "pages/login.html", title="Sign in", status=status, form=form, open=opened)

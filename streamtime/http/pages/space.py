@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.http.requests import PageRequest, account_id, admins_only
+from streamtime.http.requests import PageRequest, admins_only, with_videos
 from streamtime.http.services import Services
 from streamtime.http.space_views import SHOWN_LARGEST, large_views, sum_of, usage_view
 from streamtime.http.templates import Templates
@@ -19,7 +19,7 @@ async def space_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """The caller's own."""
-    owner_id = account_id(caller)
+    owner_id = with_videos(caller)
     usage = usage_view(await services.space.usage_of(owner_id))
     largest = large_views(await services.space.largest(owner_id, limit=SHOWN_LARGEST))
     return templates.page(request, "pages/space.html", title="Space", nav="library", usage=usage, largest=largest)

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.http.requests import PageRequest, account_id
+from streamtime.http.requests import PageRequest, with_videos
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
@@ -22,7 +22,7 @@ async def upload_page(
 ) -> Response[str]:
     """Drop videos here."""
     limits = services.upload_creation.limits
-    standing = await services.space.standing(account_id(caller))
+    standing = await services.space.standing(with_videos(caller))
     upload = {
         "endpoint": PATH,
         "max_size": limits.max_size_bytes,

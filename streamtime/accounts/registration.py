@@ -1,0 +1,115 @@
+"""How people make themselves an account: not at all, with an invitation, or by asking to be let in."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streamtime.access.caller import Role
+from streamtime.accounts.audit import Actor
+from streamtime.accounts.invites import Invite, Invites
+from streamtime.accounts.limits import Limited, Limits
+from streamtime.accounts.passwords import PasswordHashing
+from streamtime.accounts.profiles import clean_display_name
+from streamtime.accounts.users import NewUser, User, Users, require_name
+from streamtime.accounts.visit import Visit
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import NotFound
+
+NOT_GOOD = "This invitation is not good any more: it was used, has run out, or was taken back. Ask for another one."
+
+
+class Door(StrEnum):
+    """Who may make themselves an account."""
+
+    CLOSED = "closed"
+    """Nobody: those who run the server make accounts."""
+    INVITE = "invite"
+    """Who has an invitation."""
+    OPEN = "open"
+    """Anybody, who then waits to be let in; and who has an invitation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """What somebody typed who wants an account."""
+
+    name: str
+    display_name: str
+    password: str
+
+
+class Registration:
+    """Makes accounts for people who have none."""
+
+    def __init__(
+        self,
+        database: Database,
+        users: Users,
+        invites: Invites,
+        passwords: PasswordHashing,
+        limits: Limits,
+        *,
+        door: Door,
+    ) -> None:
+        self._database = database
+        self._users = users
+        self._invites = invites
+        self._passwords = passwords
+        self._limits = limits
+        self.door = door
+
+    async def invited(self, token: str) -> Invite:
+        """The invitation behind a link.
+
+        Raises:
+            NotFound: it is not good, or this server takes nobody.
+        """
+        found = None if self.door is Door.CLOSED else await self._invites.by_token(token)
+        if found is None:
+            raise NotFound(NOT_GOOD)
+        return found
+
+    async def join(self, token: str, applicant: Applicant, visit: Visit) -> User:
+        """Make an account with an invitation, and count its use with that.
+
+        Raises:
+            NotFound: the invitation is not good, or not any more.
+            Invalid: the name, the display name or the password will not do.
+            Conflict: the name is taken; nothing is counted.
+            TooMany: it was tried too often from there.
+        """
+        await self.invited(token)
+        new = await self._prepared(applicant, visit)
+
+        async def body(tx: Transaction) -> User:
+            invite = await self._invites.use(tx, token)
+            if invite is None:
+                raise NotFound(NOT_GOOD)
+            made = NewUser(new.name, new.password_hash, invite.role, new.display_name)
+            return await self._users.add(tx, made, _nobody(visit), invitation=invite.label or invite.public_id)
+
+        return await self._database.write(body)
+
+    async def register(self, applicant: Applicant, visit: Visit) -> User:
+        """Make a member's account that waits to be let in.
+
+        Raises:
+            NotFound: this server does not take people that way.
+            Invalid: the name, the display name or the password will not do.
+            Conflict: the name is taken.
+            TooMany: it was tried too often from there.
+        """
+        if self.door is not Door.OPEN:
+            raise NotFound
+        new = await self._prepared(applicant, visit)
+        return await self._database.write(lambda tx: self._users.add(tx, new, _nobody(visit)))
+
+    async def _prepared(self, applicant: Applicant, visit: Visit) -> NewUser:
+        require_name(applicant.name)
+        display_name = clean_display_name(applicant.display_name) if applicant.display_name.strip() else ""
+        self._limits.spend({Limited.REGISTRATION: visit.network})
+        hashed = await self._passwords.hash(applicant.password)
+        return NewUser(applicant.name, hashed, Role.MEMBER, display_name, awaiting=True)
+
+
+def _nobody(visit: Visit) -> Actor:
+    return Actor(None, "", visit.address)

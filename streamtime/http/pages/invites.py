@@ -1,0 +1,134 @@
+"""Invitations, for those who run the server: made here and shown once, with how often each was used; revoked here."""
+
+from dataclasses import dataclass
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller, Role
+from streamtime.accounts.audit import Actor
+from streamtime.accounts.invites import Invite, NewInvite
+from streamtime.errors import Invalid
+from streamtime.http.forms import Form, read_form
+from streamtime.http.pages.people import role_of
+from streamtime.http.requests import PageRequest, account_id, admins_only
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.http.words import age_text, time_iso
+
+HERE = "/admin/people/invites"
+DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class InviteView:
+    """An invitation as the page shows it."""
+
+    id: str
+    label: str
+    role: Role
+    uses: int
+    max_uses: int
+    made_by: str
+    since_text: str
+    since_iso: str
+    until_iso: str
+    days_left: int
+    good: bool
+    revoked: bool
+
+
+@get(HERE, include_in_schema=False)
+async def invites_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """All of them, and the form for another."""
+    admins_only(caller)
+    return await _page(request, templates, services)
+
+
+@post(HERE, include_in_schema=False)
+async def create_invite(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Make one. Its link is on the page that answers, and nowhere afterwards."""
+    admins_only(caller)
+    fields = await read_form(request, "label", "role", "uses", "days")
+    try:
+        new = NewInvite(role_of(fields["role"]), _number(fields, "uses"), _number(fields, "days"), fields["label"])
+        _, token = await services.invites.create(new, actor, by_user=account_id(caller))
+    except Invalid as error:
+        form = {**fields, "errors": {error.field or "": error.message}}
+        return await _page(request, templates, services, form=form, status=400)
+    path = f"/join/{token}"
+    return await _page(request, templates, services, link=f"{str(request.base_url).rstrip('/')}{path}")
+
+
+@post(HERE + "/{invite:str}/revoke", include_in_schema=False)
+async def revoke_invite(
+    invite: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Nobody comes in with it any more."""
+    admins_only(caller)
+    await services.invites.revoke(invite, actor)
+    return Redirect(HERE, status_code=303)
+
+
+def _number(fields: dict[str, str], name: str) -> int:
+    text = fields[name].strip()
+    if not text.isascii() or not text.isdigit() or len(text) > 6:  # noqa: PLR2004  # more digits than any bound has
+        raise Invalid("That is not a number.", field=name)
+    return int(text)
+
+
+async def _page(
+    request: PageRequest,
+    templates: Templates,
+    services: Services,
+    *,
+    form: Form | None = None,
+    link: str = "",
+    status: int = 200,
+) -> Response[str]:
+    now = services.clock.now_ms()
+    blank: Form = {"label": "", "role": Role.MEMBER.value, "uses": "1", "days": str(DAYS), "errors": {}}
+    return templates.page(
+        request,
+        "pages/invites.html",
+        title="Invitations",
+        nav="people",
+        status=status,
+        invites=[_view(invite, now) for invite in await services.invites.listed()],
+        door=services.registration.door.value,
+        form=form or blank,
+        link=link,
+    )
+
+
+def _view(invite: Invite, now_ms: int) -> InviteView:
+    return InviteView(
+        id=invite.public_id,
+        label=invite.label,
+        role=invite.role,
+        uses=invite.uses,
+        max_uses=invite.max_uses,
+        made_by=invite.made_by,
+        since_text=age_text(invite.created_at_ms, now_ms),
+        since_iso=time_iso(invite.created_at_ms),
+        until_iso=time_iso(invite.expires_at_ms),
+        days_left=max(0, -(-(invite.expires_at_ms - now_ms) // 86_400_000)),
+        good=invite.good(now_ms),
+        revoked=invite.revoked_at_ms is not None,
+    )

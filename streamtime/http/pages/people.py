@@ -1,0 +1,255 @@
+"""The pages of accounts, for those who run the server: who there is, what each may, and what is done about them."""
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller, Role
+from streamtime.accounts.audit import Actor
+from streamtime.accounts.users import User
+from streamtime.errors import Conflict, Invalid
+from streamtime.http.forms import Form, read_form
+from streamtime.http.people_views import GIGABYTE, people_views, person_view
+from streamtime.http.requests import PageRequest, admins_only
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+
+HERE = "/admin/people"
+MAX_QUOTA_BYTES = 1 << 62
+
+PersonId = FromPath[str]
+
+
+@get(HERE, include_in_schema=False)
+async def people_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """All accounts; those that wait for approval first."""
+    admins_only(caller)
+    people = await people_views(caller, services)
+    return templates.page(
+        request,
+        "pages/people.html",
+        title="People",
+        nav="people",
+        awaiting=[person for person in people if person.state == "awaiting"],
+        people=[person for person in people if person.state != "awaiting"],
+    )
+
+
+@get(HERE + "/new", include_in_schema=False)
+async def new_person_page(
+    request: PageRequest, caller: NamedDependency[Caller], templates: NamedDependency[Templates]
+) -> Response[str]:
+    """The form for another account."""
+    admins_only(caller)
+    return _new(request, templates, {"name": "", "role": Role.MEMBER.value, "errors": {}}, status=200)
+
+
+@post(HERE + "/new", include_in_schema=False)
+async def create_person(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Make it."""
+    admins_only(caller)
+    fields = await read_form(request, "name", "password", "role")
+    form = {"name": fields["name"], "role": fields["role"]}
+    try:
+        role = role_of(fields["role"])
+        made = await services.users.create(fields["name"].strip(), fields["password"], role, actor=actor)
+    except Invalid as error:
+        return _new(request, templates, {**form, "errors": {error.field or "": error.message}}, status=400)
+    except Conflict as error:
+        return _new(request, templates, {**form, "errors": {"name": error.message}}, status=409)
+    return Redirect(f"{HERE}/{made.public_id}", status_code=303)
+
+
+@get(HERE + "/{person:str}", include_in_schema=False)
+async def person_page(
+    request: PageRequest,
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """One account, and all that can be done about it."""
+    admins_only(caller)
+    return await _person(request, await services.users.by_public_id(person), caller, services, templates)
+
+
+@post(HERE + "/{person:str}/role", include_in_schema=False)
+async def set_role(
+    request: PageRequest,
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Say what the account is for."""
+    admins_only(caller)
+    found = await services.users.by_public_id(person)
+    role = role_of((await read_form(request, "role"))["role"])
+    await services.database.write(lambda tx: services.administration.set_role(tx, found, role, actor))
+    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+
+
+@post(HERE + "/{person:str}/quota", include_in_schema=False)
+async def set_quota(
+    request: PageRequest,
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Say what the files of the account may take."""
+    admins_only(caller)
+    found = await services.users.by_public_id(person)
+    fields = await read_form(request, "kind", "gigabytes")
+    try:
+        quota = quota_of(fields["kind"], fields["gigabytes"])
+    except Invalid as error:
+        form: Form = {"errors": {"gigabytes": error.message}, **fields}
+        return await _person(request, found, caller, services, templates, form=form, status=400)
+    await services.database.write(lambda tx: services.administration.set_quota(tx, found, quota, actor))
+    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+
+
+@post(HERE + "/{person:str}/disable", include_in_schema=False)
+async def disable(
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Shut the account out, from the next request on."""
+    return await _set_enabled(person, caller, actor, services, enabled=False)
+
+
+@post(HERE + "/{person:str}/enable", include_in_schema=False)
+async def enable(
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Let it in again."""
+    return await _set_enabled(person, caller, actor, services, enabled=True)
+
+
+@post(HERE + "/{person:str}/approve", include_in_schema=False)
+async def approve(
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Let somebody in who waits."""
+    admins_only(caller)
+    found = await services.users.by_public_id(person)
+    await services.database.write(lambda tx: services.administration.approve(tx, found, actor))
+    return Redirect(HERE, status_code=303)
+
+
+@post(HERE + "/{person:str}/sign-out", include_in_schema=False)
+async def sign_out(
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """End all sessions of the account."""
+    admins_only(caller)
+    found = await services.users.by_public_id(person)
+    await services.database.write(lambda tx: services.administration.end_sessions(tx, found, actor))
+    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+
+
+@post(HERE + "/{person:str}/password", include_in_schema=False)
+async def reset_password(
+    request: PageRequest,
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Give the account a new password, which is on the page that answers and nowhere afterwards."""
+    admins_only(caller)
+    found = await services.users.by_public_id(person)
+    password = await services.administration.reset_password(found, actor)
+    return await _person(request, found, caller, services, templates, secret=password)
+
+
+def role_of(text: str) -> Role:
+    """The role that a form names.
+
+    Raises:
+        Invalid: it names none.
+    """
+    try:
+        return Role(text)
+    except ValueError:
+        raise Invalid("Choose what the account is for.", field="role") from None
+
+
+def quota_of(kind: str, gigabytes: str) -> int | None:
+    """The quota that a form describes, in bytes: None for the default, 0 for none.
+
+    Raises:
+        Invalid: it describes none.
+    """
+    if kind in {"default", "none"}:
+        return None if kind == "default" else 0
+    try:
+        count = float(gigabytes.replace(",", "."))
+        size = int(count * GIGABYTE)
+    except (ValueError, OverflowError):
+        size = 0
+    if not 0 < size <= MAX_QUOTA_BYTES:
+        raise Invalid("Say how many gigabytes, more than nothing: 500, or 1.5.", field="gigabytes")
+    return size
+
+
+async def _set_enabled(person: str, caller: Caller, actor: Actor, services: Services, *, enabled: bool) -> Redirect:
+    admins_only(caller)
+    found = await services.users.by_public_id(person)
+    await services.database.write(lambda tx: services.administration.set_enabled(tx, found, actor, enabled=enabled))
+    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+
+
+def _new(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
+    return templates.page(request, "pages/person-new.html", title="New account", nav="people", status=status, form=form)
+
+
+async def _person(
+    request: PageRequest,
+    found: User,
+    caller: Caller,
+    services: Services,
+    templates: Templates,
+    *,
+    form: Form | None = None,
+    secret: str = "",
+    status: int = 200,
+) -> Response[str]:
+    view = await person_view(found, caller, services)
+    kind = "default" if view.quota is None else "own" if view.quota else "none"
+    return templates.page(
+        request,
+        "pages/person.html",
+        title=view.name,
+        nav="people",
+        status=status,
+        person=view,
+        form=form or {"kind": kind, "gigabytes": view.quota_gigabytes, "errors": {}},
+        secret=secret,
+    )

@@ -1,0 +1,91 @@
+"""One's own profile, and one's own password."""
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller, Proof
+from streamtime.accounts.audit import Actor
+from streamtime.errors import Invalid, Unauthenticated
+from streamtime.http.forms import Form, read_form
+from streamtime.http.requests import PageRequest, managing, visit_of
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+
+PROFILE = "/settings/profile"
+PASSWORD = "/settings/password"  # noqa: S105  # an address
+
+
+@get(PROFILE, include_in_schema=False)
+async def profile_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """What others read."""
+    managing(caller)
+    found = await services.users.by_name(caller.name)
+    return _profile(request, templates, {"display_name": found.display_name, "errors": {}}, status=200)
+
+
+@post(PROFILE, include_in_schema=False)
+async def set_profile(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Change it."""
+    managing(caller)
+    fields = await read_form(request, "display_name")
+    try:
+        await services.profiles.set_display_name(await services.users.by_name(caller.name), fields["display_name"])
+    except Invalid as error:
+        return _profile(request, templates, {**fields, "errors": {"display_name": error.message}}, status=400)
+    return Redirect(PROFILE, status_code=303)
+
+
+@get(PASSWORD, include_in_schema=False)
+async def password_page(
+    request: PageRequest, caller: NamedDependency[Caller], templates: NamedDependency[Templates]
+) -> Response[str]:
+    """The form for another password."""
+    managing(caller)
+    return _password(request, templates, {}, status=200)
+
+
+@post(PASSWORD, include_in_schema=False)
+async def set_password(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Change the password, with the one before. All other sessions end."""
+    managing(caller)
+    fields = await read_form(request, "old", "password")
+    found = await services.users.by_name(caller.name)
+    kept = caller.proof_id if caller.proof is Proof.COOKIE else None
+    try:
+        proved = await services.sign_in.prove(found.name, fields["old"], visit_of(request))
+        await services.administration.set_password(found, fields["password"], actor, kept_session=kept)
+    except Unauthenticated:
+        return _password(request, templates, {"old": "That is not your password."}, status=400)
+    except Invalid as error:
+        return _password(request, templates, {"password": error.message}, status=400)
+    services.limits.give_back(proved.tries)
+    return _password(request, templates, {}, status=200, done=True)
+
+
+def _profile(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
+    return templates.page(request, "pages/profile.html", title="Profile", nav="settings", status=status, form=form)
+
+
+def _password(
+    request: PageRequest, templates: Templates, errors: dict[str, str], *, status: int, done: bool = False
+) -> Response[str]:
+    return templates.page(
+        request, "pages/password.html", title="Password", nav="settings", status=status, errors=errors, done=done
+    )

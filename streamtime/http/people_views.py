@@ -1,0 +1,83 @@
+"""Accounts as pages and the API show them to those who run the server."""
+
+from dataclasses import dataclass
+
+from streamtime.access.caller import Caller, Role
+from streamtime.accounts.users import User
+from streamtime.http.services import Services
+from streamtime.http.views import owner_href
+from streamtime.http.words import age_text, size_text, time_iso
+
+GIGABYTE = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonView:
+    """An account, what it uses, and when it was last seen. `quota` is in bytes: None the default, 0 no limit."""
+
+    id: str
+    name: str
+    shown_name: str
+    href: str
+    role: Role
+    state: str
+    """`active`, `disabled`, or `awaiting` approval."""
+    here: bool
+    """Whether it is the one that asks."""
+    videos: int
+    used: int
+    used_text: str
+    limit_text: str
+    quota: int | None
+    quota_gigabytes: str
+    """What a form shows where they have a limit of their own."""
+    seen_iso: str
+    seen_text: str
+    since_iso: str
+    since_text: str
+
+
+async def people_views(caller: Caller, services: Services) -> list[PersonView]:
+    """All accounts, the oldest first."""
+    usages = {usage.owner: usage for usage in await services.space.usages()}
+    seen = await services.administration.last_seen()
+    now = services.clock.now_ms()
+    views = []
+    for user in await services.users.listed():
+        usage = usages.get(user.name)
+        at = seen.get(user.id)
+        limit = usage.limit if usage else None
+        views.append(
+            PersonView(
+                id=user.public_id,
+                name=user.name,
+                shown_name=user.shown_name,
+                href=owner_href(user.name),
+                role=user.role,
+                state=state_of(user),
+                here=user.id == caller.user_id,
+                videos=usage.videos if usage else 0,
+                used=usage.total if usage else 0,
+                used_text=size_text(usage.total if usage else 0),
+                limit_text=size_text(limit) if limit else "",
+                quota=user.quota_bytes,
+                quota_gigabytes=f"{user.quota_bytes / GIGABYTE:g}" if user.quota_bytes else "",
+                seen_iso="" if at is None else time_iso(at),
+                seen_text="" if at is None else age_text(at, now),
+                since_iso=time_iso(user.created_at_ms),
+                since_text=age_text(user.created_at_ms, now),
+            )
+        )
+    return views
+
+
+async def person_view(user: User, caller: Caller, services: Services) -> PersonView:
+    """One account."""
+    return next(view for view in await people_views(caller, services) if view.id == user.public_id)
+
+
+def state_of(user: User) -> str:
+    """Whether an account may sign in."""
+    if user.disabled_at_ms is not None:
+        return "disabled"
+    return "active" if user.awaiting_at_ms is None else "awaiting"

@@ -1,0 +1,203 @@
+"""Accounts and those who run them: roles, who may be shut out, who is let in, and what becomes of their videos."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.people import PASSWORD, TUS, UPLOADS, Person, announced, csrf_of, sign_in
+from tests.server import Server, serving, until
+
+USERS = "/api/v1/admin/users"
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Server]:
+    """A server with one admin, `boss`."""
+    with serving() as server:
+        server.person("boss", admin=True)
+        yield server
+
+
+@pytest.fixture
+def boss(house: Server) -> Person:
+    return house.person("boss", admin=True)
+
+
+def account(house: Server, name: str, role: str = "member") -> Person:
+    """Somebody new, of that role."""
+    made = {"name": name, "password": PASSWORD, "role": role}
+    house.person("boss", admin=True).api.post(USERS, json=made).raise_for_status()
+    return Person(house, name)
+
+
+def row_of(boss: Person, name: str) -> dict[str, Any]:
+    """An account as the API shows it to the admin."""
+    items: list[dict[str, Any]] = boss.api.get(USERS).raise_for_status().json()["items"]
+    return next(item for item in items if item["name"] == name)
+
+
+def post(person: Person, address: str, **fields: str) -> httpx.Response:
+    """Send a form of a page of theirs."""
+    token = csrf_of(person.browser.get("/explore").text)
+    return person.browser.post(address, data={**fields, "csrf_token": token})
+
+
+def deeds(boss: Person, name: str) -> list[str]:
+    """What the audit tells of somebody, the first deed first."""
+    items = boss.api.get("/api/v1/admin/audit", params={"person": name}).raise_for_status().json()["items"]
+    return [item["deed"] for item in reversed(items) if item["subject"] == name]
+
+
+def test_a_viewer_watches_and_has_no_videos(house: Server) -> None:
+    vera = account(house, "vera", "viewer")
+    token = {"X-CSRF-Token": csrf_of(vera.browser.get("/explore").text)}
+    refused = vera.browser.post(UPLOADS, headers={**TUS, **token, **announced(10, filename="x.mp4")})
+    assert (refused.status_code, refused.json()["code"]) == (403, "viewer")
+    page = vera.browser.get("/explore").text
+    for address in ("/upload", "/library", "/settings/space"):
+        assert f'href="{address}"' not in page
+    assert vera.browser.get("/library").headers["location"] == "/explore"
+    for address in ("/upload", "/settings/space", "/library/bin"):
+        answer = vera.browser.get(address)
+        assert answer.status_code == 403
+        assert "This account is for watching" in answer.text
+    house.run("user", "role", "vera", "member")
+    assert vera.browser.get("/upload").status_code == 200
+    begun = vera.browser.post(UPLOADS, headers={**TUS, **token, **announced(10, filename="x.mp4")})
+    assert begun.status_code == 201
+
+
+def test_the_last_admin_stays_one(house: Server, boss: Person) -> None:
+    own = row_of(boss, "boss")["id"]
+    refused = house.command("user", "disable", "boss")
+    assert refused.returncode == 1
+    assert "boss is the last administrator" in refused.stderr
+    for change in ({"disabled": True}, {"role": "viewer"}, {"quota": 5, "role": "member"}):
+        answer = boss.api.patch(f"{USERS}/{own}", json=change)
+        assert (answer.status_code, answer.json()["code"]) == (409, "last_admin")
+    assert row_of(boss, "boss")["quota"] is None, "all of it or nothing"
+    assert boss.api.delete(f"{USERS}/{own}").json()["code"] == "last_admin"
+    for deed, fields in (("disable", {}), ("role", {"role": "member"}), ("delete", {"videos": "delete"})):
+        page = post(boss, f"/admin/people/{own}/{deed}", **fields)
+        assert page.status_code == 409
+        assert "boss is the last administrator" in page.text
+    second = account(house, "second", "admin")
+    its = row_of(boss, "second")["id"]
+    boss.api.patch(f"{USERS}/{its}", json={"disabled": True}).raise_for_status()
+    assert boss.api.patch(f"{USERS}/{own}", json={"role": "member"}).status_code == 409, "one shut out runs nothing"
+    boss.api.patch(f"{USERS}/{its}", json={"disabled": False, "role": "member"}).raise_for_status()
+    assert deeds(boss, second.name) == ["account_created", "account_disabled", "role_changed", "account_enabled"]
+
+
+def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> None:
+    refused = post(boss, "/admin/people/new", name="no good", password=PASSWORD, role="member")
+    assert refused.status_code == 400
+    assert "Choose a name of 1 to 32 letters" in refused.text
+    made = post(boss, "/admin/people/new", name="mia", password=PASSWORD, role="viewer")
+    assert made.status_code == 303
+    here, mia = made.headers["location"], Person(house, "mia")
+    assert mia.browser.get("/explore").status_code == 200
+    assert post(boss, f"{here}/role", role="member").status_code == 303
+    assert "Say how many gigabytes" in post(boss, f"{here}/quota", kind="own", gigabytes="none").text
+    assert post(boss, f"{here}/quota", kind="own", gigabytes="1.5").status_code == 303
+    assert row_of(boss, "mia") | {"last_seen_at": "", "created_at": "", "id": ""} == {
+        "id": "",
+        "name": "mia",
+        "display_name": "mia",
+        "role": "member",
+        "state": "active",
+        "videos": 0,
+        "used": 0,
+        "quota": 1_500_000_000,
+        "last_seen_at": "",
+        "created_at": "",
+    }
+    assert mia.browser.get("/library").status_code == 200
+    assert post(boss, f"{here}/sign-out").status_code == 303
+    assert mia.browser.get("/library").status_code == 303
+    shown = post(boss, f"{here}/password").text
+    (password,) = re.findall(r"[a-z0-9]{4}(?:-[a-z0-9]{4}){3}", shown)
+    assert password not in boss.browser.get(here).text
+    assert sign_in(mia.browser, "mia", PASSWORD).status_code == 401
+    assert sign_in(mia.browser, "mia", password).status_code == 303
+    assert post(boss, f"{here}/disable").status_code == 303
+    assert mia.browser.get("/library").status_code == 303
+    assert post(boss, f"{here}/enable").status_code == 303
+    assert password not in house.said
+    for address in ("/admin/people", here, f"{here}/delete"):
+        assert mia.browser.get(address).status_code == 404
+    assert deeds(boss, "mia") == [
+        "account_created",
+        "signed_in",
+        "role_changed",
+        "quota_changed",
+        "session_ended",
+        "password_changed",
+        "sign_in_failed",
+        "signed_in",
+        "account_disabled",
+        "account_enabled",
+    ]
+
+
+def test_videos_are_handed_over_or_deleted(house: Server, boss: Person) -> None:
+    gone, heir = account(house, "gone"), account(house, "heir")
+    kept = gone.send(b"no film", filename="a.mp4", title="Kept", visibility="private")
+    binned = gone.send(b"nor this", filename="b.mp4", title="Binned")
+    until(lambda: {gone.look(video)["state"] for video in (kept, binned)} == {"failed"}, "looked at")
+    gone.api.delete(f"/api/v1/videos/{binned}").raise_for_status()
+    begun = gone.begin(50, filename="c.mp4")
+    its, other = (row_of(boss, name)["id"] for name in ("gone", "heir"))
+    asked = boss.api.delete(f"{USERS}/{its}")
+    assert (asked.status_code, asked.json()["code"]) == (409, "videos_remain")
+    viewer = account(house, "no-heir", "viewer")
+    for wrong in (its, row_of(boss, viewer.name)["id"]):
+        answer = boss.api.delete(f"{USERS}/{its}", params={"videos_to": wrong})
+        assert (answer.status_code, answer.json()["code"]) == (409, "no_heir")
+    page = boss.browser.get(f"/admin/people/{its}/delete").text
+    assert "3 videos" in page
+    assert gone.browser.get("/library").status_code == 200
+    assert post(boss, f"/admin/people/{its}/delete", videos="hand", heir=other).status_code == 303
+    assert gone.browser.get("/library").status_code == 303
+    assert gone.api.get("/api/v1/me").status_code == 401
+    assert heir.look(kept)["owner"] == "heir"
+    assert heir.api.post(f"/api/v1/videos/{binned}/restore").status_code == 200
+    usage = heir.api.get("/api/v1/me/usage").json()["usage"]
+    assert (usage["originals"], usage["unfinished"]) == (len(b"no film") + len(b"nor this"), 50)
+    assert heir.append(begun, 0, b"x" * 50).status_code == 204
+    again = account(house, "gone")
+    assert again.browser.get("/library").status_code == 200, "the name is free"
+    assert "Kept" not in again.browser.get("/library").text
+    mine = row_of(boss, "heir")["id"]
+    assert post(boss, f"/admin/people/{mine}/delete", videos="delete").status_code == 303
+    assert boss.api.get(f"/api/v1/videos/{kept}").status_code == 404
+    until(lambda: not house.files("objects/videos"), "all their bytes are gone")
+
+
+def test_the_command_line_deletes_accounts(house: Server, boss: Person) -> None:
+    cara, dan = account(house, "cara"), account(house, "dan")
+    video = cara.send(b"no film", filename="a.mp4", title="Cara's")
+    refused = house.command("user", "delete", "cara")
+    assert refused.returncode == 1
+    assert "cara has 1 videos" in refused.stderr
+    house.run("user", "delete", "cara", "--videos-to", "dan")
+    assert dan.look(video)["owner"] == "dan"
+    assert cara.api.get("/api/v1/me").status_code == 401
+    house.run("user", "delete", "dan", "--delete-videos")
+    assert boss.api.get(f"/api/v1/videos/{video}").status_code == 404
+    assert deeds(boss, "dan")[-1] == "account_deleted"
+
+
+def test_ones_own_account_goes_with_the_password(house: Server, boss: Person) -> None:
+    tess = account(house, "tess")
+    assert tess.browser.get("/settings/account").status_code == 200
+    refused = post(tess, "/settings/account", password="wrong password")
+    assert refused.status_code == 400
+    assert "That is not your password." in refused.text
+    assert post(tess, "/settings/account", password=PASSWORD).status_code == 303
+    assert tess.browser.get("/library").status_code == 303
+    assert "tess" not in [item["name"] for item in boss.api.get(USERS).json()["items"]]
+    assert "last administrator" in post(boss, "/settings/account", password=PASSWORD).text
