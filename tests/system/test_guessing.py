@@ -100,7 +100,9 @@ def test_many_names_from_one_address_are_too_many(proxied: Server) -> None:
 
 def test_who_proves_themselves_has_spent_nothing(proxied: Server) -> None:
     client = from_elsewhere(proxied)
-    assert [sign_in(client, "ann", PASSWORD).status_code for _ in range(A_PAIR + 2)] == [303] * (A_PAIR + 2)
+    for _ in range(A_PAIR + 2):
+        assert sign_in(client, "ann", PASSWORD).status_code == 303
+        client.cookies.clear()
 
 
 def test_a_forged_address_changes_nothing(open_to_all: Server) -> None:
