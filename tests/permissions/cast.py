@@ -36,6 +36,8 @@ class Cast:
     people: dict[str, Person]
     clients: dict[Who, httpx.Client]
     videos: dict[State, Shown] = field(default_factory=dict)
+    things: dict[str, str] = field(default_factory=dict)
+    """What else stands in braces: links and tokens of the owner's, and somebody whom all this does not concern."""
 
     @property
     def owner(self) -> Person:
@@ -63,7 +65,14 @@ class Cast:
         seen = {state: self.owner.look(shown.id) for state, shown in self.videos.items() if state != "deleted"}
         binned = self.owner.api.get("/api/v1/videos", params={"state": "binned", "limit": 100}).json()["items"]
         there = any(video["id"] == self.videos["deleted"].id for video in binned)
-        return {state: {name: body[name] for name in FIELDS} for state, body in seen.items()} | {"deleted": there}
+        users = self.people["admin"].api.get("/api/v1/admin/users").json()["items"]
+        people = {user["name"]: (user["role"], user["state"]) for user in users}
+        own = [len(self.owner.browser.get(f"/api/v1/{kind}").json()) for kind in ("links", "drops")]
+        return (
+            {"people": people, "own": own}
+            | {state: {name: body[name] for name in FIELDS} for state, body in seen.items()}
+            | {"deleted": there}
+        )
 
 
 @contextmanager
@@ -113,9 +122,24 @@ def _send(cast: Cast, small: bytes, large: bytes) -> None:
     cast.server.restart(STREAMTIME_TRANSCODE__QUIET_HOURS=f"{_in_hours(3)}-{_in_hours(4)}")
     sent["processing"] = owner.send(large, filename="film.mkv", title="One that is processing", visibility="public")
     _wait(owner, sent["processing"], "processing")
+    cast.things.update(_things(cast, sent["private"]))
     for state, video in sent.items():
         cast.videos[state] = Shown(video, _parts(cast, video))
     owner.api.delete(f"/api/v1/videos/{sent['deleted']}").raise_for_status()
+
+
+def _things(cast: Cast, video: str) -> dict[str, str]:
+    cast.server.run("user", "create", "bystander", "--password-stdin", given=Person.password + "\n")
+    owner, users = cast.owner.browser, cast.people["admin"].api.get("/api/v1/admin/users").json()["items"]
+    person = next(user["id"] for user in users if user["name"] == "bystander")
+    link = owner.post("/api/v1/links", json={"videos": [video]}).raise_for_status().json()["id"]
+    drop = owner.post("/api/v1/drops", json={"label": "Send"}).raise_for_status().json()["id"]
+    token = owner.post("/api/v1/tokens", json={"label": "a", "scope": "read"}).raise_for_status().json()["id"]
+    session = re.findall(r"/settings/sessions/(\w+)/end", owner.get("/settings/sessions").text)[0]
+    return {
+        "link": link, "drop": drop, "token": token, "session": session, "person": person, "user": person,
+        "invite": "none",
+    }  # fmt: skip
 
 
 def _wait(owner: Person, video: str, state: str) -> None:
@@ -129,7 +153,7 @@ def _parts(cast: Cast, video: str) -> dict[str, str]:
     owner = cast.owner
     parts = {
         "video": video, "generation": "1", "rendition": "none", "number": "0", "captions": "en", "name": "none",
-        "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none",
+        "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none", **cast.things,
     }  # fmt: skip
     if not owner.look(video)["playable"]:
         return parts

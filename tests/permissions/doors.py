@@ -6,7 +6,9 @@ from tests.permissions.rules import (
     administering_told,
     anybody,
     managing,
+    managing_access,
     managing_unseen,
+    own_thing,
     own_upload,
     proving,
     undoing,
@@ -31,6 +33,13 @@ APPEND = {
     "content": b"12345",
 }
 
+TOKEN_FORM = {"data": {"label": "mine", "scope": "admin"}}
+PERSON_FORMS = {
+    "role": {"role": "admin"},
+    "quota": {"quota": "1 MB"},
+    **{deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password")},
+}
+
 VIDEO = "/api/v1/videos/{video:str}"
 WATCH = "/watch/{video:str}"
 MEDIA = "/media/{video}/{generation}"
@@ -53,6 +62,26 @@ DOORS: dict[str, dict[str, Door]] = {
     "/library/bin/{video:str}/delete": {"GET": Door(undoing), "POST": Door(undoing, {}, spends=True)},
     "/upload": {"GET": Door(with_account)},
     "/settings/space": {"GET": Door(with_account)},
+    "/settings/profile": {"GET": Door(with_account), "POST": Door(with_account, {}, spends=True)},
+    "/settings/password": {"GET": Door(with_account), "POST": Door(with_account, {}, spends=True)},
+    "/settings/account": {"GET": Door(with_account), "POST": Door(with_account, {}, spends=True)},
+    "/settings/sessions": {"GET": Door(with_account)},
+    "/settings/sessions/end-others": {"POST": Door(with_account, {}, spends=True)},
+    "/settings/sessions/{session:str}/end": {"POST": Door(own_thing, {}, spends=True)},
+    "/settings/tokens": {"GET": Door(with_account), "POST": Door(with_account, TOKEN_FORM, spends=True)},
+    "/settings/tokens/{token:str}/revoke": {"POST": Door(own_thing, {}, spends=True)},
+    "/settings/links": {"GET": Door(with_account), "POST": Door(with_account, {}, spends=True)},
+    "/settings/links/new": {"GET": Door(with_account)},
+    "/settings/links/{link:str}/revoke": {"POST": Door(own_thing, {}, spends=True)},
+    "/settings/drops": {"GET": Door(with_account), "POST": Door(with_account, {}, spends=True)},
+    "/settings/drops/{drop:str}/revoke": {"POST": Door(own_thing, {}, spends=True)},
+    # what strangers were given
+    "/s/{link:str}": {"GET": Door(anybody), "POST": Door(anybody, {})},
+    "/drop/{drop:str}": {"GET": Door(anybody)},
+    "/embed/{video:str}": {"GET": Door(anybody, having=())},
+    "/oembed": {"GET": Door(anybody, {"params": {"url": "https://elsewhere.example/"}}, having=())},
+    "/join/{token:str}": {"GET": Door(anybody, having=()), "POST": Door(anybody, FORM, having=())},
+    "/register": {"GET": Door(anybody, having=()), "POST": Door(anybody, FORM, having=())},
     # a video's pages
     WATCH: {"GET": Door(viewing)},
     WATCH + "/visibility": {"POST": Door(managing, FORM, spends=True)},
@@ -63,6 +92,9 @@ DOORS: dict[str, dict[str, Door]] = {
     WATCH + "/captions/{name:str}/delete": {"POST": Door(managing, {}, having=(), spends=True)},
     WATCH + "/again": {"POST": Door(managing, {}, spends=True)},
     WATCH + "/delete": {"GET": Door(managing), "POST": Door(managing, {}, spends=True)},
+    WATCH + "/share": {"GET": Door(managing), "POST": Door(managing, {}, spends=True)},
+    WATCH + "/embedding": {"POST": Door(managing, {"data": {"embeddable": "yes"}}, spends=True)},
+    WATCH + "/elsewhere": {"GET": Door(viewing, having=PLAYABLE)},
     WATCH + "/keep": {"POST": Door(managing, {}, spends=True)},
     WATCH + "/history": {"GET": Door(managing_unseen)},
     WATCH + "/history/{rung:str}": {"POST": Door(managing, {}, having=(), spends=True)},
@@ -75,6 +107,20 @@ DOORS: dict[str, dict[str, Door]] = {
     "/admin/jobs/{video:str}/hurry": {"POST": Door(administering, {}, having=KEPT, spends=True)},
     "/admin/storage": {"GET": Door(administering)},
     "/admin/storage/{task:str}": {"POST": Door(administering, {})},
+    "/admin/audit": {"GET": Door(administering)},
+    "/admin/people": {"GET": Door(administering)},
+    "/admin/people/new": {"GET": Door(administering), "POST": Door(administering, {}, spends=True)},
+    "/admin/people/{person:str}": {"GET": Door(administering)},
+    **{
+        f"/admin/people/{{person:str}}/{deed}": {"POST": Door(administering, {"data": form}, spends=True)}
+        for deed, form in PERSON_FORMS.items()
+    },
+    "/admin/people/{person:str}/delete": {
+        "GET": Door(administering),
+        "POST": Door(administering, {"data": {"videos": "delete", "name": "bystander"}}, spends=True),
+    },
+    "/admin/people/invites": {"GET": Door(administering), "POST": Door(administering, {}, spends=True)},
+    "/admin/people/invites/{invite:str}/revoke": {"POST": Door(administering, {}, having=())},
     # the API
     "/api/v1/videos": {"GET": Door(anybody)},
     VIDEO: {
@@ -97,6 +143,28 @@ DOORS: dict[str, dict[str, Door]] = {
         "PATCH": Door(own_upload, APPEND, spends=True),
         "DELETE": Door(own_upload, {"headers": TUS}, spends=True),
     },
+    "/api/v1/auth/token": {"POST": Door(proving, {"json": {"username": "nobody", "password": "wrong"}})},
+    "/api/v1/auth/revoke": {"POST": Door(anybody, {}, ends=True)},
+    "/api/v1/tokens": {
+        "GET": Door(managing_access),
+        "POST": Door(managing_access, {"json": {"label": "mine", "scope": "admin"}}, spends=True),
+    },
+    "/api/v1/tokens/{token:str}": {"DELETE": Door(own_thing, {}, spends=True)},
+    "/api/v1/links": {"GET": Door(with_account), "POST": Door(with_account, {"json": {"videos": []}}, spends=True)},
+    "/api/v1/links/{link:str}": {"DELETE": Door(own_thing, {}, spends=True)},
+    "/api/v1/drops": {"GET": Door(with_account), "POST": Door(with_account, {"json": {"label": "mine"}}, spends=True)},
+    "/api/v1/drops/{drop:str}": {"DELETE": Door(own_thing, {}, spends=True)},
+    "/api/v1/admin/audit": {"GET": Door(administering)},
+    "/api/v1/admin/users": {
+        "GET": Door(administering),
+        "POST": Door(administering, {"json": {"name": "made", "role": "admin"}}, spends=True),
+    },
+    "/api/v1/admin/users/{user:str}": {
+        "PATCH": Door(administering, {"json": {"role": "admin"}}, spends=True),
+        "DELETE": Door(administering, {"params": {"videos": "delete"}}, spends=True),
+    },
+    "/api/v1/admin/users/{user:str}/password": {"POST": Door(administering, {}, spends=True)},
+    "/api/v1/admin/users/{user:str}/sign-out": {"POST": Door(administering, {}, spends=True)},
     "/api/v1/me": {"GET": Door(with_account)},
     "/api/v1/me/usage": {"GET": Door(with_account)},
     "/api/v1/usage": {"GET": Door(administering_told)},

@@ -88,6 +88,18 @@ def own_upload(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule lik
     return IN if who == "owner" else NOTHING
 
 
+def own_thing(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """A link, a token, a session of the owner's: not even an admin reaches it where people look after their own."""
+    if not signed_in(who):
+        return SIGN_IN
+    return IN if who == "owner" else NOTHING
+
+
+def managing_access(who: Who, state: State) -> Verdict:
+    """Tokens are for those who may do everything with what they have proved themselves with."""
+    return FORBIDDEN if who == "token of another" else with_account(who, state)
+
+
 def administering(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
     return IN if who == "admin" else NOTHING
 
@@ -128,6 +140,10 @@ class Door:
             return FORBIDDEN  # it is for reading, whatever is there
         verdict = self.rule(who, state)
         return NOTHING if verdict is IN and state not in self.having else verdict
+
+    def replaceable(self, state: State) -> bool:
+        """Whether a thing like the one behind it can be made for a request that spends it."""
+        return self.about_a_video and state in {"private", "members", "unlisted", "public", "deleted"}
 
     @property
     def about_a_video(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -63,7 +63,7 @@ async def drops_page(
     services: NamedDependency[Services],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
-    made: str = "",
+    made: FromQuery[str] = "",
 ) -> Response[str]:
     """All one's links for sending, and the form for another. `made` is one just made."""
     return await _drops(request, signed_in(caller), services, settings, templates, NEW, made=made)
@@ -117,7 +117,7 @@ async def _drops(
     form: Form,
     *,
     status: int = 200,
-    made: str = "",
+    made: FromQuery[str] = "",
 ) -> Response[str]:
     now = services.clock.now_ms()
     listed = await services.drops.listed(caller)

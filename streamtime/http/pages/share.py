@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -33,7 +33,7 @@ async def share_page(
     services: NamedDependency[Services],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
-    made: str = "",
+    made: FromQuery[str] = "",
 ) -> Response[str]:
     """The video's own address, where that is of use, and its owner's links to it. `made` is one just made."""
     found = await services.videos.require(caller, video, Access.VIEW)
@@ -115,7 +115,7 @@ async def _share(
     form: Form,
     *,
     status: int = 200,
-    made: str = "",
+    made: FromQuery[str] = "",
 ) -> Response[str]:
     mine = decide(caller, video.facts) >= Access.MANAGE
     listed = await services.links.listed(caller, video_id=video.id) if mine else []
