@@ -24,7 +24,7 @@ def test_invited_then_renamed_then_deleted(house: Server, open_context: OpenCont
     boss.get_by_role("link", name="People").click()
     boss.get_by_role("link", name="Invitations").click()
     boss.get_by_label("Whom it is for").fill("Grandma")
-    boss.get_by_text("Watches what is shared with members.").click()
+    boss.get_by_role("radio", name="Viewer").check()
     boss.get_by_role("button", name="Make the link").click()
     link = boss.get_by_label("The link").inner_text()
 
