@@ -77,6 +77,11 @@ def with_account(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule l
     return IN if signed_in(who) else SIGN_IN
 
 
+def having_videos(who: Who, state: State) -> Verdict:
+    """Not a viewer, whatever their scope is."""
+    return FORBIDDEN if who == "stranger" else with_account(who, state)
+
+
 def uploading(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
     if not signed_in(who):
         return SIGN_IN
