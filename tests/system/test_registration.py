@@ -152,6 +152,11 @@ def test_others_read_the_name_that_somebody_chose(house: Server, boss: Person) -
     assert "<h1>noa</h1>" in noa.browser.get("/@noa").text
 
 
+def cookie_header(cookies: dict[str, str]) -> dict[str, str]:
+    """A browser's header, whatever it was told since."""
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+
+
 def test_a_new_password_needs_the_old_one_and_ends_other_sessions(house: Server, boss: Person) -> None:
     boss.api.post(USERS, json={"name": "ole", "password": PASSWORD}).raise_for_status()
     ole, elsewhere = Person(house, "ole"), house.client()
@@ -161,9 +166,11 @@ def test_a_new_password_needs_the_old_one_and_ends_other_sessions(house: Server,
     assert "That is not your password." in wrong.text
     assert "Choose a password of 8" in post(ole, "/settings/password", old=PASSWORD, password="short").text
     assert elsewhere.get("/library").status_code == 200
+    before = dict(ole.browser.cookies)
     done = post(ole, "/settings/password", old=PASSWORD, password="another fine password")
-    assert "The password is changed" in done.text
-    assert ole.browser.get("/library").status_code == 200
+    assert "The password is changed" in ole.browser.get(done.headers["Location"]).text
+    assert ole.browser.get("/library").status_code == 200, "whoever has changed it goes on"
+    assert house.client().get("/library", headers=cookie_header(before)).status_code == 303, "but by another cookie"
     assert elsewhere.get("/library").status_code == 303
     assert sign_in(elsewhere, "ole", "another fine password").status_code == 303
     assert "another fine password" not in house.said

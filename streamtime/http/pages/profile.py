@@ -2,13 +2,15 @@
 
 from litestar import get, post
 from litestar.di import NamedDependency
+from litestar.params import FromQuery
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Proof
 from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid, Unauthenticated
+from streamtime.http.callers import new_cookie
 from streamtime.http.forms import Form, read_form
-from streamtime.http.requests import PageRequest, managing, visit_of
+from streamtime.http.requests import PageRequest, is_secure, managing, visit_of
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
@@ -48,11 +50,14 @@ async def set_profile(
 
 @get(PASSWORD, include_in_schema=False)
 async def password_page(
-    request: PageRequest, caller: NamedDependency[Caller], templates: NamedDependency[Templates]
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    templates: NamedDependency[Templates],
+    done: FromQuery[bool] = False,
 ) -> Response[str]:
-    """The form for another password."""
+    """The form for another password; `done` says that it was changed just now."""
     managing(caller)
-    return _password(request, templates, {}, status=200)
+    return _password(request, templates, {}, status=200, done=done)
 
 
 @post(PASSWORD, include_in_schema=False)
@@ -62,8 +67,8 @@ async def set_password(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
-) -> Response[str]:
-    """Change the password, with the one before. All other sessions end."""
+) -> Response[str] | Redirect:
+    """Change the password, with the one before. All other sessions end, and this one goes on by another cookie."""
     managing(caller)
     fields = await read_form(request, "old", "password")
     found = await services.users.by_name(caller.name)
@@ -76,7 +81,11 @@ async def set_password(
     except Invalid as error:
         return _password(request, templates, {"password": error.message}, status=400)
     services.limits.give_back(proved.tries)
-    return _password(request, templates, {}, status=200, done=True)
+    cookies = []
+    if kept is not None:
+        session = await services.database.write(lambda tx: services.sessions.renew(tx, kept))
+        cookies = [new_cookie(session, secure=is_secure(request))]
+    return Redirect(PASSWORD, query_params={"done": "true"}, status_code=303, cookies=cookies)
 
 
 def _profile(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
