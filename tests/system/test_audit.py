@@ -88,6 +88,7 @@ def test_tokens_and_sessions_by_command_and_page(server: Server, root: Person) -
         if line[1] == "command line" and line[3].get("label") != "tests"
     ]
     assert lines == [
+        ("account_created", "command line", "ann", {"role": "member"}),
         ("token_created", "command line", "ann", {"label": "nas", "scope": "read"}),
         ("token_revoked", "command line", "ann", {"label": "nas"}),
         ("session_ended", "command line", "ann", {"device": "tv-app 2.0"}),
