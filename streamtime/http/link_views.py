@@ -7,15 +7,15 @@ from streamtime.errors import Invalid
 from streamtime.http.forms import Form
 from streamtime.http.paths import DROPS, SHARED
 from streamtime.http.words import age_text, size_text, time_iso
+from streamtime.library.bin import DAY_MS
 from streamtime.library.video import Video
 from streamtime.sharing.drops import Drop
 from streamtime.sharing.links import Link, NewLink
 
-DAY_MS = 86_400_000
 TERMS = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
 """What a link's maker may choose, in days."""
 
-_MAX_DAYS = 3650
+MAX_DAYS = 3650
 _DIGITS = 7
 
 
@@ -81,11 +81,14 @@ def end_from(days: str, now_ms: int) -> int | None:
         Invalid: it is no number of days.
     """
     count = number_from(days, "days")
-    if count is None:
-        return None
-    if not 1 <= count <= _MAX_DAYS:
-        raise Invalid(f"Choose 1 to {_MAX_DAYS} days.", field="days")
-    return now_ms + count * DAY_MS
+    if count is not None and not 1 <= count <= MAX_DAYS:
+        raise Invalid(f"Choose 1 to {MAX_DAYS} days.", field="days")
+    return end_after(count, now_ms)
+
+
+def end_after(days: int | None, now_ms: int) -> int | None:
+    """The end of what lasts so many days; None for no end."""
+    return None if days is None else now_ms + days * DAY_MS
 
 
 def number_from(text: str, field: str) -> int | None:

@@ -19,7 +19,7 @@ from streamtime.errors import Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
 from streamtime.library.editing import clean_line
 from streamtime.sharing.in_force import account_in_force
-from streamtime.sharing.links import MAX_LABEL, MAX_LISTED, LinkState
+from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, state_of
 
 MAX_FILES = 10_000
 
@@ -59,11 +59,13 @@ class Drop:
 
     def state(self, now_ms: int) -> LinkState:
         """Whether it takes files, or why not."""
-        if self.revoked_at_ms is not None:
-            return LinkState.REVOKED
-        if self.expires_at_ms is not None and self.expires_at_ms <= now_ms:
-            return LinkState.EXPIRED
-        return LinkState.USED if self.max_files is not None and self.files >= self.max_files else LinkState.LIVE
+        return state_of(
+            now_ms,
+            revoked_at_ms=self.revoked_at_ms,
+            expires_at_ms=self.expires_at_ms,
+            uses=self.files,
+            max_uses=self.max_files,
+        )
 
 
 class Drops:

@@ -4,7 +4,6 @@ A link that is over (at its end, taken back, opened often enough) and one that n
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, insert, or_, select, update
@@ -25,21 +24,10 @@ from streamtime.ids import public_id
 from streamtime.library.editing import clean_line
 from streamtime.library.video import Video
 from streamtime.sharing.in_force import link_in_force, may_show
+from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, state_of
 
-MAX_LABEL = 100
 MAX_VIDEOS = 50
 MAX_VIEWS = 1_000_000
-MAX_LISTED = 200
-"""Links that a list shows, the latest first."""
-
-
-class LinkState(StrEnum):
-    """Whether a link can be opened."""
-
-    LIVE = "live"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-    USED = "used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +72,13 @@ class Link:
 
     def state(self, now_ms: int) -> LinkState:
         """Whether it can be opened, or why not."""
-        if self.revoked_at_ms is not None:
-            return LinkState.REVOKED
-        if self.expires_at_ms is not None and self.expires_at_ms <= now_ms:
-            return LinkState.EXPIRED
-        used = self.max_views is not None and self.views >= self.max_views
-        return LinkState.USED if used else LinkState.LIVE
+        return state_of(
+            now_ms,
+            revoked_at_ms=self.revoked_at_ms,
+            expires_at_ms=self.expires_at_ms,
+            uses=self.views,
+            max_uses=self.max_views,
+        )
 
 
 class Links:

@@ -38,7 +38,7 @@ SECRET = "correct horse battery"
 TOKEN_FORM = {"data": {"label": "mine", "scope": "admin"}}
 PERSON_FORMS = {
     "role": {"role": "admin"},
-    "quota": {"quota": "1 MB"},
+    "quota": {"kind": "none", "gigabytes": ""},
     **{deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password")},
 }
 
@@ -119,7 +119,7 @@ DOORS: dict[str, dict[str, Door]] = {
     },
     "/admin/people/{person:str}/delete": {
         "GET": Door(administering),
-        "POST": Door(administering, {"data": {"videos": "delete", "name": "bystander"}}, spends=True),
+        "POST": Door(administering, {"data": {"videos": "delete", "heir": ""}}, spends=True),
     },
     "/admin/people/invites": {"GET": Door(administering), "POST": Door(administering, {}, spends=True)},
     "/admin/people/invites/{invite:str}/revoke": {"POST": Door(administering, {}, having=())},

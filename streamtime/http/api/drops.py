@@ -9,14 +9,14 @@ from litestar.params import FromPath, JSONBody
 
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
-from streamtime.http.link_views import DAY_MS
+from streamtime.http.link_views import MAX_DAYS, end_after
 from streamtime.http.own_address import absolute
 from streamtime.http.paths import DROPS
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.words import time_iso
 from streamtime.sharing.drops import MAX_FILES, Drop, NewDrop
-from streamtime.sharing.links import MAX_LABEL, LinkState
+from streamtime.sharing.terms import MAX_LABEL, LinkState
 
 
 class DropBody(msgspec.Struct):
@@ -37,7 +37,7 @@ class DropRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A link to be made. `days` is how long it lasts; without it, it does not end by itself."""
 
     label: Annotated[str, msgspec.Meta(max_length=MAX_LABEL)] = ""
-    days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
+    days: Annotated[int, msgspec.Meta(ge=1, le=MAX_DAYS)] | None = None
     max_files: Annotated[int, msgspec.Meta(ge=1, le=MAX_FILES)] | None = None
     max_size: Annotated[int, msgspec.Meta(ge=1, le=2**50)] | None = None
 
@@ -68,7 +68,7 @@ async def create_drop(
     A program sends them by `/api/v1/uploads` with the link's id in a header `Streamtime-Drop`, and the sender's name as
     `guest` in the metadata.
     """
-    ends = None if data.days is None else services.clock.now_ms() + data.days * DAY_MS
+    ends = end_after(data.days, services.clock.now_ms())
     new = NewDrop(data.label, data.max_size, data.max_files, ends)
     return _body(request, await services.drops.create(signed_in(caller), new, actor), services, settings)
 

@@ -10,13 +10,14 @@ from litestar.params import FromPath, JSONBody
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.accounts.audit import Actor
-from streamtime.http.link_views import DAY_MS
+from streamtime.http.link_views import MAX_DAYS, end_after
 from streamtime.http.own_address import absolute
 from streamtime.http.paths import SHARED
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.words import time_iso
-from streamtime.sharing.links import MAX_LABEL, MAX_VIDEOS, MAX_VIEWS, Link, LinkState, NewLink
+from streamtime.sharing.links import MAX_VIDEOS, MAX_VIEWS, Link, NewLink
+from streamtime.sharing.terms import MAX_LABEL, LinkState
 
 VideoId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -41,7 +42,7 @@ class LinkRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     videos: Annotated[list[VideoId], msgspec.Meta(min_length=1, max_length=MAX_VIDEOS)]
     label: Annotated[str, msgspec.Meta(max_length=MAX_LABEL)] = ""
-    days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
+    days: Annotated[int, msgspec.Meta(ge=1, le=MAX_DAYS)] | None = None
     password: Annotated[str, msgspec.Meta(max_length=256)] | None = None
     max_views: Annotated[int, msgspec.Meta(ge=1, le=MAX_VIEWS)] | None = None
 
@@ -70,7 +71,7 @@ async def create_link(
     """Whoever has its address may watch these videos, whatever their visibility, and nothing else."""
     signed_in(caller)
     videos = [await services.videos.require(caller, video, Access.MANAGE) for video in data.videos]
-    ends = None if data.days is None else services.clock.now_ms() + data.days * DAY_MS
+    ends = end_after(data.days, services.clock.now_ms())
     new = NewLink(videos, data.label, data.password or None, data.max_views, ends)
     return _body(request, await services.links.create(caller, new, actor), services, settings)
 

@@ -20,7 +20,7 @@ from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
 from streamtime.http.words import size_text
 from streamtime.sharing.drops import NewDrop
-from streamtime.sharing.links import LinkState
+from streamtime.sharing.terms import LinkState
 from streamtime.uploads.create import MAX_GUEST
 
 NEW: Form = {"label": "", "days": "7", "max_files": "20", "max_gib": "", "errors": {}}

@@ -16,8 +16,9 @@ from streamtime.http.requests import PageRequest, address_of, is_secure
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.ticketed import by_ticket
-from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
+from streamtime.sharing.links import MAX_VIDEOS, Link
 from streamtime.sharing.openings import Opening
+from streamtime.sharing.terms import LinkState
 
 COOKIE = "streamtime_opening"
 

@@ -10,16 +10,7 @@ from streamtime.clock import EpochMs
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.transaction import Database
-
-
-class Hands:
-    now = 1_700_000_000_000
-
-    def now_ms(self) -> EpochMs:
-        return EpochMs(self.now)
-
-    def monotonic(self) -> float:
-        return self.now / 1000
+from tests.hands import Hands
 
 
 class Place:

@@ -22,24 +22,16 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound, Unauthenticated
 from streamtime.library.videos import Videos
 from streamtime.sharing.drops import Drops, NewDrop
-from streamtime.sharing.links import Links, LinkState, NewLink
+from streamtime.sharing.links import Links, NewLink
 from streamtime.sharing.openings import Openings
+from streamtime.sharing.terms import LinkState
 from streamtime.sharing.tickets import LASTS_MS, Tickets
+from tests.hands import Hands
 
 HOUR_MS = 3_600_000
 OWNER = Caller(user_id=1, name="olga", proof=Proof.COOKIE, proof_id=1)
 ADMIN = Caller(user_id=2, name="admin", proof=Proof.COOKIE, proof_id=2)
 ACTOR = Actor(1, "olga")
-
-
-class Hands:
-    now = 1_700_000_000_000
-
-    def now_ms(self) -> EpochMs:
-        return EpochMs(self.now)
-
-    def monotonic(self) -> float:
-        return self.now / 1000
 
 
 class Place:
