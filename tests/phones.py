@@ -31,9 +31,11 @@ class Phone:
         return next(code for code in ("000000", *(str(number) * 6 for number in range(1, 10))) if code not in near)
 
 
-def send(client: httpx.Client, deed: str, **fields: str) -> httpx.Response:
-    """Send the form of that page."""
+def send(client: httpx.Client, deed: str, *, shows: Phone | None = None, **fields: str) -> httpx.Response:
+    """Send the form of that page, with what the phone shows at the last moment."""
     token = csrf_of(client.get(PAGE).text)
+    if shows:
+        fields["code"] = shows.code()
     return client.post(PAGE, data={**fields, "deed": deed, "csrf_token": token})
 
 
@@ -49,7 +51,7 @@ def offered(person: Person) -> Phone:
 def turned_on(person: Person) -> Phone:
     """The phone and the paper of somebody who has just turned the second factor on."""
     phone = offered(person)
-    page = send(person.browser, "on", code=phone.code())
+    page = send(person.browser, "on", shows=phone)
     assert page.status_code == 200, page.text
     phone.paper = paper_of(page)
     return phone

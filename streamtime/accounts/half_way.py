@@ -1,7 +1,7 @@
 """Half way in: the password is proved and the code is not, as a signed note in a cookie. It is no session.
 
 What is signed covers the password and the second factor as they were, and both are looked up again: a note ends with
-either, with its account, and after five minutes. It proves no more than its owner has shown.
+either, when its account is shut out, and after five minutes.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from sqlalchemy.engine import RowMapping
 
 from streamtime.accounts.sign_in import Proved, tries_of
 from streamtime.accounts.signing_keys import SigningKey, SigningKeys
+from streamtime.accounts.users import shut_out
 from streamtime.accounts.visit import Visit
 from streamtime.clock import Clock
 from streamtime.database.people_tables import users
@@ -54,7 +55,7 @@ class HalfWay:
         parts = _SHAPE.fullmatch(text)
         key = await self._keys.find(parts["key"]) if parts else None
         row = await self._row(users.c.public_id == parts["user"]) if parts and key else None
-        if parts is None or key is None or row is None:
+        if parts is None or key is None or row is None or shut_out(row):
             return None
         ends_s = int(parts["ends_s"], 16)
         if not hmac.compare_digest(_signature(key, row, ends_s), parts["signature"]):

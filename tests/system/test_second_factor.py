@@ -86,7 +86,7 @@ def test_it_counts_after_its_first_code_and_not_before(house: Server, ann: Perso
         assert page.status_code == 400
         assert "That code is wrong" in page.text
         assert phone.key not in page.text.replace(" ", "")
-    page = send(ann.browser, "on", code=phone.code())
+    page = send(ann.browser, "on", shows=phone)
     assert page.headers["Cache-Control"] == "no-store"
     assert len(set(paper_of(page))) == 10
     page = ann.browser.get(PAGE)
@@ -352,6 +352,7 @@ def test_what_is_changed_between_the_steps_ends_them(house: Server, ann: Person)
     assert sent_back(show(client, phone.paper[0]))
     assert not inside(client)
     house.run("user", "enable", ann.name)
+    assert show(client, phone.paper[0]).status_code == 303, "it was not used up"
     client = half_way(ann, house)
     house.run("user", "password", ann.name, "--password-stdin", given="another fine password\n")
     assert sent_back(show(client, phone.paper[1]))

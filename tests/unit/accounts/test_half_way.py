@@ -70,6 +70,7 @@ async def test_it_lasts_five_minutes_and_shows_no_code(place: Place) -> None:
         {"totp_since_ms": 6},
         {"totp_since_ms": None, "totp_secret": None},
         {"deleted_at_ms": 1},
+        {"disabled_at_ms": 1},
         {"public_id": "ann2"},
     ],
 )
