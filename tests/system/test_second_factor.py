@@ -13,7 +13,7 @@ from tests.people import PASSWORD, Person, csrf_of, sign_in
 from tests.phones import PAGE, offered, paper_of, send, turned_on
 from tests.server import Server, serving
 
-CODE, TOKEN, USERS = "/login/code", "/api/v1/auth/token", "/api/v1/admin/users"
+CODE, TOKEN = "/login/code", "/api/v1/auth/token"
 COOKIE, HALF_WAY = "streamtime_session", "streamtime_half_way"
 TRIES = 10
 """At codes of one account from one address, and as many at its password."""
@@ -265,56 +265,6 @@ def test_new_codes_and_its_end_take_password_and_code(house: Server, boss: Perso
     assert send(ann.browser, "on", code="123456").status_code == 409
 
 
-def test_those_who_run_the_server_turn_it_off_for_who_has_lost_it(house: Server, boss: Person, ann: Person) -> None:
-    turned_on(ann)
-    (row,) = [user for user in boss.api.get(USERS).json()["items"] if user["name"] == ann.name]
-    assert row["second_factor"] is True
-    page, address = f"/admin/people/{row['id']}", f"/admin/people/{row['id']}/second-factor"
-    assert address in boss.browser.get(page).text
-    assert _post(boss, address).status_code == 303
-    assert address not in boss.browser.get(page).text
-    assert not inside(ann.browser)
-    assert sign_in(visitor(house), ann.name, PASSWORD).headers["Location"] == "/library"
-    assert _post(boss, address).status_code == 409
-    assert [line for line in tell(boss, ann.name) if line[0] == "second_factor_off"] == [
-        ("second_factor_off", "boss", {})
-    ]
-
-
-def test_by_the_api_it_is_turned_off_and_never_on(boss: Person, ann: Person) -> None:
-    turned_on(ann)
-    (row,) = [user for user in boss.api.get(USERS).json()["items"] if user["name"] == ann.name]
-    at = f"{USERS}/{row['id']}"
-    assert boss.api.patch(at, json={"second_factor": True}).status_code == 400
-    assert boss.api.patch(at, json={"second_factor": False}).json()["second_factor"] is False
-    assert boss.api.patch(at, json={"second_factor": False}).json()["code"] == "no_factor"
-
-
-def test_an_admin_has_no_shorter_way_for_their_own(house: Server) -> None:
-    root = house.person("root", admin=True)
-    phone = turned_on(root)
-    (row,) = [user for user in root.api.get(USERS).json()["items"] if user["name"] == "root"]
-    address = f"/admin/people/{row['id']}/second-factor"
-    assert address not in root.browser.get(f"/admin/people/{row['id']}").text
-    assert _post(root, address).status_code == 409
-    refused = root.api.patch(f"{USERS}/{row['id']}", json={"second_factor": False})
-    assert (refused.status_code, refused.json()["code"]) == (409, "own_factor")
-    assert send(root.browser, "off", password=PASSWORD, code=phone.code(1)).status_code == 200
-
-
-def test_a_command_beside_the_server_tells_and_turns_off(house: Server, boss: Person, ann: Person) -> None:
-    assert house.run("user", "second-factor", ann.name) == f"{ann.name} has no second factor."
-    assert "There is no second factor" in house.command("user", "second-factor", ann.name, "--off").stderr
-    turned_on(ann)
-    said = house.run("user", "second-factor", ann.name)
-    assert said.startswith(f"{ann.name} has a second factor since 20")
-    assert said.endswith("recovery codes left: 10.")
-    assert "is off" in house.run("user", "second-factor", ann.name, "--off")
-    assert not inside(ann.browser)
-    assert sign_in(visitor(house), ann.name, PASSWORD).headers["Location"] == "/library"
-    assert ("second_factor_off", "command line", {}) in tell(boss, ann.name)
-
-
 def test_half_way_is_nowhere(house: Server, ann: Person) -> None:
     turned_on(ann)
     client = visitor(house)
@@ -398,7 +348,3 @@ def test_keys_and_codes_stand_in_no_log_and_codes_in_no_database(house: Server, 
         stored = "\n".join(database.iterdump())
     database.close()
     assert [paper for paper in phone.paper if paper in stored or paper.replace("-", "") in stored] == []
-
-
-def _post(person: Person, address: str) -> httpx.Response:
-    return person.browser.post(address, data={"csrf_token": csrf_of(person.browser.get("/explore").text)})
