@@ -13,7 +13,9 @@ from streamtime.accounts.administration import Administration
 from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
+from streamtime.accounts.factor_codes import FactorCodes
 from streamtime.accounts.failures import Failures
+from streamtime.accounts.half_way import HalfWay
 from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
@@ -21,6 +23,7 @@ from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
 from streamtime.accounts.registration import Door, Registration
+from streamtime.accounts.second_factor import SecondFactor
 from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
@@ -92,6 +95,7 @@ class Accounts:
     administration: Administration
     invites: Invites
     sessions: Sessions
+    second_factor: SecondFactor
 
 
 @asynccontextmanager
@@ -106,7 +110,9 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
         sessions = Sessions(database, audit, clock)
         administration = Administration(database, passwords, sessions, audit, clock)
         tokens, invites = ApiTokens(database, audit, clock), Invites(database, audit, clock)
-        yield Accounts(database, users, tokens, administration, invites, sessions)
+        codes = FactorCodes(database, Limits(clock), audit, Failures(database, audit, clock), clock)
+        second_factor = SecondFactor(database, sessions, codes, audit, clock)
+        yield Accounts(database, users, tokens, administration, invites, sessions, second_factor)
     finally:
         await database.close()
         passwords.close()
@@ -210,6 +216,7 @@ def _services(
     lifetime_s = config.accounts.session_lifetime
     audit, limits = library.audit, Limits(base.clock)
     failures = Failures(base.database, audit, base.clock)
+    codes = FactorCodes(base.database, limits, audit, failures, base.clock)
     access_tokens = AccessTokens(SigningKeys(base.database, base.epoch, base.clock, Purpose.ACCESS), base.clock)
     ticket_keys = SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET)
     return Services(
@@ -227,7 +234,11 @@ def _services(
         ),
         profiles=Profiles(base.database),
         setup=Setup(users, limits),
-        sign_in=SignIn(base.database, users, passwords, limits, audit, failures, base.clock, lifetime_s=lifetime_s),
+        sign_in=SignIn(
+            base.database, users, passwords, codes, limits, audit, failures, base.clock, lifetime_s=lifetime_s
+        ),
+        half_way=HalfWay(base.database, ticket_keys, base.clock),
+        second_factor=SecondFactor(base.database, sessions, codes, audit, base.clock),
         refreshing=Refreshing(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),
         sessions=sessions,
         api_tokens=ApiTokens(base.database, audit, base.clock),

@@ -3,6 +3,8 @@
     StreamtimeError
     ├── NotFound            it does not exist, or the caller may not know that it does
     ├── Unauthenticated     nobody we know is asking
+    │   ├── CodeNeeded      the password is right, and the account has a second factor
+    │   └── WrongCode       that was no code of it, or one that was used
     ├── Forbidden           known, visible, but not allowed
     ├── Invalid             the request cannot be understood or breaks a rule
     │   └── ChecksumMismatch  bytes were changed on their way
@@ -48,6 +50,24 @@ class Unauthenticated(StreamtimeError):
     """Nobody we know is asking."""
 
     code = "unauthenticated"
+
+
+class CodeNeeded(Unauthenticated):
+    """The password is right, and the account asks for a code of its second factor too."""
+
+    code = "otp_needed"
+
+    def __init__(self) -> None:
+        super().__init__("This account has a second factor: a code is needed too.")
+
+
+class WrongCode(Unauthenticated):
+    """No code of that second factor, or one that was used already."""
+
+    code = "wrong_code"
+
+    def __init__(self) -> None:
+        super().__init__("That code is wrong, or was used already. Wait for the next one, and type that.")
 
 
 class Forbidden(StreamtimeError):

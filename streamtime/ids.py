@@ -8,6 +8,8 @@ PUBLIC_ID_LENGTH = 22
 """Characters, which make 131 random bits: an unlisted video is hidden by its id alone."""
 
 _ALPHABET = string.ascii_letters + string.digits
+_PLAIN = "23456789abcdefghjkmnpqrstuvwxyz"
+"""What nobody mistakes for something else, read from paper or a terminal."""
 
 
 def public_id() -> str:
@@ -25,16 +27,23 @@ def secret(prefix: str = "") -> str:
 
 def setup_code() -> str:
     """A code that a person copies from a terminal: twelve characters without look-alikes, 58 bits."""
-    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(3))
+    return _groups(3)
 
 
 def new_password() -> str:
     """A password that is told to somebody once: sixteen characters without look-alikes, 78 bits."""
-    alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(4))
+    return _groups(4)
+
+
+def recovery_code() -> str:
+    """A code that somebody keeps on paper: sixteen characters without look-alikes, 78 bits, to be stored hashed."""
+    return _groups(4)
+
+
+def _groups(count: int) -> str:
+    return "-".join("".join(secrets.choice(_PLAIN) for _ in range(4)) for _ in range(count))
 
 
 def fingerprint(value: str) -> bytes:
-    """SHA-256 of a secret: what is stored in its place. Enough for 256 random bits, never for passwords."""
+    """SHA-256 of a secret: what is stored in its place. Enough for what is random, never for passwords."""
     return hashlib.sha256(value.encode()).digest()

@@ -26,6 +26,8 @@ class Deed(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # the name of a deed
     SECOND_FACTOR_ON = "second_factor_on"
     SECOND_FACTOR_OFF = "second_factor_off"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
     ACCOUNT_CREATED = "account_created"
     ACCOUNT_APPROVED = "account_approved"
     ACCOUNT_DISABLED = "account_disabled"

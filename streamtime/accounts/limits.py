@@ -24,6 +24,10 @@ class Limited(StrEnum):
     SIGN_IN_PAIR = "sign_in_pair"
     """Tries at one account from one address."""
     SIGN_IN_ADDRESS = "sign_in_address"
+    FACTOR_ACCOUNT = "factor_account"
+    """Codes of one account from anywhere: only who knows its password comes that far."""
+    FACTOR_PAIR = "factor_pair"
+    """Codes of one account from one address."""
     SETUP_CODE = "setup_code"
     REGISTRATION = "registration"
     REFRESH = "refresh"
@@ -44,6 +48,8 @@ RULES: dict[Limited, Rule] = {
     Limited.SIGN_IN_ACCOUNT: Rule(100, 30),
     Limited.SIGN_IN_PAIR: Rule(10, 60),
     Limited.SIGN_IN_ADDRESS: Rule(30, 20),
+    Limited.FACTOR_ACCOUNT: Rule(30, 300),
+    Limited.FACTOR_PAIR: Rule(10, 600),
     Limited.SETUP_CODE: Rule(20, 30),
     Limited.REGISTRATION: Rule(10, 360),
     Limited.REFRESH: Rule(60, 5),
@@ -51,7 +57,11 @@ RULES: dict[Limited, Rule] = {
     Limited.DROP: Rule(60, 10),
     Limited.UPLOAD_CREATION: Rule(500, 1),
 }
-"""A person who mistypes never meets these; who guesses gets some 1,500 tries a day at one account from one address."""
+"""A person who mistypes never meets these; who guesses gets some 1,500 tries a day at one account from one address.
+
+Of codes, three in a million are right at any time. Who knows the password and guesses at them, from wherever, has 288
+tries a day: a chance of one in four after a whole year, with all of it in the audit.
+"""
 
 
 class Limits:

@@ -1,15 +1,16 @@
 """Signing in and out: a proof first, a session after it. A session is what a cookie or a refresh token stands for.
 
-`prove` and `begin` are apart on purpose: what else an account asks for stands between them, and only who has passed all
-of it gets back the tries that were spent.
+`prove` and `begin` are apart on purpose: `prove_code` stands between them where an account has a second factor, and
+only who has passed all of it gets back the tries that were spent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import delete, insert, select
 
 from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.factor_codes import FactorCodes
 from streamtime.accounts.failures import Failures
 from streamtime.accounts.limits import Limited, Limits
 from streamtime.accounts.passwords import PasswordHashing
@@ -18,7 +19,7 @@ from streamtime.accounts.visit import Visit
 from streamtime.clock import Clock
 from streamtime.database.people_tables import sessions, users
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import TooMany, Unauthenticated
+from streamtime.errors import CodeNeeded, TooMany, Unauthenticated
 from streamtime.ids import fingerprint, public_id, secret
 
 MAX_NAME = 64
@@ -37,8 +38,11 @@ class Proved:
     """Somebody who knows the password of an account, and the tries that this cost."""
 
     user_id: int
+    name: str
     password_hash: str
     tries: dict[Limited, str]
+    factor_since_ms: int | None = None
+    """Which second factor they have shown a code of: the one that was turned on then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class SignIn:
         database: Database,
         users: Users,
         passwords: PasswordHashing,
+        codes: FactorCodes,
         limits: Limits,
         audit: Audit,
         failures: Failures,
@@ -69,6 +74,7 @@ class SignIn:
         self._database = database
         self._users = users
         self._passwords = passwords
+        self._codes = codes
         self._limits = limits
         self._audit = audit
         self._failures = failures
@@ -76,15 +82,20 @@ class SignIn:
         self._lifetime_s = lifetime_s
 
     async def with_password(
-        self, name: str, password: str, visit: Visit, kind: SessionKind = SessionKind.BROWSER
+        self, name: str, password: str, visit: Visit, kind: SessionKind = SessionKind.BROWSER, *, code: str = ""
     ) -> NewSession:
-        """Start a session by name and password.
+        """Start a session by name and password, and by a code where the account has a second factor.
 
         Raises:
-            Unauthenticated: one of the two is wrong.
+            CodeNeeded: it has one, and there is no code.
+            WrongCode: the code is none of it.
+            Unauthenticated: name or password is wrong.
             TooMany: it was tried too often.
         """
-        return await self.begin(await self.prove(name, password, visit), visit, kind)
+        proved = await self.prove(name, password, visit)
+        if code:
+            proved = await self.prove_code(proved, code, visit)
+        return await self.begin(proved, visit, kind)
 
     async def prove(self, name: str, password: str, visit: Visit) -> Proved:
         """Look whether a password is that of an account. A wrong name and a wrong password look and take the same.
@@ -93,7 +104,7 @@ class SignIn:
             Unauthenticated: one of the two is wrong.
             TooMany: it was tried too often, at this account or from this address.
         """
-        tries = _tries(name, visit)
+        tries = tries_of(name, visit)
         try:
             self._limits.spend(tries)
         except TooMany:
@@ -108,12 +119,24 @@ class SignIn:
         if not right or known is None:
             await self._failures.note(name, visit)
             raise Unauthenticated("That name and password do not belong together.", code="wrong_password")
-        return Proved(known[0], known[1], tries)
+        return Proved(known[0], name, known[1], tries)
+
+    async def prove_code(self, proved: Proved, typed: str, visit: Visit) -> Proved:
+        """Look whether somebody who knows the password has a code too, and use it up. Without a factor all are right.
+
+        Raises:
+            WrongCode: it is none.
+            Unauthenticated: the account was deleted meanwhile.
+            TooMany: it was tried too often, at this account or at it from this address.
+        """
+        shown = await self._codes.prove(proved.user_id, proved.name, typed, visit)
+        return replace(proved, factor_since_ms=shown.since_ms, tries=proved.tries | shown.tries)
 
     async def begin(self, proved: Proved, visit: Visit, kind: SessionKind = SessionKind.BROWSER) -> NewSession:
         """Start a session for somebody who has proved themselves. Its id is always a new one.
 
         Raises:
+            CodeNeeded: the account has a second factor, and no code of it was shown.
             Unauthenticated: the password was changed, or the account shut out, while it was being proved.
         """
         value = secret()
@@ -138,6 +161,8 @@ class SignIn:
                 raise Unauthenticated("This account waits for approval by whoever runs this server.", code="awaiting")
             if row is None or shut_out(row):
                 raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
+            if row["totp_since_ms"] not in {None, proved.factor_since_ms}:
+                raise CodeNeeded
             await tx.execute(delete(sessions).where(sessions.c.expires_at_ms < now))
             await tx.execute(insert(sessions).values(**values))
             actor = Actor(row["id"], row["name"], visit.address)
@@ -164,7 +189,8 @@ class SignIn:
         await self._database.write(body)
 
 
-def _tries(name: str, visit: Visit) -> dict[Limited, str]:
+def tries_of(name: str, visit: Visit) -> dict[Limited, str]:
+    """What a try at the password of that account, from there, is counted under."""
     account = name.casefold()[:MAX_NAME]
     return {
         Limited.SIGN_IN_ACCOUNT: account,

@@ -38,6 +38,8 @@ class User:
     """0 without a picture."""
     awaiting_at_ms: int | None = None
     """Since when they wait to be approved; None where nobody has to."""
+    factor_since_ms: int | None = None
+    """Since when a second factor is asked for; None where there is none."""
 
     @property
     def shown_name(self) -> str:
@@ -211,4 +213,5 @@ def user_from(row: RowMapping) -> User:
         display_name=row["display_name"],
         picture_version=row["picture_version"],
         awaiting_at_ms=row["awaiting_at_ms"],
+        factor_since_ms=row["totp_since_ms"],
     )

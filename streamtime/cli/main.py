@@ -21,6 +21,7 @@ from streamtime.cli.storage import storage
 from streamtime.cli.token import token
 from streamtime.cli.user import user
 from streamtime.cli.user_delete import delete
+from streamtime.cli.user_factor import second_factor
 from streamtime.cli.user_invite import invite
 from streamtime.errors import StreamtimeError
 from streamtime.logging import configure
@@ -48,6 +49,7 @@ for command in (serve, user, session, token, storage, check, gc, backup, restore
 
 user.add_command(delete)
 user.add_command(invite)
+user.add_command(second_factor)
 
 
 def run() -> None:

@@ -62,6 +62,12 @@ def spent_cookie(*, secure: bool) -> Cookie:
     return _cookie("", 0, secure=secure)
 
 
+def goes_on(scope: dict[str, Any], session: NewSession) -> Cookie:
+    """The cookie of a session that has another secret from now on, which the forms of the very answer are to carry."""
+    scope["session_cookie"] = session.secret
+    return new_cookie(session, secure=scope["scheme"] == "https")
+
+
 def csrf_token(session: str) -> str:
     """The token that forms and scripts of a session carry: only who can read our pages knows it."""
     return hmac.new(session.encode(), b"streamtime csrf", hashlib.sha256).hexdigest() if session else ""

@@ -22,6 +22,8 @@ class PersonView:
     role: Role
     state: str
     """`active`, `disabled`, or `awaiting` approval."""
+    has_factor: bool
+    """Whether signing in asks for a second factor."""
     here: bool
     """Whether it is the one that asks."""
     videos: int
@@ -55,6 +57,7 @@ async def people_views(caller: Caller, services: Services) -> list[PersonView]:
                 href=owner_href(user.name),
                 role=user.role,
                 state=state_of(user),
+                has_factor=user.factor_since_ms is not None,
                 here=user.id == caller.user_id,
                 videos=usage.videos if usage else 0,
                 used=usage.total if usage else 0,

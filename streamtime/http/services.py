@@ -8,12 +8,14 @@ from streamtime.accounts.api_tokens import ApiTokens
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.failures import Failures
+from streamtime.accounts.half_way import HalfWay
 from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
 from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
 from streamtime.accounts.registration import Registration
+from streamtime.accounts.second_factor import SecondFactor
 from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
@@ -98,6 +100,8 @@ class Services:
     profiles: Profiles
     setup: Setup
     sign_in: SignIn
+    half_way: HalfWay
+    second_factor: SecondFactor
     refreshing: Refreshing
     sessions: Sessions
     api_tokens: ApiTokens

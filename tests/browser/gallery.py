@@ -65,6 +65,7 @@ class Gallery:
             "invitations": "/admin/people/invites",
             "profile": "/settings/profile",
             "password": "/settings/password",
+            "second factor": "/settings/second-factor",
             "delete one's own account": "/settings/account",
             "everybody's space": "/admin/space",
             "edit a second copy": f"/watch/{self.copy}/edit",

@@ -39,7 +39,7 @@ TOKEN_FORM = {"data": {"label": "mine", "scope": "admin"}}
 PERSON_FORMS = {
     "role": {"role": "admin"},
     "quota": {"kind": "none", "gigabytes": ""},
-    **{deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password")},
+    **{deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password", "second-factor")},
 }
 
 VIDEO = "/api/v1/videos/{video:str}"
@@ -52,6 +52,7 @@ DOORS: dict[str, dict[str, Door]] = {
     "/explore": {"GET": Door(anybody)},
     "/{at_owner:str}": {"GET": Door(anybody)},
     "/login": {"GET": Door(anybody), "POST": Door(proving, {"data": {"name": "nobody", "password": "wrong"}})},
+    "/login/code": {"GET": Door(with_account), "POST": Door(proving, {"data": {"code": "000000"}})},
     "/logout": {"POST": Door(anybody, {}, ends=True)},
     # there until the first account is made
     "/setup": {"GET": Door(anybody, having=()), "POST": Door(anybody, FORM, having=())},
@@ -66,6 +67,7 @@ DOORS: dict[str, dict[str, Door]] = {
     "/settings/space": {"GET": Door(having_videos)},
     "/settings/profile": {"GET": Door(managing_access), "POST": Door(with_account, {}, spends=True)},
     "/settings/password": {"GET": Door(managing_access), "POST": Door(with_account, {}, spends=True)},
+    "/settings/second-factor": {"GET": Door(managing_access), "POST": Door(with_account, {}, spends=True)},
     "/settings/account": {"GET": Door(managing_access), "POST": Door(with_account, {}, spends=True)},
     "/settings/sessions": {"GET": Door(managing_access)},
     "/settings/sessions/end-others": {"POST": Door(with_account, {}, spends=True)},

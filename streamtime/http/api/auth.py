@@ -20,10 +20,11 @@ Secret = Annotated[str, msgspec.Meta(max_length=300)]
 
 
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A name and a password, or a refresh token."""
+    """A name and a password, and `otp` where the account has a second factor; or a refresh token."""
 
     username: Annotated[str, msgspec.Meta(max_length=100)] = ""
     password: Secret = ""
+    otp: Annotated[str, msgspec.Meta(max_length=100)] = ""
     refresh_token: Secret = ""
 
 
@@ -48,15 +49,18 @@ async def get_tokens(
 ) -> Response[Tokens]:
     """With `username` and `password` a session begins; with `refresh_token` it goes on.
 
+    An account with a second factor answers 401 with the code `otp_needed` unless `otp` is a code of it, by time or for
+    recovery, and 401 with `wrong_code` where that is wrong or was used.
+
     A refresh token is good once. Bringing one that was used ends the session.
     """
     visit = visit_of(request)
-    if data.refresh_token and not (data.username or data.password):
+    if data.refresh_token and not (data.username or data.password or data.otp):
         return _answer(await services.refreshing.again(data.refresh_token, visit))
     if data.refresh_token or not data.username:
         raise Invalid("Send either username and password, or refresh_token.")
     name = data.username.strip()
-    session = await services.sign_in.with_password(name, data.password, visit, SessionKind.CLIENT)
+    session = await services.sign_in.with_password(name, data.password, visit, SessionKind.CLIENT, code=data.otp)
     return _answer(await services.refreshing.first(session))
 
 

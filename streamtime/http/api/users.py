@@ -11,7 +11,7 @@ from streamtime.access.caller import Caller, Role
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.users import User
 from streamtime.database.transaction import Transaction
-from streamtime.errors import Forbidden
+from streamtime.errors import Forbidden, Invalid
 from streamtime.http.people_views import PersonView, people_views, person_view
 from streamtime.http.requests import signed_in
 from streamtime.http.services import Services
@@ -22,7 +22,8 @@ HERE = "/api/v1/admin/users"
 class UserBody(msgspec.Struct):
     """An account. `state` is `active`, `disabled` or `awaiting` (approval); sizes in bytes.
 
-    `quota` is null where the configuration decides, and 0 where there is no limit.
+    `second_factor` says whether signing in asks for a code too. `quota` is null where the configuration decides, and 0
+    where there is no limit.
     """
 
     id: str
@@ -30,6 +31,7 @@ class UserBody(msgspec.Struct):
     display_name: str
     role: Role
     state: str
+    second_factor: bool
     videos: int
     used: int
     quota: int | None
@@ -52,11 +54,15 @@ class NewUserBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class UserPatch(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to change; what is left out stays. `approved` lets somebody in who waits."""
+    """What is to change; what is left out stays. `approved` lets somebody in who waits.
+
+    `second_factor` can only be turned off, for somebody who has lost it; the account's sessions end with it.
+    """
 
     role: Role | msgspec.UnsetType = msgspec.UNSET
     disabled: bool | msgspec.UnsetType = msgspec.UNSET
     approved: bool | msgspec.UnsetType = msgspec.UNSET
+    second_factor: bool | msgspec.UnsetType = msgspec.UNSET
     quota: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] | msgspec.UnsetType | None = msgspec.UNSET
 
 
@@ -153,6 +159,10 @@ async def _change(tx: Transaction, services: Services, found: User, data: UserPa
         await change.set_enabled(tx, found, actor, enabled=not data.disabled)
     if data.approved is True:
         await change.approve(tx, found, actor)
+    if data.second_factor is True:
+        raise Invalid("Only its owner can turn a second factor on.", field="second_factor")
+    if data.second_factor is False:
+        await services.second_factor.turn_off_for(tx, found, actor)
     if data.quota is not msgspec.UNSET:
         await change.set_quota(tx, found, data.quota, actor)
 
@@ -169,6 +179,7 @@ def _body(view: PersonView) -> UserBody:
         display_name=view.shown_name,
         role=view.role,
         state=view.state,
+        second_factor=view.has_factor,
         videos=view.videos,
         used=view.used,
         quota=view.quota,

@@ -189,6 +189,20 @@ async def reset_password(
     return await _person(request, found, caller, services, templates, secret=password)
 
 
+@post(HERE + "/{person:str}/second-factor", include_in_schema=False)
+async def factor_off(
+    person: PersonId,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Turn the second factor of somebody off who has lost it. One's own goes with the password and a code."""
+    admins_only(caller)
+    found = await services.users.by_public_id(person)
+    await services.database.write(lambda tx: services.second_factor.turn_off_for(tx, found, actor))
+    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+
+
 def role_of(text: str) -> Role:
     """The role that a form names.
 

@@ -8,13 +8,17 @@ from litestar.response import Redirect, Response
 from streamtime.access.caller import Caller, Proof
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.registration import Door
-from streamtime.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
+from streamtime.accounts.sign_in import Proved
+from streamtime.errors import CodeNeeded, Conflict, Invalid, NotFound, TooMany, Unauthenticated
 from streamtime.http.callers import new_cookie, spent_cookie
 from streamtime.http.forms import Form, local_path, read_form
+from streamtime.http.pages.sign_in_code import ask_for_code
 from streamtime.http.problems import problem_of
 from streamtime.http.requests import PageRequest, is_secure, visit_of
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
+
+OVER = "The time for the code was over, or the account was changed meanwhile. Sign in again."
 
 
 @get("/setup", include_in_schema=False)
@@ -57,25 +61,28 @@ async def login_page(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
+    again: FromQuery[bool] = False,
 ) -> Response[str] | Redirect:
-    """The form to sign in."""
+    """The form to sign in; `again` where somebody was half way in and it came to nothing."""
     following = local_path(request.query_params.get("next", ""))
     if caller.signed_in:
         return Redirect(following, status_code=303)
     if await services.setup.needed():
         return Redirect("/setup", status_code=303)
-    return _login(request, services, templates, {"name": "", "next": following, "errors": {}}, status=200)
+    errors = {"": OVER} if again else {}
+    return _login(request, services, templates, {"name": "", "next": following, "errors": errors}, status=200)
 
 
 @post("/login", include_in_schema=False)
 async def log_in(
     request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
 ) -> Response[str] | Redirect:
-    """Sign in with name and password. The session is always a new one."""
+    """Sign in with name and password; where there is a second factor it is asked for next. The session is a new one."""
     fields = await read_form(request, "name", "password", "next")
     following = local_path(fields["next"])
     try:
-        session = await services.sign_in.with_password(fields["name"].strip(), fields["password"], visit_of(request))
+        proved = await services.sign_in.prove(fields["name"].strip(), fields["password"], visit_of(request))
+        return await _let_in(request, services, proved, following)
     except (Unauthenticated, TooMany) as error:
         form = {"name": fields["name"], "next": following, "errors": {"": error.message}}
         problem, headers = problem_of(error)
@@ -83,7 +90,6 @@ async def log_in(
         for name, value in headers.items():
             answer.set_header(name, value)
         return answer
-    return Redirect(following, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
 @post("/logout", include_in_schema=False)
@@ -97,6 +103,14 @@ async def log_out(
     if caller.proof is Proof.COOKIE:
         await services.sign_in.end(actor, caller.proof_id)
     return Redirect("/explore", status_code=303, cookies=[spent_cookie(secure=is_secure(request))])
+
+
+async def _let_in(request: PageRequest, services: Services, proved: Proved, following: str) -> Redirect:
+    try:
+        session = await services.sign_in.begin(proved, visit_of(request))
+    except CodeNeeded:
+        return await ask_for_code(request, services, proved, following)
+    return Redirect(following, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
 def _setup(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:

@@ -1,0 +1,159 @@
+"""The second factor of an account: offered, turned on with the first code, turned off; its recovery codes.
+
+Turning it on or off ends the other sessions: they were begun under another rule. The key lies in the database as it is,
+since each code is computed from it. What is asked for before any of it is for the caller to see.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.factor_codes import FactorCodes
+from streamtime.accounts.recovery_codes import codes_left, forget_codes, replace_codes
+from streamtime.accounts.sessions import Sessions
+from streamtime.accounts.sign_in import NewSession
+from streamtime.accounts.totp import key_address, new_key
+from streamtime.accounts.users import User, require_present
+from streamtime.accounts.visit import Visit
+from streamtime.clock import Clock
+from streamtime.database.people_tables import users
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Conflict
+
+ON_ALREADY = "The second factor is on already."
+NOT_ON = "There is no second factor."
+_OFF = {"totp_secret": None, "totp_since_ms": None, "totp_step": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A key to be put into an app: as text, and as the address in a QR code. It counts after its first code."""
+
+    key: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedOn:
+    """The recovery codes, which are known here and never again, and the session that goes on, by another secret."""
+
+    recovery_codes: list[str]
+    session: NewSession | None
+
+
+class SecondFactor:
+    """Turns it on and off."""
+
+    def __init__(self, database: Database, sessions: Sessions, codes: FactorCodes, audit: Audit, clock: Clock) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._codes = codes
+        self._audit = audit
+        self._clock = clock
+
+    async def recovery_codes_left(self, user: User) -> int:
+        """How many recovery codes of an account are still good."""
+        async with self._database.read() as connection:
+            return int((await connection.execute(codes_left(user.id))).scalar_one())
+
+    async def offer(self, user: User) -> Offer:
+        """Another key for an account that has no factor; one that was offered before is good no more.
+
+        Raises:
+            NotFound: the account has been deleted.
+            Conflict: it has a factor.
+        """
+        key = new_key()
+
+        async def body(tx: Transaction) -> None:
+            _require_none(await require_present(tx, user.id))
+            await _set(tx, user, totp_secret=key, totp_step=0)
+
+        await self._database.write(body)
+        return Offer(key, key_address(key, user.name))
+
+    async def turn_on(
+        self, user: User, typed: str, visit: Visit, actor: Actor, *, kept_session: int | None = None
+    ) -> TurnedOn:
+        """Ask for codes of the offered key from now on, which `typed` is the first of; one session may go on.
+
+        Raises:
+            NotFound: the account has been deleted.
+            Conflict: nothing was offered, or it has a factor.
+            WrongCode: that is no code of it.
+            TooMany: it was tried too often.
+        """
+
+        async def body(tx: Transaction) -> TurnedOn | None:
+            row = await require_present(tx, user.id)
+            _require_none(row)
+            if row["totp_secret"] is None:
+                raise Conflict("No key was made yet. Begin again with your password.", code="no_key")
+            if not await self._codes.use_step(tx, row, typed):
+                return None
+            await _set(tx, user, totp_since_ms=self._clock.now_ms())
+            made = await replace_codes(tx, user.id)
+            await self._audit.note(tx, actor, Deed.SECOND_FACTOR_ON, user.name)
+            return TurnedOn(made, await self._end_others(tx, user, kept_session))
+
+        done, tries = await self._codes.trying(user.id, user.name, visit, body)
+        self._codes.give_back(tries)
+        return done
+
+    async def renew_codes(self, tx: Transaction, user: User, actor: Actor) -> list[str]:
+        """Other recovery codes, which are known here and never again.
+
+        Raises:
+            NotFound: the account has been deleted.
+            Conflict: it has no factor.
+        """
+        _require_one(await require_present(tx, user.id))
+        made = await replace_codes(tx, user.id)
+        await self._audit.note(tx, actor, Deed.RECOVERY_CODES_MADE, user.name)
+        return made
+
+    async def turn_off(
+        self, tx: Transaction, user: User, actor: Actor, *, kept_session: int | None = None
+    ) -> NewSession | None:
+        """Ask for no code any more; the session that goes on, by another secret, if one may.
+
+        Raises:
+            NotFound: the account has been deleted.
+            Conflict: it has no factor.
+        """
+        _require_one(await require_present(tx, user.id))
+        await _set(tx, user, **_OFF)
+        await forget_codes(tx, user.id)
+        await self._audit.note(tx, actor, Deed.SECOND_FACTOR_OFF, user.name)
+        return await self._end_others(tx, user, kept_session)
+
+    async def turn_off_for(self, tx: Transaction, user: User, actor: Actor) -> None:
+        """The same for somebody who has lost it, by those who run the server: all sessions of the account end.
+
+        Raises:
+            NotFound: the account has been deleted.
+            Conflict: it has no factor, or is the actor's own: that takes the password and a code.
+        """
+        if user.id == actor.user_id:
+            raise Conflict("Turn your own second factor off in your settings: that takes a code.", code="own_factor")
+        await self.turn_off(tx, user, actor)
+
+    async def _end_others(self, tx: Transaction, user: User, kept_session: int | None) -> NewSession | None:
+        await self._sessions.end_all(tx, user.id, but=kept_session)
+        return None if kept_session is None else await self._sessions.renew(tx, kept_session)
+
+
+def _require_none(row: RowMapping) -> None:
+    if row["totp_since_ms"] is not None:
+        raise Conflict(ON_ALREADY, code="factor_on")
+
+
+def _require_one(row: RowMapping) -> None:
+    if row["totp_since_ms"] is None:
+        raise Conflict(NOT_ON, code="no_factor")
+
+
+async def _set(tx: Transaction, user: User, **values: object) -> None:
+    await tx.execute(update(users).where(users.c.id == user.id).values(**values))
