@@ -122,13 +122,14 @@ def certificate_in(folder: Path) -> Certificate:
     return found
 
 
-Begin = Callable[[Server, Ports, Certificate, Path], tuple[list[str], dict[str, str]]]
+Start = tuple[list[str], dict[str, str]]
+"""A command, and what its environment has besides ours."""
+
+Begin = Callable[[Server, Ports, Certificate, Path], Start]
 
 
-def begin_nginx(
-    server: Server, ports: Ports, certificate: Certificate, folder: Path
-) -> tuple[list[str], dict[str, str]]:
-    """The command that runs docker/nginx.conf, and its environment."""
+def begin_nginx(server: Server, ports: Ports, certificate: Certificate, folder: Path) -> Start:
+    """How docker/nginx.conf is run."""
     text = (EXAMPLES / "nginx.conf").read_text()
     changes = {
         "    server 127.0.0.1:8000;": f"    server {server.url.removeprefix('http://')};",
@@ -151,10 +152,8 @@ def begin_nginx(
     return command, {}
 
 
-def begin_caddy(
-    server: Server, ports: Ports, certificate: Certificate, folder: Path
-) -> tuple[list[str], dict[str, str]]:
-    """The command that runs docker/Caddyfile, and its environment."""
+def begin_caddy(server: Server, ports: Ports, certificate: Certificate, folder: Path) -> Start:
+    """How docker/Caddyfile is run."""
     environ = {
         "CADDY_OPTIONS": _CADDY_OPTIONS.format(plain=ports.plain, secure=ports.secure),
         "CADDY_TLS": f"tls {certificate.chain} {certificate.key}",
