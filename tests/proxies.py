@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import trustme
 
-from tests.server import Server, until
+from tests.server import Server, serving, until
 
 EXAMPLES = Path(__file__).parents[1] / "docker"
 NAME = "localhost"
@@ -50,6 +50,9 @@ _CADDY_OPTIONS = """
     http_port {plain}
     https_port {secure}
     skip_install_trust
+    servers {{
+        protocols h1 h2
+    }}
 """
 
 
@@ -211,6 +214,18 @@ def proxied(begin: Begin, server: Server, ports: Ports, folder: Path) -> Iterato
             process.wait(ENDS_WITHIN_S)
         process.kill()
         process.wait()
+
+
+@contextmanager
+def house_behind(name: str, folder: Path, **settings: str) -> Iterator[Proxy]:
+    """A server of its own, with ada and an administrator, behind the proxy of that name, which it believes."""
+    ports = free_ports()
+    own = {"STREAMTIME_SERVER__PUBLIC_URL": ports.url, "STREAMTIME_SERVER__TRUSTED_PROXIES": "127.0.0.1"}
+    with serving(**own, **settings) as server:
+        server.person("root", admin=True)
+        server.person("ada")
+        with proxied(PROXIES[name], server, ports, folder) as running:
+            yield running
 
 
 def _answers(process: subprocess.Popen[bytes], proxy: Proxy) -> bool:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.people import BYTES, PASSWORD, TUS, UPLOADS, Person, announced, csrf_of, sign_in
-from tests.proxies import CLIENT, NAME, PROXIES, Proxy, free_ports, proxied, sending
-from tests.server import serving, until
+from tests.proxies import CLIENT, NAME, PROXIES, Proxy, house_behind, sending
+from tests.server import until
 from tests.system.player import decode, fetch, variants
 
 METRICS_TOKEN = "for prometheus alone"
@@ -21,17 +21,9 @@ MIB = 2**20
 
 @pytest.fixture(scope="module", params=sorted(PROXIES))
 def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    folder, ports = tmp_path_factory.mktemp(request.param), free_ports()
-    settings = {
-        "STREAMTIME_SERVER__PUBLIC_URL": ports.url,
-        "STREAMTIME_SERVER__TRUSTED_PROXIES": "127.0.0.1",
-        "STREAMTIME_SERVER__METRICS_TOKEN": METRICS_TOKEN,
-    }
-    with serving(**settings) as server:
-        server.person("root", admin=True)
-        server.person("ada")
-        with proxied(PROXIES[request.param], server, ports, folder) as running:
-            yield running
+    folder = tmp_path_factory.mktemp(request.param)
+    with house_behind(request.param, folder, STREAMTIME_SERVER__METRICS_TOKEN=METRICS_TOKEN) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
