@@ -82,14 +82,11 @@ class Proxy:
     """A running one. People can use it as their house: their requests then come by it."""
 
     server: Server
+    url: str
     ports: Ports
     certificate: Certificate
     folder: Path
     clients: list[httpx.Client] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return self.ports.url
 
     def client(self, **headers: str) -> httpx.Client:
         transport = httpx.HTTPTransport(verify=self.certificate.trust, local_address=CLIENT)
@@ -202,7 +199,7 @@ def proxied(begin: Begin, server: Server, ports: Ports, folder: Path) -> Iterato
             stderr=said,
             start_new_session=True,
         )
-    proxy = Proxy(server, ports, certificate, folder)
+    proxy = Proxy(server, ports.url, ports, certificate, folder)
     try:
         until(lambda: _answers(process, proxy), "a proxy that answers", within_s=READY_WITHIN_S)
         yield proxy
@@ -220,8 +217,9 @@ def proxied(begin: Begin, server: Server, ports: Ports, folder: Path) -> Iterato
 def house_behind(name: str, folder: Path, **settings: str) -> Iterator[Proxy]:
     """A server of its own, with ada and an administrator, behind the proxy of that name, which it believes."""
     ports = free_ports()
-    own = {"STREAMTIME_SERVER__PUBLIC_URL": ports.url, "STREAMTIME_SERVER__TRUSTED_PROXIES": "127.0.0.1"}
-    with serving(**own, **settings) as server:
+    with serving(
+        STREAMTIME_SERVER__PUBLIC_URL=ports.url, STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1", **settings
+    ) as server:
         server.person("root", admin=True)
         server.person("ada")
         with proxied(PROXIES[name], server, ports, folder) as running:
