@@ -23,7 +23,8 @@ run: install ## install, then serve; ARGS="--port 9000" is handed on
 dev: .venv/.installed-dev
 
 test: check ## everything: lint, types, layers, all tests
-	@chromium=$$(.ci/need chromium) && CHROMIUM="$$chromium" \
+	@chromium=$$(.ci/need chromium) && nginx=$$(.ci/need nginx) && caddy=$$(.ci/need caddy) && \
+		CHROMIUM="$$chromium" NGINX="$$nginx" CADDY="$$caddy" \
 		$(BIN)/pytest -n $(TEST_PROCESSES) --dist worksteal $(ARGS)
 
 coverage: ARGS += --cov --cov-report term
@@ -57,7 +58,7 @@ docs: install ## write config.example.toml and the tables of docs/configuration.
 	$(BIN)/python -m streamtime.config.documents
 
 clean: ## remove all that was installed or built
-	rm -rf .venv web/node_modules web/dist build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	rm -rf .venv .programs web/node_modules web/dist build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.*
 	find streamtime migrations tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

@@ -33,7 +33,7 @@ def build_application(services: Services, settings: HttpSettings, *, version: st
     litestar = build_litestar(services, settings, metrics, version=version)
     hosts = Hosts(settings.allowed_hosts, settings.public_url)
     callers = Callers(services.credentials)
-    headers = SecurityHeaders(services.segments.direct.origins, settings.frame_ancestors)
+    headers = SecurityHeaders(services.segments.direct.origins, settings.frame_ancestors, settings.public_url)
     media = MediaApp(services, shared_cache_s=settings.shared_cache_s)
     return Doorway(litestar, media, callers, services.tickets, hosts, metrics, headers)  # type: ignore[arg-type]  # both plain ASGI
 

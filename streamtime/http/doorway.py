@@ -74,6 +74,7 @@ class Doorway:
         # What goes on for long asks again whether it still may.
         scope["caller_now"] = partial(self._callers.resolve, scope)
         scope["rights_epoch"] = self._callers.epoch
+        scope["shows_player"] = visit.show_player
         if scope["path"].startswith(MEDIA):
             await self._media(scope, receive, visit.send)
         else:
@@ -84,7 +85,10 @@ class Doorway:
 class _Visit:
     """One request on its way."""
 
-    __slots__ = ("_answered", "_bodyless", "_headers", "_method", "_metrics", "_path", "_send", "_started", "name")
+    __slots__ = (
+        "_answered", "_bodyless", "_headers", "_method", "_metrics", "_path", "_player", "_send", "_started",
+        "_transport", "name",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, send: Send, metrics: Metrics, headers: SecurityHeaders) -> None:
         self._path: str = masked(scope["path"])
@@ -92,6 +96,8 @@ class _Visit:
         self._send = send
         self._metrics = metrics
         self._headers = headers
+        self._transport = headers.of_transport(scope["scheme"], _header(scope, b"host"))
+        self._player = False
         self._started = time.perf_counter()
         self._bodyless = False
         self._answered = asyncio.Event()
@@ -101,10 +107,15 @@ class _Visit:
         """A HEAD that is answered like a GET, up to its body."""
         self._bodyless = True
 
+    def show_player(self) -> None:
+        """The answer is a page with the player, which needs a policy of its own."""
+        self._player = True
+
     async def send(self, message: dict[str, Any]) -> None:
         """Pass an answer on, with the headers that all have."""
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *self._headers.of(self._path)]
+            safe = self._headers.of(self._path, player=self._player)
+            message["headers"] = [*message.get("headers", ()), *safe, *self._transport]
             self._note(message["status"])
         elif self._bodyless:
             if self._answered.is_set():

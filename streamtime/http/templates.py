@@ -62,10 +62,15 @@ class Templates:
 
     def page(
         self, request: Request[Any, Any, State], template: str, *, title: str, nav: str = "", status: int = 200,
-        **context: object,
+        player: bool = False, **context: object,
     ) -> Response[str]:  # fmt: skip
-        """A page or fragment as an answer. What depends on who looks is never kept by a cache."""
+        """A page or fragment as an answer. What depends on who looks is never kept by a cache.
+
+        A page with the player says so by `player`: all others have a stricter policy, under which it would not work.
+        """
         content = self.render(template, page=frame(request, title=title, nav=nav), **context)
+        if player:
+            request.scope["shows_player"]()  # type: ignore[typeddict-item]  # put there by the doorway
         headers = {"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"}
         return Response(content, media_type=HTML, status_code=status, headers=headers)
 

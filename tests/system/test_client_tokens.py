@@ -108,7 +108,7 @@ def test_only_what_this_server_signed_as_it_signs_is_believed(ann: Person, serve
         key: bytes = asked.fetchone()[0]
     database.close()
 
-    def signed(key: bytes | None = key, algorithm: str = "HS256", kid: str = header["kid"], **changes: Any) -> str:  # noqa: ANN401  # claims are any JSON
+    def signed(key: bytes | str = key, algorithm: str = "HS256", kid: str = header["kid"], **changes: Any) -> str:  # noqa: ANN401  # claims are any JSON
         return jwt.encode({**claims, **changes}, key, algorithm=algorithm, headers={"kid": kid})
 
     assert status(ann, signed()) == 200, "so far it is made as the server makes it"
@@ -116,7 +116,7 @@ def test_only_what_this_server_signed_as_it_signs_is_believed(ann: Person, serve
     someone = begin(server.person("leaving"))["access_token"]
     others = jwt.decode(someone, options={"verify_signature": False})
     forged = [
-        signed(key=None, algorithm="none"),
+        signed(key="", algorithm="none"),
         signed(key=long, algorithm="HS512"),
         signed(key=long),
         signed(kid="no-such-key"),

@@ -56,7 +56,7 @@ async def embed_page(
     """The player alone. Which sites may frame it is a header: see `security_headers.py`."""
     found = await embeddable(video, services)
     view = await watch_view(found, services.credentials.nobody, services)
-    answer = templates.page(request, "pages/embed.html", title=found.title, video=view)
+    answer = templates.page(request, "pages/embed.html", title=found.title, player=True, video=view)
     answer.set_header("X-Robots-Tag", "noindex")
     return answer
 

@@ -88,7 +88,15 @@ async def _show(
         for at, one in enumerate(link.videos, start=1)
     ]
     return _private(
-        templates.page(request, "pages/shared.html", title=video.title, video=view, others=others, label=link.label)
+        templates.page(
+            request,
+            "pages/shared.html",
+            title=video.title,
+            player=True,
+            video=view,
+            others=others,
+            label=link.label,
+        )
     )
 
 

@@ -8,6 +8,7 @@ from litestar.response import Redirect, Response
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.errors import NotFound
+from streamtime.http.plain_http import is_exposed, unbelieved_proxy
 from streamtime.http.requests import PageRequest, admins_only
 from streamtime.http.services import Services
 from streamtime.http.storage_rows import board_of
@@ -27,7 +28,15 @@ async def storage_page(
     """Stores, tasks and damage."""
     admins_only(caller)
     board = await board_of(services)
-    return templates.page(request, "pages/storage.html", title="Storage", nav="storage", board=board)
+    return templates.page(
+        request,
+        "pages/storage.html",
+        title="Storage",
+        nav="storage",
+        board=board,
+        exposed=is_exposed(request),
+        unbelieved=unbelieved_proxy(request),
+    )
 
 
 @post(HERE + "/{task:str}", include_in_schema=False)

@@ -38,7 +38,9 @@ async def watch(
     view = await watch_view(found, caller, services)
     twin = await twin_of(found, services) if view.mine else None
     oembed = oembed_url(found, request, services, settings)
-    answer = templates.page(request, "pages/watch.html", title=found.title, video=view, twin=twin, oembed_url=oembed)
+    answer = templates.page(
+        request, "pages/watch.html", title=found.title, player=True, video=view, twin=twin, oembed_url=oembed
+    )
     if found.visibility is not Visibility.PUBLIC:
         answer.set_header("X-Robots-Tag", "noindex")
     return answer

@@ -1,0 +1,32 @@
+"""Whether a request came unencrypted, and whether there is something to say about it to those who run the server."""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.datastructures import State
+
+from streamtime.http.requests import address_of, is_secure
+
+
+def is_exposed(request: Request[Any, Any, State]) -> bool:
+    """Whether others could read this request on its way: it came over plain HTTP, and not to a name of loopback."""
+    return not is_secure(request) and not _is_loopback(request.headers.get("host", ""))
+
+
+def unbelieved_proxy(request: Request[Any, Any, State]) -> str:
+    """The address of a proxy that says the request came to it over https, and is none of `trusted_proxies`; or nothing.
+
+    Where the proxy is one of them, its word has made the request one over https already.
+    """
+    said = request.headers.get("x-forwarded-proto", "").casefold()
+    return address_of(request) if said == "https" and not is_secure(request) else ""
+
+
+def _is_loopback(host: str) -> bool:
+    name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
