@@ -2,7 +2,8 @@
 
 That spares more than a second of a processor each time, and there are hundreds of times. What such a process runs, is
 given and ends by is what the installed command has, which `test_packaging.py` starts, and every program that stands
-`before` a server. The nursery is one process beside each that runs tests, and ends with it; `process.py` speaks to it.
+`before` a server. The nursery is one process beside each that runs tests, and ends with it,
+as does all that it started; `process.py` speaks to it.
 """
 
 import gc
@@ -10,6 +11,7 @@ import importlib
 import json
 import os
 import selectors
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -44,6 +46,7 @@ class _Nursery:
                     continue
                 message, descriptors, _, _ = socket.recv_fds(self._door, ORDER_BYTES, 4)
                 if not message:
+                    self._end_all()
                     return False
                 if self._fork(json.loads(message), descriptors):
                     return True
@@ -60,6 +63,12 @@ class _Nursery:
         _write(report, child)
         self._selector.register(os.pidfd_open(child), selectors.EVENT_READ, (child, report))
         return False
+
+    def _end_all(self) -> None:
+        """End what was left behind: by tests that were killed themselves, since others end what they start."""
+        for key in self._selector.get_map().values():
+            if key.data:
+                signal.pidfd_send_signal(key.fd, signal.SIGKILL)
 
     def _tell(self, ended: selectors.SelectorKey) -> None:
         child, report = ended.data

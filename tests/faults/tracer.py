@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from streamtime.media.confinement.kernel import process_control
 from streamtime.media.confinement.process import gain_nothing
 from streamtime.media.confinement.seccomp import install
 
@@ -74,6 +75,7 @@ SHOWN_BYTES = 64
 
 _SEIZE, _LISTEN, _CONT, _SYSCALL, _GET_SYSCALL_INFO = 0x4206, 0x4208, 7, 24, 0x420E
 _GETREGSET, _SETREGSET, _NT_PRSTATUS, _NT_ARM_SYSTEM_CALL = 0x4204, 0x4205, 1, 0x404
+_PR_SET_PDEATHSIG = 1
 _OPTIONS = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x80 | 0x100000
 """Mark system calls; follow fork, vfork, clone and exec; stop where the filter says; end all of it with the tracer."""
 _EVENT_SECCOMP, _EVENT_STOP = 7, 128
@@ -377,6 +379,7 @@ def main() -> None:
     parser.add_argument("--rules", type=json.loads, default=[], help="those that hold from the beginning")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    process_control(_PR_SET_PDEATHSIG, int(signal.SIGKILL))  # with the tests, however these end; and all below with it
     options.control.unlink(missing_ok=True)
     with options.trace.open("a", buffering=1) as trace, socket.socket(socket.AF_UNIX) as control:
         tracer = Tracer(options.under, trace)
