@@ -67,7 +67,7 @@ class WrongCode(Unauthenticated):
     code = "wrong_code"
 
     def __init__(self) -> None:
-        super().__init__("That code is wrong, or was used already. Wait for the next one, and type that.")
+        super().__init__("That code is wrong, or was used already. Try the next one.")
 
 
 class Forbidden(StreamtimeError):

@@ -215,7 +215,7 @@ def test_clients_of_the_api_bring_a_code_too(house: Server, ann: Person) -> None
         bearer = house.client(Authorization=f"Bearer {pair['access_token']}")
         assert inside(bearer)
         assert refused(otp=code) == (401, "wrong_code")
-    assert client.post(TOKEN, json={"refresh_token": pair["refresh_token"]}).status_code == 200
+        assert client.post(TOKEN, json={"refresh_token": pair["refresh_token"]}).status_code == 200
     assert ann.api.get("/api/v1/me").status_code == 200, "an API token is asked for no code"
     nobody = house.person(f"eve{next(_numbers)}")
     answer = client.post(TOKEN, json={**body, "username": nobody.name, "otp": "000000"})
