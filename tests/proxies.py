@@ -214,11 +214,13 @@ def proxied(begin: Begin, server: Server, ports: Ports, folder: Path) -> Iterato
 
 
 @contextmanager
-def house_behind(name: str, folder: Path, **settings: str) -> Iterator[Proxy]:
+def house_behind(name: str, folder: Path, *, metrics_token: str = "") -> Iterator[Proxy]:
     """A server of its own, with ada and an administrator, behind the proxy of that name, which it believes."""
     ports = free_ports()
     with serving(
-        STREAMTIME_SERVER__PUBLIC_URL=ports.url, STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1", **settings
+        STREAMTIME_SERVER__PUBLIC_URL=ports.url,
+        STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1",
+        STREAMTIME_SERVER__METRICS_TOKEN=metrics_token,
     ) as server:
         server.person("root", admin=True)
         server.person("ada")

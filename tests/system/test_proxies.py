@@ -22,7 +22,7 @@ MIB = 2**20
 @pytest.fixture(scope="module", params=sorted(PROXIES))
 def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp(request.param)
-    with house_behind(request.param, folder, STREAMTIME_SERVER__METRICS_TOKEN=METRICS_TOKEN) as running:
+    with house_behind(request.param, folder, metrics_token=METRICS_TOKEN) as running:
         yield running
 
 
