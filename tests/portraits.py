@@ -1,4 +1,4 @@
-"""Makes still pictures on the spot, of four colours that tell which way up they are, and looks at what became of them."""
+"""Makes still pictures on the spot, of four colours that tell which way up they lie, and looks at what they became."""
 
 import io
 import struct
@@ -39,16 +39,17 @@ def quarters(jpeg: bytes) -> tuple[tuple[int, int], list[str]]:
     plain = frame.reformat(format="rgb24")
     plane = plain.planes[0]
     data, stride = bytes(plane), plane.line_size
-    places = [(x, y) for y in (frame.height // 4, frame.height * 3 // 4) for x in (frame.width // 4, frame.width * 3 // 4)]
+    across, down = ((side // 4, side * 3 // 4) for side in (frame.width, frame.height))
+    places = [(x, y) for y in down for x in across]
+        (x, y) for y in (frame.height // 4, frame.height * 3 // 4) for x in (frame.width // 4, frame.width * 3 // 4)
+    ]
     seen = [tuple(data[y * stride + 3 * x : y * stride + 3 * x + 3]) for x, y in places]
     return (frame.width, frame.height), [_name(colour) for colour in seen]
 
 
 def _name(seen: tuple[int, ...]) -> str:
     near = [
-        name
-        for name, colour in COLOURS.items()
-        if all(abs(a - b) <= _NEAR for a, b in zip(seen, colour, strict=True))
+        name for name, colour in COLOURS.items() if all(abs(a - b) <= _NEAR for a, b in zip(seen, colour, strict=True))
     ]
     return near[0] if near else str(seen)
 

@@ -12,6 +12,10 @@ _MOST_PARTS = 10_000
 """Segments or chunks that are looked at: a picture of ten megabytes has some hundred."""
 
 _PNG_CHUNKS_AT, _RIFF_CHUNKS_AT = 8, 12
+_ANMF_HEADER_BYTES = 16
+_HAS_ALPHA = 0x10
+"""How WebP keeps pictures that move (RFC 9649, section 2.7)."""
+
 _EXIF_SEGMENT = 0xE1
 _EXIF_MARK = b"Exif\0\0"
 _MARKER = 0xFF
@@ -33,6 +37,20 @@ def claimed_size(kind: str, data: bytes) -> tuple[int, int] | None:
         return _SIZES[kind](data)
     except struct.error:  # it ends before that
         return None
+
+
+def first_picture(kind: str, data: bytes) -> bytes:
+    """Give the file, or of a WebP that moves its first picture as a file of its own, since decoders know no others."""
+    if kind != "webp":
+        return data
+    start = next((start for name, start in _riff_chunks(data) if name == b"ANMF"), None)
+    if start is None:
+        return data
+    length = int.from_bytes(data[start - 4 : start], "little")
+    shape, chunks = data[start + 6 : start + 12], data[start + _ANMF_HEADER_BYTES : start + length]
+    flags = _HAS_ALPHA if chunks.startswith(b"ALPH") else 0
+    body = b"WEBPVP8X" + struct.pack("<II", len(shape) + 4, flags) + shape + chunks
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def exif_of(kind: str, data: bytes) -> bytes:

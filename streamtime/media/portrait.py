@@ -18,7 +18,7 @@ from streamtime.media.chain import Chain, Step
 from streamtime.media.colours import is_full_range
 from streamtime.media.decoders import STILL_WHITELIST
 from streamtime.media.exif import turn_in
-from streamtime.media.image_file import claimed_size, exif_of, kind_of
+from streamtime.media.image_file import claimed_size, exif_of, first_picture, kind_of
 from streamtime.media.jpeg import for_jpeg, jpeg
 from streamtime.media.source import MOST_PIXELS
 from streamtime.media.upright import turning
@@ -44,7 +44,7 @@ def make_portrait(descriptor: int, order: MakePortrait) -> Portrait:
     if width * height > MOST_PIXELS:
         raise refusal.too_large(width, height)
     try:
-        small = _middle(_first_frame(kind, data), order.side)
+        small = _middle(_first_frame(kind, first_picture(kind, data)), order.side)
         upright = _through(small, turning(turn_in(exif_of(kind, data))))
         return Portrait(jpeg(for_jpeg(upright, order.side, order.side)))
     except (FFmpegError, ValueError) as error:

@@ -10,6 +10,7 @@ from streamtime.media.exif import turn_in
 from streamtime.media.picture_facts import Turn
 from streamtime.worker_protocol import MakePortrait
 from streamtime.workers.failure import WorkerFailed
+from tests.clips import run_ffmpeg
 from tests.portraits import UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quarters, webp_with
 from tests.unit.media.studio import LAUNCHER
 
@@ -55,6 +56,24 @@ async def portrait(data: bytes, path: Path) -> bytes:
 async def test_every_kind_becomes_a_square(tmp_path: Path, name: str) -> None:
     data = make_picture(tmp_path / name, *KINDS[name])
     assert quarters(await portrait(data, tmp_path / "sent")) == ((256, 256), UPRIGHT)
+
+
+MOVING = (
+    ("a.gif", ("-f", "gif")),
+    ("a.png", ("-f", "apng")),
+    ("a.webp", ("-c:v", "libwebp_anim", "-q:v", "90")),
+    ("lossless.webp", ("-c:v", "libwebp_anim", "-lossless", "1")),
+    ("glass.webp", ("-c:v", "libwebp_anim", "-q:v", "90", "-pix_fmt", "yuva420p")),
+)
+
+
+@pytest.mark.parametrize(("name", "arguments"), MOVING)
+async def test_of_what_moves_the_first_picture_is_taken(tmp_path: Path, name: str, arguments: tuple[str, ...]) -> None:
+    make_picture(tmp_path / "still.png")
+    moving = ("-loop", "1", "-i", str(tmp_path / "still.png"), "-vf", "negate=enable=gte(n\\,2)", "-frames:v", "5")
+    run_ffmpeg(*moving, *arguments, str(tmp_path / name))
+    data = (tmp_path / name).read_bytes()
+    assert quarters(await portrait(data, tmp_path / "sent"))[1] == UPRIGHT
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 300), (4000, 30)])
