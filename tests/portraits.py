@@ -34,15 +34,13 @@ def make_picture(path: Path, *arguments: str, width: int = 120, height: int = 80
 
 def quarters(jpeg: bytes) -> tuple[tuple[int, int], list[str]]:
     """The size of a picture, and the colours of its quarters by name."""
-    with av.open(io.BytesIO(jpeg)) as container:
+    with av.open(io.BytesIO(jpeg), "r") as container:
         (frame,) = container.decode(video=0)
     plain = frame.reformat(format="rgb24")
     plane = plain.planes[0]
     data, stride = bytes(plane), plane.line_size
     across, down = ((side // 4, side * 3 // 4) for side in (frame.width, frame.height))
     places = [(x, y) for y in down for x in across]
-        (x, y) for y in (frame.height // 4, frame.height * 3 // 4) for x in (frame.width // 4, frame.width * 3 // 4)
-    ]
     seen = [tuple(data[y * stride + 3 * x : y * stride + 3 * x + 3]) for x, y in places]
     return (frame.width, frame.height), [_name(colour) for colour in seen]
 

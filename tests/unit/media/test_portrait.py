@@ -1,7 +1,8 @@
 """A real, confined worker makes a square of pictures of every kind, whichever way up they lie, and refuses the rest."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,17 @@ Carrying = Callable[[bytes, bytes], bytes]
 
 async def portrait(data: bytes, path: Path) -> bytes:
     """Have a worker make one of these bytes."""
+    with opened(data, path) as descriptor:
+        async with LAUNCHER.launch(descriptor) as worker:
+            return await worker.portrait(MakePortrait(256))
+
+
+@contextmanager
+def opened(data: bytes, path: Path) -> Iterator[int]:
     path.write_bytes(data)
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        async with LAUNCHER.launch(descriptor) as worker:
-            return await worker.portrait(MakePortrait(256))
+        yield descriptor
     finally:
         os.close(descriptor)
 
