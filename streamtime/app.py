@@ -20,6 +20,7 @@ from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
 from streamtime.accounts.passwords import PasswordHashing
+from streamtime.accounts.pictures import Pictures
 from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
 from streamtime.accounts.registration import Door, Registration
@@ -37,7 +38,8 @@ from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.services import HttpSettings, Services
 from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
-from streamtime.lanes import PREPARE_NICE, lanes, memory_budget, rungs, worker_launcher
+from streamtime.lanes import PREPARE_NICE, lanes, memory_budget, portrait_launcher, rungs, worker_launcher
+from streamtime.library.acquaintance import Acquaintance
 from streamtime.library.editing import Editor
 from streamtime.library.listing import Listing
 from streamtime.library.poster_choice import PosterChoice
@@ -233,6 +235,8 @@ def _services(
             base.database, users, invites, passwords, limits, door=Door(config.accounts.registration)
         ),
         profiles=Profiles(base.database),
+        pictures=Pictures(base.database, portrait_launcher(config), limits, audit),
+        acquaintance=Acquaintance(base.database),
         setup=Setup(users, limits),
         sign_in=SignIn(
             base.database, users, passwords, codes, limits, audit, failures, base.clock, lifetime_s=lifetime_s

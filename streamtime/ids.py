@@ -20,6 +20,11 @@ def public_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(PUBLIC_ID_LENGTH))
 
 
+def picture_version() -> int:
+    """A new number for the address of somebody's picture: never 0, and not to be met again with another picture."""
+    return secrets.randbelow((1 << 31) - 1) + 1
+
+
 def secret(prefix: str = "") -> str:
     """A new bearer secret of 256 random bits, with a readable prefix that says what it is."""
     return prefix + secrets.token_urlsafe(32)

@@ -47,6 +47,9 @@ FIRST_PLACES = 2
 FIRST_NICE = 5
 """Somebody waits for it: it goes before ladders, though not before the server itself."""
 
+PORTRAIT_AT_MOST_S = 60.0
+PORTRAIT_MEMORY_BYTES = 1 << 30
+"""A picture of as many pixels as are let in, 16 bits deep and with a layer that can be seen through, takes half."""
 
 SETTLE_PLACES = 2
 """Over a slow line a film takes hours: what is small must not wait behind it, and deleting behind neither."""
@@ -129,6 +132,18 @@ def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
         stall_timeout_s=chosen.stall_timeout,
         nice=nice,
         memory_bytes=int(chosen.worker_memory),
+        allow_unconfined=chosen.allow_unconfined,
+    )
+
+
+def portrait_launcher(config: Config) -> WorkerLauncher:
+    """The same for pictures of people: the person who sent one waits for the answer to a request."""
+    chosen = config.transcode
+    return WorkerLauncher(
+        stall_timeout_s=min(PORTRAIT_AT_MOST_S, chosen.stall_timeout),
+        wall_timeout_s=PORTRAIT_AT_MOST_S,
+        nice=PREPARE_NICE,
+        memory_bytes=min(PORTRAIT_MEMORY_BYTES, int(chosen.worker_memory)),
         allow_unconfined=chosen.allow_unconfined,
     )
 

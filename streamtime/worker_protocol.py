@@ -2,9 +2,9 @@
 
 One Unix stream socket carries frames: four bytes of length (big-endian), then one msgpack struct. The server sends
 an `Order`; the child answers with `Message`s, of which exactly the last one is `Done`, `SourceFacts` (to a `Probe`),
-`Confinement` (to an `Introduce`) or `Failed`. The descriptors that an order's `output` numbers name travel beside the
-length of that frame (SCM_RIGHTS), so the child never opens a file. The child serves orders one after another until
-the socket ends.
+`Confinement` (to an `Introduce`), `Portrait` (to a `MakePortrait`) or `Failed`. The descriptors that an order's
+`output` numbers name travel beside the length of that frame (SCM_RIGHTS), so the child never opens a file. The child
+serves orders one after another until the socket ends.
 
     server                                            child
     Introduce                                   ->
@@ -19,6 +19,8 @@ the socket ends.
     MakeStills + descriptors                    ->    (the source is a finished rendition)
                                                 <-    StillWritten ..., PosterWritten, Progress
                                                 <-    Done | Failed
+    MakePortrait                                ->    (the source is a still picture)
+                                                <-    Portrait | Failed
 
 Times of a package begin at 0, which is `origin_us` of the source: the first picture shown.
 """
@@ -208,7 +210,13 @@ class MakeStills(msgspec.Struct, frozen=True, tag="stills"):
     poster: PosterAt | None = None
 
 
-Order = Introduce | Probe | Package | MakeStills
+class MakePortrait(msgspec.Struct, frozen=True, tag="portrait"):
+    """Make a square JPEG, `side` pixels wide, of the middle of a still picture, upright and without what it carries."""
+
+    side: int
+
+
+Order = Introduce | Probe | Package | MakeStills | MakePortrait
 
 
 class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
@@ -277,6 +285,12 @@ class StillWritten(msgspec.Struct, frozen=True, tag="still_written"):
     sha256: bytes
 
 
+class Portrait(msgspec.Struct, frozen=True, tag="portrait_made"):
+    """The answer to a `MakePortrait`: a JPEG, small enough for one message."""
+
+    jpeg: bytes
+
+
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
     """Work goes on: about every half second while it does. `speed` is seconds of video a second."""
 
@@ -301,7 +315,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | CuesRead | PosterWritten | Progress | Done
 StillsMessage = StillWritten | PosterWritten | Progress | Done
-Message = Confinement | SourceFacts | PackageMessage | StillsMessage | Failed
+Message = Confinement | SourceFacts | PackageMessage | StillsMessage | Portrait | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)

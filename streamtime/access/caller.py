@@ -57,6 +57,9 @@ class Caller:
     name: str = ""
     shown_name: str = ""
     """What others read."""
+    public_id: str = ""
+    picture_version: int = 0
+    """0 without a picture."""
     role: Role = Role.MEMBER
     proof: Proof = Proof.NONE
     proof_id: int = 0

@@ -16,6 +16,10 @@ class Visibility(StrEnum):
     PUBLIC = "public"
 
 
+SHOWN_TO_STRANGERS = frozenset({Visibility.PUBLIC, Visibility.UNLISTED})
+"""Which videos people without an account may watch, where they may watch any."""
+
+
 class Access(IntEnum):
     """What a caller may do, each including the ones before."""
 
@@ -50,11 +54,21 @@ def _of_account(caller: Caller, video: VideoFacts) -> Access:
         return Access.MANAGE
     if not caller.signed_in and caller.reach is Reach.NOTHING:
         return Access.NONE
-    if video.visibility in {Visibility.PUBLIC, Visibility.UNLISTED}:
+    if video.visibility in SHOWN_TO_STRANGERS:
         return Access.VIEW
     if video.visibility is Visibility.MEMBERS and caller.signed_in:
         return Access.VIEW
     return Access.NONE
+
+
+def may_know(caller: Caller, *, shows_something: bool) -> bool:
+    """Whether `caller` may see the name and the picture of a person.
+
+    `shows_something` says whether strangers may watch a video of theirs, which names its owner.
+    """
+    if caller.only_video is not None:
+        return False
+    return caller.signed_in or (caller.reach is Reach.PUBLIC and shows_something)
 
 
 def listed_for(caller: Caller) -> tuple[Visibility, ...]:

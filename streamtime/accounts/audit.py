@@ -33,6 +33,7 @@ class Deed(StrEnum):
     ACCOUNT_DISABLED = "account_disabled"
     ACCOUNT_ENABLED = "account_enabled"
     ACCOUNT_DELETED = "account_deleted"
+    PICTURE_REMOVED = "picture_removed"
     ROLE_CHANGED = "role_changed"
     QUOTA_CHANGED = "quota_changed"
     INVITE_CREATED = "invite_created"

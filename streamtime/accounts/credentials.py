@@ -136,6 +136,8 @@ def _caller(row: RowMapping) -> Caller:
         user_id=row["id"],
         name=row["name"],
         shown_name=row["display_name"] or row["name"],
+        public_id=row["public_id"],
+        picture_version=row["picture_version"],
         role=Role(row["role"]),
         proof_id=row["proof_id"],
         scope=Scope(row.get("scope", Scope.ADMIN)),

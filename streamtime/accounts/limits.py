@@ -34,6 +34,7 @@ class Limited(StrEnum):
     SHARE_PASSWORD = "share_password"  # noqa: S105  # the name of a limit
     DROP = "drop"
     UPLOAD_CREATION = "upload_creation"
+    PICTURE = "picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ RULES: dict[Limited, Rule] = {
     Limited.SHARE_PASSWORD: Rule(10, 60),
     Limited.DROP: Rule(60, 10),
     Limited.UPLOAD_CREATION: Rule(500, 1),
+    Limited.PICTURE: Rule(20, 30),
 }
 """A person who mistypes never meets these; who guesses gets some 1,500 tries a day at one account from one address.
 

@@ -10,6 +10,9 @@ from streamtime.errors import Invalid
 
 MAX_FIELD = 20_000
 
+ROOM_FOR_FORM = 64 * 1024
+"""Bytes that a form may have beside the file in it."""
+
 Form: TypeAlias = Mapping[str, object]
 """A form as it is shown again: what was typed, and `errors` by field."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from streamtime.access.caller import Caller, Role
 from streamtime.accounts.users import User
 from streamtime.http.services import Services
-from streamtime.http.views import owner_href
+from streamtime.http.views import owner_href, picture_href
 from streamtime.http.words import age_text, size_text, time_iso
 
 GIGABYTE = 1_000_000_000
@@ -19,6 +19,7 @@ class PersonView:
     name: str
     shown_name: str
     href: str
+    picture: str | None
     role: Role
     state: str
     """`active`, `disabled`, or `awaiting` approval."""
@@ -55,6 +56,7 @@ async def people_views(caller: Caller, services: Services) -> list[PersonView]:
                 name=user.name,
                 shown_name=user.shown_name,
                 href=owner_href(user.name),
+                picture=picture_href(user.public_id, user.picture_version),
                 role=user.role,
                 state=state_of(user),
                 has_factor=user.factor_since_ms is not None,

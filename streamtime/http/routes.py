@@ -5,6 +5,7 @@ from typing import Any
 from streamtime.http.api import audit as audit_api
 from streamtime.http.api import auth, docs, drops, events, links, me, timeline, tokens, uploads, usage, videos
 from streamtime.http.api import captions as captions_api
+from streamtime.http.api import picture as picture_api
 from streamtime.http.api import users as users_api
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
@@ -26,6 +27,7 @@ from streamtime.http.pages import (
     library,
     new_link,
     people,
+    picture,
     profile,
     second_factor,
     sessions,
@@ -132,6 +134,9 @@ ROUTES: tuple[Any, ...] = (
     profile.set_profile,
     profile.password_page,
     profile.set_password,
+    picture.set_picture,
+    picture.remove_picture,
+    picture.remove_picture_of,
     closing.delete_person_page,
     closing.delete_person,
     closing.own_account_page,
@@ -167,6 +172,9 @@ ROUTES: tuple[Any, ...] = (
     tokens.revoke_token,
     audit_api.get_audit,
     me.me,
+    picture_api.put_picture,
+    picture_api.delete_picture,
+    picture_api.delete_user_picture,
     usage.my_usage,
     usage.all_usage,
     me.upload_config,
@@ -179,6 +187,7 @@ ROUTES: tuple[Any, ...] = (
     users_api.delete_user,
     docs.docs,
     # files and machines
+    picture.picture_of,
     asset,
     favicon,
     healthz,

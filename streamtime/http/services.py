@@ -12,6 +12,7 @@ from streamtime.accounts.half_way import HalfWay
 from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
+from streamtime.accounts.pictures import Pictures
 from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
 from streamtime.accounts.registration import Registration
@@ -27,6 +28,7 @@ from streamtime.hls.ladder import Rung
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
+from streamtime.library.acquaintance import Acquaintance
 from streamtime.library.bin import Bin
 from streamtime.library.captions import Captions
 from streamtime.library.chapters import Chapters
@@ -98,6 +100,8 @@ class Services:
     invites: Invites
     registration: Registration
     profiles: Profiles
+    pictures: Pictures
+    acquaintance: Acquaintance
     setup: Setup
     sign_in: SignIn
     half_way: HalfWay

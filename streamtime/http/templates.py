@@ -11,7 +11,7 @@ from litestar.response import Response
 
 from streamtime.access.caller import Caller, Role
 from streamtime.http.callers import csrf_token
-from streamtime.http.views import owner_href
+from streamtime.http.views import owner_href, picture_href
 from streamtime.http.web_files import WebFiles
 
 HTML = "text/html; charset=utf-8"
@@ -23,6 +23,7 @@ class CallerView:
 
     name: str
     href: str
+    picture: str | None
     is_admin: bool
     has_videos: bool
     """False for a viewer, who only watches."""
@@ -94,6 +95,7 @@ def _caller_view(caller: Caller) -> CallerView:
     return CallerView(
         name=caller.shown_name,
         href=owner_href(caller.name),
+        picture=picture_href(caller.public_id, caller.picture_version),
         is_admin=caller.is_admin,
         has_videos=caller.role is not Role.VIEWER,
     )

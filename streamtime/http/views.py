@@ -46,6 +46,7 @@ class Card:
     badge: str | None
     owner_name: str
     owner_href: str
+    owner_picture: str | None
     age_text: str
     created_iso: str
     visibility: str
@@ -158,6 +159,11 @@ def owner_href(name: str) -> str:
     return f"/@{quote(name)}"
 
 
+def picture_href(public_id: str, version: int) -> str | None:
+    """The address of somebody's picture; another picture has another address. None where they have none."""
+    return f"/people/{public_id}/picture-{version}.jpg" if version else None
+
+
 def master_url(video: Video) -> str:
     """The address of a video's multivariant playlist."""
     return f"/media/{video.public_id}/master.m3u8"
@@ -265,6 +271,7 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "badge": _badge(video),
         "owner_name": video.owner_shown_name,
         "owner_href": owner_href(video.owner_name),
+        "owner_picture": picture_href(video.owner_public_id, video.owner_picture_version),
         "age_text": age_text(video.published_at_ms or video.created_at_ms, now_ms),
         "created_iso": time_iso(video.created_at_ms),
         "visibility": video.visibility.value,

@@ -33,6 +33,9 @@ class Video:
     owner_name: str
     owner_shown_name: str
     """What others read."""
+    owner_public_id: str
+    owner_picture_version: int
+    """0 without a picture."""
     title: str
     description: str
     tags: tuple[str, ...]
@@ -109,6 +112,8 @@ def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
         owner_id=row["owner_id"],
         owner_name=row["owner_name"],
         owner_shown_name=row["owner_display_name"] or row["owner_name"],
+        owner_public_id=row["owner_public_id"],
+        owner_picture_version=row["owner_picture_version"],
         title=row["title"],
         description=row["description"],
         tags=tags,

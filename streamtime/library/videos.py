@@ -81,9 +81,10 @@ async def require_alive(tx: Transaction, video_id: int) -> RowMapping:
 
 def selection() -> Select[tuple[object, ...]]:
     """The columns that `read_videos` needs."""
-    return select(videos, users.c.name.label("owner_name"), users.c.display_name.label("owner_display_name")).join_from(
-        videos, users, onclause=videos.c.owner_id == users.c.id
-    )
+    of_owner = [
+        users.c[name].label(f"owner_{name}") for name in ("public_id", "name", "display_name", "picture_version")
+    ]
+    return select(videos, *of_owner).join_from(videos, users, onclause=videos.c.owner_id == users.c.id)
 
 
 async def read_videos(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> list[Video]:

@@ -146,8 +146,10 @@ def _mastering_peak(frame: VideoFrame) -> float | None:
 def side_data(frame: VideoFrame, kind: Type) -> bytes:
     """Give one kind of data that came beside a frame; none where there is none."""
     # The library's types call it a dictionary of one key; it is a container of all kinds.
-    container: object = frame.side_data
     try:
+        container: object = frame.side_data
         return bytes(container[kind]) if isinstance(container, SideDataContainer) else b""
     except KeyError:
+        return b""
+    except ValueError:  # PyAV 18 stumbles over kinds that are newer than itself: EXIF, in the pictures of cameras
         return b""

@@ -29,8 +29,13 @@ _SOUND = (
 
 _TEXT = ("ass", "ssa", "srt", "subrip", "mov_text", "webvtt", "text", "cc_dec", "dvbsub", "dvdsub", "pgssub", "xsub")
 
+_STILL = ("mjpeg", "png", "webp", "gif")
+
 DECODERS = frozenset((*_PICTURE, *_SOUND, *_TEXT))
 """All of them."""
 
 WHITELIST = ",".join(sorted(DECODERS))
 """As FFmpeg's option `codec_whitelist` takes it: opening any other decoder fails, in a container and by itself."""
+
+STILL_WHITELIST = ",".join(_STILL)
+"""The same for pictures of people, which are no films: some of these are let near nothing else."""

@@ -56,6 +56,16 @@ def too_large(width: int, height: int) -> Refusal:
     return Refusal("too_large", f"A picture of {width} x {height} pixels is larger than what is supported.")
 
 
+def not_a_picture() -> Refusal:
+    """Text, a drawing, a film: no still picture of a kind that is read here."""
+    return Refusal("not_a_picture", "This is not a picture that can be read here: JPEG, PNG, WebP and GIF can.")
+
+
+def damaged_picture() -> Refusal:
+    """It begins like a picture and does not go on like one."""
+    return Refusal("damaged_picture", "This picture is damaged, or its end is missing.")
+
+
 def unconfined(why: str) -> Refusal:
     """The kernel does not let this process give up its rights: no stranger's file is touched."""
     return Refusal(

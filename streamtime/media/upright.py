@@ -53,7 +53,7 @@ class Upright:
     """Frames as stored in, frames as shown in `width` x `height` out, in the same order."""
 
     def __init__(self, width: int, height: int, turn: Turn, *, interlaced: bool) -> None:
-        self._turning = _turning(turn)
+        self._turning = turning(turn)
         self._fields = Chain() if interlaced else None
         self._chain = Chain()
         stored = (height, width) if turn.swaps_sides else (width, height)
@@ -89,7 +89,8 @@ class Upright:
         self._pixel_format = _working_format(frame) if converting else PIXEL_FORMAT
 
 
-def _turning(turn: Turn) -> tuple[Step, ...]:
+def turning(turn: Turn) -> tuple[Step, ...]:
+    """Tell the filters that turn a stored picture upright."""
     mirror = (Step("hflip"),) if turn.mirrored else ()
     return (*mirror, *(Step("transpose", f"dir={way}") for way in _TURNS.get(turn.rotation, ())))
 

@@ -17,6 +17,7 @@ from streamtime.media import refusal
 from streamtime.media.channel import Channel
 from streamtime.media.confinement.confine import NotConfined, confine
 from streamtime.media.package import Packaging
+from streamtime.media.portrait import make_portrait
 from streamtime.media.preload import preload
 from streamtime.media.probe import probe
 from streamtime.media.stills import make_stills
@@ -25,6 +26,7 @@ from streamtime.worker_protocol import (
     Confinement,
     Failed,
     Introduce,
+    MakePortrait,
     MakeStills,
     Message,
     Package,
@@ -32,7 +34,7 @@ from streamtime.worker_protocol import (
     output_count,
 )
 
-Work = Probe | Package | MakeStills
+Work = Probe | Package | MakeStills | MakePortrait
 """What touches a file, unlike an introduction."""
 
 
@@ -95,6 +97,8 @@ def _fulfil(order: Work, source: int, descriptors: list[int], channel: Channel) 
             if output_count(order) != len(descriptors):
                 raise ValueError("descriptors and outputs do not match")
             return make_stills(source, order, descriptors, channel)
+        case MakePortrait():
+            return make_portrait(source, order)
 
 
 if __name__ == "__main__":

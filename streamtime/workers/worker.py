@@ -13,11 +13,13 @@ from streamtime.worker_protocol import (
     Done,
     Failed,
     Introduce,
+    MakePortrait,
     MakeStills,
     Message,
     Order,
     Package,
     PackageMessage,
+    Portrait,
     Probe,
     StillsMessage,
     StillWritten,
@@ -114,7 +116,7 @@ class Worker:
         await self._send(order, output_fds)
         while True:
             message = await self._next()
-            if isinstance(message, SourceFacts | Confinement | StillWritten):
+            if isinstance(message, SourceFacts | Confinement | StillWritten | Portrait):
                 raise await self._confused()
             yield message
             if isinstance(message, Done):
@@ -138,6 +140,18 @@ class Worker:
             if isinstance(message, Done):
                 return
 
+    async def portrait(self, order: MakePortrait) -> bytes:
+        """Have a small JPEG made of a still picture. It comes from the child, and is not to be trusted further.
+
+        Raises:
+            WorkerFailed: if the source is no picture, or the attempt came to harm.
+        """
+        await self._send(order, ())
+        message = await self._next()
+        if not isinstance(message, Portrait):
+            raise await self._confused()
+        return message.jpeg
+
     async def _send(self, order: Order, descriptors: Sequence[int]) -> None:
         frame = encode(order)
         connection = self._child.connection
@@ -151,7 +165,7 @@ class Worker:
         except OSError:
             raise await self._lost() from None
 
-    async def _next(self) -> PackageMessage | StillsMessage | SourceFacts | Confinement:
+    async def _next(self) -> PackageMessage | StillsMessage | SourceFacts | Confinement | Portrait:
         message = await self._message()
         if isinstance(message, Failed):
             raise failure.reported(message, self._child.last_words)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.browser import walk
 from tests.clips import make_clip
 from tests.people import Person
+from tests.portraits import make_picture
 from tests.server import Server, serving, until
 
 LONG = "A very long title, as cameras and people make them, that goes on until it has to be cut off " * 2
@@ -98,6 +99,7 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
     tall = make_clip(folder / "tall.mp4", duration_s=2, width=180, height=320)
     with serving() as server:
         owner = server.person("ada", admin=True)
+        owner.api.put("/api/v1/me/picture", content=make_picture(folder / "face.png")).raise_for_status()
         ready = walk.put_in(owner, wide, title="By the sea", visibility="public")
         owner.change(ready, description=DESCRIPTION, tags=["summer", "sea", "a tag of several words"])
         until(lambda: owner.look(ready)["urls"]["storyboard"], "stills", within_s=walk.SETTLED_WITHIN_MS / 1000)

@@ -13,6 +13,7 @@ import httpx
 from tests.films import make_film
 from tests.people import Person, csrf_of, sign_in
 from tests.permissions.rules import STATES, State, Who
+from tests.portraits import make_picture
 from tests.server import Server, serving, until
 from tests.system.player import fetch, variants
 
@@ -132,13 +133,17 @@ def _things(cast: Cast, video: str) -> dict[str, str]:
     cast.server.run("user", "create", "bystander", "--password-stdin", given=Person.password + "\n")
     owner, users = cast.owner.browser, cast.people["admin"].api.get("/api/v1/admin/users").json()["items"]
     person = next(user["id"] for user in users if user["name"] == "bystander")
+    face = make_picture(cast.server.folder / "face.png")
+    shown = (
+        Person(cast.server, "bystander").api.put("/api/v1/me/picture", content=face).raise_for_status().json()["url"]
+    )
     link = owner.post("/api/v1/links", json={"videos": [video]}).raise_for_status().json()["id"]
     drop = owner.post("/api/v1/drops", json={"label": "Send"}).raise_for_status().json()["id"]
     token = owner.post("/api/v1/tokens", json={"label": "a", "scope": "read"}).raise_for_status().json()["id"]
     session = re.findall(r"/settings/sessions/(\w+)/end", owner.get("/settings/sessions").text)[0]
     return {
         "link": link, "drop": drop, "token": token, "session": session, "person": person, "user": person,
-        "invite": "none",
+        "invite": "none", "picture": shown.rpartition("/")[2],
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from tests.permissions.rules import (
     administering_told,
     anybody,
     having_videos,
+    knowing,
     managing,
     managing_access,
     managing_unseen,
@@ -39,7 +40,7 @@ TOKEN_FORM = {"data": {"label": "mine", "scope": "admin"}}
 PERSON_FORMS = {
     "role": {"role": "admin"},
     "quota": {"kind": "none", "gigabytes": ""},
-    **{deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password", "second-factor")},
+    **{deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password", "second-factor", "remove-picture")},
 }
 
 VIDEO = "/api/v1/videos/{video:str}"
@@ -66,6 +67,8 @@ DOORS: dict[str, dict[str, Door]] = {
     "/upload": {"GET": Door(having_videos)},
     "/settings/space": {"GET": Door(having_videos)},
     "/settings/profile": {"GET": Door(managing_access), "POST": Door(with_account, {}, spends=True)},
+    "/settings/picture": {"POST": Door(with_account, {}, spends=True)},
+    "/settings/picture/remove": {"POST": Door(with_account, {}, spends=True)},
     "/settings/password": {"GET": Door(managing_access), "POST": Door(with_account, {}, spends=True)},
     "/settings/second-factor": {"GET": Door(managing_access), "POST": Door(with_account, {}, spends=True)},
     "/settings/account": {"GET": Door(managing_access), "POST": Door(with_account, {}, spends=True)},
@@ -172,7 +175,12 @@ DOORS: dict[str, dict[str, Door]] = {
     },
     "/api/v1/admin/users/{user:str}/password": {"POST": Door(administering_told, {}, spends=True)},
     "/api/v1/admin/users/{user:str}/sign-out": {"POST": Door(administering_told, {}, spends=True)},
+    "/api/v1/admin/users/{user:str}/picture": {"DELETE": Door(administering_told, {}, spends=True)},
     "/api/v1/me": {"GET": Door(with_account)},
+    "/api/v1/me/picture": {
+        "PUT": Door(with_account, {"content": b"no picture"}, spends=True),
+        "DELETE": Door(with_account, {}, spends=True),
+    },
     "/api/v1/me/usage": {"GET": Door(with_account)},
     "/api/v1/usage": {"GET": Door(administering_told)},
     "/api/v1/upload-config": {"GET": Door(anybody)},
@@ -182,6 +190,7 @@ DOORS: dict[str, dict[str, Door]] = {
     "/api/openapi.json": {"GET": Door(anybody)},
     "/api/{path:str}": {"GET": Door(anybody)},
     # files and machines
+    "/people/{person:str}/{picture:str}": {"GET": Door(knowing)},
     "/assets/{name:path}": {"GET": Door(anybody)},
     "/favicon.ico": {"GET": Door(anybody)},
     "/healthz": {"GET": Door(anybody)},

@@ -77,6 +77,11 @@ def with_account(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule l
     return IN if signed_in(who) else SIGN_IN
 
 
+def knowing(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """Somebody who shows strangers nothing: they are not told that there is such a person."""
+    return IN if signed_in(who) else NOTHING
+
+
 def having_videos(who: Who, state: State) -> Verdict:
     """Not a viewer, whatever their scope is."""
     return FORBIDDEN if who == "stranger" else with_account(who, state)

@@ -107,6 +107,7 @@ def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> N
         "id": "",
         "name": "mia",
         "display_name": "mia",
+        "picture": None,
         "role": "member",
         "state": "active",
         "videos": 0,

@@ -9,6 +9,7 @@ from streamtime.access.rules import Visibility
 from streamtime.hls.disk_cost import AUDIO_BPS, typical_rates
 from streamtime.http.requests import account_id, signed_in
 from streamtime.http.services import HttpSettings, Services
+from streamtime.http.views import picture_href
 
 CONTAINERS = ("mp4", "mov", "m4v", "3gp", "mkv", "webm", "ts", "m2ts", "mpg", "avi", "flv", "wmv", "ogv", "mxf")
 """Endings that file pickers are shown; what decides is what is in the file."""
@@ -17,10 +18,11 @@ CODECS = ("h264", "hevc", "av1", "vp9", "vp8", "mpeg4", "mpeg2video", "prores", 
 
 
 class Me(msgspec.Struct):
-    """The account behind a request."""
+    """The account behind a request. `picture` is an address, null without one."""
 
     name: str
     role: Role
+    picture: str | None
     quota: "Quota"
 
 
@@ -67,7 +69,8 @@ class UploadConfig(msgspec.Struct):
 async def me(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Me:
     """The account behind this request, and how much room it has."""
     known = signed_in(caller)
-    return Me(name=known.name, role=known.role, quota=await quota_of(known, services))
+    picture = picture_href(known.public_id, known.picture_version)
+    return Me(name=known.name, role=known.role, picture=picture, quota=await quota_of(known, services))
 
 
 async def quota_of(caller: Caller, services: Services) -> Quota:

@@ -20,7 +20,7 @@ HERE = "/api/v1/admin/users"
 
 
 class UserBody(msgspec.Struct):
-    """An account. `state` is `active`, `disabled` or `awaiting` (approval); sizes in bytes.
+    """An account. `state` is `active`, `disabled` or `awaiting` (approval); `picture` an address; sizes in bytes.
 
     `second_factor` says whether signing in asks for a code too. `quota` is null where the configuration decides, and 0
     where there is no limit.
@@ -29,6 +29,7 @@ class UserBody(msgspec.Struct):
     id: str
     name: str
     display_name: str
+    picture: str | None
     role: Role
     state: str
     second_factor: bool
@@ -75,7 +76,7 @@ class NewPassword(msgspec.Struct):
 @get(HERE, tags=["admin"], summary="List accounts")
 async def list_users(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> UserList:
     """With what each uses."""
-    _admins(caller)
+    admins(caller)
     return UserList([_body(view) for view in await people_views(caller, services)])
 
 
@@ -87,7 +88,7 @@ async def create_user(
     services: NamedDependency[Services],
 ) -> UserBody:
     """It may sign in at once."""
-    _admins(caller)
+    admins(caller)
     made = await services.users.create(data.name, data.password, data.role, actor=actor)
     return _body(await person_view(made, caller, services))
 
@@ -101,7 +102,7 @@ async def patch_user(
     services: NamedDependency[Services],
 ) -> UserBody:
     """Change what is named, by the account's id; all of it or nothing."""
-    _admins(caller)
+    admins(caller)
     found = await services.users.by_public_id(user)
     await services.database.write(lambda tx: _change(tx, services, found, data, actor))
     return _body(await person_view(await services.users.by_public_id(user), caller, services))
@@ -115,7 +116,7 @@ async def reset_user_password(
     services: NamedDependency[Services],
 ) -> NewPassword:
     """Give the account a new password and end its sessions."""
-    _admins(caller)
+    admins(caller)
     found = await services.users.by_public_id(user)
     return NewPassword(await services.administration.reset_password(found, actor))
 
@@ -128,7 +129,7 @@ async def sign_user_out(
     services: NamedDependency[Services],
 ) -> None:
     """The account is signed out wherever it is signed in."""
-    _admins(caller)
+    admins(caller)
     found = await services.users.by_public_id(user)
     await services.database.write(lambda tx: services.administration.end_sessions(tx, found, actor))
 
@@ -143,7 +144,7 @@ async def delete_user(
     delete_videos: FromQuery[bool] = False,
 ) -> None:
     """Where it has videos, say who is to have them (`videos_to`, an account's id), or `delete_videos` for good."""
-    _admins(caller)
+    admins(caller)
     found = await services.users.by_public_id(user)
     heir = await services.users.by_public_id(videos_to) if videos_to else None
     await services.database.write(
@@ -167,7 +168,13 @@ async def _change(tx: Transaction, services: Services, found: User, data: UserPa
         await change.set_quota(tx, found, data.quota, actor)
 
 
-def _admins(caller: Caller) -> None:
+def admins(caller: Caller) -> None:
+    """Let admins pass.
+
+    Raises:
+        Unauthenticated: nobody we know is asking.
+        Forbidden: it is somebody else.
+    """
     if not signed_in(caller).is_admin:
         raise Forbidden("Only those who run the server manage accounts.")
 
@@ -177,6 +184,7 @@ def _body(view: PersonView) -> UserBody:
         id=view.id,
         name=view.name,
         display_name=view.shown_name,
+        picture=view.picture,
         role=view.role,
         state=view.state,
         second_factor=view.has_factor,

@@ -9,17 +9,15 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.captions.reading import MAX_BYTES
 from streamtime.errors import Conflict, Invalid
-from streamtime.http.forms import read_file, read_form
+from streamtime.http.forms import ROOM_FOR_FORM, read_file, read_form
 from streamtime.http.pages.edit import edit_again
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.library.video import Video
 
-_ROOM_FOR_FORM = 64 * 1024
 
-
-@post("/watch/{video:str}/captions", include_in_schema=False, request_max_body_size=MAX_BYTES + _ROOM_FOR_FORM)
+@post("/watch/{video:str}/captions", include_in_schema=False, request_max_body_size=MAX_BYTES + ROOM_FOR_FORM)
 async def add_captions(
     request: PageRequest,
     video: FromPath[str],
@@ -40,7 +38,7 @@ async def add_captions(
 
 
 @post(
-    "/watch/{video:str}/captions/{name:str}", include_in_schema=False, request_max_body_size=MAX_BYTES + _ROOM_FOR_FORM
+    "/watch/{video:str}/captions/{name:str}", include_in_schema=False, request_max_body_size=MAX_BYTES + ROOM_FOR_FORM
 )
 async def replace_captions(
     request: PageRequest,

@@ -8,11 +8,13 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
+from streamtime.accounts.users import User
 from streamtime.errors import NotFound
 from streamtime.http.pages.lists import cards_of, next_href
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
+from streamtime.http.views import picture_href
 from streamtime.library.listing import Query, Scope, Sort
 
 Text = Annotated[str, QueryParameter(max_length=200)]
@@ -58,7 +60,7 @@ async def user_page(
     except NotFound:
         raise NotFound from None  # in the same words as for a name that is only hidden
     query = Query(scope=Scope.LISTED, owner=person.name, sort=sort, cursor=cursor)
-    return await _grid(request, caller, services, templates, query, shown_name=person.shown_name)
+    return await _grid(request, caller, services, templates, query, person=person)
 
 
 async def _grid(
@@ -68,7 +70,7 @@ async def _grid(
     templates: Templates,
     query: Query,
     *,
-    shown_name: str = "",
+    person: User | None = None,
 ) -> Response[str]:
     cards, page = await cards_of(caller, services, query)
     if query.owner and not cards and not caller.signed_in:
@@ -76,7 +78,8 @@ async def _grid(
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
-    owner = {"name": shown_name} if query.owner else None
+    shown_name = person.shown_name if person else ""
+    owner = {"name": shown_name, "picture": picture_href(person.public_id, person.picture_version)} if person else None
     return templates.page(
         request,
         "pages/explore.html",

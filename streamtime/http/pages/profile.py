@@ -1,5 +1,7 @@
 """One's own profile, and one's own password."""
 
+from collections.abc import Mapping
+
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
@@ -7,6 +9,7 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Proof
 from streamtime.accounts.audit import Actor
+from streamtime.accounts.users import User
 from streamtime.errors import Invalid, Unauthenticated
 from streamtime.http.callers import new_cookie
 from streamtime.http.forms import Form, read_form
@@ -29,6 +32,11 @@ async def profile_page(
     managing(caller)
     found = await services.users.by_name(caller.name)
     return _profile(request, templates, {"display_name": found.display_name, "errors": {}}, status=200)
+
+
+def profile_again(request: PageRequest, templates: Templates, user: User, errors: Mapping[str, str]) -> Response[str]:
+    """The page again, with what was wrong with what was sent to it."""
+    return _profile(request, templates, {"display_name": user.display_name, "errors": errors}, status=400)
 
 
 @post(PROFILE, include_in_schema=False)

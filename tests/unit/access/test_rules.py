@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from streamtime.access.caller import ANONYMOUS, Caller, Proof, Reach, Role, Scope
-from streamtime.access.rules import Access, VideoFacts, Visibility, decide, may_undo, require
+from streamtime.access.rules import Access, VideoFacts, Visibility, decide, may_know, may_undo, require
 from streamtime.errors import Forbidden, NotFound
 
 OWNER = Caller(user_id=1, name="owner", proof=Proof.COOKIE, proof_id=1)
@@ -67,3 +67,11 @@ def test_who_has_videos_of_their_own() -> None:
     able = [caller for caller, _ in TABLE if caller.may_upload]
     assert able == [MEMBER, OWNER, ADMIN, LIMITED_ADMIN]
     assert not replace(OWNER, scope=Scope.READ).may_upload
+
+
+def test_people_are_known_to_people_and_to_strangers_whom_they_show_something() -> None:
+    everybody = [caller for caller, _ in TABLE]
+    by_all = [caller for caller in everybody if may_know(caller, shows_something=False)]
+    assert by_all == [MEMBER, VIEWER, OWNER, ADMIN, LIMITED_ADMIN]
+    more = [caller for caller in everybody if may_know(caller, shows_something=True)]
+    assert more == [ANONYMOUS, *by_all]

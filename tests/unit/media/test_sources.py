@@ -9,6 +9,7 @@ import pytest
 from streamtime.hls.ladder import plan_ladder
 from streamtime.workers.failure import WorkerFailed
 from tests.clips import cut_short, make_clip, run_ffmpeg
+from tests.portraits import exif, jpeg_with, make_picture
 from tests.unit.media.studio import Result, facts_of, lit_times_s, loud_times_s, make, picture_times_s
 
 IN_STEP_S = 0.04
@@ -285,6 +286,16 @@ async def test_the_film_is_chosen_among_pictures(flashes: Path, tmp_path: Path) 
     assert (result.facts.video.width, result.facts.video.stream) == (160, 2)
     assert result.facts.other_streams == ("video", "video", "attachment")
     assert_whole(result, 4, range(4))
+
+
+async def test_a_film_of_a_camera_that_tells_where_it_was(tmp_path: Path) -> None:
+    picture = jpeg_with(make_picture(tmp_path / "plain.jpg"), exif(6))
+    for number in range(1, 6):
+        (tmp_path / f"p{number}.jpg").write_bytes(picture)
+    source = tmp_path / "film.avi"
+    run_ffmpeg("-framerate", "5", "-i", str(tmp_path / "p%d.jpg"), "-c", "copy", str(source))
+    video = (await facts_of(source)).video
+    assert (video.codec, video.width, video.height) == ("mjpeg", 120, 80)
 
 
 @pytest.mark.parametrize(

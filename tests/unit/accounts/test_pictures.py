@@ -1,0 +1,78 @@
+"""What is not left to a worker: how often somebody may send a picture, and what is believed of what comes back."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamtime.access.caller import Role
+from streamtime.accounts.audit import Audit
+from streamtime.accounts.limits import RULES, Limited, Limits
+from streamtime.accounts.pictures import MAX_BYTES, Pictures
+from streamtime.accounts.users import User
+from streamtime.database.transaction import Database
+from streamtime.errors import Invalid, StreamtimeError, TooLarge, TooMany, Unavailable
+from streamtime.workers.launcher import WorkerLauncher
+from tests.hands import Hands
+
+PIA = User(id=1, public_id="pia", name="pia", role=Role.MEMBER, created_at_ms=0, disabled_at_ms=None)
+ANSWERS = """
+import socket, sys
+from streamtime.media.channel import Channel
+from streamtime.worker_protocol import Portrait
+channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+channel.receive()
+channel.send(Portrait({jpeg}))
+"""
+NOWHERE = ("/nonexistent/python",)
+
+
+def pictures(folder: Path, *command: str) -> tuple[Pictures, Hands]:
+    """What takes pictures, with this program as its worker. No test here comes as far as the database."""
+    hands = Hands()
+    database = Database(folder / "none.db")
+    launcher = WorkerLauncher(command=command, nice=0)
+    return Pictures(database, launcher, Limits(hands), Audit(database, hands)), hands
+
+
+async def test_too_many_in_a_row_have_to_wait(tmp_path: Path) -> None:
+    taking, hands = pictures(tmp_path, *NOWHERE)
+    rule = RULES[Limited.PICTURE]
+    for _ in range(rule.burst):
+        with pytest.raises(Unavailable, match="cannot be worked on here"):
+            await taking.set(PIA, b"x")
+    with pytest.raises(TooMany):
+        await taking.set(PIA, b"x")
+    hands.now += int(rule.every_s * 1000)
+    with pytest.raises(Unavailable):
+        await taking.set(PIA, b"x")
+
+
+async def test_what_is_too_long_costs_nothing(tmp_path: Path) -> None:
+    taking, _ = pictures(tmp_path, *NOWHERE)
+    for _ in range(RULES[Limited.PICTURE].burst + 1):
+        with pytest.raises(TooLarge):
+            await taking.set(PIA, b"x" * (MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    "jpeg", ["b''", "b'<svg/>'", "b'\\xff\\xd8\\xff<script>'", "b'\\xff\\xd8\\xff' + bytes(300_000) + b'\\xff\\xd9'"]
+)
+async def test_a_worker_that_went_astray_is_not_believed(tmp_path: Path, jpeg: str) -> None:
+    program = ANSWERS.replace("{jpeg}", jpeg)
+    taking, _ = pictures(tmp_path, sys.executable, "-I", "-c", program)
+    await refused(taking)
+
+
+@pytest.mark.parametrize("program", ["raise SystemExit(3)", "import os; os.abort()"])
+async def test_one_that_crashes_is_told_in_words(tmp_path: Path, program: str) -> None:
+    taking, _ = pictures(tmp_path, sys.executable, "-I", "-c", program)
+    await refused(taking)
+
+
+async def refused(taking: Pictures) -> None:
+    with pytest.raises(StreamtimeError) as failed:
+        await taking.set(PIA, b"x")
+    assert isinstance(failed.value, Invalid)
+    assert (failed.value.code, failed.value.field) == ("picture_unreadable", "picture")
+    assert "Save it anew" in failed.value.message
