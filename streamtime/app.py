@@ -53,6 +53,7 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.providers import ProviderRooms, provider_sign_in_on
 from streamtime.rooms import (
     Foundation,
     Keeping,
@@ -210,6 +211,8 @@ def _services(
     lifetime_s = config.accounts.session_lifetime
     audit, limits = library.audit, Limits(base.clock)
     failures = Failures(base.database, audit, base.clock)
+    administration = Administration(base.database, passwords, sessions, audit, base.clock)
+    sign_in = SignIn(base.database, users, passwords, limits, audit, failures, base.clock, lifetime_s=lifetime_s)
     access_tokens = AccessTokens(SigningKeys(base.database, base.epoch, base.clock, Purpose.ACCESS), base.clock)
     ticket_keys = SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET)
     return Services(
@@ -220,14 +223,17 @@ def _services(
         limits=limits,
         failures=failures,
         users=users,
-        administration=Administration(base.database, passwords, sessions, audit, base.clock),
+        administration=administration,
         invites=invites,
         registration=Registration(
             base.database, users, invites, passwords, limits, door=Door(config.accounts.registration)
         ),
         profiles=Profiles(base.database),
         setup=Setup(users, limits),
-        sign_in=SignIn(base.database, users, passwords, limits, audit, failures, base.clock, lifetime_s=lifetime_s),
+        sign_in=sign_in,
+        provider_sign_in=provider_sign_in_on(
+            config, base, audit, ProviderRooms(users, sign_in, administration, limits, failures)
+        ),
         refreshing=Refreshing(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),
         sessions=sessions,
         api_tokens=ApiTokens(base.database, audit, base.clock),

@@ -26,6 +26,8 @@ class Deed(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # the name of a deed
     SECOND_FACTOR_ON = "second_factor_on"
     SECOND_FACTOR_OFF = "second_factor_off"
+    IDENTITY_CONNECTED = "identity_connected"
+    IDENTITY_DISCONNECTED = "identity_disconnected"
     ACCOUNT_CREATED = "account_created"
     ACCOUNT_APPROVED = "account_approved"
     ACCOUNT_DISABLED = "account_disabled"

@@ -38,7 +38,7 @@ class Failures:
         self._clock = clock
         self._minute = _Minute(clock.monotonic())
 
-    async def note(self, name: str, visit: Visit) -> None:
+    async def note(self, name: str, visit: Visit, **detail: str) -> None:
         """Somebody failed to sign in under that name.
 
         What no account can be called is not written: it may be a password that was typed into the wrong field.
@@ -50,7 +50,7 @@ class Failures:
         minute.written[visit.network] += 1
         tried = name if NAME.fullmatch(name) else ""
         actor = Actor(None, "", visit.address)
-        await self._database.write(lambda tx: self._audit.note(tx, actor, Deed.SIGN_IN_FAILED, tried))
+        await self._database.write(lambda tx: self._audit.note(tx, actor, Deed.SIGN_IN_FAILED, tried, **detail))
 
     def count(self, visit: Visit) -> None:
         """One more that is only counted: it was refused unseen, or others were written already."""

@@ -24,6 +24,8 @@ class Limited(StrEnum):
     SIGN_IN_PAIR = "sign_in_pair"
     """Tries at one account from one address."""
     SIGN_IN_ADDRESS = "sign_in_address"
+    SIGN_IN_PROVIDER = "sign_in_provider"
+    """Going to a provider and coming back, from one address."""
     SETUP_CODE = "setup_code"
     REGISTRATION = "registration"
     REFRESH = "refresh"
@@ -44,6 +46,7 @@ RULES: dict[Limited, Rule] = {
     Limited.SIGN_IN_ACCOUNT: Rule(100, 30),
     Limited.SIGN_IN_PAIR: Rule(10, 60),
     Limited.SIGN_IN_ADDRESS: Rule(30, 20),
+    Limited.SIGN_IN_PROVIDER: Rule(60, 10),
     Limited.SETUP_CODE: Rule(20, 30),
     Limited.REGISTRATION: Rule(10, 360),
     Limited.REFRESH: Rule(60, 5),

@@ -12,6 +12,7 @@ from streamtime.accounts.invites import Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
 from streamtime.accounts.profiles import Profiles
+from streamtime.accounts.provider_sign_in import ProviderSignIn
 from streamtime.accounts.refreshing import Refreshing
 from streamtime.accounts.registration import Registration
 from streamtime.accounts.sessions import Sessions
@@ -98,6 +99,8 @@ class Services:
     profiles: Profiles
     setup: Setup
     sign_in: SignIn
+    provider_sign_in: ProviderSignIn | None
+    """None where no provider is configured."""
     refreshing: Refreshing
     sessions: Sessions
     api_tokens: ApiTokens

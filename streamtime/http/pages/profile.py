@@ -52,12 +52,13 @@ async def set_profile(
 async def password_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
     templates: NamedDependency[Templates],
     done: FromQuery[bool] = False,
 ) -> Response[str]:
     """The form for another password; `done` says that it was changed just now."""
     managing(caller)
-    return _password(request, templates, {}, status=200, done=done)
+    return _password(request, services, templates, {}, status=200, done=done)
 
 
 @post(PASSWORD, include_in_schema=False)
@@ -77,9 +78,9 @@ async def set_password(
         proved = await services.sign_in.prove(found.name, fields["old"], visit_of(request))
         await services.administration.set_password(found, fields["password"], actor, kept_session=kept)
     except Unauthenticated:
-        return _password(request, templates, {"old": "That is not your password."}, status=400)
+        return _password(request, services, templates, {"old": "That is not your password."}, status=400)
     except Invalid as error:
-        return _password(request, templates, {"password": error.message}, status=400)
+        return _password(request, services, templates, {"password": error.message}, status=400)
     services.limits.give_back(proved.tries)
     cookies = []
     if kept is not None:
@@ -93,8 +94,21 @@ def _profile(request: PageRequest, templates: Templates, form: Form, *, status: 
 
 
 def _password(
-    request: PageRequest, templates: Templates, errors: dict[str, str], *, status: int, done: bool = False
+    request: PageRequest,
+    services: Services,
+    templates: Templates,
+    errors: dict[str, str],
+    *,
+    status: int,
+    done: bool = False,
 ) -> Response[str]:
     return templates.page(
-        request, "pages/password.html", title="Password", nav="settings", status=status, errors=errors, done=done
+        request,
+        "pages/password.html",
+        title="Password",
+        nav="settings",
+        status=status,
+        errors=errors,
+        done=done,
+        provider=services.provider_sign_in.terms.name if services.provider_sign_in else "",
     )
