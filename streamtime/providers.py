@@ -12,9 +12,10 @@ from streamtime.accounts.audit import Audit
 from streamtime.accounts.failures import Failures
 from streamtime.accounts.identities import Identities
 from streamtime.accounts.limits import Limits
-from streamtime.accounts.provider_sign_in import ProviderSignIn, ProviderTerms
+from streamtime.accounts.provider_sign_in import ProviderSignIn
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
+from streamtime.accounts.vouched import VouchedAccounts, VouchingTerms
 from streamtime.clock import Clock
 from streamtime.config.oidc import Oidc
 from streamtime.config.sections import Config
@@ -46,23 +47,22 @@ def provider_sign_in_on(config: Config, base: Foundation, audit: Audit, on: Prov
     provider = provider_of(chosen, base.clock)
     if provider is None:
         return None
-    terms = ProviderTerms(
+    terms = VouchingTerms(
         name=chosen.name,
         create_accounts=chosen.create_accounts,
         role=Role(chosen.role),
         admin_group=chosen.admin_group,
     )
+    identities = Identities(base.database, audit, base.clock, issuer=chosen.issuer, name=chosen.name)
     return ProviderSignIn(
-        base.database,
         provider,
-        Identities(base.database, audit, base.clock, issuer=chosen.issuer, name=chosen.name),
+        identities,
+        VouchedAccounts(base.database, identities, on.users, on.administration, terms=terms),
         Attempts(base.clock),
-        on.users,
         on.sign_in,
-        on.administration,
         on.limits,
         on.failures,
-        terms=terms,
+        name=chosen.name,
     )
 
 

@@ -1,15 +1,18 @@
 """An OpenID provider as a process of its own: authlib's server side on the standard library's HTTP server.
 
-It checks what a provider has to: client and secret, redirect URI, PKCE, that a code is used once. What it does besides, it
-does when told to by `PUT /-/orders`: to say wrong things, to be slow, to change its keys. `provider.py` starts it and tells
-it. It knows nothing of Streamtime.
+It checks what a provider has to: client and secret, redirect URI, PKCE, that a code is used once. What it does besides,
+it does when told to by `PUT /-/orders`: to say wrong things, to be slow, to change its keys. `provider.py` starts it
+and tells it. It knows nothing of Streamtime.
 """
 
+import hashlib
+import hmac
 import html
 import json
 import secrets
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,22 +25,29 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import AuthorizationCodeMixin, OpenIDCode
 from joserfc import jwt
-from joserfc.jwk import KeySet, OctKey, RSAKey
+from joserfc.jwk import KeySet, RSAKey
 
-CLIENT_ID = "streamtime"
-SECRET = "provider's secret"  # noqa: S105  # it is for tests alone
 KEY_BITS = 2048
 
 Answer = tuple[int, Any, list[tuple[str, str]]]
 
 
+def new_key() -> RSAKey:
+    key = RSAKey.generate_key(KEY_BITS, {"use": "sig", "alg": "RS256"})
+    key.ensure_kid()
+    return key
+
+
+@dataclass
 class Client(ClientMixin):  # type: ignore[misc]  # authlib is not typed
     """The one client there is."""
 
+    name: str = ""
+    secret: str = ""
     redirect_uris: tuple[str, ...] = ()
 
     def get_client_id(self) -> str:
-        return CLIENT_ID
+        return self.name
 
     def get_default_redirect_uri(self) -> str | None:
         return None
@@ -49,7 +59,7 @@ class Client(ClientMixin):  # type: ignore[misc]  # authlib is not typed
         return redirect_uri in self.redirect_uris
 
     def check_client_secret(self, client_secret: str) -> bool:
-        return secrets.compare_digest(client_secret, SECRET)
+        return secrets.compare_digest(client_secret, self.secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         return method in {"client_secret_basic", "client_secret_post"} and endpoint == "token"
@@ -98,7 +108,7 @@ class State:
 
     issuer: str = ""
     client: Client = field(default_factory=Client)
-    keys: KeySet = field(default_factory=lambda: KeySet([_new_key()]))
+    keys: KeySet = field(default_factory=lambda: KeySet([new_key()]))
     codes: dict[str, Code] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -192,22 +202,26 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]  # authlib is not typed
         claims.update(STATE.orders.get("claims", {}))
         for name in STATE.orders.get("without", ()):
             claims.pop(name, None)
-        algorithm = STATE.orders.get("algorithm", "RS256")
-        if algorithm == "none":
-            return jwt.encode({"alg": "none"}, claims, OctKey.generate_key(128), ["none"])
-        if algorithm == "HS256":  # with what everybody knows as the secret
-            shared = OctKey.import_key(STATE.keys.keys[0].as_pem(private=False))
-            return jwt.encode({"alg": "HS256"}, claims, shared, ["HS256"])
-        key = _new_key() if STATE.orders.get("foreign_key") else STATE.keys.keys[0]
+        if algorithm := STATE.orders.get("algorithm"):
+            return _by_hand(algorithm, claims)
+        key = new_key() if STATE.orders.get("foreign_key") else STATE.keys.keys[0]
         named = {} if STATE.orders.get("nameless_key") else {"kid": STATE.keys.keys[0].kid}
         return jwt.encode({"alg": "RS256", **named}, claims, key, ["RS256"])
+
+
+def _by_hand(algorithm: str, claims: dict[str, Any]) -> str:
+    """A token that no library makes: without a signature, or with one by a secret that all know, the public key."""
+    parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": algorithm}, claims)]
+    known = STATE.keys.keys[0].as_pem(private=False)
+    signature = hmac.new(known, b".".join(parts), hashlib.sha256).digest() if algorithm == "HS256" else b""
+    return b".".join([*parts, urlsafe_b64encode(signature).rstrip(b"=")]).decode()
 
 
 class Authorization(AuthorizationServer):  # type: ignore[misc]  # authlib is not typed
     """What joins the parts."""
 
     def query_client(self, client_id: str) -> Client | None:
-        return STATE.client if client_id == CLIENT_ID else None
+        return STATE.client if client_id == STATE.client.name else None
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:
         STATE.tokens[token["access_token"]] = request.user
@@ -248,7 +262,7 @@ class Handler(BaseHTTPRequestHandler):
         STATE.client.redirect_uris = (*STATE.client.redirect_uris, *orders.pop("redirect_uris", ()))
         STATE.people.update(orders.pop("people", {}))
         if orders.pop("new_keys", False):
-            STATE.keys = KeySet([_new_key()])
+            STATE.keys = KeySet([new_key()])
         STATE.orders = orders
         self._send(204, "", [])
 
@@ -269,7 +283,7 @@ class Handler(BaseHTTPRequestHandler):
             "/.well-known/openid-configuration": self._metadata,
             "/jwks": lambda _: (200, STATE.keys.as_dict(private=False), []),
             "/authorize": self._authorize,
-            "/token": lambda request: SERVER.create_token_response(request),
+            "/token": SERVER.create_token_response,
             "/userinfo": self._userinfo,
         }
         if path not in rooms:
@@ -330,14 +344,9 @@ PAGE = """<!DOCTYPE html><html lang="en"><title>The provider</title><link rel="i
 <button name="allow" value="yes">Go on</button><button name="deny" value="yes">Not me</button></form></html>"""
 
 
-def _new_key() -> RSAKey:
-    key = RSAKey.generate_key(KEY_BITS, {"use": "sig", "alg": "RS256"})
-    key.ensure_kid()
-    return key
-
-
 if __name__ == "__main__":
-    with ThreadingHTTPServer((sys.argv[1], 0), Handler) as listening:
-        STATE.issuer = f"http://{sys.argv[1]}:{listening.server_port}"
+    host, STATE.client.name, STATE.client.secret = sys.argv[1:]
+    with ThreadingHTTPServer((host, 0), Handler) as listening:
+        STATE.issuer = f"http://{host}:{listening.server_port}"
         print(STATE.issuer, flush=True)
         listening.serve_forever()

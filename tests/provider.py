@@ -1,4 +1,4 @@
-"""Starts the OpenID provider of `openid_provider.py` for a test, tells it what to do, and stands in front of it as a person."""
+"""Starts the OpenID provider of `openid_provider.py` for a test, tells it what to do, and goes on there as a person."""
 
 import os
 import subprocess
@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 
-from tests.openid_provider import CLIENT_ID, SECRET
 from tests.server import NO_TLS, Server
 
+CLIENT_ID = "streamtime"
+SECRET = "provider's secret"
 HOST = "127.0.0.2"
 """Another site than the servers', which browsers tell apart by the host alone."""
 
@@ -25,6 +26,10 @@ class Provider:
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
         self._client = httpx.Client(base_url=issuer, verify=NO_TLS, timeout=60)
+
+    def close(self) -> None:
+        """Ask nothing of it any more."""
+        self._client.close()
 
     def settings(self, **more: str) -> dict[str, str]:
         """The environment of a server whose people sign in by it."""
@@ -53,7 +58,7 @@ class Provider:
 def providing() -> Iterator[Provider]:
     """A provider that is gone when the block is left."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.openid_provider", HOST],
+        [sys.executable, "-m", "tests.openid_provider", HOST, CLIENT_ID, SECRET],
         cwd=Path(__file__).parents[1],
         env={**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1"},
         stdin=subprocess.DEVNULL,
@@ -64,7 +69,9 @@ def providing() -> Iterator[Provider]:
         assert process.stdout
         issuer = process.stdout.readline().strip()
         assert issuer, "the provider has not started"
-        yield Provider(issuer)
+        provider = Provider(issuer)
+        yield provider
+        provider.close()
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):

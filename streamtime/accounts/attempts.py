@@ -1,7 +1,7 @@
-"""A sign-in by a provider on its way: a signed note that the browser that began it keeps, so that nobody else ends it.
+"""A sign-in by a provider on its way: a signed note, kept by the browser that began it, so that nobody else ends it.
 
-The note is good for ten minutes and once. It is signed with a key of this process alone: what a restart interrupts begins
-anew. Its holder may read it; what is in it is theirs.
+The note is good for ten minutes and once. It is signed with a key of this process alone: what a restart interrupts
+begins anew. Its holder may read it; what is in it is theirs.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ MAX_NOTE = 4_000
 """Browsers keep cookies up to 4,096 bytes."""
 
 MAX_SPENT = 10_000
-"""Notes that are remembered as spent; those that are forgotten are still refused by the provider, whose code is spent."""
+"""Notes that are remembered as spent. Of those forgotten the provider still refuses the code, which is spent too."""
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A name for an account that nobody chose one for: like the one that a provider tells, as our rules have it, and free."""
+"""A name for an account that nobody chose one for: like the one that a provider tells, within our rules, and free."""
 
 import re
 import unicodedata

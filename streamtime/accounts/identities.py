@@ -1,6 +1,7 @@
-"""Which account a provider's word opens: one that its holder connected, or that was made for it. Names are never matched.
+"""Which account a provider's word opens: one that its holder connected, or that was made for it.
 
-Whoever may choose a name or an e-mail address at a provider could otherwise open the account of somebody else here.
+Names are never matched. Whoever may choose a name or an e-mail address at a provider could otherwise open the account
+of somebody else here.
 """
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
@@ -30,6 +31,10 @@ class Identities:
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
+    async def holder_in(self, tx: Transaction, identity: Identity) -> int | None:
+        """The same, as a write transaction sees it."""
+        return (await tx.execute(select(identities.c.user_id).where(*_is(identity)))).scalar_one_or_none()
+
     async def connected_at_ms(self, user_id: int) -> int | None:
         """Since when an account is connected; None where it is not."""
         query = select(identities.c.created_at_ms).where(*self._of(user_id))
@@ -46,7 +51,7 @@ class Identities:
 
         async def body(tx: Transaction) -> None:
             await require_present(tx, user.id)
-            if (await tx.execute(select(identities.c.user_id).where(*_is(identity)))).first() is not None:
+            if await self.holder_in(tx, identity) is not None:
                 words = f"The account that you used at {self._name} signs somebody in here already."
                 raise Conflict(words, code="identity_taken")
             if (await tx.execute(select(identities.c.user_id).where(*self._of(user.id)))).first() is not None:

@@ -5,45 +5,18 @@ A second factor of ours is not asked here: whoever vouches for somebody has aske
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
-from streamtime.access.caller import Role
-from streamtime.accounts.administration import Administration
 from streamtime.accounts.attempts import LASTS_S, Attempt, Attempts
-from streamtime.accounts.audit import Actor
 from streamtime.accounts.failures import Failures
-from streamtime.accounts.given_names import display_name_like, free_name
 from streamtime.accounts.identities import Identities
 from streamtime.accounts.limits import Limited, Limits
 from streamtime.accounts.sign_in import NewSession, SignIn
-from streamtime.accounts.users import NewUser, Users, shut_out, user_from
 from streamtime.accounts.visit import Visit
-from streamtime.database.people_tables import users
-from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Conflict, Forbidden, StreamtimeError, Unauthenticated
+from streamtime.accounts.vouched import VouchedAccounts
+from streamtime.errors import Forbidden, StreamtimeError, Unauthenticated
 from streamtime.logging import get_logger
-from streamtime.openid.terms import (
-    AuthorizationResponse,
-    Identity,
-    Provider,
-    ProviderAway,
-    ProviderMistrusted,
-)
+from streamtime.openid.terms import AuthorizationResponse, Identity, Provider, ProviderAway, ProviderMistrusted
 
 _log = get_logger("accounts")
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderTerms:
-    """What whoever runs the server chose about it."""
-
-    name: str
-    """What people call the provider."""
-    create_accounts: bool
-    role: Role
-    """Of new accounts."""
-    admin_group: str
-    """Who is in it is an administrator; empty leaves roles alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +29,26 @@ class SentAway:
 
 
 class ProviderSignIn:
-    """Signs people in by the word of a provider, and connects accounts with it."""
+    """Signs people in by the word of a provider. `identities` are what connects accounts with it."""
 
     def __init__(
         self,
-        database: Database,
         provider: Provider,
         identities: Identities,
+        accounts: VouchedAccounts,
         attempts: Attempts,
-        users: Users,
         sign_in: SignIn,
-        administration: Administration,
         limits: Limits,
         failures: Failures,
         *,
-        terms: ProviderTerms,
+        name: str,
     ) -> None:
-        self.terms = terms
+        self.name = name
         self.identities = identities
-        self._database = database
         self._provider = provider
+        self._accounts = accounts
         self._attempts = attempts
-        self._users = users
         self._sign_in = sign_in
-        self._administration = administration
         self._limits = limits
         self._failures = failures
 
@@ -128,71 +97,31 @@ class ProviderSignIn:
             Forbidden: there is none, and none is made.
         """
         try:
-            user_id = await self._account_of(identity, visit)
-            await self._follow_group(user_id, identity, visit)
-            session = await self._sign_in.begin_vouched(user_id, visit, by=self.terms.name)
+            user_id = await self._accounts.of(identity, visit)
+            session = await self._sign_in.begin_vouched(user_id, visit, by=self.name)
         except (Unauthenticated, Forbidden) as error:
             await self._failed(visit, error)
             raise
-        for _ in range(2):  # going there, and coming back
-            self._limits.give_back(_tries(visit))
+        self.passed(visit)
         return session
 
-    async def _account_of(self, identity: Identity, visit: Visit) -> int:
-        found = await self.identities.holder(identity)
-        if found is not None:
-            return found
-        if not self.terms.create_accounts:
-            raise Forbidden(
-                f"{self.terms.name} knows you, but no account here is connected with it. Sign in with your password and "
-                "connect it in your settings, or ask whoever runs this server for an account.",
-                code="provider_unknown",
-            )
-        return await self._database.write(lambda tx: self._make(tx, identity, visit))
-
-    async def _make(self, tx: Transaction, identity: Identity, visit: Visit) -> int:
-        if (await tx.execute(select(users.c.id).limit(1))).first() is None:
-            raise Forbidden("This server is not set up yet.", code="not_set_up")  # its first account runs it
-        name = await free_name(tx, identity.username)
-        role = Role.ADMIN if self._in_group(identity) else self.terms.role
-        new = NewUser(name, "", role, display_name_like(identity.display_name))
-        user = await self._users.add(tx, new, Actor(None, "", visit.address), by=self.terms.name)
-        await self.identities.add(tx, user.id, identity)
-        return user.id
-
-    async def _follow_group(self, user_id: int, identity: Identity, visit: Visit) -> None:
-        """Make an account an administrator's or take that back, as the provider's group says."""
-        if not self.terms.admin_group:
-            return
-        wanted = self._in_group(identity)
-        actor = Actor(None, self.terms.name, visit.address)
-
-        async def body(tx: Transaction) -> None:
-            row = (await tx.execute(select(users).where(users.c.id == user_id))).mappings().first()
-            if row is None or shut_out(row) or (row["role"] == Role.ADMIN) == wanted:
-                return
-            role = Role.ADMIN if wanted else self.terms.role
-            await self._administration.set_role(tx, user_from(row), role, actor)
-
-        try:
-            await self._database.write(body)
-        except Conflict as error:  # the last administrator stays one
-            _log.warning("role_kept", reason=error.code)
-
-    def _in_group(self, identity: Identity) -> bool:
-        return bool(self.terms.admin_group) and self.terms.admin_group in identity.groups
+    def passed(self, visit: Visit) -> None:
+        """Give back the tries of somebody who went there and came back as who they are."""
+        for _ in range(2):
+            self._limits.give_back(_tries(visit))
 
     def _require_consent(self, response: AuthorizationResponse) -> None:
-        if not response.error and response.code:
+        if response.code and not response.error:
             return
-        name = self.terms.name
         if response.error == "access_denied":
-            raise Unauthenticated(f"{name} did not let you in, or you did not go on there.", code="provider_denied")
+            words = f"{self.name} did not let you in, or you did not go on there."
+            raise Unauthenticated(words, code="provider_denied")
         told = response.error if response.error.isascii() and response.error.isprintable() else "nothing that is known"
-        raise Unauthenticated(f"{name} did not sign you in. It says: {told or 'nothing'}.", code="provider_error")
+        words = f"{self.name} did not sign you in. It says: {told or 'nothing'}."
+        raise Unauthenticated(words, code="provider_error")
 
     async def _failed(self, visit: Visit, error: StreamtimeError) -> None:
-        await self._failures.note("", visit, by=self.terms.name, reason=error.code)
+        await self._failures.note("", visit, by=self.name, reason=error.code)
 
 
 def _tries(visit: Visit) -> dict[Limited, str]:

@@ -46,9 +46,7 @@ class Oidc(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         ),
     ] = False
-    role: Annotated[
-        Literal["member", "viewer"], Meta(description="What such a new account is for.")
-    ] = "member"
+    role: Annotated[Literal["member", "viewer"], Meta(description="What such a new account is for.")] = "member"
     admin_group: Annotated[
         str,
         Meta(

@@ -29,7 +29,7 @@ class Conversations:
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._settings = settings
-        self._trust: ssl.SSLContext | None = None
+        self._trust = ssl.create_default_context()  # which reads all certificates there are, so once
         self._under_way = 0
 
     @asynccontextmanager
@@ -58,8 +58,6 @@ class Conversations:
 
     def _client(self, auth_method: str | None) -> Any:  # noqa: ANN401  # the library is not typed
         settings = self._settings
-        if self._trust is None:  # read once: all certificates there are take longer than the conversation
-            self._trust = ssl.create_default_context()
         return AsyncOAuth2Client(
             client_id=settings.client_id,
             client_secret=settings.client_secret or None,
@@ -85,7 +83,7 @@ class Conversation:
             ProviderAway: it is none that says anything.
         """
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
-        answer: httpx2.Response = await self.client.get(address, headers=headers, withhold_token=True)
+        answer: httpx2.Response = await self.client.request("GET", address, headers=headers, withhold_token=True)
         if answer.status_code != OK:
             raise ProviderAway(f"{address} answers {answer.status_code}.")
         return answer.content
@@ -96,7 +94,9 @@ class _Bounded(httpx2.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         answer = await super().handle_async_request(request)
-        if "content-encoding" in answer.headers:  # what was not asked for may be a small file that unpacks to a large one
+        if (
+            "content-encoding" in answer.headers
+        ):  # what was not asked for may be a small file that unpacks to a large one
             await answer.aclose()
             raise httpx2.DecodingError("the answer is packed", request=request)
         stream = answer.stream

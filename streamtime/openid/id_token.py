@@ -1,4 +1,4 @@
-"""Whether an ID token is good: signed by the provider, for us, for this sign-in, and now (OpenID Connect Core, 3.1.3.7)."""
+"""Whether an ID token is good: by the provider, for us, for this sign-in, and now (OpenID Connect Core, 3.1.3.7)."""
 
 from dataclasses import dataclass
 from typing import Any

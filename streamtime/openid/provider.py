@@ -1,7 +1,7 @@
 """The provider of the configuration: asked for where to send a browser, and for who came back.
 
-It is spoken to when somebody signs in, and at no other time. Nothing that it says is kept but what it said of itself when
-the sign-in began; its keys are fetched each time, so that one that was taken back is good no more.
+It is spoken to when somebody signs in, and at no other time. Nothing that it says is kept but what it said of itself
+when the sign-in began; its keys are fetched each time, so that one that was taken back is good no more.
 """
 
 from typing import Any
@@ -92,7 +92,10 @@ class OpenIdProvider:
                 redirect_uri=request.redirect_uri,
                 code_verifier=request.verifier,
             )
-        except (ValueError, TypeError) as error:  # what came is no token; which it is might be said with the token itself
+        except (
+            ValueError,
+            TypeError,
+        ) as error:  # what came is no token; which it is might be said with the token itself
             raise ProviderAway(f"{metadata.token_endpoint} gives no token that can be read.") from error
         return token
 

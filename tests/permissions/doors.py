@@ -55,6 +55,11 @@ DOORS: dict[str, dict[str, Door]] = {
     "/logout": {"POST": Door(anybody, {}, ends=True)},
     # there until the first account is made
     "/setup": {"GET": Door(anybody, having=()), "POST": Door(anybody, FORM, having=())},
+    # there where a provider is configured
+    "/login/oidc": {"GET": Door(anybody, having=())},
+    "/login/oidc/callback": {"GET": Door(anybody, having=())},
+    "/settings/provider": {"GET": Door(anybody, having=()), "POST": Door(anybody, {}, having=())},
+    "/settings/provider/disconnect": {"POST": Door(anybody, {}, having=())},
     # what belongs to an account
     "/library": {"GET": Door(with_account)},
     "/library/events": {"GET": Door(with_account)},

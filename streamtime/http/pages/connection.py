@@ -47,12 +47,14 @@ async def connect(
     owner_id = managing(caller)
     try:
         proved = await _proved(request, caller, services)
-        sent = await provider.send(visit_of(request), absolute(request, settings, CALLBACK), CONNECTION, user_id=owner_id)
+        sent = await provider.send(
+            visit_of(request), absolute(request, settings, CALLBACK), CONNECTION, user_id=owner_id
+        )
     except StreamtimeError as error:
         return await _again(request, caller, services, templates, error)
     services.sign_in.passed(proved)
     answer = templates.page(
-        request, "pages/provider-go.html", title="Connect", provider=provider.terms.name, address=sent.address
+        request, "pages/provider-go.html", title="Connect", provider=provider.name, address=sent.address
     )
     answer.cookies.append(note_cookie(request, sent))
     return answer
@@ -99,7 +101,9 @@ async def _again(
         form: Form = {"errors": {"password": "That is not your password."}}
         return await _page(request, caller, services, templates, form, status=400)
     problem, headers = problem_of(error)
-    form = {"errors": {"": problem.detail if isinstance(error, Conflict | TooMany) else _away(services, problem.detail)}}
+    form = {
+        "errors": {"": problem.detail if isinstance(error, Conflict | TooMany) else _away(services, problem.detail)}
+    }
     answer = await _page(request, caller, services, templates, form, status=problem.status)
     for name, value in headers.items():
         answer.set_header(name, value)
@@ -107,7 +111,7 @@ async def _again(
 
 
 def _away(services: Services, words: str) -> str:
-    return f"{required(services).terms.name}: {words}"
+    return f"{required(services).name}: {words}"
 
 
 async def _page(
@@ -118,10 +122,10 @@ async def _page(
     return templates.page(
         request,
         "pages/connection.html",
-        title=provider.terms.name,
+        title=provider.name,
         nav="settings",
         status=status,
-        provider=provider.terms.name,
+        provider=provider.name,
         since_iso="" if since is None else time_iso(since),
         has_password=await services.users.has_password(caller.name),
         form=form,

@@ -110,5 +110,5 @@ def _password(
         status=status,
         errors=errors,
         done=done,
-        provider=services.provider_sign_in.terms.name if services.provider_sign_in else "",
+        provider=services.provider_sign_in.name if services.provider_sign_in else "",
     )

@@ -103,7 +103,9 @@ async def _connect(
     identity: Identity,
 ) -> None:
     if caller.user_id != attempt.user_id or caller.proof is not Proof.COOKIE:
-        raise Unauthenticated("You were signed out meanwhile. Sign in and connect your account again.", code="provider_state")
+        raise Unauthenticated(
+            "You were signed out meanwhile. Sign in and connect your account again.", code="provider_state"
+        )
     await provider.identities.connect(await services.users.by_name(caller.name), identity, actor)
 
 
@@ -116,7 +118,7 @@ def _response(request: PageRequest) -> AuthorizationResponse:
 
 
 def _elsewhere(request: PageRequest, settings: HttpSettings) -> bool:
-    """Whether people reach this server by another name than the one that a browser came by; asked once, against loops."""
+    """Whether people reach this server by another name than this browser did; asked once, against loops."""
     public = urlsplit(settings.public_url).netloc.casefold()
     here = request.headers.get("host", "").casefold()
     return bool(public) and public != here and "moved" not in request.query_params
@@ -133,7 +135,7 @@ def _refused(
         title="Not signed in",
         status=problem.status,
         message=problem.detail,
-        provider=provider.terms.name,
+        provider=provider.name,
         following=following,
     )
     for name, value in headers.items():
