@@ -51,6 +51,9 @@ class Conversations:
             raise ProviderAway(f"It takes longer than {self._settings.timeout_s} seconds to answer.") from error
         except OAuthError as error:
             raise ProviderMistrusted(f"It refuses: {str(error.error)[:100]!r}.{_advice(error)}") from error
+        except httpx2.HTTPStatusError as error:
+            address = error.request.url.copy_with(query=None)
+            raise ProviderAway(f"{address} answers {error.response.status_code}.") from error
         except httpx2.HTTPError as error:
             raise ProviderAway(f"It cannot be reached: {type(error).__name__}: {str(error)[:200]}.") from error
         finally:
