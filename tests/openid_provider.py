@@ -210,9 +210,9 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]  # authlib is not typed
 
 
 def _by_hand(algorithm: str, claims: dict[str, Any]) -> str:
-    """A token that no library makes: without a signature, or with one by a secret that all know, the public key."""
+    """A token that no library makes: without a signature, or with one by a secret that all know, the public keys."""
     parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": algorithm}, claims)]
-    known = STATE.keys.keys[0].as_pem(private=False)
+    known = json.dumps(STATE.keys.as_dict(private=False)).encode()
     signature = hmac.new(known, b".".join(parts), hashlib.sha256).digest() if algorithm == "HS256" else b""
     return b".".join([*parts, urlsafe_b64encode(signature).rstrip(b"=")]).decode()
 

@@ -31,7 +31,7 @@ class Provider:
         """Ask nothing of it any more."""
         self._client.close()
 
-    def settings(self, **more: str) -> dict[str, str]:
+    def settings(self, **more: str) -> dict[str, Any]:
         """The environment of a server whose people sign in by it."""
         keys = {"issuer": self.issuer, "client_id": CLIENT_ID, "client_secret": SECRET, "name": "Home SSO", **more}
         return {f"STREAMTIME_ACCOUNTS__OIDC__{key.upper()}": value for key, value in keys.items()}
@@ -65,8 +65,8 @@ def providing() -> Iterator[Provider]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout
     try:
-        assert process.stdout
         issuer = process.stdout.readline().strip()
         assert issuer, "the provider has not started"
         provider = Provider(issuer)
@@ -78,5 +78,4 @@ def providing() -> Iterator[Provider]:
             process.wait(ENDS_WITHIN_S)
         process.kill()
         process.wait()
-        if process.stdout:
-            process.stdout.close()
+        process.stdout.close()

@@ -68,19 +68,30 @@ class ProviderSignIn:
             raise
         return SentAway(address, self._attempts.note(attempt))
 
-    async def back(self, note: str, response: AuthorizationResponse, visit: Visit) -> tuple[Attempt, Identity]:
-        """Who came back, and from what. Failures are in the audit.
+    async def taken_back(self, note: str, state: str, visit: Visit) -> Attempt:
+        """The attempt that a browser comes back from. Failures, here and below, are in the audit.
 
         Raises:
-            Unauthenticated: it was not begun here, is over, was denied, or cannot be believed.
-            ProviderAway: the provider does not answer as it should.
+            Unauthenticated: it was not begun there, or is over.
             TooMany: it was tried too often from there.
         """
         self._limits.spend(_tries(visit))
         try:
-            attempt = self._attempts.take(note, response.state)
+            return self._attempts.take(note, state)
+        except Unauthenticated as error:
+            await self._failed(visit, error)
+            raise
+
+    async def identity(self, attempt: Attempt, response: AuthorizationResponse, visit: Visit) -> Identity:
+        """Who came back.
+
+        Raises:
+            Unauthenticated: it was denied, or cannot be believed.
+            ProviderAway: the provider does not answer as it should.
+        """
+        try:
             self._require_consent(response)
-            return attempt, await self._provider.identity(attempt.request, response)
+            return await self._provider.identity(attempt.request, response)
         except (ProviderAway, ProviderMistrusted) as error:
             _log.warning(error.code, detail=error.detail)
             await self._failed(visit, error)

@@ -65,11 +65,13 @@ async def back_from_provider(
     provider = required(services)
     following = "/library"
     try:
-        note = request.cookies.get(_cookie_name(request), "")
-        attempt, identity = await provider.back(note, _response(request), visit_of(request))
+        response, note = _response(request), request.cookies.get(_cookie_name(request), "")
+        attempt = await provider.taken_back(note, response.state, visit_of(request))
         following = attempt.following
+        identity = await provider.identity(attempt, response, visit_of(request))
         if attempt.user_id is not None:
             await _connect(caller, actor, services, provider, attempt, identity)
+            provider.passed(visit_of(request))
             return Redirect(CONNECTION, status_code=303, cookies=[_spent_note(request)])
         session = await provider.enter(identity, visit_of(request))
     except StreamtimeError as error:
