@@ -81,8 +81,10 @@ def _obedient(request: pytest.FixtureRequest) -> Iterator[None]:
 @contextmanager
 def opened(**settings: str) -> Iterator[House]:
     """A house with settings of its own."""
-    chatty = {"STREAMTIME_SERVER__LOG_LEVEL": "debug"}
-    with providing() as provider, serving(**provider.settings(**settings), **chatty) as server:
+    with (
+        providing() as provider,
+        serving(**provider.settings(**settings), STREAMTIME_SERVER__LOG_LEVEL="debug") as server,
+    ):
         server.person("boss", admin=True)
         provider.serve(server, ida={"preferred_username": "ida", "name": "Ida Lovelace"})
         yield House(server, provider)
