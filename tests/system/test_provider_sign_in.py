@@ -1,58 +1,14 @@
 """Signing in by an OpenID provider: the whole way, against one that runs and checks what we send."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
-from tests.people import PASSWORD, Person, csrf_of, sign_in
-from tests.provider import Provider, providing
+from tests.people import PASSWORD, csrf_of, sign_in
+from tests.provider import providing
+from tests.provider_house import HOST, NOTE, SESSION, SETTINGS, House, deeds, leads_to, opened, refused, who
 from tests.server import Server, StartServer, serving
-
-HOST = "127.0.0.1"
-SETTINGS = "/settings/provider"
-NOTE = "streamtime_attempt"
-SESSION = "streamtime_session"
-
-
-@dataclass(frozen=True)
-class House:
-    """A server and the provider that its people may sign in by."""
-
-    server: Server
-    provider: Provider
-
-    def browser(self) -> httpx.Client:
-        return self.server.client()
-
-    def sent(self, browser: httpx.Client, *, following: str = "") -> str:
-        """Press the button; the address that the browser is sent to."""
-        answer = browser.get("/login/oidc", params={"next": following})
-        assert answer.status_code == 303, answer.text
-        assert answer.headers["location"].startswith(self.provider.issuer + "/authorize?")
-        return answer.headers["location"]
-
-    def back(self, address: str, subject: str) -> str:
-        """Go on at the provider as somebody; the path that the browser is sent back to."""
-        answer = self.provider.consent(address, subject)
-        assert answer.status_code == 302, answer.text
-        return answer.headers["location"].removeprefix(self.server.url)
-
-    def come(self, subject: str, *, browser: httpx.Client | None = None, following: str = "") -> httpx.Response:
-        """The whole way; the answer to coming back."""
-        browser = browser or self.browser()
-        return browser.get(self.back(self.sent(browser, following=following), subject))
-
-    def connect(self, person: Person, subject: str) -> httpx.Response:
-        """Connect the account of somebody who is signed in."""
-        form = {"password": PASSWORD, "csrf_token": csrf_of(person.browser.get(SETTINGS).text)}
-        page = person.browser.post(SETTINGS, data=form)
-        assert page.status_code == 200, page.text
-        return person.browser.get(self.back(leads_to(page.text), subject))
 
 
 @pytest.fixture(scope="module")
@@ -76,48 +32,6 @@ def _obedient(request: pytest.FixtureRequest) -> Iterator[None]:
     for name in ("house", "closed"):
         if name in request.fixturenames:
             request.getfixturevalue(name).provider.order()
-
-
-@contextmanager
-def opened(**settings: str) -> Iterator[House]:
-    """A house with settings of its own."""
-    with (
-        providing() as provider,
-        serving(**provider.settings(**settings), STREAMTIME_SERVER__LOG_LEVEL="debug") as server,
-    ):
-        server.person("boss", admin=True)
-        provider.serve(server, ida={"preferred_username": "ida", "name": "Ida Lovelace"})
-        yield House(server, provider)
-
-
-def leads_to(page: str) -> str:
-    """Where a page goes on to by itself."""
-    found = page.partition('content="0; url=')[2].partition('"')[0]
-    assert found, page
-    return found.replace("&amp;", "&")
-
-
-def who(browser: httpx.Client) -> str:
-    """The name of whoever is signed in, or nothing."""
-    answer = browser.get("/api/v1/me")
-    return str(answer.json()["name"]) if answer.status_code == 200 else ""
-
-
-def deeds(house: House) -> list[tuple[str, str, dict[str, str]]]:
-    """The audit, the latest line first."""
-    lines = house.server.person("boss").api.get("/api/v1/admin/audit").raise_for_status().json()["items"]
-    return [(line["deed"], line["actor"], line["detail"]) for line in lines]
-
-
-def refused(house: House, browser: httpx.Client, answer: httpx.Response, status: int, words: str) -> None:
-    """A page says why nobody is signed in, with a way back, and nothing of it can be tried again."""
-    assert answer.status_code == status, answer.text
-    assert words in answer.text
-    assert 'href="/login?next=' in answer.text
-    assert SESSION not in browser.cookies
-    assert NOTE not in browser.cookies
-    assert who(browser) == ""
-    del house
 
 
 def test_the_button_leads_there_and_back_to_where_one_was_going(house: House) -> None:
@@ -289,88 +203,12 @@ def test_a_code_of_another_browser_is_of_no_use(house: House) -> None:
     refused(house, thief, answer, 401, "cannot be believed")
 
 
-BAD_TOKENS: dict[str, dict[str, Any]] = {
-    "another nonce": {"claims": {"nonce": "another"}},
-    "no nonce": {"without": ["nonce"]},
-    "another audience": {"claims": {"aud": "another"}},
-    "one audience more, and not for us": {"claims": {"aud": ["streamtime", "another"], "azp": "another"}},
-    "no audience": {"without": ["aud"]},
-    "another issuer": {"claims": {"iss": "https://evil.example"}},
-    "no issuer": {"without": ["iss"]},
-    "expired": {"claims": {"exp": 1_700_000_000}},
-    "no end": {"without": ["exp"]},
-    "an end that is none": {"claims": {"exp": "never"}},
-    "of the future": {"claims": {"iat": 4_000_000_000}},
-    "nobody": {"claims": {"sub": ""}},
-    "no subject": {"without": ["sub"]},
-    "a subject that is a list": {"claims": {"sub": ["ida"]}},
-    "a long subject": {"claims": {"sub": "x" * 256}},
-    "not signed": {"algorithm": "none"},
-    "signed by a secret that all know": {"algorithm": "HS256"},
-    "a key that is not the provider's": {"foreign_key": True},
-    "a key that is not the provider's, without a name": {"foreign_key": True, "nameless_key": True},
-    "of another access token": {"claims": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}},
-    "userinfo of somebody else": {"tell_at_userinfo": True, "userinfo": {"sub": "boss"}},
-}
-
-
-@pytest.mark.parametrize("orders", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
-def test_a_token_that_is_not_good_signs_nobody_in(house: House, orders: dict[str, Any]) -> None:
-    house.provider.order(**orders)
-    browser, before = house.browser(), len(house.server.said)
-    refused(house, browser, house.come("ida", browser=browser), 401, "cannot be believed")
-    assert '"event": "provider_mistrusted"' in house.server.said[before:]
-
-
 def test_a_provider_may_change_its_keys(house: House) -> None:
     assert house.come("ida").status_code == 303
     house.provider.order(new_keys=True)
     assert house.come("ida").status_code == 303
     house.provider.order(nameless_key=True)
     assert house.come("ida").status_code == 303
-
-
-ANSWERS: dict[str, dict[str, Any]] = {
-    "slow at first": {"/.well-known/openid-configuration": {"after_s": 30}},
-    "slow at the token": {"/token": {"after_s": 30}},
-    "slow with its keys": {"/jwks": {"after_s": 30}},
-    "an error at first": {"/.well-known/openid-configuration": {"says": "sorry", "status": 500}},
-    "an error at the token": {"/token": {"says": "sorry", "status": 502}},
-    "no JSON at first": {"/.well-known/openid-configuration": {"says": "<html>"}},
-    "no JSON at the token": {"/token": {"says": "<html>"}},
-    "a list at the token": {"/token": {"says": "[1]"}},
-    "no keys": {"/jwks": {"says": "{}"}},
-    "keys that are none": {"/jwks": {"says": '{"keys": [1, {"kty": "RSA"}]}'}},
-    "no JSON for keys": {"/jwks": {"says": "<html>"}},
-    "an answer without end": {"/jwks": {"says": "x" * 1000, "times": 2000}},
-    "another provider": {
-        "/.well-known/openid-configuration": {
-            "says": '{"issuer": "https://e.example", "authorization_endpoint": "https://e.example/a",'
-            ' "token_endpoint": "https://e.example/t", "jwks_uri": "https://e.example/j"}'
-        }
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def hasty() -> Iterator[House]:
-    """One that waits for its provider for two seconds."""
-    with opened(create_accounts="true", timeout="2s") as made:
-        yield made
-
-
-@pytest.mark.parametrize("at", ANSWERS.values(), ids=ANSWERS.keys())
-def test_a_provider_that_is_slow_or_says_nonsense_gets_a_page(hasty: House, at: dict[str, Any]) -> None:
-    hasty.provider.order(at=at)
-    browser = hasty.browser()
-    answer = browser.get("/login/oidc")
-    if answer.status_code == 303:
-        answer = browser.get(hasty.back(answer.headers["location"], "ida"))
-    assert answer.status_code in {401, 503}, answer.text
-    refused(hasty, browser, answer, answer.status_code, "You wanted to sign in with Home SSO.")
-    assert "unexpected_error" not in hasty.server.said
-    hasty.provider.order()
-    assert hasty.come("ida").status_code == 303
 
 
 def test_a_provider_that_is_away(start_server: StartServer) -> None:
