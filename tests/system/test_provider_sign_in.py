@@ -92,6 +92,8 @@ def test_an_account_that_was_made_has_no_password(house: House) -> None:
     name = who(browser)
     for guess in ("", "password", "x" * 20):
         assert sign_in(house.browser(), name, guess).status_code == 401
+    for path in ("/settings/password", "/settings/account"):
+        assert "Your account has no password" in browser.get(path).text
     page = browser.get(SETTINGS).text
     assert "no password" in page
     form = {"password": "", "csrf_token": csrf_of(page)}

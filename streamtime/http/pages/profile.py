@@ -58,7 +58,7 @@ async def password_page(
 ) -> Response[str]:
     """The form for another password; `done` says that it was changed just now."""
     managing(caller)
-    return _password(request, services, templates, {}, status=200, done=done)
+    return await _password(request, caller, services, templates, {}, status=200, done=done)
 
 
 @post(PASSWORD, include_in_schema=False)
@@ -78,9 +78,9 @@ async def set_password(
         proved = await services.sign_in.prove(found.name, fields["old"], visit_of(request))
         await services.administration.set_password(found, fields["password"], actor, kept_session=kept)
     except Unauthenticated:
-        return _password(request, services, templates, {"old": "That is not your password."}, status=400)
+        return await _password(request, caller, services, templates, {"old": "That is not your password."}, status=400)
     except Invalid as error:
-        return _password(request, services, templates, {"password": error.message}, status=400)
+        return await _password(request, caller, services, templates, {"password": error.message}, status=400)
     services.limits.give_back(proved.tries)
     cookies = []
     if kept is not None:
@@ -93,8 +93,9 @@ def _profile(request: PageRequest, templates: Templates, form: Form, *, status: 
     return templates.page(request, "pages/profile.html", title="Profile", nav="settings", status=status, form=form)
 
 
-def _password(
+async def _password(
     request: PageRequest,
+    caller: Caller,
     services: Services,
     templates: Templates,
     errors: dict[str, str],
@@ -110,5 +111,6 @@ def _password(
         status=status,
         errors=errors,
         done=done,
+        has_password=await services.users.has_password(caller.name),
         provider=services.provider_sign_in.name if services.provider_sign_in else "",
     )
