@@ -74,5 +74,5 @@ clean: ## remove all that was installed or built
 
 .venv/.installed-dev: .venv/.installed pyproject.toml
 	@echo "Installing the tools for tests into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev "streamtime[oidc]"
 	@touch $@

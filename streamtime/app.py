@@ -58,6 +58,7 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
+from streamtime.providers import ProviderRooms, provider_sign_in_on
 from streamtime.rooms import (
     Foundation,
     Keeping,
@@ -219,6 +220,8 @@ def _services(
     audit, limits = library.audit, Limits(base.clock)
     failures = Failures(base.database, audit, base.clock)
     codes = FactorCodes(base.database, limits, audit, failures, base.clock)
+    administration = Administration(base.database, passwords, sessions, audit, base.clock)
+    sign_in = SignIn(base.database, users, passwords, codes, limits, audit, failures, base.clock, lifetime_s=lifetime_s)
     access_tokens = AccessTokens(SigningKeys(base.database, base.epoch, base.clock, Purpose.ACCESS), base.clock)
     ticket_keys = SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET)
     return Services(
@@ -229,7 +232,7 @@ def _services(
         limits=limits,
         failures=failures,
         users=users,
-        administration=Administration(base.database, passwords, sessions, audit, base.clock),
+        administration=administration,
         invites=invites,
         registration=Registration(
             base.database, users, invites, passwords, limits, door=Door(config.accounts.registration)
@@ -238,11 +241,12 @@ def _services(
         pictures=Pictures(base.database, portrait_launcher(config), limits, audit),
         acquaintance=Acquaintance(base.database),
         setup=Setup(users, limits),
-        sign_in=SignIn(
-            base.database, users, passwords, codes, limits, audit, failures, base.clock, lifetime_s=lifetime_s
-        ),
         half_way=HalfWay(base.database, ticket_keys, base.clock),
         second_factor=SecondFactor(base.database, sessions, codes, audit, base.clock),
+        sign_in=sign_in,
+        provider_sign_in=provider_sign_in_on(
+            config, base, audit, ProviderRooms(users, sign_in, administration, limits, failures)
+        ),
         refreshing=Refreshing(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),
         sessions=sessions,
         api_tokens=ApiTokens(base.database, audit, base.clock),

@@ -44,8 +44,8 @@ def configure(*, log_format: LogFormat = "auto", level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # at "debug" the database driver tells the values of each statement, and urllib3 signed addresses
-    for talkative in ("aiosqlite", "alembic", "urllib3", "uvicorn"):
+    # at "debug" the database driver tells the values of each statement, urllib3 signed addresses, httpcore2 headers
+    for talkative in ("aiosqlite", "alembic", "authlib", "httpcore2", "httpx2", "urllib3", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
 

@@ -28,6 +28,8 @@ class Deed(StrEnum):
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODES_MADE = "recovery_codes_made"
     RECOVERY_CODE_USED = "recovery_code_used"
+    IDENTITY_CONNECTED = "identity_connected"
+    IDENTITY_DISCONNECTED = "identity_disconnected"
     ACCOUNT_CREATED = "account_created"
     ACCOUNT_APPROVED = "account_approved"
     ACCOUNT_DISABLED = "account_disabled"

@@ -28,6 +28,8 @@ class Limited(StrEnum):
     """Codes of one account from anywhere: only who knows its password comes that far."""
     FACTOR_PAIR = "factor_pair"
     """Codes of one account from one address."""
+    SIGN_IN_PROVIDER = "sign_in_provider"
+    """Going to a provider and coming back, from one address."""
     SETUP_CODE = "setup_code"
     REGISTRATION = "registration"
     REFRESH = "refresh"
@@ -51,6 +53,7 @@ RULES: dict[Limited, Rule] = {
     Limited.SIGN_IN_ADDRESS: Rule(30, 20),
     Limited.FACTOR_ACCOUNT: Rule(30, 300),
     Limited.FACTOR_PAIR: Rule(10, 600),
+    Limited.SIGN_IN_PROVIDER: Rule(60, 10),
     Limited.SETUP_CODE: Rule(20, 30),
     Limited.REGISTRATION: Rule(10, 360),
     Limited.REFRESH: Rule(60, 5),

@@ -6,8 +6,9 @@ only who has passed all of it gets back the tries that were spent.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, delete, insert, select
 
 from streamtime.accounts.audit import Actor, Audit, Deed
 from streamtime.accounts.factor_codes import FactorCodes
@@ -111,8 +112,8 @@ class SignIn:
             self._failures.count(visit)
             raise
         known = await self._users.password_hash(name)
-        try:
-            right = await self._passwords.verify(known[1] if known else None, password)
+        try:  # an account without a password takes as long to say no
+            right = await self._passwords.verify((known[1] or None) if known else None, password)
         except TooMany:  # it was never looked at
             self._limits.give_back(tries)
             raise
@@ -139,12 +140,41 @@ class SignIn:
             CodeNeeded: the account has a second factor, and no code of it was shown.
             Unauthenticated: the password was changed, or the account shut out, while it was being proved.
         """
+        still = select(users).where(users.c.id == proved.user_id, users.c.password_hash == proved.password_hash)
+        changed = Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
+        session = await self._begin(still, visit, kind, changed, proved=proved)
+        self.passed(proved)
+        return session
+
+    async def begin_vouched(self, user_id: int, visit: Visit, *, by: str) -> NewSession:
+        """Start a browser's session for somebody for whom a provider vouches; `by` is its name, for the audit.
+
+        Raises:
+            Unauthenticated: the account is shut out.
+        """
+        theirs = select(users).where(users.c.id == user_id)
+        shut = Unauthenticated("This account is disabled. Ask whoever runs this server.", code="disabled")
+        return await self._begin(theirs, visit, SessionKind.BROWSER, shut, by=by)
+
+    async def _begin(
+        self,
+        whose: Select[Any],
+        visit: Visit,
+        kind: SessionKind,
+        shut: Unauthenticated,
+        *,
+        proved: Proved | None = None,
+        **detail: str,
+    ) -> NewSession:
+        """Start a session for the account of that query; `shut` is raised where there is none that may come in.
+
+        What was `proved` here is held against the account as it is now; a provider's word stands without it.
+        """
         value = secret()
         now = self._clock.now_ms()
         session_id = public_id()
         values = {
             "public_id": session_id,
-            "user_id": proved.user_id,
             "kind": kind.value,
             "token_sha256": fingerprint(value),
             "user_agent": visit.user_agent,
@@ -155,23 +185,21 @@ class SignIn:
         }
 
         async def body(tx: Transaction) -> str:
-            still = select(users).where(users.c.id == proved.user_id, users.c.password_hash == proved.password_hash)
-            row = (await tx.execute(still)).mappings().first()
+            row = (await tx.execute(whose)).mappings().first()
             if row is not None and row["awaiting_at_ms"] is not None:
                 raise Unauthenticated("This account waits for approval by whoever runs this server.", code="awaiting")
             if row is None or shut_out(row):
-                raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
-            if row["totp_since_ms"] not in {None, proved.factor_since_ms}:
+                raise shut
+            if proved is not None and row["totp_since_ms"] not in {None, proved.factor_since_ms}:
                 raise CodeNeeded
             await tx.execute(delete(sessions).where(sessions.c.expires_at_ms < now))
-            await tx.execute(insert(sessions).values(**values))
+            await tx.execute(insert(sessions).values(**values, user_id=row["id"]))
             actor = Actor(row["id"], row["name"], visit.address)
-            await self._audit.note(tx, actor, Deed.SIGNED_IN, row["name"], kind=kind.value)
+            await self._audit.note(tx, actor, Deed.SIGNED_IN, row["name"], kind=kind.value, **detail)
             user_public_id: str = row["public_id"]
             return user_public_id
 
         user_public_id = await self._database.write(body)
-        self.passed(proved)
         return NewSession(value, self._lifetime_s, session_id, user_public_id)
 
     def passed(self, proved: Proved) -> None:

@@ -158,6 +158,12 @@ class Users:
             return None
         return row["id"], row["password_hash"]
 
+    async def has_password(self, name: str) -> bool:
+        """Whether the account of that name has a password: one that was made for a provider's has none."""
+        async with self._database.read() as connection:
+            row = await _row_by_name(connection, name)
+        return row is not None and bool(row["password_hash"])
+
     async def listed(self) -> list[User]:
         """All accounts, the oldest first."""
         async with self._database.read() as connection:

@@ -11,6 +11,7 @@ from pathlib import Path
 import rich_click as click
 
 from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
 from streamtime.errors import ConfigError, StreamtimeError
@@ -18,6 +19,8 @@ from streamtime.http.web_files import WebFiles
 from streamtime.http.words import size_text
 from streamtime.lanes import PREPARE_NICE, worker_launcher
 from streamtime.objects.deployment import NOT_OURS, words_for
+from streamtime.openid.terms import ProviderAway
+from streamtime.providers import provider_of
 from streamtime.rooms import bucket_address, database_path, keeping_of, open_foundation
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.s3_trial import tried
@@ -68,6 +71,8 @@ async def _check(config: Config, findings: Findings) -> None:
         await _part(findings, "bucket", lambda: _bucket(config))
     await _part(findings, "markers", lambda: _markers(config))
     await _part(findings, "worker", lambda: _worker(config))
+    if config.accounts.oidc.issuer or config.accounts.oidc.client_id:
+        await _part(findings, "provider", lambda: _provider(config))
     with findings.part("front end") as said:
         said.append(f"{len(WebFiles().manifest)} files")
 
@@ -125,6 +130,17 @@ async def _worker(config: Config) -> list[str]:
     """Start a worker: one that works says what confines it."""
     confinement = await ask(worker_launcher(config, nice=PREPARE_NICE))
     return ["starts and answers", f"confined by {layers(confinement)}"]
+
+
+async def _provider(config: Config) -> list[str]:
+    """Ask the OpenID provider what it says of itself. Whether it takes our secret shows at the first sign-in only."""
+    provider = provider_of(config.accounts.oidc, SystemClock())
+    if provider is None:
+        return []
+    try:
+        return [config.accounts.oidc.name, *await provider.look()]
+    except ProviderAway as error:
+        raise StreamtimeError(f"{config.accounts.oidc.issuer}: {error.detail}") from error
 
 
 def file_system_of(folder: Path) -> str:

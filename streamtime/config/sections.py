@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from streamtime.config.oidc import Oidc
 from streamtime.config.values import Budget, ByteCount, HostName, Hours, Network, Origin, PublicUrl, Seconds
 
 MIB = 2**20
@@ -377,6 +378,7 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ),
         ),
     ] = ByteCount(0)
+    oidc: Oidc = Oidc()
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

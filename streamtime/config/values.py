@@ -125,6 +125,23 @@ class PublicUrl(str, Written):
         return cls(text)
 
 
+class Issuer(str, Written):
+    """An OpenID provider, as it names itself: scheme, host, often a path; a slash at the end is a part of it."""
+
+    __slots__ = ()
+    accepts = 'an address such as "https://auth.example.org/realms/home", or ""'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read an address."""
+        text = _text(raw)
+        parts = urlsplit(text)
+        extra = parts.query or parts.fragment or "@" in parts.netloc or not text.isprintable() or " " in text
+        if text and (parts.scheme not in {"http", "https"} or not parts.hostname or extra or parts.port == 0):
+            raise ValueError(raw)
+        return cls(text)
+
+
 class HostName(str, Written):
     """The name of a host as a request may carry it, in small letters, without a port."""
 

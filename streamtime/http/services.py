@@ -14,6 +14,7 @@ from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
 from streamtime.accounts.pictures import Pictures
 from streamtime.accounts.profiles import Profiles
+from streamtime.accounts.provider_sign_in import ProviderSignIn
 from streamtime.accounts.refreshing import Refreshing
 from streamtime.accounts.registration import Registration
 from streamtime.accounts.second_factor import SecondFactor
@@ -106,6 +107,8 @@ class Services:
     sign_in: SignIn
     half_way: HalfWay
     second_factor: SecondFactor
+    provider_sign_in: ProviderSignIn | None
+    """None where no provider is configured."""
     refreshing: Refreshing
     sessions: Sessions
     api_tokens: ApiTokens

@@ -9,6 +9,7 @@ from tests.browser import walk
 from tests.clips import make_clip
 from tests.people import Person
 from tests.portraits import make_picture
+from tests.provider import providing
 from tests.server import Server, serving, until
 
 LONG = "A very long title, as cameras and people make them, that goes on until it has to be cut off " * 2
@@ -67,6 +68,7 @@ class Gallery:
             "profile": "/settings/profile",
             "password": "/settings/password",
             "second factor": "/settings/second-factor",
+            "sign in with a provider": "/settings/provider",
             "delete one's own account": "/settings/account",
             "everybody's space": "/admin/space",
             "edit a second copy": f"/watch/{self.copy}/edit",
@@ -83,6 +85,7 @@ class Gallery:
         """What somebody without an account sees."""
         return {
             "login": "/login",
+            "not signed in by a provider": "/login/oidc/callback",
             "explore as a guest": "/explore",
             "error as a guest": "/nothing-here",
             "shared": self.link,
@@ -97,7 +100,7 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
     """A server with videos in several shapes and states."""
     wide = make_clip(folder / "wide.mp4", duration_s=2, width=640, height=360)
     tall = make_clip(folder / "tall.mp4", duration_s=2, width=180, height=320)
-    with serving() as server:
+    with providing() as provider, serving(**provider.settings()) as server:
         owner = server.person("ada", admin=True)
         owner.api.put("/api/v1/me/picture", content=make_picture(folder / "face.png")).raise_for_status()
         ready = walk.put_in(owner, wide, title="By the sea", visibility="public")

@@ -40,7 +40,9 @@ TOKEN_FORM = {"data": {"label": "mine", "scope": "admin"}}
 PERSON_FORMS = {
     "role": {"role": "admin"},
     "quota": {"kind": "none", "gigabytes": ""},
-    **{deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password", "second-factor", "remove-picture")},
+    **{
+        deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password", "second-factor", "remove-picture")
+    },
 }
 
 VIDEO = "/api/v1/videos/{video:str}"
@@ -57,6 +59,11 @@ DOORS: dict[str, dict[str, Door]] = {
     "/logout": {"POST": Door(anybody, {}, ends=True)},
     # there until the first account is made
     "/setup": {"GET": Door(anybody, having=()), "POST": Door(anybody, FORM, having=())},
+    # there where a provider is configured
+    "/login/oidc": {"GET": Door(anybody, having=())},
+    "/login/oidc/callback": {"GET": Door(anybody, having=())},
+    "/settings/provider": {"GET": Door(anybody, having=()), "POST": Door(anybody, {}, having=())},
+    "/settings/provider/disconnect": {"POST": Door(anybody, {}, having=())},
     # what belongs to an account
     "/library": {"GET": Door(with_account)},
     "/library/events": {"GET": Door(with_account)},

@@ -144,5 +144,6 @@ async def _own(
         nav="settings",
         status=status,
         videos=await services.closing.videos_of(found),
+        has_password=await services.users.has_password(caller.name),
         form=form,
     )

@@ -60,12 +60,13 @@ async def set_profile(
 async def password_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
     templates: NamedDependency[Templates],
     done: FromQuery[bool] = False,
 ) -> Response[str]:
     """The form for another password; `done` says that it was changed just now."""
     managing(caller)
-    return _password(request, templates, {}, status=200, done=done)
+    return await _password(request, caller, services, templates, {}, status=200, done=done)
 
 
 @post(PASSWORD, include_in_schema=False)
@@ -85,9 +86,9 @@ async def set_password(
         proved = await services.sign_in.prove(found.name, fields["old"], visit_of(request))
         await services.administration.set_password(found, fields["password"], actor, kept_session=kept)
     except Unauthenticated:
-        return _password(request, templates, {"old": "That is not your password."}, status=400)
+        return await _password(request, caller, services, templates, {"old": "That is not your password."}, status=400)
     except Invalid as error:
-        return _password(request, templates, {"password": error.message}, status=400)
+        return await _password(request, caller, services, templates, {"password": error.message}, status=400)
     services.limits.give_back(proved.tries)
     cookies = []
     if kept is not None:
@@ -100,9 +101,24 @@ def _profile(request: PageRequest, templates: Templates, form: Form, *, status: 
     return templates.page(request, "pages/profile.html", title="Profile", nav="settings", status=status, form=form)
 
 
-def _password(
-    request: PageRequest, templates: Templates, errors: dict[str, str], *, status: int, done: bool = False
+async def _password(
+    request: PageRequest,
+    caller: Caller,
+    services: Services,
+    templates: Templates,
+    errors: dict[str, str],
+    *,
+    status: int,
+    done: bool = False,
 ) -> Response[str]:
     return templates.page(
-        request, "pages/password.html", title="Password", nav="settings", status=status, errors=errors, done=done
+        request,
+        "pages/password.html",
+        title="Password",
+        nav="settings",
+        status=status,
+        errors=errors,
+        done=done,
+        has_password=await services.users.has_password(caller.name),
+        provider=services.provider_sign_in.name if services.provider_sign_in else "",
     )

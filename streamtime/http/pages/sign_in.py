@@ -119,4 +119,7 @@ def _setup(request: PageRequest, templates: Templates, form: Form, *, status: in
 
 def _login(request: PageRequest, services: Services, templates: Templates, form: Form, *, status: int) -> Response[str]:
     opened = services.registration.door is Door.OPEN
-    return templates.page(request, "pages/login.html", title="Sign in", status=status, form=form, open=opened)
+    provider = services.provider_sign_in.name if services.provider_sign_in else ""
+    return templates.page(
+        request, "pages/login.html", title="Sign in", status=status, form=form, open=opened, provider=provider
+    )

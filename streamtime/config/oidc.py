@@ -1,0 +1,64 @@
+"""The keys of `[accounts.oidc]`; `sections.py` has all the others."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from streamtime.config.values import Issuer, Seconds
+
+
+class Oidc(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An OpenID provider that people may sign in by. It is used where `issuer` and `client_id` are set."""
+
+    issuer: Annotated[
+        Issuer,
+        Meta(
+            description=(
+                "The OpenID provider, by the name that it calls itself (`issuer`); it is asked for the rest at "
+                "`/.well-known/openid-configuration` below it. Needs the extra `streamtime[oidc]`."
+            )
+        ),
+    ] = Issuer("")
+    client_id: Annotated[str, Meta(description="What the provider calls this server.")] = ""
+    client_secret: Annotated[
+        str,
+        Meta(description="The secret that goes with it; empty for a public client.", extra={"secret": True}),
+    ] = ""
+    client_secret_file: Annotated[
+        str, Meta(description="A file that holds the secret, in place of `client_secret`.")
+    ] = ""
+    name: Annotated[
+        str, Meta(min_length=1, max_length=40, description='What people read on the button: "Sign in with ...".')
+    ] = "single sign-on"
+    scopes: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=20,
+            description="What the provider is asked to tell of somebody; some tell groups only if asked for `groups`.",
+        ),
+    ] = ("openid", "profile")
+    create_accounts: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Make an account for everybody whom the provider lets in and who has none. Otherwise people connect "
+                "the account they have, in their settings."
+            )
+        ),
+    ] = False
+    role: Annotated[Literal["member", "viewer"], Meta(description="What such a new account is for.")] = "member"
+    admin_group: Annotated[
+        str,
+        Meta(
+            description=(
+                "Whoever is in this group is an administrator from their next sign-in by the provider on, and whoever "
+                "is not is none. Empty leaves roles alone."
+            )
+        ),
+    ] = ""
+    groups_claim: Annotated[
+        str, Meta(min_length=1, description="The claim in which the provider tells somebody's groups.")
+    ] = "groups"
+    timeout: Annotated[
+        Seconds, Meta(ge=1, le=60, description="How long somebody who signs in waits for the provider at most.")
+    ] = Seconds(10)

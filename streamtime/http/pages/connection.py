@@ -1,0 +1,132 @@
+"""Whether one's own account is opened by the provider: connecting it and disconnecting it, with the password."""
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response
+
+from streamtime.access.caller import Caller
+from streamtime.accounts.audit import Actor
+from streamtime.accounts.provider_sign_in import ProviderSignIn
+from streamtime.accounts.sign_in import Proved
+from streamtime.errors import Conflict, StreamtimeError, TooMany, Unauthenticated
+from streamtime.http.forms import Form, read_form
+from streamtime.http.own_address import absolute
+from streamtime.http.pages.provider import CALLBACK, CONNECTION, note_cookie, required
+from streamtime.http.problems import problem_of
+from streamtime.http.requests import PageRequest, managing, visit_of
+from streamtime.http.services import HttpSettings, Services
+from streamtime.http.templates import Templates
+from streamtime.http.words import time_iso
+
+BLANK: Form = {"errors": {}}
+
+
+@get(CONNECTION, include_in_schema=False)
+async def connection_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Whether the account is connected, and the form that changes it."""
+    required(services)
+    managing(caller)
+    return await _page(request, caller, services, templates, BLANK, status=200)
+
+
+@post(CONNECTION, include_in_schema=False)
+async def connect(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Begin to connect it: by a page that leads there, since a form may not (`form-action` of our policy)."""
+    provider = required(services)
+    owner_id = managing(caller)
+    try:
+        proved = await _proved(request, caller, services)
+        sent = await provider.send(
+            visit_of(request), absolute(request, settings, CALLBACK), CONNECTION, user_id=owner_id
+        )
+    except StreamtimeError as error:
+        return await _again(request, caller, services, templates, error)
+    services.sign_in.passed(proved)
+    answer = templates.page(
+        request, "pages/provider-go.html", title="Connect", provider=provider.name, address=sent.address
+    )
+    answer.cookies.append(note_cookie(request, sent))
+    return answer
+
+
+@post(CONNECTION + "/disconnect", include_in_schema=False)
+async def disconnect(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Let the provider open it no more."""
+    provider = required(services)
+    managing(caller)
+    try:
+        proved = await _proved(request, caller, services)
+        await provider.identities.disconnect(await services.users.by_name(caller.name), actor)
+    except StreamtimeError as error:
+        return await _again(request, caller, services, templates, error)
+    services.sign_in.passed(proved)
+    return Redirect(CONNECTION, status_code=303)
+
+
+async def _proved(request: PageRequest, caller: Caller, services: Services) -> Proved:
+    """Somebody who knows the password of the account that is signed in.
+
+    Raises:
+        Conflict: it has none: the provider is the only way in.
+        Unauthenticated: it is another one.
+        TooMany: it was tried too often.
+    """
+    fields = await read_form(request, "password")
+    if not await services.users.has_password(caller.name):
+        raise Conflict("This account has no password: without the provider, nobody could sign in to it.")
+    return await services.sign_in.prove(caller.name, fields["password"], visit_of(request))
+
+
+async def _again(
+    request: PageRequest, caller: Caller, services: Services, templates: Templates, error: StreamtimeError
+) -> Response[str]:
+    if isinstance(error, Unauthenticated):
+        form: Form = {"errors": {"password": "That is not your password."}}
+        return await _page(request, caller, services, templates, form, status=400)
+    problem, headers = problem_of(error)
+    form = {
+        "errors": {"": problem.detail if isinstance(error, Conflict | TooMany) else _away(services, problem.detail)}
+    }
+    answer = await _page(request, caller, services, templates, form, status=problem.status)
+    for name, value in headers.items():
+        answer.set_header(name, value)
+    return answer
+
+
+def _away(services: Services, words: str) -> str:
+    return f"{required(services).name}: {words}"
+
+
+async def _page(
+    request: PageRequest, caller: Caller, services: Services, templates: Templates, form: Form, *, status: int
+) -> Response[str]:
+    provider: ProviderSignIn = required(services)
+    since = await provider.identities.connected_at_ms(managing(caller))
+    return templates.page(
+        request,
+        "pages/connection.html",
+        title=provider.name,
+        nav="settings",
+        status=status,
+        provider=provider.name,
+        since_iso="" if since is None else time_iso(since),
+        has_password=await services.users.has_password(caller.name),
+        form=form,
+    )

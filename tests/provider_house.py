@@ -1,0 +1,94 @@
+"""A server and the provider that its people sign in by, and the way from one to the other as a browser goes it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from tests.people import PASSWORD, Person, csrf_of
+from tests.provider import Provider, providing
+from tests.server import Server, serving
+
+HOST = "127.0.0.1"
+SETTINGS = "/settings/provider"
+NOTE = "streamtime_attempt"
+SESSION = "streamtime_session"
+
+
+@dataclass(frozen=True)
+class House:
+    """A server and the provider that its people may sign in by."""
+
+    server: Server
+    provider: Provider
+
+    def browser(self) -> httpx.Client:
+        return self.server.client()
+
+    def sent(self, browser: httpx.Client, *, following: str = "") -> str:
+        """Press the button; the address that the browser is sent to."""
+        answer = browser.get("/login/oidc", params={"next": following})
+        assert answer.status_code == 303, answer.text
+        assert answer.headers["location"].startswith(self.provider.issuer + "/authorize?")
+        return answer.headers["location"]
+
+    def back(self, address: str, subject: str) -> str:
+        """Go on at the provider as somebody; the path that the browser is sent back to."""
+        answer = self.provider.consent(address, subject)
+        assert answer.status_code == 302, answer.text
+        return answer.headers["location"].removeprefix(self.server.url)
+
+    def come(self, subject: str, *, browser: httpx.Client | None = None, following: str = "") -> httpx.Response:
+        """The whole way; the answer to coming back."""
+        browser = browser or self.browser()
+        return browser.get(self.back(self.sent(browser, following=following), subject))
+
+    def connect(self, person: Person, subject: str) -> httpx.Response:
+        """Connect the account of somebody who is signed in."""
+        form = {"password": PASSWORD, "csrf_token": csrf_of(person.browser.get(SETTINGS).text)}
+        page = person.browser.post(SETTINGS, data=form)
+        assert page.status_code == 200, page.text
+        return person.browser.get(self.back(leads_to(page.text), subject))
+
+
+@contextmanager
+def opened(**settings: str) -> Iterator[House]:
+    """A house with settings of its own."""
+    with (
+        providing() as provider,
+        serving(**provider.settings(**settings), STREAMTIME_SERVER__LOG_LEVEL="debug") as server,
+    ):
+        server.person("boss", admin=True)
+        provider.serve(server, ida={"preferred_username": "ida", "name": "Ida Lovelace"})
+        yield House(server, provider)
+
+
+def leads_to(page: str) -> str:
+    """Where a page goes on to by itself."""
+    found = page.partition('content="0; url=')[2].partition('"')[0]
+    assert found, page
+    return found.replace("&amp;", "&")
+
+
+def who(browser: httpx.Client) -> str:
+    """The name of whoever is signed in, or nothing."""
+    answer = browser.get("/api/v1/me")
+    return str(answer.json()["name"]) if answer.status_code == 200 else ""
+
+
+def deeds(house: House) -> list[tuple[str, str, dict[str, str]]]:
+    """The audit, the latest line first."""
+    lines = house.server.person("boss").api.get("/api/v1/admin/audit").raise_for_status().json()["items"]
+    return [(line["deed"], line["actor"], line["detail"]) for line in lines]
+
+
+def refused(house: House, browser: httpx.Client, answer: httpx.Response, status: int, words: str) -> None:
+    """A page says why nobody is signed in, with a way back, and nothing of it can be tried again."""
+    assert answer.status_code == status, answer.text
+    assert words in answer.text
+    assert 'href="/login?next=' in answer.text
+    assert SESSION not in browser.cookies
+    assert NOTE not in browser.cookies
+    assert who(browser) == ""
+    del house
