@@ -182,6 +182,11 @@ class Door:
         verdict = self.rule(who, state)
         return NOTHING if verdict is IN and state not in self.having else verdict
 
+    def states(self, who: Who) -> tuple[State, ...]:
+        """Which are asked about: one where it does not matter. A ticket opens no pages, whatever they are about."""
+        matters = self.about_a_video and (who not in TICKETS or self.rule is by_ticket)
+        return STATES if matters else ("public",)
+
     def replaceable(self, state: State) -> bool:
         """Whether a thing like the one behind it can be made for a request that spends it."""
         return self.about_a_video and state in {"private", "members", "unlisted", "public", "deleted"}

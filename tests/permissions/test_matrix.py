@@ -14,7 +14,7 @@ from streamtime.http.paths import TICKETED
 from tests.permissions.cast import Cast, Shown, casting
 from tests.permissions.doors import DOORS, door_of
 from tests.permissions.routes import Route, all_routes
-from tests.permissions.rules import CALLERS, STATES, TICKETS, Door, Verdict, Who, signed_in
+from tests.permissions.rules import CALLERS, TICKETS, Door, Verdict, Who, signed_in
 
 ROUTES = all_routes()
 MANIFEST = Path(__file__).parents[2] / "web" / "dist" / "manifest.json"
@@ -45,7 +45,7 @@ def test_whom_each_route_lets_in(cast: Cast, who: Who) -> None:
         assert door is not None
         if door.ends and signed_in(who):
             continue
-        for state in STATES if door.about_a_video else ("public",):
+        for state in door.states(who):
             expected = door.expects(who, state, route.method)
             if expected is Verdict.IN and door.spends and (who == "owner" or not door.replaceable(state)):
                 continue  # the owner's are the tests of each feature; the others are let in to the same
