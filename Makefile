@@ -10,10 +10,10 @@ SOURCE ?=
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not anew by each process that tests start
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test coverage check fix fuzz soak bench docs clean front-end-is-missing
+.PHONY: help install dev run test coverage check fix fuzz fuzz-api soak bench docs clean front-end-is-missing
 
 help: ## show what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
 install: .venv/.installed ## make .venv with the streamtime command in it
 
@@ -43,6 +43,9 @@ fix: dev ## put right what tools can
 
 fuzz: dev ## break 5,000 films and have workers try them; ARGS="--attempts 500 --seed x", ARGS=--help for more
 	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
+
+fuzz-api: dev ## have schemathesis try the API by its own document; ARGS="--examples 1000 --only admin --seed 7"
+	$(BIN)/python -m tests.hostile.api_fuzz $(ARGS)
 
 soak: dev ## kill servers at every point, refuse them their disk, for an hour; ARGS="--only kills --attempts 20"
 	$(BIN)/python -m tests.faults.soak $(ARGS)

@@ -26,6 +26,13 @@ from streamtime.http.web_files import WebFiles
 MAX_BODY_BYTES = 256 * 1024
 """For everything but the bytes of an upload, whose two routes lift it."""
 
+_ABOUT = """A self-hosted video server.
+
+Errors are RFC 9457 problems. Besides those that are named for each route, any request may be answered by 503 while a
+part of the server is busy or away (`Retry-After` says for how long), by 507 where its disk is full, and by 421 where
+the host name is not one of the server's.
+"""
+
 
 def build_application(services: Services, settings: HttpSettings, *, version: str) -> Doorway:
     """The whole HTTP application, behind its door."""
@@ -72,7 +79,7 @@ def _openapi(version: str) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Streamtime",
         version=version,
-        description="A self-hosted video server. Errors are RFC 9457 problems.",
+        description=_ABOUT,
         path="/api",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         use_handler_docstrings=True,

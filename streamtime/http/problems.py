@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Redirect, Response
 
 from streamtime import errors
@@ -90,6 +91,14 @@ class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
     reserved: int | None = None
     left: int | None = None
     needed: int | None = None
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """That a handler may answer by these statuses, or by 400: what the OpenAPI document is told of it."""
+    return {
+        status: ResponseSpec(Problem, description=TITLES[status], media_type=PROBLEM_JSON, generate_examples=False)
+        for status in (400, *statuses)
+    }
 
 
 UNEXPECTED = Problem(

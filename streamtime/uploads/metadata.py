@@ -1,7 +1,6 @@
 """The `Upload-Metadata` header of tus 1.0: keys, and values in base64."""
 
 import base64
-import binascii
 from pathlib import PurePosixPath, PureWindowsPath
 
 from streamtime.errors import Invalid
@@ -28,7 +27,7 @@ def parse(header: str) -> dict[str, str]:
             raise Invalid(f"Upload-Metadata has {key[:40]} twice.", field="Upload-Metadata")
         try:
             pairs[key] = base64.b64decode(encoded.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no ASCII, no base64, or no UTF-8
             words = "Upload-Metadata holds a value that is not base64 of UTF-8."
             raise Invalid(words, field="Upload-Metadata") from None
     return pairs

@@ -1,9 +1,9 @@
 """The people who try all doors, the videos behind them, and how an address is filled in."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import httpx
 
 from tests.films import make_film
 from tests.people import Person, csrf_of, sign_in
-from tests.permissions.rules import STATES, State, Who
+from tests.permissions.rules import LINKED, STATES, TICKETS, State, Who
+from tests.permissions.tickets import Ground, Mint
 from tests.portraits import make_picture
 from tests.server import Server, serving, until
 from tests.system.player import fetch, variants
@@ -39,6 +40,12 @@ class Cast:
     videos: dict[State, Shown] = field(default_factory=dict)
     things: dict[str, str] = field(default_factory=dict)
     """What else stands in braces: links and tokens of the owner's, and somebody whom all this does not concern."""
+    tickets: dict[Who, Callable[[str], str]] = field(default_factory=dict)
+    """What makes somebody's ticket for a video."""
+
+    @property
+    def mint(self) -> Mint:
+        return Mint(self.server.data_dir / "streamtime.db")
 
     @property
     def owner(self) -> Person:
@@ -52,6 +59,11 @@ class Cast:
         else:
             video = self.video_of(self.owner.begin(5, filename="no.mp4", visibility=state))
         return Shown(video, {**self.videos["public"].parts, "video": video, "upload": self.upload()})
+
+    def with_ticket(self, who: Who, shown: Shown) -> Shown:
+        """The same with their ticket in its addresses; who has none brings one of the owner's that is over."""
+        make = self.tickets.get(who, self.tickets["expired ticket"])
+        return replace(shown, parts={**shown.parts, "ticket": make(shown.id)})
 
     def upload(self) -> str:
         """An upload of the owner's that has just begun."""
@@ -79,30 +91,63 @@ class Cast:
 @contextmanager
 def casting(folder: Path) -> Iterator[Cast]:
     """A server with everybody and everything. At last encodes wait on it, so that a video stays in preparation."""
-    with serving() as server:
+    with serving(STREAMTIME_SERVER__FRAME_ANCESTORS="https://blog.example") as server:
         server.run("user", "create", "stranger", "--role", "viewer", "--password-stdin", given=Person.password + "\n")
         people = {who: server.person(who) for who in ("member", "owner")}
         people["admin"] = server.person("admin", admin=True)
         people["stranger"] = Person(server, "stranger")
-        cast = Cast(server, people, _clients(server, people))
+        cast = Cast(server, people, {})
+        cast.clients.update(_clients(server, people))
+        revoked = _revoked_session(cast)
         small = make_film(folder / "small.mkv", duration_s=2)
         large = make_film(folder / "large.mkv", duration_s=2, size="640x360")
         _send(cast, small.read_bytes(), large.read_bytes())
+        cast.tickets.update(_tickets(cast, revoked))
         yield cast
 
 
 def _clients(server: Server, people: dict[str, Person]) -> dict[Who, httpx.Client]:
     clients = {who: _browser(person) for who, person in people.items()}
-    revoked = server.client()
-    sign_in(revoked, "owner", Person.password)
-    headers = {"X-CSRF-Token": csrf_of(revoked.get("/library").text)}
-    cookies = dict(revoked.cookies)
-    assert revoked.post("/logout", headers=headers).status_code == 303
-    clients["revoked session"] = server.client(**headers)
-    clients["revoked session"].cookies.update(cookies)
     reading = server.run("token", "create", "member", "--label", "reads", "--scope", "read").split()[-1]
     clients["token of another"] = server.client(Authorization=f"Bearer {reading}")
-    return {"anonymous": server.client(), **clients}
+    return {**dict.fromkeys(("anonymous", *TICKETS), server.client()), **clients}
+
+
+def _revoked_session(cast: Cast) -> Ground:
+    """Has somebody come with a session of the owner's that has ended, and gives that session."""
+    client = cast.server.client()
+    sign_in(client, "owner", Person.password)
+    headers = {"X-CSRF-Token": csrf_of(client.get("/library").text)}
+    cookies, session = dict(client.cookies), cast.mint.session("owner")
+    assert client.post("/logout", headers=headers).status_code == 303
+    cast.clients["revoked session"] = cast.server.client(**headers)
+    cast.clients["revoked session"].cookies.update(cookies)
+    return session
+
+
+def _tickets(cast: Cast, revoked: Ground) -> dict[Who, Callable[[str], str]]:
+    """What makes the tickets of everybody who has some."""
+    mint, owner = cast.mint, cast.mint.session("owner")
+    private, public = cast.videos["private"].id, cast.videos["public"].id
+    assert "/t/" in cast.owner.browser.get(f"/watch/{private}/elsewhere").text, "this makes the first key"
+    shared = [shown.id for state, shown in cast.videos.items() if state != "deleted"]
+    taken_back = cast.owner.browser.post("/api/v1/links", json={"videos": shared}).raise_for_status().json()["id"]
+    no_link = mint.link(taken_back)
+    cast.owner.browser.delete(f"/api/v1/links/{taken_back}").raise_for_status()
+
+    def by(ground: Ground, **wishes: int) -> Callable[[str], str]:
+        return lambda video: mint.ticket(ground, video, **wishes)
+
+    return {
+        "session ticket": by(mint.session("member")),
+        "admin ticket": by(mint.session("admin")),
+        "token ticket": by(mint.token("member")),
+        "link ticket": by(mint.link(cast.things["link"])),
+        "ticket to another": lambda video: mint.ticket(owner, private if video == public else public),
+        "expired ticket": by(owner, lasts_s=-60),
+        "revoked ticket": by(revoked),
+        "revoked link ticket": by(no_link),
+    }
 
 
 def _browser(person: Person) -> httpx.Client:
@@ -123,13 +168,14 @@ def _send(cast: Cast, small: bytes, large: bytes) -> None:
     cast.server.restart(STREAMTIME_TRANSCODE__QUIET_HOURS=f"{_in_hours(3)}-{_in_hours(4)}")
     sent["processing"] = owner.send(large, filename="film.mkv", title="One that is processing", visibility="public")
     _wait(owner, sent["processing"], "processing")
-    cast.things.update(_things(cast, sent["private"]))
+    cast.things.update(_things(cast, [sent[state] for state in LINKED]))
     for state, video in sent.items():
+        owner.change(video, embeddable=True)
         cast.videos[state] = Shown(video, _parts(cast, video))
     owner.api.delete(f"/api/v1/videos/{sent['deleted']}").raise_for_status()
 
 
-def _things(cast: Cast, video: str) -> dict[str, str]:
+def _things(cast: Cast, linked: list[str]) -> dict[str, str]:
     cast.server.run("user", "create", "bystander", "--password-stdin", given=Person.password + "\n")
     owner, users = cast.owner.browser, cast.people["admin"].api.get("/api/v1/admin/users").json()["items"]
     person = next(user["id"] for user in users if user["name"] == "bystander")
@@ -137,7 +183,7 @@ def _things(cast: Cast, video: str) -> dict[str, str]:
     shown = (
         Person(cast.server, "bystander").api.put("/api/v1/me/picture", content=face).raise_for_status().json()["url"]
     )
-    link = owner.post("/api/v1/links", json={"videos": [video]}).raise_for_status().json()["id"]
+    link = owner.post("/api/v1/links", json={"videos": linked}).raise_for_status().json()["id"]
     drop = owner.post("/api/v1/drops", json={"label": "Send"}).raise_for_status().json()["id"]
     token = owner.post("/api/v1/tokens", json={"label": "a", "scope": "read"}).raise_for_status().json()["id"]
     session = re.findall(r"/settings/sessions/(\w+)/end", owner.get("/settings/sessions").text)[0]
@@ -158,7 +204,8 @@ def _parts(cast: Cast, video: str) -> dict[str, str]:
     owner = cast.owner
     parts = {
         "video": video, "generation": "1", "rendition": "none", "number": "0", "captions": "en", "name": "none",
-        "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none", **cast.things,
+        "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none",
+        "house": cast.server.url, **cast.things,
     }  # fmt: skip
     if not owner.look(video)["playable"]:
         return parts

@@ -5,6 +5,8 @@ from tests.permissions.rules import (
     administering,
     administering_told,
     anybody,
+    by_ticket,
+    framing,
     having_videos,
     knowing,
     managing,
@@ -47,7 +49,25 @@ PERSON_FORMS = {
 
 VIDEO = "/api/v1/videos/{video:str}"
 WATCH = "/watch/{video:str}"
-MEDIA = "/media/{video}/{generation}"
+MEDIA: dict[str, tuple[str, ...]] = {
+    "/{video}/master.m3u8": PLAYABLE,
+    "/{video}/original": KEPT,
+    "/{video}/{generation}/{rendition}/{number}.m4s": PLAYABLE,
+    "/{video}/{generation}/{rendition}/playlist.m3u8": PLAYABLE,
+    "/{video}/{generation}/{rendition}/init.mp4": PLAYABLE,
+    "/{video}/{generation}/{rendition}/iframes.m3u8": PLAYABLE,
+    "/{video}/{generation}/{rendition}/rendition.mp4": PLAYABLE,
+    "/{video}/{generation}/poster.jpg": PLAYABLE,
+    "/{video}/{generation}/captions/{captions}.m3u8": PLAYABLE,
+    "/{video}/{generation}/captions/{captions}.vtt": PLAYABLE,
+    "/{video}/{generation}/chapters.vtt": PLAYABLE,
+    "/{video}/{generation}/storyboard.vtt": PLAYABLE,
+    "/{video}/{generation}/storyboard-{number}.jpg": PLAYABLE,
+    "/{video}/{generation}/preview.mp4": PLAYABLE,
+}
+"""What there is of a video, and in which states; the same by a ticket."""
+
+MOUNTS = (("/media", viewing), ("/t/{ticket}/media", by_ticket))
 
 DOORS: dict[str, dict[str, Door]] = {
     # pages for whoever comes
@@ -92,8 +112,8 @@ DOORS: dict[str, dict[str, Door]] = {
     # what strangers were given
     "/s/{link:str}": {"GET": Door(anybody), "POST": Door(anybody, {})},
     "/drop/{drop:str}": {"GET": Door(anybody)},
-    "/embed/{video:str}": {"GET": Door(anybody, having=())},
-    "/oembed": {"GET": Door(anybody, {"params": {"url": "https://elsewhere.example/"}}, having=())},
+    "/embed/{video:str}": {"GET": Door(framing)},
+    "/oembed": {"GET": Door(framing, {"params": {"url": "{house}/watch/{video}"}})},
     "/join/{token:str}": {"GET": Door(anybody, having=()), "POST": Door(anybody, FORM, having=())},
     "/register": {"GET": Door(anybody, having=()), "POST": Door(anybody, FORM, having=())},
     # a video's pages
@@ -191,7 +211,7 @@ DOORS: dict[str, dict[str, Door]] = {
     "/api/v1/me/usage": {"GET": Door(with_account)},
     "/api/v1/usage": {"GET": Door(administering_told)},
     "/api/v1/upload-config": {"GET": Door(anybody)},
-    "/api/v1/events": {"GET": Door(viewing)},
+    "/api/v1/events": {"GET": Door(viewing, {"params": {"video": "{video}"}})},
     "/api/docs": {"GET": Door(anybody)},
     "/api": {"GET": Door(anybody)},
     "/api/openapi.json": {"GET": Door(anybody)},
@@ -203,21 +223,11 @@ DOORS: dict[str, dict[str, Door]] = {
     "/healthz": {"GET": Door(anybody)},
     "/readyz": {"GET": Door(anybody)},
     "/metrics": {"GET": Door(anybody)},
-    # media
-    "/media/{video}/master.m3u8": {"GET": Door(viewing, having=PLAYABLE)},
-    "/media/{video}/original": {"GET": Door(viewing, having=KEPT)},
-    MEDIA + "/{rendition}/{number}.m4s": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/{rendition}/playlist.m3u8": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/{rendition}/init.mp4": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/{rendition}/iframes.m3u8": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/{rendition}/rendition.mp4": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/poster.jpg": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/captions/{captions}.m3u8": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/captions/{captions}.vtt": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/chapters.vtt": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/storyboard.vtt": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/storyboard-{number}.jpg": {"GET": Door(viewing, having=PLAYABLE)},
-    MEDIA + "/preview.mp4": {"GET": Door(viewing, having=PLAYABLE)},
+    **{
+        mount + template: {"GET": Door(rule, having=having)}
+        for mount, rule in MOUNTS
+        for template, having in MEDIA.items()
+    },
 }
 
 

@@ -9,6 +9,7 @@ from litestar.routes import HTTPRoute
 from streamtime.http.application import build_litestar
 from streamtime.http.media import MEDIA_ROUTES, MOUNT
 from streamtime.http.metrics import Metrics
+from streamtime.http.paths import TICKETED
 from streamtime.http.services import HttpSettings, Services
 from streamtime.storage.metered import StoreNumbers
 
@@ -25,7 +26,10 @@ class Route:
 
 
 def all_routes() -> list[Route]:
-    """All of them. OPTIONS says which methods there are, of every address alike, and HEAD is answered as GET is."""
+    """All of them, those of media by ticket too.
+
+    OPTIONS says which methods there are, of every address alike, and HEAD is answered as GET is.
+    """
     return sorted({*_of_the_framework(), *_of_media()})
 
 
@@ -41,4 +45,5 @@ def _of_the_framework() -> Iterator[Route]:
 
 def _of_media() -> Iterator[Route]:
     for route in MEDIA_ROUTES:
-        yield from (Route(MOUNT + route.template, method) for method in ("GET", "HEAD"))
+        for mount in (MOUNT, f"{TICKETED}{{ticket}}{MOUNT}"):
+            yield from (Route(mount + route.template, method) for method in ("GET", "HEAD"))

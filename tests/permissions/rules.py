@@ -12,8 +12,27 @@ STATES: tuple[State, ...] = ("private", "members", "unlisted", "public", "proces
 
 Who = str
 ACCOUNTS: tuple[Who, ...] = ("stranger", "member", "owner", "admin", "token of another")
-CALLERS: tuple[Who, ...] = ("anonymous", *ACCOUNTS, "revoked session")
+TICKETS: tuple[Who, ...] = (
+    "session ticket",
+    "admin ticket",
+    "token ticket",
+    "link ticket",
+    "ticket to another",
+    "expired ticket",
+    "revoked ticket",
+    "revoked link ticket",
+)
+"""Those who bring a ticket and nothing else.
+
+Those of session and token are a member's. The one to another is good, for another video. The expired and the revoked
+one were the owner's.
+"""
+
+CALLERS: tuple[Who, ...] = ("anonymous", *ACCOUNTS, "revoked session", *TICKETS)
 """A stranger is a viewer. The token of another is a member's for reading."""
+
+LINKED: tuple[State, ...] = ("private", "processing", "deleted")
+"""What the share link shows that the link tickets stand on."""
 
 MANAGERS = frozenset({"owner", "admin"})
 
@@ -110,6 +129,21 @@ def managing_access(who: Who, state: State) -> Verdict:
     return FORBIDDEN if who == "token of another" else with_account(who, state)
 
 
+def by_ticket(who: Who, state: State) -> Verdict:
+    """Whatever a caller has beside the ticket: everybody else here comes with the owner's, which is over."""
+    if state == "deleted":
+        return NOTHING
+    if who == "link ticket":
+        return IN if state in LINKED else NOTHING
+    # An admin's is for watching what members watch.
+    return IN if who in {"session ticket", "admin ticket", "token ticket"} and sees("member", state) else NOTHING
+
+
+def framing(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """In a frame everybody is nobody."""
+    return viewing("anonymous", state)
+
+
 def administering(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
     return IN if who == "admin" else NOTHING
 
@@ -146,10 +180,17 @@ class Door:
 
     def expects(self, who: Who, state: State, method: str) -> Verdict:
         """How it has to answer."""
+        if who in TICKETS and self.rule is not by_ticket:
+            return NOTHING  # a ticket is for media
         if who == "token of another" and method not in {"GET", "HEAD"}:
             return FORBIDDEN  # it is for reading, whatever is there
         verdict = self.rule(who, state)
         return NOTHING if verdict is IN and state not in self.having else verdict
+
+    def states(self, who: Who) -> tuple[State, ...]:
+        """Which are asked about: one where it does not matter. A ticket opens no pages, whatever they are about."""
+        matters = self.about_a_video and (who not in TICKETS or self.rule is by_ticket)
+        return STATES if matters else ("public",)
 
     def replaceable(self, state: State) -> bool:
         """Whether a thing like the one behind it can be made for a request that spends it."""
@@ -158,4 +199,4 @@ class Door:
     @property
     def about_a_video(self) -> bool:
         """Whether it matters which one is asked about."""
-        return self.rule in {viewing, managing, managing_unseen, undoing, undoing_unseen}
+        return self.rule in {viewing, framing, managing, managing_unseen, undoing, undoing_unseen, by_ticket}

@@ -145,6 +145,7 @@ def test_no_room_on_the_disk_is_told_before_a_byte_is_sent(start_server: StartSe
     "metadata",
     [
         b"title not_base64!",
+        b"title \xe9",
         b"title YQ",
         b"title /w==",
         b"title YQ==,title Yg==",
@@ -261,11 +262,12 @@ def test_a_body_that_breaks_off_before_its_checksum_leaves_nothing(ann: Person) 
     assert ann.append(at, 0, DATA).status_code == 204
 
 
-@pytest.mark.parametrize("header", ["md5 YQ==", "sha256", "sha256 YQ==", "sha256 ???", ""])
+@pytest.mark.parametrize("header", ["md5 YQ==", "sha256", "sha256 YQ==", "sha256 ???", "sha256 \xe9", ""])
 def test_a_checksum_that_cannot_be_read_is_refused(ann: Person, header: str) -> None:
     at = ann.begin(100, filename="x.mp4")
     headers = {**TUS, **BYTES, "Upload-Offset": "0", "Upload-Checksum": header}
-    answer = ann.api.patch(at, headers=headers, content=b"x")
+    raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+    answer = ann.api.patch(at, headers=raw, content=b"x")
     assert (answer.status_code, answer.json()["field"]) == (400, "Upload-Checksum")
     assert ann.offset(at) == 0
 

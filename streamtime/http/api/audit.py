@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Deed
 from streamtime.errors import Forbidden
+from streamtime.http.problems import problems
 from streamtime.http.requests import signed_in
 from streamtime.http.services import Services
 from streamtime.http.words import time_iso
@@ -36,7 +37,7 @@ class AuditPage(msgspec.Struct):
     next: int | None
 
 
-@get("/api/v1/admin/audit", tags=["admin"], summary="Who did what?")
+@get("/api/v1/admin/audit", responses=problems(401, 403), tags=["admin"], summary="Who did what?")
 async def get_audit(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],

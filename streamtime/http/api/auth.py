@@ -13,6 +13,8 @@ from streamtime.accounts.audit import Actor
 from streamtime.accounts.refreshing import TokenPair
 from streamtime.accounts.sign_in import SessionKind
 from streamtime.errors import Invalid, Unauthenticated
+from streamtime.http.api.operations import BodyAtWill
+from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, visit_of
 from streamtime.http.services import Services
 
@@ -43,7 +45,13 @@ class Revocation(msgspec.Struct, forbid_unknown_fields=True):
     refresh_token: Secret = ""
 
 
-@post("/api/v1/auth/token", status_code=200, tags=["account"], summary="Sign a client in, or get the next tokens")
+@post(
+    "/api/v1/auth/token",
+    status_code=200,
+    responses=problems(401, 403, 413, 429),
+    tags=["account"],
+    summary="Sign a client in, or get the next tokens",
+)
 async def get_tokens(
     request: ApiRequest, data: JSONBody[TokenRequest], services: NamedDependency[Services]
 ) -> Response[Tokens]:
@@ -64,7 +72,14 @@ async def get_tokens(
     return _answer(await services.refreshing.first(session))
 
 
-@post("/api/v1/auth/revoke", status_code=204, tags=["account"], summary="Sign a client out")
+@post(
+    "/api/v1/auth/revoke",
+    status_code=204,
+    responses=problems(401, 403, 413),
+    operation_class=BodyAtWill,
+    tags=["account"],
+    summary="Sign a client out",
+)
 async def revoke_tokens(
     request: ApiRequest,
     caller: NamedDependency[Caller],

@@ -9,6 +9,8 @@ from litestar.params import FromPath, QueryParameter
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.captions.reading import MAX_BYTES
+from streamtime.http.api.operations import CaptionFile
+from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest
 from streamtime.http.services import Services
 from streamtime.http.track_views import CaptionBody, caption_bodies, caption_body, tracks_of
@@ -16,7 +18,7 @@ from streamtime.http.track_views import CaptionBody, caption_bodies, caption_bod
 Text = Annotated[str, QueryParameter(max_length=200)]
 
 
-@get("/api/v1/videos/{video:str}/captions", tags=["captions"], summary="List caption tracks")
+@get("/api/v1/videos/{video:str}/captions", responses=problems(404), tags=["captions"], summary="List caption tracks")
 async def list_captions(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> list[CaptionBody]:
@@ -27,6 +29,8 @@ async def list_captions(
 
 @post(
     "/api/v1/videos/{video:str}/captions",
+    responses=problems(403, 404, 409, 413),
+    operation_class=CaptionFile,
     tags=["captions"],
     summary="Add a caption track",
     request_max_body_size=MAX_BYTES,
@@ -47,6 +51,8 @@ async def add_captions(
 
 @put(
     "/api/v1/videos/{video:str}/captions/{name:str}",
+    responses=problems(403, 404, 413),
+    operation_class=CaptionFile,
     tags=["captions"],
     summary="Replace the text of a caption track",
     request_max_body_size=MAX_BYTES,
@@ -63,7 +69,12 @@ async def replace_captions(
     return caption_body(found, await services.captions.exchange(found, name, await request.body()))
 
 
-@delete("/api/v1/videos/{video:str}/captions/{name:str}", tags=["captions"], summary="Delete a caption track")
+@delete(
+    "/api/v1/videos/{video:str}/captions/{name:str}",
+    responses=problems(403, 404),
+    tags=["captions"],
+    summary="Delete a caption track",
+)
 async def delete_captions(
     video: FromPath[str], name: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> None:

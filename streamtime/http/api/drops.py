@@ -12,6 +12,7 @@ from streamtime.accounts.audit import Actor
 from streamtime.http.link_views import MAX_DAYS, end_after
 from streamtime.http.own_address import absolute
 from streamtime.http.paths import DROPS
+from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.words import time_iso
@@ -42,7 +43,7 @@ class DropRequest(msgspec.Struct, forbid_unknown_fields=True):
     max_size: Annotated[int, msgspec.Meta(ge=1, le=2**50)] | None = None
 
 
-@get("/api/v1/drops", tags=["sharing"], summary="List links for sending")
+@get("/api/v1/drops", responses=problems(401), tags=["sharing"], summary="List links for sending")
 async def list_drops(
     request: ApiRequest,
     caller: NamedDependency[Caller],
@@ -54,7 +55,7 @@ async def list_drops(
     return [_body(request, drop, services, settings) for drop in listed]
 
 
-@post("/api/v1/drops", tags=["sharing"], summary="Let somebody send videos")
+@post("/api/v1/drops", responses=problems(401, 403, 413), tags=["sharing"], summary="Let somebody send videos")
 async def create_drop(
     request: ApiRequest,
     data: JSONBody[DropRequest],
@@ -73,7 +74,12 @@ async def create_drop(
     return _body(request, await services.drops.create(signed_in(caller), new, actor), services, settings)
 
 
-@delete("/api/v1/drops/{drop:str}", tags=["sharing"], summary="Take a link for sending back")
+@delete(
+    "/api/v1/drops/{drop:str}",
+    responses=problems(401, 403, 404),
+    tags=["sharing"],
+    summary="Take a link for sending back",
+)
 async def delete_drop(
     drop: FromPath[str],
     caller: NamedDependency[Caller],

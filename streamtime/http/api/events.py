@@ -14,13 +14,14 @@ from streamtime.access.rules import Access
 from streamtime.errors import NotFound
 from streamtime.events.bus import Change, VideoChanged
 from streamtime.http.event_stream import event_stream, event_text
+from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import Services
 from streamtime.http.track_views import tracks_of
 from streamtime.http.video_bodies import Qualities, body_of
 
 
-@get("/api/v1/events", tags=["events"], summary="Hear what happens to videos")
+@get("/api/v1/events", responses=problems(401, 404), tags=["events"], summary="Hear what happens to videos")
 async def events(
     request: ApiRequest,
     caller: NamedDependency[Caller],

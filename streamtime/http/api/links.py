@@ -13,6 +13,7 @@ from streamtime.accounts.audit import Actor
 from streamtime.http.link_views import MAX_DAYS, end_after
 from streamtime.http.own_address import absolute
 from streamtime.http.paths import SHARED
+from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.words import time_iso
@@ -47,7 +48,7 @@ class LinkRequest(msgspec.Struct, forbid_unknown_fields=True):
     max_views: Annotated[int, msgspec.Meta(ge=1, le=MAX_VIEWS)] | None = None
 
 
-@get("/api/v1/links", tags=["sharing"], summary="List share links")
+@get("/api/v1/links", responses=problems(401), tags=["sharing"], summary="List share links")
 async def list_links(
     request: ApiRequest,
     caller: NamedDependency[Caller],
@@ -59,7 +60,7 @@ async def list_links(
     return [_body(request, link, services, settings) for link in listed]
 
 
-@post("/api/v1/links", tags=["sharing"], summary="Share videos by a link")
+@post("/api/v1/links", responses=problems(401, 403, 404, 409, 413), tags=["sharing"], summary="Share videos by a link")
 async def create_link(
     request: ApiRequest,
     data: JSONBody[LinkRequest],
@@ -76,7 +77,9 @@ async def create_link(
     return _body(request, await services.links.create(caller, new, actor), services, settings)
 
 
-@delete("/api/v1/links/{link:str}", tags=["sharing"], summary="Take a share link back")
+@delete(
+    "/api/v1/links/{link:str}", responses=problems(401, 403, 404), tags=["sharing"], summary="Take a share link back"
+)
 async def delete_link(
     link: FromPath[str],
     caller: NamedDependency[Caller],

@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from streamtime.access.caller import Caller, Role
 from streamtime.access.rules import Visibility
 from streamtime.hls.disk_cost import AUDIO_BPS, typical_rates
+from streamtime.http.problems import problems
 from streamtime.http.requests import account_id, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views import picture_href
@@ -65,7 +66,7 @@ class UploadConfig(msgspec.Struct):
     quota: Quota | None
 
 
-@get("/api/v1/me", tags=["account"], summary="Who am I?")
+@get("/api/v1/me", responses=problems(401), tags=["account"], summary="Who am I?")
 async def me(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Me:
     """The account behind this request, and how much room it has."""
     known = signed_in(caller)
@@ -79,7 +80,7 @@ async def quota_of(caller: Caller, services: Services) -> Quota:
     return Quota(standing.used, standing.reserved, standing.limit, standing.left)
 
 
-@get("/api/v1/upload-config", tags=["uploads"], summary="What may be uploaded")
+@get("/api/v1/upload-config", responses=problems(), tags=["uploads"], summary="What may be uploaded")
 async def upload_config(
     caller: NamedDependency[Caller], services: NamedDependency[Services], settings: NamedDependency[HttpSettings]
 ) -> UploadConfig:

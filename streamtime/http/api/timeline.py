@@ -9,6 +9,7 @@ from litestar.params import FromPath
 
 from streamtime.access.caller import Caller
 from streamtime.http.histories import history_of, managed
+from streamtime.http.problems import problems
 from streamtime.http.services import Services
 
 
@@ -39,7 +40,9 @@ class TimelineBody(msgspec.Struct):
     bytes_total: int
 
 
-@get("/api/v1/videos/{video:str}/timeline", tags=["videos"], summary="How a video was prepared")
+@get(
+    "/api/v1/videos/{video:str}/timeline", responses=problems(404), tags=["videos"], summary="How a video was prepared"
+)
 async def get_timeline(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> TimelineBody:

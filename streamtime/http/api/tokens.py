@@ -11,6 +11,7 @@ from litestar.response import Response
 from streamtime.access.caller import Caller, Scope
 from streamtime.accounts.api_tokens import ApiToken
 from streamtime.accounts.audit import Actor
+from streamtime.http.problems import problems
 from streamtime.http.requests import managing
 from streamtime.http.services import Services
 from streamtime.http.words import time_iso
@@ -45,13 +46,13 @@ class NewToken(msgspec.Struct, forbid_unknown_fields=True):
     scope: Scope = Scope.READ
 
 
-@get("/api/v1/tokens", tags=["account"], summary="List API tokens")
+@get("/api/v1/tokens", responses=problems(401, 403), tags=["account"], summary="List API tokens")
 async def list_tokens(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> TokenList:
     """Those of the account that are in use."""
     return TokenList([_body(token) for token in await services.api_tokens.of(managing(caller))])
 
 
-@post("/api/v1/tokens", tags=["account"], summary="Make an API token")
+@post("/api/v1/tokens", responses=problems(401, 403, 409, 413), tags=["account"], summary="Make an API token")
 async def create_token(
     data: JSONBody[NewToken],
     caller: NamedDependency[Caller],
@@ -64,7 +65,9 @@ async def create_token(
     return Response(body, headers={"Cache-Control": "no-store"})
 
 
-@delete("/api/v1/tokens/{token:str}", tags=["account"], summary="Revoke an API token")
+@delete(
+    "/api/v1/tokens/{token:str}", responses=problems(401, 403, 404), tags=["account"], summary="Revoke an API token"
+)
 async def revoke_token(
     token: FromPath[str],
     caller: NamedDependency[Caller],

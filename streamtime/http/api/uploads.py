@@ -15,6 +15,8 @@ from litestar.response import Response
 from streamtime.access.caller import Caller
 from streamtime.accounts.limits import Limited, network_of
 from streamtime.errors import Invalid
+from streamtime.http.api.operations import TusBytes, TusCreation, TusEnd, TusOptions, TusState
+from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, address_of, place_of, signed_in
 from streamtime.http.services import Services
 from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, UnknownVersion, WrongType
@@ -25,7 +27,14 @@ from streamtime.uploads.upload import Upload
 MAX_DIGITS = 19
 
 
-@route(PATH, http_method=[HttpMethod.OPTIONS], tags=["uploads"], summary="What this tus server can do")
+@route(
+    PATH,
+    http_method=[HttpMethod.OPTIONS],
+    status_code=204,
+    operation_class=TusOptions,
+    tags=["uploads"],
+    summary="What this tus server can do",
+)
 async def upload_options(services: NamedDependency[Services]) -> Response[None]:
     """Version, extensions and the largest size, as tus clients ask for them."""
     headers = {
@@ -37,7 +46,14 @@ async def upload_options(services: NamedDependency[Services]) -> Response[None]:
     return _answer(204, headers)
 
 
-@post(PATH, request_max_body_size=None, tags=["uploads"], summary="Begin an upload")
+@post(
+    PATH,
+    request_max_body_size=None,
+    responses=problems(401, 403, 404, 409, 412, 413, 423, 429, 460, 507),
+    operation_class=TusCreation,
+    tags=["uploads"],
+    summary="Begin an upload",
+)
 async def create_upload(
     request: ApiRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Response[None]:
@@ -72,7 +88,13 @@ async def create_upload(
     return _answer(201, headers)
 
 
-@head(PATH + "/{upload:str}", tags=["uploads"], summary="Ask how far an upload is")
+@head(
+    PATH + "/{upload:str}",
+    responses=problems(404, 412),
+    operation_class=TusState,
+    tags=["uploads"],
+    summary="Ask how far an upload is",
+)
 async def head_upload(
     request: ApiRequest,
     upload: FromPath[str],
@@ -93,6 +115,8 @@ async def head_upload(
     PATH + "/{upload:str}",
     request_max_body_size=None,
     status_code=204,
+    responses=problems(403, 404, 409, 412, 413, 415, 423, 460, 507),
+    operation_class=TusBytes,
     tags=["uploads"],
     summary="Send the next bytes of an upload",
 )
@@ -115,7 +139,14 @@ async def patch_upload(
     return _answer(204, _standing(await services.uploads.by_id(found.id)))
 
 
-@delete(PATH + "/{upload:str}", status_code=204, tags=["uploads"], summary="Give an upload up")
+@delete(
+    PATH + "/{upload:str}",
+    status_code=204,
+    responses=problems(403, 404, 409, 412, 423),
+    operation_class=TusEnd,
+    tags=["uploads"],
+    summary="Give an upload up",
+)
 async def delete_upload(
     request: ApiRequest,
     upload: FromPath[str],

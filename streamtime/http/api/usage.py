@@ -6,6 +6,7 @@ from litestar.di import NamedDependency
 
 from streamtime.access.caller import Caller
 from streamtime.errors import Forbidden
+from streamtime.http.problems import problems
 from streamtime.http.requests import account_id, signed_in
 from streamtime.http.services import Services
 from streamtime.http.space_views import SHOWN_LARGEST
@@ -53,7 +54,7 @@ class AllUsage(msgspec.Struct):
     largest: list[LargeBody]
 
 
-@get("/api/v1/me/usage", tags=["account"], summary="What do my videos take?")
+@get("/api/v1/me/usage", responses=problems(401), tags=["account"], summary="What do my videos take?")
 async def my_usage(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> MyUsage:
     """By kind, with the limit where there is one."""
     owner_id = account_id(caller)
@@ -61,7 +62,7 @@ async def my_usage(caller: NamedDependency[Caller], services: NamedDependency[Se
     return MyUsage(_usage(await services.space.usage_of(owner_id)), [_large(video) for video in largest])
 
 
-@get("/api/v1/usage", tags=["account"], summary="What does everybody's take?")
+@get("/api/v1/usage", responses=problems(401, 403), tags=["account"], summary="What does everybody's take?")
 async def all_usage(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> AllUsage:
     """For admins: by person and kind."""
     if not signed_in(caller).is_admin:

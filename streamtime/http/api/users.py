@@ -13,6 +13,7 @@ from streamtime.accounts.users import User
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Forbidden, Invalid
 from streamtime.http.people_views import PersonView, people_views, person_view
+from streamtime.http.problems import problems
 from streamtime.http.requests import signed_in
 from streamtime.http.services import Services
 
@@ -73,14 +74,14 @@ class NewPassword(msgspec.Struct):
     password: str
 
 
-@get(HERE, tags=["admin"], summary="List accounts")
+@get(HERE, responses=problems(401, 403), tags=["admin"], summary="List accounts")
 async def list_users(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> UserList:
     """With what each uses."""
     admins(caller)
     return UserList([_body(view) for view in await people_views(caller, services)])
 
 
-@post(HERE, tags=["admin"], summary="Make an account")
+@post(HERE, responses=problems(401, 403, 409, 413), tags=["admin"], summary="Make an account")
 async def create_user(
     data: JSONBody[NewUserBody],
     caller: NamedDependency[Caller],
@@ -93,7 +94,7 @@ async def create_user(
     return _body(await person_view(made, caller, services))
 
 
-@patch(HERE + "/{user:str}", tags=["admin"], summary="Change an account")
+@patch(HERE + "/{user:str}", responses=problems(401, 403, 404, 409, 413), tags=["admin"], summary="Change an account")
 async def patch_user(
     user: FromPath[str],
     data: JSONBody[UserPatch],
@@ -108,7 +109,13 @@ async def patch_user(
     return _body(await person_view(await services.users.by_public_id(user), caller, services))
 
 
-@post(HERE + "/{user:str}/password", status_code=200, tags=["admin"], summary="Reset a password")
+@post(
+    HERE + "/{user:str}/password",
+    status_code=200,
+    responses=problems(401, 403, 404),
+    tags=["admin"],
+    summary="Reset a password",
+)
 async def reset_user_password(
     user: FromPath[str],
     caller: NamedDependency[Caller],
@@ -121,7 +128,13 @@ async def reset_user_password(
     return NewPassword(await services.administration.reset_password(found, actor))
 
 
-@post(HERE + "/{user:str}/sign-out", status_code=204, tags=["admin"], summary="End all sessions")
+@post(
+    HERE + "/{user:str}/sign-out",
+    status_code=204,
+    responses=problems(401, 403, 404),
+    tags=["admin"],
+    summary="End all sessions",
+)
 async def sign_user_out(
     user: FromPath[str],
     caller: NamedDependency[Caller],
@@ -134,7 +147,7 @@ async def sign_user_out(
     await services.database.write(lambda tx: services.administration.end_sessions(tx, found, actor))
 
 
-@delete(HERE + "/{user:str}", tags=["admin"], summary="Delete an account")
+@delete(HERE + "/{user:str}", responses=problems(401, 403, 404, 409), tags=["admin"], summary="Delete an account")
 async def delete_user(
     user: FromPath[str],
     caller: NamedDependency[Caller],

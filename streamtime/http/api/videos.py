@@ -11,6 +11,8 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility
 from streamtime.accounts.audit import Actor
 from streamtime.errors import NotFound
+from streamtime.http.api.operations import BodyAtWill
+from streamtime.http.problems import problems
 from streamtime.http.services import Services
 from streamtime.http.track_views import tracks_of
 from streamtime.http.video_bodies import Qualities, VideoBody, body_of
@@ -50,7 +52,7 @@ class Retry(msgspec.Struct, forbid_unknown_fields=True):
 Text = Annotated[str, QueryParameter(max_length=200)]
 
 
-@get("/api/v1/videos", tags=["videos"], summary="Find videos")
+@get("/api/v1/videos", responses=problems(401), tags=["videos"], summary="Find videos")
 async def list_videos(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
@@ -74,7 +76,7 @@ async def list_videos(
     return VideoList(items=items, next=page.next)
 
 
-@get("/api/v1/videos/{video:str}", tags=["videos"], summary="Look at a video")
+@get("/api/v1/videos/{video:str}", responses=problems(404), tags=["videos"], summary="Look at a video")
 async def get_video(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> VideoBody:
@@ -82,7 +84,7 @@ async def get_video(
     return await _answer(video, caller, services)
 
 
-@patch("/api/v1/videos/{video:str}", tags=["videos"], summary="Change a video")
+@patch("/api/v1/videos/{video:str}", responses=problems(403, 404, 409, 413), tags=["videos"], summary="Change a video")
 async def patch_video(
     video: FromPath[str],
     data: JSONBody[VideoPatch],
@@ -98,7 +100,7 @@ async def patch_video(
     return await _answer(video, caller, services)
 
 
-@delete("/api/v1/videos/{video:str}", tags=["videos"], summary="Delete a video")
+@delete("/api/v1/videos/{video:str}", responses=problems(403, 404), tags=["videos"], summary="Delete a video")
 async def delete_video(
     video: FromPath[str],
     caller: NamedDependency[Caller],
@@ -121,7 +123,13 @@ async def delete_video(
     await services.database.write(lambda tx: services.deletion.purge(tx, found, actor))
 
 
-@post("/api/v1/videos/{video:str}/restore", status_code=200, tags=["videos"], summary="Bring a video back")
+@post(
+    "/api/v1/videos/{video:str}/restore",
+    status_code=200,
+    responses=problems(403, 404, 409),
+    tags=["videos"],
+    summary="Bring a video back",
+)
 async def restore_video(
     video: FromPath[str],
     caller: NamedDependency[Caller],
@@ -134,7 +142,13 @@ async def restore_video(
     return await _answer(video, caller, services)
 
 
-@post("/api/v1/videos/{video:str}/keep", status_code=200, tags=["videos"], summary="Keep what is there twice")
+@post(
+    "/api/v1/videos/{video:str}/keep",
+    status_code=200,
+    responses=problems(403, 404),
+    tags=["videos"],
+    summary="Keep what is there twice",
+)
 async def keep_video(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> VideoBody:
@@ -147,7 +161,14 @@ async def keep_video(
     return await _answer(video, caller, services)
 
 
-@post("/api/v1/videos/{video:str}/retry", status_code=202, tags=["videos"], summary="Prepare a video again")
+@post(
+    "/api/v1/videos/{video:str}/retry",
+    status_code=202,
+    responses=problems(403, 404, 409, 413),
+    operation_class=BodyAtWill,
+    tags=["videos"],
+    summary="Prepare a video again",
+)
 async def retry_video(
     video: FromPath[str],
     caller: NamedDependency[Caller],

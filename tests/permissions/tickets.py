@@ -1,0 +1,64 @@
+"""Tickets for those who try the doors: signed by hand, with the server's own key, so that they can be over as well.
+
+What is signed is written down here a second time, apart from the code that it judges.
+"""
+
+import hashlib
+import hmac
+import sqlite3
+import time
+from base64 import urlsafe_b64encode
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LASTS_S = 3600
+
+SESSION = "SELECT s.id, s.public_id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.name = ? ORDER BY s.id"
+TOKEN = "SELECT t.id, t.public_id FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE u.name = ? ORDER BY t.id"
+LINK = "SELECT id, public_id FROM links WHERE public_id = ?"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a ticket stands on: its letter, its row and the name that is signed and not told."""
+
+    letter: str
+    row_id: int
+    name: str
+
+
+class Mint:
+    """Makes tickets from what the database of a server says."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+
+    def session(self, person: str) -> Ground:
+        """The latest session of somebody's."""
+        return self._ground("s", SESSION, person)
+
+    def token(self, person: str) -> Ground:
+        """The latest API token of somebody's."""
+        return self._ground("k", TOKEN, person)
+
+    def link(self, public_id: str) -> Ground:
+        return self._ground("l", LINK, public_id)
+
+    def ticket(self, ground: Ground, video: str, *, lasts_s: int = LASTS_S) -> str:
+        """A ticket for a video; over since long where `lasts_s` is negative."""
+        ((key, secret),) = self._rows("SELECT public_id, secret FROM signing_keys WHERE purpose = 'ticket'", ())
+        ends_s = int(time.time()) + lasts_s
+        words = f"{ground.letter} {ends_s * 1000} {ground.row_id} {video} {ground.name}"
+        digest = hmac.new(secret, words.encode(), hashlib.sha256).digest()[:16]
+        signature = urlsafe_b64encode(digest).decode().rstrip("=")
+        return f"{ground.letter}{ends_s:x}-{ground.row_id}-{video}-{key}-{signature}"
+
+    def _ground(self, letter: str, query: str, name: str) -> Ground:
+        row_id, public_id = self._rows(query, (name,))[-1]
+        return Ground(letter, row_id, public_id)
+
+    def _rows(self, query: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as database:
+            return database.execute(query, values).fetchall()
