@@ -108,6 +108,7 @@ def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> N
         "name": "mia",
         "display_name": "mia",
         "role": "member",
+        "second_factor": False,
         "state": "active",
         "videos": 0,
         "used": 0,
