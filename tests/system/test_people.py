@@ -109,6 +109,7 @@ def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> N
         "display_name": "mia",
         "picture": None,
         "role": "member",
+        "second_factor": False,
         "state": "active",
         "videos": 0,
         "used": 0,
