@@ -47,7 +47,7 @@ fuzz: dev ## break 5,000 films and have workers try them; ARGS="--attempts 500 -
 fuzz-api: dev ## have schemathesis try the API by its own document; ARGS="--examples 1000 --only admin --seed 7"
 	$(BIN)/python -m tests.hostile.api_fuzz $(ARGS)
 
-soak: dev ## kill servers at every point, refuse them their disk, for an hour; ARGS="--only kills --attempts 20"
+soak: dev ## kill servers at every point, refuse them their disk, guess passwords, for hours; ARGS="--only kills --attempts 20"
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 bench: dev ## measure, beside named peers in the same run; SOURCE=film.mkv does it with a film of your own

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.rig import Server, command, server
+from streamtime.accounts.limits import RULES, Limited
 from tests.clips import make_clip
 
 AT_ONCE = 16
@@ -33,18 +34,27 @@ def main() -> None:
     parser.add_argument("--hashed", type=int, default=300, help="tries of the storm that no limit but the hasher stops")
     parser.add_argument("--timed", type=int, default=60, help="tries for each kind of name whose time is taken")
     options = parser.parse_args()
+    storm(options.tries, hashed=options.hashed, timed=options.timed)
+
+
+def storm(tries: int, *, hashed: int, timed: int) -> None:
+    """So many wrong passwords of each kind, on a server of their own.
+
+    Raises:
+        AssertionError: more of them were looked at than the limits let through.
+    """
     with server(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1") as ours, tempfile.TemporaryDirectory() as folder:
         segment, cookie = _segment(ours, Path(folder)), ours.cookie()
         _print("a segment, nobody guesses", _fetch_while(ours, segment, cookie, lambda: False, least=300))
-        _timed(ours, options.timed)
-        storms: dict[str, Iterator[Try]] = {
-            "one address, one account": ((KNOWN, "192.0.2.1") for _ in count()),
-            "one address, a name a try": ((f"name{n}", "192.0.2.2") for n in count()),
-            "an address a try, one account": ((KNOWN, next(_addresses)) for _ in count()),
+        _timed(ours, timed)
+        storms: dict[str, tuple[Iterator[Try], Limited]] = {
+            "one address, one account": (((KNOWN, "192.0.2.1") for _ in count()), Limited.SIGN_IN_PAIR),
+            "one address, a name a try": (((f"name{n}", "192.0.2.2") for n in count()), Limited.SIGN_IN_ADDRESS),
+            "an address a try, one account": (((KNOWN, next(_addresses)) for _ in count()), Limited.SIGN_IN_ACCOUNT),
         }
-        for name, tries in storms.items():
-            _storm(ours, name, [next(tries) for _ in range(options.tries)], segment, cookie)
-        unlimited = [(f"other{n}", next(_addresses)) for n in range(options.hashed)]
+        for name, (each, limited) in storms.items():
+            _storm(ours, name, [next(each) for _ in range(tries)], segment, cookie, limited)
+        unlimited = [(f"other{n}", next(_addresses)) for n in range(hashed)]
         _storm(ours, "an address and a name a try", unlimited, segment, cookie)
 
 
@@ -76,7 +86,9 @@ def _timed(ours: Server, each: int) -> None:
         _print(f"a wrong password for {name}", times)
 
 
-def _storm(ours: Server, name: str, tries: list[Try], segment: str, cookie: str) -> None:
+def _storm(
+    ours: Server, name: str, tries: list[Try], segment: str, cookie: str, limited: Limited | None = None
+) -> None:
     told: Queue[dict[int, int]] = Queue()
     storming = Process(target=_try_all, args=(ours.address, tries, told))
     started = time.monotonic()
@@ -90,6 +102,10 @@ def _storm(ours: Server, name: str, tries: list[Try], segment: str, cookie: str)
     )
     assert sum(answers.values()) == answers.get(401, 0) + answers.get(429, 0), answers
     _print("  a segment meanwhile", waits)
+    if limited is not None:
+        rule = RULES[limited]
+        most = rule.burst + seconds / rule.every_s + 1
+        assert answers.get(401, 0) <= most, f"{answers[401]} were looked at, and {most:.0f} may be"
 
 
 def _try_all(address: str, tries: list[Try], told: "Queue[dict[int, int]]") -> None:

@@ -1,6 +1,6 @@
-"""`make soak`: every point of a kill, every refusal of a disk, kills of chance, a machine of rules, a slow disk.
+"""`make soak`: kills at every point and by chance, refusals of a disk, a machine of rules, a slow disk, guesses.
 
-It takes an hour and more. What it prints is enough to try a single part, or a single attempt of one, again:
+It takes hours. What it prints is enough to try a single part, or a single attempt of one, again:
 `make soak ARGS="--only kills --seed SEED --attempts 20"`.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from benchmarks.sign_in import storm
 from tests.clips import make_clip
 from tests.faults.house import House, bucket_place, traced
 from tests.faults.kill_points import attempt, learn, spread
@@ -31,6 +32,7 @@ KILLS = 300
 KILLS_A_HOUSE = 25
 STEPS = 2500
 STEPS_A_RUN = 60
+TRIES, HASHED, TIMED = 10_000, 300, 60
 
 SHOWN = 6_000
 """Characters of a server's log that a failure shows."""
@@ -124,6 +126,14 @@ class Soak:
                 print(f"every sync {LONGER_MS} ms longer:" if slow else "as the disk is:", flush=True)
                 print(*speeds(house, self._film, slow=slow), sep="\n", flush=True)
 
+    def passwords(self) -> None:
+        """A storm of wrong ones of each kind."""
+        try:
+            storm(self._attempts or TRIES, hashed=HASHED, timed=TIMED)
+        except AssertionError as error:
+            self.failures += 1
+            print(f"FAILED: {error}", flush=True)
+
 
 PARTS: dict[str, Callable[[Soak], None]] = {
     "points": Soak.points,
@@ -131,6 +141,7 @@ PARTS: dict[str, Callable[[Soak], None]] = {
     "kills": Soak.kills,
     "life": Soak.life,
     "disk": Soak.disk,
+    "passwords": Soak.passwords,
 }
 
 
@@ -138,7 +149,7 @@ def main() -> None:
     """Read the options, run, and end with 1 where a promise was broken."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--only", choices=PARTS, help="this part alone")
-    parser.add_argument("--attempts", type=int, help="points of each operation, refusals, kills, steps: so many")
+    parser.add_argument("--attempts", type=int, help="points of each operation, refusals, kills, steps, tries")
     parser.add_argument("--seed", default=secrets.token_hex(4), help="the same seed makes the same kills and steps")
     parser.add_argument("--store", choices=("local", "s3"), default="local", help="where the servers keep their videos")
     parser.add_argument("--operation", help="points of this operation alone")
