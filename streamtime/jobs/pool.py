@@ -19,8 +19,8 @@ WORLD_NOT_READY_MS = 10_000
 INTERRUPTIONS = 10
 """A job that was under way when the server died this often, beyond its own attempts, is given up."""
 
-LONGEST_NAP_S = 5.0
-"""A lane looks at the queue at least this often: work may come from a command beside the server."""
+LOOKS_EVERY_S = 5.0
+"""How often the queue is looked at unasked: work may come from a command beside the server, or be held no more."""
 
 _log = get_logger("jobs")
 
@@ -48,7 +48,7 @@ class JobPool:
             _log.info("jobs_resumed", count=left)
         for lane, news in zip(self._lanes, self._news, strict=True):
             self._tasks += [asyncio.create_task(self._work(lane, news)) for _ in range(lane.places)]
-        self._tasks.append(asyncio.create_task(self._beat()))
+        self._tasks += [asyncio.create_task(self._beat()), asyncio.create_task(self._look_out())]
 
     async def stop(self, *, grace_s: float) -> None:
         """Claim no more, give what runs `grace_s` seconds to end, and queue the rest again."""
@@ -129,14 +129,27 @@ class JobPool:
 
     async def _nap(self, kinds: Collection[str], scales: Scales, news: asyncio.Event) -> None:
         due = await self._queue.next_due_ms(kinds)
-        until_due = LONGEST_NAP_S if due is None else max(0.05, (due - self._clock.now_ms()) / 1000)
+        until_due = None if due is None else max(0.05, (due - self._clock.now_ms()) / 1000)
         if due is not None and due <= self._clock.now_ms() and scales.room is not None:
-            until_due = LONGEST_NAP_S  # it waits for room, and whoever makes room says so
+            until_due = None  # it waits for room, and whoever makes room says so
         try:
-            async with asyncio.timeout(min(LONGEST_NAP_S, until_due)):
+            async with asyncio.timeout(until_due):
                 await news.wait()
         except TimeoutError:
             return
+
+    async def _look_out(self) -> None:
+        """Wake the lanes that something is due for: one look for all of them, so that an idle server rests."""
+        while True:
+            await asyncio.sleep(LOOKS_EVERY_S)
+            try:
+                due = await self._queue.due_kinds()
+            except Exception as error:  # noqa: BLE001  # the next look may go better
+                _log.warning("queue_unavailable", error=repr(error))
+                continue
+            for lane, news in zip(self._lanes, self._news, strict=True):
+                if not due.isdisjoint(lane.handlers):
+                    news.set()
 
     async def _hold(self, lane: Lane, job: Job) -> None:
         attempt = asyncio.create_task(self._attempt(lane, job), name=f"{job.kind} {job.subject}")

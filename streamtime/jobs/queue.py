@@ -152,6 +152,14 @@ class JobQueue:
             due: int | None = (await connection.execute(query)).scalar_one()
             return due
 
+    async def due_kinds(self) -> set[str]:
+        """The kinds of which a queued job may run now."""
+        query = select(jobs.c.kind).distinct().where(
+            jobs.c.state == "queued", jobs.c.run_after_ms <= self._clock.now_ms()
+        )  # fmt: skip
+        async with self._database.read() as connection:
+            return set((await connection.execute(query)).scalars())
+
     async def heartbeat(self, ids: Collection[int]) -> None:
         """Say that these are being worked on."""
         statement = update(jobs).where(jobs.c.id.in_(ids), jobs.c.state == "running")

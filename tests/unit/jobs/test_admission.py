@@ -55,7 +55,7 @@ class Gate:
 
 @pytest.fixture(autouse=True)
 def _short_naps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "LONGEST_NAP_S", 0.05)
+    monkeypatch.setattr(pool_module, "LOOKS_EVERY_S", 0.05)
 
 
 @pytest.fixture
