@@ -1,7 +1,7 @@
 """Works the queue off: some places in each lane, one attempt in each place. It knows no kind of job by name."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from streamtime.clock import Clock
 from streamtime.errors import NoSpace, Unavailable
@@ -18,6 +18,9 @@ WORLD_NOT_READY_MS = 10_000
 
 INTERRUPTIONS = 10
 """A job that was under way when the server died this often, beyond its own attempts, is given up."""
+
+WRITTEN_AGAIN_S = 1.0
+"""Pause before what became of an attempt is written again, when the disk has refused it."""
 
 LOOKS_EVERY_S = 5.0
 """How often the queue is looked at unasked: work may come from a command beside the server, or be held no more."""
@@ -174,7 +177,8 @@ class JobPool:
             await self._queue.give_back(job)
             raise
         except (Unavailable, NoSpace) as error:
-            await self._queue.give_back(job, delay_ms=WORLD_NOT_READY_MS, failure=Failure(error.code, error.message))
+            failure = Failure(error.code, error.message)
+            await _written(job, lambda: self._queue.give_back(job, delay_ms=WORLD_NOT_READY_MS, failure=failure))
         except AttemptFailed as error:
             await self._lost(lane, job, Failure(error.code, error.message), retryable=error.retryable)
         except Exception:  # noqa: BLE001  # the server outlives any handler; the log has the trace
@@ -182,18 +186,18 @@ class JobPool:
             failure = Failure("internal", "Something went wrong inside the server. Its log tells more.")
             await self._lost(lane, job, failure, retryable=True)
         else:
-            await self._queue.finish(job)
+            await _written(job, lambda: self._queue.finish(job))
             _log.info("job_done", kind=job.kind, subject=job.subject, seconds=self._since(started))
 
     async def _lost(self, lane: Lane, job: Job, failure: Failure, *, retryable: bool) -> None:
         _log.warning("attempt_failed", kind=job.kind, subject=job.subject, attempt=job.attempt, code=failure.code)
         if retryable and job.attempt < job.max_attempts:
             pause = BACKOFF_MS[min(job.attempt, len(BACKOFF_MS)) - 1]
-            await self._queue.give_back(job, delay_ms=pause, counts=True, failure=failure)
+            await _written(job, lambda: self._queue.give_back(job, delay_ms=pause, counts=True, failure=failure))
             return
 
         handler = lane.handlers[job.kind]
-        await self._queue.fail(job, failure, lambda tx: handler.gave_up(tx, job, failure))
+        await _written(job, lambda: self._queue.fail(job, failure, lambda tx: handler.gave_up(tx, job, failure)))
 
     async def _beat(self) -> None:
         while True:
@@ -207,6 +211,18 @@ class JobPool:
 
     def _since(self, started: float) -> float:
         return round(self._clock.monotonic() - started, 3)
+
+
+async def _written(job: Job, write: Callable[[], Awaitable[object]]) -> None:
+    """Write what became of an attempt, as soon as the disk takes it: else all of it would be done again."""
+    while True:
+        try:
+            await write()
+        except (Unavailable, NoSpace) as error:
+            _log.warning("job_outcome_not_written", job=job.id, kind=job.kind, error=error.message)
+            await asyncio.sleep(WRITTEN_AGAIN_S)
+        else:
+            return
 
 
 def _check_worn_out(job: Job) -> None:

@@ -42,6 +42,7 @@ def test_only_pages_with_the_player_have_its_policy_and_none_breaks_its_own(
     gallery: Gallery, open_context: OpenContext, guard: Guard
 ) -> None:
     guard.allow("status of 404")
+    guard.allow("status of 401")
     member = open_context(gallery.server.url, gallery.owner).new_page()
     guest = open_context(gallery.server.url).new_page()
     embedded = {"embedded": f"/embed/{gallery.ready}", "embedded and gone": "/embed/nothing"}

@@ -76,4 +76,4 @@ def _settled(house: House, operation: Operation) -> None:
         house.rest()
         house.books.agree()
         assert house.books.count() == 0, "no row is left of what was deleted"
-    assert house.unexpected() == []
+    assert not (unexpected := house.unexpected()), unexpected

@@ -199,4 +199,4 @@ class Life(RuleBasedStateMachine):
         self.house.rest()
         self.house.books.agree()
         assert self.house.books.count() == 0
-        assert self.house.unexpected() == []
+        assert not (unexpected := self.house.unexpected()), unexpected

@@ -102,7 +102,7 @@ def survive(house: House, film: bytes, seed: str, kills: int, *, rest_every: int
             promises.finish()
             house.rest()
             house.books.agree()
-            assert house.unexpected() == []
+            assert not (unexpected := house.unexpected()), unexpected
     promises.check()
     clear(house)
     house.rest()

@@ -142,5 +142,5 @@ def endure(house: House, film: bytes, refusal: Refusal) -> Endured:
     clear(house)
     house.rest()
     house.books.agree()
-    assert house.unexpected() == []
+    assert not (unexpected := house.unexpected()), unexpected
     return endured

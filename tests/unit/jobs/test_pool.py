@@ -268,6 +268,28 @@ async def test_a_full_disk_ends_no_place(database: Database, monkeypatch: pytest
     await pool.stop(grace_s=1)
 
 
+async def test_the_end_of_a_job_is_written_as_soon_as_the_disk_takes_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, work = queue_on(database), Work()
+    finish = queue.finish
+    refusals = [NoSpace("The disk is full."), Unavailable("The disk does not answer.")]
+
+    async def finish_on_a_full_disk(job: Job) -> None:
+        if refusals:
+            raise refusals.pop()
+        await finish(job)
+
+    monkeypatch.setattr(queue, "finish", finish_on_a_full_disk)
+    monkeypatch.setattr(pool_module, "WRITTEN_AGAIN_S", 0.01)
+    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    await pool.start()
+    await put(database, queue, "work", "patient")
+    await until(database, "patient", "done")
+    assert (work.ran, refusals) == (["patient"], []), "done once, though its end was refused twice"
+    await pool.stop(grace_s=1)
+
+
 async def test_a_job_whose_end_could_not_be_written_comes_back_when_its_lease_lapses(database: Database) -> None:
     queue = queue_on(database)
     await put(database, queue, "work", "forgotten")
