@@ -10,6 +10,11 @@ from tests.system.player import variants
 from tests.system.remote import asked, kept
 
 
+def policy_of(page: httpx.Response) -> dict[str, str]:
+    """What a page may load, by kind."""
+    return dict(part.strip().split(" ", 1) for part in page.headers["Content-Security-Policy"].split(";"))
+
+
 def test_only_public_videos_are_handed_out_by_the_bucket(
     start_server: StartServer, bucket: Bucket, small_clip: Path
 ) -> None:
@@ -47,11 +52,10 @@ def test_only_public_videos_are_handed_out_by_the_bucket(
     assert (part.status_code, part.content) == (206, content[10:100])
     assert (asked(server, "get_range"), asked(server, "stream")) == before
     assert guest.head(whole()).status_code == 200
-    policy = dict(
-        part.strip().split(" ", 1) for part in guest.get("/login").headers["Content-Security-Policy"].split(";")
-    )
+    policy = policy_of(guest.get(f"/watch/{video}"))
     assert policy["connect-src"] == f"'self' {bucket.endpoint}"
     assert policy["media-src"].endswith(f" {bucket.endpoint}")
+    assert bucket.endpoint not in str(policy_of(guest.get("/login"))), "only pages with the player need it"
 
     gone = whole()
     ann.change(video, visibility="private")
