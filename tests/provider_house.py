@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import httpx
 
@@ -15,6 +16,8 @@ SETTINGS = "/settings/provider"
 NOTE = "streamtime_attempt"
 SESSION = "streamtime_session"
 
+_numbers = count(1)
+
 
 @dataclass(frozen=True)
 class House:
@@ -24,7 +27,9 @@ class House:
     provider: Provider
 
     def browser(self) -> httpx.Client:
-        return self.server.client()
+        """Somebody's at an address that nobody was at before: each address has tries of its own."""
+        number = next(_numbers)
+        return self.server.client(**{"X-Forwarded-For": f"198.51.{number // 250}.{number % 250 + 1}"})
 
     def sent(self, browser: httpx.Client, *, following: str = "") -> str:
         """Press the button; the address that the browser is sent to."""
@@ -57,7 +62,11 @@ def opened(**settings: str) -> Iterator[House]:
     """A house with settings of its own."""
     with (
         providing() as provider,
-        serving(**provider.settings(**settings), STREAMTIME_SERVER__LOG_LEVEL="debug") as server,
+        serving(
+            **provider.settings(**settings),
+            STREAMTIME_SERVER__LOG_LEVEL="debug",
+            STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1",
+        ) as server,
     ):
         server.person("boss", admin=True)
         provider.serve(server, ida={"preferred_username": "ida", "name": "Ida Lovelace"})

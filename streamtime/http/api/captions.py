@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.captions.reading import MAX_BYTES
-from streamtime.http.api.operations import CaptionFile
+from streamtime.http.api.operations import FileBody
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest
 from streamtime.http.services import Services
@@ -30,7 +30,7 @@ async def list_captions(
 @post(
     "/api/v1/videos/{video:str}/captions",
     responses=problems(403, 404, 409, 413),
-    operation_class=CaptionFile,
+    operation_class=FileBody,
     tags=["captions"],
     summary="Add a caption track",
     request_max_body_size=MAX_BYTES,
@@ -52,7 +52,7 @@ async def add_captions(
 @put(
     "/api/v1/videos/{video:str}/captions/{name:str}",
     responses=problems(403, 404, 413),
-    operation_class=CaptionFile,
+    operation_class=FileBody,
     tags=["captions"],
     summary="Replace the text of a caption track",
     request_max_body_size=MAX_BYTES,

@@ -51,8 +51,8 @@ class BodyAtWill(Operation):
 
 
 @dataclass
-class CaptionFile(Operation):
-    """A request whose body is a file of captions, of whatever type it is said to be."""
+class FileBody(Operation):
+    """A request whose body is a file, of whatever type it is said to be."""
 
     def __post_init__(self) -> None:
         """Say so."""

@@ -7,9 +7,11 @@ from litestar.params import FromPath
 
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
+from streamtime.http.api.operations import FileBody
 from streamtime.http.api.users import HERE as USERS
 from streamtime.http.api.users import admins
 from streamtime.http.pages.picture import MAX_BODY_BYTES, guarded
+from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, managing
 from streamtime.http.services import Services
 from streamtime.http.views import picture_href
@@ -25,6 +27,8 @@ class PictureBody(msgspec.Struct):
 
 @put(
     PICTURE,
+    operation_class=FileBody,
+    responses=problems(401, 403, 413, 429),
     tags=["account"],
     summary="Set one's picture",
     request_max_body_size=MAX_BODY_BYTES,
@@ -40,7 +44,7 @@ async def put_picture(
     return PictureBody(picture_href(found.public_id, version))
 
 
-@delete(PICTURE, tags=["account"], summary="Remove one's picture")
+@delete(PICTURE, responses=problems(401, 403), tags=["account"], summary="Remove one's picture")
 async def delete_picture(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> None:
@@ -49,7 +53,12 @@ async def delete_picture(
     await services.pictures.remove(await services.users.by_name(caller.name), actor)
 
 
-@delete(USERS + "/{user:str}/picture", tags=["admin"], summary="Remove somebody's picture")
+@delete(
+    USERS + "/{user:str}/picture",
+    responses=problems(401, 403, 404),
+    tags=["admin"],
+    summary="Remove somebody's picture",
+)
 async def delete_user_picture(
     user: FromPath[str],
     caller: NamedDependency[Caller],
