@@ -41,7 +41,7 @@ def make_film(
     Its picture can be copied where it is H.264; the first sound is English, the second German and called Kommentar.
     """
     folder = path.parent / f"{path.stem}-parts"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # the same fixture may be set up again: tests of a file do not all run in a row
     for name, text in (
         ("en.srt", ENGLISH),
         ("de.ass", GERMAN),
