@@ -25,7 +25,7 @@ dev: .venv/.installed-dev
 test: check ## everything: lint, types, layers, all tests
 	@chromium=$$(.ci/need chromium) && nginx=$$(.ci/need nginx) && caddy=$$(.ci/need caddy) && \
 		CHROMIUM="$$chromium" NGINX="$$nginx" CADDY="$$caddy" \
-		$(BIN)/pytest -n $(TEST_PROCESSES) --dist worksteal $(ARGS)
+		$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 2 $(ARGS)
 
 coverage: ARGS += --cov --cov-report term
 coverage: test ## the same, and which lines nothing ran: it takes half as long again

@@ -18,13 +18,22 @@ settings.load_profile("ours")
 
 __all__ = ["bucket", "s3_endpoint"]  # fixtures that live beside the server they are of
 
+HERE = Path(__file__).parent
 LOG_SHOWN = 20_000
 """Characters of a server's log that a failure shows."""
+
+LONGEST_FIRST = ("faults", "browser", "permissions", "hostile", "system", "hls", "contracts", "unit")
+"""The folders of tests by how long their files take: others wait for what is long and comes last."""
 
 
 # What is started in the background of a shell ignores Ctrl-C, and so would every program that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files are handed out in this order, each whole, so that what its tests share is made once."""
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(HERE).parts[0]))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,7 @@ from tests.browser import walk
 from tests.browser.conftest import OpenContext
 from tests.browser.gallery import Gallery, open_gallery
 from tests.browser.guard import Guard
-from tests.browser.test_looks import await_calm
+from tests.browser.looks import await_calm
 from tests.people import PASSWORD
 from tests.server import Server
 

@@ -1,0 +1,64 @@
+"""What can be wrong with how a page looks: faults that axe finds, and widths and themes that it was not made for."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # it brings no types
+from playwright.sync_api import Page, expect
+
+WIDTHS = (1280, 390)
+COLOUR_RULES = ("color-contrast", "link-in-text-block")
+"""Those of axe that look at colours."""
+
+THEMES: tuple[tuple[Literal["dark", "light"], tuple[str, ...]], ...] = (("light", COLOUR_RULES), ("dark", ()))
+"""And the rules for each: all of them for one, since themes differ in colours alone."""
+
+_IN_THIS_LOOK = """([theme, width]) =>
+  document.documentElement.dataset.theme === theme && document.documentElement.clientWidth === width"""
+_STILL = """() => document.getAnimations().every((animation) =>
+  animation.playState !== "running" || animation.effect.getComputedTiming().endTime === Infinity)"""
+
+
+def faults_of(page: Page, *rules: str) -> list[str]:
+    """What axe finds, one line each; by all its rules, or by these."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    wishes = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    found: list[dict[str, Any]] = page.evaluate("async (wishes) => (await axe.run(wishes)).violations", wishes)
+    return [f"{rule['id']} at {node['target']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
+
+
+def faults_in_all_looks(page: Page) -> Iterator[str]:
+    """What is wrong with a page as it lies there, in every theme and width; it ends dark and as wide as it was."""
+    before = page.viewport_size
+    assert before
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for theme, rules in THEMES:
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_function(_IN_THIS_LOOK, arg=[theme, width])
+            await_stillness(page)
+            yield from (f"{theme} at {width}: {fault}" for fault in faults_of(page, *rules))
+        if is_too_wide(page):
+            yield f"scrolls sideways at {width}"
+    page.set_viewport_size(before)
+
+
+def is_too_wide(page: Page) -> bool:
+    """Whether one has to scroll sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+def await_calm(page: Page) -> None:
+    """Wait until what the page has to show is shown."""
+    expect(page.locator("html[data-script]")).to_have_count(1)
+    if page.locator("#player[data-phase=loading]").count():
+        expect(page.locator("#player")).to_have_attribute("data-phase", "ready")
+    if page.locator("#api-docs").count():
+        expect(page.locator("#api-docs .opblock").first).to_be_visible()
+    await_stillness(page)
+
+
+def await_stillness(page: Page) -> None:
+    """Wait until nothing moves any more but what never ends."""
+    page.wait_for_function(_STILL)
