@@ -9,9 +9,15 @@ from alembic.config import Config
 
 from streamtime.database.migrate import migrations_folder
 
+VERSIONS = len([*(migrations_folder() / "versions").glob("[0-9]*_*.py")])
+"""How many there are of the schema."""
+
 
 def as_of(path: Path, *, back: int) -> str:
-    """Put the database of a stopped server `back` versions back and give the version that it has now."""
+    """Put the database of a stopped server `back` versions back and give the version that it has now.
+
+    Rows for which that version had no words, such as those of stills before there were any, are left out.
+    """
     versions = sorted(file.name.split("_", 1)[0] for file in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
     version = versions[-1 - back]
     newer = path.with_name("newer.db")
@@ -26,7 +32,7 @@ def as_of(path: Path, *, back: int) -> str:
         for name, columns in tables.items():
             shared = ", ".join(sorted(columns & _columns(database, "newer", name)))
             database.execute(f"DELETE FROM main.{name}")  # noqa: S608  # names out of the schema itself
-            database.execute(f"INSERT INTO main.{name} ({shared}) SELECT {shared} FROM newer.{name}")  # noqa: S608
+            database.execute(f"INSERT OR IGNORE INTO main.{name} ({shared}) SELECT {shared} FROM newer.{name}")  # noqa: S608
         database.commit()
     newer.unlink()
     return version

@@ -4,7 +4,6 @@ An operation is prepared on a sound server, carried out on one that may die at a
 one. A new kind of operation is one class and one entry in `OPERATIONS`.
 """
 
-import hashlib
 import secrets
 import shutil
 import sqlite3
@@ -16,11 +15,11 @@ from typing import ClassVar, Protocol
 import httpx
 
 from tests.faults.house import RESTS_WITHIN_S, House
-from tests.faults.older import as_of
+from tests.faults.older import VERSIONS, as_of
 from tests.faults.tracer import Rule
 from tests.people import TUS
 from tests.server import until
-from tests.system.player import sounds, variants
+from tests.system.player import hashes
 
 MARKED_SINCE = "0008"
 """The version from which on a database knows its stores by a marker in them."""
@@ -221,8 +220,9 @@ class Restore(Asked):
 class Migration:
     """A server starts on a database of the version before, which it copies and brings to the newest schema."""
 
-    name: ClassVar = "migration"
+    name: ClassVar[str] = "migration"
     keeps: ClassVar = True
+    back: ClassVar = 1
 
     def prepare(self, house: House, film: bytes) -> None:
         self.video = some_video(house, film)
@@ -231,7 +231,7 @@ class Migration:
         assert house.stop() == 0
         for copy in (house.data_dir / "backups").glob("*"):
             copy.unlink()
-        self.before = as_of(house.data_dir / "streamtime.db", back=1)
+        self.before = as_of(house.data_dir / "streamtime.db", back=self.back)
         if self.before < MARKED_SINCE:
             shutil.rmtree(house.data_dir / "objects" / "deployment")
 
@@ -245,6 +245,13 @@ class Migration:
         assert copies, "a copy was made first"
         for copy in copies:
             assert revision_of(copy) == self.before, f"{copy.name} is a whole copy of what was there before"
+
+
+class LongMigration(Migration):
+    """The same from the very first version."""
+
+    name = "migration from the first version"
+    back = VERSIONS - 1
 
 
 class Commanded:
@@ -312,7 +319,18 @@ class Backup(Commanded):
             shutil.rmtree(elsewhere)
 
 
-OPERATIONS: tuple[type[Operation], ...] = (Upload, GiveUp, Publish, Hide, Delete, Restore, Purge, Migration, Backup)
+OPERATIONS: tuple[type[Operation], ...] = (
+    Upload,
+    GiveUp,
+    Publish,
+    Hide,
+    Delete,
+    Restore,
+    Purge,
+    Migration,
+    LongMigration,
+    Backup,
+)
 """What is tried on a server that keeps its videos on disk."""
 
 BUCKET_OPERATIONS: tuple[type[Operation], ...] = (Upload, Publish, Delete, Restore, Purge, MoveHome, MoveAway)
@@ -333,15 +351,7 @@ def some_video(house: House, film: bytes) -> str:
 
 def bytes_of(house: House, video: str) -> dict[str, str]:
     """Hashes of everything that a player fetches of a video, by address."""
-    api, found = house.ann.api, {}
-    master = house.ann.look(video)["urls"]["master"]
-    for playlist in [*variants(api, master), *sounds(api, master)]:
-        for line in api.get(playlist).raise_for_status().text.splitlines():
-            named = line.split('URI="')[-1].rstrip('"') if "EXT-X-MAP" in line else line
-            if named and not named.startswith("#"):
-                uri = str(httpx.URL(playlist).join(named))
-                found[uri] = hashlib.sha256(api.get(uri).raise_for_status().content).hexdigest()
-    return found
+    return hashes(house.ann.api, house.ann.look(video)["urls"]["master"])
 
 
 def clear(house: House) -> None:

@@ -1,5 +1,6 @@
 """A player without a picture: it reads playlists with a parser that nobody here wrote, fetches all, decodes all."""
 
+import hashlib
 import io
 from dataclasses import dataclass
 from urllib.parse import urljoin
@@ -44,16 +45,22 @@ def sounds(client: httpx.Client, master: str) -> list[str]:
     return [urljoin(master, media.uri) for media in parsed.media if media.type == "AUDIO"]
 
 
+def hashes(client: httpx.Client, master: str) -> dict[str, str]:
+    """SHA-256 of everything that a player fetches of a video, by address."""
+    playlists = [*variants(client, master), *sounds(client, master)]
+    uris = [part for uri in playlists for part in _parts(uri, m3u8.loads(_get(client, uri).text))]
+    return {uri: hashlib.sha256(_get(client, uri).content).hexdigest() for uri in uris}
+
+
 def fetch(client: httpx.Client, uri: str) -> Track:
     """All of one rendition, which must be whole."""
     parsed = m3u8.loads(_get(client, uri).text)
     assert parsed.is_endlist, "the rendition still grows"
     assert parsed.target_duration
     assert all(round(segment.duration) <= parsed.target_duration for segment in parsed.segments)
-    init = urljoin(uri, parsed.segment_map[0].uri)
-    segment_uris = [urljoin(uri, segment.uri) for segment in parsed.segments]
-    data = b"".join(_get(client, part).content for part in (init, *segment_uris))
-    return Track(uri, [init, *segment_uris], sum(segment.duration for segment in parsed.segments), data)
+    parts = _parts(uri, parsed)
+    data = b"".join(_get(client, part).content for part in parts)
+    return Track(uri, parts, sum(segment.duration for segment in parsed.segments), data)
 
 
 def decode(track: Track) -> Decoded:
@@ -74,6 +81,11 @@ def decode(track: Track) -> Decoded:
                 width, height = frame.width, frame.height
         assert first is not None, "nothing could be decoded"
         return Decoded(frames, end - first, width, height)
+
+
+def _parts(uri: str, parsed: m3u8.M3U8) -> list[str]:
+    """The addresses of a rendition's init segment and its segments."""
+    return [urljoin(uri, part.uri) for part in (parsed.segment_map[0], *parsed.segments)]
 
 
 def _get(client: httpx.Client, uri: str) -> httpx.Response:

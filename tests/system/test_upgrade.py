@@ -1,0 +1,38 @@
+"""What any earlier version left is taken over: its database is copied, brought to the newest schema, and plays."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tests.faults.older import VERSIONS, as_of
+from tests.faults.operations import MARKED_SINCE, revision_of
+from tests.server import Server, until
+from tests.system.player import hashes
+
+
+def whole(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as database:
+        dangling = database.execute("PRAGMA foreign_key_check").fetchall()
+        return database.execute("PRAGMA integrity_check").fetchone() == ("ok",) and not dangling
+
+
+def test_a_library_of_every_earlier_version_is_taken_over(server: Server, ladder_clip: Path) -> None:
+    ann = server.person("ann")
+    video = ann.upload(ladder_clip, title="From long ago", visibility="public")
+    until(lambda: ann.look(video)["state"] == "ready", "ready")
+    until(lambda: ann.look(video)["urls"]["storyboard"], "stills")
+    played = hashes(ann.api, ann.look(video)["urls"]["master"])
+    database, copies = server.data_dir / "streamtime.db", server.data_dir / "backups"
+    for back in range(1, VERSIONS):
+        assert server.stop() == 0
+        version = as_of(database, back=back)
+        if version < MARKED_SINCE:
+            shutil.rmtree(server.data_dir / "objects" / "deployment")
+        shutil.rmtree(copies, ignore_errors=True)
+        server.start()
+        assert ann.look(video)["title"] == "From long ago", version
+        assert hashes(server.visitor().api, ann.look(video)["urls"]["master"]) == played, version
+        assert [revision_of(copy) for copy in copies.glob("*.db")] == [version], "what was there is kept"
+        assert whole(database), version
+    assert "Traceback" not in server.said
