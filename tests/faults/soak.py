@@ -48,6 +48,7 @@ class Soak:
         self._film = film
         self._seed = options.seed
         self._attempts = options.attempts
+        self._skip = options.skip
         self.failures = 0
 
     @contextmanager
@@ -77,7 +78,7 @@ class Soak:
             found = []
             with self._house(f"{operation.name}, to learn its points") as house:
                 found = learn(house, operation(), self._film)
-            waiting = list(spread(found, self._attempts or len(found)))
+            waiting = list(spread(found, self._attempts or len(found)))[self._skip :]
             while waiting:
                 with self._house(str(waiting[0])) as house:
                     while waiting:
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("--seed", default=secrets.token_hex(4), help="the same seed makes the same kills and steps")
     parser.add_argument("--store", choices=("local", "s3"), default="local", help="where the servers keep their videos")
     parser.add_argument("--operation", help="points of this operation alone")
+    parser.add_argument("--skip", type=int, default=0, help="so many first points of each operation, tried before")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="streamtime-soak-") as folder:

@@ -13,17 +13,13 @@ LOG = "the log of the database"
 PUT = "a PUT to the bucket"
 BUCKET_SAMPLE = (
     Point("upload", "sendto", PUT, nth=2),
-    Point("purge", "sendto", "a DELETE to the bucket", nth=1),
     Point("move to the disk", "sendto", "a DELETE to the bucket", nth=1),
-    Point("move to the bucket", "sendto", PUT, nth=2),
 )
 SAMPLE = (
     Point("upload", "fdatasync", LOG, nth=4),
-    Point("upload", "link", "an object", nth=2),
     Point("publish", "write", "an answer", nth=1),
     Point("migration", "rename", "a copy of the database", nth=1),
     Point("purge", "unlink", "an object", nth=2),
-    Point("give up", "unlink", "an uploaded file", nth=1),
 )
 
 
