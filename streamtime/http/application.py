@@ -16,7 +16,7 @@ from streamtime.http.hosts import Hosts
 from streamtime.http.media import MediaApp
 from streamtime.http.metrics import Metrics
 from streamtime.http.problems import Problems
-from streamtime.http.requests import actor_of, caller_of
+from streamtime.http.requests import account_of, actor_of, caller_of
 from streamtime.http.routes import ROUTES
 from streamtime.http.security_headers import SecurityHeaders
 from streamtime.http.services import HttpSettings, Services
@@ -55,6 +55,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
         dependencies={
             "caller": Provide(caller_of),
             "actor": Provide(actor_of),
+            "account": Provide(account_of),
             "services": _always(services),
             "settings": _always(settings),
             "templates": _always(templates),

@@ -4,12 +4,16 @@ from typing import Any, TypeAlias
 
 from litestar.connection import Request
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar_htmx import HTMXRequest
 
 from streamtime.access.caller import Caller, Role, Scope
 from streamtime.accounts.audit import Actor
+from streamtime.accounts.users import User
 from streamtime.accounts.visit import MAX_ADDRESS, Visit
 from streamtime.errors import Forbidden, NotFound, Unauthenticated
+from streamtime.http.services import Services
 
 PageRequest: TypeAlias = HTMXRequest
 ApiRequest: TypeAlias = Request[Any, Any, State]
@@ -76,6 +80,18 @@ def admins_only(caller: Caller) -> None:
     """
     if not caller.is_admin:
         raise NotFound
+
+
+async def account_of(
+    person: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> User:
+    """The account that a page of those who run the server is about.
+
+    Raises:
+        NotFound: there is none of that id, or somebody else asks.
+    """
+    admins_only(caller)
+    return await services.users.by_public_id(person)
 
 
 def address_of(request: Request[Any, Any, State]) -> str:

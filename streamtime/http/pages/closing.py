@@ -2,7 +2,6 @@
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Role
@@ -12,7 +11,7 @@ from streamtime.errors import Conflict, Invalid, NotFound, Unauthenticated
 from streamtime.http.callers import spent_cookie
 from streamtime.http.forms import Form, read_form
 from streamtime.http.people_views import people_views, person_view
-from streamtime.http.requests import PageRequest, admins_only, is_secure, managing, visit_of
+from streamtime.http.requests import PageRequest, is_secure, managing, visit_of
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
@@ -23,39 +22,35 @@ OWN = "/settings/account"
 @get(PEOPLE + "/{person:str}/delete", include_in_schema=False)
 async def delete_person_page(
     request: PageRequest,
-    person: FromPath[str],
+    account: NamedDependency[User],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Ask what becomes of the videos."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
-    return await _ask(request, found, caller, services, templates, {"errors": {}}, status=200)
+    return await _ask(request, account, caller, services, templates, {"errors": {}}, status=200)
 
 
 @post(PEOPLE + "/{person:str}/delete", include_in_schema=False)
 async def delete_person(
     request: PageRequest,
-    person: FromPath[str],
+    account: NamedDependency[User],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Delete the account."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
     fields = await read_form(request, "videos", "heir")
     try:
         heir = await _heir(fields["heir"], services) if fields["videos"] == "hand" else None
         await services.database.write(
-            lambda tx: services.closing.close(tx, found, actor, heir=heir, delete_videos=fields["videos"] == "delete")
+            lambda tx: services.closing.close(tx, account, actor, heir=heir, delete_videos=fields["videos"] == "delete")
         )
     except Invalid as error:
-        return await _ask(request, found, caller, services, templates, _wrong(fields, error.message), status=400)
+        return await _ask(request, account, caller, services, templates, _wrong(fields, error.message), status=400)
     except Conflict as error:
-        return await _ask(request, found, caller, services, templates, _wrong(fields, error.message), status=409)
+        return await _ask(request, account, caller, services, templates, _wrong(fields, error.message), status=409)
     return Redirect(PEOPLE, status_code=303)
 
 

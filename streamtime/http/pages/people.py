@@ -2,7 +2,6 @@
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Role
@@ -17,8 +16,6 @@ from streamtime.http.templates import Templates
 
 HERE = "/admin/people"
 MAX_QUOTA_BYTES = 1 << 62
-
-PersonId = FromPath[str]
 
 
 @get(HERE, include_in_schema=False)
@@ -75,132 +72,113 @@ async def create_person(
 @get(HERE + "/{person:str}", include_in_schema=False)
 async def person_page(
     request: PageRequest,
-    person: PersonId,
+    account: NamedDependency[User],
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """One account, and all that can be done about it."""
-    admins_only(caller)
-    return await _person(request, await services.users.by_public_id(person), caller, services, templates)
+    return await _person(request, account, caller, services, templates)
 
 
 @post(HERE + "/{person:str}/role", include_in_schema=False)
 async def set_role(
     request: PageRequest,
-    person: PersonId,
-    caller: NamedDependency[Caller],
+    account: NamedDependency[User],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """Say what the account is for."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
     role = role_of((await read_form(request, "role"))["role"])
-    await services.database.write(lambda tx: services.administration.set_role(tx, found, role, actor))
-    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+    await services.database.write(lambda tx: services.administration.set_role(tx, account, role, actor))
+    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
 
 
 @post(HERE + "/{person:str}/quota", include_in_schema=False)
 async def set_quota(
     request: PageRequest,
-    person: PersonId,
+    account: NamedDependency[User],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Say what the files of the account may take."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
     fields = await read_form(request, "kind", "gigabytes")
     try:
         quota = quota_of(fields["kind"], fields["gigabytes"])
     except Invalid as error:
         form: Form = {"errors": {"gigabytes": error.message}, **fields}
-        return await _person(request, found, caller, services, templates, form=form, status=400)
-    await services.database.write(lambda tx: services.administration.set_quota(tx, found, quota, actor))
-    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+        return await _person(request, account, caller, services, templates, form=form, status=400)
+    await services.database.write(lambda tx: services.administration.set_quota(tx, account, quota, actor))
+    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
 
 
 @post(HERE + "/{person:str}/disable", include_in_schema=False)
 async def disable(
-    person: PersonId,
-    caller: NamedDependency[Caller],
+    account: NamedDependency[User],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """Shut the account out, from the next request on."""
-    return await _set_enabled(person, caller, actor, services, enabled=False)
+    return await _set_enabled(account, actor, services, enabled=False)
 
 
 @post(HERE + "/{person:str}/enable", include_in_schema=False)
 async def enable(
-    person: PersonId,
-    caller: NamedDependency[Caller],
+    account: NamedDependency[User],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """Let it in again."""
-    return await _set_enabled(person, caller, actor, services, enabled=True)
+    return await _set_enabled(account, actor, services, enabled=True)
 
 
 @post(HERE + "/{person:str}/approve", include_in_schema=False)
 async def approve(
-    person: PersonId,
-    caller: NamedDependency[Caller],
+    account: NamedDependency[User],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """Let somebody in who waits."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
-    await services.database.write(lambda tx: services.administration.approve(tx, found, actor))
+    await services.database.write(lambda tx: services.administration.approve(tx, account, actor))
     return Redirect(HERE, status_code=303)
 
 
 @post(HERE + "/{person:str}/sign-out", include_in_schema=False)
 async def sign_out(
-    person: PersonId,
-    caller: NamedDependency[Caller],
+    account: NamedDependency[User],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """End all sessions of the account."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
-    await services.database.write(lambda tx: services.administration.end_sessions(tx, found, actor))
-    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+    await services.database.write(lambda tx: services.administration.end_sessions(tx, account, actor))
+    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
 
 
 @post(HERE + "/{person:str}/password", include_in_schema=False)
 async def reset_password(
     request: PageRequest,
-    person: PersonId,
+    account: NamedDependency[User],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Give the account a new password, which is on the page that answers and nowhere afterwards."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
-    password = await services.administration.reset_password(found, actor)
-    return await _person(request, found, caller, services, templates, secret=password)
+    password = await services.administration.reset_password(account, actor)
+    return await _person(request, account, caller, services, templates, secret=password)
 
 
 @post(HERE + "/{person:str}/second-factor", include_in_schema=False)
 async def factor_off(
-    person: PersonId,
-    caller: NamedDependency[Caller],
+    account: NamedDependency[User],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """Turn the second factor of somebody off who has lost it. One's own goes with the password and a code."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
-    await services.database.write(lambda tx: services.second_factor.turn_off_for(tx, found, actor))
-    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+    await services.database.write(lambda tx: services.second_factor.turn_off_for(tx, account, actor))
+    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
 
 
 def role_of(text: str) -> Role:
@@ -233,11 +211,9 @@ def quota_of(kind: str, gigabytes: str) -> int | None:
     return size
 
 
-async def _set_enabled(person: str, caller: Caller, actor: Actor, services: Services, *, enabled: bool) -> Redirect:
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
-    await services.database.write(lambda tx: services.administration.set_enabled(tx, found, actor, enabled=enabled))
-    return Redirect(f"{HERE}/{found.public_id}", status_code=303)
+async def _set_enabled(account: User, actor: Actor, services: Services, *, enabled: bool) -> Redirect:
+    await services.database.write(lambda tx: services.administration.set_enabled(tx, account, actor, enabled=enabled))
+    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
 
 
 def _new(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:

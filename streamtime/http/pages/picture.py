@@ -10,12 +10,13 @@ from litestar.response import Redirect, Response
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.pictures import MAX_BYTES, too_large
+from streamtime.accounts.users import User
 from streamtime.errors import Invalid, NotFound
 from streamtime.http import guards
 from streamtime.http.forms import ROOM_FOR_FORM, read_file
 from streamtime.http.pages.people import HERE as PEOPLE
 from streamtime.http.pages.profile import PROFILE, profile_again
-from streamtime.http.requests import ApiRequest, PageRequest, admins_only, managing
+from streamtime.http.requests import ApiRequest, PageRequest, managing
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
@@ -83,13 +84,10 @@ async def remove_picture(
 
 @post(PEOPLE + "/{person:str}/remove-picture", include_in_schema=False)
 async def remove_picture_of(
-    person: FromPath[str],
-    caller: NamedDependency[Caller],
+    account: NamedDependency[User],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """Those who run the server take somebody's picture away."""
-    admins_only(caller)
-    found = await services.users.by_public_id(person)
-    await services.pictures.remove(found, actor)
-    return Redirect(f"{PEOPLE}/{found.public_id}", status_code=303)
+    await services.pictures.remove(account, actor)
+    return Redirect(f"{PEOPLE}/{account.public_id}", status_code=303)
