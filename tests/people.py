@@ -12,6 +12,7 @@ from tusclient.client import TusClient
 
 PASSWORD = "correct horse battery"
 UPLOADS = "/api/v1/uploads"
+ACCOUNTS = "/api/v1/admin/users"
 TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {"Content-Type": "application/offset+octet-stream"}
 
@@ -55,6 +56,11 @@ class Person:
         if self.name:
             assert sign_in(client, self.name, self.password).status_code == 303
         return client
+
+    def account(self, name: str) -> dict[str, Any]:
+        """Somebody's account, as those who run the server see it."""
+        items: list[dict[str, Any]] = self.api.get(ACCOUNTS).raise_for_status().json()["items"]
+        return next(item for item in items if item["name"] == name)
 
     def csrf(self) -> dict[str, str]:
         """The headers of a script on a page of theirs."""

@@ -1,32 +1,15 @@
 """Who has lost the second factor gets in again by those who run the server: on a page, by the API, by a command."""
 
-from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
 import httpx
 import pytest
 
-from tests.people import PASSWORD, Person, csrf_of, sign_in
+from tests.people import ACCOUNTS, PASSWORD, Person, csrf_of, sign_in
 from tests.phones import send, turned_on
-from tests.server import Server, serving
-
-USERS = "/api/v1/admin/users"
+from tests.server import Server
 
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
-    """A server with one admin, `boss`."""
-    with serving() as server:
-        server.person("boss", admin=True)
-        yield server
-
-
-@pytest.fixture
-def boss(house: Server) -> Person:
-    return house.person("boss", admin=True)
 
 
 @pytest.fixture
@@ -39,12 +22,6 @@ def inside(client: httpx.Client) -> bool:
     return client.get("/api/v1/me").status_code == 200
 
 
-def row_of(admin: Person, name: str) -> dict[str, Any]:
-    """An account as the API shows it to the admin."""
-    items: list[dict[str, Any]] = admin.api.get(USERS).raise_for_status().json()["items"]
-    return next(item for item in items if item["name"] == name)
-
-
 def turned_off_by(boss: Person, name: str) -> list[str]:
     """Who has turned somebody's second factor off, as the audit tells."""
     found = boss.api.get("/api/v1/admin/audit", params={"person": name, "limit": 200}).raise_for_status().json()
@@ -53,7 +30,7 @@ def turned_off_by(boss: Person, name: str) -> list[str]:
 
 def test_those_who_run_the_server_turn_it_off_for_who_has_lost_it(house: Server, boss: Person, ann: Person) -> None:
     turned_on(ann)
-    row = row_of(boss, ann.name)
+    row = boss.account(ann.name)
     assert row["second_factor"] is True
     page, address = f"/admin/people/{row['id']}", f"/admin/people/{row['id']}/second-factor"
     assert address in boss.browser.get(page).text
@@ -67,8 +44,8 @@ def test_those_who_run_the_server_turn_it_off_for_who_has_lost_it(house: Server,
 
 def test_by_the_api_it_is_turned_off_and_never_on(boss: Person, ann: Person) -> None:
     turned_on(ann)
-    row = row_of(boss, ann.name)
-    at = f"{USERS}/{row['id']}"
+    row = boss.account(ann.name)
+    at = f"{ACCOUNTS}/{row['id']}"
     assert boss.api.patch(at, json={"second_factor": True}).status_code == 400
     assert boss.api.patch(at, json={"second_factor": False}).json()["second_factor"] is False
     assert boss.api.patch(at, json={"second_factor": False}).json()["code"] == "no_factor"
@@ -77,11 +54,11 @@ def test_by_the_api_it_is_turned_off_and_never_on(boss: Person, ann: Person) -> 
 def test_an_admin_has_no_shorter_way_for_their_own(house: Server) -> None:
     root = house.person("root", admin=True)
     phone = turned_on(root)
-    row = row_of(root, "root")
+    row = root.account("root")
     address = f"/admin/people/{row['id']}/second-factor"
     assert address not in root.browser.get(f"/admin/people/{row['id']}").text
     assert _post(root, address).status_code == 409
-    refused = root.api.patch(f"{USERS}/{row['id']}", json={"second_factor": False})
+    refused = root.api.patch(f"{ACCOUNTS}/{row['id']}", json={"second_factor": False})
     assert (refused.status_code, refused.json()["code"]) == (409, "own_factor")
     assert send(root.browser, "off", password=PASSWORD, code=phone.code(1)).status_code == 200
 

@@ -1,42 +1,18 @@
 """Accounts and those who run them: roles, who may be shut out, who is let in, and what becomes of their videos."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import httpx
-import pytest
 
-from tests.people import PASSWORD, TUS, UPLOADS, Person, announced, csrf_of, sign_in
-from tests.server import Server, serving, until
-
-USERS = "/api/v1/admin/users"
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
-    """A server with one admin, `boss`."""
-    with serving() as server:
-        server.person("boss", admin=True)
-        yield server
-
-
-@pytest.fixture
-def boss(house: Server) -> Person:
-    return house.person("boss", admin=True)
+from tests.people import ACCOUNTS, PASSWORD, TUS, UPLOADS, Person, announced, csrf_of, sign_in
+from tests.server import Server, until
 
 
 def account(house: Server, name: str, role: str = "member") -> Person:
     """Somebody new, of that role."""
     made = {"name": name, "password": PASSWORD, "role": role}
-    house.person("boss", admin=True).api.post(USERS, json=made).raise_for_status()
+    house.person("boss", admin=True).api.post(ACCOUNTS, json=made).raise_for_status()
     return Person(house, name)
-
-
-def row_of(boss: Person, name: str) -> dict[str, Any]:
-    """An account as the API shows it to the admin."""
-    items: list[dict[str, Any]] = boss.api.get(USERS).raise_for_status().json()["items"]
-    return next(item for item in items if item["name"] == name)
 
 
 def post(person: Person, address: str, **fields: str) -> httpx.Response:
@@ -71,24 +47,24 @@ def test_a_viewer_watches_and_has_no_videos(house: Server) -> None:
 
 
 def test_the_last_admin_stays_one(house: Server, boss: Person) -> None:
-    own = row_of(boss, "boss")["id"]
+    own = boss.account("boss")["id"]
     refused = house.command("user", "disable", "boss")
     assert refused.returncode == 1
     assert "boss is the last administrator" in refused.stderr
     for change in ({"disabled": True}, {"role": "viewer"}, {"quota": 5, "role": "member"}):
-        answer = boss.api.patch(f"{USERS}/{own}", json=change)
+        answer = boss.api.patch(f"{ACCOUNTS}/{own}", json=change)
         assert (answer.status_code, answer.json()["code"]) == (409, "last_admin")
-    assert row_of(boss, "boss")["quota"] is None, "all of it or nothing"
-    assert boss.api.delete(f"{USERS}/{own}").json()["code"] == "last_admin"
+    assert boss.account("boss")["quota"] is None, "all of it or nothing"
+    assert boss.api.delete(f"{ACCOUNTS}/{own}").json()["code"] == "last_admin"
     for deed, fields in (("disable", {}), ("role", {"role": "member"}), ("delete", {"videos": "delete"})):
         page = post(boss, f"/admin/people/{own}/{deed}", **fields)
         assert page.status_code == 409
         assert "boss is the last administrator" in page.text
     second = account(house, "second", "admin")
-    its = row_of(boss, "second")["id"]
-    boss.api.patch(f"{USERS}/{its}", json={"disabled": True}).raise_for_status()
-    assert boss.api.patch(f"{USERS}/{own}", json={"role": "member"}).status_code == 409, "one shut out runs nothing"
-    boss.api.patch(f"{USERS}/{its}", json={"disabled": False, "role": "member"}).raise_for_status()
+    its = boss.account("second")["id"]
+    boss.api.patch(f"{ACCOUNTS}/{its}", json={"disabled": True}).raise_for_status()
+    assert boss.api.patch(f"{ACCOUNTS}/{own}", json={"role": "member"}).status_code == 409, "one shut out runs nothing"
+    boss.api.patch(f"{ACCOUNTS}/{its}", json={"disabled": False, "role": "member"}).raise_for_status()
     assert deeds(boss, second.name) == ["account_created", "account_disabled", "role_changed", "account_enabled"]
 
 
@@ -103,7 +79,7 @@ def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> N
     assert post(boss, f"{here}/role", role="member").status_code == 303
     assert "Say how many gigabytes" in post(boss, f"{here}/quota", kind="own", gigabytes="none").text
     assert post(boss, f"{here}/quota", kind="own", gigabytes="1.5").status_code == 303
-    assert row_of(boss, "mia") | {"last_seen_at": "", "created_at": "", "id": ""} == {
+    assert boss.account("mia") | {"last_seen_at": "", "created_at": "", "id": ""} == {
         "id": "",
         "name": "mia",
         "display_name": "mia",
@@ -152,12 +128,12 @@ def test_videos_are_handed_over_or_deleted(house: Server, boss: Person) -> None:
     until(lambda: {gone.look(video)["state"] for video in (kept, binned)} == {"failed"}, "looked at")
     gone.api.delete(f"/api/v1/videos/{binned}").raise_for_status()
     begun = gone.begin(50, filename="c.mp4")
-    its, other = (row_of(boss, name)["id"] for name in ("gone", "heir"))
-    asked = boss.api.delete(f"{USERS}/{its}")
+    its, other = (boss.account(name)["id"] for name in ("gone", "heir"))
+    asked = boss.api.delete(f"{ACCOUNTS}/{its}")
     assert (asked.status_code, asked.json()["code"]) == (409, "videos_remain")
     viewer = account(house, "no-heir", "viewer")
-    for wrong in (its, row_of(boss, viewer.name)["id"]):
-        answer = boss.api.delete(f"{USERS}/{its}", params={"videos_to": wrong})
+    for wrong in (its, boss.account(viewer.name)["id"]):
+        answer = boss.api.delete(f"{ACCOUNTS}/{its}", params={"videos_to": wrong})
         assert (answer.status_code, answer.json()["code"]) == (409, "no_heir")
     page = boss.browser.get(f"/admin/people/{its}/delete").text
     assert "3 videos" in page
@@ -173,7 +149,7 @@ def test_videos_are_handed_over_or_deleted(house: Server, boss: Person) -> None:
     again = account(house, "gone")
     assert again.browser.get("/library").status_code == 200, "the name is free"
     assert "Kept" not in again.browser.get("/library").text
-    mine = row_of(boss, "heir")["id"]
+    mine = boss.account("heir")["id"]
     assert post(boss, f"/admin/people/{mine}/delete", videos="delete").status_code == 303
     assert boss.api.get(f"/api/v1/videos/{kept}").status_code == 404
     until(lambda: not house.files("objects/videos"), "all their bytes are gone")
@@ -201,5 +177,5 @@ def test_ones_own_account_goes_with_the_password(house: Server, boss: Person) ->
     assert "That is not your password." in refused.text
     assert post(tess, "/settings/account", password=PASSWORD).status_code == 303
     assert tess.browser.get("/library").status_code == 303
-    assert "tess" not in [item["name"] for item in boss.api.get(USERS).json()["items"]]
+    assert "tess" not in [item["name"] for item in boss.api.get(ACCOUNTS).json()["items"]]
     assert "last administrator" in post(boss, "/settings/account", password=PASSWORD).text

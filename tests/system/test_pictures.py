@@ -1,32 +1,17 @@
 """Pictures of people: how they come and go, who sees them, and what is no picture."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.people import PASSWORD, Person, csrf_of
+from tests.people import ACCOUNTS, PASSWORD, Person, csrf_of
 from tests.portraits import SECRET, UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quarters
-from tests.server import Server, serving
+from tests.server import Server
 
 PICTURE = "/api/v1/me/picture"
-USERS = "/api/v1/admin/users"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
-    """A server with one admin, `boss`."""
-    with serving() as server:
-        server.person("boss", admin=True)
-        yield server
-
-
-@pytest.fixture
-def boss(house: Server) -> Person:
-    return house.person("boss", admin=True)
 
 
 def send(person: Person, data: bytes, name: str = "me.jpg") -> httpx.Response:
@@ -163,7 +148,7 @@ def test_an_admin_takes_a_picture_away(house: Server, boss: Person, tmp_path: Pa
         person = house.person(name)
         assert send(person, make_picture(tmp_path / "a.gif")).status_code == 303
         address = address_of(person)
-        row = next(row for row in boss.api.get(USERS).json()["items"] if row["name"] == name)
+        row = boss.account(name)
         assert row["picture"] == address
         assert address
         page = boss.browser.get(f"/admin/people/{row['id']}").text
@@ -171,7 +156,7 @@ def test_an_admin_takes_a_picture_away(house: Server, boss: Person, tmp_path: Pa
         if by_page:
             assert press(boss, f"/admin/people/{row['id']}/remove-picture").status_code == 303
         else:
-            assert boss.api.delete(f"{USERS}/{row['id']}/picture").status_code == 204
+            assert boss.api.delete(f"{ACCOUNTS}/{row['id']}/picture").status_code == 204
         assert address_of(person) is None
         assert boss.browser.get(address).status_code == 404
         deeds = boss.api.get("/api/v1/admin/audit", params={"person": name}).json()["items"]
@@ -180,11 +165,11 @@ def test_an_admin_takes_a_picture_away(house: Server, boss: Person, tmp_path: Pa
 
 
 def test_it_goes_with_the_account(house: Server, boss: Person, tmp_path: Path) -> None:
-    boss.api.post(USERS, json={"name": "gus", "password": PASSWORD, "role": "viewer"}).raise_for_status()
+    boss.api.post(ACCOUNTS, json={"name": "gus", "password": PASSWORD, "role": "viewer"}).raise_for_status()
     gus = Person(house, "gus")
     assert send(gus, make_picture(tmp_path / "a.webp", "-c:v", "libwebp")).status_code == 303
     address = address_of(gus)
     assert address
     assert boss.browser.get(address).status_code == 200
-    assert boss.api.delete(f"{USERS}/{address.split('/')[2]}").status_code == 204
+    assert boss.api.delete(f"{ACCOUNTS}/{address.split('/')[2]}").status_code == 204
     assert boss.browser.get(address).status_code == 404

@@ -22,11 +22,6 @@ def house() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def boss(house: Server) -> Person:
-    return house.person("boss", admin=True)
-
-
 def post(person: Person, address: str, **fields: str) -> httpx.Response:
     """Send a form of a page of theirs."""
     token = csrf_of(person.browser.get("/explore").text)

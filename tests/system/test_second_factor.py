@@ -30,11 +30,6 @@ def house() -> Iterator[Server]:
 
 
 @pytest.fixture
-def boss(house: Server) -> Person:
-    return house.person("boss", admin=True)
-
-
-@pytest.fixture
 def ann(house: Server) -> Person:
     """Somebody new, of a name of their own."""
     return house.person(f"ann{next(_numbers)}")
