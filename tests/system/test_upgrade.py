@@ -36,3 +36,21 @@ def test_a_library_of_every_earlier_version_is_taken_over(server: Server, ladder
         assert [revision_of(copy) for copy in copies.glob("*.db")] == [version], "what was there is kept"
         assert whole(database), version
     assert "Traceback" not in server.said
+
+
+def test_an_older_version_refuses_a_newer_database_and_goes_back_by_a_backup(server: Server, small_clip: Path) -> None:
+    ann = server.person("ann")
+    video = ann.upload(small_clip, title="Before the newer version")
+    until(lambda: ann.look(video)["state"] == "ready", "ready")
+    server.run("backup", "before.tar")
+    assert server.stop() == 0
+    with closing(sqlite3.connect(server.data_dir / "streamtime.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    refused = server.command("serve", "--port", "0")
+    assert refused.returncode != 0
+    assert "newer Streamtime" in refused.stdout + refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
+    server.run("restore", "--replace", "before.tar")
+    server.start()
+    assert ann.look(video)["title"] == "Before the newer version"
+    assert hashes(ann.api, ann.look(video)["urls"]["master"])
