@@ -73,6 +73,11 @@ class House(Server):
         """Whether it has ended."""
         return self._process is None or self._process.poll() is not None
 
+    @property
+    def lives(self) -> bool:
+        """Whether the server itself is there: when it ends, its tracer is there for a moment longer."""
+        return not self.died and bool(children_of(self.pid))
+
     def start(self, rules: Sequence[Rule] = ()) -> None:
         """Start it, with rules that hold from its first call."""
         self._before = self._tracing(rules)
@@ -101,8 +106,9 @@ class House(Server):
         return True
 
     def kill(self) -> None:
-        """End the server itself by SIGKILL, in the middle of whatever it does."""
-        os.kill(children_of(self.pid)[0], signal.SIGKILL)
+        """End the server itself by SIGKILL, in the middle of whatever it does, unless something has just ended it."""
+        for server in children_of(self.pid)[:1]:
+            os.kill(server, signal.SIGKILL)
         self.ended()
 
     def ended(self) -> int:

@@ -49,10 +49,10 @@ def attempt(house: House, operation: Operation, film: bytes, point: Point) -> Tr
     house.rest_if_running()
     operation.run(house, [point.rule])
     met = False
-    if house.died:
-        met = house.ended() != 0  # a command ends by itself, too
-    else:
+    if house.lives:
         house.kill()
+    else:
+        met = house.ended() != 0  # a command ends by itself, too
     began = time.monotonic()
     house.start()
     serving_after_s = time.monotonic() - began
