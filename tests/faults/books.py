@@ -1,6 +1,6 @@
 """What the rows say beside what the stores hold: every object once, whole, in its place, and somebody's; nothing else.
 
-It reads the database as another process may, the bucket by itself, and never writes.
+It reads the database as another process may and the bucket by itself.
 """
 
 import hashlib
@@ -85,6 +85,15 @@ class Books:
         """How many objects there are, by rows."""
         with self._reading() as database:
             return int(database.execute("SELECT count(*) FROM objects").fetchone()[0])
+
+    def forget_strays(self) -> None:
+        """Remove the files of a stopped server that no row knows, such as those of rows that were left out."""
+        with self._reading() as database:
+            known = {key for (key,) in database.execute("SELECT key FROM objects")}
+        for store, room in ROOMS.items():
+            for key, _ in [*self._held(store)]:
+                if key not in known and not key.startswith(WITHOUT_ROWS):
+                    (self._data_dir / room / key).unlink()
 
     def _rows(self, store: str) -> list[Row]:
         query = f"""

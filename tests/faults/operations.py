@@ -234,6 +234,7 @@ class Migration:
         self.before = as_of(house.data_dir / "streamtime.db", back=self.back)
         if self.before < MARKED_SINCE:
             shutil.rmtree(house.data_dir / "objects" / "deployment")
+        house.books.forget_strays()
 
     def run(self, house: House, rules: Sequence[Rule]) -> None:
         if house.started(rules):

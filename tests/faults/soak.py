@@ -78,7 +78,7 @@ class Soak:
             found = []
             with self._house(f"{operation.name}, to learn its points") as house:
                 found = learn(house, operation(), self._film)
-            waiting = list(spread(found, self._attempts or len(found)))[self._skip :]
+            waiting = list(spread(found, self._attempts or len(found)))[self._skip :] if found else []
             while waiting:
                 with self._house(str(waiting[0])) as house:
                     while waiting:
