@@ -1,5 +1,6 @@
 """Makes of a database one that an earlier version might have left: an older schema, the same rows."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,17 +10,19 @@ from alembic.config import Config
 
 from streamtime.database.migrate import migrations_folder
 
-VERSIONS = len([*(migrations_folder() / "versions").glob("[0-9]*_*.py")])
-"""How many there are of the schema."""
+VERSIONS = sorted(file.name.split("_", 1)[0] for file in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
+"""Those of the schema, the first one first."""
+
+MARKED_SINCE = "0008"
+"""The version from which on a database knows its stores by a marker in them."""
 
 
-def as_of(path: Path, *, back: int) -> str:
-    """Put the database of a stopped server `back` versions back and give the version that it has now.
+def as_of(data_dir: Path, *, back: int) -> str:
+    """Put what a stopped server left `back` versions back and give the version that its database has now.
 
     Rows for which that version had no words, such as those of stills before there were any, are left out.
     """
-    versions = sorted(file.name.split("_", 1)[0] for file in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
-    version = versions[-1 - back]
+    path, version = data_dir / "streamtime.db", VERSIONS[-1 - back]
     newer = path.with_name("newer.db")
     path.rename(newer)
     config = Config()
@@ -35,6 +38,8 @@ def as_of(path: Path, *, back: int) -> str:
             database.execute(f"INSERT OR IGNORE INTO main.{name} ({shared}) SELECT {shared} FROM newer.{name}")  # noqa: S608
         database.commit()
     newer.unlink()
+    if version < MARKED_SINCE:
+        shutil.rmtree(data_dir / "objects" / "deployment")
     return version
 
 

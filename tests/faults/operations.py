@@ -21,9 +21,6 @@ from tests.people import TUS
 from tests.server import until
 from tests.system.player import hashes
 
-MARKED_SINCE = "0008"
-"""The version from which on a database knows its stores by a marker in them."""
-
 PIECES = 3
 """A film is sent in so many."""
 
@@ -231,9 +228,7 @@ class Migration:
         assert house.stop() == 0
         for copy in (house.data_dir / "backups").glob("*"):
             copy.unlink()
-        self.before = as_of(house.data_dir / "streamtime.db", back=self.back)
-        if self.before < MARKED_SINCE:
-            shutil.rmtree(house.data_dir / "objects" / "deployment")
+        self.before = as_of(house.data_dir, back=self.back)
         house.books.forget_strays()
 
     def run(self, house: House, rules: Sequence[Rule]) -> None:
@@ -253,7 +248,7 @@ class LongMigration(Migration):
     """The same from the very first version."""
 
     name = "migration from the first version"
-    back = VERSIONS - 1
+    back = len(VERSIONS) - 1
 
 
 class Commanded:
