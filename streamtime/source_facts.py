@@ -49,6 +49,8 @@ class AudioFacts(msgspec.Struct, frozen=True):
     title: str | None
     default: bool
     copyable: bool
+    purpose: str | None = None
+    """What the file says it is for, beside the film's own sound: `commentary`, `audio description` and so on."""
 
 
 class SubtitleFacts(msgspec.Struct, frozen=True):
@@ -60,6 +62,8 @@ class SubtitleFacts(msgspec.Struct, frozen=True):
     language: str | None
     title: str | None
     forced: bool
+    hearing_impaired: bool = False
+    """Whether it tells sounds as well, for people who do not hear them (SDH)."""
 
 
 class ChapterFacts(msgspec.Struct, frozen=True):

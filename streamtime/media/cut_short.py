@@ -7,8 +7,16 @@ says how long it is, and FLV and MXF do not say it at their head.
 import os
 import struct
 
+from av.container import InputContainer
+
 TELLS_LENGTH = {"mp4", "matroska", "avi", "asf", "ogg"}
 """Kinds of containers that are found out when their end is missing."""
+
+_MAY_COUNT_FROM_ZERO = {"mp4", "matroska", "asf", "flv"}
+"""Containers whose header tells a duration that some writers count from time 0, others from the first time inside.
+
+Of MP4 those in fragments, whose decode times (`tfdt`) may begin anywhere.
+"""
 
 _RIFF = struct.Struct("<4sI4s")
 _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
@@ -20,10 +28,29 @@ _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_LENGTH = struct.Struct("<Q")
 _ASF_LENGTH_AT = 16 + 8 + 16
+_FLV, _FLV_TAGS = b"FLV", {8, 9, 18}
+_FLV_TAG_BYTES, _FLV_SIZE_BYTES = 11, 4
 _OGG_PAGE = b"OggS"
 _OGG_FLAGS_AT, _OGG_LAST = 5, 4
 _LARGEST_OGG_PAGE_BYTES = 66 << 10
 _HEAD_BYTES = 64 << 10
+
+
+def claimed_duration_us(descriptor: int, container: InputContainer, kind: str, origin_us: int) -> int | None:
+    """Tell how long the file says it is, from the origin on, in microseconds; None where it does not say.
+
+    Where it is not clear what the duration in the header is counted from, the reading that fits the file's end counts,
+    or the shorter one: a whole file is never taken for one that breaks off.
+    """
+    if not container.duration or container.duration <= 0:
+        return None
+    start_us = container.start_time or 0
+    ends_us = [start_us + container.duration]
+    if kind in _MAY_COUNT_FROM_ZERO and container.duration > max(0, origin_us):
+        ends_us.append(container.duration)
+    last_us = (_flv_last_ms(descriptor) or 0) * 1000 if kind == "flv" else 0
+    ends_us.sort(key=lambda end_us: abs(end_us - last_us))
+    return max(1, ends_us[0] - origin_us)
 
 
 def is_cut_short(descriptor: int) -> bool:
@@ -36,11 +63,12 @@ def is_cut_short(descriptor: int) -> bool:
         return length < _asf_length(head)
     if head.startswith(_EBML):
         return length < _matroska_length(head)
+    if head.startswith(_FLV):
+        return _flv_last_ms(descriptor) is None
     if head[4:8] in _MP4_BOXES:
         return length < _mp4_length(descriptor, length)
-    if head.startswith(_OGG_PAGE):
-        return not _ogg_ends(os.pread(descriptor, _LARGEST_OGG_PAGE_BYTES, max(0, length - _LARGEST_OGG_PAGE_BYTES)))
-    return False
+    tail = os.pread(descriptor, _LARGEST_OGG_PAGE_BYTES, max(0, length - _LARGEST_OGG_PAGE_BYTES))
+    return head.startswith(_OGG_PAGE) and not _ogg_ends(tail)
 
 
 def _matroska_length(head: bytes) -> int:
@@ -85,6 +113,21 @@ def _asf_length(head: bytes) -> int:
         return 0
     length: int = _ASF_LENGTH.unpack_from(head, found + _ASF_LENGTH_AT)[0]
     return length
+
+
+def _flv_last_ms(descriptor: int) -> int | None:
+    """Tell the time of the last tag, in milliseconds; None where it is not whole.
+
+    Its size stands behind it too (Adobe's FLV specification 10.1, annexes E.3 and E.4.1).
+    """
+    ends = os.fstat(descriptor).st_size - _FLV_SIZE_BYTES
+    tag_bytes = int.from_bytes(os.pread(descriptor, _FLV_SIZE_BYTES, max(0, ends)), "big")
+    if not _FLV_TAG_BYTES <= tag_bytes <= ends:
+        return None
+    head = os.pread(descriptor, _FLV_TAG_BYTES, ends - tag_bytes)
+    if head[0] & 0x1F not in _FLV_TAGS or int.from_bytes(head[1:4], "big") != tag_bytes - _FLV_TAG_BYTES:
+        return None
+    return int.from_bytes(head[7:8] + head[4:7], "big")
 
 
 def _ogg_ends(tail: bytes) -> bool:

@@ -75,6 +75,7 @@ class Packaging:
         self._order = order
         self._outputs = outputs
         self._duration_s = order.duration_ms / 1000 if order.duration_ms else None
+        self._longest_s = self._duration_s
         self._reporter = Reporter(channel, self._duration_s)
         self._crew = Crew()
         self._tracks: list[Track | Ladder] = []
@@ -91,6 +92,8 @@ class Packaging:
             OSError: if an output cannot be written.
         """
         with open_source(self._descriptor) as container:
+            if self._duration_s:
+                self._longest_s = max(self._duration_s, (container.duration or 0) / _MICRO)
             feeds = self._feeds(container)
             if feeds and container_name(container) not in MAY_JUMP | WITHOUT_TIMES:
                 resume.seek(container, container.streams[feeds[-1].index], self._order)
@@ -159,7 +162,7 @@ class Packaging:
 
         Else a small file could claim days of silence, or of one picture, and they would be encoded.
         """
-        return None if kind in MAY_JUMP or not self._duration_s else 2 * self._duration_s + _SLACK_S
+        return None if kind in MAY_JUMP or not self._longest_s else 2 * self._longest_s + _SLACK_S
 
     def _done(self) -> Done:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)

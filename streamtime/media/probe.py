@@ -16,6 +16,7 @@ from streamtime.media.copy_check import (
     longest_copied_segment_s,
     video_obstacle,
 )
+from streamtime.media.cut_short import claimed_duration_us
 from streamtime.media.picture_facts import (
     bit_depth,
     choose_video,
@@ -30,11 +31,13 @@ from streamtime.media.picture_facts import (
     turn_of,
 )
 from streamtime.media.picture_times import PictureTimes
-from streamtime.media.side_tracks import chapters_of, said, subtitles_of
+from streamtime.media.side_tracks import chapters_of, purpose_of, said, subtitles_of
 from streamtime.media.source import container_name, open_source
 from streamtime.source_facts import AudioFacts, SourceFacts, VideoFacts
 
 _MICRO = 1_000_000
+_LATEST_ORIGIN_US = 1 << 53
+"""Nearly three centuries: a later first time is a broken one."""
 
 
 def probe(descriptor: int) -> SourceFacts:
@@ -51,7 +54,7 @@ def probe(descriptor: int) -> SourceFacts:
         origin_us = _origin_us(stream, frame, scan if video.copyable else None)
         return SourceFacts(
             container=container_name(container),
-            duration_ms=_duration_ms(container, origin_us),
+            duration_ms=_duration_ms(descriptor, container, origin_us),
             origin_us=origin_us,
             bitrate_bps=container.bit_rate or None,
             video=video,
@@ -116,14 +119,13 @@ def _origin_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan | None)
     if copied and copied.origin is not None:
         return int(copied.origin * tick * _MICRO // 1)
     start = frame.pts if frame.pts is not None else stream.start_time or 0
-    return int(start * (frame.time_base or tick) * _MICRO // 1)
+    origin_us = int(start * (frame.time_base or tick) * _MICRO // 1)
+    return origin_us if abs(origin_us) < _LATEST_ORIGIN_US else 0
 
 
-def _duration_ms(container: InputContainer, origin_us: int) -> int | None:
-    if not container.duration or container.duration <= 0:
-        return None
-    end_us = (container.start_time or 0) + container.duration
-    return max(1, round((end_us - origin_us) / 1000))
+def _duration_ms(descriptor: int, container: InputContainer, origin_us: int) -> int | None:
+    duration_us = claimed_duration_us(descriptor, container, container_name(container), origin_us)
+    return None if duration_us is None else max(1, round(duration_us / 1000))
 
 
 def _audios(container: InputContainer, origin_s: Fraction) -> tuple[AudioFacts, ...]:
@@ -146,6 +148,7 @@ def _audio_facts(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioFac
         title=said(stream, "title", "name"),
         default=bool(stream.disposition & Disposition.default),
         copyable=audio_copyable(kind, stream, origin_s),
+        purpose=purpose_of(stream),
     )
 
 

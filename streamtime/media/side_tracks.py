@@ -14,6 +14,12 @@ TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
 """Subtitles that are text, by FFmpeg's canonical names; all others are pictures, or nothing that people read."""
 
 _BROADCAST_TEXT = frozenset({"eia_608", "dvb_teletext", "arib_caption", "hdmv_text_subtitle", "ttml"})
+_PURPOSES = (
+    (Disposition.comment, "commentary"),
+    (Disposition.visual_impaired | Disposition.descriptions, "audio description"),
+    (Disposition.hearing_impaired, "clear dialogue"),
+    (Disposition.karaoke, "karaoke"),
+)
 _LONGEST_TEXT = 200
 _MOST_CHAPTERS = 500
 _MS = 1000
@@ -23,6 +29,11 @@ def said(stream: Stream, *keys: str) -> str | None:
     """What the file says of a track under one of these keys, if anything."""
     value = next((text for key in keys if (text := stream.metadata.get(key))), None)
     return value[:_LONGEST_TEXT] if value and value != "und" else None
+
+
+def purpose_of(stream: Stream) -> str | None:
+    """What a sound track is for, by the container's flags; None for a film's own sound."""
+    return next((words for flag, words in _PURPOSES if stream.disposition & flag), None)
 
 
 def subtitles_of(container: InputContainer) -> tuple[SubtitleFacts, ...]:
@@ -65,4 +76,5 @@ def _facts(stream: SubtitleStream, codec: str) -> SubtitleFacts:
         language=said(stream, "language"),
         title=said(stream, "title", "name"),
         forced=bool(stream.disposition & Disposition.forced),
+        hearing_impaired=bool(stream.disposition & (Disposition.hearing_impaired | Disposition.captions)),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from streamtime.captions.cue import MOST_CUES, Cue
 from streamtime.library.captions import NewCaptions, new_from_file, packed
+from streamtime.pipeline.side_tracks import subtitle_label
 from streamtime.source_facts import SubtitleFacts
 from streamtime.worker_protocol import CuesRead
 
@@ -29,5 +30,4 @@ class AwaitedCues:
 
 def captions_of(track: SubtitleFacts, cues: Sequence[Cue]) -> NewCaptions:
     """A track of a file as captions: some tenths of a second for the largest, so not on the loop."""
-    title = " ".join(filter(None, (track.title, "(forced)" if track.forced else None))) or None
-    return new_from_file(packed(cues), track.stream, track.language, title)
+    return new_from_file(packed(cues), track.stream, track.language, subtitle_label(track))

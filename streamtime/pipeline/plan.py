@@ -13,6 +13,7 @@ from streamtime.jobs.job import AttemptFailed
 from streamtime.languages import bcp47
 from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, SoundTrack
 from streamtime.library.video import Video
+from streamtime.pipeline.side_tracks import sound_label
 from streamtime.source_facts import AudioFacts, SourceFacts
 from streamtime.worker_protocol import CopyVideo, EncodeVideo, Package, PackageAudio, Resume
 
@@ -121,7 +122,7 @@ def plan_audio(
         target_duration_s=longest_s,
         ceiling_bps=AUDIO_CEILING_BPS,
         spool_key=key,
-        sound=SoundTrack(bcp47(track.language), track.title, default),
+        sound=SoundTrack(bcp47(track.language), sound_label(track), default),
     )
     return Planned(new, PackageAudio(output=output, stream=track.stream, copy=copy))
 

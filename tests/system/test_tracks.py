@@ -11,6 +11,7 @@ import av
 import m3u8
 import pytest
 
+from tests.clips import run_ffmpeg
 from tests.films import CHAPTERS, TONES_HZ, make_film
 from tests.people import Person
 from tests.server import Server, until
@@ -139,6 +140,35 @@ def test_sound_that_must_be_encoded_is_made_for_every_track_too(tracy: Person, f
     tones = [pitch_hz(fetch(tracy.api, urljoin(body["urls"]["master"], media.uri))) for media in sounds.values()]
     assert tones == list(TONES_HZ)
     assert list(offered(tracy, body, "SUBTITLES")) == ["English", "German"]
+
+
+TRACKS = (
+    (("eng", "", "default"), ("eng", "", "comment"), ("", "", "visual_impaired"), ("ger", "  ", "hearing_impaired")),
+    (("", "", "forced"), ("eng", "", "forced"), ("", " \t ", "forced+hearing_impaired"),
+     ("eng", "", "hearing_impaired"), ("fre", "Forcés (Forced)", "forced"), ("ger", "Nur Schilder", "forced"),
+     ("", "", "0"), ("", "", "forced")),
+)  # fmt: skip
+"""Language, title and flags of sound tracks and of subtitle tracks."""
+
+
+def test_tracks_that_say_what_they_are_for_are_named_in_words(tracy: Person, films: Path) -> None:
+    source = make_film(films / "plain.mkv", duration_s=2)
+    path = films / "flags.mkv"
+    maps = ["-map", "0:v", *["-map", "0:a:0"] * len(TRACKS[0]), *["-map", "0:s:0"] * len(TRACKS[1])]
+    said = []
+    for kind, tracks in zip("as", TRACKS, strict=True):
+        for number, (language, title, flags) in enumerate(tracks):
+            said += [f"-metadata:s:{kind}:{number}", f"language={language}"]
+            said += [f"-metadata:s:{kind}:{number}", f"title={title}", f"-disposition:{kind}:{number}", flags]
+    run_ffmpeg("-i", str(source), *maps, "-c", "copy", *said, str(path))
+    body = ready(tracy, tracy.send(path.read_bytes(), title="Flags"))
+    assert list(offered(tracy, body, "AUDIO")) == [
+        "English", "English (commentary)", "Audio description", "German (clear dialogue)",
+    ]  # fmt: skip
+    assert list(offered(tracy, body, "SUBTITLES")) == [
+        "Forced subtitles", "English (forced)", "Forced SDH subtitles", "English (SDH)",
+        "Forcés (Forced)", "Nur Schilder (forced)", "Captions", "Forced subtitles 2",
+    ]  # fmt: skip
 
 
 def test_the_first_sound_is_enough_to_begin_and_the_others_come_when_they_are_whole(
