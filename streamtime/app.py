@@ -30,6 +30,7 @@ from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.signing_keys import Purpose, SigningKeys
 from streamtime.accounts.users import Users
+from streamtime.addresses import Listening
 from streamtime.care import rounds
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
@@ -162,9 +163,10 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
         await services.pool.stop(grace_s=grace_s)
 
 
-def http_settings(config: Config) -> HttpSettings:
+def http_settings(config: Config, listening: Listening) -> HttpSettings:
     """What the HTTP room needs to know of the configuration."""
     return HttpSettings(
+        listening=listening,
         public_url=config.server.public_url,
         allowed_hosts=config.server.allowed_hosts,
         metrics_token=config.server.metrics_token,

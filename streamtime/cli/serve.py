@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import rich_click as click
 import uvicorn
 
+from streamtime.addresses import Listening
 from streamtime.app import http_settings, open_services, running
-from streamtime.cli.addresses import addresses
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.cli.lock import only_server
 from streamtime.clock import SystemClock
@@ -94,12 +94,14 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    host, port = listener.getsockname()[:2]
+    where = Listening(host, port, config.server.public_url)
     async with open_services(config) as services:
-        application = build_application(services, http_settings(config), version=VERSION)
+        application = build_application(services, http_settings(config, where), version=VERSION)
         setup_needed = await services.setup.needed()
         server = _Server(
             _uvicorn_config(config, application),
-            on_ready=lambda: _welcome(config, listener, services, setup_needed=setup_needed),
+            on_ready=lambda: _welcome(where, services, setup_needed=setup_needed),
         )
         async with running(services, grace_s=ENCODER_GRACE_S):
             serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -135,11 +137,10 @@ def _uvicorn_config(config: Config, application: object) -> uvicorn.Config:
     )
 
 
-def _welcome(config: Config, listener: socket.socket, services: Services, *, setup_needed: bool) -> None:
-    port: int = listener.getsockname()[1]
-    found = addresses(config.server.host, port, config.server.public_url)
+def _welcome(where: Listening, services: Services, *, setup_needed: bool) -> None:
+    found = where.urls()
     lines = [f"Streamtime is ready: {found[0]}", *(f"                     {address}" for address in found[1:])]
     if setup_needed:
         lines += ["", f"Make the first account at {found[0]}/setup", f"Setup code: {services.setup.code}"]
     click.echo("\n".join(lines))
-    _log.info("ready", port=port)
+    _log.info("ready", port=where.port)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from streamtime.errors import Invalid
 from streamtime.http.forms import Form
+from streamtime.http.own_address import Elsewhere, LinkBase
 from streamtime.http.paths import DROPS, SHARED
 from streamtime.http.words import age_text, size_text, time_iso
 from streamtime.library.bin import DAY_MS
@@ -30,6 +31,7 @@ class LinkView:
     id: str
     href: str
     address: str
+    elsewhere: list[Elsewhere]
     label: str
     titles: tuple[str, ...]
     has_password: bool
@@ -41,12 +43,13 @@ class LinkView:
     viewed_text: str | None
 
 
-def link_view(link: Link, now_ms: int, address: str) -> LinkView:
-    """A link whose whole address is `address`."""
+def link_view(link: Link, now_ms: int, base: LinkBase) -> LinkView:
+    """A link whose whole address begins with `base`."""
     return LinkView(
         id=link.public_id,
         href=SHARED + link.public_id,
-        address=address,
+        address=base.url(SHARED + link.public_id),
+        elsewhere=base.elsewhere(SHARED + link.public_id),
         label=link.label,
         titles=tuple(video.title for video in link.videos),
         has_password=link.has_password,
@@ -112,6 +115,7 @@ class DropView:
     id: str
     href: str
     address: str
+    elsewhere: list[Elsewhere]
     label: str
     files: int
     max_files: int | None
@@ -121,12 +125,13 @@ class DropView:
     expires_iso: str | None
 
 
-def drop_view(drop: Drop, now_ms: int, address: str) -> DropView:
-    """A link for sending whose whole address is `address`."""
+def drop_view(drop: Drop, now_ms: int, base: LinkBase) -> DropView:
+    """A link for sending whose whole address begins with `base`."""
     return DropView(
         id=drop.public_id,
         href=DROPS + drop.public_id,
-        address=address,
+        address=base.url(DROPS + drop.public_id),
+        elsewhere=base.elsewhere(DROPS + drop.public_id),
         label=drop.label,
         files=drop.files,
         max_files=drop.max_files,

@@ -1,20 +1,89 @@
 """The server's own address, for what is carried elsewhere: into another player, a chat, a code on the screen."""
 
+from dataclasses import dataclass
+from enum import StrEnum
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import segno
 from litestar import Request
 from litestar.datastructures import State
 
+from streamtime.addresses import is_loopback
 from streamtime.http.services import HttpSettings
 
 _QUIET_ZONE = 2
 """Modules around a code. The standard has four; the page's own white card is the rest."""
 
 
+class Reason(StrEnum):
+    """Why links carry the address that they carry."""
+
+    PUBLIC = "public"
+    """It is configured, as `server.public_url`."""
+    REQUEST = "request"
+    """The browser used it for this very request."""
+    NETWORK = "network"
+    """The browser used one that only this machine can open, so this one of the network stands for it."""
+    ONLY_HERE = "only_here"
+    """The same, but the server listens on this machine alone: there is no other."""
+    OFFLINE = "offline"
+    """The same, but this machine is in no network: there is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The same link with another address of this machine; `host` is what tells it apart."""
+
+    host: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBase:
+    """Where links to this server begin, and why there."""
+
+    base: str
+    reason: Reason
+    asked: str
+    """Host and port that the browser used."""
+    others: tuple[str, ...] = ()
+
+    def url(self, path: str) -> str:
+        """The whole address of a path."""
+        return self.base + path
+
+    def elsewhere(self, path: str) -> list[Elsewhere]:
+        """The other whole addresses of a path, where this machine has several in its networks."""
+        return [Elsewhere(urlsplit(other).hostname or other, other + path) for other in self.others]
+
+
+def link_base(request: Request[Any, Any, State], settings: HttpSettings) -> LinkBase:
+    """Where links that others are to open begin.
+
+    `public_url`, where there is one; else the Host of this request, unless only this machine could open it: then an
+    address of this machine in its network, where it has one.
+    """
+    asked = request.headers.get("host", "")
+    if settings.public_url:
+        return LinkBase(settings.public_url.rstrip("/"), Reason.PUBLIC, asked)
+    here = f"{request.url.scheme}://{asked}"
+    if not is_loopback(_name_of(asked)):
+        return LinkBase(here, Reason.REQUEST, asked)
+    found = settings.listening.network_urls()
+    if found:
+        return LinkBase(found[0], Reason.NETWORK, asked, tuple(found[1:]))
+    return LinkBase(here, Reason.ONLY_HERE if settings.listening.only_here else Reason.OFFLINE, asked)
+
+
 def absolute(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
-    """The whole address of a path: at `public_url` where there is one, else where this very request was sent."""
+    """The whole address of a path, for others to open."""
+    return link_base(request, settings).url(path)
+
+
+def returning(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
+    """The whole address of a path, for this very browser to come back to with the cookies that it has here."""
     base = settings.public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
     return base.rstrip("/") + path
 
@@ -27,3 +96,10 @@ def qr_svg(text: str) -> str:
         out, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=_QUIET_ZONE, svgclass="qr", lineclass=None
     )
     return out.getvalue().decode()
+
+
+def _name_of(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

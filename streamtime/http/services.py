@@ -22,6 +22,7 @@ from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
+from streamtime.addresses import Listening
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.events.bus import EventBus
@@ -160,6 +161,7 @@ class Services:
 class HttpSettings:
     """What the person who runs the server chose about HTTP, as plain values."""
 
+    listening: Listening
     public_url: str
     allowed_hosts: tuple[str, ...]
     metrics_token: str

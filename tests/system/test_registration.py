@@ -32,7 +32,7 @@ def invite(boss: Person, **fields: str) -> str:
     """Make an invitation on the page; the path of its link."""
     answer = post(boss, INVITES, **{"label": "", "role": "member", "uses": "1", "days": "7", **fields})
     assert answer.status_code == 200
-    (path,) = re.findall(r">http://127[^<]*(/join/[^<]+)<", answer.text)
+    (path,) = re.findall(r'id="invite-address"[^>]* value="http://127[^"]*(/join/[^"]+)"', answer.text)
     assert path not in boss.browser.get(INVITES).text
     return str(path)
 

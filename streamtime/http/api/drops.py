@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
 from streamtime.http.link_views import MAX_DAYS, end_after
-from streamtime.http.own_address import absolute
+from streamtime.http.own_address import LinkBase, link_base
 from streamtime.http.paths import DROPS
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, signed_in
@@ -52,7 +52,8 @@ async def list_drops(
 ) -> list[DropBody]:
     """The caller's own, the latest first."""
     listed = await services.drops.listed(signed_in(caller))
-    return [_body(request, drop, services, settings) for drop in listed]
+    base = link_base(request, settings)
+    return [_body(drop, services, base) for drop in listed]
 
 
 @post("/api/v1/drops", responses=problems(401, 403, 413), tags=["sharing"], summary="Let somebody send videos")
@@ -71,7 +72,8 @@ async def create_drop(
     """
     ends = end_after(data.days, services.clock.now_ms())
     new = NewDrop(data.label, data.max_size, data.max_files, ends)
-    return _body(request, await services.drops.create(signed_in(caller), new, actor), services, settings)
+    made = await services.drops.create(signed_in(caller), new, actor)
+    return _body(made, services, link_base(request, settings))
 
 
 @delete(
@@ -90,10 +92,10 @@ async def delete_drop(
     await services.drops.revoke(signed_in(caller), drop, actor)
 
 
-def _body(request: ApiRequest, drop: Drop, services: Services, settings: HttpSettings) -> DropBody:
+def _body(drop: Drop, services: Services, base: LinkBase) -> DropBody:
     return DropBody(
         id=drop.public_id,
-        url=absolute(request, settings, DROPS + drop.public_id),
+        url=base.url(DROPS + drop.public_id),
         label=drop.label,
         state=drop.state(services.clock.now_ms()),
         files=drop.files,

@@ -11,7 +11,7 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.accounts.audit import Actor
 from streamtime.http.link_views import MAX_DAYS, end_after
-from streamtime.http.own_address import absolute
+from streamtime.http.own_address import LinkBase, link_base
 from streamtime.http.paths import SHARED
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, signed_in
@@ -57,7 +57,8 @@ async def list_links(
 ) -> list[LinkBody]:
     """The caller's own, the latest first."""
     listed = await services.links.listed(signed_in(caller))
-    return [_body(request, link, services, settings) for link in listed]
+    base = link_base(request, settings)
+    return [_body(link, services, base) for link in listed]
 
 
 @post("/api/v1/links", responses=problems(401, 403, 404, 409, 413), tags=["sharing"], summary="Share videos by a link")
@@ -74,7 +75,7 @@ async def create_link(
     videos = [await services.videos.require(caller, video, Access.MANAGE) for video in data.videos]
     ends = end_after(data.days, services.clock.now_ms())
     new = NewLink(videos, data.label, data.password or None, data.max_views, ends)
-    return _body(request, await services.links.create(caller, new, actor), services, settings)
+    return _body(await services.links.create(caller, new, actor), services, link_base(request, settings))
 
 
 @delete(
@@ -90,10 +91,10 @@ async def delete_link(
     await services.links.revoke(signed_in(caller), link, actor)
 
 
-def _body(request: ApiRequest, link: Link, services: Services, settings: HttpSettings) -> LinkBody:
+def _body(link: Link, services: Services, base: LinkBase) -> LinkBody:
     return LinkBody(
         id=link.public_id,
-        url=absolute(request, settings, SHARED + link.public_id),
+        url=base.url(SHARED + link.public_id),
         label=link.label,
         videos=[video.public_id for video in link.videos],
         state=link.state(services.clock.now_ms()),

@@ -10,7 +10,7 @@ from streamtime.accounts.provider_sign_in import ProviderSignIn
 from streamtime.accounts.sign_in import Proved
 from streamtime.errors import Conflict, StreamtimeError, TooMany, Unauthenticated
 from streamtime.http.forms import Form, read_form
-from streamtime.http.own_address import absolute
+from streamtime.http.own_address import returning
 from streamtime.http.pages.provider import CALLBACK, CONNECTION, note_cookie, required
 from streamtime.http.problems import problem_of
 from streamtime.http.requests import PageRequest, managing, visit_of
@@ -48,7 +48,7 @@ async def connect(
     try:
         proved = await _proved(request, caller, services)
         sent = await provider.send(
-            visit_of(request), absolute(request, settings, CALLBACK), CONNECTION, user_id=owner_id
+            visit_of(request), returning(request, settings, CALLBACK), CONNECTION, user_id=owner_id
         )
     except StreamtimeError as error:
         return await _again(request, caller, services, templates, error)

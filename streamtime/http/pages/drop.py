@@ -12,8 +12,7 @@ from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid, NotFound
 from streamtime.http.forms import Form, read_form
 from streamtime.http.link_views import TERMS, drop_view, end_from, number_from
-from streamtime.http.own_address import absolute, qr_svg
-from streamtime.http.paths import DROPS
+from streamtime.http.own_address import link_base, qr_svg
 from streamtime.http.requests import PageRequest, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
@@ -121,7 +120,8 @@ async def _drops(
 ) -> Response[str]:
     now = services.clock.now_ms()
     listed = await services.drops.listed(caller)
-    views = [drop_view(drop, now, absolute(request, settings, DROPS + drop.public_id)) for drop in listed]
+    base = link_base(request, settings)
+    views = [drop_view(drop, now, base) for drop in listed]
     fresh = next((view for view in views if view.id == made), None)
     return templates.page(
         request,
@@ -131,6 +131,7 @@ async def _drops(
         status=status,
         drops=views,
         fresh=fresh,
+        base=base,
         qr=qr_svg(fresh.address) if fresh else "",
         form=form,
         terms=TERMS,

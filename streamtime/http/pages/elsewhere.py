@@ -7,7 +7,7 @@ from litestar.response import Response
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, decide
-from streamtime.http.own_address import absolute, qr_svg
+from streamtime.http.own_address import link_base, qr_svg
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
@@ -37,6 +37,7 @@ async def elsewhere_page(
         # An admin may watch what a ticket of theirs, which is for watching alone, does not open.
         able = decide(await services.tickets.caller_of(ticket.text), found.facts) >= Access.VIEW
         shown |= {"lasts_text": span_text(LASTS_MS / 1000), "able": able}
-    address = absolute(request, settings, path)
-    shown |= {"address": address, "qr": qr_svg(address)}
+    base = link_base(request, settings)
+    address = base.url(path)
+    shown |= {"address": address, "others": base.elsewhere(path), "qr": qr_svg(address), "base": base}
     return templates.page(request, "pages/elsewhere.html", title="Play elsewhere", elsewhere=shown)

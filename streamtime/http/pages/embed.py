@@ -15,7 +15,7 @@ from litestar.response import Response
 
 from streamtime.errors import NotFound
 from streamtime.http.embedding import WIDTH, embed_code, height_of, is_embeddable
-from streamtime.http.own_address import absolute
+from streamtime.http.own_address import absolute, link_base
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.problems import PROBLEM_JSON, Problem
 from streamtime.http.requests import PageRequest
@@ -103,7 +103,8 @@ def _video_of(url: str, request: PageRequest, settings: HttpSettings) -> str:
         asked = urlsplit(url)
     except ValueError:
         raise NotFound from None
-    ours = {urlsplit(absolute(request, settings, "")).netloc, request.headers.get("host", "")}
+    base = link_base(request, settings)
+    ours = {urlsplit(each).netloc for each in (base.base, *base.others)} | {base.asked}
     kind, _, video = asked.path.removeprefix("/").partition("/")
     if asked.scheme not in {"http", "https"} or asked.netloc not in ours or kind not in {"watch", "embed"} or not video:
         raise NotFound

@@ -12,9 +12,10 @@ from streamtime.accounts.audit import Actor
 from streamtime.accounts.invites import Invite, NewInvite
 from streamtime.errors import Invalid
 from streamtime.http.forms import Form, read_form
+from streamtime.http.own_address import Elsewhere, LinkBase, link_base, qr_svg
 from streamtime.http.pages.people import role_of
 from streamtime.http.requests import PageRequest, account_id, admins_only
-from streamtime.http.services import Services
+from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.words import age_text, time_iso
 
@@ -40,6 +41,21 @@ class InviteView:
     revoked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The link of an invitation just made, which is shown once."""
+
+    address: str
+    elsewhere: list[Elsewhere]
+    base: LinkBase
+    qr: str
+
+    @classmethod
+    def at(cls, base: LinkBase, path: str) -> "Made":
+        """The link of this path."""
+        return cls(base.url(path), base.elsewhere(path), base, qr_svg(base.url(path)))
+
+
 @get(HERE, include_in_schema=False)
 async def invites_page(
     request: PageRequest,
@@ -58,6 +74,7 @@ async def create_invite(
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Make one. Its link is on the page that answers, and nowhere afterwards."""
@@ -69,8 +86,8 @@ async def create_invite(
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         return await _page(request, templates, services, form=form, status=400)
-    path = f"/join/{token}"
-    return await _page(request, templates, services, link=f"{str(request.base_url).rstrip('/')}{path}")
+    made = Made.at(link_base(request, settings), f"/join/{token}")
+    return await _page(request, templates, services, made=made)
 
 
 @post(HERE + "/{invite:str}/revoke", include_in_schema=False)
@@ -99,7 +116,7 @@ async def _page(
     services: Services,
     *,
     form: Form | None = None,
-    link: str = "",
+    made: Made | None = None,
     status: int = 200,
 ) -> Response[str]:
     now = services.clock.now_ms()
@@ -113,7 +130,7 @@ async def _page(
         invites=[_view(invite, now) for invite in await services.invites.listed()],
         door=services.registration.door.value,
         form=form or blank,
-        link=link,
+        made=made,
     )
 
 

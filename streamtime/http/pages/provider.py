@@ -14,7 +14,7 @@ from streamtime.accounts.provider_sign_in import ProviderSignIn, SentAway
 from streamtime.errors import NotFound, StreamtimeError, Unauthenticated
 from streamtime.http.callers import new_cookie
 from streamtime.http.forms import local_path
-from streamtime.http.own_address import absolute
+from streamtime.http.own_address import returning
 from streamtime.http.problems import problem_of
 from streamtime.http.requests import PageRequest, is_secure, visit_of
 from streamtime.http.services import HttpSettings, Services
@@ -47,7 +47,7 @@ async def go_to_provider(
     if _elsewhere(request, settings):  # the provider leads back there, where a cookie of here would be missing
         return Redirect(f"{settings.public_url}{HERE}?" + urlencode({"next": following, "moved": 1}), status_code=303)
     try:
-        sent = await provider.send(visit_of(request), absolute(request, settings, CALLBACK), following)
+        sent = await provider.send(visit_of(request), returning(request, settings, CALLBACK), following)
     except StreamtimeError as error:
         return _refused(request, templates, provider, error, following)
     return Redirect(sent.address, status_code=303, cookies=[note_cookie(request, sent)])

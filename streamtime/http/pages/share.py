@@ -14,8 +14,7 @@ from streamtime.errors import Invalid
 from streamtime.http.embedding import embed_code, is_embeddable
 from streamtime.http.forms import Form, local_path, read_form
 from streamtime.http.link_views import NEW_LINK, TERMS, LinkView, link_view, new_link_from
-from streamtime.http.own_address import absolute, qr_svg
-from streamtime.http.paths import SHARED
+from streamtime.http.own_address import LinkBase, link_base, qr_svg
 from streamtime.http.requests import PageRequest, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
@@ -87,8 +86,9 @@ async def links_page(
 ) -> Response[str]:
     """All one's links."""
     listed = await services.links.listed(signed_in(caller))
-    views = _views(request, listed, services, settings)
-    return templates.page(request, "pages/links.html", title="Shared links", nav="links", links=views)
+    base = link_base(request, settings)
+    views = _views(listed, services, base)
+    return templates.page(request, "pages/links.html", title="Shared links", nav="links", links=views, base=base)
 
 
 @post("/settings/links/{link:str}/revoke", include_in_schema=False)
@@ -119,14 +119,17 @@ async def _share(
 ) -> Response[str]:
     mine = decide(caller, video.facts) >= Access.MANAGE
     listed = await services.links.listed(caller, video_id=video.id) if mine else []
-    views = _views(request, listed, services, settings)
+    base = link_base(request, settings)
+    views = _views(listed, services, base)
     fresh = next((view for view in views if view.id == made), None)
-    address = absolute(request, settings, watch_href(video))
+    address = base.url(watch_href(video))
     share = {
         "href": watch_href(video),
         "title": video.title,
         "visibility": video.visibility.value,
         "address": address,
+        "others": base.elsewhere(watch_href(video)),
+        "base": base,
         "mine": mine,
         "links": [view for view in views if view.state == "live"],
         "fresh": fresh,
@@ -139,6 +142,6 @@ async def _share(
     return templates.page(request, "pages/share.html", title="Share", status=status, share=share, form=form)
 
 
-def _views(request: PageRequest, listed: list[Link], services: Services, settings: HttpSettings) -> list[LinkView]:
+def _views(listed: list[Link], services: Services, base: LinkBase) -> list[LinkView]:
     now = services.clock.now_ms()
-    return [link_view(link, now, absolute(request, settings, SHARED + link.public_id)) for link in listed]
+    return [link_view(link, now, base) for link in listed]
