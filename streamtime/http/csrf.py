@@ -15,6 +15,7 @@ from litestar.enums import RequestEncodingType
 from streamtime.access.caller import Caller, Proof
 from streamtime.errors import Forbidden
 from streamtime.http.callers import csrf_token
+from streamtime.http.hosts import Authority
 from streamtime.http.tus import PATH
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -46,10 +47,9 @@ def _same_origin(request: Request[Any, Any, State]) -> bool:
     if origin is None:
         return True  # not a browser, or one so old that the token alone must do
     try:
-        site = urlsplit(origin).netloc
-    except ValueError:  # such as `http://[`
+        return Authority.parse(urlsplit(origin).netloc) == Authority.parse(request.headers.get("host", ""))
+    except ValueError:  # such as `null` or `http://[`
         return False
-    return site.casefold() == request.headers.get("host", "").casefold()
 
 
 async def _has_token(request: Request[Any, Any, State]) -> bool:

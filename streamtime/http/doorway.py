@@ -10,7 +10,7 @@ import structlog
 
 from streamtime.errors import StreamtimeError
 from streamtime.http.callers import Callers
-from streamtime.http.hosts import Hosts
+from streamtime.http.hosts import Hosts, Verdict
 from streamtime.http.metrics import Metrics
 from streamtime.http.paths import MEDIA, TICKETED, masked, ticket_of
 from streamtime.http.problems import problem_of, send_problem
@@ -26,6 +26,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _OF_MEDIA = (MEDIA, TICKETED)
+_FOREIGN = b"This server does not go by that name. See allowed_hosts in the configuration.\n"
+_MALFORMED = b"A request has exactly one Host header, which is a host name or an IP address, and perhaps a port.\n"
 _OVERRIDABLE = frozenset({"PATCH", "DELETE", "HEAD"})
 _log = get_logger("http")
 
@@ -56,9 +58,11 @@ class Doorway:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = _Visit(scope, send, self._metrics, self._headers)
-        if not self._hosts.welcome(_header(scope, b"host")):
-            await visit.turn_away(b"This server does not go by that name. See allowed_hosts in the configuration.\n")
+        host = _host_of(scope)
+        visit = _Visit(scope, send, self._metrics, self._headers, host)
+        verdict = Verdict.MALFORMED if host is None else self._hosts.judge(host)
+        if verdict is not Verdict.OURS:
+            await visit.turn_away(*((421, _FOREIGN) if verdict is Verdict.FOREIGN else (400, _MALFORMED)))
             return
         scope = _with_method(scope, visit)
         try:
@@ -90,13 +94,15 @@ class _Visit:
         "_transport", "name",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, send: Send, metrics: Metrics, headers: SecurityHeaders) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, metrics: Metrics, headers: SecurityHeaders, host: bytes | None
+    ) -> None:
         self._path: str = masked(scope["path"])
         self._method: str = scope["method"]
         self._send = send
         self._metrics = metrics
         self._headers = headers
-        self._transport = headers.of_transport(scope["scheme"], _header(scope, b"host"))
+        self._transport = headers.of_transport(scope["scheme"], host or b"")
         self._player = False
         self._started = time.perf_counter()
         self._bodyless = False
@@ -135,9 +141,10 @@ class _Visit:
 
         return receive_until_answered
 
-    async def turn_away(self, words: bytes) -> None:
-        """Answer 421: the request was meant for somebody else."""
-        await self.send({"type": "http.response.start", "status": 421, "headers": [(b"content-type", b"text/plain")]})
+    async def turn_away(self, status: int, words: bytes) -> None:
+        """Answer 421, where the request was meant for another server, or 400, where its Host is malformed."""
+        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(words))]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": words})
 
     def _note(self, status: int) -> None:
@@ -163,6 +170,20 @@ def _with_method(scope: Scope, visit: _Visit) -> Scope:
         visit.answer_without_body()
         return {**scope, "method": "GET"}
     return scope
+
+
+def _host_of(scope: Scope) -> bytes | None:
+    """The value of Host; None where there is not exactly one, as HTTP/1.1 asks for (RFC 9112, section 3.2).
+
+    HTTP/1.0 knows no Host: a request without one is for the address at which it came.
+    """
+    found = [value for name, value in scope["headers"] if name == b"host"]
+    if not found and scope["http_version"] == "1.0" and scope.get("server") is not None:
+        address, port = scope["server"]
+        name = f"[{address}]" if ":" in address else address
+        found = [f"{name}:{port}".encode()]
+        scope["headers"].append((b"host", found[0]))
+    return found[0] if len(found) == 1 else None
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:

@@ -1,10 +1,63 @@
-"""Which Host names are ours. On a LAN every name without a dot is; a foreign one is a rebinding attack."""
+"""The Host header: its grammar (RFC 9110 section 7.2, RFC 3986 section 3.2), and which names are this server's.
+
+On a LAN every name without a dot is; a foreign one is a rebinding attack.
+"""
 
 import ipaddress
+import re
+from dataclasses import dataclass
+from enum import Enum
 from urllib.parse import urlsplit
 
 MAX_HOST = 261
 """A name of 255 octets (RFC 1035, section 2.3.4) and a port."""
+
+_REMEMBERED = 1000
+"""Values whose verdict is kept; the list is bounded because clients choose them."""
+
+_AUTHORITY = re.compile(
+    r"""(?P<host> \[ [0-9a-fA-F:.]+ \]                                  # IP-literal
+               | (?: [A-Za-z0-9._~!$&'()*+,;=-] | %[0-9A-Fa-f]{2} )+ )  # IPv4address or reg-name
+        (?: : (?P<port> [0-9]{0,5} ) )?""",
+    re.VERBOSE,
+)
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """`uri-host [":" port]`: the host in small letters, without the dot at its end and without brackets."""
+
+    host: str
+    port: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> "Authority":
+        """Read one, without user information.
+
+        Raises:
+            ValueError: it does not match the grammar, the port is above 65535, or the host is no IPv6 address.
+        """
+        found = _AUTHORITY.fullmatch(text)
+        if found is None or len(text) > MAX_HOST:
+            raise ValueError(text)
+        host, port = found["host"].lower(), int(found["port"]) if found["port"] else None
+        if port is not None and port > _MAX_PORT:
+            raise ValueError(text)
+        if host.startswith("["):
+            return cls(str(ipaddress.IPv6Address(host[1:-1])), port)
+        return cls(host.removesuffix("."), port)
+
+
+class Verdict(Enum):
+    """What becomes of a request with that Host."""
+
+    OURS = "ours"
+    FOREIGN = "foreign"
+    """421: well-formed, and another server's name."""
+    MALFORMED = "malformed"
+    """400 (RFC 9112, section 3.2)."""
 
 
 class Hosts:
@@ -13,28 +66,30 @@ class Hosts:
     def __init__(self, allowed: tuple[str, ...], public_url: str) -> None:
         names = [*allowed, *([urlsplit(public_url).hostname or ""] if public_url else [])]
         self._allowed = frozenset(name.casefold() for name in names if name)
-        self._known: dict[bytes, bool] = {}
+        self._known: dict[bytes, Verdict] = {}
 
-    def welcome(self, host: bytes) -> bool:
-        """Whether a request with this Host header is for us."""
-        if len(host) > MAX_HOST:
-            return False
+    def judge(self, host: bytes) -> Verdict:
+        """Whether a request with this value of Host is for this server."""
         known = self._known.get(host)
         if known is None:
-            known = self._judge(host.decode("latin-1"))
-            if len(self._known) < 1000:  # noqa: PLR2004  # a memory of names seen, bounded
+            known = self._judge(host)
+            if len(self._known) < _REMEMBERED and len(host) <= MAX_HOST:
                 self._known[host] = known
         return known
 
-    def _judge(self, host: str) -> bool:
+    def _judge(self, value: bytes) -> Verdict:
         try:
-            name = (urlsplit(f"//{host}").hostname or "").casefold().rstrip(".")
-        except ValueError:
-            return False
-        if not name or name in self._allowed or "." not in name or name.endswith((".local", ".localhost")):
-            return bool(name)
+            host = Authority.parse(value.decode("ascii")).host
+        except ValueError:  # UnicodeDecodeError is one
+            return Verdict.MALFORMED
+        return Verdict.OURS if self._is_ours(host) else Verdict.FOREIGN
+
+    def _is_ours(self, host: str) -> bool:
+        if host in self._allowed:
+            return True
         try:
-            ipaddress.ip_address(name)
+            ipaddress.ip_address(host)
         except ValueError:
-            return False
+            local = "." not in host or host.endswith((".local", ".localhost"))
+            return local and _NAME.fullmatch(host) is not None
         return True

@@ -2,11 +2,11 @@
 
 import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import Request
 from litestar.datastructures import State
 
+from streamtime.http.hosts import Authority
 from streamtime.http.requests import address_of, is_secure
 
 
@@ -25,7 +25,10 @@ def unbelieved_proxy(request: Request[Any, Any, State]) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    try:
+        name = Authority.parse(host).host
+    except ValueError:
+        return False
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

@@ -1,0 +1,75 @@
+"""The keys of `[server]`; `sections.py` has all the others."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from streamtime.config.values import HostName, Network, Origin, PublicUrl, Seconds
+
+DAY_S = 86400
+
+
+class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the server listens, and whom it believes."""
+
+    host: Annotated[
+        str, Meta(min_length=1, description="Address to listen on; `127.0.0.1` keeps it to this machine.")
+    ] = "0.0.0.0"  # noqa: S104  (a home server is there for the home)
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")] = 8000
+    public_url: Annotated[
+        PublicUrl,
+        Meta(
+            description=(
+                "The address that people use, when it is not this machine's own: behind a proxy, or with a domain."
+            )
+        ),
+    ] = PublicUrl("")
+    allowed_hosts: Annotated[
+        tuple[HostName, ...],
+        Meta(
+            description=(
+                "Further host names that requests may carry. IP addresses, names without a dot, "
+                "`.local` names and the host of `public_url` always may."
+            )
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Meta(description=("Proxies whose `X-Forwarded-*` headers are believed, as addresses or networks.")),
+    ] = ()
+    metrics_token: Annotated[
+        str,
+        Meta(
+            description=("Bearer token for `/metrics`. Without one it answers direct requests from this machine only."),
+            extra={"secret": True},
+        ),
+    ] = ""
+    frame_ancestors: Annotated[
+        tuple[Origin, ...],
+        Meta(
+            description=(
+                "Sites whose pages may show the player of public and unlisted videos in a frame, where the owner of "
+                "the video allows it; `https://blog.example.org`, for example. None by default."
+            )
+        ),
+    ] = ()
+    shared_cache: Annotated[
+        Seconds,
+        Meta(
+            ge=0,
+            le=DAY_S,
+            description=(
+                "How long caches between this server and its viewers may keep segments and pictures of public videos; "
+                "0 is not at all. A public video that is hidden or deleted can still be had from such a cache for so "
+                "long. Whatever is not public is never kept."
+            ),
+        ),
+    ] = Seconds(0)
+    log_format: Annotated[
+        Literal["auto", "text", "json"],
+        Meta(description=("`text` for people, `json` for machines; `auto` is text on a terminal and json elsewhere.")),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least important kind of line that is logged."),
+    ] = "info"
