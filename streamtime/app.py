@@ -59,7 +59,7 @@ from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.texts import Texts
-from streamtime.providers import ProviderRooms, provider_sign_in_on
+from streamtime.providers import ProviderRooms, provider_of, provider_sign_in_on
 from streamtime.rooms import (
     Foundation,
     Keeping,
@@ -79,6 +79,7 @@ from streamtime.sharing.drops import Drops
 from streamtime.sharing.links import Links
 from streamtime.sharing.openings import Openings
 from streamtime.sharing.tickets import Tickets
+from streamtime.storage.s3_connections import client_for
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -314,6 +315,20 @@ def _services(
         openings=Openings(ticket_keys, base.clock),
         drops=Drops(base.database, audit, base.clock),
     )
+
+
+def require_usable(config: Config) -> None:
+    """Build what the configuration alone can spoil, and drop it: called before anything is made on disk.
+
+    Raises:
+        ConfigError: it cannot be used, for example a file of certificates that holds none.
+    """
+    provider_of(config.accounts.oidc, SystemClock())
+    rungs(config)
+    address = bucket_address(config.storage.s3)
+    if address is not None:
+        for endpoint in (address.endpoint, address.public_endpoint or address.endpoint):
+            client_for(address, endpoint)
 
 
 def _reach(config: Config) -> Reach:

@@ -1,8 +1,10 @@
 """What every command needs: the configuration, read once, and the database brought up to date."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +18,9 @@ from streamtime.errors import ConfigError
 from streamtime.rooms import database_path
 
 T = TypeVar("T")
+
+_FOLDERS = ("objects", "spool", "backups")
+"""What lies in a data directory beside the database, where it is there already."""
 
 
 class Context:
@@ -63,12 +68,48 @@ def prepare_data_dir(config: Config) -> None:
     Raises:
         ConfigError: it cannot be made or written.
     """
+    folder = config.data_dir
     try:
-        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigError(f"The data directory {config.data_dir} cannot be made: {error.strerror}.") from error
-    if not os.access(config.data_dir, os.W_OK | os.X_OK):
-        raise ConfigError(f"The data directory {config.data_dir} cannot be written by this user.")
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"The data directory {folder} is a file, not a directory. Choose another data_dir.")
+        _make(folder)
+    except (OSError, ValueError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        reason = os.strerror(number) if number else str(error)
+        if number in {errno.EEXIST, errno.ELOOP}:
+            reason = "it is a link that leads nowhere"
+        raise ConfigError(f"The data directory {folder} cannot be made: {reason}.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"The data directory {folder} cannot be written by this user.")
+    for name in _FOLDERS:
+        _require_folder(folder / name)
+    database = database_path(config)
+    if database.exists() and not database.is_file():
+        raise ConfigError(f"{database} is in the way: the database goes there, and this is not a file. Move it away.")
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is in the way: it has to be a directory. Move it away.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"{folder} cannot be written by this user.")
+
+
+def _make(folder: Path) -> None:
+    """Make a directory and those above it; where that fails, those that were made go again."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    made: list[Path] = []
+    try:
+        for each in reversed(missing):
+            each.mkdir(mode=0o700 if each == folder else 0o777, exist_ok=each != folder)
+            made.append(each)
+    except OSError:
+        for each in reversed(made):
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 async def _with_accounts(config: Config, use: Callable[[Accounts], Awaitable[T]]) -> T:

@@ -17,9 +17,13 @@ def only_server(data_dir: Path, *, stores: Sequence[str] = ()) -> Iterator[None]
     Raises:
         ConfigError: a server holds it.
     """
-    words = f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
-    with _only(data_dir / _SERVER, words, says=" ".join(stores)):
+    with _only(data_dir / _SERVER, another_server(data_dir), says=" ".join(stores)):
         yield
+
+
+def another_server(data_dir: Path) -> str:
+    """Words for a start that a running server prevents."""
+    return f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def stores_of_running_server(data_dir: Path) -> list[str] | None:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return lock.read().split()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return None
 

@@ -32,7 +32,7 @@ from streamtime.version import VERSION
 @click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     help="The configuration file (else STREAMTIME_CONFIG, else ./config.toml if there is one).",
 )
 @click.version_option(VERSION, prog_name="streamtime")
@@ -67,5 +67,5 @@ def run() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"streamtime: {message}", err=True)
+    click.echo(f"streamtime: {' '.join(message.splitlines())}", err=True)
     sys.exit(1)

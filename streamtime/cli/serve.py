@@ -1,19 +1,20 @@
 """`streamtime serve`: locks the data directory, migrates, serves, and stops within ten seconds when told to."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import rich_click as click
 import uvicorn
 
 from streamtime.addresses import Listening
-from streamtime.app import http_settings, open_services, running
+from streamtime.app import http_settings, open_services, require_usable, running
 from streamtime.cli.context import Context, prepare_data_dir
-from streamtime.cli.lock import only_server
+from streamtime.cli.lock import another_server, only_server, server_runs
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate
@@ -30,6 +31,9 @@ REQUEST_GRACE_S = 4
 CANCELLED_GRACE_S = 2.0
 """Together with what closing takes, well within the ten seconds that containers are given."""
 
+MAX_HOST_SHOWN = 100
+"""Characters of a host name that a message repeats."""
+
 _log = get_logger("serve")
 
 
@@ -43,8 +47,11 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
     config = context.config({key: value for key, value in flags.items() if value is not None})
     configure(log_format=config.server.log_format, level=config.server.log_level)
     WebFiles().check()
-    prepare_data_dir(config)
-    with only_server(config.data_dir, stores=store_names(config)), listening(config) as listener:
+    require_usable(config)
+    with ExitStack() as stack:
+        listener = stack.enter_context(listening(config))
+        prepare_data_dir(config)
+        stack.enter_context(only_server(config.data_dir, stores=store_names(config)))
         migrate(database_path(config), now_ms=SystemClock().now_ms())
         uvicorn_loop = uvicorn.Config(app="", loop="uvloop", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
@@ -53,21 +60,48 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
 
 @contextmanager
 def listening(config: Config) -> Iterator[socket.socket]:
-    """The socket to serve on, bound before anything else is done.
+    """The socket to serve on, bound before anything is made on disk.
 
     Raises:
         ConfigError: the address cannot be used.
     """
     host, port = config.server.host, config.server.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family, address = _resolved(host, port)
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((host, port))
+            listener.bind(address)
         except OSError as error:
-            where = f"{host} port {port}"
-            raise ConfigError(f"Cannot listen on {where}: {os.strerror(error.errno or 0)}. Try --port.") from error
+            raise _cannot_listen(config, error) from error
         yield listener
+
+
+def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+    """The address of a host name, preferably of IPv4: a name such as localhost often has both kinds."""
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, ValueError) as error:  # UnicodeError of impossible names is a ValueError
+        raise ConfigError(
+            f"Cannot listen on {host[:MAX_HOST_SHOWN]!r} (server.host): no address is known for that name. Use an "
+            "address of this machine, or 0.0.0.0 for all of them."
+        ) from error
+    best = min(found, key=lambda one: one[0] is not socket.AF_INET)
+    return best[0], best[4]
+
+
+def _cannot_listen(config: Config, error: OSError) -> ConfigError:
+    host, port = config.server.host, config.server.port
+    hints = {
+        errno.EADDRINUSE: "Another program uses it. Choose another by --port.",
+        errno.EACCES: "Ports below 1024 often need special rights. Choose another by --port.",
+        errno.EADDRNOTAVAIL: "This machine does not have that address. Choose another by --host.",
+    }
+    if error.errno == errno.EADDRINUSE and server_runs(config.data_dir):
+        hints[errno.EADDRINUSE] = another_server(config.data_dir)
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    hint = hints.get(error.errno or 0, "Choose another by --host or --port.")
+    return ConfigError(f"Cannot listen on {host} port {port}: {reason}. {hint}")
 
 
 class _Server(uvicorn.Server):

@@ -32,7 +32,7 @@ def _value(annotation: object, raw: object, *, is_text: bool) -> object:
         return _within(bounds, kind.parse(raw))
     try:
         return msgspec.convert(raw, annotation, strict=not is_text)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, OverflowError) as error:
         raise ValueError(raw) from error
 
 

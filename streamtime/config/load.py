@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from streamtime.config.consistency import require_consistent
 from streamtime.config.convert import convert
 from streamtime.config.keys import ENVIRONMENT_PREFIX, KEYS, SECTIONS, Key, split
 from streamtime.config.sections import Config
@@ -22,6 +23,11 @@ from streamtime.errors import ConfigError
 
 FILE_VARIABLE = "STREAMTIME_CONFIG"
 DEFAULT_FILE = "config.toml"
+MAX_FILE_BYTES = 1 << 20
+"""Larger than any configuration: a bound for a path that names something else, such as a film or a device."""
+
+MAX_SHOWN = 100
+"""Characters of a refused value that a message repeats."""
 
 S = TypeVar("S", bound=Struct)
 
@@ -50,12 +56,16 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
         overrides: what the command line says, by dotted key (`"server.port"`); None is what was not said.
 
     Raises:
-        ConfigError: for a file that cannot be read, a key that does not exist, a value that its key does not take.
+        ConfigError: for a file that cannot be read, a key that does not exist, a value that its key does not take, or
+            keys that contradict each other.
     """
     values: dict[str, object] = {}
+    places: dict[str, str] = {}
     for given in (*_from_file(_file(path, environ)), *_from_environment(environ), *_from_overrides(overrides)):
         values[given.key.name] = _converted(given)
+        places[given.key.name] = given.place
     config = _built(Config, values, "")
+    require_consistent(config, places)
     return msgspec.structs.replace(config, data_dir=config.data_dir.absolute())
 
 
@@ -71,11 +81,19 @@ def _from_file(path: Path | None) -> Iterator[_Given]:
     if path is None:
         return
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: this is not TOML: {error}.") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise ConfigError(f"{path}: this is no configuration: it is larger than {MAX_FILE_BYTES // 1024} KiB.")
+    try:
+        table = tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}: this is not TOML: line {line} is not UTF-8 text.") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: this is not TOML: {_shortened(str(error))}.") from error
     yield from _from_table(table, "", path)
 
 
@@ -119,9 +137,13 @@ def _converted(given: _Given) -> object:
     try:
         value = convert(given.key, given.raw, is_text=given.is_text)
     except ValueError as error:
-        shown = "what was given" if given.key.is_secret else repr(given.raw)
+        shown = "what was given" if given.key.is_secret else _shortened(repr(given.raw))
         raise ConfigError(f"{given.place}: {given.name} cannot be {shown}; it takes {given.key.accepts}.") from error
     return given.folder / value if isinstance(value, Path) else value
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def _unknown(name: str, place: str, names: list[str]) -> ConfigError:
@@ -129,7 +151,7 @@ def _unknown(name: str, place: str, names: list[str]) -> ConfigError:
     last = re.split(r"\.|__", name)[-1].lower()
     same_word = [known for known in names if re.split(r"\.|__", known)[-1].lower() == last]
     nearest = same_word or get_close_matches(name, names, n=1, cutoff=0.3) or names
-    return ConfigError(f"{place}: there is no {name}; did you mean {nearest[0]}?")
+    return ConfigError(f"{place}: there is no {_shortened(name)}; did you mean {nearest[0]}?")
 
 
 def _built(struct: type[S], values: Mapping[str, object], prefix: str) -> S:

@@ -1,7 +1,6 @@
 """The command line as a person meets it: answers in words, exit codes for scripts, never a traceback."""
 
 import json
-import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -153,6 +152,95 @@ def test_help_and_unknown_commands_end_as_scripts_expect(idle: Server) -> None:
     assert idle.command("--version").stdout.startswith("streamtime")
 
 
-def test_a_data_directory_that_cannot_be_written_is_refused(idle: Server, tmp_path: Path) -> None:
+NO_BUCKET = 'data_dir = "data"\n[storage]\nbackend = "s3"\n'
+BUCKET = (
+    NO_BUCKET
+    + """[storage.s3]
+endpoint = "https://127.0.0.1:1"
+bucket = "films"
+access_key = "a"
+secret_key = "b"
+"""
+)
+PROVIDER = '[accounts.oidc]\nissuer = "https://auth.example.org"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (NO_BUCKET, "storage.s3.endpoint"),
+        (NO_BUCKET + '[storage.s3]\nendpoint = "http://127.0.0.1:1"\n', "storage.s3.bucket"),
+        (BUCKET.replace('access_key = "a"\n', ""), "storage.s3.access_key"),
+        (BUCKET.replace("films", "a_b"), "storage.s3.bucket"),
+        (BUCKET + 'prefix = "../up"\n', "storage.s3.prefix"),
+        (BUCKET + "redirect_public = true\n", "storage.s3.public_endpoint"),
+        (BUCKET + 'ca_file = "/nowhere.pem"\n', "storage.s3.ca_file"),
+        ("[transcode]\nmax_height = 150\n", "transcode.max_height"),
+        (PROVIDER, "accounts.oidc.client_id"),
+        (PROVIDER + 'client_id = "x"\nclient_secret_file = "/nowhere"', "accounts.oidc.client_secret_file"),
+        ('[server]\nport = "1"\n', "server.port"),
+        ("[server]\nport = 99999999999999999999999\n", "server.port"),
+        ("[server]\nport = nan\n", "server.port"),
+        ("[server]\nhost = 1979-05-27\n", "server.host"),
+        ("[server]\nport = 1\nport = 2\n", "TOML"),
+        ("[server\nport = 1\n", "line 1"),
+        ("[[server]]\nport = 1\n", "[server]"),
+        ("port = " + "9" * 5000, "TOML"),
+        ("a = " + "[" * 5000, "TOML"),
+        ("a" * (1 << 21), "no configuration"),
+    ],
+)
+@pytest.mark.parametrize("command", [["serve", "--host", "127.0.0.1", "--port", "0"], ["user", "list"]])
+def test_a_configuration_that_cannot_be_used_is_refused_before_anything_is_made(
+    idle: Server, text: str, named: str, command: list[str]
+) -> None:
+    file = idle.folder / "config.toml"
+    file.write_text(text)
+    said = refused(idle.command("--config", str(file), *command))
+    assert str(file) in said
+    assert named in said
+    assert [*idle.folder.iterdir()] == [file]
+
+
+@pytest.mark.parametrize("host", ["nosuch.invalid", "a b", "a..b", "x" * 300, "::g", "fe80::1", "192.0.2.1", "[::1"])
+def test_a_host_that_cannot_be_listened_on_is_refused_before_anything_is_made(idle: Server, host: str) -> None:
+    said = refused(idle.command("serve", "--host", host, "--port", "0"))
+    assert "Cannot listen on" in said
+    assert "Unknown error" not in said
+    assert host[:80] in said
+    assert [*idle.folder.iterdir()] == []
+
+
+def test_the_port_of_a_server_on_the_same_data_directory_names_that_server(server: Server) -> None:
+    said = refused(server.command("serve", "--host", "localhost", "--port", server.url.rpartition(":")[2]))
+    assert "Another server is running" in said
+
+
+def test_a_configuration_file_that_is_none_is_refused(idle: Server, tmp_path: Path) -> None:
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b'[server]\nhost = "\xe4"\n')
+    assert "line 2" in refused(idle.command("--config", str(latin), "serve"))
+    assert str(tmp_path) in refused(idle.command("--config", str(tmp_path), "serve"))
+    assert str(tmp_path) in refused(idle.command("serve", STREAMTIME_CONFIG=str(tmp_path)))
+    assert "/dev/zero" in refused(idle.command("--config", "/dev/zero", "serve"))
+
+
+@pytest.mark.parametrize("command", [["serve", "--host", "127.0.0.1", "--port", "0"], ["user", "list"]])
+def test_a_data_directory_that_cannot_be_used_is_refused(idle: Server, tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert os.fspath(tmp_path) in refused(idle.command("serve", STREAMTIME_DATA_DIR=str(tmp_path / "file")))
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    before = sorted(tmp_path.iterdir())
+    for name in ("file", "file/data", "link", "loop", "new/" + "x" * 300):
+        path = str(tmp_path / name)
+        assert path in refused(idle.command(*command, STREAMTIME_DATA_DIR=path))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["objects", "spool", "backups"])
+def test_a_file_where_the_data_directory_has_a_folder_is_named(idle: Server, name: str) -> None:
+    idle.data_dir.mkdir()
+    (idle.data_dir / name).write_text("in the way")
+    said = refused(idle.command("serve", "--host", "127.0.0.1", "--port", "0"))
+    assert str(idle.data_dir / name) in said
+    assert [path.name for path in idle.data_dir.iterdir()] == [name]

@@ -55,7 +55,7 @@ def test_check_says_what_is_wrong_with_it(idle: Server, provider: Provider) -> N
 
 def test_half_a_configuration_is_refused_in_words(idle: Server, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    assert "both issuer and client_id" in fault(idle, **{KEY + "CLIENT_ID": ""})
+    assert "issuer needs accounts.oidc.client_id" in fault(idle, **{KEY + "CLIENT_ID": ""})
     assert "not both" in fault(idle, **{KEY + "CLIENT_SECRET_FILE": str(secret)})
     alone = {KEY + "CLIENT_SECRET": "", KEY + "CLIENT_SECRET_FILE": str(secret)}
     assert "cannot be read" in fault(idle, **alone)
