@@ -1,13 +1,16 @@
 /**
  * The build: bundles styles and scripts into dist/ under hashed names and writes dist/manifest.json.
+ * Beside each text lie its compressed variants, NAME.br and NAME.gz, where they are smaller.
  *
  * Knows: what a page may ask for through `asset("name")`. Knows nothing of templates or of the server.
  * The manifest maps a plain name to its hashed one: {"app.js": "app-ABCD1234.js"}.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
 import * as esbuild from "esbuild";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -68,6 +71,22 @@ async function copyHashed(manifest, name, source) {
   manifest[name] = hashed;
 }
 
+/** Files that are text, and worth compressing. */
+const compressible = /\.(?:js|css|svg)$/;
+
+/** Writes the compressed variants of one file, as small as these codings get: it is done once for all visitors. */
+async function compress(file) {
+  const bytes = await readFile(file);
+  const brotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } };
+  const variants = [
+    [".br", await promisify(brotliCompress)(bytes, brotli)],
+    [".gz", await promisify(gzip)(bytes, { level: 9 })],
+  ];
+  for (const [suffix, packed] of variants) {
+    if (packed.length < bytes.length) await writeFile(`${file}${suffix}`, packed);
+  }
+}
+
 async function build() {
   await rm(dist, { recursive: true, force: true });
   await mkdir(dist, { recursive: true });
@@ -81,6 +100,8 @@ async function build() {
   ]);
   for (const result of results) collect(manifest, result.metafile);
   for (const [name, source] of plainFiles) await copyHashed(manifest, name, source);
+  const texts = (await readdir(dist)).filter((name) => compressible.test(name));
+  await Promise.all(texts.map((name) => compress(path.join(dist, name))));
   const sorted = Object.fromEntries(Object.entries(manifest).sort());
   await writeFile(path.join(dist, "manifest.json"), `${JSON.stringify(sorted, null, 2)}\n`);
   return sorted;

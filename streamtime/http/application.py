@@ -11,6 +11,7 @@ from litestar_htmx import HTMXRequest
 from streamtime import errors
 from streamtime.http import guards
 from streamtime.http.callers import Callers
+from streamtime.http.compression import Compression
 from streamtime.http.doorway import Doorway
 from streamtime.http.hosts import Hosts
 from streamtime.http.media import MediaApp
@@ -41,8 +42,9 @@ def build_application(services: Services, settings: HttpSettings, *, version: st
     hosts = Hosts(settings.allowed_hosts, settings.public_url)
     callers = Callers(services.credentials)
     headers = SecurityHeaders(services.segments.direct.origins, settings.frame_ancestors, settings.public_url)
-    media = MediaApp(services, shared_cache_s=settings.shared_cache_s)
-    return Doorway(litestar, media, callers, services.tickets, hosts, metrics, headers)  # type: ignore[arg-type]  # both plain ASGI
+    media = Compression(MediaApp(services, shared_cache_s=settings.shared_cache_s))
+    pages = Compression(litestar)  # type: ignore[arg-type]  # plain ASGI, with types of its own
+    return Doorway(pages, media, callers, services.tickets, hosts, metrics, headers)
 
 
 def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics, *, version: str) -> Litestar:

@@ -1,40 +1,104 @@
-"""The built front end's files. Their names carry a hash, so browsers may keep them for ever."""
+"""The built front end's files. Their names carry a hash, so browsers may keep them for ever.
+
+The build has compressed the texts among them; which variant goes out is negotiated by `Accept-Encoding`.
+"""
 
 import mimetypes
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-from litestar import get
+from litestar import Request, get
+from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.errors import NotFound
+from streamtime.http.encodings import IDENTITY, choose, joined
+from streamtime.http.ranges import NotModified, Send, Unsatisfiable, decide
 from streamtime.http.web_files import WebFiles
 
 _FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_A_DAY = "public, max-age=86400"
+
+_SUFFIXES = {"br": ".br", "gzip": ".gz"}
+"""The codings that the build makes, the better one first, and how their files end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    """A file of the build with its variants, by coding; `identity` is the file itself."""
+
+    name: str
+    kind: str
+    variants: dict[str, bytes]
 
 
 @lru_cache(maxsize=64)
-def _read(files: WebFiles, name: str) -> tuple[bytes, str]:
+def _read(files: WebFiles, name: str) -> _Asset:
     """A file of the build; only names that the manifest knows are ever looked for on disk."""
     if name not in files.manifest.values():
         raise NotFound
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     try:
-        return (files.dist / name).read_bytes(), kind
+        variants = {IDENTITY: (files.dist / name).read_bytes()}
     except OSError as error:
         raise NotFound from error
+    for coding, suffix in _SUFFIXES.items():
+        packed = files.dist / f"{name}{suffix}"
+        if packed.is_file():
+            variants[coding] = packed.read_bytes()
+    return _Asset(name, mimetypes.guess_type(name)[0] or "application/octet-stream", variants)
 
 
 @get("/assets/{name:path}", include_in_schema=False)
-async def asset(name: FromPath[str], files: NamedDependency[WebFiles]) -> Response[bytes]:
+async def asset(
+    request: Request[Any, Any, State], name: FromPath[str], files: NamedDependency[WebFiles]
+) -> Response[bytes]:
     """One file of the front end."""
-    content, kind = _read(files, name.lstrip("/"))
-    return Response(content, media_type=kind, headers={"Cache-Control": _FOR_EVER})
+    return _answer(request, _read(files, name.lstrip("/")), _FOR_EVER)
 
 
 @get("/favicon.ico", include_in_schema=False)
-async def favicon(files: NamedDependency[WebFiles]) -> Response[bytes]:
+async def favicon(request: Request[Any, Any, State], files: NamedDependency[WebFiles]) -> Response[bytes]:
     """For browsers that ask without having been told."""
-    content, kind = _read(files, files.manifest["icon.svg"])
-    return Response(content, media_type=kind, headers={"Cache-Control": "public, max-age=86400"})
+    return _answer(request, _read(files, files.manifest["icon.svg"]), _FOR_A_DAY)
+
+
+def _answer(request: Request[Any, Any, State], found: _Asset, kept: str) -> Response[bytes]:
+    """A variant that the client takes, whole or in part. Tag, length and ranges are those of the variant.
+
+    Raises:
+        HTTPException: the client takes none of them (406).
+    """
+    offered = tuple(coding for coding in _SUFFIXES if coding in found.variants)
+    coding = choose(joined(request.scope["headers"], b"accept-encoding"), offered)
+    if coding is None:
+        raise HTTPException(status_code=406, detail="This file is there in none of the codings that you take.")
+    content = found.variants[coding]
+    headers = {"ETag": f'"{found.name}{_SUFFIXES.get(coding, "")}"', "Cache-Control": kept, "Accept-Ranges": "bytes"}
+    if offered:
+        headers["Vary"] = "Accept-Encoding"
+    if coding != IDENTITY:
+        headers["Content-Encoding"] = coding
+    match decide(
+        total=len(content),
+        etag=headers["ETag"],
+        if_none_match=joined(request.scope["headers"], b"if-none-match"),
+        range_header=request.headers.get("range"),
+        if_range=request.headers.get("if-range"),
+    ):
+        case NotModified():
+            headers.pop("Content-Encoding", None)
+            return Response(b"", status_code=304, headers=headers)
+        case Unsatisfiable():
+            headers["Content-Range"] = f"bytes */{len(content)}"
+            headers.pop("Content-Encoding", None)
+            return Response(b"", status_code=416, headers=headers)
+        case Send() as part:
+            end = part.start + part.length
+            if part.status == 206:  # noqa: PLR2004  # Partial Content
+                headers["Content-Range"] = f"bytes {part.start}-{end - 1}/{len(content)}"
+            body = content[part.start : end]
+            return Response(body, status_code=part.status, media_type=found.kind, headers=headers)

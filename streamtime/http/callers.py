@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 from typing import Any
 
 from litestar.datastructures import Cookie
@@ -13,6 +14,8 @@ from streamtime.accounts.sign_in import NewSession
 PLAIN_NAME = "streamtime_session"
 SECURE_NAME = "__Host-streamtime_session"
 """Over https the name itself makes browsers insist on Secure, no Domain and Path=/."""
+
+_CSRF_BYTES = hashlib.sha256().digest_size
 
 
 class Callers:
@@ -69,8 +72,33 @@ def goes_on(scope: dict[str, Any], session: NewSession) -> Cookie:
 
 
 def csrf_token(session: str) -> str:
-    """The token that forms and scripts of a session carry: only who can read our pages knows it."""
-    return hmac.new(session.encode(), b"streamtime csrf", hashlib.sha256).hexdigest() if session else ""
+    """The token that forms and scripts of a session carry: only who can read our pages knows it.
+
+    It is masked with random bytes, anew each time, so that the lengths of compressed pages tell nothing of it (BREACH).
+    """
+    if not session:
+        return ""
+    mask = secrets.token_bytes(_CSRF_BYTES)
+    return (mask + _mixed(mask, _csrf_secret(session))).hex()
+
+
+def is_csrf_token(given: str, session: str) -> bool:
+    """Whether that is a token of this session, under whatever mask."""
+    try:
+        raw = bytes.fromhex(given)
+    except ValueError:
+        return False
+    if not session or len(raw) != 2 * _CSRF_BYTES:
+        return False
+    return hmac.compare_digest(_mixed(raw[:_CSRF_BYTES], raw[_CSRF_BYTES:]), _csrf_secret(session))
+
+
+def _csrf_secret(session: str) -> bytes:
+    return hmac.new(session.encode(), b"streamtime csrf", hashlib.sha256).digest()
+
+
+def _mixed(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
 def _cookie(value: str, max_age_s: int, *, secure: bool) -> Cookie:

@@ -4,7 +4,6 @@ A bearer token is never sent unasked, so it needs none. Without any proof at all
 keeps other sites from signing a visitor in as somebody else.
 """
 
-import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from litestar.enums import RequestEncodingType
 
 from streamtime.access.caller import Caller, Proof
 from streamtime.errors import Forbidden
-from streamtime.http.callers import csrf_token
+from streamtime.http.callers import is_csrf_token
 from streamtime.http.hosts import Authority
 from streamtime.http.tus import PATH
 
@@ -58,4 +57,4 @@ async def _has_token(request: Request[Any, Any, State]) -> bool:
     if given is None and is_form and not request.url.path.startswith(PATH):  # an upload's body has no bound
         given = str((await request.form()).get(FIELD, ""))
     session: str = request.scope["session_cookie"]  # type: ignore[typeddict-item]  # put there by the doorway
-    return hmac.compare_digest((given or "").encode(), csrf_token(session).encode())
+    return is_csrf_token(given or "", session)

@@ -168,7 +168,9 @@ def _with_method(scope: Scope, visit: _Visit) -> Scope:
         return {**scope, "method": wanted} if wanted in _OVERRIDABLE else scope
     if scope["method"] == "HEAD" and not uploads and not path.startswith(_OF_MEDIA):
         visit.answer_without_body()
-        return {**scope, "method": "GET"}
+        # RFC 9110, section 14.2: a range is of GET alone
+        headers = [header for header in scope["headers"] if header[0] != b"range"]
+        return {**scope, "method": "GET", "headers": headers}
     return scope
 
 

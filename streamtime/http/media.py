@@ -127,7 +127,7 @@ class MediaApp:
         elif isinstance(answer, WebVtt):
             await send_text(scope, send, answer.text, content_type="text/vtt; charset=utf-8", etag=answer.etag)
         else:
-            await _send_playlist(scope, send, answer)
+            await _send_playlist(send, answer)
 
     async def _kept_by_others_s(self, caller: Caller, video: str) -> int:
         """For how long caches between us and the viewer may keep it: only what nobody needs permission for."""
@@ -143,7 +143,7 @@ class MediaApp:
         raise NotFound
 
 
-async def _send_playlist(scope: Scope, send: SendMessage, playlist: Playlist) -> None:
+async def _send_playlist(send: SendMessage, playlist: Playlist) -> None:
     body = playlist.text.encode()
     headers = [
         (b"content-type", playlist.content_type.encode()),
@@ -152,4 +152,4 @@ async def _send_playlist(scope: Scope, send: SendMessage, playlist: Playlist) ->
         (b"vary", b"Cookie, Authorization"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send({"type": "http.response.body", "body": body})

@@ -52,7 +52,10 @@ async def send_media(
 
 
 async def send_text(scope: Scope, send: SendMessage, text: str, *, content_type: str, etag: str) -> None:
-    """Answer a GET or HEAD for a small text that may change: asked for again each time, sent only when it is new."""
+    """Answer a GET for a small text that may change: asked for again each time, sent only when it is new.
+
+    The body of a HEAD is dropped further out, where its compressed length is known.
+    """
     body = text.encode()
     given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"if-none-match"), None)
     headers: Headers = [
@@ -67,7 +70,7 @@ async def send_text(scope: Scope, send: SendMessage, text: str, *, content_type:
         return
     headers += [(b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _send(

@@ -63,15 +63,20 @@ class Templates:
 
     def page(
         self, request: Request[Any, Any, State], template: str, *, title: str, nav: str = "", status: int = 200,
-        player: bool = False, **context: object,
+        player: bool = False, confidential: bool = False, **context: object,
     ) -> Response[str]:  # fmt: skip
         """A page or fragment as an answer. What depends on who looks is never kept by a cache.
 
         A page with the player says so by `player`: all others have a stricter policy, under which it would not work.
+        A page that tells a secret (an address or a code that lets somebody in) says so by `confidential`, and is not
+        compressed: its length would tell something of it to whoever can put words of theirs beside it (BREACH).
         """
         content = self.render(template, page=frame(request, title=title, nav=nav), **context)
         if player:
             request.scope["shows_player"]()  # type: ignore[typeddict-item]  # put there by the doorway
+        keep_uncompressed = request.scope.get("keep_uncompressed")  # put there by the compression, for GET
+        if confidential and callable(keep_uncompressed):
+            keep_uncompressed()
         headers = {"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"}
         return Response(content, media_type=HTML, status_code=status, headers=headers)
 

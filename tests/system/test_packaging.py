@@ -85,6 +85,9 @@ def test_the_wheel_holds_what_a_browser_gets_and_the_migrations(wheel: Path) -> 
     names = zipfile.ZipFile(wheel).namelist()
     assert "streamtime/_web/dist/manifest.json" in names
     assert "streamtime/_web/templates/pages/login.html" in names
+    scripts = [name for name in names if name.startswith("streamtime/_web/dist/") and name.endswith((".js", ".css"))]
+    for script in scripts:
+        assert {script + ".br", script + ".gz"} <= {*names}
     assert "streamtime/_migrations/env.py" in names
     assert any(name.startswith("streamtime/_migrations/versions/") for name in names)
     assert "streamtime/py.typed" in names

@@ -54,8 +54,9 @@ async def connect(
         return await _again(request, caller, services, templates, error)
     services.sign_in.passed(proved)
     answer = templates.page(
-        request, "pages/provider-go.html", title="Connect", provider=provider.name, address=sent.address
-    )
+        request, "pages/provider-go.html", confidential=True, title="Connect",
+        provider=provider.name, address=sent.address,
+    )  # fmt: skip
     answer.cookies.append(note_cookie(request, sent))
     return answer
 

@@ -52,7 +52,7 @@ async def drop_page(
         "max_size_text": size_text(most),
         "max_guest": MAX_GUEST,
     }
-    return _unfound(templates.page(request, "pages/drop.html", title="Send videos", drop=shown))
+    return _unfound(templates.page(request, "pages/drop.html", confidential=True, title="Send videos", drop=shown))
 
 
 @get("/settings/drops", include_in_schema=False)
@@ -126,6 +126,7 @@ async def _drops(
     return templates.page(
         request,
         "pages/drops.html",
+        confidential=True,
         title="Links for sending",
         nav="links",
         status=status,

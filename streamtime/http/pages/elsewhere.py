@@ -40,4 +40,4 @@ async def elsewhere_page(
     base = link_base(request, settings)
     address = base.url(path)
     shown |= {"address": address, "others": base.elsewhere(path), "qr": qr_svg(address), "base": base}
-    return templates.page(request, "pages/elsewhere.html", title="Play elsewhere", elsewhere=shown)
+    return templates.page(request, "pages/elsewhere.html", confidential=True, title="Play elsewhere", elsewhere=shown)

@@ -124,6 +124,7 @@ async def _page(
     return templates.page(
         request,
         "pages/invites.html",
+        confidential=True,
         title="Invitations",
         nav="people",
         status=status,

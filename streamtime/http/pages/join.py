@@ -80,4 +80,6 @@ def _again(
 
 
 def _form(request: PageRequest, templates: Templates, form: Form, *, status: int, action: str) -> Response[str]:
-    return templates.page(request, "pages/join.html", title="Your account", status=status, form=form, action=action)
+    return templates.page(
+        request, "pages/join.html", confidential=True, title="Your account", status=status, form=form, action=action
+    )

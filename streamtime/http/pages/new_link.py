@@ -59,6 +59,6 @@ async def _page(
     own = await services.listing.page(caller, Query(scope=Scope.OWN, limit=MAX_LIMIT))
     videos = [{"id": video.public_id, "title": video.title} for video in own.items]
     return templates.page(
-        request, "pages/new-link.html", title="New link", nav="links", status=status, videos=videos, form=form,
-        terms=TERMS,
+        request, "pages/new-link.html", confidential=True, title="New link", nav="links", status=status, videos=videos,
+        form=form, terms=TERMS,
     )  # fmt: skip

@@ -168,6 +168,7 @@ def _page(
     return templates.page(
         request,
         "pages/second-factor.html",
+        confidential=True,
         title="Second factor",
         nav="settings",
         status=status,

@@ -88,7 +88,9 @@ async def links_page(
     listed = await services.links.listed(signed_in(caller))
     base = link_base(request, settings)
     views = _views(listed, services, base)
-    return templates.page(request, "pages/links.html", title="Shared links", nav="links", links=views, base=base)
+    return templates.page(
+        request, "pages/links.html", confidential=True, title="Shared links", nav="links", links=views, base=base
+    )
 
 
 @post("/settings/links/{link:str}/revoke", include_in_schema=False)
@@ -139,7 +141,9 @@ async def _share(
         "embeddable": video.embeddable,
         "embed_code": embed_code(video, request, settings) if is_embeddable(video, services) else "",
     }
-    return templates.page(request, "pages/share.html", title="Share", status=status, share=share, form=form)
+    return templates.page(
+        request, "pages/share.html", confidential=True, title="Share", status=status, share=share, form=form
+    )
 
 
 def _views(listed: list[Link], services: Services, base: LinkBase) -> list[LinkView]:

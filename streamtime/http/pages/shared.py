@@ -91,6 +91,7 @@ async def _show(
         templates.page(
             request,
             "pages/shared.html",
+            confidential=True,
             title=video.title,
             player=True,
             video=view,
@@ -106,6 +107,7 @@ def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, 
         templates.page(
             request,
             "pages/shared-ask.html",
+            confidential=True,
             title="Shared with you",
             status=status,
             form=form,

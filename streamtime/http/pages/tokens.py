@@ -94,6 +94,7 @@ async def _page(
     return templates.page(
         request,
         "pages/tokens.html",
+        confidential=True,
         title="API tokens",
         nav="settings",
         status=status,
