@@ -16,14 +16,14 @@ from streamtime.accounts.credentials import Credentials
 from streamtime.accounts.factor_codes import FactorCodes
 from streamtime.accounts.failures import Failures
 from streamtime.accounts.half_way import HalfWay
-from streamtime.accounts.invites import Invites
+from streamtime.accounts.invites import Door, Invites
 from streamtime.accounts.last_use import LastUse
 from streamtime.accounts.limits import Limits
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.pictures import Pictures
 from streamtime.accounts.profiles import Profiles
 from streamtime.accounts.refreshing import Refreshing
-from streamtime.accounts.registration import Door, Registration
+from streamtime.accounts.registration import Registration
 from streamtime.accounts.second_factor import SecondFactor
 from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.setup import Setup
@@ -114,7 +114,8 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
         users = Users(database, passwords, audit, clock)
         sessions = Sessions(database, audit, clock)
         administration = Administration(database, passwords, sessions, audit, clock)
-        tokens, invites = ApiTokens(database, audit, clock), Invites(database, audit, clock)
+        tokens = ApiTokens(database, audit, clock)
+        invites = Invites(database, audit, clock, door=Door(config.accounts.registration))
         codes = FactorCodes(database, Limits(clock), audit, Failures(database, audit, clock), clock)
         second_factor = SecondFactor(database, sessions, codes, audit, clock)
         yield Accounts(database, users, tokens, administration, invites, sessions, second_factor)
@@ -218,7 +219,8 @@ def _services(
         base.stores.spool,
         base.clock,
     )
-    invites = Invites(base.database, audit, base.clock)
+    door = Door(config.accounts.registration)
+    invites = Invites(base.database, audit, base.clock, door=door)
     lifetime_s = config.accounts.session_lifetime
     audit, limits = library.audit, Limits(base.clock)
     failures = Failures(base.database, audit, base.clock)
@@ -237,9 +239,7 @@ def _services(
         users=users,
         administration=administration,
         invites=invites,
-        registration=Registration(
-            base.database, users, invites, passwords, limits, door=Door(config.accounts.registration)
-        ),
+        registration=Registration(base.database, users, invites, passwords, limits, door=door),
         profiles=Profiles(base.database),
         pictures=Pictures(base.database, portrait_launcher(config), limits, audit),
         acquaintance=Acquaintance(base.database),

@@ -4,6 +4,7 @@ The link's secret is told once; here is its SHA-256. A use is counted in the tra
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.engine import RowMapping
@@ -13,13 +14,25 @@ from streamtime.accounts.audit import Actor, Audit, Deed
 from streamtime.clock import Clock
 from streamtime.database.people_tables import invites, users
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Invalid, NotFound
+from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import fingerprint, public_id, secret
 
+CLOSED = "Nobody could use an invitation: accounts.registration is closed. Set it to invite and restart the server."
 MAX_LABEL = 100
 MAX_USES = 1000
 MAX_DAYS = 365
 DAY_MS = 86_400_000
+
+
+class Door(StrEnum):
+    """Who may make themselves an account."""
+
+    CLOSED = "closed"
+    """Nobody: those who run the server make accounts."""
+    INVITE = "invite"
+    """Who has an invitation."""
+    OPEN = "open"
+    """Anybody, who then waits to be let in; and who has an invitation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +68,21 @@ class NewInvite:
 class Invites:
     """All invitations."""
 
-    def __init__(self, database: Database, audit: Audit, clock: Clock) -> None:
+    def __init__(self, database: Database, audit: Audit, clock: Clock, *, door: Door) -> None:
         self._database = database
         self._audit = audit
         self._clock = clock
+        self._door = door
 
     async def create(self, new: NewInvite, actor: Actor, *, by_user: int) -> tuple[Invite, str]:
         """Make one; its secret is known here and never again.
 
         Raises:
+            Conflict: nobody could use it, since `accounts.registration` is `closed`.
             Invalid: too many uses, too long a time, or too long a label.
         """
+        if self._door is Door.CLOSED:
+            raise Conflict(CLOSED, code="registration_closed")
         _check(new)
         token, now = secret(), self._clock.now_ms()
         values = {

@@ -1,11 +1,10 @@
 """How people make themselves an account: not at all, with an invitation, or by asking to be let in."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from streamtime.access.caller import Role
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.invites import Invite, Invites
+from streamtime.accounts.invites import Door, Invite, Invites
 from streamtime.accounts.limits import Limited, Limits
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.profiles import clean_display_name
@@ -14,18 +13,8 @@ from streamtime.accounts.visit import Visit
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 
+CLOSED = "This server takes no new accounts at the moment. Ask the person who sent you this link."
 NOT_GOOD = "This invitation is not good any more: it was used, has run out, or was taken back. Ask for another one."
-
-
-class Door(StrEnum):
-    """Who may make themselves an account."""
-
-    CLOSED = "closed"
-    """Nobody: those who run the server make accounts."""
-    INVITE = "invite"
-    """Who has an invitation."""
-    OPEN = "open"
-    """Anybody, who then waits to be let in; and who has an invitation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +52,9 @@ class Registration:
         Raises:
             NotFound: it is not good, or this server takes nobody.
         """
-        found = None if self.door is Door.CLOSED else await self._invites.by_token(token)
+        if self.door is Door.CLOSED:
+            raise NotFound(CLOSED)
+        found = await self._invites.by_token(token)
         if found is None:
             raise NotFound(NOT_GOOD)
         return found

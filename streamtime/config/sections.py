@@ -294,7 +294,7 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 "anybody (`open`), who then waits for approval."
             )
         ),
-    ] = "closed"
+    ] = "invite"
     audit_days: Annotated[
         int,
         Meta(

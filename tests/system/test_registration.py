@@ -119,11 +119,44 @@ def test_who_registers_waits_to_be_let_in(start_server: StartServer) -> None:
     assert int(crowd[-1].headers["Retry-After"]) > 0
 
 
-def test_a_closed_server_takes_nobody(shared_server: Server) -> None:
+def test_invitations_work_where_nothing_is_configured(shared_server: Server) -> None:
+    shared_server.person("root", admin=True)
     path = shared_server.run("user", "invite")
     guest = shared_server.client()
-    assert guest.get(path).status_code == 404
-    assert guest.post(path, data={"name": "x", "display_name": "", "password": PASSWORD}).status_code == 404
+    assert guest.get(path).status_code == 200
+    form = {"name": "asked-in", "display_name": "", "password": PASSWORD}
+    assert guest.post(path, data=form).status_code == 303
+    assert guest.get("/register").status_code == 404
+
+
+def test_a_closed_server_takes_nobody_and_makes_no_invitation(start_server: StartServer) -> None:
+    house = start_server()
+    boss = house.person("boss", admin=True)
+    path = house.run("user", "invite", "--label", "Made before")
+    house.restart(STREAMTIME_ACCOUNTS__REGISTRATION="closed")
+    guest = house.client()
+    form = {"name": "x", "display_name": "", "password": PASSWORD}
+    for answer in (guest.get(path), guest.post(path, data=form), guest.get("/join/no-such-invitation")):
+        assert answer.status_code == 404
+        assert "This server takes no new accounts at the moment." in answer.text
+        assert "was used" not in answer.text
+    page = boss.browser.get(INVITES).text
+    assert 'id="registration-closed"' in page
+    assert "Registration is closed" in page
+    assert "Make the link" not in page
+    refused = post(boss, INVITES, label="", role="member", uses="1", days="7")
+    assert refused.status_code == 409
+    assert 'id="registration-closed"' in refused.text
+    assert "/join/" not in refused.text
+    command = house.command("user", "invite")
+    assert command.returncode != 0
+    assert "accounts.registration is closed" in command.stderr
+    house.restart(STREAMTIME_ACCOUNTS__REGISTRATION="invite")
+    assert house.client().get(path).status_code == 200
+
+
+def test_a_closed_server_has_no_way_to_register(start_server: StartServer) -> None:
+    guest = start_server(STREAMTIME_ACCOUNTS__REGISTRATION="closed").client()
     assert guest.get("/register").status_code == 404
     assert guest.post("/register", data={"name": "x", "display_name": "", "password": PASSWORD}).status_code == 404
     assert "/register" not in guest.get("/login").text

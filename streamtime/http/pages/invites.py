@@ -10,7 +10,7 @@ from litestar.response import Redirect, Response
 from streamtime.access.caller import Caller, Role
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.invites import Invite, NewInvite
-from streamtime.errors import Invalid
+from streamtime.errors import Conflict, Invalid
 from streamtime.http.forms import Form, read_form
 from streamtime.http.own_address import Elsewhere, LinkBase, link_base, qr_svg
 from streamtime.http.pages.people import role_of
@@ -86,6 +86,8 @@ async def create_invite(
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         return await _page(request, templates, services, form=form, status=400)
+    except Conflict:  # registration is closed, as the page says in place of the form
+        return await _page(request, templates, services, status=409)
     made = Made.at(link_base(request, settings), f"/join/{token}")
     return await _page(request, templates, services, made=made)
 

@@ -5,7 +5,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.accounts.registration import Applicant, Door
+from streamtime.accounts.invites import Door
+from streamtime.accounts.registration import Applicant
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.http.callers import new_cookie
 from streamtime.http.forms import Form, read_form

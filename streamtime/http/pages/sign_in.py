@@ -7,7 +7,7 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller, Proof
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.registration import Door
+from streamtime.accounts.invites import Door
 from streamtime.accounts.sign_in import Proved
 from streamtime.errors import CodeNeeded, Conflict, Invalid, NotFound, TooMany, Unauthenticated
 from streamtime.http.callers import new_cookie, spent_cookie
