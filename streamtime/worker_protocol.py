@@ -252,11 +252,21 @@ class SegmentWritten(msgspec.Struct, frozen=True, tag="segment_written"):
 
 
 class RenditionFinished(msgspec.Struct, frozen=True, tag="rendition_finished"):
-    """The output has all its segments; `sha256` is of all its bytes."""
+    """The output has all its segments; `sha256` is of all its bytes.
+
+    `fps` is given where there are more or fewer pictures a second than `RenditionStarted` said; else it is 0.
+    """
 
     output: int
     bytes_total: int
     sha256: bytes
+    fps_num: int = 0
+    fps_den: int = 1
+
+    @property
+    def fps(self) -> Fraction:
+        """Pictures a second, as counted; 0 where what was said before is true."""
+        return Fraction(self.fps_num, self.fps_den)
 
 
 class CuesRead(msgspec.Struct, frozen=True, tag="cues_read"):

@@ -47,6 +47,12 @@ class SegmentIndex:
         return round(sum(s.duration for s in self.segments) * _MS / self.timescale)
 
     @property
+    def plays(self) -> bool:
+        """Whether a player can begin with it: an init segment, and segments that all hold bytes and last."""
+        lasting = all(s.length > 0 and s.duration > 0 for s in self.segments)
+        return bool(self.segments) and lasting and self.init_length > 0 and self.timescale > 0
+
+    @property
     def bytes_total(self) -> int:
         """Bytes of the init segment and all segments together."""
         return self.init_length + sum(s.length for s in self.segments)

@@ -85,8 +85,11 @@ def fit(width: int, height: int, side: int) -> tuple[int, int]:
 def picks(index: SegmentIndex, times_ms: Iterable[int], *, exact: bool) -> list[Pick]:
     """Where to find the pictures of these times, which do not go back, in a rendition of one part.
 
-    With `exact` what is shown at that very moment, else the keyframe next to it, which is much less to decode.
+    With `exact` what is shown at that very moment, else the keyframe next to it, which is much less to decode. A
+    rendition that does not play has no pictures.
     """
+    if not index.plays:
+        return []
     starts_ms = [0.0]
     for segment in index.segments:
         starts_ms.append(starts_ms[-1] + segment.duration * 1000 / index.timescale)

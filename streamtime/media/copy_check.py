@@ -5,9 +5,11 @@ at a whole file. What it could not see is watched while copying (`copying.py`).
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeGuard
 
 from av.audio.stream import AudioStream
 from av.stream import Stream
@@ -22,6 +24,8 @@ LONGEST_GOP_S = 10
 SHORTEST_SEGMENT_S = Fraction(39, 10)
 """A copied segment is cut at the first keyframe after this; a little under 4 s, for keyframes every 2 s."""
 
+LOOKS_BACK = "its pictures look back beyond their keyframes"
+
 _CONTAINERS_WITH_TIMES = {"mp4", "matroska", "mpegts", "flv"}
 _AUDIO_CONTAINERS = {"mp4", "matroska"}
 _PROFILES = {"Constrained Baseline", "Baseline", "Main", "High"}
@@ -35,15 +39,53 @@ _AUDIO_RATES_HZ = (44_100, 48_000)
 _MOST_INDEXED_KEYFRAMES = 100_000
 
 
+_IDR, _LAST_SLICE = 5, 5
+_UNIT_KIND = 0x1F
+_START_CODE = b"\0\0\1"
+
+
+def begins_anew(packet: AnyPacket, extradata: bytes | None) -> bool:
+    """Tell whether an H.264 packet is an IDR picture: a decoder can begin with it, and nothing after it looks back.
+
+    A container marks other pictures as keyframes too (open groups, recovery points; ISO/IEC 14496-10, 7.4.1.2.4).
+    """
+    data = bytes(packet)
+    kinds = _counted_kinds(data, extradata[4] % 4 + 1) if _is_counted(extradata) else _marked_kinds(data)
+    return next((kind == _IDR for kind in kinds if 0 < kind <= _LAST_SLICE), False)
+
+
+def _is_counted(extradata: bytes | None) -> TypeGuard[bytes]:
+    return extradata is not None and len(extradata) > 4 and extradata[0] == 1  # noqa: PLR2004  # avcC, version 1
+
+
+def _counted_kinds(data: bytes, width: int) -> Iterator[int]:
+    """The kinds of units that follow their lengths, as MP4 and Matroska have them (ISO/IEC 14496-15)."""
+    at = 0
+    while at + width < len(data):
+        yield data[at + width] & _UNIT_KIND
+        at += width + int.from_bytes(data[at : at + width], "big")
+
+
+def _marked_kinds(data: bytes) -> Iterator[int]:
+    """The kinds of units that follow start codes, as MPEG-TS has them (ISO/IEC 14496-10, annex B)."""
+    at = data.find(_START_CODE)
+    while 0 <= at < len(data) - len(_START_CODE):
+        yield data[at + len(_START_CODE)] & _UNIT_KIND
+        at = data.find(_START_CODE, at + len(_START_CODE))
+
+
 @dataclass
 class VideoScan:
     """What the first packets of a stream show. `origin` is the first keyframe's time, in the stream's ticks."""
 
+    extradata: bytes | None = None
     origin: int | None = None
     obstacle: str | None = None
     keyframes: list[int] = field(default_factory=list)
     last: int | None = None
     length_bytes: int = 0
+    looks_back: bool = False
+    """Whether a keyframe is none by itself: open groups, recovery points."""
 
     def take(self, packet: AnyPacket) -> None:
         """Look at one packet, in the order of the file."""
@@ -54,6 +96,8 @@ class VideoScan:
             if self.origin is None:
                 self.origin = packet.pts
             self.keyframes.append(packet.pts)
+            if not begins_anew(packet, self.extradata):
+                self.looks_back = True
         if self.origin is None:
             return
         if packet.is_discard:
@@ -104,7 +148,8 @@ def video_obstacle(
         (bool(bitrate_bps and bitrate_bps > _MOST_BPS), "its bit rate is too high for most networks"),
         (scan.origin is None, "no keyframe is near its beginning"),
     )
-    return next((why for present, why in obstacles if present), scan.obstacle or _gap_obstacle(stream, scan))
+    seen = scan.obstacle or (LOOKS_BACK if scan.looks_back else None) or _gap_obstacle(stream, scan)
+    return next((why for present, why in obstacles if present), seen)
 
 
 def _gap_obstacle(stream: VideoStream, scan: VideoScan) -> str | None:

@@ -4,18 +4,25 @@ It watches what `copy_check.py` could not see in the first seconds, and refuses 
 file is not as its beginning was; the server then has it encoded instead.
 """
 
+import io
 import math
+import struct
+from collections.abc import Callable
 from fractions import Fraction
 
+import av
+import av.error
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.stream import Stream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamtime.media import refusal
 from streamtime.media.channel import Reporter
-from streamtime.media.copy_check import LONGEST_GOP_S, SHORTEST_SEGMENT_S
-from streamtime.media.picture_facts import Turn, frame_rate, shown_size
+from streamtime.media.copy_check import LONGEST_GOP_S, LOOKS_BACK, SHORTEST_SEGMENT_S, begins_anew
+from streamtime.media.picture_facts import Turn, frame_rate, prepare_decoder, shown_size
+from streamtime.media.picture_times import OwnDurations
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import exact_ticks
 from streamtime.media.source import AnyPacket
@@ -28,6 +35,12 @@ _AAC_FRAME_SAMPLES = 1024
 _RETIMED_S = Fraction(20, 1000)
 _TOLERATED_SHORTAGE_S = 1.0
 _LONGEST_AUDIO_GAP_S = Fraction(1, 10)
+_RARE_KEYFRAMES = f"its keyframes are more than {LONGEST_GOP_S} s apart"
+_NOT_WRITABLE = (av.error.FFmpegError, ValueError, LookupError, struct.error)
+"""What the muxer, or who reads what it wrote, says of packets that cannot be in an MP4 as they are.
+
+Not `OSError`, though an `FFmpegError` may be one: a full disk is no fault of the packets.
+"""
 
 
 class VideoCopy:
@@ -37,15 +50,18 @@ class VideoCopy:
         self._tick = source.time_base or Fraction(1, 90_000)
         # Rounded down to microseconds: the first tick at or after it is the exact one.
         self._origin = math.ceil(Fraction(origin_us, _MICRO) / self._tick)
+        self._extradata = source.codec_context.extradata
         self._held: list[AnyPacket] = []
         self._keyframe: int | None = None
         self.until_s: float | None = None
         self._last_dts: int | None = None
+        self._durations = OwnDurations()
         self._writer = RenditionWriter(
             output,
             descriptor,
             reporter,
             lambda container: _video_stream(container, source),
+            check=_check_opening,
             fragment_options={"min_frag_duration": str(int(SHORTEST_SEGMENT_S * _MICRO))},
             describe=lambda codecs, init_length, timescale: _describe_video(
                 output, source, codecs, init_length, timescale
@@ -75,13 +91,26 @@ class VideoCopy:
         self._write(packet)
 
     def finish(self) -> None:
-        """Write what is left."""
-        self._release((self._held[-1].pts or 0) if self._held else 0)
+        """Write what is left.
+
+        Raises:
+            Refusal: with `copy_unfit` if what was written is no rendition that plays to the end.
+        """
         if self._keyframe is None:
-            raise refusal.damaged()
-        if (self.until_s or 0.0) - self.end_s > _TOLERATED_SHORTAGE_S:
+            raise refusal.copy_unfit("it has no keyframe")
+        if self._held:
+            self._release((self._held[-1].pts or 0) + max(1, self._held[-1].duration or 1))
+        ends_s = max(self.until_s or 0.0, self.end_s)
+        if ends_s - self.end_s > _TOLERATED_SHORTAGE_S:
             raise refusal.copy_unfit("its picture ends before its sound")
-        self._writer.finish()
+        if ends_s - float((self._keyframe - self._origin) * self._tick) > LONGEST_GOP_S:
+            raise refusal.copy_unfit(_RARE_KEYFRAMES)
+        try:
+            self._writer.finish(self.until_s)
+        except _NOT_WRITABLE as error:
+            raise _unwritable(error, refusal.copy_unfit) from error
+        if not self._writer.segments:
+            raise refusal.copy_unfit("nothing of it could be written")
 
     def _watch(self, packet: AnyPacket, pts: int) -> None:
         if packet.has_sidedata("new_extradata"):
@@ -89,8 +118,10 @@ class VideoCopy:
         if self._keyframe is not None and pts < self._keyframe:
             raise refusal.copy_unfit("some pictures are shown before the keyframe they follow")
         if self._keyframe is not None and (pts - self._keyframe) * self._tick > LONGEST_GOP_S:
-            raise refusal.copy_unfit(f"its keyframes are more than {LONGEST_GOP_S} s apart")
+            raise refusal.copy_unfit(_RARE_KEYFRAMES)
         if packet.is_keyframe:
+            if not begins_anew(packet, self._extradata):
+                raise refusal.copy_unfit(LOOKS_BACK)
             self._keyframe = pts
 
     def _hold(self, packet: AnyPacket) -> None:
@@ -100,19 +131,53 @@ class VideoCopy:
         self._held.append(packet)
 
     def _release(self, dts: int) -> None:
+        """Write what was held back before a packet that is decoded at `dts`: each is decoded before it is shown."""
         held, self._held = self._held, []
-        for place, packet in enumerate(held):
-            packet.dts = dts - (len(held) - place) * max(1, packet.duration or 1)
+        for packet in reversed(held):
+            dts = min(dts - max(1, packet.duration or 1), packet.pts or 0)
+            packet.dts = dts
+        for packet in held:
             self._write(packet)
 
     def _write(self, packet: AnyPacket) -> None:
-        dts = packet.dts or 0
+        dts, pts = packet.dts or 0, packet.pts or 0
         if self._last_dts is not None and dts <= self._last_dts:
             raise refusal.copy_unfit("its times jump back")
+        if pts < dts:
+            raise refusal.copy_unfit("some pictures are shown before they are decoded")
         self._last_dts = dts
+        packet.duration = self._durations.of(packet)
         packet.dts = dts - self._origin
-        packet.pts = (packet.pts or 0) - self._origin
-        self._writer.mux(packet)
+        packet.pts = pts - self._origin
+        try:
+            self._writer.mux(packet)
+        except _NOT_WRITABLE as error:
+            raise _unwritable(error, refusal.copy_unfit) from error
+
+
+def _check_opening(opening: bytes) -> None:
+    """Decode the first picture of what was written, as a player would.
+
+    Raises:
+        Refusal: with `copy_unfit` if nothing comes of it.
+    """
+    frame: VideoFrame | None = None
+    try:
+        with av.open(io.BytesIO(opening), "r", format="mp4") as container:
+            stream = container.streams.video[0]
+            prepare_decoder(stream, threads=1)
+            frame = next(container.decode(stream), None)
+    except (av.error.FFmpegError, IndexError):
+        frame = None
+    if frame is None or frame.is_corrupt:
+        raise refusal.copy_unfit("its first picture cannot be decoded by itself")
+
+
+def _unwritable(error: Exception, unfit: Callable[[str], refusal.Refusal]) -> Exception:
+    """What it means for a copy that the muxer refused a packet; a failure of the disk stays one."""
+    if isinstance(error, OSError) and error.errno in refusal.DISK_ERRNOS:
+        return error
+    return unfit("it cannot be written as it is")
 
 
 def _video_stream(container: OutputContainer, source: VideoStream) -> Stream:
@@ -193,7 +258,10 @@ class AudioCopy:
         """
         if (self.until_s or 0.0) - self.end_s > _TOLERATED_SHORTAGE_S:
             raise refusal.audio_copy_unfit("it ends before the picture")
-        self._writer.finish()
+        try:
+            self._writer.finish()
+        except _NOT_WRITABLE as error:
+            raise _unwritable(error, refusal.audio_copy_unfit) from error
 
     def _in_step(self, position: int) -> bool:
         """Tell whether the packet belongs where the last one ended, moving on over a small hole."""
@@ -209,4 +277,7 @@ class AudioCopy:
         packet.pts = packet.dts = self._next
         packet.duration = _AAC_FRAME_SAMPLES
         self._next = (self._next or 0) + _AAC_FRAME_SAMPLES
-        self._writer.mux(packet)
+        try:
+            self._writer.mux(packet)
+        except _NOT_WRITABLE as error:
+            raise _unwritable(error, refusal.audio_copy_unfit) from error

@@ -3,13 +3,14 @@
 It knows which track wants which packets and how the end is reached, in order, after damage, or by a failure.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
@@ -120,16 +121,22 @@ class Packaging:
             indexes.add(self._order.video_stream or 0)
         self._kind = container_name(container)
         self._broken = is_cut_short(self._descriptor)
-        try:
-            for packet in packets_of(container, [container.streams[index] for index in indexes]):
-                if self._crew.stopped:
-                    raise Stopped
-                if packet.size and not (packet.is_corrupt and cut_off_counts):
-                    self._hand_on(wanted, self._mender.take(packet) if self._mender else (packet,))
-        except av.error.FFmpegError:
-            # The file breaks off here: what has been read of it plays.
-            self._broken = True
+        for packet in self._read(container, [container.streams[index] for index in indexes]):
+            if self._crew.stopped:
+                raise Stopped
+            if packet.size and not (packet.is_corrupt and cut_off_counts):
+                self._hand_on(wanted, self._mender.take(packet) if self._mender else (packet,))
         self._hand_on(wanted, self._mender.rest() if self._mender else ())
+
+    def _read(self, container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
+        """Read to the end, or to where the file breaks off: what has been read of it plays.
+
+        Errors of those who take the packets pass by here: they tell nothing about the file.
+        """
+        try:
+            yield from packets_of(container, streams)
+        except av.error.FFmpegError:
+            self._broken = True
 
     def _hand_on(self, wanted: dict[int, Feed], packets: Sequence[AnyPacket]) -> None:
         for packet in packets:
@@ -167,8 +174,7 @@ class Packaging:
     def _done(self) -> Done:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
         end_ms = round(end_s * 1000)
-        pictures = any(isinstance(track, VideoCopy | Ladder) for track in self._tracks)
-        if pictures and not end_ms:
+        if any(isinstance(track, VideoCopy | Ladder) and not track.end_s for track in self._tracks):
             raise refusal.damaged()
         return Done(end_ms, end_ms if self._tracks and self._ended_early(end_s) else None)
 

@@ -1,12 +1,34 @@
-"""When decoded pictures are shown, where the container tells only in which order they are decoded: AVI.
+"""When pictures are shown: each one's time where the container tells only an order (AVI), and how long the last stays.
 
-It knows one stream's frames in the order they are shown.
+It knows one stream's frames in the order they are shown, or its packets in the order of the file.
 """
 
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from streamtime.media.source import AnyPacket
+
 WITHOUT_TIMES = {"avi"}
+
+
+class OwnDurations:
+    """Tells how long a picture lasts by itself: what a container says of it, where that can be true.
+
+    MP4 gives a time from one decoding to the next. Where pictures are reordered that is not how long one is shown, so
+    the shortest of all counts, which is right for steady pictures.
+    """
+
+    def __init__(self) -> None:
+        self._shortest: int | None = None
+        self._reordered = False
+
+    def of(self, packet: AnyPacket) -> int:
+        """Tell it in the packet's ticks; 0 where nobody knows. Packets come in the order of the file."""
+        duration = packet.duration or 0
+        if duration > 0:
+            self._shortest = duration if self._shortest is None else min(self._shortest, duration)
+        self._reordered = self._reordered or (None not in {packet.pts, packet.dts} and packet.pts != packet.dts)
+        return self._shortest or 0 if self._reordered else duration
 
 
 class PictureTimes:

@@ -68,7 +68,7 @@ def probe(descriptor: int) -> SourceFacts:
 def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame, VideoScan]:
     """Look at the first packets once, and decode the first picture."""
     frame: VideoFrame | None = None
-    scan, limit = VideoScan(), ScanLimit(stream)
+    scan, limit = VideoScan(stream.codec_context.extradata), ScanLimit(stream)
     times = PictureTimes(container_name(container), stream)
     enough = False
     for packet in readable_packets(container, stream):

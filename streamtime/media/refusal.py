@@ -10,6 +10,9 @@ from av.error import FFmpegError
 from streamtime.errors import MediaError
 from streamtime.worker_protocol import Failed
 
+DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""What ails the disk, not the file."""
+
 
 class Refusal(MediaError):
     """The order cannot be fulfilled. `retryable` where another attempt may go better."""

@@ -18,12 +18,14 @@ from fractions import Fraction
 import av
 from av.container import OutputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from streamtime.media import refusal
 from streamtime.media.channel import Reporter
 from streamtime.media.codec_names import codecs_of
 from streamtime.media.first_sample import first_sample_end
 from streamtime.media.source import AnyPacket
+from streamtime.media.tail import Tail
 from streamtime.worker_protocol import RenditionFinished, RenditionStarted, Resume, SegmentWritten
 
 _MOVFLAGS = "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"
@@ -33,15 +35,18 @@ _LONG = struct.Struct(">Q")
 _NUMBER = struct.Struct(">I")
 _EDIT_MEDIA_TIME = 16
 """From the name of an edit list (version 0): 4 bytes of name, 4 of version, 4 of count, 4 of duration."""
-_LARGEST_KEPT_BOX_BYTES = 64 << 20
+_LARGEST_OPENING_BYTES = 32 << 20
 
 
 class Boxes:
     """Receives the muxer's bytes, passes them on, and notices where the init segment and each segment end."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, keeps_opening: bool = False) -> None:
         self.bytes_total = 0
         self.init: bytes | None = None
+        self.opening = bytearray()
+        """The bytes up to the end of the first sample, where they are to be kept."""
+        self._keeps_opening = keeps_opening
         self.finished: list[tuple[int, int]] = []
         """Of each segment that has ended: its length, and how far its first sample reaches."""
         self._descriptor = descriptor
@@ -64,7 +69,12 @@ class Boxes:
         while view:
             view = view[os.write(self._descriptor, view) :]
         self._digest.update(data)
+        if self._keeps_opening:
+            self.opening += data
         self._follow(memoryview(data))
+        if self._keeps_opening and (self.finished or len(self.opening) > _LARGEST_OPENING_BYTES):
+            self._keeps_opening = False
+            del self.opening[len(self.init or b"") + self._first_sample_end :]
         return len(data)
 
     def _follow(self, view: memoryview) -> None:
@@ -196,6 +206,7 @@ class RenditionWriter:
 
     `make_stream` adds the one stream to the container it is given. A segment's duration is counted from its own
     first packet to that of the next, as shown, not as decoded: that is where other renditions are cut as well.
+    `check`, if given, is handed the init segment and the first sample before anything is announced.
     """
 
     def __init__(
@@ -208,12 +219,17 @@ class RenditionWriter:
         fragment_options: dict[str, str],
         describe: Callable[[str, int, int], RenditionStarted],
         resume: Resume | None = None,
+        check: Callable[[bytes], None] | None = None,
     ) -> None:
         self.output = output
         self._reporter = reporter
         self._describe = describe
         self._resume = resume
-        self._boxes = Boxes(descriptor) if resume is None else ResumedBoxes(descriptor, resume)
+        self._check = check
+        keeps_opening = check is not None
+        self._boxes = (
+            Boxes(descriptor, keeps_opening=keeps_opening) if resume is None else ResumedBoxes(descriptor, resume)
+        )
         if resume is not None:
             fragment_options = {**fragment_options, "fragment_index": str(resume.segments + 1)}
         self._container = av.open(
@@ -231,6 +247,10 @@ class RenditionWriter:
         self._segment_start: int | None = None
         self._end = 0
         self._announced = False
+        self._tail = Tail()
+        self._holds = isinstance(self.stream, VideoStream)
+        self._fps = Fraction(0)
+        self._segments = resume.segments if resume is not None else 0
 
     @property
     def end_s(self) -> float:
@@ -238,28 +258,53 @@ class RenditionWriter:
         before_s = float(self._resume.starts_s) if self._resume is not None else 0.0
         return max(before_s, float(self._end * self._time_base))
 
+    @property
+    def segments(self) -> int:
+        """How many segments are whole."""
+        return self._segments
+
     def mux(self, packet: AnyPacket) -> None:
         """Write a packet whose times begin at 0 for the whole video; the first is a keyframe."""
         packet.stream = self.stream
         if self._segment_start is None:
             self._begin(packet)
-        pts = (packet.pts or 0) * self._scale.numerator // self._scale.denominator
-        duration = (packet.duration or 0) * self._scale.numerator // self._scale.denominator
+        pts = self._ticks(packet.pts or 0)
         if self._segment_start is None:
             self._segment_start = pts
             self._check_joint(pts)
-        self._container.mux_one(packet)
-        if self._boxes.finished:
-            self._segments_ended(pts)
-        self._end = max(self._end, pts + duration)
+        ready = self._tail.take(packet) if self._holds else packet
+        if ready is not None:
+            self._write(ready)
+        self._end = max(self._end, self._ticks((packet.pts or 0) + (packet.duration or 0)))
         self._reporter.advance(pts * self._tick_s)
 
-    def finish(self) -> None:
-        """Write what is left and say so. A rendition without a single packet is not announced at all."""
+    def finish(self, until_s: float | None = None) -> None:
+        """Write what is left and say so. A rendition without a single packet is not announced at all.
+
+        With `until_s` the last picture stays until then, where that is longer than it would anyway.
+        """
+        if self._holds and self._tail.held:
+            self._end = self._ticks(self._tail.settle(until_s))
+        for packet in self._tail.held:
+            self._write(packet)
         self._container.close()
         self._segments_ended(self._end)
         if self._announced or self._resume is not None:
-            self._reporter.send(RenditionFinished(self.output, self._boxes.bytes_total, self._boxes.sha256))
+            rate = Fraction(0) if self._resume is not None else self._tail.rate(self._fps)
+            self._reporter.send(
+                RenditionFinished(
+                    self.output, self._boxes.bytes_total, self._boxes.sha256, rate.numerator, rate.denominator
+                )
+            )
+
+    def _write(self, packet: AnyPacket) -> None:
+        pts = self._ticks(packet.pts or 0)
+        self._container.mux_one(packet)
+        if self._boxes.finished:
+            self._segments_ended(pts)
+
+    def _ticks(self, time: int) -> int:
+        return time * self._scale.numerator // self._scale.denominator
 
     def _check_joint(self, pts: int) -> None:
         if self._resume is not None and pts * self._time_base != self._resume.starts_s:
@@ -273,16 +318,22 @@ class RenditionWriter:
         self._tick_s = float(self._time_base)
 
     def _segments_ended(self, next_start: int) -> None:
-        if self._boxes.init is not None and not self._announced:
+        if self._boxes.init is not None and self._boxes.finished and not self._announced:
             self._announced = True
+            if self._check is not None:
+                self._check(bytes(self._boxes.opening))
+                self._boxes.opening.clear()
             self._announce(self._boxes.init)
         for length, keyframe_length in self._boxes.finished:
             duration = max(1, next_start - (self._segment_start or 0))
             self._reporter.send(SegmentWritten(self.output, length, duration, keyframe_length))
             self._segment_start = next_start
+            self._segments += 1
         self._boxes.finished.clear()
 
     def _announce(self, init: bytes) -> None:
         if self._time_base.numerator != 1:
             raise ValueError("the muxer counts in whole parts of a second")
-        self._reporter.send(self._describe(codecs_of(init), len(init), self._time_base.denominator))
+        started = self._describe(codecs_of(init), len(init), self._time_base.denominator)
+        self._fps = started.fps
+        self._reporter.send(started)

@@ -8,6 +8,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from streamtime.hls.iframes import has_iframes, iframes_playlist
 from streamtime.hls.playlists import media_playlist
 from streamtime.hls.segment_index import GrowingIndex
@@ -17,7 +19,7 @@ from streamtime.pipeline.choice import Whole
 from streamtime.pipeline.cues import AwaitedCues, captions_of
 from streamtime.pipeline.folder import IFRAMES, INIT, PLAYLIST, POSTER, HlsFolder, RenditionFiles
 from streamtime.pipeline.packaged import FolderCaptions, Made, Step, Tell
-from streamtime.pipeline.plan import Planned
+from streamtime.pipeline.plan import Planned, accepted
 from streamtime.source_facts import SubtitleFacts
 from streamtime.worker_protocol import (
     CuesRead,
@@ -187,15 +189,18 @@ def _segment(output: _Output, message: SegmentWritten) -> None:
 
 
 def _finished(output: _Output, message: RenditionFinished) -> Made:
-    index = _growing(output).snapshot()
-    if output.started is None or index.bytes_total != message.bytes_total:
-        raise RuntimeError("A worker's segments do not add up to what it says it wrote.")
+    index = accepted(output.new, _growing(output).snapshot(), message.bytes_total)
+    started = output.started
+    if started is None:
+        raise RuntimeError("A worker finished a rendition before the beginning.")
+    if message.fps:
+        started = msgspec.structs.replace(started, fps_num=message.fps_num, fps_den=message.fps_den)
     target_s = output.new.target_duration_s
     playlists = {PLAYLIST: media_playlist(index, target_duration_s=target_s, complete=True)}
     if output.new.kind is Kind.VIDEO and has_iframes(index):
         playlists[IFRAMES] = iframes_playlist(index, target_duration_s=target_s)
     output.files.finish(playlists)
-    return Made(output.new, output.started, index)
+    return Made(output.new, started, index)
 
 
 def _growing(output: _Output) -> GrowingIndex:

@@ -6,6 +6,7 @@ It knows how a rendition grows and becomes whole, and when a video is playable; 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from streamtime.hls.segment_index import GrowingIndex
 from streamtime.library.captions import Captions
@@ -147,7 +148,7 @@ class Maker:
             frame_rate=float(message.fps) or None,
             channels=message.channels or None,
         )
-        making.described.append((output.begun.id, description))
+        making.describe(output.begun.id, description)
 
     async def _segment(self, making: Making, message: SegmentWritten) -> None:
         output = making.outputs[message.output]
@@ -185,6 +186,8 @@ class Maker:
     async def _finished(self, making: Making, message: RenditionFinished) -> None:
         output = making.outputs[message.output]
         index = output.whole(message.bytes_total)
+        if message.fps and (said := making.descriptions.get(output.begun.id)):
+            making.describe(output.begun.id, replace(said, frame_rate=float(message.fps)))
         if making.checkpoint_every_s is None:
             await self._mark_playable(making)  # before it is durable: it plays as it grew, and a kill begins anew
         await self._spool.sync(output.new.spool_key)

@@ -5,7 +5,7 @@ it in the same order: what needs no encoding of the picture, the first rung, oth
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from streamtime.pipeline.packaged import Packaged, Tell, in_order, master_of
 from streamtime.pipeline.passes import passes, source_of
 from streamtime.pipeline.plan import (
     ENCODE_TARGET_S,
+    Planned,
     encode_order,
     grid_for,
     left,
@@ -34,7 +35,7 @@ from streamtime.pipeline.plan import (
     sounds_order,
     stage_words,
 )
-from streamtime.pipeline.prepare import UNFIT, copies_picture, missing, no_poster_words, order_of
+from streamtime.pipeline.prepare import UNFIT, copies_picture, missing, no_poster_words, order_of, unfit_for
 from streamtime.pipeline.settings import TranscodeSettings
 from streamtime.pipeline.shares import COPIED, LOOKED_AT, WATCHABLE
 from streamtime.pipeline.side_tracks import chapters, not_shown
@@ -108,7 +109,7 @@ class Packager:
             if not planned and error.code not in DISK_CODES:
                 work.notes.append(no_poster_words(error.message))
                 return None
-            return _unfit(error, copies)
+            return _unfit(error, planned, copies)
         return None
 
     async def _first(self, work: Work, descriptor: int, facts: SourceFacts, copies: frozenset[Kind]) -> frozenset[Kind]:
@@ -129,7 +130,7 @@ class Packager:
                 async with self._launcher.launch(descriptor) as worker:
                     await carry_out(work, worker, encode_order(facts, planned, grid_for(None)), planned, stage)
             except WorkerFailed as error:
-                copies -= {_unfit(error, copies)}
+                copies -= {_unfit(error, planned, copies)}
 
     async def _others(self, work: Work, descriptor: int, facts: SourceFacts, copies: frozenset[Kind]) -> None:
         """Make the other sound tracks, then the rungs that pay, in as many decodes as memory asks for."""
@@ -170,10 +171,10 @@ class Packager:
                 return
 
 
-def _unfit(error: WorkerFailed, copies: frozenset[Kind]) -> Kind:
+def _unfit(error: WorkerFailed, planned: Sequence[Planned], copies: frozenset[Kind]) -> Kind:
     """What cannot be copied after all; any other failure goes on its way."""
-    unfit = UNFIT.get(error.code)
-    if unfit is None or unfit not in copies:
+    unfit = unfit_for(error, planned, copies)
+    if unfit is None:
         raise error
     return unfit
 

@@ -16,6 +16,7 @@ from streamtime.library.video import Video
 from streamtime.pipeline.side_tracks import sound_label
 from streamtime.source_facts import AudioFacts, SourceFacts
 from streamtime.worker_protocol import CopyVideo, EncodeVideo, Package, PackageAudio, Resume
+from streamtime.workers.failure import WorkerFailed
 
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
 """Cuts are asked for every four seconds, and fall on the next picture."""
@@ -60,6 +61,22 @@ def clock_time(time_ms: int) -> str:
     """A time of a video as people write it: 00:03:12."""
     seconds = time_ms // 1000
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def accepted(new: NewRendition, index: SegmentIndex | None, bytes_total: int) -> SegmentIndex:
+    """Give the index of a rendition that a worker calls finished, if it plays and keeps to its target duration.
+
+    Raises:
+        WorkerFailed: it does not; with `copy_unfit` or `audio_copy_unfit` where it was copied, to be encoded instead.
+    """
+    if index is None or index.bytes_total != bytes_total:
+        raise RuntimeError("A worker's segments do not add up to what it says it wrote.")
+    if index.plays and (new.origin is not Origin.COPY or int(index.longest_s + 0.5) <= new.target_duration_s):
+        return index
+    if new.origin is not Origin.COPY:
+        raise WorkerFailed("unplayable", "Nothing that plays came of it.", retryable=False)
+    code = "copy_unfit" if new.kind is Kind.VIDEO else "audio_copy_unfit"
+    raise WorkerFailed(code, "It cannot be used as it is: its parts do not play.", retryable=False)
 
 
 def gone_on(plan: Planned, left: Sequence[Rendition]) -> Planned:

@@ -45,6 +45,11 @@ from streamtime.workers.worker import Worker
 UNFIT = {"copy_unfit": Kind.VIDEO, "audio_copy_unfit": Kind.AUDIO}
 """What a worker says when something that looked copyable turns out not to be."""
 
+NOT_OF_THE_COPY = frozenset(
+    {"no_space", "disk_error", "unconfined", "worker_unavailable", "worker_killed", "worker_crashed"}
+)
+"""Failures that encoding would meet as well: the machine's, and crashes, which `quarantine.py` counts."""
+
 SHARE = Share("Preparing", 0.0, COPIED)
 
 
@@ -131,7 +136,7 @@ class Prepare:
         try:
             done = await self._maker.make(video, worker, order, planned, SHARE, subtitles)
         except WorkerFailed as error:
-            unfit = UNFIT.get(error.code)
+            unfit = unfit_for(error, planned, copies)
             if not planned:
                 # Only a poster was to be made here, and the video plays without one.
                 words = no_poster_words(error.message)
@@ -139,7 +144,7 @@ class Prepare:
                     lambda tx: self._records.timeline.add(tx, video.id, "no_poster", words)
                 )
                 return None
-            if unfit not in copies:
+            if unfit is None:
                 raise
             why = error.message
             await self._records.database.write(lambda tx: self._unfit(tx, video, why))
@@ -181,6 +186,14 @@ class Prepare:
 def copies_picture(facts: SourceFacts, copies: frozenset[Kind]) -> bool:
     """Whether the picture is taken over as it is."""
     return facts.video.copyable and Kind.VIDEO in copies
+
+
+def unfit_for(error: WorkerFailed, planned: Sequence[Planned], copies: frozenset[Kind]) -> Kind | None:
+    """What is to be encoded, as copying it failed for whatever reason; None where that would not help."""
+    unfit = UNFIT.get(error.code)
+    if unfit is None and error.code not in NOT_OF_THE_COPY:
+        unfit = next((Kind.VIDEO for plan in planned if isinstance(plan.order, CopyVideo)), None)
+    return unfit if unfit in copies else None
 
 
 def no_poster_words(why: str) -> str:

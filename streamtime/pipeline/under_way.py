@@ -8,6 +8,7 @@ from streamtime.library.growing import GrowingRenditions
 from streamtime.library.renditions import Begun, Description, Kind, NewRendition
 from streamtime.library.video import Video
 from streamtime.pipeline.cues import AwaitedCues
+from streamtime.pipeline.plan import accepted
 from streamtime.pipeline.supervision import Stage
 from streamtime.storage.spool import SpoolFile
 from streamtime.worker_protocol import Done
@@ -49,10 +50,12 @@ class Output:
         await self.file.sync()
 
     def whole(self, bytes_total: int) -> SegmentIndex:
-        """The index of all of it, which has to add up to so many bytes."""
-        index = self.index.snapshot() if self.index is not None else None
-        if index is None or index.bytes_total != bytes_total:
-            raise RuntimeError("A worker's segments do not add up to what it says it wrote.")
+        """The index of all of it, which has to add up to so many bytes.
+
+        Raises:
+            WorkerFailed: it is none that plays.
+        """
+        index = accepted(self.new, self.index.snapshot() if self.index is not None else None, bytes_total)
         self.finished = True
         return index
 
@@ -74,8 +77,15 @@ class Making:
     playable: bool = False
     described: list[tuple[int, Description]] = field(default_factory=list)
     """What is known of renditions and not written yet: it goes with the next transaction."""
+    descriptions: dict[int, Description] = field(default_factory=dict)
+    """What is known of renditions, by row id."""
     stage: Stage | None = None
     done: Done | None = None
+
+    def describe(self, rendition_id: int, description: Description) -> None:
+        """Note what is known of a rendition, to be written with the next transaction."""
+        self.descriptions[rendition_id] = description
+        self.described.append((rendition_id, description))
 
     @property
     def is_far_enough(self) -> bool:

@@ -40,7 +40,11 @@ class Rendition:
     path: Path
     started: RenditionStarted
     index: SegmentIndex
-    sha256: bytes
+    finished: RenditionFinished
+
+    @property
+    def sha256(self) -> bytes:
+        return self.finished.sha256
 
     @property
     def data(self) -> bytes:
@@ -153,7 +157,7 @@ def _note(
             output = message.output
             index = growing[output].snapshot()
             assert index.bytes_total == message.bytes_total == paths[output].stat().st_size
-            result.renditions[output] = Rendition(paths[output], started[output], index, message.sha256)
+            result.renditions[output] = Rendition(paths[output], started[output], index, message)
         case PosterWritten():
             result.poster, result.poster_path = message, paths[message.output]
         case Progress():

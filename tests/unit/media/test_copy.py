@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streamtime.workers.failure import WorkerFailed
-from tests.clips import cut_short, make_clip
+from tests.clips import cut_short, make_clip, run_ffmpeg
 from tests.unit.media.studio import facts_of, loud_times_s, make, picture_times_s
 
 
@@ -95,6 +95,45 @@ async def test_what_is_there_of_a_truncated_file_plays(tmp_path: Path, name: str
         assert result.done.damaged_after_ms == pytest.approx(result.renditions[0].index.duration_ms, abs=200)
     times = picture_times_s(result.renditions[0].data)
     assert 100 < len(times) < 250
+
+
+async def test_keyframes_that_are_no_new_beginning_are_not_copied(tmp_path: Path) -> None:
+    source = make_clip(
+        tmp_path / "refresh.ts", duration_s=4, width=320, height=180, b_frames=0,
+        extra=("-x264-params", "intra-refresh=1:keyint=25"),
+    )  # fmt: skip
+    late = tmp_path / "late.ts"
+    late.write_bytes(source.read_bytes()[188 * 200 :])
+    video = (await facts_of(late)).video
+    assert not video.copyable
+    assert "look back" in (video.copy_obstacle or "")
+
+
+@pytest.mark.parametrize("name", ["still.mkv", "still.mp4"])
+async def test_two_pictures_far_apart_are_copied_exactly(tmp_path: Path, name: str) -> None:
+    result = await make(slides(tmp_path / name, 0, 2), tmp_path, copy=True)
+    video = result.renditions[0]
+    assert picture_times_s(video.data) == [0, 2]
+    assert video.index.duration_ms == pytest.approx(2040, abs=1)
+
+
+async def test_a_picture_that_ends_long_before_its_sound_is_not_copied(tmp_path: Path) -> None:
+    source = slides(tmp_path / "still.mkv", 0, 5, sound_s=8)
+    with pytest.raises(WorkerFailed) as failed:
+        await make(source, tmp_path, copy=True)
+    assert failed.value.code == "copy_unfit"
+
+
+def slides(path: Path, *shown_s: int, sound_s: float | None = None) -> Path:
+    """A few pictures of 25 a second, shown from those seconds on, with one keyframe; and sound, if wished for."""
+    chosen = "+".join(f"eq(t\\,{second})" for second in shown_s)
+    sound = ["-f", "lavfi", "-i", f"sine=duration={sound_s}", "-c:a", "aac"] if sound_s else []
+    picture = f"testsrc2=size=320x180:rate=25:duration={max(shown_s) + 1},select='{chosen}'"
+    run_ffmpeg(
+        *("-f", "lavfi", "-i", picture, *sound[:4]),
+        *("-fps_mode", "passthrough", "-c:v", "libx264", "-bf", "0", *sound[4:], str(path)),
+    )
+    return path
 
 
 async def test_a_copied_sound_starts_with_the_picture(tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""How a stream of pictures ends: the decode times and durations of its last packets, and its real picture rate.
+
+It knows packets in the order they are decoded, nothing of files.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+
+from streamtime.media.source import AnyPacket
+
+_MOST_HELD = 32
+"""Packets whose decode times may still be moved: twice as many as H.264 may reorder."""
+
+_EVEN_WITHIN_S = Fraction(1, 1000)
+_RATE_WITHIN = Fraction(1, 400)
+
+
+class Tail:
+    """The last packets of a stream of pictures, held back until it is known how it ends. All have one tick.
+
+    A fragment stores no time of showing to last: a picture lasts in it from its own decode time to the next one
+    (ISO/IEC 14496-12, 8.8.8). Where pictures come at uneven times and are reordered, that may reach far beyond the end.
+    """
+
+    def __init__(self) -> None:
+        self.held: deque[AnyPacket] = deque()
+        self._count = 0
+        self._first: int | None = None
+        self._last = 0
+        self._shortest = 0
+        self._longest = 0
+        self._ends = 0
+        self._tick = Fraction(1, 1000)
+
+    def take(self, packet: AnyPacket) -> AnyPacket | None:
+        """Hold a packet back, and give the one that need not be held any more."""
+        self._tick = packet.time_base
+        self.held.append(packet)
+        return self._released() if len(self.held) > _MOST_HELD else None
+
+    def settle(self, until_s: float | None) -> int:
+        """Give the last packets decode times by which nothing is shown beyond the end, and tell the end in ticks."""
+        last = max(self.held, key=lambda packet: packet.pts or 0)
+        own = max(1, last.duration or 1)
+        end = (last.pts or 0) + own
+        until = end if until_s is None else round(until_s / self._tick)
+        if until - end > own:
+            last.duration = until - (last.pts or 0)
+            end = until
+        for earlier, later in pairwise(self.held):
+            latest = (earlier.dts or 0) + max(1, end - (earlier.pts or 0))
+            later.dts = min(later.dts or 0, latest)
+        reached = max(self._reaches(), default=0)
+        final = self.held[-1]
+        final.duration = end - (final.pts or 0) if final is last or reached < end else max(1, final.duration or 1)
+        for packet, after in pairwise(self.held):
+            self._note(packet, after.dts)
+        self._note(final, None)
+        return end
+
+    def rate(self, said: Fraction) -> Fraction:
+        """Tell how many pictures a second there really are; 0 where that is what was `said` already, or less.
+
+        FRAME-RATE is the highest of a rendition (RFC 8216 section 4.3.4.2): of an uneven one nobody knows it better.
+        """
+        if self._count == 0 or self._first is None or said <= 0:
+            return Fraction(0)
+        lasted = max(1, self._ends - self._first)
+        measured = self._count / (lasted * self._tick)
+        even = (self._longest - self._shortest) * self._tick <= max(2 * self._tick, _EVEN_WITHIN_S)
+        off = abs(measured - said) if even else measured - said
+        return measured.limit_denominator(100_000) if off > said * _RATE_WITHIN else Fraction(0)
+
+    def _reaches(self) -> Iterator[int]:
+        for packet, after in pairwise(self.held):
+            yield (packet.pts or 0) + (after.dts or 0) - (packet.dts or 0)
+
+    def _released(self) -> AnyPacket:
+        packet = self.held.popleft()
+        self._note(packet, self.held[0].dts)
+        return packet
+
+    def _note(self, packet: AnyPacket, next_dts: int | None) -> None:
+        lasts = (packet.duration or 1) if next_dts is None else next_dts - (packet.dts or 0)
+        self._first = packet.dts if self._first is None else self._first
+        self._shortest = min(self._shortest, lasts) if self._count else lasts
+        self._longest = max(self._longest, lasts)
+        self._ends = (packet.dts or 0) + lasts
+        self._count += 1
