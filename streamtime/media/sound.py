@@ -18,6 +18,7 @@ from av.stream import Stream
 from streamtime.media.channel import Reporter
 from streamtime.media.copying import AUDIO_FRAGMENT_S
 from streamtime.media.decoders import WHITELIST
+from streamtime.media.limiter import PeakLimiter
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import check_first, exact_ticks
 from streamtime.media.source import AnyPacket
@@ -60,6 +61,7 @@ class SoundEncoder:
         self._resampler: AudioResampler | None = None
         self._shape: tuple[str, str, int] | None = None
         self._fifo = AudioFifo()
+        self._limiter = PeakLimiter(RATE_HZ)
         self._start = exact_ticks(resume.starts_s, _TICK) if resume else 0
         self._begins = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
         self._placed = False
@@ -103,8 +105,9 @@ class SoundEncoder:
         if missing > _TOLERATED_SHORTAGE_SAMPLES:
             # Players wait for sound as long as there is a picture.
             self._push_silence(min(missing, _MOST_SILENCE_SAMPLES))
+        self._keep(self._limiter.flush())
         if self._fifo.samples % _FRAME_SAMPLES:
-            self._push([_silence(_FRAME_SAMPLES - self._fifo.samples % _FRAME_SAMPLES)])
+            self._keep([_silence(_FRAME_SAMPLES - self._fifo.samples % _FRAME_SAMPLES)])
         self._encode_ready()
         if self._encoded:
             self._mux(None)
@@ -148,11 +151,15 @@ class SoundEncoder:
         for frame in frames:
             if not frame.samples:
                 continue
+            self._received += frame.samples
+            self._keep(self._limiter.take(frame))
+
+    def _keep(self, frames: list[AudioFrame]) -> None:
+        for frame in frames:
             frame.pts = None
             # A resampler that was begun anew, for a track that changed on the way, may count in another tick.
             frame.time_base = _TICK
             self._fifo.write(frame)
-            self._received += frame.samples
 
     def _push_silence(self, samples: int) -> None:
         while samples > 0:
@@ -170,6 +177,7 @@ class SoundEncoder:
 
     def _mux(self, frame: AudioFrame | None) -> None:
         for packet in self._encoder.encode(frame):
+            self._limiter.hear(self._encoder, packet)
             # What lies before it is the encoder's own lead-in, and where it was gone on with what it needed to settle.
             if (packet.pts or 0) >= self._start and packet.duration:
                 self._writer.mux(packet)

@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.clips import make_clip
+from tests.clips import make_clip, run_ffmpeg
 from tests.unit.media.studio import Result, lit_times_s, loud_times_s, make
 
 
@@ -75,3 +75,46 @@ async def test_no_sound_is_no_failure(tmp_path: Path) -> None:
     result = await make(source, tmp_path, copy=True)
     assert result.facts.audios == ()
     assert set(result.renditions) == {0}
+
+
+CHANNELS = {"mono": 1, "stereo": 2, "quad": 4, "5.1": 6, "7.1": 8}
+
+
+@pytest.mark.parametrize(
+    ("layout", "wave"),
+    [
+        ("mono", "random({0})*2-1"),
+        ("stereo", "random({0})*2-1"),
+        ("stereo", "3*sin(2*PI*330*t)"),
+        ("quad", "sgn(sin(2*PI*500*t))"),
+        ("5.1", "sin(2*PI*997*t)"),
+        ("5.1", "random({0})*2-1"),
+        ("7.1", "sgn(sin(2*PI*70*t))"),
+        ("7.1", "(random({0})*2-1)*gte(t,1.5)"),
+        ("7.1", "if(between(t,1,1.01),0/0,1/0)"),
+    ],
+)
+async def test_the_loudest_sound_stays_below_full_scale(tmp_path: Path, layout: str, wave: str) -> None:
+    waves = "|".join(wave.format(channel) for channel in range(CHANNELS[layout]))
+    peaks = await peaks_of(tmp_path, f"aevalsrc=exprs='{waves}':s=48000:c={layout}")
+    assert max(peaks) < 10 ** (-1 / 20)
+    assert len(peaks) > 100
+
+
+async def test_ordinary_sound_is_as_loud_as_ever(tmp_path: Path) -> None:
+    for channels, height in (("0.3*sin(2*PI*440*t)|0.3*sin(2*PI*440*t)", 0.3), ("0.4*sin(2*PI*440*t)", 0.283)):
+        peaks = await peaks_of(tmp_path, f"aevalsrc=exprs={channels}:s=48000")
+        assert sorted(peaks)[len(peaks) // 2] == pytest.approx(height, rel=0.03)
+
+
+async def peaks_of(folder: Path, sound: str) -> list[float]:
+    """Encode three seconds of a sound and tell the peak of each decoded piece."""
+    source = folder / "loud.mkv"
+    run_ffmpeg("-f", "lavfi", "-i", "color=size=64x64:rate=5", "-f", "lavfi", "-i", sound, "-t", "3", "-c:v", "libx264",
+               "-c:a", "pcm_f32le", str(source))  # fmt: skip
+    result = await make(source, folder, copy=True)
+    with av.open(str(result.renditions[1].path)) as container:
+        return [
+            max(abs(sample) for plane in frame.planes for sample in memoryview(plane)[: 4 * frame.samples].cast("f"))
+            for frame in container.decode(audio=0)
+        ]
