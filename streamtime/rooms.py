@@ -110,6 +110,11 @@ def database_path(config: Config) -> Path:
     return config.data_dir / "streamtime.db"
 
 
+def copies_folders(config: Config) -> list[Path]:
+    """Where copies of the database are looked for."""
+    return [config.data_dir / "backups"]
+
+
 async def open_foundation(config: Config, stack: AsyncExitStack, *, sweep: bool = True) -> Foundation:
     """The lower floors, with their files open until the stack is left.
 

@@ -72,6 +72,7 @@ class Server:
         self._clients: list[httpx.Client] = []
         self._process: process.Process | subprocess.Popen[bytes] | None = None
         self._sessions: list[int] = []
+        self._flags: tuple[str, ...] = ()
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STREAMTIME_")},
             "STREAMTIME_DATA_DIR": str(self.data_dir),
@@ -90,10 +91,14 @@ class Server:
         """All that it has written so far, over all its starts."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    def begins_with(self, *flags: str) -> None:
+        """Give `serve` these further flags from the next start on."""
+        self._flags = flags
+
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         before = len(self.said)
-        self._launch("serve", "--host", "127.0.0.1", "--port", "0")
+        self._launch("serve", "--host", "127.0.0.1", "--port", "0", *self._flags)
         found = until(lambda: self._ready(before), "ready", within_s=READY_WITHIN_S)
         self.url, self.setup_code = found[1], found[2] or ""
         for client in self._clients:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from streamtime.backups.manifest import Manifest, StoredFile, decoded
+from streamtime.backups.manifest import Manifest, NeededObject, StoredFile, decoded
 from streamtime.errors import Conflict, Invalid
 
 DATABASE = "streamtime.db"
@@ -111,6 +111,17 @@ class ArchiveReader:
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
         self.manifest = self._manifest()
+        self.schema = self.manifest.schema
+        self.version = self.manifest.version
+
+    def save_database(self, target: Path) -> None:
+        """Copy the database to a new file; see `save`."""
+        self.save(DATABASE, self.manifest.database, target)
+
+    def objects(self, database: Path) -> list[NeededObject]:
+        """The objects that the backup needs or holds, as it was made."""
+        del database
+        return self.manifest.objects
 
     def save(self, name: str, expected: StoredFile, target: Path) -> None:
         """Copy a member to a new file, on disk when this returns.

@@ -22,16 +22,38 @@ def put_in_place(new: Path, database: Path, *, now_ms: int) -> Path | None:
     Raises:
         Conflict: somebody has the old one open.
     """
-    aside = _put_aside(database, now_ms) if database.exists() else None
+    aside = put_aside(database, f"{database.stem}-before-restore-{now_ms}{database.suffix}")
     new.replace(database)
     sync_directory(database.parent)
     return aside
 
 
-def _put_aside(database: Path, now_ms: int) -> Path:
+def put_aside(database: Path, name: str) -> Path | None:
+    """Give the database, with what is in its write-ahead log, a name in `backups/`; None where nothing was there.
+
+    Without a log the first name stays, for `put_in_place` to take in one step. A log that has lost its database would
+    be played into whatever takes that name, so it is moved away.
+
+    Raises:
+        Conflict: somebody has it open.
+    """
+    present = [path for path in (database, *(_beside(database, ending) for ending in BESIDE)) if path.exists()]
+    if not present:
+        return None
     folder = database.parent / "backups"
     folder.mkdir(exist_ok=True)
-    aside = folder / f"{database.stem}-before-restore-{now_ms}{database.suffix}"
+    aside = folder / name
+    if database not in present or not database.stat().st_size:
+        for path in present:
+            path.replace(aside.with_name(aside.name + path.name.removeprefix(database.name)))
+    else:
+        _put_aside(database, aside)
+    sync_directory(folder)
+    sync_directory(database.parent)
+    return aside
+
+
+def _put_aside(database: Path, aside: Path) -> None:
     logs = [(_beside(database, ending), _beside(aside, ending)) for ending in BESIDE]
     for present, name in [(database, aside), *logs]:
         if present.exists():
@@ -48,8 +70,6 @@ def _put_aside(database: Path, now_ms: int) -> Path:
         present.unlink(missing_ok=True)
         if folded:
             name.unlink(missing_ok=True)  # what was in it is in the file
-    sync_directory(folder)
-    return aside
 
 
 def _fold(database: Path) -> bool:

@@ -5,16 +5,19 @@ marker of its own, so that it deletes nothing in a store that has gone on withou
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from streamtime.backups import snapshot
 from streamtime.backups.adjusting import Whereabouts, adjust, growing_without_bytes
-from streamtime.backups.archive import DATABASE, OBJECTS, ArchiveReader
+from streamtime.backups.archive import DATABASE, OBJECTS, opened
+from streamtime.backups.database_copy import CopyReader
 from streamtime.backups.manifest import NeededObject
 from streamtime.clock import Clock
+from streamtime.database.copies import is_database
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, StreamtimeError
@@ -24,6 +27,40 @@ from streamtime.objects.deployment import Deployment, Standing
 from streamtime.objects.inventory import Inventory
 from streamtime.objects.ledger import SPOOL
 from streamtime.objects.stores import Stores
+
+
+class Source(Protocol):
+    """What can be restored: a backup, or a copy of the database alone."""
+
+    schema: str
+    version: str
+
+    def save_database(self, target: Path) -> None:
+        """Write its database to a new file."""
+        ...
+
+    def objects(self, database: Path) -> list[NeededObject]:
+        """The objects that its database stands for; `database` is what was saved, at the newest schema."""
+        ...
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """The bytes of an object that it holds."""
+        ...
+
+
+@contextmanager
+def source_at(path: Path) -> Iterator[Source]:
+    """Open a backup, or a copy of the database alone.
+
+    Raises:
+        Invalid: it is neither, was broken off, or is damaged.
+    """
+    if is_database(path):
+        yield CopyReader(path)
+    else:
+        with opened(path) as reader:
+            yield reader
+
 
 Told = Callable[[str, int, int], None]
 """Words for what is being done, bytes done, bytes in all."""
@@ -61,7 +98,7 @@ class Restorer:
         self._stores = stores
         self._clock = clock
 
-    async def prepare(self, reader: ArchiveReader, folder: Path, told: Told, *, allow_missing: bool) -> Restored:
+    async def prepare(self, reader: Source, folder: Path, told: Told, *, allow_missing: bool) -> Restored:
         """Make `streamtime.db` in `folder` of the backup, and put the objects that it holds into their stores.
 
         Raises:
@@ -72,25 +109,28 @@ class Restorer:
         check_schema(reader)
         path = folder / DATABASE
         told("Reading the database", 0, 0)
-        await asyncio.to_thread(reader.save, DATABASE, reader.manifest.database, path)
+        await asyncio.to_thread(reader.save_database, path)
         await asyncio.to_thread(snapshot.check, path)
         await asyncio.to_thread(migrate, path, now_ms=self._clock.now_ms())
         database = Database(path)
         try:
-            return await self._fill(database, reader, told, allow_missing=allow_missing)
+            objects = await asyncio.to_thread(reader.objects, path)
+            return await self._fill(database, reader, objects, told, allow_missing=allow_missing)
         finally:
             await database.close()
 
-    async def _fill(self, database: Database, reader: ArchiveReader, told: Told, *, allow_missing: bool) -> Restored:
+    async def _fill(
+        self, database: Database, reader: Source, objects: list[NeededObject], told: Told, *, allow_missing: bool
+    ) -> Restored:
         told("Looking for the objects", 0, 0)
         where = Whereabouts(await self._listed(tolerant=allow_missing))
-        for one in reader.manifest.objects:
+        for one in objects:
             where.find(one)
         damage = Damage(database, Timeline(database, self._clock))
         if where.missing and not allow_missing:
             raise Missing(await _names(damage, where.missing))
         placed = await self._place(reader, where, told)
-        await self._make_room(reader, where)
+        await self._make_room(objects, where)
         if where.missing and not allow_missing:
             raise Missing(await _names(damage, where.missing))
         inventory = Inventory(database, self._clock)
@@ -105,7 +145,7 @@ class Restorer:
         names = await _names(damage, where.missing)
         await damage.tell([one for one in await inventory.damaged() if one.id in {m.id for m in where.missing}])
         standings = {name: await deployment.look(name) for name in self._stores.names}
-        return Restored(len(reader.manifest.objects), placed, names, standings)
+        return Restored(len(objects), placed, names, standings)
 
     async def _listed(self, *, tolerant: bool) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
@@ -119,7 +159,7 @@ class Restorer:
                     raise
         return found
 
-    async def _place(self, reader: ArchiveReader, where: Whereabouts, told: Told) -> int:
+    async def _place(self, reader: Source, where: Whereabouts, told: Told) -> int:
         """Put objects out of the backup where they belong; those that came out as other bytes count as missing."""
         done, total, damaged = 0, sum(one.bytes for one in where.to_place), list[NeededObject]()
         for one in where.to_place:
@@ -134,7 +174,7 @@ class Restorer:
         where.missing += damaged
         return len(where.to_place)
 
-    async def _put(self, reader: ArchiveReader, one: NeededObject, name: str) -> bool:
+    async def _put(self, reader: Source, one: NeededObject, name: str) -> bool:
         pieces = _pieces(reader, f"{OBJECTS}{one.key}")
         if name == SPOOL:
             await self._spool(one.key, pieces)
@@ -154,25 +194,25 @@ class Restorer:
                 offset += len(piece)
             await file.sync()
 
-    async def _make_room(self, reader: ArchiveReader, where: Whereabouts) -> None:
+    async def _make_room(self, objects: list[NeededObject], where: Whereabouts) -> None:
         """Uploads that go on from the beginning need a file to go on with."""
-        keys = {one.id: one.key for one in reader.manifest.objects}
+        keys = {one.id: one.key for one in objects}
         for object_id, offset in where.arrived.items():
             if not offset:
                 with suppress(Conflict):  # it is there, and empty
                     (await self._stores.spool.create(keys[object_id])).close()
 
 
-def check_schema(reader: ArchiveReader) -> None:
+def check_schema(reader: Source) -> None:
     """Return where this version can read the backup's database.
 
     Raises:
         Conflict: a newer Streamtime made it.
     """
     newest = newest_revision(migrations_folder())
-    if reader.manifest.schema > newest:
+    if reader.schema > newest:
         raise Conflict(
-            f"The backup was made by a newer Streamtime ({reader.manifest.version}, schema {reader.manifest.schema}; "
+            f"The backup was made by a newer Streamtime ({reader.version}, schema {reader.schema}; "
             f"this one knows {newest}). Restore it with that version."
         )
 
@@ -187,7 +227,7 @@ async def _names(damage: Damage, missing: list[NeededObject]) -> list[str]:
     ]
 
 
-async def _pieces(reader: ArchiveReader, name: str) -> AsyncIterator[bytes]:
+async def _pieces(reader: Source, name: str) -> AsyncIterator[bytes]:
     reading = reader.read(name)
     while (piece := await asyncio.to_thread(next, reading, None)) is not None:
         yield piece

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from streamtime.backups.manifest import NeededObject
-from streamtime.database.engines import BUSY_TIMEOUT_MS, read_only_uri
+from streamtime.database.engines import BUSY_TIMEOUT_MS, read_only_uri, still_uri
 from streamtime.errors import Invalid
 
 _NEEDED = """
@@ -44,7 +44,7 @@ def check(database: Path) -> None:
         Invalid: it does.
     """
     try:
-        with closing(sqlite3.connect(read_only_uri(database), uri=True)) as connection:
+        with closing(sqlite3.connect(still_uri(database), uri=True)) as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         raise Invalid(f"The database in the backup cannot be read: {error}.") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 import rich_click as click
 
 from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.cli.first_start import require_first_start
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
@@ -65,7 +66,7 @@ def check(context: Context) -> None:
 
 async def _check(config: Config, findings: Findings) -> None:
     with findings.part("database") as said:
-        said.extend(_database(database_path(config)))
+        said.extend(await asyncio.to_thread(_database, config))
     await _part(findings, "storage", lambda: _storage(config))
     if config.storage.backend == "s3" or config.storage.s3.bucket:
         await _part(findings, "bucket", lambda: _bucket(config))
@@ -82,13 +83,16 @@ async def _part(findings: Findings, name: str, look: Callable[[], Awaitable[list
         said.extend(await look())
 
 
-def _database(path: Path) -> list[str]:
+def _database(config: Config) -> list[str]:
+    path = database_path(config)
     kind = file_system_of(path.parent)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise StreamtimeError(f"{path.parent} is on {kind}: SQLite's locks do not hold there. Use a local disk.")
     if sqlite3.sqlite_version_info < (3, 35):
         raise StreamtimeError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed.")
     present, newest = present_revision(path), newest_revision(migrations_folder())
+    if present is None:
+        require_first_start(config)
     schema = "made at the first start" if present is None else f"schema {present} of {newest}"
     return [f"SQLite {sqlite3.sqlite_version}", schema]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from streamtime.app import Accounts, open_accounts
+from streamtime.cli.first_start import require_first_start
 from streamtime.cli.lock import only_server
 from streamtime.clock import SystemClock
 from streamtime.config.load import load
@@ -54,10 +55,13 @@ def _bring_up_to_date(config: Config) -> None:
     """Migrate, unless a running server would have its schema changed under it.
 
     Raises:
-        ConfigError: there is something to migrate, and a server is running.
+        ConfigError: there is something to migrate, and a server is running; or the database is lost.
     """
     path = database_path(config)
-    if present_revision(path) != newest_revision(migrations_folder()):
+    present = present_revision(path)
+    if present is None:
+        require_first_start(config)
+    if present != newest_revision(migrations_folder()):
         with only_server(config.data_dir):
             migrate(path, now_ms=SystemClock().now_ms())
 

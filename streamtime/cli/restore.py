@@ -7,9 +7,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from streamtime.backups.archive import DATABASE, ArchiveReader, opened
+from streamtime.backups.archive import DATABASE
 from streamtime.backups.exchange import free_name, put_in_place
-from streamtime.backups.restore import Missing, Restored, Restorer, check_schema
+from streamtime.backups.restore import Missing, Restored, Restorer, Source, check_schema, source_at
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.cli.lock import only_server
 from streamtime.cli.work_report import WorkReport
@@ -29,7 +29,7 @@ MOST_NAMED = 50
 @click.option("--allow-missing", is_flag=True, help="Restore although objects are missing; their videos will say so.")
 @click.pass_obj
 def restore(context: Context, file: Path, replace: bool, allow_missing: bool) -> None:
-    """Bring back what FILE, made by `streamtime backup`, holds. The server must be stopped.
+    """Bring back what FILE holds: a backup, or a copy of the database alone. The server must be stopped.
 
     Objects that are in their stores already stay as they are. Exit code 1 where it cannot be done; nothing is changed
     then.
@@ -37,9 +37,9 @@ def restore(context: Context, file: Path, replace: bool, allow_missing: bool) ->
     config = context.config()
     prepare_data_dir(config)
     database = database_path(config)
-    with only_server(config.data_dir), opened(file) as reader:
+    with only_server(config.data_dir), source_at(file) as reader:
         check_schema(reader)
-        if database.exists() and not replace:
+        if database.exists() and database.stat().st_size and not replace:
             raise Conflict(
                 f"There is a database in {config.data_dir}. --replace puts it aside, or choose another data_dir."
             )
@@ -58,7 +58,7 @@ def restore(context: Context, file: Path, replace: bool, allow_missing: bool) ->
 
 
 async def _restore(
-    config: Config, reader: ArchiveReader, folder: Path, report: WorkReport, *, allow_missing: bool
+    config: Config, reader: Source, folder: Path, report: WorkReport, *, allow_missing: bool
 ) -> Restored:
     async with AsyncExitStack() as stack:
         stores = await open_stores(config, stack, StoreNumbers(), sweep=True)

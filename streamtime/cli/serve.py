@@ -14,10 +14,11 @@ import uvicorn
 from streamtime.addresses import Listening
 from streamtime.app import http_settings, open_services, require_usable, running
 from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.cli.first_start import begin_anew, require_first_start
 from streamtime.cli.lock import another_server, only_server, server_runs
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
-from streamtime.database.migrate import migrate
+from streamtime.database.migrate import migrate, present_revision
 from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
 from streamtime.http.services import Services
@@ -40,8 +41,9 @@ _log = get_logger("serve")
 @click.command()
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port to listen on; 0 takes any free one.")
+@click.option("--new-database", is_flag=True, help="Begin anew where the database is lost; objects are left alone.")
 @click.pass_obj
-def serve(context: Context, host: str | None, port: int | None) -> None:
+def serve(context: Context, host: str | None, port: int | None, new_database: bool) -> None:
     """Migrate the database (after a copy of it), then serve until told to stop."""
     flags = {"server.host": host, "server.port": port}
     config = context.config({key: value for key, value in flags.items() if value is not None})
@@ -52,10 +54,19 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
         listener = stack.enter_context(listening(config))
         prepare_data_dir(config)
         stack.enter_context(only_server(config.data_dir, stores=store_names(config)))
-        migrate(database_path(config), now_ms=SystemClock().now_ms())
+        _bring_up_to_date(config, new_database=new_database)
         uvicorn_loop = uvicorn.Config(app="", loop="uvloop", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
             runner.run(_serve(config, listener))
+
+
+def _bring_up_to_date(config: Config, *, new_database: bool) -> None:
+    path = database_path(config)
+    if new_database:
+        begin_anew(config)
+    elif present_revision(path) is None:
+        require_first_start(config)
+    migrate(path, now_ms=SystemClock().now_ms())
 
 
 @contextmanager

@@ -45,6 +45,12 @@ def read_only_uri(path: Path) -> str:
     return f"file:{quote(str(path))}?mode=ro"
 
 
+def still_uri(path: Path) -> str:
+    """The same for a file that nobody has open: nothing is made beside it, as WAL mode would otherwise have it."""
+    log = path.with_name(f"{path.name}-wal")
+    return read_only_uri(path) + ("" if log.exists() else "&immutable=1")
+
+
 def _url(path: Path) -> URL:
     return URL.create("sqlite+aiosqlite", database=str(path))
 

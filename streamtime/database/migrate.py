@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy.exc
 
 from streamtime.clock import EpochMs
-from streamtime.database.engines import read_only_uri
+from streamtime.database.engines import read_only_uri, still_uri
 from streamtime.errors import ConfigError
 from streamtime.logging import get_logger
 
@@ -29,15 +29,16 @@ def newest_revision(folder: Path) -> str:
     return max(path.name.split("_", 1)[0] for path in (folder / "versions").glob("[0-9]*_*.py"))
 
 
-def present_revision(path: Path) -> str | None:
-    """The revision the file has, or None where there is no schema yet.
+def present_revision(path: Path, *, still: bool = False) -> str | None:
+    """The revision the file has, or None where there is no schema yet; `still` says that nobody has it open.
 
     Raises:
         ConfigError: the file cannot be read, or is no database.
     """
     if not path.exists():
         return None
-    with _readable(path), closing(sqlite3.connect(read_only_uri(path), uri=True)) as connection:
+    address = still_uri(path) if still else read_only_uri(path)
+    with _readable(path), closing(sqlite3.connect(address, uri=True)) as connection:
         # Asked of the schema, not found out by an error: a file that is locked or damaged is not one without a schema.
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
             return None

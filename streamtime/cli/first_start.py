@@ -1,0 +1,118 @@
+"""Whether a database may be made: where there was one before, its loss must not look like a first start.
+
+A new database has no accounts, so it gives out a setup code; and it knows nothing of the objects beside it.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from streamtime.backups.exchange import put_aside
+from streamtime.clock import SystemClock
+from streamtime.config.sections import Config
+from streamtime.database.copies import copies_in, way_back
+from streamtime.database.migrate import migrate, present_revision
+from streamtime.errors import ConfigError, StreamtimeError
+from streamtime.logging import get_logger
+from streamtime.objects.deployment import MARKER_KEY
+from streamtime.rooms import bucket_address, copies_folders, database_path, keeping_of, open_foundation
+from streamtime.storage.s3 import S3Store
+
+_log = get_logger("database")
+
+
+def require_first_start(config: Config) -> None:
+    """Return where nothing speaks against making a database.
+
+    Raises:
+        ConfigError: there are traces of an earlier one; the message names them, the newest copy, and what to do.
+    """
+    if not (found := _traces(config)):
+        return
+    path = database_path(config)
+    state = "is empty" if path.exists() else "is missing"
+    raise ConfigError(
+        f"The database {path} {state}, but there was one before: {', '.join(found)}. "
+        f"{way_back(copies_folders(config), replace=False)} Is the right disk mounted, and data_dir the right one? "
+        "To begin anew, with no accounts and none of the old videos: `streamtime serve --new-database`."
+    )
+
+
+def begin_anew(config: Config) -> None:
+    """Put aside what is in the place of the database, if anything, and make a new one. No object is deleted.
+
+    The new one has a marker of its own, and as after a restore nothing is deleted in a store that holds other objects
+    until `gc --take-over` says so. The caller holds the server's lock.
+
+    Raises:
+        ConfigError: there is a database that can be used.
+    """
+    path, now_ms = database_path(config), SystemClock().now_ms()
+    if _usable(path):
+        raise ConfigError(
+            f"There is a database in {config.data_dir}, so --new-database does nothing. Leave it out to use that one; "
+            "to begin anew, move the database elsewhere first."
+        )
+    aside = put_aside(path, f"{path.stem}-before-new-{now_ms}{path.suffix}")
+    path.unlink(missing_ok=True)
+    if aside is not None:
+        _log.warning("database_put_aside", to=str(aside))
+    migrate(path, now_ms=now_ms)
+    asyncio.run(_mark(config))
+
+
+async def _mark(config: Config) -> None:
+    async with AsyncExitStack() as stack:
+        base = await open_foundation(config, stack, sweep=False)
+        deployment = keeping_of(base).deployment
+        await base.database.write(lambda tx: deployment.renew(tx, restored_at_ms=base.clock.now_ms()))
+
+
+def _usable(path: Path) -> bool:
+    try:
+        return present_revision(path) is not None
+    except ConfigError:
+        return False
+
+
+def _traces(config: Config) -> list[str]:
+    """What an earlier database has left, in words."""
+    path = database_path(config)
+    log = path.with_name(f"{path.name}-wal")
+    found = [f"{folder} holds files" for name in ("objects", "spool") if any(_files(folder := config.data_dir / name))]
+    if log.exists() and log.stat().st_size:
+        found.append(f"{log} holds changes to it")
+    found += [f"{folder} holds copies of it" for folder in copies_folders(config) if copies_in(folder)]
+    return found or asyncio.run(_traces_in_bucket(config))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files in a folder, temporary ones left out."""
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(where, name) for name in names if not name.startswith("."))
+
+
+async def _traces_in_bucket(config: Config) -> list[str]:
+    address = bucket_address(config.storage.s3)
+    if address is None:
+        return []
+    store = S3Store(address)
+    try:
+        marked = await store.head(MARKER_KEY) is not None
+        held = marked or [each async for each in _first(store)]
+    except StreamtimeError as error:
+        _log.warning("bucket_not_looked_at", error=error.message)
+        return []
+    finally:
+        await store.close()
+    place = f"{address.bucket}/{address.prefix}".rstrip("/")
+    return [f"the bucket {place} holds the files of an installation"] if held else []
+
+
+async def _first(store: S3Store) -> AsyncIterator[str]:
+    async for each in store.list("videos/"):
+        yield each.key
+        return
