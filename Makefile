@@ -41,7 +41,7 @@ fix: dev ## put right what tools can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-fuzz: dev ## break 5,000 films and have workers try them; ARGS="--attempts 500 --seed x", ARGS=--help for more
+fuzz: dev ## 5,000 odd and broken films, each judged; ARGS="--attempts 500 --seed x", ARGS="--part odd --case 7", ARGS=--help
 	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
 
 fuzz-api: dev ## have schemathesis try the API by its own document; ARGS="--examples 1000 --only admin --seed 7"

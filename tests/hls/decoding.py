@@ -1,6 +1,7 @@
 """Decodes each segment on its own after its init segment, as a player does after a seek or a switch."""
 
 import io
+from fractions import Fraction
 
 import av
 import av.error
@@ -29,6 +30,11 @@ def check_decoding(track: Track, attributes: Attributes, findings: Findings) -> 
             findings.want(near, segment.where, f"RESOLUTION says {said}, it is shown in {size}")
 
 
+def _shown(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
+    """The size in square pixels, none of which is lost: wide ones widen it, narrow ones make it taller."""
+    return (round(width * aspect), height) if aspect >= 1 else (width, round(height / aspect))
+
+
 def _decode(track: Track, segment: Segment) -> tuple[int, tuple[int, int]]:
     frames, size = 0, (0, 0)
     with av.open(io.BytesIO(track.init + segment.data), "r", format="mp4") as container:
@@ -38,7 +44,7 @@ def _decode(track: Track, segment: Segment) -> tuple[int, tuple[int, int]]:
         for frame in container.decode(stream):
             if isinstance(frame, av.VideoFrame):
                 aspect = stream.sample_aspect_ratio if isinstance(stream, av.VideoStream) else None
-                size = (round(frame.width * (aspect or 1)), frame.height)
+                size = _shown(frame.width, frame.height, aspect or Fraction(1))
                 frames += not frame.is_corrupt
             else:
                 frames += 1

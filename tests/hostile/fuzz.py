@@ -1,6 +1,11 @@
-"""`make fuzz`: breaks films and has real workers try them, as many as one likes.
+"""`make fuzz`: films that nobody foresaw, as many as one likes, in two parts.
 
-What it prints is enough to try a single one again: `make fuzz ARGS="--seed SEED --only NUMBER --keep FOLDER"`.
+`--part odd`: valid but odd films, drawn at random, are prepared by the whole pipeline and judged: what is ready plays
+to the end by the HLS checker, lasts what another FFmpeg decodes, and has a poster; what is refused cannot be decoded.
+`--part broken`: good films are broken byte by byte, and real workers try them: each ends in known words.
+Without `--part` both run, four odd films for each broken one.
+
+What it prints is enough to try a single one again: `make fuzz ARGS="--part odd --seed SEED --case NUMBER"`.
 """
 
 import argparse
@@ -12,8 +17,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
+from tests.hostile import odd_fuzz
 from tests.hostile.mutations import mutated
 from tests.hostile.seeds import SEEDS, make_seed
 from tests.hostile.trial import WORDLESS, Outcome, attempts, nothing_left_behind
@@ -64,7 +71,7 @@ async def _tried(
     with nothing_left_behind(folder):
         outcomes = await attempts(paths, folder, at_once=options.at_once)
     for number, path, outcome in zip(batch, paths, outcomes, strict=True):
-        if outcome.code in REMARKABLE or options.only is not None:
+        if outcome.code in REMARKABLE or options.case is not None:
             _tell(options, number, path, outcome)
         path.unlink()
     return list(zip(batch, names, outcomes, strict=True))
@@ -94,19 +101,52 @@ def summary(results: list[tuple[int, str, Outcome]], seconds: float) -> str:
 
 def main() -> None:
     """Read the options, run, and end with 1 where something is to be put right."""
-    parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--part", choices=("odd", "broken"), help="one of the two parts alone")
     parser.add_argument("--attempts", type=int, default=5000, help="how many films (5000)")
-    parser.add_argument("--seed", default=secrets.token_hex(4), help="the same seed breaks the same films")
-    parser.add_argument("--at-once", type=int, default=2, help="how many workers at once (2)")
-    parser.add_argument("--only", type=int, help="the film of this number alone")
+    parser.add_argument("--seed", default=secrets.token_hex(4), help="the same seed makes the same films")
+    parser.add_argument("--at-once", type=int, default=2, help="how many at once (2)")
+    parser.add_argument("--case", "--only", type=int, help="the film of this number alone; needs --part")
+    parser.add_argument("--begin", type=int, default=0, help="the number of the first film (0)")
+    parser.add_argument("--shrink", action="store_true", help="make the recipes of odd films with faults simpler")
+    parser.add_argument("--uploads", type=int, default=odd_fuzz.UPLOADED_EVERY, metavar="N",
+                        help="upload every Nth odd film to a server as well (40); 0 for none")  # fmt: skip
     parser.add_argument("--keep", type=Path, help="a folder for films of which something remarkable came")
     options = parser.parse_args()
-    numbers = range(options.attempts) if options.only is None else [options.only]
+    if options.case is not None and options.part is None:
+        parser.error("--case needs --part: each part has numbers of its own")
     print(f"seed {options.seed}", flush=True)
+    odd = {"odd": options.attempts, "broken": 0}.get(options.part, options.attempts * 4 // 5)
+    well = [part(options, count) for part, count in ((run_odd, odd), (run_broken, options.attempts - odd)) if count]
+    sys.exit(0 if all(well) else 1)
+
+
+def run_odd(options: argparse.Namespace, count: int) -> bool:
+    """Try odd films, tell of those with faults at once, and whether there was none."""
     began = time.monotonic()
+    numbers = range(options.begin, options.begin + count) if options.case is None else [options.case]
+    uploads = [n for n in numbers if options.uploads and n % options.uploads == 0 and options.case is None]
+    verdicts = []
+    for verdict in chain(
+        odd_fuzz.tried(options.seed, numbers, at_once=options.at_once, kept=options.keep),
+        odd_fuzz.tried_by_a_server(options.seed, uploads, options.keep),
+    ):
+        verdicts.append(verdict)
+        if verdict.faults or options.case is not None:
+            print(odd_fuzz.shrunk(verdict) if options.shrink and verdict.faults else verdict, flush=True)
+    print(odd_fuzz.summary(verdicts, time.monotonic() - began))
+    return not any(verdict.faults for verdict in verdicts)
+
+
+def run_broken(options: argparse.Namespace, count: int) -> bool:
+    """Try broken films, tell of remarkable ends, and whether each ended in known words."""
+    began = time.monotonic()
+    numbers = range(options.begin, options.begin + count) if options.case is None else [options.case]
     results = asyncio.run(run(numbers, options))
     print(summary(results, time.monotonic() - began))
-    sys.exit(1 if any(outcome.code in WORDLESS for _, _, outcome in results) else 0)
+    return not any(outcome.code in WORDLESS for _, _, outcome in results)
 
 
 if __name__ == "__main__":

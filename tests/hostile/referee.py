@@ -1,0 +1,124 @@
+"""What another FFmpeg decodes of a file, and when: the referee of how long a film lasts.
+
+It is the one of imageio-ffmpeg, a newer version than the one that PyAV brings.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import av.error
+from av.stream import Disposition
+
+from tests.clips import ffmpeg_path
+
+PICTURE = re.compile(
+    r"\[Parsed_showinfo_\d+ @ 0x\w+\] n: *\d+ pts: *\S+ pts_time:(\S+) +duration: *\S+ "
+    r"duration_time:(\S+) .*iskey:(\d)"
+)
+SOUND = re.compile(r"\[Parsed_ashowinfo_\d+ @ (0x\w+)\] n:\d+ pts:\S+ pts_time:(\S+) .*rate:(\d+) nb_samples:(\d+)")
+DECODED_WITHIN_S = 120
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture or piece of sound: from when to when."""
+
+    starts_s: float
+    lasts_s: float
+    is_key: bool = True
+
+    @property
+    def ends_s(self) -> float:
+        return self.starts_s + self.lasts_s
+
+
+@dataclass
+class Decoded:
+    """All that was decoded, by stream, in the order it came."""
+
+    pictures: list[Shown] = field(default_factory=list)
+    sounds: dict[str, list[Shown]] = field(default_factory=dict)
+
+    @property
+    def nothing(self) -> bool:
+        return not self.pictures and not self.sounds
+
+    @property
+    def ends_s(self) -> float:
+        """When the last of all ends."""
+        return max(one.ends_s for one in self._all())
+
+    @property
+    def starts_s(self) -> tuple[float, float]:
+        """When the first of all starts: counted from the first picture that was decoded, and from the first keyframe.
+
+        What comes before the first keyframe is guesswork of a decoder.
+        """
+        sound_s = [one.starts_s for one in self._heard()]
+        keys_s = [one.starts_s for one in self.pictures if one.is_key] or [one.starts_s for one in self.pictures]
+        first_s = min([one.starts_s for one in self.pictures] + sound_s)
+        return first_s, min(keys_s + sound_s)
+
+    @property
+    def last_picture_s(self) -> float:
+        """How long the last picture lasts; 0 where there is none."""
+        return max(self.pictures, key=lambda one: one.starts_s).lasts_s if self.pictures else 0.0
+
+    @property
+    def sound_frame_s(self) -> float:
+        """How long the longest piece of sound lasts, the last one of a track not counted."""
+        return max((one.lasts_s for stream in self.sounds.values() for one in stream[:-1]), default=0.0)
+
+    def _heard(self) -> list[Shown]:
+        return [one for stream in self.sounds.values() for one in stream]
+
+    def _all(self) -> list[Shown]:
+        return self.pictures + self._heard()
+
+
+def decode(path: Path) -> Decoded:
+    """Have all pictures and sounds of a file decoded; covers are no pictures."""
+    streams = _streams(path)
+    decoded = _decoded(path, streams)
+    if bool(decoded.pictures) + len(decoded.sounds) < len(streams) > 1:
+        # One in which nothing can be decoded keeps the others from it.
+        streams = [stream for stream in streams if not _decoded(path, [stream]).nothing]
+        decoded = _decoded(path, streams) if streams else Decoded()
+    return decoded
+
+
+def _streams(path: Path) -> list[str]:
+    """The first picture and all sounds, as FFmpeg's command line names them."""
+    try:
+        with av.open(path) as container:
+            moving = any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
+            return [*["0:V:0"] * moving, *(f"0:a:{number}" for number in range(len(container.streams.audio)))]
+    except (av.error.FFmpegError, ValueError):
+        return ["0:V:0", "0:a:0"]
+
+
+def _decoded(path: Path, streams: list[str]) -> Decoded:
+    # All in one graph, which has one thread: the lines of several would be mixed up.
+    graph = [f"[{stream}]{'showinfo=checksum=0' if 'V' in stream else 'ashowinfo'}" for stream in streams]
+    outputs = [f"[out{number}]" for number in range(len(streams))]
+    done = subprocess.run(
+        [
+            *(ffmpeg_path(), "-nostdin", "-nostats", "-hide_banner", "-threads", "1", "-i", str(path)),
+            *("-filter_complex", ";".join(map("".join, zip(graph, outputs, strict=True)))),
+            *(argument for output in outputs for argument in ("-map", output)),
+            *("-fps_mode", "passthrough", "-f", "null", "-"),
+        ],
+        capture_output=True,
+        check=False,
+        timeout=DECODED_WITHIN_S,
+    )
+    decoded = Decoded()
+    for line in done.stderr.decode(errors="replace").splitlines():
+        if (seen := PICTURE.match(line)) and seen[1] != "NOPTS":
+            decoded.pictures.append(Shown(float(seen[1]), float(seen[2]), seen[3] == "1"))
+        elif (heard := SOUND.match(line)) and heard[2] != "NOPTS":
+            decoded.sounds.setdefault(heard[1], []).append(Shown(float(heard[2]), int(heard[4]) / int(heard[3])))
+    return decoded
