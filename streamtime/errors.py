@@ -15,6 +15,7 @@
     ├── NoSpace             the disk is full or nearly so
     ├── TooMany             too often; try again later
     ├── Unavailable         a part is busy or away; try again later
+    ├── Damaged             what is stored is not what its row says
     ├── ConfigError         the configuration cannot be used
     └── MediaError          a file cannot be played, and why
 
@@ -152,6 +153,15 @@ class Unavailable(StreamtimeError):
     def __init__(self, message: str, *, retry_after_s: int = 5, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
+
+
+class Damaged(StreamtimeError):
+    """What is stored is shorter or longer than it was when it was written: asking again does not help."""
+
+    code = "damaged"
+
+    def __init__(self, message: str = "What the server has stored of this is damaged.") -> None:
+        super().__init__(message)
 
 
 class ConfigError(StreamtimeError):

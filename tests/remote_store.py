@@ -12,7 +12,8 @@ class RemoteStore:
     """An `ObjectStore` and nothing more.
 
     While `breaks_after` is set, each stream ends in an error after so much; while `lies` is, streams give other bytes
-    than were stored; while `away` is, ranges are not answered. `after_put` is called when an object is written.
+    than were stored; while `away` is, ranges are not answered; `off_by` is added
+    to the length of what is asked for. `after_put` is called when an object is written.
     """
 
     part_bytes = 20_000
@@ -24,6 +25,7 @@ class RemoteStore:
         self.breaks_after: int | None = None
         self.lies = False
         self.away = False
+        self.off_by = 0
         self.after_put: Callable[[], Awaitable[object]] | None = None
 
     async def put(self, key: str, body: Body, *, content_type: str | None = None) -> StoredObject:
@@ -39,12 +41,12 @@ class RemoteStore:
         self.asked["get_range"] += 1
         if self.away:
             raise Unavailable("The store does not answer.", code="storage")
-        return await self._kept.get_range(key, offset, length)
+        return await self._kept.get_range(key, offset, length + self.off_by)
 
     async def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         self.asked["stream"] += 1
         sent = 0
-        async for piece in self._kept.stream(key, offset, length):
+        async for piece in self._kept.stream(key, offset, None if length is None else length + self.off_by):
             if self.breaks_after is not None and sent >= self.breaks_after:
                 raise Unavailable("The connection broke off.", code="storage")
             sent += len(piece)

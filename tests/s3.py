@@ -99,6 +99,10 @@ class Bucket:
             response.close()
             response.release_conn()
 
+    def write(self, key: str, data: bytes) -> None:
+        """Put an object there, behind the back of any server."""
+        _client(self.endpoint)._put_object(BUCKET, f"{self.prefix}/{key}", data)
+
     def clear(self) -> None:
         """Remove everything."""
         client = _client(self.endpoint)

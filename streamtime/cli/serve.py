@@ -21,6 +21,7 @@ from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate, present_revision
 from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
+from streamtime.http.connection import Connection
 from streamtime.http.services import Services
 from streamtime.http.web_files import WebFiles
 from streamtime.logging import configure, get_logger
@@ -170,6 +171,7 @@ def _uvicorn_config(config: Config, application: object) -> uvicorn.Config:
     trusted: list[str] = [*config.server.trusted_proxies]
     return uvicorn.Config(
         application,  # type: ignore[arg-type]  # an ASGI application, typed more loosely than uvicorn's protocol
+        http=Connection,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from streamtime.errors import StreamtimeError
+from streamtime.errors import StreamtimeError, Unavailable
 from streamtime.http.callers import Callers
 from streamtime.http.hosts import Hosts, Verdict
 from streamtime.http.metrics import Metrics
@@ -60,6 +60,14 @@ class Doorway:
             return
         host = _host_of(scope)
         visit = _Visit(scope, send, self._metrics, self._headers, host)
+        try:
+            await self._enter(scope, receive, visit, host)
+        except asyncio.CancelledError:
+            if not visit.begun:
+                await send_problem(scope, visit.send, *problem_of(Unavailable("The server is stopping.")))
+            raise
+
+    async def _enter(self, scope: Scope, receive: Receive, visit: "_Visit", host: bytes | None) -> None:
         verdict = Verdict.MALFORMED if host is None else self._hosts.judge(host)
         if verdict is not Verdict.OURS:
             await visit.turn_away(*((421, _FOREIGN) if verdict is Verdict.FOREIGN else (400, _MALFORMED)))
@@ -91,7 +99,7 @@ class _Visit:
 
     __slots__ = (
         "_answered", "_bodyless", "_headers", "_method", "_metrics", "_path", "_player", "_send", "_started",
-        "_transport", "name",
+        "_transport", "begun", "name",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +114,7 @@ class _Visit:
         self._player = False
         self._started = time.perf_counter()
         self._bodyless = False
+        self.begun = False
         self._answered = asyncio.Event()
         self.name = "" if self._path.startswith(_OF_MEDIA) else public_id()[:8]
 
@@ -122,6 +131,7 @@ class _Visit:
         if message["type"] == "http.response.start":
             safe = self._headers.of(self._path, player=self._player)
             message["headers"] = [*message.get("headers", ()), *safe, *self._transport]
+            self.begun = True
             self._note(message["status"])
         elif self._bodyless:
             if self._answered.is_set():

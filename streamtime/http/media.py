@@ -8,15 +8,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from streamtime.access.caller import Caller, Proof
-from streamtime.errors import NotFound, StreamtimeError
+from streamtime.errors import Damaged, NotFound, StreamtimeError
 from streamtime.http.media_response import Receive, Scope, SendMessage, send_media, send_text
+from streamtime.http.paths import masked
 from streamtime.http.problems import Problem, problem_of, send_problem
 from streamtime.http.services import Services
+from streamtime.logging import get_logger
 from streamtime.playback.media_bytes import MediaBytes
 from streamtime.playback.playlists import Playlist
 from streamtime.playback.texts import WebVtt
 
 MOUNT = "/media"
+
+_log = get_logger("http")
 
 _ID = r"[A-Za-z0-9_-]{1,64}"
 _PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}", "captions": _ID}
@@ -112,6 +116,8 @@ class MediaApp:
         try:
             await self._answer(scope, receive, send)
         except StreamtimeError as error:
+            if isinstance(error, Damaged):
+                _log.error("media_damaged", path=masked(scope["path"]))
             problem, headers = problem_of(error)
             await send_problem(scope, send, problem, headers)
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from streamtime.errors import StreamtimeError
+from streamtime.http.connection import CutOff
 from streamtime.http.ranges import NotModified, Send, Unsatisfiable, decide
 from streamtime.logging import get_logger
 from streamtime.playback.media_bytes import MediaBytes, MediaReader
@@ -123,13 +124,17 @@ async def _stream(
                 await asyncio.sleep(0)  # pieces from memory and a client that is gone would never let others in
                 if left.done():
                     return
-        except StreamtimeError as error:
-            # An answer that is left without its end has its connection closed: the client knows that more was to come.
-            _log.warning("media_broken_off", error=error.message)
-            return
+        except Exception as error:  # whatever a store raises: the client has a part of the answer already
+            _log.warning("media_broken_off", error=_words(error))
+            raise CutOff from error
         finally:
             left.cancel()
+            await asyncio.wait([left])
     await send({"type": "http.response.body", "body": b""})
+
+
+def _words(error: Exception) -> str:
+    return error.message if isinstance(error, StreamtimeError) else repr(error)
 
 
 async def _left(receive: Receive) -> None:

@@ -37,6 +37,7 @@ STATUSES: dict[type[errors.StreamtimeError], int] = {
     UnknownVersion: 412,
     WrongType: 415,
     ClientGone: 400,
+    errors.Damaged: 500,
     errors.StreamtimeError: 500,
 }
 

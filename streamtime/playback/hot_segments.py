@@ -1,16 +1,22 @@
 """Segments that are being watched, in memory, bounded by bytes: many viewers of one film cost one read."""
 
 from collections import OrderedDict
+from typing import NamedTuple
 
 LARGEST_SHARE = 4
 """One entry may take a quarter of the room at most."""
 
-Place = tuple[str, int]
-"""An object's key, and the offset of a run of bytes in it."""
+
+class Place(NamedTuple):
+    """A run of bytes of an object. Runs that begin at the same offset and differ in length are different places."""
+
+    key: str
+    offset: int
+    length: int
 
 
 class HotSegments:
-    """Keeps what was read last, by object key and offset. Keys are never reused, so nothing goes stale."""
+    """Keeps what was read last, by place. Keys of objects are never reused, so nothing goes stale."""
 
     def __init__(self, room_bytes: int) -> None:
         self._room_bytes = room_bytes
@@ -32,7 +38,13 @@ class HotSegments:
         return length * LARGEST_SHARE <= self._room_bytes
 
     def put(self, at: Place, data: bytes) -> None:
-        """Keep it, in place of what was used longest ago."""
+        """Keep it, in place of what was used longest ago.
+
+        Raises:
+            ValueError: `data` has another length than the place.
+        """
+        if len(data) != at.length:
+            raise ValueError(f"{len(data)} bytes for {at}")
         if not self.takes(len(data)) or at in self._kept:
             return
         self._kept[at] = data

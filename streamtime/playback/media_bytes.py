@@ -9,12 +9,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from streamtime.errors import NotFound, Unavailable
+from streamtime.errors import Damaged, NotFound, Unavailable
 from streamtime.objects.ledger import Ledger
 from streamtime.objects.stores import Stores
-from streamtime.playback.hot_segments import HotSegments
+from streamtime.playback.hot_segments import HotSegments, Place
 from streamtime.playback.shared_reads import SharedReads, too_slow
-from streamtime.storage.object_store import ReadsNow
+from streamtime.storage.object_store import PastEnd, ReadsNow
 
 LARGEST_AT_ONCE = 16 << 20
 """Runs up to this long are read in one piece; longer ones are streamed."""
@@ -44,6 +44,11 @@ class MediaBytes:
     elsewhere: str | None = None
     """An address at which the run's store serves it itself, for a moment; only ever of a public video."""
 
+    @property
+    def place(self) -> Place:
+        """What identifies the bytes of this run."""
+        return Place(self.key, self.offset, self.length)
+
 
 class MediaReader:
     """Reads runs of bytes, from memory where they are hot. Whoever asks has passed the check of permission."""
@@ -66,23 +71,23 @@ class MediaReader:
         """The whole run, if it is in memory."""
         if media.length > LARGEST_AT_ONCE:
             return None
-        at = (media.key, media.offset)
-        found = self._hot.get(at)
+        found = self._hot.get(media.place)
         if self._answers_at_once(media.store):
             if found is None:
                 store = self._stores.readable(media.store)
                 found = store.read_now(media.key, media.offset, media.length) if isinstance(store, ReadsNow) else None
                 if found is not None:
-                    self._hot.put(at, found)
+                    self._hot.put(media.place, found)
         elif found is not None:
             self._read_ahead(media)
         return found
 
     async def read(self, media: MediaBytes, start: int, length: int) -> bytes:
-        """`length` bytes from `start` of the run on.
+        """Exactly `length` bytes from `start` of the run on.
 
         Raises:
             NotFound: the object is gone.
+            Damaged: its store has another number of bytes.
             Unavailable: its store does not answer, or not in time.
         """
         if self._answers_at_once(media.store):
@@ -92,7 +97,10 @@ class MediaReader:
         return data if length == media.length else data[start : start + length]
 
     async def stream(self, media: MediaBytes, start: int, length: int) -> AsyncGenerator[bytes, None]:
-        """The same in pieces. It goes on from the new place where the object is moved in the middle of it."""
+        """The same in pieces, which have `length` bytes together, or end in one of the same errors.
+
+        It goes on from the new place where the object is moved in the middle of it.
+        """
         sent = 0
         try:
             async with aclosing(self._pieces(media, start, length)) as pieces:
@@ -101,7 +109,7 @@ class MediaReader:
                     sent += len(piece)
                     yield piece
                     piece = await anext(pieces, b"")
-        except (NotFound, Unavailable) as error:
+        except (NotFound, Unavailable, Damaged) as error:
             moved = await self._moved(media, error)
         else:
             return
@@ -119,44 +127,64 @@ class MediaReader:
             known = self._immediate[name] = isinstance(self._stores.readable(name), ReadsNow)
         return known
 
-    def _pieces(self, media: MediaBytes, start: int, length: int) -> AsyncGenerator[bytes, None]:
-        return self._stores.readable(media.store).stream(media.key, media.offset + start, length)
+    async def _pieces(self, media: MediaBytes, start: int, length: int) -> AsyncGenerator[bytes, None]:
+        """What one store gives. Raises `Damaged` before it would give more than `length`, and where it gives less."""
+        left = length
+        try:
+            store = self._stores.readable(media.store)
+            async with aclosing(store.stream(media.key, media.offset + start, length)) as pieces:
+                async for piece in pieces:
+                    left -= len(piece)
+                    if left < 0:
+                        break
+                    yield piece
+        except PastEnd as error:
+            raise Damaged from error
+        if left:
+            raise Damaged
 
     async def _whole(self, media: MediaBytes) -> bytes:
-        at = (media.key, media.offset)
-        found = self._hot.get(at)
+        found = self._hot.get(media.place)
         if found is None:
-            found = await self._reads.wait(at, lambda: self._fetch(media), within_s=ANSWERS_WITHIN_S)
+            found = await self._reads.wait(media.place, lambda: self._fetch(media), within_s=ANSWERS_WITHIN_S)
         return found
 
     async def _fetch(self, media: MediaBytes) -> bytes:
         data = await self._read(media, 0, media.length)
-        self._hot.put((media.key, media.offset), data)
+        self._hot.put(media.place, data)
         return data
 
     async def _read(self, media: MediaBytes, start: int, length: int) -> bytes:
         try:
-            return await self._stores.readable(media.store).get_range(media.key, media.offset + start, length)
-        except NotFound as error:
+            return await self._range(media, start, length)
+        except (NotFound, Damaged) as error:
             moved = await self._moved(media, error)
-        return await self._stores.readable(moved.store).get_range(moved.key, moved.offset + start, length)
+        return await self._range(moved, start, length)
+
+    async def _range(self, media: MediaBytes, start: int, length: int) -> bytes:
+        try:
+            data = await self._stores.readable(media.store).get_range(media.key, media.offset + start, length)
+        except PastEnd as error:
+            raise Damaged from error
+        if len(data) != length:
+            raise Damaged
+        return data
 
     def _read_ahead(self, media: MediaBytes) -> None:
         """Begin to read the run behind this one, unless it is there, or on its way, or there is much on its way."""
-        length, offset = media.following_length, media.offset + media.length
-        at = (media.key, offset)
+        length = media.following_length
         if not length or not self._hot.takes(length) or length > LARGEST_AT_ONCE:
             return
-        if at in self._hot or at in self._reads or self._ahead >= AHEAD_AT_ONCE:
+        following = replace(media, offset=media.offset + media.length, length=length, following_length=0)
+        if following.place in self._hot or following.place in self._reads or self._ahead >= AHEAD_AT_ONCE:
             return
-        following = replace(media, offset=offset, length=length, following_length=0)
         self._ahead += 1
-        self._reads.begin(at, lambda: self._fetch(following)).add_done_callback(self._ahead_ended)
+        self._reads.begin(following.place, lambda: self._fetch(following)).add_done_callback(self._ahead_ended)
 
     def _ahead_ended(self, _task: asyncio.Task[bytes]) -> None:
         self._ahead -= 1
 
-    async def _moved(self, media: MediaBytes, error: NotFound | Unavailable) -> MediaBytes:
+    async def _moved(self, media: MediaBytes, error: NotFound | Unavailable | Damaged) -> MediaBytes:
         """The same run where it is by now, if it settled or moved between the look-up and the read; else `error`."""
         found = await self._ledger.find([media.object_id])
         if not found or found[0].state == "doomed" or found[0].store == media.store:

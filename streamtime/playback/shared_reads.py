@@ -61,7 +61,7 @@ class SharedReads:
         del self._under_way[at]
         if not task.cancelled() and (error := task.exception()) is not None:
             # Whoever waits is told; a read ahead, or one that nobody waits for any more, leaves a line in the log.
-            _log.info("read_failed", key=at[0], offset=at[1], error=repr(error))
+            _log.info("read_failed", key=at.key, offset=at.offset, length=at.length, error=repr(error))
 
 
 def too_slow() -> Unavailable:

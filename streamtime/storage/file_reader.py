@@ -14,8 +14,8 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
 from streamtime.storage.file_tree import FileTree
-from streamtime.storage.object_store import ObjectInfo, Refused, checked_range
-from streamtime.storage.os_errors import translated, unavailable
+from streamtime.storage.object_store import ObjectInfo, PastEnd, checked_range
+from streamtime.storage.os_errors import translated
 from streamtime.storage.threads import Threads
 
 MAX_OPEN_FILES = 128
@@ -64,7 +64,7 @@ class FileReader:
         return bytes(buffer) if count == length else None
 
     async def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Exactly that range; raises `NotFound`, and `Refused` where the file ends before the range does."""
+        """Exactly that range; raises `NotFound`, and `PastEnd` where the file ends before the range does."""
         checked_range(offset, length)
         at_once = self.read_now(key, offset, length)
         if at_once is not None:
@@ -73,7 +73,7 @@ class FileReader:
             file = await self._file(key)
             data = await self._threads.run(_read_in_thread, file, offset, length)
         if len(data) != length:
-            raise Refused(f"{key!r} ends before byte {offset + length}.")
+            raise PastEnd(f"{key!r} ends before byte {offset + length}.")
         return data
 
     async def stream(self, key: str, offset: int, length: int | None) -> AsyncGenerator[bytes, None]:
@@ -84,7 +84,7 @@ class FileReader:
             size = await self._threads.run(lambda: os.fstat(file.descriptor).st_size)
         end = size if length is None else offset + length
         if end > size or offset > size:
-            raise Refused(f"{key!r} ends before byte {max(end, offset)}.")
+            raise PastEnd(f"{key!r} ends before byte {max(end, offset)}.")
         while offset < end:
             piece = await self._piece(key, file, offset, min(STREAM_PIECE_BYTES, end - offset))
             offset += len(piece)
@@ -141,7 +141,7 @@ class FileReader:
         with translated(key):
             data = await self._threads.run(_read_in_thread, file, offset, length)
         if not data:
-            raise unavailable(f"{key!r} was cut short while it was read.")
+            raise PastEnd(f"{key!r} was cut short while it was read.")
         return data
 
 

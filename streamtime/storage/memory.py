@@ -14,7 +14,7 @@ from streamtime.storage.object_store import (
     MultipartInfo,
     ObjectInfo,
     PartInfo,
-    Refused,
+    PastEnd,
     StoredObject,
     checked_part_number,
     checked_parts,
@@ -153,7 +153,7 @@ class MemoryStore:
         data = self._whole(key)
         checked_range(offset, length)
         if offset + length > len(data):
-            raise Refused(f"{key!r} ends before byte {offset + length}.")
+            raise PastEnd(f"{key!r} ends before byte {offset + length}.")
         return data[offset : offset + length]
 
     def _multipart(self, key: str, upload_id: str) -> _Multipart:

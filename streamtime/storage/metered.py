@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from streamtime.errors import NotFound, StreamtimeError, Unavailable
 from streamtime.logging import get_logger
-from streamtime.storage.object_store import ObjectStore
+from streamtime.storage.object_store import ObjectStore, PastEnd
 from streamtime.storage.wrapped import Wrapped
 
 R = TypeVar("R")
@@ -92,7 +92,9 @@ class Metered(Wrapped):
             self._answered()
             return
         self._numbers.errors.labels(self._name, operation, error.code).inc()
-        if isinstance(error, Unavailable) and not self._away:
+        if isinstance(error, PastEnd):
+            self._answered()
+        elif isinstance(error, Unavailable) and not self._away:
             self._away = True
             _log.warning("store_away", store=self._name, operation=operation, error=error.message)
 

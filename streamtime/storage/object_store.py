@@ -7,7 +7,8 @@ whole, and nobody ever sees half of one. Where an operation may fail, it raises,
     NotFound                     no such object, no such multipart upload
     NoSpace                      the disk is full or a quota is spent
     Unavailable, code "storage"  all else that the store cannot do now
-    Refused                      the `Unavailable` that asking again does not cure, a read past the end included
+    Refused                      the `Unavailable` that asking again does not cure
+    PastEnd                      the `Refused` of a range that leaves the object
 
 The contract suite in `tests/contracts` holds for every adapter.
 """
@@ -30,6 +31,10 @@ class Refused(Unavailable):
     """The store has answered, and would answer the same if it were asked again at once: nobody repeats it."""
 
     code = "storage"
+
+
+class PastEnd(Refused):
+    """The object ends before the range that was asked for does."""
 
 
 @dataclass(frozen=True, slots=True)

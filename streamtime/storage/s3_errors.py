@@ -12,9 +12,10 @@ from minio.error import InvalidResponseError, MinioException, S3Error
 from urllib3 import exceptions as http
 
 from streamtime.errors import Invalid, NoSpace, NotFound, StreamtimeError, Unavailable
-from streamtime.storage.object_store import Refused
+from streamtime.storage.object_store import PastEnd, Refused
 from streamtime.storage.os_errors import unavailable
 
+_PAST_END = "InvalidRange"
 _WORDS = {
     "NoSuchBucket": "The bucket of the video store does not exist.",
     "InvalidBucketName": "The video store takes no bucket of this name.",
@@ -28,8 +29,8 @@ _WORDS = {
     "IllegalLocationConstraintException": "The region that is set is not the one of the bucket.",
     "PermanentRedirect": "The bucket is in another region, or wants path_style the other way.",
     "Redirect": "The bucket is in another region, or wants path_style the other way.",
+    _PAST_END: "The object ends before the range that was asked for.",
     "TemporaryRedirect": "The bucket is in another region, or wants path_style the other way.",
-    "InvalidRange": "The object ends before the range that was asked for.",
 }
 _MISSING = frozenset({"NoSuchKey", "NoSuchUpload"})
 _PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
@@ -46,6 +47,7 @@ def translated() -> Iterator[None]:
         NotFound: no such object or upload.
         Invalid: a part that is not there.
         NoSpace: the store or a quota is full.
+        PastEnd: the object ends before the range does.
         Refused: the store will not do it, and would say the same again.
         Unavailable: it cannot do it now.
     """
@@ -70,7 +72,7 @@ def _answered(error: S3Error) -> StreamtimeError:
     if any(word in code for word in _FULL):
         return NoSpace("The video store is full.")
     if code in _WORDS:
-        return Refused(_WORDS[code])
+        return PastEnd(_WORDS[code]) if code == _PAST_END else Refused(_WORDS[code])
     if error.response.status >= _SERVER_FAULT or code in {"SlowDown", "RequestTimeout"}:
         return unavailable(_BUSY)
     return Refused(f"The video store refused: {error.message or code}.")

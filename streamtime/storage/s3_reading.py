@@ -6,7 +6,7 @@ A response holds a connection: whoever opened one lets it go, come what may. Eve
 from minio import Minio
 from urllib3 import BaseHTTPResponse
 
-from streamtime.storage.object_store import ObjectInfo, Refused
+from streamtime.storage.object_store import ObjectInfo, PastEnd, Refused
 
 STREAM_PIECE_BYTES = 256 * 1024
 """As from a disk: calls cost little beside copying."""
@@ -40,7 +40,7 @@ class S3Reader:
         return b"".join(pieces)
 
     def open(self, key: str, name: str, offset: int, length: int | None) -> BaseHTTPResponse | None:
-        """A response to read the range from, or None where it is empty. Raises `Refused` past the end."""
+        """A response to read the range from, or None where it is empty. Raises `PastEnd`."""
         if length == 0 or (length is None and offset):
             size = self.stat(key, name).length_bytes
             length = size - offset if length is None else length
@@ -69,7 +69,7 @@ def let_go(response: BaseHTTPResponse) -> None:
 
 def _must_hold(key: str, offset: int, length: int, size: int) -> None:
     if length < 0 or offset + length > size:
-        raise Refused(f"{key!r} ends before byte {max(offset, offset + length)}.")
+        raise PastEnd(f"{key!r} ends before byte {max(offset, offset + length)}.")
 
 
 def _must_answer(key: str, response: BaseHTTPResponse, offset: int, length: int | None) -> None:
@@ -79,6 +79,6 @@ def _must_answer(key: str, response: BaseHTTPResponse, offset: int, length: int 
     announced = int(response.headers.get("content-length", -1))
     if response.status == _PARTIAL and announced == length:
         return
-    if response.status != _PARTIAL and (offset or announced > length):
+    if announced > length or (response.status != _PARTIAL and offset):
         raise Refused("The video store does not know ranges.")
     _must_hold(key, offset, length, offset + announced)

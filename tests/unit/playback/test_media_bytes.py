@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from streamtime.errors import NotFound, Unavailable
+from streamtime.errors import Damaged, NotFound, Unavailable
 from streamtime.objects.ledger import ObjectRow
-from streamtime.playback.hot_segments import HotSegments
+from streamtime.playback.hot_segments import HotSegments, Place
 from streamtime.playback.media_bytes import MediaBytes, MediaReader
 from tests.shelves import Shelves, shelves
 
@@ -141,3 +142,40 @@ async def test_a_store_that_is_away_is_asked_anew_by_the_next(house: Shelves, re
         await reader.read(segment(row, 0), 0, SEGMENT)
     house.remote.away = False
     assert await reader.read(segment(row, 0), 0, SEGMENT) == house.content[row.key]
+
+
+@pytest.mark.parametrize("place", ["local", "s3"])
+async def test_runs_of_other_lengths_at_the_same_offset_are_kept_apart(
+    house: Shelves, reader: MediaReader, place: str
+) -> None:
+    row = await house.add(place, 2 * SEGMENT)
+    whole = replace(original(row), immutable=True)
+    init = replace(whole, length=100, following_length=SEGMENT)
+    for _ in range(3):
+        for media in (init, whole, init):
+            assert await reader.read(media, 0, media.length) == house.content[row.key][: media.length]
+            assert reader.read_now(media) in {None, house.content[row.key][: media.length]}
+
+
+@pytest.mark.parametrize("off_by", [-1, 1, SEGMENT])
+async def test_a_store_that_gives_another_number_of_bytes_is_not_believed(
+    house: Shelves, reader: MediaReader, off_by: int
+) -> None:
+    row = await house.add("s3", 3 * SEGMENT)
+    house.remote.off_by = off_by
+    with pytest.raises(Damaged):
+        await reader.read(segment(row, 0), 0, SEGMENT)
+    with pytest.raises(Damaged):
+        await gathered(reader.stream(replace(original(row), length=SEGMENT), 0, SEGMENT))
+    house.remote.off_by = 0
+    assert await reader.read(segment(row, 0), 0, SEGMENT) == house.content[row.key][:SEGMENT]
+
+
+async def gathered(pieces: AsyncIterator[bytes]) -> bytes:
+    return b"".join([piece async for piece in pieces])
+
+
+def test_nothing_is_kept_under_another_length() -> None:
+    hot = HotSegments(1000)
+    with pytest.raises(ValueError, match="3 bytes"):
+        hot.put(Place("videos/a", 0, 4), b"abc")

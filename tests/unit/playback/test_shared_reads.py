@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from streamtime.errors import Unavailable
+from streamtime.playback.hot_segments import Place
 from streamtime.playback.shared_reads import SharedReads
 
-AT = ("videos/a", 0)
+AT = Place("videos/a", 0, 5)
 PATIENT_S = 60.0
 
 
@@ -34,7 +35,7 @@ async def reads() -> AsyncIterator[SharedReads]:
 async def test_a_hundred_want_it_and_one_reads(reads: SharedReads) -> None:
     source = Source()
     waiting = [asyncio.create_task(reads.wait(AT, source.read, within_s=PATIENT_S)) for _ in range(100)]
-    other = asyncio.create_task(reads.wait(("videos/a", 9), source.read, within_s=PATIENT_S))
+    other = asyncio.create_task(reads.wait(Place("videos/a", 9, 5), source.read, within_s=PATIENT_S))
     await asyncio.sleep(0)
     source.answers.set_result(b"bytes")
     assert await asyncio.gather(*waiting) == [b"bytes"] * 100
