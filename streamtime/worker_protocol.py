@@ -156,7 +156,8 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
     """Make renditions and a poster, all in one reading of the source and one decode of its picture.
 
     `origin_us` and `video_stream` are those of `SourceFacts`. `grid` says where encoded rungs are cut; a copied
-    picture cuts itself. Every `output` is an index into the descriptors sent along, each used once.
+    picture cuts itself. Every `output` is an index into the descriptors sent along, each used once. `duration_ms` is
+    what the file claims, or with `measured` what a reading to its end has told: then all tracks last that long.
     """
 
     origin_us: int
@@ -168,6 +169,7 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
     poster: MakePoster | None = None
     grid: Grid = Grid.regular()
     duration_ms: int | None = None
+    measured: bool = False
 
 
 class MakeSheet(msgspec.Struct, frozen=True):

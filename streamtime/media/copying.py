@@ -106,7 +106,7 @@ class VideoCopy:
         if ends_s - float((self._keyframe - self._origin) * self._tick) > LONGEST_GOP_S:
             raise refusal.copy_unfit(_RARE_KEYFRAMES)
         try:
-            self._writer.finish(self.until_s)
+            self._writer.finish(self.until_s, lasts=self._durations.of_last)
         except _NOT_WRITABLE as error:
             raise _unwritable(error, refusal.copy_unfit) from error
         if not self._writer.segments:
@@ -146,7 +146,7 @@ class VideoCopy:
         if pts < dts:
             raise refusal.copy_unfit("some pictures are shown before they are decoded")
         self._last_dts = dts
-        packet.duration = self._durations.of(packet)
+        self._durations.take(packet)
         packet.dts = dts - self._origin
         packet.pts = pts - self._origin
         try:

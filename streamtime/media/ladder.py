@@ -99,29 +99,41 @@ class PictureClock:
         self._last = pts
         return None if pts < self._start else (pts, self._is_key(pts))
 
-    def still_cuts(self, frame: VideoFrame | None) -> list[tuple[int, int]]:
-        """List the cuts inside a long still, before this frame or the end, each with the time to what follows it."""
-        until = self._time_of(frame) if frame is not None else self._last + self._usual
+    def still_cuts(self, frame: VideoFrame) -> list[int]:
+        """List the cuts inside a long still before this frame: the picture is shown again there."""
+        return self._cuts_before(self._time_of(frame))
+
+    def end(self, own_end_s: float | None, until_s: float | None) -> int:
+        """Tell when the last picture ends, in ticks: after its own duration, or with the longest track.
+
+        `own_end_s` is where the container lets it end, None where nobody knows.
+        """
+        usual = min(self._usual, self._long)
+        own = self._last + usual
+        claimed = self._ticks(own_end_s)
+        if claimed is not None and self._last < claimed <= self._last + self._longest:
+            own = claimed
+        until = self._ticks(until_s)
+        return until if until is not None and until - own > min(usual, own - self._last) else own
+
+    def cuts_to_end(self, end: int) -> list[int]:
+        """List the cuts inside a long still at the end."""
+        return self._cuts_before(end)
+
+    def _cuts_before(self, until: int | None) -> list[int]:
+        """List cuts before a time, but one so near to it that a segment may as well last until then."""
+        cuts: list[int] = []
         if self._last < 0 or until is None:
-            return []
-        cuts: list[tuple[int, int]] = []
-        while until - self._last > self._long and self._cut < until:
+            return cuts
+        while until - self._last > self._long and self._cut + self._long <= until:
             self._last, self._cut = self._cut, self._cut_after(self._cut)
-            cuts.append((self._last, min(self._cut, until) - self._last))
+            cuts.append(self._last)
         return cuts
 
-    def held(self, until_s: float) -> list[tuple[int, int, bool]]:
-        """List when the last picture is to be repeated so that it is seen until then, and whether as a keyframe."""
-        until = round(until_s / self._tick)
-        if self._last < 0 or until - self._last - self._usual <= self._long:
-            return []
-        places: list[tuple[int, int, bool]] = []
-        while self._cut < until:
-            self._last, self._cut = self._cut, self._cut_after(self._cut)
-            places.append((self._last, min(self._cut, until) - self._last, True))
-        if until - self._usual > self._last:
-            places.append((until - self._usual, self._usual, False))
-        return places
+    def _ticks(self, time_s: float | None) -> int | None:
+        """Count a time in ticks; None where it cannot be true."""
+        time = None if time_s is None else round(time_s / self._tick)
+        return None if time is None or (self._latest is not None and time > self._latest) else time
 
     def _time_of(self, frame: VideoFrame) -> int | None:
         """Tell a frame's time in ticks; None where it carries none, or one that cannot be true."""
@@ -276,6 +288,9 @@ class Ladder:
             latest_s=latest_s,
         )
         self._still: VideoFrame | None = None
+        self._shown: Picture | None = None
+        self.own_end_s: float | None = None
+        """Where the container lets the last picture end; like `until_s` known before the end, if at all."""
         self.until_s: float | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
         self.rungs = _cascade(crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps)
@@ -301,26 +316,34 @@ class Ladder:
             self._place(upright)
 
     def _place(self, frame: VideoFrame) -> None:
-        self._repeat_still(frame)
+        if self._still is not None:
+            for cut in self._clock.still_cuts(frame):
+                self._show(self._still, cut, key=True)
         place = self._clock.place(frame)
         if place is not None:
-            self.rungs[0].station.put(Picture(frame, place[0], self._usual, place[1]))
+            self._show(frame, place[0], key=place[1])
         if place is not None or self._clock.before_start:
             self._still = frame
 
-    def _repeat_still(self, following: VideoFrame | None) -> None:
-        if self._still is not None:
-            for cut, duration in self._clock.still_cuts(following):
-                self.rungs[0].station.put(Picture(self._still, cut, duration, key=True))
+    def _show(self, frame: VideoFrame, pts: int, *, key: bool) -> None:
+        """Hand the picture before this one on: now it is known how long that is shown."""
+        self._pass_on(pts)
+        self._shown = Picture(frame, pts, 0, key)
+
+    def _pass_on(self, until: int) -> None:
+        if self._shown is not None:
+            frame, pts, _, key = self._shown
+            self.rungs[0].station.put(Picture(frame, pts, max(1, until - pts), key))
+            self._shown = None
 
     def _finish(self) -> None:
         for upright in self._upright.flush():
             self._place(upright)
-        self._repeat_still(None)
-        if self._still is not None and self.until_s is not None:
-            # The sound goes on without a picture: the last one stays.
-            for place, duration, key in self._clock.held(self.until_s):
-                self.rungs[0].station.put(Picture(self._still, place, duration, key))
+        if self._still is not None:
+            end = self._clock.end(self.own_end_s, self.until_s)
+            for cut in self._clock.cuts_to_end(end):
+                self._show(self._still, cut, key=True)
+            self._pass_on(end)
         self.rungs[0].station.close()
 
 

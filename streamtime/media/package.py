@@ -5,6 +5,7 @@ It knows which track wants which packets and how the end is reached, in order, a
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 import av.error
@@ -23,7 +24,7 @@ from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short
 from streamtime.media.ladder import LONGEST_GAP_S, Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
 from streamtime.media.picture_facts import first_frame, frame_rate, is_interlaced, prepare_decoder, turn_of
-from streamtime.media.picture_times import WITHOUT_TIMES, PictureTimes
+from streamtime.media.picture_times import WITHOUT_TIMES, OwnDurations, PictureTimes
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
@@ -84,6 +85,8 @@ class Packaging:
         self._kind = ""
         self._mender: Mender | None = None
         self._ends_s: dict[int, float] = {}
+        self._durations = OwnDurations()
+        self._tick = Fraction(1)
 
     def run(self) -> Done:
         """Fulfil the order.
@@ -139,9 +142,14 @@ class Packaging:
             self._broken = True
 
     def _hand_on(self, wanted: dict[int, Feed], packets: Sequence[AnyPacket]) -> None:
+        picture = self._order.video_stream or 0
         for packet in packets:
             if packet.pts is not None and packet.time_base and packet.stream.type in _TIMED:
-                end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                if packet.stream_index == picture:
+                    self._tick = packet.time_base
+                    self._durations.take(packet)
+                lasts = 0 if packet.stream_index == picture else packet.duration or 0
+                end_s = float((packet.pts + lasts) * packet.time_base)
                 before_s = self._ends_s.get(packet.stream_index, end_s)
                 if end_s - before_s <= LONGEST_GAP_S:  # else it is a broken time
                     self._ends_s[packet.stream_index] = max(end_s, before_s)
@@ -150,14 +158,19 @@ class Packaging:
 
     def _tell_end(self) -> None:
         """Tell all tracks how far the longest of them reaches, so that none ends long before the others."""
+        picture, origin_s = self._order.video_stream or 0, self._order.origin_us / _MICRO
+        if picture in self._ends_s:
+            self._ends_s[picture] += float(self._durations.of_last * self._tick)
+        for track in self._tracks:
+            if isinstance(track, Ladder) and picture in self._ends_s:
+                track.own_end_s = self._ends_s[picture] - origin_s
         if self._broken:
             return
-        picture = self._order.video_stream or 0
         read_all = picture in self._ends_s and len(self._ends_s) > 1
         # A length that the file only claims counts where a file that was cut off would have been found out.
-        until_s = self._duration_s if self._kind in TELLS_LENGTH else None
+        until_s = self._duration_s if self._order.measured or self._kind in TELLS_LENGTH else None
         if read_all:
-            until_s = max(self._ends_s.values()) - self._order.origin_us / _MICRO
+            until_s = max(self._ends_s.values()) - origin_s
         latest_s = self._latest_s(self._kind)
         if until_s and latest_s and until_s > latest_s:
             until_s = None  # some track's times are broken: there is nothing to wait for

@@ -12,7 +12,7 @@ WITHOUT_TIMES = {"avi"}
 
 
 class OwnDurations:
-    """Tells how long a picture lasts by itself: what a container says of it, where that can be true.
+    """Tells how long the last picture lasts by itself: what a container says of it, where that can be true.
 
     MP4 gives a time from one decoding to the next. Where pictures are reordered that is not how long one is shown, so
     the shortest of all counts, which is right for steady pictures.
@@ -21,14 +21,24 @@ class OwnDurations:
     def __init__(self) -> None:
         self._shortest: int | None = None
         self._reordered = False
+        self._last: int | None = None
+        self._lasts = 0
 
-    def of(self, packet: AnyPacket) -> int:
-        """Tell it in the packet's ticks; 0 where nobody knows. Packets come in the order of the file."""
+    @property
+    def of_last(self) -> int:
+        """How long the picture lasts that is shown last, in the packets' ticks; 0 where nobody knows."""
+        return min(self._lasts, self._shortest or 0) if self._reordered else self._lasts
+
+    def take(self, packet: AnyPacket) -> None:
+        """Note one packet, in the order of the file."""
         duration = packet.duration or 0
         if duration > 0:
             self._shortest = duration if self._shortest is None else min(self._shortest, duration)
-        self._reordered = self._reordered or (None not in {packet.pts, packet.dts} and packet.pts != packet.dts)
-        return self._shortest or 0 if self._reordered else duration
+        if packet.pts is None:
+            return
+        self._reordered = self._reordered or (packet.dts is not None and packet.pts != packet.dts)
+        if self._last is None or packet.pts >= self._last:
+            self._last, self._lasts = packet.pts, duration
 
 
 class PictureTimes:

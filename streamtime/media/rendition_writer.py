@@ -278,13 +278,14 @@ class RenditionWriter:
         self._end = max(self._end, self._ticks((packet.pts or 0) + (packet.duration or 0)))
         self._reporter.advance(pts * self._tick_s)
 
-    def finish(self, until_s: float | None = None) -> None:
+    def finish(self, until_s: float | None = None, *, lasts: int | None = None) -> None:
         """Write what is left and say so. A rendition without a single packet is not announced at all.
 
-        With `until_s` the last picture stays until then, where that is longer than it would anyway.
+        The last picture shown `lasts` so many ticks of its packet, or what that says; with `until_s` it stays until
+        then, where that is longer.
         """
         if self._holds and self._tail.held:
-            self._end = self._ticks(self._tail.settle(until_s))
+            self._end = self._ticks(self._tail.settle(lasts, until_s))
         for packet in self._tail.held:
             self._write(packet)
         self._container.close()

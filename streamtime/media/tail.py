@@ -40,10 +40,10 @@ class Tail:
         self.held.append(packet)
         return self._released() if len(self.held) > _MOST_HELD else None
 
-    def settle(self, until_s: float | None) -> int:
+    def settle(self, lasts: int | None, until_s: float | None) -> int:
         """Give the last packets decode times by which nothing is shown beyond the end, and tell the end in ticks."""
         last = max(self.held, key=lambda packet: packet.pts or 0)
-        own = max(1, last.duration or 1)
+        own = max(1, (last.duration if lasts is None else lasts) or 1)
         end = (last.pts or 0) + own
         until = end if until_s is None else round(until_s / self._tick)
         if until - end > own:

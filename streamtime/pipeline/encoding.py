@@ -10,7 +10,7 @@ import msgspec
 
 from streamtime.database.transaction import Transaction
 from streamtime.hls.grid import Grid
-from streamtime.library.renditions import Rendition
+from streamtime.library.renditions import Kind, Rendition
 from streamtime.library.video import Video
 from streamtime.pipeline.making import Maker
 from streamtime.pipeline.passes import rung_bytes
@@ -92,9 +92,10 @@ class Encoding:
         self, video: Video, facts: SourceFacts, planned: Sequence[Planned], grid: Grid, share: Share, every_s: float
     ) -> Done:
         # Once a job has read it to its end, what the file says of its length counts no more.
-        order = msgspec.structs.replace(
-            encode_order(facts, planned, grid), duration_ms=video.duration_ms or facts.duration_ms
-        )
+        facts = msgspec.structs.replace(facts, duration_ms=video.duration_ms or facts.duration_ms)
+        made = await self._records.renditions.of(video.id)
+        measured = any(rendition.whole and rendition.kind is Kind.VIDEO for rendition in made)
+        order = encode_order(facts, planned, grid, measured=measured)
         source = await self._sources.open(video)
         async with self._launcher.launch(source.descriptor) as worker:
             return await self._maker.make(video, worker, order, planned, share, checkpoint_every_s=every_s)

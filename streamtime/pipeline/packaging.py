@@ -145,7 +145,8 @@ class Packager:
             planned = plan_rungs(part, work.new_key, longest_s=rest.longest_s)
             own = stage.part(number, len(parts), stage_words(rung.name for rung in part))
             async with self._launcher.launch(descriptor) as worker:
-                await carry_out(work, worker, encode_order(facts, planned, rest.grid), planned, own)
+                order = encode_order(facts, planned, rest.grid, measured=bool(work.duration_ms))
+                await carry_out(work, worker, order, planned, own)
 
     async def _sounds(
         self, work: Work, descriptor: int, facts: SourceFacts, copies: frozenset[Kind], *, longest_s: int

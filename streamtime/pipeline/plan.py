@@ -189,8 +189,11 @@ def grid_for(copied: SegmentIndex | None) -> Grid:
     return Grid.of_copy(copied) if copied else Grid.regular()
 
 
-def encode_order(facts: SourceFacts, planned: Sequence[Planned], grid: Grid) -> Package:
-    """What a worker is asked for when pictures are to be encoded, and sound beside them, all in one decode."""
+def encode_order(facts: SourceFacts, planned: Sequence[Planned], grid: Grid, *, measured: bool = False) -> Package:
+    """What a worker is asked for when pictures are to be encoded, and sound beside them, all in one decode.
+
+    With `measured` the duration in `facts` is no claim of the file, but what a reading to its end has told.
+    """
     return Package(
         origin_us=facts.origin_us,
         video_stream=facts.video.stream,
@@ -198,6 +201,7 @@ def encode_order(facts: SourceFacts, planned: Sequence[Planned], grid: Grid) -> 
         audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
         grid=grid,
         duration_ms=facts.duration_ms,
+        measured=measured,
     )
 
 

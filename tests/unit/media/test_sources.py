@@ -1,6 +1,7 @@
 """Sources as households have them: whatever the file is like, picture and sound come out whole and in step."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -159,6 +160,36 @@ async def test_a_picture_that_ends_early_stays(flashes: Path, tmp_path: Path) ->
     result = await made_of(source, tmp_path)
     assert heard(result) == pytest.approx(range(4), abs=IN_STEP_S)
     assert result.renditions[0].index.duration_ms == pytest.approx(4000, abs=41)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown_s", "sound_s", "lasts_s"),
+    [
+        ("slides.mp4", (0, 2, 12, 13), 13.5, 13.5),
+        ("slides.mkv", (0, 10), 12, 12),
+        ("slides.mp4", (0, 2, 7), None, 7.04),
+        ("slide.mkv", (0,), 6, 6),
+        ("slides.mov", (0, 1, 3), 9, 9),
+    ],
+)
+async def test_few_pictures_far_apart_last_as_long_as_they_should(
+    tmp_path: Path, name: str, shown_s: tuple[int, ...], sound_s: float | None, lasts_s: float
+) -> None:
+    source = tmp_path / name
+    chosen = "+".join(rf"eq(t\,{second})" for second in shown_s)
+    sound = ("-f", "lavfi", "-i", f"sine=duration={sound_s}") if sound_s else ()
+    run_ffmpeg(
+        *("-f", "lavfi", "-i", f"testsrc2=size=160x90:rate=25:duration={max(shown_s) + 1},select='{chosen}'", *sound),
+        *("-fps_mode", "passthrough", "-c:v", "libx264", "-g", "1000", str(source)),
+    )
+    result = await made_of(source, tmp_path)
+    video = result.renditions[0]
+    assert video.index.duration_ms == pytest.approx(lasts_s * 1000, abs=30)
+    assert picture_times_s(video.data)[0] == 0
+    assert set(shown_s) <= {round(time, 2) for time in picture_times_s(video.data)}
+    assert max(float(b - a) for a, b in pairwise(video.starts_s)) <= 5
+    assert result.done is not None
+    assert result.done.damaged_after_ms is None
 
 
 async def test_a_silent_first_minute_stays_silent(tmp_path: Path) -> None:
