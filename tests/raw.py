@@ -95,7 +95,7 @@ class Raw:
         """Whether the server keeps the connection open, as seen without waiting."""
         self.socket.settimeout(0)
         try:
-            return bool(self.socket.recv(1, socket.MSG_PEEK))
+            return self._more() and self.is_open()
         except BlockingIOError:
             return True
         except ConnectionError:

@@ -3,10 +3,12 @@
 import asyncio
 import errno
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import rich_click as click
 import uvicorn
@@ -21,7 +23,9 @@ from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate, present_revision
 from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
-from streamtime.http.connection import Connection
+from streamtime.http.connections import ConnectionLimits, ConnectionNumbers, Connections, ForwardedLimit, Neighbours
+from streamtime.http.doorway import App
+from streamtime.http.protocol import BoundedProtocol
 from streamtime.http.services import Services
 from streamtime.http.web_files import WebFiles
 from streamtime.logging import configure, get_logger
@@ -35,6 +39,17 @@ CANCELLED_GRACE_S = 2.0
 
 MAX_HOST_SHOWN = 100
 """Characters of a host name that a message repeats."""
+
+_MOST_CONNECTIONS = 4096
+"""By default. An idle one takes some 10 KB of memory, and all of them are looked at once a second."""
+
+_OTHER_DESCRIPTORS = 128
+"""For the database, children, sockets to stores, and what is being written."""
+
+_UNLIMITED_DESCRIPTORS = 1 << 20
+
+_MOST_BACKLOG = 1024
+"""Connections that are accepted in one go, before any can be closed for them."""
 
 _log = get_logger("serve")
 
@@ -51,6 +66,7 @@ def serve(context: Context, host: str | None, port: int | None, new_database: bo
     configure(log_format=config.server.log_format, level=config.server.log_level)
     WebFiles().check()
     require_usable(config)
+    descriptors = _raise_descriptor_limit()
     with ExitStack() as stack:
         listener = stack.enter_context(listening(config))
         prepare_data_dir(config)
@@ -58,7 +74,34 @@ def serve(context: Context, host: str | None, port: int | None, new_database: bo
         _bring_up_to_date(config, new_database=new_database)
         uvicorn_loop = uvicorn.Config(app="", loop="uvloop", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
-            runner.run(_serve(config, listener))
+            runner.run(_serve(config, listener, _connection_limits(config, descriptors)))
+
+
+def _raise_descriptor_limit() -> int:
+    """Raise the soft limit on open files to the hard one, and tell how many there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:  # a hard limit above the kernel's own
+        _log.warning("descriptor_limit_not_raised", soft=soft, hard=hard, error=str(error))
+    reached = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _UNLIMITED_DESCRIPTORS if reached == resource.RLIM_INFINITY else reached
+
+
+def _connection_limits(config: Config, descriptors: int) -> ConnectionLimits:
+    """Numbers that the limit on open files allows: a connection may have a file open beside its socket."""
+    possible = max(16, (descriptors - _OTHER_DESCRIPTORS) // 2)
+    total = min(config.server.max_connections or _MOST_CONNECTIONS, possible)
+    if total < config.server.max_connections:
+        _log.warning("max_connections_too_high", asked=config.server.max_connections, possible=possible)
+    return ConnectionLimits(
+        total=total,
+        per_address=config.server.max_connections_per_address or max(1, total // 2),
+        head_s=config.server.head_timeout,
+        body_s=config.server.body_timeout,
+        keep_alive_s=config.server.keep_alive_timeout,
+        send_s=config.server.send_timeout,
+    )
 
 
 def _bring_up_to_date(config: Config, *, new_database: bool) -> None:
@@ -135,7 +178,7 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
 
-async def _serve(config: Config, listener: socket.socket) -> None:
+async def _serve(config: Config, listener: socket.socket, limits: ConnectionLimits) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -143,13 +186,15 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     where = Listening(host, port, config.server.public_url)
     async with open_services(config) as services:
-        application = build_application(services, http_settings(config, where), version=VERSION)
+        numbers = ConnectionNumbers()
+        connections = Connections(limits, Neighbours(config.server.trusted_proxies), numbers)
+        application = build_application(services, http_settings(config, where), numbers, version=VERSION)
         setup_needed = await services.setup.needed()
         server = _Server(
-            _uvicorn_config(config, application),
+            _uvicorn_config(config, application, connections),
             on_ready=lambda: _welcome(where, services, setup_needed=setup_needed),
         )
-        async with running(services, grace_s=ENCODER_GRACE_S):
+        async with running(services, grace_s=ENCODER_GRACE_S), connections.watched():
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -167,11 +212,14 @@ async def _cancelled(server: uvicorn.Server) -> None:
         await asyncio.wait(left, timeout=CANCELLED_GRACE_S)
 
 
-def _uvicorn_config(config: Config, application: object) -> uvicorn.Config:
+def _uvicorn_config(config: Config, application: App, connections: Connections) -> uvicorn.Config:
     trusted: list[str] = [*config.server.trusted_proxies]
+    if trusted:
+        application = ForwardedLimit(application, connections)
     return uvicorn.Config(
-        application,  # type: ignore[arg-type]  # an ASGI application, typed more loosely than uvicorn's protocol
-        http=Connection,
+        application,
+        http=partial(BoundedProtocol, connections),  # type: ignore[arg-type]  # it is called, as a class would be
+        backlog=min(_MOST_BACKLOG, max(16, connections.limits.total // 4)),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -179,7 +227,6 @@ def _uvicorn_config(config: Config, application: object) -> uvicorn.Config:
         server_header=False,
         proxy_headers=bool(trusted),
         forwarded_allow_ips=trusted or None,
-        timeout_keep_alive=30,
         timeout_graceful_shutdown=REQUEST_GRACE_S,
     )
 

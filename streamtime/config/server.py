@@ -37,6 +37,58 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[Network, ...],
         Meta(description=("Proxies whose `X-Forwarded-*` headers are believed, as addresses or networks.")),
     ] = ()
+    max_connections: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000,
+            description=(
+                "How many connections there may be at once. 0 is as many as the limit on open files leaves room for "
+                "(half of it, less 128), at most 4,096. Where there are too many, those are closed that have been idle "
+                "for longest, or whose requests do not get on, from the address that has the most."
+            ),
+        ),
+    ] = 0
+    max_connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000,
+            description=(
+                "How many of them one address may have, or one IPv6 network of 64 bits; 0 is half of all. Of a client "
+                "behind one of `trusted_proxies`, its requests under way are counted. The proxies themselves and this "
+                "machine's own address have no such limit."
+            ),
+        ),
+    ] = 0
+    head_timeout: Annotated[
+        Seconds, Meta(ge=1, le=3600, description="How long a request's head may take, from its first byte.")
+    ] = Seconds(10)
+    body_timeout: Annotated[
+        Seconds,
+        Meta(
+            ge=1,
+            le=3600,
+            description=(
+                "How long a request's body may pause; on average it must come at 500 bytes a second besides. What has "
+                "arrived of an upload is kept."
+            ),
+        ),
+    ] = Seconds(30)
+    keep_alive_timeout: Annotated[
+        Seconds, Meta(ge=1, le=3600, description="How long a connection is kept for a further request.")
+    ] = Seconds(30)
+    send_timeout: Annotated[
+        Seconds,
+        Meta(
+            ge=1,
+            le=DAY_S,
+            description=(
+                "How long a client may read nothing of an answer that waits for it. A player that is paused does so, "
+                "and asks again for what it misses."
+            ),
+        ),
+    ] = Seconds(600)
     metrics_token: Annotated[
         str,
         Meta(

@@ -12,6 +12,7 @@ from streamtime import errors
 from streamtime.http import guards
 from streamtime.http.callers import Callers
 from streamtime.http.compression import Compression
+from streamtime.http.connections import ConnectionNumbers
 from streamtime.http.doorway import Doorway
 from streamtime.http.hosts import Hosts
 from streamtime.http.media import MediaApp
@@ -35,9 +36,11 @@ the host name is not one of the server's.
 """
 
 
-def build_application(services: Services, settings: HttpSettings, *, version: str) -> Doorway:
+def build_application(
+    services: Services, settings: HttpSettings, connections: ConnectionNumbers, *, version: str
+) -> Doorway:
     """The whole HTTP application, behind its door."""
-    metrics = Metrics(services.store_numbers)
+    metrics = Metrics(services.store_numbers, connections)
     litestar = build_litestar(services, settings, metrics, version=version)
     hosts = Hosts(settings.allowed_hosts, settings.public_url)
     callers = Callers(services.credentials)

@@ -10,6 +10,7 @@ from litestar.response import Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from streamtime.errors import NotFound
+from streamtime.http.connections import ConnectionNumbers
 from streamtime.http.services import HttpSettings, Services
 from streamtime.objects.overview import SeenStorage
 from streamtime.storage.metered import StoreNumbers
@@ -21,9 +22,10 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 class Metrics:
     """The numbers of one server."""
 
-    def __init__(self, stores: StoreNumbers | None = None) -> None:
+    def __init__(self, stores: StoreNumbers | None = None, connections: ConnectionNumbers | None = None) -> None:
         self.registry = CollectorRegistry()
         (stores or StoreNumbers()).register(self.registry)
+        (connections or ConnectionNumbers()).register(self.registry)
         self._requests = Counter(
             "streamtime_requests_total", "Requests answered.", ("group", "status"), registry=self.registry
         )

@@ -1,0 +1,61 @@
+"""What a connection answers by itself, before or instead of the application, and why it closes."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+
+from streamtime.http.problems import PROBLEM_JSON, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that the connection itself gives, and closes after."""
+
+    status: int
+    code: str
+    detail: str
+    retry_after_s: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The phrase of its status."""
+        return HTTPStatus(self.status).phrase
+
+    def wire(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """The whole answer, with the headers that every answer has."""
+        body = msgspec.json.encode(Problem(title=self.title, status=self.status, detail=self.detail, code=self.code))
+        fields = [
+            *headers,
+            (b"content-type", PROBLEM_JSON.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"connection", b"close"),
+        ]
+        if self.retry_after_s is not None:
+            fields.append((b"retry-after", b"%d" % self.retry_after_s))
+        lines = [b"HTTP/1.1 %d %s" % (self.status, self.title.encode()), *(b"%s: %s" % field for field in fields)]
+        return b"\r\n".join([*lines, b"", body])
+
+
+MALFORMED = Refusal(400, "malformed", "This is not a request that HTTP/1.1 allows.")
+BAD_TARGET = Refusal(400, "bad_target", "The target of the request is neither a path nor an address of this server.")
+BAD_FRAMING = Refusal(400, "bad_framing", "The length of the body is not told in a way that this server takes.")
+OVERHEAD = Refusal(400, "chunk_overhead", "The body has too many bytes of chunk extensions or trailers.")
+PIPELINED = Refusal(400, "pipelined", "Too many requests were sent before the answers to those before them.")
+LINE_TOO_LONG = Refusal(414, "line_too_long", "The request line is longer than 16 KiB.")
+HEAD_TOO_LARGE = Refusal(431, "head_too_large", "The head of the request is larger than 64 KiB.")
+TOO_MANY_FIELDS = Refusal(431, "too_many_fields", "The request has more than 100 header fields.")
+UNKNOWN_CODING = Refusal(501, "transfer_coding", "The only transfer coding that this server knows is chunked.")
+UNKNOWN_VERSION = Refusal(505, "http_version", "This server speaks HTTP/1.1.")
+SLOW_HEAD = Refusal(408, "slow_head", "The head of the request took too long.")
+SLOW_BODY = Refusal(408, "slow_body", "The body of the request took too long.")
+FULL = Refusal(503, "connections_full", "The server has as many connections as it can.", retry_after_s=2)
+FULL_FOR_ADDRESS = Refusal(429, "connections_of_address", "Too many connections from one address.", retry_after_s=2)
+
+IDLE = "idle"
+SLOW_READER = "slow_reader"
+EVICTED = "evicted"
+DRAINED = "drained"
+"""Why a connection is closed without an answer."""
