@@ -132,9 +132,19 @@ def _seconds(scan: VideoScan, stream: VideoStream) -> float:
 
 
 def video_obstacle(
-    kind: str, stream: VideoStream, scan: VideoScan, *, upright: bool, interlaced: bool, bitrate_bps: int | None
+    kind: str,
+    stream: VideoStream,
+    scan: VideoScan,
+    *,
+    upright: bool,
+    interlaced: bool,
+    bitrate_bps: int | None,
+    held_s: Fraction,
 ) -> str | None:
-    """Tell in plain words why the picture cannot be copied; None where it can."""
+    """Tell in plain words why the picture cannot be copied; None where it can.
+
+    `held_s` is how long the first picture is to be held before its own time.
+    """
     context = stream.codec_context
     plain = context.pix_fmt in _PIXEL_FORMATS and context.profile in _PROFILES
     colours = copy_obstacle(context.colorspace, context.color_primaries, context.color_trc)
@@ -148,16 +158,18 @@ def video_obstacle(
         (bool(bitrate_bps and bitrate_bps > _MOST_BPS), "its bit rate is too high for most networks"),
         (scan.origin is None, "no keyframe is near its beginning"),
     )
-    seen = scan.obstacle or (LOOKS_BACK if scan.looks_back else None) or _gap_obstacle(stream, scan)
+    seen = scan.obstacle or (LOOKS_BACK if scan.looks_back else None) or _gap_obstacle(stream, scan, held_s)
     return next((why for present, why in obstacles if present), seen)
 
 
-def _gap_obstacle(stream: VideoStream, scan: VideoScan) -> str | None:
+def _gap_obstacle(stream: VideoStream, scan: VideoScan, held_s: Fraction) -> str | None:
     ends = [*scan.keyframes, *([scan.last] if scan.last is not None else [])]
     gaps = [later - earlier for earlier, later in pairwise(ends)]
     indexed = indexed_keyframes(stream)
     gaps += [later - earlier for earlier, later in pairwise(indexed)]
     tick = stream.time_base or Fraction(1, 1000)
+    if held_s and held_s + (gaps[0] if gaps else 0) * tick > LONGEST_GOP_S:
+        return "its sound begins long before its picture"
     if max(gaps, default=0) * tick > LONGEST_GOP_S:
         return f"its keyframes are more than {LONGEST_GOP_S} s apart"
     return None
@@ -177,7 +189,7 @@ def indexed_keyframes(stream: VideoStream) -> list[int]:
     return times
 
 
-def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool) -> int:
+def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool, held_s: Fraction) -> int:
     """Tell how long a copied segment may get, in whole seconds: what EXT-X-TARGETDURATION must allow.
 
     Exact where the container's index lists every keyframe; elsewhere the bound that copying keeps.
@@ -187,11 +199,11 @@ def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool) -> in
     tick = stream.time_base or Fraction(1, 1000)
     if not keyframes or stream.duration is None:
         return bound
-    longest, start = Fraction(0), keyframes[0]
+    longest, start = Fraction(0), Fraction(keyframes[0]) - held_s / tick
     for keyframe in [*keyframes[1:], keyframes[0] + stream.duration]:
         longest = max(longest, (keyframe - start) * tick)
         if (keyframe - start) * tick >= SHORTEST_SEGMENT_S:
-            start = keyframe
+            start = Fraction(keyframe)
     return max(4, int(longest + Fraction(1, 2)))
 
 

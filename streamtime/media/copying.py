@@ -44,7 +44,7 @@ Not `OSError`, though an `FFmpegError` may be one: a full disk is no fault of th
 
 
 class VideoCopy:
-    """Copies one stream of pictures, from the first keyframe at or after the origin on."""
+    """Copies one stream of pictures, from the first keyframe at or after the origin on, which is held from there."""
 
     def __init__(self, output: int, descriptor: int, source: VideoStream, origin_us: int, reporter: Reporter) -> None:
         self._tick = source.time_base or Fraction(1, 90_000)
@@ -53,6 +53,7 @@ class VideoCopy:
         self._extradata = source.codec_context.extradata
         self._held: list[AnyPacket] = []
         self._keyframe: int | None = None
+        self._group_begins = 0
         self.until_s: float | None = None
         self._last_dts: int | None = None
         self._durations = OwnDurations()
@@ -103,7 +104,7 @@ class VideoCopy:
         ends_s = max(self.until_s or 0.0, self.end_s)
         if ends_s - self.end_s > _TOLERATED_SHORTAGE_S:
             raise refusal.copy_unfit("its picture ends before its sound")
-        if ends_s - float((self._keyframe - self._origin) * self._tick) > LONGEST_GOP_S:
+        if ends_s - float((self._group_begins - self._origin) * self._tick) > LONGEST_GOP_S:
             raise refusal.copy_unfit(_RARE_KEYFRAMES)
         try:
             self._writer.finish(self.until_s, lasts=self._durations.of_last)
@@ -117,11 +118,12 @@ class VideoCopy:
             raise refusal.copy_unfit("its picture changes on the way")
         if self._keyframe is not None and pts < self._keyframe:
             raise refusal.copy_unfit("some pictures are shown before the keyframe they follow")
-        if self._keyframe is not None and (pts - self._keyframe) * self._tick > LONGEST_GOP_S:
+        if self._keyframe is not None and (pts - self._group_begins) * self._tick > LONGEST_GOP_S:
             raise refusal.copy_unfit(_RARE_KEYFRAMES)
         if packet.is_keyframe:
             if not begins_anew(packet, self._extradata):
                 raise refusal.copy_unfit(LOOKS_BACK)
+            self._group_begins = self._origin if self._keyframe is None else pts
             self._keyframe = pts
 
     def _hold(self, packet: AnyPacket) -> None:
@@ -145,6 +147,9 @@ class VideoCopy:
             raise refusal.copy_unfit("its times jump back")
         if pts < dts:
             raise refusal.copy_unfit("some pictures are shown before they are decoded")
+        if self._last_dts is None:
+            # Sound begins before it: shown and decoded earlier by as much, it lasts until the second one.
+            pts, dts = self._origin, dts - (pts - self._origin)
         self._last_dts = dts
         self._durations.take(packet)
         packet.dts = dts - self._origin

@@ -99,6 +99,13 @@ class PictureClock:
         self._last = pts
         return None if pts < self._start else (pts, self._is_key(pts))
 
+    def opens_late(self, frame: VideoFrame) -> bool:
+        """Tell whether this is the first picture and has its time after 0: it is held from there."""
+        if self._start or self._last >= 0 or (self._time_of(frame) or 0) <= self._usual:
+            return False
+        self._last, self._cut = 0, self._cut_after(0)
+        return True
+
     def still_cuts(self, frame: VideoFrame) -> list[int]:
         """List the cuts inside a long still before this frame: the picture is shown again there."""
         return self._cuts_before(self._time_of(frame))
@@ -316,6 +323,9 @@ class Ladder:
             self._place(upright)
 
     def _place(self, frame: VideoFrame) -> None:
+        if self._clock.opens_late(frame):
+            self._show(frame, 0, key=True)
+            self._still = frame
         if self._still is not None:
             for cut in self._clock.still_cuts(frame):
                 self._show(self._still, cut, key=True)

@@ -23,7 +23,7 @@ from streamtime.media.crew import Crew, Station, Stopped
 from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short
 from streamtime.media.ladder import LONGEST_GAP_S, Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
-from streamtime.media.picture_facts import first_frame, frame_rate, is_interlaced, prepare_decoder, turn_of
+from streamtime.media.picture_facts import first_frame, frame_rate, has_decoder, is_interlaced, prepare_decoder, turn_of
 from streamtime.media.picture_times import WITHOUT_TIMES, OwnDurations, PictureTimes
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
@@ -119,6 +119,9 @@ class Packaging:
         # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
         cut_off_counts = container_name(container) != "mpegts"
         indexes = set(wanted)
+        if self._order.copy is not None or self._order.encodes:
+            # How long the whole is depends on all its sounds, also on those that are made later.
+            indexes |= {stream.index for stream in container.streams.audio if has_decoder(stream)}
         if container_name(container) in MAY_JUMP:
             self._mender = Mender(container.streams[self._order.video_stream or 0])
             indexes.add(self._order.video_stream or 0)

@@ -36,6 +36,10 @@ from streamtime.media.source import container_name, open_source
 from streamtime.source_facts import AudioFacts, SourceFacts, VideoFacts
 
 _MICRO = 1_000_000
+_LEAST_HELD_US = 60_000
+"""Broadcasts send sound a little earlier than its picture, and coders add a packet: that much is cut."""
+
+_LONGEST_HELD_US = 3600 * _MICRO
 _LATEST_ORIGIN_US = 1 << 53
 """Nearly three centuries: a later first time is a broken one."""
 
@@ -51,7 +55,8 @@ def probe(descriptor: int) -> SourceFacts:
         prepare_decoder(stream, threads=1)
         frame, scan = _survey(container, stream)
         video = _video_facts(container, stream, frame, scan)
-        origin_us = _origin_us(stream, frame, scan if video.copyable else None)
+        picture_us = _first_picture_us(stream, frame, scan if video.copyable else None)
+        origin_us = picture_us - _held_us(container, picture_us)
         return SourceFacts(
             container=container_name(container),
             duration_ms=_duration_ms(descriptor, container, origin_us),
@@ -90,7 +95,10 @@ def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFra
     bitrate_bps = stream.codec_context.bit_rate or container.bit_rate or None
     interlaced = is_interlaced(stream, frame)
     kind = container_name(container)
-    obstacle = video_obstacle(kind, stream, scan, upright=turn.is_none, interlaced=interlaced, bitrate_bps=bitrate_bps)
+    held_s = Fraction(_held_us(container, _first_picture_us(stream, frame, scan)), _MICRO)
+    obstacle = video_obstacle(
+        kind, stream, scan, upright=turn.is_none, interlaced=interlaced, bitrate_bps=bitrate_bps, held_s=held_s
+    )
     return VideoFacts(
         stream=stream.index,
         codec=stream.codec_context.codec.canonical_name,
@@ -109,12 +117,27 @@ def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFra
         bitrate_bps=bitrate_bps,
         copyable=obstacle is None,
         copy_obstacle=obstacle,
-        copy_target_duration_s=longest_copied_segment_s(stream, indexed_wholly=kind == "mp4"),
+        copy_target_duration_s=longest_copied_segment_s(stream, indexed_wholly=kind == "mp4", held_s=held_s),
     )
 
 
-def _origin_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan | None) -> int:
-    """Tell where the common time line begins: the first keyframe where it is copied, else the first picture."""
+def _held_us(container: InputContainer, picture_us: int) -> int:
+    """Tell how long the first picture is held: from the start of the first sound on, where that is well before it.
+
+    A sound that begins more than an hour earlier, or earlier than the file is long, carries a broken time.
+    """
+    starts_us = [
+        int(stream.start_time * stream.time_base * _MICRO)
+        for stream in container.streams.audio
+        if _is_readable(stream) and stream.start_time is not None and stream.time_base is not None
+    ]
+    latest_us = min(container.duration or _LONGEST_HELD_US, _LONGEST_HELD_US)
+    held_us = [picture_us - start_us for start_us in starts_us]
+    return max((held for held in held_us if _LEAST_HELD_US < held <= latest_us), default=0)
+
+
+def _first_picture_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan | None) -> int:
+    """Tell when the first picture is shown: the first keyframe where it is copied, else what was decoded first."""
     tick = stream.time_base or Fraction(1, 1000)
     if copied and copied.origin is not None:
         return int(copied.origin * tick * _MICRO // 1)

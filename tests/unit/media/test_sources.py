@@ -126,16 +126,65 @@ async def test_an_edit_list_cuts_the_beginning_off(flashes: Path, tmp_path: Path
     assert_whole(await made_of(source, tmp_path), 2.6, [0.6, 1.6])
 
 
-async def test_a_picture_that_starts_late_begins_the_video(flashes: Path, tmp_path: Path) -> None:
-    source = tmp_path / "late.mp4"
+@pytest.mark.parametrize(
+    ("name", "late_s", "sound"),
+    [
+        ("late.mp4", 0.6, ("-c:a", "copy")),
+        ("late.mkv", 3, ("-c:a", "copy")),
+        ("late.ts", 2.2, ("-c:a", "ac3")),
+        ("late.flv", 7.32, ("-c:a", "copy")),
+        ("late.mov", 8.5, ("-c:a", "pcm_s16le")),
+        ("later.mkv", 61, ("-c:a", "flac")),
+    ],
+)
+@pytest.mark.parametrize("copied", [False, True])
+async def test_a_picture_that_starts_late_is_held_from_the_start_of_the_sound(
+    flashes: Path, tmp_path: Path, name: str, late_s: float, sound: tuple[str, ...], *, copied: bool
+) -> None:
+    source = tmp_path / name
     run_ffmpeg(
-        "-itsoffset", "0.6", "-i", str(flashes), "-i", str(flashes), "-map", "0:v", "-map", "1:a", "-c", "copy",
+        "-itsoffset", str(late_s), "-i", str(flashes), "-i", str(flashes), "-map", "0:v", "-map", "1:a", "-c:v", "copy",
+        *sound, str(source),
+    )  # fmt: skip
+    facts = await facts_of(source)
+    assert facts.video.copyable == (late_s < 9)
+    copies = copied and late_s < 9
+    result = await (make(source, tmp_path, copy=True, copy_audio=False) if copies else made_of(source, tmp_path))
+    assert heard(result) == pytest.approx(range(4), abs=IN_STEP_S)
+    # The first picture is a lit one.
+    assert seen(result) == pytest.approx([0, *(late_s + second for second in range(1, 4))], abs=IN_STEP_S)
+    picture = result.renditions[0]
+    assert picture.index.duration_ms == pytest.approx((late_s + 4) * 1000, abs=41)
+    assert float(max(b - a for a, b in pairwise(picture.starts_s))) < 14
+    assert result.done is not None
+    assert result.done.damaged_after_ms is None
+
+
+@pytest.mark.parametrize("name", ["before.mp4", "before.mkv", "before.ts", "before.mpg"])
+async def test_sound_that_ends_before_the_first_picture_is_heard(flashes: Path, tmp_path: Path, name: str) -> None:
+    source = tmp_path / name
+    codecs = ("-c:v", "mpeg2video", "-c:a", "mp2") if name.endswith("mpg") else ("-c", "copy")
+    run_ffmpeg(
+        "-itsoffset", "2.5", "-i", str(flashes), "-t", "1.5", "-i", str(flashes), "-map", "0:v", "-map", "1:a", *codecs,
         str(source),
     )  # fmt: skip
     result = await made_of(source, tmp_path)
-    assert seen(result) == pytest.approx(range(4), abs=IN_STEP_S)
-    assert heard(result) == pytest.approx([0.4, 1.4, 2.4], abs=IN_STEP_S)
-    assert result.renditions[0].index.duration_ms == pytest.approx(4000, abs=41)
+    assert heard(result) == pytest.approx([0, 1], abs=IN_STEP_S)
+    assert seen(result) == pytest.approx([0, 3.5, 4.5, 5.5], abs=IN_STEP_S)
+    assert result.renditions[0].index.duration_ms == pytest.approx(6500, abs=41)
+
+
+async def test_the_longest_sound_tells_how_long_it_is(flashes: Path, tmp_path: Path) -> None:
+    source = tmp_path / "longer.mkv"
+    run_ffmpeg(
+        "-i", str(flashes), "-f", "lavfi", "-i", "sine=440:duration=7", "-map", "0", "-map", "1", "-c:v", "copy",
+        "-c:a", "ac3", str(source),
+    )  # fmt: skip
+    facts = await facts_of(source)
+    rungs = plan_ladder(facts.video.width, facts.video.height, facts.video.fps)[-1:]
+    result = await make(source, tmp_path, rungs=rungs, audio=False)
+    assert result.done is not None
+    assert result.done.duration_ms == pytest.approx(7000, abs=60)
 
 
 async def test_sound_that_ends_early_goes_on_as_silence(flashes: Path, tmp_path: Path) -> None:
