@@ -17,6 +17,8 @@ _MS = 1000
 _BITS = 8
 _MOST_BYTES_A_NUMBER = 10
 _SEVEN_BITS = 0x7F
+_LOOSEST_TARGET = 2
+"""How many times the longest segment a playlist's target duration may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class SegmentIndex:
     def peak_bps(self) -> int:
         """Peak segment bit rate as in RFC 8216 section 4.1, bits a second; 0 without segments.
 
-        The largest bit rate of any run of whole segments that lasts between 0.5 and 1.5 target durations.
+        The largest bit rate of any run of whole segments that lasts between 0.5 and 1.5 target durations. The playlist
+        may say a target of up to twice the longest segment; whichever it says, BANDWIDTH is not below the peak.
         """
         return _peak_bps(self.segments, self.timescale)
 
@@ -163,7 +166,7 @@ def _peak_bps(segments: tuple[Segment, ...], timescale: int) -> int:
     best = 0
     for first in range(len(counted)):
         last = first + 1
-        while last <= len(counted) and ends[0][last] - ends[0][first] <= target * 1.5:
+        while last <= len(counted) and ends[0][last] - ends[0][first] <= target * 1.5 * _LOOSEST_TARGET:
             duration = ends[0][last] - ends[0][first]
             if duration >= target * 0.5:
                 best = max(best, _rate(ends[1][last] - ends[1][first], duration, timescale))

@@ -81,6 +81,12 @@ def test_the_peak_of_short_segments_is_taken_over_several() -> None:
     assert index.peak_bps == -(-1900 * 8 // 5)
 
 
+def test_the_peak_holds_for_a_target_above_the_longest_segment() -> None:
+    # With a target of 5 s the run of both counts, whose rate is above that of the first segment alone.
+    index = SegmentIndex(1000, 0, (Segment(0, 0, 1000, 4270), Segment(0, 1000, 900, 1840)))
+    assert index.peak_bps == -(-1900 * 8 * 1000 // 6110)
+
+
 def test_an_empty_index_has_no_rates() -> None:
     index = SegmentIndex(1000, 0, ())
     assert (index.peak_bps, index.average_bps, index.duration_ms) == (0, 0, 0)
