@@ -212,13 +212,22 @@ def draw(seed: str, number: int) -> Recipe:
         recipe = _with_picture(recipe, kind, chance)
         recipe = _odd_start(_odd_times(recipe, kind, chance), kind, chance)
     recipe = replace(recipe, sounds=_sounds(recipe, kind, chance))
-    if recipe.origin_s < 0 and (length_s(recipe) < 1 or recipe.jump_s or any(s.lasts_s < 1 for s in recipe.sounds)):
-        recipe = replace(recipe, origin_s=0.0)  # nothing would be left of a track
+    if recipe.origin_s < 0 and not _may_begin_early(recipe):
+        recipe = replace(recipe, origin_s=0.0)
     if kind.headers and chance.random() < 0.5:
         recipe = replace(recipe, header=chance.choice(kind.headers))
     if chance.random() < 0.06 and not recipe.front:
         recipe = replace(recipe, back=chance.uniform(0.05, 0.6), header="right")
     return recipe
+
+
+def _may_begin_early(recipe: Recipe) -> bool:
+    """Whether something is left of each track after half a second of it, and what is left lasts as long as before.
+
+    An edit list cuts the picture that reaches over the beginning; the demuxer lets it last whole.
+    """
+    long = length_s(recipe) >= 1 and all(sound.lasts_s >= 1 for sound in recipe.sounds)
+    return long and recipe.step_s <= Fraction(1, 10) and not recipe.jump_s and recipe.pace == "even"
 
 
 def _with_picture(recipe: Recipe, kind: Kind, chance: random.Random) -> Recipe:
@@ -264,7 +273,8 @@ def _odd_times(recipe: Recipe, kind: Kind, chance: random.Random) -> Recipe:
         recipe,
         pace=pace,
         jump_s=chance.choice((0.3, 1.0, 3.0, 8.0)) if chance.random() < 0.1 and not moving else 0.0,
-        last_s=chance.choice((0.5, 2.0, 5.0)) if chance.random() < 0.1 and not moving else 0.0,
+        # AVI has no durations.
+        last_s=chance.choice((0.5, 2.0, 5.0)) if chance.random() < 0.1 and kind.uneven else 0.0,
         origin_s=chance.choice(kind.origins),
     )
 

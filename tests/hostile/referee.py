@@ -64,8 +64,10 @@ class Decoded:
 
     @property
     def last_picture_s(self) -> float:
-        """How long the last picture lasts; 0 where there is none."""
-        return max(self.pictures, key=lambda one: one.starts_s).lasts_s if self.pictures else 0.0
+        """How long the last picture lasts, or the one before where nobody tells; 0 where there is none."""
+        last = sorted(self.pictures, key=lambda one: one.starts_s)[-2:]
+        step_s = last[-1].starts_s - last[0].starts_s if last else 0.0
+        return (last[-1].lasts_s or step_s) if last else 0.0
 
     @property
     def sound_frame_s(self) -> float:
