@@ -72,6 +72,7 @@ from streamtime.rooms import (
     keeping_of,
     library_on,
     open_foundation,
+    reservations_on,
     upload_expiry,
     upload_rows,
 )
@@ -82,6 +83,7 @@ from streamtime.sharing.tickets import Tickets
 from streamtime.storage.s3_connections import client_for
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
+from streamtime.uploads.room import Room
 from streamtime.uploads.terminate import Termination
 from streamtime.workers.self_report import SelfReport
 
@@ -198,7 +200,9 @@ def _services(
     segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
     overview = JobOverview(base.database)
     rows = upload_rows(config, base)
-    space = Space(base.database, quota_bytes=int(config.accounts.quota))
+    reservations = reservations_on(config, base)
+    space = Space(base.database, reservations, quota_bytes=int(config.accounts.quota))
+    room = Room(space, base.stores.spool, rows, minimum_free_bytes=int(config.uploads.minimum_free_space))
     bin_ = bin_on(config, base, library)
     expiry = ExpirySchedule(
         base.database,
@@ -216,6 +220,7 @@ def _services(
         library.videos,
         library.arrivals,
         library.progress,
+        room,
         base.stores.spool,
         base.clock,
     )
@@ -285,7 +290,7 @@ def _services(
             library.videos,
             library.arrivals,
             library.deletion,
-            space,
+            room,
             base.stores.spool,
             _upload_limits(config),
         ),
@@ -298,6 +303,7 @@ def _services(
         jobs=overview,
         roster=library.roster,
         space=space,
+        reservations=reservations,
         expiry=expiry,
         waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
         rounds=rounds(config, base, keeping),

@@ -31,6 +31,7 @@ from streamtime.library.news import News
 from streamtime.library.poster_choice import PosterChoice
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.reservations import Reservations, Terms
 from streamtime.library.steering import Steering
 from streamtime.library.stills import StillRows
 from streamtime.library.timeline import Timeline
@@ -239,7 +240,15 @@ def closing_on(base: Foundation, library: Library) -> AccountClosing:
 
 def upload_rows(config: Config, base: Foundation) -> UploadRows:
     """The rows of uploads, with the term that the configuration sets them."""
-    return UploadRows(base.database, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
+    reservations = reservations_on(config, base)
+    return UploadRows(base.database, reservations, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
+
+
+def reservations_on(config: Config, base: Foundation) -> Reservations:
+    """Room reserved for uploads, with the terms that the configuration sets."""
+    chosen = config.uploads
+    terms = Terms(idle_ms=chosen.reservation_timeout * 1000, first_byte_ms=chosen.first_byte_timeout * 1000)
+    return Reservations(base.database, base.clock, terms)
 
 
 def upload_expiry(config: Config, base: Foundation, library: Library) -> UploadExpiry:

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from streamtime.config.oidc import Oidc
 from streamtime.config.server import Server
+from streamtime.config.uploads import Uploads
 from streamtime.config.values import Budget, ByteCount, Hours, PublicUrl, Seconds
 
 MIB = 2**20
@@ -147,35 +148,6 @@ class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ByteCount, Meta(ge=64 * 1024, description="How much of that is read in a second at most.")
     ] = ByteCount(8 * MIB)
     s3: S3 = S3()
-
-
-class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be uploaded, and how."""
-
-    max_size: Annotated[ByteCount, Meta(ge=1, description="The largest file that is taken.")] = ByteCount(64 * GIB)
-    chunk_size: Annotated[
-        ByteCount,
-        Meta(
-            ge=256 * 1024,
-            le=GIB,
-            description=(
-                "How much a browser sends in one request. Behind a proxy with a limit on bodies, less than that limit."
-            ),
-        ),
-    ] = ByteCount(32 * MIB)
-    minimum_free_space: Annotated[
-        ByteCount, Meta(ge=0, description="Uploads are refused when the disk would have less than this left.")
-    ] = ByteCount(GIB)
-    expire_after: Annotated[
-        Seconds,
-        Meta(
-            ge=1,
-            description=(
-                "An upload that nobody goes on with for so long after its last byte is given up, and what has arrived "
-                "of it goes."
-            ),
-        ),
-    ] = Seconds(7 * DAY)
 
 
 class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

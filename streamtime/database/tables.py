@@ -113,6 +113,7 @@ uploads = Table(
     at("created"),
     at("finished", nullable=True),
     at("expires", nullable=True),
+    at("reserved", nullable=True),
     Index("uq_uploads_owner_id_client_key", "owner_id", "client_key", unique=True),
     sqlite_autoincrement=True,
 )

@@ -16,7 +16,7 @@ from streamtime.access.caller import Caller, Role
 from streamtime.http.forms import local_path
 from streamtime.http.paths import masked
 from streamtime.http.templates import Templates
-from streamtime.http.tus import VERSION, ClientGone, UnknownVersion, WrongType
+from streamtime.http.tus import VERSION, ClientGone, Refused, UnknownVersion, WrongType
 from streamtime.logging import get_logger
 
 PROBLEM_JSON = "application/problem+json"
@@ -109,6 +109,9 @@ UNEXPECTED = Problem(
 
 def problem_of(error: errors.StreamtimeError) -> tuple[Problem, dict[str, str]]:
     """The problem details of an error of our own tree, and the headers that go with its status."""
+    if isinstance(error, Refused):
+        problem, of_status = problem_of(error.cause)
+        return problem, of_status | error.headers
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     headers: dict[str, str] = {}
     if isinstance(error, errors.TooMany | errors.Unavailable):

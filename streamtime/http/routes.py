@@ -97,6 +97,7 @@ ROUTES: tuple[Any, ...] = (
     storage.storage_page,
     storage.run_now,
     storage.make_again,
+    storage.release,
     sign_in.setup_page,
     sign_in.set_up,
     sign_in.login_page,

@@ -43,6 +43,7 @@ from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.listing import Listing
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
+from streamtime.library.reservations import Reservations
 from streamtime.library.space import Space
 from streamtime.library.steering import Steering
 from streamtime.library.timeline import Timeline
@@ -150,6 +151,7 @@ class Services:
     storage: StorageOverview
     damage: Damage
     space: Space
+    reservations: Reservations
     expiry: Keeping
     tickets: Tickets
     links: Links

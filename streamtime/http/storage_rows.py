@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from streamtime.http.services import Services
 from streamtime.http.words import age_text, size_text
 from streamtime.library.damage import words_of
+from streamtime.library.reservations import Reserved
 from streamtime.objects.overview import SeenStore
 from streamtime.objects.upkeep import Done, Task
 
@@ -52,12 +53,28 @@ class DamageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservedRow:
+    """Room that is reserved for the uploads of one person, or by one link for sending (`label`, `drop_id`)."""
+
+    owner: str
+    owner_id: int
+    label: str
+    drop_id: str
+    """Of the row; empty without a link. The address of a link is for nobody but its owner."""
+    received: bool
+    uploads: int
+    size_text: str
+    arrived_text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StorageBoard:
     """Everything on the page."""
 
     stores: list[StoreRow]
     tasks: list[TaskRow]
     damaged: list[DamageRow]
+    reserved: list[ReservedRow]
     doomed: int
     doomed_text: str
     restored_text: str
@@ -75,6 +92,7 @@ async def board_of(services: Services) -> StorageBoard:
             for one in seen.damaged
             if (piece := pieces.get(one.id)) is not None
         ],
+        reserved=[_reserved(line) for line in await services.reservations.open()],
         doomed=seen.doomed,
         doomed_text=size_text(seen.doomed_bytes),
         restored_text="" if seen.restored_at_ms is None else age_text(seen.restored_at_ms, now),
@@ -84,6 +102,19 @@ async def board_of(services: Services) -> StorageBoard:
 def _store(seen: SeenStore) -> StoreRow:
     figure, _, unit = size_text(seen.length_bytes).partition(" ")
     return StoreRow(seen.name, seen.settles_here, seen.trouble, seen.objects, (figure, unit), seen.watched, seen.aside)
+
+
+def _reserved(line: Reserved) -> ReservedRow:
+    return ReservedRow(
+        owner=line.owner,
+        owner_id=line.owner_id,
+        label=line.label,
+        drop_id="" if line.drop_id is None else str(line.drop_id),
+        received=line.received,
+        uploads=line.uploads,
+        size_text=size_text(line.to_come),
+        arrived_text=size_text(line.arrived),
+    )
 
 
 def _task(task: Task, done: Done | None, now_ms: int) -> TaskRow:

@@ -24,3 +24,12 @@ class WrongType(Invalid):
     """The body is not announced as an upload's bytes."""
 
     code = "content_type"
+
+
+class Refused(StreamtimeError):
+    """An error of its own kind, `cause`, with what a client is told of the upload in headers beside it."""
+
+    def __init__(self, cause: StreamtimeError, headers: dict[str, str]) -> None:
+        super().__init__(cause.message, code=cause.code)
+        self.cause = cause
+        self.headers = headers

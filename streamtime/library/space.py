@@ -1,10 +1,11 @@
 """What uses how much, and whether there is room for more: added up from the rows each time, so it cannot drift.
 
-What somebody uses is every object of theirs that is not doomed, with the bin, and the announced length of uploads
-that are not complete. It knows nothing of files: how much a disk has left is told to it.
+What somebody uses is every object of theirs that is not doomed, with the bin, and of uploads that are not complete the
+announced length, or what has arrived where the reservation has lapsed (`reservations.py`). It knows nothing of files:
+how much a disk has left is told to it.
 """
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, case, func, or_, select, union_all
@@ -14,6 +15,7 @@ from streamtime.database.people_tables import users
 from streamtime.database.tables import objects, rendition_parts, renditions, stills, uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, TooLarge
+from streamtime.library.reservations import UNFINISHED, Reservations
 from streamtime.sizes import size_text
 
 
@@ -30,6 +32,7 @@ class Standing:
     used: int
     reserved: int
     limit: int | None
+    by_admin: bool
 
     @property
     def left(self) -> int | None:
@@ -47,7 +50,7 @@ class Usage:
     stills: int
     bin: int
     unfinished: int
-    """The announced length of uploads that are not complete."""
+    """Of uploads that are not complete: the announced length, or what has arrived where nothing more is reserved."""
     videos: int
     limit: int | None
 
@@ -67,11 +70,26 @@ class LargeVideo:
     length_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Room that an upload asks for: the bytes of it that are still to come."""
+
+    owner_id: int
+    length_bytes: int
+    by_link: bool
+    """By a link for sending, whoever's it is."""
+
+
+SHARED_PART = 2
+"""Members and links for sending may reserve the free space divided by this, all together."""
+
+
 class Space:
     """Adds up."""
 
-    def __init__(self, database: Database, *, quota_bytes: int) -> None:
+    def __init__(self, database: Database, reservations: Reservations, *, quota_bytes: int) -> None:
         self._database = database
+        self._reservations = reservations
         self._quota_bytes = quota_bytes
 
     async def standing(self, owner_id: int) -> Standing:
@@ -79,22 +97,27 @@ class Space:
         async with self._database.read() as connection:
             return await self._standing(connection, owner_id)
 
-    async def reserve(self, tx: Transaction, owner_id: int, length_bytes: int, *, free_bytes: int) -> None:
-        """Let an upload be written down in this transaction, or raise. `free_bytes` is what its disk can spare.
+    async def reserve(self, tx: Transaction, needed: Needed, free: Callable[[], Awaitable[int]]) -> None:
+        """Let an upload reserve room in this transaction, or raise. `free` tells how many bytes its disk can spare.
 
-        The writer is one, so what another upload has reserved is seen, however close the two are.
+        The transaction has the write lock, so what another upload has reserved is seen, however close the two are. The
+        disk is asked inside it: bytes that arrive meanwhile can only make the answer smaller.
 
         Raises:
             QuotaExceeded: its owner may not have so much.
             NoSpace: the disk has no room for it and for what others still send.
         """
-        standing = await self._standing(tx, owner_id)
-        if standing.left is not None and length_bytes > standing.left:
-            raise _over_quota(standing, length_bytes)
-        to_come = select(_sum(uploads.c.length_bytes - uploads.c.offset_bytes)).where(_UNFINISHED)
-        left = max(0, free_bytes - (await tx.execute(to_come)).scalar_one())
-        if length_bytes > left:
-            raise _no_room(left, length_bytes)
+        standing = await self._standing(tx, needed.owner_id)
+        if standing.left is not None and needed.length_bytes > standing.left:
+            raise _over_quota(standing, needed.length_bytes)
+        free_bytes = max(0, await free())
+        reserved = await self._reservations.totals(tx)
+        left = max(0, free_bytes - reserved.total)
+        shared = needed.by_link or not standing.by_admin
+        if shared:
+            left = max(0, min(left, free_bytes // SHARED_PART - reserved.shared))
+        if needed.length_bytes > left:
+            raise _no_room(left, needed.length_bytes, shared=shared)
 
     async def usage_of(self, owner_id: int) -> Usage:
         """What somebody's files take."""
@@ -137,16 +160,17 @@ class Space:
 
     async def _standing(self, connection: Transaction | AsyncConnection, owner_id: int) -> Standing:
         used = select(_sum(objects.c.bytes)).where(objects.c.owner_id == owner_id, _KEPT)
-        reserved = select(_sum(uploads.c.length_bytes)).where(uploads.c.owner_id == owner_id, _UNFINISHED)
+        counted = self._reservations.counted()
+        reserved = select(_sum(counted)).where(uploads.c.owner_id == owner_id, UNFINISHED)
         sums = used.scalar_subquery().label("used"), reserved.scalar_subquery().label("reserved")
-        query = select(*sums, users.c.quota_bytes).where(users.c.id == owner_id)
+        query = select(*sums, users.c.quota_bytes, users.c.role).where(users.c.id == owner_id)
         row = (await connection.execute(query)).one()
-        return Standing(row.used, row.reserved, self._limit(row.quota_bytes))
+        return Standing(row.used, row.reserved, self._limit(row.quota_bytes), by_admin=row.role == "admin")
 
     async def _usages(self, whose: ColumnElement[bool]) -> list[Usage]:
         async with self._database.read() as connection:
             kept = {row.owner_id: row for row in await connection.execute(_by_kind())}
-            unfinished = {row[0]: row[1] for row in await connection.execute(_unfinished())}
+            unfinished = {row[0]: row[1] for row in await connection.execute(self._unfinished())}
             counts = {row[0]: row[1] for row in await connection.execute(_counts())}
             people = (
                 await connection.execute(select(users.c.id, users.c.name, users.c.quota_bytes).where(whose))
@@ -165,13 +189,16 @@ class Space:
             for owner_id, name, quota in people
         ]
 
+    def _unfinished(self) -> Select[int, int]:
+        counted = _sum(self._reservations.counted())
+        return select(uploads.c.owner_id, counted).where(UNFINISHED).group_by(uploads.c.owner_id)
+
     def _limit(self, quota_bytes: int | None) -> int | None:
         """Nothing written down is the configured default, and 0 of either is no limit."""
         return (self._quota_bytes if quota_bytes is None else quota_bytes) or None
 
 
 _KEPT = objects.c.state != "doomed"
-_UNFINISHED = uploads.c.finished_at_ms.is_(None)
 
 
 def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
@@ -212,10 +239,6 @@ def _by_kind() -> Select[int, int, int, int, int]:
     )
 
 
-def _unfinished() -> Select[int, int]:
-    return select(uploads.c.owner_id, _sum(uploads.c.length_bytes)).where(_UNFINISHED).group_by(uploads.c.owner_id)
-
-
 def _counts() -> Select[int, int]:
     kept = videos.c.deleted_at_ms.is_(None)
     return select(videos.c.owner_id, func.count()).where(kept).group_by(videos.c.owner_id)
@@ -236,9 +259,10 @@ def _over_quota(standing: Standing, length_bytes: int) -> QuotaExceeded:
     )
 
 
-def _no_room(left: int, length_bytes: int) -> NoSpace:
+def _no_room(left: int, length_bytes: int, *, shared: bool) -> NoSpace:
+    part = " (half of what is free may be reserved at once, except by administrators)" if shared else ""
     return NoSpace(
-        f"The server's disk has room for {size_text(left)} more, and this file has {size_text(length_bytes)}. "
+        f"The server's disk has room for {size_text(left)} more{part}, and this file needs {size_text(length_bytes)}. "
         "Whoever runs the server can make room.",
         facts={"left": left, "needed": length_bytes},
     )

@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Visibility
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Conflict, Forbidden, Invalid, NoSpace, TooLarge, Unauthenticated
+from streamtime.errors import Conflict, Forbidden, Invalid, TooLarge, Unauthenticated
 from streamtime.library.arrivals import Arrivals, NewVideo
 from streamtime.library.deletion import Deletion
 from streamtime.library.editing import clean_line, clean_title
-from streamtime.library.space import QuotaExceeded, Space
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
 from streamtime.sharing.drops import Drop, take_one
 from streamtime.sizes import size_text
 from streamtime.storage.spool import Spool
 from streamtime.uploads.metadata import clean_client_key, file_name, parse, title_from
+from streamtime.uploads.room import Room
 from streamtime.uploads.upload import NewUpload, Upload, UploadRows
 
 MAX_GUEST = 60
@@ -43,7 +43,7 @@ class UploadCreation:
         videos: Videos,
         arrivals: Arrivals,
         deletion: Deletion,
-        space: Space,
+        room: Room,
         spool: Spool,
         limits: UploadLimits,
     ) -> None:
@@ -53,7 +53,7 @@ class UploadCreation:
         self._videos = videos
         self._arrivals = arrivals
         self._deletion = deletion
-        self._space = space
+        self._room = room
         self._spool = spool
         self.limits = limits
 
@@ -73,6 +73,7 @@ class UploadCreation:
             QuotaExceeded: its owner may not have so much.
             NoSpace: the disk has no room for it and for what others still send.
             DropFull: the link takes no more files.
+            TooMany: too many uploads are open.
         """
         owner_id = _owner_of(caller) if drop is None else drop.owner_id
         pairs = parse(metadata)
@@ -81,8 +82,6 @@ class UploadCreation:
         new = self._new_video(owner_id, pairs) if drop is None else _sent_video(drop, pairs)
         if client_key and drop is not None:
             client_key = f"drop {drop.id} {client_key}"  # a guest's keys are none of the owner's
-        free = await self._spool.free_bytes() - self.limits.minimum_free_bytes
-
         drop_id = None if drop is None else drop.id
 
         async def body(tx: Transaction) -> tuple[str, str | None]:
@@ -92,7 +91,8 @@ class UploadCreation:
                 return begun["public_id"], None
             if drop is not None:
                 await take_one(tx, drop)
-            await self._reserve(tx, new.owner_id, length_bytes, free, drop)
+            await self._rows.check_count(tx, new.owner_id, drop_id)
+            await self._room.reserve(tx, new.owner_id, length_bytes, by_link=drop is not None)
             return await self._write_down(tx, new, NewUpload(0, 0, 0, length_bytes, metadata, client_key, drop_id))
 
         upload_id, key = await self._database.write(body)
@@ -103,15 +103,6 @@ class UploadCreation:
         if key is not None:
             await self._make_file(upload, key, may_be_found=client_key is not None)
         return upload
-
-    async def _reserve(self, tx: Transaction, owner_id: int, length_bytes: int, free: int, drop: Drop | None) -> None:
-        try:
-            await self._space.reserve(tx, owner_id, length_bytes, free_bytes=free)
-        except (QuotaExceeded, NoSpace):
-            if drop is None:
-                raise
-            # How much its owner has, and the disk, is not for guests to know.
-            raise NoSpace("There is no room left for this file.") from None
 
     def _check_size(self, length_bytes: int, drop: Drop | None) -> None:
         if length_bytes == 0:

@@ -11,9 +11,10 @@ from functools import partial
 
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Locked, NotFound, OffsetMismatch
+from streamtime.errors import Locked, NoSpace, NotFound, OffsetMismatch, StreamtimeError
 from streamtime.library.arrivals import Arrivals
 from streamtime.library.progress import ProgressBoard
+from streamtime.library.space import QuotaExceeded
 from streamtime.library.video import Video
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
@@ -22,6 +23,7 @@ from streamtime.uploads.checksum import Checksum, Sum
 from streamtime.uploads.digests import Digests
 from streamtime.uploads.hold import Hold
 from streamtime.uploads.reception import Reception, Sums, nothing_more
+from streamtime.uploads.room import Room
 from streamtime.uploads.upload import Upload, UploadRows
 
 LET_GO_S = 10.0
@@ -38,6 +40,7 @@ class Receiver:
         videos: Videos,
         arrivals: Arrivals,
         progress: ProgressBoard,
+        room: Room,
         spool: Spool,
         clock: Clock,
     ) -> None:
@@ -47,6 +50,7 @@ class Receiver:
         self._videos = videos
         self._arrivals = arrivals
         self._progress = progress
+        self._room = room
         self._spool = spool
         self._clock = clock
         self._digests = Digests()
@@ -67,6 +71,7 @@ class Receiver:
             ChecksumMismatch: they are not those that were sent; none is kept.
             TooLarge: with a checksum, more came than is checked as a whole.
             NoSpace, Unavailable: the disk would not take them; what it took is kept.
+            QuotaExceeded: the reservation had lapsed, and its owner may not have so much any more.
         """
         async with self._alone(upload.id) as hold:
             upload = await self._rows.by_id(upload.id)
@@ -80,7 +85,8 @@ class Receiver:
                     await file.truncate(offset)  # bytes that were never acknowledged
                 video = await self._videos.by_id(upload.video_id)
                 sums = Sums(self._digests.at(upload.id, offset), checksum)
-                return await Reception(upload, file, hold, sums, partial(self.note, upload, video)).run(body)
+                reserving = self._reserving(upload, body)
+                return await Reception(upload, file, hold, sums, partial(self.note, upload, video)).run(reserving)
 
     async def let_go(self, upload: Upload) -> None:
         """Ask a request that still writes to the upload to stop, and wait until it has."""
@@ -88,18 +94,28 @@ class Receiver:
             return
 
     async def note(self, upload: Upload, video: Video, offset: int, sha256: Sum | None) -> None:
-        """Write down how much is on disk, `sha256` being its sum where it is known; with the last byte, queue it."""
+        """Write down how much is on disk, `sha256` being its sum where it is known; with the last byte, queue it.
+
+        Raises:
+            NoSpace, QuotaExceeded: it is written down, but the reservation was ended meanwhile and nothing more fits.
+        """
         whole = offset == upload.length_bytes
 
-        async def body(tx: Transaction) -> None:
+        async def body(tx: Transaction) -> StreamtimeError | None:
             finished_at = self._clock.now_ms() if whole else None
-            await self._rows.move(tx, upload.id, offset, finished_at_ms=finished_at)
+            reserved = await self._rows.move(tx, upload.id, offset, finished_at_ms=finished_at)
             if whole:
                 digest = sha256.digest() if sha256 is not None else None
                 await self._ledger.complete(tx, upload.object_id, length_bytes=offset, sha256=digest)
                 await self._arrivals.arrived(tx, video, upload.object_id, ask=upload.asks_about_duplicates)
+            elif not reserved:
+                try:
+                    await self._room.reserve_again(tx, upload, offset)
+                except (NoSpace, QuotaExceeded) as error:
+                    return error  # what has arrived is written down all the same
+            return None
 
-        await self._database.write(body)
+        refused = await self._database.write(body)
         if whole:
             self._digests.forget(upload.id)
             self._progress.clear(video.id)
@@ -107,6 +123,17 @@ class Receiver:
             if sha256 is not None:
                 self._digests.keep(upload.id, offset, sha256)
             self._progress.note(video, offset / upload.length_bytes, "Uploading")
+        if refused is not None:
+            raise refused
+
+    async def _reserving(self, upload: Upload, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The body; before its first byte room is reserved, where the upload has none: an empty one keeps nothing."""
+        reserved = upload.reserved
+        async for data in body:
+            if data and not reserved:
+                await self._database.write(lambda tx: self._room.reserve_again(tx, upload, upload.offset_bytes))
+                reserved = True
+            yield data
 
     async def _file(self, upload: Upload) -> SpoolFile:
         try:

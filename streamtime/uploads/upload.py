@@ -2,16 +2,22 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.caller import Caller
 from streamtime.clock import Clock
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import NotFound
+from streamtime.errors import NotFound, TooMany
 from streamtime.ids import public_id
+from streamtime.library.reservations import Reservations
 from streamtime.uploads.metadata import parse
+
+MOST_OPEN = 1_000
+"""Uploads of one person, or by one link for sending, that are open at once: each has a video, rows and a file."""
+
+MANY_OPEN_RETRY_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,7 @@ class Upload:
 
     id: int
     public_id: str
+    owner_id: int
     video_id: int
     video_public_id: str
     object_id: int
@@ -33,6 +40,8 @@ class Upload:
     """When it is given up unless more of it comes; None for one that is complete."""
     drop_id: int | None
     """The link for sending that it comes by."""
+    reserved: bool
+    """Whether room is reserved for what is still to come."""
 
     @property
     def asks_about_duplicates(self) -> bool:
@@ -56,15 +65,17 @@ class NewUpload:
 class UploadRows:
     """All uploads, as rows. One that nobody goes on with for `expire_after_ms` is to be given up."""
 
-    def __init__(self, database: Database, clock: Clock, *, expire_after_ms: int) -> None:
+    def __init__(self, database: Database, reservations: Reservations, clock: Clock, *, expire_after_ms: int) -> None:
         self._database = database
+        self._reservations = reservations
         self._clock = clock
         self._expire_after_ms = expire_after_ms
 
     async def add(self, tx: Transaction, new: NewUpload) -> str:
         """Write a new upload down; its public id."""
         now, name = self._clock.now_ms(), public_id()
-        values = {"public_id": name, "created_at_ms": now, "expires_at_ms": now + self._expire_after_ms}
+        expires = now + self._expire_after_ms
+        values = {"public_id": name, "created_at_ms": now, "reserved_at_ms": now, "expires_at_ms": expires}
         await tx.execute(insert(uploads).values(**values, **asdict(new)))
         return name
 
@@ -74,6 +85,18 @@ class UploadRows:
             uploads.c.owner_id == owner_id, uploads.c.client_key == client_key
         )
         return (await tx.execute(query)).mappings().first()
+
+    async def check_count(self, tx: Transaction, owner_id: int, drop_id: int | None) -> None:
+        """Bound how many uploads of one person, or by one link for sending, are open at once.
+
+        Raises:
+            TooMany: there are `MOST_OPEN`.
+        """
+        of_link = uploads.c.drop_id.is_(None) if drop_id is None else uploads.c.drop_id == drop_id
+        query = select(func.count()).where(uploads.c.owner_id == owner_id, of_link, uploads.c.finished_at_ms.is_(None))
+        if (await tx.execute(query)).scalar_one() >= MOST_OPEN:
+            words = f"{MOST_OPEN:,} uploads are not complete. Finish some of them, or give them up."
+            raise TooMany(words, retry_after_s=MANY_OPEN_RETRY_S)
 
     async def overdue(self) -> list[int]:
         """The videos whose uploads nobody went on with for too long, some of them, by row id."""
@@ -128,22 +151,38 @@ class UploadRows:
         """
         return await self._one(uploads.c.id == upload_id)
 
-    async def move(self, tx: Transaction, upload_id: int, offset_bytes: int, *, finished_at_ms: int | None) -> None:
+    async def move(self, tx: Transaction, upload_id: int, offset_bytes: int, *, finished_at_ms: int | None) -> bool:
         """So much of it is on disk; with `finished_at_ms` that is all of it.
+
+        A reservation in force lasts on from now; whether there is one is the answer.
 
         Raises:
             NotFound: it was given up meanwhile.
         """
-        expires = self._clock.now_ms() + self._expire_after_ms if finished_at_ms is None else None
-        statement = update(uploads).where(uploads.c.id == upload_id)
+        now = self._clock.now_ms()
+        expires = now + self._expire_after_ms if finished_at_ms is None else None
         values = {"offset_bytes": offset_bytes, "finished_at_ms": finished_at_ms, "expires_at_ms": expires}
-        done = await tx.execute(statement.values(**values))
-        if done.rowcount == 0:
+        statement = update(uploads).where(uploads.c.id == upload_id)
+        in_force = statement.where(self._reservations.in_force())
+        if (await tx.execute(in_force.values(**values, reserved_at_ms=now))).rowcount:
+            return True
+        if (await tx.execute(statement.values(**values))).rowcount == 0:
             raise NotFound
+        return False
+
+    async def reserve(self, tx: Transaction, upload_id: int) -> None:
+        """Note that room is reserved for it from now on; that there is enough was found in the same transaction."""
+        statement = update(uploads).where(uploads.c.id == upload_id, uploads.c.finished_at_ms.is_(None))
+        await tx.execute(statement.values(reserved_at_ms=self._clock.now_ms()))
 
     async def _one(self, *conditions: ColumnElement[bool]) -> Upload:
         query = (
-            select(uploads, videos.c.public_id.label("video_public_id"), objects.c.key)
+            select(
+                uploads,
+                videos.c.public_id.label("video_public_id"),
+                objects.c.key,
+                self._reservations.in_force().label("reserved"),
+            )
             .join_from(uploads, videos, uploads.c.video_id == videos.c.id)
             .join(objects, uploads.c.object_id == objects.c.id)
             .where(*conditions)
@@ -159,6 +198,7 @@ def _upload(row: RowMapping) -> Upload:
     return Upload(
         id=row["id"],
         public_id=row["public_id"],
+        owner_id=row["owner_id"],
         video_id=row["video_id"],
         video_public_id=row["video_public_id"],
         object_id=row["object_id"],
@@ -170,4 +210,5 @@ def _upload(row: RowMapping) -> Upload:
         finished=row["finished_at_ms"] is not None,
         expires_at_ms=row["expires_at_ms"],
         drop_id=row["drop_id"],
+        reserved=bool(row["reserved"]),
     )

@@ -62,7 +62,7 @@ def test_what_others_still_send_is_not_given_away(start_server: StartServer) -> 
     folder = start_server().data_dir
     free = shutil.disk_usage(folder).free
     server = start_server(STREAMTIME_UPLOADS__MAX_SIZE="900 TiB")
-    ann = server.person("ann")
+    ann = server.person("ann", admin=True)
     share = free * 2 // 3
     first = create(ann, share)
     assert first.status_code == 201

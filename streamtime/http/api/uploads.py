@@ -14,12 +14,13 @@ from litestar.response import Response
 
 from streamtime.access.caller import Caller
 from streamtime.accounts.limits import Limited, network_of
-from streamtime.errors import Invalid
+from streamtime.errors import Invalid, NoSpace, StreamtimeError, Unavailable
 from streamtime.http.api.operations import TusBytes, TusCreation, TusEnd, TusOptions, TusState
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, address_of, place_of, signed_in
 from streamtime.http.services import Services
-from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, UnknownVersion, WrongType
+from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, Refused, UnknownVersion, WrongType
+from streamtime.library.space import QuotaExceeded
 from streamtime.sharing.drops import Drop
 from streamtime.uploads.checksum import ALGORITHMS, MOST_BYTES, Checksum, too_large_to_check
 from streamtime.uploads.upload import Upload
@@ -81,6 +82,8 @@ async def create_upload(
                 # The client never heard of this upload, so nobody can go on with it.
                 await services.termination.terminate(await _own(caller, drop, upload.public_id, services))
             raise
+        except (NoSpace, QuotaExceeded, Unavailable) as error:
+            raise await _refused(error, upload, services, {"Location": f"{PATH}/{upload.public_id}"}) from error
         upload = await _own(caller, drop, upload.public_id, services)
     headers = {"Location": f"{PATH}/{upload.public_id}", **_standing(upload)}
     if drop is None and (like := await services.duplicates.looks_like(upload.video_id)):
@@ -128,6 +131,8 @@ async def patch_upload(
 ) -> Response[None]:
     """Append the body at `Upload-Offset`. What is acknowledged is on disk.
 
+    Where there is no room for more (507, or 413 by quota), `Upload-Offset` of the answer says what was kept.
+
     With an `Upload-Checksum` the body counts as a whole or not at all (460), and may have 64 MiB (413).
     """
     _check_version(request)
@@ -135,7 +140,10 @@ async def patch_upload(
         raise WrongType(f"Send the bytes as {BYTES_TYPE}.", field="Content-Type")
     found = await _own(caller, await drop_of(request, services), upload, services)
     offset = _number(request, "upload-offset")
-    await services.receiver.receive(found, offset, body_of(request), announced_checksum(request))
+    try:
+        await services.receiver.receive(found, offset, body_of(request), announced_checksum(request))
+    except (NoSpace, QuotaExceeded, Unavailable) as error:
+        raise await _refused(error, found, services) from error
     return _answer(204, _standing(await services.uploads.by_id(found.id)))
 
 
@@ -217,6 +225,17 @@ def _number(request: ApiRequest, header: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > MAX_DIGITS:
         raise Invalid(f"{header.title()} must be a whole number.", field=header.title())
     return int(text)
+
+
+async def _refused(
+    error: StreamtimeError, upload: Upload, services: Services, extra: dict[str, str] | None = None
+) -> StreamtimeError:
+    """There is no room, or no disk: what was kept is kept, and the client is told from where to go on."""
+    try:
+        kept = await services.uploads.by_id(upload.id)
+    except StreamtimeError:
+        return error
+    return Refused(error, {"Cache-Control": "no-store", **_standing(kept), **(extra or {})})
 
 
 def _standing(upload: Upload) -> dict[str, str]:

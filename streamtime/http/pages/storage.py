@@ -7,7 +7,8 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
-from streamtime.errors import NotFound
+from streamtime.errors import Invalid, NotFound
+from streamtime.http.forms import read_form
 from streamtime.http.plain_http import is_exposed, unbelieved_proxy
 from streamtime.http.requests import PageRequest, admins_only
 from streamtime.http.services import Services
@@ -16,6 +17,8 @@ from streamtime.http.templates import Templates
 from streamtime.library.work import UPKEEP, Work
 
 HERE = "/admin/storage"
+MAX_DIGITS = 18
+"""Of a row id: SQLite's largest has 19."""
 
 
 @get(HERE, include_in_schema=False)
@@ -49,6 +52,29 @@ async def run_now(
         raise NotFound
     await services.database.write(lambda tx: Work(services.queue).look_after(tx, task, at_once=True))
     return Redirect(HERE, status_code=303)
+
+
+@post(HERE + "/reservations/release", include_in_schema=False)
+async def release(
+    request: PageRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
+    """Give back the room that is reserved for somebody's uploads. What has arrived stays, and may be gone on with.
+
+    Raises:
+        Invalid: the form names no line of the page.
+    """
+    admins_only(caller)
+    form = await read_form(request, "owner", "drop", "received")
+    owner_id, drop_id = _row_id(form["owner"]), _row_id(form["drop"]) if form["drop"] else None
+    received = form["received"] == "yes"
+    await services.database.write(lambda tx: services.reservations.release(tx, owner_id, drop_id, received=received))
+    return Redirect(HERE, status_code=303)
+
+
+def _row_id(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > MAX_DIGITS:
+        raise Invalid("That is no line of this page.", field="owner")
+    return int(text)
 
 
 @post("/watch/{video:str}/history/{rung:str}", include_in_schema=False)
