@@ -124,8 +124,8 @@ class NoSpace(StreamtimeError):
 
     code = "no_space"
 
-    def __init__(self, message: str, *, facts: Mapping[str, int] | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, code: str | None = None, facts: Mapping[str, int] | None = None) -> None:
+        super().__init__(message, code=code)
         self.facts = facts or {}
 
 

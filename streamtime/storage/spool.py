@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streamtime.errors import Conflict
+from streamtime.errors import Conflict, NoSpace
+from streamtime.sizes import size_text
 from streamtime.storage.file_reader import FileReader, OpenFile
 from streamtime.storage.file_tree import FileTree, listed, sync_directory, write_all
 from streamtime.storage.object_store import ObjectInfo
@@ -75,8 +76,17 @@ class SpoolFile:
         self.close()
 
 
+FULL_BYTES = 16 << 20
+"""With less than this left a disk is called full: the database and what is being made have some megabytes under way."""
+
+TRIED_BYTES = 1 << 20
+
+
 class Spool:
     """The growing files under one directory."""
+
+    refused = False
+    """Whether bytes were refused for want of room since they were last taken; `check` tries it."""
 
     def __init__(self, root: Path, *, threads: Threads | None = None) -> None:
         self._tree = FileTree(root)
@@ -161,6 +171,28 @@ class Spool:
         with translated(str(self._tree.root)):
             facts = await self._threads.run(os.statvfs, self._tree.root)
         return facts.f_bavail * facts.f_frsize
+
+    async def check(self) -> None:
+        """Return when files can be made here and the disk takes bytes.
+
+        Raises:
+            NoSpace: it is full, or the last bytes were refused for want of room, and bytes still are.
+            Unavailable: the folder is not there, or refuses.
+        """
+        with translated(str(self._tree.root)):
+            await self._threads.run(self._try_to_write)
+        self.refused = False
+        left = await self.free_bytes()
+        if left < FULL_BYTES:
+            raise NoSpace(f"The disk is full: it has room for {size_text(left)} more.")
+
+    def _try_to_write(self) -> None:
+        descriptor = _nameless(self._tree.root)
+        try:
+            if self.refused:  # a quota need not show in what the disk has left
+                write_all(descriptor, bytes(TRIED_BYTES), 0)
+        finally:
+            os.close(descriptor)
 
     async def close(self) -> None:
         """Let go of descriptors and threads."""

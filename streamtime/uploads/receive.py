@@ -86,18 +86,25 @@ class Receiver:
                 video = await self._videos.by_id(upload.video_id)
                 sums = Sums(self._digests.at(upload.id, offset), checksum)
                 reserving = self._reserving(upload, body)
-                return await Reception(upload, file, hold, sums, partial(self.note, upload, video)).run(reserving)
+                try:
+                    return await Reception(upload, file, hold, sums, partial(self.note, upload, video)).run(reserving)
+                except NoSpace:
+                    self._spool.refused = True
+                    raise
 
     async def let_go(self, upload: Upload) -> None:
         """Ask a request that still writes to the upload to stop, and wait until it has."""
         async with self._alone(upload.id):
             return
 
-    async def note(self, upload: Upload, video: Video, offset: int, sha256: Sum | None) -> None:
+    async def note(self, upload: Upload, video: Video, offset: int, sha256: Sum | None) -> StreamtimeError | None:
         """Write down how much is on disk, `sha256` being its sum where it is known; with the last byte, queue it.
 
+        Gives why no more of it may come, where its reservation was ended meanwhile and there is no room for another.
+
         Raises:
-            NoSpace, QuotaExceeded: it is written down, but the reservation was ended meanwhile and nothing more fits.
+            NotFound: it was given up.
+            NoSpace: the disk of the database is full; nothing was written down.
         """
         whole = offset == upload.length_bytes
 
@@ -123,8 +130,7 @@ class Receiver:
             if sha256 is not None:
                 self._digests.keep(upload.id, offset, sha256)
             self._progress.note(video, offset / upload.length_bytes, "Uploading")
-        if refused is not None:
-            raise refused
+        return refused
 
     async def _reserving(self, upload: Upload, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The body; before its first byte room is reserved, where the upload has none: an empty one keeps nothing."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from streamtime.errors import Invalid
+from streamtime.errors import Invalid, NoSpace, StreamtimeError
 from streamtime.storage.spool import SpoolFile
 from streamtime.uploads.checksum import MOST_BYTES, Checksum, Sum, too_large_to_check
 from streamtime.uploads.hold import Hold
@@ -17,8 +17,11 @@ SYNCED_BYTES = 32 << 20
 SYNCED_S = 2.0
 """After so much, or so long, what has arrived is synced and noted: one endless request can be resumed too."""
 
-Note = Callable[[int, Sum | None], Awaitable[None]]
-"""Writes down how much is on disk, and its SHA-256 so far where that is known."""
+SLACK_BYTES = 1 << 20
+"""What is given back of a full disk so that the database on it can note the rest: it writes some pages of 4 KiB."""
+
+Note = Callable[[int, Sum | None], Awaitable[StreamtimeError | None]]
+"""Writes down how much is on disk, and its SHA-256 so far where that is known; gives why nothing more may come."""
 
 
 @dataclass(slots=True)
@@ -100,22 +103,60 @@ class Reception:
 
     async def _write(self) -> None:
         gathered, self._gathered = self._gathered, bytearray()
-        if gathered:
+        if not gathered:
+            return
+        try:
             await self._file.write_at(self._written, memoryview(gathered), also=self._sums.add)
-            self._written += len(gathered)
+        except NoSpace:
+            await self._count_what_fitted(gathered)
+            raise
+        self._written += len(gathered)
+
+    async def _count_what_fitted(self, gathered: bytearray) -> None:
+        """A full disk may have taken the beginning of what was written (pwrite(2)): those bytes are as good as others.
+
+        After any other error it is unknown what became of them.
+        """
+        fitted = min(await self._file.length() - self._written, len(gathered))
+        if fitted > 0:
+            self._sums.add(memoryview(gathered)[:fitted])
+            self._written += fitted
 
     async def _keep(self) -> None:
         if self._broken:
             return
-        await self._write()
+        full = None
+        try:
+            await self._write()
+        except NoSpace as error:
+            full = error
         if self._written > self._noted:
-            # After a sync that failed the kernel may have dropped the bytes and forgotten the error: never ask twice.
-            self._broken = True
-            await self._file.sync()
-            self._broken = False
-            await self._note(self._written, self._sums.upload)
+            await self._sync()
+            try:
+                refused = await self._note(self._written, self._sums.upload)
+            except NoSpace:
+                await self._give_back()
+                refused = await self._note(self._written, self._sums.upload)
             self._noted = self._written
+            if refused is not None:
+                raise refused
         self._noted_at = asyncio.get_running_loop().time()
+        if full is not None:
+            raise full
+
+    async def _sync(self) -> None:
+        # After a sync that failed the kernel may have dropped the bytes and forgotten the error: never ask twice.
+        self._broken = True
+        await self._file.sync()
+        self._broken = False
+
+    async def _give_back(self) -> None:
+        """Cut off a little of what fitted: the database is on the same disk and has no room to note any of it."""
+        back = min(SLACK_BYTES, (self._written - self._noted + 1) // 2)
+        self._written -= back
+        self._sums.upload = None  # of more than is kept now: settling adds it up anew
+        await self._file.truncate(self._written)
+        await self._sync()
 
 
 async def nothing_more(hold: Hold, body: AsyncIterator[bytes]) -> None:

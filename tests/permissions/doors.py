@@ -141,7 +141,9 @@ DOORS: dict[str, dict[str, Door]] = {
     "/admin/jobs/{video:str}/hurry": {"POST": Door(administering, {}, having=KEPT, spends=True)},
     "/admin/storage": {"GET": Door(administering)},
     "/admin/storage/{task:str}": {"POST": Door(administering, {})},
-    "/admin/storage/reservations/release": {"POST": Door(administering, {"owner": "1", "drop": "", "received": "no"})},
+    "/admin/storage/reservations/release": {
+        "POST": Door(administering, {"data": {"owner": "1", "drop": "", "received": "no"}})
+    },
     "/admin/audit": {"GET": Door(administering)},
     "/admin/people": {"GET": Door(administering)},
     "/admin/people/new": {"GET": Door(administering), "POST": Door(administering, {}, spends=True)},

@@ -138,4 +138,5 @@ def test_a_guest_is_refused_without_numbers(start_server: StartServer) -> None:
     until(lambda: create(ann, 8 * MB).status_code == 201, "its room lapses")
     refused = guest.api.patch(at, headers={**TUS, **BYTES, **drop, "Upload-Offset": "1000"}, content=b"x")
     assert (refused.status_code, refused.headers["Upload-Offset"]) == (507, "1000")
-    assert {"limit", "used", "left", "reserved", "needed"}.isdisjoint(refused.json())
+    assert {"limit", "used", "left", "reserved"}.isdisjoint(refused.json())
+    assert refused.json()["needed"] == 8 * MB - 1000  # of their own file

@@ -61,7 +61,7 @@ class SentRow {
       onVideo: () => {},
       onLookalike: () => {},
       onProgress: (sent, total) => this.#showProgress(sent, total),
-      onRetry: () => this.#say(words("reconnecting")),
+      onRetry: (sentence) => this.#say(sentence ?? words("reconnecting")),
       onDone: () => this.#enter("received", words("received"), next),
       onFailed: (sentence, status) => this.#fail(sentence, status),
     });

@@ -22,6 +22,7 @@ from streamtime.http.services import Services
 from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, Refused, UnknownVersion, WrongType
 from streamtime.library.space import QuotaExceeded
 from streamtime.sharing.drops import Drop
+from streamtime.sizes import size_text
 from streamtime.uploads.checksum import ALGORITHMS, MOST_BYTES, Checksum, too_large_to_check
 from streamtime.uploads.upload import Upload
 
@@ -235,6 +236,10 @@ async def _refused(
         kept = await services.uploads.by_id(upload.id)
     except StreamtimeError:
         return error
+    if isinstance(error, NoSpace):
+        missing = kept.length_bytes - kept.offset_bytes
+        words = f"{size_text(kept.offset_bytes)} of this file are kept, {size_text(missing)} are missing."
+        error = NoSpace(f"{error.message} {words}", code=error.code, facts={**error.facts, "needed": missing})
     return Refused(error, {"Cache-Control": "no-store", **_standing(kept), **(extra or {})})
 
 

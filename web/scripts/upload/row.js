@@ -62,7 +62,7 @@ export class UploadRow {
       onVideo: (video) => this.#learn(video),
       onLookalike: (video) => this.#showTwin(words("looksLike"), `/watch/${video}`),
       onProgress: (sent, total) => this.#showProgress(sent, total),
-      onRetry: () => this.#say(words("reconnecting")),
+      onRetry: (sentence) => this.#say(sentence ?? words("reconnecting")),
       onDone: () => this.#arrive(),
       onFailed: (sentence, status) => this.#fail(sentence, status),
     });

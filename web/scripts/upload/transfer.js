@@ -14,6 +14,9 @@ const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, ...Array(9).fil
 /** Refused for good: trying the same again changes nothing, except for a conflict, a lock, a limit, a time-out. */
 const PASSING_4XX = new Set([408, 409, 423, 429]);
 
+/** Passing too, but for a reason that people can do something about: the server's words are shown. */
+const SAID = new Set([503, 507]);
+
 const KNOWN_KEY = "streamtime.uploads";
 const CLIENT_KEYS = "streamtime.upload-keys";
 
@@ -71,7 +74,8 @@ function keepKnown(uploadUrl, video) {
  * @property {(video: string) => void} onVideo the video's id is known
  * @property {(video: string) => void} onLookalike a video of the same file name and size is there already
  * @property {(sent: number, total: number) => void} onProgress bytes
- * @property {() => void} onRetry the connection was lost; it is being tried again
+ * @property {(sentence: string | null) => void} onRetry it is being tried again: the connection was lost, or the server
+ *   has no room or no disk at the moment and says so
  * @property {() => void} onDone the last byte is acknowledged
  * @property {(sentence: string | null, status: number) => void} onFailed the server's own words, if it had any
  */
@@ -160,7 +164,7 @@ export class Transfer {
   #shouldRetry(error) {
     const status = error.originalResponse?.getStatus() ?? 0;
     const passing = status < 400 || status >= 500 || PASSING_4XX.has(status);
-    if (passing) this.#events.onRetry();
+    if (passing) this.#events.onRetry(SAID.has(status) ? sentenceOf(error.originalResponse?.getBody()) : null);
     return passing;
   }
 
