@@ -147,5 +147,5 @@ def _raise_for(error: OperationalError) -> None:
         raise Unavailable("The database is busy. Try again in a moment.", code="database_busy") from error
     if name == "SQLITE_FULL":
         raise NoSpace("The disk that holds the database is full. Nothing was changed.") from error
-    if name.startswith("SQLITE_IOERR"):
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")):  # the last also where it was moved
         raise Unavailable("The disk that holds the database does not answer.", code="database_io") from error

@@ -28,7 +28,7 @@ async def readyz(services: NamedDependency[Services]) -> Response[dict[str, str]
     parts = {
         "database": await _answers(services.users.any_exists()),
         "storage": await _storage(services),
-        "disk": await _answers(services.stores.spool.check()),
+        "spool": await _answers(services.stores.spool.check()),
         "pool": "ok" if services.pool.alive else "stopped",
         "workers": await _answers(services.workers.confinement()),
     }

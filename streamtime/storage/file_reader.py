@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from streamtime.storage.file_tree import FileTree
 from streamtime.storage.object_store import ObjectInfo, PastEnd, checked_range
-from streamtime.storage.os_errors import translated
+from streamtime.storage.os_errors import require_folder, translated
 from streamtime.storage.threads import Threads
 
 MAX_OPEN_FILES = 128
@@ -69,7 +69,7 @@ class FileReader:
         at_once = self.read_now(key, offset, length)
         if at_once is not None:
             return at_once
-        with translated(key):
+        with translated(key, self._tree.root):
             file = await self._file(key)
             data = await self._threads.run(_read_in_thread, file, offset, length)
         if len(data) != length:
@@ -79,7 +79,7 @@ class FileReader:
     async def stream(self, key: str, offset: int, length: int | None) -> AsyncGenerator[bytes, None]:
         """The same in pieces. One file is read to the end, whatever happens to its name meanwhile."""
         checked_range(offset, length or 0)
-        with translated(key):
+        with translated(key, self._tree.root):
             file = await self._file(key)
             size = await self._threads.run(lambda: os.fstat(file.descriptor).st_size)
         end = size if length is None else offset + length
@@ -92,13 +92,15 @@ class FileReader:
 
     async def open_file(self, key: str) -> OpenFile:
         """A descriptor of one's own, for somebody who reads without us; raises `NotFound`."""
-        with translated(key):
+        with translated(key, self._tree.root):
             return await self._threads.run(_open_in_thread, self._tree, key)
 
     async def head(self, key: str) -> ObjectInfo | None:
         """Length of a file, or None where there is none. A growing file has the length of this moment."""
-        with translated(key):
+        with translated(key, self._tree.root):
             length = await self._threads.run(_length_in_thread, self._tree, key)
+            if length is None:
+                await self._threads.run(require_folder, self._tree.root)
         return None if length is None else ObjectInfo(key, length)
 
     @contextmanager
@@ -138,7 +140,7 @@ class FileReader:
             at_once = self.read_now(key, offset, length)
             if at_once is not None:
                 return at_once
-        with translated(key):
+        with translated(key, self._tree.root):
             data = await self._threads.run(_read_in_thread, file, offset, length)
         if not data:
             raise PastEnd(f"{key!r} was cut short while it was read.")

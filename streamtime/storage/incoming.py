@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -45,6 +45,8 @@ class Arrival:
     def open(self) -> None:
         """Create the file."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with suppress(FileExistsError, FileNotFoundError):
+            self.path.parent.mkdir()  # the folder of the store may have been made anew beneath us
         self._descriptor = os.open(self.path, flags, 0o640)
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
@@ -91,6 +93,10 @@ class Incoming:
             shutil.rmtree(self.root)
         self.root.mkdir(parents=True, exist_ok=True)
 
+    def make(self) -> None:
+        """Make the directory where the folder that holds it was made anew. Blocks."""
+        self.root.mkdir(exist_ok=True)
+
     @asynccontextmanager
     async def arrival(self, key: str) -> AsyncIterator[Arrival]:
         """A file to append to, opened, on behalf of a key; discarded at the end unless it was renamed."""
@@ -99,7 +105,7 @@ class Incoming:
             await self.step(key, arrival.open)
             yield arrival
         finally:
-            with translated(key):
+            with translated(key, self.root.parent):
                 await self._threads.run_to_end(arrival.discard)
 
     @asynccontextmanager
@@ -112,7 +118,7 @@ class Incoming:
 
     async def step(self, key: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """One blocking call on behalf of a key, its errors translated."""
-        with translated(key):
+        with translated(key, self.root.parent):
             return await self._threads.run(call, *args, **kwargs)
 
     async def _fill(self, key: str, arrival: Arrival, body: Body) -> None:

@@ -21,7 +21,7 @@ from streamtime.storage.incoming import Arrival, Incoming
 from streamtime.storage.local_adopt import adopt
 from streamtime.storage.local_multipart import LocalMultiparts
 from streamtime.storage.object_store import Body, MultipartInfo, ObjectInfo, PartInfo, StoredObject
-from streamtime.storage.os_errors import translated, unavailable
+from streamtime.storage.os_errors import require_folder, translated, unavailable
 from streamtime.storage.threads import Threads
 
 
@@ -125,9 +125,11 @@ class LocalDisk:
 
     async def check(self) -> None:
         """See `ObjectStore.check`."""
+        await self._incoming.step("", require_folder, self._root)
+        await self._incoming.step("", self._incoming.make)
         writable = await self._incoming.step("", os.access, self._incoming.root, os.W_OK | os.X_OK)
         if not writable:
-            raise unavailable(f"{self._root} cannot be written.")
+            raise unavailable(f"The folder {self._root.name} of the data directory cannot be written.")
 
     async def close(self) -> None:
         """See `ObjectStore.close`."""

@@ -99,6 +99,7 @@ class LocalMultiparts:
     def _begin(self, upload_id: str, key_file: Path) -> None:
         """Make the directory of an upload appear with its key inside."""
         made = key_file.with_name(f"{key_file.name}.upload")
+        self._root.mkdir(exist_ok=True)  # the folder of the store may have been made anew beneath us
         made.mkdir()
         key_file.rename(made / _KEY_FILE)
         sync_directory(made)

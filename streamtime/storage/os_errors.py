@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from streamtime.errors import Invalid, NoSpace, NotFound, Unavailable
 
@@ -10,6 +11,7 @@ STORAGE = "storage"
 """The code of an `Unavailable` that comes from a store."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FOLDER = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY})
 
 
@@ -18,12 +20,24 @@ def unavailable(message: str) -> Unavailable:
     return Unavailable(message, code=STORAGE)
 
 
-@contextmanager
-def translated(key: str) -> Iterator[None]:
-    """Turn an OSError about `key` into an error of the tree.
+def require_folder(root: Path) -> None:
+    """Look whether the folder of a store is there. Its own name alone is told: the path is nobody's business.
 
     Raises:
-        NotFound: no such file.
+        Unavailable: it was removed, or its disk is not mounted.
+    """
+    if not root.parent.is_dir():
+        raise unavailable(f"The folder {root.parent.name}, which holds {root.name}, is not there.")
+    if not root.is_dir():
+        raise unavailable(f"The folder {root.name} of the data directory is not there.")
+
+
+@contextmanager
+def translated(key: str, below: Path | None = None) -> Iterator[None]:
+    """Turn an OSError about `key` into an error of the tree; `below` is the folder that holds all keys.
+
+    Raises:
+        NotFound: no such file, in a folder that is there.
         NoSpace: the disk, the quota or the file system's limit for one file is reached.
         Invalid: the key is a folder of other keys, or passes through an object.
         Unavailable: for every other refusal, with the system's own words.
@@ -31,8 +45,14 @@ def translated(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        if below is not None:
+            require_folder(below)
         raise NotFound from error
     except OSError as error:
+        if error.errno in _FOLDER and below is not None:
+            require_folder(below)  # a file may lie in its place
+        if error.errno in _CLOSED and below is not None:
+            raise unavailable(f"The folder {below.name} of the data directory refuses: {error.strerror}.") from error
         if error.errno in FULL:
             raise NoSpace("The disk of the video store is full.") from error
         if error.errno in _FOLDER:

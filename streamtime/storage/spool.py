@@ -107,17 +107,17 @@ class Spool:
 
     async def create(self, key: str) -> SpoolFile:
         """A new empty file; its name is durable. Raises `Conflict` where the key is taken."""
-        with translated(key):
+        with translated(key, self._tree.root):
             return await self._threads.run(self._create, key)
 
     async def create_nameless(self) -> SpoolFile:
         """A new empty file that is gone with its last descriptor, whatever ends this process."""
-        with translated(str(self._tree.root)):
+        with translated(str(self._tree.root), self._tree.root):
             return SpoolFile("", await self._threads.run(_nameless, self._tree.root), self._threads)
 
     async def open(self, key: str) -> SpoolFile:
         """An existing file, to go on with it. Raises `NotFound`."""
-        with translated(key):
+        with translated(key, self._tree.root):
             return await self._threads.run(self._open, key)
 
     async def head(self, key: str) -> ObjectInfo | None:
@@ -142,7 +142,7 @@ class Spool:
 
     async def sync(self, key: str) -> None:
         """Return when the file that a worker wrote, and the name of it, are on disk. Raises `NotFound`."""
-        with translated(key):
+        with translated(key, self._tree.root):
             await self._threads.run(_sync_file, self.path(key))
 
     async def truncate(self, key: str, size_bytes: int) -> None:
@@ -153,12 +153,12 @@ class Spool:
 
     async def delete(self, key: str) -> None:
         """Remove a file; one that is not there is a success. Whoever has it open keeps it until then."""
-        with self._reader.replacing(key), translated(key):
+        with self._reader.replacing(key), translated(key, self._tree.root):
             await self._threads.run(self._tree.remove, key)
 
     async def rename(self, key: str, to: str) -> None:
         """See `Renames.rename`."""
-        with self._reader.replacing(key), self._reader.replacing(to), translated(key):
+        with self._reader.replacing(key), self._reader.replacing(to), translated(key, self._tree.root):
             await self._threads.run(self._tree.rename, key, to)
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
@@ -168,7 +168,7 @@ class Spool:
 
     async def free_bytes(self) -> int:
         """What the disk of the spool has left for us, the share reserved for root not counted."""
-        with translated(str(self._tree.root)):
+        with translated(str(self._tree.root), self._tree.root):
             facts = await self._threads.run(os.statvfs, self._tree.root)
         return facts.f_bavail * facts.f_frsize
 
@@ -179,7 +179,7 @@ class Spool:
             NoSpace: it is full, or the last bytes were refused for want of room, and bytes still are.
             Unavailable: the folder is not there, or refuses.
         """
-        with translated(str(self._tree.root)):
+        with translated(str(self._tree.root), self._tree.root):
             await self._threads.run(self._try_to_write)
         self.refused = False
         left = await self.free_bytes()

@@ -74,6 +74,7 @@ class UploadCreation:
             NoSpace: the disk has no room for it and for what others still send.
             DropFull: the link takes no more files.
             TooMany: too many uploads are open.
+            Unavailable: the spool's folder is not there, or cannot be written.
         """
         owner_id = _owner_of(caller) if drop is None else drop.owner_id
         pairs = parse(metadata)
@@ -82,6 +83,8 @@ class UploadCreation:
         new = self._new_video(owner_id, pairs) if drop is None else _sent_video(drop, pairs)
         if client_key and drop is not None:
             client_key = f"drop {drop.id} {client_key}"  # a guest's keys are none of the owner's
+        await self._room.check()  # before the database is asked: it may have gone with the folder
+
         drop_id = None if drop is None else drop.id
 
         async def body(tx: Transaction) -> tuple[str, str | None]:

@@ -17,6 +17,7 @@ from streamtime.library.progress import ProgressBoard
 from streamtime.library.space import QuotaExceeded
 from streamtime.library.video import Video
 from streamtime.library.videos import Videos
+from streamtime.logging import get_logger
 from streamtime.objects.ledger import Ledger
 from streamtime.storage.spool import Spool, SpoolFile
 from streamtime.uploads.checksum import Checksum, Sum
@@ -27,6 +28,8 @@ from streamtime.uploads.room import Room
 from streamtime.uploads.upload import Upload, UploadRows
 
 LET_GO_S = 10.0
+
+_log = get_logger("uploads")
 
 
 class Receiver:
@@ -146,8 +149,19 @@ class Receiver:
             return await self._spool.open(upload.key)
         except NotFound:
             if upload.offset_bytes:
-                raise
+                await self._begin_anew(upload)
             return await self._spool.create(upload.key)  # the server ended between the row and the file
+
+    async def _begin_anew(self, upload: Upload) -> None:
+        """What has arrived of an upload was lost with its file: it goes on at the beginning.
+
+        Raises:
+            OffsetMismatch: always.
+        """
+        _log.warning("upload_bytes_lost", upload=upload.id, lost=upload.offset_bytes)
+        self._digests.forget(upload.id)
+        await self._database.write(lambda tx: self._rows.move(tx, upload.id, 0, finished_at_ms=None))
+        raise OffsetMismatch(0)
 
     @asynccontextmanager
     async def _alone(self, upload_id: int) -> AsyncIterator[Hold]:

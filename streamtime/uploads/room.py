@@ -16,6 +16,14 @@ class Room:
         self._rows = rows
         self._minimum_free_bytes = minimum_free_bytes
 
+    async def check(self) -> None:
+        """Return where the spool's folder is there.
+
+        Raises:
+            Unavailable: it is not; the message names it.
+        """
+        await self._free()
+
     async def reserve(self, tx: Transaction, owner_id: int, length_bytes: int, *, by_link: bool) -> None:
         """Let an upload that begins be written down in this transaction, or raise.
 

@@ -97,12 +97,12 @@ def test_with_a_checksum_it_counts_as_a_whole_or_not_at_all(server: Server, film
 
 def test_readyz_tells_that_a_disk_is_full(server: Server, film: bytes) -> None:
     ann = server.person("ann")
-    assert server.visitor().api.get("/readyz").json()["disk"] == "ok"
+    assert server.visitor().api.get("/readyz").json()["spool"] == "ok"
     at = ann.begin(LENGTH, filename="x.bin")
     with full_at(server, FITS):
         assert ann.append(at, 0, film).status_code == 507
         with full_at(server, 1000):
             told = server.visitor().api.get("/readyz")
     assert told.status_code == 503
-    assert "full" in told.json()["disk"]
-    assert server.visitor().api.get("/readyz").json()["disk"] == "ok"
+    assert "full" in told.json()["spool"]
+    assert server.visitor().api.get("/readyz").json()["spool"] == "ok"
