@@ -88,3 +88,5 @@ class SourceFacts(msgspec.Struct, frozen=True, tag="source_facts"):
     """What else is inside and is not used, one word each: `subtitle`, `attachment`, `data`, `cover`."""
     subtitles: tuple[SubtitleFacts, ...] = ()
     chapters: tuple[ChapterFacts, ...] = ()
+    title: str | None = None
+    """What the file calls itself, not checked."""

@@ -48,6 +48,7 @@ videos = Table(
     owner(),
     Column("title", Text, nullable=False),
     Column("title_folded", Text, nullable=False),
+    Column("title_chosen", Boolean(create_constraint=False), nullable=False, server_default=text("1")),
     Column("description", Text, nullable=False, server_default=text("''")),
     Column("state", Text, nullable=False),
     Column("playable", Boolean(create_constraint=False), nullable=False, server_default=text("0")),

@@ -54,6 +54,8 @@ class VideoBody(msgspec.Struct):
     tags: list[str]
     owner: str
     guest_name: str | None
+    filename: str | None
+    """What the uploaded file was called, for its owner alone."""
     visibility: Visibility
     embeddable: bool
     state: VideoState
@@ -112,6 +114,7 @@ def body_of(
         tags=list(video.tags),
         owner=video.owner_name,
         guest_name=video.guest_name if manages else None,
+        filename=video.source_name if manages else None,
         visibility=video.visibility,
         embeddable=video.embeddable,
         state=video.shown_state,

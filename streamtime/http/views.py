@@ -90,6 +90,8 @@ class Picture:
 class Watch(Card):
     """A video on its own page."""
 
+    filename: str | None
+    """What the uploaded file was called, for its owner alone."""
     guest_name: str | None
     """Who sent it without an account, for its owner alone."""
     description: str
@@ -129,6 +131,7 @@ def watch_of(
     """A video on its own page, as `caller` sees it."""
     return Watch(
         **_card_values(video, progress, caller, now_ms),
+        filename=video.source_name if decide(caller, video.facts) >= Access.MANAGE else None,
         guest_name=video.guest_name if decide(caller, video.facts) >= Access.MANAGE else None,
         description=video.description,
         description_parts=description_parts(video.description),

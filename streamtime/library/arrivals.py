@@ -26,6 +26,8 @@ class NewVideo:
     title: str
     visibility: Visibility
     source_name: str
+    title_chosen: bool = True
+    """Whether a person chose the title; else what the file says of itself takes its place."""
     guest_name: str | None = None
     """What somebody without an account who sends it calls themselves."""
 
@@ -52,6 +54,7 @@ class Arrivals:
             owner_id=new.owner_id,
             title=new.title,
             title_folded=new.title.casefold(),
+            title_chosen=new.title_chosen,
             state=VideoState.UPLOADING.value,
             stage="Uploading",
             visibility=new.visibility.value,

@@ -93,7 +93,7 @@ def _texts(edit: Edit) -> dict[str, object]:
     values: dict[str, object] = {}
     if edit.title is not None:
         title = clean_title(edit.title)
-        values |= {"title": title, "title_folded": title.casefold()}
+        values |= {"title": title, "title_folded": title.casefold(), "title_chosen": True}
     if edit.description is not None:
         values["description"] = clean_description(edit.description)
     if edit.embeddable is not None:

@@ -72,8 +72,13 @@ class Lifecycle:
         """A worker has it."""
         await self._changes.set(tx, video, state=VideoState.PROCESSING, stage=stage)
 
-    async def probed(self, tx: Transaction, video: Video, facts: bytes, picture: Picture) -> None:
-        """It is known what is in the file."""
+    async def probed(
+        self, tx: Transaction, video: Video, facts: bytes, picture: Picture, title: str | None = None
+    ) -> None:
+        """It is known what is in the file; its own title stands where nobody has chosen one."""
+        row = await require_alive(tx, video.id)
+        if title and not row["title_chosen"]:
+            await self._changes.set(tx, video, title=title, title_folded=title.casefold())
         await self._changes.set(
             tx,
             video,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Visibility, listed_for
@@ -99,7 +99,7 @@ def _conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
         _in_the_bin(caller, query) if binned else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
     )
     if query.q.strip():
-        conditions.append(_matches(query.q.strip().casefold()))
+        conditions.append(_matches(query.q.strip().casefold(), caller))
     if query.owner:
         conditions.append(users.c.name_folded == query.owner.casefold())
     if query.visibility is not None:
@@ -126,9 +126,14 @@ def _scope(caller: Caller, scope: Scope) -> ColumnElement[bool]:
     return or_(listed, videos.c.owner_id == caller.user_id)
 
 
-def _matches(folded: str) -> ColumnElement[bool]:
+def _matches(folded: str, caller: Caller) -> ColumnElement[bool]:
+    """By title or tag; one's own also by the name of the file, which is nobody else's business."""
+    named = and_(
+        videos.c.owner_id == (caller.user_id if caller.signed_in else -1),
+        func.lower(videos.c.source_name).contains(folded, autoescape=True),
+    )
     tagged = select(video_tags.c.video_id).where(video_tags.c.tag_folded == folded)
-    return or_(videos.c.title_folded.contains(folded, autoescape=True), videos.c.id.in_(tagged))
+    return or_(videos.c.title_folded.contains(folded, autoescape=True), videos.c.id.in_(tagged), named)
 
 
 def _sort_key(query: Query) -> ColumnElement[object]:

@@ -31,7 +31,7 @@ from streamtime.media.picture_facts import (
     turn_of,
 )
 from streamtime.media.picture_times import PictureTimes
-from streamtime.media.side_tracks import chapters_of, purpose_of, said, subtitles_of
+from streamtime.media.side_tracks import chapters_of, purpose_of, said, subtitles_of, title_of
 from streamtime.media.source import container_name, open_source
 from streamtime.source_facts import AudioFacts, SourceFacts, VideoFacts
 
@@ -67,6 +67,7 @@ def probe(descriptor: int) -> SourceFacts:
             other_streams=_others(container, stream),
             subtitles=subtitles_of(container),
             chapters=chapters_of(container, origin_us),
+            title=title_of(container),
         )
 
 

@@ -21,6 +21,7 @@ _PURPOSES = (
     (Disposition.karaoke, "karaoke"),
 )
 _LONGEST_TEXT = 200
+_LONGEST_TITLE = 1000
 _MOST_CHAPTERS = 500
 _MS = 1000
 
@@ -34,6 +35,13 @@ def said(stream: Stream, *keys: str) -> str | None:
 def purpose_of(stream: Stream) -> str | None:
     """What a sound track is for, by the container's flags; None for a film's own sound."""
     return next((words for flag, words in _PURPOSES if stream.disposition & flag), None)
+
+
+def title_of(container: InputContainer) -> str | None:
+    """What the file calls itself; Ogg says it of its streams."""
+    told = [container.metadata, *(stream.metadata for stream in container.streams if container.format.name == "ogg")]
+    titles = (text.strip() for words in told for key, text in words.items() if key.lower() == "title")
+    return next((title[:_LONGEST_TITLE] for title in titles if title), None)
 
 
 def subtitles_of(container: InputContainer) -> tuple[SubtitleFacts, ...]:

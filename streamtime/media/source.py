@@ -89,6 +89,7 @@ def open_source(descriptor: int) -> InputContainer:
                 "codec_whitelist": WHITELIST,
                 "max_streams": str(_MOST_STREAMS),
             },
+            metadata_errors="replace",
             buffer_size=_BUFFER_BYTES,
             timeout=_IO_TIMEOUT_S,
         )

@@ -16,6 +16,7 @@ from streamtime.library.captions import streams_read
 from streamtime.library.chapters import replace_chapters
 from streamtime.library.lifecycle import Picture
 from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
+from streamtime.library.titles import embedded_title
 from streamtime.library.video import Video, id_of
 from streamtime.pipeline.encoding import note_end
 from streamtime.pipeline.failures import attempt, give_up
@@ -109,7 +110,8 @@ class Prepare:
 
         async def body(tx: Transaction) -> None:
             picture = Picture(facts.duration_ms, facts.video.width, facts.video.height)
-            await self._records.lifecycle.probed(tx, video, msgspec.msgpack.encode(facts), picture)
+            title = embedded_title(facts.title, video.source_name)
+            await self._records.lifecycle.probed(tx, video, msgspec.msgpack.encode(facts), picture, title)
             await self._records.timeline.add(
                 tx, video.id, "probed",
                 f"{facts.video.codec} {facts.video.width} \N{MULTIPLICATION SIGN} {facts.video.height}",

@@ -9,12 +9,13 @@ from streamtime.errors import Conflict, Forbidden, Invalid, TooLarge, Unauthenti
 from streamtime.library.arrivals import Arrivals, NewVideo
 from streamtime.library.deletion import Deletion
 from streamtime.library.editing import clean_line, clean_title
+from streamtime.library.titles import title_from
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
 from streamtime.sharing.drops import Drop, take_one
 from streamtime.sizes import size_text
 from streamtime.storage.spool import Spool
-from streamtime.uploads.metadata import clean_client_key, file_name, parse, title_from
+from streamtime.uploads.metadata import clean_client_key, file_name, parse
 from streamtime.uploads.room import Room
 from streamtime.uploads.upload import NewUpload, Upload, UploadRows
 
@@ -124,12 +125,13 @@ class UploadCreation:
             visibility = Visibility(asked)
         except ValueError:
             raise Invalid("The visibility is private, members, unlisted or public.", field="visibility") from None
-        title = pairs.get("title", "").strip()
+        title = clean_line(pairs.get("title", ""))
         return NewVideo(
             owner_id=owner_id,
             title=clean_title(title or title_from(name)),
             visibility=visibility,
             source_name=name,
+            title_chosen=bool(title),
         )
 
     async def _write_down(self, tx: Transaction, new: NewVideo, upload: NewUpload) -> tuple[str, str]:
@@ -161,10 +163,12 @@ def _owner_of(caller: Caller) -> int:
 def _sent_video(drop: Drop, pairs: dict[str, str]) -> NewVideo:
     """A video from a guest: private, whatever they say, until its owner has looked at it."""
     name = file_name(pairs.get("filename", ""))
+    title = clean_line(pairs.get("title", ""))
     return NewVideo(
         owner_id=drop.owner_id,
-        title=clean_title(pairs.get("title", "").strip() or title_from(name)),
+        title=clean_title(title or title_from(name)),
         visibility=Visibility.PRIVATE,
         source_name=name,
+        title_chosen=bool(title),
         guest_name=clean_line(pairs.get("guest", ""))[:MAX_GUEST] or drop.label or "A guest",
     )

@@ -52,9 +52,3 @@ def clean_client_key(text: str | None) -> str | None:
         words = f"A client key has 1 to {MAX_CLIENT_KEY} plain characters."
         raise Invalid(words, field="Idempotency-Key", code="client_key")
     return text
-
-
-def title_from(name: str) -> str:
-    """A first title: the file's name without its ending, underscores as spaces."""
-    stem = PurePosixPath(name).stem.replace("_", " ").strip()
-    return " ".join(stem.split())[:200] or "Untitled"

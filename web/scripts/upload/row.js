@@ -21,6 +21,7 @@ export class UploadRow {
   video = null;
   #speed = new Speed();
   #pending = {};
+  #isRenamed = false;
 
   /**
    * @param {File} file
@@ -56,7 +57,9 @@ export class UploadRow {
   async start() {
     this.#enter("uploading", words("starting"));
     const { endpoint, chunkSize } = this.options;
-    const title = this.part("title").value;
+    // A title that nobody wrote is the server's to find: in the file, else in its name.
+    const written = this.part("title").value.trim();
+    const title = written === titleOf(this.file.name) ? "" : written;
     const visibility = this.part("visibility").value;
     this.transfer = new Transfer(this.file, { endpoint, chunkSize, title, visibility }, {
       onVideo: (video) => this.#learn(video),
@@ -187,6 +190,7 @@ export class UploadRow {
   }
 
   async #change(changes) {
+    if ("title" in changes) this.#isRenamed = changes.title !== "";
     if (changes.title === "") {
       this.part("title").value = titleOf(this.file.name);
       return;
@@ -248,6 +252,7 @@ export class UploadRow {
   #follow(video) {
     if (this.phase === "cancelled") return;
     this.#noteTwin(video.duplicate_of);
+    if (!this.#isRenamed && document.activeElement !== this.part("title")) this.part("title").value = video.title;
     const bar = this.part("progress");
     const percent = Math.round((video.progress ?? 0) * 100);
     bar.value = percent * 10;

@@ -106,7 +106,7 @@ export class Transfer {
         ? { filename: file.name, guest: options.guest, client_key: clientKeyOf(file) }
         : {
             filename: file.name,
-            title: options.title,
+            ...(options.title ? { title: options.title } : {}),
             visibility: options.visibility,
             client_key: clientKeyOf(file),
             duplicates: "ask",
