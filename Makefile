@@ -10,7 +10,7 @@ SOURCE ?=
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not anew by each process that tests start
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test coverage check fix fuzz fuzz-api soak bench docs clean front-end-is-missing
+.PHONY: help install dev run test coverage check fix fuzz fuzz-api fuzz-http soak bench docs clean front-end-is-missing
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,9 @@ fuzz: dev ## 5,000 odd and broken films, each judged; ARGS="--attempts 500 --see
 
 fuzz-api: dev ## have schemathesis try the API by its own document; ARGS="--examples 1000 --only admin --seed 7"
 	$(BIN)/python -m tests.hostile.api_fuzz $(ARGS)
+
+fuzz-http: dev ## send 5,000 requests at random over raw sockets, beside a viewer; ARGS="--attempts 500 --seed x"
+	$(BIN)/python -m tests.hostile.http_fuzz $(ARGS)
 
 soak: dev ## kill servers at every point, refuse them their disk, guess passwords, for hours; ARGS="--only kills --attempts 20"
 	$(BIN)/python -m tests.faults.soak $(ARGS)

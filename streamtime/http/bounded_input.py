@@ -37,6 +37,7 @@ _CHUNKS_A_TURN = 512
 MAX_DRAINED_BYTES = 256 * 1024 * 1024
 """Read and dropped after an answer that refuses a body, so that the client reads the answer and not a reset."""
 
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -67,7 +68,7 @@ class BoundedInput(Connection):
         self._tail = b""
         self._in_head = True
         self._chunked = False
-        self._left = 0
+        self._left = self._codings = 0
         self._raw_body = False
         self._complete = True
         self._last = False
@@ -108,7 +109,7 @@ class BoundedInput(Connection):
         super().on_message_begin()
         self._in_head = True
         self._complete = self._chunked = self._raw_body = False
-        self._left = self._overhead = self._trailers = self.received = 0
+        self._left = self._codings = self._overhead = self._trailers = self.received = 0
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -124,11 +125,11 @@ class BoundedInput(Connection):
                 self._stop(refusals.TOO_MANY_FIELDS)
             return
         name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
         self.headers.append((name, value))
         if len(self.headers) > MAX_FIELDS:
             self._stop(refusals.TOO_MANY_FIELDS)
+        if name in _FRAMING:
+            self._note_framing(name, value)
 
     def on_headers_complete(self) -> None:
         """Check how the body is framed, and begin to answer."""
@@ -141,7 +142,9 @@ class BoundedInput(Connection):
             self._stop(refusals.UNKNOWN_VERSION)
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop(refusals.PIPELINED)
-        self._read_framing(version)
+        if self._codings and (self._codings > 1 or version == "1.0"):
+            self._stop(refusals.BAD_FRAMING)
+        self._chunked = self._codings > 0
         if not self.url.startswith(b"/"):
             self._to_origin_form(version)
         upgrade = self.parser.should_upgrade()
@@ -305,19 +308,16 @@ class BoundedInput(Connection):
         found = data.find(_END_OF_HEAD, at, at + _HEAD_PIECE)
         return found + len(_END_OF_HEAD) if found >= 0 else min(end, at + _HEAD_PIECE)
 
-    def _read_framing(self, version: str) -> None:
-        """How long the body is (RFC 9112, section 6). Two lengths, and a length beside chunks, are for the parser."""
-        codings = 0
-        for name, value in self.headers:
-            if name == b"content-length":
-                self._left = int(value)
-            elif name == b"transfer-encoding":
-                codings += 1
-                if value.strip().lower() != b"chunked":
-                    self._stop(refusals.UNKNOWN_CODING)
-        if codings > 1 or (codings and version == "1.0"):
-            self._stop(refusals.BAD_FRAMING)
-        self._chunked = codings > 0
+    def _note_framing(self, name: bytes, value: bytes) -> None:
+        """How the body comes (RFC 9112, section 6). Two lengths, and a length beside chunks, are for the parser."""
+        if name == b"content-length":
+            self._left = int(value)
+        elif name == b"transfer-encoding":
+            self._codings += 1
+            if value.strip().lower() != b"chunked":
+                self._stop(refusals.UNKNOWN_CODING)
+        elif value.lower() == b"100-continue":
+            self.expect_100_continue = True
 
     def _to_origin_form(self, version: str) -> None:
         """A target with scheme and host becomes a path, and its host the Host (RFC 9112, section 3.2.2)."""

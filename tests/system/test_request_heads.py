@@ -96,10 +96,10 @@ def test_a_flood_is_not_kept(server: Server, fill: bytes) -> None:
     with Raw(server) as raw:
         taken = raw.send(fill)
         more = (b" " if fill == b"GET " else b"x") * MIB
-        for _ in range(40):
+        for _ in range(90):
             taken = taken and raw.send(more)
         assert raw.answer().status in {400, 414, 431}
-    assert resident_bytes(server.pid, "VmHWM") - before < 12 * MIB
+    assert resident_bytes(server.pid, "VmHWM") - before < 45 * MIB  # what else a server does just after its start
     assert server.visitor().api.get("/healthz").status_code == 200
 
 
