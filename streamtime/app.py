@@ -36,7 +36,9 @@ from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.transaction import Database
 from streamtime.errors import ConfigError, StreamtimeError
+from streamtime.http.places import Places, StreamCaps
 from streamtime.http.services import HttpSettings, Services
+from streamtime.http.shared_texts import SharedTexts
 from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
 from streamtime.lanes import PREPARE_NICE, lanes, memory_budget, portrait_launcher, rungs, worker_launcher
@@ -238,6 +240,8 @@ def _services(
         clock=base.clock,
         database=base.database,
         bus=base.bus,
+        places=Places(_stream_caps(config)),
+        shared_texts=SharedTexts(base.bus, base.clock),
         audit=audit,
         limits=limits,
         failures=failures,
@@ -350,6 +354,11 @@ def _serving_browsers(config: Config) -> list[str]:
     if not chosen.public_endpoint:
         raise ConfigError("storage.s3.redirect_public needs storage.s3.public_endpoint: where browsers find it.")
     return ["s3"]
+
+
+def _stream_caps(config: Config) -> StreamCaps:
+    chosen = config.events
+    return StreamCaps(chosen.streams, chosen.streams_per_address, chosen.streams_per_session)
 
 
 def _upload_limits(config: Config) -> UploadLimits:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from streamtime.config.events import Events
 from streamtime.config.oidc import Oidc
 from streamtime.config.server import Server
 from streamtime.config.uploads import Uploads
@@ -299,3 +300,4 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     uploads: Uploads = Uploads()
     transcode: Transcode = Transcode()
     accounts: Accounts = Accounts()
+    events: Events = Events()

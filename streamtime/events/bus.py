@@ -32,6 +32,7 @@ class VideoChanged:
 
 
 Wanted = Callable[[VideoChanged], bool]
+Hear = Callable[[VideoChanged], None]
 
 
 class Subscription:
@@ -82,24 +83,40 @@ class EventBus:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self._first: list[Hear] = []
         self._closed = False
 
     def publish(self, event: VideoChanged) -> None:
         """Offer news to every listener; never waits."""
+        for hear in self._first:
+            hear(event)
         for subscription in self._subscriptions:
             subscription.offer(event)
 
     @contextmanager
     def subscribe(self, wanted: Wanted) -> Iterator[Subscription]:
         """Listen for as long as the context lasts."""
+        subscription = self.listen(wanted)
+        try:
+            yield subscription
+        finally:
+            self.leave(subscription)
+
+    def listen(self, wanted: Wanted) -> Subscription:
+        """Listen until `leave`."""
         subscription = Subscription(wanted)
         if self._closed:
             subscription.close()
         self._subscriptions.add(subscription)
-        try:
-            yield subscription
-        finally:
-            self._subscriptions.discard(subscription)
+        return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """Listen no more; a second time does nothing."""
+        self._subscriptions.discard(subscription)
+
+    def before_listeners(self, hear: Hear) -> None:
+        """Call `hear` with all news, before any listener is offered it: to forget what it makes untrue."""
+        self._first.append(hear)
 
     def close(self) -> None:
         """End every listener's iteration, now and from now on: the server is stopping."""

@@ -27,6 +27,8 @@ from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.events.bus import EventBus
 from streamtime.hls.ladder import Rung
+from streamtime.http.places import Places
+from streamtime.http.shared_texts import SharedTexts
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
@@ -95,6 +97,8 @@ class Services:
     clock: Clock
     database: Database
     bus: EventBus
+    places: Places
+    shared_texts: SharedTexts
     audit: Audit
     limits: Limits
     failures: Failures

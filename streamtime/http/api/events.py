@@ -1,6 +1,5 @@
 """/api/v1/events: what happens to videos, as server-sent events."""
 
-from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import msgspec
@@ -10,18 +9,19 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Access
+from streamtime.access.rules import Access, decide, require
 from streamtime.errors import NotFound
 from streamtime.events.bus import Change, VideoChanged
 from streamtime.http.event_stream import event_stream, event_text
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, signed_in
+from streamtime.http.requests import ApiRequest, rights_epoch, signed_in
 from streamtime.http.services import Services
 from streamtime.http.track_views import tracks_of
 from streamtime.http.video_bodies import Qualities, body_of
+from streamtime.library.video import Video
 
 
-@get("/api/v1/events", responses=problems(401, 404), tags=["events"], summary="Hear what happens to videos")
+@get("/api/v1/events", responses=problems(401, 404, 429), tags=["events"], summary="Hear what happens to videos")
 async def events(
     request: ApiRequest,
     caller: NamedDependency[Caller],
@@ -30,32 +30,50 @@ async def events(
 ) -> Stream:
     """Events named `video`, of one video, or of all the caller's own. `gone` names one that was deleted or hidden.
 
-    The first event of a single video's stream is how it is now.
+    The first event of a single video's stream is how it is now. Streams are limited in number (429).
     """
     if video:
-        await services.videos.require(caller, video, Access.VIEW)
+        require(caller, (await _video(video, request, services)).facts, Access.VIEW)
     else:
         signed_in(caller)
 
     def wanted(news: VideoChanged) -> bool:
         return news.public_id == video if video else news.owner_id == caller.user_id
 
-    async def told(news: VideoChanged) -> AsyncGenerator[str, None]:
+    async def told(news: VideoChanged) -> str:
         gone = news.change is Change.DELETED
-        yield _gone(news.public_id) if gone else await _state(news.public_id, caller, services)
+        return _gone(news.public_id) if gone else await _state(news.public_id, request, caller, services)
 
-    async def snapshot() -> AsyncGenerator[str, None]:
-        if video:
-            yield await _state(video, caller, services)
+    async def snapshot() -> str:
+        return await _state(video, request, caller, services) if video else ""
 
-    return event_stream(request, services.bus, wanted, told, snapshot)
+    return await event_stream(request, caller, services, wanted, told, snapshot)
 
 
-async def _state(public_id: str, caller: Caller, services: Services) -> str:
+async def _video(public_id: str, request: ApiRequest, services: Services) -> Video:
+    """The video, read once for all who ask at the same time. A change of anybody's rights has it read anew.
+
+    Raises:
+        NotFound: there is none.
+    """
+    key = "video", public_id, rights_epoch(request)
+    return await services.shared_texts.get(key, public_id, lambda: services.videos.by_public_id(public_id))
+
+
+async def _state(public_id: str, request: ApiRequest, caller: Caller, services: Services) -> str:
+    """The video as the caller is told of it: two texts, one for who manages it, serve everybody."""
     try:
-        found = await services.videos.require(caller, public_id, Access.VIEW)
+        found = await _video(public_id, request, services)
     except NotFound:
         return _gone(public_id)
+    access = decide(caller, found.facts)
+    if access < Access.VIEW:
+        return _gone(public_id)
+    key = "state", public_id, rights_epoch(request), access >= Access.MANAGE
+    return await services.shared_texts.get(key, public_id, lambda: _text(found, caller, services))
+
+
+async def _text(found: Video, caller: Caller, services: Services) -> str:
     qualities, tracks = await Qualities.of(services, [found]), await tracks_of([found], services)
     twins = await services.duplicates.of([found])
     body = body_of(found, caller, services, qualities, tracks, twins.get(found.id))

@@ -1,7 +1,5 @@
 """The jobs page of those who run the server: what is done, what waits and why, what has failed. Nobody else sees it."""
 
-from collections.abc import AsyncGenerator
-
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -9,7 +7,7 @@ from litestar.response import Redirect, Response, Stream
 
 from streamtime.access.caller import Caller
 from streamtime.events.bus import VideoChanged
-from streamtime.http.event_stream import event_stream, event_text
+from streamtime.http.event_stream import event_stream, event_text, session_key
 from streamtime.http.job_rows import Board, board_of
 from streamtime.http.requests import PageRequest, admins_only
 from streamtime.http.services import HttpSettings, Services
@@ -44,17 +42,19 @@ async def jobs_events(
 ) -> Stream:
     """The board anew whenever something about a video changes."""
     admins_only(caller)
-    page = frame(request)
+    page, session = frame(request), session_key(request, caller)
 
-    async def snapshot() -> AsyncGenerator[str, None]:
-        board: Board = await board_of(services, settings)
-        yield event_text("jobs", templates.render("fragments/jobs.html", board=board, page=page))
+    async def board() -> str:
+        shown: Board = await board_of(services, settings)
+        return event_text("jobs", templates.render("fragments/jobs.html", board=shown, page=page))
 
-    async def told(_news: VideoChanged) -> AsyncGenerator[str, None]:
-        async for text in snapshot():
-            yield text
+    async def snapshot() -> str:
+        return await services.shared_texts.get(("jobs", session), "", board)
 
-    return event_stream(request, services.bus, lambda _news: True, told, snapshot)
+    async def told(_news: VideoChanged) -> str:
+        return await snapshot()
+
+    return await event_stream(request, caller, services, lambda _news: True, told, snapshot)
 
 
 @post(HERE + "/{video:str}/cancel", include_in_schema=False)

@@ -1,6 +1,5 @@
 """The library: one's own videos in every state, live."""
 
-from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from litestar import get
@@ -12,7 +11,7 @@ from streamtime.access.caller import Caller, Role
 from streamtime.access.rules import Access, Visibility
 from streamtime.errors import NotFound
 from streamtime.events.bus import Change, VideoChanged
-from streamtime.http.event_stream import event_stream, event_text
+from streamtime.http.event_stream import event_stream, event_text, session_key
 from streamtime.http.pages.lists import card_for, cards_of, next_href
 from streamtime.http.requests import PageRequest, signed_in, wants_fragment
 from streamtime.http.services import Services
@@ -78,20 +77,28 @@ async def library_events(
 ) -> Stream:
     """Cards as they change: `video-{id}` and `created` carry one, `gone-{id}` takes one away."""
     signed_in(caller)
-    page = frame(request)
+    page, session = frame(request), session_key(request, caller)
 
-    async def told(news: VideoChanged) -> AsyncGenerator[str, None]:
-        yield await _card_event(news, caller, services, templates, page)
+    async def told(news: VideoChanged) -> str:
+        key = "card", session, news.public_id, news.change is Change.CREATED
+        return await services.shared_texts.get(
+            key, news.public_id, lambda: _card_event(news, caller, services, templates, page)
+        )
 
-    async def snapshot() -> AsyncGenerator[str, None]:
+    async def under_way() -> str:
         # What changed between the page and this stream: everything that is under way is told once.
+        texts = []
         for state in (VideoState.UPLOADING, VideoState.QUEUED, VideoState.PROCESSING):
             found = await services.listing.page(caller, Query(scope=Scope.OWN, state=state))
             for video in found.items:
                 news = VideoChanged(video.id, video.public_id, video.owner_id, Change.CHANGED)
-                yield await _card_event(news, caller, services, templates, page)
+                texts.append(await _card_event(news, caller, services, templates, page))
+        return "".join(texts)
 
-    return event_stream(request, services.bus, lambda news: news.owner_id == caller.user_id, told, snapshot)
+    async def snapshot() -> str:
+        return await services.shared_texts.get(("cards", session), "", under_way)
+
+    return await event_stream(request, caller, services, lambda news: news.owner_id == caller.user_id, told, snapshot)
 
 
 async def _binned(public_id: str, caller: Caller, services: Services) -> dict[str, str] | None:

@@ -39,5 +39,5 @@ document.addEventListener("htmx:sseOpen", (event) => {
   const grid = event.target.querySelector?.("[data-live-cards]");
   if (!grid || source.knowsLibrary) return;
   source.knowsLibrary = true;
-  source.addEventListener("reopened", () => refresh(grid).catch(() => {}));
+  for (const missed of ["reopened", "refused"]) source.addEventListener(missed, () => refresh(grid).catch(() => {}));
 });

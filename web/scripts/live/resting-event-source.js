@@ -2,7 +2,8 @@
  * An event source that rests while the page is hidden, and connects again by itself.
  *
  * Browsers allow six connections a host over all tabs, so a hidden tab holds none. After a rest (or any lost
- * connection) the source tells its owner with a "reopened" event, since events were missed in between.
+ * connection) the source tells its owner with a "reopened" event, since events were missed in between. Where the server
+ * refuses it (there are too many), it tells so with a "refused" event and asks again later, less and less often.
  * Looks like EventSource as far as htmx's extension and our pages need it; knows nothing of what is sent.
  */
 const FIRST_DELAY_MS = 1000;
@@ -44,7 +45,7 @@ export class RestingEventSource extends EventTarget {
 
   addEventListener(name, listener, options) {
     super.addEventListener(name, listener, options);
-    if (this.#names.has(name) || name === "reopened") return;
+    if (this.#names.has(name) || name === "reopened" || name === "refused") return;
     this.#names.add(name);
     this.#source?.addEventListener(name, this.#relay);
   }
@@ -89,7 +90,10 @@ export class RestingEventSource extends EventTarget {
     // While it is connecting, the browser tries again by itself; closed, it has given up.
     if (this.#source?.readyState !== EventSource.CLOSED || this.#ended) return;
     this.#rest();
-    this.#timer = setTimeout(this.#follow, this.#delayMs);
+    this.dispatchEvent(new Event("refused"));
+    if (this.#ended) return;
+    // Not all at the same moment, where many were refused at once.
+    this.#timer = setTimeout(this.#follow, this.#delayMs * (0.5 + Math.random()));
     this.#delayMs = Math.min(this.#delayMs * 2, LONGEST_DELAY_MS);
   }
 

@@ -78,18 +78,25 @@ export function followVideo(player) {
   const { video, state } = player.root.dataset;
   if (state === "ready" || state === "failed") return;
   const source = new RestingEventSource(`/api/v1/events?video=${encodeURIComponent(video)}`);
-  source.addEventListener("video", (event) => {
-    const now = JSON.parse(event.data);
+  const hear = (now) => {
     if (now.id !== video) return;
     show(now);
     movePlayer(now, player);
     // The small pictures of the seek bar may come a moment after everything else.
     if (now.state === "failed" || (now.state === "ready" && now.urls?.storyboard)) source.close();
-  });
+  };
   // Deleted, or no longer shared with whoever looks.
-  source.addEventListener("gone", () => {
+  const lose = () => {
     source.close();
     player.video.pause();
     player.giveUp(words("errorGone"));
+  };
+  source.addEventListener("video", (event) => hear(JSON.parse(event.data)));
+  source.addEventListener("gone", lose);
+  // Without a stream the page asks, each time that it is refused one.
+  source.addEventListener("refused", async () => {
+    const answer = await fetch(`/api/v1/videos/${encodeURIComponent(video)}`).catch(() => null);
+    if (answer?.status === 404) lose();
+    else if (answer?.ok) hear(await answer.json());
   });
 }
