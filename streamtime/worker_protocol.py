@@ -329,6 +329,11 @@ PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | CuesRea
 StillsMessage = StillWritten | PosterWritten | Progress | Done
 Message = Confinement | SourceFacts | PackageMessage | StillsMessage | Portrait | Failed
 
+ABOUT_THE_FILE = frozenset(
+    {"damaged", "empty", "incomplete", "no_video", "not_media", "too_large", "unsupported_codec"}
+)
+"""Codes of `Failed` that tell what the file itself is: another attempt with this version ends in the same way."""
+
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 _messages: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

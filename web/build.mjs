@@ -26,9 +26,8 @@ const entryPoints = {
   guest: "scripts/guest.js",
   drop: "scripts/drop.js",
   upload: "scripts/upload.js",
-  docs: "scripts/docs.js",
 };
-const styles = { app: "styles/app.css", docs: "styles/docs.css" };
+const styles = { app: "styles/app.css" };
 
 /** Files that go out as they are: [plain name, where it lies]. */
 const plainFiles = [

@@ -75,6 +75,7 @@ ROUTES: tuple[Any, ...] = (
     edit.edit,
     captions.add_captions,
     captions.replace_captions,
+    captions.delete_captions_page,
     captions.delete_captions,
     edit.prepare_again,
     edit.delete_page,
@@ -194,6 +195,7 @@ ROUTES: tuple[Any, ...] = (
     users_api.sign_user_out,
     users_api.delete_user,
     docs.docs,
+    docs.docs_of_tag,
     # files and machines
     picture.picture_of,
     asset,

@@ -16,10 +16,11 @@ from streamtime.library.video import Video, VideoState
 
 
 class FailureBody(msgspec.Struct):
-    """Why nothing more comes of a video."""
+    """Why nothing more comes of a video. `final` where its file is at fault: trying again would end in the same way."""
 
     code: str
     message: str
+    final: bool
 
 
 class VideoUrls(msgspec.Struct):
@@ -105,7 +106,7 @@ def body_of(
     manages = decide(caller, video.facts) >= Access.MANAGE
     failure = None
     if video.failure_code is not None and manages:
-        failure = FailureBody(video.failure_code, video.failure_message or "")
+        failure = FailureBody(video.failure_code, video.failure_message or "", video.beyond_help)
     has_original = video.source_object_id is not None
     return VideoBody(
         id=video.public_id,

@@ -59,6 +59,7 @@ class Card:
     left_text: str
     waiting_text: str
     failure_message: str | None
+    beyond_help: bool
     mine: bool
 
 
@@ -287,5 +288,6 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "left_text": span_text(progress.left_s) if mine and progress.left_s else "",
         "waiting_text": progress.waiting if mine else "",
         "failure_message": video.failure_message if mine else None,
+        "beyond_help": video.beyond_help,
         "mine": mine,
     }

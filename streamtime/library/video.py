@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 from streamtime.access.rules import VideoFacts, Visibility
 from streamtime.ids import public_id
 from streamtime.library.stills import StillsFacts
+from streamtime.worker_protocol import ABOUT_THE_FILE
 
 
 class VideoState(StrEnum):
@@ -78,6 +79,11 @@ class Video:
     def shown_state(self) -> VideoState:
         """The state as people are told it."""
         return self.state if self.deleted_at_ms is None else VideoState.BINNED
+
+    @property
+    def beyond_help(self) -> bool:
+        """Whether it failed for what its file is, so that trying again changes nothing, and nothing of it plays."""
+        return self.state is VideoState.FAILED and not self.playable and self.failure_code in ABOUT_THE_FILE
 
     @property
     def facts(self) -> VideoFacts:

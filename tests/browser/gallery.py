@@ -13,6 +13,7 @@ from tests.provider import providing
 from tests.server import Server, serving, until
 
 LONG = "A very long title, as cameras and people make them, that goes on until it has to be cut off " * 2
+CAPTIONS = b"1\n00:00:00,000 --> 00:00:01,000\nThe sea\n"
 LOCKED = {"label": "For everybody who came", "password": "open sesame", "max_views": 5, "days": 30}
 DESCRIPTION = "\n".join(["We arrive at 0:01, see http://example.org/sea for more."] + ["A line of text."] * 8)
 
@@ -33,6 +34,7 @@ class Gallery:
     locked: str
     drop: str
     person: str
+    captions: str
 
     def member_pages(self) -> dict[str, str]:
         """Every page that its owner sees, by name."""
@@ -48,10 +50,12 @@ class Gallery:
             "watch uploading": f"/watch/{self.uploading}",
             "edit": f"/watch/{self.ready}/edit",
             "history": f"/watch/{self.ready}/history",
+            "delete captions": f"/watch/{self.ready}/captions/{self.captions}/delete",
             "history failed": f"/watch/{self.failed}/history",
             "jobs": "/admin/jobs",
             "storage": "/admin/storage",
             "delete": f"/watch/{self.ready}/delete",
+            "delete past the bin": f"/watch/{self.ready}/delete?now=yes",
             "library after deleting": f"/library?binned={self.binned}",
             "bin": "/library/bin",
             "empty the bin": "/library/bin/empty",
@@ -78,6 +82,10 @@ class Gallery:
             "shared links": "/settings/links",
             "share several": "/settings/links/new",
             "links for sending": "/settings/drops",
+            "documentation of the API": "/api/docs",
+            "documentation of accounts": "/api/docs/account",
+            "documentation of videos": "/api/docs/videos",
+            "documentation of uploads": "/api/docs/uploads",
             "error": "/watch/nothing-here",
         }
 
@@ -106,6 +114,8 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
         ready = walk.put_in(owner, wide, title="By the sea", visibility="public")
         owner.change(ready, description=DESCRIPTION, tags=["summer", "sea", "a tag of several words"])
         until(lambda: owner.look(ready)["urls"]["storyboard"], "stills", within_s=walk.SETTLED_WITHIN_MS / 1000)
+        captions = owner.api.post(f"/api/v1/videos/{ready}/captions", params={"language": "en"}, content=CAPTIONS)
+        captions.raise_for_status()
         portrait = walk.put_in(owner, tall, title=LONG[:200], visibility="unlisted")
         failed = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter")
         walk.await_state(owner, failed, "failed")
@@ -119,7 +129,10 @@ def open_gallery(folder: Path) -> Iterator[Gallery]:
         link, locked = made(owner, "links", videos=[ready, portrait]), made(owner, "links", videos=[ready], **LOCKED)
         drop = made(owner, "drops", label="Send me your pictures of the sea", days=7, max_files=20)
         person = owner.api.get("/api/v1/admin/users").json()["items"][0]["id"]
-        yield Gallery(server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop, person)
+        track = captions.json()["name"]
+        yield Gallery(
+            server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop, person, track
+        )
 
 
 def made(owner: Person, kind: str, **wishes: object) -> str:

@@ -1,5 +1,6 @@
 """What can be wrong with how a page looks: faults that axe finds, and widths and themes that it was not made for."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ THEMES: tuple[tuple[Literal["dark", "light"], tuple[str, ...]], ...] = (("light"
 
 _IN_THIS_LOOK = """([theme, width]) =>
   document.documentElement.dataset.theme === theme && document.documentElement.clientWidth === width"""
+_HOLES = re.compile(r"\b(?:NaN|undefined|null|Infinity)\b|\bNone (?:B|[KMGT]i?B)")
 _STILL = """() => document.getAnimations().every((animation) =>
   animation.playState !== "running" || animation.effect.getComputedTiming().endTime === Infinity)"""
 
@@ -49,13 +51,17 @@ def is_too_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
+def holes_in(page: Page) -> list[str]:
+    """Where a page says what only programs say of a value that is not there."""
+    text: str = page.evaluate("document.body.innerText")
+    return [f"says {found}" for found in _HOLES.findall(text)]
+
+
 def await_calm(page: Page) -> None:
     """Wait until what the page has to show is shown."""
     expect(page.locator("html[data-script]")).to_have_count(1)
     if page.locator("#player[data-phase=loading]").count():
         expect(page.locator("#player")).to_have_attribute("data-phase", "ready")
-    if page.locator("#api-docs").count():
-        expect(page.locator("#api-docs .opblock").first).to_be_visible()
     await_stillness(page)
 
 

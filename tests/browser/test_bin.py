@@ -44,6 +44,26 @@ def test_deleted_undone_binned_and_deleted_for_good(page: Page, ada: Person, cli
     assert ada.api.post(f"/api/v1/videos/{video}/restore").status_code == 404
 
 
+def test_deleting_for_good_is_asked_on_its_own_with_the_title(
+    page: Page, ada: Person, clip: MakeClip, guard: Guard
+) -> None:
+    guard.allow("status of 404")
+    video = walk.put_in(ada, clip("final.mp4", duration_s=2, width=320, height=180), title="Only once")
+    page.goto(f"/watch/{video}")
+    page.get_by_role("link", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("link", name="Delete for good").click()
+    question = page.get_by_role("dialog", name="Delete “Only once” for good?")
+    question.get_by_role("link", name="Keep it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert ada.look(video)["state"] == "ready"
+
+    page.get_by_role("link", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("link", name="Delete for good").click()
+    question.get_by_role("button", name="Delete for good").click()
+    page.wait_for_url("**/library")
+    assert ada.api.post(f"/api/v1/videos/{video}/restore").status_code == 404
+
+
 def test_a_file_that_is_there_already_waits_for_an_answer(
     page: Page, ada: Person, clip: MakeClip, tmp_path: Path, guard: Guard
 ) -> None:
@@ -58,6 +78,11 @@ def test_a_file_that_is_there_already_waits_for_an_answer(
     copy = walk.video_of(row)
     assert ada.look(copy)["state"] == "queued"
     notice.get_by_role("button", name="Delete this copy").click()
+    question = page.get_by_role("dialog", name="for good?")
+    question.get_by_role("button", name="Keep it").click()
+    assert ada.api.get(f"/api/v1/videos/{copy}").status_code == 200
+    notice.get_by_role("button", name="Delete this copy").click()
+    question.get_by_role("button", name="Delete this copy").click()
     expect(row.locator("[data-status]")).to_have_text("This copy is deleted.")
     assert ada.api.get(f"/api/v1/videos/{copy}").status_code == 404
 

@@ -85,9 +85,9 @@ def test_the_player_obeys_its_keys(watch: Page) -> None:
     press("f")
     await_true(watch, "document.fullscreenElement === null")
     press("t")
-    expect(watch.locator(".watch[data-theatre]")).to_have_count(1)
+    expect(watch.locator("html[data-theatre]")).to_have_count(1)
     press("t")
-    expect(watch.locator(".watch[data-theatre]")).to_have_count(0)
+    expect(watch.locator("html[data-theatre]")).to_have_count(0)
 
 
 def test_help_opens_with_a_key_and_closes_with_escape(watch: Page) -> None:
@@ -133,7 +133,7 @@ def test_menus_and_dialogs_close_with_escape_and_give_the_focus_back(watch: Page
     expect(watch.locator("#visibility").get_by_role("button", name="Public")).to_be_hidden()
     expect(visibility).to_be_focused()
 
-    delete = watch.get_by_role("link", name="Delete")
+    delete = watch.get_by_role("link", name="Delete", exact=True)
     delete.focus()
     watch.keyboard.press("Enter")
     expect(watch.get_by_role("dialog")).to_be_visible()

@@ -1,7 +1,6 @@
 """Every page in both themes and at two widths: accessible, whole, light. And nothing else than itself."""
 
 import gzip
-import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Literal
@@ -12,7 +11,7 @@ from playwright.sync_api import Response, expect
 from tests.browser.conftest import OpenContext
 from tests.browser.gallery import Gallery, open_gallery
 from tests.browser.guard import Guard
-from tests.browser.looks import await_calm, faults_in_all_looks, faults_of, is_too_wide
+from tests.browser.looks import await_calm, faults_in_all_looks, faults_of, holes_in, is_too_wide
 from tests.server import Server
 
 HTML_BYTES = 30_000
@@ -38,6 +37,8 @@ def test_pages_are_accessible_and_fit(gallery: Gallery, open_context: OpenContex
             page.goto(path)
             await_calm(page)
             faults[name] = list(faults_in_all_looks(page))
+            if not path.startswith("/api/docs"):  # where null is a type
+                faults[name] += holes_in(page)
     assert not {name: found for name, found in faults.items() if found}
 
 
@@ -142,7 +143,10 @@ def test_the_api_is_documented_from_here_alone(gallery: Gallery, open_context: O
     page = open_context(gallery.server.url, gallery.owner).new_page()
     page.goto("/api/docs")
     await_calm(page)
-    expect(page.get_by_text(re.compile("/api/v1/videos")).first).to_be_visible()
+    page.get_by_role("link", name="Delete a video").click()
+    operation = page.get_by_role("region", name="Delete a video")
+    expect(operation).to_be_in_viewport()
+    expect(operation).to_contain_text("now boolean")
 
 
 def is_script(answer: Response) -> bool:

@@ -60,6 +60,21 @@ def test_an_owner_gets_by_without_script(plain: Page, guest: Page, ada: Person, 
     expect(plain.get_by_role("link", name="Sign in").first).to_be_visible()
 
 
+def test_deleting_for_good_is_asked_on_a_page_of_its_own(
+    plain: Page, ada: Person, clip: MakeClip, guard: Guard
+) -> None:
+    video = walk.put_in(ada, clip("gone.mp4", duration_s=2, width=320, height=180), title="Gone soon")
+    sign_in(plain, ada)
+    plain.goto(f"/watch/{video}/delete")
+    plain.get_by_role("link", name="Delete for good").click()
+    expect(plain.get_by_role("heading", name="Delete “Gone soon” for good?")).to_be_visible()
+    assert ada.look(video)["state"] == "ready"
+    plain.get_by_role("button", name="Delete for good").click()
+    guard.allow("status of 404")
+    assert ada.api.get(f"/api/v1/videos/{video}").status_code == 404
+    assert ada.api.post(f"/api/v1/videos/{video}/restore").status_code == 404
+
+
 def test_lists_are_sorted_and_searched_by_links_and_forms(plain: Page, ada: Person, clip: MakeClip) -> None:
     path = clip("plain.mp4", duration_s=2, width=320, height=180)
     videos = [walk.put_in(ada, path, title=f"Listed {number:02}", visibility="public") for number in range(2)]

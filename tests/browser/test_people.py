@@ -26,7 +26,7 @@ def test_invited_then_renamed_then_deleted(house: Server, open_context: OpenCont
     boss.get_by_label("Whom it is for").fill("Grandma")
     boss.get_by_role("radio", name="Viewer").check()
     boss.get_by_role("button", name="Make the link").click()
-    link = boss.get_by_label("The link").inner_text()
+    link = boss.get_by_label("Link", exact=True).input_value()
 
     guest = open_context(house.url).new_page()
     guest.goto(link)

@@ -110,7 +110,8 @@ def test_captions_are_added_replaced_and_deleted_by_hand(page: Page, ada: Person
     page.goto(f"/watch/{film}/edit")
     section.get_by_label("Replace By hand").set_input_files(path)
     expect(track).to_contain_text("2 cues")
-    section.get_by_role("button", name="Delete By hand").click()
+    section.get_by_role("link", name="Delete By hand").click()
+    page.get_by_role("dialog", name="Delete the captions “By hand”?").get_by_role("button", name="Delete").click()
     expect(track).to_have_count(0)
     assert [caption["label"] for caption in ada.look(film)["captions"]] == ["English", "German"]
 

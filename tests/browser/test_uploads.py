@@ -1,6 +1,7 @@
 """Uploads survive what happens to uploads: a reload, a lost connection, a killed server, a change of mind."""
 
 import os
+import re
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -152,20 +153,27 @@ def test_paused_waits_and_resumed_goes_on(page: Page, heavy: Path) -> None:
 
 
 def test_cancelled_leaves_nothing(page: Page, ada: Person, heavy: Path) -> None:
-    video = begin(page, heavy)
+    video = begin(page, heavy, bytes_per_s=SLOWER_BYTES_PER_S)
+    row = walk.row(page, heavy.name)
+    row.get_by_role("button", name="Pause").click()
     library = page.context.new_page()
     library.goto("/library")
     expect(walk.card(library, video)).to_have_attribute("data-state", "uploading")
     page.bring_to_front()
-    row = walk.row(page, heavy.name)
+    question = page.get_by_role("dialog", name="Cancel the upload of “")
     row.get_by_role("button", name="Cancel").click()
+    question.get_by_role("button", name="Keep it").click()
+    expect(question).to_have_count(0)
+    expect(row).to_be_visible()
+    row.get_by_role("button", name="Cancel").click()
+    question.get_by_role("button", name="Cancel the upload").click()
     expect(row).to_have_count(0)
     library.bring_to_front()
     expect(walk.card(library, video)).to_have_count(0)
     assert ada.api.get(f"/api/v1/videos/{video}").status_code == 404
 
 
-def test_what_is_no_video_fails_in_plain_words_and_can_be_tried_again(page: Page, tmp_path: Path) -> None:
+def test_what_is_no_video_fails_in_plain_words_and_is_not_to_be_tried_again_first(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "letter.mp4"
     path.write_text("Dear aunt, thank you for the socks. " * 50)
     page.goto("/upload")
@@ -179,13 +187,42 @@ def test_what_is_no_video_fails_in_plain_words_and_can_be_tried_again(page: Page
     page.wait_for_url(f"**/watch/{video}")
     failure = page.locator("[data-veil=failed]")
     expect(failure.locator("[data-failure]")).to_contain_text("video")
-    failure.get_by_role("button", name="Try again").click()
-    expect(failure.get_by_role("button", name="Try again")).to_be_visible(timeout=walk.SETTLED_WITHIN_MS)
+    expect(failure.get_by_role("link", name="Upload another file")).to_be_visible()
+    expect(failure.get_by_role("button", name="Try again", exact=True)).to_be_hidden()
+    failure.get_by_role("button", name="Try again anyway").click()
+    again = failure.get_by_role("button", name="Try again anyway")
+    expect(again).to_be_visible(timeout=walk.SETTLED_WITHIN_MS)
+    expect(failure.get_by_role("button", name="Try again", exact=True)).to_be_hidden()
 
     page.goto("/library")
     card = walk.card(page, video)
     expect(card).to_have_attribute("data-state", "failed")
-    expect(card.get_by_role("button", name="Try again")).to_be_visible()
+    expect(card.get_by_role("button", name="Try again")).to_be_hidden()
+    expect(card.get_by_role("link", name="Upload another")).to_be_visible()
+    card.get_by_label("Actions for").click()
+    expect(card.get_by_role("button", name="Try again anyway")).to_be_visible()
+    page.keyboard.press("Escape")
+    card.get_by_role("link", name="Delete").first.click()
+    expect(page.get_by_role("dialog", name="Delete this video?")).to_contain_text("letter")
+
+
+def test_what_a_video_costs_is_a_size_also_where_its_first_quality_is_encoded_alone(
+    page: Page, clip: Callable[..., Path]
+) -> None:
+    path = clip("old.mp4", duration_s=3, width=640, height=360, video="mpeg4")
+    page.add_init_script("""
+      window.costs = new Set();
+      new MutationObserver(() => {
+        for (const part of document.querySelectorAll("[data-cost], [data-numbers]")) costs.add(part.textContent);
+      }).observe(document, { subtree: true, childList: true, characterData: true });
+    """)
+    page.goto("/upload")
+    walk.pick(page, path)
+    row = walk.row(page, path.name)
+    walk.await_phase(row, "playable")
+    expect(row.locator("[data-cost]")).to_have_text(re.compile(r"^· about [\d.]+ [KM]B on the server"))
+    told = page.evaluate("[...window.costs]")
+    assert not [text for text in told if re.search("NaN|undefined|null|\N{EN DASH}", text)]
 
 
 def test_too_large_is_said_before_anything_is_sent(

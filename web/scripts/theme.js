@@ -13,4 +13,10 @@
   }
   const light = choice === "light" || (choice !== "dark" && matchMedia("(prefers-color-scheme: light)").matches);
   root.dataset.theme = light ? "light" : "dark";
+  try {
+    // Before the first paint, so that the player does not jump.
+    if (JSON.parse(localStorage.getItem("streamtime.player") ?? "{}").theatre) root.dataset.theatre = "";
+  } catch {
+    // What is kept there cannot be read: the player keeps to its column.
+  }
 })();

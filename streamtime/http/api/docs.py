@@ -1,16 +1,239 @@
-"""/api/docs: the OpenAPI document as pages, from files of our own."""
+"""/api/docs: the OpenAPI document as plain pages, one for each of its tags."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Response
 
+from streamtime.errors import NotFound
 from streamtime.http.requests import PageRequest
 from streamtime.http.templates import Templates
 
 OPENAPI_PATH = "/api/openapi.json"
+HERE = "/api/docs"
+
+Document: TypeAlias = Mapping[str, Any]
+"""The OpenAPI document, or a part of it, as JSON has it."""
+
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+_SCHEMAS = "#/components/schemas/"
 
 
-@get("/api/docs", include_in_schema=False)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of text: plain, `code`, or the name of a schema of the page."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A parameter, a header of an answer, or a member of a schema."""
+
+    name: str
+    type: list[Piece]
+    place: str = ""
+    required: bool = False
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request may be answered by; `type` is empty where there is no body."""
+
+    status: str
+    words: str
+    type: list[Piece]
+    headers: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    paragraphs: list[list[Piece]]
+    parameters: list[Field]
+    body: list[tuple[str, list[Piece]]]
+    """Media types that the request may be sent in, with their types."""
+    answers: list[Answer]
+    problems: list[tuple[str, str]]
+    """Statuses of RFC 9457 problems, with their titles."""
+
+
+@get(HERE, include_in_schema=False)
 async def docs(request: PageRequest, templates: NamedDependency[Templates]) -> Response[str]:
-    """The API, to read and to try."""
-    return templates.page(request, "pages/docs.html", title="API", openapi_url=OPENAPI_PATH)
+    """What there is, by tag."""
+    document = _document(request)
+    about = paragraphs_of(document["info"].get("description", ""))
+    groups = [(tag, operations_of(document, tag)) for tag in tags_of(document)]
+    return templates.page(
+        request, "pages/docs.html", title="API", openapi_url=OPENAPI_PATH, about=about, groups=groups, here=HERE
+    )
+
+
+@get(HERE + "/{tag:str}", include_in_schema=False)
+async def docs_of_tag(request: PageRequest, tag: FromPath[str], templates: NamedDependency[Templates]) -> Response[str]:
+    """The operations of one tag, and the schemas that they name.
+
+    Raises:
+        NotFound: there is no such tag.
+    """
+    document = _document(request)
+    operations = operations_of(document, tag)
+    if not operations:
+        raise NotFound
+    return templates.page(
+        request,
+        "pages/docs-tag.html",
+        title=f"API: {tag}",
+        tag=tag,
+        tags=tags_of(document),
+        operations=operations,
+        schemas=[(name, schema_of(document, name)) for name in _named(document, tag)],
+        here=HERE,
+    )
+
+
+def tags_of(document: Document) -> list[str]:
+    """All tags, in the order of their first operation."""
+    return list(dict.fromkeys(tag for *_, operation in _operations(document) for tag in operation.get("tags", ())))
+
+
+def operations_of(document: Document, tag: str) -> list[Operation]:
+    """The operations of a tag, in the order of the document."""
+    return [
+        _operation(path, method, operation)
+        for path, method, operation in _operations(document)
+        if tag in operation.get("tags", ())
+    ]
+
+
+def schema_of(document: Document, name: str) -> tuple[list[list[Piece]], list[Field], list[Piece]]:
+    """What a named schema says of itself, its members where it is an object, and its type where it is none."""
+    schema = document["components"]["schemas"][name]
+    required = schema.get("required", ())
+    members = [
+        Field(member, type_of(of), required=member in required, words=of.get("description", ""))
+        for member, of in schema.get("properties", {}).items()
+    ]
+    return paragraphs_of(schema.get("description", "")), members, [] if members else type_of(schema)
+
+
+def type_of(schema: Document) -> list[Piece]:
+    """The type that a schema stands for, as it is read aloud."""
+    if "$ref" in schema:
+        return [Piece(str(schema["$ref"]).removeprefix(_SCHEMAS), "schema")]
+    for key in ("oneOf", "anyOf", "allOf"):
+        if key in schema:
+            return _joined([type_of(each) for each in schema[key]], " and " if key == "allOf" else " or ")
+    if "const" in schema or "enum" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return _joined([[Piece(str(value), "code")] for value in values if value is not None], " or ")
+    if schema.get("type") == "array":
+        return [Piece("list of "), *type_of(schema.get("items", {}))]
+    kind = schema.get("type", "anything")
+    name = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+    if schema.get("format") == "binary":
+        name = "bytes"
+    return [Piece(name + _bounds(schema))]
+
+
+def paragraphs_of(text: str) -> list[list[Piece]]:
+    """A docstring as paragraphs, in which what stands in backticks is code."""
+    blocks = [" ".join(block.split()) for block in text.split("\n\n")]
+    return [
+        [Piece(part, "code" if at % 2 else "text") for at, part in enumerate(block.split("`")) if part]
+        for block in blocks
+        if block
+    ]
+
+
+def _document(request: PageRequest) -> Document:
+    return request.app.openapi_schema.to_schema()
+
+
+def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    for path, item in document["paths"].items():
+        yield from ((path, method, item[method]) for method in _METHODS if method in item)
+
+
+def _operation(path: str, method: str, operation: Document) -> Operation:
+    answers, problems = [], []
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {})
+        if "application/problem+json" in content:
+            problems.append((status, answer["description"]))
+        else:
+            found = [piece for media in content.values() for piece in type_of(media.get("schema", {}))]
+            answers.append(Answer(status, answer.get("description", ""), found, [*answer.get("headers", {})]))
+    body = operation.get("requestBody", {}).get("content", {})
+    return Operation(
+        id=operation["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=operation.get("summary", path),
+        paragraphs=paragraphs_of(operation.get("description", "")),
+        parameters=[
+            Field(
+                each["name"], type_of(each.get("schema", {})), each["in"], each.get("required", False),
+                each.get("description", ""),
+            )
+            for each in operation.get("parameters", ())
+        ],
+        body=[(media, type_of(content.get("schema", {}))) for media, content in body.items()],
+        answers=answers,
+        problems=problems,
+    )  # fmt: skip
+
+
+def _named(document: Document, tag: str) -> list[str]:
+    """The schemas that the operations of a tag name, and those that these name in turn, sorted."""
+    waiting = [operation for *_, operation in _operations(document) if tag in operation.get("tags", ())]
+    found: set[str] = set()
+    while waiting:
+        for name in _references(waiting.pop()):
+            if name not in found:
+                found.add(name)
+                waiting.append(document["components"]["schemas"][name])
+    return sorted(found)
+
+
+def _references(part: object) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        if isinstance(reference := part.get("$ref"), str):
+            yield reference.removeprefix(_SCHEMAS)
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+def _joined(types: list[list[Piece]], word: str) -> list[Piece]:
+    joined: list[Piece] = []
+    for each in types:
+        joined += [Piece(word), *each] if joined else each
+    return joined
+
+
+def _bounds(schema: Document) -> str:
+    """The bounds of a number or of a text's length, in words; empty where there are none."""
+    least, most = (
+        bound if bound is None or bound % 1 else int(bound)
+        for bound in (schema.get("minimum", schema.get("minLength")), schema.get("maximum", schema.get("maxLength")))
+    )
+    unit = " characters" if "minLength" in schema or "maxLength" in schema else ""
+    if least is not None and most is not None:
+        return f", {least} to {most}{unit}"
+    if most is not None:
+        return f", at most {most}{unit}"
+    return "" if least is None else f", at least {least}{unit}"

@@ -1,6 +1,6 @@
 """Captions on the edit page: adding, replacing and deleting tracks."""
 
-from litestar import post
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
@@ -8,12 +8,13 @@ from litestar.response import Redirect, Response
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.captions.reading import MAX_BYTES
-from streamtime.errors import Conflict, Invalid
+from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.http.forms import ROOM_FOR_FORM, read_file, read_form
 from streamtime.http.pages.edit import edit_again
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
+from streamtime.http.track_views import caption_bodies, tracks_of
 from streamtime.library.video import Video
 
 
@@ -56,6 +57,35 @@ async def replace_captions(
         captions = {"language": "", "label": "", "errors": {name: error.message}}
         return await edit_again(request, templates, found, caller, services, captions)
     return _back(found)
+
+
+@get("/watch/{video:str}/captions/{name:str}/delete", include_in_schema=False)
+async def delete_captions_page(
+    request: PageRequest,
+    video: FromPath[str],
+    name: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Ask whether a track is to be deleted.
+
+    Raises:
+        NotFound: there is no such track.
+    """
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    tracks = caption_bodies(found, await tracks_of([found], services))
+    track = next((track for track in tracks if track.name == name), None)
+    if track is None:
+        raise NotFound
+    return templates.page(
+        request,
+        "pages/captions-delete.html",
+        title="Delete captions?",
+        video=found.public_id,
+        track=track,
+        of_title=found.title,
+    )
 
 
 @post("/watch/{video:str}/captions/{name:str}/delete", include_in_schema=False)

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
@@ -85,10 +85,13 @@ async def delete_page(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
+    now: FromQuery[str] = "",
 ) -> Response[str]:
-    """Ask once more."""
+    """Ask whether it is to be deleted; with `now`, for good."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     view = await watch_view(found, caller, services)
+    if now:
+        return templates.page(request, "pages/delete-now.html", title=f"Delete {found.title} for good?", video=view)
     days = 0 if found.state is VideoState.UPLOADING else services.bin.days
     return templates.page(request, "pages/delete.html", title=f"Delete {found.title}?", video=view, days=days)
 
@@ -101,9 +104,14 @@ async def delete(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """It is gone for everybody from the answer on; the library offers to undo that, where it can be undone."""
+    """It is gone for everybody from the answer on; the library offers to undo that, where it can be undone.
+
+    With `now` it is deleted for good; unless `sure` says that this was asked on its own, it is asked first.
+    """
     found = await services.videos.require(caller, video, Access.MANAGE)
-    fields = await read_form(request, "now")
+    fields = await read_form(request, "now", "sure")
+    if fields["now"] and not fields["sure"]:
+        return Redirect(f"{watch_href(found)}/delete", query_params={"now": "yes"}, status_code=303)
     if fields["now"]:
         await services.database.write(lambda tx: services.deletion.purge(tx, found, actor))
         return Redirect("/library", status_code=303)

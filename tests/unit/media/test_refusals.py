@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import pytest
 
+from streamtime.worker_protocol import ABOUT_THE_FILE
 from streamtime.workers.failure import WorkerFailed
 from tests.clips import cut_short, make_clip, run_ffmpeg
 from tests.unit.media.studio import facts_of
@@ -15,6 +16,7 @@ async def refusal_of(path: Path) -> WorkerFailed:
         await facts_of(path)
     assert not failed.value.retryable
     assert failed.value.message.endswith(".")
+    assert failed.value.code in ABOUT_THE_FILE
     return failed.value
 
 

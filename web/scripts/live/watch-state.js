@@ -5,7 +5,7 @@ import { RestingEventSource } from "./resting-event-source.js";
 
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
  *   speed: number | null, left_s: number | null, waiting: string | null,
- *   failure: { code: string, message: string } | null, renditions: string[], preparing: string[], duration_ms: number | null,
+ *   failure: { code: string, message: string, final: boolean } | null, renditions: string[], preparing: string[], duration_ms: number | null,
  *   width: number | null, height: number | null, urls?: { poster: string | null, storyboard: string | null } }} VideoState */
 
 /** @param {string} selector @param {(element: any) => void} change */
@@ -23,7 +23,11 @@ function show(video) {
   const stage = video.waiting ?? video.stage;
   if (stage) each("[data-stage]", (line) => (line.textContent = stage));
   showPace(video);
-  if (video.failure) each("[data-failure]", (line) => (line.textContent = video.failure.message));
+  if (video.failure) {
+    each("[data-failure]", (line) => (line.textContent = video.failure.message));
+    each("[data-failed-passing]", (part) => (part.hidden = video.failure.final));
+    each("[data-failed-final]", (part) => (part.hidden = !video.failure.final));
+  }
   each("[data-state-card]", (card) => {
     card.dataset.state = video.state;
     card.dataset.playable = String(video.playable);
@@ -65,6 +69,7 @@ function movePlayer(video, player) {
   if (video.renditions) dataset.renditions = video.renditions.join(" ");
   player.prepares(video.preparing ?? []);
   if (video.duration_ms) player.lasts(video.duration_ms);
+  if (video.width && video.height) player.takeShape(video.width, video.height);
   if (video.urls?.poster) player.showPoster(video.urls.poster);
   if (video.urls?.storyboard) player.showStoryboard(video.urls.storyboard);
   // Whoever waited for it sees it begin, as the page promised; in a tab in the background it waits in its turn.

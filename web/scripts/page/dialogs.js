@@ -11,7 +11,7 @@ async function fetchContent(href) {
   return page.querySelector("[data-dialog-content]");
 }
 
-/** @param {Element} content */
+/** @param {Element} content @returns {HTMLDialogElement} */
 function show(content) {
   const dialog = document.createElement("dialog");
   dialog.className = "dialog";
@@ -24,13 +24,38 @@ function show(content) {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
+  return dialog;
+}
+
+/**
+ * Asks before something is done that cannot be undone.
+ *
+ * @param {{ title: string, text: string, keep: string, act: string }} words heading, explanation, and the two buttons
+ * @returns {Promise<boolean>} whether it is to be done
+ */
+export function confirmed({ title, text, keep, act }) {
+  const content = document.createElement("section");
+  const add = (parent, name, properties) => parent.appendChild(Object.assign(document.createElement(name), properties));
+  add(content, "h1", { textContent: title });
+  add(content, "p", { textContent: text });
+  const form = add(content, "form", { method: "dialog", className: "actions" });
+  add(form, "button", { className: "button button-quiet", value: "", textContent: keep });
+  add(form, "button", { className: "button button-danger", value: "yes", textContent: act });
+  const dialog = show(content);
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
 }
 
 /** @param {HTMLAnchorElement} link */
 async function open(link) {
   try {
     const content = await fetchContent(link.href);
-    if (content) return show(document.adoptNode(content));
+    if (content) {
+      link.closest("dialog")?.close();
+      show(document.adoptNode(content));
+      return;
+    }
   } catch {
     // The plain page says what is wrong.
   }

@@ -1,8 +1,10 @@
-/** Sizes and times as people read them. */
+/** Sizes and times as people read them. What is no number, because nothing is known yet, is written as a dash. */
+const UNKNOWN = "–";
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
 /** @param {number} bytes @returns {string} "1.2 GB"; a thousand to the step, as disks are sold */
 export function formatSize(bytes) {
+  if (!Number.isFinite(bytes)) return UNKNOWN;
   let value = bytes;
   let unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) {
@@ -15,6 +17,7 @@ export function formatSize(bytes) {
 
 /** @param {number} seconds @returns {string} "1:02:03" or "2:03", as a player shows it */
 export function formatClock(seconds) {
+  if (!Number.isFinite(seconds)) return UNKNOWN;
   const whole = Math.max(0, Math.floor(seconds));
   const minutes = Math.floor(whole / 60) % 60;
   const hours = Math.floor(whole / 3600);
@@ -24,12 +27,14 @@ export function formatClock(seconds) {
 
 /** @param {number} speed seconds of video a second @returns {string} "12×", "2.1×", "0.05×", as the server writes it */
 export function formatSpeed(speed) {
+  if (!Number.isFinite(speed)) return UNKNOWN;
   const digits = speed >= 10 ? 0 : speed >= 1 ? 1 : 2;
   return `${speed.toFixed(digits)}×`;
 }
 
 /** @param {number} seconds @returns {string} "40 s", "3 min", "2 h 5 min": a guess, so no finer */
 export function formatLeft(seconds) {
+  if (!Number.isFinite(seconds)) return UNKNOWN;
   if (seconds < 55) return `${Math.max(1, Math.ceil(seconds / 5) * 5)} s`;
   const minutes = Math.ceil(seconds / 60);
   if (minutes < 60) return `${minutes} min`;

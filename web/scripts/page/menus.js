@@ -35,7 +35,17 @@ function walk(event) {
   event.preventDefault();
 }
 
+/** A row of pills may be wider than a phone: the one that stands for this page comes into sight. */
+function showCurrentPill() {
+  for (const row of document.querySelectorAll(".pills")) {
+    const current = row.querySelector("[aria-current]");
+    if (!current || row.scrollWidth <= row.clientWidth) continue;
+    row.scrollLeft += current.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - current.clientWidth) / 2;
+  }
+}
+
 export function connectMenus() {
+  showCurrentPill();
   document.addEventListener("click", (event) => {
     const inside = event.target.closest?.("details[data-menu]");
     const chosen = event.target.closest?.(".menu-item");

@@ -1,5 +1,6 @@
 /** The parts of media-chrome that the player uses; each import defines its element. */
 import "media-chrome/dist/media-controller.js";
+import "media-chrome/dist/media-chrome-button.js";
 import "media-chrome/dist/media-control-bar.js";
 import "media-chrome/dist/media-play-button.js";
 import "media-chrome/dist/media-mute-button.js";

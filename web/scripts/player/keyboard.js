@@ -1,6 +1,5 @@
 /** The player's keys, wherever the focus is on the page, except where keys belong to something else. */
 import { isTyping } from "../page/forms.js";
-import { formatClock } from "../page/format.js";
 
 const RATES = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 const VOLUME_STEP = 0.05;
@@ -27,35 +26,25 @@ function isTaken(event) {
 /** @param {import("./player.js").Player} player */
 function keysOf(player) {
   const { root, video } = player;
-  const flash = (text) => {
-    const place = root.querySelector("[data-player-flash]");
-    const span = document.createElement("span");
-    span.textContent = text;
-    place.replaceChildren(span);
-  };
   const togglePlay = () => (video.paused ? video.play().catch(() => {}) : video.pause());
-  const skip = (seconds) => {
-    player.seek(video.currentTime + seconds);
-    flash(formatClock(video.currentTime));
-  };
   const louder = (step) => {
     video.volume = Math.min(1, Math.max(0, video.volume + step));
     video.muted = false;
-    flash(`${Math.round(video.volume * 100)} %`);
+    player.flash(`${Math.round(video.volume * 100)} %`);
   };
   const faster = (step) => {
     const nearest = RATES.findIndex((rate) => rate >= video.playbackRate);
     video.playbackRate = RATES[Math.min(RATES.length - 1, Math.max(0, nearest + step))];
-    flash(`${video.playbackRate}×`);
+    player.flash(`${video.playbackRate}×`);
   };
   const tenth = (key) => player.seek((Number(key) / 10) * video.duration);
   return {
     " ": togglePlay,
     k: togglePlay,
-    j: () => skip(-10),
-    l: () => skip(10),
-    ArrowLeft: () => skip(-5),
-    ArrowRight: () => skip(5),
+    j: () => player.skip(-10),
+    l: () => player.skip(10),
+    ArrowLeft: () => player.skip(-5),
+    ArrowRight: () => player.skip(5),
     ArrowUp: () => louder(VOLUME_STEP),
     ArrowDown: () => louder(-VOLUME_STEP),
     m: () => {
@@ -67,7 +56,7 @@ function keysOf(player) {
     },
     f: () => root.querySelector("media-fullscreen-button").click(),
     i: () => root.querySelector("media-pip-button").click(),
-    t: () => root.closest(".watch").toggleAttribute("data-theatre"),
+    t: () => player.toggleTheatre(),
     "<": () => faster(-1),
     ">": () => faster(1),
     "?": () => document.getElementById("keyboard-help").showModal(),

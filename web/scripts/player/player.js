@@ -3,13 +3,16 @@
  * `data-phase` on the player decides what is drawn; `data-started` tells that it has played.
  */
 import "./controls.js";
+import { formatClock } from "../page/format.js";
 import { words } from "../page/words.js";
 import { Hls } from "./element.js";
 import { mirrorQuality } from "./quality.js";
+import { connectGestures } from "./gestures.js";
 import { recovery } from "./recovery.js";
 import { remember } from "./remember.js";
 import { holdPicture } from "./still.js";
 import { takeUpLevels } from "./take-up.js";
+import { connectTheatre } from "./theatre.js";
 import { rememberTracks } from "./tracks.js";
 
 /** @returns {number} seconds asked for in the address: `#t=90` or `?t=90` */
@@ -32,6 +35,10 @@ export class Player {
     this.startAt = askedTime();
     remember(root, this.video, !this.startAt);
     this.#listen();
+    this.toggleTheatre = connectTheatre(root);
+    connectGestures(this);
+    // It says whether it is on by `aria-checked`, which a switch may have and the button it calls itself may not.
+    root.querySelector("media-captions-button").setAttribute("role", "switch");
     // The whole player, so that what lies over the picture is there in full screen too.
     root.querySelector("media-controller").fullscreenElement = root;
     // Elsewhere the button would offer casting that an adaptive stream cannot do.
@@ -135,8 +142,28 @@ export class Player {
 
   /** @param {number} seconds */
   seek(seconds) {
+    if (!Number.isFinite(seconds)) return; // a part of a length that is not known yet
     if (!this.video.api) this.startAt = seconds;
     else this.video.currentTime = Math.max(0, seconds);
+  }
+
+  /** @param {number} seconds forward, or back where negative; the new position is shown for a moment */
+  skip(seconds) {
+    this.seek(this.video.currentTime + seconds);
+    this.flash(formatClock(this.video.currentTime));
+  }
+
+  /** @param {string} text shown large over the picture for a moment */
+  flash(text) {
+    const span = document.createElement("span");
+    span.textContent = text;
+    this.root.querySelector("[data-player-flash]").replaceChildren(span);
+  }
+
+  /** @param {number} width @param {number} height of the film, in pixels, once they are known */
+  takeShape(width, height) {
+    this.root.style.setProperty("--film-width", String(width));
+    this.root.style.setProperty("--film-height", String(height));
   }
 
   async #open(at) {

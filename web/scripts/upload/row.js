@@ -2,6 +2,7 @@
  * One row of the upload list: what is drawn, and what its buttons do. `data-phase` is its state:
  * waiting, uploading, paused, arrived (preparing), playable, failed, cancelled.
  */
+import { confirmed } from "../page/dialogs.js";
 import { formatLeft, formatSize } from "../page/format.js";
 import { toast } from "../page/toast.js";
 import { words } from "../page/words.js";
@@ -19,6 +20,8 @@ function titleOf(name) {
 export class UploadRow {
   /** @type {string | null} */
   video = null;
+  /** Bytes that have gone out so far. */
+  sent = 0;
   #speed = new Speed();
   #pending = {};
   #isRenamed = false;
@@ -87,8 +90,8 @@ export class UploadRow {
     on("pause", () => this.pause());
     on("resume", () => this.resume());
     on("retry", () => this.resume());
-    on("cancel", () => this.cancel());
-    on("twin-delete", () => this.#answerTwin(deleteCopy));
+    on("cancel", () => this.#askToCancel());
+    on("twin-delete", () => this.#askToDelete());
     on("twin-keep", () => this.#answerTwin(keepBoth));
     this.part("title").addEventListener("change", (event) => this.#change({ title: event.target.value.trim() }));
     this.part("visibility").addEventListener("change", (event) => this.#change({ visibility: event.target.value }));
@@ -109,6 +112,23 @@ export class UploadRow {
     return undefined;
   }
 
+  /** Asks first where bytes have arrived, which would be lost. */
+  async #askToCancel() {
+    if (!this.sent || this.phase === "arrived") return this.cancel();
+    const question = this.#question("cancel", { size: formatSize(this.sent) });
+    return (await confirmed(question)) && this.phase !== "arrived" ? this.cancel() : undefined;
+  }
+
+  async #askToDelete() {
+    if (await confirmed(this.#question("delete"))) await this.#answerTwin(deleteCopy);
+  }
+
+  /** @param {"cancel" | "delete"} kind @param {Record<string, string>} [values] */
+  #question(kind, values = {}) {
+    const title = words(`${kind}Title`, { title: this.part("title").value });
+    return { title, text: words(`${kind}Text`, values), keep: words("keep"), act: words(`${kind}Act`) };
+  }
+
   async cancel() {
     const wasActive = this.isActive || this.phase === "failed";
     this.#enter("cancelled", words("cancelled"));
@@ -122,6 +142,7 @@ export class UploadRow {
     const [costs, facts] = await Promise.all([readCosts(), look(this.file)]);
     if (!costs || !facts) return;
     const bytes = guess(facts, costs);
+    if (!Number.isFinite(bytes)) return;
     const tooMuch = costs.free_space !== null && bytes > costs.free_space;
     const cost = this.part("cost");
     cost.textContent = tooMuch
@@ -135,11 +156,10 @@ export class UploadRow {
     if (this.foretold) return;
     this.foretold = true;
     const known = await readTimeline(this.video).catch(() => null);
-    const planned = known?.events.find(({ event }) => event === "planned");
-    if (planned) {
-      const more = planned.detail.disk_bytes;
-      this.part("cost").textContent = words("costs", { size: formatSize(known.bytes_total + more) });
-    }
+    // A video whose first quality is encoded alone has a plan for that one too, which says nothing of the disk.
+    const planned = known?.events.findLast(({ event, detail }) => event === "planned" && Number.isFinite(detail.disk_bytes));
+    this.foretold = Boolean(planned);
+    if (planned) this.part("cost").textContent = words("costs", { size: formatSize(known.bytes_total + planned.detail.disk_bytes) });
   }
 
   #enter(phase, sentence) {
@@ -158,6 +178,7 @@ export class UploadRow {
 
   #showProgress(sent, total) {
     if (this.phase !== "uploading") return;
+    this.sent = sent;
     this.#speed.add(sent);
     this.part("progress").value = total ? (sent / total) * 1000 : 0;
     this.#say(words("uploading"));
