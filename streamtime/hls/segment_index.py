@@ -13,6 +13,9 @@ _MAGIC_WITHOUT_KEYFRAMES = b"SIX1"
 """What was written before the lengths of keyframes were noted; still read."""
 _HEAD = struct.Struct(">4sIIQ")
 _CHECK = struct.Struct(">I")
+EMPTY_INDEX_BYTES = _HEAD.size + _CHECK.size
+"""How long a packed index without segments is."""
+
 _MS = 1000
 _BITS = 8
 _MOST_BYTES_A_NUMBER = 10

@@ -168,6 +168,7 @@ class Bin:
         if in_work:
             await self._remade.work.prepare(tx, video)
         elif row["state"] == VideoState.READY:
+            await self._remade.lifecycle.recheck(tx, video)
             await self._remade.lifecycle.wants_stills(tx, video)
         if row["poster_ms"] is not None:
             await self._remade.posters.again(tx, video)

@@ -4,7 +4,7 @@ How it comes into being stands in `arrivals.py`, what people do about its prepar
 `bin.py` and `deletion.py`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
@@ -17,6 +17,14 @@ from streamtime.jobs.job import Failure, Job
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.changes import Changes
 from streamtime.library.duplicates import Duplicates
+from streamtime.library.playability import (
+    NothingPlays,
+    WholePicture,
+    fail_unplayable,
+    plays,
+    recheck_all,
+    whole_pictures,
+)
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.renditions import Renditions
 from streamtime.library.stills import StillRows
@@ -69,7 +77,8 @@ class Lifecycle:
         self._progress = progress
 
     async def begun(self, tx: Transaction, video: Video, *, stage: str) -> None:
-        """A worker has it."""
+        """A worker has it. Whole pictures that do not play are made anew: nothing is built on them."""
+        await self.drop_unplayable(tx, video)
         await self._changes.set(tx, video, state=VideoState.PROCESSING, stage=stage)
 
     async def probed(
@@ -97,8 +106,13 @@ class Lifecycle:
         await self._changes.set(tx, video, damaged_after_ms=after_ms)
         await self._timeline.add(tx, video.id, "damaged", words)
 
-    async def playable(self, tx: Transaction, video: Video) -> None:
-        """It can be watched from now on, however much is still to come."""
+    async def playable(self, tx: Transaction, video: Video, *, growing: bool) -> None:
+        """It can be watched from now on, however much is still to come: whole, or with `growing` as far as it is shown.
+
+        Nothing happens where neither is true.
+        """
+        if not growing and not await plays(tx, video.id):
+            return
         await self._changes.set(tx, video, playable=True)
         await tx.raise_epoch()
         await self._timeline.add(tx, video.id, "playable", "It can be watched.")
@@ -150,7 +164,7 @@ class Lifecycle:
         """
         if not await self._renditions.drop(tx, video_id, only_growing=True, keep=keep, only=only):
             return
-        whole = await self._has_whole_picture(tx, video_id)
+        whole = await plays(tx, video_id)
         await tx.execute(
             update(videos).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None)).values(playable=whole)
         )
@@ -184,13 +198,27 @@ class Lifecycle:
             kept.setdefault(row.video_id, []).extend([row.id] if row.has_checkpoint else [])
         for video_id, keep in kept.items():
             await self.drop_growing(tx, video_id, keep=keep)
+        await recheck_all(tx, self._timeline)
         await self._ledger.doom_orphans(tx)
         await self.collect(tx)
+
+    async def recheck(self, tx: Transaction, video: Video) -> None:
+        """A video comes back that was ready: unless a whole picture of it plays it has failed, to be tried again."""
+        if not await plays(tx, video.id):
+            await fail_unplayable(tx, self._timeline, video.id)
 
     async def first(self, tx: Transaction, video: Video, forecast: Forecast) -> None:
         """Nothing can be copied: queue the one rendition that is quickly made and useful, and the sound with it."""
         await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {forecast.names[0]}.")
         await self._work.first(tx, video, memory_bytes=forecast.memory_bytes)
+
+    async def encode_instead(self, tx: Transaction, video: Video, forecast: Forecast, *, after: Job) -> None:
+        """What was copied does not play: take out all that does not, and queue the first rendition to be encoded."""
+        await self._queue.done(tx, after)
+        pictures = [one for one in await whole_pictures(tx, video.id, to_the_end=True) if not one.plays]
+        await self._drop_broken(tx, video, pictures)
+        await self._changes.set(tx, video, stage="Waiting")
+        await self.first(tx, video, forecast)
 
     async def encode(self, tx: Transaction, video: Video, forecast: Forecast, *, after: Job) -> None:
         """What could be had quickly is there: queue the renditions that take time, and end the job before them."""
@@ -208,13 +236,22 @@ class Lifecycle:
         await self._work.settle(tx, video, object_id)
 
     async def ready(self, tx: Transaction, video: Video, *, after: Job, keep_original: bool) -> None:
-        """Everything that was to be made of it is made, and the last job is done."""
+        """Everything that was to be made of it is made, and the last job is done.
+
+        Raises:
+            NothingPlays: no whole picture plays to its end, or one that was copied does not; nothing was changed.
+        """
+        pictures = [one for one in await whole_pictures(tx, video.id, to_the_end=True) if not one.outdated]
+        broken = [one for one in pictures if not one.plays]
+        if len(broken) == len(pictures) or any(one.copied for one in broken):
+            raise NothingPlays(copied=any(one.copied for one in broken))
+        await self._drop_broken(tx, video, broken)
         await self._queue.done(tx, after)
         if not keep_original:
             await self._drop_original(tx, video)
         if await self._renditions.drop_outdated(tx, video.id):
             await self.collect(tx)
-        await self._changes.set(tx, video, state=VideoState.READY, progress=1.0, stage="")
+        await self._changes.set(tx, video, state=VideoState.READY, playable=True, progress=1.0, stage="")
         await self.wants_stills(tx, video)
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         tx.after_commit(lambda: self._progress.clear(video.id))
@@ -226,6 +263,7 @@ class Lifecycle:
             tx,
             video,
             state=VideoState.FAILED,
+            playable=await plays(tx, video.id),
             stage="",
             failure_code=failure.code,
             failure_message=failure.message,
@@ -257,9 +295,17 @@ class Lifecycle:
         """Have the bytes of doomed objects deleted soon."""
         await self._work.collect(tx)
 
-    async def _has_whole_picture(self, tx: Transaction, video_id: int) -> bool:
-        table = tables.renditions
-        query = select(table.c.id).where(
-            table.c.video_id == video_id, table.c.kind == "video", table.c.state == "whole"
-        )
-        return (await tx.execute(query.limit(1))).first() is not None
+    async def drop_unplayable(self, tx: Transaction, video: Video) -> None:
+        """Take out whole pictures that do not play: their index is damaged, or their bytes are gone."""
+        broken = [one for one in await whole_pictures(tx, video.id) if not one.plays]
+        await self._drop_broken(tx, video, broken)
+
+    async def _drop_broken(self, tx: Transaction, video: Video, broken: Sequence[WholePicture]) -> None:
+        if not broken:
+            return
+        await self._renditions.drop_these(tx, [one.id for one in broken])
+        names = ", ".join(one.name for one in broken)
+        await self._timeline.add(tx, video.id, "dropped", f"Taken out, as it does not play: {names}.")
+        await self._changes.set(tx, video, playable=await plays(tx, video.id))
+        await tx.raise_epoch()
+        await self.collect(tx)

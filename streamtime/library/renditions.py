@@ -187,6 +187,10 @@ class Renditions:
         table = tables.renditions
         return await self._drop(tx, (table.c.video_id == video_id) & table.c.outdated)
 
+    async def drop_these(self, tx: Transaction, ids: Collection[int]) -> int:
+        """Take these renditions out, and doom their bytes; how many objects."""
+        return await self._drop(tx, tables.renditions.c.id.in_(ids))
+
     async def _drop(self, tx: Transaction, condition: ColumnElement[bool]) -> int:
         parts = tables.rendition_parts
         query = select(parts.c.object_id).join_from(parts, tables.renditions).where(condition)
@@ -229,8 +233,16 @@ class Renditions:
         await tx.execute(update(table).where(table.c.id == rendition_id).values(**values))
 
 
+def _read_index(blob: bytes | None) -> SegmentIndex | None:
+    """Unpack an index; None where there is none, or one that is damaged: then there is nothing to play."""
+    try:
+        return None if blob is None else SegmentIndex.from_blob(blob)
+    except ValueError:
+        return None
+
+
 def _rendition(row: RowMapping) -> Rendition:
-    blob = row["segment_index"]
+    index = _read_index(row["segment_index"])
     return Rendition(
         id=row["id"],
         attempt_id=row["attempt_id"],
@@ -247,11 +259,11 @@ def _rendition(row: RowMapping) -> Rendition:
         ),
         target_duration_s=row["target_duration_s"],
         ceiling_bps=row["ceiling_bps"],
-        index=SegmentIndex.from_blob(blob) if blob is not None and row["state"] == "whole" else None,
+        index=index if row["state"] == "whole" else None,
         object_id=row["object_id"],
         store=row["store"],
         key=row["key"],
-        checkpoint=SegmentIndex.from_blob(blob) if blob is not None and row["state"] == "growing" else None,
+        checkpoint=index if row["state"] == "growing" else None,
         outdated=bool(row["outdated"]),
         sound=SoundTrack(row["language"], row["title"], bool(row["is_default"])),
     )

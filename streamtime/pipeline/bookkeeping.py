@@ -70,10 +70,11 @@ class Bookkeeping:
 
     async def playable(self, making: Making) -> None:
         """It can be watched from now on."""
+        growing = any(output.new.kind is Kind.VIDEO and output.shown for output in making.outputs.values())
 
         async def body(tx: Transaction) -> None:
             await self._describe(tx, making)
-            await self._records.lifecycle.playable(tx, making.video)
+            await self._records.lifecycle.playable(tx, making.video, growing=growing)
 
         await self._records.database.write(body)
 
@@ -85,6 +86,18 @@ class Bookkeeping:
             await self._ledger.complete(tx, object_id, length_bytes=length_bytes)
             await self._records.lifecycle.poster(tx, making.video, object_id)
             await self._records.lifecycle.settle(tx, making.video, object_id)
+
+        await self._records.database.write(body)
+
+    async def left_out(self, making: Making) -> None:
+        """Take out the rows of sound of which nothing came."""
+
+        async def body(tx: Transaction) -> None:
+            await require_alive(tx, making.video.id)
+            await self._records.lifecycle.drop_growing(tx, making.video.id, only=making.empty)
+            await self._records.lifecycle.note(
+                tx, making.video, "sound_left_out", "A sound track is left out: there is nothing in it."
+            )
 
         await self._records.database.write(body)
 

@@ -12,7 +12,7 @@ from streamtime.hls.ladder import PlannedRung, quickest_useful
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.renditions import Kind
 from streamtime.library.video import Video, id_of
-from streamtime.library.work import Forecast
+from streamtime.pipeline.completion import complete
 from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.passes import forecast
@@ -61,7 +61,13 @@ class FirstRung:
             await self._make(video, facts, first, share)
             others = [rung for rung in rungs if rung is not first]
             sounds = [sound_name(track) for track in other_audios(facts)]
-            await self._go_on(job, video, forecast(facts, others, sounds, self._settings.memory_budget_bytes))
+            cost = forecast(facts, others, sounds, self._settings.memory_budget_bytes)
+            if cost.names:
+                await self._records.database.write(
+                    lambda tx: self._records.lifecycle.encode(tx, video, cost, after=job)
+                )
+            else:
+                await complete(self._records, self._settings, job, video, facts)
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why nothing comes of it."""
@@ -91,14 +97,3 @@ class FirstRung:
                 )
             else:
                 return
-
-    async def _go_on(self, job: Job, video: Video, others: Forecast) -> None:
-        keep = self._settings.keep_original
-
-        async def body(tx: Transaction) -> None:
-            if others.names:
-                await self._records.lifecycle.encode(tx, video, others, after=job)
-            else:
-                await self._records.lifecycle.ready(tx, video, after=job, keep_original=keep)
-
-        await self._records.database.write(body)

@@ -6,6 +6,7 @@ from streamtime.jobs.job import Failure, Job
 from streamtime.library.renditions import Kind, Origin, Rendition
 from streamtime.library.video import Video, id_of
 from streamtime.pipeline.choice import Rest, Whole, dropped_words, rest_of
+from streamtime.pipeline.completion import complete
 from streamtime.pipeline.encoding import Encoding
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.passes import passes, source_of
@@ -40,6 +41,7 @@ class Ladder:
         async with attempt(job, self._records):
             video = await self._records.videos.by_id(id_of(job.subject))
             facts = facts_of(video)
+            await self._records.database.write(lambda tx: self._records.lifecycle.drop_unplayable(tx, video))
             whole = [r for r in await self._records.renditions.of(video.id) if r.whole and not r.outdated]
             rest = await self._rest(video, facts, whole)
             encoded_before = any(r.kind is Kind.VIDEO and r.origin is Origin.ENCODE for r in whole)
@@ -56,10 +58,7 @@ class Ladder:
 
                 own = share.part(number, len(parts), stage_words(rung.name for rung in part), stands_back=playable)
                 await self._encoding.run(video, facts, plan, rest.grid, own, checkpoint_every_s=CHECKPOINT_EVERY_S)
-            keep = self._settings.keep_original
-            await self._records.database.write(
-                lambda tx: self._records.lifecycle.ready(tx, video, after=job, keep_original=keep)
-            )
+            await complete(self._records, self._settings, job, video, facts)
 
     async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why not all of it was made; what can be watched stays."""

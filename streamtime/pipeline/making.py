@@ -90,6 +90,7 @@ class Maker:
             async with self._supervision.over(video, worker, order, share) as stage:
                 making.stage = stage
                 await self._have_made(making, worker, order, stage)
+                await self._leave_out_empty(making)
             await self._records.database.write(lambda tx: self._supervision.done(tx, stage))
         finally:
             if making.done is None or making.poster_object is not None:
@@ -107,6 +108,12 @@ class Maker:
             if making.poster_output is not None:
                 files.append(await stack.enter_async_context(await self._spool.create(making.poster_key)))
             await self._follow(making, stage, worker.package(order, [file.fd for file in files]))
+
+    async def _leave_out_empty(self, making: Making) -> None:
+        """A sound track without a single packet came to nothing: the picture plays without it."""
+        if making.leave_out_empty():
+            await self._bookkeeping.left_out(making)
+            await self._mark_playable(making)
 
     async def _open(self, output: Output) -> SpoolFile:
         """Its file: new, or cut back to the checkpoint from which it is gone on with."""

@@ -15,6 +15,7 @@ from streamtime.captions.webvtt import write_chapters
 from streamtime.errors import Invalid
 from streamtime.hls.ladder import quickest_useful
 from streamtime.hls.playlists import captions_playlist
+from streamtime.library.playability import UNPLAYABLE, WORDS
 from streamtime.library.renditions import Kind
 from streamtime.pipeline.choice import dropped_words, rest_of
 from streamtime.pipeline.folder import CHAPTERS, HlsFolder
@@ -75,6 +76,8 @@ class Packager:
             # Once it has been read to its end, what the file says of its length counts no more.
             facts = msgspec.structs.replace(facts, duration_ms=work.duration_ms or facts.duration_ms)
             await self._others(work, descriptor, facts, copies)
+        if not any(made.new.kind is Kind.VIDEO for made in work.made):
+            raise WorkerFailed(UNPLAYABLE, WORDS, retryable=False)
         has_stills = await make_stills(work, self._launcher)
         return _published(work, facts, has_stills=has_stills)
 

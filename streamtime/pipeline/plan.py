@@ -11,6 +11,7 @@ from streamtime.hls.playlists import TARGET_DURATION_S
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.jobs.job import AttemptFailed
 from streamtime.languages import bcp47
+from streamtime.library.playability import UNPLAYABLE, WORDS
 from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, SoundTrack
 from streamtime.library.video import Video
 from streamtime.pipeline.side_tracks import sound_label
@@ -74,7 +75,7 @@ def accepted(new: NewRendition, index: SegmentIndex | None, bytes_total: int) ->
     if index.plays and (new.origin is not Origin.COPY or int(index.longest_s + 0.5) <= new.target_duration_s):
         return index
     if new.origin is not Origin.COPY:
-        raise WorkerFailed("unplayable", "Nothing that plays came of it.", retryable=False)
+        raise WorkerFailed(UNPLAYABLE, WORDS, retryable=False)
     code = "copy_unfit" if new.kind is Kind.VIDEO else "audio_copy_unfit"
     raise WorkerFailed(code, "It cannot be used as it is: its parts do not play.", retryable=False)
 

@@ -18,6 +18,7 @@ from streamtime.library.lifecycle import Picture
 from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
 from streamtime.library.titles import embedded_title
 from streamtime.library.video import Video, id_of
+from streamtime.pipeline.completion import complete
 from streamtime.pipeline.encoding import note_end
 from streamtime.pipeline.failures import attempt, give_up
 from streamtime.pipeline.making import Maker
@@ -172,13 +173,10 @@ class Prepare:
         sounds = [sound_name(track) for track in other_audios(facts)]
         others = forecast(facts, rungs, sounds, self._settings.memory_budget_bytes)
 
-        async def body(tx: Transaction) -> None:
-            if others.names:
-                await self._records.lifecycle.encode(tx, video, others, after=job)
-            else:
-                await self._records.lifecycle.ready(tx, video, after=job, keep_original=self._settings.keep_original)
-
-        await self._records.database.write(body)
+        if others.names:
+            await self._records.database.write(lambda tx: self._records.lifecycle.encode(tx, video, others, after=job))
+        else:
+            await complete(self._records, self._settings, job, video, facts)
 
     async def _pictures(self, video: Video) -> list[Rendition]:
         found = await self._records.renditions.of(video.id)

@@ -96,6 +96,6 @@ class Stills:
 
 
 def smallest_picture(renditions: list[Rendition]) -> Rendition | None:
-    """The smallest of the whole pictures; they come with the largest first."""
-    pictures = [rendition for rendition in renditions if rendition.kind is Kind.VIDEO and rendition.whole]
+    """The smallest of the whole pictures that play; they come with the largest first."""
+    pictures = [r for r in renditions if r.kind is Kind.VIDEO and r.index is not None and r.index.plays]
     return pictures[-1] if pictures else None

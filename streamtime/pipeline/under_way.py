@@ -81,6 +81,8 @@ class Making:
     """What is known of renditions, by row id."""
     stage: Stage | None = None
     done: Done | None = None
+    empty: list[int] = field(default_factory=list)
+    """Row ids of sound of which nothing came."""
 
     def describe(self, rendition_id: int, description: Description) -> None:
         """Note what is known of a rendition, to be written with the next transaction."""
@@ -114,6 +116,13 @@ class Making:
             for output in self.outputs.values()
             if output.index is not None and not output.finished and len(output.index) > output.shown
         ]
+
+    def leave_out_empty(self) -> bool:
+        """Give up sound of which nothing came; whether there was any."""
+        empty = [o for o in self.outputs.values() if not o.finished and o.new.kind is Kind.AUDIO]
+        self.empty += [output.begun.id for output in empty]
+        self.outputs = {number: output for number, output in self.outputs.items() if output not in empty}
+        return bool(empty)
 
     def given_up(self) -> list[int]:
         """Row ids of renditions that the next attempt does not go on with."""

@@ -96,7 +96,7 @@ class Playlists:
             _Offered(rendition, index)
             for rendition in renditions
             if rendition.outdated or rendition.name not in outdated
-            if (index := self._segments.known(rendition)) and index.segments
+            if (index := self._segments.known(rendition)) and index.plays
         ]
         return [offered for offered in found if offered.rendition.whole] or found
 
