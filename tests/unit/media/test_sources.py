@@ -211,36 +211,6 @@ async def test_a_picture_that_ends_early_stays(flashes: Path, tmp_path: Path) ->
     assert result.renditions[0].index.duration_ms == pytest.approx(4000, abs=41)
 
 
-@pytest.mark.parametrize(
-    ("name", "shown_s", "sound_s", "lasts_s"),
-    [
-        ("slides.mp4", (0, 2, 12, 13), 13.5, 13.5),
-        ("slides.mkv", (0, 10), 12, 12),
-        ("slides.mp4", (0, 2, 7), None, 7.04),
-        ("slide.mkv", (0,), 6, 6),
-        ("slides.mov", (0, 1, 3), 9, 9),
-    ],
-)
-async def test_few_pictures_far_apart_last_as_long_as_they_should(
-    tmp_path: Path, name: str, shown_s: tuple[int, ...], sound_s: float | None, lasts_s: float
-) -> None:
-    source = tmp_path / name
-    chosen = "+".join(rf"eq(t\,{second})" for second in shown_s)
-    sound = ("-f", "lavfi", "-i", f"sine=duration={sound_s}") if sound_s else ()
-    run_ffmpeg(
-        *("-f", "lavfi", "-i", f"testsrc2=size=160x90:rate=25:duration={max(shown_s) + 1},select='{chosen}'", *sound),
-        *("-fps_mode", "passthrough", "-c:v", "libx264", "-g", "1000", str(source)),
-    )
-    result = await made_of(source, tmp_path)
-    video = result.renditions[0]
-    assert video.index.duration_ms == pytest.approx(lasts_s * 1000, abs=30)
-    assert picture_times_s(video.data)[0] == 0
-    assert set(shown_s) <= {round(time, 2) for time in picture_times_s(video.data)}
-    assert max(float(b - a) for a, b in pairwise(video.starts_s)) <= 5
-    assert result.done is not None
-    assert result.done.damaged_after_ms is None
-
-
 async def test_a_silent_first_minute_stays_silent(tmp_path: Path) -> None:
     source = make_clip(
         tmp_path / "quiet.mkv", pattern="flash", fps=5, duration_s=64, gop_s=8, audio="ac3", width=WIDTH, height=HEIGHT,
@@ -261,23 +231,6 @@ async def test_uneven_times_are_kept(flashes: Path, tmp_path: Path) -> None:
     wanted = [0.2 * n for n in range(11)] + [2.04 + 0.04 * n for n in range(49)]
     assert picture_times_s(result.renditions[0].data) == pytest.approx(wanted, abs=0.002)
     assert_whole(result, 4, range(4))
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "frame_s"),
-    [
-        ("slow.mp4", {"fps": 1, "duration_s": 6}, 1),
-        ("fast.mp4", {"fps": 120, "duration_s": 2}, 1 / 120),
-        ("film.mkv", {"fps": "24000/1001", "duration_s": 3}, 0.042),
-        ("fields.ts", {"interlaced": True, "duration_s": 3, "height": 96}, 0.04),
-    ],
-)
-async def test_every_rate_ends_in_time(tmp_path: Path, name: str, options: dict[str, object], frame_s: float) -> None:
-    source = make_clip(tmp_path / name, pattern="flash", **{"width": WIDTH, "height": HEIGHT, **options})  # type: ignore[arg-type]  # a table
-    result = await made_of(source, tmp_path)
-    duration_ms = float(options["duration_s"]) * 1000  # type: ignore[arg-type]  # a table
-    assert result.renditions[0].index.duration_ms == pytest.approx(duration_ms, abs=frame_s * 1000 + 1)
-    assert heard(result)[: len(seen(result))] == pytest.approx(seen(result), abs=IN_STEP_S)
 
 
 # The fourth is of the lowest tones alone, which a mix leaves out everywhere.

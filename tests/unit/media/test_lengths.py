@@ -1,0 +1,57 @@
+"""How long pictures last: at every rate, and where only a few come far apart."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.clips import make_clip, run_ffmpeg
+from tests.unit.media.studio import picture_times_s
+from tests.unit.media.test_sources import HEIGHT, IN_STEP_S, WIDTH, heard, made_of, seen
+
+
+@pytest.mark.parametrize(
+    ("name", "shown_s", "sound_s", "lasts_s"),
+    [
+        ("slides.mp4", (0, 2, 12, 13), 13.5, 13.5),
+        ("slides.mkv", (0, 10), 12, 12),
+        ("slides.mp4", (0, 2, 7), None, 7.04),
+        ("slide.mkv", (0,), 6, 6),
+        ("slides.mov", (0, 1, 3), 9, 9),
+    ],
+)
+async def test_few_pictures_far_apart_last_as_long_as_they_should(
+    tmp_path: Path, name: str, shown_s: tuple[int, ...], sound_s: float | None, lasts_s: float
+) -> None:
+    source = tmp_path / name
+    chosen = "+".join(rf"eq(t\,{second})" for second in shown_s)
+    sound = ("-f", "lavfi", "-i", f"sine=duration={sound_s}") if sound_s else ()
+    run_ffmpeg(
+        *("-f", "lavfi", "-i", f"testsrc2=size=160x90:rate=25:duration={max(shown_s) + 1},select='{chosen}'", *sound),
+        *("-fps_mode", "passthrough", "-c:v", "libx264", "-g", "1000", str(source)),
+    )
+    result = await made_of(source, tmp_path)
+    video = result.renditions[0]
+    assert video.index.duration_ms == pytest.approx(lasts_s * 1000, abs=30)
+    assert picture_times_s(video.data)[0] == 0
+    assert set(shown_s) <= {round(time, 2) for time in picture_times_s(video.data)}
+    assert max(float(b - a) for a, b in pairwise(video.starts_s)) <= 5
+    assert result.done is not None
+    assert result.done.damaged_after_ms is None
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "frame_s"),
+    [
+        ("slow.mp4", {"fps": 1, "duration_s": 6}, 1),
+        ("fast.mp4", {"fps": 120, "duration_s": 2}, 1 / 120),
+        ("film.mkv", {"fps": "24000/1001", "duration_s": 3}, 0.042),
+        ("fields.ts", {"interlaced": True, "duration_s": 3, "height": 96}, 0.04),
+    ],
+)
+async def test_every_rate_ends_in_time(tmp_path: Path, name: str, options: dict[str, object], frame_s: float) -> None:
+    source = make_clip(tmp_path / name, pattern="flash", **{"width": WIDTH, "height": HEIGHT, **options})  # type: ignore[arg-type]  # a table
+    result = await made_of(source, tmp_path)
+    duration_ms = float(options["duration_s"]) * 1000  # type: ignore[arg-type]  # a table
+    assert result.renditions[0].index.duration_ms == pytest.approx(duration_ms, abs=frame_s * 1000 + 1)
+    assert heard(result)[: len(seen(result))] == pytest.approx(seen(result), abs=IN_STEP_S)
