@@ -31,6 +31,7 @@ from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.signing_keys import Purpose, SigningKeys
 from streamtime.accounts.users import Users
 from streamtime.addresses import Listening
+from streamtime.backups.keeper import DatabaseKeeper, Pace
 from streamtime.care import rounds
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
@@ -67,9 +68,11 @@ from streamtime.rooms import (
     Keeping,
     Library,
     audit_term,
+    automatic_copies,
     bin_on,
     bucket_address,
     closing_on,
+    copies_folders,
     database_path,
     keeping_of,
     library_on,
@@ -112,7 +115,7 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
     """Accounts alone, beside a running server or without one."""
     clock = SystemClock()
     passwords = PasswordHashing()
-    database = Database(database_path(config))
+    database = Database(database_path(config), copies=copies_folders(config))
     try:
         audit = Audit(database, clock)
         users = Users(database, passwords, audit, clock)
@@ -133,6 +136,7 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
     """Everything that the HTTP room calls, with its files open; nothing is running yet."""
     async with AsyncExitStack() as stack:
         base = await open_foundation(config, stack)
+        base.database.logs_faults = True
         library, keeping = library_on(base), keeping_of(base)
         passwords = PasswordHashing()
         stack.callback(passwords.close)
@@ -156,6 +160,7 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     telling = asyncio.create_task(services.waiting.keep())
     going_round = asyncio.create_task(services.rounds.keep())
     expiring = asyncio.create_task(services.expiry.keep())
+    copying = asyncio.create_task(services.keeper.keep())
     try:
         yield
     finally:
@@ -165,7 +170,8 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
         telling.cancel()
         going_round.cancel()
         expiring.cancel()
-        await asyncio.wait([reporting, going_round, expiring])  # one may have a child, which goes with it
+        copying.cancel()
+        await asyncio.wait([reporting, going_round, expiring, copying])  # one may have a child, which goes with it
         await services.pool.stop(grace_s=grace_s)
 
 
@@ -320,6 +326,12 @@ def _services(
             keeping.upkeep,
         ),
         damage=library.damage,
+        keeper=DatabaseKeeper(
+            base.database,
+            automatic_copies(config),
+            base.clock,
+            Pace(config.backup.every, config.backup.check_every),
+        ),
         tickets=Tickets(base.database, base.epoch, ticket_keys, base.clock),
         links=Links(base.database, passwords, limits, audit, base.clock),
         openings=Openings(ticket_keys, base.clock),
@@ -371,11 +383,15 @@ def _upload_limits(config: Config) -> UploadLimits:
 
 
 async def _flush_soft_facts(services: Services) -> None:
+    told = ""
     while True:
         await asyncio.sleep(SOFT_FACTS_EVERY_S)
         try:
             await services.progress.flush()
             await services.last_use.flush()
             await services.failures.flush()
+            told = ""
         except Exception as error:  # noqa: BLE001  # they are soft: the next time may go better
-            _log.warning("soft_facts_not_written", error=repr(error))
+            if repr(error) != told:  # every few seconds the same says nothing more
+                _log.warning("soft_facts_not_written", error=repr(error))
+            told = repr(error)

@@ -15,6 +15,7 @@
     ├── NoSpace             the disk is full or nearly so
     ├── TooMany             too often; try again later
     ├── Unavailable         a part is busy or away; try again later
+    │   └── DatabaseDamaged  the database is damaged: the message names the newest copy of it
     ├── Damaged             what is stored is not what its row says
     ├── ConfigError         the configuration cannot be used
     └── MediaError          a file cannot be played, and why
@@ -162,6 +163,19 @@ class Damaged(StreamtimeError):
 
     def __init__(self, message: str = "What the server has stored of this is damaged.") -> None:
         super().__init__(message)
+
+
+class DatabaseDamaged(Unavailable):
+    """The database, or a copy of it, is damaged; the message says what to do.
+
+    `here` says the same with whole paths, for whoever sits at the machine.
+    """
+
+    code = "database_damaged"
+
+    def __init__(self, message: str, *, here: str = "") -> None:
+        super().__init__(message, retry_after_s=60)
+        self.here = here or message
 
 
 class ConfigError(StreamtimeError):

@@ -8,6 +8,7 @@ from pathlib import Path
 from streamtime.accounts.audit import Audit
 from streamtime.accounts.audit_term import AuditTerm
 from streamtime.accounts.sessions import Sessions
+from streamtime.backups.automatic import AutomaticCopies
 from streamtime.clock import Clock, SystemClock
 from streamtime.config.sections import S3, Config
 from streamtime.database.epoch import EpochWatch
@@ -113,7 +114,17 @@ def database_path(config: Config) -> Path:
 
 def copies_folders(config: Config) -> list[Path]:
     """Where copies of the database are looked for."""
-    return [config.data_dir / "backups"]
+    return [config.data_dir / "backups", *([copies_folder(config)] if config.backup.every else [])]
+
+
+def copies_folder(config: Config) -> Path:
+    """Where automatic copies of the database go."""
+    return config.data_dir / Path(config.backup.to).expanduser()
+
+
+def automatic_copies(config: Config) -> AutomaticCopies:
+    """The copies of the database that are made by themselves."""
+    return AutomaticCopies(database_path(config), copies_folder(config), keep=config.backup.keep)
 
 
 async def open_foundation(config: Config, stack: AsyncExitStack, *, sweep: bool = True) -> Foundation:
@@ -123,7 +134,7 @@ async def open_foundation(config: Config, stack: AsyncExitStack, *, sweep: bool 
     """
     clock = SystemClock()
     path = database_path(config)
-    database = Database(path)
+    database = Database(path, copies=copies_folders(config))
     stack.push_async_callback(database.close)
     epoch = EpochWatch(path)
     database.on_epoch = epoch.look_again
@@ -164,7 +175,7 @@ class Shelves:
 async def open_shelves(config: Config) -> AsyncIterator[Shelves]:
     """Rows and stores alone. What a running server has half-written is left alone."""
     async with AsyncExitStack() as stack:
-        database = Database(database_path(config))
+        database = Database(database_path(config), copies=copies_folders(config))
         stack.push_async_callback(database.close)
         stores = await open_stores(config, stack, StoreNumbers(), sweep=False)
         clock = SystemClock()

@@ -76,6 +76,7 @@ class Server:
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STREAMTIME_")},
             "STREAMTIME_DATA_DIR": str(self.data_dir),
+            "STREAMTIME_BACKUP__EVERY": "0",  # copies are for the tests of copies
             "STREAMTIME_UPLOADS__MINIMUM_FREE_SPACE": "64MiB",
             "STREAMTIME_TRANSCODE__MINIMUM_FREE_SPACE": "64MiB",
             **environ,

@@ -19,7 +19,7 @@ from streamtime.backups.manifest import FORMAT, Manifest, NeededObject
 from streamtime.clock import Clock
 from streamtime.database.migrate import present_revision
 from streamtime.database.transaction import Database
-from streamtime.errors import NotFound, StreamtimeError, Unavailable
+from streamtime.errors import DatabaseDamaged, NotFound, StreamtimeError, Unavailable
 from streamtime.objects.deployment import Deployment
 from streamtime.objects.holds import BACKUP, COLLECTION, Holds
 from streamtime.objects.ledger import SPOOL, Ledger
@@ -68,7 +68,11 @@ class BackupMaker:
                 await self._hold(stack, told)
             copy, now = folder / DATABASE, self._clock.now_ms()
             told("Copying the database", 0, 0)
-            await asyncio.to_thread(snapshot.take, self._database.path, copy)
+            try:
+                await asyncio.to_thread(_taken, self._database.path, copy)
+            except DatabaseDamaged as error:
+                self._database.note_damage(error.message)
+                raise self._database.damaged() from error
             objects, lost = snapshot.needed(copy), list[str]()
             database = await asyncio.to_thread(writer.add, DATABASE, copy, at_s=now // 1000)
             if with_objects:
@@ -156,3 +160,9 @@ class BackupMaker:
         except StreamtimeError:
             return False
         return True
+
+
+def _taken(database: Path, target: Path) -> None:
+    snapshot.check_live(database)
+    snapshot.take(database, target)
+    snapshot.check(target, whole=True)

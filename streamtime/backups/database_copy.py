@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from streamtime.backups import snapshot
+from streamtime.backups.automatic import require_named_bytes
 from streamtime.backups.manifest import NeededObject
 from streamtime.database.migrate import present_revision
 from streamtime.errors import ConfigError, Invalid
@@ -25,6 +26,7 @@ class CopyReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        require_named_bytes(path)
         snapshot.check(path)
         try:
             found = present_revision(path, still=True)

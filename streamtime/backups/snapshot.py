@@ -4,12 +4,18 @@ Plain SQL on a file that nobody else has open, or on a copy of one: it knows the
 """
 
 import sqlite3
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from streamtime.backups.manifest import NeededObject
 from streamtime.database.engines import BUSY_TIMEOUT_MS, read_only_uri, still_uri
-from streamtime.errors import Invalid
+from streamtime.database.faults import explained
+from streamtime.errors import DatabaseDamaged, Invalid
+
+_STEPS = 10_000
+"""Steps of SQLite's machine between two looks at the clock: some tenths of a millisecond."""
 
 _NEEDED = """
     SELECT o.id, o.store, o.key, o.kind, o.state, CASE o.state WHEN 'live' THEN o.bytes ELSE u.offset_bytes END,
@@ -22,8 +28,13 @@ _NEEDED = """
 
 
 def take(database: Path, target: Path) -> None:
-    """Copy the database as it is at this moment into a new file; writers go on meanwhile."""
-    with closing(sqlite3.connect(database, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+    """Copy the database as it is at this moment into a new file; writers go on meanwhile.
+
+    Raises:
+        DatabaseDamaged: the database cannot be read whole.
+        StreamtimeError: it is busy, or there is no room.
+    """
+    with _translated(), closing(sqlite3.connect(database, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
 
 
@@ -37,16 +48,61 @@ def needed(snapshot: Path) -> list[NeededObject]:
         ]
 
 
-def check(database: Path) -> None:
-    """Return where SQLite finds nothing wrong with a file.
+def check(database: Path, *, whole: bool = False) -> None:
+    """Return where SQLite finds nothing wrong with a file that nobody has open.
+
+    `whole` compares indexes with their tables too, and rows with the rows that they name.
 
     Raises:
         Invalid: it does.
     """
     try:
-        with closing(sqlite3.connect(still_uri(database), uri=True)) as connection:
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise Invalid(f"The database in the backup cannot be read: {error}.") from error
+        _check(still_uri(database), whole=whole, within_s=None)
+    except DatabaseDamaged as error:
+        raise Invalid(f"The database in {database.name} is damaged: {error.message}.") from error
+
+
+def check_live(database: Path, *, whole: bool = False, within_s: float | None = None) -> bool:
+    """The same of a database that is in use; writers go on meanwhile. False where `within_s` seconds did not do.
+
+    Raises:
+        DatabaseDamaged: something is wrong with it; the message says what.
+        StreamtimeError: it cannot be read now.
+    """
+    return _check(read_only_uri(database), whole=whole, within_s=within_s)
+
+
+def _check(address: str, *, whole: bool, within_s: float | None) -> bool:
+    deadline = None if within_s is None else time.monotonic() + within_s
+    late = False
+
+    def broken_off() -> bool:
+        nonlocal late
+        late = deadline is not None and time.monotonic() > deadline
+        return late
+
+    try:
+        with _translated(), closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+            connection.set_progress_handler(broken_off, _STEPS)
+            pragma = "integrity_check" if whole else "quick_check"
+            (verdict,) = connection.execute(f"PRAGMA {pragma}(1)").fetchone()
+            dangling = connection.execute("PRAGMA foreign_key_check").fetchone() if whole else None
+    except sqlite3.OperationalError:
+        if late:
+            return False
+        raise
     if verdict != "ok":
-        raise Invalid(f"The database in the backup is damaged: {verdict}.")
+        raise DatabaseDamaged(" ".join(verdict.split()))
+    if dangling is not None:
+        raise DatabaseDamaged(f"row {dangling[1]} of {dangling[0]} names a row of {dangling[2]} that is not there")
+    return True
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if (ours := explained(error)) is None:
+            raise
+        raise ours from error

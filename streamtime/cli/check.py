@@ -1,28 +1,31 @@
 """`streamtime check`: whether everything that the server needs is there, one line each."""
 
 import asyncio
+import os
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import rich_click as click
 
+from streamtime.backups import snapshot
 from streamtime.cli.context import Context, prepare_data_dir
-from streamtime.cli.first_start import require_first_start
+from streamtime.cli.first_start import damaged, require_first_start
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
-from streamtime.errors import ConfigError, StreamtimeError
+from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
 from streamtime.http.web_files import WebFiles
 from streamtime.http.words import size_text
 from streamtime.lanes import PREPARE_NICE, worker_launcher
 from streamtime.objects.deployment import NOT_OURS, words_for
 from streamtime.openid.terms import ProviderAway
 from streamtime.providers import provider_of
-from streamtime.rooms import bucket_address, database_path, keeping_of, open_foundation
+from streamtime.rooms import automatic_copies, bucket_address, database_path, keeping_of, open_foundation
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.s3_trial import tried
 from streamtime.storage.spool import Spool
@@ -67,6 +70,8 @@ def check(context: Context) -> None:
 async def _check(config: Config, findings: Findings) -> None:
     with findings.part("database") as said:
         said.extend(await asyncio.to_thread(_database, config))
+    with findings.part("backup") as said:
+        said.extend(await asyncio.to_thread(_copies, config))
     await _part(findings, "storage", lambda: _storage(config))
     if config.storage.backend == "s3" or config.storage.s3.bucket:
         await _part(findings, "bucket", lambda: _bucket(config))
@@ -90,11 +95,30 @@ def _database(config: Config) -> list[str]:
         raise StreamtimeError(f"{path.parent} is on {kind}: SQLite's locks do not hold there. Use a local disk.")
     if sqlite3.sqlite_version_info < (3, 35):
         raise StreamtimeError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed.")
+    if path.exists() and path.stat().st_size:
+        try:
+            snapshot.check_live(path, whole=True)
+        except DatabaseDamaged as error:
+            raise damaged(config, error) from error
     present, newest = present_revision(path), newest_revision(migrations_folder())
     if present is None:
         require_first_start(config)
     schema = "made at the first start" if present is None else f"schema {present} of {newest}"
-    return [f"SQLite {sqlite3.sqlite_version}", schema]
+    return [f"SQLite {sqlite3.sqlite_version}", schema, *([] if present is None else ["whole"])]
+
+
+def _copies(config: Config) -> list[str]:
+    """The automatic copies of the database; none yet is no fault, since the server makes them."""
+    if not config.backup.every:
+        return ["turned off (backup.every)"]
+    copies = automatic_copies(config)
+    usable = copies.folder.is_dir() and os.access(copies.folder, os.R_OK | os.W_OK | os.X_OK)
+    if copies.folder.exists() and not usable:
+        raise StreamtimeError(f"{copies.folder} (backup.to) is no folder that can be written.")
+    if not (found := copies.all()):
+        return [f"no copy yet in {copies.folder}"]
+    at = datetime.fromtimestamp(found[0].made_at_ms / 1000, UTC)
+    return [f"{len(found)} in {copies.folder}", f"the newest of {at:%Y-%m-%d %H:%M} UTC"]
 
 
 async def _storage(config: Config) -> list[str]:

@@ -1,5 +1,6 @@
 """`streamtime`: the list of commands, and how each ends when something is wrong."""
 
+import sqlite3
 import sys
 from gc import freeze
 from pathlib import Path
@@ -23,7 +24,9 @@ from streamtime.cli.user import user
 from streamtime.cli.user_delete import delete
 from streamtime.cli.user_factor import second_factor
 from streamtime.cli.user_invite import invite
-from streamtime.errors import StreamtimeError
+from streamtime.cli.verify import verify_file
+from streamtime.database.faults import explained
+from streamtime.errors import DatabaseDamaged, StreamtimeError
 from streamtime.logging import configure
 from streamtime.version import VERSION
 
@@ -43,7 +46,7 @@ def streamtime(context: click.Context, config_path: Path | None) -> None:
     context.obj = Context(config_path)
 
 
-for command in (serve, user, session, token, storage, check, gc, backup, restore, package, openapi):
+for command in (serve, user, session, token, storage, check, gc, backup, restore, verify_file, package, openapi):
     streamtime.add_command(command)
 
 
@@ -57,13 +60,21 @@ def run() -> None:
     freeze()  # what was imported stays: to look through it again and again costs pauses, and half a second at the end
     try:
         streamtime(prog_name="streamtime")
+    except DatabaseDamaged as error:
+        _fail(error.here)
     except StreamtimeError as error:
         _fail(error.message)
     except OSError as error:  # a file of another user, a disk that is full or read-only
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}.")
-    except DBAPIError as error:
-        _fail(f"The database cannot be used: {error.orig}. Look who owns the files of the data directory.")
+    except (DBAPIError, sqlite3.Error) as error:
+        found = explained(error)
+        hint = (
+            "`streamtime check` says more."
+            if isinstance(found, DatabaseDamaged)
+            else "Look who owns the data directory."
+        )
+        _fail(f"The database cannot be used: {getattr(error, 'orig', error)}. {hint}")
 
 
 def _fail(message: str) -> NoReturn:

@@ -16,7 +16,7 @@ import uvicorn
 from streamtime.addresses import Listening
 from streamtime.app import http_settings, open_services, require_usable, running
 from streamtime.cli.context import Context, prepare_data_dir
-from streamtime.cli.first_start import begin_anew, require_first_start
+from streamtime.cli.first_start import begin_anew, require_first_start, require_whole
 from streamtime.cli.lock import another_server, only_server, server_runs
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
@@ -108,8 +108,10 @@ def _bring_up_to_date(config: Config, *, new_database: bool) -> None:
     path = database_path(config)
     if new_database:
         begin_anew(config)
-    elif present_revision(path) is None:
-        require_first_start(config)
+    else:
+        require_whole(config)
+        if present_revision(path) is None:
+            require_first_start(config)
     migrate(path, now_ms=SystemClock().now_ms())
 
 

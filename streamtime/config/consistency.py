@@ -27,6 +27,7 @@ def require_consistent(config: Config, places: Mapping[str, str]) -> None:
     _check_backend(config, places)
     if config.storage.s3.endpoint and config.storage.s3.bucket:
         _check_bucket(config.storage.s3, places)
+    _check_copies(config, places)
     _check_heights(config, places)
     _check_provider(config, places)
 
@@ -55,6 +56,19 @@ def _check_bucket(chosen: S3, places: Mapping[str, str]) -> None:
         _check_file(places, f"{_S3}ca_file", Path(chosen.ca_file))
 
 
+def _check_copies(config: Config, places: Mapping[str, str]) -> None:
+    """Files in the folders of objects and of uploads that belong to no video would be put aside and deleted."""
+    try:
+        folder = (config.data_dir / Path(config.backup.to).expanduser()).absolute()
+    except RuntimeError as error:  # "~nobody/copies"
+        raise _refused(places, "backup.to", f"{config.backup.to!r} is in no known person's home") from error
+    if "\0" in config.backup.to:
+        raise _refused(places, "backup.to", f"{config.backup.to!r} is no path")
+    for name in ("objects", "spool"):
+        if folder.is_relative_to((config.data_dir / name).absolute()):
+            raise _refused(places, "backup.to", f"{folder} is inside {name}/, which is for videos")
+
+
 def _check_heights(config: Config, places: Mapping[str, str]) -> None:
     chosen = config.transcode
     if all(height > chosen.max_height for height in chosen.heights):
@@ -73,14 +87,14 @@ def _check_provider(config: Config, places: Mapping[str, str]) -> None:
         key = f"{section}client_secret_file"
         raise ConfigError(f"{places.get(key, 'defaults')}: set {section}client_secret or {key}, not both.")
     if chosen.issuer and chosen.client_secret_file:
-        _check_file(places, f"{section}client_secret_file", Path(chosen.client_secret_file).expanduser())
+        _check_file(places, f"{section}client_secret_file", Path(chosen.client_secret_file))
 
 
 def _check_file(places: Mapping[str, str], key: str, path: Path) -> None:
     try:
-        with path.open("rb") as file:
+        with path.expanduser().open("rb") as file:
             file.read(1)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise _refused(places, key, f"{str(path)!r} cannot be read ({reason})") from error
 

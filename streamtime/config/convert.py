@@ -50,7 +50,10 @@ def _path(raw: object) -> Path:
         return raw
     if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
         raise ValueError(raw)
-    return Path(raw).expanduser()
+    try:
+        return Path(raw).expanduser()
+    except RuntimeError as error:  # "~nobody/data"
+        raise ValueError(raw) from error
 
 
 def _within(bounds: Meta, value: Written) -> Written:

@@ -151,6 +151,36 @@ class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     s3: S3 = S3()
 
 
+class Backup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Copies of the database that the server makes by itself."""
+
+    every: Annotated[
+        Seconds,
+        Meta(
+            ge=0,
+            description=(
+                "How often the database is copied, beside all that goes on; a copy that was missed is made at the "
+                "start. 0 is never."
+            ),
+        ),
+    ] = Seconds(DAY)
+    keep: Annotated[int, Meta(ge=1, le=10_000, description="How many of these copies are kept; the oldest go.")] = 7
+    to: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description=(
+                "The folder of the copies; a relative path begins in the data directory. Another disk is better: what "
+                "takes the database takes a copy beside it too."
+            ),
+        ),
+    ] = "backups"
+    check_every: Annotated[
+        Seconds,
+        Meta(ge=0, description="How often the database is checked for damage while the server runs; 0 is never."),
+    ] = Seconds(DAY)
+
+
 class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How videos are prepared. Changes hold for videos uploaded afterwards."""
 
@@ -297,6 +327,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     server: Server = Server()
     storage: Storage = Storage()
+    backup: Backup = Backup()
     uploads: Uploads = Uploads()
     transcode: Transcode = Transcode()
     accounts: Accounts = Accounts()

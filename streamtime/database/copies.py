@@ -1,5 +1,6 @@
 """Copies of the database file: which there are, and the words that lead a person from a fault to the newest of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,16 +36,25 @@ def copies_in(folder: Path) -> list[Copy]:
     return sorted(found, key=lambda copy: copy.written_at_s, reverse=True)
 
 
-def way_back(folders: list[Path], *, replace: bool) -> str:
+def way_back(folders: Sequence[Path], *, replace: bool, inside: Path | None = None) -> str:
     """What a person can do without a usable database: the newest copy in these folders, and the command for it.
 
-    `replace` says that a file is in its place, which `restore` puts aside only when told to.
+    `replace` says that a file is in its place, which `restore` puts aside only when told to. With `inside` paths are
+    told as seen from that folder: a page tells strangers nothing of the machine.
     """
     command = "streamtime restore --replace" if replace else "streamtime restore"
-    found = [copy for folder in dict.fromkeys(folders) for copy in copies_in(folder)]
+    everything = [copy for folder in dict.fromkeys(folders) for copy in copies_in(folder)]
+    found = [copy for copy in everything if "-before-restore-" not in copy.path.name] or everything
     if not found:
-        where = " and ".join(str(folder) for folder in dict.fromkeys(folders))
+        where = " and ".join(_shown(folder, inside) for folder in dict.fromkeys(folders))
         return f"There is no copy of the database in {where}. Restore a backup: `{command} FILE`."
     newest = max(found, key=lambda copy: copy.written_at_s)
     at = datetime.fromtimestamp(newest.written_at_s, UTC)
-    return f"The newest copy is of {at:%Y-%m-%d %H:%M} UTC. Restore it, or a backup: `{command} {newest.path}`."
+    command += f" {_shown(newest.path, inside)}"
+    return f"The newest copy is of {at:%Y-%m-%d %H:%M} UTC. Restore it, or a backup: `{command}`."
+
+
+def _shown(path: Path, inside: Path | None) -> str:
+    if inside is None:
+        return str(path)
+    return str(path.relative_to(inside)) if path.is_relative_to(inside) else path.name

@@ -39,7 +39,7 @@ class EpochWatch:
             if version != self._data_version:
                 (self._epoch,) = self._connection.execute("SELECT value FROM epoch WHERE id = 1").fetchone()
                 self._data_version = version
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError:  # the same of a damaged file, which the next query tells of
             self._unreadable -= 1
             self._epoch, self._data_version = self._unreadable, -1
         return self._epoch

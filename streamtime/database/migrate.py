@@ -10,8 +10,10 @@ from pathlib import Path
 import sqlalchemy.exc
 
 from streamtime.clock import EpochMs
+from streamtime.database.copies import way_back
 from streamtime.database.engines import read_only_uri, still_uri
-from streamtime.errors import ConfigError
+from streamtime.database.faults import explained
+from streamtime.errors import ConfigError, DatabaseDamaged
 from streamtime.logging import get_logger
 
 _log = get_logger("database")
@@ -103,9 +105,15 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError) as error:
+        folder = path.parent / "backups"
+        reason = getattr(error, "orig", None) or error
+        if isinstance(explained(error), DatabaseDamaged):
+            raise ConfigError(
+                f"The database {path} cannot be used: {reason}. It is damaged. {way_back([folder], replace=True)}"
+            ) from error
         raise ConfigError(
-            f"The database {path} cannot be used: {getattr(error, 'orig', None) or error}. Look who owns it and "
-            f"whether the disk is full; copies from before earlier migrations are in {path.parent / 'backups'}."
+            f"The database {path} cannot be used: {reason}. Look who owns it and whether the disk is full; copies are "
+            f"in {folder}."
         ) from error
 
 

@@ -6,21 +6,21 @@ loses only the answer: what it began is committed or rolled back as a whole.
 """
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import CursorResult, Executable, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from streamtime.database.copies import way_back
 from streamtime.database.engines import reader_engine, writer_engine
+from streamtime.database.faults import explained
 from streamtime.database.tables import epoch
-from streamtime.errors import NoSpace, Unavailable
+from streamtime.errors import DatabaseDamaged, StreamtimeError, Unavailable
 from streamtime.logging import get_logger
 
 T = TypeVar("T")
@@ -66,10 +66,21 @@ class Transaction:
 
 
 class Database:
-    """A database file with its readers and its writer."""
+    """A database file with its readers and its writer.
 
-    def __init__(self, path: Path) -> None:
+    Once damage was seen nothing is written any more: whatever was acknowledged would be lost by the restore that has
+    to follow. `copies` are the folders where copies of it lie.
+    """
+
+    def __init__(self, path: Path, *, copies: Sequence[Path] = ()) -> None:
         self.path = path
+        self.damage = ""
+        """What is wrong with it, and what to do, in words; empty where no damage was seen."""
+        self.logs_faults = False
+        """Whether faults are logged, once each: by a server. A command says them itself."""
+        self._damage_here = ""
+        self._copies = [*copies] or [path.parent / "backups"]
+        self._told: set[str] = set()
         self._reader: AsyncEngine = reader_engine(path)
         self._writer: AsyncEngine = writer_engine(path)
         self._running: set[asyncio.Task[Any]] = set()
@@ -80,9 +91,10 @@ class Database:
         """A consistent snapshot to read from. Do not await anything else than its queries inside.
 
         Raises:
-            Unavailable: the database cannot be read in time.
+            Unavailable: the database cannot be read in time, or not at all.
+            DatabaseDamaged: what is asked for lies in a damaged part.
         """
-        with _translated():
+        with self._translated():
             async with self._reader.begin() as connection:
                 yield connection
 
@@ -92,14 +104,33 @@ class Database:
         Raises:
             Unavailable: another process holds the write lock for longer than the busy timeout.
             NoSpace: the disk is full; nothing was changed.
+            DatabaseDamaged: damage was seen, now or earlier; nothing was changed.
             RuntimeError: called inside another write transaction.
         """
         if _inside.get():
             raise RuntimeError("A write transaction is open already: pass it on instead of opening another.")
+        if self.damage:
+            raise self.damaged()
         task = asyncio.get_running_loop().create_task(self._run(body))
         self._running.add(task)
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)
+
+    def note_damage(self, reason: str) -> None:
+        """Damage was seen: it is logged once, with the way back, and nothing is written from now on."""
+        if self.damage:
+            return
+        reason = " ".join(reason.split()).rstrip(".")
+        words = way_back(self._copies, replace=True, inside=self.path.parent)
+        self.damage = f"The database is damaged ({reason}). {words}"
+        words = way_back(self._copies, replace=True)
+        self._damage_here = f"The database {self.path} is damaged ({reason}). {words}"
+        if self.logs_faults:
+            _log.error("database_damaged", database=str(self.path), error=reason, words=words)
+
+    def damaged(self) -> DatabaseDamaged:
+        """The error for whoever meets the damage that was noted."""
+        return DatabaseDamaged(self.damage, here=self._damage_here)
 
     async def close(self) -> None:
         """Wait for the writes under way, then end the driver's threads."""
@@ -110,7 +141,7 @@ class Database:
 
     async def _run(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         _inside.set(True)
-        with _translated():
+        with self._translated():
             async with self._writer.begin() as connection:
                 transaction = Transaction(connection)
                 result = await body(transaction)
@@ -119,33 +150,29 @@ class Database:
         transaction.run_hooks()
         return result
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the driver's complaints into ours, and tell each kind of them once."""
+        try:
+            yield
+        except PoolTimeout as error:
+            raise Unavailable("The database is busy. Try again in a moment.", code="database_busy") from error
+        except StreamtimeError:
+            raise
+        except Exception as error:
+            ours = explained(error)
+            if ours is None:
+                raise
+            if isinstance(ours, DatabaseDamaged):
+                self.note_damage(ours.message)
+                ours = self.damaged()
+            elif self.logs_faults and ours.code == "database_io" and ours.message not in self._told:
+                self._told.add(ours.message)
+                _log.error("database_unusable", database=str(self.path), error=ours.message)
+            raise ours from error
+
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
             # Its caller may be gone; reading the exception keeps the loop from reporting it as never retrieved.
             _log.debug("write_failed", error=repr(task.exception()))
-
-
-class _translated:  # noqa: N801  # reads as a word in `with _translated():`
-    """Turns the driver's complaints into ours, at the one place that knows them."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, PoolTimeout):
-            raise Unavailable("The database is busy. Try again in a moment.", code="database_busy") from error
-        if isinstance(error, OperationalError):
-            _raise_for(error)
-
-
-def _raise_for(error: OperationalError) -> None:
-    name = getattr(error.orig, "sqlite_errorname", "") or ""
-    if not name and isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig):
-        name = "SQLITE_BUSY"
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        raise Unavailable("The database is busy. Try again in a moment.", code="database_busy") from error
-    if name == "SQLITE_FULL":
-        raise NoSpace("The disk that holds the database is full. Nothing was changed.") from error
-    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")):  # the last also where it was moved
-        raise Unavailable("The disk that holds the database does not answer.", code="database_io") from error

@@ -24,9 +24,9 @@ async def healthz() -> dict[str, str]:
 
 @get("/readyz", include_in_schema=False)
 async def readyz(services: NamedDependency[Services]) -> Response[dict[str, str]]:
-    """Database, storage, pool and workers answer, each by name; beside them the layers that confine workers."""
+    """Database, storage, pool and workers answer, each by name; beside them what confines workers, and the copies."""
     parts = {
-        "database": await _answers(services.users.any_exists()),
+        "database": services.database.damage or await _answers(services.users.any_exists()),
         "storage": await _storage(services),
         "spool": await _answers(services.stores.spool.check()),
         "pool": "ok" if services.pool.alive else "stopped",
@@ -34,7 +34,15 @@ async def readyz(services: NamedDependency[Services]) -> Response[dict[str, str]
     }
     well = all(state == "ok" for state in parts.values())
     confinement = layers(await services.workers.confinement()) if parts["workers"] == "ok" else "none"
-    return Response({**parts, "confinement": confinement}, status_code=200 if well else 503)
+    said = {**parts, "confinement": confinement, "backup": _copies(services)}
+    return Response(said, status_code=200 if well else 503)
+
+
+def _copies(services: Services) -> str:
+    """How the automatic copies of the database stand: never a reason for 503, since all works without them."""
+    if not services.keeper.makes_copies:
+        return "off"
+    return "the last copy of the database failed" if services.keeper.state.trouble else "ok"
 
 
 async def _storage(services: Services) -> str:

@@ -39,6 +39,15 @@ class Metrics:
         self.running = Gauge("streamtime_attempts_running", "Attempts under way.", registry=self.registry)
         self.free = Gauge("streamtime_free_bytes", "Room left on the disk of the spool.", registry=self.registry)
         self.listeners = Gauge("streamtime_event_listeners", "Event streams open.", registry=self.registry)
+        self.database_well = Gauge(
+            "streamtime_database_ok", "Whether no damage of the database was seen.", registry=self.registry
+        )
+        self.copy_age = Gauge(
+            "streamtime_database_copy_age_seconds", "Age of the newest automatic copy.", registry=self.registry
+        )
+        self.copy_well = Gauge(
+            "streamtime_database_copy_ok", "Whether the last automatic copy was made.", registry=self.registry
+        )
         self.upkeep_age = Gauge(
             "streamtime_upkeep_age_seconds",
             "Since a task about stored bytes last ended.",
@@ -77,6 +86,7 @@ class Metrics:
     async def read(self, services: Services) -> bytes:
         """All numbers as Prometheus reads them."""
         now_ms = services.clock.now_ms()
+        self._set_database(services, now_ms)
         self.jobs.clear()
         self.oldest.clear()
         for depth in await services.queue.depths():
@@ -87,6 +97,13 @@ class Metrics:
         self.free.set(await services.stores.spool.free_bytes())
         self._set_storage(await services.storage.look(), now_ms)
         return generate_latest(self.registry)
+
+    def _set_database(self, services: Services, now_ms: int) -> None:
+        state = services.keeper.state
+        self.database_well.set(not services.database.damage)
+        self.copy_well.set(not state.trouble)
+        if state.newest is not None:
+            self.copy_age.set((now_ms - state.newest.made_at_ms) / 1000)
 
     def _set_storage(self, seen: SeenStorage, now_ms: int) -> None:
         self.doomed.set(seen.doomed_bytes)

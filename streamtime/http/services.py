@@ -23,6 +23,7 @@ from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
 from streamtime.addresses import Listening
+from streamtime.backups.keeper import DatabaseKeeper
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.events.bus import EventBus
@@ -154,6 +155,7 @@ class Services:
     rounds: Keeping
     storage: StorageOverview
     damage: Damage
+    keeper: DatabaseKeeper
     space: Space
     reservations: Reservations
     expiry: Keeping

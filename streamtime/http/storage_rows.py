@@ -68,9 +68,24 @@ class ReservedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseRow:
+    """The database and its automatic copies."""
+
+    damage: str
+    makes_copies: bool
+    trouble: str
+    copies: int
+    age_text: str
+    size_text: str
+    path: str
+    """Of the newest copy, or of the folder where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class StorageBoard:
     """Everything on the page."""
 
+    database: DatabaseRow
     stores: list[StoreRow]
     tasks: list[TaskRow]
     damaged: list[DamageRow]
@@ -85,6 +100,7 @@ async def board_of(services: Services) -> StorageBoard:
     now, seen = services.clock.now_ms(), await services.storage.look()
     pieces = await services.damage.pieces([one.id for one in seen.damaged])
     return StorageBoard(
+        database=_database(services, now),
         stores=[_store(store) for store in seen.stores],
         tasks=[_task(task, seen.tasks.get(task), now) for task in Task],
         damaged=[
@@ -96,6 +112,20 @@ async def board_of(services: Services) -> StorageBoard:
         doomed=seen.doomed,
         doomed_text=size_text(seen.doomed_bytes),
         restored_text="" if seen.restored_at_ms is None else age_text(seen.restored_at_ms, now),
+    )
+
+
+def _database(services: Services, now_ms: int) -> DatabaseRow:
+    keeper, state = services.keeper, services.keeper.state
+    newest = state.newest
+    return DatabaseRow(
+        damage=services.database.damage,
+        makes_copies=keeper.makes_copies,
+        trouble=state.trouble,
+        copies=state.count,
+        age_text="" if newest is None else age_text(newest.made_at_ms, now_ms),
+        size_text="" if newest is None else size_text(newest.length_bytes),
+        path=keeper.folder if newest is None else str(newest.path),
     )
 
 

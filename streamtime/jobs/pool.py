@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 from streamtime.clock import Clock
-from streamtime.errors import NoSpace, Unavailable
+from streamtime.errors import DatabaseDamaged, NoSpace, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job, Lane
 from streamtime.jobs.queue import LEASE_MS, JobQueue
 from streamtime.jobs.scales import Scales
@@ -41,6 +41,7 @@ class JobPool:
         self._attempts: dict[int, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._trouble = ""
         queue.on_enqueue = self._wake
         queue.on_cancel = self._end_attempts
 
@@ -102,9 +103,16 @@ class JobPool:
                     await self._nap(kinds, self._scales[lane.name], news)
                 else:
                     await self._carry(lane, job, news)
+                self._trouble = ""
             except Exception as error:  # noqa: BLE001  # whatever ails the database, the place stays manned
-                _log.warning("queue_unavailable", error=repr(error))
+                self._tell(error)
                 await asyncio.sleep(1)
+
+    def _tell(self, error: Exception) -> None:
+        """Tell why the queue cannot be used; all places meet the same trouble, again and again, and it is told once."""
+        if repr(error) != self._trouble:
+            _log.warning("queue_unavailable", error=repr(error))
+        self._trouble = repr(error)
 
     async def _free_kinds(self, lane: Lane) -> list[str]:
         """The kinds of a lane that nothing holds back at the moment."""
@@ -148,7 +156,7 @@ class JobPool:
             try:
                 due = await self._queue.due_kinds()
             except Exception as error:  # noqa: BLE001  # the next look may go better
-                _log.warning("queue_unavailable", error=repr(error))
+                self._tell(error)
                 continue
             for lane, news in zip(self._lanes, self._news, strict=True):
                 if not due.isdisjoint(lane.handlers):
@@ -218,6 +226,8 @@ async def _written(job: Job, write: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await write()
+        except DatabaseDamaged:
+            return  # nothing is written into a damaged database any more, however often it is tried
         except (Unavailable, NoSpace) as error:
             _log.warning("job_outcome_not_written", job=job.id, kind=job.kind, error=error.message)
             await asyncio.sleep(WRITTEN_AGAIN_S)
