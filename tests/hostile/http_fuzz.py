@@ -36,6 +36,7 @@ STATUS = re.compile(rb"^HTTP/1\.1 (\d{3}) ", re.MULTILINE)
 KNOWN = {501, 503, 505, 507}
 """5xx that are no fault of the server's: what it does not speak, and what it has no room for."""
 
+TOLD_EVERY = 100
 MAX_GROWTH_BYTES = 96 << 20
 NOW = struct.pack("ii", 1, 0)
 
@@ -117,6 +118,8 @@ def _try(server: Server, numbers: range, seed: str, bearer: bytes, at_once: int,
             wrong = [status for status in statuses if status >= 500 and status not in KNOWN]
             if wrong or error:
                 verdict.faults.append(f"case {number}: {wrong or error}")
+            if number % TOLD_EVERY == TOLD_EVERY - 1:
+                print(f"{number + 1} so far, {len(verdict.faults)} faults; the viewer: {verdict.watched}", flush=True)
 
 
 def _watch(server: Server, master: str, expected: dict[str, str], over: threading.Event, verdict: Verdict) -> None:
