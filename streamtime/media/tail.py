@@ -13,6 +13,12 @@ from streamtime.media.source import AnyPacket
 _MOST_HELD = 32
 """Packets whose decode times may still be moved: twice as many as H.264 may reorder."""
 
+_LONG_STEP_S = Fraction(1, 4)
+"""From one decode time to the next: pictures of most films are nearer to each other."""
+
+_SHORT_STEP_S = Fraction(1, 100)
+"""How far apart decode times are that are moved to the end of a gap, or less."""
+
 _EVEN_WITHIN_S = Fraction(1, 1000)
 _RATE_WITHIN = Fraction(1, 400)
 
@@ -37,8 +43,25 @@ class Tail:
     def take(self, packet: AnyPacket) -> AnyPacket | None:
         """Hold a packet back, and give the one that need not be held any more."""
         self._tick = packet.time_base
+        self._close_up(packet)
         self.held.append(packet)
         return self._released() if len(self.held) > _MOST_HELD else None
+
+    def _close_up(self, packet: AnyPacket) -> None:
+        """Decode what was held as late as may be, where a long step leads to a packet.
+
+        An encoder gives a picture the decode time of an earlier one. Across a gap in the times a picture after it
+        would be left waiting as long as the gap is, and would reach as far beyond the end.
+        """
+        before, latest = (self.held[-1].dts or 0) if self.held else 0, packet.dts or 0
+        if not self.held or (latest - before) * self._tick < _LONG_STEP_S:
+            return
+        for earlier in reversed(self.held):
+            own = max(1, min((earlier.duration or 1), _SHORT_STEP_S // self._tick))
+            latest = min(earlier.pts or 0, latest - own)
+            if latest <= (earlier.dts or 0):
+                return
+            earlier.dts = latest
 
     def settle(self, lasts: int | None, until_s: float | None) -> int:
         """Give the last packets decode times by which nothing is shown beyond the end, and tell the end in ticks."""
