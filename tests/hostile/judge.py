@@ -138,7 +138,7 @@ def faults(recipe: Recipe, path: Path, result: Result) -> list[str]:
     decoded = decode(path)
     if result.refusal:
         return _faults_of_refusal(recipe, decoded, result)
-    found = [f"checker: {finding}" for finding in result.findings]
+    found = [f"checker: {finding}" for finding in result.findings if not _of_the_source(recipe, finding)]
     if not result.has_poster:
         found.append("poster: there is none")
     if result.damaged and not recipe.damaged and recipe.header != "long":
@@ -147,6 +147,11 @@ def faults(recipe: Recipe, path: Path, result: Result) -> list[str]:
     if decoded.nothing:
         return found if recipe.damaged else [*found, "referee: it decodes nothing"]
     return found + _faults_of_length(recipe, decoded, result)
+
+
+def _of_the_source(recipe: Recipe, finding: str) -> bool:
+    """Whether it is a picture that was cut off, and was copied: players show what is there of it."""
+    return recipe.damaged and "decoded on" in finding
 
 
 def _faults_of_refusal(recipe: Recipe, decoded: Decoded, result: Result) -> list[str]:

@@ -157,7 +157,7 @@ KINDS = {
     ),
     "m2ts": Kind(
         ("h264", "hevc", "mpeg2video"),
-        ("ac3", "aac"),
+        ("ac3", "eac3"),
         origins=_TS,
         cut=True,
         options=(("mpegts_m2ts_mode=1",),),
