@@ -17,7 +17,7 @@ REORDERED = (0, 4, 2, 1, 3)
 def packets(shown: list[int]) -> list[AnyPacket]:
     """The pictures of these times, in groups of five that are reordered, decoded with a delay of two."""
     order = [first + at for first in range(0, len(shown), 5) for at in REORDERED if first + at < len(shown)]
-    made = []
+    made: list[AnyPacket] = []
     for place, number in enumerate(order):
         packet = Packet(8)
         packet.pts = shown[number]
