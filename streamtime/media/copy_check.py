@@ -84,6 +84,7 @@ class VideoScan:
     keyframes: list[int] = field(default_factory=list)
     last: int | None = None
     length_bytes: int = 0
+    packets: int = 0
     looks_back: bool = False
     """Whether a keyframe is none by itself: open groups, recovery points."""
 

@@ -13,7 +13,7 @@ _PICTURE = (
     "cinepak", "indeo3", "indeo5", "msvideo1", "msrle", "qtrle", "rpza", "8bps", "rawvideo",
     # Of cameras, studios and screen recorders.
     "prores", "dnxhd", "dvvideo", "cfhd", "jpeg2000", "ffv1", "huffyuv", "ffvhuff", "utvideo", "v210", "v410", "r210",
-    "hap", "flashsv", "flashsv2", "mss2", "tscc2", "zmbv", "png",
+    "hap", "flashsv", "flashsv2", "mss2", "tscc2", "zmbv", "png", "gif", "apng",
 )  # fmt: skip
 
 _SOUND = (

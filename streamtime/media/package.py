@@ -23,12 +23,24 @@ from streamtime.media.crew import Crew, Station, Stopped
 from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short
 from streamtime.media.ladder import LONGEST_GAP_S, Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
-from streamtime.media.picture_facts import first_frame, frame_rate, has_decoder, is_interlaced, prepare_decoder, turn_of
-from streamtime.media.picture_times import WITHOUT_TIMES, OwnDurations, PictureTimes
+from streamtime.media.picture_facts import (
+    Turn,
+    first_frame,
+    frame_rate,
+    has_decoder,
+    is_interlaced,
+    prepare_decoder,
+    turn_of,
+)
+from streamtime.media.picture_times import COUNTED, WITHOUT_TIMES, OwnDurations, PictureTimes, raw_rate
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
+from streamtime.media.still_picture import SOUND_ONLY, still_of
 from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
+
+READ_WHOLE = MAY_JUMP | WITHOUT_TIMES
+"""Files of these kinds are always read from their beginning."""
 
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
@@ -99,7 +111,8 @@ class Packaging:
             if self._duration_s:
                 self._longest_s = max(self._duration_s, (container.duration or 0) / _MICRO)
             feeds = self._feeds(container)
-            if feeds and container_name(container) not in MAY_JUMP | WITHOUT_TIMES:
+            from_beginning = self._order.video_stream == SOUND_ONLY or container_name(container) in READ_WHOLE
+            if feeds and not from_beginning:
                 resume.seek(container, container.streams[feeds[-1].index], self._order)
             self._start_poster()
             try:
@@ -118,11 +131,11 @@ class Packaging:
             return
         # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
         cut_off_counts = container_name(container) != "mpegts"
-        indexes = set(wanted)
+        indexes = {index for index in wanted if index != SOUND_ONLY}
         if self._order.copy is not None or self._order.encodes:
             # How long the whole is depends on all its sounds, also on those that are made later.
             indexes |= {stream.index for stream in container.streams.audio if has_decoder(stream)}
-        if container_name(container) in MAY_JUMP:
+        if container_name(container) in MAY_JUMP and self._order.video_stream != SOUND_ONLY:
             self._mender = Mender(container.streams[self._order.video_stream or 0])
             indexes.add(self._order.video_stream or 0)
         self._kind = container_name(container)
@@ -167,6 +180,13 @@ class Packaging:
         for track in self._tracks:
             if isinstance(track, Ladder) and picture in self._ends_s:
                 track.own_end_s = self._ends_s[picture] - origin_s
+        if picture == SOUND_ONLY and self._ends_s:
+            # Its one picture is seen as long as there is sound, in a damaged file too.
+            ends_s = max(self._ends_s.values()) - origin_s
+            sound_until_s = min(ends_s, self._latest_s(self._kind) or ends_s)
+            for track in self._tracks:
+                track.until_s = sound_until_s
+            return
         if self._broken:
             return
         read_all = picture in self._ends_s and len(self._ends_s) > 1
@@ -208,6 +228,8 @@ class Packaging:
         feeds += [self._caption_feed(container, captions) for captions in order.captions]
         if order.copy is None and not order.encodes:
             return feeds
+        if order.video_stream == SOUND_ONLY:
+            return [*feeds, self._still_feed(container)]
         stream = container.streams[order.video_stream or 0]
         if not isinstance(stream, VideoStream):
             raise refusal.no_video()
@@ -248,9 +270,26 @@ class Packaging:
         reader = CaptionReader(stream, self._order.origin_us, self._reporter)
         return Feed(stream.index, reader.take, reader.finish)
 
+    def _still_feed(self, container: InputContainer) -> Feed:
+        """One picture for the whole length, which is known when all sound has been read."""
+        with open_source(self._descriptor) as other:
+            still = still_of(other)
+        still.time_base, still.pts = Fraction(1, _MICRO), self._order.origin_us
+        pictures = Pictures(still.time_base, Fraction(1), Turn(), interlaced=False)
+        ladder = self._ladder(pictures, container_name(container))
+
+        def close() -> None:
+            ladder.put(still)
+            ladder.close()
+
+        return Feed(SOUND_ONLY, lambda _packet: None, close)
+
     def _decoding(self, stream: VideoStream, kind: str) -> "Decoding":
         pictures = self._first_look(stream.index)
         prepare_decoder(stream, threads=_DECODER_THREADS)
+        return Decoding(stream, self._ladder(pictures, kind), PictureTimes(kind, stream))
+
+    def _ladder(self, pictures: Pictures, kind: str) -> Ladder:
         ladder = Ladder(
             self._crew,
             self._order.encodes,
@@ -263,7 +302,7 @@ class Packaging:
             latest_s=self._latest_s(kind),
         )
         self._tracks.append(ladder)
-        return Decoding(stream, ladder, PictureTimes(kind, stream))
+        return ladder
 
     def _first_look(self, index: int) -> Pictures:
         with open_source(self._descriptor) as container:
@@ -273,7 +312,9 @@ class Packaging:
             prepare_decoder(stream, threads=1)
             frame = first_frame(container, stream)
             interlaced = is_interlaced(stream, frame)
-            return Pictures(stream.time_base, frame_rate(stream), turn_of(frame), interlaced)
+            raw = container_name(container) in COUNTED
+            rate = raw_rate(stream) if raw else frame_rate(stream)
+            return Pictures(stream.time_base, rate, turn_of(frame), interlaced)
 
     def _start_poster(self) -> None:
         if self._order.poster is not None:

@@ -3,12 +3,21 @@
 It knows one stream's frames in the order they are shown, or its packets in the order of the file.
 """
 
+from fractions import Fraction
+
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamtime.media.source import AnyPacket
 
-WITHOUT_TIMES = {"avi"}
+_BY_ORDER = {"avi"}
+COUNTED = {"h264", "hevc"}
+"""Streams without a container: pictures follow each other evenly."""
+
+WITHOUT_TIMES = _BY_ORDER | COUNTED
+
+
+_SLOWEST_FPS, _FASTEST_FPS, _USUAL_FPS = Fraction(1), Fraction(240), Fraction(25)
 
 
 class OwnDurations:
@@ -41,16 +50,28 @@ class OwnDurations:
             self._last, self._lasts = packet.pts, duration
 
 
+def raw_rate(stream: VideoStream) -> Fraction:
+    """Tell the rate that a stream without a container says of itself (VUI timing), else 25 pictures a second."""
+    rate = stream.codec_context.framerate
+    return Fraction(rate) if rate and _SLOWEST_FPS <= rate <= _FASTEST_FPS else _USUAL_FPS
+
+
 class PictureTimes:
     """Gives every frame of one stream its time. The first one shown begins the stream, as its sound does."""
 
     def __init__(self, kind: str, stream: VideoStream) -> None:
-        self._by_order = kind in WITHOUT_TIMES
+        self._by_order = kind in _BY_ORDER
+        self._rate = raw_rate(stream) if kind in COUNTED else None
+        self._count = 0
+        self._tick = stream.time_base or Fraction(1, 90_000)
         self._start = stream.start_time or 0
         self._delay: int | None = None
 
     def put(self, frame: VideoFrame) -> VideoFrame:
         """Set the frame's time, in the stream's ticks; None where it only follows the one before it."""
+        if self._rate is not None:
+            frame.pts, frame.time_base = round(self._count / (self._rate * self._tick)), self._tick
+            self._count += 1
         if self._by_order:
             frame.pts = self._in_order(frame.dts)
         return frame

@@ -18,7 +18,9 @@ from av.video.stream import VideoStream
 
 from streamtime.media.jpeg import for_jpeg, jpeg, write_out
 from streamtime.media.picture_facts import is_interlaced, prepare_decoder, shown_size, turn_of
-from streamtime.media.source import open_source, packets_of
+from streamtime.media.picture_times import COUNTED
+from streamtime.media.source import container_name, open_source, packets_of
+from streamtime.media.still_picture import SOUND_ONLY, still_of
 from streamtime.media.upright import Upright
 from streamtime.worker_protocol import MakePoster, Package, PosterWritten
 
@@ -47,6 +49,8 @@ class Look:
 def make_poster(descriptor: int, order: MakePoster, package: Package, output: int) -> PosterWritten | None:
     """Write the poster to `output`; None where no picture could be decoded."""
     with open_source(descriptor) as container:
+        if package.video_stream == SOUND_ONLY:
+            return written_poster(still_of(container), order.output, output)
         stream = container.streams[package.video_stream or 0]
         if not isinstance(stream, VideoStream):
             return None
@@ -109,7 +113,8 @@ def _frame_at(container: InputContainer, stream: VideoStream, origin_us: int, at
     position = int((Fraction(origin_us, _MICRO) + Fraction(at_s).limit_denominator(1000)) / tick)
     context = stream.codec_context
     try:
-        container.seek(position, stream=stream)
+        if at_s or container_name(container) not in COUNTED:
+            container.seek(position, stream=stream)
         for count, packet in enumerate(packets_of(container, [stream])):
             if packet.size and packet.is_keyframe:
                 frames = [*context.decode(packet), *context.decode(None)]

@@ -30,12 +30,14 @@ from streamtime.media.picture_facts import (
     shown_size,
     turn_of,
 )
-from streamtime.media.picture_times import PictureTimes
+from streamtime.media.picture_times import COUNTED, PictureTimes, raw_rate
 from streamtime.media.side_tracks import chapters_of, purpose_of, said, subtitles_of, title_of
 from streamtime.media.source import container_name, open_source
+from streamtime.media.still_picture import SOUND_ONLY, is_sound_only, still_of
 from streamtime.source_facts import AudioFacts, SourceFacts, VideoFacts
 
 _MICRO = 1_000_000
+_MAY_BE_STILL = {"gif", "apng"}
 _LEAST_HELD_US = 60_000
 """Broadcasts send sound a little earlier than its picture, and coders add a packet: that much is cut."""
 
@@ -51,6 +53,8 @@ def probe(descriptor: int) -> SourceFacts:
         Refusal: if it cannot be played at all.
     """
     with open_source(descriptor) as container:
+        if is_sound_only(container):
+            return _sound_facts(descriptor, container)
         stream = choose_video(container)
         prepare_decoder(stream, threads=1)
         frame, scan = _survey(container, stream)
@@ -79,6 +83,7 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
     enough = False
     for packet in readable_packets(container, stream):
         if packet.size and not enough:
+            scan.packets += 1
             scan.take(packet)
             enough = limit.reached(scan)
         if frame is None and (found := picture_in(stream, packet)) is not None:
@@ -87,11 +92,50 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
             break
     if frame is None:
         raise refusal.damaged()
+    if container_name(container) in _MAY_BE_STILL and scan.packets == 1:
+        raise refusal.not_media("a picture that does not move")
     return frame, scan
 
 
+def _sound_facts(descriptor: int, container: InputContainer) -> SourceFacts:
+    """Tell about a file without a film: its picture is a still one, the cover or one that is drawn here."""
+    still = still_of(container)
+    origin_us = min(_sound_starts_us(container), default=0)
+    return SourceFacts(
+        container=container_name(container),
+        duration_ms=_duration_ms(descriptor, container, origin_us),
+        origin_us=origin_us,
+        bitrate_bps=container.bit_rate or None,
+        video=VideoFacts(
+            stream=SOUND_ONLY,
+            codec="a still picture",
+            profile=None,
+            stored_width=still.width,
+            stored_height=still.height,
+            width=still.width,
+            height=still.height,
+            rotation=0,
+            mirrored=False,
+            fps_num=1,
+            fps_den=1,
+            pix_fmt=still.format.name,
+            bit_depth=8,
+            interlaced=False,
+            bitrate_bps=None,
+            copyable=False,
+            copy_obstacle="there is only sound in it",
+            copy_target_duration_s=0,
+        ),
+        audios=_audios(container, Fraction(origin_us, _MICRO)),
+        other_streams=tuple("cover" for _ in container.streams.video),
+        subtitles=subtitles_of(container),
+        chapters=chapters_of(container, origin_us),
+        title=title_of(container),
+    )
+
+
 def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame, scan: VideoScan) -> VideoFacts:
-    turn, rate = turn_of(frame), frame_rate(stream)
+    turn, rate = turn_of(frame), raw_rate(stream) if container_name(container) in COUNTED else frame_rate(stream)
     width, height = shown_size(stream, turn)
     bitrate_bps = stream.codec_context.bit_rate or container.bit_rate or None
     interlaced = is_interlaced(stream, frame)
@@ -127,14 +171,17 @@ def _held_us(container: InputContainer, picture_us: int) -> int:
 
     A sound that begins more than an hour earlier, or earlier than the file is long, carries a broken time.
     """
-    starts_us = [
+    latest_us = min(container.duration or _LONGEST_HELD_US, _LONGEST_HELD_US)
+    held_us = [picture_us - start_us for start_us in _sound_starts_us(container)]
+    return max((held for held in held_us if _LEAST_HELD_US < held <= latest_us), default=0)
+
+
+def _sound_starts_us(container: InputContainer) -> list[int]:
+    return [
         int(stream.start_time * stream.time_base * _MICRO)
         for stream in container.streams.audio
         if _is_readable(stream) and stream.start_time is not None and stream.time_base is not None
     ]
-    latest_us = min(container.duration or _LONGEST_HELD_US, _LONGEST_HELD_US)
-    held_us = [picture_us - start_us for start_us in starts_us]
-    return max((held for held in held_us if _LEAST_HELD_US < held <= latest_us), default=0)
 
 
 def _first_picture_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan | None) -> int:

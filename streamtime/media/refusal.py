@@ -27,9 +27,17 @@ def empty() -> Refusal:
     return Refusal("empty", "This file is empty.")
 
 
-def not_media() -> Refusal:
-    """Text, an image, a program: nothing that holds moving pictures."""
-    return Refusal("not_media", "This is not a video file.")
+TAKEN = (
+    "MP4, MOV, 3GP, MKV, WebM, TS, MPG, AVI, FLV, WMV, OGG, MXF, H.264, HEVC, GIF and APNG that move; MP3, M4A, AAC, "
+    "FLAC, WAV, AIFF, CAF"
+)
+"""What is taken, in words."""
+
+
+def not_media(kind: str | None = None) -> Refusal:
+    """Text, an image, a program: nothing that holds moving pictures or sound. `kind` names it, where that is known."""
+    what = f"This is {kind}, which is not taken." if kind else "This is not a video file."
+    return Refusal("not_media", f"{what} Taken are {TAKEN}.")
 
 
 def incomplete() -> Refusal:

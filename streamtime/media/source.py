@@ -17,6 +17,7 @@ from av.stream import Stream
 
 from streamtime.media import refusal
 from streamtime.media.decoders import WHITELIST
+from streamtime.media.disguises import HEAD_BYTES, is_plausible, kind_of
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 else:
     AnyPacket = Packet
 
-_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,ogg,mxf"
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,ogg,mxf,h264,hevc,gif,apng,mp3,flac,wav,aac,aiff,caf"
+)
 """FFmpeg's demuxer names. A playlist, a list of files or a network session is none of them (CVE-2016-1897)."""
 
 MOST_PIXELS = 8192 * 4352
@@ -78,7 +81,7 @@ def open_source(descriptor: int) -> InputContainer:
     if source.length == 0:
         raise refusal.empty()
     try:
-        return av.open(
+        container = av.open(
             source,
             "r",
             options={"max_pixels": str(MOST_PIXELS)},
@@ -95,6 +98,10 @@ def open_source(descriptor: int) -> InputContainer:
         )
     except (av.error.FFmpegError, ValueError) as error:
         raise _refused(descriptor) from error
+    if not is_plausible(container_name(container), os.pread(descriptor, HEAD_BYTES, 0)):
+        container.close()
+        raise _refused(descriptor)
+    return container
 
 
 def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
@@ -111,8 +118,8 @@ def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator
 
 
 def _refused(descriptor: int) -> refusal.Refusal:
-    head = os.pread(descriptor, 8, 0)
-    return refusal.incomplete() if head[4:8] in _MP4_BOXES else refusal.not_media()
+    head = os.pread(descriptor, HEAD_BYTES, 0)
+    return refusal.incomplete() if head[4:8] in _MP4_BOXES else refusal.not_media(kind_of(head))
 
 
 def container_name(container: InputContainer) -> str:

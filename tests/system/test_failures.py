@@ -64,11 +64,6 @@ def test_what_is_no_video_fails_in_plain_words(ann: Person, data: bytes) -> None
     assert ann.api.get(f"/media/{video}/master.m3u8").status_code == 404
 
 
-def test_sound_alone_fails_in_plain_words(ann: Person, tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "song.m4a", duration_s=2, video=None)
-    check_failed(ended(ann, ann.upload(clip)))
-
-
 def test_random_bytes_after_a_good_head_fail_or_play_but_harm_nobody(
     ann: Person, shared_server: Server, small_clip: Path
 ) -> None:

@@ -38,20 +38,24 @@ async def test_what_is_no_video_file(tmp_path: Path, name: str, content: bytes, 
     assert (await refusal_of(path)).code == code
 
 
-async def test_sound_without_a_picture(tmp_path: Path) -> None:
-    refused = await refusal_of(make_clip(tmp_path / "song.mp4", video=None))
-    assert (refused.code, refused.message) == ("no_video", "There is no video in this file.")
-
-
-async def test_cover_art_is_no_video(tmp_path: Path) -> None:
-    song = make_clip(tmp_path / "song.m4a", video=None)
-    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x320", "-frames:v", "1", str(tmp_path / "cover.jpg"))
-    covered = tmp_path / "covered.mp4"
-    run_ffmpeg(
-        "-i", str(song), "-i", str(tmp_path / "cover.jpg"), "-map", "0", "-map", "1", "-c", "copy",
-        "-disposition:v:0", "attached_pic", str(covered),
-    )  # fmt: skip
-    assert (await refusal_of(covered)).code == "no_video"
+@pytest.mark.parametrize(
+    ("begins", "kind"),
+    [
+        (b".RMF\0\0\0\x12", "a RealMedia file"),
+        (b"RIFF\x24\0\0\0WEBPVP8X", "a WebP picture"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"PK\3\4", "a ZIP archive"),
+    ],
+)
+async def test_what_is_not_taken_is_named_with_what_is(tmp_path: Path, begins: bytes, kind: str) -> None:
+    path = tmp_path / "x.mp4"
+    path.write_bytes(begins + bytes(range(256)) * 40)
+    refused = await refusal_of(path)
+    assert refused.code == "not_media"
+    assert refused.message.startswith(f"This is {kind}, which is not taken.")
+    assert len(refused.message) < 200
+    assert "Taken are MP4, MOV" in refused.message
 
 
 async def test_an_mp4_without_its_directory(tmp_path: Path) -> None:

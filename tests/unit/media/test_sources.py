@@ -174,6 +174,63 @@ async def test_sound_that_ends_before_the_first_picture_is_heard(flashes: Path, 
     assert result.renditions[0].index.duration_ms == pytest.approx(6500, abs=41)
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "fps"),
+    [
+        ("h264", ("-c:v", "libx264", "-bf", "2"), 30),
+        ("h264", ("-c:v", "libx264", "-x264-params", "vui:no-info=1"), 24),
+        ("hevc", ("-c:v", "libx265", "-x265-params", "log-level=error"), 25),
+        ("gif", (), 10),
+        ("apng", (), 12),
+    ],
+)
+async def test_pictures_without_a_container_play(
+    tmp_path: Path, kind: str, arguments: tuple[str, ...], fps: int
+) -> None:
+    source = tmp_path / "a.bin"
+    run_ffmpeg("-f", "lavfi", "-i", f"testsrc2=size=160x90:rate={fps}:duration=3", *arguments, "-f", kind, str(source))
+    result = await made_of(source, tmp_path)
+    assert result.facts.container == kind
+    assert len(picture_times_s(result.renditions[0].data)) == 3 * min(fps, 30)
+    assert result.renditions[0].index.duration_ms == pytest.approx(3000, abs=45)
+    assert result.done is not None
+    assert result.done.damaged_after_ms is None
+    assert (await make(source, tmp_path, poster=True)).poster is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "cover"),
+    [
+        ("a.mp3", "libmp3lame", True),
+        ("a.m4a", "aac", True),
+        ("a.flac", "flac", True),
+        ("a.ogg", "libvorbis", False),
+        ("a.opus", "libopus", False),
+        ("a.wav", "pcm_s16le", False),
+        ("a.aac", "aac", False),
+        ("a.aiff", "pcm_s16be", False),
+        ("a.ts", "aac", False),
+    ],
+)
+async def test_sound_alone_plays_with_a_still_picture(tmp_path: Path, name: str, codec: str, *, cover: bool) -> None:
+    source, picture = tmp_path / name, tmp_path / "cover.jpg"
+    beeps = "aevalsrc=exprs='if(lt(mod(t,1),0.08),0.5*sin(2*PI*1000*t),0)':s=48000:d=9.4"
+    run_ffmpeg("-f", "lavfi", "-i", "color=c=red:size=500x400", "-frames:v", "1", str(picture))
+    covered = ("-i", str(picture), "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v:0", "attached_pic")
+    run_ffmpeg("-f", "lavfi", "-i", beeps, *(covered if cover else ()), "-c:a", codec, str(source))
+    result = await made_of(source, tmp_path)
+    assert heard(result) == pytest.approx(range(10), abs=0.06)
+    ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
+    assert ends_ms == pytest.approx([9400, 9400], abs=90)
+    assert [float(start) for start in result.renditions[0].starts_s][:3] == [0, 4, 8]
+    assert (result.facts.video.width, result.facts.video.height) == ((500, 400) if cover else (1280, 720))
+    assert result.done is not None
+    assert result.done.damaged_after_ms is None
+    poster = await make(source, tmp_path, poster=True, audio=False)
+    assert poster.poster is not None
+    assert poster.poster.width == result.facts.video.width
+
+
 async def test_the_longest_sound_tells_how_long_it_is(flashes: Path, tmp_path: Path) -> None:
     source = tmp_path / "longer.mkv"
     run_ffmpeg(
@@ -383,6 +440,8 @@ async def test_a_film_of_a_camera_that_tells_where_it_was(tmp_path: Path) -> Non
         ("photo.mp4", ("-f", "avif", "-c:v", "libsvtav1"), "no_video"),
         ("photo.mkv", ("-f", "image2", "-c:v", "png", "-update", "1"), "not_media"),
         ("photo.avi", ("-f", "gif"), "not_media"),
+        ("photo.mov", ("-f", "apng"), "not_media"),
+        ("photo.mp4", ("-f", "webp"), "not_media"),
         ("odd.avi", ("-f", "avi", "-c:v", "cljr", "-strict", "-2"), "unsupported_codec"),
     ],
 )

@@ -1,0 +1,82 @@
+"""The picture of a file that holds only sound: its cover, else a plain one that is drawn here.
+
+It knows pictures, nothing of how they become a video.
+"""
+
+from itertools import islice, pairwise
+
+import av.error
+from av.container import InputContainer
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from streamtime.media import refusal
+from streamtime.media.picture_facts import has_decoder, is_cover, picture_in, prepare_decoder
+from streamtime.media.source import packets_of
+
+SOUND_ONLY = -1
+"""Stands for the stream of pictures where there is none."""
+
+_WIDTH, _HEIGHT = 1280, 720
+_LEAST_SIDE = 16
+_MOST_PACKETS = 50
+_BARS = (90, 190, 320, 240, 410, 300, 360, 220, 140)
+"""Heights of the bars of the plain picture."""
+
+_GROUND, _INK = "0x17202a", "0x5dade2"
+
+
+def is_sound_only(container: InputContainer) -> bool:
+    """Tell whether there is sound, and no pictures but covers."""
+    heard = any(has_decoder(stream) for stream in container.streams.audio)
+    return heard and all(is_cover(stream) for stream in container.streams.video)
+
+
+def still_of(container: InputContainer) -> VideoFrame:
+    """Give the cover, made to fit, or the plain picture where there is none that can be read."""
+    for stream in container.streams.video:
+        if is_cover(stream) and has_decoder(stream) and (frame := _decoded(container, stream)) is not None:
+            return _fitted(frame)
+    return _plain()
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+    try:
+        prepare_decoder(stream, threads=1)
+        for packet in islice(packets_of(container, [stream]), _MOST_PACKETS):
+            if (frame := picture_in(stream, packet)) is not None:
+                return frame if min(frame.width, frame.height) >= _LEAST_SIDE else None
+    except (av.error.FFmpegError, refusal.Refusal):
+        return None
+    return None
+
+
+def _fitted(frame: VideoFrame) -> VideoFrame:
+    scale = min(1.0, _WIDTH / frame.width, _HEIGHT / frame.height)
+    width, height = (max(_LEAST_SIDE, int(side * scale) // 2 * 2) for side in (frame.width, frame.height))
+    return VideoReformatter().reformat(frame, width, height, "rgb24", threads=1)
+
+
+def _plain() -> VideoFrame:
+    graph = Graph()
+    graph.threads = 1
+    step, bar = 70, 36
+    left = (_WIDTH - step * (len(_BARS) - 1) - bar) // 2
+    steps = [
+        graph.add("color", f"c={_GROUND}:s={_WIDTH}x{_HEIGHT}:r=1:d=1"),
+        graph.add("format", "rgb24"),
+        *(
+            graph.add(
+                "drawbox",
+                f"x={left + step * place}:y={(_HEIGHT - height) // 2}:w={bar}:h={height}:color={_INK}:t=fill",
+            )
+            for place, height in enumerate(_BARS)
+        ),
+        graph.add("buffersink"),
+    ]
+    for earlier, later in pairwise(steps):
+        earlier.link_to(later)
+    graph.configure()
+    return graph.vpull()
