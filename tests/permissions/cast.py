@@ -205,7 +205,7 @@ def _parts(cast: Cast, video: str) -> dict[str, str]:
     parts = {
         "video": video, "generation": "1", "rendition": "none", "number": "0", "captions": "en", "name": "none",
         "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none",
-        "house": cast.server.url, **cast.things,
+        "tag": "videos", "house": cast.server.url, **cast.things,
     }  # fmt: skip
     if not owner.look(video)["playable"]:
         return parts

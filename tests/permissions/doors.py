@@ -219,7 +219,7 @@ DOORS: dict[str, dict[str, Door]] = {
     "/api/v1/upload-config": {"GET": Door(anybody)},
     "/api/v1/events": {"GET": Door(viewing, {"params": {"video": "{video}"}})},
     "/api/docs": {"GET": Door(anybody)},
-    "/api/docs/{tag:str}": {"GET": Door(anybody, having=())},
+    "/api/docs/{tag:str}": {"GET": Door(anybody)},
     "/api": {"GET": Door(anybody)},
     "/api/openapi.json": {"GET": Door(anybody)},
     "/api/{path:str}": {"GET": Door(anybody)},
