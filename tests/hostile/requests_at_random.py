@@ -8,8 +8,9 @@ PATHS = (
     b"/api/v1/videos?limit=x&cursor=%00", b"/api/v1/uploads", b"/api/v1/uploads/x", b"/api/v1/auth/token",
     b"/api/v1/me", b"/api/v1/tokens", b"/api/openapi.json", b"/media/x/original", b"/media/x/1/y/9.m4s",
     b"/t/x/media/y/master.m3u8", b"/assets/x", b"/s/x", b"/drop/x", b"/join/x", b"/embed/x",
-    b"/oembed?url=http://[", b"/watch/x?t=%ff", b"/metrics", b"/setup", b"/api/v1/events",
+    b"/oembed?url=http://[", b"/watch/x?t=%ff", b"/metrics", b"/setup",
 )  # fmt: skip
+"""All but streams of events, which do not end."""
 METHODS = (
     b"GET", b"GET", b"GET", b"HEAD", b"POST", b"POST", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT",
     b"TRACE", b"QUERY", b"PRI",
