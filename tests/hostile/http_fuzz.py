@@ -123,7 +123,8 @@ def _try(server: Server, numbers: range, seed: str, bearer: bytes, at_once: int,
 
 
 def _watch(server: Server, master: str, expected: dict[str, str], over: threading.Event, verdict: Verdict) -> None:
-    client = server.client()
+    # A kept connection that is closed for being idle just when it is used again is for clients to try again.
+    client = server.client(Connection="close")
     while not over.is_set():
         try:
             if hashes(client, master) != expected:
