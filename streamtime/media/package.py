@@ -24,6 +24,7 @@ from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short
 from streamtime.media.ladder import LONGEST_GAP_S, Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
 from streamtime.media.picture_facts import (
+    MOST_PACKETS,
     Turn,
     first_frame,
     frame_rate,
@@ -341,6 +342,8 @@ class Decoding:
         self._times = times
         self._ladder = ladder
         self._bad_in_a_row = 0
+        self._begun = False
+        """Whether there was a picture: a stream may begin long before its first keyframe, and all before it is bad."""
 
     def take(self, packet: AnyPacket | None) -> None:
         """Decode one packet; None drains the decoder."""
@@ -348,11 +351,11 @@ class Decoding:
             frames = self._stream.decode(packet)
         except av.error.FFmpegError:
             self._bad_in_a_row += 1
-            if self._bad_in_a_row > _MOST_BAD_PACKETS:
+            if self._bad_in_a_row > (_MOST_BAD_PACKETS if self._begun else MOST_PACKETS):
                 raise refusal.damaged(round(self._ladder.end_s * 1000)) from None
             return
         for frame in frames:
-            self._bad_in_a_row = 0
+            self._bad_in_a_row, self._begun = 0, True
             if frame.time_base is None:
                 # What is drained at the end belongs to no packet that could tell.
                 frame.time_base = self._stream.time_base

@@ -24,7 +24,9 @@ from streamtime.media.source import MOST_PIXELS, AnyPacket, packets_of
 
 _MATRIX = struct.Struct("=9i")
 _ONE = 1 << 16
-_MOST_PACKETS = 2000
+MOST_PACKETS = 10_000
+"""A minute and more without a keyframe, at the highest rates."""
+
 _MOST_FPS = Fraction(240)
 _USUAL_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
@@ -118,7 +120,7 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
 def readable_packets(container: InputContainer, stream: VideoStream) -> Iterator[AnyPacket]:
     """Give packets from the beginning until the file breaks off, or none of so many helped."""
     try:
-        yield from islice(packets_of(container, [stream]), _MOST_PACKETS)
+        yield from islice(packets_of(container, [stream]), MOST_PACKETS)
     except av.error.FFmpegError:
         return
 

@@ -16,8 +16,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from streamtime.media import refusal
 from streamtime.media.jpeg import for_jpeg, jpeg, write_out
-from streamtime.media.picture_facts import is_interlaced, prepare_decoder, shown_size, turn_of
+from streamtime.media.picture_facts import first_frame, is_interlaced, prepare_decoder, shown_size, turn_of
 from streamtime.media.picture_times import COUNTED
 from streamtime.media.source import container_name, open_source, packets_of
 from streamtime.media.still_picture import SOUND_ONLY, still_of
@@ -47,7 +48,11 @@ class Look:
 
 
 def make_poster(descriptor: int, order: MakePoster, package: Package, output: int) -> PosterWritten | None:
-    """Write the poster to `output`; None where no picture could be decoded."""
+    """Write the poster to `output`; None where the stream is none of pictures.
+
+    Raises:
+        Refusal: if no picture can be decoded.
+    """
     with open_source(descriptor) as container:
         if package.video_stream == SOUND_ONLY:
             return written_poster(still_of(container), order.output, output)
@@ -56,10 +61,24 @@ def make_poster(descriptor: int, order: MakePoster, package: Package, output: in
             return None
         prepare_decoder(stream, threads=2)
         found = _chosen(container, stream, package, order.at_ms)
-        if found is None:
-            return None
-        frame = _shown(stream, found, order.max_width)
+        frame = None if found is None else _shown(stream, found, order.max_width)
+    if frame is None:
+        frame = _first_picture(descriptor, package, order.max_width)
     return written_poster(frame, order.output, output)
+
+
+def _first_picture(descriptor: int, package: Package, max_width: int) -> VideoFrame:
+    """The first picture that can be decoded at all: where no keyframe is found by seeking.
+
+    Raises:
+        Refusal: if there is none.
+    """
+    with open_source(descriptor) as container:
+        stream = container.streams[package.video_stream or 0]
+        if not isinstance(stream, VideoStream):
+            raise refusal.no_video()
+        prepare_decoder(stream, threads=2)
+        return _shown(stream, first_frame(container, stream), max_width)
 
 
 def written_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten:

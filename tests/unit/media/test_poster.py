@@ -6,8 +6,9 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.clips import make_clip
-from tests.unit.media.studio import make
+from streamtime.hls.ladder import plan_ladder
+from tests.clips import make_clip, run_ffmpeg
+from tests.unit.media.studio import facts_of, make, picture_times_s
 
 
 def brightness(path: Path) -> float:
@@ -56,3 +57,22 @@ async def test_a_wholly_black_video_still_gets_one(tmp_path: Path) -> None:
         tmp_path / "clip.mp4", duration_s=3, width=320, height=180, extra=("-vf", "drawbox=c=black:t=fill")
     )
     assert (await make(source, tmp_path, audio=False, poster=True)).poster is not None
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+async def test_a_stream_that_begins_long_before_its_first_keyframe_is_read_and_has_a_poster(
+    tmp_path: Path, codec: str
+) -> None:
+    whole, source = tmp_path / "whole.ts", tmp_path / "late.ts"
+    run_ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=14", "-c:v", codec, "-g", "300"),
+        *("-sc_threshold", "1000000000", str(whole)),
+    )
+    data = whole.read_bytes()
+    source.write_bytes(data[len(data) // 188 // 14 * 188 :])
+    video = (await facts_of(source)).video
+    rungs = plan_ladder(video.width, video.height, video.fps)
+    result = await make(source, tmp_path, rungs=rungs, poster=True)
+    assert result.poster is not None
+    assert result.renditions[0].index.duration_ms == pytest.approx(2000, abs=41)
+    assert len(picture_times_s(result.renditions[0].data)) == pytest.approx(50, abs=1)
