@@ -25,6 +25,9 @@ from streamtime.worker_protocol import EncodeVideo, RenditionStarted
 
 _QUEUE_FRAMES = 4
 _LONG_STILL_S = 1
+_LEAST_HELD_S = Fraction(1, 50)
+"""A first picture that is so little late is late by rounding."""
+
 LONGEST_GAP_S = 3600
 """A longer still is a broken time: the pictures run on as if it carried none."""
 
@@ -101,7 +104,7 @@ class PictureClock:
 
     def opens_late(self, frame: VideoFrame) -> bool:
         """Tell whether this is the first picture and has its time after 0: it is held from there."""
-        if self._start or self._last >= 0 or (self._time_of(frame) or 0) <= self._usual:
+        if self._start or self._last >= 0 or (self._time_of(frame) or 0) * self._tick <= _LEAST_HELD_S:
             return False
         self._last, self._cut = 0, self._cut_after(0)
         return True

@@ -160,6 +160,17 @@ async def test_a_picture_that_starts_late_is_held_from_the_start_of_the_sound(
     assert result.done.damaged_after_ms is None
 
 
+async def test_a_slow_picture_is_held_too(flashes: Path, tmp_path: Path) -> None:
+    source = tmp_path / "slow.mkv"
+    run_ffmpeg(
+        "-itsoffset", "1", "-f", "lavfi", "-i", "testsrc2=size=96x64:rate=1:duration=4", "-i", str(flashes),
+        "-map", "0:v", "-map", "1:a", "-c:v", "mjpeg", "-c:a", "copy", str(source),
+    )  # fmt: skip
+    result = await made_of(source, tmp_path)
+    assert picture_times_s(result.renditions[0].data)[:3] == pytest.approx([0, 1, 2], abs=0.002)
+    assert heard(result) == pytest.approx(range(4), abs=IN_STEP_S)
+
+
 @pytest.mark.parametrize("name", ["before.mp4", "before.mkv", "before.ts", "before.mpg"])
 async def test_sound_that_ends_before_the_first_picture_is_heard(flashes: Path, tmp_path: Path, name: str) -> None:
     source = tmp_path / name
