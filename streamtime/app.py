@@ -155,23 +155,27 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     """The job pool and the writing of soft facts, for as long as the context lasts."""
     await services.database.write(services.lifecycle.recover)
     await services.pool.start()
-    flushing = asyncio.create_task(_flush_soft_facts(services))
-    reporting = asyncio.create_task(services.workers.log())
-    telling = asyncio.create_task(services.waiting.keep())
-    going_round = asyncio.create_task(services.rounds.keep())
-    expiring = asyncio.create_task(services.expiry.keep())
-    copying = asyncio.create_task(services.keeper.keep())
+    background = [
+        asyncio.create_task(each)
+        for each in (
+            _flush_soft_facts(services),
+            services.workers.log(),
+            services.waiting.keep(),
+            services.rounds.keep(),
+            services.expiry.keep(),
+            services.keeper.keep(),
+        )
+    ]
     try:
         yield
     finally:
         services.bus.close()
-        flushing.cancel()
-        reporting.cancel()
-        telling.cancel()
-        going_round.cancel()
-        expiring.cancel()
-        copying.cancel()
-        await asyncio.wait([reporting, going_round, expiring, copying])  # one may have a child, which goes with it
+        for task in background:
+            task.cancel()
+        # Waited for, since one may have a child, which goes with it.
+        for ended in await asyncio.gather(*background, return_exceptions=True):
+            if isinstance(ended, Exception):
+                _log.error("background_task_failed", error=repr(ended))
         await services.pool.stop(grace_s=grace_s)
 
 

@@ -7,8 +7,10 @@ import asyncio
 from functools import partial
 from typing import Any
 
+from litestar.exceptions import LitestarException
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from streamtime.errors import StreamtimeError
 from streamtime.http.paths import masked
 from streamtime.logging import get_logger
 
@@ -31,6 +33,12 @@ async def _answer(cycle: RequestResponseCycle, app: Any, *asgi: Any) -> None:  #
     try:
         await app(*asgi)
     except CutOff:
+        _cut_off(cycle)
+    except LitestarException as error:
+        # The framework's word for an error in the middle of an answer. What nobody expected stays an error of the log.
+        if not (cycle.response_started and isinstance(error.__cause__, StreamtimeError)):
+            raise
+        _log.warning("answer_broken_off", path=masked(cycle.scope["path"]), error=error.__cause__.message)
         _cut_off(cycle)
     except asyncio.CancelledError:
         if not cycle.response_complete:

@@ -167,7 +167,7 @@ class Problems:
 
     def too_deep(self, request: Request[Any, Any, State], error: RecursionError) -> Response[Any]:
         """JSON with more brackets in brackets than anything we ask for: the decoder gave up on it."""
-        _log.warning("recursion", path=masked(request.url.path), exc_info=error)
+        _log.warning("recursion", path=masked(request.url.path), error=str(error))
         problem = Problem(title=TITLES[400], status=400, detail="The body is nested too deeply.", code="too_deep")
         return self._answer(request, problem, {})
 

@@ -172,8 +172,8 @@ class JobPool:
                 attempt.cancel()
                 await asyncio.wait([attempt])
             del self._attempts[job.id]
-        if not attempt.cancelled() and (error := attempt.exception()) is not None:
-            _log.error("job_bookkeeping_failed", job=job.id, kind=job.kind, error=repr(error))
+            if not attempt.cancelled() and (error := attempt.exception()) is not None:
+                _log.error("job_bookkeeping_failed", job=job.id, kind=job.kind, error=repr(error))
 
     async def _attempt(self, lane: Lane, job: Job) -> None:
         started = self._clock.monotonic()

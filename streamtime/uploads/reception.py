@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from streamtime.errors import Invalid, NoSpace, StreamtimeError
+from streamtime.logging import get_logger
 from streamtime.storage.spool import SpoolFile
 from streamtime.uploads.checksum import MOST_BYTES, Checksum, Sum, too_large_to_check
 from streamtime.uploads.hold import Hold
@@ -22,6 +23,8 @@ SLACK_BYTES = 1 << 20
 
 Note = Callable[[int, Sum | None], Awaitable[StreamtimeError | None]]
 """Writes down how much is on disk, and its SHA-256 so far where that is known; gives why nothing more may come."""
+
+_log = get_logger("uploads")
 
 
 @dataclass(slots=True)
@@ -86,6 +89,8 @@ class Reception:
             await asyncio.shield(keeping)
         except asyncio.CancelledError:
             await asyncio.wait([keeping])
+            if not keeping.cancelled() and (error := keeping.exception()) is not None:
+                _log.warning("upload_not_kept", error=repr(error))  # there is nobody left to be told
             raise
 
     async def _take(self, chunk: bytes) -> None:
