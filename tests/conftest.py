@@ -1,5 +1,6 @@
 """Fixtures for every test that talks to a real server, and its log beside each such test that fails."""
 
+import re
 import signal
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import logs
 from tests.clips import make_clip
 from tests.s3 import bucket, s3_endpoint
 from tests.server import Server, StartServer, serving
@@ -45,6 +47,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         for server in servers.values():
             report.sections.append((f"log of the server on {server.url}", server.said[-LOG_SHOWN:]))
     return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "may_log(pattern): lines of that kind may be in the logs of this test's servers")
+    logs.watch_own_process()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test whose server or command has said what none may (`logs.py`), a server that it shares too."""
+    try:
+        yield
+    finally:
+        allowed = [re.compile(mark.args[0]) for mark in item.iter_markers("may_log")]
+        found = [fault for fault in logs.collected() if not any(pattern.search(fault) for pattern in allowed)]
+        if found:
+            pytest.fail("\n\n".join(["said what no log may hold:", *found]), pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -133,8 +133,8 @@ class FaultProxy:
                 await self._pass_on(reader, writer)
             else:
                 await _refuse(reader, writer, self._faults.status)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # one of the two has gone
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # one of the two has gone, or the proxy ends
         finally:
             self._tasks.discard(task)
             self._open.discard(writer)

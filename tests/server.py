@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,7 +20,7 @@ from typing import IO, Protocol, TypeVar
 
 import httpx
 
-from tests import process
+from tests import logs, process
 from tests.people import Person
 
 T = TypeVar("T")
@@ -65,6 +65,7 @@ class Server:
         self._before = tuple(before)
         self.data_dir = folder / "data"
         self.log_path = folder / "server.log"
+        self._judged = logs.watch(self.log_path)
         self.setup_code = ""
         self.url = ""
         self.folder = folder
@@ -109,6 +110,11 @@ class Server:
         """Ask it to stop, as `docker stop` does, and give its exit code."""
         assert self._process, "the server does not run"
         self._process.send_signal(signal.SIGTERM)
+        return self.wait(within_s)
+
+    def wait(self, within_s: float = STOPS_WITHIN_S) -> int:
+        """Wait until it has ended, and give its exit code."""
+        assert self._process, "the server does not run"
         try:
             return self._process.wait(within_s)
         finally:
@@ -129,7 +135,11 @@ class Server:
 
     def command(self, *arguments: str, given: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the command line on the same data directory; the result is the caller's to judge."""
-        settings = {**self._environ, **environ}
+        done = self._command(*arguments, given=given, settings={**self._environ, **environ})
+        logs.judge(f"streamtime {' '.join(arguments)}", done.stdout + done.stderr)
+        return done
+
+    def _command(self, *arguments: str, given: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         if self._before:
             return subprocess.run(
                 [*self._before, COMMAND, *arguments],
@@ -155,9 +165,9 @@ class Server:
             complained.seek(0)
             return subprocess.CompletedProcess([*arguments], code, said.read(), complained.read())
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+    def begin(self, *arguments: str) -> "Begun":
         """Begin a command, to be interrupted at will; the caller waits for its end."""
-        return subprocess.Popen(
+        return Begun(
             [*self._before, COMMAND, *arguments],
             env=self._environ,
             cwd=self.folder,
@@ -214,6 +224,7 @@ class Server:
                 os.killpg(session, signal.SIGKILL)
         if self._process is not None:
             self._process.wait(STOPS_WITHIN_S)
+        logs.leave(self._judged)
 
     def _launch(self, *arguments: str) -> None:
         with self.log_path.open("ab") as log:
@@ -240,6 +251,16 @@ class Server:
         said = self.said[before:]
         assert self._process.poll() is None, f"the server ended by itself:\n{said}"
         return READY.search(said)
+
+
+class Begun(subprocess.Popen[str]):
+    """A command that was begun; what it says is judged when it is heard."""
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:  # noqa: A002  # as in Popen
+        """See `subprocess.Popen.communicate`."""
+        said, complained = super().communicate(input, timeout)
+        logs.judge("streamtime", (said or "") + (complained or ""))
+        return said, complained
 
 
 class StartServer(Protocol):
