@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 import rich_click as click
@@ -35,6 +35,7 @@ from streamtime.version import VERSION
 ENCODER_GRACE_S = 2.0
 REQUEST_GRACE_S = 4
 CANCELLED_GRACE_S = 2.0
+CLOSING_GRACE_S = 0.5
 """Together with what closing takes, well within the ten seconds that containers are given."""
 
 MAX_HOST_SHOWN = 100
@@ -212,6 +213,17 @@ async def _cancelled(server: uvicorn.Server) -> None:
     """Wait for the requests that uvicorn has just cancelled: an upload writes down what has arrived of it."""
     if left := set(server.server_state.tasks):
         await asyncio.wait(left, timeout=CANCELLED_GRACE_S)
+    await _close_connections(server)
+
+
+async def _close_connections(server: uvicorn.Server) -> None:
+    """Close what clients still hold open, such as those that read nothing: the loop ends with no transport left."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_GRACE_S):
+            while connections := [*server.server_state.connections]:
+                for connection in connections:
+                    connection.transport.abort()
+                await asyncio.sleep(0)
 
 
 def _uvicorn_config(config: Config, application: App, connections: Connections) -> uvicorn.Config:
