@@ -312,7 +312,9 @@ def test_machines_are_told_how_it_is(shared_server: Server) -> None:
     ready = client.get("/readyz")
     told = ready.json()
     assert "seccomp" in told.pop("confinement").split(", ")
-    assert (ready.status_code, told) == (200, dict.fromkeys(("database", "storage", "pool", "workers"), "ok"))
+    assert told.pop("backup") in {"ok", "off"}
+    parts = ("database", "storage", "spool", "pool", "workers")
+    assert (ready.status_code, told) == (200, dict.fromkeys(parts, "ok"))
     numbers = client.get("/metrics")
     assert numbers.status_code == 200
     for name in ("streamtime_requests_total", "streamtime_free_bytes", "streamtime_jobs", "streamtime_event_listeners"):
