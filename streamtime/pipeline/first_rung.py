@@ -76,13 +76,16 @@ class FirstRung:
     async def _make(self, video: Video, facts: SourceFacts, first: PlannedRung, share: Share) -> None:
         may_copy = True
         while True:
-            whole = {
-                (r.kind, r.name) for r in await self._records.renditions.of(video.id) if r.whole and not r.outdated
-            }
+            made = [r for r in await self._records.renditions.of(video.id) if r.whole and not r.outdated]
+            whole = {(r.kind, r.name) for r in made}
             copies = may_copy
+            # One for all (RFC 8216 section 6.2.4): sound may be left of a copy that was given up.
+            longest_s = max((r.target_duration_s for r in made), default=ENCODE_TARGET_S)
 
-            def plan(whole: set[tuple[Kind, str]] = whole, copies: bool = copies) -> Sequence[Planned]:
-                return left(plan_first(facts, first, video.new_key, may_copy=copies, longest_s=ENCODE_TARGET_S), whole)
+            def plan(
+                whole: set[tuple[Kind, str]] = whole, copies: bool = copies, longest_s: int = longest_s
+            ) -> Sequence[Planned]:
+                return left(plan_first(facts, first, video.new_key, may_copy=copies, longest_s=longest_s), whole)
 
             try:
                 await self._encoding.run(
