@@ -54,6 +54,8 @@ class Pictures:
     fps: Fraction
     turn: Turn
     interlaced: bool
+    held: bool = False
+    """Whether the first one is shown for long before its time, or the only one throughout."""
 
 
 class PictureClock:
@@ -202,6 +204,7 @@ class RungEncoder:
         tick: Fraction,
         source_fps: Fraction,
         threads: int,
+        reorders: bool,
         below: "RungEncoder | None",
     ) -> None:
         rung = order.rung
@@ -217,13 +220,15 @@ class RungEncoder:
             order.output,
             descriptor,
             reporter,
-            lambda container: self._remember(x264.make_stream(container, rung, tick, threads=threads)),
+            lambda container: self._remember(
+                x264.make_stream(container, rung, tick, threads=threads, reorders=reorders)
+            ),
             fragment_options={},
             describe=lambda codecs, init_length, timescale: _describe(order, codecs, init_length, timescale),
             resume=order.resume,
         )
         self._stream = self._streams[0]
-        self._joint = DecodeTimes(x264.MOST_REORDERED) if order.resume else None
+        self._joint = DecodeTimes(x264.MOST_REORDERED if reorders else 0) if order.resume else None
         self.station: Station[Picture] = Station(crew, f"rung {rung.name}", self.take, self.finish, depth=_QUEUE_FRAMES)
 
     @property
@@ -303,7 +308,9 @@ class Ladder:
         """Where the container lets the last picture end; like `until_s` known before the end, if at all."""
         self.until_s: float | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
-        self.rungs = _cascade(crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps)
+        self.rungs = _cascade(
+            crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps, reorders=not source.held
+        )
         top = largest_first[0].rung
         self._upright = Upright(top.width, top.height, source.turn, interlaced=source.interlaced)
         self._station: Station[VideoFrame] = Station(crew, "upright", self._take, self._finish, depth=_QUEUE_FRAMES)
@@ -368,6 +375,7 @@ def _cascade(
     *,
     tick: Fraction,
     source_fps: Fraction,
+    reorders: bool,
 ) -> list[RungEncoder]:
     below: RungEncoder | None = None
     rungs: list[RungEncoder] = []
@@ -375,7 +383,7 @@ def _cascade(
         threads = _LARGEST_THREADS if order is orders[0] else _OTHER_THREADS
         below = RungEncoder(
             crew, order, descriptors[order.output], reporter,
-            tick=tick, source_fps=source_fps, threads=threads, below=below,
+            tick=tick, source_fps=source_fps, threads=threads, reorders=reorders, below=below,
         )  # fmt: skip
         rungs.insert(0, below)
     return rungs

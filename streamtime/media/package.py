@@ -43,6 +43,7 @@ from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
 READ_WHOLE = MAY_JUMP | WITHOUT_TIMES
 """Files of these kinds are always read from their beginning."""
 
+_LONG_HELD_S = 1
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
 _TIMED = {"video", "audio"}
@@ -276,7 +277,7 @@ class Packaging:
         with open_source(self._descriptor) as other:
             still = still_of(other)
         still.time_base, still.pts = Fraction(1, _MICRO), self._order.origin_us
-        pictures = Pictures(still.time_base, Fraction(1), Turn(), interlaced=False)
+        pictures = Pictures(still.time_base, Fraction(1), Turn(), interlaced=False, held=True)
         ladder = self._ladder(pictures, container_name(container))
 
         def close() -> None:
@@ -315,7 +316,8 @@ class Packaging:
             interlaced = is_interlaced(stream, frame)
             raw = container_name(container) in COUNTED
             rate = raw_rate(stream) if raw else frame_rate(stream)
-            return Pictures(stream.time_base, rate, turn_of(frame), interlaced)
+            begins_s = (frame.pts or 0) * (frame.time_base or stream.time_base or 0) - self._order.origin_us / _MICRO
+            return Pictures(stream.time_base, rate, turn_of(frame), interlaced, held=begins_s > _LONG_HELD_S)
 
     def _start_poster(self) -> None:
         if self._order.poster is not None:

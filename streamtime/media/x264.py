@@ -28,8 +28,12 @@ _FINEST_TICK = 1_000_000
 _USUAL_TICK = Fraction(1, 90_000)
 
 
-def options(rung: PlannedRung) -> dict[str, str]:
-    """List the encoder's options for one rung."""
+def options(rung: PlannedRung, *, reorders: bool = True) -> dict[str, str]:
+    """List the encoder's options for one rung.
+
+    Without `reorders` pictures are decoded in the order they are shown: where they are seconds apart, decode times
+    would otherwise lie seconds before, and hls.js places a segment by the first of them.
+    """
     return {
         "preset": PRESET,
         "profile": "high",
@@ -37,7 +41,7 @@ def options(rung: PlannedRung) -> dict[str, str]:
         "maxrate": str(rung.maxrate_bps),
         "bufsize": str(rung.bufsize_bits),
         "forced-idr": "1",
-        "x264-params": PARAMETERS,
+        "x264-params": PARAMETERS if reorders else f"{PARAMETERS}:bframes=0",
     }
 
 
@@ -48,9 +52,11 @@ def time_base(source_tick: Fraction | None) -> Fraction:
     return source_tick
 
 
-def make_stream(container: OutputContainer, rung: PlannedRung, tick: Fraction, *, threads: int) -> VideoStream:
+def make_stream(
+    container: OutputContainer, rung: PlannedRung, tick: Fraction, *, threads: int, reorders: bool
+) -> VideoStream:
     """Add the encoder's stream to an output."""
-    stream = container.add_stream("libx264", rate=rung.fps, options=options(rung), time_base=tick)
+    stream = container.add_stream("libx264", rate=rung.fps, options=options(rung, reorders=reorders), time_base=tick)
     stream.width, stream.height, stream.pix_fmt = rung.width, rung.height, PIXEL_FORMAT
     context = stream.codec_context
     context.time_base = tick

@@ -237,6 +237,9 @@ async def test_sound_alone_plays_with_a_still_picture(tmp_path: Path, name: str,
     assert (result.facts.video.width, result.facts.video.height) == ((500, 400) if cover else (1280, 720))
     assert result.done is not None
     assert result.done.damaged_after_ms is None
+    with av.open(str(result.renditions[0].path)) as container:
+        # hls.js places a segment by the decode time of its first picture.
+        assert all(packet.pts == packet.dts for packet in container.demux(video=0))
     poster = await make(source, tmp_path, poster=True, audio=False)
     assert poster.poster is not None
     assert poster.poster.width == result.facts.video.width
