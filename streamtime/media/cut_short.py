@@ -12,6 +12,10 @@ from av.container import InputContainer
 TELLS_LENGTH = {"mp4", "matroska", "avi", "asf", "ogg"}
 """Kinds of containers that are found out when their end is missing."""
 
+_AFTER_CLUSTERS = tuple(map(bytes.fromhex, ("1c53bb6b", "1254c367", "1941a469", "1043a770", "114d9b74")))
+"""Cues, Tags, Attachments, Chapters, SeekHead (RFC 9559 section 5.1)."""
+
+_REST_OF_BLOCK_BYTES = 64
 _MAY_COUNT_FROM_ZERO = {"mp4", "matroska", "asf", "flv"}
 """Containers whose header tells a duration that some writers count from time 0, others from the first time inside.
 
@@ -30,6 +34,7 @@ _ASF_LENGTH = struct.Struct("<Q")
 _ASF_LENGTH_AT = 16 + 8 + 16
 _FLV, _FLV_TAGS = b"FLV", {8, 9, 18}
 _FLV_TAG_BYTES, _FLV_SIZE_BYTES = 11, 4
+_FLV_FILE_SIZE = b"\x00\x08filesize\x00"
 _OGG_PAGE = b"OggS"
 _OGG_FLAGS_AT, _OGG_LAST = 5, 4
 _LARGEST_OGG_PAGE_BYTES = 66 << 10
@@ -64,11 +69,26 @@ def is_cut_short(descriptor: int) -> bool:
     if head.startswith(_EBML):
         return length < _matroska_length(head)
     if head.startswith(_FLV):
-        return _flv_last_ms(descriptor) is None
+        return _flv_last_ms(descriptor) is None or length < _flv_length(head)
     if head[4:8] in _MP4_BOXES:
         return length < _mp4_length(descriptor, length)
     tail = os.pread(descriptor, _LARGEST_OGG_PAGE_BYTES, max(0, length - _LARGEST_OGG_PAGE_BYTES))
     return head.startswith(_OGG_PAGE) and not _ogg_ends(tail)
+
+
+def is_read_wholly(descriptor: int, kind: str, ends_at: int) -> bool:
+    """Tell whether packets filled the file to its end, the last one up to the byte `ends_at`.
+
+    Then the packets tell how long it is, whatever the header claims. False where nothing can be told, also where the
+    rest of the file was overwritten.
+    """
+    if kind == "flv":
+        return _flv_last_ms(descriptor) is not None
+    if kind != "matroska":
+        return False
+    # Bytes that all packets begin with need not be stored: then the last one ends a little earlier.
+    rest = os.pread(descriptor, 3 * _REST_OF_BLOCK_BYTES, max(0, ends_at - _REST_OF_BLOCK_BYTES))
+    return len(rest) <= 2 * _REST_OF_BLOCK_BYTES or any(element in rest for element in _AFTER_CLUSTERS)
 
 
 def _matroska_length(head: bytes) -> int:
@@ -128,6 +148,15 @@ def _flv_last_ms(descriptor: int) -> int | None:
     if head[0] & 0x1F not in _FLV_TAGS or int.from_bytes(head[1:4], "big") != tag_bytes - _FLV_TAG_BYTES:
         return None
     return int.from_bytes(head[7:8] + head[4:7], "big")
+
+
+def _flv_length(head: bytes) -> int:
+    """Read how many bytes the file says it has (`filesize` of its `onMetaData`); 0 where it does not say."""
+    at = head.find(_FLV_FILE_SIZE) + len(_FLV_FILE_SIZE)
+    if at < len(_FLV_FILE_SIZE) or len(head) < at + 8:
+        return 0
+    size: float = struct.unpack_from(">d", head, at)[0]
+    return int(size) if 0 < size < 1 << 53 else 0
 
 
 def _ogg_ends(tail: bytes) -> bool:

@@ -20,11 +20,11 @@ from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
-from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short
-from streamtime.media.ladder import LONGEST_GAP_S, Ladder, Pictures
+from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short, is_read_wholly
+from streamtime.media.decoding import Decoding
+from streamtime.media.ladder import Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
 from streamtime.media.picture_facts import (
-    MOST_PACKETS,
     Turn,
     first_frame,
     frame_rate,
@@ -33,7 +33,14 @@ from streamtime.media.picture_facts import (
     prepare_decoder,
     turn_of,
 )
-from streamtime.media.picture_times import COUNTED, WITHOUT_TIMES, OwnDurations, PictureTimes, raw_rate
+from streamtime.media.picture_times import (
+    COUNTED,
+    LONGEST_STILL_S,
+    WITHOUT_TIMES,
+    OwnDurations,
+    PictureTimes,
+    raw_rate,
+)
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
@@ -47,8 +54,8 @@ _LONG_HELD_S = 1
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
 _TIMED = {"video", "audio"}
-_MOST_BAD_PACKETS = 200
 _MICRO = 1_000_000
+_LONGEST_SOUND_PACKET_S = 10
 _SHORT_S = 1.5
 _SLACK_S = 60
 _SHORT_SHARE = 0.02
@@ -99,6 +106,8 @@ class Packaging:
         self._kind = ""
         self._mender: Mender | None = None
         self._ends_s: dict[int, float] = {}
+        self._ends_at = 0
+        """Where in the file the last packet ends, in bytes."""
         self._durations = OwnDurations()
         self._tick = Fraction(1)
 
@@ -145,6 +154,7 @@ class Packaging:
         for packet in self._read(container, [container.streams[index] for index in indexes]):
             if self._crew.stopped:
                 raise Stopped
+            self._ends_at = max(self._ends_at, (packet.pos or 0) + packet.size)
             if packet.size and not (packet.is_corrupt and cut_off_counts):
                 self._hand_on(wanted, self._mender.take(packet) if self._mender else (packet,))
         self._hand_on(wanted, self._mender.rest() if self._mender else ())
@@ -163,16 +173,23 @@ class Packaging:
         picture = self._order.video_stream or 0
         for packet in packets:
             if packet.pts is not None and packet.time_base and packet.stream.type in _TIMED:
-                if packet.stream_index == picture:
-                    self._tick = packet.time_base
-                    self._durations.take(packet)
-                lasts = 0 if packet.stream_index == picture else packet.duration or 0
-                end_s = float((packet.pts + lasts) * packet.time_base)
-                before_s = self._ends_s.get(packet.stream_index, end_s)
-                if end_s - before_s <= LONGEST_GAP_S:  # else it is a broken time
-                    self._ends_s[packet.stream_index] = max(end_s, before_s)
+                self._note(packet, packet.pts * packet.time_base, is_picture=packet.stream_index == picture)
             if feed := wanted.get(packet.stream_index):
                 feed.put(packet)
+
+    def _note(self, packet: AnyPacket, starts_s: Fraction, *, is_picture: bool) -> None:
+        """Note how far a track reaches. A time is broken that lies far beyond all that was read, of any track."""
+        if starts_s - max(self._ends_s.values(), default=starts_s) > LONGEST_STILL_S:
+            packet.pts = None
+            return
+        lasts_s = 0.0
+        if is_picture:
+            self._tick = packet.time_base
+            self._durations.take(packet)
+        else:
+            lasts_s = min(float((packet.duration or 0) * packet.time_base), _LONGEST_SOUND_PACKET_S)
+        end_s = float(starts_s) + lasts_s
+        self._ends_s[packet.stream_index] = max(end_s, self._ends_s.get(packet.stream_index, end_s))
 
     def _tell_end(self) -> None:
         """Tell all tracks how far the longest of them reaches, so that none ends long before the others."""
@@ -183,17 +200,12 @@ class Packaging:
             if isinstance(track, Ladder) and picture in self._ends_s:
                 track.own_end_s = self._ends_s[picture] - origin_s
         if picture == SOUND_ONLY and self._ends_s:
-            # Its one picture is seen as long as there is sound, in a damaged file too.
-            ends_s = max(self._ends_s.values()) - origin_s
-            sound_until_s = min(ends_s, self._latest_s(self._kind) or ends_s)
-            for track in self._tracks:
-                track.until_s = sound_until_s
-            return
-        if self._broken:
+            self._tell_still(max(self._ends_s.values()) - origin_s)
             return
         read_all = picture in self._ends_s and len(self._ends_s) > 1
-        # A length that the file only claims counts where a file that was cut off would have been found out.
-        until_s = self._duration_s if self._order.measured or self._kind in TELLS_LENGTH else None
+        if self._broken and not read_all:
+            return
+        until_s = self._duration_s if self._order.measured or self._is_believed(picture) else None
         if read_all:
             until_s = max(self._ends_s.values()) - origin_s
         latest_s = self._latest_s(self._kind)
@@ -201,6 +213,24 @@ class Packaging:
             until_s = None  # some track's times are broken: there is nothing to wait for
         for track in self._tracks:
             track.until_s = until_s
+
+    def _tell_still(self, ends_s: float) -> None:
+        """Show the one picture as long as there is sound, in a damaged file too."""
+        until_s = min(ends_s, self._latest_s(self._kind) or ends_s)
+        for track in self._tracks:
+            track.until_s = until_s
+            if isinstance(track, Ladder):
+                track.own_end_s = until_s
+
+    def _is_believed(self, picture: int) -> bool:
+        """Tell whether the last picture may last as long as the file only claims: no longer than one before it did.
+
+        And only where a file that was cut off would have been found out.
+        """
+        if self._kind not in TELLS_LENGTH or self._duration_s is None or picture not in self._ends_s:
+            return False
+        over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends_s[picture]
+        return over_s <= self._durations.longest * self._tick
 
     def _latest_s(self, kind: str) -> float | None:
         """Tell from when on a time is surely broken: long after the end that the file claims; None where it may jump.
@@ -222,6 +252,8 @@ class Packaging:
         if self._mender is not None and self._mender.mended:
             return False
         expected_s = self._duration_s or 0.0
+        if self._ends_s and is_read_wholly(self._descriptor, self._kind, self._ends_at):
+            expected_s = min(expected_s, max(self._ends_s.values()) - self._order.origin_us / _MICRO)
         return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
 
     def _feeds(self, container: InputContainer) -> list[Feed]:
@@ -286,7 +318,7 @@ class Packaging:
 
         return Feed(SOUND_ONLY, lambda _packet: None, close)
 
-    def _decoding(self, stream: VideoStream, kind: str) -> "Decoding":
+    def _decoding(self, stream: VideoStream, kind: str) -> Decoding:
         pictures = self._first_look(stream.index)
         prepare_decoder(stream, threads=_DECODER_THREADS)
         return Decoding(stream, self._ladder(pictures, kind), PictureTimes(kind, stream))
@@ -334,39 +366,6 @@ class Packaging:
             return
         if written is not None:
             self._reporter.send(written)
-
-
-class Decoding:
-    """Decodes pictures and hands them to the ladder; a damaged packet here and there is passed over."""
-
-    def __init__(self, stream: VideoStream, ladder: Ladder, times: PictureTimes) -> None:
-        self._stream = stream
-        self._times = times
-        self._ladder = ladder
-        self._bad_in_a_row = 0
-        self._begun = False
-        """Whether there was a picture: a stream may begin long before its first keyframe, and all before it is bad."""
-
-    def take(self, packet: AnyPacket | None) -> None:
-        """Decode one packet; None drains the decoder."""
-        try:
-            frames = self._stream.decode(packet)
-        except av.error.FFmpegError:
-            self._bad_in_a_row += 1
-            if self._bad_in_a_row > (_MOST_BAD_PACKETS if self._begun else MOST_PACKETS):
-                raise refusal.damaged(round(self._ladder.end_s * 1000)) from None
-            return
-        for frame in frames:
-            self._bad_in_a_row, self._begun = 0, True
-            if frame.time_base is None:
-                # What is drained at the end belongs to no packet that could tell.
-                frame.time_base = self._stream.time_base
-            self._ladder.put(self._times.put(frame))
-
-    def finish(self) -> None:
-        """Drain the decoder and say that there is no more."""
-        self.take(None)
-        self._ladder.close()
 
 
 def _each(puts: list[Callable[[AnyPacket], None]]) -> Callable[[AnyPacket], None]:

@@ -17,6 +17,9 @@ COUNTED = {"h264", "hevc"}
 WITHOUT_TIMES = _BY_ORDER | COUNTED
 
 
+LONGEST_STILL_S = 600
+"""How long one picture may last on its own word. Slides last minutes; what claims more carries a broken time."""
+
 _SLOWEST_FPS, _FASTEST_FPS, _USUAL_FPS = Fraction(1), Fraction(240), Fraction(25)
 
 
@@ -32,6 +35,8 @@ class OwnDurations:
         self._reordered = False
         self._last: int | None = None
         self._lasts = 0
+        self.longest = 0
+        """The longest step from one picture to the next, in the packets' ticks."""
 
     @property
     def of_last(self) -> int:
@@ -41,12 +46,15 @@ class OwnDurations:
     def take(self, packet: AnyPacket) -> None:
         """Note one packet, in the order of the file."""
         duration = packet.duration or 0
+        if packet.time_base and duration * packet.time_base > LONGEST_STILL_S:
+            duration = self._shortest or max(1, round(1 / (_USUAL_FPS * packet.time_base)))
         if duration > 0:
             self._shortest = duration if self._shortest is None else min(self._shortest, duration)
         if packet.pts is None:
             return
         self._reordered = self._reordered or (packet.dts is not None and packet.pts != packet.dts)
         if self._last is None or packet.pts >= self._last:
+            self.longest = max(self.longest, 0 if self._last is None else packet.pts - self._last)
             self._last, self._lasts = packet.pts, duration
 
 

@@ -1,0 +1,45 @@
+"""Decodes one stream of pictures for the ladder, and passes over what is damaged."""
+
+import av.error
+from av.video.stream import VideoStream
+
+from streamtime.media import refusal
+from streamtime.media.ladder import Ladder
+from streamtime.media.picture_facts import MOST_PACKETS
+from streamtime.media.picture_times import PictureTimes
+from streamtime.media.source import AnyPacket
+
+_MOST_BAD_PACKETS = 200
+
+
+class Decoding:
+    """Decodes pictures and hands them to the ladder; a damaged packet here and there is passed over."""
+
+    def __init__(self, stream: VideoStream, ladder: Ladder, times: PictureTimes) -> None:
+        self._stream = stream
+        self._times = times
+        self._ladder = ladder
+        self._bad_in_a_row = 0
+        self._begun = False
+        """Whether there was a picture: a stream may begin long before its first keyframe, and all before it is bad."""
+
+    def take(self, packet: AnyPacket | None) -> None:
+        """Decode one packet; None drains the decoder."""
+        try:
+            frames = self._stream.decode(packet)
+        except av.error.FFmpegError:
+            self._bad_in_a_row += 1
+            if self._bad_in_a_row > (_MOST_BAD_PACKETS if self._begun else MOST_PACKETS):
+                raise refusal.damaged(round(self._ladder.end_s * 1000)) from None
+            return
+        for frame in frames:
+            self._bad_in_a_row, self._begun = 0, True
+            if frame.time_base is None:
+                # What is drained at the end belongs to no packet that could tell.
+                frame.time_base = self._stream.time_base
+            self._ladder.put(self._times.put(frame))
+
+    def finish(self) -> None:
+        """Drain the decoder and say that there is no more."""
+        self.take(None)
+        self._ladder.close()

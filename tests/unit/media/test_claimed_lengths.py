@@ -1,0 +1,112 @@
+"""What a file claims of its own length holds no picture and makes no damage, where its packets tell another one."""
+
+import struct
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.odd_films import EBML_DURATION, make_film
+from tests.hostile.recipes import Recipe, Sound
+from tests.unit.media.studio import Result
+from tests.unit.media.test_sources import made_of
+
+STEP_MS = 90
+"""A picture of 12 a second, and rounding."""
+
+
+def with_duration(path: Path, times: float) -> Path:
+    """Let a Matroska file claim so many times its length, in its header."""
+    data = path.read_bytes()
+    at = data.find(EBML_DURATION) + len(EBML_DURATION)
+    (said,) = struct.unpack_from(">d", data, at)
+    path.write_bytes(data[:at] + struct.pack(">d", said * times) + data[at + 8 :])
+    return path
+
+
+def lasts_ms(result: Result) -> int:
+    assert result.done is not None
+    return result.done.duration_ms
+
+
+def is_damaged(result: Result) -> bool:
+    assert result.done is not None
+    return result.done.damaged_after_ms is not None
+
+
+@pytest.mark.parametrize("times", [0, float("nan"), -1, 0.001, 0.4, 1.5, 3, 1e3, 1e6, 1e9])
+@pytest.mark.parametrize("origin_s", [0, 36_000])
+async def test_a_false_duration_in_the_header_counts_for_nothing(tmp_path: Path, times: float, origin_s: int) -> None:
+    source = make_film(Recipe(container="mkv", codec="h264", origin_s=origin_s), tmp_path / "film.mkv")
+    result = await made_of(with_duration(source, times), tmp_path)
+    assert lasts_ms(result) == pytest.approx(2000, abs=STEP_MS)
+    assert not is_damaged(result)
+
+
+@pytest.mark.parametrize("times", [0.4, 1e3])
+async def test_nor_does_it_where_there_is_sound(tmp_path: Path, times: float) -> None:
+    recipe = Recipe(container="mkv", codec="h264", origin_s=3600, sounds=(Sound("eac3", lasts_s=0.5),))
+    result = await made_of(with_duration(make_film(recipe, tmp_path / "film.mkv"), times), tmp_path)
+    assert lasts_ms(result) == pytest.approx(2000, abs=STEP_MS)
+    assert not is_damaged(result)
+
+
+async def test_a_film_whose_rest_was_overwritten_is_damaged(tmp_path: Path) -> None:
+    source = make_film(Recipe(container="mkv", codec="h264", pictures=96), tmp_path / "film.mkv")
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    assert is_damaged(await made_of(source, tmp_path))
+
+
+@pytest.mark.parametrize(("last_s", "lasts_s"), [(5, 6.917), (300, 301.917), (7200, 2)])
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+async def test_a_last_picture_lasts_minutes_but_no_hours(
+    tmp_path: Path, container: str, last_s: float, lasts_s: float
+) -> None:
+    source = make_film(Recipe(container=container, codec="h264", last_s=last_s), tmp_path / f"film.{container}")
+    result = await made_of(source, tmp_path)
+    assert lasts_ms(result) == pytest.approx(lasts_s * 1000, abs=STEP_MS)
+
+
+async def test_one_packet_of_sound_far_behind_all_others_makes_no_hour_of_film(tmp_path: Path) -> None:
+    sounds = (Sound("ac3", lasts_s=2), Sound("ac3", starts_s=3000, lasts_s=0.03))
+    source = make_film(Recipe(container="mkv", codec="h264", sounds=sounds), tmp_path / "film.mkv")
+    result = await made_of(source, tmp_path)
+    assert lasts_ms(result) == pytest.approx(2000, abs=STEP_MS)
+
+
+async def test_a_whole_flv_whose_last_picture_lasts_long_is_not_damaged(tmp_path: Path) -> None:
+    recipe = Recipe(container="flv", codec="flv", last_s=5, sounds=(Sound("mp3", rate_hz=44_100),))
+    source = make_film(recipe, tmp_path / "film.flv")
+    assert not is_damaged(await made_of(source, tmp_path))
+    source.write_bytes(source.read_bytes()[: whole_tags(source.read_bytes())])
+    assert is_damaged(await made_of(source, tmp_path))
+
+
+def whole_tags(data: bytes) -> int:
+    """Tell where a tag ends at about half of an FLV file (Adobe's FLV specification 10.1, annex E.3)."""
+    at = 9 + 4
+    while at < len(data) // 2:
+        at += 11 + int.from_bytes(data[at + 1 : at + 4], "big") + 4
+    return at
+
+
+@pytest.mark.parametrize("lasts_s", [0.05, 0.35, 0.87])
+async def test_the_picture_of_a_short_sound_ends_with_it(tmp_path: Path, lasts_s: float) -> None:
+    recipe = Recipe(container="flac", codec="", sounds=(Sound("flac", lasts_s=lasts_s),))
+    result = await made_of(make_film(recipe, tmp_path / "sound.flac"), tmp_path)
+    picture = result.renditions[0].index
+    assert Fraction(picture.duration_ms, 1000) == pytest.approx(Fraction(lasts_s), abs=0.1)
+    assert lasts_ms(result) == pytest.approx(lasts_s * 1000, abs=2 * 1024 / 48)
+
+
+async def test_a_film_that_breaks_off_lasts_as_long_as_its_longest_sound(tmp_path: Path) -> None:
+    sounds = (Sound("ac3", lasts_s=1.1), Sound("mp3", lasts_s=4))
+    recipe = Recipe(codec="mpeg4", container="mp4", pictures=14, sounds=sounds, options=("movflags=faststart",))
+    source = make_film(replace(recipe, back=0.1), tmp_path / "film.mp4")
+    result = await made_of(source, tmp_path)
+    ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
+    assert lasts_ms(result) == pytest.approx(max(ends_ms), abs=50)
+    assert min(ends_ms) > 2000
+    assert is_damaged(result)
