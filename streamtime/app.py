@@ -291,7 +291,7 @@ def _services(
         stores=base.stores,
         store_numbers=base.store_numbers,
         segments=segments,
-        playlists=Playlists(catalogue, segments),
+        playlists=Playlists(catalogue, segments, partial(library.recheck, base.database)),
         texts=Texts(catalogue, library.captions),
         captions=library.captions,
         chapters=library.chapters,

@@ -96,6 +96,11 @@ class Library:
     damage: Damage
     audit: Audit
 
+    async def recheck(self, database: Database, video_id: int) -> None:
+        """Compare what is said of a video with what is stored of it."""
+        video = await self.videos.by_id(video_id)
+        await database.write(lambda tx: self.lifecycle.recheck(tx, video))
+
 
 @dataclass(frozen=True, slots=True)
 class Keeping:

@@ -21,6 +21,7 @@ from streamtime.library.playability import (
     NothingPlays,
     WholePicture,
     fail_unplayable,
+    grows,
     plays,
     recheck_all,
     whole_pictures,
@@ -203,9 +204,17 @@ class Lifecycle:
         await self.collect(tx)
 
     async def recheck(self, tx: Transaction, video: Video) -> None:
-        """A video comes back that was ready: unless a whole picture of it plays it has failed, to be tried again."""
-        if not await plays(tx, video.id):
+        """Compare what is said of a video with what is stored: unless a whole picture plays, it is not playable.
+
+        One that was ready has failed, and can be tried again; one in preparation goes on. Raises `VideoGone`.
+        """
+        row = await require_alive(tx, video.id)
+        if not row["playable"] or await grows(tx, video.id) or await plays(tx, video.id):
+            return
+        if row["state"] == VideoState.READY:
             await fail_unplayable(tx, self._timeline, video.id)
+        await self._changes.set(tx, video, playable=False)
+        await tx.raise_epoch()
 
     async def first(self, tx: Transaction, video: Video, forecast: Forecast) -> None:
         """Nothing can be copied: queue the one rendition that is quickly made and useful, and the sound with it."""
@@ -252,6 +261,7 @@ class Lifecycle:
         if await self._renditions.drop_outdated(tx, video.id):
             await self.collect(tx)
         await self._changes.set(tx, video, state=VideoState.READY, playable=True, progress=1.0, stage="")
+        await tx.raise_epoch()
         await self.wants_stills(tx, video)
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         tx.after_commit(lambda: self._progress.clear(video.id))
@@ -268,6 +278,7 @@ class Lifecycle:
             failure_code=failure.code,
             failure_message=failure.message,
         )
+        await tx.raise_epoch()
         await self._timeline.add(tx, video.id, "failed", failure.message, code=failure.code)
         tx.after_commit(lambda: self._progress.clear(video.id))
 

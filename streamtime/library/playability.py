@@ -67,6 +67,13 @@ async def plays(tx: Transaction, video_id: int) -> bool:
     return any(picture.plays for picture in await whole_pictures(tx, video_id))
 
 
+async def grows(tx: Transaction, video_id: int) -> bool:
+    """Whether a picture of the video is in the making, which may be watched as it grows."""
+    table = tables.renditions
+    growing = (table.c.video_id == video_id) & (table.c.kind == "video") & (table.c.state == "growing")
+    return (await tx.execute(select(table.c.id).where(growing).limit(1))).first() is not None
+
+
 async def recheck_all(tx: Transaction, timeline: Timeline) -> None:
     """Once, at the start: no video is called ready or playable that has nothing to play.
 

@@ -1,5 +1,6 @@
 """Playlists for a caller: which renditions stand in them at this moment."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -25,6 +26,9 @@ from streamtime.library.renditions import Kind, Rendition
 from streamtime.playback.catalogue import Catalogue, Programme
 from streamtime.playback.segments import Segments
 
+Recheck = Callable[[int], Awaitable[None]]
+"""Compares what is said of a video, by its row id, with what is stored of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
@@ -44,9 +48,24 @@ class _Offered:
 class Playlists:
     """Writes playlists."""
 
-    def __init__(self, catalogue: Catalogue, segments: Segments) -> None:
+    def __init__(self, catalogue: Catalogue, segments: Segments, recheck: Recheck) -> None:
         self._catalogue = catalogue
         self._segments = segments
+        self._recheck = recheck
+
+    async def confirm(self, caller: Caller, video: str) -> bool:
+        """Whether there is something to play. A video that is wrongly called playable is so no more afterwards.
+
+        Raises:
+            NotFound: there is no such video for this caller.
+        """
+        programme = await self._catalogue.find(caller, video)
+        if not programme.playable:
+            return False
+        if self._offered(programme, Kind.VIDEO):
+            return True
+        await self._recheck(programme.video_id)
+        return False
 
     async def multivariant(self, caller: Caller, video: str) -> Playlist:
         """The playlist of playlists: whole renditions, or growing ones where there is no whole one yet.
@@ -54,9 +73,11 @@ class Playlists:
         Raises:
             NotFound: there is nothing to play for this caller.
         """
+        if not await self.confirm(caller, video):
+            raise NotFound
         programme = await self._catalogue.find(caller, video)
         pictures = self._offered(programme, Kind.VIDEO)
-        if not pictures or not programme.playable:
+        if not pictures:
             raise NotFound
         variants = [_variant(programme.generation, offered) for offered in pictures]
         heard = self._offered(programme, Kind.AUDIO)

@@ -4,11 +4,12 @@ The database is changed by hand where no fault that is known leads there any mor
 """
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from streamtime.hls.segment_index import Segment, SegmentIndex
@@ -58,6 +59,29 @@ def spoil(server: Server, video: str, how: str, *, origin: str = "%") -> int:
         return len(found)
 
 
+SPOILING = """
+CREATE TRIGGER spoil AFTER UPDATE OF state ON renditions WHEN NEW.state = 'whole' AND NEW.kind = 'video'
+BEGIN
+    UPDATE renditions SET segment_index = (SELECT instead FROM spoilt)
+    WHERE id = NEW.id AND origin LIKE (SELECT origin FROM spoilt);
+END
+"""
+
+
+@contextmanager
+def spoiling(server: Server, *, origin: str = "%") -> Iterator[None]:
+    """Have the database itself empty the index of each picture of that origin the moment it is whole."""
+    with closing(sqlite3.connect(server.data_dir / "streamtime.db", timeout=30)) as database:
+        with database:
+            database.execute("CREATE TABLE spoilt (origin TEXT, instead BLOB)")
+            database.execute("INSERT INTO spoilt VALUES (?, ?)", (origin, EMPTY))
+            database.execute(SPOILING)
+        yield
+        with database:
+            database.execute("DROP TRIGGER spoil")
+            database.execute("DROP TABLE spoilt")
+
+
 def ended(person: Person, video: str) -> dict[str, Any]:
     """The video once nothing more happens to it by itself."""
 
@@ -80,11 +104,18 @@ def assert_failed(person: Person, video: str) -> None:
     """It says that it does not play, and why."""
     body = ended(person, video)
     assert (body["state"], body["playable"]) == ("failed", False)
-    assert body["failure"] == {"code": "unplayable", "message": "Nothing that plays has come of this video."}
+    words = "Nothing that plays has come of this video."
+    assert body["failure"] == {"code": "unplayable", "message": words, "final": False}
 
 
 def retry(person: Person, video: str) -> None:
     assert person.api.post(f"/api/v1/videos/{video}/retry").status_code == 202
+
+
+@pytest.fixture(scope="session")
+def mpeg4_clip(clips: Path) -> Path:
+    """Nothing of its picture can be copied."""
+    return make_clip(clips / "first-rung.mkv", duration_s=4, width=320, height=180, video="mpeg4")
 
 
 @pytest.fixture
@@ -142,6 +173,79 @@ def test_a_spoilt_rung_is_made_anew(server: Server, person: Person, ladder_clip:
 
 def test_sound_of_which_nothing_comes_does_not_keep_a_video_from_being_played(person: Person, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.ts", duration_s=4, width=320, height=180, audio="ac3", audio_delay_s=3.9)
-    data = source.read_bytes()
-    video = person.send(data[: len(data) * 3 // 4 // 188 * 188], filename="clip.ts")
+    with av.open(source) as container:
+        starts = [packet.pos for packet in container.demux(container.streams.video[0]) if packet.pos]
+    video = person.send(source.read_bytes()[: starts[75]], filename="clip.ts")
+    assert_plays(person, video)
+
+
+def test_a_video_that_stops_playing_in_a_run_says_so(server: Server, person: Person, small_clip: Path) -> None:
+    """Whichever is asked first: the API, the playlist or the page."""
+    ask: dict[str, Callable[[str], int]] = {
+        "garbage": lambda video: person.api.get(f"/media/{video}/master.m3u8").status_code,
+        "timeless": lambda video: person.api.get(f"/api/v1/videos/{video}").status_code,
+        "empty": lambda video: person.browser.get(f"/watch/{video}").status_code,
+    }
+    videos = {how: person.upload(small_clip) for how in ask}
+    for video in videos.values():
+        assert_plays(person, video)
+    assert [spoil(server, video, how) for how, video in videos.items()] == [1, 1, 1]
+    # What is in memory plays on until anything changes anywhere.
+    assert person.api.patch(f"/api/v1/videos/{videos['empty']}", json={"visibility": "public"}).status_code == 200
+    assert [ask[how](video) for how, video in videos.items()] == [404, 200, 200]
+    for video in videos.values():
+        assert_failed(person, video)
+        assert person.api.get(f"/media/{video}/master.m3u8").status_code == 404
+        retry(person, video)
+    for video in videos.values():
+        assert_plays(person, video)
+
+
+def test_nothing_is_ready_whose_index_is_spoilt_as_it_is_made(
+    server: Server, person: Person, small_clip: Path, ladder_clip: Path, mpeg4_clip: Path
+) -> None:
+    """The end of the copy, of the first rung, and of the ladder; then tried again."""
+    with spoiling(server):
+        videos = [person.upload(clip) for clip in (small_clip, ladder_clip, mpeg4_clip)]
+        for video in videos:
+            assert_failed(person, video)
+            assert person.api.get(f"/media/{video}/master.m3u8").status_code == 404
+    for video in videos:
+        retry(person, video)
+    for video in videos:
+        assert_plays(person, video)
+
+
+def test_what_cannot_be_copied_is_encoded(server: Server, person: Person, small_clip: Path, ladder_clip: Path) -> None:
+    with spoiling(server, origin="copy"):
+        for video in [person.upload(clip) for clip in (small_clip, ladder_clip)]:
+            assert_plays(person, video)
+
+
+def test_a_spoilt_rung_is_left_out_and_made_when_it_is_asked_for(
+    server: Server, person: Person, ladder_clip: Path
+) -> None:
+    with spoiling(server, origin="encode"):
+        video = person.upload(ladder_clip)
+        before = assert_plays(person, video)["renditions"]
+    assert before == ["360p"]
+    again = {"rungs": ["240p"]}
+    with spoiling(server, origin="encode"):
+        assert person.api.post(f"/api/v1/videos/{video}/retry", json=again).status_code == 202
+        assert assert_plays(person, video)["renditions"] == before
+    assert person.api.post(f"/api/v1/videos/{video}/retry", json=again).status_code == 202
+    assert assert_plays(person, video)["renditions"] == ["360p", "240p"]
+
+
+@pytest.mark.parametrize("origin", ["copy", "encode"])
+def test_a_kill_while_it_is_prepared_does_not_make_it_ready(
+    server: Server, person: Person, ladder_clip: Path, mpeg4_clip: Path, origin: str
+) -> None:
+    with spoiling(server):
+        video = person.upload(ladder_clip if origin == "copy" else mpeg4_clip)
+        until(lambda: spoil(server, video, "empty", origin=origin), "a picture is whole")
+        server.kill()
+        server.start()
+        assert_failed(person, video)
+    retry(person, video)
     assert_plays(person, video)

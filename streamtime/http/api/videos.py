@@ -191,6 +191,7 @@ async def retry_video(
 
 
 async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
+    await services.playlists.confirm(caller, public_id)
     video = await services.videos.require(caller, public_id, Access.VIEW)
     qualities, tracks = await Qualities.of(services, [video]), await tracks_of([video], services)
     twins = await services.duplicates.of([video])

@@ -34,6 +34,7 @@ async def watch(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """The player, and what is known of the video."""
+    await services.playlists.confirm(caller, video)
     found = await services.videos.require(caller, video, Access.VIEW)
     view = await watch_view(found, caller, services)
     twin = await twin_of(found, services) if view.mine else None
