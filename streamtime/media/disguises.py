@@ -3,7 +3,7 @@
 FFmpeg guesses kinds without a signature from what looks like their packets; such guesses are checked here.
 """
 
-HEAD_BYTES = 4096
+HEAD_BYTES = 1 << 20
 
 _SIGNATURES = (
     (b".RMF", "a RealMedia file"),
@@ -33,6 +33,11 @@ _SIGNATURES = (
 )
 _WEBP_AT = 8
 _START_CODES = (b"\0\0\1", b"\0\0\0\1")
+_PARAMETER_SETS = {"h264": (0x1F, 0, {7, 8}), "hevc": (0x7E, 1, {32, 33, 34})}
+"""By kind: the bits of a header that tell the type of a unit, how far to the right, and the types of those that a
+decoder needs (ITU-T H.264 table 7-1, H.265 table 7-1)."""
+
+_FORBIDDEN_BIT = 0x80
 _SYNC, _SYNC_MASK = 0xFFE0, 0xFFE0
 
 
@@ -44,10 +49,27 @@ def kind_of(head: bytes) -> str | None:
 
 
 def is_plausible(container: str, head: bytes) -> bool:
-    """Tell whether a container that was guessed begins as it must; only those without a signature are asked about."""
-    if container in {"h264", "hevc"}:
-        return head.startswith(_START_CODES)
+    """Tell whether a container that was guessed begins as it must; only those without a signature are asked about.
+
+    A raw stream may have been cut off anywhere in front: `head` must reach to its first keyframe.
+    """
+    if container in _PARAMETER_SETS:
+        return head.startswith(_START_CODES) or (kind_of(head) is None and _has_parameter_sets(container, head))
     if container in {"mp3", "aac"}:
         begins = head.lstrip(b"\0")
         return head.startswith(b"ID3") or int.from_bytes(begins[:2], "big") & _SYNC_MASK == _SYNC
     return True
+
+
+def _has_parameter_sets(container: str, head: bytes) -> bool:
+    """Tell whether all that a decoder needs comes, and no unit before it that cannot be one."""
+    bits, shift, missing = _PARAMETER_SETS[container]
+    missing = set(missing)
+    at = head.find(_START_CODES[0])
+    while 0 <= at < len(head) - len(_START_CODES[0]) and missing:
+        header = head[at + len(_START_CODES[0])]
+        if header & _FORBIDDEN_BIT:
+            return False
+        missing.discard((header & bits) >> shift)
+        at = head.find(_START_CODES[0], at + 1)
+    return not missing

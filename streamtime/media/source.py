@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import av
 import av.container
 import av.error
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -38,6 +39,10 @@ MOST_PIXELS = 8192 * 4352
 _MOST_STREAMS = 64
 _BUFFER_BYTES = 256 << 10
 _IO_TIMEOUT_S = 30.0
+_MAY_BEGIN_LATE = {"mpegts", "mpeg"}
+_FAR = {"probesize": str(64 << 20), "analyzeduration": "60000000"}
+"""How far to look for sound that does not begin with the picture: in bytes, and in microseconds."""
+
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
@@ -77,31 +82,44 @@ def open_source(descriptor: int) -> InputContainer:
     Raises:
         Refusal: if it is empty, no video file, or cut off before it can be understood.
     """
-    source = SourceBytes(descriptor)
-    if source.length == 0:
+    if SourceBytes(descriptor).length == 0:
         raise refusal.empty()
     try:
-        container = av.open(
-            source,
-            "r",
-            options={"max_pixels": str(MOST_PIXELS)},
-            container_options={
-                "format_whitelist": _CONTAINERS,
-                # A file object lifts FFmpeg's own list of protocols: without this a file could name other files.
-                "protocol_whitelist": "none",
-                "codec_whitelist": WHITELIST,
-                "max_streams": str(_MOST_STREAMS),
-            },
-            metadata_errors="replace",
-            buffer_size=_BUFFER_BYTES,
-            timeout=_IO_TIMEOUT_S,
-        )
+        container = _opened(descriptor, {})
+        if container_name(container) in _MAY_BEGIN_LATE and any(map(_is_unknown, container.streams.audio)):
+            container.close()
+            container = _opened(descriptor, _FAR)
     except (av.error.FFmpegError, ValueError) as error:
         raise _refused(descriptor) from error
     if not is_plausible(container_name(container), os.pread(descriptor, HEAD_BYTES, 0)):
         container.close()
         raise _refused(descriptor)
     return container
+
+
+def _is_unknown(stream: "AudioStream") -> bool:
+    """Tell whether it was announced, but no packet of it was near enough to tell what it is like."""
+    context: CodecContext | None = stream.codec_context
+    return context is not None and not stream.codec_context.sample_rate
+
+
+def _opened(descriptor: int, options: dict[str, str]) -> InputContainer:
+    return av.open(
+        SourceBytes(descriptor),
+        "r",
+        options={"max_pixels": str(MOST_PIXELS)},
+        container_options={
+            "format_whitelist": _CONTAINERS,
+            # A file object lifts FFmpeg's own list of protocols: without this a file could name other files.
+            "protocol_whitelist": "none",
+            "codec_whitelist": WHITELIST,
+            "max_streams": str(_MOST_STREAMS),
+            **options,
+        },
+        metadata_errors="replace",
+        buffer_size=_BUFFER_BYTES,
+        timeout=_IO_TIMEOUT_S,
+    )
 
 
 def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:

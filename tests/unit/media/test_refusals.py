@@ -8,6 +8,8 @@ import pytest
 from streamtime.worker_protocol import ABOUT_THE_FILE
 from streamtime.workers.failure import WorkerFailed
 from tests.clips import cut_short, make_clip, run_ffmpeg
+from tests.hostile.odd_films import make_film
+from tests.hostile.recipes import Recipe, Sound
 from tests.unit.media.studio import facts_of
 
 
@@ -74,6 +76,27 @@ async def test_pictures_that_are_all_damaged(tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(data)
     assert (await refusal_of(damaged)).code == "damaged"
+
+
+@pytest.mark.parametrize("kind", ["h264", "hevc"])
+@pytest.mark.parametrize("front", [0.001, 0.013, 0.3, 0.45])
+async def test_a_raw_stream_may_be_cut_at_any_byte(tmp_path: Path, kind: str, front: float) -> None:
+    recipe = Recipe(container=kind, codec=kind, pictures=60, b_frames=2, front=front)
+    facts = await facts_of(make_film(recipe, tmp_path / "film"))
+    assert facts.video.codec == kind
+
+
+@pytest.mark.parametrize("begins", [b"NUT", b"DKIF", b".RMF"])
+async def test_a_raw_stream_in_what_is_not_taken_is_none(tmp_path: Path, begins: bytes) -> None:
+    source = make_film(Recipe(container="h264", codec="h264"), tmp_path / "film")
+    source.write_bytes(begins + source.read_bytes())
+    assert (await refusal_of(source)).code == "not_media"
+
+
+async def test_sound_that_begins_late_in_a_broadcast_is_found(tmp_path: Path) -> None:
+    sounds = (Sound("ac3", starts_s=9, lasts_s=1),)
+    facts = await facts_of(make_film(Recipe(container="ts", pictures=120, sounds=sounds), tmp_path / "film.ts"))
+    assert [audio.sample_rate_hz for audio in facts.audios] == [48_000]
 
 
 async def test_a_name_that_lies_does_not_matter(tmp_path: Path) -> None:
