@@ -173,6 +173,8 @@ def _faults_of_length(recipe: Recipe, decoded: Decoded, result: Result) -> list[
     """Compare ends, counted from the first picture or sound: within one picture, or one frame of sound."""
     earliest_s, from_key_s = decoded.starts_s
     within_s = max(decoded.last_picture_s, SOUND_FRAME_S + decoded.sound_frame_s) + ROUNDING_S
+    if recipe.pace == "slides":
+        within_s += float(recipe.step_s)  # MP4 says how long the last one lasts; the referee takes the average rate
     if recipe.damaged:
         within_s += BROKEN_OFF_S
     longest_s, shortest_s = decoded.ends_s - earliest_s, decoded.ends_s - from_key_s
