@@ -5,10 +5,14 @@ BEGIN they fail with "database is locked" when a reader wants to become a writer
 BEGIN IMMEDIATE does neither.
 """
 
+import asyncio
+import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import aiosqlite
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -17,6 +21,9 @@ BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for a lock that another process holds before it fails."""
 
 READERS = 4
+
+_ROWS_AT_ONCE = 64
+"""How many rows the driver fetches in one step; its own default."""
 
 PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: the others too may have to wait
@@ -28,14 +35,18 @@ PRAGMAS = (
 
 def reader_engine(path: Path) -> AsyncEngine:
     """An engine for reading: each transaction is one consistent snapshot and waits for no writer."""
-    engine = create_async_engine(_url(path), pool_size=READERS, max_overflow=0, pool_timeout=10)
+    engine = create_async_engine(
+        _url(path), pool_size=READERS, max_overflow=0, pool_timeout=10, connect_args={"async_creator_fn": _connect}
+    )
     _configure(engine, "BEGIN", extra=("PRAGMA query_only=ON",))
     return engine
 
 
 def writer_engine(path: Path) -> AsyncEngine:
     """The engine for writing, of one connection. Only `transaction.py` and the migrations may use it."""
-    engine = create_async_engine(_url(path), pool_size=1, max_overflow=0, pool_timeout=30)
+    engine = create_async_engine(
+        _url(path), pool_size=1, max_overflow=0, pool_timeout=30, connect_args={"async_creator_fn": _connect}
+    )
     _configure(engine, "BEGIN IMMEDIATE")
     return engine
 
@@ -49,6 +60,28 @@ def still_uri(path: Path) -> str:
     """The same for a file that nobody has open: nothing is made beside it, as WAL mode would otherwise have it."""
     log = path.with_name(f"{path.name}-wal")
     return read_only_uri(path) + ("" if log.exists() else "&immutable=1")
+
+
+class _Connection(aiosqlite.Connection):
+    """The driver's connection, which may be told twice to stop.
+
+    When a read is cancelled twice, as anyio does, SQLAlchemy begins to close the connection and then stops it as well.
+    The driver's thread ends at the first stop and never answers the second, for which `close` would wait for ever.
+    """
+
+    _stopping: asyncio.Future[Any] | None = None
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Stop the thread; what is returned is done once it has stopped."""
+        if self._stopping is None:
+            self._stopping = super().stop()
+        return self._stopping
+
+
+def _connect(database: str, **options: Any) -> aiosqlite.Connection:  # noqa: ANN401  # the driver's own
+    connection = _Connection(partial(sqlite3.connect, database, **options), _ROWS_AT_ONCE)
+    connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does with connections that it makes itself
+    return connection
 
 
 def _url(path: Path) -> URL:

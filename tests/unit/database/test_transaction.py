@@ -1,13 +1,15 @@
 """The one door to the writer: whole or not at all, never wedged, never nested, and said plainly when it is shut."""
 
 import asyncio
+import gc
+import random
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from streamtime.clock import SystemClock
 from streamtime.database import engines
@@ -63,6 +65,30 @@ async def test_writes_cancelled_in_the_middle_never_wedge_the_writer(database: D
     raised = await read_epoch(database) - before
     assert raised % 2 == 0, "a write was left half done"
     assert raised >= 2
+
+
+async def test_reads_that_are_cancelled_again_and_again_leave_no_task_behind(database: Database) -> None:
+    """As anyio cancels: until the read has ended, at any moment of it and of what closes its connection."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context["message"]))
+    slow = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT sum(i) FROM n")
+    moments = random.Random(1)  # noqa: S311  # moments, no secret
+
+    async def read() -> None:
+        async with database.read() as connection:
+            await connection.execute(slow)
+
+    for _ in range(60):
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(moments.uniform(0, 0.01))
+        while not reading.done():
+            reading.cancel()
+            await asyncio.sleep(moments.choice([0, 0.001, 0.003]))
+    assert await read_epoch(database) >= 0
+    await database.close()
+    gc.collect()
+    assert told == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_body_that_fails_changes_nothing_and_runs_no_hooks(database: Database) -> None:
