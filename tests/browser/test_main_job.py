@@ -145,11 +145,11 @@ def test_deleted_is_gone_here_and_in_the_other_tab(page: Page, ada: Person, clip
     expect(walk.card(library, video)).to_be_visible()
 
     page.goto(f"/watch/{video}")
-    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("link", name="Delete", exact=True).click()
     dialog = page.get_by_role("dialog", name="Delete this video?")
     dialog.get_by_role("link", name="Keep it").click()
     expect(dialog).to_have_count(0)
-    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("link", name="Delete", exact=True).click()
     dialog.get_by_role("button", name="Delete", exact=True).click()
     page.wait_for_url("**/library?*")
 

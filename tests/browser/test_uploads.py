@@ -1,5 +1,7 @@
 """Uploads survive what happens to uploads: a reload, a lost connection, a killed server, a change of mind."""
 
+import base64
+import json
 import os
 import re
 import struct
@@ -22,6 +24,20 @@ LENGTH_BYTES = 6_000_000
 SLOW_BYTES_PER_S = 1_500_000
 SLOWER_BYTES_PER_S = 1_000_000
 """Half of the file takes longer than the two seconds after which a server surely has noted what it got."""
+
+_PICK_AT_ONCE = """([name, base64]) => {
+  const data = new DataTransfer();
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  data.items.add(new File([bytes], name, { type: "video/mp4" }));
+  const observer = new MutationObserver(() => {
+    const picker = document.getElementById("files");
+    if (!picker) return;
+    observer.disconnect();
+    picker.files = data.files;
+  });
+  observer.observe(document, { childList: true, subtree: true });
+}"""
+"""Puts a file into the picker as soon as that is there; the page's script runs when all of the page is."""
 
 
 @pytest.fixture
@@ -46,6 +62,14 @@ def await_share(page: Page, name: str, share: float) -> None:
     """Wait until this share of a file is sent."""
     bar = walk.row(page, name).locator("[data-progress]").element_handle()
     page.wait_for_function("([bar, share]) => bar.value >= share * bar.max", arg=[bar, share])
+
+
+def test_what_is_picked_before_the_script_runs_is_sent(page: Page, ada: Person, clip: MakeClip) -> None:
+    del ada
+    path = clip("early.mp4", duration_s=2, width=320, height=180)
+    page.add_init_script(f"({_PICK_AT_ONCE})({json.dumps([path.name, base64.b64encode(path.read_bytes()).decode()])})")
+    page.goto("/upload")
+    walk.await_phase(walk.row(page, path.name), "ready")
 
 
 class Offsets:

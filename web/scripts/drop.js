@@ -1,7 +1,7 @@
 /** Sending without an account: files in, one row each, two at a time; "received" is all that is said in the end. */
 import { formatLeft, formatSize } from "./page/format.js";
 import { words } from "./page/words.js";
-import { connectDrop } from "./upload/drop.js";
+import { connectFiles } from "./upload/drop.js";
 import { Speed } from "./upload/speed.js";
 import { Transfer } from "./upload/transfer.js";
 
@@ -133,13 +133,7 @@ function add(files) {
   next();
 }
 
-connectDrop(document.getElementById("drop-cover"), add);
-
-document.getElementById("files").addEventListener("change", (event) => {
-  add([...event.target.files]);
-  // So that the same file can be picked again.
-  event.target.value = "";
-});
+connectFiles({ picker: document.getElementById("files"), cover: document.getElementById("drop-cover") }, add);
 
 window.addEventListener("beforeunload", (event) => {
   if (rows.some((row) => row.isActive)) event.preventDefault();

@@ -1,7 +1,7 @@
 /** The upload page: files in, one row each, two at a time. */
 import { formatSize } from "./page/format.js";
 import { words } from "./page/words.js";
-import { connectDrop } from "./upload/drop.js";
+import { connectFiles } from "./upload/drop.js";
 import { UploadRow } from "./upload/row.js";
 
 /** At once; more would only share the same line, and use up the browser's connections. */
@@ -63,13 +63,7 @@ function add(files) {
   next();
 }
 
-connectDrop(document.getElementById("drop-cover"), add);
-
-document.getElementById("files").addEventListener("change", (event) => {
-  add([...event.target.files]);
-  // So that the same file can be picked again.
-  event.target.value = "";
-});
+connectFiles({ picker: document.getElementById("files"), cover: document.getElementById("drop-cover") }, add);
 
 // The network is back: what gave up goes on.
 window.addEventListener("online", () => {

@@ -12,7 +12,11 @@ from streamtime.http.requests import account_id, signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views import picture_href
 
-CONTAINERS = ("mp4", "mov", "m4v", "3gp", "mkv", "webm", "ts", "m2ts", "mpg", "avi", "flv", "wmv", "ogv", "mxf")
+CONTAINERS = (
+    "mp4", "mov", "m4v", "3gp", "mkv", "webm", "ts", "m2ts", "mpg", "avi", "flv", "wmv", "ogv", "mxf",
+    "h264", "hevc", "gif", "apng",
+    "mp3", "m4a", "aac", "flac", "wav", "aiff", "caf", "ogg", "opus",
+)  # fmt: skip
 """Endings that file pickers are shown; what decides is what is in the file."""
 
 CODECS = ("h264", "hevc", "av1", "vp9", "vp8", "mpeg4", "mpeg2video", "prores", "mjpeg", "theora", "wmv3", "vc1")

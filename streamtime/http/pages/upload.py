@@ -28,7 +28,7 @@ async def upload_page(
         "max_size": limits.max_size_bytes,
         "max_size_text": size_text(limits.max_size_bytes),
         "chunk_size": limits.chunk_size_bytes,
-        "accepted_text": "MP4, MOV, MKV, WebM, AVI, MPEG-TS and most others",
+        "accepted_text": "MP4, MOV, MKV, WebM, AVI, MPEG-TS and most others; animated GIF; sound alone",
         "default_visibility": limits.default_visibility.value,
         "quota": _quota(standing),
     }

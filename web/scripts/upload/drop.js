@@ -1,4 +1,4 @@
-/** Files dropped anywhere on the window, folders walked through. */
+/** Files picked with the button, or dropped anywhere on the window, folders walked through. */
 
 /** Listings of large folders come in pieces of a hundred. */
 function readEntries(reader) {
@@ -20,19 +20,25 @@ async function filesOf(entry) {
   return files;
 }
 
-/** @param {File} file @returns {boolean} folders hold more than videos */
-const looksLikeVideo = (file) => file.type.startsWith("video/") || /\.(mkv|avi|m2ts|mts|ts|flv|wmv|mov|m4v|ogv|vob|mxf)$/i.test(file.name);
+/** @param {File} file @param {string[]} kinds as in `accept` @returns {boolean} folders hold more than what is taken */
+function isTaken(file, kinds) {
+  const name = file.name.toLowerCase();
+  return kinds.some((kind) => {
+    if (kind.startsWith(".")) return name.endsWith(kind);
+    return kind.endsWith("/*") ? file.type.startsWith(kind.slice(0, -1)) : file.type === kind;
+  });
+}
 
-/** @param {DataTransfer} data @returns {Promise<File[]>} */
-async function droppedFiles(data) {
+/** @param {DataTransfer} data @param {string[]} kinds @returns {Promise<File[]>} */
+async function droppedFiles(data, kinds) {
   const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return [...data.files];
   const files = (await Promise.all(entries.map(filesOf))).flat();
-  return files.filter(looksLikeVideo);
+  return files.filter((file) => isTaken(file, kinds));
 }
 
-/** @param {HTMLElement} cover shown while files hover @param {(files: File[]) => void} onFiles */
-export function connectDrop(cover, onFiles) {
+/** @param {HTMLElement} cover shown while files hover @param {string[]} kinds @param {(files: File[]) => void} onFiles */
+function connectDrop(cover, kinds, onFiles) {
   let depth = 0;
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
   const show = (change) => {
@@ -50,6 +56,28 @@ export function connectDrop(cover, onFiles) {
     if (!hasFiles(event)) return;
     event.preventDefault();
     show(-depth);
-    onFiles(await droppedFiles(event.dataTransfer));
+    onFiles(await droppedFiles(event.dataTransfer, kinds));
   });
+}
+
+/** @param {HTMLInputElement} picker @param {(files: File[]) => void} onFiles */
+function connectPicker(picker, onFiles) {
+  const take = () => {
+    onFiles([...picker.files]);
+    // So that the same file can be picked again.
+    picker.value = "";
+  };
+  picker.addEventListener("change", take);
+  // Files that were picked before this script ran.
+  take();
+}
+
+/**
+ * Hands files on however they come.
+ * @param {{ picker: HTMLInputElement, cover: HTMLElement }} parts what `picker` accepts is what is taken out of folders
+ * @param {(files: File[]) => void} onFiles
+ */
+export function connectFiles({ picker, cover }, onFiles) {
+  connectDrop(cover, picker.accept.toLowerCase().split(","), onFiles);
+  connectPicker(picker, onFiles);
 }
