@@ -55,7 +55,7 @@ class Pictures:
     turn: Turn
     interlaced: bool
     held: bool = False
-    """Whether the first one is shown for long before its time, or the only one throughout."""
+    """Whether the first one is shown for long before its time, the only one throughout, or each for long."""
 
 
 class PictureClock:

@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamtime.media import refusal, resume
@@ -51,6 +52,9 @@ READ_WHOLE = MAY_JUMP | WITHOUT_TIMES
 """Files of these kinds are always read from their beginning."""
 
 _LONG_HELD_S = 1
+_SLOW_FPS = 5
+"""Below this pictures are not reordered: decode times would lie long before (see `x264.options`)."""
+
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
 _TIMED = {"video", "audio"}
@@ -305,15 +309,25 @@ class Packaging:
         return Feed(stream.index, reader.take, reader.finish)
 
     def _still_feed(self, container: InputContainer) -> Feed:
-        """One picture for the whole length, which is known when all sound has been read."""
+        """The same picture each second for the whole length, which is known when all sound has been read.
+
+        With one in each segment Chromium waits for more pictures than a short file has, and does not begin.
+        """
         with open_source(self._descriptor) as other:
             still = still_of(other)
         still.time_base, still.pts = Fraction(1, _MICRO), self._order.origin_us
+        pixels = [bytes(plane) for plane in still.planes]
         pictures = Pictures(still.time_base, Fraction(1), Turn(), interlaced=False, held=True)
         ladder = self._ladder(pictures, container_name(container))
 
         def close() -> None:
-            ladder.put(still)
+            ends_s = max(self._ends_s.values(), default=0.0)
+            for number in range(max(1, round(ends_s - self._order.origin_us / _MICRO))):
+                shown = VideoFrame(still.width, still.height, still.format.name)
+                for plane, data in zip(shown.planes, pixels, strict=True):
+                    plane.update(data)
+                shown.time_base, shown.pts = still.time_base, self._order.origin_us + number * _MICRO
+                ladder.put(shown)
             ladder.close()
 
         return Feed(SOUND_ONLY, lambda _packet: None, close)
@@ -349,7 +363,8 @@ class Packaging:
             raw = container_name(container) in COUNTED
             rate = raw_rate(stream) if raw else frame_rate(stream)
             begins_s = (frame.pts or 0) * (frame.time_base or stream.time_base or 0) - self._order.origin_us / _MICRO
-            return Pictures(stream.time_base, rate, turn_of(frame), interlaced, held=begins_s > _LONG_HELD_S)
+            held = begins_s > _LONG_HELD_S or rate < _SLOW_FPS
+            return Pictures(stream.time_base, rate, turn_of(frame), interlaced, held=held)
 
     def _start_poster(self) -> None:
         if self._order.poster is not None:

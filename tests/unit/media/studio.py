@@ -12,7 +12,7 @@ import av
 from av.audio.resampler import AudioResampler
 
 from streamtime.hls.grid import Grid
-from streamtime.hls.ladder import PlannedRung
+from streamtime.hls.ladder import PlannedRung, plan_ladder
 from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
 from streamtime.source_facts import SourceFacts
 from streamtime.worker_protocol import (
@@ -29,8 +29,13 @@ from streamtime.worker_protocol import (
     RenditionStarted,
     SegmentWritten,
 )
+from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker
+
+WIDTH, HEIGHT = 160, 90
+IN_STEP_S = 0.04
+"""How far picture and sound may be apart, in seconds."""
 
 LAUNCHER = WorkerLauncher(stall_timeout_s=60, nice=0)
 
@@ -203,3 +208,23 @@ def loud_times_s(data: bytes, *, threshold: float = 0.1, quiet_s: float = 0.3) -
                             times.append(now)
                         last_loud = now
     return times
+
+
+async def made_of(source: Path, folder: Path) -> Result:
+    """The smallest rung and all sound; what cannot be copied is encoded, as the server has it done."""
+    video = (await facts_of(source)).video
+    rungs = plan_ladder(video.width, video.height, video.fps)[-1:]
+    try:
+        return await make(source, folder, rungs=rungs)
+    except WorkerFailed as error:
+        if error.code != "audio_copy_unfit":
+            raise
+        return await make(source, folder, rungs=rungs, copy_audio=False)
+
+
+def seen(result: Result) -> list[float]:
+    return lit_times_s(result.renditions[0].data)
+
+
+def heard(result: Result) -> list[float]:
+    return loud_times_s(result.renditions[1].data)
