@@ -396,6 +396,5 @@ async def _flush_soft_facts(services: Services) -> None:
             await services.failures.flush()
             told = ""
         except Exception as error:  # noqa: BLE001  # they are soft: the next time may go better
-            if repr(error) != told:  # every few seconds the same says nothing more
-                _log.warning("soft_facts_not_written", error=repr(error))
-            told = repr(error)
+            if told != (told := repr(error)):  # every few seconds the same says nothing more
+                _log.warning("soft_facts_not_written", error=told)

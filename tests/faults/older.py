@@ -39,7 +39,7 @@ def as_of(data_dir: Path, *, back: int) -> str:
         database.commit()
     newer.unlink()
     if version < MARKED_SINCE:
-        shutil.rmtree(data_dir / "objects" / "deployment")
+        shutil.rmtree(data_dir / "objects" / "deployment", ignore_errors=True)  # it may not have been made yet
     return version
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.people import BYTES, TUS, Person
@@ -43,7 +44,7 @@ def film(narrow: Server, small_clip: Path) -> str:
 
 def ended(server: Server, reason: str) -> float:
     """How many connections the server has ended for that reason."""
-    text = server.visitor().api.get("/metrics").text
+    text = httpx.get(f"{server.url}/metrics").text
     found = re.search(rf'^streamtime_connections_ended_total{{reason="{reason}"}} (\S+)$', text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 

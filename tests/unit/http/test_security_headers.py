@@ -105,4 +105,6 @@ def test_each_page_with_the_player_says_so() -> None:
 def test_no_template_has_a_script_or_a_style_in_it_or_keeps_the_policy_of_another_page() -> None:
     inline = re.compile(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=|hx-boost|hx-on|javascript:")
     texts = {str(path.relative_to(TEMPLATES)): path.read_text() for path in TEMPLATES.rglob("*.html")}
-    assert {name: found[0] for name, text in texts.items() if (found := inline.search(text))} == {}
+    found_in = {name: set(found) for name, text in texts.items() if (found := inline.findall(text))}
+    # The player's room has the film's shape before any script runs; pages with the player allow inline styles.
+    assert found_in == {"macros/player.html": {" style="}}

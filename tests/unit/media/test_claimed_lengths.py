@@ -9,8 +9,7 @@ import pytest
 
 from tests.hostile.odd_films import EBML_DURATION, make_film
 from tests.hostile.recipes import Recipe, Sound
-from tests.unit.media.studio import Result
-from tests.unit.media.test_sources import made_of
+from tests.unit.media.studio import Result, made_of
 
 STEP_MS = 90
 """A picture of 12 a second, and rounding."""

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.clips import make_clip, run_ffmpeg
-from tests.unit.media.studio import picture_times_s
-from tests.unit.media.test_sources import HEIGHT, IN_STEP_S, WIDTH, heard, made_of, seen
+from tests.unit.media.studio import HEIGHT, IN_STEP_S, WIDTH, heard, made_of, picture_times_s, seen
 
 
 @pytest.mark.parametrize(

@@ -231,9 +231,12 @@ async def test_an_object_that_is_gone_is_let_go_even_by_readers_that_came_in_bet
 
 async def test_a_store_whose_disk_went_away_says_so(tmp_path: Path) -> None:
     store = await LocalDisk.open_at(tmp_path / "store")
-    (tmp_path / "store" / ".incoming").rmdir()
+    (tmp_path / "store").rename(tmp_path / "elsewhere")
     with pytest.raises(Unavailable):
         await store.check()
+    (tmp_path / "store").mkdir()
+    await store.check()
+    assert (tmp_path / "store" / ".incoming").is_dir()
     await store.close()
 
 
