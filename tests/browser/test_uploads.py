@@ -69,7 +69,7 @@ def test_what_is_picked_before_the_script_runs_is_sent(page: Page, ada: Person, 
     path = clip("early.mp4", duration_s=2, width=320, height=180)
     page.add_init_script(f"({_PICK_AT_ONCE})({json.dumps([path.name, base64.b64encode(path.read_bytes()).decode()])})")
     page.goto("/upload")
-    walk.await_phase(walk.row(page, path.name), "ready")
+    walk.await_phase(walk.row(page, path.name), "playable")
 
 
 class Offsets:
