@@ -147,12 +147,14 @@ class Packaging:
         # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
         cut_off_counts = container_name(container) != "mpegts"
         indexes = {index for index in wanted if index != SOUND_ONLY}
-        if self._order.copy is not None or self._order.encodes:
-            # How long the whole is depends on all its sounds, also on those that are made later.
+        if self._tracks:
+            # How long the whole is depends on its picture and all its sounds, also on those made by another order.
+            if self._order.video_stream != SOUND_ONLY:
+                indexes.add(self._order.video_stream or 0)
             indexes |= {stream.index for stream in container.streams.audio if has_decoder(stream)}
         if container_name(container) in MAY_JUMP and self._order.video_stream != SOUND_ONLY:
             self._mender = Mender(container.streams[self._order.video_stream or 0])
-            indexes.add(self._order.video_stream or 0)
+            indexes.add(self._order.video_stream or 0)  # also where captions alone are read
         self._kind = container_name(container)
         self._broken = is_cut_short(self._descriptor)
         for packet in self._read(container, [container.streams[index] for index in indexes]):
@@ -210,7 +212,7 @@ class Packaging:
         if self._broken and not read_all:
             return
         until_s = self._duration_s if self._order.measured or self._is_believed(picture) else None
-        if read_all:
+        if read_all or (until_s is None and picture in self._ends_s):
             until_s = max(self._ends_s.values()) - origin_s
         latest_s = self._latest_s(self._kind)
         if until_s and latest_s and until_s > latest_s:
@@ -231,8 +233,10 @@ class Packaging:
 
         And only where a file that was cut off would have been found out.
         """
-        if self._kind not in TELLS_LENGTH or self._duration_s is None or picture not in self._ends_s:
+        if self._kind not in TELLS_LENGTH or self._duration_s is None:
             return False
+        if picture not in self._ends_s:
+            return True  # its packets carry no times: nothing else tells
         over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends_s[picture]
         return over_s <= self._durations.longest * self._tick
 

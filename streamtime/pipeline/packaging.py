@@ -129,9 +129,12 @@ class Packager:
             stage = Stage(
                 stage_words(one.new.name for one in planned), work.reached, WATCHABLE if len(rungs) > 1 else 1.0
             )
+            whole = work.names
             try:
                 async with self._launcher.launch(descriptor) as worker:
                     await carry_out(work, worker, encode_order(facts, planned, grid_for(None)), planned, stage)
+                if work.names == whole:
+                    return copies  # there is nothing in what is left: not one packet
             except WorkerFailed as error:
                 copies -= {_unfit(error, planned, copies)}
 

@@ -237,6 +237,7 @@ def sounds_order(facts: SourceFacts, planned: Sequence[Planned]) -> Package:
     """What a worker is asked for when sound alone is made."""
     return Package(
         origin_us=facts.origin_us,
+        video_stream=facts.video.stream,
         audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
         duration_ms=facts.duration_ms,
     )

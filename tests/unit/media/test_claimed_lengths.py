@@ -1,12 +1,15 @@
 """What a file claims of its own length holds no picture and makes no damage, where its packets tell another one."""
 
+import io
 import struct
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
+from tests.hostile.judge import package
 from tests.hostile.odd_films import EBML_DURATION, make_film
 from tests.hostile.recipes import Recipe, Sound
 from tests.unit.media.studio import Result, made_of
@@ -109,3 +112,44 @@ async def test_a_film_that_breaks_off_lasts_as_long_as_its_longest_sound(tmp_pat
     assert lasts_ms(result) == pytest.approx(max(ends_ms), abs=50)
     assert min(ends_ms) > 2000
     assert is_damaged(result)
+
+
+def test_a_short_sound_made_alone_lasts_as_long_as_the_picture(tmp_path: Path) -> None:
+    sounds = (Sound("ac3", lasts_s=4), Sound("ac3", lasts_s=1))
+    recipe = Recipe(container="mkv", codec="h264", pictures=48, sounds=sounds)
+    source = with_duration(make_film(recipe, tmp_path / "film.mkv"), 1e3)
+    packaged = package(source, tmp_path / "hls")
+    assert packaged.sounds_s == pytest.approx((4, 4), abs=0.1)
+
+
+async def test_a_sound_without_a_packet_is_silence(tmp_path: Path) -> None:
+    recipe = Recipe(container="mkv", codec="h264", sounds=(Sound("ac3", starts_s=1, lasts_s=0.03),))
+    source = make_film(recipe, tmp_path / "film.mkv")
+    source.write_bytes(without_sound(source.read_bytes()))
+    result = await made_of(source, tmp_path)
+    ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
+    assert ends_ms == pytest.approx([2000, 2000], abs=50)
+
+
+def test_a_film_that_breaks_off_before_its_sound_is_packaged(tmp_path: Path) -> None:
+    sounds = (Sound("ac3", starts_s=3, lasts_s=1),)
+    recipe = Recipe(container="mkv", codec="mjpeg", pixels="yuvj420p", pictures=4, sounds=sounds)
+    source = make_film(recipe, tmp_path / "film.mkv")
+    data = source.read_bytes()
+    source.write_bytes(data[: sound_blocks(data)[0] - 8])
+    packaged = package(source, tmp_path / "hls")
+    assert (packaged.refusal, packaged.damaged) == ("", True)
+
+
+def without_sound(data: bytes) -> bytes:
+    """Let each block of the second track belong to one that was never announced (RFC 9559 section 10.1)."""
+    changed = bytearray(data)
+    for at in sound_blocks(data):
+        assert changed[at] == 0x82
+        changed[at] = 0x83
+    return bytes(changed)
+
+
+def sound_blocks(data: bytes) -> list[int]:
+    with av.open(io.BytesIO(data), "r") as container:
+        return [packet.pos for packet in container.demux(audio=0) if packet.size and packet.pos]
