@@ -13,7 +13,6 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamtime.media import refusal, resume
@@ -45,7 +44,7 @@ from streamtime.media.picture_times import (
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
-from streamtime.media.still_picture import SOUND_ONLY, still_of
+from streamtime.media.still_picture import SOUND_ONLY, repeated, still_of
 from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
 
 READ_WHOLE = MAY_JUMP | WITHOUT_TIMES
@@ -320,17 +319,14 @@ class Packaging:
         with open_source(self._descriptor) as other:
             still = still_of(other)
         still.time_base, still.pts = Fraction(1, _MICRO), self._order.origin_us
-        pixels = [bytes(plane) for plane in still.planes]
         pictures = Pictures(still.time_base, Fraction(1), Turn(), interlaced=False, held=True)
         ladder = self._ladder(pictures, container_name(container))
 
         def close() -> None:
             ends_s = max(self._ends_s.values(), default=0.0)
-            for number in range(max(1, round(ends_s - self._order.origin_us / _MICRO))):
-                shown = VideoFrame(still.width, still.height, still.format.name)
-                for plane, data in zip(shown.planes, pixels, strict=True):
-                    plane.update(data)
-                shown.time_base, shown.pts = still.time_base, self._order.origin_us + number * _MICRO
+            begins = self._order.origin_us
+            seconds = range(max(1, round(ends_s - begins / _MICRO)))
+            for shown in repeated(still, (begins + number * _MICRO for number in seconds)):
                 ladder.put(shown)
             ladder.close()
 

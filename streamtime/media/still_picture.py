@@ -3,12 +3,14 @@
 It knows pictures, nothing of how they become a video.
 """
 
+from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 
 import av.error
 from av.container import InputContainer
 from av.filter import Graph
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
@@ -40,6 +42,25 @@ def still_of(container: InputContainer) -> VideoFrame:
         if is_cover(stream) and has_decoder(stream) and (frame := _decoded(container, stream)) is not None:
             return _fitted(frame)
     return _plain()
+
+
+def repeated(still: VideoFrame, times: Iterable[int]) -> Iterator[VideoFrame]:
+    """Give the picture once for each time, in its own ticks. Each is a frame of its own that may be kept."""
+    rows: list[bytes] = []
+    for time in times:
+        shown = VideoFrame(still.width, still.height, still.format.name)
+        rows = rows or [_padded(*planes) for planes in zip(still.planes, shown.planes, strict=True)]
+        for plane, data in zip(shown.planes, rows, strict=True):
+            plane.update(data)
+        shown.time_base, shown.pts = still.time_base, time
+        yield shown
+
+
+def _padded(source: VideoPlane, target: VideoPlane) -> bytes:
+    """The rows of one plane at the distance that another one has: decoders and new frames pad rows differently."""
+    data, stride, length = bytes(source), source.line_size, min(source.line_size, target.line_size)
+    starts = range(0, source.height * stride, stride)
+    return b"".join(data[start : start + length].ljust(target.line_size, b"\0") for start in starts)
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> VideoFrame | None:

@@ -225,6 +225,21 @@ async def test_sound_alone_plays_with_a_still_picture(tmp_path: Path, name: str,
     assert poster.poster.width == result.facts.video.width
 
 
+@pytest.mark.parametrize("size", ["300x300", "302x218", "637x1001", "3000x3000", "33x17"])
+async def test_a_cover_of_any_size_is_shown(tmp_path: Path, size: str) -> None:
+    source, picture, shown = tmp_path / "a.mp3", tmp_path / "cover.png", tmp_path / "shown.mkv"
+    run_ffmpeg("-f", "lavfi", "-i", f"testsrc2=size={size}", "-frames:v", "1", str(picture))
+    sound = ("-f", "lavfi", "-i", "sine=440:duration=2.5")
+    cover = ("-i", str(picture), "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic")
+    run_ffmpeg(*sound, *cover, str(source))
+    result = await made_of(source, tmp_path)
+    video = result.facts.video
+    scaled = f"scale={video.width}:{video.height}"
+    run_ffmpeg("-i", str(picture), "-vf", scaled, "-c:v", "ffv1", "-pix_fmt", "yuv420p", str(shown))
+    found, wanted = small_picture(result.renditions[0].path), small_picture(shown)
+    assert max(abs(one - other) for one, other in zip(found, wanted, strict=True)) < 40
+
+
 async def test_the_longest_sound_tells_how_long_it_is(flashes: Path, tmp_path: Path) -> None:
     source = tmp_path / "longer.mkv"
     run_ffmpeg(
