@@ -176,6 +176,8 @@ class Packager:
                     raise
                 work.notes.append(left_out_words(error.message))
                 return
+            else:
+                return  # a sound without one packet would be asked for again and again
 
 
 def _unfit(error: WorkerFailed, planned: Sequence[Planned], copies: frozenset[Kind]) -> Kind:
