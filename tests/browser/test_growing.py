@@ -128,6 +128,7 @@ def test_a_paused_player_takes_qualities_up_and_stays_where_it_is(
     held_up: tuple[Server, Person, str], open_context: OpenContext, clip: MakeClip
 ) -> None:
     server, person, other = held_up
+    in_the_way = server.workers()
     video = person.upload(clip("film.mp4", **LONG_FILM))
     until(lambda: person.look(video)["playable"], "copied", within_s=PATIENCE_MS / 1000)
     page = open_context(server.url, person).new_page()
@@ -142,8 +143,15 @@ def test_a_paused_player_takes_qualities_up_and_stays_where_it_is(
     at_s = walk.time_s(page)
     page.evaluate(WATCH_INTERRUPTIONS)
     person.api.delete(f"/api/v1/videos/{other}").raise_for_status()
+    until(lambda: "240p" in person.look(video)["preparing"], "the encoder has begun", within_s=PATIENCE_MS / 1000)
+    encoders = [worker for worker in server.workers() if worker not in in_the_way]
+    assert encoders
+    for worker in encoders:
+        os.kill(worker, signal.SIGSTOP)
     preparing = player.locator("[data-player-preparing]")
     expect(preparing).to_have_text("Preparing 240p …", timeout=PATIENCE_MS)
+    for worker in encoders:
+        os.kill(worker, signal.SIGCONT)
     expect(player).to_have_attribute("data-levels", "360 240", timeout=PATIENCE_MS)
     expect(preparing).to_be_hidden()
     assert page.evaluate("window.interruptions") == []

@@ -53,7 +53,7 @@ def test_what_opens_is_accessible_too(gallery: Gallery, open_context: OpenContex
     page.get_by_label("Who can watch: Public").click()
     faults["visibility menu"] = faults_of(page)
     page.keyboard.press("Escape")
-    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("link", name="Delete", exact=True).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     faults["delete dialog"] = faults_of(page)
     page.keyboard.press("Escape")

@@ -46,7 +46,7 @@ def test_an_owner_gets_by_without_script(plain: Page, guest: Page, ada: Person, 
     guest.goto("/explore")
     expect(walk.card(guest, video)).to_contain_text("Plainer still")
 
-    plain.get_by_role("link", name="Delete").click()
+    plain.get_by_role("link", name="Delete", exact=True).click()
     plain.get_by_role("button", name="Delete", exact=True).click()
     expect(walk.card(plain, video)).to_have_count(0)
     guard.allow("status of 404")

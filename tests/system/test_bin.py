@@ -126,7 +126,7 @@ def test_what_was_in_work_is_queued_again(server: Server, ladder_clip: Path) -> 
     ann.api.delete(f"/api/v1/videos/{video}").raise_for_status()
     server.restart()
     assert binned(ann) == [video]
-    assert ann.api.post(f"/api/v1/videos/{video}/restore").json()["state"] in {"queued", "ready"}
+    assert ann.api.post(f"/api/v1/videos/{video}/restore").json()["state"] in {"queued", "processing", "ready"}
     until(lambda: ready(ann, video), "ready")
     assert ann.look(video)["renditions"]
 

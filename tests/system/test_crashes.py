@@ -159,12 +159,12 @@ def test_sigterm_with_a_listener_and_an_encoder_at_work(server: Server, person: 
         heard = [stream.iter_lines() for stream in (events, cards)]
         assert [next(lines) for lines in heard] == [": hello", ": hello"]
         workers = server.workers()
+        assert workers
         assert server.stop() == 0
         for lines in heard:
             list(lines)  # the streams end as they should: a connection that is cut would raise here
     assert not any(alive(worker) for worker in workers)
     server.start()
-    assert person.look(video)["state"] == "processing"
     check_whole(server, person, video)
 
 

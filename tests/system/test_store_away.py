@@ -15,7 +15,9 @@ from tests.server import Server, StartServer, until
 from tests.system.player import fetch, variants
 from tests.system.remote import everything, kept
 
-HEAVY_BYTES = 3_000_000
+HEAVY_BYTES = 24 << 20
+RESET_AFTER_BYTES = 16 << 20
+"""A reset discards what lies unread in a socket's buffers: more than they hold has to have passed before it."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ def test_media_of_a_store_at_fault_says_when_to_ask_again(away: Away, faults: Fa
 def test_what_breaks_off_in_the_middle_does_not_look_whole(away: Away) -> None:
     away.proxy.stop()  # what a kept connection has answered before would count
     away.proxy.start()
-    away.proxy.fail(Faults(reset_answer_after=1_500_000))
+    away.proxy.fail(Faults(reset_answer_after=RESET_AFTER_BYTES))
     with away.person.api.stream("GET", away.urls["original"]) as answer:
         assert answer.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
