@@ -214,6 +214,7 @@ class RungEncoder:
         self._pace = Pace(rung.fps, source_fps, tick)
         self._tick = tick
         self._least_duration = round(1 / (rung.fps * tick)) if rung.fps < source_fps else 0
+        self._last = self.ends = 0  # when the last picture begins that is encoded, and when the source's last one ends
         self._tagged = False
         self._streams: list[VideoStream] = []
         self._writer = RenditionWriter(
@@ -240,6 +241,7 @@ class RungEncoder:
         """Encode one picture and pass it on."""
         if not self._pace.wants(picture):
             return
+        self._last = picture.pts
         frame = self._shrink(picture.frame)
         frame.pts, frame.time_base = picture.pts, self._tick
         frame.duration = max(picture.duration, self._least_duration)
@@ -259,7 +261,7 @@ class RungEncoder:
             self._below.station.close()
         if self._tagged:
             self._encode(None)
-        self._writer.finish()
+        self._writer.finish(lasts=max(1, self.ends - self._last))
 
     def _remember(self, stream: VideoStream) -> VideoStream:
         self._streams.append(stream)
@@ -363,6 +365,8 @@ class Ladder:
             end = self._clock.end(self.own_end_s, self.until_s)
             for cut in self._clock.cuts_to_end(end):
                 self._show(self._still, cut, key=True)
+            for rung in self.rungs:
+                rung.ends = end
             self._pass_on(end)
         self.rungs[0].station.close()
 

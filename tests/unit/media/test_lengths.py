@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from streamtime.hls.ladder import plan_ladder
 from tests.clips import make_clip, run_ffmpeg
-from tests.unit.media.studio import HEIGHT, IN_STEP_S, WIDTH, heard, made_of, picture_times_s, seen
+from tests.hostile.odd_films import make_film
+from tests.hostile.recipes import Recipe
+from tests.hostile.referee import decode
+from tests.unit.media.studio import HEIGHT, IN_STEP_S, WIDTH, facts_of, heard, made_of, make, picture_times_s, seen
 
 
 @pytest.mark.parametrize(
@@ -54,3 +58,16 @@ async def test_every_rate_ends_in_time(tmp_path: Path, name: str, options: dict[
     duration_ms = float(options["duration_s"]) * 1000  # type: ignore[arg-type]  # a table
     assert result.renditions[0].index.duration_ms == pytest.approx(duration_ms, abs=frame_s * 1000 + 1)
     assert heard(result)[: len(seen(result))] == pytest.approx(seen(result), abs=IN_STEP_S)
+
+
+@pytest.mark.parametrize("chance", range(4))
+@pytest.mark.parametrize("container", ["mov", "mkv"])
+async def test_rungs_with_fewer_pictures_end_with_the_source(tmp_path: Path, container: str, chance: int) -> None:
+    """The last pictures of an uneven pace may be left out: the one before them lasts until they end."""
+    recipe = Recipe(container=container, rate="120", pictures=120, pace="jitter", chance=chance, width=640, height=480)
+    source = make_film(recipe, tmp_path / f"film.{container}")
+    video = (await facts_of(source)).video
+    result = await make(source, tmp_path, rungs=plan_ladder(video.width, video.height, video.fps))
+    ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
+    assert len(ends_ms) > 1
+    assert ends_ms == pytest.approx([decode(source).ends_s * 1000] * len(ends_ms), abs=2)
