@@ -6,8 +6,11 @@ says how long it is, and FLV and MXF do not say it at their head.
 
 import os
 import struct
+from collections.abc import Iterator
 
 from av.container import InputContainer
+
+from streamtime.media.source import AnyPacket
 
 TELLS_LENGTH = {"mp4", "matroska", "avi", "asf", "ogg"}
 """Kinds of containers that are found out when their end is missing."""
@@ -23,6 +26,7 @@ Of MP4 those in fragments, whose decode times (`tfdt`) may begin anywhere.
 """
 
 _RIFF = struct.Struct("<4sI4s")
+_RIFF_HEAD_BYTES = 8
 _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 _MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"moof"}
 _BOX = struct.Struct(">I4sQ")
@@ -63,7 +67,7 @@ def is_cut_short(descriptor: int) -> bool:
     length = os.fstat(descriptor).st_size
     head = os.pread(descriptor, _HEAD_BYTES, 0)
     if head.startswith(b"RIFF") and len(head) >= _RIFF.size:
-        return length < int(_RIFF.unpack_from(head)[1])
+        return length < _riff_length(descriptor)
     if head.startswith(_ASF_HEADER):
         return length < _asf_length(head)
     if head.startswith(_EBML):
@@ -76,19 +80,59 @@ def is_cut_short(descriptor: int) -> bool:
     return head.startswith(_OGG_PAGE) and not _ogg_ends(tail)
 
 
-def is_read_wholly(descriptor: int, kind: str, ends_at: int) -> bool:
-    """Tell whether packets filled the file to its end, the last one up to the byte `ends_at`.
+class Reach:
+    """How far the packets that were read reach, in the bytes of the file and in the decode times of each stream."""
 
-    Then the packets tell how long it is, whatever the header claims. False where nothing can be told, also where the
-    rest of the file was overwritten.
-    """
-    if kind == "flv":
-        return _flv_last_ms(descriptor) is not None
-    if kind != "matroska":
+    def __init__(self) -> None:
+        self._ends_at = 0
+        self._decoded: dict[int, int] = {}
+
+    def take(self, packet: AnyPacket) -> None:
+        """Note one packet as the file has it."""
+        self._ends_at = max(self._ends_at, (packet.pos or 0) + packet.size)
+        if packet.size and packet.dts is not None:
+            end = packet.dts + max(1, packet.duration or 0)
+            self._decoded[packet.stream_index] = max(end, self._decoded.get(packet.stream_index, end))
+
+    def is_whole(self, descriptor: int, container: InputContainer, kind: str, picture: int) -> bool:
+        """Tell whether nothing of the file is missing after the last packet.
+
+        Then the packets tell how long it is, whatever the header claims. False where nothing can be told, also where
+        the rest of the file was overwritten. `picture` is the index of the stream of pictures.
+        """
+        if kind == "flv":
+            return _flv_last_ms(descriptor) is not None
+        if kind == "avi":
+            # Of a sound the header also counts chunks that are empty, to let it begin late: they are no packets.
+            pictures = container.streams[picture].duration if picture >= 0 else None
+            return bool(pictures) and self._decoded.get(picture, 0) >= (pictures or 0)
+        if kind == "mp4":
+            return _has_all_samples(descriptor, container)
+        if kind != "matroska":
+            return False
+        # Bytes that all packets begin with need not be stored: then the last one ends a little earlier.
+        rest = os.pread(descriptor, 3 * _REST_OF_BLOCK_BYTES, max(0, self._ends_at - _REST_OF_BLOCK_BYTES))
+        return len(rest) <= 2 * _REST_OF_BLOCK_BYTES or any(element in rest for element in _AFTER_CLUSTERS)
+
+
+def _has_all_samples(descriptor: int, container: InputContainer) -> bool:
+    """Tell whether each sample in the index of an MP4 file is in the file; False where fragments may be missing."""
+    length = os.fstat(descriptor).st_size
+    if any(kind == b"moof" for kind, _ in _boxes(descriptor)):
         return False
-    # Bytes that all packets begin with need not be stored: then the last one ends a little earlier.
-    rest = os.pread(descriptor, 3 * _REST_OF_BLOCK_BYTES, max(0, ends_at - _REST_OF_BLOCK_BYTES))
-    return len(rest) <= 2 * _REST_OF_BLOCK_BYTES or any(element in rest for element in _AFTER_CLUSTERS)
+    return all(entry.pos + entry.size <= length for stream in container.streams for entry in stream.index_entries)
+
+
+def _riff_length(descriptor: int) -> int:
+    """Read where the last part of the file ends: a long AVI file has several (OpenDML AVI 1.02)."""
+    ends = 0
+    for _ in range(_MOST_BOXES):
+        head = os.pread(descriptor, _RIFF.size, ends)
+        if len(head) < _RIFF.size or not head.startswith(b"RIFF"):
+            break
+        size: int = _RIFF.unpack(head)[1]
+        ends += _RIFF_HEAD_BYTES + size + size % 2
+    return ends - _RIFF_HEAD_BYTES
 
 
 def _matroska_length(head: bytes) -> int:
@@ -110,7 +154,12 @@ def _ebml_number(data: bytes, at: int) -> tuple[int | None, int]:
 
 
 def _mp4_length(descriptor: int, length: int) -> int:
-    """Add up the boxes, up to the first that reaches over the end."""
+    """Tell where the first box ends that reaches over the end of the file; 0 where none does."""
+    return next((ends for kind, ends in _boxes(descriptor) if ends > length and kind in _MP4_BOXES), 0)
+
+
+def _boxes(descriptor: int) -> Iterator[tuple[bytes, int]]:
+    """Give each box of an MP4 file and where it ends, up to one that does not tell its length."""
     at = 0
     for _ in range(_MOST_BOXES):
         head = os.pread(descriptor, _BOX.size, at)
@@ -121,9 +170,7 @@ def _mp4_length(descriptor: int, length: int) -> int:
         if size < _LEAST_BOX_BYTES:
             break
         at += size
-        if at > length:
-            return at if kind in _MP4_BOXES else 0
-    return 0
+        yield kind, at
 
 
 def _asf_length(head: bytes) -> int:

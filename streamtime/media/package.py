@@ -20,7 +20,7 @@ from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
-from streamtime.media.cut_short import TELLS_LENGTH, is_cut_short, is_read_wholly
+from streamtime.media.cut_short import TELLS_LENGTH, Reach, is_cut_short
 from streamtime.media.decoding import Decoding
 from streamtime.media.ladder import Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
@@ -109,8 +109,7 @@ class Packaging:
         self._kind = ""
         self._mender: Mender | None = None
         self._ends_s: dict[int, float] = {}
-        self._ends_at = 0
-        """Where in the file the last packet ends, in bytes."""
+        self._reach = Reach()
         self._durations = OwnDurations()
         self._tick = Fraction(1)
 
@@ -128,7 +127,8 @@ class Packaging:
             from_beginning = self._order.video_stream == SOUND_ONLY or container_name(container) in READ_WHOLE
             if feeds and not from_beginning:
                 resume.seek(container, container.streams[feeds[-1].index], self._order)
-            self._start_poster()
+            if self._order.poster is not None:
+                self._crew.run(self._poster, "poster")
             try:
                 self._pump(container, feeds)
                 self._tell_end()
@@ -137,7 +137,7 @@ class Packaging:
             except BaseException as failure:  # noqa: BLE001  (raised again by `join`, or the first of several)
                 self._crew.call_off(failure)
             self._crew.join()
-        return self._done()
+            return self._done(container)
 
     def _pump(self, container: InputContainer, feeds: list[Feed]) -> None:
         wanted = {feed.index: feed for feed in feeds}
@@ -159,7 +159,7 @@ class Packaging:
         for packet in self._read(container, [container.streams[index] for index in indexes]):
             if self._crew.stopped:
                 raise Stopped
-            self._ends_at = max(self._ends_at, (packet.pos or 0) + packet.size)
+            self._reach.take(packet)
             if packet.size and not (packet.is_corrupt and cut_off_counts):
                 self._hand_on(wanted, self._mender.take(packet) if self._mender else (packet,))
         self._hand_on(wanted, self._mender.rest() if self._mender else ())
@@ -246,20 +246,21 @@ class Packaging:
         """
         return None if kind in MAY_JUMP or not self._longest_s else 2 * self._longest_s + _SLACK_S
 
-    def _done(self) -> Done:
+    def _done(self, container: InputContainer) -> Done:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
         end_ms = round(end_s * 1000)
         if any(isinstance(track, VideoCopy | Ladder) and not track.end_s for track in self._tracks):
             raise refusal.damaged()
-        return Done(end_ms, end_ms if self._tracks and self._ended_early(end_s) else None)
+        return Done(end_ms, end_ms if self._tracks and self._ended_early(container, end_s) else None)
 
-    def _ended_early(self, end_s: float) -> bool:
+    def _ended_early(self, container: InputContainer, end_s: float) -> bool:
         if self._broken:
             return True
         if self._mender is not None and self._mender.mended:
             return False
-        expected_s = self._duration_s or 0.0
-        if self._ends_s and is_read_wholly(self._descriptor, self._kind, self._ends_at):
+        expected_s, picture = self._duration_s or 0.0, self._order.video_stream or 0
+        claims_more = bool(self._ends_s) and expected_s - end_s > _SHORT_S
+        if claims_more and self._reach.is_whole(self._descriptor, container, self._kind, picture):
             expected_s = min(expected_s, max(self._ends_s.values()) - self._order.origin_us / _MICRO)
         return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
 
@@ -365,10 +366,6 @@ class Packaging:
             begins_s = (frame.pts or 0) * (frame.time_base or stream.time_base or 0) - self._order.origin_us / _MICRO
             held = begins_s > _LONG_HELD_S or rate < _SLOW_FPS
             return Pictures(stream.time_base, rate, turn_of(frame), interlaced, held=held)
-
-    def _start_poster(self) -> None:
-        if self._order.poster is not None:
-            self._crew.run(self._poster, "poster")
 
     def _poster(self) -> None:
         poster = self._order.poster

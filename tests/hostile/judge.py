@@ -144,7 +144,7 @@ def faults(recipe: Recipe, path: Path, result: Result) -> list[str]:
     found = [f"checker: {finding}" for finding in result.findings if not _of_the_source(recipe, finding)]
     if not result.has_poster:
         found.append("poster: there is none")
-    if result.damaged and not recipe.damaged and recipe.header != "long":
+    if result.damaged and not recipe.damaged:
         found.append("damaged: it is called damaged, and is not")
     found += [f"notes: {note}" for note in result.notes if "went wrong" in note or "could be made" in note]
     if decoded.nothing:

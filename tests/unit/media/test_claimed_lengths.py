@@ -86,6 +86,63 @@ async def test_a_whole_flv_whose_last_picture_lasts_long_is_not_damaged(tmp_path
     assert is_damaged(await made_of(source, tmp_path))
 
 
+LATE, LATE_MP3 = (Sound(codec, starts_s=3, lasts_s=0.5) for codec in ("ac3", "mp3"))
+"""AVI lets it begin late by chunks that are empty: the header counts them, and they are no packets."""
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(container="avi", codec="mpeg4", sounds=(LATE,)),
+        Recipe(container="avi", codec="ffv1", rate="30", pictures=15, sounds=(LATE, Sound("mp3", lasts_s=0.1))),
+        Recipe(container="avi", codec="mjpeg", pixels="yuvj420p", pictures=2, jump_s=3, sounds=(LATE_MP3,)),
+        Recipe(container="mp4", codec="vp9", last_s=5, sounds=(Sound("opus"),)),
+        Recipe(container="mp4", codec="h264", b_frames=2, last_s=5, sounds=(Sound("alac"),)),
+        Recipe(container="mp4", codec="h264", header="long", sounds=(Sound("aac"),)),
+        Recipe(container="mov", codec="prores", pixels="yuv422p10le", last_s=5, sounds=(Sound("pcm_s16le"),)),
+    ],
+    ids=str,
+)
+async def test_a_whole_film_is_not_damaged_whatever_its_header_counts(tmp_path: Path, recipe: Recipe) -> None:
+    source = make_film(recipe, tmp_path / f"film.{recipe.container}")
+    assert not is_damaged(await made_of(source, tmp_path))
+
+
+@pytest.mark.parametrize("container", ["avi", "mp4"])
+async def test_one_that_lost_its_second_half_is_damaged(tmp_path: Path, container: str) -> None:
+    recipe = Recipe(container=container, codec="mpeg4", pictures=96, sounds=(Sound("ac3", lasts_s=8),))
+    source = make_film(replace(recipe, options=("movflags=faststart",)), tmp_path / f"film.{container}")
+    whole = source.read_bytes()
+    source.write_bytes(whole[: len(whole) // 2])
+    assert is_damaged(await made_of(source, tmp_path))
+
+
+async def test_an_avi_whose_rest_was_overwritten_is_damaged(tmp_path: Path) -> None:
+    recipe = Recipe(container="avi", codec="mpeg4", pictures=96, sounds=(Sound("ac3", lasts_s=8),))
+    source = make_film(recipe, tmp_path / "film.avi")
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    assert is_damaged(await made_of(source, tmp_path))
+
+
+async def test_a_recording_that_does_not_know_where_its_data_end_is_damaged_where_samples_are_missing(
+    tmp_path: Path,
+) -> None:
+    recipe = Recipe(container="mp4", codec="mpeg4", pictures=96, options=("movflags=faststart",))
+    source = make_film(recipe, tmp_path / "film.mp4")
+    data = source.read_bytes()
+    at = data.index(b"mdat") - 4
+    source.write_bytes(data[:at] + bytes(4) + data[at + 4 : len(data) // 2])
+    assert is_damaged(await made_of(source, tmp_path))
+
+
+async def test_a_long_avi_that_lost_its_last_part_is_damaged(tmp_path: Path) -> None:
+    source = make_film(Recipe(container="avi", codec="mpeg4", pictures=96), tmp_path / "film.avi")
+    data = source.read_bytes()
+    source.write_bytes(data + struct.pack("<4sI4s", b"RIFF", 1 << 20, b"AVIX") + bytes(1000))
+    assert is_damaged(await made_of(source, tmp_path))
+
+
 def whole_tags(data: bytes) -> int:
     """Tell where a tag ends at about half of an FLV file (Adobe's FLV specification 10.1, annex E.3)."""
     at = 9 + 4
