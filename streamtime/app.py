@@ -53,6 +53,7 @@ from streamtime.logging import get_logger
 from streamtime.objects.overview import StorageOverview
 from streamtime.objects.strays import Strays
 from streamtime.objects.whereabouts import Whereabouts
+from streamtime.periodic import every
 from streamtime.pipeline.expiry import ExpirySchedule
 from streamtime.pipeline.waiting import WaitingRoom
 from streamtime.playback.catalogue import Catalogue
@@ -158,7 +159,9 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     background = [
         asyncio.create_task(each)
         for each in (
-            _flush_soft_facts(services),
+            every(SOFT_FACTS_EVERY_S, services.progress.flush, "encode-progress"),
+            every(SOFT_FACTS_EVERY_S, services.last_use.flush, "last-use"),
+            every(SOFT_FACTS_EVERY_S, services.failures.flush, "failed-logins"),
             services.workers.log(),
             services.waiting.keep(),
             services.rounds.keep(),
@@ -384,17 +387,3 @@ def _upload_limits(config: Config) -> UploadLimits:
         chunk_size_bytes=int(config.uploads.chunk_size),
         default_visibility=Visibility(config.accounts.default_visibility),
     )
-
-
-async def _flush_soft_facts(services: Services) -> None:
-    told = ""
-    while True:
-        await asyncio.sleep(SOFT_FACTS_EVERY_S)
-        try:
-            await services.progress.flush()
-            await services.last_use.flush()
-            await services.failures.flush()
-            told = ""
-        except Exception as error:  # noqa: BLE001  # they are soft: the next time may go better
-            if told != (told := repr(error)):  # every few seconds the same says nothing more
-                _log.warning("soft_facts_not_written", error=told)

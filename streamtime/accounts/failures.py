@@ -54,9 +54,7 @@ class Failures:
 
     def count(self, visit: Visit) -> None:
         """One more that is only counted: it was refused unseen, or others were written already."""
-        places = self._minute.uncounted
-        place = visit.network
-        places[place if place in places or len(places) < MAX_PLACES else ELSEWHERE] += 1
+        self._add(visit.network, 1)
 
     async def flush(self, *, last: bool = False) -> None:
         """Write the counts of the minute that is over, or of this one where it is the `last`."""
@@ -74,4 +72,13 @@ class Failures:
                 actor = Actor(None, "", place)
                 await self._audit.note(tx, actor, Deed.SIGN_IN_FAILED, "", times=str(count))
 
-        await self._database.write(body)
+        try:
+            await self._database.write(body)
+        except Exception:
+            for place, count in minute.uncounted.items():
+                self._add(place, count)
+            raise
+
+    def _add(self, place: str, count: int) -> None:
+        places = self._minute.uncounted
+        places[place if place in places or len(places) < MAX_PLACES else ELSEWHERE] += count

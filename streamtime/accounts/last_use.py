@@ -34,4 +34,8 @@ class LastUse:
                 rows = [{"row": row, "used": used} for (kind, row), used in uses.items() if kind is proof]
                 await tx.execute_many(statement, rows)
 
-        await self._database.write(body)
+        try:
+            await self._database.write(body)
+        except Exception:
+            self._uses = uses | self._uses
+            raise

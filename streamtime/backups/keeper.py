@@ -13,6 +13,7 @@ from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.errors import DatabaseDamaged, StreamtimeError
 from streamtime.logging import get_logger
+from streamtime.periodic import every
 
 LOOKS_EVERY_S = 60.0
 
@@ -58,23 +59,22 @@ class DatabaseKeeper:
         return bool(self._pace.copy_every_s)
 
     async def keep(self) -> None:
-        """Look again and again, until cancelled. Nothing that goes wrong ends it."""
-        while True:
-            try:
-                await self.look()
-            except Exception:  # noqa: BLE001  # the next look may go better
-                _log.exception("database_keeper_crashed")
-            every = min(filter(None, (self._pace.copy_every_s, self._pace.check_every_s)), default=LOOKS_EVERY_S)
-            await asyncio.sleep(min(LOOKS_EVERY_S, every))
+        """Make copies and checks when they are due, until cancelled."""
+        interval_s = min(filter(None, (self._pace.copy_every_s, self._pace.check_every_s)), default=LOOKS_EVERY_S)
+        interval_s = min(LOOKS_EVERY_S, interval_s)
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(every(interval_s, self._copy_if_due, "database-copies"))
+            loops.create_task(every(interval_s, self._check_if_due, "database-checks"))
 
-    async def look(self) -> None:
-        """Make the copy and do the check that are due."""
+    async def _copy_if_due(self) -> None:
         if self._pace.copy_every_s and await self._copy_due():
             await self._copy()
+
+    async def _check_if_due(self) -> None:
         waited_s = self._clock.monotonic() - self._checked_at
         if self._pace.check_every_s and waited_s >= self._pace.check_every_s:
-            self._checked_at = self._clock.monotonic()
             await self._check()
+            self._checked_at = self._clock.monotonic()
 
     async def _copy_due(self) -> bool:
         try:
@@ -110,8 +110,6 @@ class DatabaseKeeper:
             await asyncio.to_thread(snapshot.check_live, self._database.path)
         except DatabaseDamaged as error:
             self._database.note_damage(error.message)
-        except StreamtimeError as error:
-            _log.warning("database_not_checked", error=error.message)
         else:
             _log.info("database_checked")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from streamtime.backups.manifest import NeededObject
 from streamtime.database.engines import BUSY_TIMEOUT_MS, read_only_uri, still_uri
 from streamtime.database.faults import explained
-from streamtime.errors import DatabaseDamaged, Invalid
+from streamtime.errors import DatabaseDamaged, Invalid, Unavailable
 
 _STEPS = 10_000
 """Steps of SQLite's machine between two looks at the clock: some tenths of a millisecond."""
@@ -39,8 +39,12 @@ def take(database: Path, target: Path) -> None:
 
 
 def needed(snapshot: Path) -> list[NeededObject]:
-    """The objects that the database stands for."""
-    with closing(sqlite3.connect(read_only_uri(snapshot), uri=True)) as connection:
+    """The objects that the database stands for.
+
+    Raises:
+        StreamtimeError: it cannot be read.
+    """
+    with _translated(), closing(sqlite3.connect(read_only_uri(snapshot), uri=True)) as connection:
         rows = connection.execute(_NEEDED)
         return [
             NeededObject(object_id, store, key, kind, state, length_bytes, sha256 or None, held=False)
@@ -87,7 +91,7 @@ def _check(address: str, *, whole: bool, within_s: float | None) -> bool:
             pragma = "integrity_check" if whole else "quick_check"
             (verdict,) = connection.execute(f"PRAGMA {pragma}(1)").fetchone()
             dangling = connection.execute("PRAGMA foreign_key_check").fetchone() if whole else None
-    except sqlite3.OperationalError:
+    except (sqlite3.OperationalError, Unavailable):  # SQLITE_INTERRUPT, by `broken_off`
         if late:
             return False
         raise

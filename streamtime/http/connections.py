@@ -18,6 +18,7 @@ from streamtime.http import refusals
 from streamtime.http.problems import Problem, send_problem
 from streamtime.http.refusals import Refusal
 from streamtime.logging import get_logger
+from streamtime.periodic import every
 
 LINGER_S = 10.0
 """How long a client may take to read a refusal and close."""
@@ -173,20 +174,29 @@ class Connections:
     def sweep(self, now: float) -> None:
         """Look at all connections once: end what has taken too long, and count."""
         phases: Counter[Phase] = Counter()
+        failed: Exception | None = None
         for connection in tuple(self._of):
-            connection.look(now, self.limits)
+            try:
+                connection.look(now, self.limits)
+            except Exception as error:  # noqa: BLE001  # the others are looked at all the same
+                failed = error
             phases[connection.phase] += 1
         for phase in Phase:
             self._numbers.open.labels(phase.name.lower()).set(phases[phase])
         if now - self._told_at >= TOLD_EVERY_S:
             self._tell(now)
+        if failed is not None:
+            raise failed
 
     async def _watch(self) -> None:
         shortest = min(self.limits.head_s, self.limits.body_s, self.limits.keep_alive_s, self.limits.send_s)
         loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(min(_SWEEPS_EVERY_S, shortest / 4))
+        interval_s = min(_SWEEPS_EVERY_S, shortest / 4)
+
+        async def sweep() -> None:
             self.sweep(loop.time())
+
+        await every(interval_s, sweep, "connections", delay_s=interval_s, max_backoff_s=interval_s)
 
     def _make_room(self, groups: list[dict[Connection, str]], needed: int, new: Connection, now: float) -> bool:
         for group in groups:

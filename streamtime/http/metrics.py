@@ -13,6 +13,7 @@ from streamtime.errors import NotFound
 from streamtime.http.connections import ConnectionNumbers
 from streamtime.http.services import HttpSettings, Services
 from streamtime.objects.overview import SeenStorage
+from streamtime.periodic import FAILURES as LOOP_FAILURES
 from streamtime.storage.metered import StoreNumbers
 
 _GROUPS = ("/media/", "/t/", "/assets/", "/api/v1/uploads", "/api/", "/watch/", "/healthz", "/readyz", "/metrics")
@@ -26,6 +27,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         (stores or StoreNumbers()).register(self.registry)
         (connections or ConnectionNumbers()).register(self.registry)
+        self.registry.register(LOOP_FAILURES)
         self._requests = Counter(
             "streamtime_requests_total", "Requests answered.", ("group", "status"), registry=self.registry
         )

@@ -9,6 +9,7 @@ from streamtime.jobs.job import AttemptFailed, Failure, Job, Lane
 from streamtime.jobs.queue import LEASE_MS, JobQueue
 from streamtime.jobs.scales import Scales
 from streamtime.logging import get_logger
+from streamtime.periodic import FailureLog, every, is_outage
 
 BACKOFF_MS = (5_000, 20_000, 80_000, 320_000)
 """Pauses after the first, second, ... failed attempt; the last one holds from then on."""
@@ -41,7 +42,6 @@ class JobPool:
         self._attempts: dict[int, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
-        self._trouble = ""
         queue.on_enqueue = self._wake
         queue.on_cancel = self._end_attempts
 
@@ -51,8 +51,12 @@ class JobPool:
         if left:
             _log.info("jobs_resumed", count=left)
         for lane, news in zip(self._lanes, self._news, strict=True):
-            self._tasks += [asyncio.create_task(self._work(lane, news)) for _ in range(lane.places)]
-        self._tasks += [asyncio.create_task(self._beat()), asyncio.create_task(self._look_out())]
+            failures = FailureLog(f"jobs-{lane.name}")
+            self._tasks += [asyncio.create_task(self._work(lane, news, failures)) for _ in range(lane.places)]
+        # The lease is renewed three times before it lapses; after a failure it is tried again at shorter intervals.
+        renewal = every(LEASE_MS / 3000, self._renew_leases, "job-leases", delay_s=LEASE_MS / 3000, max_backoff_s=5)
+        due = every(LOOKS_EVERY_S, self._wake_due, "jobs-due", delay_s=LOOKS_EVERY_S)
+        self._tasks += [asyncio.create_task(renewal), asyncio.create_task(due)]
 
     async def stop(self, *, grace_s: float) -> None:
         """Claim no more, give what runs `grace_s` seconds to end, and queue the rest again."""
@@ -93,26 +97,17 @@ class JobPool:
             if task := self._attempts.get(job_id):
                 task.cancel()
 
-    async def _work(self, lane: Lane, news: asyncio.Event) -> None:
-        while not self._stopping:
+    async def _work(self, lane: Lane, news: asyncio.Event, failures: FailureLog) -> None:
+        async def claim_and_run() -> None:
             news.clear()
-            try:
-                kinds = await self._free_kinds(lane)
-                job = await self._claim(kinds, self._scales[lane.name])
-                if job is None:
-                    await self._nap(kinds, self._scales[lane.name], news)
-                else:
-                    await self._carry(lane, job, news)
-                self._trouble = ""
-            except Exception as error:  # noqa: BLE001  # whatever ails the database, the place stays manned
-                self._tell(error)
-                await asyncio.sleep(1)
+            kinds = await self._free_kinds(lane)
+            job = await self._claim(kinds, self._scales[lane.name])
+            if job is None:
+                await self._nap(kinds, self._scales[lane.name], news)
+            else:
+                await self._carry(lane, job, news)
 
-    def _tell(self, error: Exception) -> None:
-        """Tell why the queue cannot be used; all places meet the same trouble, again and again, and it is told once."""
-        if repr(error) != self._trouble:
-            _log.warning("queue_unavailable", error=repr(error))
-        self._trouble = repr(error)
+        await every(0, claim_and_run, failures, max_backoff_s=LOOKS_EVERY_S, until=lambda: self._stopping)
 
     async def _free_kinds(self, lane: Lane) -> list[str]:
         """The kinds of a lane that nothing holds back at the moment."""
@@ -149,18 +144,12 @@ class JobPool:
         except TimeoutError:
             return
 
-    async def _look_out(self) -> None:
+    async def _wake_due(self) -> None:
         """Wake the lanes that something is due for: one look for all of them, so that an idle server rests."""
-        while True:
-            await asyncio.sleep(LOOKS_EVERY_S)
-            try:
-                due = await self._queue.due_kinds()
-            except Exception as error:  # noqa: BLE001  # the next look may go better
-                self._tell(error)
-                continue
-            for lane, news in zip(self._lanes, self._news, strict=True):
-                if not due.isdisjoint(lane.handlers):
-                    news.set()
+        due = await self._queue.due_kinds()
+        for lane, news in zip(self._lanes, self._news, strict=True):
+            if not due.isdisjoint(lane.handlers):
+                news.set()
 
     async def _hold(self, lane: Lane, job: Job) -> None:
         attempt = asyncio.create_task(self._attempt(lane, job), name=f"{job.kind} {job.subject}")
@@ -186,7 +175,7 @@ class JobPool:
             raise
         except (Unavailable, NoSpace) as error:
             failure = Failure(error.code, error.message)
-            await _written(job, lambda: self._queue.give_back(job, delay_ms=WORLD_NOT_READY_MS, failure=failure))
+            await _written(lambda: self._queue.give_back(job, delay_ms=WORLD_NOT_READY_MS, failure=failure))
         except AttemptFailed as error:
             await self._lost(lane, job, Failure(error.code, error.message), retryable=error.retryable)
         except Exception:  # noqa: BLE001  # the server outlives any handler; the log has the trace
@@ -194,45 +183,55 @@ class JobPool:
             failure = Failure("internal", "Something went wrong inside the server. Its log tells more.")
             await self._lost(lane, job, failure, retryable=True)
         else:
-            await _written(job, lambda: self._queue.finish(job))
+            await _written(lambda: self._queue.finish(job))
             _log.info("job_done", kind=job.kind, subject=job.subject, seconds=self._since(started))
 
     async def _lost(self, lane: Lane, job: Job, failure: Failure, *, retryable: bool) -> None:
         _log.warning("attempt_failed", kind=job.kind, subject=job.subject, attempt=job.attempt, code=failure.code)
         if retryable and job.attempt < job.max_attempts:
             pause = BACKOFF_MS[min(job.attempt, len(BACKOFF_MS)) - 1]
-            await _written(job, lambda: self._queue.give_back(job, delay_ms=pause, counts=True, failure=failure))
+            await _written(lambda: self._queue.give_back(job, delay_ms=pause, counts=True, failure=failure))
             return
 
         handler = lane.handlers[job.kind]
-        await _written(job, lambda: self._queue.fail(job, failure, lambda tx: handler.gave_up(tx, job, failure)))
+        await _written(lambda: self._queue.fail(job, failure, lambda tx: handler.gave_up(tx, job, failure)))
 
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(LEASE_MS / 3000)
-            try:
-                await self._queue.heartbeat(list(self._attempts))
-                if lapsed := await self._queue.void_lapsed():
-                    _log.warning("jobs_lapsed", count=lapsed)
-            except Exception as error:  # noqa: BLE001  # the next beat may go better
-                _log.warning("heartbeat_missed", error=repr(error))
+    async def _renew_leases(self) -> None:
+        """Renew the leases of what runs here, and then only queue again what holds none any more.
+
+        The order matters: after an outage, or a sleep of the machine, that was longer than the lease, everything has
+        lapsed. Nobody else claims what is still marked as running, so what runs here keeps its lease.
+        """
+        await self._queue.heartbeat(list(self._attempts))
+        if lapsed := await self._queue.void_lapsed():
+            _log.warning("jobs_lapsed", count=lapsed)
 
     def _since(self, started: float) -> float:
         return round(self._clock.monotonic() - started, 3)
 
 
-async def _written(job: Job, write: Callable[[], Awaitable[object]]) -> None:
-    """Write what became of an attempt, as soon as the disk takes it: else all of it would be done again."""
-    while True:
+async def _written(write: Callable[[], Awaitable[object]]) -> None:
+    """Write what became of an attempt, as soon as the disk takes it: else all of it would be done again.
+
+    Raises:
+        Exception: an error of the program, which would come again each time.
+    """
+    ended: list[Exception | None] = []
+
+    async def attempt() -> None:
         try:
             await write()
         except DatabaseDamaged:
-            return  # nothing is written into a damaged database any more, however often it is tried
-        except (Unavailable, NoSpace) as error:
-            _log.warning("job_outcome_not_written", job=job.id, kind=job.kind, error=error.message)
-            await asyncio.sleep(WRITTEN_AGAIN_S)
-        else:
-            return
+            pass  # nothing is written into a damaged database any more, however often it is tried
+        except Exception as error:
+            if is_outage(error):
+                raise
+            ended.append(error)
+        ended.append(None)
+
+    await every(WRITTEN_AGAIN_S, attempt, "job-outcomes", until=lambda: bool(ended))
+    if ended[0] is not None:
+        raise ended[0]
 
 
 def _check_worn_out(job: Job) -> None:

@@ -93,4 +93,8 @@ class ProgressBoard:
         async def body(tx: Transaction) -> None:
             await tx.execute_many(statement, rows)
 
-        await self._database.write(body)
+        try:
+            await self._database.write(body)
+        except Exception:
+            self._unwritten |= unwritten
+            raise

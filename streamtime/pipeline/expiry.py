@@ -1,16 +1,16 @@
 """What has a term, and goes when it is over: videos in the bin, uploads that nobody goes on with, the audit's lines."""
 
-import asyncio
 from functools import partial
 
 from streamtime.accounts.audit_term import AuditTerm
 from streamtime.clock import Clock, SteadyWatch
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Conflict, StreamtimeError
+from streamtime.errors import Conflict
 from streamtime.jobs.job import Failure, Job
 from streamtime.library.bin import DAY_MS, Bin
 from streamtime.library.work import Work
 from streamtime.logging import get_logger
+from streamtime.periodic import every
 from streamtime.uploads.expiry import UploadExpiry
 
 STEADY_S = 3600.0
@@ -75,19 +75,17 @@ class ExpirySchedule:
         self._bin_term_s = bin_.days * DAY_MS / 1000
 
     async def keep(self) -> None:
-        """Look again and again, until cancelled. Nothing that goes wrong ends it."""
+        """Look when something is overdue, until cancelled."""
         begun = False
-        while True:
-            try:
-                if not begun:
-                    await self._uploads.begin()
-                    begun = True
-                await self.look()
-            except StreamtimeError as error:
-                _log.warning("not_expired", error=error.message)
-            except Exception:  # noqa: BLE001  # the next look may go better
-                _log.exception("expiry_crashed")
-            await asyncio.sleep(min(LOOKS_EVERY_S, max(1.0, self._upload_term_s / 4)))
+
+        async def look() -> None:
+            nonlocal begun
+            if not begun:
+                await self._uploads.begin()
+                begun = True
+            await self.look()
+
+        await every(min(LOOKS_EVERY_S, max(1.0, self._upload_term_s / 4)), look, "expiry")
 
     async def look(self) -> None:
         """Queue the job where something is overdue by a clock that can be believed."""

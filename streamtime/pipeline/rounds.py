@@ -1,16 +1,14 @@
 """When bytes are looked after: asks for reconciliation and scrubbing when they are due, and minds the markers."""
 
-import asyncio
-
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
-from streamtime.errors import StreamtimeError
 from streamtime.library.work import RECONCILE, SCRUB, Work
 from streamtime.logging import get_logger
 from streamtime.objects.deployment import Deployment, Standing, words_for
 from streamtime.objects.scrub import Scrubber
 from streamtime.objects.stores import Stores
 from streamtime.objects.upkeep import Task, UpkeepLog
+from streamtime.periodic import every
 
 LONGEST_NAP_S = 60.0
 
@@ -43,15 +41,8 @@ class Rounds:
         self._begun_at_ms = clock.now_ms()
 
     async def keep(self) -> None:
-        """Look again and again, until cancelled. Nothing that goes wrong ends it."""
-        while True:
-            try:
-                await self.once()
-            except StreamtimeError as error:
-                _log.warning("round_broken_off", error=error.message)
-            except Exception:  # noqa: BLE001  # the next round may go better
-                _log.exception("round_crashed")
-            await asyncio.sleep(min(LONGEST_NAP_S, self._every_s or LONGEST_NAP_S))
+        """Look when tasks are due, until cancelled."""
+        await every(min(LONGEST_NAP_S, self._every_s or LONGEST_NAP_S), self.once, "storage-schedule")
 
     async def once(self) -> None:
         """See how each store stands, and ask for what is due."""

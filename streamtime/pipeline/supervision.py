@@ -7,15 +7,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from streamtime.clock import Clock
 from streamtime.database.transaction import Transaction
-from streamtime.errors import StreamtimeError
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video
 from streamtime.library.videos import require_alive
 from streamtime.logging import get_logger
+from streamtime.periodic import every
 from streamtime.pipeline.pace import Pace
 from streamtime.pipeline.restraint import Restraint
 from streamtime.pipeline.shares import Share
@@ -37,6 +38,8 @@ class Stage:
     duration_s: float | None
     pace: Pace = field(default_factory=Pace)
     held_s: float = 0.0
+    held_since: float | None = None
+    """Since when the worker stands still (`Clock.monotonic`); None while it works."""
 
 
 class Supervision:
@@ -57,7 +60,8 @@ class Supervision:
         duration_s = order.duration_ms / 1000 if order.duration_ms else None
         stage = Stage(video, share, duration_s)
         self._progress.wait(video, "")
-        watching = asyncio.create_task(self._hold_back(worker, stage)) if order.encodes else None
+        look = partial(self._hold_back, worker, stage)
+        watching = asyncio.create_task(every(LOOK_EVERY_S, look, "encode-pauses")) if order.encodes else None
         try:
             with self._roster.at_work(video.subject, worker.pid):
                 yield stage
@@ -97,25 +101,28 @@ class Supervision:
             await self._timeline.add(tx, stage.video.id, "paused", words, seconds=round(stage.held_s, 1))
 
     async def _hold_back(self, worker: Worker, stage: Stage) -> None:
-        held_since: float | None = None
-        while True:
-            try:
-                why = await self._why_not(stage.share)
-            except StreamtimeError as error:
-                _log.warning("restraint_unknown", error=error.message)
-                why = None
-            if why is not None and held_since is None:
-                worker.hold()
-                held_since = self._clock.monotonic()
-                _log.info("worker_held", subject=stage.video.subject, why=why)
-            elif why is None and held_since is not None:
-                worker.release()
-                stage.held_s += self._clock.monotonic() - held_since
-                held_since = None
-                stage.pace.forget()
-                _log.info("worker_released", subject=stage.video.subject)
-            self._progress.wait(stage.video, why or "")
-            await asyncio.sleep(LOOK_EVERY_S)
+        try:
+            why = await self._why_not(stage.share)
+        except Exception:
+            self._release(worker, stage)  # a worker must not stand still because nobody can tell why
+            raise
+        if why is None:
+            self._release(worker, stage)
+        elif stage.held_since is None:
+            worker.hold()
+            stage.held_since = self._clock.monotonic()
+            _log.info("worker_held", subject=stage.video.subject, why=why)
+        self._progress.wait(stage.video, why or "")
+
+    def _release(self, worker: Worker, stage: Stage) -> None:
+        if stage.held_since is None:
+            return
+        worker.release()
+        stage.held_s += self._clock.monotonic() - stage.held_since
+        stage.held_since = None
+        stage.pace.forget()
+        self._progress.wait(stage.video, "")
+        _log.info("worker_released", subject=stage.video.subject)
 
     async def _why_not(self, share: Share) -> str | None:
         return await (self._restraint.why_not() if share.stands_back else self._restraint.no_room())

@@ -1,21 +1,17 @@
 """Tells the pages why a video's work waits. It asks the queue now and then, and says only what has changed."""
 
-import asyncio
-
 from streamtime.clock import Clock
-from streamtime.errors import NoSpace, StreamtimeError
+from streamtime.errors import NoSpace
 from streamtime.jobs.overview import JobOverview, SeenJob
 from streamtime.jobs.pool import JobPool
 from streamtime.library.progress import ProgressBoard
 from streamtime.library.video import VideoState, id_of
 from streamtime.library.videos import VideoGone, Videos
 from streamtime.library.work import FIRST, LADDER, PREPARE
-from streamtime.logging import get_logger
+from streamtime.periodic import every
 
 LOOK_EVERY_S = 2.0
 KINDS = (PREPARE, FIRST, LADDER)
-
-_log = get_logger("pipeline")
 
 
 class WaitingRoom:
@@ -31,13 +27,8 @@ class WaitingRoom:
         self._clock = clock
 
     async def keep(self) -> None:
-        """Look again and again, until cancelled."""
-        while True:
-            try:
-                await self._look()
-            except StreamtimeError as error:  # the database is busy: the next look may go better
-                _log.warning("waiting_unknown", error=error.message)
-            await asyncio.sleep(LOOK_EVERY_S)
+        """Look at the queue, until cancelled."""
+        await every(LOOK_EVERY_S, self._look, "queue-reasons")
 
     async def _look(self) -> None:
         for job in await self._overview.waiting(KINDS):

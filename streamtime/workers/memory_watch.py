@@ -4,10 +4,10 @@ The child's own limit is on address space, which is reserved far beyond what is 
 figure be bounded.
 """
 
-import asyncio
 import os
 from pathlib import Path
 
+from streamtime.periodic import every
 from streamtime.workers.child import Child
 
 _LOOKS_EVERY_S = 0.2
@@ -23,20 +23,24 @@ class MemoryWatch:
         self.exceeded = False
 
     async def watch(self) -> None:
-        """Look again and again until the child has ended, or had to be ended."""
-        while (resident := resident_bytes(self._child.pid)) is not None:
-            if resident > self.most_bytes:
-                self.exceeded = True
-                self._child.kill()
-                return
-            await asyncio.sleep(_LOOKS_EVERY_S)
+        """Look again and again, until cancelled."""
+        await every(_LOOKS_EVERY_S, self._look, "worker-memory", max_backoff_s=_LOOKS_EVERY_S)
+
+    async def _look(self) -> None:
+        if not self.exceeded and (resident_bytes(self._child.pid) or 0) > self.most_bytes:
+            self.exceeded = True
+            self._child.kill()
 
 
 def resident_bytes(pid: int) -> int | None:
-    """What a process has in memory, libraries that it shares included; None where it is gone."""
+    """What a process has in memory, libraries that it shares included; None where it is gone.
+
+    Raises:
+        OSError: it cannot be read now, for example because no descriptor is left.
+    """
     try:
         # A file of the kernel's own, in memory: no disk is waited for.
         _size, resident, *_ = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
+    except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
     return int(resident) * _PAGE_BYTES

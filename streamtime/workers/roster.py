@@ -23,6 +23,9 @@ class Roster:
                 del self._pids[subject]
 
     def memory_bytes(self, subject: str) -> int | None:
-        """What the child at work on `subject` has in memory just now; None where there is none."""
+        """What the child at work on `subject` has in memory just now; None where there is none, or nobody can tell."""
         pid = self._pids.get(subject)
-        return resident_bytes(pid) if pid is not None else None
+        try:
+            return resident_bytes(pid) if pid is not None else None
+        except OSError:
+            return None

@@ -1,6 +1,11 @@
-"""Rules that no linter knows: how long a file may be, and what `__init__.py` may hold."""
+"""Rules that no linter knows: how long a file may be, what `__init__.py` may hold, where a loop may wait.
+
+What runs again and again in the background is started by `periodic.every`, so that no error ends it.
+"""
 
 import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +39,72 @@ def test_no_name_says_nothing() -> None:
 def test_a_room_is_entered_by_its_files_not_by_its_package(path: Path) -> None:
     (docstring,) = ast.parse(path.read_text()).body
     assert isinstance(docstring, ast.Expr)
+
+
+WAITING_LOOPS = {
+    "backups/backup.py": "a command waits for a collection to end; an error ends the command",
+    "cli/gc.py": "a command waits for the server; an error ends the command",
+    "cli/serve.py": "the end of the server, within a time limit",
+    "http/media_response.py": "one answer, piece by piece",
+    "objects/scrub.py": "one job, slowed down to its rate",
+    "periodic.py": "the supervised loop itself",
+    "storage/retrying.py": "one call of a store, some attempts",
+    "workers/child.py": "the end of a child, within a time limit",
+}
+"""Files that may call `asyncio.sleep`, and why an error may end what waits there."""
+
+BACKGROUND_TASKS = {
+    "app.py": "the loops of the server, and one question to the workers at its start",
+    "backups/keeper.py": "two supervised loops",
+    "cli/serve.py": "the server itself",
+    "database/transaction.py": "one write, whose caller gets the error",
+    "http/connections.py": "a supervised loop",
+    "http/media_response.py": "waits until one client leaves",
+    "http/shared_texts.py": "one text, whose readers get the error",
+    "jobs/pool.py": "supervised loops, and attempts, which they watch",
+    "objects/holds.py": "a supervised loop",
+    "pipeline/fetching.py": "one fetch, whose readers get the error",
+    "pipeline/supervision.py": "a supervised loop",
+    "playback/shared_reads.py": "one read, whose readers get the error",
+    "storage/in_parts.py": "one abort, whose caller waits for it",
+    "uploads/reception.py": "one write, whose caller waits for it",
+    "workers/child.py": "the end of a child, whose caller waits for it",
+    "workers/launcher.py": "a supervised loop",
+}
+"""Files that may start a task, and why it cannot die unseen."""
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call]]:
+    """Every call in the program, with its file and the name of what is called."""
+    for path in (ROOT / "streamtime").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                yield str(path.relative_to(ROOT / "streamtime")), name, node
+
+
+def files_that_call(*names: str) -> set[str]:
+    return {file for file, name, _ in calls() if name in names}
+
+
+def test_only_the_supervised_loop_sleeps_between_runs() -> None:
+    assert files_that_call("sleep") - {"media/limiter.py"} == set(WAITING_LOOPS)
+
+
+def test_every_task_in_the_background_is_supervised_or_awaited() -> None:
+    assert files_that_call("create_task", "ensure_future", "TaskGroup") == set(BACKGROUND_TASKS)
+
+
+def test_every_loop_has_a_name_and_is_documented() -> None:
+    found: set[str] = set()
+    for file, name, call in calls():
+        if name not in {"every", "FailureLog"} or file == "periodic.py":
+            continue
+        named = call.args[2 if name == "every" else 0]
+        if isinstance(named, ast.Constant):
+            found.add(str(named.value))
+        elif isinstance(named, ast.JoinedStr):
+            found.add(re.sub(r"\{.*\}", "LANE", ast.unparse(named)[2:-1]))
+    section = (ROOT / "docs" / "operations.md").read_text().partition("| loop | does | runs |")[2].partition("\n\n")[0]
+    assert found == set(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE))
+    assert len(found) > 10

@@ -105,4 +105,6 @@ async def test_a_hold_whose_holder_died_is_void_a_minute_later(house: House) -> 
         await house.collector.collect()
     house.clock.at_ms += 61_000
     assert await house.collector.collect() == 1
-    await died.__aexit__(None, None, None)
+    with pytest.raises(Unavailable) as told:
+        await died.__aexit__(None, None, None)
+    assert told.value.code == "hold_lost"
