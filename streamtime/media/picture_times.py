@@ -59,7 +59,10 @@ class OwnDurations:
 
 
 def raw_rate(stream: VideoStream) -> Fraction:
-    """Tell the rate that a stream without a container says of itself (VUI timing), else 25 pictures a second."""
+    """Tell the rate that a stream without a container says of itself (VUI timing), else 25 pictures a second.
+
+    Where the stream begins in the middle of a group, that is known only when the first picture was decoded.
+    """
     rate = stream.codec_context.framerate
     return Fraction(rate) if rate and _SLOWEST_FPS <= rate <= _FASTEST_FPS else _USUAL_FPS
 
@@ -69,7 +72,9 @@ class PictureTimes:
 
     def __init__(self, kind: str, stream: VideoStream) -> None:
         self._by_order = kind in _BY_ORDER
-        self._rate = raw_rate(stream) if kind in COUNTED else None
+        self._stream = stream
+        self._counts = kind in COUNTED
+        self._rate: Fraction | None = None
         self._count = 0
         self._tick = stream.time_base or Fraction(1, 90_000)
         self._start = stream.start_time or 0
@@ -77,7 +82,8 @@ class PictureTimes:
 
     def put(self, frame: VideoFrame) -> VideoFrame:
         """Set the frame's time, in the stream's ticks; None where it only follows the one before it."""
-        if self._rate is not None:
+        if self._counts:
+            self._rate = self._rate or raw_rate(self._stream)
             frame.pts, frame.time_base = round(self._count / (self._rate * self._tick)), self._tick
             self._count += 1
         if self._by_order:

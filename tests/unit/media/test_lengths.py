@@ -71,3 +71,16 @@ async def test_rungs_with_fewer_pictures_end_with_the_source(tmp_path: Path, con
     ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
     assert len(ends_ms) > 1
     assert ends_ms == pytest.approx([decode(source).ends_s * 1000] * len(ends_ms), abs=2)
+
+
+@pytest.mark.parametrize("rate", ["10", "24000/1001", "30", "60"])
+@pytest.mark.parametrize("codec", ["hevc", "h264"])
+async def test_a_raw_stream_that_begins_in_the_middle_of_a_group_keeps_its_rate(
+    tmp_path: Path, codec: str, rate: str
+) -> None:
+    recipe = Recipe(container=codec, codec=codec, rate=rate, group=40, skipped=2, pictures=80, b_frames=2)
+    source = make_film(recipe, tmp_path / f"film.{codec}")
+    result = await made_of(source, tmp_path)
+    step_ms = float(recipe.step_s) * 1000
+    assert result.renditions[0].index.duration_ms == pytest.approx(decode(source).ends_s * 1000, abs=step_ms + 1)
+    assert result.facts.video.fps == pytest.approx(1000 / step_ms)
