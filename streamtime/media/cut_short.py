@@ -25,6 +25,12 @@ _MAY_COUNT_FROM_ZERO = {"mp4", "matroska", "asf", "flv"}
 Of MP4 those in fragments, whose decode times (`tfdt`) may begin anywhere.
 """
 
+_LEAST_BYTES_A_SECOND = 1000
+"""What the most frugal films take for picture and sound: 8 kbit/s."""
+
+_SLACK_S = 3600
+"""Slides and silence take next to no bytes: up to an hour of them needs no claim."""
+
 _RIFF = struct.Struct("<4sI4s")
 _RIFF_HEAD_BYTES = 8
 _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
@@ -60,6 +66,16 @@ def claimed_duration_us(descriptor: int, container: InputContainer, kind: str, o
     last_us = (_flv_last_ms(descriptor) or 0) * 1000 if kind == "flv" else 0
     ends_us.sort(key=lambda end_us: abs(end_us - last_us))
     return max(1, ends_us[0] - origin_us)
+
+
+def latest_s(descriptor: int, container: InputContainer, claimed_s: float = 0.0) -> float:
+    """Tell from when on a time is surely broken, in seconds from the origin on.
+
+    That is long after the end that the file claims, and after the end that its bytes are enough for: a claim may be
+    far too short. Else a small file could ask for days of silence, or of one picture, and they would be encoded.
+    """
+    enough_for_s = os.fstat(descriptor).st_size / _LEAST_BYTES_A_SECOND
+    return 2 * max(claimed_s, (container.duration or 0) / 1_000_000, enough_for_s) + _SLACK_S
 
 
 def is_cut_short(descriptor: int) -> bool:

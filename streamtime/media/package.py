@@ -20,7 +20,7 @@ from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.crew import Crew, Station, Stopped
-from streamtime.media.cut_short import TELLS_LENGTH, Reach, is_cut_short
+from streamtime.media.cut_short import TELLS_LENGTH, Reach, is_cut_short, latest_s
 from streamtime.media.decoding import Decoding
 from streamtime.media.ladder import Ladder, Pictures
 from streamtime.media.mending import MAY_JUMP, Mender
@@ -60,7 +60,6 @@ _TIMED = {"video", "audio"}
 _MICRO = 1_000_000
 _LONGEST_SOUND_PACKET_S = 10
 _SHORT_S = 1.5
-_SLACK_S = 60
 _SHORT_SHARE = 0.02
 
 
@@ -101,7 +100,8 @@ class Packaging:
         self._order = order
         self._outputs = outputs
         self._duration_s = order.duration_ms / 1000 if order.duration_ms else None
-        self._longest_s = self._duration_s
+        self._latest_s: float | None = None
+        """From when on a time is broken; None where nobody knows, and where times may jump."""
         self._reporter = Reporter(channel, self._duration_s)
         self._crew = Crew()
         self._tracks: list[Track | Ladder] = []
@@ -121,8 +121,8 @@ class Packaging:
             OSError: if an output cannot be written.
         """
         with open_source(self._descriptor) as container:
-            if self._duration_s:
-                self._longest_s = max(self._duration_s, (container.duration or 0) / _MICRO)
+            if self._duration_s and container_name(container) not in MAY_JUMP:
+                self._latest_s = latest_s(self._descriptor, container, self._duration_s)
             feeds = self._feeds(container)
             from_beginning = self._order.video_stream == SOUND_ONLY or container_name(container) in READ_WHOLE
             if feeds and not from_beginning:
@@ -213,15 +213,14 @@ class Packaging:
         until_s = self._duration_s if self._order.measured or self._is_believed(picture) else None
         if read_all or (until_s is None and picture in self._ends_s):
             until_s = max(self._ends_s.values()) - origin_s
-        latest_s = self._latest_s(self._kind)
-        if until_s and latest_s and until_s > latest_s:
+        if until_s and self._latest_s and until_s > self._latest_s:
             until_s = None  # some track's times are broken: there is nothing to wait for
         for track in self._tracks:
             track.until_s = until_s
 
     def _tell_still(self, ends_s: float) -> None:
         """Show the one picture as long as there is sound, in a damaged file too."""
-        until_s = min(ends_s, self._latest_s(self._kind) or ends_s)
+        until_s = min(ends_s, self._latest_s or ends_s)
         for track in self._tracks:
             track.until_s = until_s
             if isinstance(track, Ladder):
@@ -238,13 +237,6 @@ class Packaging:
             return True  # its packets carry no times: nothing else tells
         over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends_s[picture]
         return over_s <= self._durations.longest * self._tick
-
-    def _latest_s(self, kind: str) -> float | None:
-        """Tell from when on a time is surely broken: long after the end that the file claims; None where it may jump.
-
-        Else a small file could claim days of silence, or of one picture, and they would be encoded.
-        """
-        return None if kind in MAY_JUMP or not self._longest_s else 2 * self._longest_s + _SLACK_S
 
     def _done(self, container: InputContainer) -> Done:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
@@ -271,7 +263,7 @@ class Packaging:
         if order.copy is None and not order.encodes:
             return feeds
         if order.video_stream == SOUND_ONLY:
-            return [*feeds, self._still_feed(container)]
+            return [*feeds, self._still_feed()]
         stream = container.streams[order.video_stream or 0]
         if not isinstance(stream, VideoStream):
             raise refusal.no_video()
@@ -300,7 +292,7 @@ class Packaging:
         self._tracks.append(track)
         if not isinstance(track, SoundEncoder):
             return Feed(stream.index, track.take, track.finish)
-        track.latest_s = self._latest_s(container_name(container))
+        track.latest_s = self._latest_s
         name = f"sound {audio.output}"
         station: Station[AnyPacket] = Station(self._crew, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS)
         return Feed(stream.index, station.put, station.close)
@@ -312,7 +304,7 @@ class Packaging:
         reader = CaptionReader(stream, self._order.origin_us, self._reporter)
         return Feed(stream.index, reader.take, reader.finish)
 
-    def _still_feed(self, container: InputContainer) -> Feed:
+    def _still_feed(self) -> Feed:
         """The same picture each second for the whole length, which is known when all sound has been read.
 
         With one in each segment Chromium waits for more pictures than a short file has, and does not begin.
@@ -321,7 +313,7 @@ class Packaging:
             still = still_of(other)
         still.time_base, still.pts = Fraction(1, _MICRO), self._order.origin_us
         pictures = Pictures(still.time_base, Fraction(1), Turn(), interlaced=False, held=True)
-        ladder = self._ladder(pictures, container_name(container))
+        ladder = self._ladder(pictures)
 
         def close() -> None:
             ends_s = max(self._ends_s.values(), default=0.0)
@@ -336,9 +328,9 @@ class Packaging:
     def _decoding(self, stream: VideoStream, kind: str) -> Decoding:
         pictures = self._first_look(stream.index)
         prepare_decoder(stream, threads=_DECODER_THREADS)
-        return Decoding(stream, self._ladder(pictures, kind), PictureTimes(kind, stream))
+        return Decoding(stream, self._ladder(pictures), PictureTimes(kind, stream))
 
-    def _ladder(self, pictures: Pictures, kind: str) -> Ladder:
+    def _ladder(self, pictures: Pictures) -> Ladder:
         ladder = Ladder(
             self._crew,
             self._order.encodes,
@@ -348,7 +340,7 @@ class Packaging:
             origin_us=self._order.origin_us,
             grid=self._order.grid,
             starts_s=resume.lead_in_s(self._order),
-            latest_s=self._latest_s(kind),
+            latest_s=self._latest_s,
         )
         self._tracks.append(ladder)
         return ladder

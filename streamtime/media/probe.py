@@ -169,11 +169,10 @@ def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFra
 def _held_us(container: InputContainer, picture_us: int) -> int:
     """Tell how long the first picture is held: from the start of the first sound on, where that is well before it.
 
-    A sound that begins more than an hour earlier, or earlier than the file is long, carries a broken time.
+    A sound that begins more than an hour earlier carries a broken time; the file's claim of its length may be false.
     """
-    latest_us = min(container.duration or _LONGEST_HELD_US, _LONGEST_HELD_US)
     held_us = [picture_us - start_us for start_us in _sound_starts_us(container)]
-    return max((held for held in held_us if _LEAST_HELD_US < held <= latest_us), default=0)
+    return max((held for held in held_us if _LEAST_HELD_US < held <= _LONGEST_HELD_US), default=0)
 
 
 def _sound_starts_us(container: InputContainer) -> list[int]:

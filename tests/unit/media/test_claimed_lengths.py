@@ -54,6 +54,33 @@ async def test_nor_does_it_where_there_is_sound(tmp_path: Path, times: float) ->
     assert not is_damaged(result)
 
 
+EARLY = Sound("ac3", rate_hz=32_000, starts_s=-3, lasts_s=3.1)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "lasts_s"),
+    [
+        (Recipe(codec="mjpeg", pixels="yuvj420p", rate="10", pictures=1, origin_s=5, sounds=(EARLY,)), 3.1),
+        (Recipe(codec="vp9", rate="5", pictures=2, sounds=(Sound("flac", lasts_s=0.4), EARLY)), 3.4),
+        (Recipe(codec="ffv1", rate="24", pictures=2, sounds=(replace(EARLY, lasts_s=2.5),)), 3.083),
+        (Recipe(rate="1", pictures=10, sounds=(replace(EARLY, starts_s=-120, lasts_s=1),)), 130),
+        (Recipe(rate="1", pictures=6, jump_s=500), 506),
+        (Recipe(rate="1", pictures=6, jump_s=150, sounds=(Sound("mp3", lasts_s=6),)), 156),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("times", [0.001, 0.4])
+async def test_a_claim_that_is_too_short_cuts_nothing(
+    tmp_path: Path, recipe: Recipe, lasts_s: float, times: float
+) -> None:
+    source = with_duration(make_film(recipe, tmp_path / "film.mkv"), times)
+    result = await made_of(source, tmp_path)
+    ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
+    assert ends_ms == pytest.approx([lasts_s * 1000] * len(ends_ms), abs=STEP_MS)
+    assert lasts_ms(result) == pytest.approx(lasts_s * 1000, abs=STEP_MS)
+    assert not is_damaged(result)
+
+
 async def test_a_film_whose_rest_was_overwritten_is_damaged(tmp_path: Path) -> None:
     source = make_film(Recipe(container="mkv", codec="h264", pictures=96), tmp_path / "film.mkv")
     data = source.read_bytes()
