@@ -35,9 +35,7 @@ from streamtime.media.picture_facts import (
 )
 from streamtime.media.picture_times import (
     COUNTED,
-    LONGEST_STILL_S,
     WITHOUT_TIMES,
-    OwnDurations,
     PictureTimes,
     raw_rate,
 )
@@ -45,6 +43,7 @@ from streamtime.media.poster import make_poster
 from streamtime.media.sound import SoundEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
 from streamtime.media.still_picture import SOUND_ONLY, repeated, still_of
+from streamtime.media.track_ends import TrackEnds
 from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
 
 READ_WHOLE = MAY_JUMP | WITHOUT_TIMES
@@ -58,7 +57,6 @@ _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
 _TIMED = {"video", "audio"}
 _MICRO = 1_000_000
-_LONGEST_SOUND_PACKET_S = 10
 _SHORT_S = 1.5
 _SHORT_SHARE = 0.02
 
@@ -108,10 +106,8 @@ class Packaging:
         self._broken = False
         self._kind = ""
         self._mender: Mender | None = None
-        self._ends_s: dict[int, float] = {}
+        self._ends = TrackEnds(order.video_stream or 0)
         self._reach = Reach()
-        self._durations = OwnDurations()
-        self._tick = Fraction(1)
 
     def run(self) -> Done:
         """Fulfil the order.
@@ -131,7 +127,7 @@ class Packaging:
                 self._crew.run(self._poster, "poster")
             try:
                 self._pump(container, feeds)
-                self._tell_end()
+                self._tell_end(container)
                 for feed in feeds:
                     feed.close()
             except BaseException as failure:  # noqa: BLE001  (raised again by `join`, or the first of several)
@@ -175,44 +171,28 @@ class Packaging:
             self._broken = True
 
     def _hand_on(self, wanted: dict[int, Feed], packets: Sequence[AnyPacket]) -> None:
-        picture = self._order.video_stream or 0
         for packet in packets:
-            if packet.pts is not None and packet.time_base and packet.stream.type in _TIMED:
-                self._note(packet, packet.pts * packet.time_base, is_picture=packet.stream_index == picture)
+            if packet.stream.type in _TIMED:
+                self._ends.take(packet, self._kind)
             if feed := wanted.get(packet.stream_index):
                 feed.put(packet)
 
-    def _note(self, packet: AnyPacket, starts_s: Fraction, *, is_picture: bool) -> None:
-        """Note how far a track reaches. A time is broken that lies far beyond all that was read, of any track."""
-        if starts_s - max(self._ends_s.values(), default=starts_s) > LONGEST_STILL_S:
-            packet.pts = None
-            return
-        lasts_s = 0.0
-        if is_picture:
-            self._tick = packet.time_base
-            self._durations.take(packet)
-        else:
-            lasts_s = min(float((packet.duration or 0) * packet.time_base), _LONGEST_SOUND_PACKET_S)
-        end_s = float(starts_s) + lasts_s
-        self._ends_s[packet.stream_index] = max(end_s, self._ends_s.get(packet.stream_index, end_s))
-
-    def _tell_end(self) -> None:
+    def _tell_end(self, container: InputContainer) -> None:
         """Tell all tracks how far the longest of them reaches, so that none ends long before the others."""
-        picture, origin_s = self._order.video_stream or 0, self._order.origin_us / _MICRO
-        if picture in self._ends_s:
-            self._ends_s[picture] += float(self._durations.of_last * self._tick)
+        self._ends.settle(container, lambda: open_source(self._descriptor))
+        origin_s, picture_s, longest_s = self._order.origin_us / _MICRO, self._ends.picture_s, self._ends.longest_s
         for track in self._tracks:
-            if isinstance(track, Ladder) and picture in self._ends_s:
-                track.own_end_s = self._ends_s[picture] - origin_s
-        if picture == SOUND_ONLY and self._ends_s:
-            self._tell_still(max(self._ends_s.values()) - origin_s)
+            if isinstance(track, Ladder) and picture_s is not None:
+                track.own_end_s = picture_s - origin_s
+        if self._order.video_stream == SOUND_ONLY and longest_s is not None:
+            self._tell_still(longest_s - origin_s)
             return
-        read_all = picture in self._ends_s and len(self._ends_s) > 1
+        read_all = self._ends.has_several
         if self._broken and not read_all:
             return
-        until_s = self._duration_s if self._order.measured or self._is_believed(picture) else None
-        if read_all or (until_s is None and picture in self._ends_s):
-            until_s = max(self._ends_s.values()) - origin_s
+        until_s = self._duration_s if self._order.measured or self._is_believed() else None
+        if longest_s is not None and (read_all or (until_s is None and picture_s is not None)):
+            until_s = longest_s - origin_s
         if until_s and self._latest_s and until_s > self._latest_s:
             until_s = None  # some track's times are broken: there is nothing to wait for
         for track in self._tracks:
@@ -226,17 +206,17 @@ class Packaging:
             if isinstance(track, Ladder):
                 track.own_end_s = until_s
 
-    def _is_believed(self, picture: int) -> bool:
+    def _is_believed(self) -> bool:
         """Tell whether the last picture may last as long as the file only claims: no longer than one before it did.
 
         And only where a file that was cut off would have been found out.
         """
         if self._kind not in TELLS_LENGTH or self._duration_s is None:
             return False
-        if picture not in self._ends_s:
+        if self._ends.picture_s is None:
             return True  # its packets carry no times: nothing else tells
-        over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends_s[picture]
-        return over_s <= self._durations.longest * self._tick
+        over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends.picture_s
+        return over_s <= self._ends.longest_step_s
 
     def _done(self, container: InputContainer) -> Done:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
@@ -251,9 +231,11 @@ class Packaging:
         if self._mender is not None and self._mender.mended:
             return False
         expected_s, picture = self._duration_s or 0.0, self._order.video_stream or 0
-        claims_more = bool(self._ends_s) and expected_s - end_s > _SHORT_S
-        if claims_more and self._reach.is_whole(self._descriptor, container, self._kind, picture):
-            expected_s = min(expected_s, max(self._ends_s.values()) - self._order.origin_us / _MICRO)
+        longest_s, origin_s = self._ends.longest_s, self._order.origin_us / _MICRO
+        if longest_s is not None and expected_s - end_s > _SHORT_S:
+            is_claimed = self._ends.claimed_s - origin_s > expected_s - _SHORT_S  # all is there, and lasts less long
+            if is_claimed or self._reach.is_whole(self._descriptor, container, self._kind, picture):
+                expected_s = min(expected_s, longest_s - origin_s)
         return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
 
     def _feeds(self, container: InputContainer) -> list[Feed]:
@@ -316,7 +298,7 @@ class Packaging:
         ladder = self._ladder(pictures)
 
         def close() -> None:
-            ends_s = max(self._ends_s.values(), default=0.0)
+            ends_s = self._ends.longest_s or 0.0
             begins = self._order.origin_us
             seconds = range(max(1, round(ends_s - begins / _MICRO)))
             for shown in repeated(still, (begins + number * _MICRO for number in seconds)):

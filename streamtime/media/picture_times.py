@@ -10,11 +10,13 @@ from av.video.stream import VideoStream
 
 from streamtime.media.source import AnyPacket
 
-_BY_ORDER = {"avi"}
+BY_ORDER = {"avi"}
+"""Containers that tell an order, and no times of showing."""
+
 COUNTED = {"h264", "hevc"}
 """Streams without a container: pictures follow each other evenly."""
 
-WITHOUT_TIMES = _BY_ORDER | COUNTED
+WITHOUT_TIMES = BY_ORDER | COUNTED
 
 
 LONGEST_STILL_S = 600
@@ -37,6 +39,11 @@ class OwnDurations:
         self._lasts = 0
         self.longest = 0
         """The longest step from one picture to the next, in the packets' ticks."""
+
+    @property
+    def last(self) -> int | None:
+        """When the picture begins that is shown last, in the packets' ticks."""
+        return self._last
 
     @property
     def of_last(self) -> int:
@@ -71,7 +78,7 @@ class PictureTimes:
     """Gives every frame of one stream its time. The first one shown begins the stream, as its sound does."""
 
     def __init__(self, kind: str, stream: VideoStream) -> None:
-        self._by_order = kind in _BY_ORDER
+        self._by_order = kind in BY_ORDER
         self._stream = stream
         self._counts = kind in COUNTED
         self._rate: Fraction | None = None

@@ -8,7 +8,7 @@ import pytest
 from streamtime.hls.ladder import plan_ladder
 from tests.clips import make_clip, run_ffmpeg
 from tests.hostile.odd_films import make_film
-from tests.hostile.recipes import Recipe
+from tests.hostile.recipes import Recipe, Sound
 from tests.hostile.referee import decode
 from tests.unit.media.studio import HEIGHT, IN_STEP_S, WIDTH, facts_of, heard, made_of, make, picture_times_s, seen
 
@@ -84,3 +84,38 @@ async def test_a_raw_stream_that_begins_in_the_middle_of_a_group_keeps_its_rate(
     step_ms = float(recipe.step_s) * 1000
     assert result.renditions[0].index.duration_ms == pytest.approx(decode(source).ends_s * 1000, abs=step_ms + 1)
     assert result.facts.video.fps == pytest.approx(1000 / step_ms)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe("avi", rate="2", pictures=4, sounds=(Sound("ac3", lasts_s=0.5),)),
+        Recipe("avi", rate="1", pictures=1, sounds=(Sound("pcm_s16le", lasts_s=0.5),)),
+        Recipe("avi", rate="2", pictures=9, jump_s=2, sounds=(Sound("mp3", lasts_s=2),)),
+        Recipe("mp4", "vp9", pictures=8, options=("use_editlist=0",), sounds=(Sound("alac", 6, 44_100, 3, 0.05),)),
+        Recipe("mp4", "vp9", pictures=1, options=("use_editlist=0",), sounds=(Sound("flac", 2, 8000, 1, 0.05),)),
+        Recipe("fragmented.mp4", "av1", pictures=3, sounds=(Sound("flac", 2, 44_100, 3, 0.05),)),
+        Recipe("ogg", "", sounds=(Sound("vorbis", lasts_s=0.424),)),
+        Recipe("ogg", "", sounds=(Sound("vorbis", rate_hz=44_100, lasts_s=0.05),)),
+    ],
+    ids=str,
+)
+async def test_a_track_ends_with_what_is_decoded_of_its_last_packet(tmp_path: Path, recipe: Recipe) -> None:
+    """Not when a packet claims to end: a sound of one packet in MP4 claims to last from 0 to where it was to end."""
+    source = make_film(recipe, tmp_path / f"film.{recipe.container.rpartition('.')[2]}")
+    result = await made_of(source, tmp_path)
+    decoded = decode(source)
+    assert result.done is not None
+    assert result.done.duration_ms == pytest.approx((decoded.ends_s - decoded.starts_s[0]) * 1000, abs=50)
+    assert result.done.damaged_after_ms is None
+
+
+async def test_the_last_picture_of_an_mp4_lasts_as_its_track_says(tmp_path: Path) -> None:
+    """FFmpeg tells no durations of packets where the pace is uneven and the track begins hours late."""
+    recipe = Recipe("mp4", "vp9", rate="5", pace="jitter", origin_s=36_000, sounds=(Sound("aac", lasts_s=1),))
+    source = make_film(recipe, tmp_path / "film.mp4")
+    result = await made_of(source, tmp_path)
+    last_begins_s = decode(source).pictures[-1].starts_s
+    assert result.renditions[0].index.duration_ms == pytest.approx(
+        (last_begins_s - decode(source).pictures[0].starts_s) * 1000 + 200, abs=10
+    )
