@@ -77,6 +77,7 @@ class Failures:
         except Exception:
             for place, count in minute.uncounted.items():
                 self._add(place, count)
+            self._minute.begun = minute.begun  # it is over: the next flush writes it
             raise
 
     def _add(self, place: str, count: int) -> None:

@@ -197,13 +197,13 @@ class JobPool:
         await _written(lambda: self._queue.fail(job, failure, lambda tx: handler.gave_up(tx, job, failure)))
 
     async def _renew_leases(self) -> None:
-        """Renew the leases of what runs here, and then only queue again what holds none any more.
+        """Renew the leases of what runs here, and queue again what holds none and does not run.
 
-        The order matters: after an outage, or a sleep of the machine, that was longer than the lease, everything has
-        lapsed. Nobody else claims what is still marked as running, so what runs here keeps its lease.
+        After an outage, or a sleep of the machine, that was longer than the lease, everything has lapsed. Nobody else
+        claims what is still marked as running, so what runs here goes on and takes its lease again.
         """
         await self._queue.heartbeat(list(self._attempts))
-        if lapsed := await self._queue.void_lapsed():
+        if lapsed := await self._queue.void_lapsed(running=list(self._attempts)):
             _log.warning("jobs_lapsed", count=lapsed)
 
     def _since(self, started: float) -> float:

@@ -218,9 +218,13 @@ class JobQueue:
         """
         return await self._requeue(jobs.c.state == "running")
 
-    async def void_lapsed(self) -> int:
-        """Queue what runs by its row, but whose end could not be written down: nobody has said it lives for a while."""
-        return await self._requeue(and_(jobs.c.state == "running", jobs.c.lease_until_ms < self._clock.now_ms()))
+    async def void_lapsed(self, *, running: Collection[int] = ()) -> int:
+        """Queue what runs by its row and holds no lease any more: its end could not be written down.
+
+        `running` are the ids of what does run; it stays, whatever the clock says of its lease.
+        """
+        lapsed = jobs.c.lease_until_ms < self._clock.now_ms()
+        return await self._requeue(and_(jobs.c.state == "running", lapsed, jobs.c.id.not_in(running)))
 
     async def depths(self) -> list[Depth]:
         """How many jobs of each kind wait or run."""

@@ -1,11 +1,12 @@
 """The queue and its pool, on a real database: order, one at a time, retries, cancel, restart, and lanes."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Engine, event, insert, select, update
 
 from streamtime.clock import SystemClock
 from streamtime.database.migrate import migrate
@@ -16,6 +17,7 @@ from streamtime.jobs import pool as pool_module
 from streamtime.jobs.job import AttemptFailed, Failure, Job, Lane
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
+from streamtime.periodic import FAILURES
 
 CLOCK = SystemClock()
 
@@ -302,6 +304,51 @@ async def test_a_job_whose_end_could_not_be_written_comes_back_when_its_lease_la
     await database.write(long_ago)
     assert await queue.void_lapsed() == 1
     assert await states(database) == {"forgotten": "queued"}
+
+
+async def test_a_job_whose_lease_lapsed_in_an_outage_goes_on_and_runs_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "LEASE_MS", 150)
+    queue, work = queue_on(database), Work()
+    work.hold = asyncio.Event()
+    pool = JobPool(queue, [Lane("one", 2, {"work": work})], CLOCK)
+    await put(database, queue, "work", "long")
+    await pool.start()
+    await until(database, "long", "running")
+
+    async def lapse(tx: Transaction) -> None:
+        await tx.execute(update(jobs).values(lease_until_ms=CLOCK.now_ms() - 1))
+
+    def fail(*_arguments: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    before = failed("job-leases")
+    event.listen(Engine, "do_execute", fail)
+    async with asyncio.timeout(60):
+        while failed("job-leases") < before + 2:
+            await asyncio.sleep(0.01)
+    event.remove(Engine, "do_execute", fail)
+    await database.write(lapse)
+    async with asyncio.timeout(60):
+        while not await leased(database):
+            await asyncio.sleep(0.01)
+    work.hold.set()
+    await until(database, "long", "done")
+    assert (work.ran, work.cancelled) == (["long"], 0)
+    await pool.stop(grace_s=1)
+
+
+def failed(loop: str) -> float:
+    samples = [sample for family in FAILURES.collect() for sample in family.samples]
+    return sum(one.value for one in samples if one.name.endswith("_total") and one.labels["loop"] == loop)
+
+
+async def leased(database: Database) -> bool:
+    """Whether a lease is renewed."""
+    async with database.read() as connection:
+        ends = (await connection.execute(select(jobs.c.lease_until_ms))).scalar_one()
+        return ends is not None and ends > CLOCK.now_ms()
 
 
 async def test_a_job_that_takes_the_server_down_again_and_again_is_given_up(database: Database) -> None:

@@ -1,0 +1,286 @@
+"""Every loop of a server goes on after any error, and what it has to do is done afterwards."""
+
+import asyncio
+import errno
+import os
+import resource
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event, func, insert, select
+from structlog.testing import capture_logs
+
+from streamtime import app, periodic
+from streamtime.access.caller import Proof
+from streamtime.accounts import failures
+from streamtime.accounts.visit import Visit
+from streamtime.app import open_services, running
+from streamtime.backups.automatic import AutomaticCopies
+from streamtime.backups.keeper import DatabaseKeeper, Pace
+from streamtime.clock import EpochMs, SystemClock
+from streamtime.config.load import load
+from streamtime.database.migrate import migrate
+from streamtime.database.people_tables import api_tokens, audit, users
+from streamtime.database.tables import videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.hls.ladder import plan_ladder
+from streamtime.http.connections import ConnectionLimits, ConnectionNumbers, Connections, Neighbours, Phase
+from streamtime.http.refusals import Refusal
+from streamtime.http.services import Services
+from streamtime.jobs import pool
+from streamtime.periodic import FAILURES
+from streamtime.pipeline import expiry, rounds, supervision, waiting
+from streamtime.pipeline.restraint import Restraint, Rules
+from streamtime.pipeline.shares import Share
+from streamtime.pipeline.supervision import Supervision
+from streamtime.playback.watching import Watching
+from streamtime.rooms import database_path
+from streamtime.storage.spool import Spool
+from streamtime.worker_protocol import EncodeVideo, Package
+from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.memory_watch import MemoryWatch, resident_bytes
+
+LOOPS = {
+    *("queue-reasons", "jobs-due", "job-leases", "storage-schedule", "expiry"),
+    *("encode-progress", "last-use", "failed-logins", "jobs-encode", "jobs-upkeep"),
+}
+
+
+def unknown() -> Exception:
+    error = sqlite3.OperationalError("locking protocol")
+    error.sqlite_errorname = "SQLITE_PROTOCOL"
+    return error
+
+
+ERRORS: dict[str, Callable[[], Exception]] = {
+    "an unknown error of the driver": unknown,
+    "no descriptors": lambda: OSError(errno.EMFILE, "Too many open files"),
+    "no memory": MemoryError,
+    "an error of the program": lambda: KeyError("of ours"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(periodic, "FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr(periodic, "MAX_BACKOFF_S", 0.1)
+    for module, name in ((waiting, "LOOK_EVERY_S"), (rounds, "LONGEST_NAP_S"), (expiry, "LOOKS_EVERY_S")):
+        monkeypatch.setattr(module, name, 0.1)
+    monkeypatch.setattr(supervision, "LOOK_EVERY_S", 0.05)
+    for module, name in ((pool, "LOOKS_EVERY_S"), (app, "SOFT_FACTS_EVERY_S"), (failures, "A_MINUTE_S")):
+        monkeypatch.setattr(module, name, 0.1)
+    monkeypatch.setattr(pool, "LEASE_MS", 300)
+
+
+@pytest.fixture
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    config = load(None, {"STREAMTIME_DATA_DIR": str(tmp_path), "STREAMTIME_BACKUP__EVERY": "0"}, {})
+    migrate(database_path(config), now_ms=EpochMs(0))
+    async with open_services(config) as opened:
+        await opened.database.write(_a_video_and_a_token)
+        yield opened
+
+
+async def _a_video_and_a_token(tx: Transaction) -> None:
+    user = {"id": 1, "public_id": "u", "name": "ada", "name_folded": "ada", "role": "member", "password_hash": "-"}
+    await tx.execute(insert(users).values(**user, created_at_ms=0))
+    token = {"id": 1, "public_id": "t", "user_id": 1, "label": "t", "scope": "read", "token_sha256": b"t"}
+    await tx.execute(insert(api_tokens).values(**token, created_at_ms=0))
+    video = {"id": 1, "public_id": "v", "owner_id": 1, "title": "t", "title_folded": "t", "visibility": "private"}
+    more = {"state": "uploading", "storage_prefix": "videos/1/", "source_name": "t", "created_at_ms": 0}
+    await tx.execute(insert(videos).values(**video, **more))
+
+
+@contextmanager
+def failing(error: Callable[[], Exception]) -> Iterator[None]:
+    """Have the driver fail at every statement."""
+
+    def fail(*_arguments: object) -> None:
+        raise error()
+
+    event.listen(Engine, "do_execute", fail)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "do_execute", fail)
+
+
+def counts() -> dict[str, float]:
+    """How often each loop has failed so far in this process."""
+    samples = [sample for family in FAILURES.collect() for sample in family.samples]
+    return {sample.labels["loop"]: sample.value for sample in samples if sample.name.endswith("_total")}
+
+
+async def until(look: Callable[[], bool]) -> None:
+    async with asyncio.timeout(90):
+        while not look():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+async def test_every_loop_goes_on_after_an_error_and_nothing_noted_is_lost(services: Services, kind: str) -> None:
+    video = await services.videos.by_id(1)
+    with capture_logs() as lines:
+        async with running(services, grace_s=1):
+            before = counts()
+            with failing(ERRORS[kind]):
+                services.progress.note(video, 0.5, "Preparing")
+                services.last_use.note(Proof.BEARER, 1, 77)
+                services.failures.count(Visit("192.0.2.1", "test"))
+                services.queue.on_enqueue()
+                await until(lambda: all(counts().get(loop, 0) >= before.get(loop, 0) + 2 for loop in LOOPS))
+            await until(lambda: {line.get("loop") for line in lines if line["event"] == "loop_recovered"} >= LOOPS)
+            assert services.pool.alive
+            await until_written(services)
+    said = [line["loop"] for line in lines if line["event"] == "loop_failed" and line["loop"] in LOOPS]
+    assert sorted(said) == sorted(LOOPS), "each once, whatever was repeated"
+    traced = any(line.get("exc_info") for line in lines if line["event"] == "loop_failed")
+    assert traced == (kind == "an error of the program")
+
+
+async def until_written(services: Services) -> None:
+    """What was noted during the trouble is in the database."""
+    async with asyncio.timeout(90):
+        while True:
+            async with services.database.read() as connection:
+                progress = (await connection.execute(select(videos.c.progress))).scalar_one()
+                used = (await connection.execute(select(api_tokens.c.last_used_at_ms))).scalar_one()
+                failed = (await connection.execute(select(func.count()).select_from(audit))).scalar_one()
+            if (progress, used, failed) == (0.5, 77, 1):
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_copies_and_checks_of_the_database_are_made_after_it_was_away(tmp_path: Path) -> None:
+    path = tmp_path / "streamtime.db"
+    migrate(path, now_ms=EpochMs(0))
+    database = Database(path)
+    copies = AutomaticCopies(path, tmp_path / "copies", keep=2)
+    keeper = DatabaseKeeper(database, copies, SystemClock(), Pace(copy_every_s=1, check_every_s=1))
+    aside = path.rename(path.with_name("aside"))
+    path.mkdir()
+    before = counts().get("database-checks", 0)
+    with capture_logs() as lines:
+        keeping = asyncio.create_task(keeper.keep())
+        await until(lambda: bool(keeper.state.trouble) and counts()["database-checks"] >= before + 2)
+        path.rmdir()
+        aside.rename(path)
+        await until(lambda: keeper.state.newest is not None and not keeper.state.trouble)
+        await until(lambda: "database_checked" in {line["event"] for line in lines})
+        await ended(keeping)
+    await database.close()
+    assert not any(line.get("exc_info") for line in lines)
+
+
+async def ended(loop: asyncio.Task[None]) -> None:
+    """Cancel a loop that still runs."""
+    assert not loop.done()
+    loop.cancel()
+    await asyncio.wait([loop])
+    assert loop.cancelled()
+
+
+class OddConnection:
+    """A connection that cannot be looked at, or that counts how often it is."""
+
+    phase = Phase.IDLE
+    address = "192.0.2.1"
+
+    def __init__(self, *, broken: bool) -> None:
+        self._broken = broken
+        self.looks = 0
+
+    def look(self, now: float, limits: ConnectionLimits) -> None:
+        del now, limits
+        self.looks += 1
+        if self._broken:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    def rank(self, now: float) -> None:
+        del now
+
+    def evict(self) -> None:
+        raise AssertionError
+
+    def refuse(self, refusal: Refusal) -> None:
+        raise AssertionError(refusal)
+
+
+async def test_a_connection_that_cannot_be_looked_at_hides_no_other() -> None:
+    limits = ConnectionLimits(10, 10, head_s=0.04, body_s=1, keep_alive_s=1, send_s=1)
+    connections = Connections(limits, Neighbours(), ConnectionNumbers())
+    some = [OddConnection(broken=True), OddConnection(broken=False), OddConnection(broken=True)]
+    for one in some:
+        connections.add(one)
+    before = counts().get("connections", 0)
+    async with connections.watched():
+        await until(lambda: all(one.looks > 3 for one in some))
+        assert counts()["connections"] >= before + 3
+
+
+def process_state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+async def test_an_encode_is_paused_and_resumed_after_the_disk_could_not_be_asked(
+    services: Services, tmp_path: Path
+) -> None:
+    spool = await Spool.open_at(tmp_path / "asked")
+    watching = Watching(services.clock)
+    rules = Rules(minimum_free_bytes=1, quiet_hours=None, yield_to_viewers=True)
+    restraint = Restraint(rules, watching, spool, services.clock)
+    supervised = Supervision(services.timeline, services.progress, services.roster, restraint, services.clock)
+    video = await services.videos.by_id(1)
+    order = Package(origin_us=0, video_stream=0, encodes=(EncodeVideo(0, plan_ladder(640, 360, Fraction(25))[0]),))
+    share = Share("Encoding", 0, 1, stands_back=True)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    async with WorkerLauncher(nice=0).launch(nothing) as worker, supervised.over(video, worker, order, share):
+        watching.note()
+        await until(lambda: process_state(worker.pid) == "T")
+        before = counts()["encode-pauses"]
+        (tmp_path / "asked").rename(tmp_path / "away")
+        await until(lambda: counts()["encode-pauses"] >= before + 2)
+        assert process_state(worker.pid) != "T", "it does not stand still because nobody can tell why"
+        (tmp_path / "away").rename(tmp_path / "asked")
+        watching.note()
+        await until(lambda: process_state(worker.pid) == "T")
+    os.close(nothing)
+    await spool.close()
+
+
+async def test_a_child_without_bounds_is_found_after_its_memory_could_not_be_read() -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    before = counts().get("worker-memory", 0)
+    launcher = WorkerLauncher(nice=0, memory_bytes=2**30)
+    async with launcher.launch(nothing) as worker:
+        await worker.introduce()
+        with no_descriptors():
+            await until(lambda: counts()["worker-memory"] >= before + 2)
+        watch = MemoryWatch(worker._child, 2**20)  # the child's bound is that of a process that works
+        looking = asyncio.create_task(watch.watch())
+        await until(lambda: watch.exceeded)
+        await ended(looking)
+    os.close(nothing)
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """This process may open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_memory_of_a_child_is_unknown_and_not_nothing_without_descriptors() -> None:
+    pid = os.getpid()
+    with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        resident_bytes(pid)
+    assert resident_bytes(pid)
+    assert resident_bytes(2**22 + 1) is None, "no process has such an id"
