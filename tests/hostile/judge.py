@@ -172,7 +172,9 @@ def _faults_of_refusal(recipe: Recipe, decoded: Decoded, result: Result) -> list
 def _faults_of_length(recipe: Recipe, decoded: Decoded, result: Result) -> list[str]:
     """Compare ends, counted from the first picture or sound: within one picture, or one frame of sound."""
     earliest_s, from_key_s = decoded.starts_s
-    within_s = max(decoded.last_picture_s, SOUND_FRAME_S + decoded.sound_frame_s) + ROUNDING_S
+    # The only picture of a file that tells no durations lasts a step of its rate; the referee gives it none.
+    picture_s = decoded.last_picture_s or float(recipe.step_s) * bool(decoded.pictures)
+    within_s = max(picture_s, SOUND_FRAME_S + decoded.sound_frame_s) + ROUNDING_S
     if recipe.pace == "slides":
         within_s += float(recipe.step_s)  # MP4 says how long the last one lasts; the referee takes the average rate
     if recipe.damaged:

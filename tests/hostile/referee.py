@@ -20,6 +20,11 @@ PICTURE = re.compile(
 )
 SOUND = re.compile(r"\[Parsed_ashowinfo_\d+ @ (0x\w+)\] n:\d+ pts:\S+ pts_time:(\S+) .*rate:(\d+) nb_samples:(\d+)")
 DECODED_WITHIN_S = 120
+UNTOLD_S = 0.0015
+"""Up to a tick of a millisecond is no duration of a picture: FFmpeg gives 0 or 1 where the container tells none.
+
+FLV never does; nor do packets of an uneven pace in MP4 whose track begins late, though the track itself does.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Decoded:
         """How long the last picture lasts, or the one before where nobody tells; 0 where there is none."""
         last = sorted(self.pictures, key=lambda one: one.starts_s)[-2:]
         step_s = last[-1].starts_s - last[0].starts_s if last else 0.0
-        return (last[-1].lasts_s or step_s) if last else 0.0
+        return (last[-1].lasts_s if last[-1].lasts_s > UNTOLD_S else step_s) if last else 0.0
 
     @property
     def sound_frame_s(self) -> float:
