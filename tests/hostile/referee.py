@@ -20,8 +20,8 @@ PICTURE = re.compile(
 )
 SOUND = re.compile(r"\[Parsed_ashowinfo_\d+ @ (0x\w+)\] n:\d+ pts:\S+ pts_time:(\S+) .*rate:(\d+) nb_samples:(\d+)")
 DECODED_WITHIN_S = 120
-UNTOLD_S = 0.0015
-"""Up to a tick of a millisecond is no duration of a picture: FFmpeg gives 0 or 1 where the container tells none.
+UNTOLD_S = 0.002
+"""No picture is that short: FFmpeg gives 0 or 1 tick where the container tells no duration.
 
 FLV never does; nor do packets of an uneven pace in MP4 whose track begins late, though the track itself does.
 """
