@@ -29,17 +29,23 @@ class Child:
         Raises:
             WorkerFailed: if the machine does not allow another process.
         """
-        self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise failure.unavailable(str(error)) from error
         self._said = bytearray()
         try:
             self._stderr, stderr = os.pipe()
             try:
                 self._process = _spawned(command, theirs.fileno(), source, bounds, stderr)
-            except OSError as error:
+            except OSError:
                 os.close(self._stderr)
-                raise failure.unavailable(str(error)) from error
+                raise
             finally:
                 os.close(stderr)
+        except OSError as error:
+            self.connection.close()
+            raise failure.unavailable(str(error)) from error
         except BaseException:
             self.connection.close()
             raise

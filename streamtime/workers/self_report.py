@@ -6,7 +6,7 @@ import os
 from streamtime.clock import Clock
 from streamtime.logging import get_logger
 from streamtime.worker_protocol import Confinement
-from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.failure import WorkerFailed, unavailable
 from streamtime.workers.launcher import WorkerLauncher
 
 _ASK_AGAIN_AFTER_S = 60.0
@@ -21,7 +21,10 @@ async def ask(launcher: WorkerLauncher) -> Confinement:
     Raises:
         WorkerFailed: if it cannot be started, or is not confined enough to work.
     """
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+    except OSError as error:
+        raise unavailable(str(error)) from error
     try:
         async with launcher.launch(nothing) as worker:
             return await worker.introduce()

@@ -2,6 +2,7 @@
 
 import fcntl
 import re
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -63,3 +64,19 @@ def test_reasons_why_work_waits_are_fresh_after_the_database_was_away(
         until(partial(told, server, loop, "loop_recovered"), f"{loop} works again")
     assert counted(server, "expiry") == 0
     assert server.visitor().browser.get("/readyz").status_code == 200
+
+
+def test_copies_of_the_database_are_made_again_after_no_descriptor_was_left(start_server: StartServer) -> None:
+    server = start_server(STREAMTIME_BACKUP__EVERY="1s")
+    folder = server.data_dir / "backups"
+    until(lambda: [*folder.glob("*.db")], "a first copy")
+    soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    before = len(server.said)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        until(lambda: '"event": "database_not_copied"' in server.said[before:], "it is not copied")
+    finally:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    after = len(server.said)
+    until(lambda: '"event": "database_copied"' in server.said[after:], "it is copied again")
+    assert server.visitor().browser.get("/readyz").json()["backup"] == "ok"

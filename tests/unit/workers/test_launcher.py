@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -295,3 +296,19 @@ async def test_a_child_that_is_released_and_hangs_is_found_as_before(source: int
 
 def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+async def test_a_child_that_cannot_be_started_without_descriptors_is_unavailable(source: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.dup(source), os.dup(source)]
+    for descriptor in free:
+        os.close(descriptor)
+    for limit in (0, max(free) + 1):  # not even a pair of sockets; that, and no pipe
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        try:
+            with pytest.raises(WorkerFailed) as failed:
+                async with WorkerLauncher(nice=0).launch(source):
+                    pass
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert (failed.value.code, failed.value.retryable) == ("worker_unavailable", True)
