@@ -77,7 +77,8 @@ class Tail:
             later.dts = min(later.dts or 0, latest)
         reached = max(self._reaches(), default=0)
         final = self.held[-1]
-        final.duration = end - (final.pts or 0) if final is last or reached < end else max(1, final.duration or 1)
+        left = end - (final.pts or 0)
+        final.duration = left if final is last or reached < end else max(1, min(final.duration or 1, left))
         for packet, after in pairwise(self.held):
             self._note(packet, after.dts)
         self._note(final, None)

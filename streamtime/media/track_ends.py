@@ -4,6 +4,7 @@ It knows one picture and any number of sounds; of the last packet of each it fin
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,16 +19,26 @@ from streamtime.media.picture_times import BY_ORDER, LONGEST_STILL_S, OwnDuratio
 from streamtime.media.source import AnyPacket, container_name
 
 _LONGEST_SOUND_PACKET_S = 10
+_TIMES_DECODED = 4
+"""Opus drops up to 80 ms before the sound, in packets of 20 ms mostly (RFC 7845 section 4.2)."""
 
 
 @dataclass(frozen=True)
 class _Claim:
-    """A packet of sound that may not last as long as it says; `else_s` is how long if it cannot be decoded."""
+    """A packet of sound that may not last as long as it says, 0 where it says nothing.
+
+    `else_s` is how long it lasts if it cannot be decoded.
+    """
 
     data: bytes
     starts_s: float
     lasts_s: float
     else_s: float
+
+    @property
+    def most_s(self) -> float:
+        """How long it lasts at most."""
+        return self.lasts_s or _LONGEST_SOUND_PACKET_S
 
 
 class TrackEnds:
@@ -93,7 +104,7 @@ class TrackEnds:
         lasts_s = min(claimed_s, _LONGEST_SOUND_PACKET_S)
         shortest_s = self._shortest_s.get(index, 0.0)
         self._claimed_s = max(self._claimed_s, starts_s + claimed_s)
-        if lasts_s > shortest_s:
+        if lasts_s > shortest_s or lasts_s <= 0:
             self._claims[index] = _Claim(bytes(packet), starts_s, lasts_s, shortest_s)
             lasts_s = 0.0
         self._reaches(index, starts_s + lasts_s)
@@ -118,7 +129,7 @@ class TrackEnds:
             for index, claim in self._claims.items():
                 decoded_s = _decoded_s(other.streams[index], claim.data)
                 real_s = claim.else_s if decoded_s is None else decoded_s
-                self._reaches(index, claim.starts_s + min(claim.lasts_s, real_s))
+                self._reaches(index, claim.starts_s + min(claim.most_s, real_s))
 
     def _last_picture_ticks(self, stream: Stream, kind: str) -> int:
         """Where packets do not tell it, an MP4 track does, if it can be true.
@@ -133,14 +144,18 @@ class TrackEnds:
 
 
 def _decoded_s(stream: Stream, data: bytes) -> float | None:
-    """Decode one packet by itself and tell how long the sound lasts that comes out; None where none does."""
+    """Decode one packet by itself and tell how long the sound lasts that comes out; None where none does.
+
+    It is decoded several times: of the first a decoder drops what lies before the sound, or needs one before it.
+    """
     if not isinstance(stream, AudioStream):
         return None
     context = stream.codec_context
     context.thread_count = 1
     context.options = {"codec_whitelist": WHITELIST}
-    try:
-        frames = [*context.decode(Packet(data)), *context.decode(None)]
-    except (av.error.FFmpegError, ValueError):
-        return None
-    return sum(frame.samples / frame.sample_rate for frame in frames if frame.sample_rate) if frames else None
+    longest_s = 0.0
+    for _ in range(_TIMES_DECODED):
+        with suppress(av.error.FFmpegError, ValueError):
+            frames = context.decode(Packet(data))
+            longest_s = max(longest_s, sum(frame.samples / frame.sample_rate for frame in frames if frame.sample_rate))
+    return longest_s or None

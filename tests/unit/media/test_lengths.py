@@ -95,6 +95,8 @@ async def test_a_raw_stream_that_begins_in_the_middle_of_a_group_keeps_its_rate(
         Recipe("mp4", "vp9", pictures=8, options=("use_editlist=0",), sounds=(Sound("alac", 6, 44_100, 3, 0.05),)),
         Recipe("mp4", "vp9", pictures=1, options=("use_editlist=0",), sounds=(Sound("flac", 2, 8000, 1, 0.05),)),
         Recipe("fragmented.mp4", "av1", pictures=3, sounds=(Sound("flac", 2, 44_100, 3, 0.05),)),
+        Recipe("mkv", "mjpeg", pictures=3, pixels="yuvj420p", sounds=(Sound("aac", 2, 8000, 1, 0.05),)),
+        Recipe("mkv", "mjpeg", pictures=3, pixels="yuvj420p", sounds=(Sound("opus", starts_s=1, lasts_s=0.2),)),
         Recipe("ogg", "", sounds=(Sound("vorbis", lasts_s=0.424),)),
         Recipe("ogg", "", sounds=(Sound("vorbis", rate_hz=44_100, lasts_s=0.05),)),
     ],

@@ -51,3 +51,19 @@ def test_even_pictures_keep_their_decode_times() -> None:
     tail = Tail()
     written = [ready for packet in packets(shown) if (ready := tail.take(packet))]
     assert [packet.dts for packet in written] == [packet.dts for packet in packets(shown)[: len(written)]]
+
+
+@pytest.mark.parametrize("count", range(2, 12))
+@pytest.mark.parametrize("claimed", [1, STEP, 3 * STEP])
+@pytest.mark.parametrize("lasts", [1, STEP // 2, STEP])
+def test_nothing_reaches_beyond_the_end_however_long_packets_claim_to_last(
+    count: int, claimed: int, lasts: int
+) -> None:
+    tail = Tail()
+    for packet in packets([number * STEP for number in range(count)]):
+        packet.duration = claimed
+        tail.take(packet)
+    end = tail.settle(lasts, None)
+    assert end == (count - 1) * STEP + lasts
+    reaches = [(one.pts or 0) + (after.dts or 0) - (one.dts or 0) for one, after in pairwise(tail.held)]
+    assert max(*reaches, (tail.held[-1].pts or 0) + (tail.held[-1].duration or 0)) == end
