@@ -74,7 +74,11 @@ class Holds:
         """
         owner = public_id()
         loop = asyncio.get_running_loop()
-        lease = _Lease(loop.time(), await self._take(name, owner, {name, *against}))
+        try:
+            lease = _Lease(loop.time(), await self._take(name, owner, {name, *against}))
+        except asyncio.CancelledError:
+            await self._release(name, owner)  # the write goes on without its caller
+            raise
         bound = asyncio.timeout_at(lease.ends_at)
         try:
             async with bound:
