@@ -3,6 +3,7 @@
 It knows which track wants which packets and how the end is reached, in order, after damage, or by a failure.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -55,6 +56,9 @@ _SLOW_FPS = 5
 
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
+_SMALL_BYTES = 4 << 20
+"""A smaller file is decoded by one thread: where the last picture is cut off, several lose good ones before it."""
+
 _TIMED = {"video", "audio"}
 _MICRO = 1_000_000
 _SHORT_S = 1.5
@@ -309,7 +313,8 @@ class Packaging:
 
     def _decoding(self, stream: VideoStream, kind: str) -> Decoding:
         pictures = self._first_look(stream.index)
-        prepare_decoder(stream, threads=_DECODER_THREADS)
+        is_small = os.fstat(self._descriptor).st_size < _SMALL_BYTES
+        prepare_decoder(stream, threads=1 if is_small else _DECODER_THREADS)
         return Decoding(stream, self._ladder(pictures), PictureTimes(kind, stream))
 
     def _ladder(self, pictures: Pictures) -> Ladder:
