@@ -189,8 +189,10 @@ def _faults_of_length(recipe: Recipe, decoded: Decoded, result: Result) -> list[
     if abs(made_s - result.duration_s) > within_s:
         found.append(f"told: {result.duration_s:.3f} s, and the renditions last {made_s:.3f} s")
     ends = [max(one.ends_s for one in heard) - from_key_s for heard in decoded.sounds.values()]
-    if len(result.sounds_s) < len(ends):
-        found.append(f"sounds: {len(result.sounds_s)} of {len(ends)}")
+    # Of a tag that was cut off FFmpeg makes a track of another codec: there are no more sounds than the recipe has.
+    many = min(len(ends), len(recipe.sounds))
+    if len(result.sounds_s) < many:
+        found.append(f"sounds: {len(result.sounds_s)} of {many}")
     elif any(
         made < end - within_s for made, end in zip(sorted(result.sounds_s)[::-1], sorted(ends)[::-1], strict=False)
     ):
