@@ -32,7 +32,7 @@ from streamtime.media.picture_facts import (
 )
 from streamtime.media.picture_times import COUNTED, PictureTimes, raw_rate
 from streamtime.media.side_tracks import chapters_of, purpose_of, said, subtitles_of, title_of
-from streamtime.media.source import container_name, open_source
+from streamtime.media.source import container_name, open_source, start_of, wraps
 from streamtime.media.still_picture import SOUND_ONLY, is_sound_only, still_of
 from streamtime.source_facts import AudioFacts, SourceFacts, VideoFacts
 
@@ -177,9 +177,9 @@ def _held_us(container: InputContainer, picture_us: int) -> int:
 
 def _sound_starts_us(container: InputContainer) -> list[int]:
     return [
-        int(stream.start_time * stream.time_base * _MICRO)
+        int(start * stream.time_base * _MICRO)
         for stream in container.streams.audio
-        if _is_readable(stream) and stream.start_time is not None and stream.time_base is not None
+        if _is_readable(stream) and (start := start_of(container, stream)) is not None and stream.time_base is not None
     ]
 
 
@@ -194,6 +194,8 @@ def _first_picture_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan 
 
 
 def _duration_ms(descriptor: int, container: InputContainer, origin_us: int) -> int | None:
+    if wraps(container):
+        return None
     duration_us = claimed_duration_us(descriptor, container, container_name(container), origin_us)
     return None if duration_us is None else max(1, round(duration_us / 1000))
 

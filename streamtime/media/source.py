@@ -6,6 +6,7 @@ itself (`pread`), so that several may read one descriptor at once.
 
 import os
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
 import av
@@ -40,7 +41,11 @@ _MOST_STREAMS = 64
 _BUFFER_BYTES = 256 << 10
 _IO_TIMEOUT_S = 30.0
 _MAY_BEGIN_LATE = {"mpegts", "mpeg"}
-_FAR = {"probesize": str(64 << 20), "analyzeduration": "60000000"}
+_WRAP_S = Fraction(1 << 33, 90_000)
+"""Times of MPEG-TS and MPEG-PS begin anew after 26.5 hours (ISO/IEC 13818-1, 2.4.3.7)."""
+
+_FAR_BYTES = 64 << 20
+_FAR = {"probesize": str(_FAR_BYTES), "analyzeduration": "60000000"}
 """How far to look for sound that does not begin with the picture: in bytes, and in microseconds."""
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
@@ -128,11 +133,56 @@ def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator
     Raises:
         FFmpegError: where the file breaks off.
     """
+    wrap = _Wrap(container)
     try:
-        yield from container.demux(list(streams))
+        for packet in container.demux(list(streams)):
+            wrap.undo(packet)
+            yield packet
     except IndexError:
         # The library stumbles at the very end over streams that only came up on the way; all packets were given.
         return
+
+
+def start_of(container: InputContainer, stream: Stream) -> int | None:
+    """Tell the first time of a stream, in its ticks, as `packets_of` gives it; None where nobody knows."""
+    return None if stream.start_time is None else stream.start_time - _Wrap(container).before(stream, stream.start_time)
+
+
+def wraps(container: InputContainer) -> bool:
+    """Tell whether some streams begin before their times wrap around, and others after it: then no length is known."""
+    return any(start_of(container, stream) != stream.start_time for stream in container.streams)
+
+
+class _Wrap:
+    """Undoes that a broadcast's times begin anew between the first packets of its streams.
+
+    FFmpeg takes the first packet of the file for the earliest. A stream that seems to begin 13 hours after that begins
+    shortly before it.
+    """
+
+    def __init__(self, container: InputContainer) -> None:
+        self._may_be = container_name(container) in _MAY_BEGIN_LATE
+        self._latest_s = Fraction(container.start_time or 0, av.time_base) + _WRAP_S / 2
+        self._done: set[int] = set()
+        """Streams that have come to where the others begin."""
+
+    def before(self, stream: Stream, time: int) -> int:
+        """Tell how many ticks the first time of a stream is too late."""
+        tick = stream.time_base
+        return round(_WRAP_S / tick) if self._may_be and tick and time * tick > self._latest_s else 0
+
+    def undo(self, packet: AnyPacket) -> None:
+        """Put the times of a packet right."""
+        time = packet.dts if packet.dts is not None else packet.pts
+        if not self._may_be or time is None or packet.stream_index in self._done:
+            return
+        # A recording may be longer than 13 hours: what is far from its beginning has no time of the beginning.
+        ticks = self.before(packet.stream, time) if (packet.pos or 0) < _FAR_BYTES else 0
+        if not ticks:
+            self._done.add(packet.stream_index)
+            return
+        packet.pts = None if packet.pts is None else packet.pts - ticks
+        packet.dts = None if packet.dts is None else packet.dts - ticks
 
 
 def _refused(descriptor: int) -> refusal.Refusal:
