@@ -21,7 +21,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from benchmarks.rig import Server, server
-from streamtime.hls.ladder import PlannedRung, plan_ladder, quickest_useful
+from streamtime.hls.ladder import PlannedRung, choose_first_rung, plan_ladder
 from streamtime.worker_protocol import EncodeVideo, Package, PackageAudio, RenditionFinished, SegmentWritten
 from streamtime.workers.launcher import WorkerLauncher
 
@@ -97,7 +97,7 @@ async def until_playable(source: Path, *, only_first: bool) -> float:
             async with WorkerLauncher(nice=0).launch(descriptor) as worker:
                 facts = await worker.probe()
                 plan = plan_ladder(facts.video.width, facts.video.height, facts.video.fps)
-                rungs: Sequence[PlannedRung] = [quickest_useful(plan)] if only_first else plan
+                rungs: Sequence[PlannedRung] = [choose_first_rung(plan)] if only_first else plan
                 order = Package(
                     origin_us=facts.origin_us,
                     video_stream=facts.video.stream,

@@ -20,7 +20,7 @@ from benchmarks.ffmpeg import ffmpeg, one_command, per_rung, prepared
 from benchmarks.timing import Took, rounds
 from streamtime.hls.ladder import PlannedRung, plan_ladder
 from streamtime.media import x264
-from streamtime.source_facts import SourceFacts
+from streamtime.source_facts import ProbeResult
 from streamtime.worker_protocol import CopyVideo, EncodeVideo, Package, PackageAudio
 from streamtime.workers.launcher import WorkerLauncher
 
@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def probed(source: Path) -> SourceFacts:
+async def probed(source: Path) -> ProbeResult:
     """What a worker says of the source."""
     descriptor = os.open(source, os.O_RDONLY)
     try:

@@ -19,7 +19,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from streamtime.hls.ladder import PlannedRung, plan_ladder
-from streamtime.hls.memory import Source, encode_bytes
+from streamtime.hls.memory import SourcePicture, encode_memory_bytes
 from streamtime.worker_protocol import EncodeVideo, Package
 from streamtime.workers.launcher import WorkerLauncher
 
@@ -67,7 +67,7 @@ async def _table(clip: Path, directory: Path) -> list[float]:
         async with WorkerLauncher().launch(descriptor) as worker:
             video = (await worker.probe()).video
         plan = plan_ladder(video.width, video.height, video.fps)
-        source = Source(video.stored_width, video.stored_height, video.bit_depth)
+        source = SourcePicture(video.stored_width, video.stored_height, video.bit_depth)
         print(f"{clip.name}: {video.codec} {video.width}x{video.height}, {video.bit_depth} bits")
         ratios = [await _row(descriptor, source, part, directory) for part in (plan, plan[:1], plan[1:]) if part]
     finally:
@@ -75,8 +75,8 @@ async def _table(clip: Path, directory: Path) -> list[float]:
     return ratios
 
 
-async def _row(descriptor: int, source: Source, rungs: Sequence[PlannedRung], directory: Path) -> float:
-    measured, foretold = await _peak(descriptor, rungs, directory), encode_bytes(source, rungs)
+async def _row(descriptor: int, source: SourcePicture, rungs: Sequence[PlannedRung], directory: Path) -> float:
+    measured, foretold = await _peak(descriptor, rungs, directory), encode_memory_bytes(source, rungs)
     names = " ".join(rung.name for rung in rungs)
     print(f"  {names:44}{measured / MB:7.0f} MB, foretold {foretold / MB:5.0f} ({foretold / measured:.2f})")
     return foretold / measured

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.rig import Server, command, server
-from streamtime.accounts.limits import RULES, Limited
+from streamtime.accounts.limits import RATES, RateLimit
 from tests.clips import make_clip
 
 AT_ONCE = 16
@@ -47,10 +47,10 @@ def storm(tries: int, *, hashed: int, timed: int) -> None:
         segment, cookie = _segment(ours, Path(folder)), ours.cookie()
         _print("a segment, nobody guesses", _fetch_while(ours, segment, cookie, lambda: False, least=300))
         _timed(ours, timed)
-        storms: dict[str, tuple[Iterator[Try], Limited]] = {
-            "one address, one account": (((KNOWN, "192.0.2.1") for _ in count()), Limited.SIGN_IN_PAIR),
-            "one address, a name a try": (((f"name{n}", "192.0.2.2") for n in count()), Limited.SIGN_IN_ADDRESS),
-            "an address a try, one account": (((KNOWN, next(_addresses)) for _ in count()), Limited.SIGN_IN_ACCOUNT),
+        storms: dict[str, tuple[Iterator[Try], RateLimit]] = {
+            "one address, one account": (((KNOWN, "192.0.2.1") for _ in count()), RateLimit.SIGN_IN_PAIR),
+            "one address, a name a try": (((f"name{n}", "192.0.2.2") for n in count()), RateLimit.SIGN_IN_ADDRESS),
+            "an address a try, one account": (((KNOWN, next(_addresses)) for _ in count()), RateLimit.SIGN_IN_ACCOUNT),
         }
         for name, (each, limited) in storms.items():
             _storm(ours, name, [next(each) for _ in range(tries)], segment, cookie, limited)
@@ -87,7 +87,7 @@ def _timed(ours: Server, each: int) -> None:
 
 
 def _storm(
-    ours: Server, name: str, tries: list[Try], segment: str, cookie: str, limited: Limited | None = None
+    ours: Server, name: str, tries: list[Try], segment: str, cookie: str, limited: RateLimit | None = None
 ) -> None:
     told: Queue[dict[int, int]] = Queue()
     storming = Process(target=_try_all, args=(ours.address, tries, told))
@@ -103,7 +103,7 @@ def _storm(
     assert sum(answers.values()) == answers.get(401, 0) + answers.get(429, 0), answers
     _print("  a segment meanwhile", waits)
     if limited is not None:
-        rule = RULES[limited]
+        rule = RATES[limited]
         most = rule.burst + seconds / rule.every_s + 1
         assert answers.get(401, 0) <= most, f"{answers[401]} were looked at, and {most:.0f} may be"
 

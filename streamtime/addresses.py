@@ -44,35 +44,35 @@ def is_loopback(host: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class ListenAddress:
     """Where the server listens: an IP address and a port, both as they are bound; and the address outside, if any."""
 
     host: str
     port: int
     public_url: str = ""
-    find: Callable[[], list[str]] = field(default=network_addresses)
+    find_addresses: Callable[[], list[str]] = field(default=network_addresses)
     """Finds the IP addresses of this machine in its networks."""
 
     def urls(self) -> list[str]:
         """All of them, the one for this machine first."""
-        own = "127.0.0.1" if self._everywhere else self.host
+        own = "127.0.0.1" if self._is_wildcard else self.host
         listed = [_url(own, self.port), *self.network_urls(), *([self.public_url] if self.public_url else [])]
         return list(dict.fromkeys(listed))
 
     def network_urls(self) -> list[str]:
         """Those that other devices in the network can open, the likeliest first."""
-        if not self._everywhere:
+        if not self._is_wildcard:
             return [] if is_loopback(self.host) else [_url(self.host, self.port)]
-        taken = [text for text in self.find() if self.host == "::" or ":" not in text]
+        taken = [text for text in self.find_addresses() if self.host == "::" or ":" not in text]
         return [_url(text, self.port) for text in taken]
 
     @property
     def only_here(self) -> bool:
         """Whether it listens for programs on this machine alone."""
-        return not self._everywhere and is_loopback(self.host)
+        return not self._is_wildcard and is_loopback(self.host)
 
     @property
-    def _everywhere(self) -> bool:
+    def _is_wildcard(self) -> bool:
         return self.host in {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
 
 

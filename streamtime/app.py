@@ -6,23 +6,23 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
-from streamtime.access.caller import Reach
+from streamtime.access.caller import AnonymousAccess
 from streamtime.access.rules import Visibility
 from streamtime.accounts.access_tokens import AccessTokens
 from streamtime.accounts.administration import Administration
 from streamtime.accounts.api_tokens import ApiTokens
-from streamtime.accounts.audit import Audit
-from streamtime.accounts.credentials import Credentials
-from streamtime.accounts.factor_codes import FactorCodes
-from streamtime.accounts.failures import Failures
-from streamtime.accounts.half_way import HalfWay
-from streamtime.accounts.invites import Door, Invites
-from streamtime.accounts.last_use import LastUse
-from streamtime.accounts.limits import Limits
+from streamtime.accounts.audit import AuditLog
+from streamtime.accounts.credentials import Authenticator
+from streamtime.accounts.factor_codes import SecondFactorCodes
+from streamtime.accounts.failures import FailedLoginLog
+from streamtime.accounts.half_way import MfaChallenges
+from streamtime.accounts.invites import Invites, RegistrationMode
+from streamtime.accounts.last_use import LastUsedTracker
+from streamtime.accounts.limits import RateLimiter
 from streamtime.accounts.passwords import PasswordHashing
-from streamtime.accounts.pictures import Pictures
+from streamtime.accounts.pictures import ProfilePictures
 from streamtime.accounts.profiles import Profiles
-from streamtime.accounts.refreshing import Refreshing
+from streamtime.accounts.refreshing import RefreshTokens
 from streamtime.accounts.registration import Registration
 from streamtime.accounts.second_factor import SecondFactor
 from streamtime.accounts.sessions import Sessions
@@ -30,76 +30,76 @@ from streamtime.accounts.setup import Setup
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.signing_keys import Purpose, SigningKeys
 from streamtime.accounts.users import Users
-from streamtime.addresses import Listening
-from streamtime.backups.keeper import DatabaseKeeper, Pace
-from streamtime.care import rounds
+from streamtime.addresses import ListenAddress
+from streamtime.backups.keeper import DatabaseBackups, MaintenanceIntervals
+from streamtime.care import build_maintenance_scheduler
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.transaction import Database
 from streamtime.errors import ConfigError, StreamtimeError
-from streamtime.http.places import Places, StreamCaps
+from streamtime.http.places import StreamLimits, StreamSlots
 from streamtime.http.services import HttpSettings, Services
-from streamtime.http.shared_texts import SharedTexts
+from streamtime.http.shared_texts import RenderCache
 from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
-from streamtime.lanes import PREPARE_NICE, lanes, memory_budget, portrait_launcher, rungs, worker_launcher
-from streamtime.library.acquaintance import Acquaintance
+from streamtime.lanes import PREPARE_NICE, job_queues, memory_budget, portrait_launcher, rungs, worker_launcher
+from streamtime.library.acquaintance import ProfileVisibility
 from streamtime.library.editing import Editor
 from streamtime.library.listing import Listing
 from streamtime.library.poster_choice import PosterChoice
-from streamtime.library.space import Space
-from streamtime.library.work import Work
+from streamtime.library.space import StorageUsage
+from streamtime.library.work import WorkQueue
 from streamtime.logging import get_logger
 from streamtime.objects.overview import StorageOverview
-from streamtime.objects.strays import Strays
-from streamtime.objects.whereabouts import Whereabouts
+from streamtime.objects.strays import Orphans
+from streamtime.objects.whereabouts import ObjectLocations
 from streamtime.periodic import every
-from streamtime.pipeline.expiry import ExpirySchedule
-from streamtime.pipeline.waiting import WaitingRoom
-from streamtime.playback.catalogue import Catalogue
-from streamtime.playback.direct import Direct
-from streamtime.playback.hot_segments import HotSegments
+from streamtime.pipeline.expiry import ExpiryScheduler
+from streamtime.pipeline.waiting import QueueStatus
+from streamtime.playback.catalogue import PlaybackCache
+from streamtime.playback.direct import PresignedUrls
+from streamtime.playback.hot_segments import SegmentCache
 from streamtime.playback.media_bytes import MediaReader
 from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
-from streamtime.playback.texts import Texts
-from streamtime.providers import ProviderRooms, provider_of, provider_sign_in_on
+from streamtime.playback.texts import TextTracks
+from streamtime.providers import OidcDependencies, build_oidc_provider, build_oidc_sign_in
 from streamtime.rooms import (
-    Foundation,
-    Keeping,
-    Library,
-    audit_term,
-    automatic_copies,
-    bin_on,
+    Infrastructure,
+    MaintenanceServices,
+    VideoServices,
+    backup_folders,
     bucket_address,
-    closing_on,
-    copies_folders,
+    build_account_deletion,
+    build_audit_retention,
+    build_automatic_backups,
+    build_maintenance_services,
+    build_reservations,
+    build_trash,
+    build_upload_expiry,
+    build_uploads,
+    build_video_services,
     database_path,
-    keeping_of,
-    library_on,
-    open_foundation,
-    reservations_on,
-    upload_expiry,
-    upload_rows,
+    open_infrastructure,
 )
-from streamtime.sharing.drops import Drops
+from streamtime.sharing.drops import UploadRequests
 from streamtime.sharing.links import Links
-from streamtime.sharing.openings import Openings
+from streamtime.sharing.openings import ViewSessions
 from streamtime.sharing.tickets import Tickets
 from streamtime.storage.s3_connections import client_for
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
-from streamtime.uploads.room import Room
+from streamtime.uploads.room import UploadSpace
 from streamtime.uploads.terminate import Termination
-from streamtime.workers.self_report import SelfReport
+from streamtime.workers.self_report import ConfinementCheck
 
-SOFT_FACTS_EVERY_S = 3.0
+FLUSH_INTERVAL_S = 3.0
 
 _log = get_logger("app")
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
+class AccountServices:
     """What commands need that set a server up, whether it runs or not."""
 
     database: Database
@@ -112,21 +112,21 @@ class Accounts:
 
 
 @asynccontextmanager
-async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
+async def open_account_services(config: Config) -> AsyncIterator[AccountServices]:
     """Accounts alone, beside a running server or without one."""
     clock = SystemClock()
     passwords = PasswordHashing()
-    database = Database(database_path(config), copies=copies_folders(config))
+    database = Database(database_path(config), copies=backup_folders(config))
     try:
-        audit = Audit(database, clock)
+        audit = AuditLog(database, clock)
         users = Users(database, passwords, audit, clock)
         sessions = Sessions(database, audit, clock)
         administration = Administration(database, passwords, sessions, audit, clock)
         tokens = ApiTokens(database, audit, clock)
-        invites = Invites(database, audit, clock, door=Door(config.accounts.registration))
-        codes = FactorCodes(database, Limits(clock), audit, Failures(database, audit, clock), clock)
+        invites = Invites(database, audit, clock, mode=RegistrationMode(config.accounts.registration))
+        codes = SecondFactorCodes(database, RateLimiter(clock), audit, FailedLoginLog(database, audit, clock), clock)
         second_factor = SecondFactor(database, sessions, codes, audit, clock)
-        yield Accounts(database, users, tokens, administration, invites, sessions, second_factor)
+        yield AccountServices(database, users, tokens, administration, invites, sessions, second_factor)
     finally:
         await database.close()
         passwords.close()
@@ -136,43 +136,43 @@ async def open_accounts(config: Config) -> AsyncIterator[Accounts]:
 async def open_services(config: Config) -> AsyncIterator[Services]:
     """Everything that the HTTP room calls, with its files open; nothing is running yet."""
     async with AsyncExitStack() as stack:
-        base = await open_foundation(config, stack)
+        base = await open_infrastructure(config, stack)
         base.database.logs_faults = True
-        library, keeping = library_on(base), keeping_of(base)
+        library, keeping = build_video_services(base), build_maintenance_services(base)
         passwords = PasswordHashing()
         stack.callback(passwords.close)
-        last_use = LastUse(base.database)
-        pool = JobPool(base.queue, lanes(config, base, library, keeping), base.clock)
+        last_use = LastUsedTracker(base.database)
+        pool = JobPool(base.queue, job_queues(config, base, library, keeping), base.clock)
         services = _services(config, base, library, keeping, passwords, last_use, pool)
         stack.push_async_callback(services.media_reader.close)
         yield services
-        for flush in (library.progress.flush, last_use.flush, partial(services.failures.flush, last=True)):
+        for flush in (library.progress.flush, last_use.flush, partial(services.failed_logins.flush, last=True)):
             with suppress(StreamtimeError):
                 await flush()
 
 
 @asynccontextmanager
-async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
+async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     """The job pool and the writing of soft facts, for as long as the context lasts."""
     await services.database.write(services.lifecycle.recover)
     await services.pool.start()
     background = [
         asyncio.create_task(each)
         for each in (
-            every(SOFT_FACTS_EVERY_S, services.progress.flush, "encode-progress"),
-            every(SOFT_FACTS_EVERY_S, services.last_use.flush, "last-use"),
-            every(SOFT_FACTS_EVERY_S, services.failures.flush, "failed-logins"),
-            services.workers.log(),
-            services.waiting.keep(),
-            services.rounds.keep(),
-            services.expiry.keep(),
-            services.keeper.keep(),
+            every(FLUSH_INTERVAL_S, services.progress.flush, "encode-progress"),
+            every(FLUSH_INTERVAL_S, services.last_used.flush, "last-use"),
+            every(FLUSH_INTERVAL_S, services.failed_logins.flush, "failed-logins"),
+            services.confinement.log_status(),
+            services.queue_status.run_forever(),
+            services.maintenance_scheduler.run_forever(),
+            services.expiry.run_forever(),
+            services.database_backups.run_forever(),
         )
     ]
     try:
         yield
     finally:
-        services.bus.close()
+        services.events.close()
         for task in background:
             task.cancel()
         # Waited for, since one may have a child, which goes with it.
@@ -182,7 +182,7 @@ async def running(services: Services, *, grace_s: float) -> AsyncIterator[None]:
         await services.pool.stop(grace_s=grace_s)
 
 
-def http_settings(config: Config, listening: Listening) -> HttpSettings:
+def http_settings(config: Config, listening: ListenAddress) -> HttpSettings:
     """What the HTTP room needs to know of the configuration."""
     return HttpSettings(
         listening=listening,
@@ -191,7 +191,7 @@ def http_settings(config: Config, listening: Listening) -> HttpSettings:
         metrics_token=config.server.metrics_token,
         rungs=rungs(config),
         keep_original=config.transcode.keep_original,
-        encode_places=config.transcode.workers,
+        encode_slots=config.transcode.workers,
         encode_budget_bytes=memory_budget(config),
         encode_minimum_free_bytes=int(config.transcode.minimum_free_space),
         frame_ancestors=config.server.frame_ancestors,
@@ -201,30 +201,30 @@ def http_settings(config: Config, listening: Listening) -> HttpSettings:
 
 def _services(
     config: Config,
-    base: Foundation,
-    library: Library,
-    keeping: Keeping,
+    base: Infrastructure,
+    library: VideoServices,
+    maintenance: MaintenanceServices,
     passwords: PasswordHashing,
-    last_use: LastUse,
+    last_use: LastUsedTracker,
     pool: JobPool,
 ) -> Services:
-    audit = Audit(base.database, base.clock)
+    audit = AuditLog(base.database, base.clock)
     users, sessions = Users(base.database, passwords, audit, base.clock), Sessions(base.database, audit, base.clock)
-    catalogue = Catalogue(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
-    direct = Direct(base.stores, _serving_browsers(config))
-    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.watching, direct)
+    catalogue = PlaybackCache(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
+    direct = PresignedUrls(base.stores, _redirect_stores(config))
+    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.viewer_activity, direct)
     overview = JobOverview(base.database)
-    rows = upload_rows(config, base)
-    reservations = reservations_on(config, base)
-    space = Space(base.database, reservations, quota_bytes=int(config.accounts.quota))
-    room = Room(space, base.stores.spool, rows, minimum_free_bytes=int(config.uploads.minimum_free_space))
-    bin_ = bin_on(config, base, library)
-    expiry = ExpirySchedule(
+    rows = build_uploads(config, base)
+    reservations = build_reservations(config, base)
+    space = StorageUsage(base.database, reservations, quota_bytes=int(config.accounts.quota))
+    room = UploadSpace(space, base.stores.spool, rows, minimum_free_bytes=int(config.uploads.minimum_free_space))
+    bin_ = build_trash(config, base, library)
+    expiry = ExpiryScheduler(
         base.database,
-        Work(base.queue),
+        WorkQueue(base.queue),
         bin_,
-        upload_expiry(config, base, library),
-        audit_term(config, base),
+        build_upload_expiry(config, base, library),
+        build_audit_retention(config, base),
         base.clock,
         expire_after_s=config.uploads.expire_after,
     )
@@ -233,18 +233,18 @@ def _services(
         rows,
         library.ledger,
         library.videos,
-        library.arrivals,
+        library.ingest,
         library.progress,
         room,
         base.stores.spool,
         base.clock,
     )
-    door = Door(config.accounts.registration)
-    invites = Invites(base.database, audit, base.clock, door=door)
+    mode = RegistrationMode(config.accounts.registration)
+    invites = Invites(base.database, audit, base.clock, mode=mode)
     lifetime_s = config.accounts.session_lifetime
-    audit, limits = library.audit, Limits(base.clock)
-    failures = Failures(base.database, audit, base.clock)
-    codes = FactorCodes(base.database, limits, audit, failures, base.clock)
+    audit, limits = library.audit, RateLimiter(base.clock)
+    failures = FailedLoginLog(base.database, audit, base.clock)
+    codes = SecondFactorCodes(base.database, limits, audit, failures, base.clock)
     administration = Administration(base.database, passwords, sessions, audit, base.clock)
     sign_in = SignIn(base.database, users, passwords, codes, limits, audit, failures, base.clock, lifetime_s=lifetime_s)
     access_tokens = AccessTokens(SigningKeys(base.database, base.epoch, base.clock, Purpose.ACCESS), base.clock)
@@ -252,60 +252,60 @@ def _services(
     return Services(
         clock=base.clock,
         database=base.database,
-        bus=base.bus,
-        places=Places(_stream_caps(config)),
-        shared_texts=SharedTexts(base.bus, base.clock),
+        events=base.bus,
+        stream_slots=StreamSlots(_stream_caps(config)),
+        render_cache=RenderCache(base.bus, base.clock),
         audit=audit,
-        limits=limits,
-        failures=failures,
+        rate_limiter=limits,
+        failed_logins=failures,
         users=users,
         administration=administration,
         invites=invites,
-        registration=Registration(base.database, users, invites, passwords, limits, door=door),
+        registration=Registration(base.database, users, invites, passwords, limits, mode=mode),
         profiles=Profiles(base.database),
-        pictures=Pictures(base.database, portrait_launcher(config), limits, audit),
-        acquaintance=Acquaintance(base.database),
+        pictures=ProfilePictures(base.database, portrait_launcher(config), limits, audit),
+        profile_visibility=ProfileVisibility(base.database),
         setup=Setup(users, limits),
-        half_way=HalfWay(base.database, ticket_keys, base.clock),
+        mfa_challenges=MfaChallenges(base.database, ticket_keys, base.clock),
         second_factor=SecondFactor(base.database, sessions, codes, audit, base.clock),
         sign_in=sign_in,
-        provider_sign_in=provider_sign_in_on(
-            config, base, audit, ProviderRooms(users, sign_in, administration, limits, failures)
+        oidc_sign_in=build_oidc_sign_in(
+            config, base, audit, OidcDependencies(users, sign_in, administration, limits, failures)
         ),
-        refreshing=Refreshing(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),
+        refresh_tokens=RefreshTokens(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),
         sessions=sessions,
         api_tokens=ApiTokens(base.database, audit, base.clock),
-        credentials=Credentials(
-            base.database, base.epoch, access_tokens, last_use, base.clock, strangers=_reach(config)
+        authenticator=Authenticator(
+            base.database, base.epoch, access_tokens, last_use, base.clock, anonymous_access=_anonymous_reach(config)
         ),
-        last_use=last_use,
+        last_used=last_use,
         videos=library.videos,
         listing=Listing(base.database),
-        editor=Editor(base.database, PosterChoice(base.queue), library.news, audit, base.clock),
+        editor=Editor(base.database, PosterChoice(base.queue), library.publisher, audit, base.clock),
         lifecycle=library.lifecycle,
-        steering=library.steering,
+        video_jobs=library.video_jobs,
         deletion=library.deletion,
-        bin=bin_,
-        closing=closing_on(base, library),
+        trash=bin_,
+        account_deletion=build_account_deletion(base, library),
         duplicates=library.duplicates,
         progress=library.progress,
         renditions=library.renditions,
         ledger=library.ledger,
         stores=base.stores,
-        store_numbers=base.store_numbers,
+        store_metrics=base.store_numbers,
         segments=segments,
         playlists=Playlists(catalogue, segments, partial(library.recheck, base.database)),
-        texts=Texts(catalogue, library.captions),
+        text_tracks=TextTracks(catalogue, library.captions),
         captions=library.captions,
         chapters=library.chapters,
-        media_reader=MediaReader(base.stores, library.ledger, HotSegments(config.storage.memory_cache)),
+        media_reader=MediaReader(base.stores, library.ledger, SegmentCache(config.storage.memory_cache)),
         uploads=rows,
         upload_creation=UploadCreation(
             base.database,
             rows,
             library.ledger,
             library.videos,
-            library.arrivals,
+            library.ingest,
             library.deletion,
             room,
             base.stores.spool,
@@ -315,34 +315,34 @@ def _services(
         termination=Termination(base.database, library.videos, library.deletion, receiver),
         queue=base.queue,
         pool=pool,
-        workers=SelfReport(worker_launcher(config, nice=PREPARE_NICE), base.clock),
+        confinement=ConfinementCheck(worker_launcher(config, nice=PREPARE_NICE), base.clock),
         timeline=library.timeline,
         jobs=overview,
-        roster=library.roster,
-        space=space,
+        worker_registry=library.worker_registry,
+        usage=space,
         reservations=reservations,
         expiry=expiry,
-        waiting=WaitingRoom(overview, pool, library.videos, library.progress, base.clock),
-        rounds=rounds(config, base, keeping),
+        queue_status=QueueStatus(overview, pool, library.videos, library.progress, base.clock),
+        maintenance_scheduler=build_maintenance_scheduler(config, base, maintenance),
         storage=StorageOverview(
-            keeping.inventory,
-            Whereabouts(base.database),
-            Strays(base.database, base.clock),
+            maintenance.inventory,
+            ObjectLocations(base.database),
+            Orphans(base.database, base.clock),
             base.stores,
-            keeping.deployment,
-            keeping.upkeep,
+            maintenance.ownership,
+            maintenance.log,
         ),
-        damage=library.damage,
-        keeper=DatabaseKeeper(
+        damage_reporter=library.damage_reporter,
+        database_backups=DatabaseBackups(
             base.database,
-            automatic_copies(config),
+            build_automatic_backups(config),
             base.clock,
-            Pace(config.backup.every, config.backup.check_every),
+            MaintenanceIntervals(config.backup.every, config.backup.check_every),
         ),
         tickets=Tickets(base.database, base.epoch, ticket_keys, base.clock),
         links=Links(base.database, passwords, limits, audit, base.clock),
-        openings=Openings(ticket_keys, base.clock),
-        drops=Drops(base.database, audit, base.clock),
+        view_sessions=ViewSessions(ticket_keys, base.clock),
+        upload_requests=UploadRequests(base.database, audit, base.clock),
     )
 
 
@@ -352,7 +352,7 @@ def require_usable(config: Config) -> None:
     Raises:
         ConfigError: it cannot be used, for example a file of certificates that holds none.
     """
-    provider_of(config.accounts.oidc, SystemClock())
+    build_oidc_provider(config.accounts.oidc, SystemClock())
     rungs(config)
     address = bucket_address(config.storage.s3)
     if address is not None:
@@ -360,12 +360,12 @@ def require_usable(config: Config) -> None:
             client_for(address, endpoint)
 
 
-def _reach(config: Config) -> Reach:
+def _anonymous_reach(config: Config) -> AnonymousAccess:
     """How far people without an account may look."""
-    return Reach.PUBLIC if config.accounts.anonymous_browsing else Reach.NOTHING
+    return AnonymousAccess.PUBLIC if config.accounts.anonymous_browsing else AnonymousAccess.NOTHING
 
 
-def _serving_browsers(config: Config) -> list[str]:
+def _redirect_stores(config: Config) -> list[str]:
     """The stores that serve public videos to browsers themselves."""
     chosen = config.storage.s3
     if not chosen.redirect_public or bucket_address(chosen) is None:
@@ -375,9 +375,9 @@ def _serving_browsers(config: Config) -> list[str]:
     return ["s3"]
 
 
-def _stream_caps(config: Config) -> StreamCaps:
+def _stream_caps(config: Config) -> StreamLimits:
     chosen = config.events
-    return StreamCaps(chosen.streams, chosen.streams_per_address, chosen.streams_per_session)
+    return StreamLimits(chosen.streams, chosen.streams_per_address, chosen.streams_per_session)
 
 
 def _upload_limits(config: Config) -> UploadLimits:

@@ -1,45 +1,49 @@
 """What looks after bytes, built with the times and the pace of the configuration: for the server and for `gc`."""
 
 from streamtime.config.sections import Config
-from streamtime.library.work import Work
-from streamtime.objects.collect import Collector
-from streamtime.objects.reconcile import Patience, Reconciler
-from streamtime.objects.scrub import Pace, Scrubber
-from streamtime.pipeline.caretaker import Caretaker
-from streamtime.pipeline.rounds import Rounds
-from streamtime.rooms import Foundation, Keeping, Library
+from streamtime.library.work import WorkQueue
+from streamtime.objects.collect import GarbageCollector
+from streamtime.objects.reconcile import OrphanRetention, Reconciler
+from streamtime.objects.scrub import Scrubber, ScrubPolicy
+from streamtime.pipeline.caretaker import MaintenanceRunner
+from streamtime.pipeline.rounds import MaintenanceScheduler
+from streamtime.rooms import Infrastructure, MaintenanceServices, VideoServices
 
 
-def caretaker(config: Config, base: Foundation, library: Library, keeping: Keeping) -> Caretaker:
+def build_maintenance_runner(
+    config: Config, base: Infrastructure, library: VideoServices, maintenance: MaintenanceServices
+) -> MaintenanceRunner:
     """What collects, reconciles and scrubs."""
     chosen = config.storage
-    patience = Patience(watched_ms=chosen.stray_age * 1000, aside_ms=chosen.aside_for * 1000)
-    return Caretaker(
+    patience = OrphanRetention(grace_ms=chosen.stray_age * 1000, quarantine_ms=chosen.aside_for * 1000)
+    return MaintenanceRunner(
         base.database,
         library.lifecycle,
-        library.damage,
-        keeping.upkeep,
-        Collector(library.ledger, keeping.inventory, base.stores, keeping.deployment, keeping.holds),
-        Reconciler(base.database, keeping.inventory, base.stores, keeping.deployment, base.clock, patience),
-        _scrubber(config, base, keeping),
+        library.damage_reporter,
+        maintenance.log,
+        GarbageCollector(library.ledger, maintenance.inventory, base.stores, maintenance.ownership, maintenance.leases),
+        Reconciler(base.database, maintenance.inventory, base.stores, maintenance.ownership, base.clock, patience),
+        _scrubber(config, base, maintenance),
     )
 
 
-def rounds(config: Config, base: Foundation, keeping: Keeping) -> Rounds:
+def build_maintenance_scheduler(
+    config: Config, base: Infrastructure, maintenance: MaintenanceServices
+) -> MaintenanceScheduler:
     """When it is done by itself."""
-    return Rounds(
+    return MaintenanceScheduler(
         base.database,
-        Work(base.queue),
+        WorkQueue(base.queue),
         base.stores,
-        keeping.deployment,
-        keeping.upkeep,
-        _scrubber(config, base, keeping),
+        maintenance.ownership,
+        maintenance.log,
+        _scrubber(config, base, maintenance),
         base.clock,
         reconcile_every_s=config.storage.reconcile_every,
     )
 
 
-def _scrubber(config: Config, base: Foundation, keeping: Keeping) -> Scrubber:
+def _scrubber(config: Config, base: Infrastructure, maintenance: MaintenanceServices) -> Scrubber:
     chosen = config.storage
-    pace = Pace(every_ms=chosen.scrub_every * 1000, bytes_per_s=int(chosen.scrub_rate))
-    return Scrubber(base.database, keeping.inventory, base.stores, base.clock, pace)
+    pace = ScrubPolicy(every_ms=chosen.scrub_every * 1000, bytes_per_s=int(chosen.scrub_rate))
+    return Scrubber(base.database, maintenance.inventory, base.stores, base.clock, pace)

@@ -19,14 +19,14 @@ class Clock(Protocol):
         ...
 
 
-class SteadyWatch:
+class ClockStability:
     """Tells for how long the time of day has gone on like the passing of time: since then nobody has set it.
 
     A machine whose clock has no battery begins years away and jumps when it hears from the network. What is irrevocable
     should not be done the moment that a deadline seems to be over, but when the clock has been steady for a while.
     """
 
-    TOLERATED_S = 60.0
+    MAX_DRIFT_S = 60.0
     """What a slow correction may amount to between two looks."""
 
     def __init__(self, clock: Clock) -> None:
@@ -34,11 +34,11 @@ class SteadyWatch:
         self._wall_ms, self._passed = clock.now_ms(), clock.monotonic()
         self._since = self._passed
 
-    def steady_s(self) -> float:
+    def stable_s(self) -> float:
         """Seconds since the beginning or the last jump that was seen. A machine that slept counts as a jump."""
         wall_ms, passed = self._clock.now_ms(), self._clock.monotonic()
         drift_s = (wall_ms - self._wall_ms) / 1000 - (passed - self._passed)
-        if abs(drift_s) > self.TOLERATED_S:
+        if abs(drift_s) > self.MAX_DRIFT_S:
             self._since = passed
         self._wall_ms, self._passed = wall_ms, passed
         return passed - self._since

@@ -54,7 +54,7 @@ class Unauthenticated(StreamtimeError):
     code = "unauthenticated"
 
 
-class CodeNeeded(Unauthenticated):
+class SecondFactorRequired(Unauthenticated):
     """The password is right, and the account asks for a code of its second factor too."""
 
     code = "otp_needed"
@@ -136,7 +136,7 @@ class ChecksumMismatch(Invalid):
     code = "checksum_mismatch"
 
 
-class TooMany(StreamtimeError):
+class TooManyRequests(StreamtimeError):
     """Asked too often."""
 
     code = "too_many"
@@ -156,7 +156,7 @@ class Unavailable(StreamtimeError):
         self.retry_after_s = retry_after_s
 
 
-class Damaged(StreamtimeError):
+class ObjectDamaged(StreamtimeError):
     """What is stored is shorter or longer than it was when it was written: asking again does not help."""
 
     code = "damaged"
@@ -173,9 +173,9 @@ class DatabaseDamaged(Unavailable):
 
     code = "database_damaged"
 
-    def __init__(self, message: str, *, here: str = "") -> None:
+    def __init__(self, message: str, *, message_with_paths: str = "") -> None:
         super().__init__(message, retry_after_s=60)
-        self.here = here or message
+        self.message_with_paths = message_with_paths or message
 
 
 class ConfigError(StreamtimeError):

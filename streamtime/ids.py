@@ -8,7 +8,7 @@ PUBLIC_ID_LENGTH = 22
 """Characters, which make 131 random bits: an unlisted video is hidden by its id alone."""
 
 _ALPHABET = string.ascii_letters + string.digits
-_PLAIN = "23456789abcdefghjkmnpqrstuvwxyz"
+_UNAMBIGUOUS_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """What nobody mistakes for something else, read from paper or a terminal."""
 
 
@@ -46,7 +46,7 @@ def recovery_code() -> str:
 
 
 def _groups(count: int) -> str:
-    return "-".join("".join(secrets.choice(_PLAIN) for _ in range(4)) for _ in range(count))
+    return "-".join("".join(secrets.choice(_UNAMBIGUOUS_ALPHABET) for _ in range(4)) for _ in range(count))
 
 
 def fingerprint(value: str) -> bytes:

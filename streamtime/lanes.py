@@ -1,128 +1,137 @@
 """What works the queue off: handlers with what they need, workers with their bounds, and the lanes they run in."""
 
-from streamtime.care import caretaker
+from streamtime.care import build_maintenance_runner
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
-from streamtime.jobs.job import Lane
+from streamtime.jobs.job import QueueConfig
 from streamtime.library import work as kinds
-from streamtime.library.crashes import Crashes
+from streamtime.library.crashes import CrashCounter
 from streamtime.library.poster_choice import POSTER
-from streamtime.objects.carrying import Carrier
-from streamtime.objects.multiparts import Multiparts
-from streamtime.objects.settle import Settler
-from streamtime.pipeline.chosen_poster import ChosenPoster
-from streamtime.pipeline.encoding import Encoding
-from streamtime.pipeline.expiry import Expire
+from streamtime.objects.carrying import ObjectCopier
+from streamtime.objects.multiparts import MultipartUploads
+from streamtime.objects.settle import ObjectFinalizer
+from streamtime.pipeline.chosen_poster import PosterHandler
+from streamtime.pipeline.encoding import EncodeRunner
+from streamtime.pipeline.expiry import ExpireHandler
 from streamtime.pipeline.fetching import Fetcher
-from streamtime.pipeline.first_rung import FirstRung
-from streamtime.pipeline.ladder import Ladder
-from streamtime.pipeline.making import Maker
+from streamtime.pipeline.first_rung import FirstRungHandler
+from streamtime.pipeline.ladder import LadderHandler
+from streamtime.pipeline.making import OrderRunner
 from streamtime.pipeline.packaging import Packager
-from streamtime.pipeline.prepare import Prepare
-from streamtime.pipeline.quarantine import Quarantine
+from streamtime.pipeline.prepare import PrepareHandler
+from streamtime.pipeline.quarantine import CrashQuarantine
 from streamtime.pipeline.quiet_hours import QuietHours
-from streamtime.pipeline.records import Records
-from streamtime.pipeline.restraint import Restraint, Rules
+from streamtime.pipeline.records import VideoRecords
+from streamtime.pipeline.restraint import AdmissionRules, EncodeAdmission
 from streamtime.pipeline.settings import TranscodeSettings
-from streamtime.pipeline.sounds import OtherSounds
+from streamtime.pipeline.sounds import ExtraAudio
 from streamtime.pipeline.source import Sources
 from streamtime.pipeline.staging import Staging
-from streamtime.pipeline.stills import Stills
-from streamtime.pipeline.supervision import Supervision
-from streamtime.pipeline.upkeep import Collect, Reconcile, Scrub, Settle
-from streamtime.rooms import Foundation, Keeping, Library, audit_term, bin_on, upload_expiry
+from streamtime.pipeline.stills import StillsHandler
+from streamtime.pipeline.supervision import OrderMonitor
+from streamtime.pipeline.upkeep import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
+from streamtime.rooms import (
+    Infrastructure,
+    MaintenanceServices,
+    VideoServices,
+    build_audit_retention,
+    build_trash,
+    build_upload_expiry,
+)
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.machine import memory_bytes
 
-QUICK_PLACES = 2
+QUICK_CONCURRENCY = 2
 """Attempts at once of jobs that a person waits for: they copy rather than encode."""
 
 PREPARE_NICE = 0
 """Somebody waits for it, and it takes moments: only encoders stand back."""
 
-FIRST_PLACES = 2
+FIRST_CONCURRENCY = 2
 """First rungs at once: a clip does not wait behind a film."""
 
 FIRST_NICE = 5
 """Somebody waits for it: it goes before ladders, though not before the server itself."""
 
-PORTRAIT_AT_MOST_S = 60.0
+PORTRAIT_TIMEOUT_S = 60.0
 PORTRAIT_MEMORY_BYTES = 1 << 30
 """A picture of as many pixels as are let in, 16 bits deep and with a layer that can be seen through, takes half."""
 
-SETTLE_PLACES = 2
+SETTLE_CONCURRENCY = 2
 """Over a slow line a film takes hours: what is small must not wait behind it, and deleting behind neither."""
 
 
-def lanes(config: Config, base: Foundation, library: Library, keeping: Keeping) -> list[Lane]:
+def job_queues(
+    config: Config, base: Infrastructure, library: VideoServices, maintenance: MaintenanceServices
+) -> list[QueueConfig]:
     """All lanes, with the handlers of their jobs."""
     chosen = config.transcode
     settings = _transcode_settings(config)
-    restraint = _restraint(config, base, library)
-    supervision = Supervision(library.timeline, library.progress, library.roster, restraint, base.clock)
-    records = Records(base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
+    restraint = _build_admission(config, base, library)
+    supervision = OrderMonitor(library.timeline, library.progress, library.worker_registry, restraint, base.clock)
+    records = VideoRecords(base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
     spool = base.stores.spool
-    maker = Maker(records, library.growing, library.ledger, supervision, spool, library.captions)
+    maker = OrderRunner(records, library.growing, library.ledger, supervision, spool, library.captions)
     fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
     sources = Sources(library.ledger, base.stores, fetcher)
     at_once = worker_launcher(config, nice=PREPARE_NICE)
     at_leisure = worker_launcher(config, nice=chosen.nice)
-    prepare = Prepare(records, sources, at_once, at_leisure, maker, settings)
-    sounds = OtherSounds(records, sources, at_leisure, maker)
+    prepare = PrepareHandler(records, sources, at_once, at_leisure, maker, settings)
+    sounds = ExtraAudio(records, sources, at_leisure, maker)
 
-    def encoding(nice: int) -> Encoding:
-        return Encoding(records, sources, worker_launcher(config, nice=nice), maker, spool)
+    def encoding(nice: int) -> EncodeRunner:
+        return EncodeRunner(records, sources, worker_launcher(config, nice=nice), maker, spool)
 
-    first = FirstRung(records, encoding(min(FIRST_NICE, chosen.nice)), settings)
-    ladder = Ladder(records, encoding(chosen.nice), sounds, settings)
+    first = FirstRungHandler(records, encoding(min(FIRST_NICE, chosen.nice)), settings)
+    ladder = LadderHandler(records, encoding(chosen.nice), sounds, settings)
     staging = Staging(base.database, library.ledger, library.lifecycle, spool)
-    stills = Stills(records, sources, at_leisure, staging)
-    poster = ChosenPoster(records, sources, at_once, staging)
-    multiparts = Multiparts(base.database, base.clock)
-    settle = Settle(
+    stills = StillsHandler(records, sources, at_leisure, staging)
+    poster = PosterHandler(records, sources, at_once, staging)
+    multiparts = MultipartUploads(base.database, base.clock)
+    settle = FinalizeHandler(
         base.database,
         library.ledger,
-        Settler(library.ledger, base.stores, carrier(config, base, multiparts)),
+        ObjectFinalizer(library.ledger, base.stores, build_copier(config, base, multiparts)),
     )
-    crashes = Crashes(library.timeline)
-    care = caretaker(config, base, library, keeping)
-    expire = Expire(
+    crashes = CrashCounter(library.timeline)
+    care = build_maintenance_runner(config, base, library, maintenance)
+    expire = ExpireHandler(
         base.database,
-        bin_on(config, base, library),
-        upload_expiry(config, base, library),
-        audit_term(config, base),
+        build_trash(config, base, library),
+        build_upload_expiry(config, base, library),
+        build_audit_retention(config, base),
     )
     return [
-        Lane(
+        QueueConfig(
             "quick",
-            QUICK_PLACES,
-            {kinds.PREPARE: Quarantine(prepare, base.database, crashes), POSTER: poster},
+            QUICK_CONCURRENCY,
+            {kinds.PREPARE: CrashQuarantine(prepare, base.database, crashes), POSTER: poster},
         ),
-        Lane(
+        QueueConfig(
             "first",
-            FIRST_PLACES,
-            {kinds.FIRST: Quarantine(first, base.database, crashes)},
+            FIRST_CONCURRENCY,
+            {kinds.FIRST: CrashQuarantine(first, base.database, crashes)},
             memory_budget(config) - ladder_budget(config),
         ),
-        Lane(
+        QueueConfig(
             "encode",
             chosen.workers,
-            {kinds.LADDER: Quarantine(ladder, base.database, crashes)},
+            {kinds.LADDER: CrashQuarantine(ladder, base.database, crashes)},
             ladder_budget(config),
             {kinds.LADDER: restraint},
         ),
-        Lane("stills", 1, {kinds.STILLS: stills}),
-        Lane("settle", SETTLE_PLACES, {kinds.SETTLE: settle}),
-        Lane("upkeep", 1, {kinds.EXPIRE: expire, kinds.COLLECT: Collect(care)}),
-        Lane("reconcile", 1, {kinds.RECONCILE: Reconcile(care)}),
-        Lane("scrub", 1, {kinds.SCRUB: Scrub(care)}),
+        QueueConfig("stills", 1, {kinds.STILLS: stills}),
+        QueueConfig("settle", SETTLE_CONCURRENCY, {kinds.SETTLE: settle}),
+        QueueConfig("upkeep", 1, {kinds.EXPIRE: expire, kinds.COLLECT: CollectHandler(care)}),
+        QueueConfig("reconcile", 1, {kinds.RECONCILE: ReconcileHandler(care)}),
+        QueueConfig("scrub", 1, {kinds.SCRUB: ScrubHandler(care)}),
     ]
 
 
-def carrier(config: Config, base: Foundation, multiparts: Multiparts) -> Carrier:
+def build_copier(config: Config, base: Infrastructure, multiparts: MultipartUploads) -> ObjectCopier:
     """Copies objects between stores as the configuration wants it."""
-    return Carrier(multiparts, base.stores, read_back=config.storage.s3.read_back)
+    return ObjectCopier(multiparts, base.stores, read_back=config.storage.s3.read_back)
 
 
 def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
@@ -140,18 +149,18 @@ def portrait_launcher(config: Config) -> WorkerLauncher:
     """The same for pictures of people: the person who sent one waits for the answer to a request."""
     chosen = config.transcode
     return WorkerLauncher(
-        stall_timeout_s=min(PORTRAIT_AT_MOST_S, chosen.stall_timeout),
-        wall_timeout_s=PORTRAIT_AT_MOST_S,
+        stall_timeout_s=min(PORTRAIT_TIMEOUT_S, chosen.stall_timeout),
+        wall_timeout_s=PORTRAIT_TIMEOUT_S,
         nice=PREPARE_NICE,
         memory_bytes=min(PORTRAIT_MEMORY_BYTES, int(chosen.worker_memory)),
         allow_unconfined=chosen.allow_unconfined,
     )
 
 
-def packager(config: Config, *, may_copy: bool, asked_for: bool) -> Packager:
+def packager(config: Config, *, may_copy: bool, explicit_heights: bool) -> Packager:
     """What makes HLS folders without a server; `asked_for` says that all heights of the ladder are to be made."""
     launcher = worker_launcher(config, nice=config.transcode.nice)
-    return Packager(launcher, _transcode_settings(config), may_copy=may_copy, asked_for=asked_for)
+    return Packager(launcher, _transcode_settings(config), may_copy=may_copy, explicit_heights=explicit_heights)
 
 
 def _transcode_settings(config: Config) -> TranscodeSettings:
@@ -161,11 +170,11 @@ def _transcode_settings(config: Config) -> TranscodeSettings:
     return TranscodeSettings(rungs=rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
-def _restraint(config: Config, base: Foundation, library: Library) -> Restraint:
+def _build_admission(config: Config, base: Infrastructure, library: VideoServices) -> EncodeAdmission:
     chosen = config.transcode
     hours = QuietHours.parse(chosen.quiet_hours)
-    rules = Rules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
-    return Restraint(rules, library.watching, base.stores.spool, base.clock)
+    rules = AdmissionRules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
+    return EncodeAdmission(rules, library.viewer_activity, base.stores.spool, base.clock)
 
 
 def memory_budget(config: Config) -> int:

@@ -42,7 +42,7 @@ _NAMES = {
     "zh-Hans": "Chinese (simplified)", "zh-Hant": "Chinese (traditional)",
 }  # fmt: skip
 
-KNOWN = tuple(sorted(_NAMES.items(), key=lambda item: item[1]))
+LANGUAGES = tuple(sorted(_NAMES.items(), key=lambda item: item[1]))
 """Tags and names to choose from."""
 
 

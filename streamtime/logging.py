@@ -49,9 +49,9 @@ def configure(*, log_format: LogFormat = "auto", level: str = "info") -> None:
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
-def get_logger(room: str) -> structlog.stdlib.BoundLogger:
+def get_logger(component: str) -> structlog.stdlib.BoundLogger:
     """A logger whose lines say which room they come from."""
-    logger: structlog.stdlib.BoundLogger = structlog.get_logger(room=room)
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(component=component)
     return logger
 
 

@@ -7,58 +7,60 @@ from pathlib import Path
 
 from streamtime.access.caller import Role
 from streamtime.accounts.administration import Administration
-from streamtime.accounts.attempts import Attempts
-from streamtime.accounts.audit import Audit
-from streamtime.accounts.failures import Failures
-from streamtime.accounts.identities import Identities
-from streamtime.accounts.limits import Limits
-from streamtime.accounts.provider_sign_in import ProviderSignIn
+from streamtime.accounts.attempts import OidcLoginStates
+from streamtime.accounts.audit import AuditLog
+from streamtime.accounts.failures import FailedLoginLog
+from streamtime.accounts.identities import OidcIdentities
+from streamtime.accounts.limits import RateLimiter
+from streamtime.accounts.provider_sign_in import OidcSignIn
 from streamtime.accounts.sign_in import SignIn
 from streamtime.accounts.users import Users
-from streamtime.accounts.vouched import VouchedAccounts, VouchingTerms
+from streamtime.accounts.vouched import OidcAccountPolicy, OidcAccounts
 from streamtime.clock import Clock
-from streamtime.config.oidc import Oidc
+from streamtime.config.oidc import OidcConfig
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
-from streamtime.openid.terms import Provider, ProviderSettings
-from streamtime.rooms import Foundation
+from streamtime.openid.terms import IdentityProvider, ProviderSettings
+from streamtime.rooms import Infrastructure
 
-BROUGHT_BY_THE_EXTRA = frozenset({"authlib", "httpx2", "joserfc"})
+OIDC_EXTRA_PACKAGES = frozenset({"authlib", "httpx2", "joserfc"})
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderRooms:
+class OidcDependencies:
     """What signing in by a provider stands on."""
 
     users: Users
     sign_in: SignIn
     administration: Administration
-    limits: Limits
-    failures: Failures
+    limits: RateLimiter
+    failures: FailedLoginLog
 
 
-def provider_sign_in_on(config: Config, base: Foundation, audit: Audit, on: ProviderRooms) -> ProviderSignIn | None:
+def build_oidc_sign_in(
+    config: Config, base: Infrastructure, audit: AuditLog, on: OidcDependencies
+) -> OidcSignIn | None:
     """Signing in by the provider of the configuration; None where there is none. Nothing is asked of it yet.
 
     Raises:
         ConfigError: it is configured by halves, or the extra is not installed.
     """
     chosen = config.accounts.oidc
-    provider = provider_of(chosen, base.clock)
+    provider = build_oidc_provider(chosen, base.clock)
     if provider is None:
         return None
-    terms = VouchingTerms(
+    policy = OidcAccountPolicy(
         name=chosen.name,
         create_accounts=chosen.create_accounts,
         role=Role(chosen.role),
         admin_group=chosen.admin_group,
     )
-    identities = Identities(base.database, audit, base.clock, issuer=chosen.issuer, name=chosen.name)
-    return ProviderSignIn(
+    identities = OidcIdentities(base.database, audit, base.clock, issuer=chosen.issuer, name=chosen.name)
+    return OidcSignIn(
         provider,
         identities,
-        VouchedAccounts(base.database, identities, on.users, on.administration, terms=terms),
-        Attempts(base.clock),
+        OidcAccounts(base.database, identities, on.users, on.administration, policy=policy),
+        OidcLoginStates(base.clock),
         on.sign_in,
         on.limits,
         on.failures,
@@ -66,7 +68,7 @@ def provider_sign_in_on(config: Config, base: Foundation, audit: Audit, on: Prov
     )
 
 
-def provider_of(chosen: Oidc, clock: Clock) -> Provider | None:
+def build_oidc_provider(chosen: OidcConfig, clock: Clock) -> IdentityProvider | None:
     """The provider itself; None where there is none.
 
     Raises:
@@ -79,7 +81,7 @@ def provider_of(chosen: Oidc, clock: Clock) -> Provider | None:
     settings = ProviderSettings(
         issuer=chosen.issuer,
         client_id=chosen.client_id,
-        client_secret=_secret(chosen),
+        client_secret=_client_secret(chosen),
         scopes=chosen.scopes,
         groups_claim=chosen.groups_claim if chosen.admin_group else "",
         timeout_s=int(chosen.timeout),
@@ -87,15 +89,15 @@ def provider_of(chosen: Oidc, clock: Clock) -> Provider | None:
     try:
         room = importlib.import_module("streamtime.openid.provider")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in BROUGHT_BY_THE_EXTRA:
+        if (error.name or "").partition(".")[0] not in OIDC_EXTRA_PACKAGES:
             raise
         command = f'{sys.executable} -m pip install "streamtime[oidc]"'
         raise ConfigError(f"accounts.oidc needs what is not installed ({error.name}). Run: {command}") from error
-    provider: Provider = room.OpenIdProvider(settings, clock)
+    provider: IdentityProvider = room.OpenIdProvider(settings, clock)
     return provider
 
 
-def _secret(chosen: Oidc) -> str:
+def _client_secret(chosen: OidcConfig) -> str:
     if chosen.client_secret and chosen.client_secret_file:
         raise ConfigError("accounts.oidc takes client_secret or client_secret_file, not both.")
     if not chosen.client_secret_file:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import msgspec
 
 
-class VideoFacts(msgspec.Struct, frozen=True):
+class VideoInfo(msgspec.Struct, frozen=True):
     """The picture. `width` and `height` are as shown: upright and in square pixels, perhaps odd."""
 
     stream: int
@@ -37,7 +37,7 @@ class VideoFacts(msgspec.Struct, frozen=True):
         return Fraction(self.fps_num, self.fps_den)
 
 
-class AudioFacts(msgspec.Struct, frozen=True):
+class AudioInfo(msgspec.Struct, frozen=True):
     """One sound track. `language` is what the file says, not checked; `title` likewise."""
 
     stream: int
@@ -53,7 +53,7 @@ class AudioFacts(msgspec.Struct, frozen=True):
     """What the file says it is for, beside the film's own sound: `commentary`, `audio description` and so on."""
 
 
-class SubtitleFacts(msgspec.Struct, frozen=True):
+class SubtitleInfo(msgspec.Struct, frozen=True):
     """One subtitle track. Where `is_text` is false it is made of pictures, which nobody reads here."""
 
     stream: int
@@ -66,7 +66,7 @@ class SubtitleFacts(msgspec.Struct, frozen=True):
     """Whether it tells sounds as well, for people who do not hear them (SDH)."""
 
 
-class ChapterFacts(msgspec.Struct, frozen=True):
+class ChapterInfo(msgspec.Struct, frozen=True):
     """One chapter, in milliseconds of the common time line. `title` is what the file says, perhaps nothing."""
 
     start_ms: int
@@ -74,19 +74,19 @@ class ChapterFacts(msgspec.Struct, frozen=True):
     title: str
 
 
-class SourceFacts(msgspec.Struct, frozen=True, tag="source_facts"):
-    """The answer to `Probe`. A source without a picture never gets here: that is a `Failed`."""
+class ProbeResult(msgspec.Struct, frozen=True, tag="source_facts"):
+    """The answer to `Probe`. A source without a picture never gets here: that is a `OrderFailed`."""
 
     container: str
     duration_ms: int | None
     """None where the file does not tell."""
     origin_us: int
     bitrate_bps: int | None
-    video: VideoFacts
-    audios: tuple[AudioFacts, ...]
+    video: VideoInfo
+    audios: tuple[AudioInfo, ...]
     other_streams: tuple[str, ...]
     """What else is inside and is not used, one word each: `subtitle`, `attachment`, `data`, `cover`."""
-    subtitles: tuple[SubtitleFacts, ...] = ()
-    chapters: tuple[ChapterFacts, ...] = ()
+    subtitles: tuple[SubtitleInfo, ...] = ()
+    chapters: tuple[ChapterInfo, ...] = ()
     title: str | None = None
     """What the file calls itself, not checked."""

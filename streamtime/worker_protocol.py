@@ -1,26 +1,26 @@
-"""What the server and the confined child say to each other. It knows messages, nothing of processes or codecs.
+"""The messages between the server and the confined child process.
 
 One Unix stream socket carries frames: four bytes of length (big-endian), then one msgpack struct. The server sends
-an `Order`; the child answers with `Message`s, of which exactly the last one is `Done`, `SourceFacts` (to a `Probe`),
-`Confinement` (to an `Introduce`), `Portrait` (to a `MakePortrait`) or `Failed`. The descriptors that an order's
-`output` numbers name travel beside the length of that frame (SCM_RIGHTS), so the child never opens a file. The child
-serves orders one after another until the socket ends.
+orders; the child answers each with messages, of which the last is `OrderDone`, `OrderFailed`, or the result of the
+order (`ProbeResult`, `Confinement`, `ProfilePictureMade`). The descriptors that an order's `output` numbers name
+travel beside the length of that frame (SCM_RIGHTS), so the child never opens a file. The child serves orders one
+after another until the socket closes.
 
     server                                            child
-    Introduce                                   ->
-                                                <-    Confinement | Failed
+    Handshake                                   ->
+                                                <-    Confinement | OrderFailed
     Probe                                       ->
-                                                <-    SourceFacts | Failed
+                                                <-    ProbeResult | OrderFailed
     Package + descriptors                       ->
                                                 <-    RenditionStarted, SegmentWritten ..., RenditionFinished
                                                       (of several outputs, interleaved), CuesRead, PosterWritten,
-                                                      Progress
-                                                <-    Done | Failed
+                                                      OrderProgress
+                                                <-    OrderDone | OrderFailed
     MakeStills + descriptors                    ->    (the source is a finished rendition)
-                                                <-    StillWritten ..., PosterWritten, Progress
-                                                <-    Done | Failed
-    MakePortrait                                ->    (the source is a still picture)
-                                                <-    Portrait | Failed
+                                                <-    StillWritten ..., PosterWritten, OrderProgress
+                                                <-    OrderDone | OrderFailed
+    MakeProfilePicture                          ->    (the source is a still image)
+                                                <-    ProfilePictureMade | OrderFailed
 
 Times of a package begin at 0, which is `origin_us` of the source: the first picture shown.
 """
@@ -33,29 +33,29 @@ import msgspec
 from streamtime.captions.cue import Cue
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung
-from streamtime.hls.storyboard import Pick
-from streamtime.source_facts import SourceFacts
+from streamtime.hls.storyboard import FrameLocation
+from streamtime.source_facts import ProbeResult
 
-MOST_OUTPUTS = 64
+MAX_OUTPUTS = 64
 """Descriptors in one order at most; Linux takes 253 in one message."""
 
-LONGEST_ORDER_BYTES = 16 << 20
+MAX_ORDER_BYTES = 16 << 20
 """A grid of a day's worth of cuts has far less."""
 
-LONGEST_MESSAGE_BYTES = 1 << 20
+MAX_MESSAGE_BYTES = 1 << 20
 """The server reads no more than this from a child at once: the child is not trusted."""
 
-LENGTH = struct.Struct(">I")
+FRAME_LENGTH = struct.Struct(">I")
 
-DEFAULT_MEMORY_BYTES = 3 << 30
+DEFAULT_MEMORY_LIMIT_BYTES = 3 << 30
 """Twice what six rungs of 4K were seen to take."""
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class WorkerLimits(msgspec.Struct, frozen=True):
     """How far a child may go, told on its command line. Resident memory is watched by the server."""
 
     niceness: int = 0
-    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    memory_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES
     allow_unconfined: bool = False
     """Whether it may work where the kernel has no seccomp."""
 
@@ -64,7 +64,7 @@ class Bounds(msgspec.Struct, frozen=True):
         return [str(self.niceness), str(self.memory_bytes), str(int(self.allow_unconfined))]
 
     @classmethod
-    def from_arguments(cls, arguments: list[str]) -> "Bounds":
+    def from_arguments(cls, arguments: list[str]) -> "WorkerLimits":
         """Read them again.
 
         Raises:
@@ -74,12 +74,12 @@ class Bounds(msgspec.Struct, frozen=True):
         return cls(niceness, memory_bytes, bool(allow_unconfined))
 
 
-class Introduce(msgspec.Struct, frozen=True, tag="introduce"):
+class Handshake(msgspec.Struct, frozen=True, tag="introduce"):
     """Tell which layers of the confinement are in force."""
 
 
 class Confinement(msgspec.Struct, frozen=True, tag="confinement"):
-    """The answer to `Introduce`: the names of layers, those missing with the kernel's reason in brackets."""
+    """The answer to `Handshake`: the names of layers, those missing with the kernel's reason in brackets."""
 
     in_force: tuple[str, ...]
     missing: tuple[str, ...]
@@ -130,7 +130,7 @@ class EncodeVideo(msgspec.Struct, frozen=True):
 
 
 class PackageAudio(msgspec.Struct, frozen=True):
-    """Make a rendition of one sound track: `stream` as in `AudioFacts`. `copy` only where `AudioFacts.copyable`."""
+    """Make a rendition of one sound track: `stream` as in `AudioInfo`. `copy` only where `AudioInfo.copyable`."""
 
     output: int
     stream: int
@@ -147,7 +147,7 @@ class MakePoster(msgspec.Struct, frozen=True):
 
 
 class ReadCaptions(msgspec.Struct, frozen=True):
-    """Tell the cues of one subtitle track: `stream` as in `SubtitleFacts`, one whose `is_text` is true."""
+    """Tell the cues of one subtitle track: `stream` as in `SubtitleInfo`, one whose `is_text` is true."""
 
     stream: int
 
@@ -155,7 +155,7 @@ class ReadCaptions(msgspec.Struct, frozen=True):
 class Package(msgspec.Struct, frozen=True, tag="package"):
     """Make renditions and a poster, all in one reading of the source and one decode of its picture.
 
-    `origin_us` and `video_stream` are those of `SourceFacts`. `grid` says where encoded rungs are cut; a copied
+    `origin_us` and `video_stream` are those of `ProbeResult`. `grid` says where encoded rungs are cut; a copied
     picture cuts itself. Every `output` is an index into the descriptors sent along, each used once. `duration_ms` is
     what the file claims, or with `measured` what a reading to its end has told: then all tracks last that long.
     """
@@ -176,7 +176,7 @@ class MakeSheet(msgspec.Struct, frozen=True):
     """Write a JPEG with small pictures in rows of `columns`; the last row may be short."""
 
     output: int
-    tiles: tuple[Pick, ...]
+    tiles: tuple[FrameLocation, ...]
     columns: int
     tile_width: int
     tile_height: int
@@ -186,7 +186,7 @@ class MakePreview(msgspec.Struct, frozen=True):
     """Write a short silent MP4 of pieces that follow each other, each `piece_ms` long."""
 
     output: int
-    pieces: tuple[tuple[Pick, ...], ...]
+    pieces: tuple[tuple[FrameLocation, ...], ...]
     """For each piece the segments it is cut from; the first one says when it begins."""
     piece_ms: int
     width: int
@@ -197,7 +197,7 @@ class PosterAt(msgspec.Struct, frozen=True):
     """Write a JPEG of one picture, at most `max_width` pixels wide; the rendition is shown as `width` x `height`."""
 
     output: int
-    pick: Pick
+    location: FrameLocation
     width: int
     height: int
     max_width: int = 1280
@@ -212,13 +212,13 @@ class MakeStills(msgspec.Struct, frozen=True, tag="stills"):
     poster: PosterAt | None = None
 
 
-class MakePortrait(msgspec.Struct, frozen=True, tag="portrait"):
+class MakeProfilePicture(msgspec.Struct, frozen=True, tag="portrait"):
     """Make a square JPEG, `side` pixels wide, of the middle of a still picture, upright and without what it carries."""
 
     side: int
 
 
-Order = Introduce | Probe | Package | MakeStills | MakePortrait
+Order = Handshake | Probe | Package | MakeStills | MakeProfilePicture
 
 
 class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
@@ -297,27 +297,27 @@ class StillWritten(msgspec.Struct, frozen=True, tag="still_written"):
     sha256: bytes
 
 
-class Portrait(msgspec.Struct, frozen=True, tag="portrait_made"):
-    """The answer to a `MakePortrait`: a JPEG, small enough for one message."""
+class ProfilePictureMade(msgspec.Struct, frozen=True, tag="portrait_made"):
+    """The answer to a `MakeProfilePicture`: a JPEG, small enough for one message."""
 
     jpeg: bytes
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
+class OrderProgress(msgspec.Struct, frozen=True, tag="progress"):
     """Work goes on: about every half second while it does. `speed` is seconds of video a second."""
 
     fraction: float
     speed: float
 
 
-class Done(msgspec.Struct, frozen=True, tag="done"):
+class OrderDone(msgspec.Struct, frozen=True, tag="done"):
     """The order is fulfilled. `damaged_after_ms` where the source broke off early: what came before it plays."""
 
     duration_ms: int
     damaged_after_ms: int | None = None
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
+class OrderFailed(msgspec.Struct, frozen=True, tag="failed"):
     """The order cannot be fulfilled: `code` for programs, `message` in plain words for the file's owner."""
 
     code: str
@@ -325,14 +325,16 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     retryable: bool = False
 
 
-PackageMessage = RenditionStarted | SegmentWritten | RenditionFinished | CuesRead | PosterWritten | Progress | Done
-StillsMessage = StillWritten | PosterWritten | Progress | Done
-Message = Confinement | SourceFacts | PackageMessage | StillsMessage | Portrait | Failed
+PackageMessage = (
+    RenditionStarted | SegmentWritten | RenditionFinished | CuesRead | PosterWritten | OrderProgress | OrderDone
+)
+StillsMessage = StillWritten | PosterWritten | OrderProgress | OrderDone
+Message = Confinement | ProbeResult | PackageMessage | StillsMessage | ProfilePictureMade | OrderFailed
 
-ABOUT_THE_FILE = frozenset(
+PERMANENT_FAILURE_CODES = frozenset(
     {"damaged", "empty", "incomplete", "no_video", "not_media", "too_large", "unsupported_codec"}
 )
-"""Codes of `Failed` that tell what the file itself is: another attempt with this version ends in the same way."""
+"""Codes of `OrderFailed` that tell what the file itself is: another attempt with this version ends in the same way."""
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
@@ -374,6 +376,6 @@ def output_count(order: Package | MakeStills) -> int:
         else (order.copy, *order.encodes, *order.audios, order.poster)
     )
     used = [entry.output for entry in entries if entry is not None]
-    if sorted(used) != list(range(len(used))) or len(used) > MOST_OUTPUTS:
+    if sorted(used) != list(range(len(used))) or len(used) > MAX_OUTPUTS:
         raise ValueError("outputs are numbered from 0, each used once")
     return len(used)

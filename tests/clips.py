@@ -87,7 +87,7 @@ def make_clip(
     return path
 
 
-def cut_short(path: Path, keep: float, to: Path) -> Path:
+def truncate_clip(path: Path, keep: float, to: Path) -> Path:
     """Write the first `keep` (a share from 0 to 1) of the bytes of `path` to `to`: an upload that broke off."""
     data = path.read_bytes()
     to.write_bytes(data[: int(len(data) * keep)])

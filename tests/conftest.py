@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from tests import logs
 from tests.clips import make_clip
 from tests.s3 import bucket, s3_endpoint
-from tests.server import Server, StartServer, serving
+from tests.server import Server, StartServer, running_server
 
 # How long an example takes says more about the machine than about us; which examples are tried is the same every time.
 settings.register_profile("ours", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -45,7 +45,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         funcargs = getattr(item, "funcargs", {})
         servers = {id(value): value for value in funcargs.values() if isinstance(value, Server)}
         for server in servers.values():
-            report.sections.append((f"log of the server on {server.url}", server.said[-LOG_SHOWN:]))
+            report.sections.append((f"log of the server on {server.url}", server.log_output[-LOG_SHOWN:]))
     return report
 
 
@@ -69,7 +69,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 @pytest.fixture(scope="session")
 def shared_server() -> Iterator[Server]:
     """A server for tests that leave it running and mind only their own videos: one for each process of tests."""
-    with serving() as server:
+    with running_server() as server:
         server.person("admin", admin=True)
         yield server
 
@@ -77,7 +77,7 @@ def shared_server() -> Iterator[Server]:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server of the test's own, to be killed at will."""
-    with serving() as own:
+    with running_server() as own:
         yield own
 
 
@@ -85,7 +85,7 @@ def server() -> Iterator[Server]:
 def start_server() -> Iterator[StartServer]:
     """Starts further servers, with settings of the test's own as environment variables."""
     with ExitStack() as stack:
-        yield lambda **environ: stack.enter_context(serving(**environ))
+        yield lambda **environ: stack.enter_context(running_server(**environ))
 
 
 @pytest.fixture(scope="session")

@@ -68,28 +68,28 @@ class FaultProxy:
 
     def stop(self) -> None:
         """Be away: connections are reset, and new ones refused."""
-        self._do(self._away)
+        self._do(self._stop_listening)
 
     def start(self) -> None:
         """Be back, at the same port."""
         self._do(self._listen)
 
-    def fail(self, faults: Faults) -> None:
+    def set_faults(self, faults: Faults) -> None:
         """From now on, for the connections that are open too."""
         self._set(faults)
 
-    def heal(self) -> None:
+    def clear(self) -> None:
         """No faults any more."""
         self._set(Faults())
 
     @contextmanager
     def failing(self, faults: Faults) -> Iterator[None]:
         """For as long as the block lasts."""
-        self.fail(faults)
+        self.set_faults(faults)
         try:
             yield
         finally:
-            self.heal()
+            self.clear()
 
     def _set(self, faults: Faults) -> None:
         async def body() -> None:
@@ -106,14 +106,14 @@ class FaultProxy:
         self._server = await asyncio.start_server(self._taken, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _away(self) -> None:
+    async def _stop_listening(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
         self._reset_all()
 
     async def _end(self) -> None:
-        await self._away()
+        await self._stop_listening()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

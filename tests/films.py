@@ -33,7 +33,7 @@ Dialogue: 0,0:00:02.60,0:00:05.50,Sign,,0,0,0,,{\p1}m 0 0 l 9 0 9 9{\p0}{\fad(10
 CHAPTERS = (("Opening", 0, 2000), ("<b>Middle</b> & more", 2000, 4000), ("End", 4000, 6000))
 
 
-def make_film(
+def make_multitrack_clip(
     path: Path, *, picture: str = "h264", sound: str = "aac", duration_s: int = 6, size: str = "320x180"
 ) -> Path:
     """Write a Matroska film to `path` and return it.

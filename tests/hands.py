@@ -3,7 +3,7 @@
 from streamtime.clock import EpochMs
 
 
-class Hands:
+class FakeClock:
     """`now` is its time in milliseconds since the epoch; both of its faces show it."""
 
     now = 1_700_000_000_000

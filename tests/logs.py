@@ -40,18 +40,18 @@ class Log:
     """A file that a process writes, and how much of it has been judged."""
 
     path: Path
-    judged_bytes: int = 0
+    checked_bytes: int = 0
 
-    def judge(self) -> None:
+    def check(self) -> None:
         """Judge whole lines that were added since."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
-            file.seek(self.judged_bytes)
+            file.seek(self.checked_bytes)
             added = file.read()
         whole = added[: added.rfind(b"\n") + 1]
-        self.judged_bytes += len(whole)
-        judge(self.path.name, whole.decode(errors="replace"))
+        self.checked_bytes += len(whole)
+        check(self.path.name, whole.decode(errors="replace"))
 
 
 _watched: list[Log] = []
@@ -59,20 +59,20 @@ _found: list[str] = []
 
 
 def watch(path: Path) -> Log:
-    """Judge a log from now on, until `leave`."""
+    """Judge a log from now on, until `unwatch`."""
     log = Log(path)
     _watched.append(log)
     return log
 
 
-def leave(log: Log) -> None:
+def unwatch(log: Log) -> None:
     """Judge what is left of a log that nobody writes any more."""
     if log in _watched:
-        log.judge()
+        log.check()
         _watched.remove(log)
 
 
-def judge(what: str, text: str) -> None:
+def check(what: str, text: str) -> None:
     """Note the faults in what a process has said."""
     _found.extend(f"{what}:\n{fault}" for fault in faults(text))
 
@@ -80,7 +80,7 @@ def judge(what: str, text: str) -> None:
 def collected() -> list[str]:
     """All that was found since the last call, in all logs."""
     for log in _watched:
-        log.judge()
+        log.check()
     found = [*_found]
     _found.clear()
     return found
@@ -91,12 +91,12 @@ def faults(text: str) -> Iterator[str]:
     lines = text.splitlines()
     skip_to = 0
     for number, line in enumerate(lines):
-        if number >= skip_to and FAULT.search(_own_words(line)):
+        if number >= skip_to and FAULT.search(_without_reported_text(line)):
             skip_to = number + SHOWN_LINES
             yield "\n".join(lines[number:skip_to])[:SHOWN_CHARACTERS]
 
 
-def _own_words(line: str) -> str:
+def _without_reported_text(line: str) -> str:
     """A line without what it reports of somebody else."""
     if not line.startswith("{") or not any(f'"{field}"' in line for field in REPORTED):
         return line
@@ -107,13 +107,13 @@ def _own_words(line: str) -> str:
     return json.dumps({name: value for name, value in event.items() if name not in REPORTED})
 
 
-class _OwnLog(logging.Handler):
+class _AsyncioLogHandler(logging.Handler):
     """What asyncio says in the process of the tests itself."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        judge("the process of the tests", self.format(record))
+        check("the process of the tests", self.format(record))
 
 
 def watch_own_process() -> None:
     """Judge what asyncio logs in this process."""
-    logging.getLogger("asyncio").addHandler(_OwnLog(logging.ERROR))
+    logging.getLogger("asyncio").addHandler(_AsyncioLogHandler(logging.ERROR))

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 from streamtime.cli.main import run
-from tests.process import ORDER_BYTES
+from tests.process import MAX_REQUEST_BYTES
 
 _FIRST_USED_LATE = (
     "alembic.command",
@@ -31,9 +31,9 @@ _FIRST_USED_LATE = (
 """What a server imports only when it needs it, and each of ours does."""
 
 
-class _Nursery:
+class _ForkServer:
     def __init__(self, door: socket.socket) -> None:
-        self._door = door
+        self._socket = door
         self._selector = selectors.DefaultSelector()
         self._selector.register(door, selectors.EVENT_READ)
 
@@ -42,9 +42,9 @@ class _Nursery:
         while True:
             for key, _ in self._selector.select():
                 if key.data:
-                    self._tell(key)
+                    self._report_exit(key)
                     continue
-                message, descriptors, _, _ = socket.recv_fds(self._door, ORDER_BYTES, 4)
+                message, descriptors, _, _ = socket.recv_fds(self._socket, MAX_REQUEST_BYTES, 4)
                 if not message:
                     self._end_all()
                     return False
@@ -54,8 +54,8 @@ class _Nursery:
     def _fork(self, order: dict[str, Any], descriptors: list[int]) -> bool:
         child = os.fork()
         if not child:
-            self._leave()
-            _become(order, descriptors)
+            self._close_inherited()
+            _exec_command(order, descriptors)
             return True
         *files, report = descriptors
         for descriptor in files:
@@ -70,7 +70,7 @@ class _Nursery:
             if key.data:
                 signal.pidfd_send_signal(key.fd, signal.SIGKILL)
 
-    def _tell(self, ended: selectors.SelectorKey) -> None:
+    def _report_exit(self, ended: selectors.SelectorKey) -> None:
         child, report = ended.data
         _, status = os.waitpid(child, 0)
         self._selector.unregister(ended.fd)
@@ -78,16 +78,16 @@ class _Nursery:
         _write(report, os.waitstatus_to_exitcode(status))
         os.close(report)
 
-    def _leave(self) -> None:
+    def _close_inherited(self) -> None:
         for key in [*self._selector.get_map().values()]:
             os.close(key.fd)
             if key.data:
                 os.close(key.data[1])
-        self._door.detach()
+        self._socket.detach()
         self._selector.close()
 
 
-def _become(order: dict[str, Any], descriptors: list[int]) -> None:
+def _exec_command(order: dict[str, Any], descriptors: list[int]) -> None:
     os.setsid()
     for number, descriptor in enumerate(descriptors[:3]):
         os.dup2(descriptor, number)
@@ -108,5 +108,5 @@ if __name__ == "__main__":
     for name in _FIRST_USED_LATE:
         importlib.import_module(name)
     gc.freeze()
-    if _Nursery(socket.socket(fileno=int(sys.argv[1]))).serve():
+    if _ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve():
         run()

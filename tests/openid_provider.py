@@ -112,7 +112,7 @@ class State:
     codes: dict[str, Code] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
-    orders: dict[str, Any] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
 
 
 STATE = State()
@@ -173,7 +173,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # authlib
         return STATE.codes.get(code)
 
     def delete_authorization_code(self, authorization_code: Code) -> None:
-        if not STATE.orders.get("codes_last"):
+        if not STATE.overrides.get("codes_last"):
             del STATE.codes[authorization_code.code]
 
     def authenticate_user(self, authorization_code: Code) -> str:
@@ -192,24 +192,24 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]  # authlib is not typed
 
     def generate_user_info(self, user: str, scope: str) -> dict[str, Any]:
         del scope
-        told = {} if STATE.orders.get("tell_at_userinfo") else STATE.people.get(user, {})
+        told = {} if STATE.overrides.get("tell_at_userinfo") else STATE.people.get(user, {})
         return {**told, "sub": user}
 
     def encode_id_token(self, token: dict[str, Any], request: Request) -> str:
         claims = self.get_compatible_claims(request)
         claims.update(self.get_authorization_code_claims(request.authorization_code))
         claims.update(self.generate_user_info(request.user, token["scope"]))
-        claims.update(STATE.orders.get("claims", {}))
-        for name in STATE.orders.get("without", ()):
+        claims.update(STATE.overrides.get("claims", {}))
+        for name in STATE.overrides.get("without", ()):
             claims.pop(name, None)
-        if algorithm := STATE.orders.get("algorithm"):
-            return _by_hand(algorithm, claims)
-        key = new_key() if STATE.orders.get("foreign_key") else STATE.keys.keys[0]
-        named = {} if STATE.orders.get("nameless_key") else {"kid": STATE.keys.keys[0].kid}
+        if algorithm := STATE.overrides.get("algorithm"):
+            return _forged_token(algorithm, claims)
+        key = new_key() if STATE.overrides.get("foreign_key") else STATE.keys.keys[0]
+        named = {} if STATE.overrides.get("nameless_key") else {"kid": STATE.keys.keys[0].kid}
         return jwt.encode({"alg": "RS256", **named}, claims, key, ["RS256"])
 
 
-def _by_hand(algorithm: str, claims: dict[str, Any]) -> str:
+def _forged_token(algorithm: str, claims: dict[str, Any]) -> str:
     """A token that no library makes: without a signature, or with one by a secret that all know, the public keys."""
     parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": algorithm}, claims)]
     known = json.dumps(STATE.keys.as_dict(private=False)).encode()
@@ -263,7 +263,7 @@ class Handler(BaseHTTPRequestHandler):
         STATE.people.update(orders.pop("people", {}))
         if orders.pop("new_keys", False):
             STATE.keys = KeySet([new_key()])
-        STATE.orders = orders
+        STATE.overrides = orders
         self._send(204, "", [])
 
     def log_message(self, *_: object) -> None:
@@ -274,7 +274,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, form: dict[str, list[str]]) -> None:
         path = urlsplit(self.path).path
-        orders = STATE.orders.get("at", {}).get(path, {})
+        orders = STATE.overrides.get("at", {}).get(path, {})
         time.sleep(orders.get("after_s", 0))
         if "says" in orders:
             self._send(orders.get("status", 200), orders["says"] * orders.get("times", 1), [])
@@ -304,7 +304,7 @@ class Handler(BaseHTTPRequestHandler):
             "id_token_signing_alg_values_supported": ["RS256"],
             "code_challenge_methods_supported": ["S256"],
         }
-        return 200, {**told, **STATE.orders.get("metadata", {})}, []
+        return 200, {**told, **STATE.overrides.get("metadata", {})}, []
 
     def _authorize(self, request: Request) -> Answer:
         if request.payload.data.get("code_challenge_method") != "S256":
@@ -324,7 +324,7 @@ class Handler(BaseHTTPRequestHandler):
         subject = STATE.tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         if subject is None:
             return 401, "who are you?", []
-        return 200, {**STATE.people.get(subject, {}), "sub": subject, **STATE.orders.get("userinfo", {})}, []
+        return 200, {**STATE.people.get(subject, {}), "sub": subject, **STATE.overrides.get("userinfo", {})}, []
 
     def _send(self, status: int, body: Any, headers: list[tuple[str, str]]) -> None:  # noqa: ANN401  # text or an object
         data = (body if isinstance(body, str) else json.dumps(body)).encode()

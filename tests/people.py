@@ -17,7 +17,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {"Content-Type": "application/offset+octet-stream"}
 
 
-class House(Protocol):
+class ServerUnderTest(Protocol):
     """What people need to know of a server."""
 
     url: str
@@ -32,8 +32,8 @@ class Person:
 
     password = PASSWORD
 
-    def __init__(self, house: House, name: str) -> None:
-        self.house = house
+    def __init__(self, house: ServerUnderTest, name: str) -> None:
+        self.server = house
         self.name = name
 
     def __repr__(self) -> str:
@@ -42,17 +42,17 @@ class Person:
     @cached_property
     def token(self) -> str:
         """An API token of theirs."""
-        return self.house.run("token", "create", self.name, "--label", "tests").split()[-1]
+        return self.server.run("token", "create", self.name, "--label", "tests").split()[-1]
 
     @cached_property
     def api(self) -> httpx.Client:
         """A client that carries the token; a visitor's carries nothing."""
-        return self.house.client(**self._bearer)
+        return self.server.client(**self._bearer)
 
     @cached_property
     def browser(self) -> httpx.Client:
         """A client with cookies, signed in where there is an account."""
-        client = self.house.client()
+        client = self.server.client()
         if self.name:
             assert sign_in(client, self.name, self.password).status_code == 303
         return client
@@ -69,21 +69,21 @@ class Person:
     def upload(self, path: Path, **facts: str) -> str:
         """Upload a file with tuspy, in pieces; the video's id."""
         metadata = {"filename": path.name, **facts}
-        client = TusClient(self.house.url + UPLOADS, headers=self._bearer)
+        client = TusClient(self.server.url + UPLOADS, headers=self._bearer)
         with path.open("rb") as file:
             uploader = client.uploader(file_stream=file, chunk_size=100_000, metadata=metadata)
             uploader.upload()
-        at = str(uploader.url).removeprefix(self.house.url)
+        at = str(uploader.url).removeprefix(self.server.url)
         return self.api.head(at, headers=TUS).headers["Streamtime-Video"]
 
     def send(self, data: bytes, **facts: str) -> str:
         """Upload bytes in one request; the video's id."""
-        headers = {**TUS, **BYTES, **announced(len(data), **facts)}
+        headers = {**TUS, **BYTES, **upload_headers(len(data), **facts)}
         return self.api.post(UPLOADS, headers=headers, content=data).raise_for_status().headers["Streamtime-Video"]
 
     def begin(self, length_bytes: int, **facts: str) -> str:
         """Begin an upload; the path to send its bytes to."""
-        headers = {**TUS, **announced(length_bytes, **facts)}
+        headers = {**TUS, **upload_headers(length_bytes, **facts)}
         return self.api.post(UPLOADS, headers=headers).raise_for_status().headers["Location"]
 
     def append(self, at: str, offset: int, data: bytes) -> httpx.Response:
@@ -108,7 +108,7 @@ class Person:
         return {"Authorization": f"Bearer {self.token}"} if self.name else {}
 
 
-def announced(length_bytes: int, **facts: str) -> dict[str, str]:
+def upload_headers(length_bytes: int, **facts: str) -> dict[str, str]:
     """The headers that begin an upload of that length."""
     pairs = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in facts.items())
     return {"Upload-Length": str(length_bytes), "Upload-Metadata": pairs}

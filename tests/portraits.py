@@ -32,7 +32,7 @@ def make_picture(path: Path, *arguments: str, width: int = 120, height: int = 80
     return path.read_bytes()
 
 
-def quarters(jpeg: bytes) -> tuple[tuple[int, int], list[str]]:
+def quadrant_colours(jpeg: bytes) -> tuple[tuple[int, int], list[str]]:
     """The size of a picture, and the colours of its quarters by name."""
     with av.open(io.BytesIO(jpeg), "r") as container:
         (frame,) = container.decode(video=0)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-ORDER_BYTES = 128 * 1024
+MAX_REQUEST_BYTES = 128 * 1024
 """The most that an order takes; the nursery reads as much at once."""
 
 
@@ -24,7 +24,7 @@ class Process:
     def __init__(self, report: int) -> None:
         self._report = os.fdopen(report, "rb", buffering=0)
         self._returncode: int | None = None
-        self.pid = self._heard()
+        self.pid = self._read_number()
 
     def poll(self) -> int | None:
         """How it has ended, if it has."""
@@ -39,7 +39,7 @@ class Process:
             watched.register(self._report, select.POLLIN)
             if not watched.poll(None if timeout is None else timeout * 1000):
                 raise subprocess.TimeoutExpired("streamtime", timeout or 0)
-            self._returncode = self._heard()
+            self._returncode = self._read_number()
             self._report.close()
         return self._returncode
 
@@ -52,7 +52,7 @@ class Process:
         """End it by SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
-    def _heard(self) -> int:
+    def _read_number(self) -> int:
         line = self._report.readline()
         assert line, "the nursery is gone"
         return int(line)
@@ -69,18 +69,18 @@ def start(
 ) -> Process:
     """Start `streamtime` with these arguments, in a session of its own."""
     order = json.dumps({"arguments": [*arguments], "environ": {**environ}, "folder": str(folder)}).encode()
-    assert len(order) < ORDER_BYTES, "an environment as large as that"
+    assert len(order) < MAX_REQUEST_BYTES, "an environment as large as that"
     listening, telling = os.pipe()
     with ExitStack() as stack:
         stack.callback(os.close, telling)
         given = stack.enter_context(Path(os.devnull).open("rb")) if stdin == subprocess.DEVNULL else stdin
         files = [file if isinstance(file, int) else file.fileno() for file in (given, stdout, stderr)]
-        socket.send_fds(_door(), [order], [*files, telling])
+        socket.send_fds(_fork_server_socket(), [order], [*files, telling])
     return Process(listening)
 
 
 @cache
-def _door() -> socket.socket:
+def _fork_server_socket() -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(

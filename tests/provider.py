@@ -20,7 +20,7 @@ HOST = "127.0.0.2"
 ENDS_WITHIN_S = 30
 
 
-class Provider:
+class FakeOidcProvider:
     """One that runs. `issuer` is its name and address."""
 
     def __init__(self, issuer: str) -> None:
@@ -36,13 +36,13 @@ class Provider:
         keys = {"issuer": self.issuer, "client_id": CLIENT_ID, "client_secret": SECRET, "name": "Home SSO", **more}
         return {f"STREAMTIME_ACCOUNTS__OIDC__{key.upper()}": value for key, value in keys.items()}
 
-    def order(self, **orders: Any) -> None:  # noqa: ANN401  # what openid_provider.py knows
+    def configure(self, **orders: Any) -> None:  # noqa: ANN401  # what openid_provider.py knows
         """Say what it is to do from now on; whatever it was told before is over, besides people and redirect URIs."""
         self._client.put("/-/orders", json=orders).raise_for_status()
 
-    def serve(self, server: Server, **people: dict[str, Any]) -> None:
+    def register_client(self, server: Server, **people: dict[str, Any]) -> None:
         """Let that server's people come, and know these."""
-        self.order(redirect_uris=[server.url + "/login/oidc/callback"], people=people)
+        self.configure(redirect_uris=[server.url + "/login/oidc/callback"], people=people)
 
     def consent(self, address: str, subject: str) -> httpx.Response:
         """Go on as somebody, on the page that a browser was sent to; the answer leads back."""
@@ -55,7 +55,7 @@ class Provider:
 
 
 @contextmanager
-def providing() -> Iterator[Provider]:
+def running_provider() -> Iterator[FakeOidcProvider]:
     """A provider that is gone when the block is left."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.openid_provider", HOST, CLIENT_ID, SECRET],
@@ -69,7 +69,7 @@ def providing() -> Iterator[Provider]:
     try:
         issuer = process.stdout.readline().strip()
         assert issuer, "the provider has not started"
-        provider = Provider(issuer)
+        provider = FakeOidcProvider(issuer)
         yield provider
         provider.close()
     finally:

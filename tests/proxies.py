@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import trustme
 
-from tests.server import Server, serving, until
+from tests.server import Server, running_server, wait_until
 
 EXAMPLES = Path(__file__).parents[1] / "docker"
 NAME = "localhost"
@@ -98,7 +98,7 @@ class Proxy:
         return self.server.run(*arguments, given=given)
 
     @property
-    def kept(self) -> int:
+    def buffered_bytes(self) -> int:
         """How many bytes of requests and answers it has put on the disk."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file() and path.name.isdigit())
 
@@ -185,7 +185,7 @@ def sending(proxy: Proxy, method: str, path: str, headers: dict[str, str]) -> It
 
 
 @contextmanager
-def proxied(begin: Begin, server: Server, ports: Ports, folder: Path) -> Iterator[Proxy]:
+def running_proxy(begin: Begin, server: Server, ports: Ports, folder: Path) -> Iterator[Proxy]:
     """A proxy before the server, until the block is left."""
     certificate = certificate_in(folder)
     command, environ = begin(server, ports, certificate, folder)
@@ -201,7 +201,7 @@ def proxied(begin: Begin, server: Server, ports: Ports, folder: Path) -> Iterato
         )
     proxy = Proxy(server, ports.url, ports, certificate, folder)
     try:
-        until(lambda: _answers(process, proxy), "a proxy that answers", within_s=READY_WITHIN_S)
+        wait_until(lambda: _answers(process, proxy), "a proxy that answers", within_s=READY_WITHIN_S)
         yield proxy
     finally:
         for client in proxy.clients:
@@ -214,17 +214,17 @@ def proxied(begin: Begin, server: Server, ports: Ports, folder: Path) -> Iterato
 
 
 @contextmanager
-def house_behind(name: str, folder: Path, *, metrics_token: str = "") -> Iterator[Proxy]:
+def server_behind(name: str, folder: Path, *, metrics_token: str = "") -> Iterator[Proxy]:
     """A server of its own, with ada and an administrator, behind the proxy of that name, which it believes."""
     ports = free_ports()
-    with serving(
+    with running_server(
         STREAMTIME_SERVER__PUBLIC_URL=ports.url,
         STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1",
         STREAMTIME_SERVER__METRICS_TOKEN=metrics_token,
     ) as server:
         server.person("root", admin=True)
         server.person("ada")
-        with proxied(PROXIES[name], server, ports, folder) as running:
+        with running_proxy(PROXIES[name], server, ports, folder) as running:
             yield running
 
 

@@ -8,13 +8,13 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.people import House
+from tests.people import ServerUnderTest
 
-PATIENCE_S = 90.0
+TIMEOUT_S = 90.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class RawResponse:
     """One answer, its body as it was sent."""
 
     status: int
@@ -28,14 +28,14 @@ class Answer:
         return next((line[len(wanted) :].strip().decode() for line in lines if line.lower().startswith(wanted)), None)
 
 
-class Raw:
+class RawConnection:
     """One connection to a server, from any address of this machine."""
 
-    def __init__(self, house: House, *, source: str = "127.0.0.1") -> None:
-        where = urlsplit(house.url)
+    def __init__(self, server: ServerUnderTest, *, source: str = "127.0.0.1") -> None:
+        where = urlsplit(server.url)
         self.host = where.netloc.encode()
         self.socket = socket.create_connection(
-            (str(where.hostname), where.port or 80), timeout=PATIENCE_S, source_address=(source, 0)
+            (str(where.hostname), where.port or 80), timeout=TIMEOUT_S, source_address=(source, 0)
         )
         self._seen = b""
 
@@ -61,24 +61,24 @@ class Raw:
         """A head with a proper Host."""
         return b"\r\n".join([line, b"Host: " + self.host, *fields, b"", b""])
 
-    def answer(self, *, without_body: bool = False) -> Answer:
+    def response(self, *, without_body: bool = False) -> RawResponse:
         """The next answer, whole; 100 (Continue) is passed over."""
         while True:
             head = self._until(b"\r\n\r\n")
             status = int(head.split(b" ", 2)[1])
             if status >= 200:
                 break
-        found = Answer(status, head, b"")
+        found = RawResponse(status, head, b"")
         if without_body or status in {204, 304}:
             return found
         length = found.header("content-length")
         if length is not None:
-            return Answer(status, head, self._exactly(int(length)))
+            return RawResponse(status, head, self._exactly(int(length)))
         if found.header("transfer-encoding") == "chunked":
-            return Answer(status, head, self._chunks())
-        return Answer(status, head, self.rest())
+            return RawResponse(status, head, self._chunks())
+        return RawResponse(status, head, self.read_to_end())
 
-    def rest(self) -> bytes:
+    def read_to_end(self) -> bytes:
         """All that comes until the server closes the connection."""
         with suppress(ConnectionError):
             while self._more():
@@ -86,9 +86,9 @@ class Raw:
         found, self._seen = self._seen, b""
         return found
 
-    def closed(self) -> bool:
+    def wait_closed(self) -> bool:
         """Whether the server has closed the connection, or does so while one waits."""
-        self.rest()
+        self.read_to_end()
         return True
 
     def is_open(self) -> bool:
@@ -101,10 +101,10 @@ class Raw:
         except ConnectionError:
             return False
         finally:
-            self.socket.settimeout(PATIENCE_S)
+            self.socket.settimeout(TIMEOUT_S)
 
     def _until(self, mark: bytes) -> bytes:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while mark not in self._seen:
             assert time.monotonic() < deadline, self._seen
             assert self._more(), f"the server closed the connection after {self._seen!r}"

@@ -32,7 +32,7 @@ STOPS_WITHIN_S = 60.0
 
 COMMAND_WITHIN_S = 180.0
 
-LOOKS_EVERY_S = 0.03
+POLL_INTERVAL_S = 0.03
 
 READY = re.compile(
     r"""^Streamtime is ready: (http://127\.0\.0\.1:\d+)$(?:.*?^Setup code: (\S+)$)?.*?"event": "ready"[,}]""",
@@ -44,7 +44,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients that never need it: each would read all certificates first, which takes longer than what it is for."""
 
 
-def until(look: Callable[[], T | None], what: str, *, within_s: float = 90.0) -> T:
+def wait_until(look: Callable[[], T | None], what: str, *, within_s: float = 90.0) -> T:
     """Look again and again until there is something to see (None, False, nothing at all and 0 are not), and give it."""
     deadline = time.monotonic() + within_s
     while True:
@@ -52,7 +52,7 @@ def until(look: Callable[[], T | None], what: str, *, within_s: float = 90.0) ->
         if seen:
             return seen
         assert time.monotonic() < deadline, f"after {within_s} s still not: {what}"
-        time.sleep(LOOKS_EVERY_S)
+        time.sleep(POLL_INTERVAL_S)
 
 
 class Server:
@@ -65,7 +65,7 @@ class Server:
         self._before = tuple(before)
         self.data_dir = folder / "data"
         self.log_path = folder / "server.log"
-        self._judged = logs.watch(self.log_path)
+        self._log_check = logs.watch(self.log_path)
         self.setup_code = ""
         self.url = ""
         self.folder = folder
@@ -89,19 +89,19 @@ class Server:
         return self._process.pid
 
     @property
-    def said(self) -> str:
+    def log_output(self) -> str:
         """All that it has written so far, over all its starts."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    def begins_with(self, *flags: str) -> None:
+    def set_flags(self, *flags: str) -> None:
         """Give `serve` these further flags from the next start on."""
         self._flags = flags
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
-        before = len(self.said)
+        before = len(self.log_output)
         self._launch("serve", "--host", "127.0.0.1", "--port", "0", *self._flags)
-        found = until(lambda: self._ready(before), "ready", within_s=READY_WITHIN_S)
+        found = wait_until(lambda: self._ready(before), "ready", within_s=READY_WITHIN_S)
         self.url, self.setup_code = found[1], found[2] or ""
         for client in self._clients:
             client.base_url = self.url
@@ -136,7 +136,7 @@ class Server:
     def command(self, *arguments: str, given: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the command line on the same data directory; the result is the caller's to judge."""
         done = self._command(*arguments, given=given, settings={**self._environ, **environ})
-        logs.judge(f"streamtime {' '.join(arguments)}", done.stdout + done.stderr)
+        logs.check(f"streamtime {' '.join(arguments)}", done.stdout + done.stderr)
         return done
 
     def _command(self, *arguments: str, given: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -165,9 +165,9 @@ class Server:
             complained.seek(0)
             return subprocess.CompletedProcess([*arguments], code, said.read(), complained.read())
 
-    def begin(self, *arguments: str) -> "Begun":
+    def begin(self, *arguments: str) -> "RunningCommand":
         """Begin a command, to be interrupted at will; the caller waits for its end."""
-        return Begun(
+        return RunningCommand(
             [*self._before, COMMAND, *arguments],
             env=self._environ,
             cwd=self.folder,
@@ -206,11 +206,11 @@ class Server:
         """The processes that it has started and that live, by id."""
         return children_of(self.pid)
 
-    def files(self, room: str) -> list[Path]:
+    def files(self, folder: str) -> list[Path]:
         """All files of `spool` or `objects`, temporary ones too, but not the marker that says whose they are."""
-        walk = os.walk(self.data_dir / room)  # which passes over what vanishes while it looks
+        walk = os.walk(self.data_dir / folder)  # which passes over what vanishes while it looks
         found = [Path(where, name) for where, _, names in walk for name in names if name[0] != "."]
-        return sorted(path for path in found if path != self.data_dir / room / "deployment" / "marker")
+        return sorted(path for path in found if path != self.data_dir / folder / "deployment" / "marker")
 
     def close(self) -> None:
         """End everything that it has ever started."""
@@ -224,7 +224,7 @@ class Server:
                 os.killpg(session, signal.SIGKILL)
         if self._process is not None:
             self._process.wait(STOPS_WITHIN_S)
-        logs.leave(self._judged)
+        logs.unwatch(self._log_check)
 
     def _launch(self, *arguments: str) -> None:
         with self.log_path.open("ab") as log:
@@ -248,18 +248,18 @@ class Server:
 
     def _ready(self, before: int) -> re.Match[str] | None:
         assert self._process
-        said = self.said[before:]
+        said = self.log_output[before:]
         assert self._process.poll() is None, f"the server ended by itself:\n{said}"
         return READY.search(said)
 
 
-class Begun(subprocess.Popen[str]):
+class RunningCommand(subprocess.Popen[str]):
     """A command that was begun; what it says is judged when it is heard."""
 
     def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:  # noqa: A002  # as in Popen
         """See `subprocess.Popen.communicate`."""
         said, complained = super().communicate(input, timeout)
-        logs.judge("streamtime", (said or "") + (complained or ""))
+        logs.check("streamtime", (said or "") + (complained or ""))
         return said, complained
 
 
@@ -270,7 +270,7 @@ class StartServer(Protocol):
 
 
 @contextmanager
-def serving(*, started: bool = True, before: Sequence[str] = (), **environ: str) -> Iterator[Server]:
+def running_server(*, started: bool = True, before: Sequence[str] = (), **environ: str) -> Iterator[Server]:
     """A server that is gone, with all that it kept, when the block is left."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamtime-test-"))
@@ -291,7 +291,7 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Whether a process is there and is more than a dead one that nobody has asked after."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

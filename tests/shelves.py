@@ -22,7 +22,7 @@ from tests.remote_store import RemoteStore
 
 
 @dataclass
-class Shelves:
+class StoresFixture:
     """All of it, and what was put where."""
 
     database: Database
@@ -36,7 +36,7 @@ class Shelves:
         """A new object in a store, with its row."""
         key = f"videos/{len(self.content)}/film.mp4"
         data = self.content[key] = os.urandom(length)
-        await self.stores.settled[store].put(key, data)
+        await self.stores.object_stores[store].put(key, data)
         values = {
             "store": store, "key": key, "state": state, "kind": "rendition", "owner_id": 1, "bytes": length,
             "sha256": hashlib.sha256(data).digest(), "created_at_ms": 0,
@@ -54,14 +54,14 @@ class Shelves:
             rows = await connection.execute(select(objects.c.key, objects.c.store).where(objects.c.state == "live"))
             return {row.key: row.store for row in rows}
 
-    async def there(self, store: str) -> dict[str, bytes]:
+    async def contents(self, store: str) -> dict[str, bytes]:
         """What a store really holds."""
-        opened = self.stores.settled[store]
+        opened = self.stores.object_stores[store]
         return {info.key: await opened.get_range(info.key, 0, info.length_bytes) async for info in opened.list("")}
 
 
 @asynccontextmanager
-async def shelves(folder: Path) -> AsyncIterator[Shelves]:
+async def open_stores(folder: Path) -> AsyncIterator[StoresFixture]:
     """Empty ones, in a folder."""
     path = folder / "streamtime.db"
     clock = SystemClock()
@@ -75,8 +75,8 @@ async def shelves(folder: Path) -> AsyncIterator[Shelves]:
         await tx.execute(insert(users).values({**owner, "created_at_ms": 0}))
 
     await database.write(add_owner)
-    stores = Stores(spool, {"local": local, "s3": remote}, settle_in="local")
-    yield Shelves(database, Ledger(database, clock), stores, local, remote, {})
+    stores = Stores(spool, {"local": local, "s3": remote}, default_name="local")
+    yield StoresFixture(database, Ledger(database, clock), stores, local, remote, {})
     await local.close()
     await spool.close()
     await database.close()

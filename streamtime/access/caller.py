@@ -12,7 +12,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-class Proof(StrEnum):
+class AuthMethod(StrEnum):
     """How a caller proved who they are: a cookie is sent by browsers unasked, all else never is."""
 
     NONE = "none"
@@ -25,7 +25,7 @@ class Proof(StrEnum):
     """A ticket in an address, for one video."""
 
 
-class Scope(StrEnum):
+class TokenScope(StrEnum):
     """How much of what an account may do its token may, each including the ones before."""
 
     READ = "read"
@@ -34,13 +34,13 @@ class Scope(StrEnum):
     ADMIN = "admin"
     """All that the account may."""
 
-    def covers(self, wanted: "Scope") -> bool:
+    def covers(self, wanted: "TokenScope") -> bool:
         """Whether this one is as wide as that one."""
-        order = list(Scope)
+        order = list(TokenScope)
         return order.index(self) >= order.index(wanted)
 
 
-class Reach(Enum):
+class AnonymousAccess(Enum):
     """How far somebody without an account may look."""
 
     PUBLIC = "public"
@@ -61,11 +61,11 @@ class Caller:
     picture_version: int = 0
     """0 without a picture."""
     role: Role = Role.MEMBER
-    proof: Proof = Proof.NONE
-    proof_id: int = 0
+    auth_method: AuthMethod = AuthMethod.NONE
+    credential_id: int = 0
     """The id of the session or token that proved it; 0 for nobody."""
-    scope: Scope = Scope.ADMIN
-    reach: Reach = Reach.PUBLIC
+    scope: TokenScope = TokenScope.ADMIN
+    anonymous_access: AnonymousAccess = AnonymousAccess.PUBLIC
     """Of one without an account; an account's does not matter."""
     only_video: str | None = None
     """The public id of the one video that a ticket is for: they may watch it at most, and nothing else."""
@@ -80,14 +80,21 @@ class Caller:
     @property
     def is_admin(self) -> bool:
         """Whether this is an account that runs the server, and says so with all its rights."""
-        return self.signed_in and self.role is Role.ADMIN and self.may(Scope.ADMIN) and self.only_video is None
+        return (
+            self.signed_in and self.role is Role.ADMIN and self.has_scope(TokenScope.ADMIN) and self.only_video is None
+        )
 
     @property
     def may_upload(self) -> bool:
         """Whether this is an account that has videos of its own."""
-        return self.signed_in and self.role is not Role.VIEWER and self.may(Scope.UPLOAD) and self.only_video is None
+        return (
+            self.signed_in
+            and self.role is not Role.VIEWER
+            and self.has_scope(TokenScope.UPLOAD)
+            and self.only_video is None
+        )
 
-    def may(self, scope: Scope) -> bool:
+    def has_scope(self, scope: TokenScope) -> bool:
         """Whether what they proved themselves with is good for that."""
         return self.scope.covers(scope)
 

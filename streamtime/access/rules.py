@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from streamtime.access.caller import Caller, Reach
+from streamtime.access.caller import AnonymousAccess, Caller
 from streamtime.errors import Forbidden, NotFound
 
 
@@ -16,7 +16,7 @@ class Visibility(StrEnum):
     PUBLIC = "public"
 
 
-SHOWN_TO_STRANGERS = frozenset({Visibility.PUBLIC, Visibility.UNLISTED})
+VISIBLE_TO_ANONYMOUS = frozenset({Visibility.PUBLIC, Visibility.UNLISTED})
 """Which videos people without an account may watch, where they may watch any."""
 
 
@@ -29,7 +29,7 @@ class Access(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class VideoFacts:
+class VideoAccessFacts:
     """All that a decision needs to know about a video."""
 
     public_id: str
@@ -38,59 +38,59 @@ class VideoFacts:
     deleted: bool
 
 
-def decide(caller: Caller, video: VideoFacts) -> Access:
+def access_level(caller: Caller, video: VideoAccessFacts) -> Access:
     """What `caller` may do with `video`. A deleted one is nobody's, an admin may manage all others."""
     if video.deleted:
         return Access.NONE
     if caller.only_video is None:
-        return _of_account(caller, video)
+        return _account_access(caller, video)
     if caller.only_video != video.public_id:
         return Access.NONE
-    return Access.VIEW if caller.granted else min(Access.VIEW, _of_account(caller, video))
+    return Access.VIEW if caller.granted else min(Access.VIEW, _account_access(caller, video))
 
 
-def _of_account(caller: Caller, video: VideoFacts) -> Access:
+def _account_access(caller: Caller, video: VideoAccessFacts) -> Access:
     if caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin):
         return Access.MANAGE
-    if not caller.signed_in and caller.reach is Reach.NOTHING:
+    if not caller.signed_in and caller.anonymous_access is AnonymousAccess.NOTHING:
         return Access.NONE
-    if video.visibility in SHOWN_TO_STRANGERS:
+    if video.visibility in VISIBLE_TO_ANONYMOUS:
         return Access.VIEW
     if video.visibility is Visibility.MEMBERS and caller.signed_in:
         return Access.VIEW
     return Access.NONE
 
 
-def may_know(caller: Caller, *, shows_something: bool) -> bool:
+def may_view_profile(caller: Caller, *, shows_something: bool) -> bool:
     """Whether `caller` may see the name and the picture of a person.
 
     `shows_something` says whether strangers may watch a video of theirs, which names its owner.
     """
     if caller.only_video is not None:
         return False
-    return caller.signed_in or (caller.reach is Reach.PUBLIC and shows_something)
+    return caller.signed_in or (caller.anonymous_access is AnonymousAccess.PUBLIC and shows_something)
 
 
-def listed_for(caller: Caller) -> tuple[Visibility, ...]:
+def listed_visibilities(caller: Caller) -> tuple[Visibility, ...]:
     """Which videos stand in lists that `caller` reads, besides their own. An unlisted one stands in none."""
-    if caller.only_video is not None or (not caller.signed_in and caller.reach is Reach.NOTHING):
+    if caller.only_video is not None or (not caller.signed_in and caller.anonymous_access is AnonymousAccess.NOTHING):
         return ()
     return (Visibility.PUBLIC, Visibility.MEMBERS) if caller.signed_in else (Visibility.PUBLIC,)
 
 
-def may_undo(caller: Caller, video: VideoFacts) -> bool:
+def may_restore(caller: Caller, video: VideoAccessFacts) -> bool:
     """Whether `caller` may bring a deleted video back, or let it go for good: its owner, and an admin."""
     return caller.only_video is None and caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin)
 
 
-def require(caller: Caller, video: VideoFacts, wanted: Access) -> None:
+def require(caller: Caller, video: VideoAccessFacts, wanted: Access) -> None:
     """Let pass, or raise.
 
     Raises:
         NotFound: the caller may not know that the video exists.
         Forbidden: the caller sees it, but may not do this.
     """
-    granted = decide(caller, video)
+    granted = access_level(caller, video)
     if granted is Access.NONE:
         raise NotFound
     if granted < wanted:

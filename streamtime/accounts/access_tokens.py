@@ -24,7 +24,7 @@ _CLAIMS = ["iss", "aud", "sub", "sid", "iat", "exp"]
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class AccessTokenClaims:
     """What a token of ours says."""
 
     user_public_id: str
@@ -39,9 +39,9 @@ class AccessTokens:
         self._keys = keys
         self._clock = clock
 
-    async def make(self, user_public_id: str, session_public_id: str) -> str:
+    async def issue(self, user_public_id: str, session_public_id: str) -> str:
         """A token for a session, good from now on."""
-        key = await self._keys.signing()
+        key = await self._keys.current()
         now_s = self._clock.now_ms() // 1000
         claims = {
             "iss": ISSUER,
@@ -53,7 +53,7 @@ class AccessTokens:
         }
         return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.public_id})
 
-    async def read(self, token: str) -> Claims | None:
+    async def verify(self, token: str) -> AccessTokenClaims | None:
         """What a token says, or None where it is none of ours. Whether its time is over is for the caller to see."""
         if len(token) > MAX_LENGTH:
             return None
@@ -72,4 +72,4 @@ class AccessTokens:
             )
         except jwt.PyJWTError:
             return None
-        return Claims(str(claims["sub"]), str(claims["sid"]), int(claims["exp"]) * 1000)
+        return AccessTokenClaims(str(claims["sub"]), str(claims["sid"]), int(claims["exp"]) * 1000)

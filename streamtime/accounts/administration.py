@@ -6,10 +6,10 @@ Each deed raises the epoch and is written down in the transaction that it is a p
 from sqlalchemy import func, select, update
 
 from streamtime.access.caller import Role
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.sessions import Sessions
-from streamtime.accounts.users import User, require_present, shut_out
+from streamtime.accounts.users import User, is_inactive, require_user
 from streamtime.clock import Clock
 from streamtime.database.people_tables import api_tokens, sessions, users
 from streamtime.database.transaction import Database, Transaction
@@ -21,7 +21,7 @@ class Administration:
     """Changes accounts."""
 
     def __init__(
-        self, database: Database, passwords: PasswordHashing, sessions: Sessions, audit: Audit, clock: Clock
+        self, database: Database, passwords: PasswordHashing, sessions: Sessions, audit: AuditLog, clock: Clock
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -36,13 +36,13 @@ class Administration:
             NotFound: it has been deleted.
             Conflict: it is the last admin's.
         """
-        row = await require_present(tx, user.id)
+        row = await require_user(tx, user.id)
         if row["role"] == role.value:
             return
         if role is not Role.ADMIN:
             await require_another_admin(tx, user.id)
         await _set(tx, user, role=role.value)
-        await self._audit.note(tx, actor, Deed.ROLE_CHANGED, user.name, before=row["role"], now=role.value)
+        await self._audit.record(tx, actor, AuditEvent.ROLE_CHANGED, user.name, before=row["role"], now=role.value)
 
     async def set_enabled(self, tx: Transaction, user: User, actor: Actor, *, enabled: bool) -> None:
         """Let an account sign in, or shut it out at once.
@@ -51,14 +51,14 @@ class Administration:
             NotFound: it has been deleted.
             Conflict: it is the last admin's.
         """
-        row = await require_present(tx, user.id)
+        row = await require_user(tx, user.id)
         if (row["disabled_at_ms"] is None) == enabled:
             return
         if not enabled:
             await require_another_admin(tx, user.id)
         await _set(tx, user, disabled_at_ms=None if enabled else self._clock.now_ms())
-        deed = Deed.ACCOUNT_ENABLED if enabled else Deed.ACCOUNT_DISABLED
-        await self._audit.note(tx, actor, deed, user.name)
+        deed = AuditEvent.ACCOUNT_ENABLED if enabled else AuditEvent.ACCOUNT_DISABLED
+        await self._audit.record(tx, actor, deed, user.name)
 
     async def approve(self, tx: Transaction, user: User, actor: Actor) -> None:
         """Let somebody in who has registered and waits.
@@ -67,11 +67,11 @@ class Administration:
             NotFound: the account has been deleted.
             Conflict: it does not wait.
         """
-        row = await require_present(tx, user.id)
+        row = await require_user(tx, user.id)
         if row["awaiting_at_ms"] is None:
             raise Conflict("This account does not wait for approval.", code="not_awaiting")
         await _set(tx, user, awaiting_at_ms=None)
-        await self._audit.note(tx, actor, Deed.ACCOUNT_APPROVED, user.name)
+        await self._audit.record(tx, actor, AuditEvent.ACCOUNT_APPROVED, user.name)
 
     async def set_quota(self, tx: Transaction, user: User, quota_bytes: int | None, actor: Actor) -> None:
         """Say what somebody's files may take: None leaves it to the configuration, 0 is no limit.
@@ -79,14 +79,14 @@ class Administration:
         Raises:
             NotFound: the account has been deleted.
         """
-        row = await require_present(tx, user.id)
+        row = await require_user(tx, user.id)
         if row["quota_bytes"] == quota_bytes:
             return
         await tx.execute(update(users).where(users.c.id == user.id).values(quota_bytes=quota_bytes))
         before, now = (_quota_words(quota) for quota in (row["quota_bytes"], quota_bytes))
-        await self._audit.note(tx, actor, Deed.QUOTA_CHANGED, user.name, before=before, now=now)
+        await self._audit.record(tx, actor, AuditEvent.QUOTA_CHANGED, user.name, before=before, now=now)
 
-    async def set_password(self, user: User, password: str, actor: Actor, *, kept_session: int | None = None) -> None:
+    async def set_password(self, user: User, password: str, actor: Actor, *, keep_session: int | None = None) -> None:
         """Replace a password and end every session of the account but the one to be kept, if any.
 
         Raises:
@@ -96,10 +96,10 @@ class Administration:
         hashed = await self._passwords.hash(password)
 
         async def body(tx: Transaction) -> None:
-            await require_present(tx, user.id)
+            await require_user(tx, user.id)
             await _set(tx, user, password_hash=hashed)
-            await self._sessions.end_all(tx, user.id, but=kept_session)
-            await self._audit.note(tx, actor, Deed.PASSWORD_CHANGED, user.name)
+            await self._sessions.end_all(tx, user.id, except_id=keep_session)
+            await self._audit.record(tx, actor, AuditEvent.PASSWORD_CHANGED, user.name)
 
         await self._database.write(body)
 
@@ -119,9 +119,9 @@ class Administration:
         Raises:
             NotFound: the account has been deleted.
         """
-        await require_present(tx, user.id)
+        await require_user(tx, user.id)
         count = await self._sessions.end_all(tx, user.id)
-        await self._audit.note(tx, actor, Deed.SESSION_ENDED, user.name, count=str(count))
+        await self._audit.record(tx, actor, AuditEvent.SESSION_ENDED, user.name, count=str(count))
 
     async def last_seen(self) -> dict[int, int]:
         """When each account last used a session or a token, by row id; those who never did are not in it."""
@@ -143,8 +143,8 @@ async def require_another_admin(tx: Transaction, user_id: int) -> None:
     Raises:
         Conflict: it is the only one that does.
     """
-    row = await require_present(tx, user_id)
-    if row["role"] != Role.ADMIN or shut_out(row):
+    row = await require_user(tx, user_id)
+    if row["role"] != Role.ADMIN or is_inactive(row):
         return
     others = select(users.c.id).where(
         users.c.id != user_id,
@@ -160,7 +160,7 @@ async def require_another_admin(tx: Transaction, user_id: int) -> None:
 
 async def _set(tx: Transaction, user: User, **values: object) -> None:
     await tx.execute(update(users).where(users.c.id == user.id).values(**values))
-    await tx.raise_epoch()
+    await tx.bump_epoch()
 
 
 def _quota_words(quota_bytes: int | None) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from streamtime.access.caller import Scope
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.access.caller import TokenScope
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
 from streamtime.database.people_tables import api_tokens, users
 from streamtime.database.transaction import Database, Transaction
@@ -17,7 +17,7 @@ PREFIX = "st_"
 """Says what the secret is when it turns up somewhere it should not."""
 
 MAX_LABEL = 100
-MOST_IN_USE = 100
+MAX_ACTIVE_TOKENS = 100
 """Tokens of one account that are not revoked."""
 
 
@@ -28,14 +28,14 @@ class ApiToken:
     public_id: str
     user_name: str
     label: str
-    scope: Scope
+    scope: TokenScope
     created_at_ms: int
     last_used_at_ms: int | None
     revoked_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class NewToken:
+class IssuedApiToken:
     """A token just made: the secret is known here and never again."""
 
     token: ApiToken
@@ -45,12 +45,12 @@ class NewToken:
 class ApiTokens:
     """All API tokens."""
 
-    def __init__(self, database: Database, audit: Audit, clock: Clock) -> None:
+    def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._database = database
         self._audit = audit
         self._clock = clock
 
-    async def create(self, actor: Actor, user_id: int, label: str, scope: Scope) -> NewToken:
+    async def create(self, actor: Actor, user_id: int, label: str, scope: TokenScope) -> IssuedApiToken:
         """Make a token for an account. Whether `actor` may make one of that scope is for the caller to see.
 
         Raises:
@@ -72,23 +72,25 @@ class ApiTokens:
 
         async def body(tx: Transaction) -> ApiToken:
             in_use = select(func.count()).where(api_tokens.c.user_id == user_id, api_tokens.c.revoked_at_ms.is_(None))
-            if (await tx.execute(in_use)).scalar_one() >= MOST_IN_USE:
-                raise Conflict(f"There are {MOST_IN_USE} tokens in use. Revoke one first.", code="too_many_tokens")
+            if (await tx.execute(in_use)).scalar_one() >= MAX_ACTIVE_TOKENS:
+                raise Conflict(
+                    f"There are {MAX_ACTIVE_TOKENS} tokens in use. Revoke one first.", code="too_many_tokens"
+                )
             await tx.execute(insert(api_tokens).values(**values))
             query = _selection().where(api_tokens.c.public_id == values["public_id"])
             made = _token((await tx.execute(query)).mappings().one())
-            await self._audit.note(
-                tx, actor, Deed.TOKEN_CREATED, made.user_name, label=made.label, scope=made.scope.value
+            await self._audit.record(
+                tx, actor, AuditEvent.TOKEN_CREATED, made.user_name, label=made.label, scope=made.scope.value
             )
             return made
 
-        return NewToken(await self._database.write(body), value)
+        return IssuedApiToken(await self._database.write(body), value)
 
-    async def listed(self) -> list[ApiToken]:
+    async def list_all(self) -> list[ApiToken]:
         """All tokens ever made, the oldest first."""
         return await self._read(_selection().order_by(api_tokens.c.id))
 
-    async def of(self, user_id: int) -> list[ApiToken]:
+    async def list_for_user(self, user_id: int) -> list[ApiToken]:
         """Those of an account that are in use, the newest first."""
         query = _selection().where(api_tokens.c.user_id == user_id, api_tokens.c.revoked_at_ms.is_(None))
         return await self._read(query.order_by(api_tokens.c.id.desc()))
@@ -109,8 +111,8 @@ class ApiTokens:
             if row is None:
                 raise NotFound(f"There is no token {token_id} in use.")
             await tx.execute(statement.values(revoked_at_ms=self._clock.now_ms()))
-            await self._audit.note(tx, actor, Deed.TOKEN_REVOKED, row["user_name"], label=row["label"])
-            await tx.raise_epoch()
+            await self._audit.record(tx, actor, AuditEvent.TOKEN_REVOKED, row["user_name"], label=row["label"])
+            await tx.bump_epoch()
             return _token(row)
 
         return await self._database.write(body)
@@ -134,4 +136,4 @@ def _selection() -> Select[tuple[object, ...]]:
 
 
 def _token(row: RowMapping) -> ApiToken:
-    return ApiToken(**{**row, "scope": Scope(row["scope"])})
+    return ApiToken(**{**row, "scope": TokenScope(row["scope"])})

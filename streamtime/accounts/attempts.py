@@ -16,78 +16,78 @@ from streamtime.clock import Clock
 from streamtime.errors import Unauthenticated
 from streamtime.openid.terms import AuthorizationRequest
 
-LASTS_S = 600
+STATE_LIFETIME_S = 600
 """Time enough to find one's telephone for the second factor."""
 
-MAX_FOLLOWING = 1_000
-MAX_NOTE = 4_000
+MAX_NEXT_PATH = 1_000
+MAX_STATE_TOKEN = 4_000
 """Browsers keep cookies up to 4,096 bytes."""
 
-MAX_SPENT = 10_000
+MAX_USED_STATES = 10_000
 """Notes that are remembered as spent. Of those forgotten the provider still refuses the code, which is spent too."""
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class OidcLoginState(msgspec.Struct, frozen=True):
     """One sign-in, or, with `user_id`, the connection of an account that is signed in."""
 
     request: AuthorizationRequest
-    following: str
+    next_path: str
     """The path to go to afterwards."""
-    ends_at_ms: int
+    expires_at_ms: int
     user_id: int | None = None
 
 
-class Attempts:
+class OidcLoginStates:
     """Writes the notes and takes them back."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(32)
-        self._spent: OrderedDict[str, None] = OrderedDict()
+        self._used: OrderedDict[str, None] = OrderedDict()
 
-    def begin(self, redirect_uri: str, following: str, user_id: int | None) -> Attempt:
+    def create(self, redirect_uri: str, following: str, user_id: int | None) -> OidcLoginState:
         """A new one. A path that is too long to be kept leads to the library."""
         request = AuthorizationRequest(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
-            verifier=secrets.token_urlsafe(48),
+            code_verifier=secrets.token_urlsafe(48),
             redirect_uri=redirect_uri,
         )
-        kept = following if len(following.encode()) <= MAX_FOLLOWING else "/library"
-        return Attempt(request, kept, self._clock.now_ms() + LASTS_S * 1000, user_id)
+        kept = following if len(following.encode()) <= MAX_NEXT_PATH else "/library"
+        return OidcLoginState(request, kept, self._clock.now_ms() + STATE_LIFETIME_S * 1000, user_id)
 
-    def note(self, attempt: Attempt) -> str:
+    def encode(self, attempt: OidcLoginState) -> str:
         """The note for the browser."""
         body = msgspec.json.encode(attempt)
         return f"{_text(body)}.{_text(self._signature(body))}"
 
-    def take(self, note: str, state: str) -> Attempt:
+    def consume(self, note: str, state: str) -> OidcLoginState:
         """The attempt that a browser comes back from, which is spent with that.
 
         Raises:
             Unauthenticated: it is another browser's, over, or was ended already.
         """
-        attempt = self._read(note)
+        attempt = self._decode(note)
         if attempt is None or not hmac.compare_digest(attempt.request.state.encode(), state.encode()):
             raise Unauthenticated(
                 "This sign-in was not begun in this browser, took longer than ten minutes, or has ended already. "
                 "Begin again.",
                 code="provider_state",
             )
-        self._spent[attempt.request.state] = None
-        if len(self._spent) > MAX_SPENT:
-            self._spent.popitem(last=False)
+        self._used[attempt.request.state] = None
+        if len(self._used) > MAX_USED_STATES:
+            self._used.popitem(last=False)
         return attempt
 
-    def _read(self, note: str) -> Attempt | None:
+    def _decode(self, note: str) -> OidcLoginState | None:
         body, _, signature = note.partition(".")
         try:
             raw = _bytes(body)
-            good = len(note) <= MAX_NOTE and hmac.compare_digest(self._signature(raw), _bytes(signature))
-            attempt = msgspec.json.decode(raw, type=Attempt) if good else None
+            good = len(note) <= MAX_STATE_TOKEN and hmac.compare_digest(self._signature(raw), _bytes(signature))
+            attempt = msgspec.json.decode(raw, type=OidcLoginState) if good else None
         except ValueError:
             return None
-        if attempt is None or attempt.ends_at_ms <= self._clock.now_ms() or attempt.request.state in self._spent:
+        if attempt is None or attempt.expires_at_ms <= self._clock.now_ms() or attempt.request.state in self._used:
             return None
         return attempt
 

@@ -13,10 +13,10 @@ from streamtime.database.people_tables import audit
 from streamtime.database.transaction import Database, Transaction
 
 MAX_SUBJECT = 200
-A_PAGE = 50
+PAGE_SIZE = 50
 
 
-class Deed(StrEnum):
+class AuditEvent(StrEnum):
     """What is written down. A new kind is a line here and words for it on the page."""
 
     SIGNED_IN = "signed_in"
@@ -71,12 +71,12 @@ COMMAND_LINE = Actor(None, "command line")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """A line of the audit."""
 
     id: int
     happened_at_ms: int
-    deed: Deed
+    event: AuditEvent
     actor_name: str
     address: str
     subject: str
@@ -84,14 +84,14 @@ class Entry:
     detail: dict[str, str]
 
 
-class Audit:
+class AuditLog:
     """Writes the audit and reads it."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def note(self, tx: Transaction, actor: Actor, deed: Deed, subject: str, **detail: str) -> None:
+    async def record(self, tx: Transaction, actor: Actor, deed: AuditEvent, subject: str, **detail: str) -> None:
         """Write a line with the deed itself: either both are on disk or none is."""
         values = {
             "happened_at_ms": self._clock.now_ms(),
@@ -104,7 +104,7 @@ class Audit:
         }
         await tx.execute(insert(audit).values(**values))
 
-    async def page(self, *, before_id: int | None = None, person: str = "", limit: int = A_PAGE) -> list[Entry]:
+    async def page(self, *, before_id: int | None = None, person: str = "", limit: int = PAGE_SIZE) -> list[AuditEntry]:
         """The latest lines, or those before one of them, the latest first; of one `person`: done by them or to them."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
         if before_id is not None:
@@ -116,11 +116,11 @@ class Audit:
             return [_entry(row) for row in (await connection.execute(query)).mappings()]
 
 
-def _entry(row: RowMapping) -> Entry:
-    return Entry(
+def _entry(row: RowMapping) -> AuditEntry:
+    return AuditEntry(
         id=row["id"],
         happened_at_ms=row["happened_at_ms"],
-        deed=Deed(row["event"]),
+        event=AuditEvent(row["event"]),
         actor_name=row["actor_name"],
         address=row["address"],
         subject=row["subject"],

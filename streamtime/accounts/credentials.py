@@ -9,32 +9,32 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.engine import RowMapping
 
-from streamtime.access.caller import ANONYMOUS, Caller, Proof, Reach, Role, Scope
+from streamtime.access.caller import ANONYMOUS, AnonymousAccess, AuthMethod, Caller, Role, TokenScope
 from streamtime.accounts.access_tokens import MAX_LENGTH as MAX_ACCESS_LENGTH
 from streamtime.accounts.access_tokens import AccessTokens
 from streamtime.accounts.api_tokens import PREFIX
-from streamtime.accounts.last_use import LastUse
+from streamtime.accounts.last_use import LastUsedTracker
 from streamtime.accounts.sign_in import SessionKind
-from streamtime.accounts.users import shut_out
+from streamtime.accounts.users import is_inactive
 from streamtime.clock import Clock
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.people_tables import api_tokens, sessions, users
 from streamtime.database.transaction import Database
 from streamtime.ids import fingerprint
 
-MAX_REMEMBERED = 10_000
+MAX_CACHED = 10_000
 """Callers kept in memory; each is some 300 bytes."""
 
 MAX_SECRET_LENGTH = 200
 """Longer cookies and API tokens are none of ours."""
 
-FOR_EVER_MS = 1 << 62
+NEVER_EXPIRES_MS = 1 << 62
 
-_Found = tuple[Caller, int]
+_Resolved = tuple[Caller, int]
 """A caller, and until when that holds."""
 
 
-class Credentials:
+class Authenticator:
     """Resolves what a request brings into who is asking."""
 
     def __init__(
@@ -42,82 +42,84 @@ class Credentials:
         database: Database,
         epoch: EpochWatch,
         access_tokens: AccessTokens,
-        last_use: LastUse,
+        last_use: LastUsedTracker,
         clock: Clock,
         *,
-        strangers: Reach,
+        anonymous_access: AnonymousAccess,
     ) -> None:
-        self.nobody = Caller(reach=strangers)
+        self.anonymous = Caller(anonymous_access=anonymous_access)
         self._database = database
         self._epoch = epoch
         self._access_tokens = access_tokens
         self._last_use = last_use
         self._clock = clock
-        self._known_at = 0
-        self._known: OrderedDict[tuple[Proof, bytes], _Found] = OrderedDict()
+        self._cache_epoch = 0
+        self._cache: OrderedDict[tuple[AuthMethod, bytes], _Resolved] = OrderedDict()
 
-    async def by_cookie(self, value: str) -> Caller:
+    async def authenticate_cookie(self, value: str) -> Caller:
         """The caller behind a session cookie, or nobody."""
-        return await self._resolve(Proof.COOKIE, value)
+        return await self._resolve(AuthMethod.COOKIE, value)
 
-    async def by_bearer(self, value: str) -> Caller:
+    async def authenticate_bearer(self, value: str) -> Caller:
         """The caller behind an API token or a client's access token, or nobody."""
-        return await self._resolve(Proof.BEARER if value.startswith(PREFIX) else Proof.ACCESS, value)
+        return await self._resolve(AuthMethod.BEARER if value.startswith(PREFIX) else AuthMethod.ACCESS, value)
 
     def epoch(self) -> int:
         """A number that moves when any caller's rights may have changed."""
         return self._epoch.current()
 
-    async def _resolve(self, proof: Proof, value: str) -> Caller:
-        if not value or len(value) > (MAX_ACCESS_LENGTH if proof is Proof.ACCESS else MAX_SECRET_LENGTH):
-            return self.nobody
+    async def _resolve(self, proof: AuthMethod, value: str) -> Caller:
+        if not value or len(value) > (MAX_ACCESS_LENGTH if proof is AuthMethod.ACCESS else MAX_SECRET_LENGTH):
+            return self.anonymous
         key = (proof, fingerprint(value))
-        known = self._remembered(key)
+        known = self._cached(key)
         if known is None:
-            known_at = self._known_at
+            known_at = self._cache_epoch
             known = await self._look_up(proof, value)
             # What was read while the epoch moved may be stale already: it serves this one request and is not kept.
-            if self._epoch.current() == known_at == self._known_at:
-                self._remember(key, known)
+            if self._epoch.current() == known_at == self._cache_epoch:
+                self._store(key, known)
         caller, expires_at_ms = known
         now_ms = self._clock.now_ms()
         if not caller.signed_in or expires_at_ms <= now_ms:
-            return self.nobody
-        self._last_use.note(proof, caller.proof_id, now_ms)
+            return self.anonymous
+        self._last_use.record(proof, caller.credential_id, now_ms)
         return caller
 
-    def _remembered(self, key: tuple[Proof, bytes]) -> _Found | None:
+    def _cached(self, key: tuple[AuthMethod, bytes]) -> _Resolved | None:
         epoch = self._epoch.current()
-        if epoch != self._known_at:
-            self._known.clear()
-            self._known_at = epoch
+        if epoch != self._cache_epoch:
+            self._cache.clear()
+            self._cache_epoch = epoch
             return None
-        return self._known.get(key)
+        return self._cache.get(key)
 
-    def _remember(self, key: tuple[Proof, bytes], known: _Found) -> None:
+    def _store(self, key: tuple[AuthMethod, bytes], known: _Resolved) -> None:
         if not known[0].signed_in:
             return  # else random cookies would push out those in use
-        self._known[key] = known
-        if len(self._known) > MAX_REMEMBERED:
-            self._known.popitem(last=False)
+        self._cache[key] = known
+        if len(self._cache) > MAX_CACHED:
+            self._cache.popitem(last=False)
 
-    async def _look_up(self, proof: Proof, value: str) -> _Found:
-        if proof is Proof.BEARER:
-            return await self._first(proof, _by_api_token(value), FOR_EVER_MS)
-        if proof is Proof.COOKIE:
-            return await self._first(proof, _by_session(sessions.c.token_sha256 == fingerprint(value)), FOR_EVER_MS)
-        claims = await self._access_tokens.read(value)
+    async def _look_up(self, proof: AuthMethod, value: str) -> _Resolved:
+        if proof is AuthMethod.BEARER:
+            return await self._first(proof, _by_api_token(value), NEVER_EXPIRES_MS)
+        if proof is AuthMethod.COOKIE:
+            return await self._first(
+                proof, _by_session(sessions.c.token_sha256 == fingerprint(value)), NEVER_EXPIRES_MS
+            )
+        claims = await self._access_tokens.verify(value)
         if claims is None:
             return ANONYMOUS, 0
         query = _by_session(sessions.c.public_id == claims.session_public_id, SessionKind.CLIENT)
         return await self._first(proof, query.where(users.c.public_id == claims.user_public_id), claims.expires_at_ms)
 
-    async def _first(self, proof: Proof, query: Select[tuple[object, ...]], until_ms: int) -> _Found:
+    async def _first(self, proof: AuthMethod, query: Select[tuple[object, ...]], until_ms: int) -> _Resolved:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
-        if row is None or shut_out(row):
+        if row is None or is_inactive(row):
             return ANONYMOUS, 0
-        return replace(_caller(row), proof=proof), min(until_ms, row.get("expires_at_ms", FOR_EVER_MS))
+        return replace(_caller(row), auth_method=proof), min(until_ms, row.get("expires_at_ms", NEVER_EXPIRES_MS))
 
 
 def _by_session(which: ColumnElement[bool], kind: SessionKind = SessionKind.BROWSER) -> Select[tuple[object, ...]]:
@@ -139,6 +141,6 @@ def _caller(row: RowMapping) -> Caller:
         public_id=row["public_id"],
         picture_version=row["picture_version"],
         role=Role(row["role"]),
-        proof_id=row["proof_id"],
-        scope=Scope(row.get("scope", Scope.ADMIN)),
+        credential_id=row["proof_id"],
+        scope=TokenScope(row.get("scope", TokenScope.ADMIN)),
     )

@@ -7,79 +7,82 @@ written, from all places together some more, and what came beyond that is one li
 from collections import Counter
 from dataclasses import dataclass, field
 
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.accounts.users import NAME
-from streamtime.accounts.visit import Visit
+from streamtime.accounts.visit import ClientInfo
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
 
-A_MINUTE_S = 60.0
-LINES_A_PLACE = 5
-LINES_IN_ALL = 60
-MAX_PLACES = 1_000
+WINDOW_S = 60.0
+MAX_ENTRIES_PER_NETWORK = 5
+MAX_ENTRIES_PER_WINDOW = 60
+MAX_NETWORKS = 1_000
 """Places that are counted apart in one minute; those beyond share a count."""
 
-ELSEWHERE = "elsewhere"
+OTHER_NETWORKS = "elsewhere"
 
 
 @dataclass(slots=True)
-class _Minute:
-    begun: float
+class _Window:
+    started_at: float
     written: Counter[str] = field(default_factory=Counter)
-    uncounted: Counter[str] = field(default_factory=Counter)
+    suppressed: Counter[str] = field(default_factory=Counter)
 
 
-class Failures:
+class FailedLoginLog:
     """Writes them down, within bounds."""
 
-    def __init__(self, database: Database, audit: Audit, clock: Clock) -> None:
+    def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._database = database
         self._audit = audit
         self._clock = clock
-        self._minute = _Minute(clock.monotonic())
+        self._window = _Window(clock.monotonic())
 
-    async def note(self, name: str, visit: Visit, **detail: str) -> None:
+    async def record(self, name: str, client: ClientInfo, **detail: str) -> None:
         """Somebody failed to sign in under that name.
 
         What no account can be called is not written: it may be a password that was typed into the wrong field.
         """
-        minute = self._minute
-        if minute.written[visit.network] >= LINES_A_PLACE or minute.written.total() >= LINES_IN_ALL:
-            self.count(visit)
+        minute = self._window
+        if (
+            minute.written[client.network] >= MAX_ENTRIES_PER_NETWORK
+            or minute.written.total() >= MAX_ENTRIES_PER_WINDOW
+        ):
+            self.count(client)
             return
-        minute.written[visit.network] += 1
+        minute.written[client.network] += 1
         tried = name if NAME.fullmatch(name) else ""
-        actor = Actor(None, "", visit.address)
-        await self._database.write(lambda tx: self._audit.note(tx, actor, Deed.SIGN_IN_FAILED, tried, **detail))
+        actor = Actor(None, "", client.address)
+        await self._database.write(lambda tx: self._audit.record(tx, actor, AuditEvent.SIGN_IN_FAILED, tried, **detail))
 
-    def count(self, visit: Visit) -> None:
+    def count(self, client: ClientInfo) -> None:
         """One more that is only counted: it was refused unseen, or others were written already."""
-        self._add(visit.network, 1)
+        self._add(client.network, 1)
 
     async def flush(self, *, last: bool = False) -> None:
         """Write the counts of the minute that is over, or of this one where it is the `last`."""
-        minute = self._minute
-        if not last and self._clock.monotonic() - minute.begun < A_MINUTE_S:
+        minute = self._window
+        if not last and self._clock.monotonic() - minute.started_at < WINDOW_S:
             return
-        self._minute = _Minute(self._clock.monotonic())
-        if not minute.uncounted:
+        self._window = _Window(self._clock.monotonic())
+        if not minute.suppressed:
             return
-        told = minute.uncounted.most_common(LINES_IN_ALL)
-        rest = minute.uncounted.total() - sum(count for _, count in told)
+        told = minute.suppressed.most_common(MAX_ENTRIES_PER_WINDOW)
+        rest = minute.suppressed.total() - sum(count for _, count in told)
 
         async def body(tx: Transaction) -> None:
-            for place, count in [*told, *([(ELSEWHERE, rest)] if rest else [])]:
+            for place, count in [*told, *([(OTHER_NETWORKS, rest)] if rest else [])]:
                 actor = Actor(None, "", place)
-                await self._audit.note(tx, actor, Deed.SIGN_IN_FAILED, "", times=str(count))
+                await self._audit.record(tx, actor, AuditEvent.SIGN_IN_FAILED, "", times=str(count))
 
         try:
             await self._database.write(body)
         except Exception:
-            for place, count in minute.uncounted.items():
+            for place, count in minute.suppressed.items():
                 self._add(place, count)
-            self._minute.begun = minute.begun  # it is over: the next flush writes it
+            self._window.started_at = minute.started_at  # it is over: the next flush writes it
             raise
 
     def _add(self, place: str, count: int) -> None:
-        places = self._minute.uncounted
-        places[place if place in places or len(places) < MAX_PLACES else ELSEWHERE] += count
+        places = self._window.suppressed
+        places[place if place in places or len(places) < MAX_NETWORKS else OTHER_NETWORKS] += count

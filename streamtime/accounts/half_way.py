@@ -12,16 +12,16 @@ from base64 import urlsafe_b64encode
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import RowMapping
 
-from streamtime.accounts.sign_in import Proved, tries_of
+from streamtime.accounts.sign_in import VerifiedPassword, password_limit_keys
 from streamtime.accounts.signing_keys import SigningKey, SigningKeys
-from streamtime.accounts.users import shut_out
-from streamtime.accounts.visit import Visit
+from streamtime.accounts.users import is_inactive
+from streamtime.accounts.visit import ClientInfo
 from streamtime.clock import Clock
 from streamtime.database.people_tables import users
 from streamtime.database.transaction import Database
 from streamtime.errors import Unauthenticated
 
-LASTS_S = 300
+CHALLENGE_LIFETIME_S = 300
 """Time enough to find the phone."""
 
 _SHAPE = re.compile(
@@ -29,7 +29,7 @@ _SHAPE = re.compile(
 )
 
 
-class HalfWay:
+class MfaChallenges:
     """Makes such notes and reads them."""
 
     def __init__(self, database: Database, keys: SigningKeys, clock: Clock) -> None:
@@ -37,32 +37,32 @@ class HalfWay:
         self._keys = keys
         self._clock = clock
 
-    async def begin(self, proved: Proved) -> str:
+    async def issue(self, verified: VerifiedPassword) -> str:
         """A note that somebody has proved the password just now.
 
         Raises:
             Unauthenticated: it was changed meanwhile, or the account is gone.
         """
-        row = await self._row(users.c.id == proved.user_id)
-        if row is None or row["password_hash"] != proved.password_hash:
+        row = await self._row(users.c.id == verified.user_id)
+        if row is None or row["password_hash"] != verified.password_hash:
             raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
-        ends_s = self._clock.now_ms() // 1000 + LASTS_S
-        key = await self._keys.signing()
+        ends_s = self._clock.now_ms() // 1000 + CHALLENGE_LIFETIME_S
+        key = await self._keys.current()
         return f"{ends_s:x}-{row['public_id']}-{key.public_id}-{_signature(key, row, ends_s)}"
 
-    async def read(self, text: str, visit: Visit) -> Proved | None:
+    async def verify(self, text: str, client: ClientInfo) -> VerifiedPassword | None:
         """Who has come half way by that note; None where it is over or none of ours."""
         parts = _SHAPE.fullmatch(text)
         key = await self._keys.find(parts["key"]) if parts else None
         row = await self._row(users.c.public_id == parts["user"]) if parts and key else None
-        if parts is None or key is None or row is None or shut_out(row):
+        if parts is None or key is None or row is None or is_inactive(row):
             return None
         ends_s = int(parts["ends_s"], 16)
         if not hmac.compare_digest(_signature(key, row, ends_s), parts["signature"]):
             return None
         if ends_s * 1000 <= self._clock.now_ms():
             return None
-        return Proved(row["id"], row["name"], row["password_hash"], tries_of(row["name"], visit))
+        return VerifiedPassword(row["id"], row["name"], row["password_hash"], password_limit_keys(row["name"], client))
 
     async def _row(self, which: ColumnElement[bool]) -> RowMapping | None:
         query = select(users).where(which, users.c.deleted_at_ms.is_(None))

@@ -10,21 +10,23 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.caller import Role
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
 from streamtime.database.people_tables import invites, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import fingerprint, public_id, secret
 
-CLOSED = "Nobody could use an invitation: accounts.registration is closed. Set it to invite and restart the server."
+INVITES_CLOSED_MESSAGE = (
+    "Nobody could use an invitation: accounts.registration is closed. Set it to invite and restart the server."
+)
 MAX_LABEL = 100
 MAX_USES = 1000
 MAX_DAYS = 365
 DAY_MS = 86_400_000
 
 
-class Door(StrEnum):
+class RegistrationMode(StrEnum):
     """Who may make themselves an account."""
 
     CLOSED = "closed"
@@ -50,7 +52,7 @@ class Invite:
     expires_at_ms: int
     revoked_at_ms: int | None
 
-    def good(self, now_ms: int) -> bool:
+    def is_valid(self, now_ms: int) -> bool:
         """Whether somebody may still come in with it."""
         return self.revoked_at_ms is None and self.uses < self.max_uses and now_ms < self.expires_at_ms
 
@@ -68,11 +70,11 @@ class NewInvite:
 class Invites:
     """All invitations."""
 
-    def __init__(self, database: Database, audit: Audit, clock: Clock, *, door: Door) -> None:
+    def __init__(self, database: Database, audit: AuditLog, clock: Clock, *, mode: RegistrationMode) -> None:
         self._database = database
         self._audit = audit
         self._clock = clock
-        self._door = door
+        self._mode = mode
 
     async def create(self, new: NewInvite, actor: Actor, *, by_user: int) -> tuple[Invite, str]:
         """Make one; its secret is known here and never again.
@@ -81,8 +83,8 @@ class Invites:
             Conflict: nobody could use it, since `accounts.registration` is `closed`.
             Invalid: too many uses, too long a time, or too long a label.
         """
-        if self._door is Door.CLOSED:
-            raise Conflict(CLOSED, code="registration_closed")
+        if self._mode is RegistrationMode.CLOSED:
+            raise Conflict(INVITES_CLOSED_MESSAGE, code="registration_closed")
         _check(new)
         token, now = secret(), self._clock.now_ms()
         values = {
@@ -100,12 +102,12 @@ class Invites:
             await tx.execute(insert(invites).values(**values))
             row = (await tx.execute(_SELECTION.where(_is(token)))).mappings().one()
             detail = {"role": row["role"], "uses": str(row["max_uses"])}
-            await self._audit.note(tx, actor, Deed.INVITE_CREATED, row["label"] or row["public_id"], **detail)
+            await self._audit.record(tx, actor, AuditEvent.INVITE_CREATED, row["label"] or row["public_id"], **detail)
             return _invite(row)
 
         return await self._database.write(body), token
 
-    async def listed(self) -> list[Invite]:
+    async def list_all(self) -> list[Invite]:
         """All of them, the newest first."""
         async with self._database.read() as connection:
             rows = (await connection.execute(_SELECTION.order_by(invites.c.id.desc()))).mappings()
@@ -124,7 +126,7 @@ class Invites:
                 raise NotFound
             at = self._clock.now_ms()
             await tx.execute(update(invites).where(invites.c.id == row["id"]).values(revoked_at_ms=at))
-            await self._audit.note(tx, actor, Deed.INVITE_REVOKED, row["label"] or row["public_id"])
+            await self._audit.record(tx, actor, AuditEvent.INVITE_REVOKED, row["label"] or row["public_id"])
 
         await self._database.write(body)
 
@@ -133,13 +135,13 @@ class Invites:
         async with self._database.read() as connection:
             row = (await connection.execute(_SELECTION.where(_is(token)))).mappings().first()
         found = _invite(row) if row else None
-        return found if found and found.good(self._clock.now_ms()) else None
+        return found if found and found.is_valid(self._clock.now_ms()) else None
 
-    async def use(self, tx: Transaction, token: str) -> Invite | None:
+    async def redeem(self, tx: Transaction, token: str) -> Invite | None:
         """Count one use of a good invitation; None where it is not good any more."""
         row = (await tx.execute(_SELECTION.where(_is(token)))).mappings().first()
         found = _invite(row) if row else None
-        if found is None or not found.good(self._clock.now_ms()):
+        if found is None or not found.is_valid(self._clock.now_ms()):
             return None
         await tx.execute(update(invites).where(invites.c.id == found.id).values(uses=invites.c.uses + 1))
         return found

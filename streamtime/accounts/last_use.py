@@ -2,21 +2,21 @@
 
 from sqlalchemy import bindparam, update
 
-from streamtime.access.caller import Proof
+from streamtime.access.caller import AuthMethod
 from streamtime.database.people_tables import api_tokens, sessions
 from streamtime.database.transaction import Database, Transaction
 
-_TABLES = {Proof.COOKIE: sessions, Proof.ACCESS: sessions, Proof.BEARER: api_tokens}
+_TABLES = {AuthMethod.COOKIE: sessions, AuthMethod.ACCESS: sessions, AuthMethod.BEARER: api_tokens}
 
 
-class LastUse:
+class LastUsedTracker:
     """Remembers uses until they are flushed; a kill may lose the last minute's."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._uses: dict[tuple[Proof, int], int] = {}
+        self._uses: dict[tuple[AuthMethod, int], int] = {}
 
-    def note(self, proof: Proof, proof_id: int, now_ms: int) -> None:
+    def record(self, proof: AuthMethod, proof_id: int, now_ms: int) -> None:
         """The session or token with that id was used now."""
         self._uses[proof, proof_id] = now_ms
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from streamtime.clock import Clock
-from streamtime.errors import TooMany
+from streamtime.errors import TooManyRequests
 
-MAX_REMEMBERED = 50_000
+MAX_BUCKETS = 50_000
 """Buckets kept, each some 200 bytes; the one not touched for longest goes first."""
 
 
-class Limited(StrEnum):
+class RateLimit(StrEnum):
     """What is limited, and by what."""
 
     SIGN_IN_ACCOUNT = "sign_in_account"
@@ -40,27 +40,27 @@ class Limited(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rate:
     """So many tries at once, and one more each time so many seconds have passed."""
 
     burst: int
     every_s: float
 
 
-RULES: dict[Limited, Rule] = {
-    Limited.SIGN_IN_ACCOUNT: Rule(100, 30),
-    Limited.SIGN_IN_PAIR: Rule(10, 60),
-    Limited.SIGN_IN_ADDRESS: Rule(30, 20),
-    Limited.FACTOR_ACCOUNT: Rule(30, 300),
-    Limited.FACTOR_PAIR: Rule(10, 600),
-    Limited.SIGN_IN_PROVIDER: Rule(60, 10),
-    Limited.SETUP_CODE: Rule(20, 30),
-    Limited.REGISTRATION: Rule(10, 360),
-    Limited.REFRESH: Rule(60, 5),
-    Limited.SHARE_PASSWORD: Rule(10, 60),
-    Limited.DROP: Rule(60, 10),
-    Limited.UPLOAD_CREATION: Rule(500, 1),
-    Limited.PICTURE: Rule(20, 30),
+RATES: dict[RateLimit, Rate] = {
+    RateLimit.SIGN_IN_ACCOUNT: Rate(100, 30),
+    RateLimit.SIGN_IN_PAIR: Rate(10, 60),
+    RateLimit.SIGN_IN_ADDRESS: Rate(30, 20),
+    RateLimit.FACTOR_ACCOUNT: Rate(30, 300),
+    RateLimit.FACTOR_PAIR: Rate(10, 600),
+    RateLimit.SIGN_IN_PROVIDER: Rate(60, 10),
+    RateLimit.SETUP_CODE: Rate(20, 30),
+    RateLimit.REGISTRATION: Rate(10, 360),
+    RateLimit.REFRESH: Rate(60, 5),
+    RateLimit.SHARE_PASSWORD: Rate(10, 60),
+    RateLimit.DROP: Rate(60, 10),
+    RateLimit.UPLOAD_CREATION: Rate(500, 1),
+    RateLimit.PICTURE: Rate(20, 30),
 }
 """A person who mistypes never meets these; who guesses gets some 1,500 tries a day at one account from one address.
 
@@ -69,48 +69,48 @@ tries a day: a chance of one in four after a whole year, with all of it in the a
 """
 
 
-class Limits:
+class RateLimiter:
     """All buckets."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._full_at: OrderedDict[tuple[Limited, str], float] = OrderedDict()
+        self._full_at: OrderedDict[tuple[RateLimit, str], float] = OrderedDict()
 
-    def spend(self, tries: dict[Limited, str]) -> None:
+    def consume(self, keys: dict[RateLimit, str]) -> None:
         """Take one try from the bucket of each limit for that key; from none where one is empty.
 
         Raises:
             TooMany: one is empty; it says when there is another try.
         """
         now = self._clock.monotonic()
-        waits = [self._wait_s(limited, key, now) for limited, key in tries.items()]
+        waits = [self._wait_s(limited, key, now) for limited, key in keys.items()]
         if max(waits) > 0:
             seconds = int(max(waits)) + 1
-            raise TooMany(f"That was tried too often. Try again in {_words(seconds)}.", retry_after_s=seconds)
-        for limited, key in tries.items():
+            raise TooManyRequests(f"That was tried too often. Try again in {_words(seconds)}.", retry_after_s=seconds)
+        for limited, key in keys.items():
             full_at = max(now, self._full_at.get((limited, key), now))
-            self._remember(limited, key, full_at + RULES[limited].every_s)
+            self._store(limited, key, full_at + RATES[limited].every_s)
 
-    def give_back(self, tries: dict[Limited, str]) -> None:
+    def refund(self, keys: dict[RateLimit, str]) -> None:
         """Undo a `spend`: who has proved themselves was not guessing."""
-        for limited, key in tries.items():
+        for limited, key in keys.items():
             full_at = self._full_at.get((limited, key))
             if full_at is not None:
-                self._full_at[limited, key] = full_at - RULES[limited].every_s
+                self._full_at[limited, key] = full_at - RATES[limited].every_s
 
-    def _wait_s(self, limited: Limited, key: str, now: float) -> float:
-        rule = RULES[limited]
+    def _wait_s(self, limited: RateLimit, key: str, now: float) -> float:
+        rule = RATES[limited]
         taken_s = max(0.0, self._full_at.get((limited, key), now) - now)
         return max(0.0, taken_s + rule.every_s - rule.burst * rule.every_s)
 
-    def _remember(self, limited: Limited, key: str, full_at: float) -> None:
+    def _store(self, limited: RateLimit, key: str, full_at: float) -> None:
         self._full_at[limited, key] = full_at
         self._full_at.move_to_end((limited, key))
-        if len(self._full_at) > MAX_REMEMBERED:
+        if len(self._full_at) > MAX_BUCKETS:
             self._full_at.popitem(last=False)
 
 
-def network_of(address: str) -> str:
+def client_network(address: str) -> str:
     """What counts as one place to try from: an IPv4 address, or an IPv6 network of 64 bits, which one client owns."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from streamtime.errors import Invalid, TooMany
+from streamtime.errors import Invalid, TooManyRequests
 
 R = TypeVar("R")
 
@@ -16,7 +16,7 @@ MIN_LENGTH = 8
 MAX_LENGTH = 256
 """Longer ones are refused rather than hashed: argon2 reads every byte."""
 
-MAX_WAITING = 20
+MAX_QUEUED = 20
 """Sign-ins that may wait for the hasher at once; each takes some 30 ms of one core."""
 
 
@@ -27,7 +27,7 @@ class PasswordHashing:
         self._hasher = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
         self._waiting = 0
-        self._nobody: str | None = None
+        self._dummy_hash: str | None = None
 
     async def hash(self, password: str) -> str:
         """The hash of a new password.
@@ -46,9 +46,9 @@ class PasswordHashing:
         if len(password) > MAX_LENGTH:
             return False
         if stored is None:
-            if self._nobody is None:
-                self._nobody = await self._in_thread(self._hasher.hash, "nobody has this password")
-            await self._in_thread(self._matches, self._nobody, password)
+            if self._dummy_hash is None:
+                self._dummy_hash = await self._in_thread(self._hasher.hash, "nobody has this password")
+            await self._in_thread(self._matches, self._dummy_hash, password)
             return False
         return await self._in_thread(self._matches, stored, password)
 
@@ -63,8 +63,8 @@ class PasswordHashing:
             return False
 
     async def _in_thread(self, function: Callable[..., R], *arguments: str) -> R:
-        if self._waiting >= MAX_WAITING:
-            raise TooMany("Too many people are signing in at once. Try again in a moment.", retry_after_s=2)
+        if self._waiting >= MAX_QUEUED:
+            raise TooManyRequests("Too many people are signing in at once. Try again in a moment.", retry_after_s=2)
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()

@@ -11,47 +11,49 @@ from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy import delete, insert, select, update
 
-from streamtime.accounts.audit import Actor, Audit, Deed
-from streamtime.accounts.limits import Limited, Limits
-from streamtime.accounts.users import User, require_present
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
+from streamtime.accounts.limits import RateLimit, RateLimiter
+from streamtime.accounts.users import User, require_user
 from streamtime.database.people_tables import pictures, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, NotFound, StreamtimeError, TooLarge, Unavailable
 from streamtime.ids import picture_version
 from streamtime.logging import get_logger
-from streamtime.worker_protocol import MakePortrait
+from streamtime.worker_protocol import MakeProfilePicture
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 
 MAX_BYTES = 10_000_000
 """Of what is sent. What is kept of it has some ten thousand."""
 
-SIDE = 256
+SIZE_PX = 256
 """Pixels of one side: enough for the largest place it is shown at, on a screen with two pixels for one."""
 
-AT_ONCE = 2
-MAX_WAITING = 20
+MAX_CONCURRENT = 2
+MAX_QUEUED = 20
 """Pictures in memory that wait for a worker, each as large as it may be."""
 
-_MOST_KEPT_BYTES = 200_000
-_WHOLE = (b"\xff\xd8\xff", b"\xff\xd9")
+_MAX_STORED_BYTES = 200_000
+_JPEG_MARKERS = (b"\xff\xd8\xff", b"\xff\xd9")
 """How a JPEG begins and ends."""
 
-_OF_THE_FILE = frozenset({"not_a_picture", "damaged_picture", "too_large"})
-_OF_THE_MACHINE = frozenset({"unconfined", "worker_unavailable"})
+_FILE_ERRORS = frozenset({"not_a_picture", "damaged_picture", "too_large"})
+_SERVER_ERRORS = frozenset({"unconfined", "worker_unavailable"})
 
 _log = get_logger("accounts")
 
 
-class Pictures:
+class ProfilePictures:
     """All of them."""
 
-    def __init__(self, database: Database, launcher: WorkerLauncher, limits: Limits, audit: Audit) -> None:
+    def __init__(
+        self, database: Database, launcher: WorkerLauncher, rate_limiter: RateLimiter, audit: AuditLog
+    ) -> None:
         self._database = database
         self._launcher = launcher
-        self._limits = limits
+        self._rate_limiter = rate_limiter
         self._audit = audit
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
         self._waiting = 0
 
     async def set(self, user: User, data: bytes) -> int:
@@ -65,14 +67,14 @@ class Pictures:
             NotFound: the account has been deleted.
         """
         if len(data) > MAX_BYTES:
-            raise too_large()
-        self._limits.spend({Limited.PICTURE: str(user.id)})
-        async with self._place():
-            jpeg = await self._made(data)
+            raise picture_too_large()
+        self._rate_limiter.consume({RateLimit.PICTURE: str(user.id)})
+        async with self._slot():
+            jpeg = await self._render(data)
         version = picture_version()
 
         async def body(tx: Transaction) -> int:
-            await require_present(tx, user.id)
+            await require_user(tx, user.id)
             await tx.execute(delete(pictures).where(pictures.c.user_id == user.id))
             await tx.execute(insert(pictures).values(user_id=user.id, jpeg=jpeg))
             await _set_version(tx, user, version)
@@ -88,12 +90,12 @@ class Pictures:
         """
 
         async def body(tx: Transaction) -> None:
-            row = await require_present(tx, user.id)
+            row = await require_user(tx, user.id)
             if row["picture_version"] == 0:
                 return
             await tx.execute(delete(pictures).where(pictures.c.user_id == user.id))
             await _set_version(tx, user, 0)
-            await self._audit.note(tx, actor, Deed.PICTURE_REMOVED, user.name)
+            await self._audit.record(tx, actor, AuditEvent.PICTURE_REMOVED, user.name)
 
         await self._database.write(body)
 
@@ -115,49 +117,49 @@ class Pictures:
         return found
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        if self._waiting >= MAX_WAITING:
+    async def _slot(self) -> AsyncIterator[None]:
+        if self._waiting >= MAX_QUEUED:
             raise Unavailable("Too many pictures are being sent at the moment. Try again soon.")
         self._waiting += 1
         try:
-            async with self._places:
+            async with self._slots:
                 yield
         finally:
             self._waiting -= 1
 
-    async def _made(self, data: bytes) -> bytes:
+    async def _render(self, data: bytes) -> bytes:
         try:
             with _in_memory(data) as source:
                 async with self._launcher.launch(source) as worker:
-                    jpeg = await worker.portrait(MakePortrait(SIDE))
+                    jpeg = await worker.portrait(MakeProfilePicture(SIZE_PX))
         except WorkerFailed as error:
             raise _refused(error) from error
-        if len(jpeg) > _MOST_KEPT_BYTES or not (jpeg.startswith(_WHOLE[0]) and jpeg.endswith(_WHOLE[1])):
-            _log.warning("portrait_is_no_jpeg", length=len(jpeg))
-            raise unreadable()
+        if len(jpeg) > _MAX_STORED_BYTES or not (jpeg.startswith(_JPEG_MARKERS[0]) and jpeg.endswith(_JPEG_MARKERS[1])):
+            _log.warning("picture_not_jpeg", length=len(jpeg))
+            raise picture_unreadable()
         return jpeg
 
 
-def too_large() -> TooLarge:
+def picture_too_large() -> TooLarge:
     """More bytes than are taken."""
     most = f"{MAX_BYTES // 1_000_000} MB"
     words = f"This picture is larger than {most}. Choose a smaller one, or save it with fewer pixels."
     return TooLarge(words, facts={"limit": MAX_BYTES})
 
 
-def unreadable() -> Invalid:
+def picture_unreadable() -> Invalid:
     """It came to harm in a worker, which says nothing that would help its owner."""
     words = "This picture could not be read. Save it anew as a JPEG or PNG, and choose that one."
     return Invalid(words, field="picture", code="picture_unreadable")
 
 
 def _refused(error: WorkerFailed) -> StreamtimeError:
-    if error.code in _OF_THE_FILE:
+    if error.code in _FILE_ERRORS:
         return Invalid(error.message, field="picture", code=error.code)
-    _log.warning("portrait_failed", code=error.code, last_words=error.last_words)
-    if error.code in _OF_THE_MACHINE:
+    _log.warning("picture_failed", code=error.code, last_words=error.stderr_tail)
+    if error.code in _SERVER_ERRORS:
         return Unavailable("Pictures cannot be worked on here at the moment.", code=error.code)
-    return unreadable()
+    return picture_unreadable()
 
 
 @contextmanager
@@ -177,4 +179,4 @@ def _in_memory(data: bytes) -> Iterator[int]:
 
 async def _set_version(tx: Transaction, user: User, version: int) -> None:
     await tx.execute(update(users).where(users.c.id == user.id).values(picture_version=version))
-    await tx.raise_epoch()  # what is remembered of callers and of videos has the version in it
+    await tx.bump_epoch()  # what is remembered of callers and of videos has the version in it

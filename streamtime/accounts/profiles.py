@@ -4,14 +4,14 @@ import unicodedata
 
 from sqlalchemy import update
 
-from streamtime.accounts.users import User, require_present
+from streamtime.accounts.users import User, require_user
 from streamtime.database.people_tables import users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid
 
 MAX_DISPLAY_NAME = 60
 
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Kinds of characters that show nothing, or turn around what stands beside them."""
 
 
@@ -31,10 +31,10 @@ class Profiles:
         name = clean_display_name(text) if text.strip() else ""
 
         async def body(tx: Transaction) -> None:
-            await require_present(tx, user.id)
+            await require_user(tx, user.id)
             shown = "" if name == user.name else name
             await tx.execute(update(users).where(users.c.id == user.id).values(display_name=shown))
-            await tx.raise_epoch()  # what is remembered of callers and of videos has the name in it
+            await tx.bump_epoch()  # what is remembered of callers and of videos has the name in it
 
         await self._database.write(body)
 
@@ -46,7 +46,9 @@ def clean_display_name(text: str) -> str:
         Invalid: it is empty, too long, or has characters that do not show.
     """
     name = unicodedata.normalize("NFC", text.strip())
-    if not 1 <= len(name) <= MAX_DISPLAY_NAME or any(unicodedata.category(letter) in _UNSEEN for letter in name):
+    if not 1 <= len(name) <= MAX_DISPLAY_NAME or any(
+        unicodedata.category(letter) in _INVISIBLE_CATEGORIES for letter in name
+    ):
         words = f"Choose a name of 1 to {MAX_DISPLAY_NAME} characters that can be seen."
         raise Invalid(words, field="display_name", code="display_name")
     return name

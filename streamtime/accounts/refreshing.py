@@ -10,18 +10,18 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.accounts.access_tokens import LIFETIME_S, AccessTokens
-from streamtime.accounts.audit import Actor, Audit, Deed
-from streamtime.accounts.limits import Limited, Limits
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
+from streamtime.accounts.limits import RateLimit, RateLimiter
 from streamtime.accounts.sign_in import NewSession, SessionKind
-from streamtime.accounts.users import shut_out
-from streamtime.accounts.visit import Visit
+from streamtime.accounts.users import is_inactive
+from streamtime.accounts.visit import ClientInfo
 from streamtime.clock import Clock
 from streamtime.database.people_tables import sessions, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Unauthenticated
 from streamtime.ids import fingerprint, secret
 
-CLIENT = sessions.c.kind == SessionKind.CLIENT.value
+CLIENT_SESSIONS = sessions.c.kind == SessionKind.CLIENT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +33,38 @@ class TokenPair:
     expires_in_s: int = LIFETIME_S
 
 
-class Refreshing:
+class RefreshTokens:
     """Gives out pairs of tokens, and ends what they stand for."""
 
     def __init__(
-        self, database: Database, tokens: AccessTokens, limits: Limits, audit: Audit, clock: Clock, *, lifetime_s: int
+        self,
+        database: Database,
+        tokens: AccessTokens,
+        rate_limiter: RateLimiter,
+        audit: AuditLog,
+        clock: Clock,
+        *,
+        lifetime_s: int,
     ) -> None:
         self._database = database
         self._tokens = tokens
-        self._limits = limits
+        self._rate_limiter = rate_limiter
         self._audit = audit
         self._clock = clock
         self._lifetime_s = lifetime_s
 
-    async def first(self, session: NewSession) -> TokenPair:
+    async def issue(self, session: NewSession) -> TokenPair:
         """The pair of a session that has just begun."""
-        return TokenPair(await self._tokens.make(session.user_public_id, session.public_id), session.secret)
+        return TokenPair(await self._tokens.issue(session.user_public_id, session.public_id), session.secret)
 
-    async def again(self, refresh_token: str, visit: Visit) -> TokenPair:
+    async def rotate(self, refresh_token: str, client: ClientInfo) -> TokenPair:
         """The next pair. The session goes on for its full length from now.
 
         Raises:
             Unauthenticated: the token is none, was used already, or its session is over.
             TooMany: it was tried too often from this address.
         """
-        self._limits.spend({Limited.REFRESH: visit.network})
+        self._rate_limiter.consume({RateLimit.REFRESH: client.network})
         old, new = fingerprint(refresh_token), secret()
 
         async def body(tx: Transaction) -> RowMapping | None:
@@ -65,15 +72,15 @@ class Refreshing:
             if row is None:
                 return None
             if row["token_sha256"] != old:
-                await self._end(tx, row, _actor(row, visit), why="spent refresh token")
+                await self._end(tx, row, _actor(row, client), why="spent refresh token")
                 return None
             now = self._clock.now_ms()
-            if row["expires_at_ms"] <= now or shut_out(row):
+            if row["expires_at_ms"] <= now or is_inactive(row):
                 return None
             values = {
                 "token_sha256": fingerprint(new),
                 "spent_sha256": old,
-                "address": visit.address,
+                "address": client.address,
                 "last_used_at_ms": now,
                 "expires_at_ms": now + self._lifetime_s * 1000,
             }
@@ -83,24 +90,24 @@ class Refreshing:
         row = await self._database.write(body)
         if row is None:
             raise Unauthenticated("This refresh token is not good any more. Sign in again.", code="refresh_token")
-        return TokenPair(await self._tokens.make(row["public_id"], row["session_public_id"]), new)
+        return TokenPair(await self._tokens.issue(row["public_id"], row["session_public_id"]), new)
 
-    async def revoke(self, refresh_token: str, visit: Visit) -> None:
+    async def revoke(self, refresh_token: str, client: ClientInfo) -> None:
         """End the session of a refresh token, used or not. One that is none of ours ends nothing."""
-        self._limits.spend({Limited.REFRESH: visit.network})
+        self._rate_limiter.consume({RateLimit.REFRESH: client.network})
         old = fingerprint(refresh_token)
 
         async def body(tx: Transaction) -> None:
             row = await _find(tx, old)
             if row is not None:
-                await self._end(tx, row, _actor(row, visit), why="revoked by the client")
+                await self._end(tx, row, _actor(row, client), why="revoked by the client")
 
         await self._database.write(body)
 
     async def _end(self, tx: Transaction, row: RowMapping, actor: Actor, *, why: str) -> None:
         await tx.execute(delete(sessions).where(sessions.c.id == row["session_id"]))
-        await self._audit.note(tx, actor, Deed.SESSION_ENDED, row["name"], why=why)
-        await tx.raise_epoch()
+        await self._audit.record(tx, actor, AuditEvent.SESSION_ENDED, row["name"], why=why)
+        await tx.bump_epoch()
 
 
 async def _find(tx: Transaction, sha256: bytes) -> RowMapping | None:
@@ -113,10 +120,10 @@ async def _find(tx: Transaction, sha256: bytes) -> RowMapping | None:
         sessions.c.expires_at_ms,
     ).join_from(users, sessions)
     found = await tx.execute(
-        query.where(CLIENT, or_(sessions.c.token_sha256 == sha256, sessions.c.spent_sha256 == sha256))
+        query.where(CLIENT_SESSIONS, or_(sessions.c.token_sha256 == sha256, sessions.c.spent_sha256 == sha256))
     )
     return found.mappings().first()
 
 
-def _actor(row: RowMapping, visit: Visit) -> Actor:
-    return Actor(row["id"], row["name"], visit.address)
+def _actor(row: RowMapping, client: ClientInfo) -> Actor:
+    return Actor(row["id"], row["name"], client.address)

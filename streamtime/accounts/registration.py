@@ -4,17 +4,19 @@ from dataclasses import dataclass
 
 from streamtime.access.caller import Role
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.invites import Door, Invite, Invites
-from streamtime.accounts.limits import Limited, Limits
+from streamtime.accounts.invites import Invite, Invites, RegistrationMode
+from streamtime.accounts.limits import RateLimit, RateLimiter
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.profiles import clean_display_name
 from streamtime.accounts.users import NewUser, User, Users, require_name
-from streamtime.accounts.visit import Visit
+from streamtime.accounts.visit import ClientInfo
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 
-CLOSED = "This server takes no new accounts at the moment. Ask the person who sent you this link."
-NOT_GOOD = "This invitation is not good any more: it was used, has run out, or was taken back. Ask for another one."
+REGISTRATION_CLOSED_MESSAGE = "This server takes no new accounts at the moment. Ask the person who sent you this link."
+INVALID_INVITE_MESSAGE = (
+    "This invitation is not good any more: it was used, has run out, or was taken back. Ask for another one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +37,31 @@ class Registration:
         users: Users,
         invites: Invites,
         passwords: PasswordHashing,
-        limits: Limits,
+        rate_limiter: RateLimiter,
         *,
-        door: Door,
+        mode: RegistrationMode,
     ) -> None:
         self._database = database
         self._users = users
         self._invites = invites
         self._passwords = passwords
-        self._limits = limits
-        self.door = door
+        self._rate_limiter = rate_limiter
+        self.mode = mode
 
-    async def invited(self, token: str) -> Invite:
+    async def require_invite(self, token: str) -> Invite:
         """The invitation behind a link.
 
         Raises:
             NotFound: it is not good, or this server takes nobody.
         """
-        if self.door is Door.CLOSED:
-            raise NotFound(CLOSED)
+        if self.mode is RegistrationMode.CLOSED:
+            raise NotFound(REGISTRATION_CLOSED_MESSAGE)
         found = await self._invites.by_token(token)
         if found is None:
-            raise NotFound(NOT_GOOD)
+            raise NotFound(INVALID_INVITE_MESSAGE)
         return found
 
-    async def join(self, token: str, applicant: Applicant, visit: Visit) -> User:
+    async def register_with_invite(self, token: str, applicant: Applicant, client: ClientInfo) -> User:
         """Make an account with an invitation, and count its use with that.
 
         Raises:
@@ -68,19 +70,21 @@ class Registration:
             Conflict: the name is taken; nothing is counted.
             TooMany: it was tried too often from there.
         """
-        await self.invited(token)
-        new = await self._prepared(applicant, visit)
+        await self.require_invite(token)
+        new = await self._prepared(applicant, client)
 
         async def body(tx: Transaction) -> User:
-            invite = await self._invites.use(tx, token)
+            invite = await self._invites.redeem(tx, token)
             if invite is None:
-                raise NotFound(NOT_GOOD)
+                raise NotFound(INVALID_INVITE_MESSAGE)
             made = NewUser(new.name, new.password_hash, invite.role, new.display_name)
-            return await self._users.add(tx, made, _nobody(visit), invitation=invite.label or invite.public_id)
+            return await self._users.add(
+                tx, made, _anonymous_actor(client), invitation=invite.label or invite.public_id
+            )
 
         return await self._database.write(body)
 
-    async def register(self, applicant: Applicant, visit: Visit) -> User:
+    async def register(self, applicant: Applicant, client: ClientInfo) -> User:
         """Make a member's account that waits to be let in.
 
         Raises:
@@ -89,18 +93,18 @@ class Registration:
             Conflict: the name is taken.
             TooMany: it was tried too often from there.
         """
-        if self.door is not Door.OPEN:
+        if self.mode is not RegistrationMode.OPEN:
             raise NotFound
-        new = await self._prepared(applicant, visit)
-        return await self._database.write(lambda tx: self._users.add(tx, new, _nobody(visit)))
+        new = await self._prepared(applicant, client)
+        return await self._database.write(lambda tx: self._users.add(tx, new, _anonymous_actor(client)))
 
-    async def _prepared(self, applicant: Applicant, visit: Visit) -> NewUser:
+    async def _prepared(self, applicant: Applicant, client: ClientInfo) -> NewUser:
         require_name(applicant.name)
         display_name = clean_display_name(applicant.display_name) if applicant.display_name.strip() else ""
-        self._limits.spend({Limited.REGISTRATION: visit.network})
+        self._rate_limiter.consume({RateLimit.REGISTRATION: client.network})
         hashed = await self._passwords.hash(applicant.password)
         return NewUser(applicant.name, hashed, Role.MEMBER, display_name, awaiting=True)
 
 
-def _nobody(visit: Visit) -> Actor:
-    return Actor(None, "", visit.address)
+def _anonymous_actor(client: ClientInfo) -> Actor:
+    return Actor(None, "", client.address)

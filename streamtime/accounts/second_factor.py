@@ -9,34 +9,34 @@ from dataclasses import dataclass
 from sqlalchemy import update
 from sqlalchemy.engine import RowMapping
 
-from streamtime.accounts.audit import Actor, Audit, Deed
-from streamtime.accounts.factor_codes import FactorCodes
-from streamtime.accounts.recovery_codes import codes_left, forget_codes, replace_codes
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
+from streamtime.accounts.factor_codes import SecondFactorCodes
+from streamtime.accounts.recovery_codes import delete_codes, replace_codes, unused_codes_query
 from streamtime.accounts.sessions import Sessions
 from streamtime.accounts.sign_in import NewSession
-from streamtime.accounts.totp import key_address, new_key
-from streamtime.accounts.users import User, require_present
-from streamtime.accounts.visit import Visit
+from streamtime.accounts.totp import generate_secret, provisioning_uri
+from streamtime.accounts.users import User, require_user
+from streamtime.accounts.visit import ClientInfo
 from streamtime.clock import Clock
 from streamtime.database.people_tables import users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 
-ON_ALREADY = "The second factor is on already."
-NOT_ON = "There is no second factor."
-_OFF = {"totp_secret": None, "totp_since_ms": None, "totp_step": 0}
+ALREADY_ENABLED_MESSAGE = "The second factor is on already."
+NOT_ENABLED_MESSAGE = "There is no second factor."
+_DISABLED_COLUMNS = {"totp_secret": None, "totp_since_ms": None, "totp_step": 0}
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class TotpEnrollment:
     """A key to be put into an app: as text, and as the address in a QR code. It counts after its first code."""
 
-    key: str
-    address: str
+    secret: str
+    provisioning_uri: str
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedOn:
+class SecondFactorEnabled:
     """The recovery codes, which are known here and never again, and the session that goes on, by another secret."""
 
     recovery_codes: list[str]
@@ -46,7 +46,9 @@ class TurnedOn:
 class SecondFactor:
     """Turns it on and off."""
 
-    def __init__(self, database: Database, sessions: Sessions, codes: FactorCodes, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, sessions: Sessions, codes: SecondFactorCodes, audit: AuditLog, clock: Clock
+    ) -> None:
         self._database = database
         self._sessions = sessions
         self._codes = codes
@@ -56,27 +58,27 @@ class SecondFactor:
     async def recovery_codes_left(self, user: User) -> int:
         """How many recovery codes of an account are still good."""
         async with self._database.read() as connection:
-            return int((await connection.execute(codes_left(user.id))).scalar_one())
+            return int((await connection.execute(unused_codes_query(user.id))).scalar_one())
 
-    async def offer(self, user: User) -> Offer:
+    async def begin_enrollment(self, user: User) -> TotpEnrollment:
         """Another key for an account that has no factor; one that was offered before is good no more.
 
         Raises:
             NotFound: the account has been deleted.
             Conflict: it has a factor.
         """
-        key = new_key()
+        key = generate_secret()
 
         async def body(tx: Transaction) -> None:
-            _require_none(await require_present(tx, user.id))
+            _require_disabled(await require_user(tx, user.id))
             await _set(tx, user, totp_secret=key, totp_step=0)
 
         await self._database.write(body)
-        return Offer(key, key_address(key, user.name))
+        return TotpEnrollment(key, provisioning_uri(key, user.name))
 
-    async def turn_on(
-        self, user: User, typed: str, visit: Visit, actor: Actor, *, kept_session: int | None = None
-    ) -> TurnedOn:
+    async def enable(
+        self, user: User, typed: str, client: ClientInfo, actor: Actor, *, kept_session: int | None = None
+    ) -> SecondFactorEnabled:
         """Ask for codes of the offered key from now on, which `typed` is the first of; one session may go on.
 
         Raises:
@@ -86,35 +88,35 @@ class SecondFactor:
             TooMany: it was tried too often.
         """
 
-        async def body(tx: Transaction) -> TurnedOn | None:
-            row = await require_present(tx, user.id)
-            _require_none(row)
+        async def body(tx: Transaction) -> SecondFactorEnabled | None:
+            row = await require_user(tx, user.id)
+            _require_disabled(row)
             if row["totp_secret"] is None:
                 raise Conflict("No key was made yet. Begin again with your password.", code="no_key")
             if not await self._codes.use_step(tx, row, typed):
                 return None
             await _set(tx, user, totp_since_ms=self._clock.now_ms())
             made = await replace_codes(tx, user.id)
-            await self._audit.note(tx, actor, Deed.SECOND_FACTOR_ON, user.name)
-            return TurnedOn(made, await self._end_others(tx, user, kept_session))
+            await self._audit.record(tx, actor, AuditEvent.SECOND_FACTOR_ON, user.name)
+            return SecondFactorEnabled(made, await self._end_other_sessions(tx, user, kept_session))
 
-        done, tries = await self._codes.trying(user.id, user.name, visit, body)
-        self._codes.give_back(tries)
+        done, tries = await self._codes.rate_limited(user.id, user.name, client, body)
+        self._codes.refund(tries)
         return done
 
-    async def renew_codes(self, tx: Transaction, user: User, actor: Actor) -> list[str]:
+    async def regenerate_recovery_codes(self, tx: Transaction, user: User, actor: Actor) -> list[str]:
         """Other recovery codes, which are known here and never again.
 
         Raises:
             NotFound: the account has been deleted.
             Conflict: it has no factor.
         """
-        _require_one(await require_present(tx, user.id))
+        _require_enabled(await require_user(tx, user.id))
         made = await replace_codes(tx, user.id)
-        await self._audit.note(tx, actor, Deed.RECOVERY_CODES_MADE, user.name)
+        await self._audit.record(tx, actor, AuditEvent.RECOVERY_CODES_MADE, user.name)
         return made
 
-    async def turn_off(
+    async def disable(
         self, tx: Transaction, user: User, actor: Actor, *, kept_session: int | None = None
     ) -> NewSession | None:
         """Ask for no code any more; the session that goes on, by another secret, if one may.
@@ -123,13 +125,13 @@ class SecondFactor:
             NotFound: the account has been deleted.
             Conflict: it has no factor.
         """
-        _require_one(await require_present(tx, user.id))
-        await _set(tx, user, **_OFF)
-        await forget_codes(tx, user.id)
-        await self._audit.note(tx, actor, Deed.SECOND_FACTOR_OFF, user.name)
-        return await self._end_others(tx, user, kept_session)
+        _require_enabled(await require_user(tx, user.id))
+        await _set(tx, user, **_DISABLED_COLUMNS)
+        await delete_codes(tx, user.id)
+        await self._audit.record(tx, actor, AuditEvent.SECOND_FACTOR_OFF, user.name)
+        return await self._end_other_sessions(tx, user, kept_session)
 
-    async def turn_off_for(self, tx: Transaction, user: User, actor: Actor) -> None:
+    async def admin_disable(self, tx: Transaction, user: User, actor: Actor) -> None:
         """The same for somebody who has lost it, by those who run the server: all sessions of the account end.
 
         Raises:
@@ -138,21 +140,21 @@ class SecondFactor:
         """
         if user.id == actor.user_id:
             raise Conflict("Turn your own second factor off in your settings: that takes a code.", code="own_factor")
-        await self.turn_off(tx, user, actor)
+        await self.disable(tx, user, actor)
 
-    async def _end_others(self, tx: Transaction, user: User, kept_session: int | None) -> NewSession | None:
-        await self._sessions.end_all(tx, user.id, but=kept_session)
-        return None if kept_session is None else await self._sessions.renew(tx, kept_session)
+    async def _end_other_sessions(self, tx: Transaction, user: User, kept_session: int | None) -> NewSession | None:
+        await self._sessions.end_all(tx, user.id, except_id=kept_session)
+        return None if kept_session is None else await self._sessions.rotate_secret(tx, kept_session)
 
 
-def _require_none(row: RowMapping) -> None:
+def _require_disabled(row: RowMapping) -> None:
     if row["totp_since_ms"] is not None:
-        raise Conflict(ON_ALREADY, code="factor_on")
+        raise Conflict(ALREADY_ENABLED_MESSAGE, code="factor_on")
 
 
-def _require_one(row: RowMapping) -> None:
+def _require_enabled(row: RowMapping) -> None:
     if row["totp_since_ms"] is None:
-        raise Conflict(NOT_ON, code="no_factor")
+        raise Conflict(NOT_ENABLED_MESSAGE, code="no_factor")
 
 
 async def _set(tx: Transaction, user: User, **values: object) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.engine import RowMapping
 
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.accounts.devices import device_of
 from streamtime.accounts.sign_in import NewSession, SessionKind
 from streamtime.clock import Clock
@@ -34,12 +34,12 @@ class Session:
 class Sessions:
     """Lists them and ends them. What ends is refused from the next request on, also at a server beside this process."""
 
-    def __init__(self, database: Database, audit: Audit, clock: Clock) -> None:
+    def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._database = database
         self._audit = audit
         self._clock = clock
 
-    async def of(self, user_id: int) -> list[Session]:
+    async def list_for_user(self, user_id: int) -> list[Session]:
         """Those of an account that are not over, the one used last first."""
         query = _selection().where(sessions.c.user_id == user_id, sessions.c.expires_at_ms > self._clock.now_ms())
         async with self._database.read() as connection:
@@ -63,33 +63,33 @@ class Sessions:
                 raise NotFound(f"There is no session {session_id}.")
             await tx.execute(delete(sessions).where(sessions.c.id == row["id"]))
             found = _session(row)
-            await self._audit.note(tx, actor, Deed.SESSION_ENDED, found.user_name, device=found.device)
-            await tx.raise_epoch()
+            await self._audit.record(tx, actor, AuditEvent.SESSION_ENDED, found.user_name, device=found.device)
+            await tx.bump_epoch()
             return found
 
         return await self._database.write(body)
 
-    async def end_others(self, actor: Actor, user_id: int, *, but: int | None) -> int:
+    async def end_others(self, actor: Actor, user_id: int, *, except_id: int | None) -> int:
         """End all sessions of an account besides the one with that row id; how many."""
 
         async def body(tx: Transaction) -> int:
-            count = await self.end_all(tx, user_id, but=but)
+            count = await self.end_all(tx, user_id, except_id=except_id)
             if count:
-                await self._audit.note(tx, actor, Deed.SESSION_ENDED, actor.name, count=str(count))
+                await self._audit.record(tx, actor, AuditEvent.SESSION_ENDED, actor.name, count=str(count))
             return count
 
         return await self._database.write(body)
 
-    async def end_all(self, tx: Transaction, user_id: int, *, but: int | None = None) -> int:
+    async def end_all(self, tx: Transaction, user_id: int, *, except_id: int | None = None) -> int:
         """The same, as a part of something else that says in the audit why: a new password, a closed account."""
         statement = delete(sessions).where(sessions.c.user_id == user_id)
-        if but is not None:
-            statement = statement.where(sessions.c.id != but)
+        if except_id is not None:
+            statement = statement.where(sessions.c.id != except_id)
         done = await tx.execute(statement)
-        await tx.raise_epoch()
+        await tx.bump_epoch()
         return done.rowcount
 
-    async def renew(self, tx: Transaction, session_id: int) -> NewSession:
+    async def rotate_secret(self, tx: Transaction, session_id: int) -> NewSession:
         """Give a browser's session another secret, after its rights have changed: the one before is good no more.
 
         Raises:
@@ -101,7 +101,7 @@ class Sessions:
             raise NotFound("This session has ended.")
         changed = update(sessions).where(sessions.c.id == session_id).values(token_sha256=fingerprint(value))
         await tx.execute(changed)
-        await tx.raise_epoch()
+        await tx.bump_epoch()
         left_s = max(1, (row["expires_at_ms"] - self._clock.now_ms()) // 1000)
         return NewSession(value, left_s, row["public_id"], row["user_public_id"])
 

@@ -3,9 +3,9 @@
 import hmac
 
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.limits import Limited, Limits
+from streamtime.accounts.limits import RateLimit, RateLimiter
 from streamtime.accounts.users import User, Users
-from streamtime.accounts.visit import Visit
+from streamtime.accounts.visit import ClientInfo
 from streamtime.errors import Invalid
 from streamtime.ids import setup_code
 
@@ -13,9 +13,9 @@ from streamtime.ids import setup_code
 class Setup:
     """Holds the setup code for as long as the server has no account. A restart makes a new one."""
 
-    def __init__(self, users: Users, limits: Limits) -> None:
+    def __init__(self, users: Users, rate_limiter: RateLimiter) -> None:
         self._users = users
-        self._limits = limits
+        self._rate_limiter = rate_limiter
         self._done = False
         self.code = setup_code()
 
@@ -25,7 +25,7 @@ class Setup:
             self._done = await self._users.any_exists()
         return not self._done
 
-    async def finish(self, code: str, name: str, password: str, visit: Visit) -> User:
+    async def finish(self, code: str, name: str, password: str, client: ClientInfo) -> User:
         """Make the first admin.
 
         Raises:
@@ -33,8 +33,8 @@ class Setup:
             Conflict: somebody was first.
             TooMany: codes were tried too often from this address.
         """
-        self._limits.spend({Limited.SETUP_CODE: visit.network})
+        self._rate_limiter.consume({RateLimit.SETUP_CODE: client.network})
         typed = "".join(character for character in code.casefold() if character.isalnum())
         if not hmac.compare_digest(typed.encode(), self.code.replace("-", "").encode()):
             raise Invalid("That is not the code that the server printed when it started.", field="code", code="code")
-        return await self._users.create_first(name, password, actor=Actor(None, "", visit.address))
+        return await self._users.create_first(name, password, actor=Actor(None, "", client.address))

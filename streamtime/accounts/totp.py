@@ -19,17 +19,17 @@ ISSUER = "Streamtime"
 """What apps call the account, beside its name."""
 
 
-def new_key() -> str:
+def generate_secret() -> str:
     """A key of 160 random bits, in base32 (RFC 4226, section 4)."""
     return pyotp.random_base32()
 
 
-def key_address(key: str, account: str) -> str:
+def provisioning_uri(key: str, account: str) -> str:
     """The `otpauth:` address that a QR code hands to an app."""
     return pyotp.TOTP(key).provisioning_uri(name=account, issuer_name=ISSUER)
 
 
-def step_of(key: str, code: str, now_ms: EpochMs, *, after: int) -> int | None:
+def matching_step(key: str, code: str, now_ms: EpochMs, *, after: int) -> int | None:
     """The step that `code` is of, if it is near enough to now and later than the step `after`; else None."""
     codes, now = pyotp.TOTP(key, digits=DIGITS), now_ms // STEP_MS
     for step in range(max(now - DRIFT_STEPS, after + 1), now + DRIFT_STEPS + 1):

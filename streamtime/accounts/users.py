@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.access.caller import Role
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.clock import Clock
 from streamtime.database.people_tables import users
@@ -61,7 +61,7 @@ class NewUser:
 class Users:
     """All accounts."""
 
-    def __init__(self, database: Database, passwords: PasswordHashing, audit: Audit, clock: Clock) -> None:
+    def __init__(self, database: Database, passwords: PasswordHashing, audit: AuditLog, clock: Clock) -> None:
         self._database = database
         self._passwords = passwords
         self._audit = audit
@@ -117,7 +117,7 @@ class Users:
         }
         user = user_from((await tx.execute(insert(users).values(**values).returning(users))).mappings().one())
         by = actor if actor.name else Actor(user.id, user.name, actor.address)
-        await self._audit.note(tx, by, Deed.ACCOUNT_CREATED, user.name, role=user.role.value, **detail)
+        await self._audit.record(tx, by, AuditEvent.ACCOUNT_CREATED, user.name, role=user.role.value, **detail)
         return user
 
     async def any_exists(self) -> bool:
@@ -164,7 +164,7 @@ class Users:
             row = await _row_by_name(connection, name)
         return row is not None and bool(row["password_hash"])
 
-    async def listed(self) -> list[User]:
+    async def list_all(self) -> list[User]:
         """All accounts, the oldest first."""
         async with self._database.read() as connection:
             query = select(users).where(users.c.deleted_at_ms.is_(None)).order_by(users.c.id)
@@ -183,7 +183,7 @@ def require_name(name: str) -> None:
         )
 
 
-async def require_present(tx: Transaction, user_id: int) -> RowMapping:
+async def require_user(tx: Transaction, user_id: int) -> RowMapping:
     """An account's row as a write transaction sees it.
 
     Raises:
@@ -196,7 +196,7 @@ async def require_present(tx: Transaction, user_id: int) -> RowMapping:
     return row
 
 
-def shut_out(row: RowMapping) -> bool:
+def is_inactive(row: RowMapping) -> bool:
     """Whether the account of that row may not sign in: disabled, deleted, or not approved yet."""
     return any(row[since] is not None for since in ("disabled_at_ms", "deleted_at_ms", "awaiting_at_ms"))
 

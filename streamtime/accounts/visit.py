@@ -2,25 +2,25 @@
 
 from dataclasses import dataclass
 
-from streamtime.accounts.limits import network_of
+from streamtime.accounts.limits import client_network
 
 MAX_USER_AGENT = 300
 MAX_ADDRESS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class ClientInfo:
     """The client's address and what it calls itself, as a request tells them."""
 
     address: str
     user_agent: str
 
     @classmethod
-    def of(cls, address: str, user_agent: str) -> "Visit":
+    def of(cls, address: str, user_agent: str) -> "ClientInfo":
         """A visit, cut to what is stored."""
         return cls(address[:MAX_ADDRESS], user_agent[:MAX_USER_AGENT])
 
     @property
     def network(self) -> str:
         """What counts as one place to try from."""
-        return network_of(self.address)
+        return client_network(self.address)

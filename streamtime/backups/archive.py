@@ -16,15 +16,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from streamtime.backups.manifest import Manifest, NeededObject, StoredFile, decoded
+from streamtime.backups.manifest import BackupObject, Manifest, StoredFile, decode_manifest
 from streamtime.errors import Conflict, Invalid
 
 DATABASE = "streamtime.db"
 OBJECTS = "objects/"
 MANIFEST = "manifest.json"
 
-PIECE_BYTES = 1 << 20
-_NOTHING_MORE = b"\0" * tarfile.BLOCKSIZE * 2
+CHUNK_BYTES = 1 << 20
+_END_OF_ARCHIVE = b"\0" * tarfile.BLOCKSIZE * 2
 
 
 class ArchiveWriter:
@@ -61,11 +61,11 @@ class ArchiveWriter:
         self._open = False
         return self._hash.digest()
 
-    def fill(self) -> None:
+    def pad(self) -> None:
         """Make up with zeros for what could not be read, so that the next member can follow."""
         if self._open:
             while self._left:
-                self.write(bytes(min(self._left, PIECE_BYTES)))
+                self.write(bytes(min(self._left, CHUNK_BYTES)))
             self.end()
 
     def add(self, name: str, path: Path, *, at_s: int) -> StoredFile:
@@ -73,21 +73,21 @@ class ArchiveWriter:
         size = path.stat().st_size
         self.begin(name, size, at_s=at_s)
         with path.open("rb") as source:
-            while data := source.read(PIECE_BYTES):
+            while data := source.read(CHUNK_BYTES):
                 self.write(data)
         return StoredFile(size, self.end().hex())
 
     def finish(self, manifest: Manifest) -> None:
         """The manifest, and the end."""
-        data = manifest.encoded()
+        data = manifest.encode()
         self.begin(MANIFEST, len(data), at_s=manifest.created_at_ms // 1000)
         self.write(data)
         self.end()
-        self._file.write(_NOTHING_MORE)
+        self._file.write(_END_OF_ARCHIVE)
 
 
 @contextmanager
-def written(path: Path, *, force: bool) -> Iterator[ArchiveWriter]:
+def create_archive(path: Path, *, force: bool) -> Iterator[ArchiveWriter]:
     """The file at `path`, which appears whole when the block ends well, and not at all otherwise.
 
     Raises:
@@ -118,7 +118,7 @@ class ArchiveReader:
         """Copy the database to a new file; see `save`."""
         self.save(DATABASE, self.manifest.database, target)
 
-    def objects(self, database: Path) -> list[NeededObject]:
+    def objects(self, database: Path) -> list[BackupObject]:
         """The objects that the backup needs or holds, as it was made."""
         del database
         return self.manifest.objects
@@ -142,47 +142,47 @@ class ArchiveReader:
 
     def read(self, name: str) -> Iterator[bytes]:
         """The bytes of a member, in pieces. Raises `Invalid` where they are not there."""
-        with _legible():
+        with _translate_errors():
             source = self._tar.extractfile(name)
         if source is None:
             raise Invalid(f"{name} is not in the backup: the file is damaged.")
         with source:
-            while data := _piece(source):
+            while data := _read_chunk(source):
                 yield data
 
     def _manifest(self) -> Manifest:
-        with _legible():
+        with _translate_errors():
             names = self._tar.getnames()
         if not names or names[-1] != MANIFEST or names[0] != DATABASE:
             raise Invalid("The backup has no manifest at its end: it was broken off, or is no backup of Streamtime.")
-        return decoded(b"".join(self.read(MANIFEST)))
+        return decode_manifest(b"".join(self.read(MANIFEST)))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[ArchiveReader]:
+def open_archive(path: Path) -> Iterator[ArchiveReader]:
     """Open a backup.
 
     Raises:
         Invalid: it is no backup, was broken off, or is damaged.
     """
     with path.open("rb") as file:
-        with _legible():
+        with _translate_errors():
             tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115  # closed below
         with tar:
             yield ArchiveReader(tar)
 
 
 @contextmanager
-def _legible() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, EOFError, KeyError) as error:
         raise Invalid("The file is no backup of Streamtime, or it was broken off or damaged.") from error
 
 
-def _piece(source: IO[bytes]) -> bytes:
-    with _legible():
-        return source.read(PIECE_BYTES)
+def _read_chunk(source: IO[bytes]) -> bytes:
+    with _translate_errors():
+        return source.read(CHUNK_BYTES)
 
 
 def _check_free(path: Path, *, force: bool) -> None:

@@ -16,24 +16,24 @@ from pathlib import Path
 from streamtime.backups import snapshot
 from streamtime.errors import Conflict, Invalid, NoSpace
 
-SPARE_BYTES = 64 * 2**20
+MIN_FREE_BYTES = 64 * 2**20
 """What a copy leaves free on its disk, beside its own size."""
 
 _NAME = re.compile(r"[\w.-]+?-(\d{8}T\d{6}Z)-([0-9a-f]{16})\.db")
 _PARTIAL = ".partial-copy"
-_PIECE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class AutomaticCopy:
+class AutomaticBackup:
     """A copy that was made by itself."""
 
     path: Path
-    made_at_ms: int
+    created_at_ms: int
     length_bytes: int
 
 
-class AutomaticCopies:
+class AutomaticBackups:
     """The copies of one database in one folder."""
 
     def __init__(self, database: Path, folder: Path, *, keep: int) -> None:
@@ -41,7 +41,7 @@ class AutomaticCopies:
         self.folder = folder
         self._keep = keep
 
-    def all(self) -> list[AutomaticCopy]:
+    def all(self) -> list[AutomaticBackup]:
         """Those that are there, the newest first.
 
         Raises:
@@ -50,13 +50,13 @@ class AutomaticCopies:
         if not self.folder.exists():
             return []
         found = [
-            AutomaticCopy(path, at_ms, path.stat().st_size)
+            AutomaticBackup(path, at_ms, path.stat().st_size)
             for path in self.folder.iterdir()
-            if (at_ms := _made_at_ms(path.name)) is not None and path.name.startswith(f"{self._database.stem}-")
+            if (at_ms := _created_at_ms(path.name)) is not None and path.name.startswith(f"{self._database.stem}-")
         ]
         return sorted(found, key=lambda copy: copy.path.name, reverse=True)
 
-    def make(self, *, now_ms: int) -> AutomaticCopy:
+    def make(self, *, now_ms: int) -> AutomaticBackup:
         """Make one, then let go of the oldest beyond those that are kept.
 
         Raises:
@@ -69,11 +69,11 @@ class AutomaticCopies:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._clear(partial)
-            self._require_room()
+            self._require_space()
             try:
                 snapshot.check_live(self._database)
                 snapshot.take(self._database, partial)
-                snapshot.check(partial, whole=True)
+                snapshot.check(partial, full=True)
                 made = self._place(partial, now_ms)
             finally:
                 self._clear(partial)
@@ -83,9 +83,9 @@ class AutomaticCopies:
         self._rotate(made)
         return made
 
-    def _require_room(self) -> None:
+    def _require_space(self) -> None:
         log = self._database.with_name(f"{self._database.name}-wal")
-        needed = self._database.stat().st_size + (log.stat().st_size if log.exists() else 0) + SPARE_BYTES
+        needed = self._database.stat().st_size + (log.stat().st_size if log.exists() else 0) + MIN_FREE_BYTES
         free = shutil.disk_usage(self.folder).free
         if free < needed:
             raise NoSpace(
@@ -93,18 +93,18 @@ class AutomaticCopies:
                 f"{-(-needed >> 20)} MiB are needed."
             )
 
-    def _place(self, partial: Path, now_ms: int) -> AutomaticCopy:
+    def _place(self, partial: Path, now_ms: int) -> AutomaticBackup:
         partial.chmod(0o600)
-        digest = digest_of(partial)
+        digest = sha256_of(partial)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         at = datetime.fromtimestamp(now_ms / 1000, UTC)
         target = self.folder / f"{self._database.stem}-{at:%Y%m%dT%H%M%SZ}-{digest[:16]}.db"
         partial.rename(target)
-        _sync_names(self.folder)
-        return AutomaticCopy(target, now_ms, target.stat().st_size)
+        _sync_directory(self.folder)
+        return AutomaticBackup(target, now_ms, target.stat().st_size)
 
-    def _rotate(self, made: AutomaticCopy) -> None:
+    def _rotate(self, made: AutomaticBackup) -> None:
         """Let go of the oldest; the one just made stays, whatever the clock says of the others."""
         others = [copy for copy in self.all() if copy.path != made.path]
         for copy in others[self._keep - 1 :]:
@@ -117,29 +117,29 @@ class AutomaticCopies:
             left.unlink()
 
 
-def require_named_bytes(path: Path) -> None:
+def verify_named_digest(path: Path) -> None:
     """Return where a file has the bytes that its name tells, or no such name.
 
     Raises:
         Invalid: it has others.
     """
     found = _NAME.fullmatch(path.name)
-    if found is not None and digest_of(path)[:16] != found[2]:
+    if found is not None and sha256_of(path)[:16] != found[2]:
         raise Invalid(f"{path} is damaged: its bytes are not those that were written.")
 
 
-def digest_of(path: Path, told: Callable[[int], None] = lambda _: None) -> str:
+def sha256_of(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> str:
     """The SHA-256 of a file, in hexadecimal; `told` hears how many bytes were read."""
     digest, done = hashlib.sha256(), 0
     with path.open("rb") as file:
-        while data := file.read(_PIECE_BYTES):
+        while data := file.read(_CHUNK_BYTES):
             digest.update(data)
             done += len(data)
-            told(done)
+            on_progress(done)
     return digest.hexdigest()
 
 
-def _made_at_ms(name: str) -> int | None:
+def _created_at_ms(name: str) -> int | None:
     found = _NAME.fullmatch(name)
     if found is None:
         return None
@@ -150,7 +150,7 @@ def _made_at_ms(name: str) -> int | None:
     return int(at.timestamp() * 1000)
 
 
-def _sync_names(folder: Path) -> None:
+def _sync_directory(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 from streamtime.backups import snapshot
-from streamtime.backups.automatic import require_named_bytes
-from streamtime.backups.manifest import NeededObject
+from streamtime.backups.automatic import verify_named_digest
+from streamtime.backups.manifest import BackupObject
 from streamtime.database.migrate import present_revision
 from streamtime.errors import ConfigError, Invalid
 
 
-class CopyReader:
+class DatabaseCopyReader:
     """A copy of a database: an automatic one, one from before a migration, or one that was put aside.
 
     Raises:
@@ -26,10 +26,10 @@ class CopyReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        require_named_bytes(path)
+        verify_named_digest(path)
         snapshot.check(path)
         try:
-            found = present_revision(path, still=True)
+            found = present_revision(path, offline=True)
         except ConfigError as error:
             raise Invalid(f"{path} cannot be read: the file is damaged.") from error
         if found is None:
@@ -54,9 +54,9 @@ class CopyReader:
         with target.open("rb") as file:
             os.fsync(file.fileno())
 
-    def objects(self, database: Path) -> list[NeededObject]:
+    def objects(self, database: Path) -> list[BackupObject]:
         """The objects that it stands for; `database` is the copy that was saved, brought to the newest schema."""
-        return snapshot.needed(database)
+        return snapshot.referenced_objects(database)
 
     def read(self, name: str) -> Iterator[bytes]:
         """A copy holds no objects. Raises `Invalid`."""

@@ -13,22 +13,22 @@ from pathlib import Path
 from streamtime.errors import Conflict
 from streamtime.storage.file_tree import sync_directory
 
-BESIDE = ("-wal", "-shm")
+WAL_SUFFIXES = ("-wal", "-shm")
 
 
-def put_in_place(new: Path, database: Path, *, now_ms: int) -> Path | None:
+def replace_database(new: Path, database: Path, *, now_ms: int) -> Path | None:
     """Give `new`, which nobody has open, the name of the database; where the old one went, if there was one.
 
     Raises:
         Conflict: somebody has the old one open.
     """
-    aside = put_aside(database, f"{database.stem}-before-restore-{now_ms}{database.suffix}")
+    aside = set_aside_database(database, f"{database.stem}-before-restore-{now_ms}{database.suffix}")
     new.replace(database)
     sync_directory(database.parent)
     return aside
 
 
-def put_aside(database: Path, name: str) -> Path | None:
+def set_aside_database(database: Path, name: str) -> Path | None:
     """Give the database, with what is in its write-ahead log, a name in `backups/`; None where nothing was there.
 
     Without a log the first name stays, for `put_in_place` to take in one step. A log that has lost its database would
@@ -37,7 +37,7 @@ def put_aside(database: Path, name: str) -> Path | None:
     Raises:
         Conflict: somebody has it open.
     """
-    present = [path for path in (database, *(_beside(database, ending) for ending in BESIDE)) if path.exists()]
+    present = [path for path in (database, *(_sidecar(database, ending) for ending in WAL_SUFFIXES)) if path.exists()]
     if not present:
         return None
     folder = database.parent / "backups"
@@ -47,19 +47,19 @@ def put_aside(database: Path, name: str) -> Path | None:
         for path in present:
             path.replace(aside.with_name(aside.name + path.name.removeprefix(database.name)))
     else:
-        _put_aside(database, aside)
+        _set_aside(database, aside)
     sync_directory(folder)
     sync_directory(database.parent)
     return aside
 
 
-def _put_aside(database: Path, aside: Path) -> None:
-    logs = [(_beside(database, ending), _beside(aside, ending)) for ending in BESIDE]
+def _set_aside(database: Path, aside: Path) -> None:
+    logs = [(_sidecar(database, ending), _sidecar(aside, ending)) for ending in WAL_SUFFIXES]
     for present, name in [(database, aside), *logs]:
         if present.exists():
-            _second_name(present, name)
+            _link_or_copy(present, name)
     try:
-        folded = _fold(database)
+        folded = _checkpoint_wal(database)
     except Conflict:
         for name in (aside, *(name for _, name in logs)):
             name.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ def _put_aside(database: Path, aside: Path) -> None:
             name.unlink(missing_ok=True)  # what was in it is in the file
 
 
-def _fold(database: Path) -> bool:
+def _checkpoint_wal(database: Path) -> bool:
     """Write what is in the write-ahead log into the file itself; False where it is damaged, and stays as it is.
 
     Raises:
@@ -93,18 +93,18 @@ def _fold(database: Path) -> bool:
     return True
 
 
-def _beside(path: Path, ending: str) -> Path:
+def _sidecar(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _second_name(present: Path, name: Path) -> None:
+def _link_or_copy(present: Path, name: Path) -> None:
     try:
         name.hardlink_to(present)
     except OSError:  # a file system without second names
         shutil.copy2(present, name)
 
 
-def free_name(folder: Path) -> Path:
+def make_work_dir(folder: Path) -> Path:
     """A directory to work in, beside the database, so that what comes out of it can be renamed."""
     made = folder / f".restoring-{os.getpid()}"
     shutil.rmtree(made, ignore_errors=True)

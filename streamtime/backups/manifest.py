@@ -15,7 +15,7 @@ class StoredFile(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class NeededObject(msgspec.Struct, frozen=True):
+class BackupObject(msgspec.Struct, frozen=True):
     """An object that rows of the backed up database stand for. `sha256` is null where nobody has read it whole yet."""
 
     id: int
@@ -39,14 +39,14 @@ class Manifest(msgspec.Struct, frozen=True):
     created_at_ms: int
     with_objects: bool
     database: StoredFile
-    objects: list[NeededObject]
+    objects: list[BackupObject]
 
-    def encoded(self) -> bytes:
+    def encode(self) -> bytes:
         """As JSON that a person can read."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
 
-def decoded(data: bytes) -> Manifest:
+def decode_manifest(data: bytes) -> Manifest:
     """Read a manifest.
 
     Raises:

@@ -12,24 +12,24 @@ from pathlib import Path
 from typing import Protocol
 
 from streamtime.backups import snapshot
-from streamtime.backups.adjusting import Whereabouts, adjust, growing_without_bytes
-from streamtime.backups.archive import DATABASE, OBJECTS, opened
-from streamtime.backups.database_copy import CopyReader
-from streamtime.backups.manifest import NeededObject
+from streamtime.backups.adjusting import RestorePlan, apply_plan, renditions_without_bytes
+from streamtime.backups.archive import DATABASE, OBJECTS, open_archive
+from streamtime.backups.database_copy import DatabaseCopyReader
+from streamtime.backups.manifest import BackupObject
 from streamtime.clock import Clock
 from streamtime.database.copies import is_database
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, StreamtimeError
-from streamtime.library.damage import Damage
+from streamtime.library.damage import DamageReporter
 from streamtime.library.timeline import Timeline
-from streamtime.objects.deployment import Deployment, Standing
+from streamtime.objects.deployment import StoreOwnership, StoreStatus
 from streamtime.objects.inventory import Inventory
 from streamtime.objects.ledger import SPOOL
 from streamtime.objects.stores import Stores
 
 
-class Source(Protocol):
+class RestoreSource(Protocol):
     """What can be restored: a backup, or a copy of the database alone."""
 
     schema: str
@@ -39,7 +39,7 @@ class Source(Protocol):
         """Write its database to a new file."""
         ...
 
-    def objects(self, database: Path) -> list[NeededObject]:
+    def objects(self, database: Path) -> list[BackupObject]:
         """The objects that its database stands for; `database` is what was saved, at the newest schema."""
         ...
 
@@ -49,34 +49,34 @@ class Source(Protocol):
 
 
 @contextmanager
-def source_at(path: Path) -> Iterator[Source]:
+def open_restore_source(path: Path) -> Iterator[RestoreSource]:
     """Open a backup, or a copy of the database alone.
 
     Raises:
         Invalid: it is neither, was broken off, or is damaged.
     """
     if is_database(path):
-        yield CopyReader(path)
+        yield DatabaseCopyReader(path)
     else:
-        with opened(path) as reader:
+        with open_archive(path) as reader:
             yield reader
 
 
-Told = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Words for what is being done, bytes done, bytes in all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """What came of it. `missing` names objects by what they are to their videos."""
 
     objects: int
-    placed: int
+    restored: int
     missing: list[str]
-    standings: dict[str, Standing]
+    store_statuses: dict[str, StoreStatus]
 
 
-class Missing(Conflict):
+class MissingObjects(Conflict):
     """Objects that the backup needs are nowhere; `names` tell which."""
 
     code = "missing"
@@ -98,7 +98,9 @@ class Restorer:
         self._stores = stores
         self._clock = clock
 
-    async def prepare(self, reader: Source, folder: Path, told: Told, *, allow_missing: bool) -> Restored:
+    async def prepare(
+        self, reader: RestoreSource, folder: Path, on_progress: ProgressCallback, *, allow_missing: bool
+    ) -> RestoreResult:
         """Make `streamtime.db` in `folder` of the backup, and put the objects that it holds into their stores.
 
         Raises:
@@ -108,44 +110,50 @@ class Restorer:
         """
         check_schema(reader)
         path = folder / DATABASE
-        told("Reading the database", 0, 0)
+        on_progress("Reading the database", 0, 0)
         await asyncio.to_thread(reader.save_database, path)
         await asyncio.to_thread(snapshot.check, path)
         await asyncio.to_thread(migrate, path, now_ms=self._clock.now_ms())
         database = Database(path)
         try:
             objects = await asyncio.to_thread(reader.objects, path)
-            return await self._fill(database, reader, objects, told, allow_missing=allow_missing)
+            return await self._fill(database, reader, objects, on_progress, allow_missing=allow_missing)
         finally:
             await database.close()
 
     async def _fill(
-        self, database: Database, reader: Source, objects: list[NeededObject], told: Told, *, allow_missing: bool
-    ) -> Restored:
-        told("Looking for the objects", 0, 0)
-        where = Whereabouts(await self._listed(tolerant=allow_missing))
+        self,
+        database: Database,
+        reader: RestoreSource,
+        objects: list[BackupObject],
+        on_progress: ProgressCallback,
+        *,
+        allow_missing: bool,
+    ) -> RestoreResult:
+        on_progress("Looking for the objects", 0, 0)
+        where = RestorePlan(await self._listed(tolerant=allow_missing))
         for one in objects:
-            where.find(one)
-        damage = Damage(database, Timeline(database, self._clock))
+            where.locate(one)
+        damage = DamageReporter(database, Timeline(database, self._clock))
         if where.missing and not allow_missing:
-            raise Missing(await _names(damage, where.missing))
-        placed = await self._place(reader, where, told)
-        await self._make_room(objects, where)
+            raise MissingObjects(await _names(damage, where.missing))
+        placed = await self._place(reader, where, on_progress)
+        await self._create_empty_files(objects, where)
         if where.missing and not allow_missing:
-            raise Missing(await _names(damage, where.missing))
+            raise MissingObjects(await _names(damage, where.missing))
         inventory = Inventory(database, self._clock)
-        deployment = Deployment(database, inventory, self._stores, self._clock)
+        deployment = StoreOwnership(database, inventory, self._stores, self._clock)
 
         async def body(tx: Transaction) -> None:
-            gone = await growing_without_bytes(tx, where.listed.get(SPOOL, {}))
-            await adjust(tx, where, growing=gone)
-            await deployment.renew(tx, restored_at_ms=self._clock.now_ms())
+            gone = await renditions_without_bytes(tx, where.listed.get(SPOOL, {}))
+            await apply_plan(tx, where, growing=gone)
+            await deployment.reset(tx, restored_at_ms=self._clock.now_ms())
 
         await database.write(body)
         names = await _names(damage, where.missing)
-        await damage.tell([one for one in await inventory.damaged() if one.id in {m.id for m in where.missing}])
-        standings = {name: await deployment.look(name) for name in self._stores.names}
-        return Restored(len(objects), placed, names, standings)
+        await damage.report([one for one in await inventory.damaged() if one.id in {m.id for m in where.missing}])
+        standings = {name: await deployment.check(name) for name in self._stores.names}
+        return RestoreResult(len(objects), placed, names, standings)
 
     async def _listed(self, *, tolerant: bool) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
@@ -159,33 +167,33 @@ class Restorer:
                     raise
         return found
 
-    async def _place(self, reader: Source, where: Whereabouts, told: Told) -> int:
+    async def _place(self, reader: RestoreSource, plan: RestorePlan, on_progress: ProgressCallback) -> int:
         """Put objects out of the backup where they belong; those that came out as other bytes count as missing."""
-        done, total, damaged = 0, sum(one.bytes for one in where.to_place), list[NeededObject]()
-        for one in where.to_place:
-            told("Copying objects", done, total)
-            name = one.store if one.store in self._stores.names else self._stores.settle_in
+        done, total, damaged = 0, sum(one.bytes for one in plan.to_restore), list[BackupObject]()
+        for one in plan.to_restore:
+            on_progress("Copying objects", done, total)
+            name = one.store if one.store in self._stores.names else self._stores.default_name
             if name != one.store:
-                where.moved[one.id] = name
+                plan.moved[one.id] = name
             if not await self._put(reader, one, name):
                 damaged.append(one)
             done += one.bytes
-        where.to_place = [one for one in where.to_place if one not in damaged]
-        where.missing += damaged
-        return len(where.to_place)
+        plan.to_restore = [one for one in plan.to_restore if one not in damaged]
+        plan.missing += damaged
+        return len(plan.to_restore)
 
-    async def _put(self, reader: Source, one: NeededObject, name: str) -> bool:
+    async def _put(self, reader: RestoreSource, one: BackupObject, name: str) -> bool:
         pieces = _pieces(reader, f"{OBJECTS}{one.key}")
         if name == SPOOL:
-            await self._spool(one.key, pieces)
+            await self._write_to_spool(one.key, pieces)
             return True
-        stored = await self._stores.settled[name].put(one.key, pieces)
+        stored = await self._stores.object_stores[name].put(one.key, pieces)
         if one.sha256 in {None, stored.sha256.hex()}:
             return True
-        await self._stores.settled[name].delete(one.key)
+        await self._stores.object_stores[name].delete(one.key)
         return False
 
-    async def _spool(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+    async def _write_to_spool(self, key: str, pieces: AsyncIterator[bytes]) -> None:
         await self._stores.spool.delete(key)
         async with await self._stores.spool.create(key) as file:
             offset = 0
@@ -194,16 +202,16 @@ class Restorer:
                 offset += len(piece)
             await file.sync()
 
-    async def _make_room(self, objects: list[NeededObject], where: Whereabouts) -> None:
+    async def _create_empty_files(self, objects: list[BackupObject], plan: RestorePlan) -> None:
         """Uploads that go on from the beginning need a file to go on with."""
         keys = {one.id: one.key for one in objects}
-        for object_id, offset in where.arrived.items():
+        for object_id, offset in plan.upload_offsets.items():
             if not offset:
                 with suppress(Conflict):  # it is there, and empty
                     (await self._stores.spool.create(keys[object_id])).close()
 
 
-def check_schema(reader: Source) -> None:
+def check_schema(reader: RestoreSource) -> None:
     """Return where this version can read the backup's database.
 
     Raises:
@@ -217,8 +225,8 @@ def check_schema(reader: Source) -> None:
         )
 
 
-async def _names(damage: Damage, missing: list[NeededObject]) -> list[str]:
-    pieces = await damage.pieces([one.id for one in missing])
+async def _names(damage_reporter: DamageReporter, missing: list[BackupObject]) -> list[str]:
+    pieces = await damage_reporter.references([one.id for one in missing])
     return [
         f"{pieces[one.id].title}: {pieces[one.id].name or one.kind} ({one.key}, {one.store})"
         if one.id in pieces
@@ -227,7 +235,7 @@ async def _names(damage: Damage, missing: list[NeededObject]) -> list[str]:
     ]
 
 
-async def _pieces(reader: Source, name: str) -> AsyncIterator[bytes]:
+async def _pieces(reader: RestoreSource, name: str) -> AsyncIterator[bytes]:
     reading = reader.read(name)
     while (piece := await asyncio.to_thread(next, reading, None)) is not None:
         yield piece

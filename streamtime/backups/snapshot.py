@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from streamtime.backups.manifest import NeededObject
-from streamtime.database.engines import BUSY_TIMEOUT_MS, read_only_uri, still_uri
-from streamtime.database.faults import explained
+from streamtime.backups.manifest import BackupObject
+from streamtime.database.engines import BUSY_TIMEOUT_MS, immutable_uri, read_only_uri
+from streamtime.database.faults import translate_error
 from streamtime.errors import DatabaseDamaged, Invalid, Unavailable
 
 _STEPS = 10_000
 """Steps of SQLite's machine between two looks at the clock: some tenths of a millisecond."""
 
-_NEEDED = """
+_REFERENCED_OBJECTS = """
     SELECT o.id, o.store, o.key, o.kind, o.state, CASE o.state WHEN 'live' THEN o.bytes ELSE u.offset_bytes END,
            lower(hex(o.sha256))
     FROM objects AS o LEFT JOIN uploads AS u ON u.object_id = o.id
@@ -34,25 +34,25 @@ def take(database: Path, target: Path) -> None:
         DatabaseDamaged: the database cannot be read whole.
         StreamtimeError: it is busy, or there is no room.
     """
-    with _translated(), closing(sqlite3.connect(database, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+    with _translate_errors(), closing(sqlite3.connect(database, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
 
 
-def needed(snapshot: Path) -> list[NeededObject]:
+def referenced_objects(snapshot: Path) -> list[BackupObject]:
     """The objects that the database stands for.
 
     Raises:
         StreamtimeError: it cannot be read.
     """
-    with _translated(), closing(sqlite3.connect(read_only_uri(snapshot), uri=True)) as connection:
-        rows = connection.execute(_NEEDED)
+    with _translate_errors(), closing(sqlite3.connect(read_only_uri(snapshot), uri=True)) as connection:
+        rows = connection.execute(_REFERENCED_OBJECTS)
         return [
-            NeededObject(object_id, store, key, kind, state, length_bytes, sha256 or None, held=False)
+            BackupObject(object_id, store, key, kind, state, length_bytes, sha256 or None, held=False)
             for object_id, store, key, kind, state, length_bytes, sha256 in rows
         ]
 
 
-def check(database: Path, *, whole: bool = False) -> None:
+def check(database: Path, *, full: bool = False) -> None:
     """Return where SQLite finds nothing wrong with a file that nobody has open.
 
     `whole` compares indexes with their tables too, and rows with the rows that they name.
@@ -61,23 +61,23 @@ def check(database: Path, *, whole: bool = False) -> None:
         Invalid: it does.
     """
     try:
-        _check(still_uri(database), whole=whole, within_s=None)
+        _check(immutable_uri(database), full=full, timeout_s=None)
     except DatabaseDamaged as error:
         raise Invalid(f"The database in {database.name} is damaged: {error.message}.") from error
 
 
-def check_live(database: Path, *, whole: bool = False, within_s: float | None = None) -> bool:
+def check_live(database: Path, *, full: bool = False, timeout_s: float | None = None) -> bool:
     """The same of a database that is in use; writers go on meanwhile. False where `within_s` seconds did not do.
 
     Raises:
         DatabaseDamaged: something is wrong with it; the message says what.
         StreamtimeError: it cannot be read now.
     """
-    return _check(read_only_uri(database), whole=whole, within_s=within_s)
+    return _check(read_only_uri(database), full=full, timeout_s=timeout_s)
 
 
-def _check(address: str, *, whole: bool, within_s: float | None) -> bool:
-    deadline = None if within_s is None else time.monotonic() + within_s
+def _check(address: str, *, full: bool, timeout_s: float | None) -> bool:
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
     late = False
 
     def broken_off() -> bool:
@@ -86,11 +86,14 @@ def _check(address: str, *, whole: bool, within_s: float | None) -> bool:
         return late
 
     try:
-        with _translated(), closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+        with (
+            _translate_errors(),
+            closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000)) as connection,
+        ):
             connection.set_progress_handler(broken_off, _STEPS)
-            pragma = "integrity_check" if whole else "quick_check"
+            pragma = "integrity_check" if full else "quick_check"
             (verdict,) = connection.execute(f"PRAGMA {pragma}(1)").fetchone()
-            dangling = connection.execute("PRAGMA foreign_key_check").fetchone() if whole else None
+            dangling = connection.execute("PRAGMA foreign_key_check").fetchone() if full else None
     except (sqlite3.OperationalError, Unavailable):  # SQLITE_INTERRUPT, by `broken_off`
         if late:
             return False
@@ -103,10 +106,10 @@ def _check(address: str, *, whole: bool, within_s: float | None) -> bool:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if (ours := explained(error)) is None:
+        if (ours := translate_error(error)) is None:
             raise
         raise ours from error

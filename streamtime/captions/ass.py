@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from streamtime.captions.cue import MOST_CUES, Cue, Span
+from streamtime.captions.cue import MAX_CUES, Cue, Span
 
 _BLOCK = re.compile(r"\{([^{}]*)\}")
 _OVERRIDE = re.compile(
@@ -22,8 +22,8 @@ _STYLE_FIELDS = 8
 _BOLD_WEIGHT = 600
 _DEFAULT_HEIGHT = 288
 _UPPER = 0.4
-_MOST_STYLES = 1_000
-_MOST_OVERRIDES = 2_000
+_MAX_STYLES = 1_000
+_MAX_OVERRIDES = 2_000
 """Characters of one block that are looked at: moving and drawn text has long ones."""
 
 _OLD_TOP = frozenset({5, 6, 7})
@@ -41,7 +41,7 @@ class Style:
 
 
 @dataclass(slots=True)
-class Sheet:
+class AssHeader:
     """What stands before the events of a file."""
 
     styles: dict[str, Style] = field(default_factory=dict)
@@ -55,24 +55,24 @@ class Sheet:
 
 def read_ass(text: str) -> Iterator[Cue]:
     """Cues of a file."""
-    reading = _Reading()
+    reading = _AssParser()
     for line in text.split("\n"):
-        cue = reading.take(line)
+        cue = reading.parse_line(line)
         if cue is not None:
             yield cue
-            if reading.count >= MOST_CUES:
+            if reading.count >= MAX_CUES:
                 return
 
 
-def sheet_of(header: str) -> Sheet:
+def parse_header(header: str) -> AssHeader:
     """What a container keeps beside its events: styles and the size they are meant for."""
-    reading = _Reading()
+    reading = _AssParser()
     for line in header.split("\n"):
-        reading.take(line)
-    return reading.sheet
+        reading.parse_line(line)
+    return reading.header
 
 
-def event(sheet: Sheet, start_ms: int, end_ms: int, line: str) -> Cue:
+def event(sheet: AssHeader, start_ms: int, end_ms: int, line: str) -> Cue:
     """An event as decoders give it: `ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text`."""
     parts = line.split(",", _STYLE_FIELDS)
     if len(parts) <= _STYLE_FIELDS:
@@ -80,17 +80,17 @@ def event(sheet: Sheet, start_ms: int, end_ms: int, line: str) -> Cue:
     return sheet.cue(start_ms, end_ms, parts[2], parts[_STYLE_FIELDS])
 
 
-class _Reading:
+class _AssParser:
     """Goes through the lines of a file."""
 
     def __init__(self) -> None:
-        self.sheet = Sheet()
+        self.header = AssHeader()
         self.count = 0
         self._styles = 0
         self._section = ""
         self._style_fields: tuple[str, ...] = ()
 
-    def take(self, line: str) -> Cue | None:
+    def parse_line(self, line: str) -> Cue | None:
         """One line; a cue where it is one."""
         stripped = line.strip()
         if stripped.startswith("["):
@@ -101,31 +101,31 @@ class _Reading:
             return None
         match (self._section, name.casefold()):
             case ("script info", "playresy"):
-                self.sheet.height = _number(value) or _DEFAULT_HEIGHT
+                self.header.height = _number(value) or _DEFAULT_HEIGHT
             case ("v4 styles" | "v4+ styles", "format"):
                 self._style_fields = _fields(value)
-            case ("v4 styles" | "v4+ styles", "style") if self._styles < _MOST_STYLES:
+            case ("v4 styles" | "v4+ styles", "style") if self._styles < _MAX_STYLES:
                 self._styles += 1
                 values = dict(zip(self._style_fields, map(str.strip, value.split(",")), strict=False))
                 old = self._section == "v4 styles"
-                self.sheet.styles[values.get("name", "").lstrip("*")] = _style(values, old=old)
+                self.header.styles[values.get("name", "").lstrip("*")] = _style(values, old=old)
             case ("events", "format"):
-                self.sheet.event_fields = _fields(value)
+                self.header.event_fields = _fields(value)
             case ("events", "dialogue"):
                 return self._dialogue(value)
         return None
 
     def _dialogue(self, value: str) -> Cue | None:
-        names = self.sheet.event_fields
+        names = self.header.event_fields
         values = dict(zip(names, value.split(",", len(names) - 1), strict=False))
         start_ms, end_ms = _ms(values.get("start", "")), _ms(values.get("end", ""))
         if start_ms is None or end_ms is None:
             return None
         self.count += 1
-        return self.sheet.cue(start_ms, end_ms, values.get("style", "").strip(), values.get("text", ""))
+        return self.header.cue(start_ms, end_ms, values.get("style", "").strip(), values.get("text", ""))
 
 
-def _cue(sheet: Sheet, start_ms: int, end_ms: int, style_name: str, text: str) -> Cue:
+def _cue(sheet: AssHeader, start_ms: int, end_ms: int, style_name: str, text: str) -> Cue:
     base = sheet.styles.get(style_name.lstrip("*"), Style())
     now, top, drawing = base, base.top, False
     spans: list[Span] = []
@@ -134,7 +134,7 @@ def _cue(sheet: Sheet, start_ms: int, end_ms: int, style_name: str, text: str) -
         if not drawing and block.start() > end:
             spans.append(_span(text[end : block.start()], now))
         end = block.end()
-        for override in _OVERRIDE.finditer(block[1][:_MOST_OVERRIDES]):
+        for override in _OVERRIDE.finditer(block[1][:_MAX_OVERRIDES]):
             if override[1] == "p":
                 drawing = override[2] != "0"
             elif override[1] in {"an", "a"}:

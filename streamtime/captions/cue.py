@@ -9,17 +9,17 @@ from collections.abc import Iterable
 
 import msgspec
 
-MOST_CUES = 20_000
+MAX_CUES = 20_000
 """A three-hour film with a cue every second has half as many; typeset signs bring more."""
 
-MOST_CUE_CHARACTERS = 1_000
-MOST_CHARACTERS = 1_500_000
+MAX_CUE_CHARACTERS = 1_000
+MAX_CHARACTERS = 1_500_000
 """All cues of one track together."""
 
-LATEST_MS = 100 * 3600 * 1000 - 1
+MAX_TIME_MS = 100 * 3600 * 1000 - 1
 """Just under a hundred hours: what two digits of hours can say."""
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -45,31 +45,31 @@ class Cue(msgspec.Struct, frozen=True):
         return "".join(span.text for span in self.spans)
 
 
-def tidied(cues: Iterable[Cue]) -> list[Cue]:
+def normalize_cues(cues: Iterable[Cue]) -> list[Cue]:
     """The cues that can be shown, within every bound, in the order of their times, none twice."""
     kept: dict[Cue, None] = {}
-    room = MOST_CHARACTERS
+    room = MAX_CHARACTERS
     for cue in sorted(cues, key=lambda cue: (cue.start_ms, cue.end_ms)):
-        if not 0 <= cue.start_ms < cue.end_ms <= LATEST_MS:
+        if not 0 <= cue.start_ms < cue.end_ms <= MAX_TIME_MS:
             continue
-        spans = _tidied(cue.spans)
+        spans = _normalize_spans(cue.spans)
         clean = Cue(cue.start_ms, cue.end_ms, spans, cue.top)
         if not spans or clean in kept:
             continue
         room -= len(clean.text)
-        if room < 0 or len(kept) >= MOST_CUES:
+        if room < 0 or len(kept) >= MAX_CUES:
             break
         kept[clean] = None
     return list(kept)
 
 
-def _tidied(spans: Iterable[Span]) -> tuple[Span, ...]:
+def _normalize_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Without control characters, empty lines, white space around lines, and what is too long."""
     merged: list[Span] = []
-    room = MOST_CUE_CHARACTERS
+    room = MAX_CUE_CHARACTERS
     at_start = True
     for span in spans:
-        text = _lines(_UNSEEN.sub("", span.text), at_start=at_start)[:room]
+        text = _lines(_INVISIBLE.sub("", span.text), at_start=at_start)[:room]
         if not text:
             continue
         room -= len(text)

@@ -16,12 +16,12 @@ _ENTITIES = {
     "#39": "'",
 }  # fmt: skip
 _STYLES = {"i": 0, "em": 0, "b": 1, "strong": 1, "u": 2}
-_PASSED_OVER = frozenset({"c", "v", "font", "lang", "ruby", "rt", "s", "span"})
+_IGNORED_TAGS = frozenset({"c", "v", "font", "lang", "ruby", "rt", "s", "span"})
 _TOP_ROW = frozenset({7, 8, 9})
 """Keys of a number pad, as SubRip borrows them from ASS."""
 
 
-def styled(text: str) -> tuple[Span, ...]:
+def parse_markup(text: str) -> tuple[Span, ...]:
     """Text with tags as spans."""
     if "<" not in text and "{" not in text:
         return (Span(_plain(text)),)
@@ -30,7 +30,7 @@ def styled(text: str) -> tuple[Span, ...]:
     end = 0
     for tag in _TAG.finditer(text):
         name = (tag[2] or "").lower()
-        known = not name or name in _STYLES or name in _PASSED_OVER or name[0].isdigit()
+        known = not name or name in _STYLES or name in _IGNORED_TAGS or name[0].isdigit()
         if not known:
             continue
         if tag.start() > end:

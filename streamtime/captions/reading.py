@@ -4,7 +4,7 @@ import codecs
 import re
 
 from streamtime.captions.ass import read_ass
-from streamtime.captions.cue import Cue, tidied
+from streamtime.captions.cue import Cue, normalize_cues
 from streamtime.captions.timed_text import read_subrip, read_webvtt
 from streamtime.errors import Invalid
 
@@ -28,7 +28,7 @@ _CODE_PAGES = {
 }  # fmt: skip
 """What files without a mark that are not UTF-8 were written in, by language: they come from Windows of old."""
 
-_OTHERS = "cp1252"
+_DEFAULT_CODE_PAGE = "cp1252"
 _ASS_MARK = re.compile(r"^\s{0,20}\[(?:script info|v4\+? styles|events)\]", re.IGNORECASE)
 _MARK_WITHIN = 1_000
 
@@ -41,7 +41,7 @@ def read_captions(data: bytes, *, language: str = "") -> list[Cue]:
     """
     if len(data) > MAX_BYTES:
         raise Invalid(f"A caption file has at most {MAX_BYTES >> 20} MB.", field="file", code="captions_too_large")
-    text = decoded(data, language=language).replace("\r\n", "\n").replace("\r", "\n") + "\n"
+    text = decode_text(data, language=language).replace("\r\n", "\n").replace("\r", "\n") + "\n"
     head = text[:_MARK_WITHIN].lstrip("\ufeff \n\t")
     if head.startswith("WEBVTT"):
         cues = read_webvtt(text)
@@ -49,26 +49,26 @@ def read_captions(data: bytes, *, language: str = "") -> list[Cue]:
         cues = read_ass(text)
     else:
         cues = read_subrip(text)
-    found = tidied(cues)
+    found = normalize_cues(cues)
     if not found:
         raise Invalid("There are no captions in this file. SubRip, WebVTT and ASS are taken.", field="file")
     return found
 
 
-def decoded(data: bytes, *, language: str = "") -> str:
+def decode_text(data: bytes, *, language: str = "") -> str:
     """The text of a file: by its mark, as UTF-8, as UTF-16 without a mark, else as its language was once written."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
-    if wide := _wide(data):
+    if wide := _decode_utf16_without_bom(data):
         return data.decode(wide, "replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode(_CODE_PAGES.get(language.lower().partition("-")[0], _OTHERS), "replace")
+        return data.decode(_CODE_PAGES.get(language.lower().partition("-")[0], _DEFAULT_CODE_PAGE), "replace")
 
 
-def _wide(data: bytes) -> str | None:
+def _decode_utf16_without_bom(data: bytes) -> str | None:
     """UTF-16 without a mark: times and arrows are ASCII, so every other byte of much of it is zero."""
     head = data[:_MARK_WITHIN]
     zeros_at = (head[0::2].count(0), head[1::2].count(0))

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from streamtime.captions.cue import MOST_CUES, Cue
-from streamtime.captions.markup import at_top, styled
+from streamtime.captions.cue import MAX_CUES, Cue
+from streamtime.captions.markup import at_top, parse_markup
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,:](\d{1,3})"
 _TIMES = re.compile(rf"^[ \t]*{_TIME}[ \t]*-{{1,2}}>[ \t]*{_TIME}([^\n]*)\n", re.MULTILINE)
@@ -21,14 +21,14 @@ def read_subrip(text: str) -> Iterator[Cue]:
         if not last and len(lines) > 1 and lines[-2].strip().isdigit() and not "".join(lines[-3:-2]).strip():
             del lines[-2:]
         content = "\n".join(lines).strip()
-        yield Cue(start_ms, end_ms, styled(content), at_top(content))
+        yield Cue(start_ms, end_ms, parse_markup(content), at_top(content))
 
 
 def read_webvtt(text: str) -> Iterator[Cue]:
     """Cues of a WebVTT file, whose text ends with an empty line; notes, styles and regions are passed over."""
     for start_ms, end_ms, settings, body, _last in _blocks(text):
         content, _, _rest = body.partition("\n\n")
-        yield Cue(start_ms, end_ms, styled(content.strip("\n")), _on_top(settings))
+        yield Cue(start_ms, end_ms, parse_markup(content.strip("\n")), _is_at_top(settings))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, str, str, bool]]:
@@ -38,7 +38,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str, str, bool]]:
         if before is not None:
             yield (*_read(before), text[before.end() : times.start()], False)
             count += 1
-            if count >= MOST_CUES:
+            if count >= MAX_CUES:
                 return
         before = times
     if before is not None:
@@ -54,7 +54,7 @@ def _ms(hours: str | None, minutes: str, seconds: str, fraction: str) -> int:
     return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int(fraction.ljust(3, "0"))
 
 
-def _on_top(settings: str) -> bool:
+def _is_at_top(settings: str) -> bool:
     found = _LINE.search(settings) if "line:" in settings else None
     if found is None:
         return False

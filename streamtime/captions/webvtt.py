@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from streamtime.captions.cue import Cue, Span
 
-HEAD = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
+WEBVTT_HEADER = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
 """Renditions begin at 0, and RFC 8216 section 3.5 has players told so; other readers pass the second line over."""
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -12,7 +12,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def write_captions(cues: Iterable[Cue]) -> str:
     """Cues that are tidied, as a file."""
-    return HEAD + "".join(_cue(cue) for cue in cues)
+    return WEBVTT_HEADER + "".join(_cue(cue) for cue in cues)
 
 
 def write_chapters(chapters: Sequence[tuple[int, int, str]]) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import rich_click as click
 
-from streamtime.backups.backup import Backup, BackupMaker
+from streamtime.backups.backup import BackupMaker, BackupResult
 from streamtime.cli.context import Context
-from streamtime.cli.work_report import WorkReport
+from streamtime.cli.work_report import StageReporter
 from streamtime.config.sections import Config
 from streamtime.http.words import size_text
-from streamtime.rooms import keeping_of, library_on, open_foundation
+from streamtime.rooms import build_maintenance_services, build_video_services, open_infrastructure
 
 
 @click.command()
@@ -25,22 +25,24 @@ def backup(context: Context, file: Path, with_objects: bool, force: bool) -> Non
 
     FILE appears whole or not at all. Exit code 1 where it does not, or where objects could not be read.
     """
-    config = context.ready()
-    with WorkReport() as report:
+    config = context.prepared_config()
+    with StageReporter() as report:
         made = asyncio.run(_backup(config, file, report, with_objects=with_objects, force=force))
-    for lost in made.lost:
+    for lost in made.failed:
         click.echo(f"streamtime: not in the backup: {lost}", err=True)
     objects = made.manifest.objects
     size = size_text(sum(one.bytes for one in objects))
     what = "with" if with_objects else "needs"
     click.echo(f"{file}: {size_text(file.stat().st_size)}, {what} {len(objects)} objects ({size})")
-    sys.exit(1 if made.lost else 0)
+    sys.exit(1 if made.failed else 0)
 
 
-async def _backup(config: Config, file: Path, report: WorkReport, *, with_objects: bool, force: bool) -> Backup:
+async def _backup(
+    config: Config, file: Path, report: StageReporter, *, with_objects: bool, force: bool
+) -> BackupResult:
     async with AsyncExitStack() as stack:
-        base = await open_foundation(config, stack, sweep=False)
-        keeping = keeping_of(base)
-        ledger = library_on(base).ledger
-        maker = BackupMaker(base.database, ledger, base.stores, keeping.deployment, keeping.holds, base.clock)
+        base = await open_infrastructure(config, stack, sweep=False)
+        keeping = build_maintenance_services(base)
+        ledger = build_video_services(base).ledger
+        maker = BackupMaker(base.database, ledger, base.stores, keeping.ownership, keeping.leases, base.clock)
         return await maker.make(file, report.step, with_objects=with_objects, force=force)

@@ -14,7 +14,7 @@ import rich_click as click
 
 from streamtime.backups import snapshot
 from streamtime.cli.context import Context, prepare_data_dir
-from streamtime.cli.first_start import damaged, require_first_start
+from streamtime.cli.first_start import damaged_error, require_first_start
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
@@ -22,32 +22,38 @@ from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
 from streamtime.http.web_files import WebFiles
 from streamtime.http.words import size_text
 from streamtime.lanes import PREPARE_NICE, worker_launcher
-from streamtime.objects.deployment import NOT_OURS, words_for
-from streamtime.openid.terms import ProviderAway
-from streamtime.providers import provider_of
-from streamtime.rooms import automatic_copies, bucket_address, database_path, keeping_of, open_foundation
+from streamtime.objects.deployment import UNVERIFIED, status_message
+from streamtime.openid.terms import ProviderUnavailable
+from streamtime.providers import build_oidc_provider
+from streamtime.rooms import (
+    bucket_address,
+    build_automatic_backups,
+    build_maintenance_services,
+    database_path,
+    open_infrastructure,
+)
 from streamtime.storage.local_disk import LocalDisk
-from streamtime.storage.s3_trial import tried
+from streamtime.storage.s3_trial import check_bucket
 from streamtime.storage.spool import Spool
-from streamtime.workers.self_report import ask, layers
+from streamtime.workers.self_report import format_layers, query_confinement
 
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
 
 
 @dataclass(slots=True)
-class Findings:
+class CheckReport:
     """What was found, printed as it is found."""
 
-    faults: int = 0
+    failures: int = 0
 
     @contextmanager
-    def part(self, name: str) -> Iterator[list[str]]:
+    def check(self, name: str) -> Iterator[list[str]]:
         """Check one part: what is appended is said of it, an error of ours is its fault."""
         said: list[str] = []
         try:
             yield said
         except StreamtimeError as error:
-            self.faults += 1
+            self.failures += 1
             click.echo(f"fault  {name}: {error.message}")
         else:
             click.echo(f"ok     {name}: {', '.join(said)}")
@@ -57,34 +63,34 @@ class Findings:
 @click.pass_obj
 def check(context: Context) -> None:
     """Check configuration, database, storage, worker and front end. Exit code 1 where one has a fault."""
-    findings = Findings()
-    with findings.part("config") as said:
+    findings = CheckReport()
+    with findings.check("config") as said:
         config = context.config()
         prepare_data_dir(config)
         said.append(f"data in {config.data_dir.resolve()}")
-    if not findings.faults:
+    if not findings.failures:
         asyncio.run(_check(config, findings))
-    sys.exit(1 if findings.faults else 0)
+    sys.exit(1 if findings.failures else 0)
 
 
-async def _check(config: Config, findings: Findings) -> None:
-    with findings.part("database") as said:
+async def _check(config: Config, findings: CheckReport) -> None:
+    with findings.check("database") as said:
         said.extend(await asyncio.to_thread(_database, config))
-    with findings.part("backup") as said:
-        said.extend(await asyncio.to_thread(_copies, config))
-    await _part(findings, "storage", lambda: _storage(config))
+    with findings.check("backup") as said:
+        said.extend(await asyncio.to_thread(_automatic_backups, config))
+    await _run_check(findings, "storage", lambda: _storage(config))
     if config.storage.backend == "s3" or config.storage.s3.bucket:
-        await _part(findings, "bucket", lambda: _bucket(config))
-    await _part(findings, "markers", lambda: _markers(config))
-    await _part(findings, "worker", lambda: _worker(config))
+        await _run_check(findings, "bucket", lambda: _bucket(config))
+    await _run_check(findings, "markers", lambda: _store_ids(config))
+    await _run_check(findings, "worker", lambda: _worker(config))
     if config.accounts.oidc.issuer or config.accounts.oidc.client_id:
-        await _part(findings, "provider", lambda: _provider(config))
-    with findings.part("front end") as said:
+        await _run_check(findings, "provider", lambda: _provider(config))
+    with findings.check("front end") as said:
         said.append(f"{len(WebFiles().manifest)} files")
 
 
-async def _part(findings: Findings, name: str, look: Callable[[], Awaitable[list[str]]]) -> None:
-    with findings.part(name) as said:
+async def _run_check(findings: CheckReport, name: str, look: Callable[[], Awaitable[list[str]]]) -> None:
+    with findings.check(name) as said:
         said.extend(await look())
 
 
@@ -97,9 +103,9 @@ def _database(config: Config) -> list[str]:
         raise StreamtimeError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed.")
     if path.exists() and path.stat().st_size:
         try:
-            snapshot.check_live(path, whole=True)
+            snapshot.check_live(path, full=True)
         except DatabaseDamaged as error:
-            raise damaged(config, error) from error
+            raise damaged_error(config, error) from error
     present, newest = present_revision(path), newest_revision(migrations_folder())
     if present is None:
         require_first_start(config)
@@ -107,17 +113,17 @@ def _database(config: Config) -> list[str]:
     return [f"SQLite {sqlite3.sqlite_version}", schema, *([] if present is None else ["whole"])]
 
 
-def _copies(config: Config) -> list[str]:
+def _automatic_backups(config: Config) -> list[str]:
     """The automatic copies of the database; none yet is no fault, since the server makes them."""
     if not config.backup.every:
         return ["turned off (backup.every)"]
-    copies = automatic_copies(config)
+    copies = build_automatic_backups(config)
     usable = copies.folder.is_dir() and os.access(copies.folder, os.R_OK | os.W_OK | os.X_OK)
     if copies.folder.exists() and not usable:
         raise StreamtimeError(f"{copies.folder} (backup.to) is no folder that can be written.")
     if not (found := copies.all()):
         return [f"no copy yet in {copies.folder}"]
-    at = datetime.fromtimestamp(found[0].made_at_ms / 1000, UTC)
+    at = datetime.fromtimestamp(found[0].created_at_ms / 1000, UTC)
     return [f"{len(found)} in {copies.folder}", f"the newest of {at:%Y-%m-%d %H:%M} UTC"]
 
 
@@ -132,16 +138,16 @@ async def _storage(config: Config) -> list[str]:
         await spool.close()
 
 
-async def _markers(config: Config) -> list[str]:
+async def _store_ids(config: Config) -> list[str]:
     """Whether stores are this deployment's own, as far as they answer."""
     path = database_path(config)
     if not path.exists() or present_revision(path) != newest_revision(migrations_folder()):
         return ["made at the first start"]
     async with AsyncExitStack() as stack:
-        base = await open_foundation(config, stack, sweep=False)
-        deployment = keeping_of(base).deployment
-        seen = {name: await deployment.look(name, note=False) for name in base.stores.names}
-    if words := " ".join(words_for(*found) for found in seen.items() if found[1] in NOT_OURS):
+        base = await open_infrastructure(config, stack, sweep=False)
+        deployment = build_maintenance_services(base).ownership
+        seen = {name: await deployment.check(name, record=False) for name in base.stores.names}
+    if words := " ".join(status_message(*found) for found in seen.items() if found[1] in UNVERIFIED):
         raise StreamtimeError(words)
     return [f"{name} {standing.value}" for name, standing in seen.items()]
 
@@ -151,23 +157,23 @@ async def _bucket(config: Config) -> list[str]:
     address = bucket_address(config.storage.s3)
     if address is None:
         raise ConfigError("storage.s3 needs endpoint and bucket.")
-    return [f"{address.bucket}/{address.prefix}".rstrip("/"), *await tried(address)]
+    return [f"{address.bucket}/{address.prefix}".rstrip("/"), *await check_bucket(address)]
 
 
 async def _worker(config: Config) -> list[str]:
     """Start a worker: one that works says what confines it."""
-    confinement = await ask(worker_launcher(config, nice=PREPARE_NICE))
-    return ["starts and answers", f"confined by {layers(confinement)}"]
+    confinement = await query_confinement(worker_launcher(config, nice=PREPARE_NICE))
+    return ["starts and answers", f"confined by {format_layers(confinement)}"]
 
 
 async def _provider(config: Config) -> list[str]:
     """Ask the OpenID provider what it says of itself. Whether it takes our secret shows at the first sign-in only."""
-    provider = provider_of(config.accounts.oidc, SystemClock())
+    provider = build_oidc_provider(config.accounts.oidc, SystemClock())
     if provider is None:
         return []
     try:
-        return [config.accounts.oidc.name, *await provider.look()]
-    except ProviderAway as error:
+        return [config.accounts.oidc.name, *await provider.check()]
+    except ProviderUnavailable as error:
         raise StreamtimeError(f"{config.accounts.oidc.issuer}: {error.detail}") from error
 
 

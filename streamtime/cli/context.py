@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from streamtime.app import Accounts, open_accounts
+from streamtime.app import AccountServices, open_account_services
 from streamtime.cli.first_start import require_first_start
-from streamtime.cli.lock import only_server
+from streamtime.cli.lock import server_lock
 from streamtime.clock import SystemClock
 from streamtime.config.load import load
 from streamtime.config.sections import Config
@@ -38,20 +38,20 @@ class Context:
         """
         return load(self._config_path, os.environ, overrides or {})
 
-    def ready(self) -> Config:
+    def prepared_config(self) -> Config:
         """The configuration, with the data directory and its database made and brought up to date."""
         config = self.config()
         prepare_data_dir(config)
-        _bring_up_to_date(config)
+        _migrate(config)
         return config
 
-    def with_accounts(self, use: Callable[[Accounts], Awaitable[T]]) -> T:
+    def run_with_accounts(self, use: Callable[[AccountServices], Awaitable[T]]) -> T:
         """Run something on the accounts of the configured database, which is made where it is missing."""
-        config = self.ready()
+        config = self.prepared_config()
         return asyncio.run(_with_accounts(config, use))
 
 
-def _bring_up_to_date(config: Config) -> None:
+def _migrate(config: Config) -> None:
     """Migrate, unless a running server would have its schema changed under it.
 
     Raises:
@@ -62,7 +62,7 @@ def _bring_up_to_date(config: Config) -> None:
     if present is None:
         require_first_start(config)
     if present != newest_revision(migrations_folder()):
-        with only_server(config.data_dir):
+        with server_lock(config.data_dir):
             migrate(path, now_ms=SystemClock().now_ms())
 
 
@@ -116,6 +116,6 @@ def _make(folder: Path) -> None:
         raise
 
 
-async def _with_accounts(config: Config, use: Callable[[Accounts], Awaitable[T]]) -> T:
-    async with open_accounts(config) as accounts:
+async def _with_accounts(config: Config, use: Callable[[AccountServices], Awaitable[T]]) -> T:
+    async with open_account_services(config) as accounts:
         return await use(accounts)

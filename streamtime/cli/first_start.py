@@ -10,15 +10,21 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from streamtime.backups import snapshot
-from streamtime.backups.exchange import put_aside
+from streamtime.backups.exchange import set_aside_database
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
-from streamtime.database.copies import copies_in, way_back
+from streamtime.database.copies import find_copies, restore_advice
 from streamtime.database.migrate import migrate, present_revision
 from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
 from streamtime.logging import get_logger
-from streamtime.objects.deployment import MARKER_KEY
-from streamtime.rooms import bucket_address, copies_folders, database_path, keeping_of, open_foundation
+from streamtime.objects.deployment import STORE_ID_KEY
+from streamtime.rooms import (
+    backup_folders,
+    bucket_address,
+    build_maintenance_services,
+    database_path,
+    open_infrastructure,
+)
 from streamtime.storage.s3 import S3Store
 
 UNCLEAN_CHECK_S = 60.0
@@ -35,18 +41,19 @@ def require_first_start(config: Config) -> None:
     Raises:
         ConfigError: there are traces of an earlier one; the message names them, the newest copy, and what to do.
     """
-    if not (found := _traces(config)):
+    if not (found := _previous_data(config)):
         return
     path = database_path(config)
     state = "is empty" if path.exists() else "is missing"
     raise ConfigError(
         f"The database {path} {state}, but there was one before: {', '.join(found)}. "
-        f"{way_back(copies_folders(config), replace=False)} Is the right disk mounted, and data_dir the right one? "
-        "To begin anew, with no accounts and none of the old videos: `streamtime serve --new-database`."
+        f"{restore_advice(backup_folders(config), replace=False)} "
+        "Is the right disk mounted, and data_dir the right one? To begin anew, "
+        "with no accounts and none of the old videos: `streamtime serve --new-database`."
     )
 
 
-def require_whole(config: Config) -> None:
+def require_undamaged(config: Config) -> None:
     """Return where a look at the database finds no damage, or does not end in time: the server goes on with it later.
 
     Raises:
@@ -60,19 +67,19 @@ def require_whole(config: Config) -> None:
     unclean = log.exists() and log.stat().st_size > 0  # SQLite deletes it when the last connection is closed
     within_s = UNCLEAN_CHECK_S if unclean else CLEAN_CHECK_S
     try:
-        if not snapshot.check_live(path, within_s=within_s):
+        if not snapshot.check_live(path, timeout_s=within_s):
             _log.warning("database_check_broken_off", after_s=within_s)
     except DatabaseDamaged as error:
-        raise damaged(config, error) from error
+        raise damaged_error(config, error) from error
 
 
-def damaged(config: Config, error: DatabaseDamaged) -> ConfigError:
+def damaged_error(config: Config, error: DatabaseDamaged) -> ConfigError:
     """What to say of a database in which damage was found."""
-    words = way_back(copies_folders(config), replace=True)
+    words = restore_advice(backup_folders(config), replace=True)
     return ConfigError(f"The database {database_path(config)} is damaged: {error.message}. {words}")
 
 
-def begin_anew(config: Config) -> None:
+def create_new_database(config: Config) -> None:
     """Put aside what is in the place of the database, if anything, and make a new one. No object is deleted.
 
     The new one has a marker of its own, and as after a restore nothing is deleted in a store that holds other objects
@@ -87,19 +94,19 @@ def begin_anew(config: Config) -> None:
             f"There is a database in {config.data_dir}, so --new-database does nothing. Leave it out to use that one; "
             "to begin anew, move the database elsewhere first."
         )
-    aside = put_aside(path, f"{path.stem}-before-new-{now_ms}{path.suffix}")
+    aside = set_aside_database(path, f"{path.stem}-before-new-{now_ms}{path.suffix}")
     path.unlink(missing_ok=True)
     if aside is not None:
-        _log.warning("database_put_aside", to=str(aside))
+        _log.warning("database_moved_aside", to=str(aside))
     migrate(path, now_ms=now_ms)
-    asyncio.run(_mark(config))
+    asyncio.run(_renew_store_ids(config))
 
 
-async def _mark(config: Config) -> None:
+async def _renew_store_ids(config: Config) -> None:
     async with AsyncExitStack() as stack:
-        base = await open_foundation(config, stack, sweep=False)
-        deployment = keeping_of(base).deployment
-        await base.database.write(lambda tx: deployment.renew(tx, restored_at_ms=base.clock.now_ms()))
+        base = await open_infrastructure(config, stack, sweep=False)
+        deployment = build_maintenance_services(base).ownership
+        await base.database.write(lambda tx: deployment.reset(tx, restored_at_ms=base.clock.now_ms()))
 
 
 def _usable(path: Path) -> bool:
@@ -109,15 +116,15 @@ def _usable(path: Path) -> bool:
         return False
 
 
-def _traces(config: Config) -> list[str]:
+def _previous_data(config: Config) -> list[str]:
     """What an earlier database has left, in words."""
     path = database_path(config)
     log = path.with_name(f"{path.name}-wal")
     found = [f"{folder} holds files" for name in ("objects", "spool") if any(_files(folder := config.data_dir / name))]
     if log.exists() and log.stat().st_size:
         found.append(f"{log} holds changes to it")
-    found += [f"{folder} holds copies of it" for folder in copies_folders(config) if copies_in(folder)]
-    return found or asyncio.run(_traces_in_bucket(config))
+    found += [f"{folder} holds copies of it" for folder in backup_folders(config) if find_copies(folder)]
+    return found or asyncio.run(_previous_data_in_bucket(config))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -127,13 +134,13 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(where, name) for name in names if not name.startswith("."))
 
 
-async def _traces_in_bucket(config: Config) -> list[str]:
+async def _previous_data_in_bucket(config: Config) -> list[str]:
     address = bucket_address(config.storage.s3)
     if address is None:
         return []
     store = S3Store(address)
     try:
-        marked = await store.head(MARKER_KEY) is not None
+        marked = await store.head(STORE_ID_KEY) is not None
         held = marked or [each async for each in _first(store)]
     except StreamtimeError as error:
         _log.warning("bucket_not_looked_at", error=error.message)

@@ -13,23 +13,23 @@ from typing import Any
 
 import rich_click as click
 
-from streamtime.care import caretaker
+from streamtime.care import build_maintenance_runner
 from streamtime.cli.context import Context
-from streamtime.cli.lock import only_server, server_runs
+from streamtime.cli.lock import is_server_running, server_lock
 from streamtime.cli.telling import counted
-from streamtime.cli.work_report import WorkReport
+from streamtime.cli.work_report import StageReporter
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.words import size_text
 from streamtime.jobs.overview import JobOverview
-from streamtime.library.work import COLLECT_SUBJECT, Work
-from streamtime.objects.upkeep import Done, Task
-from streamtime.pipeline.caretaker import TAKEN_OVER, counts_of
-from streamtime.rooms import Foundation, keeping_of, library_on, open_foundation
+from streamtime.library.work import COLLECT_SUBJECT, WorkQueue
+from streamtime.objects.upkeep import MaintenanceTask, TaskRun
+from streamtime.pipeline.caretaker import TAKEN_OVER, report_counts
+from streamtime.rooms import Infrastructure, build_maintenance_services, build_video_services, open_infrastructure
 
-LOOKS_EVERY_S = 0.2
+POLL_INTERVAL_S = 0.2
 
-_SAID = {
+_COUNT_LABELS = {
     "watched": "belong to nothing and are watched",
     "put_aside": "put aside",
     "aside": "lie aside",
@@ -41,7 +41,7 @@ _SAID = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class GcOptions:
     """What was asked for on the command line."""
 
     dry_run: bool
@@ -61,91 +61,93 @@ def gc(context: Context, dry_run: bool, take_over: bool) -> None:
 
     Exit code 1 where something was refused, could not be done, or is missing from a store.
     """
-    config = context.ready()
-    wish = Wish(dry_run, take_over)
-    with WorkReport() as report:
-        if dry_run or server_runs(config.data_dir):
-            lines, well = asyncio.run(_beside(config, wish, report))
+    config = context.prepared_config()
+    wish = GcOptions(dry_run, take_over)
+    with StageReporter() as report:
+        if dry_run or is_server_running(config.data_dir):
+            lines, well = asyncio.run(_run_beside_server(config, wish, report))
         else:
-            with only_server(config.data_dir):
-                lines, well = asyncio.run(_alone(config, wish, report))
+            with server_lock(config.data_dir):
+                lines, well = asyncio.run(_run_locally(config, wish, report))
     click.echo("\n".join(lines))
     sys.exit(0 if well else 1)
 
 
-async def _alone(config: Config, wish: Wish, report: WorkReport) -> tuple[list[str], bool]:
+async def _run_locally(config: Config, wish: GcOptions, report: StageReporter) -> tuple[list[str], bool]:
     """Do it here; the caller holds the lock."""
     async with AsyncExitStack() as stack:
-        base = await open_foundation(config, stack)
-        library, keeping = library_on(base), keeping_of(base)
+        base = await open_infrastructure(config, stack)
+        library, keeping = build_video_services(base), build_maintenance_services(base)
         if wish.take_over:
             for name in base.stores.names:
-                await keeping.deployment.take_over(name)
+                await keeping.ownership.take_over(name)
         await base.database.write(library.lifecycle.recover)
-        care = caretaker(config, base, library, keeping)
+        care = build_maintenance_runner(config, base, library, keeping)
         report.stage("Deleting what was deleted")
         try:
             lines, well = [_collected(await care.collect())], True
         except StreamtimeError as error:
             lines, well = [f"refused: {error.message}"], False
         report.stage("Comparing stores with the database")
-        reports = [counts_of(report) for report in await care.reconcile(despite_share=wish.take_over)]
-        return [*lines, *_lines(reports)], well and _well(reports)
+        reports = [report_counts(report) for report in await care.reconcile(ignore_share_limit=wish.take_over)]
+        return [*lines, *_lines(reports)], well and _succeeded(reports)
 
 
-async def _beside(config: Config, wish: Wish, report: WorkReport) -> tuple[list[str], bool]:
+async def _run_beside_server(config: Config, wish: GcOptions, report: StageReporter) -> tuple[list[str], bool]:
     """Look only, or have the server do it."""
     async with AsyncExitStack() as stack:
-        base = await open_foundation(config, stack, sweep=False)
-        library, keeping = library_on(base), keeping_of(base)
+        base = await open_infrastructure(config, stack, sweep=False)
+        library, keeping = build_video_services(base), build_maintenance_services(base)
         if wish.dry_run:
             report.stage("Comparing stores with the database")
             doomed, size = (await keeping.inventory.totals()).get("doomed", (0, 0))
-            care = caretaker(config, base, library, keeping)
-            found = await care.reconcile(dry_run=True, despite_share=wish.take_over)
-            reports = [counts_of(report) for report in found]
+            care = build_maintenance_runner(config, base, library, keeping)
+            found = await care.reconcile(dry_run=True, ignore_share_limit=wish.take_over)
+            reports = [report_counts(report) for report in found]
             lines = [f"would be deleted: {counted(doomed, 'object')}, {size_text(size)}"]
-            return [*lines, *_lines(reports)], _well(reports)
+            return [*lines, *_lines(reports)], _succeeded(reports)
         if wish.take_over:
             for name in base.stores.names:
-                await keeping.deployment.take_over(name)
-        return await _handed_over(config, base, report, TAKEN_OVER if wish.take_over else COLLECT_SUBJECT)
+                await keeping.ownership.take_over(name)
+        return await _run_on_server(config, base, report, TAKEN_OVER if wish.take_over else COLLECT_SUBJECT)
 
 
-async def _handed_over(config: Config, base: Foundation, report: WorkReport, subject: str) -> tuple[list[str], bool]:
+async def _run_on_server(
+    config: Config, base: Infrastructure, report: StageReporter, subject: str
+) -> tuple[list[str], bool]:
     """Have the server do it, and say what came of it."""
     report.stage("The server deletes what was deleted")
-    collected = await _done(config, base, Task.COLLECT, COLLECT_SUBJECT)
+    collected = await _run_task(config, base, MaintenanceTask.COLLECT, COLLECT_SUBJECT)
     report.stage("The server compares stores with the database")
-    compared = await _done(config, base, Task.RECONCILE, subject)
+    compared = await _run_task(config, base, MaintenanceTask.RECONCILE, subject)
     stores = compared.outcome["stores"]
-    first = f"refused: {collected.trouble}" if collected.trouble else _collected(collected.counts.get("objects", 0))
-    return [first, *_lines(stores)], not collected.trouble and _well(stores)
+    first = f"refused: {collected.error}" if collected.error else _collected(collected.counts.get("objects", 0))
+    return [first, *_lines(stores)], not collected.error and _succeeded(stores)
 
 
-async def _done(config: Config, base: Foundation, task: Task, subject: str) -> Done:
+async def _run_task(config: Config, base: Infrastructure, task: MaintenanceTask, subject: str) -> TaskRun:
     """Ask the server for a task, and wait until a run of it has ended that began or went on after the question.
 
     Raises:
         ConfigError: the server has ended.
     """
-    upkeep, overview = keeping_of(base).upkeep, JobOverview(base.database)
+    upkeep, overview = build_maintenance_services(base).log, JobOverview(base.database)
     asked = base.clock.now_ms()
-    work = Work(base.queue)
-    await base.database.write(lambda tx: work.look_after(tx, task.value, subject, at_once=True))
+    work = WorkQueue(base.queue)
+    await base.database.write(lambda tx: work.queue_maintenance(tx, task.value, subject, at_once=True))
     while True:
         active = {(job.kind, job.subject) for job in await overview.active()}
-        done = (await upkeep.all()).get(task)
+        done = (await upkeep.latest_runs()).get(task)
         ended = done is not None and done.finished_at_ms is not None and done.finished_at_ms >= asked
         # A collection that cannot go on waits in the queue for better times, and has said why.
-        if done is not None and ended and (task is Task.COLLECT or (task.value, subject) not in active):
+        if done is not None and ended and (task is MaintenanceTask.COLLECT or (task.value, subject) not in active):
             return done
-        if not server_runs(config.data_dir):
+        if not is_server_running(config.data_dir):
             raise ConfigError("The server has ended meanwhile. Run the command again.")
-        await asyncio.sleep(LOOKS_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
-def _well(stores: Sequence[Mapping[str, Any]]) -> bool:
+def _succeeded(stores: Sequence[Mapping[str, Any]]) -> bool:
     return not any(store["refused"] or store["missing"] for store in stores)
 
 
@@ -156,7 +158,7 @@ def _collected(count: int) -> str:
 def _lines(stores: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for store in stores:
-        counts = [f"{store[name]} {words}" for name, words in _SAID.items() if store[name]]
+        counts = [f"{store[name]} {words}" for name, words in _COUNT_LABELS.items() if store[name]]
         if store["objects"] or not store["refused"]:
             lines.append(f"{store['store']}: {', '.join([counted(store['objects'], 'object'), *counts])}")
         lines += [f"{store['store']}: damaged: {words}" for words in store["damage"]]

@@ -11,29 +11,29 @@ _SERVER = "server.lock"
 
 
 @contextmanager
-def only_server(data_dir: Path, *, stores: Sequence[str] = ()) -> Iterator[None]:
+def server_lock(data_dir: Path, *, stores: Sequence[str] = ()) -> Iterator[None]:
     """Hold the lock of the server; `stores` are the names of those that it knows.
 
     Raises:
         ConfigError: a server holds it.
     """
-    with _only(data_dir / _SERVER, another_server(data_dir), says=" ".join(stores)):
+    with _exclusive_lock(data_dir / _SERVER, server_running_message(data_dir), says=" ".join(stores)):
         yield
 
 
-def another_server(data_dir: Path) -> str:
+def server_running_message(data_dir: Path) -> str:
     """Words for a start that a running server prevents."""
     return f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
 
 
 @contextmanager
-def only_move(data_dir: Path) -> Iterator[None]:
+def move_lock(data_dir: Path) -> Iterator[None]:
     """Hold the lock of a move between stores.
 
     Raises:
         ConfigError: another move holds it.
     """
-    with _only(data_dir / "move.lock", "Objects are being moved already: wait for that, or stop it."):
+    with _exclusive_lock(data_dir / "move.lock", "Objects are being moved already: wait for that, or stop it."):
         yield
 
 
@@ -50,13 +50,13 @@ def stores_of_running_server(data_dir: Path) -> list[str] | None:
     return None
 
 
-def server_runs(data_dir: Path) -> bool:
+def is_server_running(data_dir: Path) -> bool:
     """Whether a server works on this directory at this moment."""
     return stores_of_running_server(data_dir) is not None
 
 
 @contextmanager
-def _only(path: Path, words: str, *, says: str = "") -> Iterator[None]:
+def _exclusive_lock(path: Path, words: str, *, says: str = "") -> Iterator[None]:
     with path.open("a", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

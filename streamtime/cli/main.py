@@ -25,7 +25,7 @@ from streamtime.cli.user_delete import delete
 from streamtime.cli.user_factor import second_factor
 from streamtime.cli.user_invite import invite
 from streamtime.cli.verify import verify_file
-from streamtime.database.faults import explained
+from streamtime.database.faults import translate_error
 from streamtime.errors import DatabaseDamaged, StreamtimeError
 from streamtime.logging import configure
 from streamtime.version import VERSION
@@ -61,14 +61,14 @@ def run() -> None:
     try:
         streamtime(prog_name="streamtime")
     except DatabaseDamaged as error:
-        _fail(error.here)
+        _fail(error.message_with_paths)
     except StreamtimeError as error:
         _fail(error.message)
     except OSError as error:  # a file of another user, a disk that is full or read-only
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}.")
     except (DBAPIError, sqlite3.Error) as error:
-        found = explained(error)
+        found = translate_error(error)
         hint = (
             "`streamtime check` says more."
             if isinstance(found, DatabaseDamaged)

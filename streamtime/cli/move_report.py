@@ -6,39 +6,39 @@ from collections.abc import Sequence
 import rich_click as click
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-from streamtime.cli.telling import Drawn, Json, Telling, counted, print_json
+from streamtime.cli.telling import JsonReporter, ProgressReporter, TerminalReporter, counted, print_json
 from streamtime.http.words import size_text
 from streamtime.objects.ledger import SPOOL
-from streamtime.objects.move import Moved
-from streamtime.objects.move import Progress as Step
-from streamtime.objects.whereabouts import Holding
+from streamtime.objects.move import MoveProgress as Step
+from streamtime.objects.move import MoveReport
+from streamtime.objects.whereabouts import StoreTotals
 
-LINE_EVERY_S = 2.0
+LINE_INTERVAL_S = 2.0
 """A line in a pipe is at least so long after the one before."""
 
 NAMES = {"local": "local disk", "s3": "S3", SPOOL: "spool"}
 
 
-class Report(Telling):
+class MoveReporter(ProgressReporter):
     """Tells the end, and nothing on the way; each way of telling adds to it."""
 
     def step(self, step: Step) -> None:
         """The work is that far."""
 
-    def done(self, to: str, moved: Moved, holdings: Sequence[Holding], settles_in: str) -> None:
+    def done(self, to: str, moved: MoveReport, holdings: Sequence[StoreTotals], settles_in: str) -> None:
         """It is over: say what was done, what is where, and where new videos go."""
         click.echo(f"{counted(moved.objects, 'object')} moved to {NAMES[to]}, {size_text(moved.length_bytes)}.")
         if moved.leftovers:
             click.echo(f"{counted(moved.leftovers, 'object')} of an earlier move deleted in the old place.")
-        for key in moved.lost:
+        for key in moved.missing:
             click.echo(f"streamtime: {key} is missing where it should be, and was left out.", err=True)
         for key in moved.damaged:
             click.echo(f"streamtime: {key} is not what was stored there, and stays where it is.", err=True)
-        for line in where(holdings, settles_in):
+        for line in location_lines(holdings, settles_in):
             click.echo(line)
 
 
-class Bar(Drawn, Report):
+class MoveProgressBar(TerminalReporter, MoveReporter):
     """A line on the terminal that fills up."""
 
     def __init__(self) -> None:
@@ -49,11 +49,11 @@ class Bar(Drawn, Report):
     def step(self, step: Step) -> None:
         """Fill it so far."""
         self._progress.update(
-            self._task, completed=step.length_bytes, total=max(1, step.bytes_total), figures=figures(step)
+            self._task, completed=step.length_bytes, total=max(1, step.bytes_total), progress_text=progress_text(step)
         )
 
 
-class Lines(Report):
+class MoveLines(MoveReporter):
     """A line now and then, for a file or a pipe."""
 
     def __init__(self) -> None:
@@ -62,12 +62,12 @@ class Lines(Report):
     def step(self, step: Step) -> None:
         """Say it if the last line is some time ago."""
         now = time.monotonic()
-        if self._at is None or now - self._at >= LINE_EVERY_S:
+        if self._at is None or now - self._at >= LINE_INTERVAL_S:
             self._at = now
-            click.echo(figures(step), err=True)
+            click.echo(progress_text(step), err=True)
 
 
-class JsonLines(Json, Report):
+class MoveJsonLines(JsonReporter, MoveReporter):
     """Steps and the end, for programs."""
 
     def step(self, step: Step) -> None:
@@ -80,7 +80,7 @@ class JsonLines(Json, Report):
             bytes_total=step.bytes_total,
         )
 
-    def done(self, to: str, moved: Moved, holdings: Sequence[Holding], settles_in: str) -> None:
+    def done(self, to: str, moved: MoveReport, holdings: Sequence[StoreTotals], settles_in: str) -> None:
         """Tell what was done."""
         print_json(
             event="done",
@@ -88,14 +88,14 @@ class JsonLines(Json, Report):
             objects=moved.objects,
             bytes=moved.length_bytes,
             leftovers=moved.leftovers,
-            lost=moved.lost,
+            lost=moved.missing,
             damaged=moved.damaged,
             backend=settles_in,
             stores={each.store: {"objects": each.objects, "bytes": each.length_bytes} for each in holdings},
         )
 
 
-def where(holdings: Sequence[Holding], settles_in: str) -> list[str]:
+def location_lines(holdings: Sequence[StoreTotals], settles_in: str) -> list[str]:
     """What is where, and where new videos go, a line each."""
     lines = []
     for each in holdings:
@@ -106,7 +106,7 @@ def where(holdings: Sequence[Holding], settles_in: str) -> list[str]:
     return lines
 
 
-def figures(step: Step) -> str:
+def progress_text(step: Step) -> str:
     """How much is done: `12 of 340 objects, 1.2 GB of 40 GB`."""
     sizes = f"{size_text(step.length_bytes)} of {size_text(step.bytes_total)}"
     return f"{step.objects} of {counted(step.objects_total, 'object')}, {sizes}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 
-from streamtime.addresses import Listening
+from streamtime.addresses import ListenAddress
 from streamtime.app import http_settings, open_services
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
@@ -28,7 +28,7 @@ def openapi() -> None:
 async def _document(config: Config) -> str:
     migrate(database_path(config), now_ms=SystemClock().now_ms())
     async with open_services(config) as services:
-        settings = http_settings(config, Listening(config.server.host, config.server.port))
+        settings = http_settings(config, ListenAddress(config.server.host, config.server.port))
         application = build_litestar(services, settings, Metrics(), version=VERSION)
         document = msgspec.json.encode(application.openapi_schema.to_schema())
         return msgspec.json.format(document, indent=2).decode()

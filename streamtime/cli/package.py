@@ -7,11 +7,11 @@ from pathlib import Path
 import rich_click as click
 
 from streamtime.cli.context import Context
-from streamtime.cli.package_report import Bar, JsonLines, Lines, Report
-from streamtime.cli.telling import cancel_on_sigterm, until_stopped
+from streamtime.cli.package_report import PackageJsonLines, PackageLines, PackageProgressBar, PackageReporter
+from streamtime.cli.telling import cancel_on_sigterm, reporting
 from streamtime.lanes import packager
-from streamtime.pipeline.folder import making
-from streamtime.pipeline.packaged import Packaged
+from streamtime.pipeline.folder import create_hls_folder
+from streamtime.pipeline.packaged import PackagingResult
 from streamtime.pipeline.packaging import Packager
 
 
@@ -56,14 +56,16 @@ def package(
     """
     flags = {"transcode.heights": heights, "transcode.max_height": max(heights) if heights else None}
     config = context.config({**flags, "transcode.crf": crf})
-    report = JsonLines() if as_json else Bar() if sys.stderr.isatty() else Lines()
-    with until_stopped(report, "Stopped. Nothing was changed."):
-        maker = packager(config, may_copy=not no_copy, asked_for=heights is not None)
+    report = PackageJsonLines() if as_json else PackageProgressBar() if sys.stderr.isatty() else PackageLines()
+    with reporting(report, "Stopped. Nothing was changed."):
+        maker = packager(config, may_copy=not no_copy, explicit_heights=heights is not None)
         packaged = asyncio.run(_package(maker, source, folder, report, force=force))
     report.done(source, folder, packaged)
 
 
-async def _package(packager: Packager, source: Path, folder: Path, report: Report, *, force: bool) -> Packaged:
+async def _package(
+    packager: Packager, source: Path, folder: Path, report: PackageReporter, *, force: bool
+) -> PackagingResult:
     cancel_on_sigterm()
-    with making(folder, force=force) as made:
+    with create_hls_folder(folder, force=force) as made:
         return await packager.package(source, made, report.step)

@@ -6,39 +6,39 @@ from pathlib import Path
 import rich_click as click
 from rich.progress import BarColumn, TextColumn
 
-from streamtime.cli.telling import Drawn, Json, Telling, counted, print_json
+from streamtime.cli.telling import JsonReporter, ProgressReporter, TerminalReporter, counted, print_json
 from streamtime.http.words import duration_text
-from streamtime.library.renditions import Kind
-from streamtime.pipeline.folder import CHAPTERS, MASTER, POSTER, PREVIEW, STORYBOARD
-from streamtime.pipeline.packaged import FolderCaptions, Made, Packaged, Step
+from streamtime.library.renditions import RenditionKind
+from streamtime.pipeline.folder import CHAPTERS, MASTER_PLAYLIST, POSTER, PREVIEW, STORYBOARD
+from streamtime.pipeline.packaged import FolderCaptions, PackagedRendition, PackagingProgress, PackagingResult
 
-LINE_EVERY_S = 1.0
-LINE_EVERY = 0.05
+LINE_INTERVAL_S = 1.0
+LINE_MIN_FRACTION = 0.05
 """What a line in a pipe is further on than the last one, at least, in time and in shares of the work."""
 
 
-class Report(Telling):
+class PackageReporter(ProgressReporter):
     """Tells the end, and nothing on the way; each way of telling adds to it."""
 
-    def step(self, step: Step) -> None:
+    def step(self, step: PackagingProgress) -> None:
         """The work is that far."""
 
-    def done(self, source: Path, folder: Path, packaged: Packaged) -> None:
+    def done(self, source: Path, folder: Path, packaged: PackagingResult) -> None:
         """It is there."""
         for note in packaged.notes:
             click.echo(f"streamtime: {note}", err=True)
         if packaged.damaged_after_ms is not None:
             after = duration_text(packaged.damaged_after_ms)
             click.echo(f"streamtime: {source} is damaged after {after}; what comes before it plays.", err=True)
-        pictures = [made.new.name for made in packaged.renditions if made.new.kind is Kind.VIDEO]
-        sounds = sum(made.new.kind is Kind.AUDIO for made in packaged.renditions)
+        pictures = [made.new.name for made in packaged.renditions if made.new.kind is RenditionKind.VIDEO]
+        sounds = sum(made.new.kind is RenditionKind.AUDIO for made in packaged.renditions)
         sound = ("no sound", "sound")[sounds] if sounds <= 1 else f"{sounds} sound tracks"
         parts = [*pictures, sound, *_counted(len(packaged.captions), "caption track")]
         parts += [*_counted(packaged.chapters, "chapter"), duration_text(packaged.duration_ms)]
-        click.echo(f"{folder / MASTER}: {', '.join(parts)}")
+        click.echo(f"{folder / MASTER_PLAYLIST}: {', '.join(parts)}")
 
 
-class Bar(Drawn, Report):
+class PackageProgressBar(TerminalReporter, PackageReporter):
     """A line on the terminal that fills up."""
 
     def __init__(self) -> None:
@@ -47,17 +47,17 @@ class Bar(Drawn, Report):
         self._task = self._progress.add_task("Looking at it", total=1.0, figures="")
         self._stage = ""
 
-    def step(self, step: Step) -> None:
+    def step(self, step: PackagingProgress) -> None:
         """Fill it so far. A stage is seen, however short it is."""
         news = step.stage != self._stage
         self._stage = step.stage
-        figures = _figures(step)
+        figures = _progress_text(step)
         self._progress.update(
             self._task, refresh=news, description=step.stage, completed=step.fraction, figures=figures
         )
 
 
-class Lines(Report):
+class PackageLines(PackageReporter):
     """A line now and then, for a file or a pipe."""
 
     def __init__(self) -> None:
@@ -65,35 +65,35 @@ class Lines(Report):
         self._fraction = 0.0
         self._at = 0.0
 
-    def step(self, step: Step) -> None:
+    def step(self, step: PackagingProgress) -> None:
         """Say it if it is news."""
         now = time.monotonic()
-        further = step.fraction - self._fraction >= LINE_EVERY and now - self._at >= LINE_EVERY_S
+        further = step.fraction - self._fraction >= LINE_MIN_FRACTION and now - self._at >= LINE_INTERVAL_S
         if step.stage == self._stage and not further:
             return
         self._stage, self._fraction, self._at = step.stage, step.fraction, now
-        click.echo(f"{step.stage}: {_figures(step)}", err=True)
+        click.echo(f"{step.stage}: {_progress_text(step)}", err=True)
 
 
-class JsonLines(Json, Report):
+class PackageJsonLines(JsonReporter, PackageReporter):
     """Steps and the end, for programs."""
 
-    def step(self, step: Step) -> None:
+    def step(self, step: PackagingProgress) -> None:
         """Tell every step."""
         print_json(
             event="progress",
             stage=step.stage,
             fraction=round(step.fraction, 4),
             speed=step.speed,
-            left_s=None if step.left_s is None else round(step.left_s, 1),
+            left_s=None if step.remaining_s is None else round(step.remaining_s, 1),
         )
 
-    def done(self, source: Path, folder: Path, packaged: Packaged) -> None:
+    def done(self, source: Path, folder: Path, packaged: PackagingResult) -> None:
         """Tell what was made."""
         print_json(
             event="done",
             source=str(source),
-            master=str(folder / MASTER),
+            master=str(folder / MASTER_PLAYLIST),
             poster=str(folder / POSTER) if packaged.has_poster else None,
             storyboard=str(folder / STORYBOARD) if packaged.has_stills else None,
             preview=str(folder / PREVIEW) if packaged.has_stills else None,
@@ -106,7 +106,7 @@ class JsonLines(Json, Report):
         )
 
 
-def _rendition(made: Made) -> dict[str, object]:
+def _rendition(made: PackagedRendition) -> dict[str, object]:
     about = made.started
     return {
         "name": made.new.name,
@@ -118,7 +118,7 @@ def _rendition(made: Made) -> dict[str, object]:
         "average_bps": made.index.average_bps,
         "bytes": made.index.bytes_total,
         "segments": len(made.index.segments),
-        "language": made.new.sound.language,
+        "language": made.new.audio.language,
     }
 
 
@@ -136,11 +136,11 @@ def _counted(number: int, noun: str) -> list[str]:
     return [counted(number, noun)] if number else []
 
 
-def _figures(step: Step) -> str:
+def _progress_text(step: PackagingProgress) -> str:
     """How much is done, how fast, and what is left: `45 %, 3.2x, 1:20 left`."""
     parts = [f"{step.fraction:.0%}".replace("%", " %")]
     if step.speed is not None:
         parts.append(f"{step.speed:.1f}x")
-    if step.left_s is not None:
-        parts.append(f"{duration_text(round(step.left_s * 1000))} left")
+    if step.remaining_s is not None:
+        parts.append(f"{duration_text(round(step.remaining_s * 1000))} left")
     return ", ".join(parts)

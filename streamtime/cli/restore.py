@@ -8,19 +8,26 @@ from pathlib import Path
 import rich_click as click
 
 from streamtime.backups.archive import DATABASE
-from streamtime.backups.exchange import free_name, put_in_place
-from streamtime.backups.restore import Missing, Restored, Restorer, Source, check_schema, source_at
+from streamtime.backups.exchange import make_work_dir, replace_database
+from streamtime.backups.restore import (
+    MissingObjects,
+    Restorer,
+    RestoreResult,
+    RestoreSource,
+    check_schema,
+    open_restore_source,
+)
 from streamtime.cli.context import Context, prepare_data_dir
-from streamtime.cli.lock import only_server
-from streamtime.cli.work_report import WorkReport
+from streamtime.cli.lock import server_lock
+from streamtime.cli.work_report import StageReporter
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.errors import Conflict
-from streamtime.objects.deployment import Standing
+from streamtime.objects.deployment import StoreStatus
 from streamtime.rooms import database_path, open_stores
-from streamtime.storage.metered import StoreNumbers
+from streamtime.storage.metered import StoreMetrics
 
-MOST_NAMED = 50
+MAX_LISTED = 50
 
 
 @click.command()
@@ -37,48 +44,50 @@ def restore(context: Context, file: Path, replace: bool, allow_missing: bool) ->
     config = context.config()
     prepare_data_dir(config)
     database = database_path(config)
-    with only_server(config.data_dir), source_at(file) as reader:
+    with server_lock(config.data_dir), open_restore_source(file) as reader:
         check_schema(reader)
         if database.exists() and database.stat().st_size and not replace:
             raise Conflict(
                 f"There is a database in {config.data_dir}. --replace puts it aside, or choose another data_dir."
             )
-        folder = free_name(config.data_dir)
+        folder = make_work_dir(config.data_dir)
         try:
-            with WorkReport() as report:
+            with StageReporter() as report:
                 restored = asyncio.run(_restore(config, reader, folder, report, allow_missing=allow_missing))
-            aside = put_in_place(folder / DATABASE, database, now_ms=SystemClock().now_ms())
-        except Missing as error:
+            aside = replace_database(folder / DATABASE, database, now_ms=SystemClock().now_ms())
+        except MissingObjects as error:
             _name(error.names)
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     _name(restored.missing)
-    _tell(restored, aside)
+    _report(restored, aside)
 
 
 async def _restore(
-    config: Config, reader: Source, folder: Path, report: WorkReport, *, allow_missing: bool
-) -> Restored:
+    config: Config, reader: RestoreSource, folder: Path, report: StageReporter, *, allow_missing: bool
+) -> RestoreResult:
     async with AsyncExitStack() as stack:
-        stores = await open_stores(config, stack, StoreNumbers(), sweep=True)
+        stores = await open_stores(config, stack, StoreMetrics(), sweep=True)
         restorer = Restorer(stores, SystemClock())
         return await restorer.prepare(reader, folder, report.step, allow_missing=allow_missing)
 
 
 def _name(missing: list[str]) -> None:
-    for name in missing[:MOST_NAMED]:
+    for name in missing[:MAX_LISTED]:
         click.echo(f"missing: {name}", err=True)
-    if len(missing) > MOST_NAMED:
-        click.echo(f"missing: and {len(missing) - MOST_NAMED} more", err=True)
+    if len(missing) > MAX_LISTED:
+        click.echo(f"missing: and {len(missing) - MAX_LISTED} more", err=True)
 
 
-def _tell(restored: Restored, aside: Path | None) -> None:
+def _report(restored: RestoreResult, aside: Path | None) -> None:
     there = restored.objects - len(restored.missing)
-    click.echo(f"Restored: {there} of {restored.objects} objects are there, {restored.placed} of them from the backup.")
+    click.echo(
+        f"Restored: {there} of {restored.objects} objects are there, {restored.restored} of them from the backup."
+    )
     if aside is not None:
         click.echo(f"The database that was there is {aside} now.")
-    closed = [name for name, standing in restored.standings.items() if standing is not Standing.OURS]
+    closed = [name for name, standing in restored.store_statuses.items() if standing is not StoreStatus.OWNED]
     if closed:
         click.echo(
             f"Nothing is deleted in {', '.join(closed)}, which may hold more than the backup knew of, until "

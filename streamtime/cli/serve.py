@@ -13,17 +13,23 @@ from functools import partial
 import rich_click as click
 import uvicorn
 
-from streamtime.addresses import Listening
-from streamtime.app import http_settings, open_services, require_usable, running
+from streamtime.addresses import ListenAddress
+from streamtime.app import http_settings, open_services, require_usable, run_background_tasks
 from streamtime.cli.context import Context, prepare_data_dir
-from streamtime.cli.first_start import begin_anew, require_first_start, require_whole
-from streamtime.cli.lock import another_server, only_server, server_runs
+from streamtime.cli.first_start import create_new_database, require_first_start, require_undamaged
+from streamtime.cli.lock import is_server_running, server_lock, server_running_message
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate, present_revision
 from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
-from streamtime.http.connections import ConnectionLimits, ConnectionNumbers, Connections, ForwardedLimit, Neighbours
+from streamtime.http.connections import (
+    ConnectionLimits,
+    ConnectionMetrics,
+    ConnectionTracker,
+    ExemptAddresses,
+    ForwardedRequestLimiter,
+)
 from streamtime.http.doorway import App
 from streamtime.http.protocol import BoundedProtocol
 from streamtime.http.services import Services
@@ -41,15 +47,15 @@ CLOSING_GRACE_S = 0.5
 MAX_HOST_SHOWN = 100
 """Characters of a host name that a message repeats."""
 
-_MOST_CONNECTIONS = 4096
+_DEFAULT_MAX_CONNECTIONS = 4096
 """By default. An idle one takes some 10 KB of memory, and all of them are looked at once a second."""
 
-_OTHER_DESCRIPTORS = 128
+_RESERVED_DESCRIPTORS = 128
 """For the database, children, sockets to stores, and what is being written."""
 
 _UNLIMITED_DESCRIPTORS = 1 << 20
 
-_MOST_BACKLOG = 1024
+_MAX_BACKLOG = 1024
 """Connections that are accepted in one go, before any can be closed for them."""
 
 _log = get_logger("serve")
@@ -69,10 +75,10 @@ def serve(context: Context, host: str | None, port: int | None, new_database: bo
     require_usable(config)
     descriptors = _raise_descriptor_limit()
     with ExitStack() as stack:
-        listener = stack.enter_context(listening(config))
+        listener = stack.enter_context(bound_socket(config))
         prepare_data_dir(config)
-        stack.enter_context(only_server(config.data_dir, stores=store_names(config)))
-        _bring_up_to_date(config, new_database=new_database)
+        stack.enter_context(server_lock(config.data_dir, stores=store_names(config)))
+        _migrate(config, new_database=new_database)
         uvicorn_loop = uvicorn.Config(app="", loop="uvloop", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
             runner.run(_serve(config, listener, _connection_limits(config, descriptors)))
@@ -91,8 +97,8 @@ def _raise_descriptor_limit() -> int:
 
 def _connection_limits(config: Config, descriptors: int) -> ConnectionLimits:
     """Numbers that the limit on open files allows: a connection may have a file open beside its socket."""
-    possible = max(16, (descriptors - _OTHER_DESCRIPTORS) // 2)
-    total = min(config.server.max_connections or _MOST_CONNECTIONS, possible)
+    possible = max(16, (descriptors - _RESERVED_DESCRIPTORS) // 2)
+    total = min(config.server.max_connections or _DEFAULT_MAX_CONNECTIONS, possible)
     if total < config.server.max_connections:
         _log.warning("max_connections_too_high", asked=config.server.max_connections, possible=possible)
     return ConnectionLimits(
@@ -105,19 +111,19 @@ def _connection_limits(config: Config, descriptors: int) -> ConnectionLimits:
     )
 
 
-def _bring_up_to_date(config: Config, *, new_database: bool) -> None:
+def _migrate(config: Config, *, new_database: bool) -> None:
     path = database_path(config)
     if new_database:
-        begin_anew(config)
+        create_new_database(config)
     else:
-        require_whole(config)
+        require_undamaged(config)
         if present_revision(path) is None:
             require_first_start(config)
     migrate(path, now_ms=SystemClock().now_ms())
 
 
 @contextmanager
-def listening(config: Config) -> Iterator[socket.socket]:
+def bound_socket(config: Config) -> Iterator[socket.socket]:
     """The socket to serve on, bound before anything is made on disk.
 
     Raises:
@@ -155,8 +161,8 @@ def _cannot_listen(config: Config, error: OSError) -> ConfigError:
         errno.EACCES: "Ports below 1024 often need special rights. Choose another by --port.",
         errno.EADDRNOTAVAIL: "This machine does not have that address. Choose another by --host.",
     }
-    if error.errno == errno.EADDRINUSE and server_runs(config.data_dir):
-        hints[errno.EADDRINUSE] = another_server(config.data_dir)
+    if error.errno == errno.EADDRINUSE and is_server_running(config.data_dir):
+        hints[errno.EADDRINUSE] = server_running_message(config.data_dir)
     reason = os.strerror(error.errno) if error.errno else str(error)
     hint = hints.get(error.errno or 0, "Choose another by --host or --port.")
     return ConfigError(f"Cannot listen on {host} port {port}: {reason}. {hint}")
@@ -187,17 +193,17 @@ async def _serve(config: Config, listener: socket.socket, limits: ConnectionLimi
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     host, port = listener.getsockname()[:2]
-    where = Listening(host, port, config.server.public_url)
+    where = ListenAddress(host, port, config.server.public_url)
     async with open_services(config) as services:
-        numbers = ConnectionNumbers()
-        connections = Connections(limits, Neighbours(config.server.trusted_proxies), numbers)
+        numbers = ConnectionMetrics()
+        connections = ConnectionTracker(limits, ExemptAddresses(config.server.trusted_proxies), numbers)
         application = build_application(services, http_settings(config, where), numbers, version=VERSION)
         setup_needed = await services.setup.needed()
         server = _Server(
             _uvicorn_config(config, application, connections),
-            on_ready=lambda: _welcome(where, services, setup_needed=setup_needed),
+            on_ready=lambda: _print_ready(where, services, setup_needed=setup_needed),
         )
-        async with running(services, grace_s=ENCODER_GRACE_S), connections.watched():
+        async with run_background_tasks(services, grace_s=ENCODER_GRACE_S), connections.monitored():
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -205,11 +211,11 @@ async def _serve(config: Config, listener: socket.socket, limits: ConnectionLimi
             _log.info("stopping")
         server.should_exit = True
         await serving
-        await _cancelled(server)
+        await _wait_for_cancelled(server)
     _log.info("stopped")
 
 
-async def _cancelled(server: uvicorn.Server) -> None:
+async def _wait_for_cancelled(server: uvicorn.Server) -> None:
     """Wait for the requests that uvicorn has just cancelled: an upload writes down what has arrived of it."""
     if left := set(server.server_state.tasks):
         await asyncio.wait(left, timeout=CANCELLED_GRACE_S)
@@ -226,14 +232,14 @@ async def _close_connections(server: uvicorn.Server) -> None:
                 await asyncio.sleep(0)
 
 
-def _uvicorn_config(config: Config, application: App, connections: Connections) -> uvicorn.Config:
+def _uvicorn_config(config: Config, application: App, connections: ConnectionTracker) -> uvicorn.Config:
     trusted: list[str] = [*config.server.trusted_proxies]
     if trusted:
-        application = ForwardedLimit(application, connections)
+        application = ForwardedRequestLimiter(application, connections)
     return uvicorn.Config(
         application,
         http=partial(BoundedProtocol, connections),  # type: ignore[arg-type]  # it is called, as a class would be
-        backlog=min(_MOST_BACKLOG, max(16, connections.limits.total // 4)),
+        backlog=min(_MAX_BACKLOG, max(16, connections.limits.total // 4)),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -245,7 +251,7 @@ def _uvicorn_config(config: Config, application: App, connections: Connections) 
     )
 
 
-def _welcome(where: Listening, services: Services, *, setup_needed: bool) -> None:
+def _print_ready(where: ListenAddress, services: Services, *, setup_needed: bool) -> None:
     found = where.urls()
     lines = [f"Streamtime is ready: {found[0]}", *(f"                     {address}" for address in found[1:])]
     if setup_needed:

@@ -4,7 +4,7 @@ import rich_click as click
 
 from streamtime.accounts.audit import COMMAND_LINE
 from streamtime.accounts.sessions import Session
-from streamtime.app import Accounts
+from streamtime.app import AccountServices
 from streamtime.cli.context import Context
 from streamtime.http.words import time_iso
 
@@ -20,10 +20,10 @@ def session() -> None:
 def list_sessions(context: Context, name: str) -> None:
     """List the sessions of the account NAME: id, kind, device, address, begun, last used."""
 
-    async def listed(accounts: Accounts) -> list[Session]:
-        return await accounts.sessions.of((await accounts.users.by_name(name)).id)
+    async def listed(accounts: AccountServices) -> list[Session]:
+        return await accounts.sessions.list_for_user((await accounts.users.by_name(name)).id)
 
-    for found in context.with_accounts(listed):
+    for found in context.run_with_accounts(listed):
         times = [time_iso(found.created_at_ms), time_iso(found.last_used_at_ms)]
         columns = [found.public_id, found.kind.value, found.device or "unknown", found.address or "unknown", *times]
         click.echo("\t".join(columns))
@@ -34,5 +34,5 @@ def list_sessions(context: Context, name: str) -> None:
 @click.pass_obj
 def end(context: Context, session_id: str) -> None:
     """End a session, by its id from `session list`: refused from the next request on, also by a running server."""
-    ended = context.with_accounts(lambda accounts: accounts.sessions.end(COMMAND_LINE, session_id, of_user=None))
+    ended = context.run_with_accounts(lambda accounts: accounts.sessions.end(COMMAND_LINE, session_id, of_user=None))
     click.echo(f"A session of {ended.user_name} is ended.")

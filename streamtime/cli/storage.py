@@ -6,14 +6,14 @@ import sys
 import rich_click as click
 
 from streamtime.cli.context import Context
-from streamtime.cli.lock import only_move, stores_of_running_server
-from streamtime.cli.move_report import NAMES, Bar, JsonLines, Lines, Report, where
-from streamtime.cli.telling import cancel_on_sigterm, until_stopped
+from streamtime.cli.lock import move_lock, stores_of_running_server
+from streamtime.cli.move_report import NAMES, MoveJsonLines, MoveLines, MoveProgressBar, MoveReporter, location_lines
+from streamtime.cli.telling import cancel_on_sigterm, reporting
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
-from streamtime.objects.move import Moved, Mover
-from streamtime.objects.whereabouts import Holding, Whereabouts
-from streamtime.rooms import open_shelves, store_names
+from streamtime.objects.move import Mover, MoveReport
+from streamtime.objects.whereabouts import ObjectLocations, StoreTotals
+from streamtime.rooms import open_object_storage, store_names
 
 _STOPPED = "Stopped. What was moved stays moved; the same command goes on with the rest."
 
@@ -27,8 +27,8 @@ def storage() -> None:
 @click.pass_obj
 def show(context: Context) -> None:
     """Say how much is where, and where new videos go."""
-    config = context.ready()
-    for line in where(asyncio.run(_holdings(config)), config.storage.backend):
+    config = context.prepared_config()
+    for line in location_lines(asyncio.run(_holdings(config)), config.storage.backend):
         click.echo(line)
 
 
@@ -43,10 +43,10 @@ def move(context: Context, to: str, as_json: bool) -> None:
     stopped at any time; the same command goes on with the rest. Exit code 1 where something could not be moved, 130
     after Ctrl-C.
     """
-    config = context.ready()
+    config = context.prepared_config()
     _require_known(config, to)
-    report = JsonLines() if as_json else Bar() if sys.stderr.isatty() else Lines()
-    with only_move(config.data_dir), until_stopped(report, _STOPPED):
+    report = MoveJsonLines() if as_json else MoveProgressBar() if sys.stderr.isatty() else MoveLines()
+    with move_lock(config.data_dir), reporting(report, _STOPPED):
         moved, holdings = asyncio.run(_move(config, to, report))
     report.done(to, moved, holdings, config.storage.backend)
     if not moved.complete:
@@ -64,15 +64,15 @@ def _require_known(config: Config, to: str) -> None:
         )
 
 
-async def _holdings(config: Config) -> list[Holding]:
-    async with open_shelves(config) as opened:
-        return await Whereabouts(opened.database).holdings()
+async def _holdings(config: Config) -> list[StoreTotals]:
+    async with open_object_storage(config) as opened:
+        return await ObjectLocations(opened.database).totals_by_store()
 
 
-async def _move(config: Config, to: str, report: Report) -> tuple[Moved, list[Holding]]:
+async def _move(config: Config, to: str, report: MoveReporter) -> tuple[MoveReport, list[StoreTotals]]:
     cancel_on_sigterm()
-    async with open_shelves(config) as opened:
-        whereabouts = Whereabouts(opened.database)
+    async with open_object_storage(config) as opened:
+        whereabouts = ObjectLocations(opened.database)
         minimum_free_bytes = int(config.uploads.minimum_free_space)
-        mover = Mover(opened.ledger, whereabouts, opened.stores, opened.carrier, minimum_free_bytes=minimum_free_bytes)
-        return await mover.move(to, report.step), await whereabouts.holdings()
+        mover = Mover(opened.ledger, whereabouts, opened.stores, opened.copier, minimum_free_bytes=minimum_free_bytes)
+        return await mover.move(to, report.step), await whereabouts.totals_by_store()

@@ -24,7 +24,7 @@ TERMINATED = 128 + signal.SIGTERM
 """Exit codes of a command that was stopped, as shells count them."""
 
 
-class Telling:
+class ProgressReporter:
     """Tells nothing on the way; each way of telling adds to it."""
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class Telling:
         """Nothing comes of it. People are told so by the command line itself."""
 
 
-class Drawn(Telling):
+class TerminalReporter(ProgressReporter):
     """Draws a line on the terminal for the time of the work."""
 
     def __init__(self, *columns: ProgressColumn) -> None:
@@ -58,7 +58,7 @@ class Drawn(Telling):
         self._progress.stop()
 
 
-class Json(Telling):
+class JsonReporter(ProgressReporter):
     """One object a line, each with what it tells of as `event`."""
 
     def failed(self, error: StreamtimeError) -> None:
@@ -77,7 +77,7 @@ def counted(number: int, noun: str) -> str:
 
 
 @contextmanager
-def until_stopped(report: Telling, stopped: str) -> Iterator[None]:
+def reporting(report: ProgressReporter, stopped: str) -> Iterator[None]:
     """Tell for as long as the context lasts, also of what ends it early; `stopped` is said where somebody ends it.
 
     Raises:
@@ -103,7 +103,7 @@ def cancel_on_sigterm() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _stop(report: Telling, words: str, code: int) -> NoReturn:
+def _stop(report: ProgressReporter, words: str, code: int) -> NoReturn:
     report.failed(StreamtimeError(words, code="stopped"))
     click.echo(f"streamtime: {words}", err=True)
     sys.exit(code)

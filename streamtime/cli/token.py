@@ -2,10 +2,10 @@
 
 import rich_click as click
 
-from streamtime.access.caller import Scope
-from streamtime.accounts.api_tokens import NewToken
+from streamtime.access.caller import TokenScope
+from streamtime.accounts.api_tokens import IssuedApiToken
 from streamtime.accounts.audit import COMMAND_LINE
-from streamtime.app import Accounts
+from streamtime.app import AccountServices
 from streamtime.cli.context import Context
 from streamtime.http.words import time_iso
 
@@ -20,8 +20,8 @@ def token() -> None:
 @click.option("--label", required=True, help="What the token is for.")
 @click.option(
     "--scope",
-    type=click.Choice([scope.value for scope in Scope]),
-    default=Scope.ADMIN.value,
+    type=click.Choice([scope.value for scope in TokenScope]),
+    default=TokenScope.ADMIN.value,
     show_default=True,
     help="What it may do: read; upload (send videos and change one's own); admin (all that the account may).",
 )
@@ -29,18 +29,18 @@ def token() -> None:
 def create(context: Context, name: str, label: str, scope: str) -> None:
     """Make a token for the account NAME and print it. It is shown this once."""
 
-    async def made(accounts: Accounts) -> NewToken:
+    async def made(accounts: AccountServices) -> IssuedApiToken:
         owner = await accounts.users.by_name(name)
-        return await accounts.tokens.create(COMMAND_LINE, owner.id, label, Scope(scope))
+        return await accounts.tokens.create(COMMAND_LINE, owner.id, label, TokenScope(scope))
 
-    click.echo(context.with_accounts(made).secret)
+    click.echo(context.run_with_accounts(made).secret)
 
 
 @token.command("list")
 @click.pass_obj
 def list_tokens(context: Context) -> None:
     """List all tokens: id, account, label, scope, made, last used, state."""
-    for found in context.with_accounts(lambda accounts: accounts.tokens.listed()):
+    for found in context.run_with_accounts(lambda accounts: accounts.tokens.list_all()):
         last_used = time_iso(found.last_used_at_ms) if found.last_used_at_ms else "never used"
         state = "in use" if found.revoked_at_ms is None else "revoked"
         made = time_iso(found.created_at_ms)
@@ -53,5 +53,5 @@ def list_tokens(context: Context) -> None:
 @click.pass_obj
 def revoke(context: Context, token_id: str) -> None:
     """End the use of a token, by its id from `token list`, at once, also of a running server."""
-    context.with_accounts(lambda accounts: accounts.tokens.revoke(COMMAND_LINE, token_id, of_user=None))
+    context.run_with_accounts(lambda accounts: accounts.tokens.revoke(COMMAND_LINE, token_id, of_user=None))
     click.echo(f"{token_id} is revoked.")

@@ -9,7 +9,7 @@ from streamtime.access.caller import Role
 from streamtime.accounts.administration import Administration
 from streamtime.accounts.audit import COMMAND_LINE
 from streamtime.accounts.users import User
-from streamtime.app import Accounts
+from streamtime.app import AccountServices
 from streamtime.cli.context import Context
 from streamtime.config.values import ByteCount
 from streamtime.database.transaction import Transaction
@@ -37,7 +37,7 @@ def create(context: Context, name: str, admin: bool, role: str | None, password_
         raise click.UsageError("--admin is --role admin: give one of the two.")
     chosen = Role.ADMIN if admin else Role(role or Role.MEMBER)
     password = _password(from_stdin=password_stdin)
-    made = context.with_accounts(lambda accounts: accounts.users.create(name, password, chosen, actor=COMMAND_LINE))
+    made = context.run_with_accounts(lambda accounts: accounts.users.create(name, password, chosen, actor=COMMAND_LINE))
     click.echo(f"Made the {made.role.value} {made.name}.")
 
 
@@ -45,7 +45,7 @@ def create(context: Context, name: str, admin: bool, role: str | None, password_
 @click.pass_obj
 def list_users(context: Context) -> None:
     """List all accounts: name, role, enabled or disabled or awaiting approval."""
-    for found in context.with_accounts(lambda accounts: accounts.users.listed()):
+    for found in context.run_with_accounts(lambda accounts: accounts.users.list_all()):
         state = "enabled" if found.disabled_at_ms is None else "disabled"
         state = state if found.awaiting_at_ms is None else "awaiting approval"
         click.echo(f"{found.name}\t{found.role.value}\t{state}")
@@ -59,11 +59,11 @@ def password(context: Context, name: str, password_stdin: bool) -> None:
     """Set a new password and end all sessions of the account."""
     new = _password(from_stdin=password_stdin)
 
-    async def find_and_set(accounts: Accounts) -> None:
+    async def find_and_set(accounts: AccountServices) -> None:
         found = await accounts.users.by_name(name)
         await accounts.administration.set_password(found, new, COMMAND_LINE)
 
-    context.with_accounts(find_and_set)
+    context.run_with_accounts(find_and_set)
     click.echo(f"{name} has a new password and is signed out everywhere.")
 
 
@@ -72,7 +72,7 @@ def password(context: Context, name: str, password_stdin: bool) -> None:
 @click.pass_obj
 def disable(context: Context, name: str) -> None:
     """Shut an account out, at once, also of a running server."""
-    change(
+    change_account(
         context,
         name,
         lambda administration, tx, found: administration.set_enabled(tx, found, COMMAND_LINE, enabled=False),
@@ -85,7 +85,7 @@ def disable(context: Context, name: str) -> None:
 @click.pass_obj
 def enable(context: Context, name: str) -> None:
     """Let a disabled account in again."""
-    change(
+    change_account(
         context,
         name,
         lambda administration, tx, found: administration.set_enabled(tx, found, COMMAND_LINE, enabled=True),
@@ -100,7 +100,9 @@ def enable(context: Context, name: str) -> None:
 def role(context: Context, name: str, new_role: str) -> None:
     """Say what an account is for: admin (runs the server), member (has videos), viewer (only watches)."""
     chosen = Role(new_role)
-    change(context, name, lambda administration, tx, found: administration.set_role(tx, found, chosen, COMMAND_LINE))
+    change_account(
+        context, name, lambda administration, tx, found: administration.set_role(tx, found, chosen, COMMAND_LINE)
+    )
     click.echo(f"{name} is now {'an admin' if chosen is Role.ADMIN else f'a {chosen.value}'}.")
 
 
@@ -109,7 +111,7 @@ def role(context: Context, name: str, new_role: str) -> None:
 @click.pass_obj
 def approve(context: Context, name: str) -> None:
     """Let somebody in who has registered and waits for it."""
-    change(context, name, lambda administration, tx, found: administration.approve(tx, found, COMMAND_LINE))
+    change_account(context, name, lambda administration, tx, found: administration.approve(tx, found, COMMAND_LINE))
     click.echo(f"{name} may sign in.")
 
 
@@ -120,19 +122,23 @@ def approve(context: Context, name: str) -> None:
 def quota(context: Context, name: str, size: str) -> None:
     """Say what somebody's files may take: "500 GB", none (no limit), or default (what the configuration says)."""
     chosen = _size(size)
-    change(context, name, lambda administration, tx, found: administration.set_quota(tx, found, chosen, COMMAND_LINE))
+    change_account(
+        context, name, lambda administration, tx, found: administration.set_quota(tx, found, chosen, COMMAND_LINE)
+    )
     words = {None: "what the configuration says", 0: "as much as there is room for"}
     click.echo(f"{name} may use {words.get(chosen) or size_text(chosen or 0)}.")
 
 
-def change(context: Context, name: str, deed: Callable[[Administration, Transaction, User], Awaitable[None]]) -> None:
+def change_account(
+    context: Context, name: str, deed: Callable[[Administration, Transaction, User], Awaitable[None]]
+) -> None:
     """Do something with the account of that name."""
 
-    async def find_and_change(accounts: Accounts) -> None:
+    async def find_and_change(accounts: AccountServices) -> None:
         found = await accounts.users.by_name(name)
         await accounts.database.write(lambda tx: deed(accounts.administration, tx, found))
 
-    context.with_accounts(find_and_change)
+    context.run_with_accounts(find_and_change)
 
 
 def _size(text: str) -> int | None:

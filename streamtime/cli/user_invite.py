@@ -5,7 +5,7 @@ import rich_click as click
 from streamtime.access.caller import Role
 from streamtime.accounts.audit import COMMAND_LINE
 from streamtime.accounts.invites import DAY_MS, NewInvite
-from streamtime.app import Accounts
+from streamtime.app import AccountServices
 from streamtime.cli.context import Context
 from streamtime.cli.user import ROLES
 from streamtime.config.values import Seconds
@@ -22,14 +22,14 @@ def invite(context: Context, role: str, uses: int, expires: str, label: str) -> 
     """Make an invitation and print the path of its link, this once. Needs accounts.registration invite or open."""
     new = NewInvite(Role(role), uses, _days(expires), label)
 
-    async def make(accounts: Accounts) -> str:
-        admins = [user for user in await accounts.users.listed() if user.role is Role.ADMIN]
+    async def make(accounts: AccountServices) -> str:
+        admins = [user for user in await accounts.users.list_all() if user.role is Role.ADMIN]
         if not admins:
             raise Conflict("There is no administrator yet: make one first, in whose name it is.")
         _, token = await accounts.invites.create(new, COMMAND_LINE, by_user=admins[0].id)
         return token
 
-    click.echo(f"/join/{context.with_accounts(make)}")
+    click.echo(f"/join/{context.run_with_accounts(make)}")
 
 
 def _days(text: str) -> int:

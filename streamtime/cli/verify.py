@@ -6,9 +6,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from streamtime.backups.verify import Verified, verify
+from streamtime.backups.verify import VerifyReport, verify
 from streamtime.cli.telling import counted
-from streamtime.cli.work_report import WorkReport
+from streamtime.cli.work_report import StageReporter
 from streamtime.clock import SystemClock
 from streamtime.http.words import size_text
 
@@ -26,17 +26,17 @@ def verify_file(file: Path, scratch: Path | None) -> None:
     It needs no configuration and no server, and changes nothing. Exit code 1 where something is wrong; each fault is
     a line on standard output.
     """
-    with tempfile.TemporaryDirectory(prefix="streamtime-verify-", dir=scratch) as folder, WorkReport() as report:
+    with tempfile.TemporaryDirectory(prefix="streamtime-verify-", dir=scratch) as folder, StageReporter() as report:
         found = verify(file, Path(folder), report.step, now_ms=SystemClock().now_ms())
-    for words in found.wrong:
+    for words in found.problems:
         click.echo(f"wrong: {words}")
-    if found.wrong:
-        click.echo(f"{file}: {counted(len(found.wrong), 'fault')}")
+    if found.problems:
+        click.echo(f"{file}: {counted(len(found.problems), 'fault')}")
         sys.exit(1)
     click.echo(f"{file}: well, {_summary(found)}")
 
 
-def _summary(found: Verified) -> str:
+def _summary(found: VerifyReport) -> str:
     said = [f"schema {found.schema}"]
     for words, objects in (("holds", found.held), ("needs, and does not hold,", found.needed)):
         if objects:

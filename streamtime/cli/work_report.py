@@ -14,10 +14,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from streamtime.http.words import size_text
 
-LINE_EVERY_S = 2.0
+LINE_INTERVAL_S = 2.0
 
 
-class WorkReport:
+class StageReporter:
     """Tells stages, and how much of one is done."""
 
     def __init__(self) -> None:
@@ -54,6 +54,6 @@ class WorkReport:
             self._bar.update(task, description=words, completed=done_bytes, total=total, figures=figures)
             return
         now = time.monotonic()
-        if words != self._stage or (now - self._at >= LINE_EVERY_S and total_bytes):
+        if words != self._stage or (now - self._at >= LINE_INTERVAL_S and total_bytes):
             click.echo(f"{words}: {figures}" if figures else words, err=True)
             self._stage, self._at = words, now

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamtime.config.keys import KEYS
-from streamtime.config.sections import S3, Config
+from streamtime.config.sections import Config, S3Config
 from streamtime.errors import ConfigError, Invalid
 from streamtime.storage.keys import valid_prefix
 
@@ -39,7 +39,7 @@ def _check_backend(config: Config, places: Mapping[str, str]) -> None:
                 raise _missing(places, "storage.backend", 'storage.backend = "s3"', _S3 + name)
 
 
-def _check_bucket(chosen: S3, places: Mapping[str, str]) -> None:
+def _check_bucket(chosen: S3Config, places: Mapping[str, str]) -> None:
     for name in ("access_key", "secret_key"):
         if not getattr(chosen, name):
             raise _missing(places, f"{_S3}bucket", f"{_S3}bucket", _S3 + name)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from streamtime.config.keys import Key, split
-from streamtime.config.values import Written
+from streamtime.config.values import ConfigValue
 
 MAX_ITEMS = 1000
 """Of any list: a bound on what nobody writes."""
@@ -28,7 +28,7 @@ def _value(annotation: object, raw: object, *, is_text: bool) -> object:
         return tuple(_value(get_args(kind)[0], item, is_text=is_text) for item in _items(bounds, raw, is_text=is_text))
     if kind is Path:
         return _path(raw)
-    if isinstance(kind, type) and issubclass(kind, Written):
+    if isinstance(kind, type) and issubclass(kind, ConfigValue):
         return _within(bounds, kind.parse(raw))
     try:
         return msgspec.convert(raw, annotation, strict=not is_text)
@@ -56,7 +56,7 @@ def _path(raw: object) -> Path:
         raise ValueError(raw) from error
 
 
-def _within(bounds: Meta, value: Written) -> Written:
+def _within(bounds: Meta, value: ConfigValue) -> ConfigValue:
     if isinstance(value, int):
         too_small = bounds.ge is not None and value < bounds.ge
         too_large = bounds.le is not None and value > bounds.le

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 
-class Events(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EventsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Event streams, by which open pages hear of changes. One that is refused (429) tries again later."""
 
     streams: Annotated[int, Meta(ge=1, le=100_000, description="How many may be open at once, in all.")] = 2000

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from streamtime.config.sections import Config
-from streamtime.config.values import Written
+from streamtime.config.values import ConfigValue
 
 ENVIRONMENT_PREFIX = "STREAMTIME_"
 
@@ -56,7 +56,7 @@ def accepts(annotation: object) -> str:
         return f"a list, each {accepts(get_args(kind)[0])}"
     if get_origin(kind) is Literal:
         return " or ".join(f'"{choice}"' for choice in get_args(kind))
-    if isinstance(kind, type) and issubclass(kind, Written):
+    if isinstance(kind, type) and issubclass(kind, ConfigValue):
         return kind.accepts + _between(kind, bounds)
     return _PLAIN.get(kind, "text") + _between(kind, bounds)
 

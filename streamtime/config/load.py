@@ -31,12 +31,12 @@ MAX_SHOWN = 100
 
 S = TypeVar("S", bound=Struct)
 
-_OF_AN_ORCHESTRATOR = re.compile(r"STREAMTIME_(SERVICE_(HOST|PORT)\w*|PORT(_\d+_\w+)?)")
+_KUBERNETES_VARIABLE = re.compile(r"STREAMTIME_(SERVICE_(HOST|PORT)\w*|PORT(_\d+_\w+)?)")
 """What Kubernetes sets for a service of that name, and means nothing by: `STREAMTIME_PORT=tcp://10.0.0.7:8000`."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class _RawValue:
     """One value as it was found: `name` is how its place calls the key, `place` is that place."""
 
     key: Key
@@ -77,7 +77,7 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
 
 
-def _from_file(path: Path | None) -> Iterator[_Given]:
+def _from_file(path: Path | None) -> Iterator[_RawValue]:
     if path is None:
         return
     try:
@@ -97,11 +97,11 @@ def _from_file(path: Path | None) -> Iterator[_Given]:
     yield from _from_table(table, "", path)
 
 
-def _from_table(table: Mapping[str, object], section: str, path: Path) -> Iterator[_Given]:
+def _from_table(table: Mapping[str, object], section: str, path: Path) -> Iterator[_RawValue]:
     for word, raw in table.items():
         name = f"{section}{word}"
         if name in KEYS:
-            yield _Given(KEYS[name], raw, name, str(path), folder=path.parent)
+            yield _RawValue(KEYS[name], raw, name, str(path), folder=path.parent)
         elif name in SECTIONS and isinstance(raw, dict):
             yield from _from_table(raw, f"{name}.", path)
         elif name in SECTIONS:
@@ -110,11 +110,11 @@ def _from_table(table: Mapping[str, object], section: str, path: Path) -> Iterat
             raise _unknown(name, str(path), [*KEYS, *SECTIONS])
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
+def _from_environment(environ: Mapping[str, str]) -> Iterator[_RawValue]:
     by_variable = {key.environment_name: key for key in KEYS.values()}
     for variable, raw in environ.items():
         if variable in by_variable:
-            yield _Given(by_variable[variable], raw, variable, "environment", is_text=True)
+            yield _RawValue(by_variable[variable], raw, variable, "environment", is_text=True)
         elif not _is_foreign(variable):
             raise _unknown(variable, "environment", [*by_variable, FILE_VARIABLE])
 
@@ -122,18 +122,18 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
 def _is_foreign(variable: str) -> bool:
     """Whether a variable is none of ours, or is the one that names the file."""
     ours = variable.startswith(ENVIRONMENT_PREFIX) and variable != FILE_VARIABLE
-    return not ours or _OF_AN_ORCHESTRATOR.fullmatch(variable) is not None
+    return not ours or _KUBERNETES_VARIABLE.fullmatch(variable) is not None
 
 
-def _from_overrides(overrides: Mapping[str, object]) -> Iterator[_Given]:
+def _from_overrides(overrides: Mapping[str, object]) -> Iterator[_RawValue]:
     for name, raw in overrides.items():
         if name not in KEYS:
             raise _unknown(name, "command line", [*KEYS])
         if raw is not None:
-            yield _Given(KEYS[name], raw, name, "command line", is_text=isinstance(raw, str))
+            yield _RawValue(KEYS[name], raw, name, "command line", is_text=isinstance(raw, str))
 
 
-def _converted(given: _Given) -> object:
+def _converted(given: _RawValue) -> object:
     try:
         value = convert(given.key, given.raw, is_text=given.is_text)
     except ValueError as error:

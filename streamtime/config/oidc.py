@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from streamtime.config.values import Issuer, Seconds
 
 
-class Oidc(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OidcConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An OpenID provider that people may sign in by. It is used where `issuer` and `client_id` are set."""
 
     issuer: Annotated[

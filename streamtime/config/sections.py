@@ -9,18 +9,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from streamtime.config.events import Events
-from streamtime.config.oidc import Oidc
-from streamtime.config.server import Server
-from streamtime.config.uploads import Uploads
-from streamtime.config.values import Budget, ByteCount, Hours, PublicUrl, Seconds
+from streamtime.config.events import EventsConfig
+from streamtime.config.oidc import OidcConfig
+from streamtime.config.server import ServerConfig
+from streamtime.config.uploads import UploadsConfig
+from streamtime.config.values import ByteCount, DailyHours, MemoryBudget, PublicUrl, Seconds
 
 MIB = 2**20
 GIB = 2**30
 DAY = 86400
 
 
-class S3(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class S3Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A bucket, and how it is spoken to. It is used where `endpoint` and `bucket` are set."""
 
     endpoint: Annotated[
@@ -103,7 +103,7 @@ class S3(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ""
 
 
-class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where finished videos are kept."""
 
     backend: Annotated[
@@ -148,10 +148,10 @@ class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scrub_rate: Annotated[
         ByteCount, Meta(ge=64 * 1024, description="How much of that is read in a second at most.")
     ] = ByteCount(8 * MIB)
-    s3: S3 = S3()
+    s3: S3Config = S3Config()
 
 
-class Backup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BackupConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Copies of the database that the server makes by itself."""
 
     every: Annotated[
@@ -181,7 +181,7 @@ class Backup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = Seconds(DAY)
 
 
-class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TranscodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How videos are prepared. Changes hold for videos uploaded afterwards."""
 
     workers: Annotated[int, Meta(ge=1, le=64, description="How many videos are prepared at once.")] = 1
@@ -194,7 +194,7 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = 10
     memory_budget: Annotated[
-        Budget,
+        MemoryBudget,
         Meta(
             description=(
                 "Memory that encoders may have together, a quarter of it kept for the first quality of videos that "
@@ -202,20 +202,20 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 "itself is made in several passes. `auto`: half of the machine's or container's."
             ),
         ),
-    ] = Budget(0)
+    ] = MemoryBudget(0)
     yield_to_viewers: Annotated[
         bool,
         Meta(description="Pause long encodes while somebody watches. What makes a video playable is never paused."),
     ] = False
     quiet_hours: Annotated[
-        Hours,
+        DailyHours,
         Meta(
             description=(
                 "Long encodes run only in these hours, local time; one that is not done by their end pauses until the "
                 "next. What is quick, and what makes a video playable, goes on at any time."
             )
         ),
-    ] = Hours("")
+    ] = DailyHours("")
     minimum_free_space: Annotated[
         ByteCount,
         Meta(
@@ -270,7 +270,7 @@ class Transcode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = False
 
 
-class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AccountsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """People and what they share."""
 
     session_lifetime: Annotated[Seconds, Meta(ge=300, description="How long a browser stays signed in.")] = Seconds(
@@ -316,7 +316,7 @@ class Accounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ),
         ),
     ] = ByteCount(0)
-    oidc: Oidc = Oidc()
+    oidc: OidcConfig = OidcConfig()
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -325,10 +325,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data_dir: Annotated[Path, Meta(description="Directory of all state: database, videos, uploads in progress.")] = (
         Path("data")
     )
-    server: Server = Server()
-    storage: Storage = Storage()
-    backup: Backup = Backup()
-    uploads: Uploads = Uploads()
-    transcode: Transcode = Transcode()
-    accounts: Accounts = Accounts()
-    events: Events = Events()
+    server: ServerConfig = ServerConfig()
+    storage: StorageConfig = StorageConfig()
+    backup: BackupConfig = BackupConfig()
+    uploads: UploadsConfig = UploadsConfig()
+    transcode: TranscodeConfig = TranscodeConfig()
+    accounts: AccountsConfig = AccountsConfig()
+    events: EventsConfig = EventsConfig()

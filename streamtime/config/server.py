@@ -9,7 +9,7 @@ from streamtime.config.values import HostName, Network, Origin, PublicUrl, Secon
 DAY_S = 86400
 
 
-class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the server listens, and whom it believes."""
 
     host: Annotated[

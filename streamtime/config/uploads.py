@@ -10,7 +10,7 @@ GIB = 2**30
 DAY = 86400
 
 
-class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UploadsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may be uploaded, and how."""
 
     max_size: Annotated[ByteCount, Meta(ge=1, description="The largest file that is taken.")] = ByteCount(64 * GIB)

@@ -25,7 +25,7 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
 
 
-class Written:
+class ConfigValue:
     """A value with a written form of its own."""
 
     __slots__ = ()
@@ -37,7 +37,7 @@ class Written:
         raise NotImplementedError
 
 
-class ByteCount(int, Written):
+class ByteCount(int, ConfigValue):
     """A number of bytes, written as a number, as "20 GiB" (powers of 1,024) or as "20 GB" (powers of 1,000)."""
 
     accepts = 'a size such as "20 GiB" or "500 MB"'
@@ -59,7 +59,7 @@ class ByteCount(int, Written):
         return f"{int(self)} B"
 
 
-class Budget(int, Written):
+class MemoryBudget(int, ConfigValue):
     """A number of bytes, or "auto", which is kept as 0: as much as the machine suggests."""
 
     accepts = ByteCount.accepts + ', or "auto"'
@@ -73,7 +73,7 @@ class Budget(int, Written):
         return str(ByteCount(self)) if self else "auto"
 
 
-class Hours(str, Written):
+class DailyHours(str, ConfigValue):
     """A part of the day in local time, such as "23:00-07:00", or nothing."""
 
     __slots__ = ()
@@ -88,7 +88,7 @@ class Hours(str, Written):
         return cls(text)
 
 
-class Seconds(int, Written):
+class Seconds(int, ConfigValue):
     """A length of time in whole seconds, written as a number or like "90s", "15m", "12h", "30d", "2w"."""
 
     accepts = 'a length of time such as "90s", "15m", "12h" or "30d"'
@@ -108,7 +108,7 @@ class Seconds(int, Written):
         return f"{int(self)}s"
 
 
-class PublicUrl(str, Written):
+class PublicUrl(str, ConfigValue):
     """Where people reach the server: scheme and host, no path, no slash at the end; or nothing."""
 
     __slots__ = ()
@@ -125,7 +125,7 @@ class PublicUrl(str, Written):
         return cls(text)
 
 
-class Issuer(str, Written):
+class Issuer(str, ConfigValue):
     """An OpenID provider, as it names itself: scheme, host, often a path; a slash at the end is a part of it."""
 
     __slots__ = ()
@@ -142,7 +142,7 @@ class Issuer(str, Written):
         return cls(text)
 
 
-class HostName(str, Written):
+class HostName(str, ConfigValue):
     """The name of a host as a request may carry it, in small letters, without a port."""
 
     __slots__ = ()
@@ -172,7 +172,7 @@ class Origin(PublicUrl):
         return cls(text)
 
 
-class Network(str, Written):
+class Network(str, ConfigValue):
     """An IP address or a network of them, as proxies are named."""
 
     __slots__ = ()

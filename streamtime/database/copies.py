@@ -10,7 +10,7 @@ HEADER = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class DatabaseCopy:
     """A whole copy of a database, and when its file was last written (seconds since the epoch)."""
 
     path: Path
@@ -26,24 +26,24 @@ def is_database(path: Path) -> bool:
         return False
 
 
-def copies_in(folder: Path) -> list[Copy]:
+def find_copies(folder: Path) -> list[DatabaseCopy]:
     """All copies of databases in a folder, whoever made them, the newest first."""
     try:
         paths = [path for path in folder.glob("*.db") if path.is_file() and is_database(path)]
-        found = [Copy(path, path.stat().st_mtime) for path in paths]
+        found = [DatabaseCopy(path, path.stat().st_mtime) for path in paths]
     except OSError:
         return []
     return sorted(found, key=lambda copy: copy.written_at_s, reverse=True)
 
 
-def way_back(folders: Sequence[Path], *, replace: bool, inside: Path | None = None) -> str:
+def restore_advice(folders: Sequence[Path], *, replace: bool, inside: Path | None = None) -> str:
     """What a person can do without a usable database: the newest copy in these folders, and the command for it.
 
     `replace` says that a file is in its place, which `restore` puts aside only when told to. With `inside` paths are
     told as seen from that folder: a page tells strangers nothing of the machine.
     """
     command = "streamtime restore --replace" if replace else "streamtime restore"
-    everything = [copy for folder in dict.fromkeys(folders) for copy in copies_in(folder)]
+    everything = [copy for folder in dict.fromkeys(folders) for copy in find_copies(folder)]
     found = [copy for copy in everything if "-before-restore-" not in copy.path.name] or everything
     if not found:
         where = " and ".join(_shown(folder, inside) for folder in dict.fromkeys(folders))

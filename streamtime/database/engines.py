@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for a lock that another process holds before it fails."""
 
-READERS = 4
+READER_CONNECTIONS = 4
 
 _ROWS_AT_ONCE = 64
 """How many rows the driver fetches in one step; its own default."""
@@ -36,7 +36,11 @@ PRAGMAS = (
 def reader_engine(path: Path) -> AsyncEngine:
     """An engine for reading: each transaction is one consistent snapshot and waits for no writer."""
     engine = create_async_engine(
-        _url(path), pool_size=READERS, max_overflow=0, pool_timeout=10, connect_args={"async_creator_fn": _connect}
+        _url(path),
+        pool_size=READER_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=10,
+        connect_args={"async_creator_fn": _connect},
     )
     _configure(engine, "BEGIN", extra=("PRAGMA query_only=ON",))
     return engine
@@ -56,7 +60,7 @@ def read_only_uri(path: Path) -> str:
     return f"file:{quote(str(path))}?mode=ro"
 
 
-def still_uri(path: Path) -> str:
+def immutable_uri(path: Path) -> str:
     """The same for a file that nobody has open: nothing is made beside it, as WAL mode would otherwise have it."""
     log = path.with_name(f"{path.name}-wal")
     return read_only_uri(path) + ("" if log.exists() else "&immutable=1")

@@ -2,7 +2,7 @@
 
 `PRAGMA data_version` moves when another connection has committed. Asking costs microseconds and some system calls,
 so it is asked on the loop, but not more often than every few milliseconds, which is less than any command beside the
-server needs to end. Only when it moved is the `epoch` row read again. Our own commits are told by `look_again`.
+server needs to end. Only when it moved is the `epoch` row read again. Our own commits are told by `invalidate`.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from time import monotonic
 
 from streamtime.database.engines import read_only_uri
 
-LOOKS_EVERY_S = 0.005
+POLL_INTERVAL_S = 0.005
 
 
 class EpochWatch:
@@ -20,7 +20,7 @@ class EpochWatch:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._looked_at = -LOOKS_EVERY_S
+        self._polled_at = -POLL_INTERVAL_S
         self._connection = sqlite3.connect(
             read_only_uri(path), uri=True, isolation_level=None, timeout=0, check_same_thread=False
         )
@@ -31,9 +31,9 @@ class EpochWatch:
     def current(self) -> int:
         """The epoch now. A number that cannot be read counts as a new one: caches fall rather than lie."""
         now = self._clock()
-        if now - self._looked_at < LOOKS_EVERY_S:
+        if now - self._polled_at < POLL_INTERVAL_S:
             return self._epoch
-        self._looked_at = now
+        self._polled_at = now
         try:
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
             if version != self._data_version:
@@ -44,9 +44,9 @@ class EpochWatch:
             self._epoch, self._data_version = self._unreadable, -1
         return self._epoch
 
-    def look_again(self) -> None:
+    def invalidate(self) -> None:
         """Something was committed just now: the next question is answered from the file."""
-        self._looked_at = -LOOKS_EVERY_S
+        self._polled_at = -POLL_INTERVAL_S
 
     def close(self) -> None:
         """Let go of the file."""

@@ -27,7 +27,7 @@ _CLOSED = "Cannot operate on a closed"
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
-def explained(error: BaseException) -> StreamtimeError | None:
+def translate_error(error: BaseException) -> StreamtimeError | None:
     """Our error for one of the driver's, of SQLite or of SQLAlchemy around it; None for an error of the program.
 
     Constraints (IntegrityError) and wrong statements are errors of the program, and so is what no driver has raised.

@@ -10,9 +10,9 @@ from pathlib import Path
 import sqlalchemy.exc
 
 from streamtime.clock import EpochMs
-from streamtime.database.copies import way_back
-from streamtime.database.engines import read_only_uri, still_uri
-from streamtime.database.faults import explained
+from streamtime.database.copies import restore_advice
+from streamtime.database.engines import immutable_uri, read_only_uri
+from streamtime.database.faults import translate_error
 from streamtime.errors import ConfigError, DatabaseDamaged
 from streamtime.logging import get_logger
 
@@ -31,7 +31,7 @@ def newest_revision(folder: Path) -> str:
     return max(path.name.split("_", 1)[0] for path in (folder / "versions").glob("[0-9]*_*.py"))
 
 
-def present_revision(path: Path, *, still: bool = False) -> str | None:
+def present_revision(path: Path, *, offline: bool = False) -> str | None:
     """The revision the file has, or None where there is no schema yet; `still` says that nobody has it open.
 
     Raises:
@@ -39,8 +39,8 @@ def present_revision(path: Path, *, still: bool = False) -> str | None:
     """
     if not path.exists():
         return None
-    address = still_uri(path) if still else read_only_uri(path)
-    with _readable(path), closing(sqlite3.connect(address, uri=True)) as connection:
+    address = immutable_uri(path) if offline else read_only_uri(path)
+    with _translate_file_errors(path), closing(sqlite3.connect(address, uri=True)) as connection:
         # Asked of the schema, not found out by an error: a file that is locked or damaged is not one without a schema.
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
             return None
@@ -65,15 +65,15 @@ def migrate(path: Path, *, now_ms: EpochMs) -> bool:
             f"The database was written by a newer Streamtime (schema {present}; this one knows {newest}). "
             "Start that version, or restore a backup made before it."
         )
-    with _readable(path):
+    with _translate_file_errors(path):
         if present is not None:
-            _log.info("database_copied", to=str(copy(path, now_ms=now_ms)))
+            _log.info("database_copied", to=str(copy_database(path, now_ms=now_ms)))
         _upgrade(path, folder)
     _log.info("database_migrated", before=present, now=newest)
     return True
 
 
-def copy(path: Path, *, now_ms: EpochMs) -> Path:
+def copy_database(path: Path, *, now_ms: EpochMs) -> Path:
     """Copy a database that may be in use, by SQLite's backup API, and give the copy's path.
 
     A copy has its name only once it is whole and on disk; what was broken off before goes with the next one.
@@ -87,11 +87,11 @@ def copy(path: Path, *, now_ms: EpochMs) -> Path:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as destination:
         source.backup(destination)
     partial.rename(target)
-    _sync_names(folder)
+    _sync_directory(folder)
     return target
 
 
-def _sync_names(folder: Path) -> None:
+def _sync_directory(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -100,16 +100,16 @@ def _sync_names(folder: Path) -> None:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _translate_file_errors(path: Path) -> Iterator[None]:
     """Say in words what SQLite has against a file."""
     try:
         yield
     except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError) as error:
         folder = path.parent / "backups"
         reason = getattr(error, "orig", None) or error
-        if isinstance(explained(error), DatabaseDamaged):
+        if isinstance(translate_error(error), DatabaseDamaged):
             raise ConfigError(
-                f"The database {path} cannot be used: {reason}. It is damaged. {way_back([folder], replace=True)}"
+                f"The database {path} cannot be used: {reason}. It is damaged. {restore_advice([folder], replace=True)}"
             ) from error
         raise ConfigError(
             f"The database {path} cannot be used: {reason}. Look who owns it and whether the disk is full; copies are "

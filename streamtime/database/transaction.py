@@ -16,9 +16,9 @@ from sqlalchemy import CursorResult, Executable, update
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from streamtime.database.copies import way_back
+from streamtime.database.copies import restore_advice
 from streamtime.database.engines import reader_engine, writer_engine
-from streamtime.database.faults import explained
+from streamtime.database.faults import translate_error
 from streamtime.database.tables import epoch
 from streamtime.errors import DatabaseDamaged, StreamtimeError, Unavailable
 from streamtime.logging import get_logger
@@ -36,7 +36,7 @@ class Transaction:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._hooks: list[Hook] = []
-        self.epoch_raised = False
+        self.epoch_bumped = False
 
     async def execute(self, statement: Executable) -> CursorResult[Any]:
         """Run one statement and give its result, with its rows already fetched."""
@@ -47,9 +47,9 @@ class Transaction:
         if rows:
             await self._connection.execute(statement, rows)
 
-    async def raise_epoch(self) -> None:
+    async def bump_epoch(self) -> None:
         """Say that who may see what has changed: every cache of permissions falls with this commit."""
-        self.epoch_raised = True
+        self.epoch_bumped = True
         await self.execute(update(epoch).values(value=epoch.c.value + 1))
 
     def after_commit(self, hook: Hook) -> None:
@@ -78,13 +78,13 @@ class Database:
         """What is wrong with it, and what to do, in words; empty where no damage was seen."""
         self.logs_faults = False
         """Whether faults are logged, once each: by a server. A command says them itself."""
-        self._damage_here = ""
+        self._damage_with_paths = ""
         self._copies = [*copies] or [path.parent / "backups"]
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._reader: AsyncEngine = reader_engine(path)
         self._writer: AsyncEngine = writer_engine(path)
         self._running: set[asyncio.Task[Any]] = set()
-        self.on_epoch: Hook = lambda: None
+        self.on_epoch_bumped: Hook = lambda: None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -94,7 +94,7 @@ class Database:
             Unavailable: the database cannot be read in time, or not at all.
             DatabaseDamaged: what is asked for lies in a damaged part.
         """
-        with self._translated():
+        with self._translate_errors():
             async with self._reader.begin() as connection:
                 yield connection
 
@@ -110,27 +110,27 @@ class Database:
         if _inside.get():
             raise RuntimeError("A write transaction is open already: pass it on instead of opening another.")
         if self.damage:
-            raise self.damaged()
+            raise self.damage_error()
         task = asyncio.get_running_loop().create_task(self._run(body))
         self._running.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(self._discard_task)
         return await asyncio.shield(task)
 
-    def note_damage(self, reason: str) -> None:
+    def mark_damaged(self, reason: str) -> None:
         """Damage was seen: it is logged once, with the way back, and nothing is written from now on."""
         if self.damage:
             return
         reason = " ".join(reason.split()).rstrip(".")
-        words = way_back(self._copies, replace=True, inside=self.path.parent)
+        words = restore_advice(self._copies, replace=True, inside=self.path.parent)
         self.damage = f"The database is damaged ({reason}). {words}"
-        words = way_back(self._copies, replace=True)
-        self._damage_here = f"The database {self.path} is damaged ({reason}). {words}"
+        words = restore_advice(self._copies, replace=True)
+        self._damage_with_paths = f"The database {self.path} is damaged ({reason}). {words}"
         if self.logs_faults:
             _log.error("database_damaged", database=str(self.path), error=reason, words=words)
 
-    def damaged(self) -> DatabaseDamaged:
+    def damage_error(self) -> DatabaseDamaged:
         """The error for whoever meets the damage that was noted."""
-        return DatabaseDamaged(self.damage, here=self._damage_here)
+        return DatabaseDamaged(self.damage, message_with_paths=self._damage_with_paths)
 
     async def close(self) -> None:
         """Wait for the writes under way, then end the driver's threads."""
@@ -141,17 +141,17 @@ class Database:
 
     async def _run(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         _inside.set(True)
-        with self._translated():
+        with self._translate_errors():
             async with self._writer.begin() as connection:
                 transaction = Transaction(connection)
                 result = await body(transaction)
-        if transaction.epoch_raised:
-            self.on_epoch()
+        if transaction.epoch_bumped:
+            self.on_epoch_bumped()
         transaction.run_hooks()
         return result
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Turn the driver's complaints into ours, and tell each kind of them once."""
         try:
             yield
@@ -160,18 +160,18 @@ class Database:
         except StreamtimeError:
             raise
         except Exception as error:
-            ours = explained(error)
+            ours = translate_error(error)
             if ours is None:
                 raise
             if isinstance(ours, DatabaseDamaged):
-                self.note_damage(ours.message)
-                ours = self.damaged()
-            elif self.logs_faults and ours.code == "database_io" and ours.message not in self._told:
-                self._told.add(ours.message)
-                _log.error("database_unusable", database=str(self.path), error=ours.message)
+                self.mark_damaged(ours.message)
+                ours = self.damage_error()
+            elif self.logs_faults and ours.code == "database_io" and ours.message not in self._logged:
+                self._logged.add(ours.message)
+                _log.error("database_unavailable", database=str(self.path), error=ours.message)
             raise ours from error
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
+    def _discard_task(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
             # Its caller may be gone; reading the exception keeps the loop from reporting it as never retrieved.

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-MAX_WAITING = 1_000
+MAX_PENDING = 1_000
 """Videos whose news one listener may have waiting; beyond that the oldest is dropped."""
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     """What kind of news it is."""
 
     CREATED = "created"
@@ -28,36 +28,36 @@ class VideoChanged:
     video_id: int
     public_id: str
     owner_id: int
-    change: Change
+    change: ChangeKind
 
 
-Wanted = Callable[[VideoChanged], bool]
-Hear = Callable[[VideoChanged], None]
+EventFilter = Callable[[VideoChanged], bool]
+EventHandler = Callable[[VideoChanged], None]
 
 
 class Subscription:
     """One listener's waiting news."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
-        self._waiting: dict[tuple[int, bool], VideoChanged] = {}
-        self._news = asyncio.Event()
+    def __init__(self, event_filter: EventFilter) -> None:
+        self._filter = event_filter
+        self._pending: dict[tuple[int, bool], VideoChanged] = {}
+        self._available = asyncio.Event()
         self._closed = False
 
-    def offer(self, event: VideoChanged) -> None:
+    def put(self, event: VideoChanged) -> None:
         """Add news, unless the listener does not want it."""
-        if not self._wanted(event):
+        if not self._filter(event):
             return
         # News of creation stays news of creation until it is heard; the rest is only "look again".
-        self._waiting.setdefault((event.video_id, event.change is Change.DELETED), event)
-        if len(self._waiting) > MAX_WAITING:
-            self._waiting.pop(next(iter(self._waiting)))
-        self._news.set()
+        self._pending.setdefault((event.video_id, event.change is ChangeKind.DELETED), event)
+        if len(self._pending) > MAX_PENDING:
+            self._pending.pop(next(iter(self._pending)))
+        self._available.set()
 
     def close(self) -> None:
         """End the listener's iteration."""
         self._closed = True
-        self._news.set()
+        self._available.set()
 
     async def next(self, *, timeout_s: float) -> VideoChanged | None:
         """The next news, or None when there was none for `timeout_s` seconds.
@@ -67,14 +67,14 @@ class Subscription:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                await self._news.wait()
+                await self._available.wait()
         except TimeoutError:
             return None
         if self._closed:
             raise StopAsyncIteration
-        event = self._waiting.pop(next(iter(self._waiting)))
-        if not self._waiting:
-            self._news.clear()
+        event = self._pending.pop(next(iter(self._pending)))
+        if not self._pending:
+            self._available.clear()
         return event
 
 
@@ -83,40 +83,40 @@ class EventBus:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
-        self._first: list[Hear] = []
+        self._handlers: list[EventHandler] = []
         self._closed = False
 
     def publish(self, event: VideoChanged) -> None:
         """Offer news to every listener; never waits."""
-        for hear in self._first:
+        for hear in self._handlers:
             hear(event)
         for subscription in self._subscriptions:
-            subscription.offer(event)
+            subscription.put(event)
 
     @contextmanager
-    def subscribe(self, wanted: Wanted) -> Iterator[Subscription]:
+    def subscribe(self, event_filter: EventFilter) -> Iterator[Subscription]:
         """Listen for as long as the context lasts."""
-        subscription = self.listen(wanted)
+        subscription = self.add_subscription(event_filter)
         try:
             yield subscription
         finally:
-            self.leave(subscription)
+            self.unsubscribe(subscription)
 
-    def listen(self, wanted: Wanted) -> Subscription:
+    def add_subscription(self, event_filter: EventFilter) -> Subscription:
         """Listen until `leave`."""
-        subscription = Subscription(wanted)
+        subscription = Subscription(event_filter)
         if self._closed:
             subscription.close()
         self._subscriptions.add(subscription)
         return subscription
 
-    def leave(self, subscription: Subscription) -> None:
+    def unsubscribe(self, subscription: Subscription) -> None:
         """Listen no more; a second time does nothing."""
         self._subscriptions.discard(subscription)
 
-    def before_listeners(self, hear: Hear) -> None:
+    def add_handler(self, handler: EventHandler) -> None:
         """Call `hear` with all news, before any listener is offered it: to forget what it makes untrue."""
-        self._first.append(hear)
+        self._handlers.append(handler)
 
     def close(self) -> None:
         """End every listener's iteration, now and from now on: the server is stopping."""
@@ -125,6 +125,6 @@ class EventBus:
             subscription.close()
 
     @property
-    def listeners(self) -> int:
+    def subscriber_count(self) -> int:
         """How many listen at the moment."""
         return len(self._subscriptions)

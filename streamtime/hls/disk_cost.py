@@ -12,7 +12,7 @@ from streamtime.hls.ladder import PlannedRung, Rung
 AUDIO_BPS = 128_000
 """The sound that is encoded beside the picture."""
 
-USUAL_SHARE = 0.6
+TYPICAL_SHARE = 0.6
 """Of its ceiling, what a rung takes for a picture that is neither easy nor hard."""
 
 _OVERHEAD = 1.01
@@ -21,14 +21,14 @@ _OVERHEAD = 1.01
 _SHRINKS_BY = 0.75
 """Half the pixels need more than half the bits: bits go with pixels to this power."""
 
-MODERN = frozenset({"hevc", "av1", "vp9"})
+EFFICIENT_CODECS = frozenset({"hevc", "av1", "vp9"})
 _MODERN_GAIN = 1.6
 """H.264 needs about so many times the bits of these for the same picture."""
 
 
 def rung_bps(ceiling_bps: int) -> int:
     """The bit rate to expect of a rung when nothing is known but its ceiling."""
-    return round(ceiling_bps * USUAL_SHARE)
+    return round(ceiling_bps * TYPICAL_SHARE)
 
 
 def planned_bps(rung: PlannedRung, width: int, height: int, source_bps: int | None, codec: str) -> int:
@@ -40,7 +40,7 @@ def planned_bps(rung: PlannedRung, width: int, height: int, source_bps: int | No
     if not source_bps or width <= 0 or height <= 0:
         return usual
     shrunk = math.pow(rung.width * rung.height / (width * height), _SHRINKS_BY)
-    gain = _MODERN_GAIN if codec in MODERN else 1.0
+    gain = _MODERN_GAIN if codec in EFFICIENT_CODECS else 1.0
     return min(usual, round(source_bps * gain * min(1.0, shrunk)))
 
 

@@ -59,7 +59,7 @@ DEFAULT_RUNGS = (
     Rung(240, 400_000, SMALL_FPS),
 )
 
-_LEAST_SAVING = 0.8
+_MIN_SAVING = 0.8
 """A rung that would save less than a fifth of the bits of the one above it is not worth its room."""
 
 _FAST = Fraction(35)
@@ -91,10 +91,10 @@ def plan_ladder(
     if not fitting and not copied_height:
         smallest = min(rungs, key=lambda r: r.height)
         fitting = [Rung(short, smallest.max_bitrate_bps, smallest.max_fps, smallest.crf)]
-    return tuple(_planned(rung, width, height, fps) for rung in _worthwhile(fitting))
+    return tuple(_planned(rung, width, height, fps) for rung in _drop_similar_rungs(fitting))
 
 
-def quickest_useful(plan: tuple[PlannedRung, ...], *, lines: int = 480) -> PlannedRung:
+def choose_first_rung(plan: tuple[PlannedRung, ...], *, lines: int = 480) -> PlannedRung:
     """Tell which rung to make first when nothing can be copied: the largest with at most `lines`, or the smallest.
 
     Raises:
@@ -113,10 +113,10 @@ def reduced_fps(fps: Fraction, most: Fraction) -> Fraction:
     return fps / max(1, divisor)
 
 
-def _worthwhile(rungs: list[Rung]) -> list[Rung]:
+def _drop_similar_rungs(rungs: list[Rung]) -> list[Rung]:
     kept: list[Rung] = []
     for rung in rungs:
-        if not kept or rung.max_bitrate_bps <= kept[-1].max_bitrate_bps * _LEAST_SAVING:
+        if not kept or rung.max_bitrate_bps <= kept[-1].max_bitrate_bps * _MIN_SAVING:
             kept.append(rung)
     return kept
 

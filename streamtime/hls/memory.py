@@ -35,7 +35,7 @@ _BYTES_A_PIXEL = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourcePicture:
     """The picture as it is stored."""
 
     width: int
@@ -43,7 +43,9 @@ class Source:
     bit_depth: int = 8
 
 
-def encode_bytes(source: Source, rungs: Iterable[PlannedRung], *, lookahead: int = LOOKAHEAD_PICTURES) -> int:
+def encode_memory_bytes(
+    source: SourcePicture, rungs: Iterable[PlannedRung], *, lookahead: int = LOOKAHEAD_PICTURES
+) -> int:
     """The memory that a child takes at most that makes these rungs in one decode."""
     depth = 1 if source.bit_depth <= 8 else 2  # noqa: PLR2004  (bits in a byte)
     decoder = SOURCE_PICTURES * source.width * source.height * _BYTES_A_PIXEL * depth

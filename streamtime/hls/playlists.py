@@ -13,7 +13,7 @@ from streamtime.hls.segment_index import SegmentIndex
 TARGET_DURATION_S = 4
 """What is aimed at where the cuts are ours."""
 
-WHOLE_URI = "rendition.mp4"
+RENDITION_FILE_URI = "rendition.mp4"
 """A whole rendition beside its playlist, init segment first."""
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
@@ -131,7 +131,7 @@ def captions_playlist(uri: str, duration_ms: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def told_apart(names: Iterable[str]) -> list[str]:
+def unique_names(names: Iterable[str]) -> list[str]:
     """Names with a number where they repeat: in a group every NAME is another (RFC 8216 section 4.3.4.1.1)."""
     told: list[str] = []
     for name in names:
@@ -160,7 +160,7 @@ def multivariant_playlist(
     return "\n".join(lines) + "\n"
 
 
-def sound_only_playlist(audios: Sequence[Audio]) -> str:
+def audio_only_playlist(audios: Sequence[Audio]) -> str:
     """Write a playlist of playlists for sound without a picture: each track is a variant of its own."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for audio in audios:

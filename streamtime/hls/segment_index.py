@@ -18,7 +18,7 @@ EMPTY_INDEX_BYTES = _HEAD.size + _CHECK.size
 
 _MS = 1000
 _BITS = 8
-_MOST_BYTES_A_NUMBER = 10
+_MAX_BYTES_A_NUMBER = 10
 _SEVEN_BITS = 0x7F
 _LOOSEST_TARGET = 2
 """How many times the longest segment a playlist's target duration may be."""
@@ -94,7 +94,7 @@ class SegmentIndex:
                 body += _varint(s.offset)
             body += _varint(s.length) + _varint(s.duration) + _varint(s.keyframe_length)
             expected = (s.part, s.offset + s.length)
-        return _sealed(head + bytes(body))
+        return _with_checksum(head + bytes(body))
 
     @classmethod
     def from_blob(cls, blob: bytes) -> "SegmentIndex":
@@ -103,17 +103,17 @@ class SegmentIndex:
         Raises:
             ValueError: if the bytes are of another version, cut short or altered.
         """
-        data = _unsealed(blob)
+        data = _check_and_strip(blob)
         magic, timescale, count, init_length = _HEAD.unpack_from(data)
-        numbers = _Numbers(data, _HEAD.size)
+        numbers = _VarintReader(data, _HEAD.size)
         segments: list[Segment] = []
         expected = (0, init_length)
         for _ in range(count):
-            flags = numbers.take()
+            flags = numbers.read()
             part = expected[0] + (flags >> 1)
-            offset = numbers.take() if flags & 1 else expected[1]
-            length, duration = numbers.take(), numbers.take()
-            segments.append(Segment(part, offset, length, duration, numbers.take() if magic == _MAGIC else 0))
+            offset = numbers.read() if flags & 1 else expected[1]
+            length, duration = numbers.read(), numbers.read()
+            segments.append(Segment(part, offset, length, duration, numbers.read() if magic == _MAGIC else 0))
             expected = (part, offset + segments[-1].length)
         return cls(timescale, init_length, tuple(segments))
 
@@ -165,7 +165,7 @@ def _peak_bps(segments: tuple[Segment, ...], timescale: int) -> int:
     if not counted:
         return 0
     target = max(1, round(max(s.duration for s in counted) / timescale)) * timescale
-    ends = _running(s.duration for s in counted), _running(s.length for s in counted)
+    ends = _cumulative(s.duration for s in counted), _cumulative(s.length for s in counted)
     best = 0
     for first in range(len(counted)):
         last = first + 1
@@ -177,7 +177,7 @@ def _peak_bps(segments: tuple[Segment, ...], timescale: int) -> int:
     return best or max(_rate(s.length, s.duration, timescale) for s in counted)
 
 
-def _running(values: Iterable[int]) -> list[int]:
+def _cumulative(values: Iterable[int]) -> list[int]:
     totals = [0]
     for value in values:
         totals.append(totals[-1] + value)
@@ -195,11 +195,11 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _sealed(data: bytes) -> bytes:
+def _with_checksum(data: bytes) -> bytes:
     return data + _CHECK.pack(zlib.crc32(data))
 
 
-def _unsealed(blob: bytes) -> bytes:
+def _check_and_strip(blob: bytes) -> bytes:
     if len(blob) < _HEAD.size + _CHECK.size or blob[:4] not in {_MAGIC, _MAGIC_WITHOUT_KEYFRAMES}:
         raise ValueError("this is no segment index")
     data, seal = blob[: -_CHECK.size], blob[-_CHECK.size :]
@@ -208,16 +208,16 @@ def _unsealed(blob: bytes) -> bytes:
     return data
 
 
-class _Numbers:
+class _VarintReader:
     """Reads one varint after another."""
 
     def __init__(self, data: bytes, position: int) -> None:
         self._data = data
         self._position = position
 
-    def take(self) -> int:
+    def read(self) -> int:
         number = 0
-        for shift in range(_MOST_BYTES_A_NUMBER):
+        for shift in range(_MAX_BYTES_A_NUMBER):
             if self._position >= len(self._data):
                 raise ValueError("the segment index is cut short")
             byte = self._data[self._position]

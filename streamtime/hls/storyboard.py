@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from streamtime.hls.segment_index import SegmentIndex
 
-MOST_TILES = 150
+MAX_TILES = 150
 SPACINGS_MS = tuple(s * 1000 for s in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 90, 120, 180, 240, 300, 600))
 """Steps that a person can follow; beyond the last one hours are spread evenly."""
 
@@ -23,7 +23,7 @@ _SKIP_SHARE = 0.04
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class FrameLocation:
     """A moment of a video, and the bytes of a rendition from which, after its init segment, it can be decoded."""
 
     at_ms: int
@@ -62,15 +62,15 @@ class Storyboard:
         tiles = min(self.per_sheet, self.tiles - sheet * self.per_sheet)
         return min(tiles, self.columns) * self.tile_width, -(-tiles // self.columns) * self.tile_height
 
-    def place(self, tile: int) -> tuple[int, int, int]:
+    def tile_position(self, tile: int) -> tuple[int, int, int]:
         """The sheet a picture is on, and its left and upper edge there, in pixels."""
         sheet, at = divmod(tile, self.per_sheet)
         return sheet, at % self.columns * self.tile_width, at // self.columns * self.tile_height
 
 
 def plan_storyboard(duration_ms: int, width: int, height: int) -> Storyboard:
-    """A storyboard of at most `MOST_TILES` pictures, at least a second apart, in the shape of the video."""
-    longest = -(-duration_ms // MOST_TILES)
+    """A storyboard of at most `MAX_TILES` pictures, at least a second apart, in the shape of the video."""
+    longest = -(-duration_ms // MAX_TILES)
     interval_ms = next((spacing for spacing in SPACINGS_MS if spacing >= longest), longest)
     tile_width, tile_height = fit(width, height, TILE_SIDE)
     return Storyboard(interval_ms, max(1, -(-duration_ms // interval_ms)), COLUMNS, ROWS, tile_width, tile_height)
@@ -82,7 +82,7 @@ def fit(width: int, height: int, side: int) -> tuple[int, int]:
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
-def picks(index: SegmentIndex, times_ms: Iterable[int], *, exact: bool) -> list[Pick]:
+def locate_frames(index: SegmentIndex, times_ms: Iterable[int], *, exact: bool) -> list[FrameLocation]:
     """Where to find the pictures of these times, which do not go back, in a rendition of one part.
 
     With `exact` what is shown at that very moment, else the keyframe next to it, which is much less to decode. A
@@ -94,20 +94,22 @@ def picks(index: SegmentIndex, times_ms: Iterable[int], *, exact: bool) -> list[
     for segment in index.segments:
         starts_ms.append(starts_ms[-1] + segment.duration * 1000 / index.timescale)
     last = len(index.segments) - 1
-    found: list[Pick] = []
+    found: list[FrameLocation] = []
     for time_ms in times_ms:
         number = max(0, min(bisect_right(starts_ms, time_ms) - 1, last))
         if not exact and number < last and starts_ms[number + 1] - time_ms < time_ms - starts_ms[number]:
             number += 1
         segment = index.segments[number]
         if exact:
-            found.append(Pick(time_ms, segment.offset, segment.length))
+            found.append(FrameLocation(time_ms, segment.offset, segment.length))
         else:
-            found.append(Pick(round(starts_ms[number]), segment.offset, segment.keyframe_length or segment.length))
+            found.append(
+                FrameLocation(round(starts_ms[number]), segment.offset, segment.keyframe_length or segment.length)
+            )
     return found
 
 
-def preview_pieces(index: SegmentIndex, duration_ms: int) -> tuple[list[tuple[Pick, ...]], int]:
+def preview_pieces(index: SegmentIndex, duration_ms: int) -> tuple[list[tuple[FrameLocation, ...]], int]:
     """For each piece of a preview the segments to cut it from, and how long each piece is.
 
     A piece begins with a segment. A short video is shown from its beginning.
@@ -118,7 +120,8 @@ def preview_pieces(index: SegmentIndex, duration_ms: int) -> tuple[list[tuple[Pi
         times, piece_ms = _spread(duration_ms), PREVIEW_PIECE_MS
     begins = {segment.offset: number for number, segment in enumerate(index.segments)}
     return [
-        tuple(_lasting(index, begins[pick.offset], pick.at_ms, piece_ms)) for pick in picks(index, times, exact=False)
+        tuple(_segments_covering(index, begins[pick.offset], pick.at_ms, piece_ms))
+        for pick in locate_frames(index, times, exact=False)
     ], piece_ms
 
 
@@ -129,11 +132,11 @@ def _spread(duration_ms: int) -> list[int]:
     return [first + (last - first) * piece // steps for piece in range(PREVIEW_PIECES)]
 
 
-def _lasting(index: SegmentIndex, number: int, at_ms: int, lasting_ms: int) -> Iterator[Pick]:
+def _segments_covering(index: SegmentIndex, number: int, at_ms: int, lasting_ms: int) -> Iterator[FrameLocation]:
     """This segment and those after it, until they last that long."""
     elapsed = 0
     for segment in index.segments[number:]:
-        yield Pick(at_ms, segment.offset, segment.length)
+        yield FrameLocation(at_ms, segment.offset, segment.length)
         elapsed += segment.duration
         if elapsed * 1000 >= lasting_ms * index.timescale:
             return
@@ -147,7 +150,7 @@ def storyboard_vtt(board: Storyboard, duration_ms: int, version: int | None = No
     query = "" if version is None else f"?v={version}"
     lines = ["WEBVTT", ""]
     for tile in range(board.tiles):
-        sheet, left, top = board.place(tile)
+        sheet, left, top = board.tile_position(tile)
         start = tile * board.interval_ms
         end = max(min(start + board.interval_ms, duration_ms), start + 1)
         lines += [

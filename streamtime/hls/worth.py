@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from streamtime.hls.ladder import PlannedRung
 
-LEAST_SAVING = 0.8
+MIN_SAVING = 0.8
 """A rung costs at most this share of the one above it."""
 
-SOUND_BPS = 128_000
+AUDIO_BPS = 128_000
 _POWER, _POWER_OF_EASY = 0.75, 0.5
 _EASY = 0.25
 
 
 @dataclass(frozen=True)
-class Known:
+class ReferenceRendition:
     """What one rendition really costs: its picture's pixels, bits a second on average, and the ceiling it had."""
 
     name: str
@@ -30,7 +30,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Dropped:
+class PrunedRung:
     """A rung that is not made, with its expected rate and that of the rung above that it would save too little of."""
 
     rung: PlannedRung
@@ -39,7 +39,7 @@ class Dropped:
     above_bps: int
 
 
-def worthwhile(plan: Sequence[PlannedRung], known: Known) -> tuple[list[PlannedRung], list[Dropped]]:
+def prune_ladder(plan: Sequence[PlannedRung], known: ReferenceRendition) -> tuple[list[PlannedRung], list[PrunedRung]]:
     """Divide a plan, largest rung first, into what is made and what is not. The known rendition stands in its place.
 
     The largest rung is always made: it is there for its quality.
@@ -47,21 +47,21 @@ def worthwhile(plan: Sequence[PlannedRung], known: Known) -> tuple[list[PlannedR
     easy = known.ceiling_bps is not None and known.average_bps < known.ceiling_bps * _EASY
     power = _POWER_OF_EASY if easy else _POWER
     kept: list[PlannedRung] = []
-    dropped: list[Dropped] = []
+    dropped: list[PrunedRung] = []
     above: tuple[str, int] | None = None
     for name, pixels, rung in _in_order(plan, known):
         bps = known.average_bps
         if rung is not None:
             bps = min(rung.maxrate_bps, round(known.average_bps * (pixels / known.pixels) ** power))
-            if above is not None and bps + SOUND_BPS > (above[1] + SOUND_BPS) * LEAST_SAVING:
-                dropped.append(Dropped(rung, bps, *above))
+            if above is not None and bps + AUDIO_BPS > (above[1] + AUDIO_BPS) * MIN_SAVING:
+                dropped.append(PrunedRung(rung, bps, *above))
                 continue
             kept.append(rung)
         above = (name, bps)
     return kept, dropped
 
 
-def _in_order(plan: Sequence[PlannedRung], known: Known) -> list[tuple[str, int, PlannedRung | None]]:
+def _in_order(plan: Sequence[PlannedRung], known: ReferenceRendition) -> list[tuple[str, int, PlannedRung | None]]:
     rungs: list[tuple[str, int, PlannedRung | None]] = [
         (rung.name, rung.width * rung.height, rung) for rung in plan if rung.name != known.name
     ]

@@ -16,12 +16,12 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.errors import NotFound
-from streamtime.http.encodings import IDENTITY, choose, joined
-from streamtime.http.ranges import NotModified, Send, Unsatisfiable, decide
+from streamtime.http.encodings import IDENTITY, choose_encoding, join_header_lines
+from streamtime.http.ranges import NotModified, SendRange, Unsatisfiable, evaluate_conditions
 from streamtime.http.web_files import WebFiles
 
-_FOR_EVER = "public, max-age=31536000, immutable"
-_FOR_A_DAY = "public, max-age=86400"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_ONE_DAY = "public, max-age=86400"
 
 _SUFFIXES = {"br": ".br", "gzip": ".gz"}
 """The codings that the build makes, the better one first, and how their files end."""
@@ -57,13 +57,13 @@ async def asset(
     request: Request[Any, Any, State], name: FromPath[str], files: NamedDependency[WebFiles]
 ) -> Response[bytes]:
     """One file of the front end."""
-    return _answer(request, _read(files, name.lstrip("/")), _FOR_EVER)
+    return _answer(request, _read(files, name.lstrip("/")), _IMMUTABLE)
 
 
 @get("/favicon.ico", include_in_schema=False)
 async def favicon(request: Request[Any, Any, State], files: NamedDependency[WebFiles]) -> Response[bytes]:
     """For browsers that ask without having been told."""
-    return _answer(request, _read(files, files.manifest["icon.svg"]), _FOR_A_DAY)
+    return _answer(request, _read(files, files.manifest["icon.svg"]), _ONE_DAY)
 
 
 def _answer(request: Request[Any, Any, State], found: _Asset, kept: str) -> Response[bytes]:
@@ -73,7 +73,7 @@ def _answer(request: Request[Any, Any, State], found: _Asset, kept: str) -> Resp
         HTTPException: the client takes none of them (406).
     """
     offered = tuple(coding for coding in _SUFFIXES if coding in found.variants)
-    coding = choose(joined(request.scope["headers"], b"accept-encoding"), offered)
+    coding = choose_encoding(join_header_lines(request.scope["headers"], b"accept-encoding"), offered)
     if coding is None:
         raise HTTPException(status_code=406, detail="This file is there in none of the codings that you take.")
     content = found.variants[coding]
@@ -82,10 +82,10 @@ def _answer(request: Request[Any, Any, State], found: _Asset, kept: str) -> Resp
         headers["Vary"] = "Accept-Encoding"
     if coding != IDENTITY:
         headers["Content-Encoding"] = coding
-    match decide(
+    match evaluate_conditions(
         total=len(content),
         etag=headers["ETag"],
-        if_none_match=joined(request.scope["headers"], b"if-none-match"),
+        if_none_match=join_header_lines(request.scope["headers"], b"if-none-match"),
         range_header=request.headers.get("range"),
         if_range=request.headers.get("if-range"),
     ):
@@ -96,7 +96,7 @@ def _answer(request: Request[Any, Any, State], found: _Asset, kept: str) -> Resp
             headers["Content-Range"] = f"bytes */{len(content)}"
             headers.pop("Content-Encoding", None)
             return Response(b"", status_code=416, headers=headers)
-        case Send() as part:
+        case SendRange() as part:
             end = part.start + part.length
             if part.status == 206:  # noqa: PLR2004  # Partial Content
                 headers["Content-Range"] = f"bytes {part.start}-{end - 1}/{len(content)}"

@@ -12,26 +12,26 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from streamtime.http import refusals
-from streamtime.http.connection import Connection
-from streamtime.http.connections import Connections, Phase
-from streamtime.http.flow import Flow, Outlet
-from streamtime.http.refusals import Refusal
+from streamtime.http.connection import HttpConnection
+from streamtime.http.connections import ConnectionTracker, Phase
+from streamtime.http.flow import PausableFlowControl, ResponseTransport
+from streamtime.http.refusals import ConnectionRejection
 
 MAX_LINE_BYTES = 16 * 1024
-_BESIDE_TARGET = len("  HTTP/1.1")
+_REQUEST_LINE_OVERHEAD = len("  HTTP/1.1")
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 100
 MAX_OVERHEAD_BYTES = 16 * 1024
-"""Of chunk extensions, trailers and sizes, beyond `_ALLOWED_PER_CHUNK` and twice the data: as Go's net/http counts."""
+"""Of chunk extensions, trailers and sizes, beyond `_OVERHEAD_PER_CHUNK` and twice the data: as Go's net/http counts."""
 
 MAX_PIPELINED = 16
 """Requests parsed ahead; a client that sends each after the other in one packet has them wait as bytes."""
 
-_ALLOWED_PER_CHUNK = 16
+_OVERHEAD_PER_CHUNK = 16
 _HEAD_PIECE = 4 * 1024
 _CHUNKED_PIECE = 16 * 1024
-_CHUNKS_A_TURN = 512
+_MAX_CHUNKS_PER_TURN = 512
 """After so many chunks other connections have their turn: chunks of one byte cost a microsecond each."""
 
 MAX_DRAINED_BYTES = 256 * 1024 * 1024
@@ -41,11 +41,11 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-class _Refused(Exception):
+class _ParsingAborted(Exception):
     """Ends the parser's run; it is never seen outside."""
 
 
-class BoundedInput(Connection):
+class BoundedConnection(HttpConnection):
     """What comes in over one connection.
 
     `since` is when its phase began, `heard` when bytes of a body last came, both by the loop's clock.
@@ -53,7 +53,7 @@ class BoundedInput(Connection):
 
     def __init__(
         self,
-        connections: Connections,
+        connections: ConnectionTracker,
         config: uvicorn.Config,
         server_state: ServerState,
         app_state: dict[str, Any],
@@ -62,7 +62,7 @@ class BoundedInput(Connection):
         super().__init__(config, server_state, app_state, _loop)
         self._connections = connections
         self.phase = Phase.HEAD
-        self.since = self.heard = self.loop.time()
+        self.phase_started_at = self.last_received_at = self.loop.time()
         self.received = 0
         self.head_bytes = 0
         self._tail = b""
@@ -73,34 +73,34 @@ class BoundedInput(Connection):
         self._complete = True
         self._last = False
         self._overhead = self._chunks = self._trailers = self._drained = 0
-        self._refusal: Refusal | None = None
+        self._rejection: ConnectionRejection | None = None
         self._unsent, self._unsent_at = 0, 0.0
-        self._rest, self._rest_at, self._turn_asked = b"", 0, False
+        self._buffered, self._buffered_at, self._resume_scheduled = b"", 0, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Put ours in the place of uvicorn's."""
         super().connection_made(transport)
-        self.flow: Flow = Flow(transport)
-        self._outlet = Outlet(transport, self._end_answer)
+        self.flow: PausableFlowControl = PausableFlowControl(transport)
+        self._response_transport = ResponseTransport(transport, self._end_response)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget all."""
-        self._outlet.shut()
-        self._rest = b""
+        self._response_transport.disable()
+        self._buffered = b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take what came, or keep it until its turn."""
         if self.phase is Phase.LEAVING:
-            self._drop(len(data))
-        elif self._rest:
-            self._rest, self._rest_at = self._rest[self._rest_at :] + data, 0
+            self._discard(len(data))
+        elif self._buffered:
+            self._buffered, self._buffered_at = self._buffered[self._buffered_at :] + data, 0
         else:
             if self.phase is Phase.IDLE:
-                self.phase, self.since = Phase.HEAD, self.loop.time()
+                self.phase, self.phase_started_at = Phase.HEAD, self.loop.time()
             elif self.phase is not Phase.HEAD:
-                self.heard = self.loop.time()
-            self._take(data, 0)
+                self.last_received_at = self.loop.time()
+            self._process(data, 0)
 
     # What the parser calls
 
@@ -114,20 +114,20 @@ class BoundedInput(Connection):
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
         self.url += url
-        if len(self.url) > MAX_LINE_BYTES - _BESIDE_TARGET - len(self.parser.get_method()):
-            self._stop(refusals.LINE_TOO_LONG)
+        if len(self.url) > MAX_LINE_BYTES - _REQUEST_LINE_OVERHEAD - len(self.parser.get_method()):
+            self._abort_parsing(refusals.LINE_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; trailers are dropped (RFC 9110, section 6.5.1)."""
         if not self._in_head:
             self._trailers += 1
             if self._trailers > MAX_FIELDS:
-                self._stop(refusals.TOO_MANY_FIELDS)
+                self._abort_parsing(refusals.TOO_MANY_FIELDS)
             return
         name = name.lower()
         self.headers.append((name, value))
         if len(self.headers) > MAX_FIELDS:
-            self._stop(refusals.TOO_MANY_FIELDS)
+            self._abort_parsing(refusals.TOO_MANY_FIELDS)
         if name in _FRAMING:
             self._note_framing(name, value)
 
@@ -136,41 +136,41 @@ class BoundedInput(Connection):
         self._in_head = False
         version = self.parser.get_http_version()
         if self.head_bytes > MAX_HEAD_BYTES:
-            self._stop(refusals.HEAD_TOO_LARGE)
+            self._abort_parsing(refusals.HEAD_TOO_LARGE)
         self.head_bytes, self._tail = 0, b""
         if version not in {"1.1", "1.0"}:
-            self._stop(refusals.UNKNOWN_VERSION)
+            self._abort_parsing(refusals.UNKNOWN_VERSION)
         if len(self.pipeline) >= MAX_PIPELINED:
-            self._stop(refusals.PIPELINED)
+            self._abort_parsing(refusals.PIPELINED)
         if self._codings and (self._codings > 1 or version == "1.0"):
-            self._stop(refusals.BAD_FRAMING)
+            self._abort_parsing(refusals.BAD_FRAMING)
         self._chunked = self._codings > 0
         if not self.url.startswith(b"/"):
             self._to_origin_form(version)
         upgrade = self.parser.should_upgrade()
         if upgrade and self._chunked:
-            self._stop(refusals.BAD_FRAMING)
+            self._abort_parsing(refusals.BAD_FRAMING)
         super().on_headers_complete()
-        self.cycle.transport = self._outlet  # type: ignore[assignment]  # what it uses of a transport
+        self.cycle.transport = self._response_transport  # type: ignore[assignment]  # what it uses of a transport
         if upgrade:
             # No other protocol is spoken here (RFC 9110, section 7.8), and the parser reads no body after such a head.
             self.cycle.keep_alive, self._raw_body = False, self._left > 0
         self._last = not self.cycle.keep_alive
         self.phase = Phase.BODY
-        self.since = self.heard = self.loop.time()
+        self.phase_started_at = self.last_received_at = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
         """Bytes of a body."""
         self.received += len(body)
         if self.phase is Phase.REST:
-            self._drop(len(body))
+            self._discard(len(body))
         self._overhead -= 2 * len(body)
         super().on_body(body)
 
     def on_chunk_header(self) -> None:
         """The size of a chunk."""
         self._chunks += 1
-        self._overhead -= _ALLOWED_PER_CHUNK
+        self._overhead -= _OVERHEAD_PER_CHUNK
 
     def on_message_complete(self) -> None:
         """The end of a request."""
@@ -180,7 +180,7 @@ class BoundedInput(Connection):
         self.head_bytes, self._tail = 0, b""
         super().on_message_complete()
         if self.phase is Phase.REST:
-            self.phase, self.since = Phase.IDLE, self.loop.time()
+            self.phase, self.phase_started_at = Phase.IDLE, self.loop.time()
         else:
             self.phase = Phase.ANSWER
 
@@ -191,7 +191,7 @@ class BoundedInput(Connection):
         self.server_state.total_requests += 1
         if self.phase is Phase.LEAVING or self.transport.is_closing():
             return
-        self.since = self.loop.time()
+        self.phase_started_at = self.loop.time()
         self._unsent = 0
         self.flow.resume_reading()
         if self.pipeline:
@@ -199,8 +199,8 @@ class BoundedInput(Connection):
             self._start_asgi_task(cycle, app)
         elif self._complete:
             self.phase = Phase.IDLE
-            if self._rest:
-                self._ask_for_turn()
+            if self._buffered:
+                self._schedule_resume()
         elif self.expect_100_continue and not self.received:
             self.linger()  # the client may send the body or not, and what comes next could not be told apart
         else:
@@ -213,7 +213,7 @@ class BoundedInput(Connection):
 
     # What ends it
 
-    def refuse(self, refusal: Refusal) -> None:
+    def reject(self, refusal: ConnectionRejection) -> None:
         """Answer instead of the application, where nothing was answered yet, and close."""
         cycle, answered = self.cycle, False
         if not self._is_answered():
@@ -226,14 +226,14 @@ class BoundedInput(Connection):
         self.pipeline.clear()
         self._connections.count(refusal.code)
         if not answered and not self.transport.is_closing():
-            self.transport.write(refusal.wire(self.server_state.default_headers))
+            self.transport.write(refusal.to_bytes(self.server_state.default_headers))
         self.linger()
 
     def linger(self) -> None:
         """Say that nothing more will come, and wait for the client's end, so that it reads the answer."""
-        self.phase, self.since = Phase.LEAVING, self.loop.time()
-        self._rest = b""
-        self._outlet.shut()
+        self.phase, self.phase_started_at = Phase.LEAVING, self.loop.time()
+        self._buffered = b""
+        self._response_transport.disable()
         if not self.transport.is_closing():
             self.flow.release()
             self.transport.write_eof()
@@ -243,24 +243,24 @@ class BoundedInput(Connection):
     def _is_answered(self) -> bool:
         return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
 
-    def _take(self, data: bytes, at: int) -> None:
+    def _process(self, data: bytes, at: int) -> None:
         """Hand bytes to the parser, up to where the next request has to wait."""
         end = len(data)
         try:
             while at < end and self.phase is not Phase.LEAVING:
                 if self._complete and self._last:
-                    self._drop(end - at)
+                    self._discard(end - at)
                     return
                 if self._complete and not self._is_answered():
-                    self._wait(data, at)
+                    self._buffer(data, at)
                     return
                 at = self._feed(data, at, end)
-                if self._chunks > _CHUNKS_A_TURN:
-                    self._wait(data, at)
-                    self._ask_for_turn()
+                if self._chunks > _MAX_CHUNKS_PER_TURN:
+                    self._buffer(data, at)
+                    self._schedule_resume()
                     return
-        except (httptools.HttpParserError, _Refused):
-            self.refuse(self._refusal or refusals.MALFORMED)
+        except (httptools.HttpParserError, _ParsingAborted):
+            self.reject(self._rejection or refusals.MALFORMED)
 
     def _feed(self, data: bytes, at: int, end: int) -> int:
         """Hand over one piece that ends no later than a head or a body does; where the next begins."""
@@ -283,10 +283,10 @@ class BoundedInput(Connection):
         if in_body and self._chunked:
             self._overhead = max(0, self._overhead + cut - at)
             if self._overhead > MAX_OVERHEAD_BYTES:
-                self._stop(refusals.OVERHEAD)
+                self._abort_parsing(refusals.OVERHEAD)
         elif not in_body and self.head_bytes:
             if self.head_bytes > MAX_HEAD_BYTES:
-                self._stop(refusals.HEAD_TOO_LARGE)
+                self._abort_parsing(refusals.HEAD_TOO_LARGE)
             self._tail = (self._tail + piece)[-3:]
         return cut
 
@@ -315,7 +315,7 @@ class BoundedInput(Connection):
         elif name == b"transfer-encoding":
             self._codings += 1
             if value.strip().lower() != b"chunked":
-                self._stop(refusals.UNKNOWN_CODING)
+                self._abort_parsing(refusals.UNKNOWN_CODING)
         elif value.lower() == b"100-continue":
             self.expect_100_continue = True
 
@@ -323,46 +323,46 @@ class BoundedInput(Connection):
         """A target with scheme and host becomes a path, and its host the Host (RFC 9112, section 3.2.2)."""
         scheme, mark, rest = self.url.partition(b"://")
         if not mark or scheme.lower() not in {b"http", b"https"}:
-            self._stop(refusals.BAD_TARGET)
+            self._abort_parsing(refusals.BAD_TARGET)
         end = min(at for at in (rest.find(b"/"), rest.find(b"?"), rest.find(b"#"), len(rest)) if at >= 0)
         self.url = rest[end:] if rest[end:].startswith(b"/") else b"/" + rest[end:]
         given = sum(name == b"host" for name, _ in self.headers)
         if given == 1 or (not given and version == "1.0"):  # else the doorway refuses it
             self.headers[:] = [field for field in self.headers if field[0] != b"host"] + [(b"host", rest[:end])]
 
-    def _stop(self, refusal: Refusal) -> None:
+    def _abort_parsing(self, refusal: ConnectionRejection) -> None:
         """End the parser's run. What is raised through it comes out as another error."""
-        self._refusal = refusal
-        raise _Refused
+        self._rejection = refusal
+        raise _ParsingAborted
 
-    def _wait(self, data: bytes, at: int) -> None:
-        self._rest, self._rest_at = (data, at) if at < len(data) else (b"", 0)
+    def _buffer(self, data: bytes, at: int) -> None:
+        self._buffered, self._buffered_at = (data, at) if at < len(data) else (b"", 0)
         self.flow.hold()
 
-    def _ask_for_turn(self) -> None:
-        if not self._turn_asked:
-            self._turn_asked = True
-            self.loop.call_soon(self._have_turn)
+    def _schedule_resume(self) -> None:
+        if not self._resume_scheduled:
+            self._resume_scheduled = True
+            self.loop.call_soon(self._resume)
 
-    def _have_turn(self) -> None:
-        self._turn_asked, self._chunks = False, 0
+    def _resume(self) -> None:
+        self._resume_scheduled, self._chunks = False, 0
         if self.phase is Phase.LEAVING or self.transport.is_closing():
             return
-        data, at = self._rest, self._rest_at
-        self._rest, self._rest_at = b"", 0
+        data, at = self._buffered, self._buffered_at
+        self._buffered, self._buffered_at = b"", 0
         self.flow.release()
         if data:
             if self.phase is Phase.IDLE:
-                self.phase, self.since = Phase.HEAD, self.loop.time()
-            self._take(data, at)
+                self.phase, self.phase_started_at = Phase.HEAD, self.loop.time()
+            self._process(data, at)
 
-    def _drop(self, count: int) -> None:
+    def _discard(self, count: int) -> None:
         self._drained += count
         if self._drained > MAX_DRAINED_BYTES:
             self._connections.count(refusals.DRAINED)
             self.transport.abort()
 
-    def _end_answer(self) -> None:
+    def _end_response(self) -> None:
         """Close after an answer that is complete or was broken off."""
         if self._complete:
             self.transport.close()

@@ -8,20 +8,20 @@ from typing import Any
 from litestar.datastructures import Cookie
 
 from streamtime.access.caller import Caller
-from streamtime.accounts.credentials import Credentials
+from streamtime.accounts.credentials import Authenticator
 from streamtime.accounts.sign_in import NewSession
 
-PLAIN_NAME = "streamtime_session"
-SECURE_NAME = "__Host-streamtime_session"
+COOKIE_NAME = "streamtime_session"
+SECURE_COOKIE_NAME = "__Host-streamtime_session"
 """Over https the name itself makes browsers insist on Secure, no Domain and Path=/."""
 
 _CSRF_BYTES = hashlib.sha256().digest_size
 
 
-class Callers:
+class CallerResolver:
     """Finds out who is asking."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Authenticator) -> None:
         self._credentials = credentials
 
     def epoch(self) -> int:
@@ -37,17 +37,17 @@ class Callers:
         cookie = b""
         for name, value in scope["headers"]:
             if name == b"authorization" and value[:7].lower() == b"bearer ":  # others are for a proxy before us
-                return await self._credentials.by_bearer(value[7:].decode("latin-1").strip())
+                return await self._credentials.authenticate_bearer(value[7:].decode("latin-1").strip())
             if name == b"cookie":
                 cookie = value
         session = session_cookie(cookie, secure=scope["scheme"] == "https") if cookie else ""
         scope["session_cookie"] = session
-        return await self._credentials.by_cookie(session) if session else self._credentials.nobody
+        return await self._credentials.authenticate_cookie(session) if session else self._credentials.anonymous
 
 
 def session_cookie(header: bytes, *, secure: bool) -> str:
     """The value of our cookie in a Cookie header, or nothing. Ours has no quotes and no escapes."""
-    wanted = SECURE_NAME if secure else PLAIN_NAME
+    wanted = SECURE_COOKIE_NAME if secure else COOKIE_NAME
     for pair in header.decode("latin-1").split(";"):
         name, _, value = pair.strip().partition("=")
         if name == wanted:
@@ -60,12 +60,12 @@ def new_cookie(session: NewSession, *, secure: bool) -> Cookie:
     return _cookie(session.secret, session.lifetime_s, secure=secure)
 
 
-def spent_cookie(*, secure: bool) -> Cookie:
+def expired_session_cookie(*, secure: bool) -> Cookie:
     """A cookie that makes the browser forget."""
     return _cookie("", 0, secure=secure)
 
 
-def goes_on(scope: dict[str, Any], session: NewSession) -> Cookie:
+def rotated_session_cookie(scope: dict[str, Any], session: NewSession) -> Cookie:
     """The cookie of a session that has another secret from now on, which the forms of the very answer are to carry."""
     scope["session_cookie"] = session.secret
     return new_cookie(session, secure=scope["scheme"] == "https")
@@ -79,10 +79,10 @@ def csrf_token(session: str) -> str:
     if not session:
         return ""
     mask = secrets.token_bytes(_CSRF_BYTES)
-    return (mask + _mixed(mask, _csrf_secret(session))).hex()
+    return (mask + _xor(mask, _csrf_secret(session))).hex()
 
 
-def is_csrf_token(given: str, session: str) -> bool:
+def is_valid_csrf_token(given: str, session: str) -> bool:
     """Whether that is a token of this session, under whatever mask."""
     try:
         raw = bytes.fromhex(given)
@@ -90,20 +90,20 @@ def is_csrf_token(given: str, session: str) -> bool:
         return False
     if not session or len(raw) != 2 * _CSRF_BYTES:
         return False
-    return hmac.compare_digest(_mixed(raw[:_CSRF_BYTES], raw[_CSRF_BYTES:]), _csrf_secret(session))
+    return hmac.compare_digest(_xor(raw[:_CSRF_BYTES], raw[_CSRF_BYTES:]), _csrf_secret(session))
 
 
 def _csrf_secret(session: str) -> bytes:
     return hmac.new(session.encode(), b"streamtime csrf", hashlib.sha256).digest()
 
 
-def _mixed(one: bytes, other: bytes) -> bytes:
+def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
 def _cookie(value: str, max_age_s: int, *, secure: bool) -> Cookie:
     return Cookie(
-        key=SECURE_NAME if secure else PLAIN_NAME,
+        key=SECURE_COOKIE_NAME if secure else COOKIE_NAME,
         value=value,
         max_age=max_age_s,
         path="/",

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from streamtime.http.encodings import choose, joined
+from streamtime.http.encodings import choose_encoding, join_header_lines
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -19,10 +19,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-SMALLEST_BYTES = 1024
+MIN_COMPRESS_BYTES = 1024
 """Below this a packet is not filled in either case."""
 
-LARGEST_BYTES = 8 << 20
+MAX_COMPRESS_BYTES = 8 << 20
 """Above this an answer goes out as it is: it would be held in memory twice."""
 
 INLINE_BYTES = 64 << 10
@@ -39,11 +39,11 @@ _TEXTS = frozenset({
     b"image/svg+xml", b"text/css", b"text/html", b"text/javascript", b"text/plain", b"text/vtt",
 })  # fmt: skip
 _WITHOUT_BODY = frozenset({204, 205, 206, 304})
-_OTHER_SITES = frozenset({b"cross-site", b"same-site"})
+_CROSS_SITE = frozenset({b"cross-site", b"same-site"})
 _SUFFIX = b'-gzip"'
 
 
-class Compression:
+class CompressionMiddleware:
     """Stands around an application whose answers may be texts."""
 
     def __init__(self, app: App) -> None:
@@ -54,11 +54,11 @@ class Compression:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
-        answer = _Answer(scope, send)
+        answer = _CompressingResponse(scope, send)
         await self._app(answer.scope, receive, answer.send)
 
 
-class _Answer:
+class _CompressingResponse:
     """One answer on its way: its head waits for its body where that may be compressed."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
@@ -69,7 +69,7 @@ class _Answer:
         self._confidential = False
         self.scope = {**scope, "keep_uncompressed": self.keep_uncompressed}
         if self._tagged:
-            self.scope["headers"] = _plain_tags(scope["headers"])
+            self.scope["headers"] = _strip_gzip_tags(scope["headers"])
 
     def keep_uncompressed(self) -> None:
         """The answer tells a secret, and its length is to tell nothing of it."""
@@ -82,7 +82,7 @@ class _Answer:
                 self._start = message
                 return
             if message["status"] == 304 and self._tagged:  # noqa: PLR2004  # Not Modified
-                _note(headers := list(message["headers"]))
+                _mark_compressed(headers := list(message["headers"]))
                 message = {**message, "headers": headers}
         elif self._start is not None:
             start, self._start = self._start, None
@@ -94,10 +94,10 @@ class _Answer:
         headers: Headers = list(start["headers"])
         _vary(headers)
         body: bytes = message.get("body", b"")
-        if not message.get("more_body", False) and self._may(headers, len(body)):
+        if not message.get("more_body", False) and self._should_compress(headers, len(body)):
             packed = await _gzip(body)
-            if len(packed) < len(body) or self._must:
-                _note(headers)
+            if len(packed) < len(body) or self._must_compress:
+                _mark_compressed(headers)
                 headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
                 headers += [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(packed))]
                 message = {**message, "body": packed}
@@ -106,24 +106,24 @@ class _Answer:
         await self._send({**start, "headers": headers})
         return message
 
-    def _may(self, headers: Headers, length: int) -> bool:
-        if choose(self._accepted, ("gzip",)) != "gzip" or self._confidential or self._by_another_site:
+    def _should_compress(self, headers: Headers, length: int) -> bool:
+        if choose_encoding(self._accepted, ("gzip",)) != "gzip" or self._confidential or self._is_cross_site:
             return False
         kept = any(name.lower() == b"cache-control" and b"no-transform" in value for name, value in headers)
-        return not kept and (length > SMALLEST_BYTES or self._must) and length <= LARGEST_BYTES
+        return not kept and (length > MIN_COMPRESS_BYTES or self._must_compress) and length <= MAX_COMPRESS_BYTES
 
     @property
     def _accepted(self) -> str | None:
-        return joined(self.scope["headers"], b"accept-encoding")
+        return join_header_lines(self.scope["headers"], b"accept-encoding")
 
     @property
-    def _must(self) -> bool:
+    def _must_compress(self) -> bool:
         """Whether the client refuses what is not compressed."""
-        return choose(self._accepted, ()) is None
+        return choose_encoding(self._accepted, ()) is None
 
     @property
-    def _by_another_site(self) -> bool:
-        return any(name == b"sec-fetch-site" and value in _OTHER_SITES for name, value in self.scope["headers"])
+    def _is_cross_site(self) -> bool:
+        return any(name == b"sec-fetch-site" and value in _CROSS_SITE for name, value in self.scope["headers"])
 
 
 def _is_text(start: Message) -> bool:
@@ -141,10 +141,10 @@ def _is_text(start: Message) -> bool:
 
 
 async def _gzip(body: bytes) -> bytes:
-    return _packed(body) if len(body) <= INLINE_BYTES else await asyncio.to_thread(_packed, body)
+    return _compress(body) if len(body) <= INLINE_BYTES else await asyncio.to_thread(_compress, body)
 
 
-def _packed(body: bytes) -> bytes:
+def _compress(body: bytes) -> bytes:
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
     return packer.compress(body) + packer.flush()
 
@@ -158,14 +158,14 @@ def _vary(headers: Headers) -> None:
     headers.append((b"vary", b"Accept-Encoding"))
 
 
-def _note(headers: Headers) -> None:
+def _mark_compressed(headers: Headers) -> None:
     """Give the compressed text a strong tag of its own (RFC 9110, section 8.8.3.3)."""
     for index, (name, value) in enumerate(headers):
         if name.lower() == b"etag" and value.endswith(b'"') and not value.startswith(b"W/"):
             headers[index] = (name, value[:-1] + _SUFFIX)
 
 
-def _plain_tags(headers: Headers) -> Headers:
+def _strip_gzip_tags(headers: Headers) -> Headers:
     """The request as the application would have got it, had nothing been compressed.
 
     `If-Range` stays: of a compressed text there are no ranges, so its tag has to fail.

@@ -1,6 +1,6 @@
 """A client's connection: uvicorn's, except that an answer which cannot be finished is cut off without a traceback.
 
-ASGI has no message for that. An application raises `CutOff` after it has said why in the log.
+ASGI has no message for that. An application raises `AbortResponse` after it has said why in the log.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from streamtime.logging import get_logger
 _log = get_logger("http")
 
 
-class CutOff(Exception):  # no error: it asks for the connection to be closed
+class AbortResponse(Exception):  # no error: it asks for the connection to be closed
     """The answer has begun and cannot be finished: close the connection, so that the client knows."""
 
 
-class Connection(HttpToolsProtocol):
+class HttpConnection(HttpToolsProtocol):
     """One connection of a client."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401  # as uvicorn types it
@@ -32,21 +32,21 @@ async def _answer(cycle: RequestResponseCycle, app: Any, *asgi: Any) -> None:  #
     """Run the application for one request. A request that is cancelled, since the server stops, is cut off too."""
     try:
         await app(*asgi)
-    except CutOff:
-        _cut_off(cycle)
+    except AbortResponse:
+        _abort(cycle)
     except LitestarException as error:
         # The framework's word for an error in the middle of an answer. What nobody expected stays an error of the log.
         if not (cycle.response_started and isinstance(error.__cause__, StreamtimeError)):
             raise
         _log.warning("answer_broken_off", path=masked(cycle.scope["path"]), error=error.__cause__.message)
-        _cut_off(cycle)
+        _abort(cycle)
     except asyncio.CancelledError:
         if not cycle.response_complete:
             _log.warning("request_cancelled", method=cycle.scope["method"], path=masked(cycle.scope["path"]))
-            _cut_off(cycle)
+            _abort(cycle)
 
 
-def _cut_off(cycle: RequestResponseCycle) -> None:
+def _abort(cycle: RequestResponseCycle) -> None:
     cycle.disconnected = True  # to uvicorn the client has left: it expects nothing more of this request
     cycle.message_event.set()
     cycle.transport.abort()

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import prometheus_client
 from prometheus_client import CollectorRegistry, Gauge
 
-from streamtime.accounts.limits import network_of
+from streamtime.accounts.limits import client_network
 from streamtime.http import refusals
 from streamtime.http.problems import Problem, send_problem
-from streamtime.http.refusals import Refusal
+from streamtime.http.refusals import ConnectionRejection
 from streamtime.logging import get_logger
 from streamtime.periodic import every
 
@@ -26,12 +26,12 @@ LINGER_S = 10.0
 MIN_BYTES_PER_S = 500
 """What a body has to come at on average, beyond the time that it may pause: less than any line carries."""
 
-TOLD_EVERY_S = 60.0
+LOG_INTERVAL_S = 60.0
 
-_EVICTED_AT_ONCE = 64
+_EVICTION_FRACTION = 64
 """This part of a full group goes at once, so that the search for the oldest is not made for each newcomer."""
 
-_SWEEPS_EVERY_S = 1.0
+_SWEEP_INTERVAL_S = 1.0
 
 _log = get_logger("connections")
 
@@ -62,7 +62,7 @@ class ConnectionLimits:
     send_s: float
 
 
-class Connection(Protocol):
+class TrackedConnection(Protocol):
     """What is asked of a connection here."""
 
     phase: Phase
@@ -72,11 +72,11 @@ class Connection(Protocol):
         """Where it comes from."""
         ...
 
-    def look(self, now: float, limits: ConnectionLimits) -> None:
+    def enforce_timeouts(self, now: float, limits: ConnectionLimits) -> None:
         """End it, if it has taken too long."""
         ...
 
-    def rank(self, now: float) -> tuple[int, float] | None:
+    def eviction_rank(self, now: float) -> tuple[int, float] | None:
         """Which goes first where there are too many: the least. None where it is in good use."""
         ...
 
@@ -84,12 +84,12 @@ class Connection(Protocol):
         """Close it at once, for another."""
         ...
 
-    def refuse(self, refusal: Refusal) -> None:
+    def reject(self, refusal: ConnectionRejection) -> None:
         """Answer instead of the application, and close."""
         ...
 
 
-class ConnectionNumbers:
+class ConnectionMetrics:
     """What is counted, as Prometheus takes it."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class ConnectionNumbers:
         registry.register(self.ended)
 
 
-class Neighbours:
+class ExemptAddresses:
     """Addresses behind which there may be a whole house: this machine's own, and proxies that are believed."""
 
     def __init__(self, proxies: Iterable[str] = ()) -> None:
@@ -118,37 +118,37 @@ class Neighbours:
         return any(parsed in network for network in self._networks)
 
 
-class Connections:
+class ConnectionTracker:
     """Knows every connection. Where there are too many, those that do least for longest are closed for new ones."""
 
-    def __init__(self, limits: ConnectionLimits, neighbours: Neighbours, numbers: ConnectionNumbers) -> None:
+    def __init__(self, limits: ConnectionLimits, neighbours: ExemptAddresses, metrics: ConnectionMetrics) -> None:
         self.limits = limits
-        self.neighbours = neighbours
-        self._numbers = numbers
-        self._groups: dict[str, dict[Connection, str]] = {}
-        self._of: dict[Connection, str] = {}
-        self._untold: Counter[str] = Counter()
-        self._told_at = -TOLD_EVERY_S
+        self.exempt_addresses = neighbours
+        self._metrics = metrics
+        self._groups: dict[str, dict[TrackedConnection, str]] = {}
+        self._of: dict[TrackedConnection, str] = {}
+        self._unlogged: Counter[str] = Counter()
+        self._logged_at = -LOG_INTERVAL_S
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: TrackedConnection) -> None:
         """A new one, for which others may be closed, or which is refused."""
-        address = network_of(connection.address)
+        address = client_network(connection.address)
         group = self._groups.setdefault(address, {})
         group[connection] = address
         self._of[connection] = address
         now = asyncio.get_running_loop().time()
         over = len(group) - self.limits.per_address
-        capped = over > 0 and connection.address not in self.neighbours
-        if capped and not self._make_room([group], over, connection, now):
-            connection.refuse(refusals.FULL_FOR_ADDRESS)
+        capped = over > 0 and connection.address not in self.exempt_addresses
+        if capped and not self._evict([group], over, connection, now):
+            connection.reject(refusals.FULL_FOR_ADDRESS)
             return
         over = len(self._of) - self.limits.total
         if over > 0:
             fullest_first = sorted(self._groups.values(), key=len, reverse=True)
-            if not self._make_room(fullest_first, over, connection, now):
-                connection.refuse(refusals.FULL)
+            if not self._evict(fullest_first, over, connection, now):
+                connection.reject(refusals.FULL)
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: TrackedConnection) -> None:
         """One has ended."""
         address = self._of.pop(connection, None)
         if address is not None:
@@ -158,13 +158,13 @@ class Connections:
 
     def count(self, reason: str) -> None:
         """The server ends a connection."""
-        self._numbers.ended.labels(reason).inc()
-        self._untold[reason] += 1
+        self._metrics.ended.labels(reason).inc()
+        self._unlogged[reason] += 1
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    async def monitored(self) -> AsyncIterator[None]:
         """Look at all connections again and again, for as long as the context lasts."""
-        watching = asyncio.create_task(self._watch())
+        watching = asyncio.create_task(self._sweep_forever())
         try:
             yield
         finally:
@@ -177,31 +177,35 @@ class Connections:
         failed: Exception | None = None
         for connection in tuple(self._of):
             try:
-                connection.look(now, self.limits)
+                connection.enforce_timeouts(now, self.limits)
             except Exception as error:  # noqa: BLE001  # the others are looked at all the same
                 failed = error
             phases[connection.phase] += 1
         for phase in Phase:
-            self._numbers.open.labels(phase.name.lower()).set(phases[phase])
-        if now - self._told_at >= TOLD_EVERY_S:
-            self._tell(now)
+            self._metrics.open.labels(phase.name.lower()).set(phases[phase])
+        if now - self._logged_at >= LOG_INTERVAL_S:
+            self._log_ended(now)
         if failed is not None:
             raise failed
 
-    async def _watch(self) -> None:
+    async def _sweep_forever(self) -> None:
         shortest = min(self.limits.head_s, self.limits.body_s, self.limits.keep_alive_s, self.limits.send_s)
         loop = asyncio.get_running_loop()
-        interval_s = min(_SWEEPS_EVERY_S, shortest / 4)
+        interval_s = min(_SWEEP_INTERVAL_S, shortest / 4)
 
         async def sweep() -> None:
             self.sweep(loop.time())
 
         await every(interval_s, sweep, "connections", delay_s=interval_s, max_backoff_s=interval_s)
 
-    def _make_room(self, groups: list[dict[Connection, str]], needed: int, new: Connection, now: float) -> bool:
+    def _evict(
+        self, groups: list[dict[TrackedConnection, str]], needed: int, new: TrackedConnection, now: float
+    ) -> bool:
         for group in groups:
-            most = max(needed, len(group) // _EVICTED_AT_ONCE)
-            ranked = ((rank, each) for each in group if each is not new and (rank := each.rank(now)) is not None)
+            most = max(needed, len(group) // _EVICTION_FRACTION)
+            ranked = (
+                (rank, each) for each in group if each is not new and (rank := each.eviction_rank(now)) is not None
+            )
             for _, connection in heapq.nsmallest(most, ranked, key=lambda pair: pair[0]):
                 self.discard(connection)
                 self.count(refusals.EVICTED)
@@ -211,39 +215,39 @@ class Connections:
                 return True
         return False
 
-    def _tell(self, now: float) -> None:
-        told = {reason: count for reason, count in self._untold.items() if reason != refusals.IDLE}
-        self._untold.clear()
+    def _log_ended(self, now: float) -> None:
+        told = {reason: count for reason, count in self._unlogged.items() if reason != refusals.IDLE}
+        self._unlogged.clear()
         if told:
-            self._told_at = now
+            self._logged_at = now
             _log.warning("connections_ended", **told)
 
 
-class ForwardedLimit:
+class ForwardedRequestLimiter:
     """Bounds the requests under way of each client behind proxies, whose connections are the proxies' own."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], connections: Connections) -> None:
+    def __init__(self, app: Callable[..., Awaitable[None]], connections: ConnectionTracker) -> None:
         self._app = app
         self._connections = connections
-        self._under_way: Counter[str] = Counter()
+        self._in_flight: Counter[str] = Counter()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401  # plain ASGI
         """Let a request in, or answer 429."""
         client = scope.get("client")
-        if client is None or client[0] in self._connections.neighbours:
+        if client is None or client[0] in self._connections.exempt_addresses:
             await self._app(scope, receive, send)
             return
-        address = network_of(client[0])
-        if self._under_way[address] >= self._connections.limits.per_address:
+        address = client_network(client[0])
+        if self._in_flight[address] >= self._connections.limits.per_address:
             refusal = refusals.FULL_FOR_ADDRESS
             self._connections.count(refusal.code)
             problem = Problem(title=refusal.title, status=refusal.status, detail=refusal.detail, code=refusal.code)
             await send_problem(scope, send, problem, {"retry-after": f"{refusal.retry_after_s}"})
             return
-        self._under_way[address] += 1
+        self._in_flight[address] += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            self._under_way[address] -= 1
-            if not self._under_way[address]:
-                del self._under_way[address]
+            self._in_flight[address] -= 1
+            if not self._in_flight[address]:
+                del self._in_flight[address]

@@ -11,19 +11,19 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.enums import RequestEncodingType
 
-from streamtime.access.caller import Caller, Proof
+from streamtime.access.caller import AuthMethod, Caller
 from streamtime.errors import Forbidden
-from streamtime.http.callers import is_csrf_token
+from streamtime.http.callers import is_valid_csrf_token
 from streamtime.http.hosts import Authority
 from streamtime.http.tus import PATH
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, section 9.2.1)."""
 
 HEADER = "x-csrf-token"
 FIELD = "csrf_token"
 
-_NEVER_UNASKED = frozenset({Proof.BEARER, Proof.ACCESS})
+_CSRF_EXEMPT = frozenset({AuthMethod.BEARER, AuthMethod.ACCESS})
 
 
 async def check(request: Request[Any, Any, State]) -> None:
@@ -33,11 +33,11 @@ async def check(request: Request[Any, Any, State]) -> None:
         Forbidden: another site sent it, or its form has expired.
     """
     caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
-    if request.method in SAFE or caller.proof in _NEVER_UNASKED:
+    if request.method in SAFE_METHODS or caller.auth_method in _CSRF_EXEMPT:
         return
     if not _same_origin(request):
         raise Forbidden("This request came from another site.", code="cross_site")
-    if caller.proof is Proof.COOKIE and not await _has_token(request):
+    if caller.auth_method is AuthMethod.COOKIE and not await _has_token(request):
         raise Forbidden("This form has expired. Load the page again and repeat it.", code="csrf")
 
 
@@ -57,4 +57,4 @@ async def _has_token(request: Request[Any, Any, State]) -> bool:
     if given is None and is_form and not request.url.path.startswith(PATH):  # an upload's body has no bound
         given = str((await request.form()).get(FIELD, ""))
     session: str = request.scope["session_cookie"]  # type: ignore[typeddict-item]  # put there by the doorway
-    return is_csrf_token(given or "", session)
+    return is_valid_csrf_token(given or "", session)

@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 
 from streamtime.errors import StreamtimeError, Unavailable
-from streamtime.http.callers import Callers
-from streamtime.http.hosts import Hosts, Verdict
+from streamtime.http.callers import CallerResolver
+from streamtime.http.hosts import HostStatus, HostValidator
 from streamtime.http.metrics import Metrics
 from streamtime.http.paths import MEDIA, TICKETED, masked, ticket_of
 from streamtime.http.problems import problem_of, send_problem
@@ -25,23 +25,25 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OF_MEDIA = (MEDIA, TICKETED)
-_FOREIGN = b"This server does not go by that name. See allowed_hosts in the configuration.\n"
-_MALFORMED = b"A request has exactly one Host header, which is a host name or an IP address, and perhaps a port.\n"
+_MEDIA_PREFIXES = (MEDIA, TICKETED)
+_WRONG_HOST_MESSAGE = b"This server does not go by that name. See allowed_hosts in the configuration.\n"
+_MALFORMED_HOST_MESSAGE = (
+    b"A request has exactly one Host header, which is a host name or an IP address, and perhaps a port.\n"
+)
 _OVERRIDABLE = frozenset({"PATCH", "DELETE", "HEAD"})
 _log = get_logger("http")
 
 
-class Doorway:
+class RequestMiddleware:
     """Stands before the framework's application and the media."""
 
     def __init__(
         self,
         app: App,
         media: App,
-        callers: Callers,
+        callers: CallerResolver,
         tickets: Tickets,
-        hosts: Hosts,
+        hosts: HostValidator,
         metrics: Metrics,
         headers: SecurityHeaders,
     ) -> None:
@@ -59,47 +61,49 @@ class Doorway:
             await self._app(scope, receive, send)
             return
         host = _host_of(scope)
-        visit = _Visit(scope, send, self._metrics, self._headers, host)
+        context = _RequestContext(scope, send, self._metrics, self._headers, host)
         try:
-            await self._enter(scope, receive, visit, host)
+            await self._dispatch(scope, receive, context, host)
         except asyncio.CancelledError:
-            if not visit.begun:
-                await send_problem(scope, visit.send, *problem_of(Unavailable("The server is stopping.")))
+            if not context.response_started:
+                await send_problem(scope, context.send, *problem_of(Unavailable("The server is stopping.")))
             raise
 
-    async def _enter(self, scope: Scope, receive: Receive, visit: "_Visit", host: bytes | None) -> None:
-        verdict = Verdict.MALFORMED if host is None else self._hosts.judge(host)
-        if verdict is not Verdict.OURS:
-            await visit.turn_away(*((421, _FOREIGN) if verdict is Verdict.FOREIGN else (400, _MALFORMED)))
+    async def _dispatch(self, scope: Scope, receive: Receive, context: "_RequestContext", host: bytes | None) -> None:
+        verdict = HostStatus.MALFORMED if host is None else self._hosts.check(host)
+        if verdict is not HostStatus.OURS:
+            await context.reject(
+                *((421, _WRONG_HOST_MESSAGE) if verdict is HostStatus.FOREIGN else (400, _MALFORMED_HOST_MESSAGE))
+            )
             return
-        scope = _with_method(scope, visit)
+        scope = _override_method(scope, context)
         try:
             if scope["path"].startswith(TICKETED):
                 # Who comes with a ticket has nothing else: a cookie beside it does not widen what it is for.
                 ticket, path = ticket_of(scope["path"])
-                scope = {**scope, "path": path, "caller": await self._tickets.caller_of(ticket)}
+                scope = {**scope, "path": path, "caller": await self._tickets.authenticate(ticket)}
             else:
                 scope["caller"] = await self._callers.resolve(scope)
         except StreamtimeError as error:
-            await send_problem(scope, visit.send, *problem_of(error))
+            await send_problem(scope, context.send, *problem_of(error))
             return
         # What goes on for long asks again whether it still may.
         scope["caller_now"] = partial(self._callers.resolve, scope)
         scope["rights_epoch"] = self._callers.epoch
-        scope["shows_player"] = visit.show_player
+        scope["shows_player"] = context.use_player_policy
         if scope["path"].startswith(MEDIA):
-            await self._media(scope, receive, visit.send)
+            await self._media(scope, receive, context.send)
         else:
-            with structlog.contextvars.bound_contextvars(request=visit.name):
-                await self._app(scope, visit.listening_to(receive), visit.send)
+            with structlog.contextvars.bound_contextvars(request=context.request_id):
+                await self._app(scope, context.wrap_receive(receive), context.send)
 
 
-class _Visit:
+class _RequestContext:
     """One request on its way."""
 
     __slots__ = (
         "_answered", "_bodyless", "_headers", "_method", "_metrics", "_path", "_player", "_send", "_started",
-        "_transport", "begun", "name",
+        "_transport", "request_id", "response_started",
     )  # fmt: skip
 
     def __init__(
@@ -114,15 +118,15 @@ class _Visit:
         self._player = False
         self._started = time.perf_counter()
         self._bodyless = False
-        self.begun = False
+        self.response_started = False
         self._answered = asyncio.Event()
-        self.name = "" if self._path.startswith(_OF_MEDIA) else public_id()[:8]
+        self.request_id = "" if self._path.startswith(_MEDIA_PREFIXES) else public_id()[:8]
 
-    def answer_without_body(self) -> None:
+    def suppress_body(self) -> None:
         """A HEAD that is answered like a GET, up to its body."""
         self._bodyless = True
 
-    def show_player(self) -> None:
+    def use_player_policy(self) -> None:
         """The answer is a page with the player, which needs a policy of its own."""
         self._player = True
 
@@ -131,8 +135,8 @@ class _Visit:
         if message["type"] == "http.response.start":
             safe = self._headers.of(self._path, player=self._player)
             message["headers"] = [*message.get("headers", ()), *safe, *self._transport]
-            self.begun = True
-            self._note(message["status"])
+            self.response_started = True
+            self._record_response(message["status"])
         elif self._bodyless:
             if self._answered.is_set():
                 return
@@ -140,7 +144,7 @@ class _Visit:
             message = {"type": "http.response.body", "body": b""}
         await self._send(message)
 
-    def listening_to(self, receive: Receive) -> Receive:
+    def wrap_receive(self, receive: Receive) -> Receive:
         """What the application hears: of an answer without a body, that the client has left once it has the headers."""
         if not self._bodyless:
             return receive
@@ -151,24 +155,24 @@ class _Visit:
 
         return receive_until_answered
 
-    async def turn_away(self, status: int, words: bytes) -> None:
+    async def reject(self, status: int, words: bytes) -> None:
         """Answer 421, where the request was meant for another server, or 400, where its Host is malformed."""
         headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(words))]
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": words})
 
-    def _note(self, status: int) -> None:
+    def _record_response(self, status: int) -> None:
         seconds = time.perf_counter() - self._started
         path = self._path
-        self._metrics.answered(path, status, seconds)
-        if not path.startswith((*_OF_MEDIA, "/assets/", "/healthz", "/readyz", "/metrics")):
+        self._metrics.observe_request(path, status, seconds)
+        if not path.startswith((*_MEDIA_PREFIXES, "/assets/", "/healthz", "/readyz", "/metrics")):
             _log.info(
-                "answered", request=self.name, method=self._method, path=path, status=status,
+                "request_completed", request=self.request_id, method=self._method, path=path, status=status,
                 ms=round(seconds * 1000, 1),
             )  # fmt: skip
 
 
-def _with_method(scope: Scope, visit: _Visit) -> Scope:
+def _override_method(scope: Scope, context: _RequestContext) -> Scope:
     """The request with the method that it is to be handled by, for all but the server that still answers the first."""
     path: str = scope["path"]
     uploads = path.startswith(UPLOADS)
@@ -176,8 +180,8 @@ def _with_method(scope: Scope, visit: _Visit) -> Scope:
         # tus: for clients and proxies that know no PATCH or DELETE
         wanted = _header(scope, b"x-http-method-override").decode("latin-1").upper()
         return {**scope, "method": wanted} if wanted in _OVERRIDABLE else scope
-    if scope["method"] == "HEAD" and not uploads and not path.startswith(_OF_MEDIA):
-        visit.answer_without_body()
+    if scope["method"] == "HEAD" and not uploads and not path.startswith(_MEDIA_PREFIXES):
+        context.suppress_body()
         # RFC 9110, section 14.2: a range is of GET alone
         headers = [header for header in scope["headers"] if header[0] != b"range"]
         return {**scope, "method": "GET", "headers": headers}

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from litestar import Request
 from litestar.datastructures import State
 
-from streamtime.access.rules import Access, decide
-from streamtime.http.own_address import absolute
+from streamtime.access.rules import Access, access_level
+from streamtime.http.own_address import absolute_url
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views import poster_size, watch_href
 from streamtime.library.video import Video
@@ -19,13 +19,13 @@ WIDTH = 640
 
 def is_embeddable(video: Video, services: Services) -> bool:
     """Whether its owner lets others embed it and anybody may watch it."""
-    return video.embeddable and decide(services.credentials.nobody, video.facts) >= Access.VIEW
+    return video.embeddable and access_level(services.authenticator.anonymous, video.facts) >= Access.VIEW
 
 
 def embed_code(video: Video, request: Request[Any, Any, State], settings: HttpSettings, *, width: int = WIDTH) -> str:
     """The HTML that puts the player into a page."""
     title = html.escape(video.title, quote=True)
-    source = html.escape(absolute(request, settings, f"/embed/{video.public_id}"), quote=True)
+    source = html.escape(absolute_url(request, settings, f"/embed/{video.public_id}"), quote=True)
     height = height_of(video, width)
     return (
         f'<iframe src="{source}" title="{title}" width="{width}" height="{height}" '
@@ -43,5 +43,5 @@ def oembed_url(video: Video, request: Request[Any, Any, State], services: Servic
     """Where oEmbed tells of a video; empty where it may not be embedded, or nowhere."""
     if not settings.frame_ancestors or not is_embeddable(video, services):
         return ""
-    query = urlencode({"url": absolute(request, settings, watch_href(video)), "format": "json"})
-    return absolute(request, settings, f"/oembed?{query}")
+    query = urlencode({"url": absolute_url(request, settings, watch_href(video)), "format": "json"})
+    return absolute_url(request, settings, f"/oembed?{query}")

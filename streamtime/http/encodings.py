@@ -9,13 +9,13 @@ _ELEMENT = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;\s*[qQ]\s*=\s*(0(
 _ALIASES = {"x-gzip": "gzip"}
 
 
-def joined(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str | None:
+def join_header_lines(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str | None:
     """All lines of a list header as one (RFC 9110, section 5.3); None where there is none."""
     lines = [value.decode("latin-1") for name, value in headers if name == wanted]
     return ", ".join(lines) if lines else None
 
 
-def weights(header: str) -> dict[str, float]:
+def parse_accept_encoding(header: str) -> dict[str, float]:
     """The weight of each coding that an `Accept-Encoding` names. Elements that cannot be read are passed over."""
     found: dict[str, float] = {}
     for element in header.split(","):
@@ -25,7 +25,7 @@ def weights(header: str) -> dict[str, float]:
     return found
 
 
-def choose(header: str | None, offered: tuple[str, ...]) -> str | None:
+def choose_encoding(header: str | None, offered: tuple[str, ...]) -> str | None:
     """The coding to answer with: the one with the highest weight, of equal ones the first of `offered`.
 
     `identity` is always on offer, and comes last. Without a header nothing is encoded: the client may know no coding.
@@ -33,7 +33,7 @@ def choose(header: str | None, offered: tuple[str, ...]) -> str | None:
     """
     if header is None:
         return IDENTITY
-    weighed = weights(header)
+    weighed = parse_accept_encoding(header)
     others = weighed.get("*")
     of_each = {name: weighed.get(name, others or 0.0) for name in offered}
     # Not named, it is acceptable unless `*` refuses it; a coding that is named goes before it.

@@ -12,30 +12,30 @@ from typing import Any
 from litestar.response import Stream
 
 from streamtime.access.caller import Caller
-from streamtime.accounts.limits import network_of
+from streamtime.accounts.limits import client_network
 from streamtime.errors import StreamtimeError
 from streamtime.events.bus import Subscription, VideoChanged
-from streamtime.http.places import Place
-from streamtime.http.requests import ApiRequest, address_of, caller_now, rights_epoch
+from streamtime.http.places import StreamSlot
+from streamtime.http.requests import ApiRequest, client_address, reload_caller, rights_epoch
 from streamtime.http.services import Services
 from streamtime.logging import get_logger
 
-QUIET_S = 15.0
+KEEPALIVE_INTERVAL_S = 15.0
 """A comment so often keeps proxies from cutting a stream that has nothing to say."""
 
-LOOKS_EVERY_S = 1.0
+RIGHTS_CHECK_INTERVAL_S = 1.0
 """How often a quiet stream looks whether rights have changed."""
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-Wanted = Callable[[VideoChanged], bool]
-Told = Callable[[VideoChanged], Awaitable[str]]
-Snapshot = Callable[[], Awaitable[str]]
+EventFilter = Callable[[VideoChanged], bool]
+EventRenderer = Callable[[VideoChanged], Awaitable[str]]
+SnapshotRenderer = Callable[[], Awaitable[str]]
 
 _log = get_logger("http")
 
 
-def event_text(event: str, data: str) -> str:
+def format_event(event: str, data: str) -> str:
     """One event as it goes over the wire."""
     lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
     return f"event: {event}\n{lines}\n"
@@ -43,11 +43,16 @@ def event_text(event: str, data: str) -> str:
 
 def session_key(request: ApiRequest, caller: Caller) -> tuple[str, int, object]:
     """What tells sessions apart whose pages carry tokens of their own in forms."""
-    return caller.proof.value, caller.proof_id, request.scope.get("session_cookie", "")
+    return caller.auth_method.value, caller.credential_id, request.scope.get("session_cookie", "")
 
 
 async def event_stream(
-    request: ApiRequest, caller: Caller, services: Services, wanted: Wanted, told: Told, snapshot: Snapshot
+    request: ApiRequest,
+    caller: Caller,
+    services: Services,
+    accepts: EventFilter,
+    render: EventRenderer,
+    snapshot: SnapshotRenderer,
 ) -> Stream:
     """An answer that goes on until the client leaves, loses its right, or the server stops.
 
@@ -55,45 +60,51 @@ async def event_stream(
         TooMany: too many streams are open.
         StreamtimeError: whatever `snapshot` raises.
     """
-    session = f"{caller.proof.value} {caller.proof_id}" if caller.signed_in else ""
-    place = services.places.take(network_of(address_of(request)), session)
+    session = f"{caller.auth_method.value} {caller.credential_id}" if caller.signed_in else ""
+    place = services.stream_slots.acquire(client_network(client_address(request)), session)
     epoch = rights_epoch(request)
-    subscription = services.bus.listen(wanted)
-    weakref.finalize(place, services.bus.leave, subscription)
+    subscription = services.events.add_subscription(accepts)
+    weakref.finalize(place, services.events.unsubscribe, subscription)
     first = await snapshot()
-    events = _events(request, caller, epoch, subscription, place, told, first)
+    events = _events(request, caller, epoch, subscription, place, render, first)
     return Stream(events, media_type="text/event-stream", headers=HEADERS)
 
 
 async def _events(
-    request: ApiRequest, caller: Caller, epoch: int, subscription: Subscription, place: Place, told: Told, first: str
+    request: ApiRequest,
+    caller: Caller,
+    epoch: int,
+    subscription: Subscription,
+    place: StreamSlot,
+    render: EventRenderer,
+    first: str,
 ) -> AsyncGenerator[str, None]:
     try:
         yield ": hello\n\n" + first
         quiet_s = 0.0
-        async with aclosing(_news(subscription)) as heard:
+        async with aclosing(_changes(subscription)) as heard:
             async for news in heard:
-                quiet_s = quiet_s + LOOKS_EVERY_S if news is None else 0.0
+                quiet_s = quiet_s + RIGHTS_CHECK_INTERVAL_S if news is None else 0.0
                 if rights_epoch(request) != epoch:
                     epoch = rights_epoch(request)
-                    if await caller_now(request) != caller:
+                    if await reload_caller(request) != caller:
                         return  # signed out, revoked or disabled since: what it may hear is asked by a new request
                 if news is not None:
-                    yield await told(news)
-                elif quiet_s >= QUIET_S:
+                    yield await render(news)
+                elif quiet_s >= KEEPALIVE_INTERVAL_S:
                     quiet_s = 0.0
                     yield ": quiet\n\n"
     except StreamtimeError as error:
         # The 200 is long out. The client connects again, and is told then.
         _log.warning("stream_broken_off", error=error.message)
     finally:
-        place.leave()
+        place.release()
 
 
-async def _news(subscription: Subscription) -> AsyncGenerator[VideoChanged | None, Any]:
+async def _changes(subscription: Subscription) -> AsyncGenerator[VideoChanged | None, Any]:
     while True:
         try:
-            news = await subscription.next(timeout_s=LOOKS_EVERY_S)
+            news = await subscription.next(timeout_s=RIGHTS_CHECK_INTERVAL_S)
         except StopAsyncIteration:
             return
         yield news

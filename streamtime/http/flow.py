@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uvicorn.protocols.http.flow_control import FlowControl
 
 
-class Flow(FlowControl):
+class PausableFlowControl(FlowControl):
     """Reading can be held, whatever uvicorn's request cycle asks for."""
 
     held = False
@@ -27,7 +27,7 @@ class Flow(FlowControl):
             super().resume_reading()
 
 
-class Outlet:
+class ResponseTransport:
     """What a request cycle knows of the transport. Its `close` leaves a client that still sends time to read."""
 
     __slots__ = ("abort", "close", "is_closing", "write")
@@ -38,7 +38,7 @@ class Outlet:
         self.abort: Callable[[], None] = transport.abort
         self.close = close
 
-    def shut(self) -> None:
+    def disable(self) -> None:
         """Let nothing more through."""
         self.write = _dropped
         self.is_closing = _closed

@@ -10,7 +10,7 @@ from streamtime.errors import Invalid
 
 MAX_FIELD = 20_000
 
-ROOM_FOR_FORM = 64 * 1024
+FORM_OVERHEAD_BYTES = 64 * 1024
 """Bytes that a form may have beside the file in it."""
 
 Form: TypeAlias = Mapping[str, object]

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, decide
+from streamtime.access.rules import Access, access_level
 from streamtime.errors import NotFound
 from streamtime.http.services import Services
 from streamtime.http.words import size_text, span_text, speed_text, time_iso
 from streamtime.languages import language_name
-from streamtime.library.renditions import Kind, Origin, Rendition
+from streamtime.library.renditions import Rendition, RenditionKind, RenditionOrigin
 from streamtime.library.timeline import TimelineEntry
 from streamtime.library.video import Video, VideoState
 
-_TROUBLE = frozenset({"failed", "attempt_failed", "crashed", "damaged"})
+_ERROR_EVENTS = frozenset({"failed", "attempt_failed", "crashed", "damaged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class FileRow:
     label: str
     picture: str
     growing: bool
-    damage: str
-    remakable: bool
+    damage_text: str
+    can_reencode: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TimelineEvent:
     """One line of the timeline, with what it knows in words."""
 
     event: str
@@ -44,43 +44,43 @@ class Event:
     at_text: str
     message: str
     detail: dict[str, Any]
-    took_text: str
+    elapsed_text: str
     paused_text: str
     speed_text: str
     disk_text: str
     memory_text: str
-    last_words: str
-    trouble: bool
+    stderr_tail: str
+    is_error: bool
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class VideoHistory:
     """All of it."""
 
-    events: list[Event]
+    events: list[TimelineEvent]
     files: list[FileRow]
     total_bytes: int
     total_text: str
 
 
-async def managed(public_id: str, caller: Caller, services: Services) -> Video:
+async def require_manageable(public_id: str, caller: Caller, services: Services) -> Video:
     """The video, for those who may manage it.
 
     Raises:
         NotFound: for everybody else, whether they may watch it or not: there is nothing here for them.
     """
     video = await services.videos.by_public_id(public_id)
-    if decide(caller, video.facts) < Access.MANAGE:
+    if access_level(caller, video.facts) < Access.MANAGE:
         raise NotFound
     return video
 
 
-async def history_of(video: Video, services: Services) -> History:
+async def history_of(video: Video, services: Services) -> VideoHistory:
     """What happened to a video, the oldest first, and what it costs."""
     files = await _files(video, services)
     total = sum(row.size_bytes for row in files)
-    return History(
-        events=[_event(entry) for entry in await services.timeline.of(video.id)],
+    return VideoHistory(
+        events=[_event(entry) for entry in await services.timeline.list_for_video(video.id)],
         files=files,
         total_bytes=total,
         total_text=size_text(total),
@@ -88,14 +88,14 @@ async def history_of(video: Video, services: Services) -> History:
 
 
 async def _files(video: Video, services: Services) -> list[FileRow]:
-    renditions = await services.renditions.of(video.id)
+    renditions = await services.renditions.list_for_video(video.id)
     stored = {row.id: row for row in await services.ledger.find(_object_ids(video, renditions))}
     sizes: list[tuple[Rendition | None, int]] = [
         (None, stored[i].length_bytes) for i in [video.source_object_id] if i in stored
     ]
     sizes += [(rendition, stored[rendition.object_id].length_bytes) for rendition in renditions]
     total = sum(size for _, size in sizes) or 1
-    damage = {one.id: one.words for one in await services.storage.damaged()}
+    damage = {one.id: one.message for one in await services.storage.damaged()}
     return [_file(video, rendition, size, 100 * size / total, damage) for rendition, size in sizes]
 
 
@@ -117,37 +117,37 @@ def _file(video: Video, rendition: Rendition | None, size: int, share: float, da
         share=round(share, 1),
         bitrate_bps=round(size * 8 / seconds) if seconds and size else None,
         label=_label(rendition),
-        picture=picture if rendition is not None and rendition.kind is Kind.VIDEO else "",
-        growing=rendition is not None and not rendition.whole,
-        damage=damage.get(video.source_object_id or 0 if rendition is None else rendition.object_id, ""),
-        remakable=rendition is not None
-        and rendition.kind is Kind.VIDEO
-        and rendition.origin is Origin.ENCODE
+        picture=picture if rendition is not None and rendition.kind is RenditionKind.VIDEO else "",
+        growing=rendition is not None and not rendition.is_complete,
+        damage_text=damage.get(video.source_object_id or 0 if rendition is None else rendition.object_id, ""),
+        can_reencode=rendition is not None
+        and rendition.kind is RenditionKind.VIDEO
+        and rendition.origin is RenditionOrigin.ENCODE
         and video.source_object_id is not None
         and video.state in {VideoState.READY, VideoState.FAILED},
     )
 
 
 def _label(rendition: Rendition | None) -> str:
-    sound = rendition.sound if rendition is not None else None
+    sound = rendition.audio if rendition is not None else None
     return (sound.title or language_name(sound.language) or "") if sound is not None else ""
 
 
-def _event(entry: TimelineEntry) -> Event:
+def _event(entry: TimelineEntry) -> TimelineEvent:
     detail = entry.detail
-    return Event(
+    return TimelineEvent(
         event=entry.event,
         at_iso=time_iso(entry.happened_at_ms),
         at_text=f"{datetime.fromtimestamp(entry.happened_at_ms / 1000, UTC).astimezone():%d %b %H:%M:%S}",
         message=entry.message,
         detail=detail,
-        took_text=_words(span_text, detail.get("seconds", detail.get("took_s"))),
+        elapsed_text=_words(span_text, detail.get("seconds", detail.get("took_s"))),
         paused_text=_words(span_text, detail.get("paused_seconds")),
         speed_text=_words(speed_text, detail.get("speed")),
         disk_text=_words(size_text, detail.get("disk_bytes")),
         memory_text=_words(size_text, detail.get("memory_bytes")),
-        last_words=str(detail.get("last_words", "")),
-        trouble=entry.event in _TROUBLE,
+        stderr_tail=str(detail.get("last_words", "")),
+        is_error=entry.event in _ERROR_EVENTS,
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 MAX_HOST = 261
 """A name of 255 octets (RFC 1035, section 2.3.4) and a port."""
 
-_REMEMBERED = 1000
+MAX_CACHED_HOSTS = 1000
 """Values whose verdict is kept; the list is bounded because clients choose them."""
 
 _AUTHORITY = re.compile(
@@ -50,7 +50,7 @@ class Authority:
         return cls(host.removesuffix("."), port)
 
 
-class Verdict(Enum):
+class HostStatus(Enum):
     """What becomes of a request with that Host."""
 
     OURS = "ours"
@@ -60,29 +60,29 @@ class Verdict(Enum):
     """400 (RFC 9112, section 3.2)."""
 
 
-class Hosts:
+class HostValidator:
     """Judges Host headers."""
 
     def __init__(self, allowed: tuple[str, ...], public_url: str) -> None:
         names = [*allowed, *([urlsplit(public_url).hostname or ""] if public_url else [])]
         self._allowed = frozenset(name.casefold() for name in names if name)
-        self._known: dict[bytes, Verdict] = {}
+        self._cache: dict[bytes, HostStatus] = {}
 
-    def judge(self, host: bytes) -> Verdict:
+    def check(self, host: bytes) -> HostStatus:
         """Whether a request with this value of Host is for this server."""
-        known = self._known.get(host)
+        known = self._cache.get(host)
         if known is None:
-            known = self._judge(host)
-            if len(self._known) < _REMEMBERED and len(host) <= MAX_HOST:
-                self._known[host] = known
+            known = self._check(host)
+            if len(self._cache) < MAX_CACHED_HOSTS and len(host) <= MAX_HOST:
+                self._cache[host] = known
         return known
 
-    def _judge(self, value: bytes) -> Verdict:
+    def _check(self, value: bytes) -> HostStatus:
         try:
             host = Authority.parse(value.decode("ascii")).host
         except ValueError:  # UnicodeDecodeError is one
-            return Verdict.MALFORMED
-        return Verdict.OURS if self._is_ours(host) else Verdict.FOREIGN
+            return HostStatus.MALFORMED
+        return HostStatus.OURS if self._is_ours(host) else HostStatus.FOREIGN
 
     def _is_ours(self, host: str) -> bool:
         if host in self._allowed:

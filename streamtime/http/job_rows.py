@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views import watch_href
 from streamtime.http.words import age_text, size_text, span_text, speed_text
-from streamtime.jobs.overview import SeenJob
+from streamtime.jobs.overview import JobSummary
 from streamtime.library.poster_choice import POSTER
-from streamtime.library.video import Video, VideoState, id_of, subject_of
+from streamtime.library.video import Video, VideoState, subject_of, video_id_of
 from streamtime.library.work import COLLECT, EXPIRE, FIRST, LADDER, PREPARE, RECONCILE, SCRUB, SETTLE, STILLS
 
 KIND_TEXTS = {
@@ -24,8 +24,8 @@ KIND_TEXTS = {
 }
 SUBJECT_TEXTS = {RECONCILE: "stores and database", SCRUB: "stored files"}
 """What jobs that belong to no video are about."""
-STOPPABLE = frozenset({PREPARE, FIRST, LADDER})
-FAILED_FOR_MS = 7 * 86_400_000
+CANCELLABLE = frozenset({PREPARE, FIRST, LADDER})
+RECENT_FAILURES_MS = 7 * 86_400_000
 """Failures older than a week are on the pages of their videos."""
 
 
@@ -47,73 +47,73 @@ class JobRow:
     memory_text: str
     planned_memory_text: str
     since_text: str
-    why: str
+    waiting_reason: str
     failure_text: str
     paused: bool
     can_cancel: bool
-    can_hurry: bool
+    can_run_now: bool
     can_retry: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
+class JobsBoard:
     """Everything on the page."""
 
     running: list[JobRow]
     waiting: list[JobRow]
     failed: list[JobRow]
-    places: int
+    slots: int
     memory: tuple[str, str]
     budget_text: str
     free: tuple[str, str]
-    least_free_text: str
+    min_free_text: str
     disk_full: bool
 
 
-async def board_of(services: Services, settings: HttpSettings) -> Board:
+async def jobs_board(services: Services, settings: HttpSettings) -> JobsBoard:
     """What there is to see at this moment."""
     now = services.clock.now_ms()
     active = await services.jobs.active()
-    failed = _latest(await services.jobs.failed(since_ms=now - FAILED_FOR_MS))
-    videos = await services.videos.by_ids({id_of(job.subject) for job in [*active, *failed] if _of_video(job)})
+    failed = _latest(await services.jobs.failed(since_ms=now - RECENT_FAILURES_MS))
+    videos = await services.videos.by_ids({video_id_of(job.subject) for job in [*active, *failed] if _of_video(job)})
     free = await services.stores.spool.free_bytes()
     rows = [(job, _row(job, videos, services, now)) for job in active]
-    used = sum(services.roster.memory_bytes(job.subject) or 0 for job in active if job.state == "running")
-    return Board(
+    used = sum(services.worker_registry.memory_bytes(job.subject) or 0 for job in active if job.state == "running")
+    return JobsBoard(
         running=[row for job, row in rows if job.state == "running"],
         waiting=[row for job, row in rows if job.state != "running"],
         failed=[_row(job, videos, services, now) for job in failed if _still_failed(job, videos)],
-        places=settings.encode_places,
-        memory=_apart(size_text(used)),
+        slots=settings.encode_slots,
+        memory=_split_unit(size_text(used)),
         budget_text=size_text(settings.encode_budget_bytes),
-        free=_apart(size_text(free)),
-        least_free_text=size_text(settings.encode_minimum_free_bytes),
+        free=_split_unit(size_text(free)),
+        min_free_text=size_text(settings.encode_minimum_free_bytes),
         disk_full=free < settings.encode_minimum_free_bytes,
     )
 
 
-def _of_video(job: SeenJob) -> bool:
+def _of_video(job: JobSummary) -> bool:
     return job.subject.startswith(subject_of(0)[:-1])
 
 
-def _still_failed(job: SeenJob, videos: dict[int, Video]) -> bool:
-    video = videos.get(id_of(job.subject)) if _of_video(job) else None
+def _still_failed(job: JobSummary, videos: dict[int, Video]) -> bool:
+    video = videos.get(video_id_of(job.subject)) if _of_video(job) else None
     return video is not None and video.state is VideoState.FAILED
 
 
-def _latest(jobs: list[SeenJob]) -> list[SeenJob]:
+def _latest(jobs: list[JobSummary]) -> list[JobSummary]:
     """The latest job of each subject."""
-    by_subject: dict[str, SeenJob] = {}
+    by_subject: dict[str, JobSummary] = {}
     for job in jobs:
         by_subject.setdefault(job.subject, job)
     return list(by_subject.values())
 
 
-def _row(job: SeenJob, videos: dict[int, Video], services: Services, now_ms: int) -> JobRow:
-    video = videos.get(id_of(job.subject)) if _of_video(job) else None
-    progress = services.progress.of(video) if video is not None and job.kind in STOPPABLE else None
+def _row(job: JobSummary, videos: dict[int, Video], services: Services, now_ms: int) -> JobRow:
+    video = videos.get(video_id_of(job.subject)) if _of_video(job) else None
+    progress = services.progress.get(video) if video is not None and job.kind in CANCELLABLE else None
     running, queued = job.state == "running", job.state == "queued"
-    memory = services.roster.memory_bytes(job.subject) if running and job.kind in STOPPABLE else None
+    memory = services.worker_registry.memory_bytes(job.subject) if running and job.kind in CANCELLABLE else None
     return JobRow(
         id=job.id,
         kind_text=KIND_TEXTS.get(job.kind, job.kind),
@@ -124,21 +124,21 @@ def _row(job: SeenJob, videos: dict[int, Video], services: Services, now_ms: int
         stage_text=progress.stage if progress and running else "",
         percent=int(progress.fraction * 100) if progress and running else None,
         speed_text=speed_text(progress.speed) if progress and running and progress.speed else "",
-        left_text=span_text(progress.left_s) if progress and running and progress.left_s else "",
-        attempt_text=f"{max(1, job.attempt)}/{job.max_attempts}" if job.kind in STOPPABLE else "",
+        left_text=span_text(progress.remaining_s) if progress and running and progress.remaining_s else "",
+        attempt_text=f"{max(1, job.attempt)}/{job.max_attempts}" if job.kind in CANCELLABLE else "",
         memory_text=size_text(memory) if memory else "",
         planned_memory_text=size_text(job.weight) if job.weight else "",
         since_text=age_text(job.started_at_ms or job.created_at_ms if running else job.created_at_ms, now_ms),
-        why=services.waiting.why(job) if queued else (progress.waiting if progress else ""),
+        waiting_reason=services.queue_status.reason_for(job) if queued else (progress.waiting if progress else ""),
         failure_text=job.failure_message or "" if not running else "",
         paused=bool(running and progress and progress.waiting),
-        can_cancel=video is not None and job.kind in STOPPABLE and (running or queued),
-        can_hurry=queued and video is not None and job.run_after_ms > now_ms,
+        can_cancel=video is not None and job.kind in CANCELLABLE and (running or queued),
+        can_run_now=queued and video is not None and job.run_after_ms > now_ms,
         can_retry=job.state == "failed" and video is not None,
     )
 
 
-def _apart(text: str) -> tuple[str, str]:
+def _split_unit(text: str) -> tuple[str, str]:
     """The figure and its unit: one is shown large, the other small."""
     figure, _, unit = text.partition(" ")
     return figure, unit

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from streamtime.errors import Invalid
 from streamtime.http.forms import Form
-from streamtime.http.own_address import Elsewhere, LinkBase
+from streamtime.http.own_address import AlternateUrl, LinkBase
 from streamtime.http.paths import DROPS, SHARED
 from streamtime.http.words import age_text, size_text, time_iso
 from streamtime.library.bin import DAY_MS
 from streamtime.library.video import Video
-from streamtime.sharing.drops import Drop
+from streamtime.sharing.drops import UploadRequest
 from streamtime.sharing.links import Link, NewLink
 
-TERMS = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
+EXPIRY_CHOICES = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
 """What a link's maker may choose, in days."""
 
 MAX_DAYS = 3650
@@ -31,7 +31,7 @@ class LinkView:
     id: str
     href: str
     address: str
-    elsewhere: list[Elsewhere]
+    alternate_urls: list[AlternateUrl]
     label: str
     titles: tuple[str, ...]
     has_password: bool
@@ -49,7 +49,7 @@ def link_view(link: Link, now_ms: int, base: LinkBase) -> LinkView:
         id=link.public_id,
         href=SHARED + link.public_id,
         address=base.url(SHARED + link.public_id),
-        elsewhere=base.elsewhere(SHARED + link.public_id),
+        alternate_urls=base.alternate_urls(SHARED + link.public_id),
         label=link.label,
         titles=tuple(video.title for video in link.videos),
         has_password=link.has_password,
@@ -62,7 +62,7 @@ def link_view(link: Link, now_ms: int, base: LinkBase) -> LinkView:
     )
 
 
-def new_link_from(fields: Mapping[str, str], videos: list[Video], now_ms: int) -> NewLink:
+def parse_new_link(fields: Mapping[str, str], videos: list[Video], now_ms: int) -> NewLink:
     """The link that a form asks for.
 
     Raises:
@@ -72,29 +72,29 @@ def new_link_from(fields: Mapping[str, str], videos: list[Video], now_ms: int) -
         videos=videos,
         label=fields["label"],
         password=fields["password"] or None,
-        max_views=number_from(fields["max_views"], "max_views"),
-        expires_at_ms=end_from(fields["days"], now_ms),
+        max_views=parse_optional_int(fields["max_views"], "max_views"),
+        expires_at_ms=parse_expiry(fields["days"], now_ms),
     )
 
 
-def end_from(days: str, now_ms: int) -> int | None:
+def parse_expiry(days: str, now_ms: int) -> int | None:
     """The end that a form's choice of days means; None for no end.
 
     Raises:
         Invalid: it is no number of days.
     """
-    count = number_from(days, "days")
+    count = parse_optional_int(days, "days")
     if count is not None and not 1 <= count <= MAX_DAYS:
         raise Invalid(f"Choose 1 to {MAX_DAYS} days.", field="days")
-    return end_after(count, now_ms)
+    return expires_after(count, now_ms)
 
 
-def end_after(days: int | None, now_ms: int) -> int | None:
+def expires_after(days: int | None, now_ms: int) -> int | None:
     """The end of what lasts so many days; None for no end."""
     return None if days is None else now_ms + days * DAY_MS
 
 
-def number_from(text: str, field: str) -> int | None:
+def parse_optional_int(text: str, field: str) -> int | None:
     """A whole number that a form may leave empty.
 
     Raises:
@@ -109,13 +109,13 @@ def number_from(text: str, field: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class DropView:
+class UploadRequestView:
     """A link for sending in a list."""
 
     id: str
     href: str
     address: str
-    elsewhere: list[Elsewhere]
+    alternate_urls: list[AlternateUrl]
     label: str
     files: int
     max_files: int | None
@@ -125,13 +125,13 @@ class DropView:
     expires_iso: str | None
 
 
-def drop_view(drop: Drop, now_ms: int, base: LinkBase) -> DropView:
+def upload_request_view(drop: UploadRequest, now_ms: int, base: LinkBase) -> UploadRequestView:
     """A link for sending whose whole address begins with `base`."""
-    return DropView(
+    return UploadRequestView(
         id=drop.public_id,
         href=DROPS + drop.public_id,
         address=base.url(DROPS + drop.public_id),
-        elsewhere=base.elsewhere(DROPS + drop.public_id),
+        alternate_urls=base.alternate_urls(DROPS + drop.public_id),
         label=drop.label,
         files=drop.files,
         max_files=drop.max_files,

@@ -7,16 +7,16 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from streamtime.access.caller import Caller, Proof
-from streamtime.errors import Damaged, NotFound, StreamtimeError
+from streamtime.access.caller import AuthMethod, Caller
+from streamtime.errors import NotFound, ObjectDamaged, StreamtimeError
 from streamtime.http.media_response import Receive, Scope, SendMessage, send_media, send_text
 from streamtime.http.paths import masked
 from streamtime.http.problems import Problem, problem_of, send_problem
 from streamtime.http.services import Services
 from streamtime.logging import get_logger
-from streamtime.playback.media_bytes import MediaBytes
+from streamtime.playback.media_bytes import MediaRange
 from streamtime.playback.playlists import Playlist
-from streamtime.playback.texts import WebVtt
+from streamtime.playback.texts import WebVttFile
 
 MOUNT = "/media"
 
@@ -25,7 +25,7 @@ _log = get_logger("http")
 _ID = r"[A-Za-z0-9_-]{1,64}"
 _PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}", "captions": _ID}
 
-Find = Callable[[Services, Caller, dict[str, str]], Awaitable[MediaBytes | Playlist | WebVtt]]
+MediaResolver = Callable[[Services, Caller, dict[str, str]], Awaitable[MediaRange | Playlist | WebVttFile]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class MediaRoute:
     """One media address below the mount, and what finds the answer. Every one passes the one check of permission."""
 
     template: str
-    find: Find
+    find: MediaResolver
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -65,7 +65,7 @@ MEDIA_ROUTES = (
     ),
     MediaRoute(
         "/{video}/{generation}/{rendition}/rendition.mp4",
-        lambda to, who, at: to.segments.whole(who, at["video"], int(at["generation"]), at["rendition"]),
+        lambda to, who, at: to.segments.whole_file(who, at["video"], int(at["generation"]), at["rendition"]),
     ),
     MediaRoute("/{video}/master.m3u8", lambda to, who, at: to.playlists.multivariant(who, at["video"])),
     MediaRoute(
@@ -74,15 +74,15 @@ MEDIA_ROUTES = (
     ),
     MediaRoute(
         "/{video}/{generation}/captions/{captions}.m3u8",
-        lambda to, who, at: to.texts.captions_playlist(who, at["video"], int(at["generation"]), at["captions"]),
+        lambda to, who, at: to.text_tracks.captions_playlist(who, at["video"], int(at["generation"]), at["captions"]),
     ),
     MediaRoute(
         "/{video}/{generation}/captions/{captions}.vtt",
-        lambda to, who, at: to.texts.captions(who, at["video"], int(at["generation"]), at["captions"]),
+        lambda to, who, at: to.text_tracks.captions(who, at["video"], int(at["generation"]), at["captions"]),
     ),
     MediaRoute(
         "/{video}/{generation}/chapters.vtt",
-        lambda to, who, at: to.texts.chapters(who, at["video"], int(at["generation"])),
+        lambda to, who, at: to.text_tracks.chapters(who, at["video"], int(at["generation"])),
     ),
     MediaRoute(
         "/{video}/{generation}/storyboard.vtt",
@@ -116,7 +116,7 @@ class MediaApp:
         try:
             await self._answer(scope, receive, send)
         except StreamtimeError as error:
-            if isinstance(error, Damaged):
+            if isinstance(error, ObjectDamaged):
                 _log.error("media_damaged", path=masked(scope["path"]))
             problem, headers = problem_of(error)
             await send_problem(scope, send, problem, headers)
@@ -127,22 +127,22 @@ class MediaApp:
             return
         find, at = self._route(scope["path"].removeprefix(MOUNT))
         answer = await find(self._services, scope["caller"], at)
-        if isinstance(answer, MediaBytes):
-            kept_s = await self._kept_by_others_s(scope["caller"], at["video"])
+        if isinstance(answer, MediaRange):
+            kept_s = await self._shared_max_age_s(scope["caller"], at["video"])
             await send_media(scope, receive, send, answer, self._services.media_reader, shared_cache_s=kept_s)
-        elif isinstance(answer, WebVtt):
+        elif isinstance(answer, WebVttFile):
             await send_text(scope, send, answer.text, content_type="text/vtt; charset=utf-8", etag=answer.etag)
         else:
             await _send_playlist(send, answer)
 
-    async def _kept_by_others_s(self, caller: Caller, video: str) -> int:
+    async def _shared_max_age_s(self, caller: Caller, video: str) -> int:
         """For how long caches between us and the viewer may keep it: only what nobody needs permission for."""
-        if not self._shared_cache_s or caller.proof is Proof.TICKET:
+        if not self._shared_cache_s or caller.auth_method is AuthMethod.TICKET:
             return 0
-        public = await self._services.segments.is_public(self._services.credentials.nobody, video)
+        public = await self._services.segments.is_public(self._services.authenticator.anonymous, video)
         return self._shared_cache_s if public else 0
 
-    def _route(self, path: str) -> tuple[Find, dict[str, str]]:
+    def _route(self, path: str) -> tuple[MediaResolver, dict[str, str]]:
         for pattern, find in self._table:
             if found := pattern.fullmatch(path):
                 return find, found.groupdict()
@@ -154,7 +154,7 @@ async def _send_playlist(send: SendMessage, playlist: Playlist) -> None:
     headers = [
         (b"content-type", playlist.content_type.encode()),
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"private, no-cache" if playlist.shared else b"no-store"),
+        (b"cache-control", b"private, no-cache" if playlist.anonymously_viewable else b"no-store"),
         (b"vary", b"Cookie, Authorization"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

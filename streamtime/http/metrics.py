@@ -10,11 +10,11 @@ from litestar.response import Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from streamtime.errors import NotFound
-from streamtime.http.connections import ConnectionNumbers
+from streamtime.http.connections import ConnectionMetrics
 from streamtime.http.services import HttpSettings, Services
-from streamtime.objects.overview import SeenStorage
+from streamtime.objects.overview import StorageSummary
 from streamtime.periodic import FAILURES as LOOP_FAILURES
-from streamtime.storage.metered import StoreNumbers
+from streamtime.storage.metered import StoreMetrics
 
 _GROUPS = ("/media/", "/t/", "/assets/", "/api/v1/uploads", "/api/", "/watch/", "/healthz", "/readyz", "/metrics")
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -23,10 +23,10 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 class Metrics:
     """The numbers of one server."""
 
-    def __init__(self, stores: StoreNumbers | None = None, connections: ConnectionNumbers | None = None) -> None:
+    def __init__(self, stores: StoreMetrics | None = None, connections: ConnectionMetrics | None = None) -> None:
         self.registry = CollectorRegistry()
-        (stores or StoreNumbers()).register(self.registry)
-        (connections or ConnectionNumbers()).register(self.registry)
+        (stores or StoreMetrics()).register(self.registry)
+        (connections or ConnectionMetrics()).register(self.registry)
         self.registry.register(LOOP_FAILURES)
         self._requests = Counter(
             "streamtime_requests_total", "Requests answered.", ("group", "status"), registry=self.registry
@@ -41,41 +41,43 @@ class Metrics:
         self.running = Gauge("streamtime_attempts_running", "Attempts under way.", registry=self.registry)
         self.free = Gauge("streamtime_free_bytes", "Room left on the disk of the spool.", registry=self.registry)
         self.listeners = Gauge("streamtime_event_listeners", "Event streams open.", registry=self.registry)
-        self.database_well = Gauge(
+        self.database_ok = Gauge(
             "streamtime_database_ok", "Whether no damage of the database was seen.", registry=self.registry
         )
         self.copy_age = Gauge(
             "streamtime_database_copy_age_seconds", "Age of the newest automatic copy.", registry=self.registry
         )
-        self.copy_well = Gauge(
+        self.copy_ok = Gauge(
             "streamtime_database_copy_ok", "Whether the last automatic copy was made.", registry=self.registry
         )
-        self.upkeep_age = Gauge(
+        self.maintenance_age = Gauge(
             "streamtime_upkeep_age_seconds",
             "Since a task about stored bytes last ended.",
             ("task",),
             registry=self.registry,
         )
-        self.upkeep_well = Gauge(
+        self.maintenance_ok = Gauge(
             "streamtime_upkeep_ok", "Whether that run did all it should.", ("task",), registry=self.registry
         )
-        self.upkeep = Gauge(
+        self.maintenance_objects = Gauge(
             "streamtime_upkeep_objects", "What came of that run, in objects.", ("task", "what"), registry=self.registry
         )
         self.stored = Gauge(
             "streamtime_stored_bytes", "What rows say is in a store.", ("store",), registry=self.registry
         )
-        self.store_well = Gauge(
+        self.store_ok = Gauge(
             "streamtime_store_ok", "Whether a store answered and showed our marker.", ("store",), registry=self.registry
         )
-        self.strays = Gauge(
+        self.orphans = Gauge(
             "streamtime_strays", "Objects that belong to nothing.", ("store", "state"), registry=self.registry
         )
-        self.doomed = Gauge("streamtime_doomed_bytes", "What is still to be deleted.", registry=self.registry)
+        self.pending_deletion_bytes = Gauge(
+            "streamtime_doomed_bytes", "What is still to be deleted.", registry=self.registry
+        )
         self.damaged = Gauge("streamtime_damaged_objects", "Objects known to be damaged.", registry=self.registry)
         self._children: dict[tuple[str, int], tuple[Any, Any]] = {}
 
-    def answered(self, path: str, status: int, seconds: float) -> None:
+    def observe_request(self, path: str, status: int, seconds: float) -> None:
         """One request was answered; paths are counted in groups, so that nobody can make up new ones."""
         group = next((group for group in _GROUPS if path.startswith(group)), "pages").strip("/")
         counters = self._children.get((group, status))
@@ -95,33 +97,33 @@ class Metrics:
             self.jobs.labels(depth.kind, depth.state).set(depth.count)
             self.oldest.labels(depth.kind, depth.state).set((now_ms - depth.oldest_created_at_ms) / 1000)
         self.running.set(services.pool.running)
-        self.listeners.set(services.bus.listeners)
+        self.listeners.set(services.events.subscriber_count)
         self.free.set(await services.stores.spool.free_bytes())
-        self._set_storage(await services.storage.look(), now_ms)
+        self._set_storage(await services.storage.summary(), now_ms)
         return generate_latest(self.registry)
 
     def _set_database(self, services: Services, now_ms: int) -> None:
-        state = services.keeper.state
-        self.database_well.set(not services.database.damage)
-        self.copy_well.set(not state.trouble)
+        state = services.database_backups.status
+        self.database_ok.set(not services.database.damage)
+        self.copy_ok.set(not state.error)
         if state.newest is not None:
-            self.copy_age.set((now_ms - state.newest.made_at_ms) / 1000)
+            self.copy_age.set((now_ms - state.newest.created_at_ms) / 1000)
 
-    def _set_storage(self, seen: SeenStorage, now_ms: int) -> None:
-        self.doomed.set(seen.doomed_bytes)
+    def _set_storage(self, seen: StorageSummary, now_ms: int) -> None:
+        self.pending_deletion_bytes.set(seen.pending_deletion_bytes)
         self.damaged.set(len(seen.damaged))
         for store in seen.stores:
             self.stored.labels(store.name).set(store.length_bytes)
-            self.store_well.labels(store.name).set(not store.trouble)
-            self.strays.labels(store.name, "watched").set(store.watched)
-            self.strays.labels(store.name, "aside").set(store.aside)
+            self.store_ok.labels(store.name).set(not store.error)
+            self.orphans.labels(store.name, "watched").set(store.watched)
+            self.orphans.labels(store.name, "aside").set(store.quarantined)
         for task, done in seen.tasks.items():
             if done.finished_at_ms is None:
                 continue
-            self.upkeep_age.labels(task.value).set((now_ms - done.finished_at_ms) / 1000)
-            self.upkeep_well.labels(task.value).set(not done.trouble)
+            self.maintenance_age.labels(task.value).set((now_ms - done.finished_at_ms) / 1000)
+            self.maintenance_ok.labels(task.value).set(not done.error)
             for what, count in done.counts.items():
-                self.upkeep.labels(task.value, what).set(count)
+                self.maintenance_objects.labels(task.value, what).set(count)
 
 
 @get("/metrics", include_in_schema=False)
@@ -129,12 +131,12 @@ async def metrics(
     request: Request[Any, Any, State],
     services: NamedDependency[Services],
     settings: NamedDependency[HttpSettings],
-    metrics_board: NamedDependency[Metrics],
+    metrics_registry: NamedDependency[Metrics],
 ) -> Response[bytes]:
     """Prometheus metrics, for this machine, or for whoever has the token of the configuration."""
     if not _may_read(request, settings.metrics_token):
         raise NotFound
-    content = await metrics_board.read(services)
+    content = await metrics_registry.read(services)
     return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

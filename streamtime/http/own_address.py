@@ -17,7 +17,7 @@ _QUIET_ZONE = 2
 """Modules around a code. The standard has four; the page's own white card is the rest."""
 
 
-class Reason(StrEnum):
+class LinkBaseReason(StrEnum):
     """Why links carry the address that they carry."""
 
     PUBLIC = "public"
@@ -33,7 +33,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class AlternateUrl:
     """The same link with another address of this machine; `host` is what tells it apart."""
 
     host: str
@@ -45,8 +45,8 @@ class LinkBase:
     """Where links to this server begin, and why there."""
 
     base: str
-    reason: Reason
-    asked: str
+    reason: LinkBaseReason
+    requested_host: str
     """Host and port that the browser used."""
     others: tuple[str, ...] = ()
 
@@ -54,9 +54,9 @@ class LinkBase:
         """The whole address of a path."""
         return self.base + path
 
-    def elsewhere(self, path: str) -> list[Elsewhere]:
+    def alternate_urls(self, path: str) -> list[AlternateUrl]:
         """The other whole addresses of a path, where this machine has several in its networks."""
-        return [Elsewhere(urlsplit(other).hostname or other, other + path) for other in self.others]
+        return [AlternateUrl(urlsplit(other).hostname or other, other + path) for other in self.others]
 
 
 def link_base(request: Request[Any, Any, State], settings: HttpSettings) -> LinkBase:
@@ -67,22 +67,22 @@ def link_base(request: Request[Any, Any, State], settings: HttpSettings) -> Link
     """
     asked = request.headers.get("host", "")
     if settings.public_url:
-        return LinkBase(settings.public_url.rstrip("/"), Reason.PUBLIC, asked)
+        return LinkBase(settings.public_url.rstrip("/"), LinkBaseReason.PUBLIC, asked)
     here = f"{request.url.scheme}://{asked}"
     if not is_loopback(_name_of(asked)):
-        return LinkBase(here, Reason.REQUEST, asked)
+        return LinkBase(here, LinkBaseReason.REQUEST, asked)
     found = settings.listening.network_urls()
     if found:
-        return LinkBase(found[0], Reason.NETWORK, asked, tuple(found[1:]))
-    return LinkBase(here, Reason.ONLY_HERE if settings.listening.only_here else Reason.OFFLINE, asked)
+        return LinkBase(found[0], LinkBaseReason.NETWORK, asked, tuple(found[1:]))
+    return LinkBase(here, LinkBaseReason.ONLY_HERE if settings.listening.only_here else LinkBaseReason.OFFLINE, asked)
 
 
-def absolute(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
+def absolute_url(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
     """The whole address of a path, for others to open."""
     return link_base(request, settings).url(path)
 
 
-def returning(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
+def callback_url(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
     """The whole address of a path, for this very browser to come back to with the cookies that it has here."""
     base = settings.public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
     return base.rstrip("/") + path

@@ -23,9 +23,9 @@ class PersonView:
     role: Role
     state: str
     """`active`, `disabled`, or `awaiting` approval."""
-    has_factor: bool
+    has_second_factor: bool
     """Whether signing in asks for a second factor."""
-    here: bool
+    is_self: bool
     """Whether it is the one that asks."""
     videos: int
     used: int
@@ -42,11 +42,11 @@ class PersonView:
 
 async def people_views(caller: Caller, services: Services) -> list[PersonView]:
     """All accounts, the oldest first."""
-    usages = {usage.owner: usage for usage in await services.space.usages()}
+    usages = {usage.owner: usage for usage in await services.usage.usages()}
     seen = await services.administration.last_seen()
     now = services.clock.now_ms()
     views = []
-    for user in await services.users.listed():
+    for user in await services.users.list_all():
         usage = usages.get(user.name)
         at = seen.get(user.id)
         limit = usage.limit if usage else None
@@ -58,9 +58,9 @@ async def people_views(caller: Caller, services: Services) -> list[PersonView]:
                 href=owner_href(user.name),
                 picture=picture_href(user.public_id, user.picture_version),
                 role=user.role,
-                state=state_of(user),
-                has_factor=user.factor_since_ms is not None,
-                here=user.id == caller.user_id,
+                state=account_state(user),
+                has_second_factor=user.factor_since_ms is not None,
+                is_self=user.id == caller.user_id,
                 videos=usage.videos if usage else 0,
                 used=usage.total if usage else 0,
                 used_text=size_text(usage.total if usage else 0),
@@ -81,7 +81,7 @@ async def person_view(user: User, caller: Caller, services: Services) -> PersonV
     return next(view for view in await people_views(caller, services) if view.id == user.public_id)
 
 
-def state_of(user: User) -> str:
+def account_state(user: User) -> str:
     """Whether an account may sign in."""
     if user.disabled_at_ms is not None:
         return "disabled"

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streamtime.errors import TooMany
+from streamtime.errors import TooManyRequests
 
 RETRY_S = 30
 """When a client that was refused may come again: pages leave streams all the time."""
 
 
 @dataclass(frozen=True, slots=True)
-class StreamCaps:
+class StreamLimits:
     """How many streams may be open at once."""
 
     total: int
@@ -20,44 +20,44 @@ class StreamCaps:
     per_session: int
 
 
-class Place:
-    """One stream's place. It is given back with `leave`, or when nothing refers to it any more.
+class StreamSlot:
+    """One stream's place. It is given back with `release`, or when nothing refers to it any more.
 
     A stream whose client leaves before the first byte is never run, so its own end cannot give anything back.
     """
 
-    __slots__ = ("__weakref__", "leave")
+    __slots__ = ("__weakref__", "release")
 
     def __init__(self, counts: Counter[str], keys: Sequence[str]) -> None:
         counts.update(keys)
-        self.leave = weakref.finalize(self, _give_back, counts, keys)
+        self.release = weakref.finalize(self, _release, counts, keys)
 
 
-class Places:
+class StreamSlots:
     """Gives places to streams, as long as there are any."""
 
-    def __init__(self, caps: StreamCaps) -> None:
-        self._caps = caps
+    def __init__(self, caps: StreamLimits) -> None:
+        self._limits = caps
         self._taken: Counter[str] = Counter()
 
-    def take(self, address: str, session: str) -> Place:
+    def acquire(self, address: str, session: str) -> StreamSlot:
         """A place for a stream from that address; `session` is empty for somebody who is not signed in.
 
         Raises:
             TooMany: one of the limits is reached.
         """
-        wanted = [("", self._caps.total), (f"address {address}", self._caps.per_address)]
+        wanted = [("", self._limits.total), (f"address {address}", self._limits.per_address)]
         if session:
-            wanted.append((f"session {session}", self._caps.per_session))
+            wanted.append((f"session {session}", self._limits.per_session))
         if any(self._taken[key] >= most for key, most in wanted):
-            raise TooMany(
+            raise TooManyRequests(
                 "Too many pages listen for changes already. Close some, or try again in a moment.",
                 retry_after_s=RETRY_S,
             )
-        return Place(self._taken, [key for key, _ in wanted])
+        return StreamSlot(self._taken, [key for key, _ in wanted])
 
 
-def _give_back(counts: Counter[str], keys: Sequence[str]) -> None:
+def _release(counts: Counter[str], keys: Sequence[str]) -> None:
     for key in keys:
         counts[key] -= 1
         if not counts[key]:

@@ -7,21 +7,21 @@ from litestar import Request
 from litestar.datastructures import State
 
 from streamtime.http.hosts import Authority
-from streamtime.http.requests import address_of, is_secure
+from streamtime.http.requests import client_address, is_secure
 
 
-def is_exposed(request: Request[Any, Any, State]) -> bool:
+def is_plain_http(request: Request[Any, Any, State]) -> bool:
     """Whether others could read this request on its way: it came over plain HTTP, and not to a name of loopback."""
     return not is_secure(request) and not _is_loopback(request.headers.get("host", ""))
 
 
-def unbelieved_proxy(request: Request[Any, Any, State]) -> str:
+def untrusted_proxy(request: Request[Any, Any, State]) -> str:
     """The address of a proxy that says the request came to it over https, and is none of `trusted_proxies`; or nothing.
 
     Where the proxy is one of them, its word has made the request one over https already.
     """
     said = request.headers.get("x-forwarded-proto", "").casefold()
-    return address_of(request) if said == "https" and not is_secure(request) else ""
+    return client_address(request) if said == "https" and not is_secure(request) else ""
 
 
 def _is_loopback(host: str) -> bool:

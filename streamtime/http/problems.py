@@ -16,7 +16,13 @@ from streamtime.access.caller import Caller, Role
 from streamtime.http.forms import local_path
 from streamtime.http.paths import masked
 from streamtime.http.templates import Templates
-from streamtime.http.tus import VERSION, ClientGone, Refused, UnknownVersion, WrongType
+from streamtime.http.tus import (
+    VERSION,
+    ClientDisconnected,
+    ErrorWithHeaders,
+    UnsupportedContentType,
+    UnsupportedTusVersion,
+)
 from streamtime.logging import get_logger
 
 PROBLEM_JSON = "application/problem+json"
@@ -31,13 +37,13 @@ STATUSES: dict[type[errors.StreamtimeError], int] = {
     errors.Locked: 423,
     errors.TooLarge: 413,
     errors.NoSpace: 507,
-    errors.TooMany: 429,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     errors.MediaError: 422,
-    UnknownVersion: 412,
-    WrongType: 415,
-    ClientGone: 400,
-    errors.Damaged: 500,
+    UnsupportedTusVersion: 412,
+    UnsupportedContentType: 415,
+    ClientDisconnected: 400,
+    errors.ObjectDamaged: 500,
     errors.StreamtimeError: 500,
 }
 
@@ -60,7 +66,7 @@ TITLES = {
     507: "No room left",
 }
 
-_WORDS = {
+_FRAMEWORK_DETAILS = {
     404: "There is nothing here.",
     405: "This address does not take that kind of request.",
     413: "What was sent is larger than this address takes.",
@@ -68,10 +74,10 @@ _WORDS = {
 }
 """What is said in place of the framework's own words."""
 
-_PASSING = (423, 429, 503)
+_RETRYABLE = (423, 429, 503)
 """Statuses of what may go well in a moment."""
 
-_MACHINES = ("/api/", "/media/", "/healthz", "/readyz", "/metrics", "/assets/")
+_JSON_PREFIXES = ("/api/", "/media/", "/healthz", "/readyz", "/metrics", "/assets/")
 _CLIENT_GONE = "client disconnected prematurely"
 """What the framework says, as an error of the server's own, when a body breaks off."""
 
@@ -102,23 +108,23 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-UNEXPECTED = Problem(
+INTERNAL_ERROR = Problem(
     title=TITLES[500], status=500, detail="This is the server's own fault; its log tells more.", code="internal"
 )
 
 
 def problem_of(error: errors.StreamtimeError) -> tuple[Problem, dict[str, str]]:
     """The problem details of an error of our own tree, and the headers that go with its status."""
-    if isinstance(error, Refused):
+    if isinstance(error, ErrorWithHeaders):
         problem, of_status = problem_of(error.cause)
         return problem, of_status | error.headers
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     headers: dict[str, str] = {}
-    if isinstance(error, errors.TooMany | errors.Unavailable):
+    if isinstance(error, errors.TooManyRequests | errors.Unavailable):
         headers["retry-after"] = str(error.retry_after_s)
     if isinstance(error, errors.Unauthenticated):
         headers["www-authenticate"] = "Bearer"
-    if isinstance(error, UnknownVersion):
+    if isinstance(error, UnsupportedTusVersion):
         headers["tus-version"] = VERSION
     field = error.field if isinstance(error, errors.Invalid) else None
     title = TITLES.get(status, TITLES[500])
@@ -143,41 +149,41 @@ async def send_problem(
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-class Problems:
+class ExceptionHandlers:
     """Turns errors into answers."""
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
 
-    def expected(self, request: Request[Any, Any, State], error: errors.StreamtimeError) -> Response[Any]:
+    def on_streamtime_error(self, request: Request[Any, Any, State], error: errors.StreamtimeError) -> Response[Any]:
         """An error of our own tree."""
         problem, headers = problem_of(error)
         return self._answer(request, problem, headers)
 
-    def framework(self, request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
+    def on_http_exception(self, request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
         """An error that the framework found before any of our code was asked."""
         status = error.status_code
         if error.detail == _CLIENT_GONE:
-            return self.expected(request, ClientGone("The client went away."))
+            return self.on_streamtime_error(request, ClientDisconnected("The client went away."))
         if status >= 500:  # noqa: PLR2004  # server errors
-            return self.unexpected(request, error)
-        words = _WORDS.get(status) or _words(error)
+            return self.on_unhandled(request, error)
+        words = _FRAMEWORK_DETAILS.get(status) or _words(error)
         problem = Problem(title=TITLES.get(status, TITLES[400]), status=status, detail=words, code=f"http_{status}")
         return self._answer(request, problem, dict(error.headers or {}))
 
-    def too_deep(self, request: Request[Any, Any, State], error: RecursionError) -> Response[Any]:
+    def on_recursion_error(self, request: Request[Any, Any, State], error: RecursionError) -> Response[Any]:
         """JSON with more brackets in brackets than anything we ask for: the decoder gave up on it."""
         _log.warning("recursion", path=masked(request.url.path), error=str(error))
         problem = Problem(title=TITLES[400], status=400, detail="The body is nested too deeply.", code="too_deep")
         return self._answer(request, problem, {})
 
-    def unexpected(self, request: Request[Any, Any, State], error: Exception) -> Response[Any]:
+    def on_unhandled(self, request: Request[Any, Any, State], error: Exception) -> Response[Any]:
         """An error that nobody expected: the log has all of it, the answer nothing."""
         _log.error("unexpected_error", path=masked(request.url.path), exc_info=error)
-        return self._answer(request, UNEXPECTED, {})
+        return self._answer(request, INTERNAL_ERROR, {})
 
     def _answer(self, request: Request[Any, Any, State], problem: Problem, headers: dict[str, str]) -> Response[Any]:
-        if request.url.path.startswith(_MACHINES) or "json" in request.headers.get("accept", ""):
+        if request.url.path.startswith(_JSON_PREFIXES) or "json" in request.headers.get("accept", ""):
             content = msgspec.json.encode(problem)
             return Response(content, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
         if problem.status == 401 and request.method == "GET":  # noqa: PLR2004  # Unauthorized
@@ -193,9 +199,9 @@ class Problems:
         elif problem.status == 404 and not caller.signed_in:  # noqa: PLR2004  # Not Found
             actions.append({"href": f"/login?next={quote(request.url.path)}", "label": "Sign in"})
             hint = "If somebody shared this with you, it may be visible once you are signed in."
-        if problem.status in _PASSING and request.method == "GET":
+        if problem.status in _RETRYABLE and request.method == "GET":
             actions.insert(0, {"href": local_path(_address(request)), "label": "Try again"})
-        elif problem.status in _PASSING:
+        elif problem.status in _RETRYABLE:
             hint = "Nothing was changed. Go back a page and send it again."
         error = {
             "status": problem.status,

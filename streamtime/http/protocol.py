@@ -6,7 +6,7 @@ Times are checked by `connections.py`, which looks at all connections at once.
 import asyncio
 
 from streamtime.http import refusals
-from streamtime.http.bounded_input import BoundedInput
+from streamtime.http.bounded_input import BoundedConnection
 from streamtime.http.connections import LINGER_S, MIN_BYTES_PER_S, ConnectionLimits, Phase
 
 _SUSPECT_HEAD_S, _YOUNG_HEAD_S, _SUSPECT_BODY_S, _SUSPECT_READER_S = 2.0, 0.25, 1.0, 10.0
@@ -14,7 +14,7 @@ _LIVELY_BYTES_PER_S = 1000
 """When a connection may be closed for another: honest heads and forms come in one packet, or within a round trip."""
 
 
-class BoundedProtocol(BoundedInput):
+class BoundedProtocol(BoundedConnection):
     """One connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -32,27 +32,27 @@ class BoundedProtocol(BoundedInput):
         """Where the connection comes from."""
         return self.client[0] if self.client else ""
 
-    def look(self, now: float, limits: ConnectionLimits) -> None:
+    def enforce_timeouts(self, now: float, limits: ConnectionLimits) -> None:
         """End what has taken too long."""
         if self.phase is Phase.LEAVING:
-            if now - self.since > LINGER_S:
+            if now - self.phase_started_at > LINGER_S:
                 self.transport.abort()
         elif self._stalled_s(now) > limits.send_s:
             self._connections.count(refusals.SLOW_READER)
             self.transport.abort()
         elif self.transport.is_closing():
             return
-        elif self.head_bytes and self.phase is Phase.HEAD and now - self.since > limits.head_s:
-            self.refuse(refusals.SLOW_HEAD)
+        elif self.head_bytes and self.phase is Phase.HEAD and now - self.phase_started_at > limits.head_s:
+            self.reject(refusals.SLOW_HEAD)
         elif self._is_unused(now, limits):
             self._connections.count(refusals.IDLE)
             self.transport.close()
         elif self.phase in {Phase.BODY, Phase.REST}:
-            self._look_at_body(now, limits)
+            self._enforce_body_timeout(now, limits)
 
-    def rank(self, now: float) -> tuple[int, float] | None:
+    def eviction_rank(self, now: float) -> tuple[int, float] | None:
         """Which connection is closed first where there are too many: the least rank. None where it is in good use."""
-        age, found = now - self.since, None
+        age, found = now - self.phase_started_at, None
         if self.phase in {Phase.LEAVING, Phase.REST}:
             found = 0
         elif self.phase is Phase.HEAD and age > _YOUNG_HEAD_S:
@@ -63,7 +63,7 @@ class BoundedProtocol(BoundedInput):
             found = 4
         elif self._stalled_s(now) > _SUSPECT_READER_S:
             found = 5
-        return None if found is None else (found, self.since)
+        return None if found is None else (found, self.phase_started_at)
 
     def evict(self) -> None:
         """Close at once, for another."""
@@ -74,16 +74,16 @@ class BoundedProtocol(BoundedInput):
 
     def _is_unused(self, now: float, limits: ConnectionLimits) -> bool:
         if self.phase is Phase.IDLE:
-            return not self._unsent and now - self.since > limits.keep_alive_s
-        return self.phase is Phase.HEAD and now - self.since > limits.head_s
+            return not self._unsent and now - self.phase_started_at > limits.keep_alive_s
+        return self.phase is Phase.HEAD and now - self.phase_started_at > limits.head_s
 
-    def _look_at_body(self, now: float, limits: ConnectionLimits) -> None:
+    def _enforce_body_timeout(self, now: float, limits: ConnectionLimits) -> None:
         if self.flow.read_paused:  # it is the application that is slow
-            self.heard, self.since = now, max(self.since, now - limits.body_s)
+            self.last_received_at, self.phase_started_at = now, max(self.phase_started_at, now - limits.body_s)
             return
         patience_s = limits.body_s + self.received / MIN_BYTES_PER_S
-        if now - self.heard > limits.body_s or now - self.since > patience_s:
-            self.refuse(refusals.SLOW_BODY)
+        if now - self.last_received_at > limits.body_s or now - self.phase_started_at > patience_s:
+            self.reject(refusals.SLOW_BODY)
 
     def _stalled_s(self, now: float) -> float:
         """For how long the client has read nothing of what waits to be sent to it."""

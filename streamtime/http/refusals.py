@@ -9,7 +9,7 @@ from streamtime.http.problems import PROBLEM_JSON, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ConnectionRejection:
     """An answer that the connection itself gives, and closes after."""
 
     status: int
@@ -22,7 +22,7 @@ class Refusal:
         """The phrase of its status."""
         return HTTPStatus(self.status).phrase
 
-    def wire(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+    def to_bytes(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """The whole answer, with the headers that every answer has."""
         body = msgspec.json.encode(Problem(title=self.title, status=self.status, detail=self.detail, code=self.code))
         fields = [
@@ -39,20 +39,30 @@ class Refusal:
         return b"\r\n".join([*lines, b"", body])
 
 
-MALFORMED = Refusal(400, "malformed", "This is not a request that HTTP/1.1 allows.")
-BAD_TARGET = Refusal(400, "bad_target", "The target of the request is neither a path nor an address of this server.")
-BAD_FRAMING = Refusal(400, "bad_framing", "The length of the body is not told in a way that this server takes.")
-OVERHEAD = Refusal(400, "chunk_overhead", "The body has too many bytes of chunk extensions or trailers.")
-PIPELINED = Refusal(400, "pipelined", "Too many requests were sent before the answers to those before them.")
-LINE_TOO_LONG = Refusal(414, "line_too_long", "The request line is longer than 16 KiB.")
-HEAD_TOO_LARGE = Refusal(431, "head_too_large", "The head of the request is larger than 64 KiB.")
-TOO_MANY_FIELDS = Refusal(431, "too_many_fields", "The request has more than 100 header fields.")
-UNKNOWN_CODING = Refusal(501, "transfer_coding", "The only transfer coding that this server knows is chunked.")
-UNKNOWN_VERSION = Refusal(505, "http_version", "This server speaks HTTP/1.1.")
-SLOW_HEAD = Refusal(408, "slow_head", "The head of the request took too long.")
-SLOW_BODY = Refusal(408, "slow_body", "The body of the request took too long.")
-FULL = Refusal(503, "connections_full", "The server has as many connections as it can.", retry_after_s=2)
-FULL_FOR_ADDRESS = Refusal(429, "connections_of_address", "Too many connections from one address.", retry_after_s=2)
+MALFORMED = ConnectionRejection(400, "malformed", "This is not a request that HTTP/1.1 allows.")
+BAD_TARGET = ConnectionRejection(
+    400, "bad_target", "The target of the request is neither a path nor an address of this server."
+)
+BAD_FRAMING = ConnectionRejection(
+    400, "bad_framing", "The length of the body is not told in a way that this server takes."
+)
+OVERHEAD = ConnectionRejection(400, "chunk_overhead", "The body has too many bytes of chunk extensions or trailers.")
+PIPELINED = ConnectionRejection(
+    400, "pipelined", "Too many requests were sent before the answers to those before them."
+)
+LINE_TOO_LONG = ConnectionRejection(414, "line_too_long", "The request line is longer than 16 KiB.")
+HEAD_TOO_LARGE = ConnectionRejection(431, "head_too_large", "The head of the request is larger than 64 KiB.")
+TOO_MANY_FIELDS = ConnectionRejection(431, "too_many_fields", "The request has more than 100 header fields.")
+UNKNOWN_CODING = ConnectionRejection(
+    501, "transfer_coding", "The only transfer coding that this server knows is chunked."
+)
+UNKNOWN_VERSION = ConnectionRejection(505, "http_version", "This server speaks HTTP/1.1.")
+SLOW_HEAD = ConnectionRejection(408, "slow_head", "The head of the request took too long.")
+SLOW_BODY = ConnectionRejection(408, "slow_body", "The body of the request took too long.")
+FULL = ConnectionRejection(503, "connections_full", "The server has as many connections as it can.", retry_after_s=2)
+FULL_FOR_ADDRESS = ConnectionRejection(
+    429, "connections_of_address", "Too many connections from one address.", retry_after_s=2
+)
 
 IDLE = "idle"
 SLOW_READER = "slow_reader"

@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar_htmx import HTMXRequest
 
-from streamtime.access.caller import Caller, Role, Scope
+from streamtime.access.caller import Caller, Role, TokenScope
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.users import User
-from streamtime.accounts.visit import MAX_ADDRESS, Visit
+from streamtime.accounts.visit import MAX_ADDRESS, ClientInfo
 from streamtime.errors import Forbidden, NotFound, Unauthenticated
 from streamtime.http.services import Services
 
@@ -25,7 +25,7 @@ async def caller_of(request: Request[Any, Any, State]) -> Caller:
     return caller
 
 
-async def caller_now(request: Request[Any, Any, State]) -> Caller:
+async def reload_caller(request: Request[Any, Any, State]) -> Caller:
     """Who asks, found out anew: for what goes on after the request was let in."""
     found: Caller = await request.scope["caller_now"]()  # type: ignore[typeddict-item]  # put there by the doorway
     return found
@@ -37,7 +37,7 @@ def rights_epoch(request: Request[Any, Any, State]) -> int:
     return epoch
 
 
-def signed_in(caller: Caller) -> Caller:
+def require_signed_in(caller: Caller) -> Caller:
     """The caller, who must be somebody.
 
     Raises:
@@ -59,7 +59,7 @@ def account_id(caller: Caller) -> int:
     return caller.user_id
 
 
-def with_videos(caller: Caller) -> int:
+def require_uploader(caller: Caller) -> int:
     """The row id of the caller's account, which may have videos of its own.
 
     Raises:
@@ -72,7 +72,7 @@ def with_videos(caller: Caller) -> int:
     return owner_id
 
 
-def admins_only(caller: Caller) -> None:
+def require_admin(caller: Caller) -> None:
     """Let admins pass.
 
     Raises:
@@ -82,7 +82,7 @@ def admins_only(caller: Caller) -> None:
         raise NotFound
 
 
-async def account_of(
+async def account_from_path(
     person: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> User:
     """The account that a page of those who run the server is about.
@@ -90,31 +90,31 @@ async def account_of(
     Raises:
         NotFound: there is none of that id, or somebody else asks.
     """
-    admins_only(caller)
+    require_admin(caller)
     return await services.users.by_public_id(person)
 
 
-def address_of(request: Request[Any, Any, State]) -> str:
+def client_address(request: Request[Any, Any, State]) -> str:
     """The client's address, as the connection or a proxy that is believed tells it; empty where nothing does."""
     return request.client.host[:MAX_ADDRESS] if request.client else ""
 
 
 async def actor_of(request: Request[Any, Any, State]) -> Actor:
     """Who does what the request asks for, as the audit names them."""
-    return Actor.of(await caller_of(request), address_of(request))
+    return Actor.of(await caller_of(request), client_address(request))
 
 
-def visit_of(request: Request[Any, Any, State]) -> Visit:
+def client_info_of(request: Request[Any, Any, State]) -> ClientInfo:
     """Where somebody comes from who signs in."""
-    return Visit.of(address_of(request), request.headers.get("user-agent", ""))
+    return ClientInfo.of(client_address(request), request.headers.get("user-agent", ""))
 
 
-def place_of(request: Request[Any, Any, State], caller: Caller) -> str:
+def rate_limit_key(request: Request[Any, Any, State], caller: Caller) -> str:
     """Who counts as one for what is limited: an account, wherever it is, or else the place that a stranger is at."""
-    return visit_of(request).network if caller.user_id is None else f"account {caller.user_id}"
+    return client_info_of(request).network if caller.user_id is None else f"account {caller.user_id}"
 
 
-def managing(caller: Caller) -> int:
+def require_account_management(caller: Caller) -> int:
     """The account of a caller who may manage how it is signed in to: with all its rights, not with some of them.
 
     Raises:
@@ -122,7 +122,7 @@ def managing(caller: Caller) -> int:
         Forbidden: what they proved themselves with is not good for that.
     """
     owner_id = account_id(caller)
-    if not caller.may(Scope.ADMIN) or caller.only_video is not None:
+    if not caller.has_scope(TokenScope.ADMIN) or caller.only_video is not None:
         raise Forbidden("This token is not good for managing tokens and sessions.", code="scope")
     return owner_id
 

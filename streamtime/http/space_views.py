@@ -6,7 +6,7 @@ from streamtime.http.services import Services
 from streamtime.http.views import owner_href
 from streamtime.http.words import age_text, size_text, time_iso
 from streamtime.library.bin import DAY_MS
-from streamtime.library.duplicates import ASKED, Twin
+from streamtime.library.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.library.space import LargeVideo, Usage
 from streamtime.library.video import Video
 
@@ -14,7 +14,7 @@ SHOWN_LARGEST = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartView:
+class UsagePartView:
     """One kind of bytes. `share` is of the limit, or of everything where there is none, in hundredths."""
 
     kind: str
@@ -36,11 +36,11 @@ class UsageView:
     percent: int
     """Of the limit; 0 where there is none."""
     videos: int
-    parts: list[PartView]
+    parts: list[UsagePartView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LargeView:
+class LargeVideoView:
     """A video that takes much."""
 
     title: str
@@ -51,7 +51,7 @@ class LargeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BinnedView:
+class TrashedVideoView:
     """A video in the bin."""
 
     id: str
@@ -64,13 +64,13 @@ class BinnedView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TwinView:
+class DuplicateView:
     """The earlier video with the same bytes. `asked` says that nothing is done before there is an answer."""
 
     title: str
     href: str
-    binned: bool
-    asked: bool
+    in_trash: bool
+    awaiting_decision: bool
 
 
 def usage_view(usage: Usage) -> UsageView:
@@ -79,7 +79,7 @@ def usage_view(usage: Usage) -> UsageView:
         "originals": usage.originals,
         "renditions": usage.renditions,
         "stills": usage.stills,
-        "bin": usage.bin,
+        "bin": usage.trash,
         "unfinished": usage.unfinished,
     }
     limit, total = usage.limit, usage.total
@@ -95,34 +95,34 @@ def usage_view(usage: Usage) -> UsageView:
     )
 
 
-def _parts(parts: dict[str, int], whole: int) -> list[PartView]:
+def _parts(parts: dict[str, int], whole: int) -> list[UsagePartView]:
     views, before = [], 0
     for kind, count in parts.items():
         start, share = round(before * 100 / whole, 2), round(count * 100 / whole, 2)
-        views.append(PartView(kind=kind, size_text=size_text(count), start=start, share=share))
+        views.append(UsagePartView(kind=kind, size_text=size_text(count), start=start, share=share))
         before += count
     return views
 
 
-def sum_of(usages: list[Usage]) -> Usage:
+def total_usage(usages: list[Usage]) -> Usage:
     """Everybody's together."""
     return Usage(
         owner="",
         originals=sum(usage.originals for usage in usages),
         renditions=sum(usage.renditions for usage in usages),
         stills=sum(usage.stills for usage in usages),
-        bin=sum(usage.bin for usage in usages),
+        trash=sum(usage.trash for usage in usages),
         unfinished=sum(usage.unfinished for usage in usages),
         videos=sum(usage.videos for usage in usages),
         limit=None,
     )
 
 
-def large_views(largest: list[LargeVideo]) -> list[LargeView]:
+def large_video_views(largest: list[LargeVideo]) -> list[LargeVideoView]:
     """The videos that take most, the first of them as the measure of the others."""
     most = max((video.length_bytes for video in largest), default=0)
     return [
-        LargeView(
+        LargeVideoView(
             title=video.title,
             href=f"/watch/{video.public_id}/history",
             owner=video.owner,
@@ -133,35 +133,35 @@ def large_views(largest: list[LargeVideo]) -> list[LargeView]:
     ]
 
 
-async def binned_views(found: list[Video], services: Services) -> list[BinnedView]:
+async def trashed_video_views(found: list[Video], services: Services) -> list[TrashedVideoView]:
     """Videos in the bin, with what they take and how long they stay."""
-    sizes = await services.space.bytes_of([video.id for video in found])
+    sizes = await services.usage.bytes_by_video([video.id for video in found])
     now = services.clock.now_ms()
     return [
-        BinnedView(
+        TrashedVideoView(
             id=video.public_id,
             title=video.title,
             owner=video.owner_shown_name,
             deleted_text=age_text(video.deleted_at_ms or now, now),
             deleted_iso=time_iso(video.deleted_at_ms or now),
-            days_left=max(0, -(-((services.bin.goes_at_ms(video) or now) - now) // DAY_MS)),
+            days_left=max(0, -(-((services.trash.purge_at_ms(video) or now) - now) // DAY_MS)),
             size_text=size_text(sizes.get(video.id, 0)),
         )
         for video in found
     ]
 
 
-async def twin_of(video: Video, services: Services) -> TwinView | None:
+async def duplicate_of(video: Video, services: Services) -> DuplicateView | None:
     """The earlier video with the same bytes, as long as nobody has said what is to become of it."""
-    found = await services.duplicates.of([video])
-    return twin_view(found[video.id], video) if video.id in found else None
+    found = await services.duplicates.find_for_videos([video])
+    return duplicate_view(found[video.id], video) if video.id in found else None
 
 
-def twin_view(twin: Twin, video: Video) -> TwinView:
+def duplicate_view(duplicate: Duplicate, video: Video) -> DuplicateView:
     """The twin of a video."""
-    return TwinView(
-        title=twin.title,
-        href="/library/bin" if twin.binned else f"/watch/{twin.public_id}",
-        binned=twin.binned,
-        asked=video.duplicate == ASKED,
+    return DuplicateView(
+        title=duplicate.title,
+        href="/library/bin" if duplicate.in_trash else f"/watch/{duplicate.public_id}",
+        in_trash=duplicate.in_trash,
+        awaiting_decision=video.duplicate == DUPLICATE_PENDING,
     )

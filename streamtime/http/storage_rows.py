@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from streamtime.http.services import Services
 from streamtime.http.words import age_text, size_text
-from streamtime.library.damage import words_of
-from streamtime.library.reservations import Reserved
-from streamtime.objects.overview import SeenStore
-from streamtime.objects.upkeep import Done, Task
+from streamtime.library.damage import damage_message
+from streamtime.library.reservations import ReservationSummary
+from streamtime.objects.overview import StoreSummary
+from streamtime.objects.upkeep import MaintenanceTask, TaskRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,12 @@ class StoreRow:
     """One store."""
 
     name: str
-    settles_here: bool
-    trouble: str
+    is_default: bool
+    error: str
     objects: int
     size: tuple[str, str]
-    watched: int
-    aside: int
+    orphans: int
+    quarantined: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,15 @@ class TaskRow:
     name: str
     running: bool
     age_text: str
-    trouble: str
+    error: str
     objects: int
     size_text: str
     damaged: int
-    put_aside: int
+    quarantined: int
     deleted: int
-    brought_back: int
+    restored: int
     aborted: int
-    watched: int
+    orphans: int
     missing: int
     more: bool
 
@@ -73,7 +73,7 @@ class DatabaseRow:
 
     damage: str
     makes_copies: bool
-    trouble: str
+    error: str
     copies: int
     age_text: str
     size_text: str
@@ -90,51 +90,53 @@ class StorageBoard:
     tasks: list[TaskRow]
     damaged: list[DamageRow]
     reserved: list[ReservedRow]
-    doomed: int
-    doomed_text: str
+    pending_deletion: int
+    pending_deletion_text: str
     restored_text: str
 
 
-async def board_of(services: Services) -> StorageBoard:
+async def storage_board(services: Services) -> StorageBoard:
     """What there is to see at this moment."""
-    now, seen = services.clock.now_ms(), await services.storage.look()
-    pieces = await services.damage.pieces([one.id for one in seen.damaged])
+    now, seen = services.clock.now_ms(), await services.storage.summary()
+    pieces = await services.damage_reporter.references([one.id for one in seen.damaged])
     return StorageBoard(
         database=_database(services, now),
         stores=[_store(store) for store in seen.stores],
-        tasks=[_task(task, seen.tasks.get(task), now) for task in Task],
+        tasks=[_task(task, seen.tasks.get(task), now) for task in MaintenanceTask],
         damaged=[
-            DamageRow(piece.title, f"/watch/{piece.public_id}/history", words_of(piece, one.words))
+            DamageRow(piece.title, f"/watch/{piece.public_id}/history", damage_message(piece, one.message))
             for one in seen.damaged
             if (piece := pieces.get(one.id)) is not None
         ],
-        reserved=[_reserved(line) for line in await services.reservations.open()],
-        doomed=seen.doomed,
-        doomed_text=size_text(seen.doomed_bytes),
+        reserved=[_reserved(line) for line in await services.reservations.active()],
+        pending_deletion=seen.pending_deletion,
+        pending_deletion_text=size_text(seen.pending_deletion_bytes),
         restored_text="" if seen.restored_at_ms is None else age_text(seen.restored_at_ms, now),
     )
 
 
 def _database(services: Services, now_ms: int) -> DatabaseRow:
-    keeper, state = services.keeper, services.keeper.state
+    keeper, state = services.database_backups, services.database_backups.status
     newest = state.newest
     return DatabaseRow(
         damage=services.database.damage,
-        makes_copies=keeper.makes_copies,
-        trouble=state.trouble,
+        makes_copies=keeper.backups_enabled,
+        error=state.error,
         copies=state.count,
-        age_text="" if newest is None else age_text(newest.made_at_ms, now_ms),
+        age_text="" if newest is None else age_text(newest.created_at_ms, now_ms),
         size_text="" if newest is None else size_text(newest.length_bytes),
         path=keeper.folder if newest is None else str(newest.path),
     )
 
 
-def _store(seen: SeenStore) -> StoreRow:
+def _store(seen: StoreSummary) -> StoreRow:
     figure, _, unit = size_text(seen.length_bytes).partition(" ")
-    return StoreRow(seen.name, seen.settles_here, seen.trouble, seen.objects, (figure, unit), seen.watched, seen.aside)
+    return StoreRow(
+        seen.name, seen.is_default, seen.error, seen.objects, (figure, unit), seen.watched, seen.quarantined
+    )
 
 
-def _reserved(line: Reserved) -> ReservedRow:
+def _reserved(line: ReservationSummary) -> ReservedRow:
     return ReservedRow(
         owner=line.owner,
         owner_id=line.owner_id,
@@ -142,26 +144,26 @@ def _reserved(line: Reserved) -> ReservedRow:
         drop_id="" if line.drop_id is None else str(line.drop_id),
         received=line.received,
         uploads=line.uploads,
-        size_text=size_text(line.to_come),
-        arrived_text=size_text(line.arrived),
+        size_text=size_text(line.pending_bytes),
+        arrived_text=size_text(line.received_bytes),
     )
 
 
-def _task(task: Task, done: Done | None, now_ms: int) -> TaskRow:
+def _task(task: MaintenanceTask, done: TaskRun | None, now_ms: int) -> TaskRow:
     counts = done.counts if done is not None else {}
     return TaskRow(
         name=task.value,
         running=done is not None and done.finished_at_ms is None,
         age_text="" if done is None else age_text(done.finished_at_ms or done.started_at_ms, now_ms),
-        trouble="" if done is None else done.trouble,
+        error="" if done is None else done.error,
         objects=counts.get("objects", 0),
         size_text=size_text(counts.get("bytes", 0)),
         damaged=counts.get("damaged", 0),
-        put_aside=counts.get("put_aside", 0),
+        quarantined=counts.get("put_aside", 0),
         deleted=counts.get("deleted", 0),
-        brought_back=counts.get("brought_back", 0),
+        restored=counts.get("brought_back", 0),
         aborted=counts.get("aborted", 0),
-        watched=counts.get("watched", 0),
+        orphans=counts.get("watched", 0),
         missing=counts.get("missing", 0),
         more=done is not None and bool(done.outcome.get("more")),
     )

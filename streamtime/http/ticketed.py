@@ -2,24 +2,24 @@
 
 from dataclasses import replace
 
-from streamtime.http.views import Watch
+from streamtime.http.views import WatchView
 from streamtime.sharing.tickets import Ticket
 
 
-def by_ticket(view: Watch, ticket: Ticket) -> Watch:
+def with_ticket_urls(view: WatchView, ticket: Ticket) -> WatchView:
     """The view with addresses that need no cookie; the original is not among them."""
     return replace(
         view,
         master_url=ticket.url(view.master_url),
         chapters_url=ticket.url(view.chapters_url),
-        poster_url=_behind(ticket, view.poster_url),
-        preview_url=_behind(ticket, view.preview_url),
-        storyboard_url=_behind(ticket, view.storyboard_url),
+        poster_url=_ticket_url(ticket, view.poster_url),
+        preview_url=_ticket_url(ticket, view.preview_url),
+        storyboard_url=_ticket_url(ticket, view.storyboard_url),
         original_href=None,
         original_text=None,
-        pictures=[],
+        storyboard_tiles=[],
     )
 
 
-def _behind(ticket: Ticket, path: str | None) -> str | None:
+def _ticket_url(ticket: Ticket, path: str | None) -> str | None:
     return None if path is None else ticket.url(path)

@@ -31,7 +31,7 @@ class CaptionBody(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class ChapterPill:
+class ChapterView:
     """A chapter, to be jumped to."""
 
     seconds: float
@@ -50,7 +50,7 @@ class Tracks:
 async def tracks_of(videos: list[Video], services: Services) -> Tracks:
     """Read it for a page of videos at once."""
     ids = [video.id for video in videos]
-    return Tracks(await services.chapters.of(ids), await services.captions.of(ids))
+    return Tracks(await services.chapters.list_for_videos(ids), await services.captions.list_for_videos(ids))
 
 
 def chapter_bodies(video: Video, tracks: Tracks) -> list[ChapterBody]:
@@ -58,10 +58,10 @@ def chapter_bodies(video: Video, tracks: Tracks) -> list[ChapterBody]:
     return [ChapterBody(c.start_ms, c.end_ms, c.title) for c in tracks.chapters.get(video.id, [])]
 
 
-def chapter_pills(video: Video, tracks: Tracks) -> list[ChapterPill]:
+def chapter_views(video: Video, tracks: Tracks) -> list[ChapterView]:
     """The chapters of a video, for people."""
     return [
-        ChapterPill(chapter.start_ms / 1000, duration_text(chapter.start_ms), chapter.title)
+        ChapterView(chapter.start_ms / 1000, duration_text(chapter.start_ms), chapter.title)
         for chapter in tracks.chapters.get(video.id, [])
     ]
 

@@ -8,25 +8,25 @@ EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"
 BYTES_TYPE = "application/offset+octet-stream"
 
 
-class ClientGone(StreamtimeError):
+class ClientDisconnected(StreamtimeError):
     """The client left in the middle of its body; nobody hears this."""
 
     code = "client_gone"
 
 
-class UnknownVersion(Invalid):
+class UnsupportedTusVersion(Invalid):
     """The client speaks another version of tus, or none."""
 
     code = "tus_version"
 
 
-class WrongType(Invalid):
+class UnsupportedContentType(Invalid):
     """The body is not announced as an upload's bytes."""
 
     code = "content_type"
 
 
-class Refused(StreamtimeError):
+class ErrorWithHeaders(StreamtimeError):
     """An error of its own kind, `cause`, with what a client is told of the upload in headers beside it."""
 
     def __init__(self, cause: StreamtimeError, headers: dict[str, str]) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import msgspec
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, Visibility, decide
+from streamtime.access.rules import Access, Visibility, access_level
 from streamtime.http.services import Services
 from streamtime.http.track_views import CaptionBody, ChapterBody, Tracks, caption_bodies, chapter_bodies
 from streamtime.http.views import master_url, poster_url, preview_url, storyboard_url, watch_href
 from streamtime.http.words import time_iso
-from streamtime.library.duplicates import ASKED, Twin
+from streamtime.library.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.library.video import Video, VideoState
 
 
@@ -34,7 +34,7 @@ class VideoUrls(msgspec.Struct):
     original: str | None
 
 
-class TwinBody(msgspec.Struct):
+class DuplicateBody(msgspec.Struct):
     """An earlier video whose original has the same bytes. With `asked` nothing is made before there is an answer."""
 
     id: str
@@ -75,7 +75,7 @@ class VideoBody(msgspec.Struct):
     created_at: str
     published_at: str | None
     gone_at: str | None
-    duplicate_of: TwinBody | None
+    duplicate_of: DuplicateBody | None
     renditions: list[str]
     preparing: list[str]
     chapters: list[ChapterBody]
@@ -84,29 +84,34 @@ class VideoBody(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Qualities:
+class RenditionNames:
     """The names of pictures that are whole, and of those in the making, by video."""
 
     whole: dict[int, list[str]]
     growing: dict[int, list[str]]
 
     @classmethod
-    async def of(cls, services: Services, videos: Sequence[Video]) -> "Qualities":
+    async def of(cls, services: Services, videos: Sequence[Video]) -> "RenditionNames":
         """Those of several videos."""
         names = services.renditions.names
         working = [video.id for video in videos if video.state is VideoState.PROCESSING]
         return cls(await names([video.id for video in videos]), await names(working, growing=True) if working else {})
 
 
-def body_of(
-    video: Video, caller: Caller, services: Services, qualities: Qualities, tracks: Tracks, twin: Twin | None = None
+def video_body(
+    video: Video,
+    caller: Caller,
+    services: Services,
+    qualities: RenditionNames,
+    tracks: Tracks,
+    twin: Duplicate | None = None,
 ) -> VideoBody:
     """A video as the API shows it to `caller`."""
-    progress = services.progress.of(video)
-    manages = decide(caller, video.facts) >= Access.MANAGE
+    progress = services.progress.get(video)
+    manages = access_level(caller, video.facts) >= Access.MANAGE
     failure = None
     if video.failure_code is not None and manages:
-        failure = FailureBody(video.failure_code, video.failure_message or "", video.beyond_help)
+        failure = FailureBody(video.failure_code, video.failure_message or "", video.is_unrecoverable)
     has_original = video.source_object_id is not None
     return VideoBody(
         id=video.public_id,
@@ -118,12 +123,12 @@ def body_of(
         filename=video.source_name if manages else None,
         visibility=video.visibility,
         embeddable=video.embeddable,
-        state=video.shown_state,
+        state=video.display_state,
         playable=video.playable,
         progress=1.0 if video.state is VideoState.READY else round(progress.fraction, 4),
         stage=progress.stage,
         speed=round(progress.speed, 2) if manages and progress.speed else None,
-        left_s=round(progress.left_s) if manages and progress.left_s else None,
+        left_s=round(progress.remaining_s) if manages and progress.remaining_s else None,
         waiting=(progress.waiting or None) if manages else None,
         failure=failure,
         duration_ms=video.duration_ms,
@@ -133,8 +138,8 @@ def body_of(
         poster_ms=video.poster_ms,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
-        gone_at=None if (gone := services.bin.goes_at_ms(video)) is None else time_iso(gone),
-        duplicate_of=_twin(twin, video) if twin is not None and manages else None,
+        gone_at=None if (gone := services.trash.purge_at_ms(video)) is None else time_iso(gone),
+        duplicate_of=_duplicate_body(twin, video) if twin is not None and manages else None,
         renditions=qualities.whole.get(video.id, []),
         preparing=qualities.growing.get(video.id, []),
         chapters=chapter_bodies(video, tracks),
@@ -150,5 +155,10 @@ def body_of(
     )
 
 
-def _twin(twin: Twin, video: Video) -> TwinBody:
-    return TwinBody(id=twin.public_id, title=twin.title, binned=twin.binned, asked=video.duplicate == ASKED)
+def _duplicate_body(duplicate: Duplicate, video: Video) -> DuplicateBody:
+    return DuplicateBody(
+        id=duplicate.public_id,
+        title=duplicate.title,
+        binned=duplicate.in_trash,
+        asked=video.duplicate == DUPLICATE_PENDING,
+    )

@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, Visibility, decide
+from streamtime.access.rules import Access, Visibility, access_level
 from streamtime.clock import EpochMs
 from streamtime.hls.storyboard import Storyboard
-from streamtime.http.track_views import CaptionBody, ChapterPill, Tracks, caption_bodies, chapter_pills, chapters_url
+from streamtime.http.track_views import CaptionBody, ChapterView, Tracks, caption_bodies, chapter_views, chapters_url
 from streamtime.http.words import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
-from streamtime.library.progress import Progress
+from streamtime.library.progress import VideoProgress
 from streamtime.library.video import Video, VideoState
 
 VISIBILITY_TEXTS = {
@@ -24,12 +24,12 @@ VISIBILITY_TEXTS = {
 _BADGES = ((2160, "4K"), (1440, "1440p"))
 _POSTER_WIDTH = 1280
 _DEFAULT_SHAPE = (16, 9)
-_MOST_PICTURES = 24
+_MAX_TILES = 24
 _MARKS = re.compile(r"(?P<link>https?://[^\s<>\"']{1,500})|(?<![\d:])(?P<time>(?:\d{1,2}:)?\d{1,2}:\d{2})(?![\d:])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class VideoCard:
     """A video in a grid."""
 
     id: str
@@ -59,8 +59,8 @@ class Card:
     left_text: str
     waiting_text: str
     failure_message: str | None
-    beyond_help: bool
-    mine: bool
+    failure_is_final: bool
+    can_manage: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class StoryboardTile:
     """A small picture of a video: a part of a sheet, in pixels of it."""
 
     at_ms: int
@@ -88,7 +88,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch(Card):
+class WatchView(VideoCard):
     """A video on its own page."""
 
     filename: str | None
@@ -108,32 +108,32 @@ class Watch(Card):
     original_href: str | None
     original_text: str | None
     renditions: list[str]
-    chapters: list[ChapterPill]
+    chapters: list[ChapterView]
     chapters_url: str
     captions: list[CaptionBody]
-    pictures: list[Picture]
+    storyboard_tiles: list[StoryboardTile]
 
 
-def card_of(video: Video, progress: Progress, caller: Caller, now_ms: EpochMs) -> Card:
+def video_card(video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs) -> VideoCard:
     """A video in a grid, as `caller` sees it."""
-    return Card(**_card_values(video, progress, caller, now_ms))
+    return VideoCard(**_card_values(video, progress, caller, now_ms))
 
 
-def watch_of(
+def watch_page_view(
     video: Video,
-    progress: Progress,
+    progress: VideoProgress,
     caller: Caller,
     now_ms: EpochMs,
     *,
     renditions: list[str],
     original_text: str | None,
     tracks: Tracks,
-) -> Watch:
+) -> WatchView:
     """A video on its own page, as `caller` sees it."""
-    return Watch(
+    return WatchView(
         **_card_values(video, progress, caller, now_ms),
-        filename=video.source_name if decide(caller, video.facts) >= Access.MANAGE else None,
-        guest_name=video.guest_name if decide(caller, video.facts) >= Access.MANAGE else None,
+        filename=video.source_name if access_level(caller, video.facts) >= Access.MANAGE else None,
+        guest_name=video.guest_name if access_level(caller, video.facts) >= Access.MANAGE else None,
         description=video.description,
         description_parts=description_parts(video.description),
         tags=list(video.tags),
@@ -146,10 +146,10 @@ def watch_of(
         original_href=f"/media/{video.public_id}/original" if original_text else None,
         original_text=original_text,
         renditions=renditions,
-        chapters=chapter_pills(video, tracks),
+        chapters=chapter_views(video, tracks),
         chapters_url=chapters_url(video),
         captions=caption_bodies(video, tracks),
-        pictures=pictures_of(video),
+        storyboard_tiles=storyboard_tiles(video),
     )
 
 
@@ -190,20 +190,22 @@ def preview_url(video: Video) -> str | None:
     return _still_url(video, "preview.mp4")
 
 
-def pictures_of(video: Video) -> list[Picture]:
+def storyboard_tiles(video: Video) -> list[StoryboardTile]:
     """Some small pictures of a video, evenly spread."""
     if video.stills is None:
         return []
     board = video.stills.storyboard
-    count = min(board.tiles, _MOST_PICTURES)
-    return [_picture(video, board, video.stills.duration_ms, place * board.tiles // count) for place in range(count)]
+    count = min(board.tiles, _MAX_TILES)
+    return [
+        _storyboard_tile(video, board, video.stills.duration_ms, place * board.tiles // count) for place in range(count)
+    ]
 
 
-def _picture(video: Video, board: Storyboard, duration_ms: int, tile: int) -> Picture:
-    sheet, left, top = board.place(tile)
+def _storyboard_tile(video: Video, board: Storyboard, duration_ms: int, tile: int) -> StoryboardTile:
+    sheet, left, top = board.tile_position(tile)
     width, height = board.sheet_size(sheet)
     at_ms = board.time_ms(tile, duration_ms)
-    return Picture(
+    return StoryboardTile(
         at_ms=at_ms,
         text=duration_text(at_ms // 1000 * 1000),
         sheet_url=_still_url(video, f"storyboard-{sheet}.jpg") or "",
@@ -257,9 +259,9 @@ def poster_size(video: Video) -> tuple[int, int]:
     return _POSTER_WIDTH, round(_POSTER_WIDTH * height / width)
 
 
-def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: EpochMs) -> dict[str, Any]:
+def _card_values(video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs) -> dict[str, Any]:
     width, height = poster_size(video)
-    mine = decide(caller, video.facts) >= Access.MANAGE
+    mine = access_level(caller, video.facts) >= Access.MANAGE
     return {
         "id": video.public_id,
         "href": watch_href(video),
@@ -285,9 +287,9 @@ def _card_values(video: Video, progress: Progress, caller: Caller, now_ms: Epoch
         "percent": 100 if video.state is VideoState.READY else int(progress.fraction * 100),
         "stage_text": progress.stage,
         "speed_text": speed_text(progress.speed) if mine and progress.speed else "",
-        "left_text": span_text(progress.left_s) if mine and progress.left_s else "",
+        "left_text": span_text(progress.remaining_s) if mine and progress.remaining_s else "",
         "waiting_text": progress.waiting if mine else "",
         "failure_message": video.failure_message if mine else None,
-        "beyond_help": video.beyond_help,
+        "beyond_help": video.is_unrecoverable,
         "mine": mine,
     }

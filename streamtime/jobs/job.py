@@ -51,21 +51,21 @@ class Handler(Protocol):
         """
         ...
 
-    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Mark the subject as failed, in the transaction that marks the job."""
         ...
 
 
-class Restraint(Protocol):
+class AdmissionCheck(Protocol):
     """Holds jobs of a kind back for a time: what they need is not there, or somebody else goes first."""
 
-    async def why_not(self) -> str | None:
+    async def blocked_reason(self) -> str | None:
         """Why none may begin at this moment, in words for people; None where they may."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class QueueConfig:
     """Kinds of jobs that share places, so that quick work never waits behind long work.
 
     Where there is a `capacity`, jobs run together only as far as their weights fit into it; one that is too heavy
@@ -73,7 +73,7 @@ class Lane:
     """
 
     name: str
-    places: int
+    concurrency: int
     handlers: dict[str, Handler]
     capacity: int | None = None
-    restraints: Mapping[str, Restraint] = field(default_factory=dict)
+    admission: Mapping[str, AdmissionCheck] = field(default_factory=dict)

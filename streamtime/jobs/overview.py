@@ -9,12 +9,12 @@ from streamtime.database.tables import jobs
 from streamtime.database.transaction import Database
 from streamtime.jobs.queue import ACTIVE
 
-MOST_SHOWN = 200
+MAX_ROWS = 200
 """Rows of one look: who has more waiting sees those that come first."""
 
 
 @dataclass(frozen=True, slots=True)
-class SeenJob:
+class JobSummary:
     """One job as it stands. The failure is that of its latest attempt, or what it waits for."""
 
     id: int
@@ -38,28 +38,28 @@ class JobOverview:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def active(self) -> list[SeenJob]:
+    async def active(self) -> list[JobSummary]:
         """What runs, then what waits, in the order in which it is its turn."""
         turn = (jobs.c.state.desc(), jobs.c.priority, jobs.c.run_after_ms, jobs.c.id)
-        return await self._some(jobs.c.state.in_(ACTIVE), *turn)
+        return await self._select(jobs.c.state.in_(ACTIVE), *turn)
 
-    async def waiting(self, kinds: tuple[str, ...]) -> list[SeenJob]:
+    async def waiting(self, kinds: tuple[str, ...]) -> list[JobSummary]:
         """What waits, of these kinds."""
-        return await self._some((jobs.c.state == "queued") & jobs.c.kind.in_(kinds), jobs.c.id)
+        return await self._select((jobs.c.state == "queued") & jobs.c.kind.in_(kinds), jobs.c.id)
 
-    async def failed(self, *, since_ms: int) -> list[SeenJob]:
+    async def failed(self, *, since_ms: int) -> list[JobSummary]:
         """What was given up since then, the latest first."""
         recent = (jobs.c.state == "failed") & (jobs.c.finished_at_ms >= since_ms)
-        return await self._some(recent, jobs.c.finished_at_ms.desc())
+        return await self._select(recent, jobs.c.finished_at_ms.desc())
 
-    async def _some(self, condition: ColumnElement[bool], *order: ColumnElement[object]) -> list[SeenJob]:
-        query = select(jobs).where(condition).order_by(*order).limit(MOST_SHOWN)
+    async def _select(self, condition: ColumnElement[bool], *order: ColumnElement[object]) -> list[JobSummary]:
+        query = select(jobs).where(condition).order_by(*order).limit(MAX_ROWS)
         async with self._database.read() as connection:
-            return [_seen(row) for row in (await connection.execute(query)).mappings()]
+            return [_summary(row) for row in (await connection.execute(query)).mappings()]
 
 
-def _seen(row: RowMapping) -> SeenJob:
-    return SeenJob(
+def _summary(row: RowMapping) -> JobSummary:
+    return JobSummary(
         id=row["id"],
         kind=row["kind"],
         subject=row["subject"],

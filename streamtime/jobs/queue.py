@@ -15,14 +15,14 @@ from streamtime.jobs.job import Failure, Job
 LEASE_MS = 60_000
 """How long a claim holds without a heartbeat."""
 
-REMEMBERED_MS = 24 * 3600 * 1000
+FAIRNESS_WINDOW_MS = 24 * 3600 * 1000
 """What was done for somebody longer ago than this is forgotten when turns are taken."""
 
 ACTIVE = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
+class QueueDepth:
     """How many jobs of a kind are in a state, and since when the oldest of them waits."""
 
     kind: str
@@ -92,13 +92,13 @@ class JobQueue:
         tx.after_commit(lambda: self.on_cancel(ids))
         return bool(ids)
 
-    async def hurry(self, tx: Transaction, subject: str) -> None:
+    async def run_now(self, tx: Transaction, subject: str) -> None:
         """Let the waiting jobs of a subject be due now, whatever pause an earlier attempt has earned them."""
         waiting = update(jobs).where(jobs.c.subject == subject, jobs.c.state == "queued")
         await tx.execute(waiting.values(run_after_ms=self._clock.now_ms()))
         tx.after_commit(self.on_enqueue)
 
-    async def claim(self, kinds: Collection[str], *, room: int | None = None) -> Job | None:
+    async def claim(self, kinds: Collection[str], *, max_weight: int | None = None) -> Job | None:
         """Take the most urgent job of these kinds, or None where none is due, or it is heavier than `room`.
 
         Among equally urgent ones that goes first whose `fair_key` has the fewest jobs of these kinds under way, then
@@ -106,7 +106,7 @@ class JobQueue:
         room: it would wait for ever.
         """
         now = self._clock.now_ms()
-        share = _shares(kinds, now)
+        share = _usage_by_key(kinds, now)
         due = (
             select(jobs.c.id)
             .outerjoin(share, share.c.fair_key == jobs.c.fair_key)
@@ -121,8 +121,8 @@ class JobQueue:
             .limit(1)
         )
         fits = jobs.c.id == due.scalar_subquery()
-        if room is not None:
-            fits = and_(fits, jobs.c.weight <= room)
+        if max_weight is not None:
+            fits = and_(fits, jobs.c.weight <= max_weight)
         async with self._database.read() as connection:
             if (await connection.execute(select(jobs.c.id).where(fits))).first() is None:
                 return None  # an idle pool takes no write lock
@@ -172,22 +172,22 @@ class JobQueue:
 
     async def finish(self, job: Job) -> None:
         """The job is done, unless its handler has said so already."""
-        await self._database.write(lambda tx: self.done(tx, job))
+        await self._database.write(lambda tx: self.complete(tx, job))
 
-    async def done(self, tx: Transaction, job: Job) -> None:
+    async def complete(self, tx: Transaction, job: Job) -> None:
         """The job is done, together with what else the transaction says: the next one may begin at its commit."""
-        await self._end(tx, job, "done", None)
+        await self._finish(tx, job, "done", None)
 
-    async def fail(self, job: Job, failure: Failure, mark: Callable[[Transaction], Awaitable[None]]) -> None:
+    async def fail(self, job: Job, failure: Failure, on_failed: Callable[[Transaction], Awaitable[None]]) -> None:
         """The job is given up; `mark` tells its subject so in the same transaction, unless it was cancelled."""
 
         async def body(tx: Transaction) -> None:
-            if await self._end(tx, job, "failed", failure):
-                await mark(tx)
+            if await self._finish(tx, job, "failed", failure):
+                await on_failed(tx)
 
         await self._database.write(body)
 
-    async def give_back(
+    async def requeue(
         self, job: Job, *, delay_ms: int = 0, counts: bool = False, failure: Failure | None = None
     ) -> None:
         """Queue the job again. Unless `counts`, the attempt is forgotten: it was not the job's fault."""
@@ -211,14 +211,14 @@ class JobQueue:
 
         await self._database.write(body)
 
-    async def void_leases(self) -> int:
+    async def requeue_running(self) -> int:
         """Queue what earlier processes were working on when they died. Called once, under the server's lock.
 
         The attempt counts: perhaps it was this very job that took the process down.
         """
         return await self._requeue(jobs.c.state == "running")
 
-    async def void_lapsed(self, *, running: Collection[int] = ()) -> int:
+    async def requeue_expired(self, *, running: Collection[int] = ()) -> int:
         """Queue what runs by its row and holds no lease any more: its end could not be written down.
 
         `running` are the ids of what does run; it stays, whatever the clock says of its lease.
@@ -226,7 +226,7 @@ class JobQueue:
         lapsed = jobs.c.lease_until_ms < self._clock.now_ms()
         return await self._requeue(and_(jobs.c.state == "running", lapsed, jobs.c.id.not_in(running)))
 
-    async def depths(self) -> list[Depth]:
+    async def depths(self) -> list[QueueDepth]:
         """How many jobs of each kind wait or run."""
         query = (
             select(jobs.c.kind, jobs.c.state, func.count(), func.min(jobs.c.created_at_ms))
@@ -234,7 +234,7 @@ class JobQueue:
             .group_by(jobs.c.kind, jobs.c.state)
         )
         async with self._database.read() as connection:
-            return [Depth(*row) for row in await connection.execute(query)]
+            return [QueueDepth(*row) for row in await connection.execute(query)]
 
     async def _requeue(self, condition: ColumnElement[bool]) -> int:
         statement = update(jobs).where(condition).values(state="queued", lease_owner=None, lease_until_ms=None)
@@ -244,7 +244,7 @@ class JobQueue:
 
         return await self._database.write(body)
 
-    async def _end(self, tx: Transaction, job: Job, state: str, failure: Failure | None) -> bool:
+    async def _finish(self, tx: Transaction, job: Job, state: str, failure: Failure | None) -> bool:
         done = await tx.execute(
             update(jobs)
             .where(jobs.c.id == job.id, jobs.c.state == "running")
@@ -260,7 +260,7 @@ class JobQueue:
         return bool(done.rowcount)
 
 
-def _shares(kinds: Collection[str], now: int) -> Subquery:
+def _usage_by_key(kinds: Collection[str], now: int) -> Subquery:
     """What each `fair_key` has under way, and how long its jobs have been worked on of late."""
     running = jobs.c.state == "running"
     until = case((running, now), else_=func.coalesce(jobs.c.finished_at_ms, jobs.c.started_at_ms))
@@ -270,7 +270,7 @@ def _shares(kinds: Collection[str], now: int) -> Subquery:
             func.sum(case((running, 1), else_=0)).label("running"),
             func.sum(until - jobs.c.started_at_ms).label("took_ms"),
         )
-        .where(jobs.c.started_at_ms > now - REMEMBERED_MS, jobs.c.kind.in_(kinds))
+        .where(jobs.c.started_at_ms > now - FAIRNESS_WINDOW_MS, jobs.c.kind.in_(kinds))
         .group_by(jobs.c.fair_key)
         .subquery()
     )

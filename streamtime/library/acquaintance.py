@@ -3,14 +3,14 @@
 from sqlalchemy import select
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import SHOWN_TO_STRANGERS, may_know
+from streamtime.access.rules import VISIBLE_TO_ANONYMOUS, may_view_profile
 from streamtime.accounts.users import User
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database
 from streamtime.errors import NotFound
 
 
-class Acquaintance:
+class ProfileVisibility:
     """Knows who may know whom."""
 
     def __init__(self, database: Database) -> None:
@@ -22,11 +22,11 @@ class Acquaintance:
         Raises:
             NotFound: the caller may not know that there is such a person.
         """
-        if not may_know(caller, shows_something=caller.signed_in or await self._shows_something(person)):
+        if not may_view_profile(caller, shows_something=caller.signed_in or await self._shows_something(person)):
             raise NotFound
 
     async def _shows_something(self, person: User) -> bool:
-        shown = [visibility.value for visibility in SHOWN_TO_STRANGERS]
+        shown = [visibility.value for visibility in VISIBLE_TO_ANONYMOUS]
         theirs = select(videos.c.id).where(
             videos.c.owner_id == person.id, videos.c.deleted_at_ms.is_(None), videos.c.visibility.in_(shown)
         )

@@ -10,70 +10,70 @@ from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import may_undo
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.access.rules import may_restore
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
 from streamtime.database import tables
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
-from streamtime.events.bus import Change
+from streamtime.events.bus import ChangeKind
 from streamtime.jobs.queue import JobQueue
-from streamtime.library.deletion import Deletion
-from streamtime.library.duplicates import ASKED
+from streamtime.library.deletion import VideoDeletion
+from streamtime.library.duplicates import DUPLICATE_PENDING
 from streamtime.library.lifecycle import Lifecycle
-from streamtime.library.news import News
+from streamtime.library.news import VideoEventPublisher
 from streamtime.library.poster_choice import POSTER, PosterChoice
-from streamtime.library.progress import ProgressBoard
+from streamtime.library.progress import ProgressTracker
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, VideoState
-from streamtime.library.videos import VideoGone, read_videos, require_alive, selection
-from streamtime.library.work import FIRST, LADDER, PREPARE, STILLS, Work
+from streamtime.library.videos import VideoNotFound, read_videos, require_not_deleted, select_videos
+from streamtime.library.work import FIRST, LADDER, PREPARE, STILLS, WorkQueue
 
 DAY_MS = 86_400_000
 
-MAKING = (PREPARE, FIRST, LADDER, STILLS, POSTER)
+PROCESSING_KINDS = (PREPARE, FIRST, LADDER, STILLS, POSTER)
 """Work that ends when its video is deleted. What only carries whole files to where they stay goes on."""
 
-BINNED: ColumnElement[bool] = and_(videos.c.deleted_at_ms.is_not(None), videos.c.purged_at_ms.is_(None))
+IN_TRASH: ColumnElement[bool] = and_(videos.c.deleted_at_ms.is_not(None), videos.c.purged_at_ms.is_(None))
 """Deleted, and can still be brought back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remade:
+class RestoreDependencies:
     """What may have to be queued again for a video that comes back, and how far its making is."""
 
     queue: JobQueue
-    work: Work
+    work: WorkQueue
     posters: PosterChoice
     lifecycle: Lifecycle
 
 
-class Bin:
+class Trash:
     """Keeps deleted videos for a time."""
 
     def __init__(
         self,
         database: Database,
-        remade: Remade,
-        deletion: Deletion,
+        restore: RestoreDependencies,
+        deletion: VideoDeletion,
         timeline: Timeline,
-        progress: ProgressBoard,
-        news: News,
-        audit: Audit,
+        progress: ProgressTracker,
+        publisher: VideoEventPublisher,
+        audit: AuditLog,
         clock: Clock,
         *,
-        days: int,
+        retention_days: int,
     ) -> None:
         self._database = database
-        self._remade = remade
+        self._restore = restore
         self._deletion = deletion
         self._timeline = timeline
         self._progress = progress
-        self._news = news
+        self._publisher = publisher
         self._audit = audit
         self._clock = clock
-        self.days = days
+        self.retention_days = retention_days
 
     async def require(self, caller: Caller, public_id: str) -> Video:
         """The video in the bin, for its owner or an admin.
@@ -82,34 +82,34 @@ class Bin:
             NotFound: there is none, or it is not in the caller's hands.
         """
         async with self._database.read() as connection:
-            found = await read_videos(connection, selection().where(videos.c.public_id == public_id, BINNED))
-        if not found or not may_undo(caller, found[0].facts):
-            raise VideoGone
+            found = await read_videos(connection, select_videos().where(videos.c.public_id == public_id, IN_TRASH))
+        if not found or not may_restore(caller, found[0].facts):
+            raise VideoNotFound
         return found[0]
 
-    def goes_at_ms(self, video: Video) -> int | None:
+    def purge_at_ms(self, video: Video) -> int | None:
         """When a deleted video goes for good; None for one that is not deleted."""
-        return None if video.deleted_at_ms is None else video.deleted_at_ms + self.days * DAY_MS
+        return None if video.deleted_at_ms is None else video.deleted_at_ms + self.retention_days * DAY_MS
 
-    async def put(self, tx: Transaction, video: Video, by: Actor) -> None:
+    async def soft_delete(self, tx: Transaction, video: Video, by: Actor) -> None:
         """Delete a video: nobody sees it from the commit on. One whose bytes have not all come goes for good.
 
         Raises:
             VideoGone: it is deleted already.
         """
-        row = await require_alive(tx, video.id)
-        if self.days == 0 or row["state"] == VideoState.UPLOADING:
+        row = await require_not_deleted(tx, video.id)
+        if self.retention_days == 0 or row["state"] == VideoState.UPLOADING:
             await self._deletion.purge(tx, video, by)
             return
-        await self._remade.queue.cancel(tx, video.subject, kinds=MAKING)
-        await self._remade.lifecycle.drop_growing(tx, video.id)
+        await self._restore.queue.cancel(tx, video.subject, kinds=PROCESSING_KINDS)
+        await self._restore.lifecycle.drop_growing(tx, video.id)
         await self._timeline.add(tx, video.id, "binned", "It was deleted, and lies in the bin.")
         deleted_at = max(self._clock.now_ms(), row["created_at_ms"])  # a clock that stands wrong is behind, most often
         await tx.execute(update(videos).where(videos.c.id == video.id).values(deleted_at_ms=deleted_at))
         await self._forget_client_key(tx, video)
-        await self._audit.note(tx, by, Deed.VIDEO_DELETED, video.public_id, title=row["title"])
-        await tx.raise_epoch()
-        self._news.after(tx, video, Change.DELETED)
+        await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"])
+        await tx.bump_epoch()
+        self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def restore(self, tx: Transaction, video: Video, by: Actor) -> None:
@@ -118,23 +118,23 @@ class Bin:
         Raises:
             Conflict: it is not in the bin any more.
         """
-        row = await self._row(tx, video)
+        row = await self._require_trashed(tx, video)
         values: dict[str, object] = {
             "deleted_at_ms": None,
             # Whoever kept an address from before has been told that there is nothing: it stays so.
             "access_generation": videos.c.access_generation + 1,
         }
-        if row["duplicate"] == ASKED:
+        if row["duplicate"] == DUPLICATE_PENDING:
             values["duplicate"] = None  # who brings it back wants it
         in_work = row["state"] in {VideoState.QUEUED, VideoState.PROCESSING}
         if in_work:
             values |= {"state": VideoState.QUEUED.value, "stage": "Waiting", "progress": 0.0}
         await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
         await self._timeline.add(tx, video.id, "restored", "It was brought back from the bin.")
-        await self._queue_again(tx, video, row, in_work=in_work)
-        await self._audit.note(tx, by, Deed.VIDEO_RESTORED, video.public_id, title=row["title"])
-        await tx.raise_epoch()
-        self._news.after(tx, video, Change.CREATED)
+        await self._requeue_work(tx, video, row, in_work=in_work)
+        await self._audit.record(tx, by, AuditEvent.VIDEO_RESTORED, video.public_id, title=row["title"])
+        await tx.bump_epoch()
+        self._publisher.publish_on_commit(tx, video, ChangeKind.CREATED)
 
     async def purge(self, tx: Transaction, video: Video, by: Actor | None = None) -> None:
         """Let a video in the bin go for good: somebody says so, or, where `by` is None, its term is over.
@@ -142,36 +142,36 @@ class Bin:
         Raises:
             Conflict: it is not in the bin any more.
         """
-        await self._row(tx, video)
+        await self._require_trashed(tx, video)
         await self._deletion.purge(tx, video, by)
 
-    async def overdue(self) -> list[Video]:
+    async def expired(self) -> list[Video]:
         """The videos that have been in the bin for as long as they may, the first ones first."""
-        before = self._clock.now_ms() - self.days * DAY_MS
-        query = selection().where(BINNED, videos.c.deleted_at_ms <= before)
+        before = self._clock.now_ms() - self.retention_days * DAY_MS
+        query = select_videos().where(IN_TRASH, videos.c.deleted_at_ms <= before)
         async with self._database.read() as connection:
             return await read_videos(connection, query.order_by(videos.c.deleted_at_ms, videos.c.id).limit(100))
 
-    async def of(self, owner_id: int) -> list[Video]:
+    async def list_for_owner(self, owner_id: int) -> list[Video]:
         """Somebody's videos in the bin, the last deleted first."""
-        query = selection().where(BINNED, videos.c.owner_id == owner_id)
+        query = select_videos().where(IN_TRASH, videos.c.owner_id == owner_id)
         async with self._database.read() as connection:
             return await read_videos(connection, query.order_by(videos.c.deleted_at_ms.desc(), videos.c.id.desc()))
 
-    async def _row(self, tx: Transaction, video: Video) -> RowMapping:
-        row = (await tx.execute(select(videos).where(videos.c.id == video.id, BINNED))).mappings().first()
+    async def _require_trashed(self, tx: Transaction, video: Video) -> RowMapping:
+        row = (await tx.execute(select(videos).where(videos.c.id == video.id, IN_TRASH))).mappings().first()
         if row is None:
             raise Conflict("This video is not in the bin any more.", code="not_binned")
         return row
 
-    async def _queue_again(self, tx: Transaction, video: Video, row: RowMapping, *, in_work: bool) -> None:
+    async def _requeue_work(self, tx: Transaction, video: Video, row: RowMapping, *, in_work: bool) -> None:
         if in_work:
-            await self._remade.work.prepare(tx, video)
+            await self._restore.work.prepare(tx, video)
         elif row["state"] == VideoState.READY:
-            await self._remade.lifecycle.recheck(tx, video)
-            await self._remade.lifecycle.wants_stills(tx, video)
+            await self._restore.lifecycle.recheck(tx, video)
+            await self._restore.lifecycle.queue_stills(tx, video)
         if row["poster_ms"] is not None:
-            await self._remade.posters.again(tx, video)
+            await self._restore.posters.requeue(tx, video)
 
     async def _forget_client_key(self, tx: Transaction, video: Video) -> None:
         """The same file may be sent anew while this one lies in the bin."""

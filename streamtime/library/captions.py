@@ -15,7 +15,7 @@ from itertools import count
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from streamtime.captions.cue import Cue, tidied
+from streamtime.captions.cue import Cue, normalize_cues
 from streamtime.captions.reading import read_captions
 from streamtime.captions.webvtt import write_captions
 from streamtime.clock import Clock
@@ -23,11 +23,11 @@ from streamtime.database import tables
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.languages import UNKNOWN, bcp47, language_name
-from streamtime.library.news import News
+from streamtime.library.news import VideoEventPublisher
 from streamtime.library.video import Video
-from streamtime.library.videos import require_alive
+from streamtime.library.videos import require_not_deleted
 
-MOST_TRACKS = 50
+MAX_TRACKS = 50
 MAX_LABEL = 80
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -54,7 +54,7 @@ class CaptionTrack:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class CompressedCaptions:
     """The content of a track, ready for its row."""
 
     cues: int
@@ -70,7 +70,7 @@ class Packed:
 class NewCaptions:
     """A track to be added. `stream` is its place in the file it came with."""
 
-    content: Packed
+    content: CompressedCaptions
     language: str
     label: str
     stream: int | None = None
@@ -79,12 +79,12 @@ class NewCaptions:
 class Captions:
     """The caption tracks of all videos."""
 
-    def __init__(self, database: Database, news: News, clock: Clock) -> None:
+    def __init__(self, database: Database, publisher: VideoEventPublisher, clock: Clock) -> None:
         self._database = database
-        self._news = news
+        self._publisher = publisher
         self._clock = clock
 
-    async def of(self, video_ids: Collection[int]) -> dict[int, list[CaptionTrack]]:
+    async def list_for_videos(self, video_ids: Collection[int]) -> dict[int, list[CaptionTrack]]:
         """The tracks of several videos, those of the file first; a video without any is not in it."""
         table = tables.captions
         query = select(
@@ -98,9 +98,9 @@ class Captions:
                 found.setdefault(row["video_id"], []).append(_track(row))
         return found
 
-    async def one(self, video: Video, name: str) -> CaptionTrack:
+    async def get(self, video: Video, name: str) -> CaptionTrack:
         """A track by its name. Raises `NotFound`."""
-        tracks = (await self.of([video.id])).get(video.id, [])
+        tracks = (await self.list_for_videos([video.id])).get(video.id, [])
         found = next((track for track in tracks if track.name == name), None)
         if found is None:
             raise NotFound
@@ -115,21 +115,21 @@ class Captions:
         """
         tag = clean_language(language)
         label = clean_label(label, tag)
-        content = await asyncio.to_thread(_read_and_packed, data, tag)
+        content = await asyncio.to_thread(_read_and_compress, data, tag)
         name = await self._database.write(lambda tx: self.add(tx, video, NewCaptions(content, tag, label)))
-        return await self.one(video, name)
+        return await self.get(video, name)
 
-    async def exchange(self, video: Video, name: str, data: bytes) -> CaptionTrack:
+    async def replace_from_file(self, video: Video, name: str, data: bytes) -> CaptionTrack:
         """Put the text of a file in the place of a track's.
 
         Raises:
             NotFound: there is no such track.
             Invalid: the file holds no captions.
         """
-        track = await self.one(video, name)
-        content = await asyncio.to_thread(_read_and_packed, data, track.language)
+        track = await self.get(video, name)
+        content = await asyncio.to_thread(_read_and_compress, data, track.language)
         await self._database.write(lambda tx: self.replace(tx, video, name, content))
-        return await self.one(video, name)
+        return await self.get(video, name)
 
     async def text(self, track_id: int) -> str:
         """A track as WebVTT.
@@ -139,10 +139,10 @@ class Captions:
         """
         query = select(tables.captions.c.webvtt).where(tables.captions.c.id == track_id)
         async with self._database.read() as connection:
-            packed = (await connection.execute(query)).scalar()
-        if packed is None:
+            compress_captions = (await connection.execute(query)).scalar()
+        if compress_captions is None:
             raise NotFound
-        return zlib.decompress(packed).decode()
+        return zlib.decompress(compress_captions).decode()
 
     async def add(self, tx: Transaction, video: Video, new: NewCaptions) -> str:
         """Add a track; its name. Those of a file are bounded by what is read of files.
@@ -151,14 +151,14 @@ class Captions:
             Conflict: it is added by hand, and the video has as many as it may.
             NotFound: the video was deleted meanwhile.
         """
-        await require_alive(tx, video.id)
+        await require_not_deleted(tx, video.id)
         table = tables.captions
         query = select(table.c.name, table.c.label).where(table.c.video_id == video.id)
         taken = (await tx.execute(query)).mappings().all()
-        if new.stream is None and len(taken) >= MOST_TRACKS:
-            raise Conflict(f"A video has at most {MOST_TRACKS} caption tracks.")
-        name = free_name(new.language, {row["name"] for row in taken}, "-")
-        label = free_name(new.label, {row["label"] for row in taken}, " ")
+        if new.stream is None and len(taken) >= MAX_TRACKS:
+            raise Conflict(f"A video has at most {MAX_TRACKS} caption tracks.")
+        name = unique_name(new.language, {row["name"] for row in taken}, "-")
+        label = unique_name(new.label, {row["label"] for row in taken}, " ")
         await tx.execute(
             insert(table).values(
                 video_id=video.id,
@@ -175,7 +175,7 @@ class Captions:
         await self._changed(tx, video)
         return name
 
-    async def replace(self, tx: Transaction, video: Video, name: str, content: Packed) -> None:
+    async def replace(self, tx: Transaction, video: Video, name: str, content: CompressedCaptions) -> None:
         """Put other text in the place of a track's.
 
         Raises:
@@ -202,11 +202,11 @@ class Captions:
         await self._changed(tx, video)
 
     async def _changed(self, tx: Transaction, video: Video) -> None:
-        await tx.raise_epoch()
-        self._news.after(tx, video)
+        await tx.bump_epoch()
+        self._publisher.publish_on_commit(tx, video)
 
 
-async def streams_read(database: Database, video_id: int) -> frozenset[int]:
+async def imported_streams(database: Database, video_id: int) -> frozenset[int]:
     """Which streams of a video's file have been read already, the deleted ones too: those are not to come back."""
     table = tables.captions
     query = select(table.c.stream).where(table.c.video_id == video_id, table.c.stream.is_not(None))
@@ -214,41 +214,41 @@ async def streams_read(database: Database, video_id: int) -> frozenset[int]:
         return frozenset((await connection.execute(query)).scalars())
 
 
-def packed(cues: Iterable[Cue]) -> Packed:
+def compress_captions(cues: Iterable[Cue]) -> CompressedCaptions:
     """Write cues as WebVTT and pack it: some tenths of a second for the largest, so not on the loop."""
-    kept = tidied(cues)
-    return Packed(len(kept), zlib.compress(write_captions(kept).encode()))
+    kept = normalize_cues(cues)
+    return CompressedCaptions(len(kept), zlib.compress(write_captions(kept).encode()))
 
 
-def _read_and_packed(data: bytes, language: str) -> Packed:
-    return packed(read_captions(data, language=language))
+def _read_and_compress(data: bytes, language: str) -> CompressedCaptions:
+    return compress_captions(read_captions(data, language=language))
 
 
-def clean_language(said: str) -> str:
+def clean_language(value: str) -> str:
     """The tag of a language that somebody names.
 
     Raises:
         Invalid: it is none.
     """
-    tag = bcp47(said)
+    tag = bcp47(value)
     if tag is None:
         raise Invalid("Choose a language, as a tag such as en or pt-BR.", field="language")
     return tag
 
 
-def clean_label(said: str, language: str | None) -> str:
+def clean_label(value: str, language: str | None) -> str:
     """What a track is called: as somebody wishes, else by its language.
 
     Raises:
         Invalid: it is too long.
     """
-    label = " ".join(_CONTROL.sub(" ", said).split())
+    label = " ".join(_CONTROL.sub(" ", value).split())
     if len(label) > MAX_LABEL:
         raise Invalid(f"A label has at most {MAX_LABEL} characters.", field="label")
     return label or language_name(language) or "Captions"
 
 
-def new_from_file(content: Packed, stream: int, language: str | None, title: str | None) -> NewCaptions:
+def new_from_file(content: CompressedCaptions, stream: int, language: str | None, title: str | None) -> NewCaptions:
     """A track as a file holds it: whatever it says of itself is made to fit."""
     tag = bcp47(language)
     return NewCaptions(content, tag or UNKNOWN, clean_label((title or "")[:MAX_LABEL], tag), stream)
@@ -259,7 +259,7 @@ def _is(video: Video, name: str) -> ColumnElement[bool]:
     return and_(table.c.video_id == video.id, table.c.name == name, table.c.webvtt.is_not(None))
 
 
-def free_name(wanted: str, taken: Collection[str], joint: str) -> str:
+def unique_name(wanted: str, taken: Collection[str], joint: str) -> str:
     """The wanted name, or the first with a number that is not taken."""
     if wanted not in taken:
         return wanted

@@ -4,18 +4,18 @@ from sqlalchemy import update
 
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
-from streamtime.library.news import News
+from streamtime.library.news import VideoEventPublisher
 from streamtime.library.video import Video
-from streamtime.library.videos import VideoGone
+from streamtime.library.videos import VideoNotFound
 
 
-class Changes:
+class VideoUpdater:
     """Writes columns of videos."""
 
-    def __init__(self, news: News) -> None:
-        self._news = news
+    def __init__(self, publisher: VideoEventPublisher) -> None:
+        self._publisher = publisher
 
-    async def set(self, tx: Transaction, video: Video, **values: object) -> None:
+    async def update(self, tx: Transaction, video: Video, **values: object) -> None:
         """Write these columns, by name.
 
         Raises:
@@ -25,5 +25,5 @@ class Changes:
             update(videos).where(videos.c.id == video.id, videos.c.deleted_at_ms.is_(None)).values(**values)
         )
         if done.rowcount == 0:
-            raise VideoGone
-        self._news.after(tx, video)
+            raise VideoNotFound
+        self._publisher.publish_on_commit(tx, video)

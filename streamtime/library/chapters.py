@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select
 from streamtime.database import tables
 from streamtime.database.transaction import Database, Transaction
 
-MOST_CHAPTERS = 500
+MAX_CHAPTERS = 500
 MAX_TITLE = 200
 
 
@@ -27,7 +27,7 @@ class Chapters:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of(self, video_ids: Collection[int]) -> dict[int, list[Chapter]]:
+    async def list_for_videos(self, video_ids: Collection[int]) -> dict[int, list[Chapter]]:
         """The chapters of several videos, in their order; a video without any is not in it."""
         table = tables.chapters
         query = select(table.c.video_id, table.c.start_ms, table.c.end_ms, table.c.title)
@@ -53,7 +53,7 @@ async def replace_chapters(tx: Transaction, video_id: int, chapters: Sequence[Ch
             "end_ms": chapter.end_ms,
             "title": chapter.title[:MAX_TITLE],
         }
-        for position, chapter in enumerate(chapters[:MOST_CHAPTERS])
+        for position, chapter in enumerate(chapters[:MAX_CHAPTERS])
     ]
     await tx.execute_many(insert(table), rows)
-    await tx.raise_epoch()
+    await tx.bump_epoch()

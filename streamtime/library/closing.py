@@ -10,52 +10,52 @@ from sqlalchemy import delete, func, select, update
 
 from streamtime.access.caller import Role
 from streamtime.accounts.administration import require_another_admin
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.accounts.sessions import Sessions
-from streamtime.accounts.users import User, require_present, shut_out
+from streamtime.accounts.users import User, is_inactive, require_user
 from streamtime.clock import Clock
 from streamtime.database.people_tables import api_tokens, identities, invites, pictures, recovery_codes, users
 from streamtime.database.sharing_tables import drops, links
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
-from streamtime.events.bus import Change
-from streamtime.library.deletion import Deletion
-from streamtime.library.news import News
-from streamtime.library.video import video_from
-from streamtime.library.videos import selection
-from streamtime.library.work import Work
+from streamtime.events.bus import ChangeKind
+from streamtime.library.deletion import VideoDeletion
+from streamtime.library.news import VideoEventPublisher
+from streamtime.library.video import video_from_row
+from streamtime.library.videos import select_videos
+from streamtime.library.work import WorkQueue
 
 
-class AccountClosing:
+class AccountDeletion:
     """Deletes accounts."""
 
     def __init__(
         self,
         database: Database,
-        deletion: Deletion,
-        work: Work,
-        news: News,
+        deletion: VideoDeletion,
+        work_queue: WorkQueue,
+        publisher: VideoEventPublisher,
         sessions: Sessions,
-        audit: Audit,
+        audit: AuditLog,
         clock: Clock,
     ) -> None:
         self._database = database
         self._deletion = deletion
-        self._work = work
-        self._news = news
+        self._work_queue = work_queue
+        self._publisher = publisher
         self._sessions = sessions
         self._audit = audit
         self._clock = clock
 
-    async def videos_of(self, user: User) -> int:
+    async def count_videos(self, user: User) -> int:
         """How many videos somebody has, with those in the bin."""
         kept = select(func.count()).where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
         async with self._database.read() as connection:
             return int((await connection.execute(kept)).scalar_one())
 
-    async def close(
-        self, tx: Transaction, user: User, actor: Actor, *, heir: User | None = None, delete_videos: bool = False
+    async def delete(
+        self, tx: Transaction, user: User, actor: Actor, *, new_owner: User | None = None, delete_videos: bool = False
     ) -> None:
         """Delete an account. Its videos become the heir's, whatever room that has, or are deleted for good.
 
@@ -64,36 +64,42 @@ class AccountClosing:
             Conflict: it is the last admin's; the heir can have no videos; or there are videos, and nothing was said
                 about them.
         """
-        await require_present(tx, user.id)
+        await require_user(tx, user.id)
         await require_another_admin(tx, user.id)
-        count = await self._hand_over(tx, user, heir) if heir else await self._purge(tx, user, delete_videos)
-        await self._end_all(tx, user)
-        became = f"{count} to {heir.name}" if heir else f"{count} deleted"
-        await self._audit.note(tx, actor, Deed.ACCOUNT_DELETED, user.name, videos=became)
-        await self._work.collect(tx)
-        await tx.raise_epoch()
+        count = (
+            await self._transfer_videos(tx, user, new_owner)
+            if new_owner
+            else await self._purge(tx, user, delete_videos)
+        )
+        await self._revoke_access(tx, user)
+        became = f"{count} to {new_owner.name}" if new_owner else f"{count} deleted"
+        await self._audit.record(tx, actor, AuditEvent.ACCOUNT_DELETED, user.name, videos=became)
+        await self._work_queue.collect(tx)
+        await tx.bump_epoch()
 
-    async def _hand_over(self, tx: Transaction, user: User, heir: User) -> int:
-        row = await require_present(tx, heir.id)
-        if heir.id == user.id or row["role"] == Role.VIEWER or shut_out(row):
-            words = f"{heir.name} cannot take them: videos go to another account that may have some and may sign in."
+    async def _transfer_videos(self, tx: Transaction, user: User, new_owner: User) -> int:
+        row = await require_user(tx, new_owner.id)
+        if new_owner.id == user.id or row["role"] == Role.VIEWER or is_inactive(row):
+            words = (
+                f"{new_owner.name} cannot take them: videos go to another account that may have some and may sign in."
+            )
             raise Conflict(words, code="no_heir")
-        alive = selection().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
-        found = [video_from(row, ()) for row in (await tx.execute(alive)).mappings()]
-        await tx.execute(update(videos).where(videos.c.owner_id == user.id).values(owner_id=heir.id))
-        await tx.execute(update(objects).where(objects.c.owner_id == user.id).values(owner_id=heir.id))
+        alive = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        found = [video_from_row(row, ()) for row in (await tx.execute(alive)).mappings()]
+        await tx.execute(update(videos).where(videos.c.owner_id == user.id).values(owner_id=new_owner.id))
+        await tx.execute(update(objects).where(objects.c.owner_id == user.id).values(owner_id=new_owner.id))
         # A client's own key for an upload is unique for its owner, and who began it goes on with nothing.
         theirs = update(uploads).where(uploads.c.owner_id == user.id)
-        await tx.execute(theirs.values(owner_id=heir.id, client_key=None, drop_id=None))
+        await tx.execute(theirs.values(owner_id=new_owner.id, client_key=None, drop_id=None))
         for video in found:
             if video.deleted_at_ms is None:
-                self._news.after(tx, video, Change.DELETED)
-                self._news.after(tx, replace(video, owner_id=heir.id), Change.CREATED)
+                self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
+                self._publisher.publish_on_commit(tx, replace(video, owner_id=new_owner.id), ChangeKind.CREATED)
         return len(found)
 
     async def _purge(self, tx: Transaction, user: User, delete_videos: bool) -> int:  # said by name above
-        theirs = selection().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
-        found = [video_from(row, ()) for row in (await tx.execute(theirs)).mappings()]
+        theirs = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        found = [video_from_row(row, ()) for row in (await tx.execute(theirs)).mappings()]
         if found and not delete_videos:
             words = f"{user.name} has {len(found)} videos. Say who is to have them, or that they are to be deleted."
             raise Conflict(words, code="videos_remain")
@@ -101,7 +107,7 @@ class AccountClosing:
             await self._deletion.purge(tx, video)
         return len(found)
 
-    async def _end_all(self, tx: Transaction, user: User) -> None:
+    async def _revoke_access(self, tx: Transaction, user: User) -> None:
         await self._sessions.end_all(tx, user.id)
         for table in (api_tokens, invites, identities, recovery_codes, pictures):
             await tx.execute(delete(table).where(table.c.user_id == user.id))

@@ -7,13 +7,13 @@ from streamtime.database.transaction import Transaction
 from streamtime.library.timeline import Timeline
 
 
-class Crashes:
+class CrashCounter:
     """Counts them."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
 
-    async def add(self, tx: Transaction, video_id: int, words: str, *, code: str, last_words: str) -> int:
+    async def increment(self, tx: Transaction, video_id: int, message: str, *, code: str, stderr_tail: str) -> int:
         """Write one more down and tell how many there are now; 0 where the video is gone."""
         statement = (
             update(videos)
@@ -23,5 +23,5 @@ class Crashes:
         )
         count: int = (await tx.execute(statement)).scalar_one_or_none() or 0
         if count:
-            await self._timeline.add(tx, video_id, "crashed", words, code=code, count=count, last_words=last_words)
+            await self._timeline.add(tx, video_id, "crashed", message, code=code, count=count, last_words=stderr_tail)
         return count

@@ -4,54 +4,54 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
 from streamtime.database import tables
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
-from streamtime.events.bus import Change
+from streamtime.events.bus import ChangeKind
 from streamtime.jobs.queue import JobQueue
 from streamtime.library.duplicates import Duplicates
-from streamtime.library.news import News
-from streamtime.library.progress import ProgressBoard
+from streamtime.library.news import VideoEventPublisher
+from streamtime.library.progress import ProgressTracker
 from streamtime.library.renditions import Renditions
-from streamtime.library.stills import StillRows
+from streamtime.library.stills import StillRepository
 from streamtime.library.video import Video
-from streamtime.library.videos import VideoGone
-from streamtime.library.work import Work
+from streamtime.library.videos import VideoNotFound
+from streamtime.library.work import WorkQueue
 from streamtime.objects.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class DerivedFiles:
     """What is made of a video."""
 
     renditions: Renditions
-    stills: StillRows
+    stills: StillRepository
 
 
-class Deletion:
+class VideoDeletion:
     """Takes videos away."""
 
     def __init__(
         self,
         queue: JobQueue,
-        work: Work,
+        work_queue: WorkQueue,
         ledger: Ledger,
-        made: Made,
+        derived: DerivedFiles,
         duplicates: Duplicates,
-        progress: ProgressBoard,
-        news: News,
-        audit: Audit,
+        progress: ProgressTracker,
+        publisher: VideoEventPublisher,
+        audit: AuditLog,
         clock: Clock,
     ) -> None:
         self._queue = queue
-        self._work = work
+        self._work_queue = work_queue
         self._ledger = ledger
-        self._made = made
+        self._derived = derived
         self._duplicates = duplicates
         self._progress = progress
-        self._news = news
+        self._publisher = publisher
         self._audit = audit
         self._clock = clock
 
@@ -66,7 +66,7 @@ class Deletion:
         query = select(videos).where(videos.c.id == video.id, videos.c.purged_at_ms.is_(None))
         row = (await tx.execute(query)).mappings().first()
         if row is None:
-            raise VideoGone
+            raise VideoNotFound
         now = self._clock.now_ms()
         await tx.execute(
             update(videos)
@@ -80,17 +80,19 @@ class Deletion:
             )
         )
         await self._queue.cancel(tx, video.subject)
-        await self._made.renditions.drop(tx, video.id, only_growing=False)
-        await self._made.stills.drop(tx, video.id)
+        await self._derived.renditions.drop(tx, video.id, only_growing=False)
+        await self._derived.stills.drop(tx, video.id)
         uploads = tables.uploads
         arrived = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
         arriving = list((await tx.execute(arrived)).scalars())
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
-        await self._ledger.doom(tx, [i for i in (row["source_object_id"], row["poster_object_id"], *arriving) if i])
-        await self._duplicates.release(tx, video.owner_id)
-        await self._work.collect(tx)
-        await tx.raise_epoch()
+        await self._ledger.mark_for_deletion(
+            tx, [i for i in (row["source_object_id"], row["poster_object_id"], *arriving) if i]
+        )
+        await self._duplicates.resume_unblocked(tx, video.owner_id)
+        await self._work_queue.collect(tx)
+        await tx.bump_epoch()
         if by is not None:
-            await self._audit.note(tx, by, Deed.VIDEO_DELETED, video.public_id, title=row["title"], final="yes")
-        self._news.after(tx, video, Change.DELETED)
+            await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"], final="yes")
+        self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
         tx.after_commit(lambda: self._progress.clear(video.id))

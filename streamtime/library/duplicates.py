@@ -12,54 +12,56 @@ from sqlalchemy.engine import RowMapping
 
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.library.changes import Changes
+from streamtime.library.changes import VideoUpdater
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, VideoState, subject_of
-from streamtime.library.videos import require_alive
-from streamtime.library.work import Work
+from streamtime.library.videos import require_not_deleted
+from streamtime.library.work import WorkQueue
 
-ASKED = "asked"
+DUPLICATE_PENDING = "asked"
 """Nothing is made of it before its owner has said what is to become of it."""
 
-KEPT = "kept"
+DUPLICATE_KEPT = "kept"
 """Its owner wants both."""
 
-WAITING = "Waiting for you: you have this already"
+WAITING_STAGE = "Waiting for you: you have this already"
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
+class Duplicate:
     """The earlier video that has the same bytes as its original; `binned` where it lies in the bin."""
 
     public_id: str
     title: str
-    binned: bool
+    in_trash: bool
 
 
 class Duplicates:
     """Finds them, and writes down what their owners say."""
 
-    def __init__(self, database: Database, work: Work, changes: Changes, timeline: Timeline) -> None:
+    def __init__(self, database: Database, work_queue: WorkQueue, updater: VideoUpdater, timeline: Timeline) -> None:
         self._database = database
-        self._work = work
-        self._changes = changes
+        self._work_queue = work_queue
+        self._updater = updater
         self._timeline = timeline
 
-    async def of(self, found: Collection[Video]) -> dict[int, Twin]:
+    async def find_for_videos(self, found: Collection[Video]) -> dict[int, Duplicate]:
         """The twins of these videos, by row id, where there are any and nothing was said of them."""
-        asked = [video.id for video in found if video.source_object_id is not None and video.duplicate != KEPT]
+        asked = [
+            video.id for video in found if video.source_object_id is not None and video.duplicate != DUPLICATE_KEPT
+        ]
         if not asked:
             return {}
         async with self._database.read() as connection:
-            rows = (await connection.execute(_twins(asked))).mappings().all()
-        return {row["later"]: _twin(row) for row in rows}
+            rows = (await connection.execute(_duplicates_query(asked))).mappings().all()
+        return {row["later"]: _duplicate(row) for row in rows}
 
-    async def arrived(self, tx: Transaction, video: Video) -> Twin | None:
+    async def find_exact(self, tx: Transaction, video: Video) -> Duplicate | None:
         """The twin of a video whose last byte has come just now, as the transaction sees it."""
-        row = (await tx.execute(_twins([video.id]))).mappings().first()
-        return _twin(row) if row else None
+        row = (await tx.execute(_duplicates_query([video.id]))).mappings().first()
+        return _duplicate(row) if row else None
 
-    async def looks_like(self, video_id: int) -> Twin | None:
+    async def find_probable(self, video_id: int) -> Duplicate | None:
         """A video of the same owner, file name and length as one whose bytes are still to come: a guess, no more."""
         new = videos.alias("new")
         query = (
@@ -82,7 +84,7 @@ class Duplicates:
         )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
-        return _twin(row) if row else None
+        return _duplicate(row) if row else None
 
     async def keep_both(self, tx: Transaction, video: Video) -> None:
         """Its owner wants it although it is there already: go on with it, and say no more.
@@ -90,28 +92,28 @@ class Duplicates:
         Raises:
             VideoGone: it was deleted meanwhile.
         """
-        row = await require_alive(tx, video.id)
-        await tx.execute(update(videos).where(videos.c.id == video.id).values(duplicate=KEPT))
+        row = await require_not_deleted(tx, video.id)
+        await tx.execute(update(videos).where(videos.c.id == video.id).values(duplicate=DUPLICATE_KEPT))
         await self._timeline.add(tx, video.id, "kept_both", "It is kept beside the video that has the same bytes.")
-        if row["duplicate"] == ASKED and row["state"] == VideoState.QUEUED:
-            await self._changes.set(tx, video, stage="Waiting")
-            await self._work.prepare(tx, video)
+        if row["duplicate"] == DUPLICATE_PENDING and row["state"] == VideoState.QUEUED:
+            await self._updater.update(tx, video, stage="Waiting")
+            await self._work_queue.prepare(tx, video)
 
-    async def release(self, tx: Transaction, owner_id: int) -> None:
+    async def resume_unblocked(self, tx: Transaction, owner_id: int) -> None:
         """An original of theirs has gone: what waited for an answer because of it alone goes on."""
         waiting = select(videos.c.id).where(
-            videos.c.owner_id == owner_id, videos.c.duplicate == ASKED, videos.c.deleted_at_ms.is_(None)
+            videos.c.owner_id == owner_id, videos.c.duplicate == DUPLICATE_PENDING, videos.c.deleted_at_ms.is_(None)
         )
         asked = set((await tx.execute(waiting)).scalars())
         if not asked:
             return
-        asked -= {row["later"] for row in (await tx.execute(_twins(asked))).mappings()}
+        asked -= {row["later"] for row in (await tx.execute(_duplicates_query(asked))).mappings()}
         for video_id in asked:
             await tx.execute(update(videos).where(videos.c.id == video_id).values(duplicate=None, stage="Waiting"))
-            await self._work.prepare_anew(tx, subject_of(video_id), owner_id)
+            await self._work_queue.prepare_by_subject(tx, subject_of(video_id), owner_id)
 
 
-def _twins(video_ids: Collection[int]) -> Select[int, str, str, int | None]:
+def _duplicates_query(video_ids: Collection[int]) -> Select[int, str, str, int | None]:
     """The earlier ones of the same owner with the same bytes, those outside the bin last: they are preferred."""
     late, late_source = videos.alias("late"), objects.alias("late_source")
     return (
@@ -131,5 +133,5 @@ def _twins(video_ids: Collection[int]) -> Select[int, str, str, int | None]:
     )
 
 
-def _twin(row: RowMapping) -> Twin:
-    return Twin(row["public_id"], row["title"], binned=row["deleted_at_ms"] is not None)
+def _duplicate(row: RowMapping) -> Duplicate:
+    return Duplicate(row["public_id"], row["title"], in_trash=row["deleted_at_ms"] is not None)

@@ -7,22 +7,22 @@ from sqlalchemy import delete, insert, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.rules import Visibility
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
 from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid
-from streamtime.library.news import News
+from streamtime.library.news import VideoEventPublisher
 from streamtime.library.poster_choice import PosterChoice
 from streamtime.library.video import Video
-from streamtime.library.videos import require_alive
+from streamtime.library.videos import require_not_deleted
 
 MAX_TITLE = 200
 MAX_DESCRIPTION = 10_000
 MAX_TAGS = 30
 MAX_TAG = 50
 
-LISTED = frozenset({Visibility.MEMBERS, Visibility.PUBLIC})
+LISTED_VISIBILITIES = frozenset({Visibility.MEMBERS, Visibility.PUBLIC})
 """Visibilities under which a video stands on somebody's Explore page."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -44,10 +44,12 @@ class Edit:
 class Editor:
     """Changes what owners may change."""
 
-    def __init__(self, database: Database, posters: PosterChoice, news: News, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, posters: PosterChoice, publisher: VideoEventPublisher, audit: AuditLog, clock: Clock
+    ) -> None:
         self._database = database
         self._posters = posters
-        self._news = news
+        self._publisher = publisher
         self._audit = audit
         self._clock = clock
 
@@ -63,30 +65,30 @@ class Editor:
         tags = None if edit.tags is None else clean_tags(edit.tags)
 
         async def body(tx: Transaction) -> None:
-            row = await require_alive(tx, video.id)
+            row = await require_not_deleted(tx, video.id)
             if values:
                 await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
             if tags is not None:
                 await _replace_tags(tx, video.id, tags)
             if edit.visibility is not None and edit.visibility.value != row["visibility"]:
-                await self._show_to(tx, row, edit.visibility, by)
+                await self._change_visibility(tx, row, edit.visibility, by)
             if edit.poster_ms is not None and edit.poster_ms != row["poster_ms"]:
                 await self._posters.choose(tx, row, edit.poster_ms)
-            self._news.after(tx, video)
+            self._publisher.publish_on_commit(tx, video)
 
         await self._database.write(body)
 
-    async def _show_to(self, tx: Transaction, row: RowMapping, wanted: Visibility, by: Actor) -> None:
+    async def _change_visibility(self, tx: Transaction, row: RowMapping, wanted: Visibility, by: Actor) -> None:
         values: dict[str, object] = {"visibility": wanted.value}
-        if wanted in LISTED and row["published_at_ms"] is None:
+        if wanted in LISTED_VISIBILITIES and row["published_at_ms"] is None:
             values["published_at_ms"] = self._clock.now_ms()
         if row["visibility"] == Visibility.PUBLIC.value:
             # Whoever kept a URL of the public time holds one that no longer leads anywhere.
             values["access_generation"] = videos.c.access_generation + 1
         await tx.execute(update(videos).where(videos.c.id == row["id"]).values(**values))
         seen_by = {"before": row["visibility"], "now": wanted.value}
-        await self._audit.note(tx, by, Deed.VISIBILITY_CHANGED, row["public_id"], title=row["title"], **seen_by)
-        await tx.raise_epoch()
+        await self._audit.record(tx, by, AuditEvent.VISIBILITY_CHANGED, row["public_id"], title=row["title"], **seen_by)
+        await tx.bump_epoch()
 
 
 def _texts(edit: Edit) -> dict[str, object]:

@@ -12,14 +12,14 @@ class GrowingRenditions:
     def __init__(self) -> None:
         self._growing: dict[int, SegmentIndex] = {}
 
-    def show(self, rendition_id: int, index: SegmentIndex) -> None:
+    def publish(self, rendition_id: int, index: SegmentIndex) -> None:
         """So much of it may be played from now on; what was shown before is never taken back."""
         self._growing[rendition_id] = index
 
-    def snapshot(self, rendition_id: int) -> SegmentIndex | None:
+    def get(self, rendition_id: int) -> SegmentIndex | None:
         """What is shown at this moment, or None where nothing is."""
         return self._growing.get(rendition_id)
 
-    def end(self, rendition_id: int) -> None:
+    def remove(self, rendition_id: int) -> None:
         """It is whole, or given up: forget it. One that is not known is a success."""
         self._growing.pop(rendition_id, None)

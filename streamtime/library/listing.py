@@ -10,17 +10,17 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Visibility, listed_for
+from streamtime.access.rules import Visibility, listed_visibilities
 from streamtime.database.people_tables import users
 from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
-from streamtime.library.bin import BINNED
+from streamtime.library.bin import IN_TRASH
 from streamtime.library.video import Video, VideoState
-from streamtime.library.videos import read_videos, selection
+from streamtime.library.videos import read_videos, select_videos
 
 MAX_LIMIT = 100
-A_PAGE = 12
+PAGE_SIZE = 12
 """Cards on one page of a grid: more would make more than 30 KB of HTML; the rest is fetched while one scrolls."""
 
 
@@ -29,7 +29,7 @@ _TextCursor = tuple[str, _Integer]
 _NumberCursor = tuple[_Integer, _Integer]
 
 
-class Scope(StrEnum):
+class ListScope(StrEnum):
     """Which shelf is looked at."""
 
     FINDABLE = "findable"
@@ -52,13 +52,13 @@ class Sort(StrEnum):
 class Query:
     """What is asked for. `q` is matched in titles and tags, whatever the capitals."""
 
-    scope: Scope = Scope.FINDABLE
+    scope: ListScope = ListScope.FINDABLE
     q: str = ""
     owner: str = ""
     visibility: Visibility | None = None
     state: VideoState | None = None
     sort: Sort = Sort.NEW
-    limit: int = A_PAGE
+    limit: int = PAGE_SIZE
     cursor: str = ""
 
 
@@ -84,7 +84,7 @@ class Listing:
         """
         if not 1 <= query.limit <= MAX_LIMIT:
             raise Invalid(f"Ask for 1 to {MAX_LIMIT} videos at a time.", field="limit")
-        statement = selection().where(*_conditions(caller, query))
+        statement = select_videos().where(*_conditions(caller, query))
         statement = _ordered(statement, query).limit(query.limit + 1)
         async with self._database.read() as connection:
             found = await read_videos(connection, statement)
@@ -94,10 +94,8 @@ class Listing:
 
 
 def _conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
-    binned = query.state is VideoState.BINNED
-    conditions = (
-        _in_the_bin(caller, query) if binned else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
-    )
+    binned = query.state is VideoState.TRASHED
+    conditions = _in_trash(caller, query) if binned else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
     if query.q.strip():
         conditions.append(_matches(query.q.strip().casefold(), caller))
     if query.owner:
@@ -109,19 +107,19 @@ def _conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _in_the_bin(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
+def _in_trash(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
     """What the caller could bring back: their own; for an admin who names somebody, theirs."""
     if caller.is_admin and query.owner:
-        return [BINNED]
-    return [BINNED, videos.c.owner_id == (caller.user_id if caller.signed_in else -1)]
+        return [IN_TRASH]
+    return [IN_TRASH, videos.c.owner_id == (caller.user_id if caller.signed_in else -1)]
 
 
-def _scope(caller: Caller, scope: Scope) -> ColumnElement[bool]:
-    if scope is Scope.OWN:
+def _scope(caller: Caller, scope: ListScope) -> ColumnElement[bool]:
+    if scope is ListScope.OWN:
         return videos.c.owner_id == (caller.user_id if caller.signed_in else -1)
-    shown = [visibility.value for visibility in listed_for(caller)]
+    shown = [visibility.value for visibility in listed_visibilities(caller)]
     listed = and_(videos.c.visibility.in_(shown), videos.c.playable)
-    if scope is Scope.LISTED or not caller.signed_in:
+    if scope is ListScope.LISTED or not caller.signed_in:
         return listed
     return or_(listed, videos.c.owner_id == caller.user_id)
 
@@ -139,7 +137,7 @@ def _matches(folded: str, caller: Caller) -> ColumnElement[bool]:
 def _sort_key(query: Query) -> ColumnElement[object]:
     if query.sort is Sort.TITLE:
         return videos.c.title_folded
-    return videos.c.published_at_ms if query.scope is Scope.LISTED else videos.c.created_at_ms
+    return videos.c.published_at_ms if query.scope is ListScope.LISTED else videos.c.created_at_ms
 
 
 def _ordered(statement: Select[tuple[object, ...]], query: Query) -> Select[tuple[object, ...]]:
@@ -159,7 +157,7 @@ def _cursor_after(video: Video, query: Query) -> str:
     if query.sort is Sort.TITLE:
         key = video.title.casefold()
     else:
-        key = video.published_at_ms if query.scope is Scope.LISTED else video.created_at_ms
+        key = video.published_at_ms if query.scope is ListScope.LISTED else video.created_at_ms
     return base64.urlsafe_b64encode(msgspec.json.encode([key, video.id])).decode().rstrip("=")
 
 

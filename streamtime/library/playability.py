@@ -16,32 +16,34 @@ from streamtime.library.timeline import Timeline
 from streamtime.library.video import VideoState
 
 UNPLAYABLE = "unplayable"
-WORDS = "Nothing that plays has come of this video."
+UNPLAYABLE_MESSAGE = "Nothing that plays has come of this video."
 
 _SHORT_MS, _SHORT_SHARE = 2000, 0.05
 """By how much a picture may be shorter than the sound that is heard with it."""
 
 
-class NothingPlays(MediaError):
+class NoPlayableRendition(MediaError):
     """A video is not ready: no whole picture of it plays. `copied` where one that was copied does not."""
 
     def __init__(self, *, copied: bool) -> None:
-        super().__init__(WORDS, code=UNPLAYABLE)
+        super().__init__(UNPLAYABLE_MESSAGE, code=UNPLAYABLE)
         self.copied = copied
 
 
 @dataclass(frozen=True, slots=True)
-class WholePicture:
+class VideoRenditionStatus:
     """A whole picture of a video. `plays` says whether a player can show it from beginning to end."""
 
     id: int
     name: str
     copied: bool
     outdated: bool
-    plays: bool
+    playable: bool
 
 
-async def whole_pictures(tx: Transaction, video_id: int, *, to_the_end: bool = False) -> list[WholePicture]:
+async def complete_video_renditions(
+    tx: Transaction, video_id: int, *, full_length: bool = False
+) -> list[VideoRenditionStatus]:
     """Judge all of a video's whole pictures; with `to_the_end` they have to be as long as its sound."""
     table, parts, stored = tables.renditions, tables.rendition_parts, tables.objects
     query = (
@@ -51,23 +53,27 @@ async def whole_pictures(tx: Transaction, video_id: int, *, to_the_end: bool = F
         .where(table.c.video_id == video_id, table.c.state == "whole")
     )
     rows = list((await tx.execute(query)).mappings())
-    heard_ms = _heard_ms(rows) if to_the_end and not await _is_damaged(tx, video_id) else 0
+    heard_ms = _default_audio_ms(rows) if full_length and not await _is_damaged(tx, video_id) else 0
     least_ms = max(0, heard_ms - max(_SHORT_MS, heard_ms * _SHORT_SHARE))
     return [
-        WholePicture(
-            row["id"], row["name"], row["origin"] == "copy", bool(row["outdated"]), plays=_duration_ms(row) > least_ms
+        VideoRenditionStatus(
+            row["id"],
+            row["name"],
+            row["origin"] == "copy",
+            bool(row["outdated"]),
+            playable=_duration_ms(row) > least_ms,
         )
         for row in rows
         if row["kind"] == "video"
     ]
 
 
-async def plays(tx: Transaction, video_id: int) -> bool:
+async def is_playable(tx: Transaction, video_id: int) -> bool:
     """Whether a whole picture of the video plays."""
-    return any(picture.plays for picture in await whole_pictures(tx, video_id))
+    return any(picture.playable for picture in await complete_video_renditions(tx, video_id))
 
 
-async def grows(tx: Transaction, video_id: int) -> bool:
+async def has_growing_rendition(tx: Transaction, video_id: int) -> bool:
     """Whether a picture of the video is in the making, which may be watched as it grows."""
     table = tables.renditions
     growing = (table.c.video_id == video_id) & (table.c.kind == "video") & (table.c.state == "growing")
@@ -92,13 +98,13 @@ async def recheck_all(tx: Transaction, timeline: Timeline) -> None:
 
 async def fail_unplayable(tx: Transaction, timeline: Timeline, video_id: int) -> None:
     """Say that a video that was called ready has nothing to play: it can be tried again from its original."""
-    values = {"failure_code": UNPLAYABLE, "failure_message": WORDS, "playable": False, "stage": ""}
+    values = {"failure_code": UNPLAYABLE, "failure_message": UNPLAYABLE_MESSAGE, "playable": False, "stage": ""}
     await tx.execute(update(videos).where(videos.c.id == video_id).values(state=VideoState.FAILED.value, **values))
-    await timeline.add(tx, video_id, "failed", WORDS, code=UNPLAYABLE)
-    await tx.raise_epoch()
+    await timeline.add(tx, video_id, "failed", UNPLAYABLE_MESSAGE, code=UNPLAYABLE)
+    await tx.bump_epoch()
 
 
-def _heard_ms(rows: list[RowMapping]) -> int:
+def _default_audio_ms(rows: list[RowMapping]) -> int:
     """How long the sound lasts that is heard first; 0 without any."""
     sounds = (row for row in rows if row["kind"] == "audio" and row["is_default"] and not row["outdated"])
     return max(map(_duration_ms, sounds), default=0)

@@ -34,7 +34,7 @@ class PosterChoice:
         await tx.execute(update(videos).where(videos.c.id == row["id"]).values(poster_ms=at_ms))
         await self._enqueue(tx, subject_of(row["id"]))
 
-    async def again(self, tx: Transaction, video: Video) -> None:
+    async def requeue(self, tx: Transaction, video: Video) -> None:
         """Fulfil the wish that is written down once more: nobody knows whether it was."""
         await self._enqueue(tx, video.subject)
 

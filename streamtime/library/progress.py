@@ -7,14 +7,14 @@ from sqlalchemy import bindparam, update
 from streamtime.clock import Clock
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.library.news import News
+from streamtime.library.news import VideoEventPublisher
 from streamtime.library.video import Video
 
-TOLD_EVERY_S = 1.0
+PUBLISH_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class VideoProgress:
     """`fraction` from 0 to 1 of the whole work, and the stage in words for people.
 
     `speed` is seconds of video a second and `left_s` how long the stage still takes, where that can be told.
@@ -24,63 +24,63 @@ class Progress:
     fraction: float
     stage: str
     speed: float | None = None
-    left_s: float | None = None
+    remaining_s: float | None = None
     waiting: str = ""
 
 
-class ProgressBoard:
+class ProgressTracker:
     """The progress of everything under way."""
 
-    def __init__(self, database: Database, news: News, clock: Clock) -> None:
+    def __init__(self, database: Database, publisher: VideoEventPublisher, clock: Clock) -> None:
         self._database = database
-        self._news = news
+        self._publisher = publisher
         self._clock = clock
-        self._board: dict[int, Progress] = {}
-        self._told: dict[int, float] = {}
-        self._unwritten: set[int] = set()
+        self._progress: dict[int, VideoProgress] = {}
+        self._published_at: dict[int, float] = {}
+        self._dirty: set[int] = set()
 
-    def note(
-        self, video: Video, fraction: float, stage: str, *, speed: float | None = None, left_s: float | None = None
+    def report(
+        self, video: Video, fraction: float, stage: str, *, speed: float | None = None, remaining_s: float | None = None
     ) -> None:
         """The work on `video` is that far."""
-        before = self._board.get(video.id)
-        self._board[video.id] = Progress(min(max(fraction, 0.0), 1.0), stage, speed, left_s)
-        self._unwritten.add(video.id)
+        before = self._progress.get(video.id)
+        self._progress[video.id] = VideoProgress(min(max(fraction, 0.0), 1.0), stage, speed, remaining_s)
+        self._dirty.add(video.id)
         now = self._clock.monotonic()
         new_stage = before is None or before.stage != stage
-        if new_stage or now - self._told.get(video.id, 0.0) >= TOLD_EVERY_S:
-            self._told[video.id] = now
-            self._news.now(video)
+        if new_stage or now - self._published_at.get(video.id, 0.0) >= PUBLISH_INTERVAL_S:
+            self._published_at[video.id] = now
+            self._publisher.publish(video)
 
-    def wait(self, video: Video, why: str) -> None:
+    def set_waiting_reason(self, video: Video, reason: str) -> None:
         """Nothing goes on just now, and why; or, with nothing said, it goes on."""
-        before = self.of(video)
-        if before.waiting != why:
-            self._board[video.id] = Progress(before.fraction, before.stage, waiting=why)
-            self._news.now(video)
+        before = self.get(video)
+        if before.waiting != reason:
+            self._progress[video.id] = VideoProgress(before.fraction, before.stage, waiting=reason)
+            self._publisher.publish(video)
 
-    def waiting(self, video_id: int) -> str:
+    def waiting_reason(self, video_id: int) -> str:
         """Why nothing goes on just now, as far as the board knows; empty while something does."""
-        noted = self._board.get(video_id)
+        noted = self._progress.get(video_id)
         return noted.waiting if noted else ""
 
-    def of(self, video: Video) -> Progress:
+    def get(self, video: Video) -> VideoProgress:
         """How far it is now: the board knows better than the row."""
-        return self._board.get(video.id) or Progress(video.progress, video.stage)
+        return self._progress.get(video.id) or VideoProgress(video.progress, video.stage)
 
     def clear(self, video_id: int) -> None:
         """Nothing is under way any more."""
-        self._board.pop(video_id, None)
-        self._told.pop(video_id, None)
-        self._unwritten.discard(video_id)
+        self._progress.pop(video_id, None)
+        self._published_at.pop(video_id, None)
+        self._dirty.discard(video_id)
 
     async def flush(self) -> None:
         """Write what has changed since the last time, in one transaction."""
-        unwritten, self._unwritten = self._unwritten, set()
+        unwritten, self._dirty = self._dirty, set()
         rows = [
             {"row": video_id, "fraction": noted.fraction, "words": noted.stage}
             for video_id in unwritten
-            if (noted := self._board.get(video_id))
+            if (noted := self._progress.get(video_id))
         ]
         if not rows:
             return
@@ -96,5 +96,5 @@ class ProgressBoard:
         try:
             await self._database.write(body)
         except Exception:
-            self._unwritten |= unwritten
+            self._dirty |= unwritten
             raise

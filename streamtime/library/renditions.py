@@ -16,14 +16,14 @@ from streamtime.languages import language_name
 from streamtime.objects.ledger import Ledger
 
 
-class Kind(StrEnum):
+class RenditionKind(StrEnum):
     """What a rendition carries; picture and sound are kept apart, so that sound is stored once."""
 
     VIDEO = "video"
     AUDIO = "audio"
 
 
-class Origin(StrEnum):
+class RenditionOrigin(StrEnum):
     """How it came to be."""
 
     COPY = "copy"
@@ -31,7 +31,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SoundTrack:
+class AudioTrack:
     """What a sound track is called: a BCP 47 tag, the file's own words; and whether it is heard first."""
 
     language: str | None = None
@@ -48,17 +48,17 @@ class SoundTrack:
 class NewRendition:
     """What is known of a rendition before its first byte. `ceiling_bps` is a bit rate it will not exceed."""
 
-    kind: Kind
-    origin: Origin
+    kind: RenditionKind
+    origin: RenditionOrigin
     name: str
     target_duration_s: int
     ceiling_bps: int | None
     spool_key: str
-    sound: SoundTrack = SoundTrack()
+    audio: AudioTrack = AudioTrack()
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class RenditionFormat:
     """What is known with its init segment. Pictures have a size and a rate, sound has channels."""
 
     codecs: str
@@ -78,11 +78,11 @@ class Rendition:
 
     id: int
     attempt_id: str
-    kind: Kind
-    origin: Origin
-    whole: bool
+    kind: RenditionKind
+    origin: RenditionOrigin
+    is_complete: bool
     name: str
-    description: Description
+    description: RenditionFormat
     target_duration_s: int
     ceiling_bps: int | None
     index: SegmentIndex | None
@@ -91,11 +91,11 @@ class Rendition:
     key: str
     checkpoint: SegmentIndex | None = None
     outdated: bool = False
-    sound: SoundTrack = SoundTrack()
+    audio: AudioTrack = AudioTrack()
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class StartedRendition:
     """A rendition just written down."""
 
     id: int
@@ -111,7 +111,7 @@ class Renditions:
         self._ledger = ledger
         self._clock = clock
 
-    async def begin(self, tx: Transaction, video_id: int, owner_id: int, new: NewRendition) -> Begun:
+    async def begin(self, tx: Transaction, video_id: int, owner_id: int, new: NewRendition) -> StartedRendition:
         """Write the intent down: the object's row, the rendition and what joins them."""
         object_id = await self._ledger.stage(tx, new.spool_key, kind="rendition", owner_id=owner_id)
         attempt_id = public_id()
@@ -124,16 +124,16 @@ class Renditions:
             name=new.name,
             target_duration_s=new.target_duration_s,
             ceiling_bps=new.ceiling_bps,
-            language=new.sound.language,
-            title=new.sound.title,
-            is_default=new.sound.default,
+            language=new.audio.language,
+            title=new.audio.title,
+            is_default=new.audio.default,
             created_at_ms=self._clock.now_ms(),
         )
         rendition_id: int = (await tx.execute(statement.returning(tables.renditions.c.id))).scalar_one()
         await tx.execute(insert(tables.rendition_parts).values(rendition_id=rendition_id, part=0, object_id=object_id))
-        return Begun(rendition_id, object_id, attempt_id)
+        return StartedRendition(rendition_id, object_id, attempt_id)
 
-    async def describe(self, tx: Transaction, rendition_id: int, description: Description) -> None:
+    async def describe(self, tx: Transaction, rendition_id: int, description: RenditionFormat) -> None:
         """Its init segment exists: say what is in it."""
         await self._update(
             tx,
@@ -149,21 +149,21 @@ class Renditions:
         """These segments of a growing rendition are on disk: whoever goes on with it keeps them."""
         await self._update(tx, rendition_id, segment_index=index.to_blob())
 
-    async def outdate(self, tx: Transaction, video_id: int, names: Collection[str] | None) -> None:
+    async def mark_outdated(self, tx: Transaction, video_id: int, names: Collection[str] | None) -> None:
         """Whole renditions are to be made anew, all or those encoded pictures named; until then they are played."""
         table = tables.renditions
         condition = (table.c.video_id == video_id) & (table.c.state == "whole")
         if names is not None:
-            condition &= table.c.name.in_(names) & (table.c.kind == Kind.VIDEO.value)
-            condition &= table.c.origin == Origin.ENCODE.value
+            condition &= table.c.name.in_(names) & (table.c.kind == RenditionKind.VIDEO.value)
+            condition &= table.c.origin == RenditionOrigin.ENCODE.value
         await tx.execute(update(table).where(condition).values(outdated=True))
-        await tx.raise_epoch()
+        await tx.bump_epoch()
 
-    async def complete(self, tx: Transaction, begun: Begun, index: SegmentIndex) -> None:
+    async def complete(self, tx: Transaction, begun: StartedRendition, index: SegmentIndex) -> None:
         """It is whole and on disk: from this commit on its index comes from the row."""
         await self._ledger.complete(tx, begun.object_id, length_bytes=index.bytes_total)
         await self._update(tx, begun.id, state="whole", segment_index=index.to_blob())
-        await tx.raise_epoch()
+        await tx.bump_epoch()
 
     async def drop(
         self,
@@ -187,7 +187,7 @@ class Renditions:
         table = tables.renditions
         return await self._drop(tx, (table.c.video_id == video_id) & table.c.outdated)
 
-    async def drop_these(self, tx: Transaction, ids: Collection[int]) -> int:
+    async def drop_by_ids(self, tx: Transaction, ids: Collection[int]) -> int:
         """Take these renditions out, and doom their bytes; how many objects."""
         return await self._drop(tx, tables.renditions.c.id.in_(ids))
 
@@ -196,12 +196,12 @@ class Renditions:
         query = select(parts.c.object_id).join_from(parts, tables.renditions).where(condition)
         object_ids = list((await tx.execute(query)).scalars())
         await tx.execute(delete(tables.renditions).where(condition))
-        await self._ledger.doom(tx, object_ids)
+        await self._ledger.mark_for_deletion(tx, object_ids)
         if object_ids:
-            await tx.raise_epoch()
+            await tx.bump_epoch()
         return len(object_ids)
 
-    async def of(self, video_id: int) -> list[Rendition]:
+    async def list_for_video(self, video_id: int) -> list[Rendition]:
         """A video's renditions, the ones with the largest picture first, sound last."""
         table, parts, stored = tables.renditions, tables.rendition_parts, tables.objects
         query = (
@@ -219,7 +219,7 @@ class Renditions:
         table = tables.renditions
         state = "growing" if growing else "whole"
         query = select(table.c.video_id, table.c.name).where(
-            table.c.video_id.in_(video_ids), table.c.kind == Kind.VIDEO.value, table.c.state == state
+            table.c.video_id.in_(video_ids), table.c.kind == RenditionKind.VIDEO.value, table.c.state == state
         )
         names: dict[int, list[str]] = {}
         async with self._database.read() as connection:
@@ -246,11 +246,11 @@ def _rendition(row: RowMapping) -> Rendition:
     return Rendition(
         id=row["id"],
         attempt_id=row["attempt_id"],
-        kind=Kind(row["kind"]),
-        origin=Origin(row["origin"]),
-        whole=row["state"] == "whole",
+        kind=RenditionKind(row["kind"]),
+        origin=RenditionOrigin(row["origin"]),
+        is_complete=row["state"] == "whole",
         name=row["name"],
-        description=Description(
+        description=RenditionFormat(
             codecs=row["codecs"],
             width=row["width"],
             height=row["height"],
@@ -265,5 +265,5 @@ def _rendition(row: RowMapping) -> Rendition:
         key=row["key"],
         checkpoint=index if row["state"] == "growing" else None,
         outdated=bool(row["outdated"]),
-        sound=SoundTrack(row["language"], row["title"], bool(row["is_default"])),
+        audio=AudioTrack(row["language"], row["title"], bool(row["is_default"])),
     )

@@ -26,16 +26,16 @@ class QuotaExceeded(TooLarge):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QuotaUsage:
     """What somebody uses (`used`), what their unfinished uploads will add (`reserved`), and what they may (`limit`)."""
 
     used: int
     reserved: int
     limit: int | None
-    by_admin: bool
+    is_admin: bool
 
     @property
-    def left(self) -> int | None:
+    def remaining(self) -> int | None:
         """What may still be added; None where there is no limit."""
         return None if self.limit is None else max(0, self.limit - self.used - self.reserved)
 
@@ -48,7 +48,7 @@ class Usage:
     originals: int
     renditions: int
     stills: int
-    bin: int
+    trash: int
     unfinished: int
     """Of uploads that are not complete: the announced length, or what has arrived where nothing more is reserved."""
     videos: int
@@ -57,7 +57,7 @@ class Usage:
     @property
     def total(self) -> int:
         """All of it."""
-        return self.originals + self.renditions + self.stills + self.bin + self.unfinished
+        return self.originals + self.renditions + self.stills + self.trash + self.unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,20 @@ class LargeVideo:
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class SpaceRequest:
     """Room that an upload asks for: the bytes of it that are still to come."""
 
     owner_id: int
     length_bytes: int
-    by_link: bool
+    via_upload_request: bool
     """By a link for sending, whoever's it is."""
 
 
-SHARED_PART = 2
+SHARED_DIVISOR = 2
 """Members and links for sending may reserve the free space divided by this, all together."""
 
 
-class Space:
+class StorageUsage:
     """Adds up."""
 
     def __init__(self, database: Database, reservations: Reservations, *, quota_bytes: int) -> None:
@@ -92,12 +92,12 @@ class Space:
         self._reservations = reservations
         self._quota_bytes = quota_bytes
 
-    async def standing(self, owner_id: int) -> Standing:
+    async def quota_usage(self, owner_id: int) -> QuotaUsage:
         """How somebody stands at this moment."""
         async with self._database.read() as connection:
-            return await self._standing(connection, owner_id)
+            return await self._quota_usage(connection, owner_id)
 
-    async def reserve(self, tx: Transaction, needed: Needed, free: Callable[[], Awaitable[int]]) -> None:
+    async def reserve(self, tx: Transaction, request: SpaceRequest, free: Callable[[], Awaitable[int]]) -> None:
         """Let an upload reserve room in this transaction, or raise. `free` tells how many bytes its disk can spare.
 
         The transaction has the write lock, so what another upload has reserved is seen, however close the two are. The
@@ -107,17 +107,17 @@ class Space:
             QuotaExceeded: its owner may not have so much.
             NoSpace: the disk has no room for it and for what others still send.
         """
-        standing = await self._standing(tx, needed.owner_id)
-        if standing.left is not None and needed.length_bytes > standing.left:
-            raise _over_quota(standing, needed.length_bytes)
+        standing = await self._quota_usage(tx, request.owner_id)
+        if standing.remaining is not None and request.length_bytes > standing.remaining:
+            raise _over_quota(standing, request.length_bytes)
         free_bytes = max(0, await free())
         reserved = await self._reservations.totals(tx)
         left = max(0, free_bytes - reserved.total)
-        shared = needed.by_link or not standing.by_admin
+        shared = request.via_upload_request or not standing.is_admin
         if shared:
-            left = max(0, min(left, free_bytes // SHARED_PART - reserved.shared))
-        if needed.length_bytes > left:
-            raise _no_room(left, needed.length_bytes, shared=shared)
+            left = max(0, min(left, free_bytes // SHARED_DIVISOR - reserved.shared))
+        if request.length_bytes > left:
+            raise _no_space(left, request.length_bytes, shared=shared)
 
     async def usage_of(self, owner_id: int) -> Usage:
         """What somebody's files take."""
@@ -127,9 +127,9 @@ class Space:
         """What the files of everybody take, the largest users first."""
         return sorted(await self._usages(users.c.deleted_at_ms.is_(None)), key=lambda usage: -usage.total)
 
-    async def bytes_of(self, video_ids: Collection[int]) -> dict[int, int]:
+    async def bytes_by_video(self, video_ids: Collection[int]) -> dict[int, int]:
         """What the files of these videos take, by row id."""
-        held = _held().subquery()
+        held = _video_objects().subquery()
         query = (
             select(held.c.video_id, _sum(objects.c.bytes))
             .join_from(held, objects, held.c.object_id == objects.c.id)
@@ -141,7 +141,7 @@ class Space:
 
     async def largest(self, owner_id: int | None, *, limit: int) -> list[LargeVideo]:
         """The videos that take most, of one owner or of all; those in the bin are not among them."""
-        held = _held().subquery()
+        held = _video_objects().subquery()
         total = _sum(objects.c.bytes)
         query = (
             select(videos.c.public_id, videos.c.title, users.c.name, total)
@@ -158,14 +158,14 @@ class Space:
         async with self._database.read() as connection:
             return [LargeVideo(*row) for row in await connection.execute(query)]
 
-    async def _standing(self, connection: Transaction | AsyncConnection, owner_id: int) -> Standing:
+    async def _quota_usage(self, connection: Transaction | AsyncConnection, owner_id: int) -> QuotaUsage:
         used = select(_sum(objects.c.bytes)).where(objects.c.owner_id == owner_id, _KEPT)
-        counted = self._reservations.counted()
+        counted = self._reservations.charged_bytes()
         reserved = select(_sum(counted)).where(uploads.c.owner_id == owner_id, UNFINISHED)
         sums = used.scalar_subquery().label("used"), reserved.scalar_subquery().label("reserved")
         query = select(*sums, users.c.quota_bytes, users.c.role).where(users.c.id == owner_id)
         row = (await connection.execute(query)).one()
-        return Standing(row.used, row.reserved, self._limit(row.quota_bytes), by_admin=row.role == "admin")
+        return QuotaUsage(row.used, row.reserved, self._limit(row.quota_bytes), is_admin=row.role == "admin")
 
     async def _usages(self, whose: ColumnElement[bool]) -> list[Usage]:
         async with self._database.read() as connection:
@@ -181,7 +181,7 @@ class Space:
                 originals=kept[owner_id].originals if owner_id in kept else 0,
                 renditions=kept[owner_id].renditions if owner_id in kept else 0,
                 stills=kept[owner_id].stills if owner_id in kept else 0,
-                bin=kept[owner_id].binned if owner_id in kept else 0,
+                trash=kept[owner_id].binned if owner_id in kept else 0,
                 unfinished=unfinished.get(owner_id, 0),
                 videos=counts.get(owner_id, 0),
                 limit=self._limit(quota),
@@ -190,7 +190,7 @@ class Space:
         ]
 
     def _unfinished(self) -> Select[int, int]:
-        counted = _sum(self._reservations.counted())
+        counted = _sum(self._reservations.charged_bytes())
         return select(uploads.c.owner_id, counted).where(UNFINISHED).group_by(uploads.c.owner_id)
 
     def _limit(self, quota_bytes: int | None) -> int | None:
@@ -205,7 +205,7 @@ def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
     return func.coalesce(func.sum(column), 0)
 
 
-def _held() -> CompoundSelect[int, int]:
+def _video_objects() -> CompoundSelect[int, int]:
     """Which video holds which object."""
     own = [
         select(videos.c.id.label("video_id"), column.label("object_id")).where(column.is_not(None))
@@ -216,7 +216,7 @@ def _held() -> CompoundSelect[int, int]:
 
 
 def _by_kind() -> Select[int, int, int, int, int]:
-    held = _held().subquery()
+    held = _video_objects().subquery()
     binned = videos.c.deleted_at_ms.is_not(None)
 
     def of(*kinds: str) -> ColumnElement[int]:
@@ -244,22 +244,22 @@ def _counts() -> Select[int, int]:
     return select(videos.c.owner_id, func.count()).where(kept).group_by(videos.c.owner_id)
 
 
-def _over_quota(standing: Standing, length_bytes: int) -> QuotaExceeded:
-    left, limit = standing.left or 0, standing.limit or 0
+def _over_quota(usage: QuotaUsage, length_bytes: int) -> QuotaExceeded:
+    left, limit = usage.remaining or 0, usage.limit or 0
     return QuotaExceeded(
         f"This file has {size_text(length_bytes)}, and of your {size_text(limit)} there is {size_text(left)} left. "
         "Deleting videos for good, also from the bin, makes room.",
         facts={
             "limit": limit,
-            "used": standing.used,
-            "reserved": standing.reserved,
+            "used": usage.used,
+            "reserved": usage.reserved,
             "left": left,
             "needed": length_bytes,
         },
     )
 
 
-def _no_room(left: int, length_bytes: int, *, shared: bool) -> NoSpace:
+def _no_space(left: int, length_bytes: int, *, shared: bool) -> NoSpace:
     part = " (half of what is free may be reserved at once, except by administrators)" if shared else ""
     return NoSpace(
         f"The server's disk has room for {size_text(left)} more{part}, and this file needs {size_text(length_bytes)}. "

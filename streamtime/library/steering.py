@@ -6,30 +6,30 @@ from streamtime.database.transaction import Transaction
 from streamtime.errors import Conflict
 from streamtime.jobs.job import Failure
 from streamtime.jobs.queue import JobQueue
-from streamtime.library.changes import Changes
+from streamtime.library.changes import VideoUpdater
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.renditions import Renditions
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video, VideoState
-from streamtime.library.videos import require_alive
-from streamtime.library.work import FIRST, LADDER, PREPARE, Work
+from streamtime.library.videos import require_not_deleted
+from streamtime.library.work import FIRST, LADDER, PREPARE, WorkQueue
 
 
-class Steering:
+class VideoJobs:
     """Queues and stops preparation by hand."""
 
     def __init__(
         self,
         queue: JobQueue,
-        work: Work,
-        changes: Changes,
+        work_queue: WorkQueue,
+        updater: VideoUpdater,
         renditions: Renditions,
         timeline: Timeline,
         lifecycle: Lifecycle,
     ) -> None:
         self._queue = queue
-        self._work = work
-        self._changes = changes
+        self._work_queue = work_queue
+        self._updater = updater
         self._renditions = renditions
         self._timeline = timeline
         self._lifecycle = lifecycle
@@ -40,16 +40,16 @@ class Steering:
         Raises:
             Conflict: it has not failed.
         """
-        row = await require_alive(tx, video.id)
+        row = await require_not_deleted(tx, video.id)
         if row["state"] != VideoState.FAILED:
             raise Conflict("Only a video that failed can be tried again.")
-        await self._changes.set(
+        await self._updater.update(
             tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, failure_code=None, failure_message=None
         )
         await self._timeline.add(tx, video.id, "retried", "Queued again by hand.")
-        await self._work.prepare(tx, video)
+        await self._work_queue.prepare(tx, video)
 
-    async def again(self, tx: Transaction, video: Video, *, rungs: Collection[str] | None) -> None:
+    async def reprocess(self, tx: Transaction, video: Video, *, rungs: Collection[str] | None) -> None:
         """Make all of it anew from its original, or the `rungs` named, there already or not.
 
         What it has is played until the new ones are whole; then they take its place at once, at new addresses.
@@ -57,20 +57,20 @@ class Steering:
         Raises:
             Conflict: it is being prepared, or there is no original to make anything of.
         """
-        row = await require_alive(tx, video.id)
+        row = await require_not_deleted(tx, video.id)
         if row["state"] not in {VideoState.READY, VideoState.FAILED}:
             raise Conflict("It is being prepared already.")
         if row["source_object_id"] is None:
             raise Conflict("The original was not kept, so nothing can be made of it.")
-        await self._renditions.outdate(tx, video.id, rungs)
+        await self._renditions.mark_outdated(tx, video.id, rungs)
         wanted = " ".join(sorted({*row["wanted_rungs"].split(), *(rungs or ())}))
         values: dict[str, object] = {"failure_code": None, "failure_message": None, "wanted_rungs": wanted}
-        await self._changes.set(tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, **values)
+        await self._updater.update(tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, **values)
         what = "Everything" if rungs is None else ", ".join(rungs)
         await self._timeline.add(tx, video.id, "again", f"{what} is to be made anew.")
-        await self._work.prepare(tx, video)
+        await self._work_queue.prepare(tx, video)
 
-    async def stop(self, tx: Transaction, video: Video, failure: Failure) -> None:
+    async def cancel(self, tx: Transaction, video: Video, failure: Failure) -> None:
         """End the work on it by hand: it counts as failed, and can be tried again.
 
         Raises:
@@ -78,4 +78,4 @@ class Steering:
         """
         if not await self._queue.cancel(tx, video.subject, kinds=(PREPARE, FIRST, LADDER)):
             raise Conflict("Nothing is being done with this video any more.")
-        await self._lifecycle.failed(tx, video, failure)
+        await self._lifecycle.mark_failed(tx, video, failure)

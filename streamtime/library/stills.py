@@ -25,7 +25,7 @@ class StillsFacts(msgspec.Struct, frozen=True):
     duration_ms: int
 
 
-class StillRows:
+class StillRepository:
     """Which object shows which part of which video."""
 
     def __init__(self, database: Database, ledger: Ledger) -> None:
@@ -47,7 +47,7 @@ class StillRows:
         table = tables.stills
         object_ids = list((await tx.execute(select(table.c.object_id).where(table.c.video_id == video_id))).scalars())
         await tx.execute(delete(table).where(table.c.video_id == video_id))
-        await self._ledger.doom(tx, object_ids)
+        await self._ledger.mark_for_deletion(tx, object_ids)
 
     async def find(self, video_id: int, kind: StillKind, number: int = 0) -> int | None:
         """The object that shows it, if there is one."""

@@ -40,7 +40,7 @@ class Timeline:
             )
         )
 
-    async def of(self, video_id: int) -> list[TimelineEntry]:
+    async def list_for_video(self, video_id: int) -> list[TimelineEntry]:
         """A video's entries, the oldest first."""
         table = tables.timeline
         query = select(table.c.happened_at_ms, table.c.event, table.c.message, table.c.detail)

@@ -35,9 +35,9 @@ _FILE = re.compile(
 _LEAST_LETTERS = 2
 
 
-def embedded_title(said: str | None, file_name: str) -> str | None:
+def embedded_title(title_tag: str | None, file_name: str) -> str | None:
     """The title that a file carries, fit to store; None where it carries none that a person wrote."""
-    title = clean_line(said or "")[: 4 * MAX_TITLE]
+    title = clean_line(title_tag or "")[: 4 * MAX_TITLE]
     if _is_junk(title) or _bare(title) in {_bare(file_name), _bare(PurePosixPath(file_name).stem)}:
         return None
     return (_released(title) or title)[:MAX_TITLE].rstrip() or None

@@ -6,10 +6,10 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy.engine import RowMapping
 
-from streamtime.access.rules import VideoFacts, Visibility
+from streamtime.access.rules import VideoAccessFacts, Visibility
 from streamtime.ids import public_id
 from streamtime.library.stills import StillsFacts
-from streamtime.worker_protocol import ABOUT_THE_FILE
+from streamtime.worker_protocol import PERMANENT_FAILURE_CODES
 
 
 class VideoState(StrEnum):
@@ -20,7 +20,7 @@ class VideoState(StrEnum):
     PROCESSING = "processing"
     READY = "ready"
     FAILED = "failed"
-    BINNED = "binned"
+    TRASHED = "binned"
     """In no row, which keeps the state to come back to: what a deleted one is called while it can be restored."""
 
 
@@ -76,19 +76,19 @@ class Video:
     """What is to become of a file that its owner has already: see `duplicates.py`."""
 
     @property
-    def shown_state(self) -> VideoState:
+    def display_state(self) -> VideoState:
         """The state as people are told it."""
-        return self.state if self.deleted_at_ms is None else VideoState.BINNED
+        return self.state if self.deleted_at_ms is None else VideoState.TRASHED
 
     @property
-    def beyond_help(self) -> bool:
+    def is_unrecoverable(self) -> bool:
         """Whether it failed for what its file is, so that trying again changes nothing, and nothing of it plays."""
-        return self.state is VideoState.FAILED and not self.playable and self.failure_code in ABOUT_THE_FILE
+        return self.state is VideoState.FAILED and not self.playable and self.failure_code in PERMANENT_FAILURE_CODES
 
     @property
-    def facts(self) -> VideoFacts:
+    def facts(self) -> VideoAccessFacts:
         """What the rules of access need to know."""
-        return VideoFacts(self.public_id, self.owner_id, self.visibility, deleted=self.deleted_at_ms is not None)
+        return VideoAccessFacts(self.public_id, self.owner_id, self.visibility, deleted=self.deleted_at_ms is not None)
 
     def new_key(self, ending: str) -> str:
         """A key for one more object of this video: never used before, and telling nothing."""
@@ -105,12 +105,12 @@ def subject_of(video_id: int) -> str:
     return f"video:{video_id}"
 
 
-def id_of(subject: str) -> int:
+def video_id_of(subject: str) -> int:
     """The video that a job's subject names."""
     return int(subject.removeprefix("video:"))
 
 
-def video_from(row: RowMapping, tags: tuple[str, ...]) -> Video:
+def video_from_row(row: RowMapping, tags: tuple[str, ...]) -> Video:
     """A row of `videos` joined with its owner's name, as a value."""
     return Video(
         id=row["id"],

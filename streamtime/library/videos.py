@@ -12,10 +12,10 @@ from streamtime.database.people_tables import users
 from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
-from streamtime.library.video import Video, video_from
+from streamtime.library.video import Video, video_from_row
 
 
-class VideoGone(NotFound):
+class VideoNotFound(NotFound):
     """There is no such video, or there was one until a moment ago."""
 
 
@@ -54,19 +54,19 @@ class Videos:
 
     async def by_ids(self, video_ids: Collection[int]) -> dict[int, Video]:
         """Those of these videos that still exist, by row id, for work that the server does by itself."""
-        query = selection().where(videos.c.id.in_(video_ids), videos.c.deleted_at_ms.is_(None))
+        query = select_videos().where(videos.c.id.in_(video_ids), videos.c.deleted_at_ms.is_(None))
         async with self._database.read() as connection:
             return {video.id: video for video in await read_videos(connection, query)}
 
     async def _one(self, condition: ColumnElement[bool]) -> Video:
         async with self._database.read() as connection:
-            found = await read_videos(connection, selection().where(condition, videos.c.deleted_at_ms.is_(None)))
+            found = await read_videos(connection, select_videos().where(condition, videos.c.deleted_at_ms.is_(None)))
         if not found:
-            raise VideoGone
+            raise VideoNotFound
         return found[0]
 
 
-async def require_alive(tx: Transaction, video_id: int) -> RowMapping:
+async def require_not_deleted(tx: Transaction, video_id: int) -> RowMapping:
     """The video's row as a write transaction sees it: what was read before may have changed since.
 
     Raises:
@@ -75,11 +75,11 @@ async def require_alive(tx: Transaction, video_id: int) -> RowMapping:
     query = select(videos).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None))
     row = (await tx.execute(query)).mappings().first()
     if row is None:
-        raise VideoGone
+        raise VideoNotFound
     return row
 
 
-def selection() -> Select[tuple[object, ...]]:
+def select_videos() -> Select[tuple[object, ...]]:
     """The columns that `read_videos` needs."""
     of_owner = [
         users.c[name].label(f"owner_{name}") for name in ("public_id", "name", "display_name", "picture_version")
@@ -91,7 +91,7 @@ async def read_videos(connection: AsyncConnection, query: Select[tuple[object, .
     """The videos of a `selection()`, with their tags, in the order of the query."""
     rows = (await connection.execute(query)).mappings().all()
     tags = await _tags(connection, [row["id"] for row in rows])
-    return [video_from(row, tags.get(row["id"], ())) for row in rows]
+    return [video_from_row(row, tags.get(row["id"], ())) for row in rows]
 
 
 async def _tags(connection: AsyncConnection, ids: Collection[int]) -> dict[int, tuple[str, ...]]:

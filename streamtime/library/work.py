@@ -29,16 +29,16 @@ RECONCILE_PRIORITY = 60
 SCRUB_PRIORITY = 70
 """Lower goes first: what makes a person wait before what only tidies up."""
 
-SOME_ATTEMPTS = 3
+FEW_ATTEMPTS = 3
 """For work that is asked for again when its time comes."""
 
-MANY_ATTEMPTS = 1_000_000
+UNLIMITED_ATTEMPTS = 1_000_000
 """For work that is never given up: bytes must settle, and doomed ones must go."""
 
-UPKEEP = {
-    COLLECT: (COLLECT_PRIORITY, MANY_ATTEMPTS),
-    RECONCILE: (RECONCILE_PRIORITY, SOME_ATTEMPTS),
-    SCRUB: (SCRUB_PRIORITY, SOME_ATTEMPTS),
+MAINTENANCE = {
+    COLLECT: (COLLECT_PRIORITY, UNLIMITED_ATTEMPTS),
+    RECONCILE: (RECONCILE_PRIORITY, FEW_ATTEMPTS),
+    SCRUB: (SCRUB_PRIORITY, FEW_ATTEMPTS),
 }
 """What looks after bytes: priority and attempts of each."""
 
@@ -49,7 +49,7 @@ def fair_key(owner_id: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class EncodeEstimate:
     """What an encode will make, and what it is expected to cost on disk and in memory, in so many passes."""
 
     names: list[str]
@@ -58,7 +58,7 @@ class Forecast:
     passes: int
 
 
-class Work:
+class WorkQueue:
     """Puts work on videos into the queue."""
 
     def __init__(self, queue: JobQueue) -> None:
@@ -66,9 +66,9 @@ class Work:
 
     async def prepare(self, tx: Transaction, video: Video) -> None:
         """Look at its file, and make what can be had quickly."""
-        await self.prepare_anew(tx, video.subject, video.owner_id)
+        await self.prepare_by_subject(tx, video.subject, video.owner_id)
 
-    async def prepare_anew(self, tx: Transaction, subject: str, owner_id: int) -> None:
+    async def prepare_by_subject(self, tx: Transaction, subject: str, owner_id: int) -> None:
         """The same, for a video that is known by its row alone."""
         await self._queue.enqueue(tx, PREPARE, subject, priority=PREPARE_PRIORITY, fair_key=fair_key(owner_id))
 
@@ -88,31 +88,31 @@ class Work:
         """Make its storyboard and preview."""
         await self._queue.enqueue(tx, STILLS, video.subject, priority=STILLS_PRIORITY)
 
-    async def settle(self, tx: Transaction, video: Video, object_id: int) -> None:
+    async def finalize(self, tx: Transaction, video: Video, object_id: int) -> None:
         """Carry an object of the video into the store where it stays."""
         await self._queue.enqueue(
             tx,
             SETTLE,
             video.subject,
             priority=SETTLE_PRIORITY,
-            max_attempts=MANY_ATTEMPTS,
+            max_attempts=UNLIMITED_ATTEMPTS,
             dedup_key=f"{SETTLE} {object_id}",
             fair_key=fair_key(video.owner_id),
         )
 
     async def expire(self, tx: Transaction) -> None:
         """Let go what has been in the bin, or has waited for its bytes, for as long as it may."""
-        await self._queue.enqueue(tx, EXPIRE, EXPIRE_SUBJECT, priority=EXPIRE_PRIORITY, max_attempts=MANY_ATTEMPTS)
+        await self._queue.enqueue(tx, EXPIRE, EXPIRE_SUBJECT, priority=EXPIRE_PRIORITY, max_attempts=UNLIMITED_ATTEMPTS)
 
     async def collect(self, tx: Transaction) -> None:
         """Delete the bytes of doomed objects."""
-        await self.look_after(tx, COLLECT)
+        await self.queue_maintenance(tx, COLLECT)
 
-    async def look_after(
+    async def queue_maintenance(
         self, tx: Transaction, kind: str, subject: str = COLLECT_SUBJECT, *, at_once: bool = False
     ) -> None:
         """Do one of the tasks of `UPKEEP`; `at_once`, whatever pause an earlier attempt has earned it."""
-        priority, attempts = UPKEEP[kind]
+        priority, attempts = MAINTENANCE[kind]
         await self._queue.enqueue(tx, kind, subject, priority=priority, max_attempts=attempts)
         if at_once:
-            await self._queue.hurry(tx, subject)
+            await self._queue.run_now(tx, subject)

@@ -6,14 +6,14 @@ import av.error
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
 
-from streamtime.captions.ass import event, sheet_of
-from streamtime.captions.cue import MOST_CHARACTERS, MOST_CUES, Cue, tidied
+from streamtime.captions.ass import event, parse_header
+from streamtime.captions.cue import MAX_CHARACTERS, MAX_CUES, Cue, normalize_cues
 from streamtime.media.channel import Reporter
 from streamtime.media.source import AnyPacket
 from streamtime.worker_protocol import CuesRead
 
 _CHARACTERS_A_MESSAGE = 50_000
-_LONGEST_HEADER_BYTES = 1 << 20
+_MAX_HEADER_BYTES = 1 << 20
 _UNTIMED_MS = 5_000
 """How long a cue is shown that does not say so."""
 
@@ -28,13 +28,13 @@ class CaptionReader:
         self._origin_ms = Fraction(origin_us, 1000)
         self._reporter = reporter
         header = stream.codec_context.extradata if stream.codec_context.codec.canonical_name in {"ass", "ssa"} else None
-        self._sheet = sheet_of((header or b"")[:_LONGEST_HEADER_BYTES].decode("utf-8", "replace"))
+        self._header = parse_header((header or b"")[:_MAX_HEADER_BYTES].decode("utf-8", "replace"))
         self._cues: list[Cue] = []
-        self._room = 2 * MOST_CHARACTERS
+        self._remaining_characters = 2 * MAX_CHARACTERS
 
     def take(self, packet: AnyPacket) -> None:
         """Decode one packet; a damaged one is passed over."""
-        if packet.pts is None or self._room < 0 or len(self._cues) >= MOST_CUES:
+        if packet.pts is None or self._remaining_characters < 0 or len(self._cues) >= MAX_CUES:
             return
         try:
             decoded = self._stream.decode2(packet)
@@ -44,14 +44,14 @@ class CaptionReader:
         for rect in decoded or ():
             if isinstance(rect, AssSubtitle):
                 line = rect.ass.decode("utf-8", "replace")
-                self._room -= len(line)
-                self._cues.append(event(self._sheet, start_ms, end_ms, line))
+                self._remaining_characters -= len(line)
+                self._cues.append(event(self._header, start_ms, end_ms, line))
 
     def finish(self) -> None:
         """Tell all cues, in messages of a bounded size."""
         batch: list[Cue] = []
         size = 0
-        for cue in tidied(self._cues):
+        for cue in normalize_cues(self._cues):
             batch.append(cue)
             size += len(cue.text) + _MS
             if size > _CHARACTERS_A_MESSAGE:

@@ -16,20 +16,20 @@ from av.video.frame import VideoFrame
 
 _AGAIN_ERRNOS = (11, 541478725)
 _USUAL_TICK = Fraction(1, 90_000)
-_MOST_THREADS = 4
+_MAX_THREADS = 4
 _LONG_AGO = -(1 << 40)
 
 
 @dataclass(frozen=True)
-class Step:
+class FilterStep:
     """One filter with its settings. `table` is a second picture that it takes beside each frame, ever the same."""
 
     name: str
     settings: str = ""
-    table: Callable[[], VideoFrame] | None = None
+    lookup_table: Callable[[], VideoFrame] | None = None
 
 
-class Chain:
+class FilterChain:
     """Frames in, frames out, in the same order; some filters hold one back."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Chain:
         self._shape: Hashable = None
         self._input: FilterContext | None = None
 
-    def take(self, frame: VideoFrame, steps: Sequence[Step]) -> list[VideoFrame]:
+    def take(self, frame: VideoFrame, steps: Sequence[FilterStep]) -> list[VideoFrame]:
         """Put one frame through `steps`; what another list of them holds back comes first."""
         shape = (
             frame.width,
@@ -48,31 +48,31 @@ class Chain:
         )
         ready = self.flush() if shape != self._shape else []
         if self._input is None:
-            self._input = self._built(frame, steps)
+            self._input = self._build(frame, steps)
             self._shape = shape
         self._input.push(frame)
-        return ready + self._pulled()
+        return ready + self._drain()
 
     def flush(self) -> list[VideoFrame]:
         """Give what is still inside; more frames may follow."""
         if self._input is None:
             return []
         self._input.push(None)
-        rest = self._pulled()
+        rest = self._drain()
         self._graph = self._input = None
         return rest
 
-    def _built(self, frame: VideoFrame, steps: Sequence[Step]) -> FilterContext:
+    def _build(self, frame: VideoFrame, steps: Sequence[FilterStep]) -> FilterContext:
         self._graph = graph = Graph()
-        heavy = any(step.table for step in steps)
-        graph.threads = min(_MOST_THREADS, os.cpu_count() or 1) if heavy else 1
+        heavy = any(step.lookup_table for step in steps)
+        graph.threads = min(_MAX_THREADS, os.cpu_count() or 1) if heavy else 1
         source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format,
                                   time_base=frame.time_base or _USUAL_TICK)  # fmt: skip
         filters = [graph.add(step.name, step.settings or None) for step in steps]
         nodes = [source, *filters, graph.add("buffersink")]
         for earlier, later in pairwise(nodes):
             earlier.link_to(later)
-        tables = [(step.table(), taker) for step, taker in zip(steps, filters, strict=True) if step.table]
+        tables = [(step.lookup_table(), taker) for step, taker in zip(steps, filters, strict=True) if step.lookup_table]
         inputs = [(picture, _table_input(graph, picture, taker)) for picture, taker in tables]
         graph.configure()
         for picture, entry in inputs:
@@ -82,7 +82,7 @@ class Chain:
             entry.push(None)
         return source
 
-    def _pulled(self) -> list[VideoFrame]:
+    def _drain(self) -> list[VideoFrame]:
         frames: list[VideoFrame] = []
         while self._graph is not None:
             try:

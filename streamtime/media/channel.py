@@ -6,12 +6,12 @@ import threading
 import time
 
 from streamtime.worker_protocol import (
-    LENGTH,
-    LONGEST_ORDER_BYTES,
-    MOST_OUTPUTS,
+    FRAME_LENGTH,
+    MAX_ORDER_BYTES,
+    MAX_OUTPUTS,
     Message,
     Order,
-    Progress,
+    OrderProgress,
     decode_order,
     encode,
 )
@@ -35,8 +35,8 @@ class Channel:
         head, descriptors = self._receive_head()
         if not head:
             return None
-        (length,) = LENGTH.unpack(head)
-        if length > LONGEST_ORDER_BYTES:
+        (length,) = FRAME_LENGTH.unpack(head)
+        if length > MAX_ORDER_BYTES:
             raise ValueError("the order is too long")
         return decode_order(self._receive_exactly(length)), descriptors
 
@@ -44,17 +44,17 @@ class Channel:
         """Send one message, whole."""
         frame = encode(message)
         with self._lock:
-            self._connection.sendall(LENGTH.pack(len(frame)) + frame)
+            self._connection.sendall(FRAME_LENGTH.pack(len(frame)) + frame)
 
     def _receive_head(self) -> tuple[bytes, list[int]]:
-        room = socket.CMSG_SPACE(MOST_OUTPUTS * array.array("i").itemsize)
-        head, ancillary, _flags, _address = self._connection.recvmsg(LENGTH.size, room)
+        room = socket.CMSG_SPACE(MAX_OUTPUTS * array.array("i").itemsize)
+        head, ancillary, _flags, _address = self._connection.recvmsg(FRAME_LENGTH.size, room)
         descriptors = array.array("i")
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-        if head and len(head) < LENGTH.size:
-            head += self._receive_exactly(LENGTH.size - len(head))
+        if head and len(head) < FRAME_LENGTH.size:
+            head += self._receive_exactly(FRAME_LENGTH.size - len(head))
         return head, list(descriptors)
 
     def _receive_exactly(self, length: int) -> bytes:
@@ -92,7 +92,7 @@ class Reporter:
             if now < self._next:
                 return
             self._next = now + _HEARTBEAT_S
-            progress = Progress(self._fraction(), round((self._reached_s - self._from_s) / (now - self._began), 3))
+            progress = OrderProgress(self._fraction(), round((self._reached_s - self._from_s) / (now - self._began), 3))
         self._channel.send(progress)
 
     def _fraction(self) -> float:

@@ -56,7 +56,7 @@ _LIGHT_LEVEL = struct.Struct("=II")
 _MASTERING_INTS = 20
 _MASTERING = struct.Struct(f"={_MASTERING_INTS}i2i")
 _USUAL_PEAK_NITS = 1000.0
-_LEAST_PEAK_NITS, _MOST_PEAK_NITS = 203.0, 10_000.0
+_MIN_PEAK_NITS, _MAX_PEAK_NITS = 203.0, 10_000.0
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Colours:
         return self.transfer in _HDR_TRANSFERS
 
     @property
-    def is_plain(self) -> bool:
+    def is_bt709(self) -> bool:
         """Whether nothing is to be done."""
-        return self == PLAIN
+        return self == BT709_COLOURS
 
 
-PLAIN = Colours()
+BT709_COLOURS = Colours()
 
 
 def colours_of(frame: VideoFrame) -> Colours:
@@ -126,7 +126,7 @@ def copy_obstacle(matrix: int, primaries: int, transfer: int) -> str | None:
 def peak_nits(frame: VideoFrame) -> float:
     """Tell how bright an HDR picture gets: what its maker said (MaxCLL, else the mastering screen), else 1000."""
     told = _light_level(frame) or _mastering_peak(frame) or _USUAL_PEAK_NITS
-    return min(max(told, _LEAST_PEAK_NITS), _MOST_PEAK_NITS)
+    return min(max(told, _MIN_PEAK_NITS), _MAX_PEAK_NITS)
 
 
 def _light_level(frame: VideoFrame) -> float | None:

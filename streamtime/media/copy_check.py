@@ -18,25 +18,25 @@ from av.video.stream import VideoStream
 from streamtime.media.colours import copy_obstacle
 from streamtime.media.source import AnyPacket
 
-LONGEST_GOP_S = 10
+MAX_GOP_S = 10
 """Seconds from keyframe to keyframe at most: longer segments would make every seek and switch slow."""
 
-SHORTEST_SEGMENT_S = Fraction(39, 10)
+MIN_SEGMENT_S = Fraction(39, 10)
 """A copied segment is cut at the first keyframe after this; a little under 4 s, for keyframes every 2 s."""
 
-LOOKS_BACK = "its pictures look back beyond their keyframes"
+OPEN_GOP_OBSTACLE = "its pictures look back beyond their keyframes"
 
 _CONTAINERS_WITH_TIMES = {"mp4", "matroska", "mpegts", "flv"}
 _AUDIO_CONTAINERS = {"mp4", "matroska"}
 _PROFILES = {"Constrained Baseline", "Baseline", "Main", "High"}
 _PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
-_MOST_BPS = 60_000_000
+_MAX_BPS = 60_000_000
 _SCAN_S = 0.25
 _SCAN_PACKETS = 1500
 _ENOUGH_KEYFRAMES = 4
 _LATE_AUDIO_S = 0.05
 _AUDIO_RATES_HZ = (44_100, 48_000)
-_MOST_INDEXED_KEYFRAMES = 100_000
+_MAX_INDEXED_KEYFRAMES = 100_000
 
 
 _IDR, _LAST_SLICE = 5, 5
@@ -44,21 +44,25 @@ _UNIT_KIND = 0x1F
 _START_CODE = b"\0\0\1"
 
 
-def begins_anew(packet: AnyPacket, extradata: bytes | None) -> bool:
+def is_idr(packet: AnyPacket, extradata: bytes | None) -> bool:
     """Tell whether an H.264 packet is an IDR picture: a decoder can begin with it, and nothing after it looks back.
 
     A container marks other pictures as keyframes too (open groups, recovery points; ISO/IEC 14496-10, 7.4.1.2.4).
     """
     data = bytes(packet)
-    kinds = _counted_kinds(data, extradata[4] % 4 + 1) if _is_counted(extradata) else _marked_kinds(data)
+    kinds = (
+        _length_prefixed_kinds(data, extradata[4] % 4 + 1)
+        if _is_length_prefixed(extradata)
+        else _start_code_kinds(data)
+    )
     return next((kind == _IDR for kind in kinds if 0 < kind <= _LAST_SLICE), False)
 
 
-def _is_counted(extradata: bytes | None) -> TypeGuard[bytes]:
+def _is_length_prefixed(extradata: bytes | None) -> TypeGuard[bytes]:
     return extradata is not None and len(extradata) > 4 and extradata[0] == 1  # noqa: PLR2004  # avcC, version 1
 
 
-def _counted_kinds(data: bytes, width: int) -> Iterator[int]:
+def _length_prefixed_kinds(data: bytes, width: int) -> Iterator[int]:
     """The kinds of units that follow their lengths, as MP4 and Matroska have them (ISO/IEC 14496-15)."""
     at = 0
     while at + width < len(data):
@@ -66,7 +70,7 @@ def _counted_kinds(data: bytes, width: int) -> Iterator[int]:
         at += width + int.from_bytes(data[at : at + width], "big")
 
 
-def _marked_kinds(data: bytes) -> Iterator[int]:
+def _start_code_kinds(data: bytes) -> Iterator[int]:
     """The kinds of units that follow start codes, as MPEG-TS has them (ISO/IEC 14496-10, annex B)."""
     at = data.find(_START_CODE)
     while 0 <= at < len(data) - len(_START_CODE):
@@ -85,7 +89,7 @@ class VideoScan:
     last: int | None = None
     length_bytes: int = 0
     packets: int = 0
-    looks_back: bool = False
+    open_gop: bool = False
     """Whether a keyframe is none by itself: open groups, recovery points."""
 
     def take(self, packet: AnyPacket) -> None:
@@ -97,8 +101,8 @@ class VideoScan:
             if self.origin is None:
                 self.origin = packet.pts
             self.keyframes.append(packet.pts)
-            if not begins_anew(packet, self.extradata):
-                self.looks_back = True
+            if not is_idr(packet, self.extradata):
+                self.open_gop = True
         if self.origin is None:
             return
         if packet.is_discard:
@@ -122,7 +126,7 @@ class ScanLimit:
         self._packets += 1
         late = time.monotonic() > self._deadline and len(scan.keyframes) > 1
         seen_s = _seconds(scan, self._stream)
-        enough = len(scan.keyframes) >= _ENOUGH_KEYFRAMES or seen_s > LONGEST_GOP_S + 1
+        enough = len(scan.keyframes) >= _ENOUGH_KEYFRAMES or seen_s > MAX_GOP_S + 1
         return late or enough or self._packets > _SCAN_PACKETS
 
 
@@ -156,10 +160,10 @@ def video_obstacle(
         (interlaced, "it is interlaced"),
         (not upright, "it must be turned to stand upright"),
         (bool(colours), colours or ""),
-        (bool(bitrate_bps and bitrate_bps > _MOST_BPS), "its bit rate is too high for most networks"),
+        (bool(bitrate_bps and bitrate_bps > _MAX_BPS), "its bit rate is too high for most networks"),
         (scan.origin is None, "no keyframe is near its beginning"),
     )
-    seen = scan.obstacle or (LOOKS_BACK if scan.looks_back else None) or _gap_obstacle(stream, scan, held_s)
+    seen = scan.obstacle or (OPEN_GOP_OBSTACLE if scan.open_gop else None) or _gap_obstacle(stream, scan, held_s)
     return next((why for present, why in obstacles if present), seen)
 
 
@@ -169,10 +173,10 @@ def _gap_obstacle(stream: VideoStream, scan: VideoScan, held_s: Fraction) -> str
     indexed = indexed_keyframes(stream)
     gaps += [later - earlier for earlier, later in pairwise(indexed)]
     tick = stream.time_base or Fraction(1, 1000)
-    if held_s and held_s + (gaps[0] if gaps else 0) * tick > LONGEST_GOP_S:
+    if held_s and held_s + (gaps[0] if gaps else 0) * tick > MAX_GOP_S:
         return "its sound begins long before its picture"
-    if max(gaps, default=0) * tick > LONGEST_GOP_S:
-        return f"its keyframes are more than {LONGEST_GOP_S} s apart"
+    if max(gaps, default=0) * tick > MAX_GOP_S:
+        return f"its keyframes are more than {MAX_GOP_S} s apart"
     return None
 
 
@@ -184,7 +188,7 @@ def indexed_keyframes(stream: VideoStream) -> list[int]:
         return times
     # From keyframe to keyframe by search: walking through every entry of a long film takes half a second.
     place = entries.search_timestamp(entries[0].timestamp, backward=False)
-    while 0 <= place < len(entries) and len(times) < _MOST_INDEXED_KEYFRAMES:
+    while 0 <= place < len(entries) and len(times) < _MAX_INDEXED_KEYFRAMES:
         times.append(entries[place].timestamp)
         place = entries.search_timestamp(times[-1] + 1, backward=False)
     return times
@@ -195,7 +199,7 @@ def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool, held_
 
     Exact where the container's index lists every keyframe; elsewhere the bound that copying keeps.
     """
-    bound = int(SHORTEST_SEGMENT_S + LONGEST_GOP_S)
+    bound = int(MIN_SEGMENT_S + MAX_GOP_S)
     keyframes = indexed_keyframes(stream) if indexed_wholly else []
     tick = stream.time_base or Fraction(1, 1000)
     if not keyframes or stream.duration is None:
@@ -203,7 +207,7 @@ def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool, held_
     longest, start = Fraction(0), Fraction(keyframes[0]) - held_s / tick
     for keyframe in [*keyframes[1:], keyframes[0] + stream.duration]:
         longest = max(longest, (keyframe - start) * tick)
-        if (keyframe - start) * tick >= SHORTEST_SEGMENT_S:
+        if (keyframe - start) * tick >= MIN_SEGMENT_S:
             start = Fraction(keyframe)
     return max(4, int(longest + Fraction(1, 2)))
 

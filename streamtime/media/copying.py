@@ -20,22 +20,22 @@ from av.video.stream import VideoStream
 
 from streamtime.media import refusal
 from streamtime.media.channel import Reporter
-from streamtime.media.copy_check import LONGEST_GOP_S, LOOKS_BACK, SHORTEST_SEGMENT_S, begins_anew
-from streamtime.media.picture_facts import Turn, frame_rate, prepare_decoder, shown_size
-from streamtime.media.picture_times import OwnDurations
+from streamtime.media.copy_check import MAX_GOP_S, MIN_SEGMENT_S, OPEN_GOP_OBSTACLE, is_idr
+from streamtime.media.picture_facts import Orientation, frame_rate, prepare_decoder, shown_size
+from streamtime.media.picture_times import PacketDurations
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import exact_ticks
 from streamtime.media.source import AnyPacket
 from streamtime.worker_protocol import RenditionStarted, Resume
 
 _MICRO = 1_000_000
-_MOST_HELD_PACKETS = 32
+_MAX_HELD_PACKETS = 32
 AUDIO_FRAGMENT_S = 4
 _AAC_FRAME_SAMPLES = 1024
 _RETIMED_S = Fraction(20, 1000)
 _TOLERATED_SHORTAGE_S = 1.0
-_LONGEST_AUDIO_GAP_S = Fraction(1, 10)
-_RARE_KEYFRAMES = f"its keyframes are more than {LONGEST_GOP_S} s apart"
+_MAX_AUDIO_GAP_S = Fraction(1, 10)
+_RARE_KEYFRAMES = f"its keyframes are more than {MAX_GOP_S} s apart"
 _NOT_WRITABLE = (av.error.FFmpegError, ValueError, LookupError, struct.error)
 """What the muxer, or who reads what it wrote, says of packets that cannot be in an MP4 as they are.
 
@@ -56,14 +56,14 @@ class VideoCopy:
         self._group_begins = 0
         self.until_s: float | None = None
         self._last_dts: int | None = None
-        self._durations = OwnDurations()
+        self._durations = PacketDurations()
         self._writer = RenditionWriter(
             output,
             descriptor,
             reporter,
             lambda container: _video_stream(container, source),
-            check=_check_opening,
-            fragment_options={"min_frag_duration": str(int(SHORTEST_SEGMENT_S * _MICRO))},
+            check=_check_first_segment,
+            fragment_options={"min_frag_duration": str(int(MIN_SEGMENT_S * _MICRO))},
             describe=lambda codecs, init_length, timescale: _describe_video(
                 output, source, codecs, init_length, timescale
             ),
@@ -84,7 +84,7 @@ class VideoCopy:
             raise refusal.copy_unfit("some of its pictures carry no time")
         if self._keyframe is None and (not packet.is_keyframe or packet.pts < self._origin):
             return
-        self._watch(packet, packet.pts)
+        self._check_packet(packet, packet.pts)
         if packet.dts is None:
             self._hold(packet)
             return
@@ -104,31 +104,31 @@ class VideoCopy:
         ends_s = max(self.until_s or 0.0, self.end_s)
         if ends_s - self.end_s > _TOLERATED_SHORTAGE_S:
             raise refusal.copy_unfit("its picture ends before its sound")
-        if ends_s - float((self._group_begins - self._origin) * self._tick) > LONGEST_GOP_S:
+        if ends_s - float((self._group_begins - self._origin) * self._tick) > MAX_GOP_S:
             raise refusal.copy_unfit(_RARE_KEYFRAMES)
         try:
-            self._writer.finish(self.until_s, lasts=self._durations.of_last)
+            self._writer.finish(self.until_s, lasts=self._durations.last_duration)
         except _NOT_WRITABLE as error:
             raise _unwritable(error, refusal.copy_unfit) from error
         if not self._writer.segments:
             raise refusal.copy_unfit("nothing of it could be written")
 
-    def _watch(self, packet: AnyPacket, pts: int) -> None:
+    def _check_packet(self, packet: AnyPacket, pts: int) -> None:
         if packet.has_sidedata("new_extradata"):
             raise refusal.copy_unfit("its picture changes on the way")
         if self._keyframe is not None and pts < self._keyframe:
             raise refusal.copy_unfit("some pictures are shown before the keyframe they follow")
-        if self._keyframe is not None and (pts - self._group_begins) * self._tick > LONGEST_GOP_S:
+        if self._keyframe is not None and (pts - self._group_begins) * self._tick > MAX_GOP_S:
             raise refusal.copy_unfit(_RARE_KEYFRAMES)
         if packet.is_keyframe:
-            if not begins_anew(packet, self._extradata):
-                raise refusal.copy_unfit(LOOKS_BACK)
+            if not is_idr(packet, self._extradata):
+                raise refusal.copy_unfit(OPEN_GOP_OBSTACLE)
             self._group_begins = self._origin if self._keyframe is None else pts
             self._keyframe = pts
 
     def _hold(self, packet: AnyPacket) -> None:
         """Keep a packet whose decode time the container does not tell: the first few of a Matroska file."""
-        if self._last_dts is not None or len(self._held) >= _MOST_HELD_PACKETS:
+        if self._last_dts is not None or len(self._held) >= _MAX_HELD_PACKETS:
             raise refusal.copy_unfit("it does not say when its pictures are decoded")
         self._held.append(packet)
 
@@ -160,7 +160,7 @@ class VideoCopy:
             raise _unwritable(error, refusal.copy_unfit) from error
 
 
-def _check_opening(opening: bytes) -> None:
+def _check_first_segment(opening: bytes) -> None:
     """Decode the first picture of what was written, as a player would.
 
     Raises:
@@ -178,7 +178,7 @@ def _check_opening(opening: bytes) -> None:
         raise refusal.copy_unfit("its first picture cannot be decoded by itself")
 
 
-def _unwritable(error: Exception, unfit: Callable[[str], refusal.Refusal]) -> Exception:
+def _unwritable(error: Exception, unfit: Callable[[str], refusal.OrderError]) -> Exception:
     """What it means for a copy that the muxer refused a packet; a failure of the disk stays one."""
     if isinstance(error, OSError) and error.errno in refusal.DISK_ERRNOS:
         return error
@@ -192,7 +192,7 @@ def _video_stream(container: OutputContainer, source: VideoStream) -> Stream:
 def _describe_video(
     output: int, source: VideoStream, codecs: str, init_length: int, timescale: int
 ) -> RenditionStarted:
-    width, height = shown_size(source, Turn())
+    width, height = shown_size(source, Orientation())
     rate = frame_rate(source)
     return RenditionStarted(output, codecs, init_length, timescale, width, height, rate.numerator, rate.denominator)
 
@@ -251,7 +251,7 @@ class AudioCopy:
             if position is None or position < self._start - early:
                 return
             self._next = self._start or max(0, position)
-        if position is not None and not self._in_step(position):
+        if position is not None and not self._is_contiguous(position):
             return
         self._write(packet)
 
@@ -268,10 +268,10 @@ class AudioCopy:
         except _NOT_WRITABLE as error:
             raise _unwritable(error, refusal.audio_copy_unfit) from error
 
-    def _in_step(self, position: int) -> bool:
+    def _is_contiguous(self, position: int) -> bool:
         """Tell whether the packet belongs where the last one ended, moving on over a small hole."""
         late_s = Fraction(position - (self._next or 0), self._rate)
-        if late_s > _LONGEST_AUDIO_GAP_S:
+        if late_s > _MAX_AUDIO_GAP_S:
             raise refusal.audio_copy_unfit("it pauses on the way")
         if late_s > _RETIMED_S:
             self._next = position

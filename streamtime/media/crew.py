@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-_LOOK_UP_S = 0.1
+_POLL_INTERVAL_S = 0.1
 Item = TypeVar("Item")
 
 
@@ -17,14 +17,14 @@ class Stopped(Exception):
     """The work has been called off."""
 
 
-class Crew:
+class ThreadPipeline:
     """All workers on one order."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
-        self._members: list[threading.Thread] = []
+        self._threads: list[threading.Thread] = []
 
     @property
     def stopped(self) -> bool:
@@ -33,11 +33,11 @@ class Crew:
 
     def run(self, work: Callable[[], None], name: str) -> None:
         """Start a member."""
-        member = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
-        self._members.append(member)
+        member = threading.Thread(target=self._run_guarded, args=(work,), name=name, daemon=True)
+        self._threads.append(member)
         member.start()
 
-    def call_off(self, failure: BaseException) -> None:
+    def abort(self, failure: BaseException) -> None:
         """Stop everybody; the first reason counts."""
         with self._lock:
             if self._failure is None and not isinstance(failure, Stopped):
@@ -50,35 +50,41 @@ class Crew:
         Raises:
             BaseException: what the first of them failed with.
         """
-        for member in self._members:
+        for member in self._threads:
             member.join()
-        self._members.clear()
+        self._threads.clear()
         if self._failure is not None:
             raise self._failure
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _run_guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as failure:  # noqa: BLE001  (a thread's failure is raised again by `join`)
-            self.call_off(failure)
+            self.abort(failure)
 
 
-class Station(Generic[Item]):
+class PipelineStage(Generic[Item]):
     """One member with its queue: `take` is called for each item, `finish` once after the last."""
 
     def __init__(
-        self, crew: Crew, name: str, take: Callable[[Item], None], finish: Callable[[], None], *, depth: int
+        self,
+        pipeline: ThreadPipeline,
+        name: str,
+        take: Callable[[Item], None],
+        finish: Callable[[], None],
+        *,
+        depth: int,
     ) -> None:
-        self._crew = crew
+        self._pipeline = pipeline
         self._take = take
         self._finish = finish
         # Two queues written in C, one of them of empty places: the ordinary bounded queue is written in Python and
         # costs as much a frame as a small scaler does.
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
-        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._free_slots: queue.SimpleQueue[None] = queue.SimpleQueue()
         for _ in range(depth):
-            self._room.put(None)
-        crew.run(self._work, name)
+            self._free_slots.put(None)
+        pipeline.run(self._work, name)
 
     def put(self, item: Item | None) -> None:
         """Hand over an item, waiting for room; None is the end.
@@ -86,9 +92,9 @@ class Station(Generic[Item]):
         Raises:
             Stopped: if the work has been called off.
         """
-        while not self._crew.stopped:
+        while not self._pipeline.stopped:
             try:
-                self._room.get(timeout=_LOOK_UP_S)
+                self._free_slots.get(timeout=_POLL_INTERVAL_S)
             except queue.Empty:
                 continue
             self._queue.put(item)
@@ -105,11 +111,11 @@ class Station(Generic[Item]):
         self._finish()
 
     def _next(self) -> Item | None:
-        while not self._crew.stopped:
+        while not self._pipeline.stopped:
             try:
-                item = self._queue.get(timeout=_LOOK_UP_S)
+                item = self._queue.get(timeout=_POLL_INTERVAL_S)
             except queue.Empty:
                 continue
-            self._room.put(None)
+            self._free_slots.put(None)
             return item
         raise Stopped

@@ -12,7 +12,7 @@ from av.container import InputContainer
 
 from streamtime.media.source import AnyPacket
 
-TELLS_LENGTH = {"mp4", "matroska", "avi", "asf", "ogg"}
+CONTAINERS_WITH_LENGTH = {"mp4", "matroska", "avi", "asf", "ogg"}
 """Kinds of containers that are found out when their end is missing."""
 
 _AFTER_CLUSTERS = tuple(map(bytes.fromhex, ("1c53bb6b", "1254c367", "1941a469", "1043a770", "114d9b74")))
@@ -36,8 +36,8 @@ _RIFF_HEAD_BYTES = 8
 _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 _MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"moof"}
 _BOX = struct.Struct(">I4sQ")
-_LEAST_BOX_BYTES = 8
-_MOST_BOXES = 100_000
+_MIN_BOX_BYTES = 8
+_MAX_BOXES = 100_000
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_LENGTH = struct.Struct("<Q")
@@ -78,7 +78,7 @@ def latest_s(descriptor: int, container: InputContainer, claimed_s: float = 0.0)
     return 2 * max(claimed_s, (container.duration or 0) / 1_000_000, enough_for_s) + _SLACK_S
 
 
-def is_cut_short(descriptor: int) -> bool:
+def is_truncated(descriptor: int) -> bool:
     """Tell whether the file's end is missing; False as well where nothing can be told."""
     length = os.fstat(descriptor).st_size
     head = os.pread(descriptor, _HEAD_BYTES, 0)
@@ -96,7 +96,7 @@ def is_cut_short(descriptor: int) -> bool:
     return head.startswith(_OGG_PAGE) and not _ogg_ends(tail)
 
 
-class Reach:
+class ReadExtent:
     """How far the packets that were read reach, in the bytes of the file and in the decode times of each stream."""
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ def _has_all_samples(descriptor: int, container: InputContainer) -> bool:
 def _riff_length(descriptor: int) -> int:
     """Read where the last part of the file ends: a long AVI file has several (OpenDML AVI 1.02)."""
     ends = 0
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         head = os.pread(descriptor, _RIFF.size, ends)
         if len(head) < _RIFF.size or not head.startswith(b"RIFF"):
             break
@@ -177,13 +177,13 @@ def _mp4_length(descriptor: int, length: int) -> int:
 def _boxes(descriptor: int) -> Iterator[tuple[bytes, int]]:
     """Give each box of an MP4 file and where it ends, up to one that does not tell its length."""
     at = 0
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         head = os.pread(descriptor, _BOX.size, at)
         if len(head) < _BOX.size:
             break
         short, kind, long = _BOX.unpack(head)
         size: int = long if short == 1 else short
-        if size < _LEAST_BOX_BYTES:
+        if size < _MIN_BOX_BYTES:
             break
         at += size
         yield kind, at

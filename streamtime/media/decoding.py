@@ -4,18 +4,18 @@ import av.error
 from av.video.stream import VideoStream
 
 from streamtime.media import refusal
-from streamtime.media.ladder import Ladder
-from streamtime.media.picture_facts import MOST_PACKETS
-from streamtime.media.picture_times import PictureTimes
+from streamtime.media.ladder import LadderEncoder
+from streamtime.media.picture_facts import MAX_PACKETS
+from streamtime.media.picture_times import FrameTimestamps
 from streamtime.media.source import AnyPacket
 
-_MOST_BAD_PACKETS = 200
+_MAX_BAD_PACKETS = 200
 
 
-class Decoding:
+class VideoDecoder:
     """Decodes pictures and hands them to the ladder; a damaged packet here and there is passed over."""
 
-    def __init__(self, stream: VideoStream, ladder: Ladder, times: PictureTimes) -> None:
+    def __init__(self, stream: VideoStream, ladder: LadderEncoder, times: FrameTimestamps) -> None:
         self._stream = stream
         self._times = times
         self._ladder = ladder
@@ -29,7 +29,7 @@ class Decoding:
             frames = self._stream.decode(packet)
         except av.error.FFmpegError:
             self._bad_in_a_row += 1
-            if self._bad_in_a_row > (_MOST_BAD_PACKETS if self._begun else MOST_PACKETS):
+            if self._bad_in_a_row > (_MAX_BAD_PACKETS if self._begun else MAX_PACKETS):
                 raise refusal.damaged(round(self._ladder.end_s * 1000)) from None
             return
         for frame in frames:

@@ -41,7 +41,7 @@ _FORBIDDEN_BIT = 0x80
 _SYNC, _SYNC_MASK = 0xFFE0, 0xFFE0
 
 
-def kind_of(head: bytes) -> str | None:
+def describe_file_type(head: bytes) -> str | None:
     """Name what begins like this, as people call it; None where nobody knows."""
     if head.startswith(b"RIFF") and head[_WEBP_AT:].startswith(b"WEBP"):
         return "a WebP picture"
@@ -54,7 +54,9 @@ def is_plausible(container: str, head: bytes) -> bool:
     A raw stream may have been cut off anywhere in front: `head` must reach to its first keyframe.
     """
     if container in _PARAMETER_SETS:
-        return head.startswith(_START_CODES) or (kind_of(head) is None and _has_parameter_sets(container, head))
+        return head.startswith(_START_CODES) or (
+            describe_file_type(head) is None and _has_parameter_sets(container, head)
+        )
     if container in {"mp3", "aac"}:
         begins = head.lstrip(b"\0")
         return head.startswith(b"ID3") or int.from_bytes(begins[:2], "big") & _SYNC_MASK == _SYNC

@@ -5,32 +5,32 @@ It is our own, for PyAV 18 cannot show what comes beside a frame once EXIF is pa
 
 import struct
 
-from streamtime.media.picture_facts import Turn
+from streamtime.media.picture_facts import Orientation
 
 _ORIENTATION = 0x0112
 _SHORT = 3
 _ENTRY_BYTES = 12
 _TURNS = {
-    2: Turn(0, mirrored=True),
-    3: Turn(180),
-    4: Turn(180, mirrored=True),
-    5: Turn(270, mirrored=True),
-    6: Turn(90),
-    7: Turn(90, mirrored=True),
-    8: Turn(270),
+    2: Orientation(0, mirrored=True),
+    3: Orientation(180),
+    4: Orientation(180, mirrored=True),
+    5: Orientation(270, mirrored=True),
+    6: Orientation(90),
+    7: Orientation(90, mirrored=True),
+    8: Orientation(270),
 }
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
-def turn_in(exif: bytes) -> Turn:
+def orientation_in(exif: bytes) -> Orientation:
     """Tell how the stored picture becomes upright; what cannot be read is upright already."""
     order = _ORDERS.get(exif[:4])
     if order is None:
-        return Turn()
+        return Orientation()
     try:
-        return _TURNS.get(_orientation(exif, order), Turn())
+        return _TURNS.get(_orientation(exif, order), Orientation())
     except struct.error:  # it points to where nothing is
-        return Turn()
+        return Orientation()
 
 
 def _orientation(exif: bytes, order: str) -> int:

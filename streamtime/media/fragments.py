@@ -13,24 +13,24 @@ import av.error
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 
-from streamtime.hls.storyboard import Pick
+from streamtime.hls.storyboard import FrameLocation
 from streamtime.media.picture_facts import prepare_decoder
-from streamtime.media.source import MOST_PIXELS
+from streamtime.media.source import MAX_PIXELS
 
-_LONGEST_INIT_BYTES = 1 << 20
+_MAX_INIT_BYTES = 1 << 20
 _BUFFER_BYTES = 64 << 10
 
 
-class Fragments:
+class FragmentReader:
     """Segments of one rendition, each opened by itself."""
 
     def __init__(self, descriptor: int, init_length: int) -> None:
-        if not 0 < init_length <= _LONGEST_INIT_BYTES:
+        if not 0 < init_length <= _MAX_INIT_BYTES:
             raise ValueError("no init segment has that length")
         self._descriptor = descriptor
         self._init = os.pread(descriptor, init_length, 0)
 
-    def pictures(self, picks: Sequence[Pick]) -> Iterator[VideoFrame | None]:
+    def frames_at(self, picks: Sequence[FrameLocation]) -> Iterator[VideoFrame | None]:
         """What is shown at each pick, in their order, which is that of time; None where nothing can be decoded."""
         for (offset, length), group in groupby(picks, key=lambda pick: (pick.offset, pick.length)):
             yield from self._shown_at(offset, length, [pick.at_ms / 1000 for pick in group])
@@ -38,7 +38,7 @@ class Fragments:
     def frames(self, offset: int, length: int, *, threads: int = 1) -> Iterator[VideoFrame]:
         """All pictures of a segment, or of a part of it, as far as they can be decoded."""
         try:
-            with self._opened(offset, length) as container:
+            with self._open(offset, length) as container:
                 stream = container.streams.video[0]
                 prepare_decoder(stream, threads=threads)
                 yield from container.decode(stream)
@@ -61,12 +61,12 @@ class Fragments:
             yield shown
             at_s = next(wanted, None)
 
-    def _opened(self, offset: int, length: int) -> InputContainer:
+    def _open(self, offset: int, length: int) -> InputContainer:
         return av.open(
             _InitAndSegment(self._init, self._descriptor, offset, length),
             "r",
             format="mp4",
-            options={"max_pixels": str(MOST_PIXELS)},
+            options={"max_pixels": str(MAX_PIXELS)},
             container_options={"protocol_whitelist": "none", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2"},
             buffer_size=_BUFFER_BYTES,
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 _SIGNATURES = {b"\xff\xd8\xff": "mjpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
 _WEBP_AT = 8
-_MOST_PARTS = 10_000
+_MAX_PARTS = 10_000
 """Segments or chunks that are looked at: a picture of ten megabytes has some hundred."""
 
 _PNG_CHUNKS_AT, _RIFF_CHUNKS_AT = 8, 12
@@ -24,7 +24,7 @@ _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of a JPEG that are followed by the size (ITU-T T.81, table B.1); the three others define tables."""
 
 
-def kind_of(data: bytes) -> str | None:
+def detect_image_format(data: bytes) -> str | None:
     """Name FFmpeg's decoder for a picture by how it begins; None where it is none that is read here."""
     if data.startswith(b"RIFF") and data[_WEBP_AT:].startswith(b"WEBP"):
         return "webp"
@@ -104,7 +104,7 @@ def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
     """Give the marker of each segment before the picture itself, and where its content starts."""
     position = 2
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if len(data) < position + 4 or data[position] != _MARKER or data[position + 1] == _START_OF_SCAN:
             return
         yield data[position + 1], position + 4
@@ -113,7 +113,7 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
     position = _PNG_CHUNKS_AT
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if len(data) < position + 12:
             return
         yield data[position + 4 : position + 8], position + 8
@@ -122,7 +122,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
     position = _RIFF_CHUNKS_AT
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if len(data) < position + 8:
             return
         yield data[position : position + 4], position + 8

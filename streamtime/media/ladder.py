@@ -16,19 +16,19 @@ from av.video.stream import VideoStream
 from streamtime.hls.grid import Grid
 from streamtime.media import x264
 from streamtime.media.channel import Reporter
-from streamtime.media.crew import Crew, Station
-from streamtime.media.picture_facts import Turn
+from streamtime.media.crew import PipelineStage, ThreadPipeline
+from streamtime.media.picture_facts import Orientation
 from streamtime.media.rendition_writer import RenditionWriter
-from streamtime.media.resume import DecodeTimes, check_first, exact_ticks
-from streamtime.media.upright import Shrink, Upright
+from streamtime.media.resume import ResumedDecodeTimes, check_first, exact_ticks
+from streamtime.media.upright import FrameNormalizer, Scaler
 from streamtime.worker_protocol import EncodeVideo, RenditionStarted
 
 _QUEUE_FRAMES = 4
 _LONG_STILL_S = 1
-_LEAST_HELD_S = Fraction(1, 50)
+_MIN_HELD_S = Fraction(1, 50)
 """A first picture that is so little late is late by rounding."""
 
-LONGEST_GAP_S = 3600
+MAX_GAP_S = 3600
 """A longer still is a broken time: the pictures run on as if it carried none."""
 
 _NEVER = 1 << 62
@@ -37,7 +37,7 @@ _LARGEST_THREADS = 2
 _OTHER_THREADS = 1
 
 
-class Picture(NamedTuple):
+class LadderFrame(NamedTuple):
     """One upright frame on its way down the cascade. Only the rung that made `frame` may change it."""
 
     frame: VideoFrame
@@ -47,18 +47,18 @@ class Picture(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pictures:
+class FrameFormat:
     """What decoded frames will be like."""
 
     tick: Fraction | None
     fps: Fraction
-    turn: Turn
+    orientation: Orientation
     interlaced: bool
     held: bool = False
     """Whether the first one is shown for long before its time, the only one throughout, or each for long."""
 
 
-class PictureClock:
+class FrameClock:
     """Gives frames their place on the common time line and marks the first one at or after each cut."""
 
     def __init__(
@@ -76,7 +76,7 @@ class PictureClock:
         self._latest = None if latest_s is None else math.ceil(latest_s / tick)
         self._usual = usual
         self._long = math.ceil(_LONG_STILL_S / tick)
-        self._longest = math.ceil(LONGEST_GAP_S / tick)
+        self._longest = math.ceil(MAX_GAP_S / tick)
         self._frame_tick = tick
         self._scale = Fraction(1)
         # The origin was rounded down to microseconds: the first tick at or after it is the exact one. A tick that
@@ -104,9 +104,9 @@ class PictureClock:
         self._last = pts
         return None if pts < self._start else (pts, self._is_key(pts))
 
-    def opens_late(self, frame: VideoFrame) -> bool:
+    def starts_late(self, frame: VideoFrame) -> bool:
         """Tell whether this is the first picture and has its time after 0: it is held from there."""
-        if self._start or self._last >= 0 or (self._time_of(frame) or 0) * self._tick <= _LEAST_HELD_S:
+        if self._start or self._last >= 0 or (self._time_of(frame) or 0) * self._tick <= _MIN_HELD_S:
             return False
         self._last, self._cut = 0, self._cut_after(0)
         return True
@@ -171,14 +171,14 @@ class PictureClock:
         return _NEVER if cut_s is None else math.ceil(cut_s / self._tick)
 
 
-class Pace:
+class FrameRateLimiter:
     """Leaves frames out where a rung has fewer a second than the source; keyframes always stay."""
 
     def __init__(self, fps: Fraction, source_fps: Fraction, tick: Fraction) -> None:
         self._step = None if fps >= source_fps else 1 / (fps * tick)
         self._due = Fraction(0)
 
-    def wants(self, picture: Picture) -> bool:
+    def accepts(self, picture: LadderFrame) -> bool:
         """Tell whether this picture is to be encoded."""
         if self._step is None:
             return True
@@ -196,7 +196,7 @@ class RungEncoder:
 
     def __init__(
         self,
-        crew: Crew,
+        crew: ThreadPipeline,
         order: EncodeVideo,
         descriptor: int,
         reporter: Reporter,
@@ -210,8 +210,8 @@ class RungEncoder:
         rung = order.rung
         self._below = below
         self._start = exact_ticks(order.resume.starts_s, tick) if order.resume else 0
-        self._shrink = Shrink(rung.width, rung.height)
-        self._pace = Pace(rung.fps, source_fps, tick)
+        self._scaler = Scaler(rung.width, rung.height)
+        self._rate_limiter = FrameRateLimiter(rung.fps, source_fps, tick)
         self._tick = tick
         self._least_duration = round(1 / (rung.fps * tick)) if rung.fps < source_fps else 0
         self._last = self.ends = 0  # when the last picture begins that is encoded, and when the source's last one ends
@@ -221,7 +221,7 @@ class RungEncoder:
             order.output,
             descriptor,
             reporter,
-            lambda container: self._remember(
+            lambda container: self._keep_stream(
                 x264.make_stream(container, rung, tick, threads=threads, reorders=reorders)
             ),
             fragment_options={},
@@ -229,41 +229,43 @@ class RungEncoder:
             resume=order.resume,
         )
         self._stream = self._streams[0]
-        self._joint = DecodeTimes(x264.MOST_REORDERED if reorders else 0) if order.resume else None
-        self.station: Station[Picture] = Station(crew, f"rung {rung.name}", self.take, self.finish, depth=_QUEUE_FRAMES)
+        self._resumed_dts = ResumedDecodeTimes(x264.MAX_REORDERED if reorders else 0) if order.resume else None
+        self.stage: PipelineStage[LadderFrame] = PipelineStage(
+            crew, f"rung {rung.name}", self.take, self.finish, depth=_QUEUE_FRAMES
+        )
 
     @property
     def end_s(self) -> float:
         """How far the rung reaches, in seconds."""
         return self._writer.end_s
 
-    def take(self, picture: Picture) -> None:
+    def take(self, picture: LadderFrame) -> None:
         """Encode one picture and pass it on."""
-        if not self._pace.wants(picture):
+        if not self._rate_limiter.accepts(picture):
             return
         self._last = picture.pts
-        frame = self._shrink(picture.frame)
+        frame = self._scaler(picture.frame)
         frame.pts, frame.time_base = picture.pts, self._tick
         frame.duration = max(picture.duration, self._least_duration)
         frame.pict_type = PictureType.I if picture.key else PictureType.NONE
         if self._below is not None:
-            self._below.station.put(Picture(frame, picture.pts, picture.duration, picture.key))
-        if self._joint is not None:
+            self._below.stage.put(LadderFrame(frame, picture.pts, picture.duration, picture.key))
+        if self._resumed_dts is not None:
             if picture.pts < self._start:
-                self._joint.before(picture.pts)
+                self._resumed_dts.before(picture.pts)
                 return
-            self._joint.after(picture.pts)
+            self._resumed_dts.after(picture.pts)
         self._encode(frame)
 
     def finish(self) -> None:
         """Encode what the encoder holds back, and close."""
         if self._below is not None:
-            self._below.station.close()
+            self._below.stage.close()
         if self._tagged:
             self._encode(None)
         self._writer.finish(lasts=max(1, self.ends - self._last))
 
-    def _remember(self, stream: VideoStream) -> VideoStream:
+    def _keep_stream(self, stream: VideoStream) -> VideoStream:
         self._streams.append(stream)
         return stream
 
@@ -272,20 +274,20 @@ class RungEncoder:
             x264.tag_colours(self._stream)
             self._tagged = True
         for packet in self._stream.encode(frame):
-            if self._joint is not None:
-                packet.dts = self._joint.next()
+            if self._resumed_dts is not None:
+                packet.dts = self._resumed_dts.next()
             self._writer.mux(packet)
 
 
-class Ladder:
+class LadderEncoder:
     """The whole cascade: decoded frames in, renditions out."""
 
     def __init__(
         self,
-        crew: Crew,
+        crew: ThreadPipeline,
         orders: Sequence[EncodeVideo],
         descriptors: Sequence[int],
-        source: Pictures,
+        source: FrameFormat,
         reporter: Reporter,
         *,
         origin_us: int,
@@ -295,7 +297,7 @@ class Ladder:
     ) -> None:
         tick, source_fps = x264.time_base(source.tick), source.fps
         self._usual = max(1, round(1 / (source_fps * tick)))
-        self._clock = PictureClock(
+        self._clock = FrameClock(
             origin_us,
             tick,
             grid,
@@ -305,7 +307,7 @@ class Ladder:
             latest_s=latest_s,
         )
         self._still: VideoFrame | None = None
-        self._shown: Picture | None = None
+        self._shown: LadderFrame | None = None
         self.own_end_s: float | None = None
         """Where the container lets the last picture end; like `until_s` known before the end, if at all."""
         self.until_s: float | None = None
@@ -314,8 +316,10 @@ class Ladder:
             crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps, reorders=not source.held
         )
         top = largest_first[0].rung
-        self._upright = Upright(top.width, top.height, source.turn, interlaced=source.interlaced)
-        self._station: Station[VideoFrame] = Station(crew, "upright", self._take, self._finish, depth=_QUEUE_FRAMES)
+        self._normalizer = FrameNormalizer(top.width, top.height, source.orientation, interlaced=source.interlaced)
+        self._stage: PipelineStage[VideoFrame] = PipelineStage(
+            crew, "upright", self._take, self._finish, depth=_QUEUE_FRAMES
+        )
 
     @property
     def end_s(self) -> float:
@@ -324,18 +328,18 @@ class Ladder:
 
     def put(self, frame: VideoFrame) -> None:
         """Hand a decoded frame over; the caller does not touch it again."""
-        self._station.put(frame)
+        self._stage.put(frame)
 
     def close(self) -> None:
         """Say that there are no more frames."""
-        self._station.close()
+        self._stage.close()
 
     def _take(self, frame: VideoFrame) -> None:
-        for upright in self._upright.take(frame):
+        for upright in self._normalizer.take(frame):
             self._place(upright)
 
     def _place(self, frame: VideoFrame) -> None:
-        if self._clock.opens_late(frame):
+        if self._clock.starts_late(frame):
             self._show(frame, 0, key=True)
             self._still = frame
         if self._still is not None:
@@ -350,16 +354,16 @@ class Ladder:
     def _show(self, frame: VideoFrame, pts: int, *, key: bool) -> None:
         """Hand the picture before this one on: now it is known how long that is shown."""
         self._pass_on(pts)
-        self._shown = Picture(frame, pts, 0, key)
+        self._shown = LadderFrame(frame, pts, 0, key)
 
     def _pass_on(self, until: int) -> None:
         if self._shown is not None:
             frame, pts, _, key = self._shown
-            self.rungs[0].station.put(Picture(frame, pts, max(1, until - pts), key))
+            self.rungs[0].stage.put(LadderFrame(frame, pts, max(1, until - pts), key))
             self._shown = None
 
     def _finish(self) -> None:
-        for upright in self._upright.flush():
+        for upright in self._normalizer.flush():
             self._place(upright)
         if self._still is not None:
             end = self._clock.end(self.own_end_s, self.until_s)
@@ -368,11 +372,11 @@ class Ladder:
             for rung in self.rungs:
                 rung.ends = end
             self._pass_on(end)
-        self.rungs[0].station.close()
+        self.rungs[0].stage.close()
 
 
 def _cascade(
-    crew: Crew,
+    crew: ThreadPipeline,
     orders: Sequence[EncodeVideo],
     descriptors: Sequence[int],
     reporter: Reporter,

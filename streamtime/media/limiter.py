@@ -29,7 +29,7 @@ _RISE = 1.01
 _DISTANCE = 0.9
 """How near it rises to the highest ceiling that would have done so far: no two packets of noise are alike."""
 
-_TOLD_CHANGE = 0.004
+_MIN_CEILING_CHANGE = 0.004
 _REMEMBERED_PACKETS = 500
 _LOUD = 0.6
 """Only packets that reach this share of the ceiling tell what the encoder adds to loud sound."""
@@ -42,7 +42,7 @@ class PeakLimiter:
 
     def __init__(self, rate_hz: int) -> None:
         self._tick = Fraction(1, rate_hz)
-        self._ceiling = self._told = _FIRST_CEILING
+        self._ceiling = self._applied_ceiling = _FIRST_CEILING
         self._added: deque[float] = deque(maxlen=_REMEMBERED_PACKETS)
         self._pushed = 0
         self._decoder: AudioCodecContext | None = None
@@ -69,14 +69,14 @@ class PeakLimiter:
         frame.pts, frame.time_base = self._pushed, self._tick
         self._pushed += frame.samples
         self._input.push(frame)
-        return self._pulled()
+        return self._drain()
 
     def flush(self) -> list[AudioFrame]:
         """Give the rest; nothing follows."""
         self._input.push(None)
-        return self._pulled()
+        return self._drain()
 
-    def hear(self, encoder: AudioStream, packet: AnyPacket) -> None:
+    def observe(self, encoder: AudioStream, packet: AnyPacket) -> None:
         """Decode what the encoder made, and set the ceiling by it."""
         if self._decoder is None:
             self._decoder = AudioCodecContext.create("aac", "r")
@@ -86,20 +86,20 @@ class PeakLimiter:
         except av.error.FFmpegError:
             return
         for frame in frames:
-            self._follow(_peak(frame))
+            self._adjust_ceiling(_peak(frame))
 
-    def _follow(self, peak: float) -> None:
+    def _adjust_ceiling(self, peak: float) -> None:
         if peak < _LOUD * self._ceiling:
             return
         self._added.append(peak / self._ceiling)
         highest = _PEAK / max(self._added)
         risen = max(self._ceiling, min(_DISTANCE * highest, _HIGHEST_CEILING, self._ceiling * _RISE))
         self._ceiling = max(_LOWEST_CEILING, min(highest, risen))
-        if abs(self._ceiling - self._told) > _TOLD_CHANGE:
-            self._told = self._ceiling
+        if abs(self._ceiling - self._applied_ceiling) > _MIN_CEILING_CHANGE:
+            self._applied_ceiling = self._ceiling
             self._limiter.process_command("limit", f"{self._ceiling:.4f}")
 
-    def _pulled(self) -> list[AudioFrame]:
+    def _drain(self) -> list[AudioFrame]:
         frames: list[AudioFrame] = []
         while True:
             try:

@@ -10,16 +10,16 @@ from av.stream import Stream
 
 from streamtime.media.source import AnyPacket
 
-MAY_JUMP = {"mpegts", "mpeg"}
+DISCONTINUOUS_CONTAINERS = {"mpegts", "mpeg"}
 
 _FURTHEST_ON_S, _FURTHEST_BACK_S = 10, Fraction(-1, 2)
 """From one packet of a track to its next; a pause in a broadcast is shorter, and times of decoding never go back."""
 
-_MOST_WAITING = 400
+_MAX_WAITING = 400
 _USUAL_TICK = Fraction(1, 90_000)
 
 
-class Mender:
+class TimestampRepair:
     """Packets in, the same ones out with times that run on; some wait until it is clear where they belong."""
 
     def __init__(self, picture: Stream) -> None:
@@ -29,7 +29,7 @@ class Mender:
         self._waiting: list[AnyPacket] = []
 
     @property
-    def mended(self) -> bool:
+    def repaired(self) -> bool:
         """Whether there was any jump: then the file does not know its own length."""
         return len(self._offsets) > 1
 
@@ -37,7 +37,7 @@ class Mender:
         """Give what can go on, in order."""
         if self._waiting and packet.stream_index != self._picture:
             self._waiting.append(packet)
-            return self.rest() if len(self._waiting) > _MOST_WAITING else []
+            return self.flush() if len(self._waiting) > _MAX_WAITING else []
         if self._fits(packet):
             return [packet]
         if packet.stream_index != self._picture:
@@ -45,9 +45,9 @@ class Mender:
             return []
         self._offsets.append(self._offset_after(packet))
         self._fits(packet)
-        return [packet, *self.rest()]
+        return [packet, *self.flush()]
 
-    def rest(self) -> list[AnyPacket]:
+    def flush(self) -> list[AnyPacket]:
         """Give what waits, as well as it can be placed."""
         waiting, self._waiting = self._waiting, []
         for packet in waiting:

@@ -20,34 +20,34 @@ from streamtime.media import refusal, resume
 from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
-from streamtime.media.crew import Crew, Station, Stopped
-from streamtime.media.cut_short import TELLS_LENGTH, Reach, is_cut_short, latest_s
-from streamtime.media.decoding import Decoding
-from streamtime.media.ladder import Ladder, Pictures
-from streamtime.media.mending import MAY_JUMP, Mender
+from streamtime.media.crew import PipelineStage, Stopped, ThreadPipeline
+from streamtime.media.cut_short import CONTAINERS_WITH_LENGTH, ReadExtent, is_truncated, latest_s
+from streamtime.media.decoding import VideoDecoder
+from streamtime.media.ladder import FrameFormat, LadderEncoder
+from streamtime.media.mending import DISCONTINUOUS_CONTAINERS, TimestampRepair
 from streamtime.media.picture_facts import (
-    Turn,
+    Orientation,
     first_frame,
     frame_rate,
     has_decoder,
     is_interlaced,
+    orientation_of,
     prepare_decoder,
-    turn_of,
 )
 from streamtime.media.picture_times import (
-    COUNTED,
-    WITHOUT_TIMES,
-    PictureTimes,
+    CONTAINERS_WITHOUT_TIMESTAMPS,
+    RAW_STREAMS,
+    FrameTimestamps,
     raw_rate,
 )
 from streamtime.media.poster import make_poster
-from streamtime.media.sound import SoundEncoder
+from streamtime.media.sound import AudioEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
-from streamtime.media.still_picture import SOUND_ONLY, repeated, still_of
+from streamtime.media.still_picture import AUDIO_ONLY, repeated, still_of
 from streamtime.media.track_ends import TrackEnds
-from streamtime.worker_protocol import Done, Package, PackageAudio, ReadCaptions
+from streamtime.worker_protocol import OrderDone, Package, PackageAudio, ReadCaptions
 
-READ_WHOLE = MAY_JUMP | WITHOUT_TIMES
+READ_FROM_START = DISCONTINUOUS_CONTAINERS | CONTAINERS_WITHOUT_TIMESTAMPS
 """Files of these kinds are always read from their beginning."""
 
 _LONG_HELD_S = 1
@@ -86,7 +86,7 @@ class Track(Protocol):
 
 
 @dataclass(frozen=True)
-class Feed:
+class PacketSink:
     """Where packets of stream `index` go."""
 
     index: int
@@ -94,7 +94,7 @@ class Feed:
     close: Callable[[], None]
 
 
-class Packaging:
+class Packager:
     """One order at work."""
 
     def __init__(self, descriptor: int, order: Package, outputs: Sequence[int], channel: Channel) -> None:
@@ -105,15 +105,15 @@ class Packaging:
         self._latest_s: float | None = None
         """From when on a time is broken; None where nobody knows, and where times may jump."""
         self._reporter = Reporter(channel, self._duration_s)
-        self._crew = Crew()
-        self._tracks: list[Track | Ladder] = []
+        self._pipeline = ThreadPipeline()
+        self._tracks: list[Track | LadderEncoder] = []
         self._broken = False
         self._kind = ""
-        self._mender: Mender | None = None
+        self._timestamp_repair: TimestampRepair | None = None
         self._ends = TrackEnds(order.video_stream or 0)
-        self._reach = Reach()
+        self._reach = ReadExtent()
 
-    def run(self) -> Done:
+    def run(self) -> OrderDone:
         """Fulfil the order.
 
         Raises:
@@ -121,48 +121,48 @@ class Packaging:
             OSError: if an output cannot be written.
         """
         with open_source(self._descriptor) as container:
-            if self._duration_s and container_name(container) not in MAY_JUMP:
+            if self._duration_s and container_name(container) not in DISCONTINUOUS_CONTAINERS:
                 self._latest_s = latest_s(self._descriptor, container, self._duration_s)
             feeds = self._feeds(container)
-            from_beginning = self._order.video_stream == SOUND_ONLY or container_name(container) in READ_WHOLE
+            from_beginning = self._order.video_stream == AUDIO_ONLY or container_name(container) in READ_FROM_START
             if feeds and not from_beginning:
                 resume.seek(container, container.streams[feeds[-1].index], self._order)
             if self._order.poster is not None:
-                self._crew.run(self._poster, "poster")
+                self._pipeline.run(self._poster, "poster")
             try:
                 self._pump(container, feeds)
-                self._tell_end(container)
+                self._set_track_ends(container)
                 for feed in feeds:
                     feed.close()
             except BaseException as failure:  # noqa: BLE001  (raised again by `join`, or the first of several)
-                self._crew.call_off(failure)
-            self._crew.join()
+                self._pipeline.abort(failure)
+            self._pipeline.join()
             return self._done(container)
 
-    def _pump(self, container: InputContainer, feeds: list[Feed]) -> None:
+    def _pump(self, container: InputContainer, feeds: list[PacketSink]) -> None:
         wanted = {feed.index: feed for feed in feeds}
         if not wanted:
             return
         # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
         cut_off_counts = container_name(container) != "mpegts"
-        indexes = {index for index in wanted if index != SOUND_ONLY}
+        indexes = {index for index in wanted if index != AUDIO_ONLY}
         if self._tracks:
             # How long the whole is depends on its picture and all its sounds, also on those made by another order.
-            if self._order.video_stream != SOUND_ONLY:
+            if self._order.video_stream != AUDIO_ONLY:
                 indexes.add(self._order.video_stream or 0)
             indexes |= {stream.index for stream in container.streams.audio if has_decoder(stream)}
-        if container_name(container) in MAY_JUMP and self._order.video_stream != SOUND_ONLY:
-            self._mender = Mender(container.streams[self._order.video_stream or 0])
+        if container_name(container) in DISCONTINUOUS_CONTAINERS and self._order.video_stream != AUDIO_ONLY:
+            self._timestamp_repair = TimestampRepair(container.streams[self._order.video_stream or 0])
             indexes.add(self._order.video_stream or 0)  # also where captions alone are read
         self._kind = container_name(container)
-        self._broken = is_cut_short(self._descriptor)
+        self._broken = is_truncated(self._descriptor)
         for packet in self._read(container, [container.streams[index] for index in indexes]):
-            if self._crew.stopped:
+            if self._pipeline.stopped:
                 raise Stopped
             self._reach.take(packet)
             if packet.size and not (packet.is_corrupt and cut_off_counts):
-                self._hand_on(wanted, self._mender.take(packet) if self._mender else (packet,))
-        self._hand_on(wanted, self._mender.rest() if self._mender else ())
+                self._dispatch(wanted, self._timestamp_repair.take(packet) if self._timestamp_repair else (packet,))
+        self._dispatch(wanted, self._timestamp_repair.flush() if self._timestamp_repair else ())
 
     def _read(self, container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
         """Read to the end, or to where the file breaks off: what has been read of it plays.
@@ -174,27 +174,27 @@ class Packaging:
         except av.error.FFmpegError:
             self._broken = True
 
-    def _hand_on(self, wanted: dict[int, Feed], packets: Sequence[AnyPacket]) -> None:
+    def _dispatch(self, wanted: dict[int, PacketSink], packets: Sequence[AnyPacket]) -> None:
         for packet in packets:
             if packet.stream.type in _TIMED:
                 self._ends.take(packet, self._kind)
             if feed := wanted.get(packet.stream_index):
                 feed.put(packet)
 
-    def _tell_end(self, container: InputContainer) -> None:
+    def _set_track_ends(self, container: InputContainer) -> None:
         """Tell all tracks how far the longest of them reaches, so that none ends long before the others."""
         self._ends.settle(container, lambda: open_source(self._descriptor))
         origin_s, picture_s, longest_s = self._order.origin_us / _MICRO, self._ends.picture_s, self._ends.longest_s
         for track in self._tracks:
-            if isinstance(track, Ladder) and picture_s is not None:
+            if isinstance(track, LadderEncoder) and picture_s is not None:
                 track.own_end_s = picture_s - origin_s
-        if self._order.video_stream == SOUND_ONLY and longest_s is not None:
-            self._tell_still(longest_s - origin_s)
+        if self._order.video_stream == AUDIO_ONLY and longest_s is not None:
+            self._set_still_end(longest_s - origin_s)
             return
         read_all = self._ends.has_several
         if self._broken and not read_all:
             return
-        until_s = self._duration_s if self._order.measured or self._is_believed() else None
+        until_s = self._duration_s if self._order.measured or self._is_claim_plausible() else None
         if longest_s is not None and (read_all or (until_s is None and picture_s is not None)):
             until_s = longest_s - origin_s
         if until_s and self._latest_s and until_s > self._latest_s:
@@ -202,37 +202,37 @@ class Packaging:
         for track in self._tracks:
             track.until_s = until_s
 
-    def _tell_still(self, ends_s: float) -> None:
+    def _set_still_end(self, ends_s: float) -> None:
         """Show the one picture as long as there is sound, in a damaged file too."""
         until_s = min(ends_s, self._latest_s or ends_s)
         for track in self._tracks:
             track.until_s = until_s
-            if isinstance(track, Ladder):
+            if isinstance(track, LadderEncoder):
                 track.own_end_s = until_s
 
-    def _is_believed(self) -> bool:
+    def _is_claim_plausible(self) -> bool:
         """Tell whether the last picture may last as long as the file only claims: no longer than one before it did.
 
         And only where a file that was cut off would have been found out.
         """
-        if self._kind not in TELLS_LENGTH or self._duration_s is None:
+        if self._kind not in CONTAINERS_WITH_LENGTH or self._duration_s is None:
             return False
         if self._ends.picture_s is None:
             return True  # its packets carry no times: nothing else tells
         over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends.picture_s
         return over_s <= self._ends.longest_step_s
 
-    def _done(self, container: InputContainer) -> Done:
+    def _done(self, container: InputContainer) -> OrderDone:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
         end_ms = round(end_s * 1000)
-        if any(isinstance(track, VideoCopy | Ladder) and not track.end_s for track in self._tracks):
+        if any(isinstance(track, VideoCopy | LadderEncoder) and not track.end_s for track in self._tracks):
             raise refusal.damaged()
-        return Done(end_ms, end_ms if self._tracks and self._ended_early(container, end_s) else None)
+        return OrderDone(end_ms, end_ms if self._tracks and self._ended_early(container, end_s) else None)
 
     def _ended_early(self, container: InputContainer, end_s: float) -> bool:
         if self._broken:
             return True
-        if self._mender is not None and self._mender.mended:
+        if self._timestamp_repair is not None and self._timestamp_repair.repaired:
             return False
         expected_s, picture = self._duration_s or 0.0, self._order.video_stream or 0
         longest_s, origin_s = self._ends.longest_s, self._order.origin_us / _MICRO
@@ -242,13 +242,13 @@ class Packaging:
                 expected_s = min(expected_s, longest_s - origin_s)
         return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
 
-    def _feeds(self, container: InputContainer) -> list[Feed]:
+    def _feeds(self, container: InputContainer) -> list[PacketSink]:
         order = self._order
         feeds = [self._audio_feed(container, audio) for audio in order.audios]
         feeds += [self._caption_feed(container, captions) for captions in order.captions]
         if order.copy is None and not order.encodes:
             return feeds
-        if order.video_stream == SOUND_ONLY:
+        if order.video_stream == AUDIO_ONLY:
             return [*feeds, self._still_feed()]
         stream = container.streams[order.video_stream or 0]
         if not isinstance(stream, VideoStream):
@@ -256,7 +256,7 @@ class Packaging:
         puts: list[Callable[[AnyPacket], None]] = []
         closes: list[Callable[[], None]] = []
         if order.encodes:
-            decoding = self._decoding(stream, container_name(container))
+            decoding = self._video_decoder(stream, container_name(container))
             puts.append(decoding.take)
             closes.append(decoding.finish)
         if order.copy is not None:
@@ -266,31 +266,33 @@ class Packaging:
             self._tracks.append(copy)
             puts.append(copy.take)
             closes.append(copy.finish)
-        return [*feeds, Feed(stream.index, _each(puts), _all(closes))]
+        return [*feeds, PacketSink(stream.index, _each(puts), _all(closes))]
 
-    def _audio_feed(self, container: InputContainer, audio: PackageAudio) -> Feed:
+    def _audio_feed(self, container: InputContainer, audio: PackageAudio) -> PacketSink:
         stream = container.streams[audio.stream]
         if not isinstance(stream, AudioStream):
-            raise refusal.Refusal("no_audio", "There is no such sound track in this file.")
-        make = AudioCopy if audio.copy else SoundEncoder
+            raise refusal.OrderError("no_audio", "There is no such sound track in this file.")
+        make = AudioCopy if audio.copy else AudioEncoder
         descriptor, origin_us = self._outputs[audio.output], self._order.origin_us
         track = make(audio.output, descriptor, stream, origin_us, self._reporter, resume=audio.resume)
         self._tracks.append(track)
-        if not isinstance(track, SoundEncoder):
-            return Feed(stream.index, track.take, track.finish)
+        if not isinstance(track, AudioEncoder):
+            return PacketSink(stream.index, track.take, track.finish)
         track.latest_s = self._latest_s
         name = f"sound {audio.output}"
-        station: Station[AnyPacket] = Station(self._crew, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS)
-        return Feed(stream.index, station.put, station.close)
+        station: PipelineStage[AnyPacket] = PipelineStage(
+            self._pipeline, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS
+        )
+        return PacketSink(stream.index, station.put, station.close)
 
-    def _caption_feed(self, container: InputContainer, captions: ReadCaptions) -> Feed:
+    def _caption_feed(self, container: InputContainer, captions: ReadCaptions) -> PacketSink:
         stream = container.streams[captions.stream]
         if not isinstance(stream, SubtitleStream):
-            raise refusal.Refusal("no_captions", "There is no such subtitle track in this file.")
+            raise refusal.OrderError("no_captions", "There is no such subtitle track in this file.")
         reader = CaptionReader(stream, self._order.origin_us, self._reporter)
-        return Feed(stream.index, reader.take, reader.finish)
+        return PacketSink(stream.index, reader.take, reader.finish)
 
-    def _still_feed(self) -> Feed:
+    def _still_feed(self) -> PacketSink:
         """The same picture each second for the whole length, which is known when all sound has been read.
 
         With one in each segment Chromium waits for more pictures than a short file has, and does not begin.
@@ -298,7 +300,7 @@ class Packaging:
         with open_source(self._descriptor) as other:
             still = still_of(other)
         still.time_base, still.pts = Fraction(1, _MICRO), self._order.origin_us
-        pictures = Pictures(still.time_base, Fraction(1), Turn(), interlaced=False, held=True)
+        pictures = FrameFormat(still.time_base, Fraction(1), Orientation(), interlaced=False, held=True)
         ladder = self._ladder(pictures)
 
         def close() -> None:
@@ -309,17 +311,17 @@ class Packaging:
                 ladder.put(shown)
             ladder.close()
 
-        return Feed(SOUND_ONLY, lambda _packet: None, close)
+        return PacketSink(AUDIO_ONLY, lambda _packet: None, close)
 
-    def _decoding(self, stream: VideoStream, kind: str) -> Decoding:
-        pictures = self._first_look(stream.index)
+    def _video_decoder(self, stream: VideoStream, kind: str) -> VideoDecoder:
+        pictures = self._frame_format(stream.index)
         is_small = os.fstat(self._descriptor).st_size < _SMALL_BYTES
         prepare_decoder(stream, threads=1 if is_small else _DECODER_THREADS)
-        return Decoding(stream, self._ladder(pictures), PictureTimes(kind, stream))
+        return VideoDecoder(stream, self._ladder(pictures), FrameTimestamps(kind, stream))
 
-    def _ladder(self, pictures: Pictures) -> Ladder:
-        ladder = Ladder(
-            self._crew,
+    def _ladder(self, pictures: FrameFormat) -> LadderEncoder:
+        ladder = LadderEncoder(
+            self._pipeline,
             self._order.encodes,
             self._outputs,
             pictures,
@@ -332,7 +334,7 @@ class Packaging:
         self._tracks.append(ladder)
         return ladder
 
-    def _first_look(self, index: int) -> Pictures:
+    def _frame_format(self, index: int) -> FrameFormat:
         with open_source(self._descriptor) as container:
             stream = container.streams[index]
             if not isinstance(stream, VideoStream):
@@ -340,11 +342,11 @@ class Packaging:
             prepare_decoder(stream, threads=1)
             frame = first_frame(container, stream)
             interlaced = is_interlaced(stream, frame)
-            raw = container_name(container) in COUNTED
+            raw = container_name(container) in RAW_STREAMS
             rate = raw_rate(stream) if raw else frame_rate(stream)
             begins_s = (frame.pts or 0) * (frame.time_base or stream.time_base or 0) - self._order.origin_us / _MICRO
             held = begins_s > _LONG_HELD_S or rate < _SLOW_FPS
-            return Pictures(stream.time_base, rate, turn_of(frame), interlaced, held=held)
+            return FrameFormat(stream.time_base, rate, orientation_of(frame), interlaced, held=held)
 
     def _poster(self) -> None:
         poster = self._order.poster
@@ -352,7 +354,7 @@ class Packaging:
             return
         try:
             written = make_poster(self._descriptor, poster, self._order, self._outputs[poster.output])
-        except (refusal.Refusal, av.error.FFmpegError):
+        except (refusal.OrderError, av.error.FFmpegError):
             # A video without a poster plays as well.
             return
         if written is not None:

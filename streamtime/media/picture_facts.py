@@ -20,14 +20,14 @@ from av.video.stream import VideoStream
 from streamtime.media import refusal
 from streamtime.media.colours import side_data
 from streamtime.media.decoders import DECODERS, WHITELIST
-from streamtime.media.source import MOST_PIXELS, AnyPacket, packets_of
+from streamtime.media.source import MAX_PIXELS, AnyPacket, packets_of
 
 _MATRIX = struct.Struct("=9i")
 _ONE = 1 << 16
-MOST_PACKETS = 10_000
+MAX_PACKETS = 10_000
 """A minute and more without a keyframe, at the highest rates."""
 
-_MOST_FPS = Fraction(240)
+_MAX_FPS = Fraction(240)
 _USUAL_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -39,19 +39,19 @@ _BITS_IN_NAME = {"9": 9, "10": 10, "12": 12, "14": 14, "16": 16}
 
 
 @dataclass(frozen=True)
-class Turn:
+class Orientation:
     """How the stored picture becomes upright: flipped left to right if `mirrored`, then turned clockwise."""
 
     rotation: int = 0
     mirrored: bool = False
 
     @property
-    def is_none(self) -> bool:
+    def is_identity(self) -> bool:
         """Whether the picture is stored as it is shown."""
         return self.rotation == 0 and not self.mirrored
 
     @property
-    def swaps_sides(self) -> bool:
+    def swaps_axes(self) -> bool:
         """Whether width and height change places."""
         return self.rotation in {90, 270}
 
@@ -98,9 +98,9 @@ def has_decoder(stream: Stream) -> bool:
 def prepare_decoder(stream: VideoStream, *, threads: int) -> None:
     """Set the bounds of a decoder before it opens; in `av.open` alone the limit on pixels does not hold."""
     context = stream.codec_context
-    if context.width * context.height > MOST_PIXELS:
+    if context.width * context.height > MAX_PIXELS:
         raise refusal.too_large(context.width, context.height)
-    context.options = {"max_pixels": str(MOST_PIXELS), "codec_whitelist": WHITELIST}
+    context.options = {"max_pixels": str(MAX_PIXELS), "codec_whitelist": WHITELIST}
     context.thread_count = threads
     context.thread_type = "AUTO"
 
@@ -120,7 +120,7 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
 def readable_packets(container: InputContainer, stream: VideoStream) -> Iterator[AnyPacket]:
     """Give packets from the beginning until the file breaks off, or none of so many helped."""
     try:
-        yield from islice(packets_of(container, [stream]), MOST_PACKETS)
+        yield from islice(packets_of(container, [stream]), MAX_PACKETS)
     except av.error.FFmpegError:
         return
 
@@ -137,20 +137,20 @@ def picture_in(stream: VideoStream, packet: AnyPacket) -> VideoFrame | None:
     return frames[0] if frames else None
 
 
-def turn_of(frame: VideoFrame) -> Turn:
+def orientation_of(frame: VideoFrame) -> Orientation:
     """Read the display matrix: turns by right angles and flips; anything else is shown as stored."""
     data = side_data(frame, Type.DISPLAYMATRIX)
     if len(data) < _MATRIX.size:
-        return Turn()
+        return Orientation()
     matrix = _MATRIX.unpack_from(data)
     a, b, c, d = (round(matrix[i] / _ONE) for i in (0, 1, 3, 4))
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b
-    return Turn({(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}.get((a, b), 0), mirrored)
+    return Orientation({(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}.get((a, b), 0), mirrored)
 
 
-def shown_size(stream: VideoStream, turn: Turn) -> tuple[int, int]:
+def shown_size(stream: VideoStream, turn: Orientation) -> tuple[int, int]:
     """Tell width and height upright in square pixels: the longer-looking axis is stretched, none is shrunk."""
     width, height = stream.width, stream.height
     aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -158,13 +158,13 @@ def shown_size(stream: VideoStream, turn: Turn) -> tuple[int, int]:
         width = round(width * aspect)
     elif 0 < aspect < 1:
         height = round(height / aspect)
-    return (height, width) if turn.swaps_sides else (width, height)
+    return (height, width) if turn.swaps_axes else (width, height)
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
     """Tell the average rate, or the most likely one; containers without a clue often claim thousands."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0 < rate <= _MOST_FPS:
+        if rate and 0 < rate <= _MAX_FPS:
             return Fraction(rate).limit_denominator(100_000)
     return _USUAL_FPS
 

@@ -13,19 +13,19 @@ from streamtime.media.source import AnyPacket
 BY_ORDER = {"avi"}
 """Containers that tell an order, and no times of showing."""
 
-COUNTED = {"h264", "hevc"}
+RAW_STREAMS = {"h264", "hevc"}
 """Streams without a container: pictures follow each other evenly."""
 
-WITHOUT_TIMES = BY_ORDER | COUNTED
+CONTAINERS_WITHOUT_TIMESTAMPS = BY_ORDER | RAW_STREAMS
 
 
-LONGEST_STILL_S = 600
+MAX_STILL_S = 600
 """How long one picture may last on its own word. Slides last minutes; what claims more carries a broken time."""
 
 _SLOWEST_FPS, _FASTEST_FPS, _USUAL_FPS = Fraction(1), Fraction(240), Fraction(25)
 
 
-class OwnDurations:
+class PacketDurations:
     """Tells how long the last picture lasts by itself: what a container says of it, where that can be true.
 
     MP4 gives a time from one decoding to the next. Where pictures are reordered that is not how long one is shown, so
@@ -46,14 +46,14 @@ class OwnDurations:
         return self._last
 
     @property
-    def of_last(self) -> int:
+    def last_duration(self) -> int:
         """How long the picture lasts that is shown last, in the packets' ticks; 0 where nobody knows."""
         return min(self._lasts, self._shortest or 0) if self._reordered else self._lasts
 
     def take(self, packet: AnyPacket) -> None:
         """Note one packet, in the order of the file."""
         duration = packet.duration or 0
-        if packet.time_base and duration * packet.time_base > LONGEST_STILL_S:
+        if packet.time_base and duration * packet.time_base > MAX_STILL_S:
             duration = self._shortest or max(1, round(1 / (_USUAL_FPS * packet.time_base)))
         if duration > 0:
             self._shortest = duration if self._shortest is None else min(self._shortest, duration)
@@ -74,13 +74,13 @@ def raw_rate(stream: VideoStream) -> Fraction:
     return Fraction(rate) if rate and _SLOWEST_FPS <= rate <= _FASTEST_FPS else _USUAL_FPS
 
 
-class PictureTimes:
+class FrameTimestamps:
     """Gives every frame of one stream its time. The first one shown begins the stream, as its sound does."""
 
     def __init__(self, kind: str, stream: VideoStream) -> None:
         self._by_order = kind in BY_ORDER
         self._stream = stream
-        self._counts = kind in COUNTED
+        self._counts = kind in RAW_STREAMS
         self._rate: Fraction | None = None
         self._count = 0
         self._tick = stream.time_base or Fraction(1, 90_000)

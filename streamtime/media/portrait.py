@@ -1,4 +1,4 @@
-"""Fulfils a `MakePortrait`: the middle of a still picture, square, small, upright, on white, and nothing else of it.
+"""Carries out `MakeProfilePicture`: crops an image to a small upright square on white, without metadata.
 
 A file of one of four kinds is handed to its decoder as a whole: no container is opened, so none can lead elsewhere.
 What the file carries besides (EXIF, where it was taken, profiles, comments) is in none of the frames that are encoded.
@@ -14,39 +14,39 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from streamtime.media import refusal
-from streamtime.media.chain import Chain, Step
+from streamtime.media.chain import FilterChain, FilterStep
 from streamtime.media.colours import is_full_range
 from streamtime.media.decoders import STILL_WHITELIST
-from streamtime.media.exif import turn_in
-from streamtime.media.image_file import claimed_size, exif_of, first_picture, kind_of
+from streamtime.media.exif import orientation_in
+from streamtime.media.image_file import claimed_size, detect_image_format, exif_of, first_picture
 from streamtime.media.jpeg import for_jpeg, jpeg
-from streamtime.media.source import MOST_PIXELS
-from streamtime.media.upright import turning
-from streamtime.worker_protocol import MakePortrait, Portrait
+from streamtime.media.source import MAX_PIXELS
+from streamtime.media.upright import orientation_steps
+from streamtime.worker_protocol import MakeProfilePicture, ProfilePictureMade
 
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 """Read at most: whoever gives orders has bounds of their own, far below."""
 
 _BRIGHTEST = 255
 
 
-def make_portrait(descriptor: int, order: MakePortrait) -> Portrait:
+def make_profile_picture(descriptor: int, order: MakeProfilePicture) -> ProfilePictureMade:
     """Fulfil the order.
 
     Raises:
         Refusal: if it is no picture, is damaged, or has more pixels than are decoded here.
     """
-    data = os.pread(descriptor, _MOST_BYTES, 0)
-    kind = kind_of(data)
+    data = os.pread(descriptor, _MAX_BYTES, 0)
+    kind = detect_image_format(data)
     if kind is None:
         raise refusal.not_a_picture()
     width, height = claimed_size(kind, data) or (0, 0)
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise refusal.too_large(width, height)
     try:
-        small = _middle(_first_frame(kind, first_picture(kind, data)), order.side)
-        upright = _through(small, turning(turn_in(exif_of(kind, data))))
-        return Portrait(jpeg(for_jpeg(upright, order.side, order.side)))
+        small = _center_square(_first_frame(kind, first_picture(kind, data)), order.side)
+        upright = _apply_filters(small, orientation_steps(orientation_in(exif_of(kind, data))))
+        return ProfilePictureMade(jpeg(for_jpeg(upright, order.side, order.side)))
     except (FFmpegError, ValueError) as error:
         raise refusal.damaged_picture() from error
 
@@ -56,7 +56,7 @@ def _first_frame(kind: str, data: bytes) -> VideoFrame:
     if not isinstance(decoder, VideoCodecContext):
         raise TypeError("there is no such decoder")
     # Without the last one, what is missing of a picture is made up in grey.
-    decoder.options = {"max_pixels": str(MOST_PIXELS), "codec_whitelist": STILL_WHITELIST, "err_detect": "explode"}
+    decoder.options = {"max_pixels": str(MAX_PIXELS), "codec_whitelist": STILL_WHITELIST, "err_detect": "explode"}
     decoder.thread_count = 1
     frames = [*decoder.decode(Packet(data)), *decoder.decode(None)]
     if not frames:
@@ -64,26 +64,26 @@ def _first_frame(kind: str, data: bytes) -> VideoFrame:
     return frames[0]
 
 
-def _middle(frame: VideoFrame, side: int) -> VideoFrame:
+def _center_square(frame: VideoFrame, side: int) -> VideoFrame:
     """Cut the largest square out of the middle, and make it small; what can be seen through lies on white."""
     edge = min(frame.width, frame.height)
-    cut = Step("crop", f"{edge}:{edge}:{(frame.width - edge) // 2}:{(frame.height - edge) // 2}")
-    if not _can_be_seen_through(frame):
-        return _scaled(_through(frame, (cut,)), side, "rgb24", is_full=is_full_range(frame))
+    cut = FilterStep("crop", f"{edge}:{edge}:{(frame.width - edge) // 2}:{(frame.height - edge) // 2}")
+    if not _has_transparency(frame):
+        return _scaled(_apply_filters(frame, (cut,)), side, "rgb24", is_full=is_full_range(frame))
     # Colours are weighed by how much of them is seen, else the edges take on what nobody was to see.
-    weighed = _through(frame, (cut, Step("format", "gbrap"), Step("premultiply", "inplace=1")))
+    weighed = _apply_filters(frame, (cut, FilterStep("format", "gbrap"), FilterStep("premultiply", "inplace=1")))
     return _on_white(_scaled(weighed, side, "rgba", is_full=True))
 
 
-def _can_be_seen_through(frame: VideoFrame) -> bool:
+def _has_transparency(frame: VideoFrame) -> bool:
     return frame.format.has_palette or any(component.is_alpha for component in frame.format.components)
 
 
-def _through(frame: VideoFrame, steps: tuple[Step, ...]) -> VideoFrame:
+def _apply_filters(frame: VideoFrame, steps: tuple[FilterStep, ...]) -> VideoFrame:
     if not steps:
         return frame
     frame.pts = 0
-    chain = Chain()
+    chain = FilterChain()
     return [*chain.take(frame, steps), *chain.flush()][0]
 
 

@@ -18,11 +18,11 @@ from av.video.stream import VideoStream
 
 from streamtime.media import refusal
 from streamtime.media.jpeg import for_jpeg, jpeg, write_out
-from streamtime.media.picture_facts import first_frame, is_interlaced, prepare_decoder, shown_size, turn_of
-from streamtime.media.picture_times import COUNTED
+from streamtime.media.picture_facts import first_frame, is_interlaced, orientation_of, prepare_decoder, shown_size
+from streamtime.media.picture_times import RAW_STREAMS
 from streamtime.media.source import container_name, open_source, packets_of
-from streamtime.media.still_picture import SOUND_ONLY, still_of
-from streamtime.media.upright import Upright
+from streamtime.media.still_picture import AUDIO_ONLY, still_of
+from streamtime.media.upright import FrameNormalizer
 from streamtime.worker_protocol import MakePoster, Package, PosterWritten
 
 _SHARES = (0.08, 0.03, 0.15, 0.25, 0.0)
@@ -30,16 +30,16 @@ _SHARES = (0.08, 0.03, 0.15, 0.25, 0.0)
 
 _LATEST_S = 180.0
 _BUDGET_S = 0.6
-_MOST_PACKETS_A_LOOK = 60
+_MAX_PACKETS_PER_CANDIDATE = 60
 _SMALL = (96, 54)
 _DARK, _BRIGHT = 40.0, 225.0
-_LEAST_CONTRAST = 18.0
-_LEAST_SHARPNESS = 4.0
+_MIN_CONTRAST = 18.0
+_MIN_SHARPNESS = 4.0
 _MICRO = 1_000_000
 
 
 @dataclass(frozen=True)
-class Look:
+class PosterCandidate:
     """One picture and how telling it is."""
 
     frame: VideoFrame
@@ -54,7 +54,7 @@ def make_poster(descriptor: int, order: MakePoster, package: Package, output: in
         Refusal: if no picture can be decoded.
     """
     with open_source(descriptor) as container:
-        if package.video_stream == SOUND_ONLY:
+        if package.video_stream == AUDIO_ONLY:
             return written_poster(still_of(container), order.output, output)
         stream = container.streams[package.video_stream or 0]
         if not isinstance(stream, VideoStream):
@@ -90,7 +90,7 @@ def written_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten
 def _chosen(container: InputContainer, stream: VideoStream, package: Package, at_ms: int | None) -> VideoFrame | None:
     if at_ms is not None:
         return _exact_frame(container, stream, package.origin_us, at_ms)
-    look = _best_look(container, stream, package)
+    look = _best_candidate(container, stream, package)
     return look.frame if look else None
 
 
@@ -111,15 +111,15 @@ def _exact_frame(container: InputContainer, stream: VideoStream, origin_us: int,
     return best
 
 
-def _best_look(container: InputContainer, stream: VideoStream, package: Package) -> Look | None:
+def _best_candidate(container: InputContainer, stream: VideoStream, package: Package) -> PosterCandidate | None:
     deadline = time.monotonic() + _BUDGET_S
     duration_s = (package.duration_ms or 0) / 1000
-    best: Look | None = None
+    best: PosterCandidate | None = None
     for share in _SHARES if duration_s else (0.0,):
         frame = _frame_at(container, stream, package.origin_us, min(duration_s * share, _LATEST_S))
         if frame is None:
             continue
-        look = _judged(frame)
+        look = _scored(frame)
         if best is None or look.score > best.score:
             best = look
         if best.good or time.monotonic() > deadline:
@@ -132,21 +132,21 @@ def _frame_at(container: InputContainer, stream: VideoStream, origin_us: int, at
     position = int((Fraction(origin_us, _MICRO) + Fraction(at_s).limit_denominator(1000)) / tick)
     context = stream.codec_context
     try:
-        if at_s or container_name(container) not in COUNTED:
+        if at_s or container_name(container) not in RAW_STREAMS:
             container.seek(position, stream=stream)
         for count, packet in enumerate(packets_of(container, [stream])):
             if packet.size and packet.is_keyframe:
                 frames = [*context.decode(packet), *context.decode(None)]
                 context.flush_buffers()
                 return frames[0] if frames else None
-            if count > _MOST_PACKETS_A_LOOK:
+            if count > _MAX_PACKETS_PER_CANDIDATE:
                 break
     except av.error.FFmpegError:
         context.flush_buffers()
     return None
 
 
-def _judged(frame: VideoFrame) -> Look:
+def _scored(frame: VideoFrame) -> PosterCandidate:
     width, height = _SMALL
     small = VideoReformatter().reformat(frame, width, height, "gray", interpolation=Interpolation.AREA, threads=1)
     plane = small.planes[0]
@@ -157,17 +157,17 @@ def _judged(frame: VideoFrame) -> Look:
     edges = sum(sum(abs(a - b) for a, b in pairwise(row)) for row in rows)
     sharpness = edges / (width * height)
     lit = _DARK <= mean <= _BRIGHT
-    good = lit and contrast >= _LEAST_CONTRAST and sharpness >= _LEAST_SHARPNESS
-    return Look(frame, (1.0 if lit else 0.2) * contrast * (1.0 + sharpness), good)
+    good = lit and contrast >= _MIN_CONTRAST and sharpness >= _MIN_SHARPNESS
+    return PosterCandidate(frame, (1.0 if lit else 0.2) * contrast * (1.0 + sharpness), good)
 
 
 def _shown(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame:
-    turn = turn_of(frame)
+    turn = orientation_of(frame)
     width, height = shown_size(stream, turn)
     scale = min(1.0, max_width / width)
     size = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))
     if frame.pts is None:
         frame.pts = 0
-    upright = Upright(*size, turn, interlaced=is_interlaced(stream, frame))
+    upright = FrameNormalizer(*size, turn, interlaced=is_interlaced(stream, frame))
     frames = [*upright.take(frame), *upright.flush()]
     return frames[0]

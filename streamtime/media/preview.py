@@ -13,16 +13,16 @@ from av.container import OutputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from streamtime.hls.storyboard import Pick
-from streamtime.media.fragments import Fragments
+from streamtime.hls.storyboard import FrameLocation
+from streamtime.media.fragments import FragmentReader
 from streamtime.media.jpeg import write_out
-from streamtime.media.picture_facts import Turn
-from streamtime.media.upright import PIXEL_FORMAT, Upright
+from streamtime.media.picture_facts import Orientation
+from streamtime.media.upright import PIXEL_FORMAT, FrameNormalizer
 from streamtime.media.x264 import tag_colours
 from streamtime.worker_protocol import MakePreview, StillWritten
 
 _TICK = Fraction(1, 1000)
-_LEAST_STEP_MS = 40
+_MIN_STEP_MS = 40
 """At most 25 pictures a second: it is a glance, not a film."""
 
 _OPTIONS = {
@@ -37,7 +37,7 @@ _ROOM_FOR_DIRECTORY_BYTES = 8 << 10
 _DECODER_THREADS = 2
 
 
-def make_preview(order: MakePreview, fragments: Fragments, output: int) -> StillWritten | None:
+def make_preview(order: MakePreview, fragments: FragmentReader, output: int) -> StillWritten | None:
     """Write the preview; None where not one picture could be decoded."""
     buffer = io.BytesIO()
     with av.open(
@@ -45,7 +45,7 @@ def make_preview(order: MakePreview, fragments: Fragments, output: int) -> Still
     ) as container:
         stream = _stream(container, order)
         tag_colours(stream)
-        upright = Upright(order.width, order.height, Turn(), interlaced=False)
+        upright = FrameNormalizer(order.width, order.height, Orientation(), interlaced=False)
         written = 0
         for at_ms, frame in _timed(order, fragments):
             for small in upright.take(frame):
@@ -61,14 +61,14 @@ def make_preview(order: MakePreview, fragments: Fragments, output: int) -> Still
 
 
 def _stream(container: OutputContainer, order: MakePreview) -> VideoStream:
-    stream = container.add_stream("libx264", rate=1000 // _LEAST_STEP_MS, options=_OPTIONS, time_base=_TICK)
+    stream = container.add_stream("libx264", rate=1000 // _MIN_STEP_MS, options=_OPTIONS, time_base=_TICK)
     stream.width, stream.height, stream.pix_fmt = order.width, order.height, PIXEL_FORMAT
     stream.codec_context.time_base = _TICK
     stream.codec_context.thread_count = 1
     return stream
 
 
-def _timed(order: MakePreview, fragments: Fragments) -> Iterator[tuple[int, VideoFrame]]:
+def _timed(order: MakePreview, fragments: FragmentReader) -> Iterator[tuple[int, VideoFrame]]:
     """The frames of all pieces, with times that go on from piece to piece."""
     for number, piece in enumerate(order.pieces):
         start_ms = piece[0].at_ms
@@ -79,9 +79,9 @@ def _timed(order: MakePreview, fragments: Fragments) -> Iterator[tuple[int, Vide
                 break
             if at_ms >= next_ms:
                 yield number * order.piece_ms + at_ms, frame
-                next_ms = at_ms + _LEAST_STEP_MS - _LEAST_STEP_MS // 8
+                next_ms = at_ms + _MIN_STEP_MS - _MIN_STEP_MS // 8
 
 
-def _following(fragments: Fragments, piece: tuple[Pick, ...]) -> Iterator[VideoFrame]:
+def _following(fragments: FragmentReader, piece: tuple[FrameLocation, ...]) -> Iterator[VideoFrame]:
     for segment in piece:
         yield from fragments.frames(segment.offset, segment.length, threads=_DECODER_THREADS)

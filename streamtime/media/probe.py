@@ -24,44 +24,44 @@ from streamtime.media.picture_facts import (
     has_decoder,
     is_cover,
     is_interlaced,
+    orientation_of,
     picture_in,
     prepare_decoder,
     readable_packets,
     shown_size,
-    turn_of,
 )
-from streamtime.media.picture_times import COUNTED, PictureTimes, raw_rate
-from streamtime.media.side_tracks import chapters_of, purpose_of, said, subtitles_of, title_of
+from streamtime.media.picture_times import RAW_STREAMS, FrameTimestamps, raw_rate
+from streamtime.media.side_tracks import chapters_of, metadata_value, purpose_of, subtitles_of, title_of
 from streamtime.media.source import container_name, open_source, start_of, wraps
-from streamtime.media.still_picture import SOUND_ONLY, is_sound_only, still_of
-from streamtime.source_facts import AudioFacts, SourceFacts, VideoFacts
+from streamtime.media.still_picture import AUDIO_ONLY, is_audio_only, still_of
+from streamtime.source_facts import AudioInfo, ProbeResult, VideoInfo
 
 _MICRO = 1_000_000
 _MAY_BE_STILL = {"gif", "apng"}
-_LEAST_HELD_US = 60_000
+_MIN_HELD_US = 60_000
 """Broadcasts send sound a little earlier than its picture, and coders add a packet: that much is cut."""
 
-_LONGEST_HELD_US = 3600 * _MICRO
+_MAX_HELD_US = 3600 * _MICRO
 _LATEST_ORIGIN_US = 1 << 53
 """Nearly three centuries: a later first time is a broken one."""
 
 
-def probe(descriptor: int) -> SourceFacts:
+def probe(descriptor: int) -> ProbeResult:
     """Read as little as tells what the source is.
 
     Raises:
         Refusal: if it cannot be played at all.
     """
     with open_source(descriptor) as container:
-        if is_sound_only(container):
-            return _sound_facts(descriptor, container)
+        if is_audio_only(container):
+            return _audio_only_facts(descriptor, container)
         stream = choose_video(container)
         prepare_decoder(stream, threads=1)
         frame, scan = _survey(container, stream)
         video = _video_facts(container, stream, frame, scan)
         picture_us = _first_picture_us(stream, frame, scan if video.copyable else None)
         origin_us = picture_us - _held_us(container, picture_us)
-        return SourceFacts(
+        return ProbeResult(
             container=container_name(container),
             duration_ms=_duration_ms(descriptor, container, origin_us),
             origin_us=origin_us,
@@ -79,7 +79,7 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
     """Look at the first packets once, and decode the first picture."""
     frame: VideoFrame | None = None
     scan, limit = VideoScan(stream.codec_context.extradata), ScanLimit(stream)
-    times = PictureTimes(container_name(container), stream)
+    times = FrameTimestamps(container_name(container), stream)
     enough = False
     for packet in readable_packets(container, stream):
         if packet.size and not enough:
@@ -97,17 +97,17 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
     return frame, scan
 
 
-def _sound_facts(descriptor: int, container: InputContainer) -> SourceFacts:
+def _audio_only_facts(descriptor: int, container: InputContainer) -> ProbeResult:
     """Tell about a file without a film: its picture is a still one, the cover or one that is drawn here."""
     still = still_of(container)
     origin_us = min(_sound_starts_us(container), default=0)
-    return SourceFacts(
+    return ProbeResult(
         container=container_name(container),
         duration_ms=_duration_ms(descriptor, container, origin_us),
         origin_us=origin_us,
         bitrate_bps=container.bit_rate or None,
-        video=VideoFacts(
-            stream=SOUND_ONLY,
+        video=VideoInfo(
+            stream=AUDIO_ONLY,
             codec="a still picture",
             profile=None,
             stored_width=still.width,
@@ -134,17 +134,20 @@ def _sound_facts(descriptor: int, container: InputContainer) -> SourceFacts:
     )
 
 
-def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame, scan: VideoScan) -> VideoFacts:
-    turn, rate = turn_of(frame), raw_rate(stream) if container_name(container) in COUNTED else frame_rate(stream)
+def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame, scan: VideoScan) -> VideoInfo:
+    turn, rate = (
+        orientation_of(frame),
+        raw_rate(stream) if container_name(container) in RAW_STREAMS else frame_rate(stream),
+    )
     width, height = shown_size(stream, turn)
     bitrate_bps = stream.codec_context.bit_rate or container.bit_rate or None
     interlaced = is_interlaced(stream, frame)
     kind = container_name(container)
     held_s = Fraction(_held_us(container, _first_picture_us(stream, frame, scan)), _MICRO)
     obstacle = video_obstacle(
-        kind, stream, scan, upright=turn.is_none, interlaced=interlaced, bitrate_bps=bitrate_bps, held_s=held_s
+        kind, stream, scan, upright=turn.is_identity, interlaced=interlaced, bitrate_bps=bitrate_bps, held_s=held_s
     )
-    return VideoFacts(
+    return VideoInfo(
         stream=stream.index,
         codec=stream.codec_context.codec.canonical_name,
         profile=stream.profile,
@@ -172,7 +175,7 @@ def _held_us(container: InputContainer, picture_us: int) -> int:
     A sound that begins more than an hour earlier carries a broken time; the file's claim of its length may be false.
     """
     held_us = [picture_us - start_us for start_us in _sound_starts_us(container)]
-    return max((held for held in held_us if _LEAST_HELD_US < held <= _LONGEST_HELD_US), default=0)
+    return max((held for held in held_us if _MIN_HELD_US < held <= _MAX_HELD_US), default=0)
 
 
 def _sound_starts_us(container: InputContainer) -> list[int]:
@@ -200,7 +203,7 @@ def _duration_ms(descriptor: int, container: InputContainer, origin_us: int) -> 
     return None if duration_us is None else max(1, round(duration_us / 1000))
 
 
-def _audios(container: InputContainer, origin_s: Fraction) -> tuple[AudioFacts, ...]:
+def _audios(container: InputContainer, origin_s: Fraction) -> tuple[AudioInfo, ...]:
     kind = container_name(container)
     return tuple(_audio_facts(kind, stream, origin_s) for stream in container.streams.audio if _is_readable(stream))
 
@@ -209,15 +212,15 @@ def _is_readable(stream: AudioStream) -> bool:
     return has_decoder(stream) and stream.codec_context.sample_rate > 0 and stream.codec_context.channels > 0
 
 
-def _audio_facts(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioFacts:
-    return AudioFacts(
+def _audio_facts(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioInfo:
+    return AudioInfo(
         stream=stream.index,
         codec=stream.codec_context.codec.canonical_name,
         channels=stream.codec_context.channels,
         sample_rate_hz=stream.codec_context.sample_rate,
         bitrate_bps=stream.codec_context.bit_rate or None,
-        language=said(stream, "language"),
-        title=said(stream, "title", "name"),
+        language=metadata_value(stream, "language"),
+        title=metadata_value(stream, "title", "name"),
         default=bool(stream.disposition & Disposition.default),
         copyable=audio_copyable(kind, stream, origin_s),
         purpose=purpose_of(stream),

@@ -8,13 +8,13 @@ import errno
 from av.error import FFmpegError
 
 from streamtime.errors import MediaError
-from streamtime.worker_protocol import Failed
+from streamtime.worker_protocol import OrderFailed
 
 DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 """What ails the disk, not the file."""
 
 
-class Refusal(MediaError):
+class OrderError(MediaError):
     """The order cannot be fulfilled. `retryable` where another attempt may go better."""
 
     def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
@@ -22,98 +22,98 @@ class Refusal(MediaError):
         self.retryable = retryable
 
 
-def empty() -> Refusal:
+def empty() -> OrderError:
     """Zero bytes."""
-    return Refusal("empty", "This file is empty.")
+    return OrderError("empty", "This file is empty.")
 
 
-TAKEN = (
+SUPPORTED_FORMATS = (
     "MP4, MOV, 3GP, MKV, WebM, TS, MPG, AVI, FLV, WMV, OGG, MXF, H.264, HEVC, GIF and APNG that move; MP3, M4A, AAC, "
     "FLAC, WAV, AIFF, CAF"
 )
 """What is taken, in words."""
 
 
-def not_media(kind: str | None = None) -> Refusal:
+def not_media(kind: str | None = None) -> OrderError:
     """Text, an image, a program: nothing that holds moving pictures or sound. `kind` names it, where that is known."""
     what = f"This is {kind}, which is not taken." if kind else "This is not a video file."
-    return Refusal("not_media", f"{what} Taken are {TAKEN}.")
+    return OrderError("not_media", f"{what} Taken are {SUPPORTED_FORMATS}.")
 
 
-def incomplete() -> Refusal:
+def incomplete() -> OrderError:
     """An MP4 whose directory is missing: it is written last, so the copy broke off before it."""
-    return Refusal("incomplete", "This video is incomplete: its end, where its directory is, is missing.")
+    return OrderError("incomplete", "This video is incomplete: its end, where its directory is, is missing.")
 
 
-def no_video() -> Refusal:
+def no_video() -> OrderError:
     """Sound, subtitles or cover art only."""
-    return Refusal("no_video", "There is no video in this file.")
+    return OrderError("no_video", "There is no video in this file.")
 
 
-def unsupported_codec(codec: str) -> Refusal:
+def unsupported_codec(codec: str) -> OrderError:
     """A picture that no decoder here can read."""
-    return Refusal("unsupported_codec", f"The codec {codec} is not supported.")
+    return OrderError("unsupported_codec", f"The codec {codec} is not supported.")
 
 
-def damaged(after_ms: int | None = None) -> Refusal:
+def damaged(after_ms: int | None = None) -> OrderError:
     """Nothing, or nothing more, can be read from it."""
     if not after_ms:
-        return Refusal("damaged", "This video is damaged: no picture could be read from it.")
-    return Refusal("damaged", f"This video is damaged after {clock_time(after_ms)}.")
+        return OrderError("damaged", "This video is damaged: no picture could be read from it.")
+    return OrderError("damaged", f"This video is damaged after {clock_time(after_ms)}.")
 
 
-def too_large(width: int, height: int) -> Refusal:
+def too_large(width: int, height: int) -> OrderError:
     """More pixels than are decoded here."""
-    return Refusal("too_large", f"A picture of {width} x {height} pixels is larger than what is supported.")
+    return OrderError("too_large", f"A picture of {width} x {height} pixels is larger than what is supported.")
 
 
-def not_a_picture() -> Refusal:
+def not_a_picture() -> OrderError:
     """Text, a drawing, a film: no still picture of a kind that is read here."""
-    return Refusal("not_a_picture", "This is not a picture that can be read here: JPEG, PNG, WebP and GIF can.")
+    return OrderError("not_a_picture", "This is not a picture that can be read here: JPEG, PNG, WebP and GIF can.")
 
 
-def damaged_picture() -> Refusal:
+def damaged_picture() -> OrderError:
     """It begins like a picture and does not go on like one."""
-    return Refusal("damaged_picture", "This picture is damaged, or its end is missing.")
+    return OrderError("damaged_picture", "This picture is damaged, or its end is missing.")
 
 
-def unconfined(why: str) -> Refusal:
+def unconfined(why: str) -> OrderError:
     """The kernel does not let this process give up its rights: no stranger's file is touched."""
-    return Refusal(
+    return OrderError(
         "unconfined", f"Videos are not worked on: this machine cannot confine the work. Missing: {why}.", retryable=True
     )
 
 
-def copy_unfit(why: str) -> Refusal:
+def copy_unfit(why: str) -> OrderError:
     """The picture turned out, on the way, not to be fit for copying: it is to be encoded instead."""
-    return Refusal("copy_unfit", f"The video cannot be used as it is: {why}.")
+    return OrderError("copy_unfit", f"The video cannot be used as it is: {why}.")
 
 
-def audio_copy_unfit(why: str) -> Refusal:
+def audio_copy_unfit(why: str) -> OrderError:
     """The sound turned out, on the way, not to be fit for copying: it is to be encoded instead."""
-    return Refusal("audio_copy_unfit", f"The sound cannot be used as it is: {why}.")
+    return OrderError("audio_copy_unfit", f"The sound cannot be used as it is: {why}.")
 
 
-def resume_unfit(why: str) -> Refusal:
+def resume_unfit(why: str) -> OrderError:
     """What was begun cannot be gone on with exactly: it is to be begun anew."""
-    return Refusal("resume_unfit", f"It cannot be gone on with: {why}.")
+    return OrderError("resume_unfit", f"It cannot be gone on with: {why}.")
 
 
-def as_failed(error: BaseException) -> Failed:
+def as_failed(error: BaseException) -> OrderFailed:
     """Put any error into the words that go to the server; what is not foreseen says little, and may be retried."""
     match error:
-        case Refusal():
-            return Failed(error.code, error.message, error.retryable)
+        case OrderError():
+            return OrderFailed(error.code, error.message, error.retryable)
         case MemoryError():
-            return Failed("out_of_memory", "There was not enough memory to work on this video.", retryable=True)
+            return OrderFailed("out_of_memory", "There was not enough memory to work on this video.", retryable=True)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return Failed("no_space", "The disk is full.", retryable=True)
+            return OrderFailed("no_space", "The disk is full.", retryable=True)
         case OSError(errno=errno.EIO):
-            return Failed("disk_error", "The disk could not be read or written.", retryable=True)
+            return OrderFailed("disk_error", "The disk could not be read or written.", retryable=True)
         case FFmpegError():
-            return Failed("damaged", "This video is damaged or of a kind that is not supported.")
+            return OrderFailed("damaged", "This video is damaged or of a kind that is not supported.")
         case _:
-            return Failed("internal", "Something went wrong while working on this video.", retryable=True)
+            return OrderFailed("internal", "Something went wrong while working on this video.", retryable=True)
 
 
 def clock_time(time_ms: int) -> str:

@@ -25,7 +25,7 @@ from streamtime.media.channel import Reporter
 from streamtime.media.codec_names import codecs_of
 from streamtime.media.first_sample import first_sample_end
 from streamtime.media.source import AnyPacket
-from streamtime.media.tail import Tail
+from streamtime.media.tail import TailBuffer
 from streamtime.worker_protocol import RenditionFinished, RenditionStarted, Resume, SegmentWritten
 
 _MOVFLAGS = "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"
@@ -38,15 +38,15 @@ _EDIT_MEDIA_TIME = 16
 _LARGEST_OPENING_BYTES = 32 << 20
 
 
-class Boxes:
+class SegmentedOutput:
     """Receives the muxer's bytes, passes them on, and notices where the init segment and each segment end."""
 
-    def __init__(self, descriptor: int, *, keeps_opening: bool = False) -> None:
+    def __init__(self, descriptor: int, *, collects_check_data: bool = False) -> None:
         self.bytes_total = 0
         self.init: bytes | None = None
-        self.opening = bytearray()
+        self.check_data = bytearray()
         """The bytes up to the end of the first sample, where they are to be kept."""
-        self._keeps_opening = keeps_opening
+        self._collects_check_data = collects_check_data
         self.finished: list[tuple[int, int]] = []
         """Of each segment that has ended: its length, and how far its first sample reaches."""
         self._descriptor = descriptor
@@ -69,12 +69,12 @@ class Boxes:
         while view:
             view = view[os.write(self._descriptor, view) :]
         self._digest.update(data)
-        if self._keeps_opening:
-            self.opening += data
+        if self._collects_check_data:
+            self.check_data += data
         self._follow(memoryview(data))
-        if self._keeps_opening and (self.finished or len(self.opening) > _LARGEST_OPENING_BYTES):
-            self._keeps_opening = False
-            del self.opening[len(self.init or b"") + self._first_sample_end :]
+        if self._collects_check_data and (self.finished or len(self.check_data) > _LARGEST_OPENING_BYTES):
+            self._collects_check_data = False
+            del self.check_data[len(self.init or b"") + self._first_sample_end :]
         return len(data)
 
     def _follow(self, view: memoryview) -> None:
@@ -128,7 +128,7 @@ class Boxes:
             self._segment_began = self.bytes_total
 
 
-class ResumedBoxes(Boxes):
+class ResumedOutput(SegmentedOutput):
     """Goes on where a file ends: a second init segment is compared with the first and left out.
 
     The two may differ in how far decoding runs ahead of showing, where pictures come at uneven times: then the decode
@@ -139,7 +139,7 @@ class ResumedBoxes(Boxes):
         super().__init__(descriptor)
         self._held = bytearray()
         self._expected = os.pread(descriptor, resume.init_length, 0)
-        self._ahead = 0
+        self._dts_shift = 0
         self.bytes_total = self._segment_began = os.lseek(descriptor, 0, os.SEEK_END)
         if self.bytes_total != resume.bytes_total:
             raise refusal.resume_unfit("its file is not as long as it should be")
@@ -156,18 +156,18 @@ class ResumedBoxes(Boxes):
         while (length := _box_length(self._held, 0)) is not None:
             box, self._held = self._held[:length], self._held[length:]
             if self.init is not None:
-                super().write(_moved(box, self._ahead))
+                super().write(_shift_decode_time(box, self._dts_shift))
                 continue
             self._start += box
             if box[4:8] == b"moov":
-                self._join(self._start)
+                self._accept_init(self._start)
         return len(data)
 
-    def _join(self, init: bytearray) -> None:
-        ahead, expected_ahead = _take_ahead(init), _take_ahead(expected := bytearray(self._expected))
+    def _accept_init(self, init: bytearray) -> None:
+        ahead, expected_ahead = _clear_edit_offset(init), _clear_edit_offset(expected := bytearray(self._expected))
         if init != expected:
             raise refusal.resume_unfit("the encoder has other settings now")
-        self._ahead = expected_ahead - ahead
+        self._dts_shift = expected_ahead - ahead
         self.init = self._expected
         self._start.clear()
 
@@ -182,7 +182,7 @@ def _box_length(data: bytearray, at: int) -> int | None:
     return size if _BOX.size <= size <= len(data) - at else None
 
 
-def _take_ahead(init: bytearray) -> int:
+def _clear_edit_offset(init: bytearray) -> int:
     """Tell by how many ticks decoding runs ahead of showing, and put 0 there: in the first edit of the edit list."""
     at = init.find(b"elst")
     if at < 0:
@@ -192,7 +192,7 @@ def _take_ahead(init: bytearray) -> int:
     return int(ahead)
 
 
-def _moved(box: bytearray, ticks: int) -> bytes:
+def _shift_decode_time(box: bytearray, ticks: int) -> bytes:
     """Move the decode time of a fragment."""
     at = box.find(b"tfdt") if ticks and box[4:8] == b"moof" else -1
     if at >= 0:
@@ -226,14 +226,16 @@ class RenditionWriter:
         self._describe = describe
         self._resume = resume
         self._check = check
-        keeps_opening = check is not None
-        self._boxes = (
-            Boxes(descriptor, keeps_opening=keeps_opening) if resume is None else ResumedBoxes(descriptor, resume)
+        collects_check_data = check is not None
+        self._muxed = (
+            SegmentedOutput(descriptor, collects_check_data=collects_check_data)
+            if resume is None
+            else ResumedOutput(descriptor, resume)
         )
         if resume is not None:
             fragment_options = {**fragment_options, "fragment_index": str(resume.segments + 1)}
         self._container = av.open(
-            self._boxes,
+            self._muxed,
             "w",
             format="mp4",
             options={"movflags": _MOVFLAGS, "flush_packets": "1", **fragment_options},
@@ -247,8 +249,8 @@ class RenditionWriter:
         self._segment_start: int | None = None
         self._end = 0
         self._announced = False
-        self._tail = Tail()
-        self._holds = isinstance(self.stream, VideoStream)
+        self._tail_buffer = TailBuffer()
+        self._has_video = isinstance(self.stream, VideoStream)
         self._fps = Fraction(0)
         self._segments = resume.segments if resume is not None else 0
 
@@ -271,8 +273,8 @@ class RenditionWriter:
         pts = self._ticks(packet.pts or 0)
         if self._segment_start is None:
             self._segment_start = pts
-            self._check_joint(pts)
-        ready = self._tail.take(packet) if self._holds else packet
+            self._check_resume_point(pts)
+        ready = self._tail_buffer.take(packet) if self._has_video else packet
         if ready is not None:
             self._write(ready)
         self._end = max(self._end, self._ticks((packet.pts or 0) + (packet.duration or 0)))
@@ -284,30 +286,30 @@ class RenditionWriter:
         The last picture shown `lasts` so many ticks of its packet, or what that says; with `until_s` it stays until
         then, where that is longer.
         """
-        if self._holds and self._tail.held:
-            self._end = self._ticks(self._tail.settle(lasts, until_s))
-        for packet in self._tail.held:
+        if self._has_video and self._tail_buffer.held:
+            self._end = self._ticks(self._tail_buffer.finish(lasts, until_s))
+        for packet in self._tail_buffer.held:
             self._write(packet)
         self._container.close()
         self._segments_ended(self._end)
         if self._announced or self._resume is not None:
-            rate = Fraction(0) if self._resume is not None else self._tail.rate(self._fps)
+            rate = Fraction(0) if self._resume is not None else self._tail_buffer.measured_rate(self._fps)
             self._reporter.send(
                 RenditionFinished(
-                    self.output, self._boxes.bytes_total, self._boxes.sha256, rate.numerator, rate.denominator
+                    self.output, self._muxed.bytes_total, self._muxed.sha256, rate.numerator, rate.denominator
                 )
             )
 
     def _write(self, packet: AnyPacket) -> None:
         pts = self._ticks(packet.pts or 0)
         self._container.mux_one(packet)
-        if self._boxes.finished:
+        if self._muxed.finished:
             self._segments_ended(pts)
 
     def _ticks(self, time: int) -> int:
         return time * self._scale.numerator // self._scale.denominator
 
-    def _check_joint(self, pts: int) -> None:
+    def _check_resume_point(self, pts: int) -> None:
         if self._resume is not None and pts * self._time_base != self._resume.starts_s:
             raise refusal.resume_unfit("there is no picture or sound where it broke off")
 
@@ -319,18 +321,18 @@ class RenditionWriter:
         self._tick_s = float(self._time_base)
 
     def _segments_ended(self, next_start: int) -> None:
-        if self._boxes.init is not None and self._boxes.finished and not self._announced:
+        if self._muxed.init is not None and self._muxed.finished and not self._announced:
             self._announced = True
             if self._check is not None:
-                self._check(bytes(self._boxes.opening))
-                self._boxes.opening.clear()
-            self._announce(self._boxes.init)
-        for length, keyframe_length in self._boxes.finished:
+                self._check(bytes(self._muxed.check_data))
+                self._muxed.check_data.clear()
+            self._announce(self._muxed.init)
+        for length, keyframe_length in self._muxed.finished:
             duration = max(1, next_start - (self._segment_start or 0))
             self._reporter.send(SegmentWritten(self.output, length, duration, keyframe_length))
             self._segment_start = next_start
             self._segments += 1
-        self._boxes.finished.clear()
+        self._muxed.finished.clear()
 
     def _announce(self, init: bytes) -> None:
         if self._time_base.numerator != 1:

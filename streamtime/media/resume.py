@@ -42,7 +42,7 @@ def exact_ticks(time_s: Fraction, tick: Fraction) -> int:
     return int(ticks)
 
 
-class DecodeTimes:
+class ResumedDecodeTimes:
     """Gives packets of an encoder that began in the middle the decode times they would have had anyway.
 
     An encoder shows its n-th packet no earlier than it takes the n-th picture minus its delay; so decode times are

@@ -35,14 +35,14 @@ _PREROLL_SAMPLES = 2 * _FRAME_SAMPLES
 _SAMPLE_BYTES = 4
 _TOLERATED_SAMPLES = RATE_HZ // 50
 _TOLERATED_SHORTAGE_SAMPLES = RATE_HZ // 4
-_LONGEST_GAP_SAMPLES = RATE_HZ * 3600
+_MAX_GAP_SAMPLES = RATE_HZ * 3600
 """A longer hole is a broken time, not silence: the sound runs on as if it carried none."""
 
-_MOST_SILENCE_SAMPLES = RATE_HZ * 3600 * 12
+_MAX_SILENCE_SAMPLES = RATE_HZ * 3600 * 12
 _MICRO = 1_000_000
 
 
-class SoundEncoder:
+class AudioEncoder:
     """Takes packets of one track and writes one rendition."""
 
     def __init__(
@@ -104,7 +104,7 @@ class SoundEncoder:
         missing = round((self.until_s or 0.0) * RATE_HZ) - self._received
         if missing > _TOLERATED_SHORTAGE_SAMPLES:
             # Players wait for sound as long as there is a picture.
-            self._push_silence(min(missing, _MOST_SILENCE_SAMPLES))
+            self._push_silence(min(missing, _MAX_SILENCE_SAMPLES))
         self._keep(self._limiter.flush())
         if self._fifo.samples % _FRAME_SAMPLES:
             self._keep([_silence(_FRAME_SAMPLES - self._fifo.samples % _FRAME_SAMPLES)])
@@ -128,7 +128,7 @@ class SoundEncoder:
                 check_first(frame, begins, self._begins)
             self._placed = True
             late = begins - self._received
-            broken = late > _LONGEST_GAP_SAMPLES or (self.latest_s is not None and begins > self.latest_s * RATE_HZ)
+            broken = late > _MAX_GAP_SAMPLES or (self.latest_s is not None and begins > self.latest_s * RATE_HZ)
             if late > _TOLERATED_SAMPLES and not broken:
                 self._push_silence(late)
             elif late < -_TOLERATED_SAMPLES or (late < 0 and self._received == self._begins):
@@ -177,7 +177,7 @@ class SoundEncoder:
 
     def _mux(self, frame: AudioFrame | None) -> None:
         for packet in self._encoder.encode(frame):
-            self._limiter.hear(self._encoder, packet)
+            self._limiter.observe(self._encoder, packet)
             # What lies before it is the encoder's own lead-in, and where it was gone on with what it needed to settle.
             if (packet.pts or 0) >= self._start and packet.duration:
                 self._writer.mux(packet)

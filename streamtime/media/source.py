@@ -19,7 +19,7 @@ from av.stream import Stream
 
 from streamtime.media import refusal
 from streamtime.media.decoders import WHITELIST
-from streamtime.media.disguises import HEAD_BYTES, is_plausible, kind_of
+from streamtime.media.disguises import HEAD_BYTES, describe_file_type, is_plausible
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -34,10 +34,10 @@ _CONTAINERS = (
 )
 """FFmpeg's demuxer names. A playlist, a list of files or a network session is none of them (CVE-2016-1897)."""
 
-MOST_PIXELS = 8192 * 4352
+MAX_PIXELS = 8192 * 4352
 """8K with room to the side; a small file can claim much more (a dimension bomb)."""
 
-_MOST_STREAMS = 64
+_MAX_STREAMS = 64
 _BUFFER_BYTES = 256 << 10
 _IO_TIMEOUT_S = 30.0
 _MAY_BEGIN_LATE = {"mpegts", "mpeg"}
@@ -45,7 +45,7 @@ _WRAP_S = Fraction(1 << 33, 90_000)
 """Times of MPEG-TS and MPEG-PS begin anew after 26.5 hours (ISO/IEC 13818-1, 2.4.3.7)."""
 
 _FAR_BYTES = 64 << 20
-_FAR = {"probesize": str(_FAR_BYTES), "analyzeduration": "60000000"}
+_DEEP_PROBE_OPTIONS = {"probesize": str(_FAR_BYTES), "analyzeduration": "60000000"}
 """How far to look for sound that does not begin with the picture: in bytes, and in microseconds."""
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
@@ -93,7 +93,7 @@ def open_source(descriptor: int) -> InputContainer:
         container = _opened(descriptor, {})
         if container_name(container) in _MAY_BEGIN_LATE and any(map(_is_unknown, container.streams.audio)):
             container.close()
-            container = _opened(descriptor, _FAR)
+            container = _opened(descriptor, _DEEP_PROBE_OPTIONS)
     except (av.error.FFmpegError, ValueError) as error:
         raise _refused(descriptor) from error
     if not is_plausible(container_name(container), os.pread(descriptor, HEAD_BYTES, 0)):
@@ -112,13 +112,13 @@ def _opened(descriptor: int, options: dict[str, str]) -> InputContainer:
     return av.open(
         SourceBytes(descriptor),
         "r",
-        options={"max_pixels": str(MOST_PIXELS)},
+        options={"max_pixels": str(MAX_PIXELS)},
         container_options={
             "format_whitelist": _CONTAINERS,
             # A file object lifts FFmpeg's own list of protocols: without this a file could name other files.
             "protocol_whitelist": "none",
             "codec_whitelist": WHITELIST,
-            "max_streams": str(_MOST_STREAMS),
+            "max_streams": str(_MAX_STREAMS),
             **options,
         },
         metadata_errors="replace",
@@ -185,9 +185,9 @@ class _Wrap:
         packet.dts = None if packet.dts is None else packet.dts - ticks
 
 
-def _refused(descriptor: int) -> refusal.Refusal:
+def _refused(descriptor: int) -> refusal.OrderError:
     head = os.pread(descriptor, HEAD_BYTES, 0)
-    return refusal.incomplete() if head[4:8] in _MP4_BOXES else refusal.not_media(kind_of(head))
+    return refusal.incomplete() if head[4:8] in _MP4_BOXES else refusal.not_media(describe_file_type(head))
 
 
 def container_name(container: InputContainer) -> str:

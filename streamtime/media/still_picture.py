@@ -18,19 +18,19 @@ from streamtime.media import refusal
 from streamtime.media.picture_facts import has_decoder, is_cover, picture_in, prepare_decoder
 from streamtime.media.source import packets_of
 
-SOUND_ONLY = -1
+AUDIO_ONLY = -1
 """Stands for the stream of pictures where there is none."""
 
 _WIDTH, _HEIGHT = 1280, 720
-_LEAST_SIDE = 16
-_MOST_PACKETS = 50
+_MIN_SIDE = 16
+_MAX_PACKETS = 50
 _BARS = (90, 190, 320, 240, 410, 300, 360, 220, 140)
 """Heights of the bars of the plain picture."""
 
 _GROUND, _INK = "0x17202a", "0x5dade2"
 
 
-def is_sound_only(container: InputContainer) -> bool:
+def is_audio_only(container: InputContainer) -> bool:
     """Tell whether there is sound, and no pictures but covers."""
     heard = any(has_decoder(stream) for stream in container.streams.audio)
     return heard and all(is_cover(stream) for stream in container.streams.video)
@@ -66,17 +66,17 @@ def _padded(source: VideoPlane, target: VideoPlane) -> bytes:
 def _decoded(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
     try:
         prepare_decoder(stream, threads=1)
-        for packet in islice(packets_of(container, [stream]), _MOST_PACKETS):
+        for packet in islice(packets_of(container, [stream]), _MAX_PACKETS):
             if (frame := picture_in(stream, packet)) is not None:
-                return frame if min(frame.width, frame.height) >= _LEAST_SIDE else None
-    except (av.error.FFmpegError, refusal.Refusal):
+                return frame if min(frame.width, frame.height) >= _MIN_SIDE else None
+    except (av.error.FFmpegError, refusal.OrderError):
         return None
     return None
 
 
 def _fitted(frame: VideoFrame) -> VideoFrame:
     scale = min(1.0, _WIDTH / frame.width, _HEIGHT / frame.height)
-    width, height = (max(_LEAST_SIDE, int(side * scale) // 2 * 2) for side in (frame.width, frame.height))
+    width, height = (max(_MIN_SIDE, int(side * scale) // 2 * 2) for side in (frame.width, frame.height))
     return VideoReformatter().reformat(frame, width, height, "rgb24", threads=1)
 
 

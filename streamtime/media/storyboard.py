@@ -13,19 +13,19 @@ _BLACK = (0, 128, 128)
 def make_sheet(order: MakeSheet, pictures: Iterable[VideoFrame | None], output: int) -> StillWritten:
     """Write one sheet. Where there is no picture, the one before it is shown again, or black."""
     rows = -(-len(order.tiles) // order.columns)
-    sheet = Sheet(min(len(order.tiles), order.columns) * order.tile_width, rows * order.tile_height)
+    sheet = SpriteSheet(min(len(order.tiles), order.columns) * order.tile_width, rows * order.tile_height)
     tile: VideoFrame | None = None
     for place, picture in enumerate(pictures):
         if picture is not None:
             tile = for_jpeg(picture, order.tile_width, order.tile_height)
         if tile is not None:
             row, column = divmod(place, order.columns)
-            sheet.lay(tile, column * order.tile_width, row * order.tile_height)
+            sheet.paste(tile, column * order.tile_width, row * order.tile_height)
     data = jpeg(sheet.frame())
     return StillWritten(order.output, len(data), write_out(output, data))
 
 
-class Sheet:
+class SpriteSheet:
     """A large picture, black where nothing has been laid on it. Sizes and places are even."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -35,7 +35,7 @@ class Sheet:
             for plane, value in zip(self._frame.planes, _BLACK, strict=True)
         ]
 
-    def lay(self, tile: VideoFrame, left: int, top: int) -> None:
+    def paste(self, tile: VideoFrame, left: int, top: int) -> None:
         """Put a smaller picture on it."""
         for number, (source, target) in enumerate(zip(tile.planes, self._frame.planes, strict=True)):
             data = memoryview(source)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from streamtime.media.source import AnyPacket
 
-_MOST_HELD = 32
+_MAX_HELD = 32
 """Packets whose decode times may still be moved: twice as many as H.264 may reorder."""
 
 _LONG_STEP_S = Fraction(1, 4)
@@ -23,7 +23,7 @@ _EVEN_WITHIN_S = Fraction(1, 1000)
 _RATE_WITHIN = Fraction(1, 400)
 
 
-class Tail:
+class TailBuffer:
     """The last packets of a stream of pictures, held back until it is known how it ends. All have one tick.
 
     A fragment stores no time of showing to last: a picture lasts in it from its own decode time to the next one
@@ -45,7 +45,7 @@ class Tail:
         self._tick = packet.time_base
         self._close_up(packet)
         self.held.append(packet)
-        return self._released() if len(self.held) > _MOST_HELD else None
+        return self._released() if len(self.held) > _MAX_HELD else None
 
     def _close_up(self, packet: AnyPacket) -> None:
         """Decode what was held as late as may be, where a long step leads to a packet.
@@ -63,7 +63,7 @@ class Tail:
                 return
             earlier.dts = latest
 
-    def settle(self, lasts: int | None, until_s: float | None) -> int:
+    def finish(self, lasts: int | None, until_s: float | None) -> int:
         """Give the last packets decode times by which nothing is shown beyond the end, and tell the end in ticks."""
         last = max(self.held, key=lambda packet: packet.pts or 0)
         own = max(1, (last.duration if lasts is None else lasts) or 1)
@@ -84,18 +84,18 @@ class Tail:
         self._note(final, None)
         return end
 
-    def rate(self, said: Fraction) -> Fraction:
+    def measured_rate(self, declared: Fraction) -> Fraction:
         """Tell how many pictures a second there really are; 0 where that is what was `said` already, or less.
 
         FRAME-RATE is the highest of a rendition (RFC 8216 section 4.3.4.2): of an uneven one nobody knows it better.
         """
-        if self._count == 0 or self._first is None or said <= 0:
+        if self._count == 0 or self._first is None or declared <= 0:
             return Fraction(0)
         lasted = max(1, self._ends - self._first)
         measured = self._count / (lasted * self._tick)
         even = (self._longest - self._shortest) * self._tick <= max(2 * self._tick, _EVEN_WITHIN_S)
-        off = abs(measured - said) if even else measured - said
-        return measured.limit_denominator(100_000) if off > said * _RATE_WITHIN else Fraction(0)
+        off = abs(measured - declared) if even else measured - declared
+        return measured.limit_denominator(100_000) if off > declared * _RATE_WITHIN else Fraction(0)
 
     def _reaches(self) -> Iterator[int]:
         for packet, after in pairwise(self.held):

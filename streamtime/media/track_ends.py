@@ -15,7 +15,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from streamtime.media.decoders import WHITELIST
-from streamtime.media.picture_times import BY_ORDER, LONGEST_STILL_S, OwnDurations
+from streamtime.media.picture_times import BY_ORDER, MAX_STILL_S, PacketDurations
 from streamtime.media.source import AnyPacket, container_name
 
 _LONGEST_SOUND_PACKET_S = 10
@@ -48,7 +48,7 @@ class TrackEnds:
         self._picture = picture
         self._ends_s: dict[int, float] = {}
         self._claimed_s = 0.0
-        self._durations = OwnDurations()
+        self._durations = PacketDurations()
         self._tick = Fraction(1)
         self._shortest_s: dict[int, float] = {}
         self._claims: dict[int, _Claim] = {}
@@ -87,7 +87,7 @@ class TrackEnds:
         if packet.pts is None or not packet.time_base:
             return
         starts_s = packet.pts * packet.time_base
-        if starts_s - max(self._ends_s.values(), default=starts_s) > LONGEST_STILL_S:
+        if starts_s - max(self._ends_s.values(), default=starts_s) > MAX_STILL_S:
             packet.pts = None
         elif is_picture:
             self._tick = packet.time_base
@@ -136,7 +136,7 @@ class TrackEnds:
 
         FFmpeg gives packets of an uneven pace durations of 0 or 1 where the track begins late.
         """
-        own, last = self._durations.of_last, self._durations.last
+        own, last = self._durations.last_duration, self._durations.last
         if own > 1 or kind != "mp4" or last is None or stream.duration is None:
             return own
         over = (stream.start_time or 0) + stream.duration - last

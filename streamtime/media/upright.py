@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from streamtime.media.chain import Chain, Step
+from streamtime.media.chain import FilterChain, FilterStep
 from streamtime.media.colours import Colours, colours_of, is_full_range, peak_nits
-from streamtime.media.picture_facts import Turn
+from streamtime.media.picture_facts import Orientation
 from streamtime.media.tone_map import ToneMap
 
 PIXEL_FORMAT = "yuv420p"
@@ -22,10 +22,10 @@ _TURNS = {90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}
 _SCREEN = "gamma22"
 """How numbers become light where primaries are changed: as on a screen, whatever the camera's curve."""
 
-_DEINTERLACE = (Step("bwdif", "mode=send_frame:deint=all"),)
+_DEINTERLACE = (FilterStep("bwdif", "mode=send_frame:deint=all"),)
 
 
-class Shrink:
+class Scaler:
     """Scales to one size, limited range. One for each rung: a scaler keeps tables for the sizes it saw last."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -49,50 +49,50 @@ class Shrink:
         )
 
 
-class Upright:
+class FrameNormalizer:
     """Frames as stored in, frames as shown in `width` x `height` out, in the same order."""
 
-    def __init__(self, width: int, height: int, turn: Turn, *, interlaced: bool) -> None:
-        self._turning = turning(turn)
-        self._fields = Chain() if interlaced else None
-        self._chain = Chain()
-        stored = (height, width) if turn.swaps_sides else (width, height)
-        self._shrink = Shrink(*stored)
+    def __init__(self, width: int, height: int, turn: Orientation, *, interlaced: bool) -> None:
+        self._orientation_steps = orientation_steps(turn)
+        self._deinterlacer = FilterChain() if interlaced else None
+        self._chain = FilterChain()
+        stored = (height, width) if turn.swaps_axes else (width, height)
+        self._scaler = Scaler(*stored)
         self._tags: tuple[object, ...] = ()
-        self._steps: Sequence[Step] = ()
+        self._steps: Sequence[FilterStep] = ()
         self._pixel_format = PIXEL_FORMAT
 
     def take(self, frame: VideoFrame) -> list[VideoFrame]:
         """Turn one frame; a de-interlacer gives it back one frame late."""
-        if self._fields is None:
-            return self._shown(frame)
-        return [shown for whole in self._fields.take(frame, _DEINTERLACE) for shown in self._shown(whole)]
+        if self._deinterlacer is None:
+            return self._normalized(frame)
+        return [shown for whole in self._deinterlacer.take(frame, _DEINTERLACE) for shown in self._normalized(whole)]
 
     def flush(self) -> list[VideoFrame]:
         """Give what is still inside; more frames may follow."""
-        held = self._fields.flush() if self._fields is not None else []
-        return [shown for whole in held for shown in self._shown(whole)] + self._chain.flush()
+        held = self._deinterlacer.flush() if self._deinterlacer is not None else []
+        return [shown for whole in held for shown in self._normalized(whole)] + self._chain.flush()
 
-    def _shown(self, frame: VideoFrame) -> list[VideoFrame]:
+    def _normalized(self, frame: VideoFrame) -> list[VideoFrame]:
         tags = (frame.colorspace, frame.color_primaries, frame.color_trc, frame.format.name, frame.width, frame.height)
         if tags != self._tags:
             self._tags = tags
-            self._decide(frame)
-        small = self._shrink(frame, self._pixel_format)
+            self._choose_steps(frame)
+        small = self._scaler(frame, self._pixel_format)
         return self._chain.take(small, self._steps) if self._steps else [*self._chain.flush(), small]
 
-    def _decide(self, frame: VideoFrame) -> None:
+    def _choose_steps(self, frame: VideoFrame) -> None:
         """Choose what frames like this one need: the picture is made small first, for all else costs by the pixel."""
         colours = colours_of(frame)
-        converting = () if colours.is_plain else _converting(colours, frame)
-        self._steps = (*converting, *self._turning)
+        converting = () if colours.is_bt709 else _conversion_steps(colours, frame)
+        self._steps = (*converting, *self._orientation_steps)
         self._pixel_format = _working_format(frame) if converting else PIXEL_FORMAT
 
 
-def turning(turn: Turn) -> tuple[Step, ...]:
+def orientation_steps(turn: Orientation) -> tuple[FilterStep, ...]:
     """Tell the filters that turn a stored picture upright."""
-    mirror = (Step("hflip"),) if turn.mirrored else ()
-    return (*mirror, *(Step("transpose", f"dir={way}") for way in _TURNS.get(turn.rotation, ())))
+    mirror = (FilterStep("hflip"),) if turn.mirrored else ()
+    return (*mirror, *(FilterStep("transpose", f"dir={way}") for way in _TURNS.get(turn.rotation, ())))
 
 
 def _working_format(frame: VideoFrame) -> str:
@@ -102,13 +102,13 @@ def _working_format(frame: VideoFrame) -> str:
     return _DEEP_FORMAT if deep else PIXEL_FORMAT
 
 
-def _converting(colours: Colours, frame: VideoFrame) -> tuple[Step, ...]:
+def _conversion_steps(colours: Colours, frame: VideoFrame) -> tuple[FilterStep, ...]:
     if colours.is_hdr:
-        return _mapping(colours, ToneMap(colours.transfer, colours.primaries, peak_nits(frame)))
+        return _tone_map_steps(colours, ToneMap(colours.transfer, colours.primaries, peak_nits(frame)))
     # Without a change of primaries the numbers need not be turned into light and back: a tenth of the work.
     fast = int(colours.primaries == "bt709")
     return (
-        Step(
+        FilterStep(
             "colorspace",
             f"ispace={colours.matrix}:iprimaries={colours.primaries}:itrc={_SCREEN}:irange=tv:"
             f"space=bt709:primaries=bt709:trc={_SCREEN}:range=tv:format={PIXEL_FORMAT}:fast={fast}",
@@ -116,16 +116,16 @@ def _converting(colours: Colours, frame: VideoFrame) -> tuple[Step, ...]:
     )
 
 
-def _mapping(colours: Colours, tone_map: ToneMap) -> tuple[Step, ...]:
+def _tone_map_steps(colours: Colours, tone_map: ToneMap) -> tuple[FilterStep, ...]:
     # Scalers of FFmpeg 8 convert by themselves between differing tags: here only the table may.
     neutral = "color_primaries=bt709:color_trc=bt709"
     matrix = "bt2020nc" if colours.matrix == "bt2020ncl" else colours.matrix
     return (
-        Step("setparams", f"{neutral}:colorspace={matrix}:range=tv"),
-        Step("scale", "flags=bilinear"),
-        Step("format", _DEEP_RGB_FORMAT),
-        Step("haldclut", "clut=first:interp=tetrahedral", tone_map.table),
-        Step("scale", "flags=bilinear:out_color_matrix=bt709:out_range=tv"),
-        Step("format", PIXEL_FORMAT),
-        Step("setparams", f"{neutral}:colorspace=bt709:range=tv"),
+        FilterStep("setparams", f"{neutral}:colorspace={matrix}:range=tv"),
+        FilterStep("scale", "flags=bilinear"),
+        FilterStep("format", _DEEP_RGB_FORMAT),
+        FilterStep("haldclut", "clut=first:interp=tetrahedral", tone_map.table),
+        FilterStep("scale", "flags=bilinear:out_color_matrix=bt709:out_range=tv"),
+        FilterStep("format", PIXEL_FORMAT),
+        FilterStep("setparams", f"{neutral}:colorspace=bt709:range=tv"),
     )

@@ -16,32 +16,32 @@ import av.logging
 from streamtime.media import refusal
 from streamtime.media.channel import Channel
 from streamtime.media.confinement.confine import NotConfined, confine
-from streamtime.media.package import Packaging
-from streamtime.media.portrait import make_portrait
+from streamtime.media.package import Packager
+from streamtime.media.portrait import make_profile_picture
 from streamtime.media.preload import preload
 from streamtime.media.probe import probe
 from streamtime.media.stills import make_stills
 from streamtime.worker_protocol import (
-    Bounds,
     Confinement,
-    Failed,
-    Introduce,
-    MakePortrait,
+    Handshake,
+    MakeProfilePicture,
     MakeStills,
     Message,
+    OrderFailed,
     Package,
     Probe,
+    WorkerLimits,
     output_count,
 )
 
-Work = Probe | Package | MakeStills | MakePortrait
+SourceOrder = Probe | Package | MakeStills | MakeProfilePicture
 """What touches a file, unlike an introduction."""
 
 
 def main(arguments: list[str]) -> NoReturn:
     """Serve orders, then end the process."""
     control_number, source = int(arguments[0]), int(arguments[1])
-    bounds = Bounds.from_arguments(arguments[2:])
+    bounds = WorkerLimits.from_arguments(arguments[2:])
     control = socket.socket(fileno=control_number)
     # Ctrl-C in a terminal reaches the whole group, and some service managers tell every process to end: it is the
     # server that decides when a child ends.
@@ -67,38 +67,38 @@ def serve(channel: Channel, source: int, confinement: Confinement) -> None:
     """Answer one order after another until the server closes its end, or one has failed."""
     while (received := channel.receive()) is not None:
         order, descriptors = received
-        answer = confinement if isinstance(order, Introduce) else _answer(order, source, descriptors, channel)
+        answer = confinement if isinstance(order, Handshake) else _answer(order, source, descriptors, channel)
         channel.send(answer)
-        if isinstance(answer, Failed):
+        if isinstance(answer, OrderFailed):
             return
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _answer(order: Work, source: int, descriptors: list[int], channel: Channel) -> Message:
+def _answer(order: SourceOrder, source: int, descriptors: list[int], channel: Channel) -> Message:
     try:
-        return _fulfil(order, source, descriptors, channel)
+        return _execute(order, source, descriptors, channel)
     except Exception as error:  # noqa: BLE001  (whatever it is, the server is told in words it can show)
-        if not isinstance(error, refusal.Refusal):
+        if not isinstance(error, refusal.OrderError):
             # For the log of the server, which keeps the end of it; never for a page.
             traceback.print_exception(error)
         return refusal.as_failed(error)
 
 
-def _fulfil(order: Work, source: int, descriptors: list[int], channel: Channel) -> Message:
+def _execute(order: SourceOrder, source: int, descriptors: list[int], channel: Channel) -> Message:
     match order:
         case Probe():
             return probe(source)
         case Package():
             if output_count(order) != len(descriptors):
                 raise ValueError("descriptors and outputs do not match")
-            return Packaging(source, order, descriptors, channel).run()
+            return Packager(source, order, descriptors, channel).run()
         case MakeStills():
             if output_count(order) != len(descriptors):
                 raise ValueError("descriptors and outputs do not match")
             return make_stills(source, order, descriptors, channel)
-        case MakePortrait():
-            return make_portrait(source, order)
+        case MakeProfilePicture():
+            return make_profile_picture(source, order)
 
 
 if __name__ == "__main__":

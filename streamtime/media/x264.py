@@ -21,7 +21,7 @@ TUNING = "trellis=1:mbtree=1:rc-lookahead=10:weightp=1:subme=2:me=hex:aq-strengt
 PARAMETERS = f"keyint=infinite:scenecut=0:open-gop=0:{TUNING}"
 """Keyframes come from the grid alone, and nothing refers across them."""
 
-MOST_REORDERED = 2
+MAX_REORDERED = 2
 """Pictures by which packets may come in another order than they are shown: B-frames that others refer to."""
 
 _FINEST_TICK = 1_000_000

@@ -12,24 +12,24 @@ from dataclasses import replace
 from streamtime.errors import Invalid, NotFound, Unavailable
 from streamtime.logging import get_logger
 from streamtime.objects.ledger import ObjectRow
-from streamtime.objects.multiparts import Multipart, Multiparts, abort_unknown
+from streamtime.objects.multiparts import MultipartUpload, MultipartUploads, abort_stale
 from streamtime.objects.stores import Readable, Stores
-from streamtime.storage.object_store import MAX_PART_NUMBER, ObjectStore, SentInParts, StoredObject
+from streamtime.storage.object_store import MAX_PART_NUMBER, ObjectStore, StoredObject, SupportsPartSize
 
 MIB = 2**20
 
 _log = get_logger("objects")
 
 
-class Carrier:
+class ObjectCopier:
     """Copies objects between stores."""
 
-    def __init__(self, multiparts: Multiparts, stores: Stores, *, read_back: bool) -> None:
+    def __init__(self, multiparts: MultipartUploads, stores: Stores, *, read_back: bool) -> None:
         self._multiparts = multiparts
         self._stores = stores
         self._read_back = read_back
 
-    async def carry(self, row: ObjectRow, source: Readable, to: str) -> StoredObject:
+    async def copy(self, row: ObjectRow, source: Readable, to: str) -> StoredObject:
         """Copy an object into the store named `to`; its length and SHA-256, once they were found to be there.
 
         Raises:
@@ -37,79 +37,83 @@ class Carrier:
             Unavailable, NoSpace: a store cannot do it now, or what arrived was not what was sent. The same call goes
                 on where this one broke off.
         """
-        target = self._stores.settled[to]
-        if isinstance(target, SentInParts) and row.length_bytes > target.part_bytes:
-            stored = await self._in_parts(row, source, to, target, target.part_bytes)
+        target = self._stores.object_stores[to]
+        if isinstance(target, SupportsPartSize) and row.length_bytes > target.part_bytes:
+            stored = await self._copy_in_parts(row, source, to, target, target.part_bytes)
         else:
             async with aclosing(source.stream(row.key)) as body:
                 stored = await target.put(row.key, body)
         await self._verify(row, to, stored)
         return stored
 
-    async def _in_parts(
-        self, row: ObjectRow, source: Readable, to: str, target: ObjectStore, wished_bytes: int
+    async def _copy_in_parts(
+        self, row: ObjectRow, source: Readable, to: str, target: ObjectStore, preferred_bytes: int
     ) -> StoredObject:
-        upload = await self._multiparts.find(row.id, to) or await self._begin(row, to, target, wished_bytes)
+        upload = await self._multiparts.find(row.id, to) or await self._start_multipart(
+            row, to, target, preferred_bytes
+        )
         digest = hashlib.sha256()
         for number, offset in enumerate(range(0, row.length_bytes, upload.part_bytes), start=1):
             data = await source.get_range(row.key, offset, min(upload.part_bytes, row.length_bytes - offset))
             await asyncio.to_thread(digest.update, data)
-            if number not in upload.arrived:
+            if number not in upload.parts_by_number:
                 upload = await self._send(row, target, upload, number, data)
         await self._complete(row, target, upload)
         return StoredObject(row.key, row.length_bytes, sha256=digest.digest())
 
-    async def _begin(self, row: ObjectRow, to: str, target: ObjectStore, wished_bytes: int) -> Multipart:
-        await abort_unknown(target, row.key)  # an earlier try was killed before it could note what it had begun
+    async def _start_multipart(
+        self, row: ObjectRow, to: str, target: ObjectStore, preferred_bytes: int
+    ) -> MultipartUpload:
+        await abort_stale(target, row.key)  # an earlier try was killed before it could note what it had begun
         upload_id = await target.create_multipart(row.key)
-        upload = Multipart(row.id, to, upload_id, part_size(row.length_bytes, wished_bytes))
-        await self._multiparts.begin(upload)
+        upload = MultipartUpload(row.id, to, upload_id, part_size(row.length_bytes, preferred_bytes))
+        await self._multiparts.create(upload)
         return upload
 
     async def _send(
-        self, row: ObjectRow, target: ObjectStore, upload: Multipart, number: int, data: bytes
-    ) -> Multipart:
+        self, row: ObjectRow, target: ObjectStore, upload: MultipartUpload, number: int, data: bytes
+    ) -> MultipartUpload:
         try:
             part = await target.upload_part(row.key, upload.upload_id, number, data)
         except NotFound as error:
-            await self._multiparts.forget(upload)
-            raise _anew("The store has dropped the upload.") from error
+            await self._multiparts.delete(upload)
+            raise _retry_later("The store has dropped the upload.") from error
         upload = replace(upload, parts=(*upload.parts, part))
-        await self._multiparts.keep(upload)
+        await self._multiparts.save_parts(upload)
         return upload
 
-    async def _complete(self, row: ObjectRow, target: ObjectStore, upload: Multipart) -> None:
+    async def _complete(self, row: ObjectRow, target: ObjectStore, upload: MultipartUpload) -> None:
         try:
             await target.complete_multipart(row.key, upload.upload_id, upload.parts)
         except NotFound as error:
             if await target.head(row.key) is None:
-                await self._multiparts.forget(upload)
-                raise _anew("The store has dropped the upload.") from error
+                await self._multiparts.delete(upload)
+                raise _retry_later("The store has dropped the upload.") from error
             # It was completed by a try that did not live to hear of it.
         except Invalid as error:
             await target.abort_multipart(row.key, upload.upload_id)
-            await self._multiparts.forget(upload)
-            raise _anew("The store has lost a part of the upload.") from error
-        await abort_unknown(target, row.key)
+            await self._multiparts.delete(upload)
+            raise _retry_later("The store has lost a part of the upload.") from error
+        await abort_stale(target, row.key)
 
     async def _verify(self, row: ObjectRow, to: str, stored: StoredObject) -> None:
         """Raise unless the store has exactly what was sent, and as much as the row has promised."""
-        target = self._stores.settled[to]
+        target = self._stores.object_stores[to]
         found = await target.head(row.key)
         arrived = found is not None and found.length_bytes == stored.length_bytes == row.length_bytes
         if arrived and self._read_back:
             arrived = await _sha256(target, row.key) == stored.sha256
         if not arrived:
             if upload := await self._multiparts.find(row.id, to):
-                await self._multiparts.forget(upload)
-            _log.error("copy_unequal", object=row.id)
-            raise _anew("The store does not have what was sent to it.")
+                await self._multiparts.delete(upload)
+            _log.error("copy_mismatch", object=row.id)
+            raise _retry_later("The store does not have what was sent to it.")
 
 
-def part_size(length_bytes: int, wished_bytes: int) -> int:
+def part_size(length_bytes: int, preferred_bytes: int) -> int:
     """The size of parts: as wished, or whole MiB that make 10,000 of them enough."""
     needed = -(-length_bytes // MAX_PART_NUMBER)
-    return max(wished_bytes, -(-needed // MIB) * MIB)
+    return max(preferred_bytes, -(-needed // MIB) * MIB)
 
 
 async def _sha256(store: ObjectStore, key: str) -> bytes:
@@ -120,5 +124,5 @@ async def _sha256(store: ObjectStore, key: str) -> bytes:
     return digest.digest()
 
 
-def _anew(words: str) -> Unavailable:
+def _retry_later(words: str) -> Unavailable:
     return Unavailable(f"{words} It is sent again.", code="storage")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from streamtime.errors import StreamtimeError
-from streamtime.objects.deployment import Deployment
-from streamtime.objects.holds import BACKUP, COLLECTION, Holds
-from streamtime.objects.inventory import Inventory, by_folder
+from streamtime.objects.deployment import StoreOwnership
+from streamtime.objects.holds import BACKUP, COLLECTION, Leases
+from streamtime.objects.inventory import Inventory, group_by_prefix
 from streamtime.objects.ledger import SPOOL, Ledger, ObjectRow
 from streamtime.objects.stores import Stores
 from streamtime.storage.object_store import MultipartInfo
@@ -20,17 +20,17 @@ from streamtime.storage.object_store import MultipartInfo
 BATCH = 100
 
 
-class Collector:
+class GarbageCollector:
     """Removes what nobody can read any more."""
 
     def __init__(
-        self, ledger: Ledger, inventory: Inventory, stores: Stores, deployment: Deployment, holds: Holds
+        self, ledger: Ledger, inventory: Inventory, stores: Stores, ownership: StoreOwnership, leases: Leases
     ) -> None:
         self._ledger = ledger
         self._inventory = inventory
         self._stores = stores
-        self._deployment = deployment
-        self._holds = holds
+        self._ownership = ownership
+        self._leases = leases
 
     async def collect(self) -> int:
         """Delete everything that is doomed now, and give the number of objects.
@@ -41,12 +41,12 @@ class Collector:
         """
         count = last_id = 0
         trouble: StreamtimeError | None = None
-        while doomed := await self._ledger.doomed(after_id=last_id, limit=BATCH):
-            async with self._holds.held(COLLECTION, against=[BACKUP]):
-                sweep = _Sweep(self._inventory, self._stores, self._deployment)
+        while doomed := await self._ledger.pending_deletion(after_id=last_id, limit=BATCH):
+            async with self._leases.acquire(COLLECTION, conflicts=[BACKUP]):
+                sweep = _Sweep(self._inventory, self._stores, self._ownership)
                 gone = await sweep.clear(doomed)
-                await self._ledger.forget(gone)
-            trouble = sweep.trouble or trouble
+                await self._ledger.delete_rows(gone)
+            trouble = sweep.error or trouble
             count, last_id = count + len(gone), doomed[-1].id
         if trouble is not None:
             raise trouble
@@ -56,40 +56,40 @@ class Collector:
 class _Sweep:
     """One batch, and what the stores were found to be at its beginning."""
 
-    def __init__(self, inventory: Inventory, stores: Stores, deployment: Deployment) -> None:
+    def __init__(self, inventory: Inventory, stores: Stores, ownership: StoreOwnership) -> None:
         self._inventory = inventory
         self._stores = stores
-        self._deployment = deployment
-        self._closed: dict[str, StreamtimeError | None] = {}
-        self._sent: set[tuple[str, str]] = set()
-        self.trouble: StreamtimeError | None = None
+        self._ownership = ownership
+        self._refused: dict[str, StreamtimeError | None] = {}
+        self._multipart_keys: set[tuple[str, str]] = set()
+        self.error: StreamtimeError | None = None
 
     async def clear(self, doomed: Sequence[ObjectRow]) -> list[int]:
         """Delete their bytes; the ids of those that are gone wherever they may have been."""
         needed = {row.id: {row.store} for row in doomed}
         keys = {row.id: row.key for row in doomed}
-        for object_id, store in await self._inventory.sending(list(needed)):
+        for object_id, store in await self._inventory.active_multiparts(list(needed)):
             needed[object_id].add(store)
-            self._sent.add((store, keys[object_id]))
+            self._multipart_keys.add((store, keys[object_id]))
         gone: list[int] = []
-        for folder, rows in by_folder(doomed).items():
+        for folder, rows in group_by_prefix(doomed).items():
             wanted = {name for row in rows for name in needed[row.id]}
             async with AsyncExitStack() as turns:
                 for row in rows:  # who copies one of them is waited for: its copy would appear after the deletion
-                    await turns.enter_async_context(self._stores.turn(row.id))
+                    await turns.enter_async_context(self._stores.lock(row.id))
                 # The disk of this machine comes first: a store that is away must not keep it full.
                 places = dict.fromkeys([*self._stores.names, *wanted])
-                cleared = {name for name in places if await self._try(name, folder, rows, wanted)}
+                cleared = {name for name in places if await self._try_clear(name, folder, rows, wanted)}
             gone += [row.id for row in rows if needed[row.id] <= cleared]
         return gone
 
-    async def _try(self, name: str, folder: str, rows: Sequence[ObjectRow], wanted: set[str]) -> bool:
+    async def _try_clear(self, name: str, folder: str, rows: Sequence[ObjectRow], wanted: set[str]) -> bool:
         try:
             await self._require_ours(name)
             await self._clear(name, folder, {row.key for row in rows})
         except StreamtimeError as error:
             if name in wanted:
-                self.trouble = error
+                self.error = error
             return False
         return True
 
@@ -97,29 +97,31 @@ class _Sweep:
         store = self._stores.readable(name)
         listed = {info.key async for info in store.list(folder)}
         uploads = [] if name == SPOOL else await self._uploads(name, folder, doomed)
-        kept = {row.key for row in await self._inventory.under(folder) if row.state != "doomed"}  # asked afterwards
+        kept = {
+            row.key for row in await self._inventory.under_prefix(folder) if row.state != "doomed"
+        }  # asked afterwards
         wholly = bool(folder) and not kept
         for key in listed if wholly else listed & (doomed - kept):
             await store.delete(key)
         for upload in uploads:
             if upload.key not in kept:
-                await self._stores.settled[name].abort_multipart(upload.key, upload.upload_id)
+                await self._stores.object_stores[name].abort_multipart(upload.key, upload.upload_id)
 
     async def _uploads(self, name: str, folder: str, doomed: set[str]) -> list[MultipartInfo]:
         """What is being sent there; asked for by key too, since MinIO lists uploads of whole keys alone."""
-        asked = {folder, *(key for store, key in self._sent if store == name and key in doomed)}
-        store = self._stores.settled[name]
+        asked = {folder, *(key for store, key in self._multipart_keys if store == name and key in doomed)}
+        store = self._stores.object_stores[name]
         return [info for prefix in sorted(asked) async for info in store.list_multiparts(prefix)]
 
     async def _require_ours(self, name: str) -> None:
-        if name not in self._closed:
+        if name not in self._refused:
             try:
                 self._stores.readable(name)
-                await self._deployment.require_ours(name)
+                await self._ownership.require_owned(name)
             except StreamtimeError as error:
-                self._closed[name] = error
+                self._refused[name] = error
             else:
-                self._closed[name] = None
-        refused = self._closed[name]
+                self._refused[name] = None
+        refused = self._refused[name]
         if refused is not None:
             raise refused

@@ -22,50 +22,53 @@ from streamtime.database import tables
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound, StreamtimeError, Unavailable
 from streamtime.ids import public_id
-from streamtime.objects.inventory import AT_ONCE, Inventory
+from streamtime.objects.inventory import QUERY_BATCH, Inventory
 from streamtime.objects.ledger import SPOOL
 from streamtime.objects.stores import Readable, Stores
-from streamtime.storage.object_store import OpensFiles
+from streamtime.storage.object_store import SupportsOpenFile
 
-OURS_ALONE = ("deployment/", "aside/")
+INTERNAL_PREFIXES = ("deployment/", "aside/")
 """Keys that no row stands for, and that are no strays."""
 
-MARKER_KEY = "deployment/marker"
+STORE_ID_KEY = "deployment/marker"
 
 
-class Standing(StrEnum):
+class StoreStatus(StrEnum):
     """How a store stands to this deployment."""
 
-    OURS = "ours"
-    LOST = "lost"
-    OTHER = "other"
+    OWNED = "ours"
+    ID_MISSING = "lost"
+    FOREIGN = "other"
     EMPTY = "empty"
-    STRANGE = "strange"
-    AWAY = "away"
+    UNKNOWN_CONTENT = "strange"
+    UNAVAILABLE = "away"
 
 
-NOT_OURS = frozenset({Standing.LOST, Standing.OTHER, Standing.EMPTY, Standing.STRANGE})
+UNVERIFIED = frozenset({StoreStatus.ID_MISSING, StoreStatus.FOREIGN, StoreStatus.EMPTY, StoreStatus.UNKNOWN_CONTENT})
 """How a store stands in which nothing is deleted until it is taken over."""
 
-_TAKE_OVER = "If it is the right one, take it over: `streamtime gc --take-over`."
-_WORDS = {
-    Standing.LOST: "The store {name} has lost the marker of this deployment. Is its disk mounted? " + _TAKE_OVER,
-    Standing.OTHER: "The store {name} belongs to another deployment, or to this one before a restore. " + _TAKE_OVER,
-    Standing.EMPTY: "The store {name} is empty, though videos should be there. Is its disk mounted? " + _TAKE_OVER,
-    Standing.STRANGE: "The store {name} holds what this database knows nothing of. " + _TAKE_OVER,
+_TAKE_OVER_HINT = "If it is the right one, take it over: `streamtime gc --take-over`."
+_STATUS_MESSAGES = {
+    StoreStatus.ID_MISSING: "The store {name} has lost the marker of this deployment. Is its disk mounted? "
+    + _TAKE_OVER_HINT,
+    StoreStatus.FOREIGN: "The store {name} belongs to another deployment, or to this one before a restore. "
+    + _TAKE_OVER_HINT,
+    StoreStatus.EMPTY: "The store {name} is empty, though videos should be there. Is its disk mounted? "
+    + _TAKE_OVER_HINT,
+    StoreStatus.UNKNOWN_CONTENT: "The store {name} holds what this database knows nothing of. " + _TAKE_OVER_HINT,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class DeploymentRow:
+class DeploymentInfo:
     """The marker of this deployment, and when its database was restored from a backup, if it ever was."""
 
-    marker: str
+    store_id: str
     created_at_ms: int
     restored_at_ms: int | None
 
 
-class Deployment:
+class StoreOwnership:
     """Knows what is ours."""
 
     def __init__(self, database: Database, inventory: Inventory, stores: Stores, clock: Clock) -> None:
@@ -73,15 +76,15 @@ class Deployment:
         self._inventory = inventory
         self._stores = stores
         self._clock = clock
-        self.seen: dict[str, Standing] = {}
+        self.last_status: dict[str, StoreStatus] = {}
         """How each store stood when it was last looked at."""
 
-    async def row(self) -> DeploymentRow:
+    async def get_or_create(self) -> DeploymentInfo:
         """The deployment; its row is made where there is none yet."""
         table = tables.deployment
         query = select(table.c.marker, table.c.created_at_ms, table.c.restored_at_ms)
 
-        async def body(tx: Transaction) -> DeploymentRow:
+        async def body(tx: Transaction) -> DeploymentInfo:
             found = (await tx.execute(query)).mappings().first()
             if found is None:
                 await tx.execute(insert(table).values(id=1, marker=public_id(), created_at_ms=self._clock.now_ms()))
@@ -92,24 +95,26 @@ class Deployment:
             found = (await connection.execute(query)).mappings().first()
         return _row(found) if found is not None else await self._database.write(body)
 
-    async def look(self, name: str, *, note: bool = True) -> Standing:
+    async def check(self, name: str, *, record: bool = True) -> StoreStatus:
         """How a store stands. One that nothing speaks against and that has no marker yet gets it, if `note`."""
         try:
-            standing = await self._look(name, note=note)
+            standing = await self._check(name, record=record)
         except StreamtimeError:
-            standing = Standing.AWAY
-        self.seen[name] = standing
+            standing = StoreStatus.UNAVAILABLE
+        self.last_status[name] = standing
         return standing
 
-    async def require_ours(self, name: str, *, note: bool = True) -> None:
+    async def require_owned(self, name: str, *, record: bool = True) -> None:
         """Return where things may be deleted in a store; `note` as for `look`.
 
         Raises:
             Unavailable: it does not answer, or is not known to be ours.
         """
-        standing = await self.look(name, note=note)
-        if standing is not Standing.OURS:
-            raise Unavailable(words_for(name, standing), code="storage" if standing is Standing.AWAY else "marker")
+        standing = await self.check(name, record=record)
+        if standing is not StoreStatus.OWNED:
+            raise Unavailable(
+                status_message(name, standing), code="storage" if standing is StoreStatus.UNAVAILABLE else "marker"
+            )
 
     async def take_over(self, name: str) -> None:
         """Say that a store is ours, whatever it holds: what this database does not know of may go from now on.
@@ -117,10 +122,10 @@ class Deployment:
         Raises:
             Unavailable: the store cannot be written.
         """
-        await self._mark(name, (await self.row()).marker)
-        self.seen[name] = Standing.OURS
+        await self._write_id(name, (await self.get_or_create()).store_id)
+        self.last_status[name] = StoreStatus.OWNED
 
-    async def renew(self, tx: Transaction, *, restored_at_ms: int) -> None:
+    async def reset(self, tx: Transaction, *, restored_at_ms: int) -> None:
         """After a restore: a marker of its own, so that every store has to be looked at anew."""
         await tx.execute(delete(tables.marks))
         await tx.execute(delete(tables.deployment))
@@ -130,64 +135,64 @@ class Deployment:
             )
         )
 
-    async def _look(self, name: str, *, note: bool) -> Standing:
-        row, marked = await self.row(), await self._is_marked(name)
+    async def _check(self, name: str, *, record: bool) -> StoreStatus:
+        row, marked = await self.get_or_create(), await self._is_recorded(name)
         if name == SPOOL:
-            present = row.marker if marked else None  # a directory of ours beside the database needs no object in it
+            present = row.store_id if marked else None  # a directory of ours beside the database needs no object in it
         else:
-            present = await self._present(name)
-        if present == row.marker:
-            if note and not marked:
-                await self._mark(name, row.marker)
-            return Standing.OURS
+            present = await self._read_id(name)
+        if present == row.store_id:
+            if record and not marked:
+                await self._write_id(name, row.store_id)
+            return StoreStatus.OWNED
         if present is not None:
-            return Standing.OTHER
+            return StoreStatus.FOREIGN
         if marked:
-            return Standing.LOST
-        standing = await self._judge(name, strictly=row.restored_at_ms is not None)
-        if note and standing is Standing.OURS:
-            await self._mark(name, row.marker)
+            return StoreStatus.ID_MISSING
+        standing = await self._inspect_contents(name, strict=row.restored_at_ms is not None)
+        if record and standing is StoreStatus.OWNED:
+            await self._write_id(name, row.store_id)
         return standing
 
-    async def _present(self, name: str) -> str | None:
+    async def _read_id(self, name: str) -> str | None:
         store = self._stores.readable(name)
-        found = await store.head(MARKER_KEY)
+        found = await store.head(STORE_ID_KEY)
         if found is None:
             return None
         with suppress(NotFound):
-            if isinstance(store, OpensFiles):  # opened anew: another disk may be mounted there by now
-                file = await store.open_file(MARKER_KEY)
+            if isinstance(store, SupportsOpenFile):  # opened anew: another disk may be mounted there by now
+                file = await store.open_file(STORE_ID_KEY)
                 data = await asyncio.to_thread(os.pread, file.descriptor, found.length_bytes, 0)
             else:
-                data = await store.get_range(MARKER_KEY, 0, found.length_bytes)
+                data = await store.get_range(STORE_ID_KEY, 0, found.length_bytes)
             return data.decode(errors="replace")
         return None
 
-    async def _judge(self, name: str, *, strictly: bool) -> Standing:
+    async def _inspect_contents(self, name: str, *, strict: bool) -> StoreStatus:
         """Of a store that never had our marker: keys are random, so an object that we know proves whose it is.
 
         After a restore that is not enough: the store may hold more than the backup knew of.
         """
         known = strange = 0
-        async for keys in batches(self._stores.readable(name)):
-            rows = await self._inventory.known(keys)
+        async for keys in key_batches(self._stores.readable(name)):
+            rows = await self._inventory.by_keys(keys)
             known, strange = known + len(rows), strange + len(keys) - len(rows)
-            if (strictly and strange) or (known and not strictly):
+            if (strict and strange) or (known and not strict):
                 break
-        if strange and (strictly or not known):
-            return Standing.STRANGE
-        expected = await self._inventory.live_in(name, after_id=0, limit=1)
-        return Standing.EMPTY if expected and not known else Standing.OURS
+        if strange and (strict or not known):
+            return StoreStatus.UNKNOWN_CONTENT
+        expected = await self._inventory.live_objects(name, after_id=0, limit=1)
+        return StoreStatus.EMPTY if expected and not known else StoreStatus.OWNED
 
-    async def _is_marked(self, name: str) -> bool:
+    async def _is_recorded(self, name: str) -> bool:
         async with self._database.read() as connection:
             query = select(tables.marks.c.store).where(tables.marks.c.store == name)
             return (await connection.execute(query)).first() is not None
 
-    async def _mark(self, name: str, marker: str) -> None:
+    async def _write_id(self, name: str, store_id: str) -> None:
         if name != SPOOL:
             self._stores.readable(name)
-            await self._stores.settled[name].put(MARKER_KEY, marker.encode())
+            await self._stores.object_stores[name].put(STORE_ID_KEY, store_id.encode())
 
         async def body(tx: Transaction) -> None:
             statement = upsert(tables.marks).values(store=name, marked_at_ms=self._clock.now_ms())
@@ -196,26 +201,26 @@ class Deployment:
         await self._database.write(body)
 
 
-def _row(found: RowMapping) -> DeploymentRow:
-    return DeploymentRow(found["marker"], found["created_at_ms"], found["restored_at_ms"])
+def _row(found: RowMapping) -> DeploymentInfo:
+    return DeploymentInfo(found["marker"], found["created_at_ms"], found["restored_at_ms"])
 
 
-def words_for(name: str, standing: Standing) -> str:
+def status_message(name: str, status: StoreStatus) -> str:
     """What is the matter with a store, for people; nothing where it is ours."""
-    if standing is Standing.OURS:
+    if status is StoreStatus.OWNED:
         return ""
-    if standing is Standing.AWAY:
+    if status is StoreStatus.UNAVAILABLE:
         return f"The store {name} does not answer."
-    return _WORDS[standing].format(name=name)
+    return _STATUS_MESSAGES[status].format(name=name)
 
 
-async def batches(store: Readable) -> AsyncIterator[list[str]]:
+async def key_batches(store: Readable) -> AsyncIterator[list[str]]:
     """The keys of a store that rows should stand for, some at a time."""
     some: list[str] = []
     async for info in store.list(""):
-        if not info.key.startswith(OURS_ALONE):
+        if not info.key.startswith(INTERNAL_PREFIXES):
             some.append(info.key)
-        if len(some) == AT_ONCE:
+        if len(some) == QUERY_BATCH:
             yield some
             some = []
     if some:

@@ -15,19 +15,19 @@ from streamtime.database.tables import multiparts, objects
 from streamtime.database.transaction import Database, Transaction
 from streamtime.objects.ledger import ObjectRow, object_row
 
-AT_ONCE = 400
+QUERY_BATCH = 400
 """Keys of one query: SQLite allows 999 parameters in its older versions."""
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
+class DamagedObject:
     """An object whose bytes are not what its row says, in words."""
 
     id: int
     store: str
     key: str
     kind: str
-    words: str
+    message: str
 
 
 class Inventory:
@@ -37,24 +37,24 @@ class Inventory:
         self._database = database
         self._clock = clock
 
-    async def known(self, keys: Iterable[str]) -> dict[str, ObjectRow]:
+    async def by_keys(self, keys: Iterable[str]) -> dict[str, ObjectRow]:
         """The rows of these keys, as far as there are any. A key has one row at most: it is never used again."""
         found: dict[str, ObjectRow] = {}
         rest = iter(keys)
-        while some := [*islice(rest, AT_ONCE)]:
+        while some := [*islice(rest, QUERY_BATCH)]:
             found |= {row.key: row for row in await self._select(objects.c.key.in_(some))}
         return found
 
-    async def under(self, folder: str) -> list[ObjectRow]:
+    async def under_prefix(self, folder: str) -> list[ObjectRow]:
         """The rows of all keys that begin with `folder`, whatever their state."""
         return await self._select(objects.c.key.startswith(folder, autoescape=True))
 
-    async def live_in(self, store: str, *, after_id: int, limit: int = AT_ONCE) -> list[ObjectRow]:
+    async def live_objects(self, store: str, *, after_id: int, limit: int = QUERY_BATCH) -> list[ObjectRow]:
         """Some whole objects of a store, in the order of their ids."""
         of_store = and_(objects.c.store == store, objects.c.state == "live", objects.c.id > after_id)
         return await self._select(of_store, limit=limit)
 
-    async def unchecked(self, stores: Collection[str], *, before_ms: int) -> ObjectRow | None:
+    async def next_to_scrub(self, stores: Collection[str], *, before_ms: int) -> ObjectRow | None:
         """The object of these stores that was re-read the longest ago, if that was before `before_ms` or never."""
         due = or_(objects.c.scrubbed_at_ms.is_(None), objects.c.scrubbed_at_ms < before_ms)
         of_stores = and_(objects.c.store.in_(stores), objects.c.state == "live", due)
@@ -62,17 +62,17 @@ class Inventory:
         found = await self._select(of_stores, *first, limit=1)
         return found[0] if found else None
 
-    async def current(self, row: ObjectRow) -> bool:
+    async def is_current(self, row: ObjectRow) -> bool:
         """Whether the object is still whole and where `row` says."""
         same = and_(objects.c.id == row.id, objects.c.store == row.store, objects.c.state == "live")
         return bool(await self._select(same, limit=1))
 
-    async def damaged(self) -> list[Damaged]:
+    async def damaged(self) -> list[DamagedObject]:
         """All that is known to be damaged."""
         query = select(objects).where(objects.c.damage.is_not(None), objects.c.state == "live")
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(objects.c.id))).mappings()
-            return [Damaged(row["id"], row["store"], row["key"], row["kind"], row["damage"]) for row in rows]
+            return [DamagedObject(row["id"], row["store"], row["key"], row["kind"], row["damage"]) for row in rows]
 
     async def totals(self) -> dict[str, tuple[int, int]]:
         """How many objects each state has, and how many bytes."""
@@ -80,23 +80,29 @@ class Inventory:
         async with self._database.read() as connection:
             return {state: (count, size) for state, count, size in await connection.execute(query)}
 
-    async def multiparts(self, store: str) -> set[str]:
+    async def multipart_ids(self, store: str) -> set[str]:
         """The ids of the multipart uploads under way in a store."""
         query = select(multiparts.c.upload_id).where(multiparts.c.store == store)
         async with self._database.read() as connection:
             return set((await connection.execute(query)).scalars())
 
-    async def sending(self, object_ids: Collection[int]) -> list[tuple[int, str]]:
+    async def active_multiparts(self, object_ids: Collection[int]) -> list[tuple[int, str]]:
         """Which of these objects are being sent in parts, and to which stores."""
         query = select(multiparts.c.object_id, multiparts.c.store).where(multiparts.c.object_id.in_(object_ids))
         async with self._database.read() as connection:
             return [(object_id, store) for object_id, store in await connection.execute(query)]
 
-    async def mark(
-        self, tx: Transaction, row: ObjectRow, words: str | None, *, sha256: bytes | None = None, scrubbed: bool = False
+    async def set_damage(
+        self,
+        tx: Transaction,
+        row: ObjectRow,
+        message: str | None,
+        *,
+        sha256: bytes | None = None,
+        scrubbed: bool = False,
     ) -> bool:
         """Write down what is wrong with an object (None: nothing), as the row says; whether it is still there."""
-        values: dict[str, object] = {"damage": words}
+        values: dict[str, object] = {"damage": message}
         if scrubbed:
             values["scrubbed_at_ms"] = self._clock.now_ms()
         if sha256 is not None:
@@ -112,15 +118,15 @@ class Inventory:
             return [object_row(row) for row in (await connection.execute(query)).mappings()]
 
 
-def folder_of(key: str) -> str:
+def prefix_of(key: str) -> str:
     """What the keys of one video have in common: all but the last part."""
     folder, slash, _ = key.rpartition("/")
     return folder + slash
 
 
-def by_folder(rows: Sequence[ObjectRow]) -> dict[str, list[ObjectRow]]:
+def group_by_prefix(rows: Sequence[ObjectRow]) -> dict[str, list[ObjectRow]]:
     """Rows by what their keys have in common."""
     found: dict[str, list[ObjectRow]] = {}
     for row in rows:
-        found.setdefault(folder_of(row.key), []).append(row)
+        found.setdefault(prefix_of(row.key), []).append(row)
     return found

@@ -63,15 +63,15 @@ class Ledger:
                 raise NotFound("The object was deleted while it was being moved.")
             arrived = (multiparts.c.object_id == object_id) & (multiparts.c.store == store)
             await tx.execute(delete(multiparts).where(arrived))
-            await tx.raise_epoch()
+            await tx.bump_epoch()
 
         await self._database.write(body)
 
-    async def doom(self, tx: Transaction, object_ids: Collection[int]) -> None:
+    async def mark_for_deletion(self, tx: Transaction, object_ids: Collection[int]) -> None:
         """Mark objects for deletion: nobody reads them from this commit on."""
         await tx.execute(update(objects).where(objects.c.id.in_(object_ids)).values(state="doomed"))
 
-    async def doom_orphans(self, tx: Transaction) -> int:
+    async def mark_unreferenced_for_deletion(self, tx: Transaction) -> int:
         """Doom what was staged and belongs to no upload and no rendition: nobody is making it any more."""
         wanted = union(select(uploads.c.object_id), select(rendition_parts.c.object_id))
         statement = update(objects).where(objects.c.state == "staging", objects.c.id.not_in(wanted))
@@ -81,21 +81,21 @@ class Ledger:
         """These objects, as far as they exist."""
         return await self._select(objects.c.id.in_(object_ids))
 
-    async def doom_staged(self, tx: Transaction, object_id: int) -> None:
+    async def mark_staged_for_deletion(self, tx: Transaction, object_id: int) -> None:
         """Mark an object for deletion that never became whole; one that did is left alone."""
         await tx.execute(
             update(objects).where(objects.c.id == object_id, objects.c.state == "staging").values(state="doomed")
         )
 
-    async def doomed(self, *, after_id: int, limit: int) -> list[ObjectRow]:
+    async def pending_deletion(self, *, after_id: int, limit: int) -> list[ObjectRow]:
         """Some objects whose bytes are to be deleted, in the order of their ids, from after `after_id` on."""
         return await self._select(and_(objects.c.state == "doomed", objects.c.id > after_id), limit=limit)
 
-    async def any_doomed(self, tx: Transaction) -> bool:
+    async def has_pending_deletion(self, tx: Transaction) -> bool:
         """Whether there are bytes to be deleted, as the transaction sees it."""
         return (await tx.execute(select(objects.c.id).where(objects.c.state == "doomed").limit(1))).first() is not None
 
-    async def forget(self, object_ids: Collection[int]) -> None:
+    async def delete_rows(self, object_ids: Collection[int]) -> None:
         """Drop the rows of objects whose bytes are gone."""
 
         async def body(tx: Transaction) -> None:

@@ -13,11 +13,11 @@ from streamtime.clock import Clock
 from streamtime.database.tables import multiparts, objects
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
-from streamtime.storage.object_store import ObjectStore, PartInfo, SentInParts
+from streamtime.storage.object_store import ObjectStore, PartInfo, SupportsPartSize
 
 
 @dataclass(frozen=True, slots=True)
-class Multipart:
+class MultipartUpload:
     """One upload under way, and its parts that have arrived."""
 
     object_id: int
@@ -27,31 +27,31 @@ class Multipart:
     parts: tuple[PartInfo, ...] = ()
 
     @property
-    def arrived(self) -> dict[int, PartInfo]:
+    def parts_by_number(self) -> dict[int, PartInfo]:
         """The parts by number."""
         return {part.number: part for part in self.parts}
 
 
-class Multiparts:
+class MultipartUploads:
     """All uploads under way."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def find(self, object_id: int, store: str) -> Multipart | None:
+    async def find(self, object_id: int, store: str) -> MultipartUpload | None:
         """The upload of an object into a store, if one was begun."""
         found = await self._select((multiparts.c.object_id == object_id) & (multiparts.c.store == store))
         return found[0] if found else None
 
-    async def begin(self, upload: Multipart) -> None:
+    async def create(self, upload: MultipartUpload) -> None:
         """Note an upload that was just created; the object must be there still."""
         statement = insert(multiparts).values(
             object_id=upload.object_id,
             store=upload.store,
             upload_id=upload.upload_id,
             part_bytes=upload.part_bytes,
-            parts=_written(upload),
+            parts=_encode_parts(upload),
             created_at_ms=self._clock.now_ms(),
         )
 
@@ -60,14 +60,14 @@ class Multiparts:
 
         await self._database.write(body)
 
-    async def keep(self, upload: Multipart) -> None:
+    async def save_parts(self, upload: MultipartUpload) -> None:
         """Note the parts that have arrived.
 
         Raises:
             NotFound: the object was deleted meanwhile: nobody needs the others.
         """
         wanted = select(objects.c.id).where(objects.c.id == upload.object_id, objects.c.state == "live")
-        statement = update(multiparts).where(_is(upload), wanted.exists()).values(parts=_written(upload))
+        statement = update(multiparts).where(_is(upload), wanted.exists()).values(parts=_encode_parts(upload))
 
         async def body(tx: Transaction) -> None:
             if (await tx.execute(statement)).rowcount == 0:
@@ -75,7 +75,7 @@ class Multiparts:
 
         await self._database.write(body)
 
-    async def forget(self, upload: Multipart) -> None:
+    async def delete(self, upload: MultipartUpload) -> None:
         """There is no such upload any more."""
 
         async def body(tx: Transaction) -> None:
@@ -83,32 +83,34 @@ class Multiparts:
 
         await self._database.write(body)
 
-    async def _select(self, condition: ColumnElement[bool]) -> list[Multipart]:
+    async def _select(self, condition: ColumnElement[bool]) -> list[MultipartUpload]:
         async with self._database.read() as connection:
             rows = await connection.execute(select(multiparts).where(condition))
             return [
-                Multipart(row["object_id"], row["store"], row["upload_id"], row["part_bytes"], _parts(row["parts"]))
+                MultipartUpload(
+                    row["object_id"], row["store"], row["upload_id"], row["part_bytes"], _decode_parts(row["parts"])
+                )
                 for row in rows.mappings()
             ]
 
 
-async def abort_unknown(store: ObjectStore, key: str, *, but: str = "") -> None:
+async def abort_stale(store: ObjectStore, key: str, *, except_id: str = "") -> None:
     """Abort the uploads of a key that nobody knows of, such as one whose creation was answered to nobody."""
-    if not isinstance(store, SentInParts):
+    if not isinstance(store, SupportsPartSize):
         return
     left = [upload async for upload in store.list_multiparts(key)]
     for upload in left:
-        if upload.key == key and upload.upload_id != but:
+        if upload.key == key and upload.upload_id != except_id:
             await store.abort_multipart(key, upload.upload_id)
 
 
-def _is(upload: Multipart) -> ColumnElement[bool]:
+def _is(upload: MultipartUpload) -> ColumnElement[bool]:
     return (multiparts.c.object_id == upload.object_id) & (multiparts.c.store == upload.store)
 
 
-def _written(upload: Multipart) -> str:
+def _encode_parts(upload: MultipartUpload) -> str:
     return json.dumps([[part.number, part.length_bytes, part.etag] for part in upload.parts])
 
 
-def _parts(text: str) -> tuple[PartInfo, ...]:
+def _decode_parts(text: str) -> tuple[PartInfo, ...]:
     return tuple(PartInfo(*each) for each in json.loads(text))

@@ -3,37 +3,37 @@
 from dataclasses import dataclass
 
 from streamtime.errors import StreamtimeError
-from streamtime.objects.deployment import Deployment, Standing, words_for
-from streamtime.objects.inventory import Damaged, Inventory
+from streamtime.objects.deployment import StoreOwnership, StoreStatus, status_message
+from streamtime.objects.inventory import DamagedObject, Inventory
 from streamtime.objects.ledger import SPOOL
 from streamtime.objects.stores import Stores
-from streamtime.objects.strays import Strays
-from streamtime.objects.upkeep import Done, Task, UpkeepLog
-from streamtime.objects.whereabouts import Holding, Whereabouts
+from streamtime.objects.strays import Orphans
+from streamtime.objects.upkeep import MaintenanceLog, MaintenanceTask, TaskRun
+from streamtime.objects.whereabouts import ObjectLocations, StoreTotals
 
 
 @dataclass(frozen=True, slots=True)
-class SeenStore:
+class StoreSummary:
     """One store as it stood when it was last looked at. `trouble` is empty where it is ours and answers."""
 
     name: str
-    settles_here: bool
-    trouble: str
+    is_default: bool
+    error: str
     objects: int
     length_bytes: int
     watched: int
-    aside: int
+    quarantined: int
 
 
 @dataclass(frozen=True, slots=True)
-class SeenStorage:
+class StorageSummary:
     """All of it."""
 
-    stores: list[SeenStore]
-    doomed: int
-    doomed_bytes: int
-    damaged: list[Damaged]
-    tasks: dict[Task, Done]
+    stores: list[StoreSummary]
+    pending_deletion: int
+    pending_deletion_bytes: int
+    damaged: list[DamagedObject]
+    tasks: dict[MaintenanceTask, TaskRun]
     restored_at_ms: int | None
 
 
@@ -43,59 +43,62 @@ class StorageOverview:
     def __init__(
         self,
         inventory: Inventory,
-        whereabouts: Whereabouts,
-        strays: Strays,
+        locations: ObjectLocations,
+        orphans: Orphans,
         stores: Stores,
-        deployment: Deployment,
-        log: UpkeepLog,
+        ownership: StoreOwnership,
+        log: MaintenanceLog,
     ) -> None:
         self._inventory = inventory
-        self._whereabouts = whereabouts
-        self._strays = strays
+        self._locations = locations
+        self._orphans = orphans
         self._stores = stores
-        self._deployment = deployment
+        self._ownership = ownership
         self._log = log
 
-    async def look(self) -> SeenStorage:
+    async def summary(self) -> StorageSummary:
         """What there is to see, without asking a store anything."""
-        held = {each.store: each for each in await self._whereabouts.holdings()}
-        strays = await self._strays.totals()
+        held = {each.store: each for each in await self._locations.totals_by_store()}
+        strays = await self._orphans.totals()
         doomed, doomed_bytes = (await self._inventory.totals()).get("doomed", (0, 0))
         names = [*self._stores.names, *(name for name in held if name not in self._stores.names)]
-        return SeenStorage(
+        return StorageSummary(
             stores=[
-                self._store(name, held.get(name) or Holding(name, 0, 0), strays.get(name, (0, 0, 0))) for name in names
+                self._store(name, held.get(name) or StoreTotals(name, 0, 0), strays.get(name, (0, 0, 0)))
+                for name in names
             ],
-            doomed=doomed,
-            doomed_bytes=doomed_bytes,
+            pending_deletion=doomed,
+            pending_deletion_bytes=doomed_bytes,
             damaged=await self._inventory.damaged(),
-            tasks=await self._log.all(),
-            restored_at_ms=(await self._deployment.row()).restored_at_ms,
+            tasks=await self._log.latest_runs(),
+            restored_at_ms=(await self._ownership.get_or_create()).restored_at_ms,
         )
 
-    async def damaged(self) -> list[Damaged]:
+    async def damaged(self) -> list[DamagedObject]:
         """All that is known to be damaged."""
         return await self._inventory.damaged()
 
-    def markers(self) -> str:
+    def store_errors(self) -> str:
         """What is the matter with the stores, as far as it is known; nothing where all are well."""
-        return " ".join(filter(None, (words_for(name, seen) for name, seen in self._deployment.seen.items())))
+        return " ".join(
+            filter(None, (status_message(name, seen) for name, seen in self._ownership.last_status.items()))
+        )
 
-    def _store(self, name: str, held: Holding, strays: tuple[int, int, int]) -> SeenStore:
-        return SeenStore(
+    def _store(self, name: str, held: StoreTotals, strays: tuple[int, int, int]) -> StoreSummary:
+        return StoreSummary(
             name=name,
-            settles_here=name == self._stores.settle_in,
-            trouble=self._trouble(name),
+            is_default=name == self._stores.default_name,
+            error=self._error(name),
             objects=held.objects,
             length_bytes=held.length_bytes,
             watched=strays[0],
-            aside=strays[1],
+            quarantined=strays[1],
         )
 
-    def _trouble(self, name: str) -> str:
+    def _error(self, name: str) -> str:
         if name != SPOOL:
             try:
                 self._stores.readable(name)
             except StreamtimeError as error:
                 return error.message
-        return words_for(name, self._deployment.seen.get(name, Standing.OURS))
+        return status_message(name, self._ownership.last_status.get(name, StoreStatus.OWNED))

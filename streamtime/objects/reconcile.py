@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.errors import StreamtimeError
-from streamtime.objects.aside import Aside, key_of, since_ms
-from streamtime.objects.deployment import OURS_ALONE, Deployment
-from streamtime.objects.inventory import Damaged, Inventory
+from streamtime.objects.aside import OrphanQuarantine, original_key, quarantined_at_ms
+from streamtime.objects.deployment import INTERNAL_PREFIXES, StoreOwnership
+from streamtime.objects.inventory import DamagedObject, Inventory
 from streamtime.objects.ledger import SPOOL, ObjectRow
 from streamtime.objects.stores import Stores
-from streamtime.objects.strays import Stray, Strays
+from streamtime.objects.strays import Orphan, Orphans
 from streamtime.storage.object_store import MultipartInfo
 
-MOST = 0.05
+MAX_QUARANTINE_SHARE = 0.05
 """The share of a store's objects that one pass may put aside."""
 
 MISSING = "It is missing from the store."
@@ -30,11 +30,11 @@ _PARTS = "?uploadId="
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class OrphanRetention:
     """How long a stray is only watched, and how long it lies aside afterwards."""
 
-    watched_ms: int
-    aside_ms: int
+    grace_ms: int
+    quarantine_ms: int
 
 
 @dataclass(slots=True)
@@ -50,15 +50,15 @@ class StoreReport:
     brought_back: int = 0
     aborted: int = 0
     refused: str = ""
-    missing: list[Damaged] = field(default_factory=list)
+    missing: list[DamagedObject] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Listing:
     """What a store lists: its objects with their lengths, and the names of what lies aside."""
 
     objects: dict[str, int]
-    aside: list[str]
+    quarantined: list[str]
 
 
 class Reconciler:
@@ -69,26 +69,26 @@ class Reconciler:
         database: Database,
         inventory: Inventory,
         stores: Stores,
-        deployment: Deployment,
+        ownership: StoreOwnership,
         clock: Clock,
-        patience: Patience,
+        retention: OrphanRetention,
     ) -> None:
         self._database = database
         self._inventory = inventory
         self._stores = stores
-        self._deployment = deployment
+        self._ownership = ownership
         self._clock = clock
-        self._patience = patience
-        self._strays = Strays(database, clock)
-        self._aside = Aside(stores, self._strays, clock)
+        self._retention = retention
+        self._strays = Orphans(database, clock)
+        self._quarantine = OrphanQuarantine(stores, self._strays, clock)
 
-    async def reconcile(self, *, dry_run: bool = False, despite_share: bool = False) -> AsyncIterator[StoreReport]:
+    async def reconcile(self, *, dry_run: bool = False, ignore_share_limit: bool = False) -> AsyncIterator[StoreReport]:
         """Look through one store after another. `dry_run` changes nothing; `despite_share` lets any share go."""
         for name in self._stores.names:
             report = StoreReport(name)
             try:
-                await self._deployment.require_ours(name, note=not dry_run)
-                await self._pass(report, dry_run=dry_run, most=1.0 if despite_share else MOST)
+                await self._ownership.require_owned(name, record=not dry_run)
+                await self._pass(report, dry_run=dry_run, most=1.0 if ignore_share_limit else MAX_QUARANTINE_SHARE)
             except StreamtimeError as error:
                 report.refused = error.message
             yield report
@@ -97,38 +97,40 @@ class Reconciler:
         name = report.store
         found = await self._listed(name)
         uploads = await self._unknown_uploads(name)
-        strays = await self._unknown(name, found.objects)
+        strays = await self._find_orphans(name, found.objects)
         report.objects = len(found.objects)
         lost = await self._mark_missing(report, found, dry_run=dry_run)
         every = {**strays, **{_upload_key(upload): 0 for upload in uploads}}
-        seen = await self._strays.seen(name, every, note=not dry_run)
+        seen = await self._strays.record_pass(name, every, record=not dry_run)
         now = self._clock.now_ms()
-        ripe = [stray for stray in seen if stray.ripe(now_ms=now, age_ms=self._patience.watched_ms)]
+        ripe = [stray for stray in seen if stray.is_confirmed(now_ms=now, age_ms=self._retention.grace_ms)]
         objects = [stray for stray in ripe if stray.key in strays]
         report.watched = len(seen) - len(ripe)
         self._check_share(report, len(objects), most)
         await self._abort(report, uploads, {stray.key for stray in ripe}, dry_run=dry_run)
-        await self._put_aside(report, objects, dry_run=dry_run)
-        await self._clear_aside(report, [name for name in found.aside if key_of(name) not in lost], dry_run=dry_run)
+        await self._quarantine_orphans(report, objects, dry_run=dry_run)
+        await self._delete_expired(
+            report, [name for name in found.quarantined if original_key(name) not in lost], dry_run=dry_run
+        )
 
-    async def _listed(self, name: str) -> _Found:
-        found = _Found({}, [])
+    async def _listed(self, name: str) -> _Listing:
+        found = _Listing({}, [])
         async for info in self._stores.readable(name).list(""):
             if info.key.startswith("aside/"):
-                found.aside.append(info.key)
-            elif not info.key.startswith(OURS_ALONE):
+                found.quarantined.append(info.key)
+            elif not info.key.startswith(INTERNAL_PREFIXES):
                 found.objects[info.key] = info.length_bytes
         return found
 
-    async def _unknown(self, name: str, objects: Mapping[str, int]) -> dict[str, int]:
-        known = await self._inventory.known(objects)
-        return {key: size for key, size in objects.items() if _is_stray(name, known.get(key))}
+    async def _find_orphans(self, name: str, objects: Mapping[str, int]) -> dict[str, int]:
+        known = await self._inventory.by_keys(objects)
+        return {key: size for key, size in objects.items() if _is_orphan(name, known.get(key))}
 
     async def _unknown_uploads(self, name: str) -> list[MultipartInfo]:
         if name == SPOOL:
             return []
-        listed = [upload async for upload in self._stores.settled[name].list_multiparts("")]
-        known = await self._inventory.multiparts(name)
+        listed = [upload async for upload in self._stores.object_stores[name].list_multiparts("")]
+        known = await self._inventory.multipart_ids(name)
         return [upload for upload in listed if upload.upload_id not in known]
 
     def _check_share(self, report: StoreReport, count: int, most: float) -> None:
@@ -146,72 +148,72 @@ class Reconciler:
             if (key := _upload_key(upload)) in ripe:
                 report.aborted += 1
                 if not dry_run:
-                    await self._stores.settled[report.store].abort_multipart(upload.key, upload.upload_id)
-                    await self._strays.forget(report.store, [key])
+                    await self._stores.object_stores[report.store].abort_multipart(upload.key, upload.upload_id)
+                    await self._strays.delete(report.store, [key])
 
-    async def _put_aside(self, report: StoreReport, strays: list[Stray], *, dry_run: bool) -> None:
+    async def _quarantine_orphans(self, report: StoreReport, strays: list[Orphan], *, dry_run: bool) -> None:
         for stray in strays:
             if not dry_run:
-                name = await self._aside.put(report.store, stray)
-                known = await self._inventory.known([stray.key])
-                if not _is_stray(report.store, known.get(stray.key)):
-                    await self._aside.bring_back(report.store, name)  # a move ended on it just now
+                name = await self._quarantine.put(report.store, stray)
+                known = await self._inventory.by_keys([stray.key])
+                if not _is_orphan(report.store, known.get(stray.key)):
+                    await self._quarantine.restore(report.store, name)  # a move ended on it just now
                     continue
             report.put_aside += 1
 
-    async def _clear_aside(self, report: StoreReport, names: list[str], *, dry_run: bool) -> None:
+    async def _delete_expired(self, report: StoreReport, names: list[str], *, dry_run: bool) -> None:
         """Delete what has lain aside for long enough."""
-        until = self._clock.now_ms() - self._patience.aside_ms
-        over = [name for name in names if key_of(name) and since_ms(name) <= until]
-        known = await self._inventory.known([key_of(name) for name in over])
-        gone = [name for name in over if _is_stray(report.store, known.get(key_of(name)))]
+        until = self._clock.now_ms() - self._retention.quarantine_ms
+        over = [name for name in names if original_key(name) and quarantined_at_ms(name) <= until]
+        known = await self._inventory.by_keys([original_key(name) for name in over])
+        gone = [name for name in over if _is_orphan(report.store, known.get(original_key(name)))]
         report.deleted = len(gone)
         report.aside = len(names) - len(gone) + report.put_aside
         if not dry_run:
-            await self._aside.delete(report.store, gone)
+            await self._quarantine.delete(report.store, gone)
 
-    async def _mark_missing(self, report: StoreReport, found: _Found, *, dry_run: bool) -> set[str]:
+    async def _mark_missing(self, report: StoreReport, found: _Listing, *, dry_run: bool) -> set[str]:
         """Find what rows say is whole and the store does not hold; the keys of what was brought back from aside."""
-        aside = {key_of(name): name for name in found.aside}
+        aside = {original_key(name): name for name in found.quarantined}
         last_id, back = 0, set[str]()
-        while rows := await self._inventory.live_in(report.store, after_id=last_id):
+        while rows := await self._inventory.live_objects(report.store, after_id=last_id):
             for row in rows:
-                words = await self._wrong(row, found.objects)
+                words = await self._find_damage(row, found.objects)
                 if words and row.key in aside:
                     back.add(row.key)
                     report.brought_back += 1
                     if not dry_run:
-                        await self._aside.bring_back(report.store, aside[row.key])
+                        await self._quarantine.restore(report.store, aside[row.key])
                 elif words:
-                    report.missing.append(Damaged(row.id, row.store, row.key, row.kind, words))
+                    report.missing.append(DamagedObject(row.id, row.store, row.key, row.kind, words))
                     if not dry_run:
                         await self._mark(row, words)
             last_id = rows[-1].id
-        await self._found_again(report, found, dry_run=dry_run)
+        await self._clear_found(report, found, dry_run=dry_run)
         return back
 
-    async def _found_again(self, report: StoreReport, found: _Found, *, dry_run: bool) -> None:
+    async def _clear_found(self, report: StoreReport, found: _Listing, *, dry_run: bool) -> None:
         """What was missing and is there now counts as sound, until it is read again."""
-        missed = {row.key for row in await self._inventory.damaged() if row.words == MISSING}
-        for row in (await self._inventory.known(missed & found.objects.keys())).values():
+        missed = {row.key for row in await self._inventory.damaged() if row.message == MISSING}
+        for row in (await self._inventory.by_keys(missed & found.objects.keys())).values():
             if row.store == report.store and found.objects[row.key] == row.length_bytes and not dry_run:
                 await self._mark(row, None)
 
     async def _mark(self, row: ObjectRow, words: str | None) -> None:
-        await self._database.write(lambda tx: self._inventory.mark(tx, row, words))
+        await self._database.write(lambda tx: self._inventory.set_damage(tx, row, words))
 
-    async def _wrong(self, row: ObjectRow, listed: Mapping[str, int]) -> str:
+    async def _find_damage(self, row: ObjectRow, listed: Mapping[str, int]) -> str:
         """What is wrong with the bytes of a row; nothing where they are there, or the row has changed meanwhile."""
         size = listed.get(row.key)
         if size is None:
             head = await self._stores.readable(row.store).head(row.key)
             size = None if head is None else head.length_bytes
-        if size == row.length_bytes or not await self._inventory.current(row):
+        if size == row.length_bytes or not await self._inventory.is_current(row):
             return ""
         return MISSING if size is None else f"It has {size} bytes instead of {row.length_bytes}."
 
 
-def _is_stray(store: str, row: ObjectRow | None) -> bool:
+def _is_orphan(store: str, row: ObjectRow | None) -> bool:
     """Whether nothing needs the bytes of a key in this store.
 
     A copy of what is whole in another store was left by a move or a settling that was broken off. What is still in the

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.errors import NotFound, StreamtimeError
-from streamtime.objects.inventory import Damaged, Inventory
+from streamtime.objects.inventory import DamagedObject, Inventory
 from streamtime.objects.ledger import ObjectRow
 from streamtime.objects.reconcile import MISSING
 from streamtime.objects.stores import Stores
 
-TRIES = 2
+READ_ATTEMPTS = 2
 """A disk that failed to read once may have been busy failing over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ScrubPolicy:
     """How often each object is read (0: never), and how fast."""
 
     every_ms: int
@@ -35,8 +35,8 @@ class ScrubReport:
 
     objects: int = 0
     length_bytes: int = 0
-    damaged: list[Damaged] = field(default_factory=list)
-    away: list[str] = field(default_factory=list)
+    damaged: list[DamagedObject] = field(default_factory=list)
+    unavailable: list[str] = field(default_factory=list)
     more: bool = False
     """Whether there is something left that is due."""
 
@@ -47,27 +47,29 @@ class _Reading:
 
     length_bytes: int = 0
     sha256: bytes = b""
-    words: str = ""
+    damage: str = ""
 
 
 class Scrubber:
     """Goes on where it stopped: the order is in the rows."""
 
-    def __init__(self, database: Database, inventory: Inventory, stores: Stores, clock: Clock, pace: Pace) -> None:
+    def __init__(
+        self, database: Database, inventory: Inventory, stores: Stores, clock: Clock, policy: ScrubPolicy
+    ) -> None:
         self._database = database
         self._inventory = inventory
         self._stores = stores
         self._clock = clock
-        self._pace = pace
+        self._policy = policy
 
     async def due(self) -> bool:
         """Whether any object is to be read."""
-        return await self._next([*self._stores.settled], self._before_ms()) is not None
+        return await self._next([*self._stores.object_stores], self._before_ms()) is not None
 
     async def scrub(self, *, for_s: float) -> ScrubReport:
         """Read what is due, for so many seconds; the object under way is read to its end."""
         report, end = ScrubReport(), self._clock.monotonic() + for_s
-        stores, before_ms = [*self._stores.settled], self._before_ms()  # what it reads is not due again within it
+        stores, before_ms = [*self._stores.object_stores], self._before_ms()  # what it reads is not due again within it
         while row := await self._next(stores, before_ms):
             if self._clock.monotonic() >= end:
                 report.more = True
@@ -76,41 +78,41 @@ class Scrubber:
                 reading = await self._read(row)
             except StreamtimeError:
                 stores.remove(row.store)
-                report.away.append(row.store)
+                report.unavailable.append(row.store)
             else:
-                await self._note(row, reading, report)
+                await self._record(row, reading, report)
         return report
 
     def _before_ms(self) -> int:
-        return self._clock.now_ms() - self._pace.every_ms
+        return self._clock.now_ms() - self._policy.every_ms
 
     async def _next(self, stores: list[str], before_ms: int) -> ObjectRow | None:
-        return await self._inventory.unchecked(stores, before_ms=before_ms) if self._pace.every_ms else None
+        return await self._inventory.next_to_scrub(stores, before_ms=before_ms) if self._policy.every_ms else None
 
-    async def _note(self, row: ObjectRow, reading: _Reading, report: ScrubReport) -> None:
-        words = reading.words or _difference(row, reading)
+    async def _record(self, row: ObjectRow, reading: _Reading, report: ScrubReport) -> None:
+        words = reading.damage or _difference(row, reading)
         sha256 = reading.sha256 if row.sha256 is None and not words else None
         still = await self._database.write(
-            lambda tx: self._inventory.mark(tx, row, words or None, sha256=sha256, scrubbed=True)
+            lambda tx: self._inventory.set_damage(tx, row, words or None, sha256=sha256, scrubbed=True)
         )
         if not still:
             return  # deleted or moved meanwhile
         report.objects += 1
         report.length_bytes += reading.length_bytes
         if words:
-            report.damaged.append(Damaged(row.id, row.store, row.key, row.kind, words))
+            report.damaged.append(DamagedObject(row.id, row.store, row.key, row.kind, words))
 
     async def _read(self, row: ObjectRow) -> _Reading:
         """Read it to its end. Raises what the store raises where it is the store that is away."""
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, READ_ATTEMPTS + 1):
             try:
                 return await self._hashed(row)
             except NotFound:
-                return _Reading(words=MISSING)
+                return _Reading(damage=MISSING)
             except StreamtimeError as error:
-                await self._stores.settled[row.store].check()
-                if attempt == TRIES:
-                    return _Reading(words=f"It cannot be read. {error.message}")
+                await self._stores.object_stores[row.store].check()
+                if attempt == READ_ATTEMPTS:
+                    return _Reading(damage=f"It cannot be read. {error.message}")
         raise AssertionError
 
     async def _hashed(self, row: ObjectRow) -> _Reading:
@@ -119,7 +121,7 @@ class Scrubber:
             async for piece in pieces:
                 digest.update(piece)
                 length += len(piece)
-                ahead = length / self._pace.bytes_per_s - (self._clock.monotonic() - started)
+                ahead = length / self._policy.bytes_per_s - (self._clock.monotonic() - started)
                 await asyncio.sleep(max(0.0, ahead))
         return _Reading(length, digest.digest())
 

@@ -39,26 +39,26 @@ class Readable(Protocol):
 class Stores:
     """The spool, the store that new objects settle in, and any other that rows may still name."""
 
-    def __init__(self, spool: Spool, settled: Mapping[str, ObjectStore], *, settle_in: str) -> None:
+    def __init__(self, spool: Spool, object_stores: Mapping[str, ObjectStore], *, default_name: str) -> None:
         self.spool = spool
-        self.settle_in = settle_in
-        self._settled = settled
-        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self.default_name = default_name
+        self._object_stores = object_stores
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     @property
-    def destination(self) -> ObjectStore:
+    def default(self) -> ObjectStore:
         """The store that new objects settle in."""
-        return self._settled[self.settle_in]
+        return self._object_stores[self.default_name]
 
     @property
-    def settled(self) -> Mapping[str, ObjectStore]:
+    def object_stores(self) -> Mapping[str, ObjectStore]:
         """All stores but the spool, by name."""
-        return self._settled
+        return self._object_stores
 
     @property
     def names(self) -> list[str]:
         """The spool, then all others."""
-        return [SPOOL, *self._settled]
+        return [SPOOL, *self._object_stores]
 
     def readable(self, store: str) -> Readable:
         """The store of that name.
@@ -69,16 +69,16 @@ class Stores:
         if store == SPOOL:
             return self.spool
         try:
-            return self._settled[store]
+            return self._object_stores[store]
         except KeyError:
             raise Unavailable(f"The store named {store} is not configured.", code="storage") from None
 
     @asynccontextmanager
-    async def turn(self, object_id: int) -> AsyncIterator[None]:
+    async def lock(self, object_id: int) -> AsyncIterator[None]:
         """Alone with the bytes of an object: who copies them and who deletes them wait for each other.
 
         A request that was sent is not taken back by a cancellation, and its object would appear after the deletion.
         """
-        lock = self._turns.setdefault(object_id, asyncio.Lock())
+        lock = self._locks.setdefault(object_id, asyncio.Lock())
         async with lock:
             yield

@@ -13,53 +13,53 @@ from streamtime.clock import Clock
 from streamtime.database.tables import strays
 from streamtime.database.transaction import Database, Transaction
 
-PASSES = 2
+MIN_PASSES = 2
 """Reconciliations that must have seen a stray before it is touched."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class Orphan:
     """One of them. `passes` counts the reconciliations that saw it, this one included."""
 
     key: str
     length_bytes: int
     first_seen_at_ms: int
     passes: int
-    put_aside_at_ms: int | None
+    quarantined_at_ms: int | None
 
-    def ripe(self, *, now_ms: int, age_ms: int) -> bool:
+    def is_confirmed(self, *, now_ms: int, age_ms: int) -> bool:
         """Whether it has been known for so long, and seen so often, that it is no accident."""
-        return self.passes >= PASSES and now_ms - self.first_seen_at_ms >= age_ms
+        return self.passes >= MIN_PASSES and now_ms - self.first_seen_at_ms >= age_ms
 
 
-class Strays:
+class Orphans:
     """The strays of all stores."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def seen(self, store: str, found: Mapping[str, int], *, note: bool) -> list[Stray]:
+    async def record_pass(self, store: str, found: Mapping[str, int], *, record: bool) -> list[Orphan]:
         """These were found in a store, with their lengths: what is known of them, this time counted.
 
         With `note` it is written down, and what is not there any more and was not put aside is forgotten.
         """
-        now, before = self._clock.now_ms(), {stray.key: stray for stray in await self._of(store)}
-        counted = [_once_more(before.get(key), key, size, now) for key, size in found.items()]
-        if note:
-            vanished = [key for key, stray in before.items() if key not in found and stray.put_aside_at_ms is None]
+        now, before = self._clock.now_ms(), {stray.key: stray for stray in await self._for_store(store)}
+        counted = [_count_pass(before.get(key), key, size, now) for key, size in found.items()]
+        if record:
+            vanished = [key for key, stray in before.items() if key not in found and stray.quarantined_at_ms is None]
             await self._database.write(lambda tx: self._write(tx, store, before, counted, vanished))
         return counted
 
-    async def put_aside(self, store: str, key: str, at_ms: int) -> None:
+    async def mark_quarantined(self, store: str, key: str, at_ms: int) -> None:
         """It is moved aside, under this time, which may be later than the move."""
-        await self._change(store, key, at_ms)
+        await self._set_quarantined_at(store, key, at_ms)
 
-    async def brought_back(self, store: str, key: str) -> None:
+    async def mark_restored(self, store: str, key: str) -> None:
         """It is no stray: a row stands for it."""
-        await self.forget(store, [key])
+        await self.delete(store, [key])
 
-    async def forget(self, store: str, keys: list[str]) -> None:
+    async def delete(self, store: str, keys: list[str]) -> None:
         """They are gone."""
 
         async def body(tx: Transaction) -> None:
@@ -76,12 +76,12 @@ class Strays:
         async with self._database.read() as connection:
             return {store: (watched, put, size) for store, watched, put, size in await connection.execute(query)}
 
-    async def _of(self, store: str) -> list[Stray]:
+    async def _for_store(self, store: str) -> list[Orphan]:
         query = select(strays).where(strays.c.store == store)
         async with self._database.read() as connection:
-            return [_stray(row) for row in (await connection.execute(query)).mappings()]
+            return [_orphan(row) for row in (await connection.execute(query)).mappings()]
 
-    async def _change(self, store: str, key: str, at_ms: int) -> None:
+    async def _set_quarantined_at(self, store: str, key: str, at_ms: int) -> None:
         statement = update(strays).where(strays.c.store == store, strays.c.key == key)
 
         async def body(tx: Transaction) -> None:
@@ -90,7 +90,7 @@ class Strays:
         await self._database.write(body)
 
     async def _write(
-        self, tx: Transaction, store: str, before: Mapping[str, Stray], counted: list[Stray], vanished: list[str]
+        self, tx: Transaction, store: str, before: Mapping[str, Orphan], counted: list[Orphan], vanished: list[str]
     ) -> None:
         new = [
             {"store": store, "key": s.key, "bytes": s.length_bytes, "first_seen_at_ms": s.first_seen_at_ms, "passes": 1}
@@ -106,11 +106,11 @@ class Strays:
             await tx.execute(delete(strays).where(strays.c.store == store, strays.c.key == key))
 
 
-def _stray(row: RowMapping) -> Stray:
-    return Stray(row["key"], row["bytes"], row["first_seen_at_ms"], row["passes"], row["put_aside_at_ms"])
+def _orphan(row: RowMapping) -> Orphan:
+    return Orphan(row["key"], row["bytes"], row["first_seen_at_ms"], row["passes"], row["put_aside_at_ms"])
 
 
-def _once_more(before: Stray | None, key: str, length_bytes: int, now_ms: int) -> Stray:
+def _count_pass(before: Orphan | None, key: str, length_bytes: int, now_ms: int) -> Orphan:
     if before is None:
-        return Stray(key, length_bytes, now_ms, 1, None)
-    return Stray(key, length_bytes, before.first_seen_at_ms, before.passes + 1, before.put_aside_at_ms)
+        return Orphan(key, length_bytes, now_ms, 1, None)
+    return Orphan(key, length_bytes, before.first_seen_at_ms, before.passes + 1, before.quarantined_at_ms)

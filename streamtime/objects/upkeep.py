@@ -15,7 +15,7 @@ from streamtime.database import tables
 from streamtime.database.transaction import Database, Transaction
 
 
-class Task(StrEnum):
+class MaintenanceTask(StrEnum):
     """What there is to do."""
 
     COLLECT = "collect"
@@ -24,13 +24,13 @@ class Task(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TaskRun:
     """The latest run of a task, or the one under way. `trouble` says in words what kept it from its end."""
 
-    task: Task
+    task: MaintenanceTask
     started_at_ms: int
     finished_at_ms: int | None
-    trouble: str
+    error: str
     outcome: dict[str, Any]
 
     @property
@@ -44,14 +44,14 @@ class Done:
         return found
 
 
-class UpkeepLog:
+class MaintenanceLog:
     """The latest run of each task."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def begun(self, task: Task) -> None:
+    async def start(self, task: MaintenanceTask) -> None:
         """It runs; what came of the run before is still to be read."""
         values = {"started_at_ms": self._clock.now_ms(), "finished_at_ms": None}
         statement = insert(tables.upkeep).values(task=task.value, **values)
@@ -61,11 +61,11 @@ class UpkeepLog:
 
         await self._database.write(body)
 
-    async def ended(self, task: Task, outcome: Mapping[str, object], *, trouble: str = "") -> None:
+    async def finish(self, task: MaintenanceTask, outcome: Mapping[str, object], *, error: str = "") -> None:
         """It ran, and this came of it."""
         values = {
             "finished_at_ms": self._clock.now_ms(),
-            "trouble": trouble,
+            "trouble": error,
             "outcome": msgspec.json.encode(outcome).decode(),
         }
 
@@ -74,7 +74,7 @@ class UpkeepLog:
 
         await self._database.write(body)
 
-    async def broken_off(self, *, before_ms: int) -> None:
+    async def mark_interrupted(self, *, before_ms: int) -> None:
         """What began before then and has not ended never will: the process that did it is gone."""
         left = tables.upkeep.c.finished_at_ms.is_(None) & (tables.upkeep.c.started_at_ms < before_ms)
         values = {"finished_at_ms": tables.upkeep.c.started_at_ms, "trouble": "The server ended before it was done."}
@@ -84,13 +84,13 @@ class UpkeepLog:
 
         await self._database.write(body)
 
-    async def all(self) -> dict[Task, Done]:
+    async def latest_runs(self) -> dict[MaintenanceTask, TaskRun]:
         """Those that ever ran."""
         async with self._database.read() as connection:
             rows = (await connection.execute(select(tables.upkeep))).mappings()
-            return {Task(row["task"]): _done(row) for row in rows}
+            return {MaintenanceTask(row["task"]): _task_run(row) for row in rows}
 
 
-def _done(row: RowMapping) -> Done:
+def _task_run(row: RowMapping) -> TaskRun:
     outcome = msgspec.json.decode(row["outcome"])
-    return Done(Task(row["task"]), row["started_at_ms"], row["finished_at_ms"], row["trouble"], outcome)
+    return TaskRun(MaintenanceTask(row["task"]), row["started_at_ms"], row["finished_at_ms"], row["trouble"], outcome)

@@ -11,7 +11,7 @@ from streamtime.objects.ledger import SPOOL, ObjectRow, object_row
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class StoreTotals:
     """How much a store holds of what is whole."""
 
     store: str
@@ -19,13 +19,13 @@ class Holding:
     length_bytes: int
 
 
-class Whereabouts:
+class ObjectLocations:
     """Looks objects up by the store that they are in."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def holdings(self) -> list[Holding]:
+    async def totals_by_store(self) -> list[StoreTotals]:
         """Each store that holds something whole, by name."""
         query = (
             select(objects.c.store, func.count(), func.coalesce(func.sum(objects.c.bytes), 0))
@@ -34,14 +34,14 @@ class Whereabouts:
             .order_by(objects.c.store)
         )
         async with self._database.read() as connection:
-            return [Holding(*row) for row in await connection.execute(query)]
+            return [StoreTotals(*row) for row in await connection.execute(query)]
 
-    async def outside(self, store: str, *, after_id: int, limit: int) -> list[ObjectRow]:
+    async def in_other_stores(self, store: str, *, after_id: int, limit: int) -> list[ObjectRow]:
         """Some settled objects that are in other stores than this one, in the order of their ids."""
         elsewhere = objects.c.store.not_in([store, SPOOL]) & (objects.c.id > after_id)
         return await self._live(elsewhere, limit=limit)
 
-    async def among(self, store: str, keys: Sequence[str]) -> list[ObjectRow]:
+    async def in_store(self, store: str, keys: Sequence[str]) -> list[ObjectRow]:
         """The objects of that store which have one of these keys."""
         return await self._live((objects.c.store == store) & objects.c.key.in_(keys))
 

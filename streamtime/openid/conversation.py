@@ -13,27 +13,27 @@ import httpx2
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
-from streamtime.errors import TooMany
-from streamtime.openid.terms import ProviderAway, ProviderMistrusted, ProviderSettings
+from streamtime.errors import TooManyRequests
+from streamtime.openid.terms import ProviderSettings, ProviderUnavailable, ProviderUntrusted
 
-MAX_ANSWER_BYTES = 512 * 1024
+MAX_RESPONSE_BYTES = 512 * 1024
 """Of any answer. A set of keys is some kilobytes."""
 
-MAX_AT_ONCE = 20
+MAX_CONCURRENT = 20
 
 OK = 200
 
 
-class Conversations:
+class ProviderClient:
     """Opens them, as the client of `settings`."""
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._settings = settings
-        self._trust = ssl.create_default_context()  # which reads all certificates there are, so once
-        self._under_way = 0
+        self._ssl_context = ssl.create_default_context()  # which reads all certificates there are, so once
+        self._active = 0
 
     @asynccontextmanager
-    async def open(self, auth_method: str | None = None) -> AsyncIterator["Conversation"]:
+    async def open(self, auth_method: str | None = None) -> AsyncIterator["ProviderSession"]:
         """A conversation, in which the token endpoint is told who we are by that method.
 
         Raises:
@@ -41,23 +41,23 @@ class Conversations:
             ProviderMistrusted: it refuses.
             TooMany: too many wait for it already.
         """
-        if self._under_way >= MAX_AT_ONCE:
-            raise TooMany("Too many people are signing in at once. Try again in a moment.", retry_after_s=2)
-        self._under_way += 1
+        if self._active >= MAX_CONCURRENT:
+            raise TooManyRequests("Too many people are signing in at once. Try again in a moment.", retry_after_s=2)
+        self._active += 1
         try:
             async with asyncio.timeout(self._settings.timeout_s), self._client(auth_method) as client:
-                yield Conversation(client)
+                yield ProviderSession(client)
         except TimeoutError as error:
-            raise ProviderAway(f"It takes longer than {self._settings.timeout_s} seconds to answer.") from error
+            raise ProviderUnavailable(f"It takes longer than {self._settings.timeout_s} seconds to answer.") from error
         except OAuthError as error:
-            raise ProviderMistrusted(f"It refuses: {str(error.error)[:100]!r}.{_advice(error)}") from error
+            raise ProviderUntrusted(f"It refuses: {str(error.error)[:100]!r}.{_advice(error)}") from error
         except httpx2.HTTPStatusError as error:
             address = error.request.url.copy_with(query=None)
-            raise ProviderAway(f"{address} answers {error.response.status_code}.") from error
+            raise ProviderUnavailable(f"{address} answers {error.response.status_code}.") from error
         except httpx2.HTTPError as error:
-            raise ProviderAway(f"It cannot be reached: {type(error).__name__}: {str(error)[:200]}.") from error
+            raise ProviderUnavailable(f"It cannot be reached: {type(error).__name__}: {str(error)[:200]}.") from error
         finally:
-            self._under_way -= 1
+            self._active -= 1
 
     def _client(self, auth_method: str | None) -> Any:  # noqa: ANN401  # the library is not typed
         settings = self._settings
@@ -67,13 +67,13 @@ class Conversations:
             token_endpoint_auth_method=auth_method,
             scope=" ".join(dict.fromkeys(("openid", *settings.scopes))),
             code_challenge_method="S256",
-            transport=_Bounded(verify=self._trust),
+            transport=_BoundedTransport(verify=self._ssl_context),
             timeout=settings.timeout_s,
             headers={"Accept-Encoding": "identity", "User-Agent": "Streamtime"},
         )
 
 
-class Conversation:
+class ProviderSession:
     """What is said in one."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401  # the library is not typed
@@ -88,11 +88,11 @@ class Conversation:
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
         answer: httpx2.Response = await self.client.request("GET", address, headers=headers, withhold_token=True)
         if answer.status_code != OK:
-            raise ProviderAway(f"{address} answers {answer.status_code}.")
+            raise ProviderUnavailable(f"{address} answers {answer.status_code}.")
         return answer.content
 
 
-class _Bounded(httpx2.AsyncHTTPTransport):
+class _BoundedTransport(httpx2.AsyncHTTPTransport):
     """Gives up on an answer that is longer than any that we ask for."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -117,7 +117,7 @@ class _BoundedStream(httpx2.AsyncByteStream):
         passed = 0
         async for piece in self._inner:
             passed += len(piece)
-            if passed > MAX_ANSWER_BYTES:
+            if passed > MAX_RESPONSE_BYTES:
                 raise httpx2.ReadError("the answer is too long", request=self._request)
             yield piece
 

@@ -11,7 +11,7 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
 from streamtime.openid.metadata import ALGORITHMS
-from streamtime.openid.terms import ProviderMistrusted
+from streamtime.openid.terms import ProviderUntrusted
 
 LEEWAY_S = 60
 """What clocks of two machines may differ by."""
@@ -21,7 +21,7 @@ MAX_SUBJECT = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedClaims:
     """What has to stand in it."""
 
     issuer: str
@@ -30,14 +30,14 @@ class Expected:
     now_s: int
 
 
-def claims_from(token: object, keys: bytes, expected: Expected, *, access_token: object) -> dict[str, Any]:
+def verify_id_token(token: object, keys: bytes, expected: ExpectedClaims, *, access_token: object) -> dict[str, Any]:
     """The claims of a good one. `keys` is the provider's key set, as it publishes it just now.
 
     Raises:
         ProviderMistrusted: it is not good.
     """
     if not isinstance(token, str):
-        raise ProviderMistrusted("It gave no ID token. Is `openid` one of the scopes that this client may ask for?")
+        raise ProviderUntrusted("It gave no ID token. Is `openid` one of the scopes that this client may ask for?")
     registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
     try:
         key_set = KeySet.import_key_set(msgspec.json.decode(keys))
@@ -45,15 +45,15 @@ def claims_from(token: object, keys: bytes, expected: Expected, *, access_token:
         claims = _claims(read, expected, access_token)
         claims.validate(now=expected.now_s, leeway=LEEWAY_S)
     except JoseError as error:
-        raise ProviderMistrusted(f"The ID token is not good: {str(error)[:200]}.") from error
+        raise ProviderUntrusted(f"The ID token is not good: {str(error)[:200]}.") from error
     except (ValueError, TypeError, KeyError) as error:  # keys or claims of no known shape
-        raise ProviderMistrusted(f"The ID token or the keys cannot be read: {type(error).__name__}.") from error
+        raise ProviderUntrusted(f"The ID token or the keys cannot be read: {type(error).__name__}.") from error
     if not 0 < len(claims["sub"]) <= MAX_SUBJECT:
-        raise ProviderMistrusted("The ID token's subject is empty, or too long.")
+        raise ProviderUntrusted("The ID token's subject is empty, or too long.")
     return dict(claims)
 
 
-def _claims(read: jwt.Token, expected: Expected, access_token: object) -> Any:  # noqa: ANN401  # the library is not typed
+def _claims(read: jwt.Token, expected: ExpectedClaims, access_token: object) -> Any:  # noqa: ANN401  # the library is not typed
     essential = {"iss": expected.issuer, "aud": expected.client_id}
     return CodeIDToken(
         read.claims,

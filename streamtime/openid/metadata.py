@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from streamtime.openid.terms import ProviderAway
+from streamtime.openid.terms import ProviderUnavailable
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 
@@ -12,7 +12,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """What an ID token may be signed by: keys that the provider alone has. Neither `none` nor a secret that we share."""
 
 
-class Metadata(msgspec.Struct, frozen=True):
+class ProviderMetadata(msgspec.Struct, frozen=True):
     """The part of it that is used."""
 
     issuer: str
@@ -34,32 +34,38 @@ class Metadata(msgspec.Struct, frozen=True):
         known = self.token_endpoint_auth_methods_supported
         found = next((method for method in ours if method in known), None)
         if found is None and secret:
-            raise ProviderAway(f"It takes a client's secret by {_listed(known)} only, and not by {_listed(ours)}.")
+            raise ProviderUnavailable(
+                f"It takes a client's secret by {_listed(known)} only, and not by {_listed(ours)}."
+            )
         return found or "none"  # providers that have public clients do not always list it
 
 
-def metadata_from(body: bytes, issuer: str) -> Metadata:
+def parse_metadata(body: bytes, issuer: str) -> ProviderMetadata:
     """The metadata of the provider of that name.
 
     Raises:
         ProviderAway: it is none, or another provider's, or of one that cannot be used.
     """
     try:
-        found = msgspec.json.decode(body, type=Metadata)
+        found = msgspec.json.decode(body, type=ProviderMetadata)
     except msgspec.MsgspecError as error:
-        raise ProviderAway(f"What lies at {WELL_KNOWN} is no description of an OpenID provider: {error}.") from error
+        raise ProviderUnavailable(
+            f"What lies at {WELL_KNOWN} is no description of an OpenID provider: {error}."
+        ) from error
     # The standard wants the very same text. A slash at the end is what people lose on the way, and gives nothing away.
     if found.issuer.rstrip("/") != issuer.rstrip("/"):
-        raise ProviderAway(f"It calls itself {found.issuer!r}, and accounts.oidc.issuer says {issuer!r}.")
+        raise ProviderUnavailable(f"It calls itself {found.issuer!r}, and accounts.oidc.issuer says {issuer!r}.")
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
-        _require_address(name, getattr(found, name), issuer)
+        _require_url(name, getattr(found, name), issuer)
     if not set(ALGORITHMS) & set(found.id_token_signing_alg_values_supported):
         signed_by = _listed(found.id_token_signing_alg_values_supported)
-        raise ProviderAway(f"It signs by {signed_by} only. Choose a signing key for this client there, such as RS256.")
+        raise ProviderUnavailable(
+            f"It signs by {signed_by} only. Choose a signing key for this client there, such as RS256."
+        )
     return found
 
 
-def _require_address(name: str, address: str, issuer: str) -> None:
+def _require_url(name: str, address: str, issuer: str) -> None:
     if not address and name == "userinfo_endpoint":
         return
     try:
@@ -68,9 +74,9 @@ def _require_address(name: str, address: str, issuer: str) -> None:
     except ValueError:
         usable, parts = False, urlsplit("")
     if not usable:
-        raise ProviderAway(f"Its {name} is no address: {address[:200]!r}.")
+        raise ProviderUnavailable(f"Its {name} is no address: {address[:200]!r}.")
     if issuer.startswith("https:") and parts.scheme != "https":
-        raise ProviderAway(f"Its {name} is without TLS: {address[:200]!r}.")
+        raise ProviderUnavailable(f"Its {name} is without TLS: {address[:200]!r}.")
 
 
 def _listed(words: tuple[str, ...]) -> str:

@@ -30,7 +30,7 @@ class AuthorizationRequest:
 
     state: str
     nonce: str
-    verifier: str
+    code_verifier: str
     """Of RFC 7636: whoever took the code on its way cannot use it without this."""
     redirect_uri: str
 
@@ -46,7 +46,7 @@ class AuthorizationResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class OidcIdentity:
     """Somebody, by the word of a provider. Only issuer and subject together name them; the rest may change."""
 
     issuer: str
@@ -57,20 +57,20 @@ class Identity:
     groups: frozenset[str]
 
 
-class ProviderAway(Unavailable):
+class ProviderUnavailable(Unavailable):
     """The provider cannot be reached, is too slow, or does not say what a provider says.
 
     `message` is for whoever signs in, `detail` for whoever runs the server; neither holds a secret.
     """
 
-    code = "provider_away"
+    code = "provider_unavailable"
 
     def __init__(self, detail: str) -> None:
         super().__init__("It does not answer as it should at the moment. Try again in a while.", retry_after_s=30)
         self.detail = detail
 
 
-class ProviderMistrusted(Unauthenticated):
+class ProviderUntrusted(Unauthenticated):
     """What the provider says of somebody cannot be believed, or it does not believe us. `detail` as above."""
 
     code = "provider_mistrusted"
@@ -80,10 +80,10 @@ class ProviderMistrusted(Unauthenticated):
         self.detail = detail
 
 
-class Provider(Protocol):
+class IdentityProvider(Protocol):
     """An OpenID provider."""
 
-    async def authorization_address(self, request: AuthorizationRequest) -> str:
+    async def authorization_url(self, request: AuthorizationRequest) -> str:
         """Where a browser is to go to sign in.
 
         Raises:
@@ -91,7 +91,7 @@ class Provider(Protocol):
         """
         ...
 
-    async def identity(self, request: AuthorizationRequest, response: AuthorizationResponse) -> Identity:
+    async def fetch_identity(self, request: AuthorizationRequest, response: AuthorizationResponse) -> OidcIdentity:
         """Who came back from there.
 
         Raises:
@@ -100,7 +100,7 @@ class Provider(Protocol):
         """
         ...
 
-    async def look(self) -> list[str]:
+    async def check(self) -> list[str]:
         """Whether it is there and can be used, in words.
 
         Raises:

@@ -4,27 +4,27 @@ import msgspec
 
 from streamtime.database.transaction import Transaction
 from streamtime.errors import NotFound
-from streamtime.hls.storyboard import picks
+from streamtime.hls.storyboard import locate_frames
 from streamtime.jobs.job import AttemptFailed, Failure, Job
-from streamtime.library.renditions import Kind, Rendition
-from streamtime.library.video import Video, id_of
-from streamtime.library.videos import VideoGone, require_alive
-from streamtime.pipeline.failures import attempt
-from streamtime.pipeline.records import Records
+from streamtime.library.renditions import Rendition, RenditionKind
+from streamtime.library.video import Video, video_id_of
+from streamtime.library.videos import VideoNotFound, require_not_deleted
+from streamtime.pipeline.failures import translate_failures
+from streamtime.pipeline.records import VideoRecords
 from streamtime.pipeline.source import Sources
-from streamtime.pipeline.staging import StagedFile, Staging, Wish
-from streamtime.pipeline.stills_plan import runs_of
-from streamtime.source_facts import SourceFacts
+from streamtime.pipeline.staging import FileSpec, StagedFile, Staging
+from streamtime.pipeline.stills_plan import byte_ranges
+from streamtime.source_facts import ProbeResult
 from streamtime.worker_protocol import MakePoster, MakeStills, Package, PosterAt, PosterWritten
 from streamtime.workers.launcher import WorkerLauncher
 
 
-class ChosenPoster:
+class PosterHandler:
     """Handles jobs of the kind `poster`."""
 
     def __init__(
         self,
-        records: Records,
+        records: VideoRecords,
         sources: Sources,
         launcher: WorkerLauncher,
         staging: Staging,
@@ -36,34 +36,34 @@ class ChosenPoster:
 
     async def run(self, job: Job) -> None:
         """Make the poster that is wished for, until nobody has wished for another meanwhile."""
-        async with attempt(job, self._records):
-            while not await self._fulfil(job):
+        async with translate_failures(job, self._records):
+            while not await self._generate(job):
                 pass
 
-    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Leave a note and forget the wish; the poster is as it was."""
         try:
-            video = await self._records.videos.by_id(id_of(job.subject))
-        except VideoGone:
+            video = await self._records.videos.by_id(video_id_of(job.subject))
+        except VideoNotFound:
             return
-        await self._records.lifecycle.poster_refused(tx, video)
+        await self._records.lifecycle.clear_chosen_poster(tx, video)
         await self._records.timeline.add(tx, video.id, "poster_failed", failure.message, code=failure.code)
 
-    async def _fulfil(self, job: Job) -> bool:
+    async def _generate(self, job: Job) -> bool:
         """Make what is wished for now; False where another wish came meanwhile."""
-        video = await self._records.videos.by_id(id_of(job.subject))
+        video = await self._records.videos.by_id(video_id_of(job.subject))
         if video.poster_ms is None:
             return True
-        async with self._staging.files(video, [Wish("poster", ".jpg")]) as (file,):
+        async with self._staging.stage(video, [FileSpec("poster", ".jpg")]) as (file,):
             written = await self._write(video, video.poster_ms, file)
             await self._staging.sync([file])
-            return await self._records.database.write(lambda tx: self._made(tx, job, video, file, written))
+            return await self._records.database.write(lambda tx: self._commit(tx, job, video, file, written))
 
-    async def _made(self, tx: Transaction, job: Job, video: Video, file: StagedFile, written: PosterWritten) -> bool:
-        if (await require_alive(tx, video.id))["poster_ms"] != video.poster_ms:
+    async def _commit(self, tx: Transaction, job: Job, video: Video, file: StagedFile, written: PosterWritten) -> bool:
+        if (await require_not_deleted(tx, video.id))["poster_ms"] != video.poster_ms:
             return False
         await self._staging.complete(tx, video, file, length_bytes=written.bytes_total)
-        await self._records.lifecycle.poster_chosen(tx, video, file.object_id, after=job)
+        await self._records.lifecycle.set_chosen_poster(tx, video, file.object_id, job=job)
         return True
 
     async def _write(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten:
@@ -79,7 +79,7 @@ class ChosenPoster:
     async def _from_original(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
         if video.source_facts is None:
             raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
-        facts = msgspec.msgpack.decode(video.source_facts, type=SourceFacts)
+        facts = msgspec.msgpack.decode(video.source_facts, type=ProbeResult)
         order = Package(
             origin_us=facts.origin_us,
             video_stream=facts.video.stream,
@@ -92,17 +92,17 @@ class ChosenPoster:
         return next((message for message in told if isinstance(message, PosterWritten)), None)
 
     async def _from_rendition(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
-        rendition = largest_picture(await self._records.renditions.of(video.id))
+        rendition = largest_video_rendition(await self._records.renditions.list_for_video(video.id))
         if rendition is None or rendition.index is None:
             raise AttemptFailed("There is nothing to take a picture from.", code="no_picture", retryable=False)
         about = rendition.description
-        (pick,) = picks(rendition.index, [at_ms], exact=True)
+        (pick,) = locate_frames(rendition.index, [at_ms], exact=True)
         order = MakeStills(
             init_length=rendition.index.init_length,
-            poster=PosterAt(output=0, pick=pick, width=about.width or 2, height=about.height or 2),
+            poster=PosterAt(output=0, location=pick, width=about.width or 2, height=about.height or 2),
         )
         try:
-            source = await self._sources.open_object(rendition.object_id, runs=runs_of(order))
+            source = await self._sources.open_object(rendition.object_id, ranges=byte_ranges(order))
         except NotFound as error:
             raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
         async with self._launcher.launch(source.descriptor) as worker:
@@ -110,6 +110,8 @@ class ChosenPoster:
         return next((message for message in told if isinstance(message, PosterWritten)), None)
 
 
-def largest_picture(renditions: list[Rendition]) -> Rendition | None:
+def largest_video_rendition(renditions: list[Rendition]) -> Rendition | None:
     """The largest of the whole pictures, which come in this order."""
-    return next((rendition for rendition in renditions if rendition.kind is Kind.VIDEO and rendition.whole), None)
+    return next(
+        (rendition for rendition in renditions if rendition.kind is RenditionKind.VIDEO and rendition.is_complete), None
+    )

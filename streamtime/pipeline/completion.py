@@ -1,17 +1,19 @@
 """The end of a preparation: ready where something plays, else encoded instead of copied, else failed in words."""
 
-from streamtime.hls.ladder import quickest_useful
+from streamtime.hls.ladder import choose_first_rung
 from streamtime.jobs.job import AttemptFailed, Job
-from streamtime.library.playability import NothingPlays
+from streamtime.library.playability import NoPlayableRendition
 from streamtime.library.video import Video
-from streamtime.pipeline.passes import forecast
+from streamtime.pipeline.passes import estimate_encode
 from streamtime.pipeline.plan import rungs_for
-from streamtime.pipeline.records import Records
+from streamtime.pipeline.records import VideoRecords
 from streamtime.pipeline.settings import TranscodeSettings
-from streamtime.source_facts import SourceFacts
+from streamtime.source_facts import ProbeResult
 
 
-async def complete(records: Records, settings: TranscodeSettings, job: Job, video: Video, facts: SourceFacts) -> None:
+async def complete_video(
+    records: VideoRecords, settings: TranscodeSettings, job: Job, video: Video, facts: ProbeResult
+) -> None:
     """Call a video ready, of which everything has been made.
 
     Raises:
@@ -19,11 +21,11 @@ async def complete(records: Records, settings: TranscodeSettings, job: Job, vide
     """
     try:
         await records.database.write(
-            lambda tx: records.lifecycle.ready(tx, video, after=job, keep_original=settings.keep_original)
+            lambda tx: records.lifecycle.mark_ready(tx, video, job=job, keep_original=settings.keep_original)
         )
-    except NothingPlays as error:
+    except NoPlayableRendition as error:
         if not error.copied:
             raise AttemptFailed(error.message, code=error.code, retryable=False) from error
-        first = quickest_useful(rungs_for(facts, settings.rungs, copied=False))
-        cost = forecast(facts, [first], [], settings.memory_budget_bytes)
-        await records.database.write(lambda tx: records.lifecycle.encode_instead(tx, video, cost, after=job))
+        first = choose_first_rung(rungs_for(facts, settings.rungs, copied=False))
+        cost = estimate_encode(facts, [first], [], settings.memory_budget_bytes)
+        await records.database.write(lambda tx: records.lifecycle.fall_back_to_encode(tx, video, cost, job=job))

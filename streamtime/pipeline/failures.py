@@ -6,44 +6,44 @@ from contextlib import asynccontextmanager
 from streamtime.database.transaction import Transaction
 from streamtime.errors import NoSpace, StreamtimeError, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job
-from streamtime.library.video import id_of
-from streamtime.library.videos import VideoGone
+from streamtime.library.video import video_id_of
+from streamtime.library.videos import VideoNotFound
 from streamtime.logging import get_logger
-from streamtime.pipeline.records import Records
+from streamtime.pipeline.records import VideoRecords
 from streamtime.workers.failure import WorkerFailed
-from streamtime.workers.last_words import as_kept
+from streamtime.workers.last_words import sanitize_stderr
 
-COUNTED = frozenset({"worker_crashed", "worker_killed"})
+CRASH_CODES = frozenset({"worker_crashed", "worker_killed"})
 """What `quarantine.py` counts, and writes down with its own words."""
 
 _log = get_logger("pipeline")
 
 
 @asynccontextmanager
-async def attempt(job: Job, records: Records) -> AsyncIterator[None]:
+async def translate_failures(job: Job, records: VideoRecords) -> AsyncIterator[None]:
     """What a worker could not do is a failed attempt; a video deleted meanwhile is nothing to do at all."""
     try:
         try:
             yield
         except WorkerFailed as error:
-            _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.last_words)
+            _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.stderr_tail)
             why = error
-            await records.database.write(lambda tx: _keep_last_words(tx, records, job, why))
-            raise _in_the_queues_terms(error) from error
-    except VideoGone:
+            await records.database.write(lambda tx: _record_failed_attempt(tx, records, job, why))
+            raise _to_job_error(error) from error
+    except VideoNotFound:
         return
 
 
-async def _keep_last_words(tx: Transaction, records: Records, job: Job, error: WorkerFailed) -> None:
-    if error.code in COUNTED:
+async def _record_failed_attempt(tx: Transaction, records: VideoRecords, job: Job, error: WorkerFailed) -> None:
+    if error.code in CRASH_CODES:
         return
-    words = as_kept(error.last_words)
-    await records.lifecycle.lost(
-        tx, id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=words
+    words = sanitize_stderr(error.stderr_tail)
+    await records.lifecycle.record_failed_attempt(
+        tx, video_id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=words
     )  # fmt: skip
 
 
-def _in_the_queues_terms(error: WorkerFailed) -> StreamtimeError:
+def _to_job_error(error: WorkerFailed) -> StreamtimeError:
     """What ails the machine is no fault of the video: that is tried again for as long as it takes."""
     if error.code == "no_space":
         return NoSpace(error.message)
@@ -54,10 +54,10 @@ def _in_the_queues_terms(error: WorkerFailed) -> StreamtimeError:
     return AttemptFailed(error.message, code=error.code, retryable=error.retryable)
 
 
-async def give_up(tx: Transaction, records: Records, job: Job, failure: Failure) -> None:
+async def mark_video_failed(tx: Transaction, records: VideoRecords, job: Job, failure: Failure) -> None:
     """Mark the video of a job as failed, if it still exists."""
     try:
-        video = await records.videos.by_id(id_of(job.subject))
-    except VideoGone:
+        video = await records.videos.by_id(video_id_of(job.subject))
+    except VideoNotFound:
         return
-    await records.lifecycle.failed(tx, video, failure)
+    await records.lifecycle.mark_failed(tx, video, failure)

@@ -19,19 +19,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamtime.errors import Conflict, NoSpace, Unavailable
-from streamtime.storage.os_errors import FULL
+from streamtime.storage.os_errors import DISK_FULL_ERRNOS
 
-MASTER = "master.m3u8"
+MASTER_PLAYLIST = "master.m3u8"
 POSTER = "poster.jpg"
-PLAYLIST = "playlist.m3u8"
+MEDIA_PLAYLIST = "playlist.m3u8"
 IFRAMES = "iframes.m3u8"
 INIT = "init.mp4"
 CHAPTERS = "chapters.vtt"
 STORYBOARD = "storyboard.vtt"
 PREVIEW = "preview.mp4"
-MAKING = ".making"
+STAGING_DIR = ".making"
 
-_PIECE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 class RenditionFiles:
@@ -50,7 +50,7 @@ class RenditionFiles:
         """Write `length` bytes of the long file, from `offset` on, to a file of their own."""
         with (self._folder / name).open("xb") as file:
             while length > 0:
-                piece = os.pread(self.fd, min(length, _PIECE_BYTES), offset)
+                piece = os.pread(self.fd, min(length, _CHUNK_BYTES), offset)
                 if not piece:
                     raise RuntimeError("A worker announced bytes that it did not write.")
                 file.write(piece)
@@ -81,32 +81,32 @@ class HlsFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._making = path / MAKING
+        self._staging = path / STAGING_DIR
 
     def rendition(self, name: str) -> RenditionFiles:
         """Begin a rendition."""
-        return RenditionFiles(self._making / name)
+        return RenditionFiles(self._staging / name)
 
     def file(self, name: str) -> int:
         """Begin a file beside the renditions; the descriptor is the caller's to close."""
-        return os.open(self._making / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+        return os.open(self._staging / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o644)
 
     def drop(self, name: str) -> None:
         """There is no such file after all."""
-        (self._making / name).unlink(missing_ok=True)
+        (self._staging / name).unlink(missing_ok=True)
 
     def write(self, name: str, text: str) -> None:
         """Write a text, whose name may begin with a folder's."""
-        path = self._making / name
+        path = self._staging / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def joined(self, name: str, segments: int) -> int:
+    def open_joined(self, name: str, segments: int) -> int:
         """A whole rendition in one piece again, open for reading and without a name; the caller's to close."""
-        whole = self._making / "joined.mp4"
+        whole = self._staging / "joined.mp4"
         with whole.open("xb") as file:
             for part in (INIT, *(f"{number}.m4s" for number in range(segments))):
-                with (self._making / name / part).open("rb") as piece:
+                with (self._staging / name / part).open("rb") as piece:
                     shutil.copyfileobj(piece, file)
         descriptor = os.open(whole, os.O_RDONLY | os.O_CLOEXEC)
         whole.unlink()
@@ -114,16 +114,16 @@ class HlsFolder:
 
     def publish(self, master: str) -> None:
         """Put everything in its place, the playlist that names it last."""
-        (self.path / MASTER).unlink(missing_ok=True)
-        (self._making / MASTER).write_text(master, encoding="utf-8")
-        made = sorted(self._making.iterdir(), key=lambda path: path.name == MASTER)
+        (self.path / MASTER_PLAYLIST).unlink(missing_ok=True)
+        (self._staging / MASTER_PLAYLIST).write_text(master, encoding="utf-8")
+        made = sorted(self._staging.iterdir(), key=lambda path: path.name == MASTER_PLAYLIST)
         for path in made:
             _remove(self.path / path.name)
             path.rename(self.path / path.name)
 
 
 @contextmanager
-def making(path: Path, *, force: bool) -> Iterator[HlsFolder]:
+def create_hls_folder(path: Path, *, force: bool) -> Iterator[HlsFolder]:
     """Make an HLS folder at `path`; what was not published when the block is left is taken away.
 
     With `force` a folder that has something in it will do: files of the same names are replaced, others stay.
@@ -133,19 +133,19 @@ def making(path: Path, *, force: bool) -> Iterator[HlsFolder]:
         NoSpace: the disk is full.
         Unavailable: the folder cannot be written, in the system's own words.
     """
-    with _translated(path):
+    with _translate_os_errors(path):
         existed = path.is_dir()
         if path.exists() and not existed:
             raise Conflict(f"{path} is no folder.")
         if existed and any(path.iterdir()) and not force:
             raise Conflict(f"{path} is not empty. Choose another folder, or write into this one with --force.")
         path.mkdir(parents=True, exist_ok=True)
-        _remove(path / MAKING)
-        (path / MAKING).mkdir()
+        _remove(path / STAGING_DIR)
+        (path / STAGING_DIR).mkdir()
         try:
             yield HlsFolder(path)
         finally:
-            shutil.rmtree(path / MAKING, ignore_errors=True)
+            shutil.rmtree(path / STAGING_DIR, ignore_errors=True)
             if not existed:
                 with suppress(OSError):
                     path.rmdir()  # only where nothing is in it
@@ -159,10 +159,10 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _translate_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_ERRNOS:
             raise NoSpace(f"The disk that {path} is on is full.") from error
         raise Unavailable(f"{path} cannot be written: {error.strerror or error}.") from error

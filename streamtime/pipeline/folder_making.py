@@ -13,21 +13,21 @@ import msgspec
 from streamtime.hls.iframes import has_iframes, iframes_playlist
 from streamtime.hls.playlists import media_playlist
 from streamtime.hls.segment_index import GrowingIndex
-from streamtime.library.captions import free_name
-from streamtime.library.renditions import Kind, NewRendition, Origin
-from streamtime.pipeline.choice import Whole
-from streamtime.pipeline.cues import AwaitedCues, captions_of
-from streamtime.pipeline.folder import IFRAMES, INIT, PLAYLIST, POSTER, HlsFolder, RenditionFiles
-from streamtime.pipeline.packaged import FolderCaptions, Made, Step, Tell
-from streamtime.pipeline.plan import Planned, accepted
-from streamtime.source_facts import SubtitleFacts
+from streamtime.library.captions import unique_name
+from streamtime.library.renditions import NewRendition, RenditionKind, RenditionOrigin
+from streamtime.pipeline.choice import CompleteRendition
+from streamtime.pipeline.cues import CueCollector, captions_from_cues
+from streamtime.pipeline.folder import IFRAMES, INIT, MEDIA_PLAYLIST, POSTER, HlsFolder, RenditionFiles
+from streamtime.pipeline.packaged import FolderCaptions, PackagedRendition, PackagingCallback, PackagingProgress
+from streamtime.pipeline.plan import PlannedRendition, validated_index
+from streamtime.source_facts import SubtitleInfo
 from streamtime.worker_protocol import (
     CuesRead,
-    Done,
+    OrderDone,
+    OrderProgress,
     Package,
     PackageMessage,
     PosterWritten,
-    Progress,
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
@@ -36,32 +36,32 @@ from streamtime.workers.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class FolderStage:
     """One order's part of the whole work."""
 
-    words: str
+    label: str
     start: float
     end: float
 
-    def part(self, number: int, count: int, words: str) -> "Stage":
+    def subrange(self, number: int, count: int, label: str) -> "FolderStage":
         """The part of one of several orders that are carried out one after another."""
         step = (self.end - self.start) / count
         last = number + 1 == count
-        return Stage(words, self.start + step * number, self.end if last else self.start + step * (number + 1))
+        return FolderStage(label, self.start + step * number, self.end if last else self.start + step * (number + 1))
 
 
 @dataclass(slots=True)
-class Work:
+class PackagingState:
     """What is known while one file is packaged. Renditions come in the order they became whole."""
 
     folder: HlsFolder
-    tell: Tell
-    made: list[Made] = field(default_factory=list)
+    on_progress: PackagingCallback
+    renditions: list[PackagedRendition] = field(default_factory=list)
     captions: list[FolderCaptions] = field(default_factory=list)
-    read: set[int] = field(default_factory=set)
+    read_streams: set[int] = field(default_factory=set)
     """Streams of the subtitle tracks that are done with."""
     notes: list[str] = field(default_factory=list)
-    reached: float = 0.0
+    fraction: float = 0.0
     """How much of the whole work the orders are that were carried out."""
     has_poster: bool = False
     duration_ms: int = 0
@@ -74,18 +74,20 @@ class Work:
     @property
     def copied(self) -> bool:
         """Whether the picture was taken over as it is."""
-        return any(made.new.kind is Kind.VIDEO and made.new.origin is Origin.COPY for made in self.made)
+        return any(
+            made.new.kind is RenditionKind.VIDEO and made.new.origin is RenditionOrigin.COPY for made in self.renditions
+        )
 
     @property
-    def names(self) -> set[tuple[Kind, str]]:
+    def names(self) -> set[tuple[RenditionKind, str]]:
         """What is whole, by name."""
-        return {(made.new.kind, made.new.name) for made in self.made}
+        return {(made.new.kind, made.new.name) for made in self.renditions}
 
     @property
-    def whole(self) -> list[Whole]:
+    def complete_renditions(self) -> list[CompleteRendition]:
         """What is whole, as far as it decides about the rest."""
         return [
-            Whole(
+            CompleteRendition(
                 made.new.kind,
                 made.new.origin,
                 made.new.name,
@@ -94,12 +96,12 @@ class Work:
                 made.index,
                 pixels=made.started.width * made.started.height,
             )
-            for made in self.made
+            for made in self.renditions
         ]
 
 
 @dataclass(slots=True)
-class _Output:
+class _FolderOutput:
     new: NewRendition
     files: RenditionFiles
     started: RenditionStarted | None = None
@@ -107,80 +109,82 @@ class _Output:
 
 
 @dataclass(slots=True)
-class _Order:
+class _FolderEncode:
     """What is known while one order is under way."""
 
-    stage: Stage
+    stage: FolderStage
     duration_ms: int | None
-    cues: AwaitedCues
+    cues: CueCollector
     has_picture: bool
     """Whether its end tells how long the video is, and how far it is whole."""
-    outputs: dict[int, _Output] = field(default_factory=dict)
+    outputs: dict[int, _FolderOutput] = field(default_factory=dict)
 
 
-async def carry_out(
-    work: Work,
+async def run_order(
+    state: PackagingState,
     worker: Worker,
     order: Package,
-    planned: Sequence[Planned],
-    stage: Stage,
-    subtitles: Sequence[SubtitleFacts] = (),
+    planned: Sequence[PlannedRendition],
+    stage: FolderStage,
+    subtitles: Sequence[SubtitleInfo] = (),
 ) -> None:
     """Have a worker do it. What became whole stays, whatever comes after it.
 
     Raises:
         WorkerFailed: it could not be done.
     """
-    work.tell(Step(stage.words, stage.start))
-    under_way = _Order(stage, order.duration_ms, AwaitedCues(subtitles), any(p.new.kind is Kind.VIDEO for p in planned))
+    state.on_progress(PackagingProgress(stage.label, stage.start))
+    under_way = _FolderEncode(
+        stage, order.duration_ms, CueCollector(subtitles), any(p.new.kind is RenditionKind.VIDEO for p in planned)
+    )
     outputs = under_way.outputs
     poster: int | None = None
     try:
         for plan in planned:
-            outputs[plan.order.output] = _Output(plan.new, work.folder.rendition(plan.new.name))
+            outputs[plan.order.output] = _FolderOutput(plan.new, state.folder.rendition(plan.new.name))
         descriptors = [outputs[number].files.fd for number in sorted(outputs)]
         if order.poster is not None:
-            poster = work.folder.file(POSTER)
+            poster = state.folder.file(POSTER)
             descriptors.append(poster)
         async for message in worker.package(order, descriptors):
-            _take(work, under_way, message)
-        work.reached = stage.end
+            _handle(state, under_way, message)
+        state.fraction = stage.end
     finally:
         for output in outputs.values():
             output.files.discard()
         if poster is not None:
             os.close(poster)
-            if not work.has_poster:
-                work.folder.drop(POSTER)
+            if not state.has_poster:
+                state.folder.drop(POSTER)
 
 
-def _take(work: Work, under_way: _Order, message: PackageMessage) -> None:
-    outputs = under_way.outputs
+def _handle(state: PackagingState, encode: _FolderEncode, message: PackageMessage) -> None:
+    outputs = encode.outputs
     match message:
         case RenditionStarted():
             _started(outputs[message.output], message)
         case SegmentWritten():
             _segment(outputs[message.output], message)
         case RenditionFinished():
-            work.made.append(_finished(outputs.pop(message.output), message))
+            state.renditions.append(_finished(outputs.pop(message.output), message))
         case PosterWritten():
-            work.has_poster = True
+            state.has_poster = True
         case CuesRead():
-            _cues(work, under_way, message)
-        case Progress():
-            work.tell(_step(under_way.stage, message, under_way.duration_ms))
-        case Done() if under_way.has_picture:
-            work.duration_ms = max(work.duration_ms, message.duration_ms)
-            work.damaged_after_ms = message.damaged_after_ms or work.damaged_after_ms
+            _cues(state, encode, message)
+        case OrderProgress():
+            state.on_progress(_progress(encode.stage, message, encode.duration_ms))
+        case OrderDone() if encode.has_picture:
+            state.duration_ms = max(state.duration_ms, message.duration_ms)
+            state.damaged_after_ms = message.damaged_after_ms or state.damaged_after_ms
 
 
-def _started(output: _Output, message: RenditionStarted) -> None:
+def _started(output: _FolderOutput, message: RenditionStarted) -> None:
     output.started = message
     output.growing = GrowingIndex(message.timescale, message.init_length)
     output.files.cut(INIT, 0, message.init_length)
 
 
-def _segment(output: _Output, message: SegmentWritten) -> None:
+def _segment(output: _FolderOutput, message: SegmentWritten) -> None:
     number = len(_growing(output))
     segment = _growing(output).append_next(
         length=message.length, duration=message.duration, keyframe_length=message.keyframe_length
@@ -188,46 +192,46 @@ def _segment(output: _Output, message: SegmentWritten) -> None:
     output.files.cut(f"{number}.m4s", segment.offset, segment.length)
 
 
-def _finished(output: _Output, message: RenditionFinished) -> Made:
-    index = accepted(output.new, _growing(output).snapshot(), message.bytes_total)
+def _finished(output: _FolderOutput, message: RenditionFinished) -> PackagedRendition:
+    index = validated_index(output.new, _growing(output).snapshot(), message.bytes_total)
     started = output.started
     if started is None:
         raise RuntimeError("A worker finished a rendition before the beginning.")
     if message.fps:
         started = msgspec.structs.replace(started, fps_num=message.fps_num, fps_den=message.fps_den)
     target_s = output.new.target_duration_s
-    playlists = {PLAYLIST: media_playlist(index, target_duration_s=target_s, complete=True)}
-    if output.new.kind is Kind.VIDEO and has_iframes(index):
+    playlists = {MEDIA_PLAYLIST: media_playlist(index, target_duration_s=target_s, complete=True)}
+    if output.new.kind is RenditionKind.VIDEO and has_iframes(index):
         playlists[IFRAMES] = iframes_playlist(index, target_duration_s=target_s)
     output.files.finish(playlists)
-    return Made(output.new, started, index)
+    return PackagedRendition(output.new, started, index)
 
 
-def _growing(output: _Output) -> GrowingIndex:
+def _growing(output: _FolderOutput) -> GrowingIndex:
     if output.growing is None:
         raise RuntimeError("A worker wrote a segment before the beginning.")
     return output.growing
 
 
-def _cues(work: Work, under_way: _Order, message: CuesRead) -> None:
-    whole = under_way.cues.take(message)
+def _cues(state: PackagingState, encode: _FolderEncode, message: CuesRead) -> None:
+    whole = encode.cues.add(message)
     if whole is None:
         return
     track, _ = whole
-    work.read.add(track.stream)
-    new = captions_of(*whole)
+    state.read_streams.add(track.stream)
+    new = captions_from_cues(*whole)
     if new.content.cues:
-        name = free_name(new.language, {captions.name for captions in work.captions}, "-")
+        name = unique_name(new.language, {captions.name for captions in state.captions}, "-")
         captions = FolderCaptions(name, new.language, new.label, new.content.cues)
-        work.folder.write(captions.text_uri, new.content.text)
-        work.captions.append(captions)
+        state.folder.write(captions.text_uri, new.content.text)
+        state.captions.append(captions)
 
 
-def _step(stage: Stage, progress: Progress, duration_ms: int | None) -> Step:
+def _progress(stage: FolderStage, progress: OrderProgress, duration_ms: int | None) -> PackagingProgress:
     """Put a worker's progress in its place; the time left can be told in the last stage, if the source has a length."""
     fraction = stage.start + (stage.end - stage.start) * progress.fraction
     speed = progress.speed or None
     left_s = None
     if speed and duration_ms and stage.end == 1.0:
         left_s = (1 - progress.fraction) * duration_ms / 1000 / speed
-    return Step(stage.words, fraction, speed, left_s)
+    return PackagingProgress(stage.label, fraction, speed, left_s)

@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamtime.hls.iframes import has_iframes, iframes_of
-from streamtime.hls.playlists import Audio, Subtitles, Variant, multivariant_playlist, told_apart
+from streamtime.hls.playlists import Audio, Subtitles, Variant, multivariant_playlist, unique_names
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.languages import bcp47
-from streamtime.library.renditions import Kind, NewRendition
-from streamtime.pipeline.folder import IFRAMES, PLAYLIST
+from streamtime.library.renditions import NewRendition, RenditionKind
+from streamtime.pipeline.folder import IFRAMES, MEDIA_PLAYLIST
 from streamtime.worker_protocol import RenditionStarted
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PackagingProgress:
     """How far the work is: the stage in words, and `fraction` of the whole work from 0 to 1.
 
     `speed` is in seconds of video a second; `left_s` is the time left. Both are None while they cannot be told.
@@ -22,14 +22,14 @@ class Step:
     stage: str
     fraction: float
     speed: float | None = None
-    left_s: float | None = None
+    remaining_s: float | None = None
 
 
-Tell = Callable[[Step], None]
+PackagingCallback = Callable[[PackagingProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class PackagedRendition:
     """A whole rendition."""
 
     new: NewRendition
@@ -39,7 +39,7 @@ class Made:
     @property
     def uri(self) -> str:
         """Its playlist, relative to the multivariant one."""
-        return f"{self.new.name}/{PLAYLIST}"
+        return f"{self.new.name}/{MEDIA_PLAYLIST}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ class FolderCaptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Packaged:
+class PackagingResult:
     """What has come of it. `damaged_after_ms` where the source broke off early; `notes` say what was left out, and why.
 
     With `has_stills` there are a storyboard and a preview.
     """
 
-    renditions: tuple[Made, ...]
+    renditions: tuple[PackagedRendition, ...]
     captions: tuple[FolderCaptions, ...]
     chapters: int
     has_poster: bool
@@ -79,31 +79,34 @@ class Packaged:
     notes: tuple[str, ...]
 
 
-def in_order(made: Sequence[Made]) -> tuple[Made, ...]:
+def sort_renditions(made: Sequence[PackagedRendition]) -> tuple[PackagedRendition, ...]:
     """The largest picture first, sound last, the one that is heard first before others."""
     return tuple(
-        sorted(made, key=lambda m: (m.new.kind is Kind.AUDIO, -m.started.height, not m.new.sound.default, _place(m)))
+        sorted(
+            made,
+            key=lambda m: (m.new.kind is RenditionKind.AUDIO, -m.started.height, not m.new.audio.default, _place(m)),
+        )
     )
 
 
-def _place(made: Made) -> tuple[int, str]:
+def _place(made: PackagedRendition) -> tuple[int, str]:
     """By the stream of a sound track, which its name ends with."""
     return len(made.new.name), made.new.name
 
 
-def master_of(made: Sequence[Made], captions: Sequence[FolderCaptions]) -> str:
+def build_master_playlist(made: Sequence[PackagedRendition], captions: Sequence[FolderCaptions]) -> str:
     """The multivariant playlist of these renditions and captions, in their order."""
-    heard = [m for m in made if m.new.kind is Kind.AUDIO]
-    names = told_apart(m.new.sound.label for m in heard)
-    labels = told_apart(track.label for track in captions)
+    heard = [m for m in made if m.new.kind is RenditionKind.AUDIO]
+    names = unique_names(m.new.audio.label for m in heard)
+    labels = unique_names(track.label for track in captions)
     return multivariant_playlist(
-        [_variant(m) for m in made if m.new.kind is Kind.VIDEO],
+        [_variant(m) for m in made if m.new.kind is RenditionKind.VIDEO],
         [_audio(*named) for named in zip(heard, names, strict=True)],
         [Subtitles(track.uri, label, bcp47(track.language)) for track, label in zip(captions, labels, strict=True)],
     )
 
 
-def _variant(made: Made) -> Variant:
+def _variant(made: PackagedRendition) -> Variant:
     about = made.started
     return Variant(
         uri=made.uri,
@@ -117,7 +120,7 @@ def _variant(made: Made) -> Variant:
     )
 
 
-def _audio(made: Made, name: str) -> Audio:
+def _audio(made: PackagedRendition, name: str) -> Audio:
     return Audio(
         uri=made.uri,
         name=name,
@@ -125,6 +128,6 @@ def _audio(made: Made, name: str) -> Audio:
         average_bps=made.index.average_bps,
         codecs=made.started.codecs,
         channels=made.started.channels or 2,
-        language=made.new.sound.language,
-        default=made.new.sound.default,
+        language=made.new.audio.language,
+        default=made.new.audio.default,
     )

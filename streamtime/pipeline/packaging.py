@@ -13,35 +13,42 @@ import msgspec
 
 from streamtime.captions.webvtt import write_chapters
 from streamtime.errors import Invalid
-from streamtime.hls.ladder import quickest_useful
+from streamtime.hls.ladder import choose_first_rung
 from streamtime.hls.playlists import captions_playlist
-from streamtime.library.playability import UNPLAYABLE, WORDS
-from streamtime.library.renditions import Kind
-from streamtime.pipeline.choice import dropped_words, rest_of
+from streamtime.library.playability import UNPLAYABLE, UNPLAYABLE_MESSAGE
+from streamtime.library.renditions import RenditionKind
+from streamtime.pipeline.choice import dropped_rung_message, plan_remaining
 from streamtime.pipeline.folder import CHAPTERS, HlsFolder
-from streamtime.pipeline.folder_making import Stage, Work, carry_out
+from streamtime.pipeline.folder_making import FolderStage, PackagingState, run_order
 from streamtime.pipeline.folder_stills import make_stills
-from streamtime.pipeline.packaged import Packaged, Tell, in_order, master_of
-from streamtime.pipeline.passes import passes, source_of
+from streamtime.pipeline.packaged import PackagingCallback, PackagingResult, build_master_playlist, sort_renditions
+from streamtime.pipeline.passes import source_of, split_passes
 from streamtime.pipeline.plan import (
     ENCODE_TARGET_S,
-    Planned,
+    PlannedRendition,
+    audio_order,
     encode_order,
     grid_for,
-    left,
+    plan_extra_audios,
     plan_first,
-    plan_other_audios,
     plan_rungs,
+    remaining_planned,
     rungs_for,
-    sounds_order,
-    stage_words,
+    stage_label,
 )
-from streamtime.pipeline.prepare import UNFIT, copies_picture, missing, no_poster_words, order_of, unfit_for
+from streamtime.pipeline.prepare import (
+    COPY_FALLBACKS,
+    copies_video,
+    fallback_for,
+    first_order,
+    no_poster_message,
+    plan_missing,
+)
 from streamtime.pipeline.settings import TranscodeSettings
-from streamtime.pipeline.shares import COPIED, LOOKED_AT, WATCHABLE
-from streamtime.pipeline.side_tracks import chapters, not_shown
-from streamtime.pipeline.sounds import DISK_CODES, left_out_words
-from streamtime.source_facts import SourceFacts
+from streamtime.pipeline.shares import COPIED_FRACTION, FIRST_RUNG_FRACTION, PROBED_FRACTION
+from streamtime.pipeline.side_tracks import chapters, unsupported_subtitles
+from streamtime.pipeline.sounds import DISK_CODES, audio_skipped_message
+from streamtime.source_facts import ProbeResult
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker
@@ -54,164 +61,180 @@ class Packager:
     """
 
     def __init__(
-        self, launcher: WorkerLauncher, settings: TranscodeSettings, *, may_copy: bool, asked_for: bool
+        self, launcher: WorkerLauncher, settings: TranscodeSettings, *, may_copy: bool, explicit_heights: bool
     ) -> None:
         self._launcher = launcher
         self._settings = settings
         self._may_copy = may_copy
-        self._asked_for = asked_for
+        self._explicit_heights = explicit_heights
 
-    async def package(self, source: Path, folder: HlsFolder, tell: Tell) -> Packaged:
+    async def package(self, source: Path, folder: HlsFolder, on_progress: PackagingCallback) -> PackagingResult:
         """Make everything that the server would make, and publish it.
 
         Raises:
             Invalid: the source cannot be opened.
             WorkerFailed: it cannot be packaged.
         """
-        work = Work(folder, tell)
-        with _opened(source) as descriptor:
-            facts, copies = await self._prepare(work, descriptor)
+        work = PackagingState(folder, on_progress)
+        with _open_source(source) as descriptor:
+            facts, copies = await self._probe_and_copy(work, descriptor)
             if not work.copied:
-                copies = await self._first(work, descriptor, facts, copies)
+                copies = await self._encode_first_rung(work, descriptor, facts, copies)
             # Once it has been read to its end, what the file says of its length counts no more.
             facts = msgspec.structs.replace(facts, duration_ms=work.duration_ms or facts.duration_ms)
-            await self._others(work, descriptor, facts, copies)
-        if not any(made.new.kind is Kind.VIDEO for made in work.made):
-            raise WorkerFailed(UNPLAYABLE, WORDS, retryable=False)
+            await self._encode_rest(work, descriptor, facts, copies)
+        if not any(made.new.kind is RenditionKind.VIDEO for made in work.renditions):
+            raise WorkerFailed(UNPLAYABLE, UNPLAYABLE_MESSAGE, retryable=False)
         has_stills = await make_stills(work, self._launcher)
-        return _published(work, facts, has_stills=has_stills)
+        return _publish(work, facts, has_stills=has_stills)
 
-    async def _prepare(self, work: Work, descriptor: int) -> tuple[SourceFacts, frozenset[Kind]]:
+    async def _probe_and_copy(
+        self, state: PackagingState, descriptor: int
+    ) -> tuple[ProbeResult, frozenset[RenditionKind]]:
         """Look at it, and make what needs no encoding of the picture; what may still be copied is given too."""
-        copies = frozenset({Kind.VIDEO, Kind.AUDIO} if self._may_copy else ())
-        facts: SourceFacts | None = None
-        unfit: Kind | None = None
+        copies = frozenset({RenditionKind.VIDEO, RenditionKind.AUDIO} if self._may_copy else ())
+        facts: ProbeResult | None = None
+        unfit: RenditionKind | None = None
         while facts is None or unfit is not None:
             async with self._launcher.launch(descriptor) as worker:
                 facts = facts or await worker.probe()
-                unfit = await self._first_order(work, worker, facts, copies)
+                unfit = await self._first_order(state, worker, facts, copies)
             copies -= {unfit}
         return facts, copies
 
     async def _first_order(
-        self, work: Work, worker: Worker, facts: SourceFacts, copies: frozenset[Kind]
-    ) -> Kind | None:
+        self, state: PackagingState, worker: Worker, facts: ProbeResult, copies: frozenset[RenditionKind]
+    ) -> RenditionKind | None:
         """Make what is missing. What looked copyable and turns out not to be is given back, to be done otherwise."""
-        planned = missing(work, facts, [made.new for made in work.made], copies)
-        subtitles = [track for track in facts.subtitles if track.is_text and track.stream not in work.read]
-        if not planned and work.has_poster and not subtitles:
+        planned = plan_missing(state, facts, [made.new for made in state.renditions], copies)
+        subtitles = [track for track in facts.subtitles if track.is_text and track.stream not in state.read_streams]
+        if not planned and state.has_poster and not subtitles:
             return None
-        order = order_of(facts, planned, subtitles, wants_poster=not work.has_poster)
-        end = LOOKED_AT
-        if copies_picture(facts, copies):
-            end = COPIED if rungs_for(facts, self._settings.rungs, copied=True) else 1.0
-        stage = Stage(stage_words(plan.new.name for plan in planned), 0.0, end)
+        order = first_order(facts, planned, subtitles, wants_poster=not state.has_poster)
+        end = PROBED_FRACTION
+        if copies_video(facts, copies):
+            end = COPIED_FRACTION if rungs_for(facts, self._settings.rungs, copied=True) else 1.0
+        stage = FolderStage(stage_label(plan.new.name for plan in planned), 0.0, end)
         try:
-            await carry_out(work, worker, order, planned, stage, subtitles)
+            await run_order(state, worker, order, planned, stage, subtitles)
         except WorkerFailed as error:
             if not planned and error.code not in DISK_CODES:
-                work.notes.append(no_poster_words(error.message))
+                state.notes.append(no_poster_message(error.message))
                 return None
-            return _unfit(error, planned, copies)
+            return _fallback_kind(error, planned, copies)
         return None
 
-    async def _first(self, work: Work, descriptor: int, facts: SourceFacts, copies: frozenset[Kind]) -> frozenset[Kind]:
+    async def _encode_first_rung(
+        self, state: PackagingState, descriptor: int, facts: ProbeResult, copies: frozenset[RenditionKind]
+    ) -> frozenset[RenditionKind]:
         """Encode the first rung, and the sound with it; what may still be copied is given back."""
         rungs = rungs_for(facts, self._settings.rungs, copied=False)
-        first = quickest_useful(rungs)
-        longest_s = max((made.new.target_duration_s for made in work.made), default=ENCODE_TARGET_S)
+        first = choose_first_rung(rungs)
+        longest_s = max((made.new.target_duration_s for made in state.renditions), default=ENCODE_TARGET_S)
         while True:
-            may_copy = Kind.AUDIO in copies
-            plan = plan_first(facts, first, work.new_key, may_copy=may_copy, longest_s=longest_s)
-            planned = left(plan, work.names)
+            may_copy = RenditionKind.AUDIO in copies
+            plan = plan_first(facts, first, state.new_key, may_copy=may_copy, longest_s=longest_s)
+            planned = remaining_planned(plan, state.names)
             if not planned:
                 return copies
-            stage = Stage(
-                stage_words(one.new.name for one in planned), work.reached, WATCHABLE if len(rungs) > 1 else 1.0
+            stage = FolderStage(
+                stage_label(one.new.name for one in planned),
+                state.fraction,
+                FIRST_RUNG_FRACTION if len(rungs) > 1 else 1.0,
             )
-            whole = work.names
+            whole = state.names
             try:
                 async with self._launcher.launch(descriptor) as worker:
-                    await carry_out(work, worker, encode_order(facts, planned, grid_for(None)), planned, stage)
-                if work.names == whole:
+                    await run_order(state, worker, encode_order(facts, planned, grid_for(None)), planned, stage)
+                if state.names == whole:
                     return copies  # there is nothing in what is left: not one packet
             except WorkerFailed as error:
-                copies -= {_unfit(error, planned, copies)}
+                copies -= {_fallback_kind(error, planned, copies)}
 
-    async def _others(self, work: Work, descriptor: int, facts: SourceFacts, copies: frozenset[Kind]) -> None:
+    async def _encode_rest(
+        self, state: PackagingState, descriptor: int, facts: ProbeResult, copies: frozenset[RenditionKind]
+    ) -> None:
         """Make the other sound tracks, then the rungs that pay, in as many decodes as memory asks for."""
         rungs = self._settings.rungs
-        wanted = [rung.name for rung in rungs_for(facts, rungs, copied=work.copied)] if self._asked_for else []
-        rest = rest_of(facts, rungs, work.whole, wanted)
-        work.notes += map(dropped_words, rest.dropped)
-        await self._sounds(work, descriptor, facts, copies, longest_s=rest.longest_s)
-        stage = Stage("", work.reached, 1.0)
-        parts = passes(source_of(facts), rest.rungs, self._settings.memory_budget_bytes)
+        wanted = [rung.name for rung in rungs_for(facts, rungs, copied=state.copied)] if self._explicit_heights else []
+        rest = plan_remaining(facts, rungs, state.complete_renditions, wanted)
+        state.notes += map(dropped_rung_message, rest.dropped)
+        await self._package_extra_audio(state, descriptor, facts, copies, longest_s=rest.target_duration_s)
+        stage = FolderStage("", state.fraction, 1.0)
+        parts = split_passes(source_of(facts), rest.rungs, self._settings.memory_budget_bytes)
         for number, part in enumerate(parts):
-            planned = plan_rungs(part, work.new_key, longest_s=rest.longest_s)
-            own = stage.part(number, len(parts), stage_words(rung.name for rung in part))
+            planned = plan_rungs(part, state.new_key, longest_s=rest.target_duration_s)
+            own = stage.subrange(number, len(parts), stage_label(rung.name for rung in part))
             async with self._launcher.launch(descriptor) as worker:
-                order = encode_order(facts, planned, rest.grid, measured=bool(work.duration_ms))
-                await carry_out(work, worker, order, planned, own)
+                order = encode_order(facts, planned, rest.grid, measured=bool(state.duration_ms))
+                await run_order(state, worker, order, planned, own)
 
-    async def _sounds(
-        self, work: Work, descriptor: int, facts: SourceFacts, copies: frozenset[Kind], *, longest_s: int
+    async def _package_extra_audio(
+        self,
+        state: PackagingState,
+        descriptor: int,
+        facts: ProbeResult,
+        copies: frozenset[RenditionKind],
+        *,
+        longest_s: int,
     ) -> None:
         """Make them all in one reading. One that cannot be made costs the others nothing but a note."""
-        own = Stage("Preparing sound", work.reached, work.reached)
+        own = FolderStage("Preparing sound", state.fraction, state.fraction)
         while True:
-            names = {name for _kind, name in work.names}
-            may_copy = Kind.AUDIO in copies
-            planned = plan_other_audios(facts, names, work.new_key, may_copy=may_copy, longest_s=longest_s)
+            names = {name for _kind, name in state.names}
+            may_copy = RenditionKind.AUDIO in copies
+            planned = plan_extra_audios(facts, names, state.new_key, may_copy=may_copy, longest_s=longest_s)
             if not planned:
                 return
             try:
                 async with self._launcher.launch(descriptor) as worker:
-                    await carry_out(work, worker, sounds_order(facts, planned), planned, own)
+                    await run_order(state, worker, audio_order(facts, planned), planned, own)
             except WorkerFailed as error:
-                if UNFIT.get(error.code) is Kind.AUDIO and may_copy:
-                    copies -= {Kind.AUDIO}
+                if COPY_FALLBACKS.get(error.code) is RenditionKind.AUDIO and may_copy:
+                    copies -= {RenditionKind.AUDIO}
                     continue
                 if error.code in DISK_CODES:
                     raise
-                work.notes.append(left_out_words(error.message))
+                state.notes.append(audio_skipped_message(error.message))
                 return
             else:
                 return  # a sound without one packet would be asked for again and again
 
 
-def _unfit(error: WorkerFailed, planned: Sequence[Planned], copies: frozenset[Kind]) -> Kind:
+def _fallback_kind(
+    error: WorkerFailed, planned: Sequence[PlannedRendition], copies: frozenset[RenditionKind]
+) -> RenditionKind:
     """What cannot be copied after all; any other failure goes on its way."""
-    unfit = unfit_for(error, planned, copies)
+    unfit = fallback_for(error, planned, copies)
     if unfit is None:
         raise error
     return unfit
 
 
-def _published(work: Work, facts: SourceFacts, *, has_stills: bool) -> Packaged:
+def _publish(state: PackagingState, facts: ProbeResult, *, has_stills: bool) -> PackagingResult:
     """Write what names the rest, and put everything in its place."""
     found = chapters(facts)
     if found:
-        work.folder.write(CHAPTERS, write_chapters([(one.start_ms, one.end_ms, one.title) for one in found]))
-    for captions in work.captions:
-        work.folder.write(captions.uri, captions_playlist(f"{captions.name}.vtt", work.duration_ms))
-    made = in_order(work.made)
-    work.folder.publish(master_of(made, work.captions))
-    notes = (*filter(None, [not_shown(facts)]), *work.notes)
-    return Packaged(
+        state.folder.write(CHAPTERS, write_chapters([(one.start_ms, one.end_ms, one.title) for one in found]))
+    for captions in state.captions:
+        state.folder.write(captions.uri, captions_playlist(f"{captions.name}.vtt", state.duration_ms))
+    made = sort_renditions(state.renditions)
+    state.folder.publish(build_master_playlist(made, state.captions))
+    notes = (*filter(None, [unsupported_subtitles(facts)]), *state.notes)
+    return PackagingResult(
         renditions=made,
-        captions=tuple(work.captions),
+        captions=tuple(state.captions),
         chapters=len(found),
-        has_poster=work.has_poster,
+        has_poster=state.has_poster,
         has_stills=has_stills,
-        duration_ms=work.duration_ms,
-        damaged_after_ms=work.damaged_after_ms,
+        duration_ms=state.duration_ms,
+        damaged_after_ms=state.damaged_after_ms,
         notes=notes,
     )
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[int]:
+def _open_source(source: Path) -> Iterator[int]:
     if source.exists() and not source.is_file():
         raise Invalid(f"{source} is no file.")  # opening a pipe would wait for somebody to write
     try:

@@ -7,49 +7,51 @@ from collections.abc import Sequence
 
 from streamtime.hls.disk_cost import planned_bps, track_bytes
 from streamtime.hls.ladder import PlannedRung
-from streamtime.hls.memory import Source, encode_bytes
-from streamtime.library.work import Forecast
-from streamtime.source_facts import SourceFacts
+from streamtime.hls.memory import SourcePicture, encode_memory_bytes
+from streamtime.library.work import EncodeEstimate
+from streamtime.source_facts import ProbeResult
 
 
-def source_of(facts: SourceFacts) -> Source:
+def source_of(facts: ProbeResult) -> SourcePicture:
     """What of a source decides how much memory decoding it takes."""
     video = facts.video
-    return Source(video.stored_width, video.stored_height, video.bit_depth)
+    return SourcePicture(video.stored_width, video.stored_height, video.bit_depth)
 
 
-def forecast(facts: SourceFacts, rungs: Sequence[PlannedRung], sounds: Sequence[str], budget_bytes: int) -> Forecast:
+def estimate_encode(
+    facts: ProbeResult, rungs: Sequence[PlannedRung], sounds: Sequence[str], budget_bytes: int
+) -> EncodeEstimate:
     """What encoding these rungs, and other sound tracks of these names, will cost."""
     source = source_of(facts)
-    return Forecast(
+    return EncodeEstimate(
         names=[*(rung.name for rung in rungs), *sounds],
         disk_bytes=sum(rung_bytes(facts, rung) for rung in rungs),
-        memory_bytes=weight(source, rungs, budget_bytes),
-        passes=len(passes(source, rungs, budget_bytes)),
+        memory_bytes=peak_memory(source, rungs, budget_bytes),
+        passes=len(split_passes(source, rungs, budget_bytes)),
     )
 
 
-def rung_bytes(facts: SourceFacts, rung: PlannedRung) -> int:
+def rung_bytes(facts: ProbeResult, rung: PlannedRung) -> int:
     """What a rung of this source will take on disk; 0 where the file does not tell how long it is."""
     video = facts.video
     bps = planned_bps(rung, video.width, video.height, video.bitrate_bps or facts.bitrate_bps, video.codec)
     return track_bytes(bps, (facts.duration_ms or 0) / 1000)
 
 
-def passes(source: Source, rungs: Sequence[PlannedRung], budget_bytes: int) -> list[list[PlannedRung]]:
+def split_passes(source: SourcePicture, rungs: Sequence[PlannedRung], budget_bytes: int) -> list[list[PlannedRung]]:
     """Share rungs, the largest first, out to as few encodes as keep within the budget.
 
     A rung that is over it by itself gets an encode of its own: it is made all the same, alone.
     """
     made: list[list[PlannedRung]] = []
     for rung in rungs:
-        if made and encode_bytes(source, [*made[-1], rung]) <= budget_bytes:
+        if made and encode_memory_bytes(source, [*made[-1], rung]) <= budget_bytes:
             made[-1].append(rung)
         else:
             made.append([rung])
     return made
 
 
-def weight(source: Source, rungs: Sequence[PlannedRung], budget_bytes: int) -> int:
+def peak_memory(source: SourcePicture, rungs: Sequence[PlannedRung], budget_bytes: int) -> int:
     """The most memory that any of the passes takes: what the job weighs in its lane."""
-    return max((encode_bytes(source, part) for part in passes(source, rungs, budget_bytes)), default=0)
+    return max((encode_memory_bytes(source, part) for part in split_passes(source, rungs, budget_bytes)), default=0)

@@ -11,11 +11,11 @@ from streamtime.hls.playlists import TARGET_DURATION_S
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.jobs.job import AttemptFailed
 from streamtime.languages import bcp47
-from streamtime.library.playability import UNPLAYABLE, WORDS
-from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition, SoundTrack
+from streamtime.library.playability import UNPLAYABLE, UNPLAYABLE_MESSAGE
+from streamtime.library.renditions import AudioTrack, NewRendition, Rendition, RenditionKind, RenditionOrigin
 from streamtime.library.video import Video
-from streamtime.pipeline.side_tracks import sound_label
-from streamtime.source_facts import AudioFacts, SourceFacts
+from streamtime.pipeline.side_tracks import audio_label
+from streamtime.source_facts import AudioInfo, ProbeResult
 from streamtime.worker_protocol import CopyVideo, EncodeVideo, Package, PackageAudio, Resume
 from streamtime.workers.failure import WorkerFailed
 
@@ -27,12 +27,12 @@ AUDIO_CEILING_BPS = 192_000
 LEAD_IN_SEGMENTS = 2
 """Pictures before a joint that a worker is to see: a segment has one at least, and decode times run two ahead."""
 
-MOST_OTHER_AUDIOS = 31
+MAX_EXTRA_AUDIOS = 31
 """Each takes an output, a thread and a few megabytes of the worker."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRendition:
     """One rendition to make: its row to be, and the worker's order with its output number.
 
     `kept` is what an earlier attempt left of it, to be gone on with.
@@ -40,14 +40,14 @@ class Planned:
 
     new: NewRendition
     order: CopyVideo | EncodeVideo | PackageAudio
-    kept: Rendition | None = None
+    resumed: Rendition | None = None
 
-    def numbered(self, output: int) -> "Planned":
+    def with_output(self, output: int) -> "PlannedRendition":
         """The same with another output number."""
         return replace(self, order=msgspec.structs.replace(self.order, output=output))
 
 
-def facts_of(video: Video) -> SourceFacts:
+def facts_of(video: Video) -> ProbeResult:
     """What the probe found.
 
     Raises:
@@ -55,16 +55,16 @@ def facts_of(video: Video) -> SourceFacts:
     """
     if video.source_facts is None:
         raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
-    return msgspec.msgpack.decode(video.source_facts, type=SourceFacts)
+    return msgspec.msgpack.decode(video.source_facts, type=ProbeResult)
 
 
-def clock_time(time_ms: int) -> str:
+def format_time(time_ms: int) -> str:
     """A time of a video as people write it: 00:03:12."""
     seconds = time_ms // 1000
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def accepted(new: NewRendition, index: SegmentIndex | None, bytes_total: int) -> SegmentIndex:
+def validated_index(new: NewRendition, index: SegmentIndex | None, bytes_total: int) -> SegmentIndex:
     """Give the index of a rendition that a worker calls finished, if it plays and keeps to its target duration.
 
     Raises:
@@ -72,15 +72,15 @@ def accepted(new: NewRendition, index: SegmentIndex | None, bytes_total: int) ->
     """
     if index is None or index.bytes_total != bytes_total:
         raise RuntimeError("A worker's segments do not add up to what it says it wrote.")
-    if index.plays and (new.origin is not Origin.COPY or int(index.longest_s + 0.5) <= new.target_duration_s):
+    if index.plays and (new.origin is not RenditionOrigin.COPY or int(index.longest_s + 0.5) <= new.target_duration_s):
         return index
-    if new.origin is not Origin.COPY:
-        raise WorkerFailed(UNPLAYABLE, WORDS, retryable=False)
-    code = "copy_unfit" if new.kind is Kind.VIDEO else "audio_copy_unfit"
+    if new.origin is not RenditionOrigin.COPY:
+        raise WorkerFailed(UNPLAYABLE, UNPLAYABLE_MESSAGE, retryable=False)
+    code = "copy_unfit" if new.kind is RenditionKind.VIDEO else "audio_copy_unfit"
     raise WorkerFailed(code, "It cannot be used as it is: its parts do not play.", retryable=False)
 
 
-def gone_on(plan: Planned, left: Sequence[Rendition]) -> Planned:
+def resume_planned(plan: PlannedRendition, left: Sequence[Rendition]) -> PlannedRendition:
     """The same plan, from the last checkpoint of what an earlier attempt left of that very rendition, if any did."""
     new, order = plan.new, plan.order
     for rendition in left:
@@ -98,16 +98,16 @@ def gone_on(plan: Planned, left: Sequence[Rendition]) -> Planned:
                 timescale=index.timescale,
             )
             new = replace(new, spool_key=rendition.key)
-            return Planned(new, msgspec.structs.replace(order, resume=resume), rendition)
+            return PlannedRendition(new, msgspec.structs.replace(order, resume=resume), rendition)
     return plan
 
 
-def copied_name(facts: SourceFacts) -> str:
+def copied_name(facts: ProbeResult) -> str:
     """What a copied picture is called: by its short side, like the others."""
     return f"{min(facts.video.width, facts.video.height)}p"
 
 
-def longest_segment_s(facts: SourceFacts, *, copied: bool) -> int:
+def longest_segment_s(facts: ProbeResult, *, copied: bool) -> int:
     """The EXT-X-TARGETDURATION of everything that is made of one source: RFC 8216 section 6.2.4 wants one for all.
 
     A rung is cut at the first picture at or after the copied one's cut: a segment is a picture longer at most.
@@ -115,74 +115,78 @@ def longest_segment_s(facts: SourceFacts, *, copied: bool) -> int:
     return facts.video.copy_target_duration_s + 1 if copied else ENCODE_TARGET_S
 
 
-def plan_copy(facts: SourceFacts, key: str, output: int) -> Planned:
+def plan_copy(facts: ProbeResult, key: str, output: int) -> PlannedRendition:
     """Take the picture over as it is."""
     new = NewRendition(
-        kind=Kind.VIDEO,
-        origin=Origin.COPY,
+        kind=RenditionKind.VIDEO,
+        origin=RenditionOrigin.COPY,
         name=copied_name(facts),
         target_duration_s=longest_segment_s(facts, copied=True),
         ceiling_bps=facts.video.bitrate_bps,
         spool_key=key,
     )
-    return Planned(new, CopyVideo(output=output))
+    return PlannedRendition(new, CopyVideo(output=output))
 
 
 def plan_audio(
-    track: AudioFacts, key: str, output: int, *, may_copy: bool, longest_s: int, default: bool = True
-) -> Planned:
+    track: AudioInfo, key: str, output: int, *, may_copy: bool, longest_s: int, default: bool = True
+) -> PlannedRendition:
     """One sound track, copied where that can be; its playlist allows segments of `longest_s`."""
     copy = track.copyable and may_copy
     new = NewRendition(
-        kind=Kind.AUDIO,
-        origin=Origin.COPY if copy else Origin.ENCODE,
-        name=sound_name(track),
+        kind=RenditionKind.AUDIO,
+        origin=RenditionOrigin.COPY if copy else RenditionOrigin.ENCODE,
+        name=audio_name(track),
         target_duration_s=longest_s,
         ceiling_bps=AUDIO_CEILING_BPS,
         spool_key=key,
-        sound=SoundTrack(bcp47(track.language), sound_label(track), default),
+        audio=AudioTrack(bcp47(track.language), audio_label(track), default),
     )
-    return Planned(new, PackageAudio(output=output, stream=track.stream, copy=copy))
+    return PlannedRendition(new, PackageAudio(output=output, stream=track.stream, copy=copy))
 
 
-def sound_name(track: AudioFacts) -> str:
+def audio_name(track: AudioInfo) -> str:
     """What the rendition of a sound track is called in its row."""
     return f"audio-{track.stream}"
 
 
-def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Planned:
+def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> PlannedRendition:
     """One encoded picture, whose segments last at most about `longest_s`."""
     new = NewRendition(
-        kind=Kind.VIDEO,
-        origin=Origin.ENCODE,
+        kind=RenditionKind.VIDEO,
+        origin=RenditionOrigin.ENCODE,
         name=rung.name,
         target_duration_s=longest_s,
         ceiling_bps=rung.maxrate_bps,
         spool_key=key,
     )
-    return Planned(new, EncodeVideo(output=output, rung=rung))
+    return PlannedRendition(new, EncodeVideo(output=output, rung=rung))
 
 
-def plan_rungs(rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int) -> list[Planned]:
+def plan_rungs(
+    rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int
+) -> list[PlannedRendition]:
     """Several encoded pictures, made in one decode."""
     return [plan_rung(rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
 
 
 def plan_first(
-    facts: SourceFacts, first: PlannedRung, new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
-) -> list[Planned]:
+    facts: ProbeResult, first: PlannedRung, new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
+) -> list[PlannedRendition]:
     """The first rung where nothing can be copied, and the sound that is heard first, in the same reading."""
     planned = [plan_rung(first, new_key(".mp4"), 0, longest_s=longest_s)]
-    track = chosen_audio(facts)
+    track = default_audio(facts)
     if track is not None:
         planned.append(plan_audio(track, new_key(".mp4"), 1, may_copy=may_copy, longest_s=longest_s))
     return planned
 
 
-def left(planned: Sequence[Planned], whole: Collection[tuple[Kind, str]]) -> list[Planned]:
+def remaining_planned(
+    planned: Sequence[PlannedRendition], whole: Collection[tuple[RenditionKind, str]]
+) -> list[PlannedRendition]:
     """What of a plan is not whole yet, numbered anew."""
     missing = [one for one in planned if (one.new.kind, one.new.name) not in whole]
-    return [one.numbered(output) for output, one in enumerate(missing)]
+    return [one.with_output(output) for output, one in enumerate(missing)]
 
 
 def grid_for(copied: SegmentIndex | None) -> Grid:
@@ -190,7 +194,9 @@ def grid_for(copied: SegmentIndex | None) -> Grid:
     return Grid.of_copy(copied) if copied else Grid.regular()
 
 
-def encode_order(facts: SourceFacts, planned: Sequence[Planned], grid: Grid, *, measured: bool = False) -> Package:
+def encode_order(
+    facts: ProbeResult, planned: Sequence[PlannedRendition], grid: Grid, *, measured: bool = False
+) -> Package:
     """What a worker is asked for when pictures are to be encoded, and sound beside them, all in one decode.
 
     With `measured` the duration in `facts` is no claim of the file, but what a reading to its end has told.
@@ -206,34 +212,34 @@ def encode_order(facts: SourceFacts, planned: Sequence[Planned], grid: Grid, *, 
     )
 
 
-def stage_words(names: Iterable[str]) -> str:
+def stage_label(names: Iterable[str]) -> str:
     """What people are told while renditions of these names are made."""
     return " ".join(["Preparing", ", ".join(names)]).rstrip()
 
 
-def chosen_audio(facts: SourceFacts) -> AudioFacts | None:
+def default_audio(facts: ProbeResult) -> AudioInfo | None:
     """The sound track that is made first, and heard first: the default one, or the first."""
     return next((track for track in facts.audios if track.default), facts.audios[0] if facts.audios else None)
 
 
-def other_audios(facts: SourceFacts) -> list[AudioFacts]:
+def extra_audios(facts: ProbeResult) -> list[AudioInfo]:
     """The sound tracks that are made when the video can be watched already."""
-    first = chosen_audio(facts)
-    return [track for track in facts.audios if track is not first][:MOST_OTHER_AUDIOS]
+    first = default_audio(facts)
+    return [track for track in facts.audios if track is not first][:MAX_EXTRA_AUDIOS]
 
 
-def plan_other_audios(
-    facts: SourceFacts, whole: Collection[str], new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
-) -> list[Planned]:
+def plan_extra_audios(
+    facts: ProbeResult, whole: Collection[str], new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
+) -> list[PlannedRendition]:
     """The further sound tracks, but those whose names are `whole` already, made in one reading."""
-    missing = [track for track in other_audios(facts) if sound_name(track) not in whole]
+    missing = [track for track in extra_audios(facts) if audio_name(track) not in whole]
     return [
         plan_audio(track, new_key(".mp4"), output, may_copy=may_copy, longest_s=longest_s, default=False)
         for output, track in enumerate(missing)
     ]
 
 
-def sounds_order(facts: SourceFacts, planned: Sequence[Planned]) -> Package:
+def audio_order(facts: ProbeResult, planned: Sequence[PlannedRendition]) -> Package:
     """What a worker is asked for when sound alone is made."""
     return Package(
         origin_us=facts.origin_us,
@@ -243,7 +249,7 @@ def sounds_order(facts: SourceFacts, planned: Sequence[Planned]) -> Package:
     )
 
 
-def rungs_for(facts: SourceFacts, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:
+def rungs_for(facts: ProbeResult, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:
     """The ladder under a copied picture, or the whole one."""
     short_side = min(facts.video.width, facts.video.height)
     return plan_ladder(

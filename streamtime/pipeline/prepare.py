@@ -10,109 +10,111 @@ from typing import Protocol
 import msgspec
 
 from streamtime.database.transaction import Transaction
-from streamtime.hls.ladder import quickest_useful
+from streamtime.hls.ladder import choose_first_rung
 from streamtime.jobs.job import Failure, Job
-from streamtime.library.captions import streams_read
+from streamtime.library.captions import imported_streams
 from streamtime.library.chapters import replace_chapters
-from streamtime.library.lifecycle import Picture
-from streamtime.library.renditions import Kind, NewRendition, Origin, Rendition
+from streamtime.library.lifecycle import MediaInfo
+from streamtime.library.renditions import NewRendition, Rendition, RenditionKind, RenditionOrigin
 from streamtime.library.titles import embedded_title
-from streamtime.library.video import Video, id_of
-from streamtime.pipeline.completion import complete
-from streamtime.pipeline.encoding import note_end
-from streamtime.pipeline.failures import attempt, give_up
-from streamtime.pipeline.making import Maker
-from streamtime.pipeline.passes import forecast
+from streamtime.library.video import Video, video_id_of
+from streamtime.pipeline.completion import complete_video
+from streamtime.pipeline.encoding import record_source_end
+from streamtime.pipeline.failures import mark_video_failed, translate_failures
+from streamtime.pipeline.making import OrderRunner
+from streamtime.pipeline.passes import estimate_encode
 from streamtime.pipeline.plan import (
-    Planned,
-    chosen_audio,
+    PlannedRendition,
+    audio_name,
+    default_audio,
+    extra_audios,
     longest_segment_s,
-    other_audios,
     plan_audio,
     plan_copy,
     rungs_for,
-    sound_name,
 )
-from streamtime.pipeline.records import Records
+from streamtime.pipeline.records import VideoRecords
 from streamtime.pipeline.settings import TranscodeSettings
-from streamtime.pipeline.shares import COPIED, Share
-from streamtime.pipeline.side_tracks import chapters, not_shown
+from streamtime.pipeline.shares import COPIED_FRACTION, ProgressRange
+from streamtime.pipeline.side_tracks import chapters, unsupported_subtitles
 from streamtime.pipeline.source import Sources
-from streamtime.source_facts import SourceFacts, SubtitleFacts
+from streamtime.source_facts import ProbeResult, SubtitleInfo
 from streamtime.worker_protocol import CopyVideo, MakePoster, Package, PackageAudio, ReadCaptions
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker
 
-UNFIT = {"copy_unfit": Kind.VIDEO, "audio_copy_unfit": Kind.AUDIO}
+COPY_FALLBACKS = {"copy_unfit": RenditionKind.VIDEO, "audio_copy_unfit": RenditionKind.AUDIO}
 """What a worker says when something that looked copyable turns out not to be."""
 
-NOT_OF_THE_COPY = frozenset(
+UNRELATED_TO_COPY = frozenset(
     {"no_space", "disk_error", "unconfined", "worker_unavailable", "worker_killed", "worker_crashed"}
 )
 """Failures that encoding would meet as well: the machine's, and crashes, which `quarantine.py` counts."""
 
-SHARE = Share("Preparing", 0.0, COPIED)
+PROGRESS_RANGE = ProgressRange("Preparing", 0.0, COPIED_FRACTION)
 
 
-class Prepare:
+class PrepareHandler:
     """Handles jobs of the kind `prepare`."""
 
     def __init__(
         self,
-        records: Records,
+        records: VideoRecords,
         sources: Sources,
-        at_once: WorkerLauncher,
-        at_leisure: WorkerLauncher,
-        maker: Maker,
+        urgent_launcher: WorkerLauncher,
+        background_launcher: WorkerLauncher,
+        order_runner: OrderRunner,
         settings: TranscodeSettings,
     ) -> None:
         self._records = records
         self._sources = sources
-        self._at_once = at_once
-        self._at_leisure = at_leisure
-        self._maker = maker
+        self._urgent_launcher = urgent_launcher
+        self._background_launcher = background_launcher
+        self._order_runner = order_runner
         self._settings = settings
 
     async def run(self, job: Job) -> None:
         """Probe, copy what can be copied, make the poster, and queue what is to be encoded."""
-        async with attempt(job, self._records):
-            video = await self._records.videos.by_id(id_of(job.subject))
-            await self._records.database.write(lambda tx: self._records.lifecycle.begun(tx, video, stage=SHARE.stage))
+        async with translate_failures(job, self._records):
+            video = await self._records.videos.by_id(video_id_of(job.subject))
+            await self._records.database.write(
+                lambda tx: self._records.lifecycle.mark_processing(tx, video, stage=PROGRESS_RANGE.stage)
+            )
             source = await self._sources.open(video)
-            copies = frozenset({Kind.VIDEO, Kind.AUDIO})
-            facts: SourceFacts | None = None
-            while facts is None or copies_picture(facts, copies):
-                async with self._at_once.launch(source.descriptor) as worker:
+            copies = frozenset({RenditionKind.VIDEO, RenditionKind.AUDIO})
+            facts: ProbeResult | None = None
+            while facts is None or copies_video(facts, copies):
+                async with self._urgent_launcher.launch(source.descriptor) as worker:
                     facts = facts or await self._probe(video, worker)
-                    if not copies_picture(facts, copies):
+                    if not copies_video(facts, copies):
                         break
                     unfit = await self._package(video, worker, facts, copies)
                 if unfit is None:
                     break
                 copies -= {unfit}
-            if not copies_picture(facts, copies):
+            if not copies_video(facts, copies):
                 await self._queue_first(video, facts)
                 # The poster stands back: people wait for the first rung.
-                async with self._at_leisure.launch(source.descriptor) as worker:
+                async with self._background_launcher.launch(source.descriptor) as worker:
                     await self._package(video, worker, facts, copies)
-            await self._go_on(job, video, facts)
+            await self._queue_next(job, video, facts)
 
-    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Say on the video why nothing comes of it."""
-        await give_up(tx, self._records, job, failure)
+        await mark_video_failed(tx, self._records, job, failure)
 
-    async def _unfit(self, tx: Transaction, video: Video, why: str) -> None:
+    async def _abandon_copy(self, tx: Transaction, video: Video, why: str) -> None:
         await self._records.lifecycle.drop_growing(tx, video.id)
         await self._records.timeline.add(tx, video.id, "copy_abandoned", why)
 
-    async def _probe(self, video: Video, worker: Worker) -> SourceFacts:
+    async def _probe(self, video: Video, worker: Worker) -> ProbeResult:
         facts = await worker.probe()
 
         async def body(tx: Transaction) -> None:
-            picture = Picture(facts.duration_ms, facts.video.width, facts.video.height)
+            picture = MediaInfo(facts.duration_ms, facts.video.width, facts.video.height)
             title = embedded_title(facts.title, video.source_name)
-            await self._records.lifecycle.probed(tx, video, msgspec.msgpack.encode(facts), picture, title)
+            await self._records.lifecycle.set_probe_result(tx, video, msgspec.msgpack.encode(facts), picture, title)
             await self._records.timeline.add(
                 tx, video.id, "probed",
                 f"{facts.video.codec} {facts.video.width} \N{MULTIPLICATION SIGN} {facts.video.height}",
@@ -121,28 +123,34 @@ class Prepare:
                 sound=[f"{track.codec}, {track.channels} ch" for track in facts.audios],
             )  # fmt: skip
             await replace_chapters(tx, video.id, chapters(facts))
-            if words := not_shown(facts):
+            if words := unsupported_subtitles(facts):
                 await self._records.timeline.add(tx, video.id, "subtitles_not_shown", words)
 
         await self._records.database.write(body)
         return facts
 
-    async def _package(self, video: Video, worker: Worker, facts: SourceFacts, copies: frozenset[Kind]) -> Kind | None:
+    async def _package(
+        self, video: Video, worker: Worker, facts: ProbeResult, copies: frozenset[RenditionKind]
+    ) -> RenditionKind | None:
         """Make what is missing. What looked copyable and turns out not to be is given back, to be done otherwise."""
-        whole = [one for one in await self._records.renditions.of(video.id) if one.whole and not one.outdated]
-        planned = missing(video, facts, whole, copies)
+        whole = [
+            one
+            for one in await self._records.renditions.list_for_video(video.id)
+            if one.is_complete and not one.outdated
+        ]
+        planned = plan_missing(video, facts, whole, copies)
         wants_poster = (await self._records.videos.by_id(video.id)).poster_object_id is None
         subtitles = await self._subtitles(video, facts)
         if not planned and not wants_poster and not subtitles:
             return None
-        order = order_of(facts, planned, subtitles, wants_poster=wants_poster)
+        order = first_order(facts, planned, subtitles, wants_poster=wants_poster)
         try:
-            done = await self._maker.make(video, worker, order, planned, SHARE, subtitles)
+            done = await self._order_runner.run(video, worker, order, planned, PROGRESS_RANGE, subtitles)
         except WorkerFailed as error:
-            unfit = unfit_for(error, planned, copies)
+            unfit = fallback_for(error, planned, copies)
             if not planned:
                 # Only a poster was to be made here, and the video plays without one.
-                words = no_poster_words(error.message)
+                words = no_poster_message(error.message)
                 await self._records.database.write(
                     lambda tx: self._records.timeline.add(tx, video.id, "no_poster", words)
                 )
@@ -150,58 +158,62 @@ class Prepare:
             if unfit is None:
                 raise
             why = error.message
-            await self._records.database.write(lambda tx: self._unfit(tx, video, why))
+            await self._records.database.write(lambda tx: self._abandon_copy(tx, video, why))
             return unfit
         if planned:
-            await note_end(self._records, video, done)
+            await record_source_end(self._records, video, done)
         return None
 
-    async def _queue_first(self, video: Video, facts: SourceFacts) -> None:
+    async def _queue_first(self, video: Video, facts: ProbeResult) -> None:
         """Have the first rung encoded at once: it waits neither for the poster nor for anything else here."""
-        first = quickest_useful(rungs_for(facts, self._settings.rungs, copied=False))
-        cost = forecast(facts, [first], [], self._settings.memory_budget_bytes)
-        await self._records.database.write(lambda tx: self._records.lifecycle.first(tx, video, cost))
+        first = choose_first_rung(rungs_for(facts, self._settings.rungs, copied=False))
+        cost = estimate_encode(facts, [first], [], self._settings.memory_budget_bytes)
+        await self._records.database.write(lambda tx: self._records.lifecycle.queue_first_rendition(tx, video, cost))
 
-    async def _subtitles(self, video: Video, facts: SourceFacts) -> list[SubtitleFacts]:
-        read = await streams_read(self._records.database, video.id)
+    async def _subtitles(self, video: Video, facts: ProbeResult) -> list[SubtitleInfo]:
+        read = await imported_streams(self._records.database, video.id)
         return [track for track in facts.subtitles if track.is_text and track.stream not in read]
 
-    async def _go_on(self, job: Job, video: Video, facts: SourceFacts) -> None:
-        if not any(rendition.origin is Origin.COPY for rendition in await self._pictures(video)):
+    async def _queue_next(self, job: Job, video: Video, facts: ProbeResult) -> None:
+        if not any(rendition.origin is RenditionOrigin.COPY for rendition in await self._pictures(video)):
             return  # the first rung is on its way, and the job that makes it goes on from there
         rungs = rungs_for(facts, self._settings.rungs, copied=True)
-        sounds = [sound_name(track) for track in other_audios(facts)]
-        others = forecast(facts, rungs, sounds, self._settings.memory_budget_bytes)
+        sounds = [audio_name(track) for track in extra_audios(facts)]
+        others = estimate_encode(facts, rungs, sounds, self._settings.memory_budget_bytes)
 
         if others.names:
-            await self._records.database.write(lambda tx: self._records.lifecycle.encode(tx, video, others, after=job))
+            await self._records.database.write(
+                lambda tx: self._records.lifecycle.queue_ladder(tx, video, others, job=job)
+            )
         else:
-            await complete(self._records, self._settings, job, video, facts)
+            await complete_video(self._records, self._settings, job, video, facts)
 
     async def _pictures(self, video: Video) -> list[Rendition]:
-        found = await self._records.renditions.of(video.id)
-        return [rendition for rendition in found if rendition.kind is Kind.VIDEO and not rendition.outdated]
+        found = await self._records.renditions.list_for_video(video.id)
+        return [rendition for rendition in found if rendition.kind is RenditionKind.VIDEO and not rendition.outdated]
 
 
-def copies_picture(facts: SourceFacts, copies: frozenset[Kind]) -> bool:
+def copies_video(facts: ProbeResult, copies: frozenset[RenditionKind]) -> bool:
     """Whether the picture is taken over as it is."""
-    return facts.video.copyable and Kind.VIDEO in copies
+    return facts.video.copyable and RenditionKind.VIDEO in copies
 
 
-def unfit_for(error: WorkerFailed, planned: Sequence[Planned], copies: frozenset[Kind]) -> Kind | None:
+def fallback_for(
+    error: WorkerFailed, planned: Sequence[PlannedRendition], copies: frozenset[RenditionKind]
+) -> RenditionKind | None:
     """What is to be encoded, as copying it failed for whatever reason; None where that would not help."""
-    unfit = UNFIT.get(error.code)
-    if unfit is None and error.code not in NOT_OF_THE_COPY:
-        unfit = next((Kind.VIDEO for plan in planned if isinstance(plan.order, CopyVideo)), None)
+    unfit = COPY_FALLBACKS.get(error.code)
+    if unfit is None and error.code not in UNRELATED_TO_COPY:
+        unfit = next((RenditionKind.VIDEO for plan in planned if isinstance(plan.order, CopyVideo)), None)
     return unfit if unfit in copies else None
 
 
-def no_poster_words(why: str) -> str:
+def no_poster_message(why: str) -> str:
     """What people are told where there is no poster."""
     return f"No poster could be made: {why}"
 
 
-class NamesObjects(Protocol):
+class KeyFactory(Protocol):
     """What has names for the objects that are made of it."""
 
     def new_key(self, ending: str) -> str:
@@ -209,31 +221,35 @@ class NamesObjects(Protocol):
         ...
 
 
-def missing(
-    video: NamesObjects, facts: SourceFacts, whole: Sequence[Rendition | NewRendition], copies: frozenset[Kind]
-) -> list[Planned]:
+def plan_missing(
+    video: KeyFactory, facts: ProbeResult, whole: Sequence[Rendition | NewRendition], copies: frozenset[RenditionKind]
+) -> list[PlannedRendition]:
     """What is still to be made here: nothing that is whole already is made twice.
 
     Where the picture is encoded, the sound is made with it, in the same reading.
     """
-    if not copies_picture(facts, copies):
+    if not copies_video(facts, copies):
         return []
-    names = {rendition.name for rendition in whole if rendition.kind is Kind.AUDIO}
-    planned: list[Planned] = []
-    has_picture = any(rendition.kind is Kind.VIDEO for rendition in whole)
+    names = {rendition.name for rendition in whole if rendition.kind is RenditionKind.AUDIO}
+    planned: list[PlannedRendition] = []
+    has_picture = any(rendition.kind is RenditionKind.VIDEO for rendition in whole)
     if not has_picture:
         planned.append(plan_copy(facts, video.new_key(".mp4"), len(planned)))
-    track = chosen_audio(facts)
+    track = default_audio(facts)
     if track is not None:
         longest_s = longest_segment_s(facts, copied=True)
-        may_copy = Kind.AUDIO in copies
+        may_copy = RenditionKind.AUDIO in copies
         plan = plan_audio(track, video.new_key(".mp4"), len(planned), may_copy=may_copy, longest_s=longest_s)
         planned += [plan] if plan.new.name not in names else []
     return planned
 
 
-def order_of(
-    facts: SourceFacts, planned: Sequence[Planned], subtitles: Sequence[SubtitleFacts] = (), *, wants_poster: bool
+def first_order(
+    facts: ProbeResult,
+    planned: Sequence[PlannedRendition],
+    subtitles: Sequence[SubtitleInfo] = (),
+    *,
+    wants_poster: bool,
 ) -> Package:
     """What a worker is asked to do in its first reading of the source."""
     return Package(

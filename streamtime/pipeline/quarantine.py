@@ -6,31 +6,31 @@ The owner's own retry is one more attempt: the count stays, and the next crash s
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import AttemptFailed, Failure, Handler, Job
-from streamtime.library.crashes import Crashes
-from streamtime.library.video import id_of
-from streamtime.pipeline.failures import COUNTED
+from streamtime.library.crashes import CrashCounter
+from streamtime.library.video import video_id_of
+from streamtime.pipeline.failures import CRASH_CODES
 from streamtime.workers.failure import WorkerFailed
-from streamtime.workers.last_words import as_kept
+from streamtime.workers.last_words import sanitize_stderr
 
-MOST_CRASHES = 2
+MAX_CRASHES = 2
 """So many, and it is set aside."""
 
 CODE = "quarantined"
-WORDS = (
+MESSAGE = (
     "The program that works on this video crashed over it again, so the file is set aside. "
     "Nothing more happens to it unless you try it again."
 )
 
-_LAST_WORDS_KEPT = 500
+_STDERR_CHARS = 500
 
 
-class Quarantine:
+class CrashQuarantine:
     """A handler around another one: lets everything through, and counts crashes."""
 
-    def __init__(self, handler: Handler, database: Database, crashes: Crashes) -> None:
+    def __init__(self, handler: Handler, database: Database, crash_counter: CrashCounter) -> None:
         self._handler = handler
         self._database = database
-        self._crashes = crashes
+        self._crash_counter = crash_counter
 
     async def run(self, job: Job) -> None:
         """Do the job.
@@ -42,21 +42,21 @@ class Quarantine:
         try:
             await self._handler.run(job)
         except AttemptFailed as error:
-            if error.code in COUNTED and await self._counted(job, error) >= MOST_CRASHES:
-                raise AttemptFailed(WORDS, code=CODE, retryable=False) from error
+            if error.code in CRASH_CODES and await self._count_crash(job, error) >= MAX_CRASHES:
+                raise AttemptFailed(MESSAGE, code=CODE, retryable=False) from error
             raise
 
-    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """As the handler does."""
-        await self._handler.gave_up(tx, job, failure)
+        await self._handler.on_failed(tx, job, failure)
 
-    async def _counted(self, job: Job, error: AttemptFailed) -> int:
+    async def _count_crash(self, job: Job, error: AttemptFailed) -> int:
         cause = error.__cause__
-        last_words = as_kept(cause.last_words)[-_LAST_WORDS_KEPT:] if isinstance(cause, WorkerFailed) else ""
+        last_words = sanitize_stderr(cause.stderr_tail)[-_STDERR_CHARS:] if isinstance(cause, WorkerFailed) else ""
 
         async def body(tx: Transaction) -> int:
-            return await self._crashes.add(
-                tx, id_of(job.subject), error.message, code=error.code, last_words=last_words
+            return await self._crash_counter.increment(
+                tx, video_id_of(job.subject), error.message, code=error.code, stderr_tail=last_words
             )
 
         return await self._database.write(body)

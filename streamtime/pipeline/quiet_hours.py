@@ -9,7 +9,7 @@ from typing import Self
 class QuietHours:
     """From `begin` to just before `end`, over midnight where the end comes first."""
 
-    begin: time
+    start: time
     end: time
 
     @classmethod
@@ -24,11 +24,11 @@ class QuietHours:
         begin, _, end = text.partition("-")
         return cls(time.fromisoformat(begin), time.fromisoformat(end))
 
-    def contain(self, moment: time) -> bool:
+    def contains(self, moment: time) -> bool:
         """Whether a time of day lies within."""
-        if self.begin < self.end:
-            return self.begin <= moment < self.end
-        return moment >= self.begin or moment < self.end
+        if self.start < self.end:
+            return self.start <= moment < self.end
+        return moment >= self.start or moment < self.end
 
 
 def local_time(now_ms: int) -> time:

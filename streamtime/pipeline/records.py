@@ -10,7 +10,7 @@ from streamtime.library.videos import Videos
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class VideoRecords:
     """The rooms of the library that jobs share."""
 
     database: Database

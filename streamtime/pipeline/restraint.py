@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from streamtime.clock import Clock
 from streamtime.errors import NoSpace
 from streamtime.pipeline.quiet_hours import QuietHours, local_time
-from streamtime.playback.watching import Watching
+from streamtime.playback.watching import ViewerActivity
 from streamtime.storage.spool import Spool
 
-NO_ROOM = "Waits for room on the disk"
-WATCHED = "Paused while somebody watches"
+DISK_FULL_REASON = "Waits for room on the disk"
+VIEWERS_REASON = "Paused while somebody watches"
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AdmissionRules:
     """What the person who runs the server chose. Zero free bytes and no quiet hours mean no such rule."""
 
     minimum_free_bytes: int
@@ -24,25 +24,25 @@ class Rules:
     yield_to_viewers: bool
 
 
-class Restraint:
+class EncodeAdmission:
     """Answers for all encodes alike. As `jobs.job.Restraint` it holds long ones back."""
 
-    def __init__(self, rules: Rules, watching: Watching, spool: Spool, clock: Clock) -> None:
+    def __init__(self, rules: AdmissionRules, viewer_activity: ViewerActivity, spool: Spool, clock: Clock) -> None:
         self._rules = rules
-        self._watching = watching
+        self._viewer_activity = viewer_activity
         self._spool = spool
         self._clock = clock
 
-    async def why_not(self) -> str | None:
+    async def blocked_reason(self) -> str | None:
         """Why no long encode may run just now, in words for people; None where it may."""
-        return await self.no_room() or self._not_now()
+        return await self.disk_full_reason() or self._paused_reason()
 
-    async def no_room(self) -> str | None:
+    async def disk_full_reason(self) -> str | None:
         """Why no encode at all may run just now: the disk is nearly full."""
         least = self._rules.minimum_free_bytes
-        return NO_ROOM if least and await self._spool.free_bytes() < least else None
+        return DISK_FULL_REASON if least and await self._spool.free_bytes() < least else None
 
-    async def require_room(self, wanted_bytes: int) -> None:
+    async def require_space(self, wanted_bytes: int) -> None:
         """Let pass what will leave enough room.
 
         Raises:
@@ -51,15 +51,15 @@ class Restraint:
         least = self._rules.minimum_free_bytes
         free = await self._spool.free_bytes() if least else 0
         if least and free - wanted_bytes < least:
-            words = f"{NO_ROOM}: about {_size(wanted_bytes)} are needed, {_size(max(0, free - least))} can be used."
-            raise NoSpace(words)
+            needed, usable = _size(wanted_bytes), _size(max(0, free - least))
+            raise NoSpace(f"{DISK_FULL_REASON}: about {needed} are needed, {usable} can be used.")
 
-    def _not_now(self) -> str | None:
+    def _paused_reason(self) -> str | None:
         hours = self._rules.quiet_hours
-        if hours is not None and not hours.contain(local_time(self._clock.now_ms())):
-            return f"Waits for quiet hours ({hours.begin:%H:%M})"
-        if self._rules.yield_to_viewers and self._watching.anybody:
-            return WATCHED
+        if hours is not None and not hours.contains(local_time(self._clock.now_ms())):
+            return f"Waits for quiet hours ({hours.start:%H:%M})"
+        if self._rules.yield_to_viewers and self._viewer_activity.is_active:
+            return VIEWERS_REASON
         return None
 
 

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-LOOKED_AT = 0.05
+PROBED_FRACTION = 0.05
 """So far a video is when it is known that nothing can be copied."""
 
-COPIED = 0.1
+COPIED_FRACTION = 0.1
 """So far it is when everything is copied that can be."""
 
-WATCHABLE = 0.3
+FIRST_RUNG_FRACTION = 0.3
 """So far it is with its first encoded rung."""
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ProgressRange:
     """Which part of the whole work an order is, what it is called, and whether it stands back for others.
 
     What makes a video playable never stands back; it waits only where the disk is full.
@@ -22,9 +22,9 @@ class Share:
     stage: str
     start: float
     end: float
-    stands_back: bool = False
+    can_pause: bool = False
 
-    def part(self, number: int, count: int, stage: str, *, stands_back: bool) -> "Share":
+    def subrange(self, number: int, count: int, stage: str, *, can_pause: bool) -> "ProgressRange":
         """The share of one of several orders that are made one after another."""
         step = (self.end - self.start) / count
-        return Share(stage, self.start + step * number, self.start + step * (number + 1), stands_back)
+        return ProgressRange(stage, self.start + step * number, self.start + step * (number + 1), can_pause)

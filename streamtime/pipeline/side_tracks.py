@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from streamtime.languages import bcp47, language_name
 from streamtime.library.captions import MAX_LABEL
 from streamtime.library.chapters import Chapter
-from streamtime.source_facts import AudioFacts, SourceFacts, SubtitleFacts
+from streamtime.source_facts import AudioInfo, ProbeResult, SubtitleInfo
 
 
-def chapters(facts: SourceFacts) -> list[Chapter]:
+def chapters(facts: ProbeResult) -> list[Chapter]:
     """The chapters, each with a title: its own, or its number."""
     return [
         Chapter(found.start_ms, found.end_ms, _one_line(found.title) or f"Chapter {number}")
@@ -16,7 +16,7 @@ def chapters(facts: SourceFacts) -> list[Chapter]:
     ]
 
 
-def not_shown(facts: SourceFacts) -> str | None:
+def unsupported_subtitles(facts: ProbeResult) -> str | None:
     """A sentence about the subtitles that are pictures, which no browser shows; None where there are none."""
     tracks = [language_name(bcp47(track.language)) or "unknown" for track in facts.subtitles if not track.is_text]
     if not tracks:
@@ -25,22 +25,22 @@ def not_shown(facts: SourceFacts) -> str | None:
     return f"{which} made of pictures, not text, and cannot be shown: {', '.join(tracks)}."
 
 
-def subtitle_label(track: SubtitleFacts) -> str | None:
+def subtitle_label(track: SubtitleInfo) -> str | None:
     """What a subtitle track is called in a menu; None where the file tells nothing of it."""
     remarks = [words for said, words in ((track.forced, "forced"), (track.hearing_impaired, "SDH")) if said]
-    named = _remarked(_one_line(track.title or "") or language_name(bcp47(track.language)), remarks)
+    named = _with_remarks(_one_line(track.title or "") or language_name(bcp47(track.language)), remarks)
     return named or (_capital(" ".join([*remarks, "subtitles"])) if remarks else None)
 
 
-def sound_label(track: AudioFacts) -> str | None:
+def audio_label(track: AudioInfo) -> str | None:
     """What a sound track is called in a menu; None where the file tells nothing but perhaps its language."""
     title = _one_line(track.title or "")
     if track.purpose is None:
         return title or None
-    return _remarked(title or language_name(bcp47(track.language)), [track.purpose]) or _capital(track.purpose)
+    return _with_remarks(title or language_name(bcp47(track.language)), [track.purpose]) or _capital(track.purpose)
 
 
-def _remarked(name: str | None, remarks: Sequence[str]) -> str | None:
+def _with_remarks(name: str | None, remarks: Sequence[str]) -> str | None:
     """Add in brackets what the name itself does not say; None without a name."""
     if not name:
         return None

@@ -7,8 +7,8 @@ from streamtime.jobs.job import AttemptFailed
 from streamtime.library.video import Video
 from streamtime.objects.ledger import SPOOL, Ledger, ObjectRow
 from streamtime.objects.stores import Stores
-from streamtime.pipeline.fetching import Fetcher, Run
-from streamtime.storage.object_store import OpenedFile, OpensFiles
+from streamtime.pipeline.fetching import Fetcher, ObjectRange
+from streamtime.storage.object_store import OpenedFile, SupportsOpenFile
 
 
 class Sources:
@@ -35,7 +35,7 @@ class Sources:
             words = "The original is missing from the store."
             raise AttemptFailed(words, code="original_lost", retryable=False) from error
 
-    async def open_object(self, object_id: int, *, runs: Sequence[Run] | None = None) -> OpenedFile:
+    async def open_object(self, object_id: int, *, ranges: Sequence[ObjectRange] | None = None) -> OpenedFile:
         """Any object of a video, open for reading; with `runs`, no other bytes of it need be right.
 
         Raises:
@@ -43,10 +43,10 @@ class Sources:
             NoSpace, Unavailable: as with `open`.
         """
         try:
-            return await self._open(await self._row(object_id), runs)
+            return await self._open(await self._row(object_id), ranges)
         except NotFound:
             # It settled or moved between the look-up and the opening: the row knows better now.
-            return await self._open(await self._row(object_id), runs)
+            return await self._open(await self._row(object_id), ranges)
 
     async def _row(self, object_id: int) -> ObjectRow:
         found = await self._ledger.find([object_id])
@@ -54,10 +54,10 @@ class Sources:
             raise NotFound
         return found[0]
 
-    async def _open(self, row: ObjectRow, runs: Sequence[Run] | None) -> OpenedFile:
+    async def _open(self, row: ObjectRow, ranges: Sequence[ObjectRange] | None) -> OpenedFile:
         store = self._stores.spool if row.store == SPOOL else self._stores.readable(row.store)
-        if isinstance(store, OpensFiles):
+        if isinstance(store, SupportsOpenFile):
             return await store.open_file(row.key)
-        if runs is not None:
-            return await self._fetcher.parts(row, runs)
-        return await self._fetcher.whole(row)
+        if ranges is not None:
+            return await self._fetcher.fetch_ranges(row, ranges)
+        return await self._fetcher.fetch(row)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from streamtime.database.transaction import Database, Transaction
 from streamtime.library.lifecycle import Lifecycle
 from streamtime.library.video import Video
-from streamtime.library.videos import require_alive
+from streamtime.library.videos import require_not_deleted
 from streamtime.objects.ledger import Ledger
 from streamtime.storage.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FileSpec:
     """One file to be made: the kind of its object, and how its key ends."""
 
     kind: str
@@ -39,15 +39,15 @@ class Staging:
         self._spool = spool
 
     @asynccontextmanager
-    async def files(self, video: Video, wishes: Sequence[Wish]) -> AsyncIterator[list[StagedFile]]:
+    async def stage(self, video: Video, specs: Sequence[FileSpec]) -> AsyncIterator[list[StagedFile]]:
         """Open files as wished. Those that are not `live` when the block is left are taken out."""
-        keys = [video.new_key(wish.ending) for wish in wishes]
+        keys = [video.new_key(wish.ending) for wish in specs]
 
         async def intend(tx: Transaction) -> list[int]:
-            await require_alive(tx, video.id)
+            await require_not_deleted(tx, video.id)
             return [
                 await self._ledger.stage(tx, key, kind=wish.kind, owner_id=video.owner_id)
-                for key, wish in zip(keys, wishes, strict=True)
+                for key, wish in zip(keys, specs, strict=True)
             ]
 
         ids = await self._database.write(intend)
@@ -62,7 +62,7 @@ class Staging:
     async def complete(self, tx: Transaction, video: Video, file: StagedFile, *, length_bytes: int) -> None:
         """A file is whole and `sync`ed: it lives, and is carried to where it stays."""
         await self._ledger.complete(tx, file.object_id, length_bytes=length_bytes)
-        await self._lifecycle.settle(tx, video, file.object_id)
+        await self._lifecycle.queue_finalize(tx, video, file.object_id)
 
     async def sync(self, files: Sequence[StagedFile]) -> None:
         """Return when the files are on disk."""
@@ -72,4 +72,4 @@ class Staging:
     async def _abandon(self, tx: Transaction, ids: list[int]) -> None:
         if any(row.state == "staging" for row in await self._ledger.find(ids)):
             for object_id in ids:
-                await self._lifecycle.abandon(tx, object_id)
+                await self._lifecycle.discard_staged(tx, object_id)

@@ -8,28 +8,28 @@ import msgspec
 from streamtime.database.transaction import Transaction
 from streamtime.errors import NotFound
 from streamtime.jobs.job import AttemptFailed, Failure, Job
-from streamtime.library.renditions import Kind, Rendition
+from streamtime.library.renditions import Rendition, RenditionKind
 from streamtime.library.stills import StillKind, StillsFacts
-from streamtime.library.video import Video, VideoState, id_of
-from streamtime.library.videos import VideoGone
-from streamtime.pipeline.failures import attempt
-from streamtime.pipeline.records import Records
+from streamtime.library.video import Video, VideoState, video_id_of
+from streamtime.library.videos import VideoNotFound
+from streamtime.pipeline.failures import translate_failures
+from streamtime.pipeline.records import VideoRecords
 from streamtime.pipeline.source import Sources
-from streamtime.pipeline.staging import StagedFile, Staging, Wish
-from streamtime.pipeline.stills_plan import StillsPlan, runs_of
+from streamtime.pipeline.staging import FileSpec, StagedFile, Staging
+from streamtime.pipeline.stills_plan import StillsPlan, byte_ranges
 from streamtime.worker_protocol import StillWritten
 from streamtime.workers.launcher import WorkerLauncher
 
-UNDER_WAY = frozenset({VideoState.QUEUED, VideoState.PROCESSING})
+UNFINISHED_STATES = frozenset({VideoState.QUEUED, VideoState.PROCESSING})
 """States in which more pictures may come."""
 
 
-class Stills:
+class StillsHandler:
     """Handles jobs of the kind `stills`."""
 
     def __init__(
         self,
-        records: Records,
+        records: VideoRecords,
         sources: Sources,
         launcher: WorkerLauncher,
         staging: Staging,
@@ -41,41 +41,41 @@ class Stills:
 
     async def run(self, job: Job) -> None:
         """Make what is not there yet, as soon as there is a picture that is fit for it."""
-        async with attempt(job, self._records):
-            while not await self._go_on(job):
+        async with translate_failures(job, self._records):
+            while not await self._run_once(job):
                 pass
 
-    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Leave a note; the video is as it was."""
         try:
-            video = await self._records.videos.by_id(id_of(job.subject))
-        except VideoGone:
+            video = await self._records.videos.by_id(video_id_of(job.subject))
+        except VideoNotFound:
             return
         await self._records.timeline.add(tx, video.id, "stills_failed", failure.message, code=failure.code)
 
-    async def _go_on(self, job: Job) -> bool:
+    async def _run_once(self, job: Job) -> bool:
         """Make them, or leave it to a later job; False where there was less to wait for than it looked."""
-        video = await self._records.videos.by_id(id_of(job.subject))
-        rendition = smallest_picture(await self._records.renditions.of(video.id))
+        video = await self._records.videos.by_id(video_id_of(job.subject))
+        rendition = smallest_video_rendition(await self._records.renditions.list_for_video(video.id))
         if video.stills is not None or rendition is None or rendition.index is None:
             return True
         size = (rendition.description.width or 2, rendition.description.height or 2)
         plan = StillsPlan(rendition.index, *size)
-        if plan.is_costly and video.state in UNDER_WAY:
+        if plan.is_expensive and video.state in UNFINISHED_STATES:
             # A smaller picture is on its way, and queues this again; unless all of it came just now.
             return await self._records.database.write(
-                lambda tx: self._records.lifecycle.stills_later(tx, video, after=job)
+                lambda tx: self._records.lifecycle.defer_stills(tx, video, job=job)
             )
         await self._make(video, rendition, plan)
         return True
 
     async def _make(self, video: Video, rendition: Rendition, plan: StillsPlan) -> None:
-        wishes = [Wish(StillKind.SHEET, ".jpg")] * plan.board.sheets + [Wish(StillKind.PREVIEW, ".mp4")]
-        async with self._staging.files(video, wishes) as files:
+        wishes = [FileSpec(StillKind.SHEET, ".jpg")] * plan.board.sheets + [FileSpec(StillKind.PREVIEW, ".mp4")]
+        async with self._staging.stage(video, wishes) as files:
             order = plan.order()
             written: dict[int, StillWritten] = {}
             try:
-                source = await self._sources.open_object(rendition.object_id, runs=runs_of(order))
+                source = await self._sources.open_object(rendition.object_id, ranges=byte_ranges(order))
             except NotFound as error:
                 raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
             async with self._launcher.launch(source.descriptor) as worker:
@@ -83,19 +83,21 @@ class Stills:
                     if isinstance(message, StillWritten):
                         written[message.output] = message
             await self._staging.sync(files)
-            await self._records.database.write(lambda tx: self._made(tx, video, plan, files, written))
+            await self._records.database.write(lambda tx: self._commit(tx, video, plan, files, written))
 
-    async def _made(
+    async def _commit(
         self, tx: Transaction, video: Video, plan: StillsPlan, files: list[StagedFile], written: dict[int, StillWritten]
     ) -> None:
         facts = StillsFacts(plan.board, plan.duration_ms)
         ids = [file.object_id for file in files]
-        await self._records.lifecycle.stills(tx, video, msgspec.msgpack.encode(facts), sheets=ids[:-1], preview=ids[-1])
+        await self._records.lifecycle.set_stills(
+            tx, video, msgspec.msgpack.encode(facts), sheets=ids[:-1], preview=ids[-1]
+        )
         for number, file in enumerate(files):
             await self._staging.complete(tx, video, file, length_bytes=written[number].bytes_total)
 
 
-def smallest_picture(renditions: list[Rendition]) -> Rendition | None:
+def smallest_video_rendition(renditions: list[Rendition]) -> Rendition | None:
     """The smallest of the whole pictures that play; they come with the largest first."""
-    pictures = [r for r in renditions if r.kind is Kind.VIDEO and r.index is not None and r.index.plays]
+    pictures = [r for r in renditions if r.kind is RenditionKind.VIDEO and r.index is not None and r.index.plays]
     return pictures[-1] if pictures else None

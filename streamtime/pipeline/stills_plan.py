@@ -1,7 +1,7 @@
 """Which stills are made of a rendition, and from which of its bytes: pure, from its segment index."""
 
 from streamtime.hls.segment_index import SegmentIndex
-from streamtime.hls.storyboard import PREVIEW_SIDE, Storyboard, fit, picks, plan_storyboard, preview_pieces
+from streamtime.hls.storyboard import PREVIEW_SIDE, Storyboard, fit, locate_frames, plan_storyboard, preview_pieces
 from streamtime.worker_protocol import MakePreview, MakeSheet, MakeStills
 
 SMALL_PIXELS = 854 * 480
@@ -21,7 +21,7 @@ class StillsPlan:
         self.board: Storyboard = plan_storyboard(self.duration_ms, *self._size)
 
     @property
-    def is_costly(self) -> bool:
+    def is_expensive(self) -> bool:
         """Whether exact moments would have to be decoded from a large picture."""
         return self._between_keyframes and self._size[0] * self._size[1] > SMALL_PIXELS
 
@@ -32,9 +32,9 @@ class StillsPlan:
     def order(self) -> MakeStills:
         """The order for the worker: sheets first, then the preview."""
         board = self.board
-        exact = self._between_keyframes and (not self.is_costly or self.duration_ms <= LONGEST_LARGE_MS)
+        exact = self._between_keyframes and (not self.is_expensive or self.duration_ms <= LONGEST_LARGE_MS)
         times = [board.time_ms(tile, self.duration_ms) for tile in range(board.tiles)]
-        tiles = picks(self._index, times, exact=exact)
+        tiles = locate_frames(self._index, times, exact=exact)
         pieces, piece_ms = preview_pieces(self._index, self.duration_ms)
         return MakeStills(
             init_length=self._index.init_length,
@@ -52,11 +52,11 @@ class StillsPlan:
         )
 
 
-def runs_of(order: MakeStills) -> list[tuple[int, int]]:
+def byte_ranges(order: MakeStills) -> list[tuple[int, int]]:
     """Offset and length of all bytes of the rendition that an order reads."""
     picked = [pick for sheet in order.sheets for pick in sheet.tiles]
     if order.preview is not None:
         picked += [pick for piece in order.preview.pieces for pick in piece]
     if order.poster is not None:
-        picked.append(order.poster.pick)
+        picked.append(order.poster.location)
     return [(0, order.init_length), *((pick.offset, pick.length) for pick in picked)]

@@ -11,118 +11,129 @@ from functools import partial
 
 from streamtime.clock import Clock
 from streamtime.database.transaction import Transaction
-from streamtime.library.progress import ProgressBoard
+from streamtime.library.progress import ProgressTracker
 from streamtime.library.timeline import Timeline
 from streamtime.library.video import Video
-from streamtime.library.videos import require_alive
+from streamtime.library.videos import require_not_deleted
 from streamtime.logging import get_logger
 from streamtime.periodic import every
-from streamtime.pipeline.pace import Pace
-from streamtime.pipeline.restraint import Restraint
-from streamtime.pipeline.shares import Share
-from streamtime.worker_protocol import Package, Progress
-from streamtime.workers.roster import Roster
+from streamtime.pipeline.pace import RateEstimator
+from streamtime.pipeline.restraint import EncodeAdmission
+from streamtime.pipeline.shares import ProgressRange
+from streamtime.worker_protocol import OrderProgress, Package
+from streamtime.workers.roster import WorkerRegistry
 from streamtime.workers.worker import Worker
 
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 
 _log = get_logger("pipeline")
 
 
 @dataclass(slots=True)
-class Stage:
+class ActiveOrder:
     """One order under way."""
 
     video: Video
-    share: Share
+    progress_range: ProgressRange
     duration_s: float | None
-    pace: Pace = field(default_factory=Pace)
-    held_s: float = 0.0
+    rate: RateEstimator = field(default_factory=RateEstimator)
+    paused_s: float = 0.0
     held_since: float | None = None
     """Since when the worker stands still (`Clock.monotonic`); None while it works."""
 
 
-class Supervision:
+class OrderMonitor:
     """Stands around all orders."""
 
     def __init__(
-        self, timeline: Timeline, progress: ProgressBoard, roster: Roster, restraint: Restraint, clock: Clock
+        self,
+        timeline: Timeline,
+        progress: ProgressTracker,
+        worker_registry: WorkerRegistry,
+        admission: EncodeAdmission,
+        clock: Clock,
     ) -> None:
         self._timeline = timeline
         self._progress = progress
-        self._roster = roster
-        self._restraint = restraint
+        self._worker_registry = worker_registry
+        self._admission = admission
         self._clock = clock
 
     @asynccontextmanager
-    async def over(self, video: Video, worker: Worker, order: Package, share: Share) -> AsyncIterator[Stage]:
+    async def monitor(
+        self, video: Video, worker: Worker, order: Package, progress_range: ProgressRange
+    ) -> AsyncIterator[ActiveOrder]:
         """For as long as the context lasts, the worker is at this order."""
         duration_s = order.duration_ms / 1000 if order.duration_ms else None
-        stage = Stage(video, share, duration_s)
-        self._progress.wait(video, "")
-        look = partial(self._hold_back, worker, stage)
-        watching = asyncio.create_task(every(LOOK_EVERY_S, look, "encode-pauses")) if order.encodes else None
+        stage = ActiveOrder(video, progress_range, duration_s)
+        self._progress.set_waiting_reason(video, "")
+        look = partial(self._pause_while_blocked, worker, stage)
+        watching = asyncio.create_task(every(POLL_INTERVAL_S, look, "encode-pauses")) if order.encodes else None
         try:
-            with self._roster.at_work(video.subject, worker.pid):
+            with self._worker_registry.register(video.subject, worker.pid):
                 yield stage
         finally:
             if watching is not None:
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
                     await watching
-            self._progress.wait(video, "")
+            self._progress.set_waiting_reason(video, "")
 
-    async def require_room(self, wanted_bytes: int) -> None:
+    async def require_space(self, wanted_bytes: int) -> None:
         """Let an encode begin that will make so many bytes.
 
         Raises:
             NoSpace: the disk has no room for it; it is tried again by itself.
         """
-        await self._restraint.require_room(wanted_bytes)
+        await self._admission.require_space(wanted_bytes)
 
-    def note(self, stage: Stage, message: Progress) -> None:
+    def report_progress(self, active_order: ActiveOrder, message: OrderProgress) -> None:
         """The worker has come further."""
-        share = stage.share
-        stage.pace.note(message.fraction, self._clock.monotonic())
-        rate = stage.pace.rate
-        self._progress.note(
-            stage.video,
+        share = active_order.progress_range
+        active_order.rate.add_sample(message.fraction, self._clock.monotonic())
+        rate = active_order.rate.rate
+        self._progress.report(
+            active_order.video,
             share.start + (share.end - share.start) * message.fraction,
             share.stage,
-            speed=rate * stage.duration_s if rate and stage.duration_s else None,
-            left_s=stage.pace.left_s,
+            speed=rate * active_order.duration_s if rate and active_order.duration_s else None,
+            remaining_s=active_order.rate.remaining_s,
         )
 
-    async def done(self, tx: Transaction, stage: Stage) -> None:
+    async def record_pause(self, tx: Transaction, active_order: ActiveOrder) -> None:
         """The order is fulfilled: write down how long it stood still, if it did."""
-        if stage.held_s >= LOOK_EVERY_S:
-            await require_alive(tx, stage.video.id)
+        if active_order.paused_s >= POLL_INTERVAL_S:
+            await require_not_deleted(tx, active_order.video.id)
             words = "The work stood still for a time, so that others could go first or the disk had room."
-            await self._timeline.add(tx, stage.video.id, "paused", words, seconds=round(stage.held_s, 1))
+            await self._timeline.add(
+                tx, active_order.video.id, "paused", words, seconds=round(active_order.paused_s, 1)
+            )
 
-    async def _hold_back(self, worker: Worker, stage: Stage) -> None:
+    async def _pause_while_blocked(self, worker: Worker, active_order: ActiveOrder) -> None:
         try:
-            why = await self._why_not(stage.share)
+            why = await self._blocked_reason(active_order.progress_range)
         except Exception:
-            self._release(worker, stage)  # a worker must not stand still because nobody can tell why
+            self._resume(worker, active_order)  # a worker must not stand still because nobody can tell why
             raise
         if why is None:
-            self._release(worker, stage)
-        elif stage.held_since is None:
-            worker.hold()
-            stage.held_since = self._clock.monotonic()
-            _log.info("worker_held", subject=stage.video.subject, why=why)
-        self._progress.wait(stage.video, why or "")
+            self._resume(worker, active_order)
+        elif active_order.held_since is None:
+            worker.pause()
+            active_order.held_since = self._clock.monotonic()
+            _log.info("worker_paused", subject=active_order.video.subject, why=why)
+        self._progress.set_waiting_reason(active_order.video, why or "")
 
-    def _release(self, worker: Worker, stage: Stage) -> None:
-        if stage.held_since is None:
+    def _resume(self, worker: Worker, active_order: ActiveOrder) -> None:
+        if active_order.held_since is None:
             return
-        worker.release()
-        stage.held_s += self._clock.monotonic() - stage.held_since
-        stage.held_since = None
-        stage.pace.forget()
-        self._progress.wait(stage.video, "")
-        _log.info("worker_released", subject=stage.video.subject)
+        worker.resume()
+        active_order.paused_s += self._clock.monotonic() - active_order.held_since
+        active_order.held_since = None
+        active_order.rate.reset()
+        self._progress.set_waiting_reason(active_order.video, "")
+        _log.info("worker_resumed", subject=active_order.video.subject)
 
-    async def _why_not(self, share: Share) -> str | None:
-        return await (self._restraint.why_not() if share.stands_back else self._restraint.no_room())
+    async def _blocked_reason(self, progress_range: ProgressRange) -> str | None:
+        return await (
+            self._admission.blocked_reason() if progress_range.can_pause else self._admission.disk_full_reason()
+        )

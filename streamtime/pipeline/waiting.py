@@ -2,23 +2,23 @@
 
 from streamtime.clock import Clock
 from streamtime.errors import NoSpace
-from streamtime.jobs.overview import JobOverview, SeenJob
+from streamtime.jobs.overview import JobOverview, JobSummary
 from streamtime.jobs.pool import JobPool
-from streamtime.library.progress import ProgressBoard
-from streamtime.library.video import VideoState, id_of
-from streamtime.library.videos import VideoGone, Videos
+from streamtime.library.progress import ProgressTracker
+from streamtime.library.video import VideoState, video_id_of
+from streamtime.library.videos import VideoNotFound, Videos
 from streamtime.library.work import FIRST, LADDER, PREPARE
 from streamtime.periodic import every
 
-LOOK_EVERY_S = 2.0
+POLL_INTERVAL_S = 2.0
 KINDS = (PREPARE, FIRST, LADDER)
 
 
-class WaitingRoom:
+class QueueStatus:
     """Keeps the reasons of all that waits on the progress board."""
 
     def __init__(
-        self, overview: JobOverview, pool: JobPool, videos: Videos, progress: ProgressBoard, clock: Clock
+        self, overview: JobOverview, pool: JobPool, videos: Videos, progress: ProgressTracker, clock: Clock
     ) -> None:
         self._overview = overview
         self._pool = pool
@@ -26,28 +26,28 @@ class WaitingRoom:
         self._progress = progress
         self._clock = clock
 
-    async def keep(self) -> None:
+    async def run_forever(self) -> None:
         """Look at the queue, until cancelled."""
-        await every(LOOK_EVERY_S, self._look, "queue-reasons")
+        await every(POLL_INTERVAL_S, self._update, "queue-reasons")
 
-    async def _look(self) -> None:
+    async def _update(self) -> None:
         for job in await self._overview.waiting(KINDS):
-            why = self.why(job)
+            why = self.reason_for(job)
             # Asked of the board, not remembered: whatever else happened to the video may have wiped it off there.
-            if self._progress.waiting(id_of(job.subject)) != why:
-                await self._tell(job.subject, why)
+            if self._progress.waiting_reason(video_id_of(job.subject)) != why:
+                await self._publish(job.subject, why)
 
-    async def _tell(self, subject: str, why: str) -> None:
+    async def _publish(self, subject: str, reason: str) -> None:
         try:
-            video = await self._videos.by_id(id_of(subject))
-        except VideoGone:
+            video = await self._videos.by_id(video_id_of(subject))
+        except VideoNotFound:
             return
         if video.state in {VideoState.QUEUED, VideoState.PROCESSING}:  # it may have ended since the queue was asked
-            self._progress.wait(video, why)
+            self._progress.set_waiting_reason(video, reason)
 
-    def why(self, job: SeenJob) -> str:
+    def reason_for(self, job: JobSummary) -> str:
         """Why a queued job does not run, in words for people."""
         if job.failure_message and job.run_after_ms > self._clock.now_ms():
             words = job.failure_message.removesuffix(".")
             return words if job.failure_code == NoSpace.code else f"Tried again soon: {words}"
-        return self._pool.why_waiting(job.kind, job.weight)
+        return self._pool.waiting_reason(job.kind, job.weight)

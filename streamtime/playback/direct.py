@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 from streamtime.access.rules import Visibility
 from streamtime.library.renditions import Rendition
 from streamtime.objects.stores import Stores
-from streamtime.playback.catalogue import Programme
+from streamtime.playback.catalogue import PlayableVideo
 
-GOOD_FOR_S = 300
+URL_LIFETIME_S = 300
 """A player asks for an address with each range and uses it at once; the rest is for clocks that differ."""
 
 
-class Direct:
+class PresignedUrls:
     """Knows which stores serve browsers themselves."""
 
     def __init__(self, stores: Stores, names: Collection[str]) -> None:
@@ -31,11 +31,11 @@ class Direct:
             found += [f"{address.scheme}://{address.netloc}"] if address.netloc else []
         return found
 
-    def serves(self, programme: Programme, rendition: Rendition) -> bool:
+    def serves(self, programme: PlayableVideo, rendition: Rendition) -> bool:
         """Whether a rendition is to be had at its store: a whole one of a public video."""
-        public = programme.facts.visibility is Visibility.PUBLIC and not programme.facts.deleted
-        return public and rendition.whole and rendition.store in self._names
+        public = programme.access_facts.visibility is Visibility.PUBLIC and not programme.access_facts.deleted
+        return public and rendition.is_complete and rendition.store in self._names
 
     def url(self, store: str, key: str) -> str | None:
         """The address of an object; None where its store serves nobody itself."""
-        return self._stores.settled[store].signed_url(key, GOOD_FOR_S)
+        return self._stores.object_stores[store].signed_url(key, URL_LIFETIME_S)

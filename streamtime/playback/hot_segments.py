@@ -3,11 +3,11 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-LARGEST_SHARE = 4
+MAX_ENTRY_FRACTION = 4
 """One entry may take a quarter of the room at most."""
 
 
-class Place(NamedTuple):
+class ByteRange(NamedTuple):
     """A run of bytes of an object. Runs that begin at the same offset and differ in length are different places."""
 
     key: str
@@ -15,29 +15,29 @@ class Place(NamedTuple):
     length: int
 
 
-class HotSegments:
+class SegmentCache:
     """Keeps what was read last, by place. Keys of objects are never reused, so nothing goes stale."""
 
-    def __init__(self, room_bytes: int) -> None:
-        self._room_bytes = room_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._used_bytes = 0
-        self._kept: OrderedDict[Place, bytes] = OrderedDict()
+        self._entries: OrderedDict[ByteRange, bytes] = OrderedDict()
 
-    def __contains__(self, at: Place) -> bool:
-        return at in self._kept
+    def __contains__(self, at: ByteRange) -> bool:
+        return at in self._entries
 
-    def get(self, at: Place) -> bytes | None:
+    def get(self, at: ByteRange) -> bytes | None:
         """What is kept there, if anything."""
-        found = self._kept.get(at)
+        found = self._entries.get(at)
         if found is not None:
-            self._kept.move_to_end(at)
+            self._entries.move_to_end(at)
         return found
 
-    def takes(self, length: int) -> bool:
+    def fits(self, length: int) -> bool:
         """Whether a run of that length would be kept."""
-        return length * LARGEST_SHARE <= self._room_bytes
+        return length * MAX_ENTRY_FRACTION <= self._max_bytes
 
-    def put(self, at: Place, data: bytes) -> None:
+    def put(self, at: ByteRange, data: bytes) -> None:
         """Keep it, in place of what was used longest ago.
 
         Raises:
@@ -45,10 +45,10 @@ class HotSegments:
         """
         if len(data) != at.length:
             raise ValueError(f"{len(data)} bytes for {at}")
-        if not self.takes(len(data)) or at in self._kept:
+        if not self.fits(len(data)) or at in self._entries:
             return
-        self._kept[at] = data
+        self._entries[at] = data
         self._used_bytes += len(data)
-        while self._used_bytes > self._room_bytes:
-            _, dropped = self._kept.popitem(last=False)
+        while self._used_bytes > self._max_bytes:
+            _, dropped = self._entries.popitem(last=False)
             self._used_bytes -= len(dropped)

@@ -8,7 +8,7 @@ from streamtime.access.caller import Caller
 from streamtime.errors import NotFound
 from streamtime.hls.iframes import has_iframes, iframes_of, iframes_playlist, iframes_uri
 from streamtime.hls.playlists import (
-    WHOLE_URI,
+    RENDITION_FILE_URI,
     Audio,
     IFrames,
     Subtitles,
@@ -17,13 +17,13 @@ from streamtime.hls.playlists import (
     media_playlist,
     multivariant_playlist,
     rendition_uri,
-    told_apart,
+    unique_names,
 )
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.hls.storyboard import storyboard_vtt
 from streamtime.languages import bcp47
-from streamtime.library.renditions import Kind, Rendition
-from streamtime.playback.catalogue import Catalogue, Programme
+from streamtime.library.renditions import Rendition, RenditionKind
+from streamtime.playback.catalogue import PlayableVideo, PlaybackCache
 from streamtime.playback.segments import Segments
 
 Recheck = Callable[[int], Awaitable[None]]
@@ -35,12 +35,12 @@ class Playlist:
     """A playlist's text. `shared` says that anybody who has its address may read it."""
 
     text: str
-    shared: bool
+    anonymously_viewable: bool
     content_type: str = "application/vnd.apple.mpegurl"
 
 
 @dataclass(frozen=True, slots=True)
-class _Offered:
+class _Candidate:
     rendition: Rendition
     index: SegmentIndex
 
@@ -48,21 +48,21 @@ class _Offered:
 class Playlists:
     """Writes playlists."""
 
-    def __init__(self, catalogue: Catalogue, segments: Segments, recheck: Recheck) -> None:
-        self._catalogue = catalogue
+    def __init__(self, playback_cache: PlaybackCache, segments: Segments, recheck: Recheck) -> None:
+        self._playback_cache = playback_cache
         self._segments = segments
         self._recheck = recheck
 
-    async def confirm(self, caller: Caller, video: str) -> bool:
+    async def check_playable(self, caller: Caller, video: str) -> bool:
         """Whether there is something to play. A video that is wrongly called playable is so no more afterwards.
 
         Raises:
             NotFound: there is no such video for this caller.
         """
-        programme = await self._catalogue.find(caller, video)
+        programme = await self._playback_cache.find(caller, video)
         if not programme.playable:
             return False
-        if self._offered(programme, Kind.VIDEO):
+        if self._candidates(programme, RenditionKind.VIDEO):
             return True
         await self._recheck(programme.video_id)
         return False
@@ -73,64 +73,66 @@ class Playlists:
         Raises:
             NotFound: there is nothing to play for this caller.
         """
-        if not await self.confirm(caller, video):
+        if not await self.check_playable(caller, video):
             raise NotFound
-        programme = await self._catalogue.find(caller, video)
-        pictures = self._offered(programme, Kind.VIDEO)
+        programme = await self._playback_cache.find(caller, video)
+        pictures = self._candidates(programme, RenditionKind.VIDEO)
         if not pictures:
             raise NotFound
         variants = [_variant(programme.generation, offered) for offered in pictures]
-        heard = self._offered(programme, Kind.AUDIO)
-        names = told_apart(offered.rendition.sound.label for offered in heard)
+        heard = self._candidates(programme, RenditionKind.AUDIO)
+        names = unique_names(offered.rendition.audio.label for offered in heard)
         sounds = [_audio(programme.generation, *named) for named in zip(heard, names, strict=True)]
         text = multivariant_playlist(variants, sounds, _subtitles(programme))
-        return Playlist(text, shared=programme.shared)
+        return Playlist(text, anonymously_viewable=programme.anonymously_viewable)
 
     async def media(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:
         """The playlist of one rendition. Raises `NotFound`."""
         programme, rendition, index = await self._segments.rendition(caller, video, generation, attempt_id)
         target_s = rendition.target_duration_s
-        whole_uri = WHOLE_URI if self._segments.direct.serves(programme, rendition) else None
-        text = media_playlist(index, target_duration_s=target_s, complete=rendition.whole, whole_uri=whole_uri)
-        return Playlist(text, shared=programme.shared)
+        whole_uri = RENDITION_FILE_URI if self._segments.presigned_urls.serves(programme, rendition) else None
+        text = media_playlist(index, target_duration_s=target_s, complete=rendition.is_complete, whole_uri=whole_uri)
+        return Playlist(text, anonymously_viewable=programme.anonymously_viewable)
 
     async def iframes(self, caller: Caller, video: str, generation: int, attempt_id: str) -> Playlist:
         """The playlist of a whole rendition's keyframes. Raises `NotFound`."""
         programme, rendition, index = await self._segments.rendition(caller, video, generation, attempt_id)
-        if not rendition.whole or rendition.kind is not Kind.VIDEO or not has_iframes(index):
+        if not rendition.is_complete or rendition.kind is not RenditionKind.VIDEO or not has_iframes(index):
             raise NotFound
-        return Playlist(iframes_playlist(index, target_duration_s=rendition.target_duration_s), programme.shared)
+        return Playlist(
+            iframes_playlist(index, target_duration_s=rendition.target_duration_s), programme.anonymously_viewable
+        )
 
     async def storyboard(self, caller: Caller, video: str, generation: int) -> Playlist:
         """The storyboard's table of times and pictures. Raises `NotFound`."""
-        programme = await self._catalogue.find(caller, video, generation=generation)
+        programme = await self._playback_cache.find(caller, video, generation=generation)
         stills = programme.stills
         if stills is None:
             raise NotFound
         text = storyboard_vtt(stills.storyboard, stills.duration_ms, programme.stills_version)
-        return Playlist(text, programme.shared, "text/vtt; charset=utf-8")
+        return Playlist(text, programme.anonymously_viewable, "text/vtt; charset=utf-8")
 
-    def _offered(self, programme: Programme, kind: Kind) -> list[_Offered]:
+    def _candidates(self, programme: PlayableVideo, kind: RenditionKind) -> list[_Candidate]:
         renditions = programme.of_kind(kind)
         outdated = {rendition.name for rendition in renditions if rendition.outdated}
         found = [
-            _Offered(rendition, index)
+            _Candidate(rendition, index)
             for rendition in renditions
             if rendition.outdated or rendition.name not in outdated
-            if (index := self._segments.known(rendition)) and index.plays
+            if (index := self._segments.available_index(rendition)) and index.plays
         ]
-        return [offered for offered in found if offered.rendition.whole] or found
+        return [offered for offered in found if offered.rendition.is_complete] or found
 
 
-def _rates(offered: _Offered) -> tuple[int, int]:
+def _rates(offered: _Candidate) -> tuple[int, int]:
     """Peak and average: as measured when whole, else never below the ceiling the encoder was given."""
     peak, average = offered.index.peak_bps, offered.index.average_bps
-    if not offered.rendition.whole and offered.rendition.ceiling_bps:
+    if not offered.rendition.is_complete and offered.rendition.ceiling_bps:
         peak = max(peak, offered.rendition.ceiling_bps)
     return peak, average
 
 
-def _variant(generation: int, offered: _Offered) -> Variant:
+def _variant(generation: int, offered: _Candidate) -> Variant:
     peak, average = _rates(offered)
     about = offered.rendition.description
     return Variant(
@@ -145,13 +147,13 @@ def _variant(generation: int, offered: _Offered) -> Variant:
     )
 
 
-def _iframes(generation: int, offered: _Offered) -> IFrames | None:
-    if not offered.rendition.whole or not has_iframes(offered.index):
+def _iframes(generation: int, offered: _Candidate) -> IFrames | None:
+    if not offered.rendition.is_complete or not has_iframes(offered.index):
         return None
     return iframes_of(offered.index, iframes_uri(generation, offered.rendition.attempt_id))
 
 
-def _audio(generation: int, offered: _Offered, name: str) -> Audio:
+def _audio(generation: int, offered: _Candidate, name: str) -> Audio:
     peak, average = _rates(offered)
     about = offered.rendition.description
     return Audio(
@@ -161,13 +163,13 @@ def _audio(generation: int, offered: _Offered, name: str) -> Audio:
         average_bps=average,
         codecs=about.codecs,
         channels=about.channels or 2,
-        language=offered.rendition.sound.language,
-        default=offered.rendition.sound.default,
+        language=offered.rendition.audio.language,
+        default=offered.rendition.audio.default,
     )
 
 
-def _subtitles(programme: Programme) -> list[Subtitles]:
-    names = told_apart(track.label for track in programme.captions.values())
+def _subtitles(programme: PlayableVideo) -> list[Subtitles]:
+    names = unique_names(track.label for track in programme.captions.values())
     return [
         Subtitles(captions_uri(programme.generation, track.name), name, bcp47(track.language))
         for name, track in zip(names, programme.captions.values(), strict=True)

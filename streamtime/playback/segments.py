@@ -7,15 +7,15 @@ from streamtime.access.rules import Visibility
 from streamtime.errors import NotFound
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.library.growing import GrowingRenditions
-from streamtime.library.renditions import Kind, Rendition
-from streamtime.library.stills import StillKind, StillRows
+from streamtime.library.renditions import Rendition, RenditionKind
+from streamtime.library.stills import StillKind, StillRepository
 from streamtime.objects.ledger import Ledger, ObjectRow
-from streamtime.playback.catalogue import Catalogue, Programme
-from streamtime.playback.direct import Direct
-from streamtime.playback.media_bytes import MediaBytes
-from streamtime.playback.watching import Watching
+from streamtime.playback.catalogue import PlayableVideo, PlaybackCache
+from streamtime.playback.direct import PresignedUrls
+from streamtime.playback.media_bytes import MediaRange
+from streamtime.playback.watching import ViewerActivity
 
-_CONTENT_TYPES = {Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mp4"}
+_CONTENT_TYPES = {RenditionKind.VIDEO: "video/mp4", RenditionKind.AUDIO: "audio/mp4"}
 
 
 class Segments:
@@ -23,96 +23,96 @@ class Segments:
 
     def __init__(
         self,
-        catalogue: Catalogue,
-        growing: GrowingRenditions,
-        stills: StillRows,
+        playback_cache: PlaybackCache,
+        growing_renditions: GrowingRenditions,
+        stills: StillRepository,
         ledger: Ledger,
-        watching: Watching,
-        direct: Direct,
+        viewer_activity: ViewerActivity,
+        direct: PresignedUrls,
     ) -> None:
-        self._catalogue = catalogue
-        self._growing = growing
+        self._playback_cache = playback_cache
+        self._growing_renditions = growing_renditions
         self._stills = stills
         self._ledger = ledger
-        self._watching = watching
-        self.direct = direct
+        self._viewer_activity = viewer_activity
+        self.presigned_urls = direct
 
     async def rendition(
         self, caller: Caller, video: str, generation: int, attempt_id: str
-    ) -> tuple[Programme, Rendition, SegmentIndex]:
+    ) -> tuple[PlayableVideo, Rendition, SegmentIndex]:
         """A rendition and what exists of it at this moment.
 
         Raises:
             NotFound: there is no such thing for this caller.
         """
-        programme = await self._catalogue.find(caller, video, generation=generation)
+        programme = await self._playback_cache.find(caller, video, generation=generation)
         rendition = programme.renditions.get(attempt_id)
         if rendition is None:
             raise NotFound
-        index = self.known(rendition)
+        index = self.available_index(rendition)
         if index is None:
             raise NotFound
         return programme, rendition, index
 
-    async def is_public(self, nobody: Caller, video: str) -> bool:
+    async def is_public(self, anonymous: Caller, video: str) -> bool:
         """Whether a video is for everybody, without an account and without knowing of it."""
         try:
-            programme = await self._catalogue.find(nobody, video)
+            programme = await self._playback_cache.find(anonymous, video)
         except NotFound:
             return False
-        return programme.facts.visibility is Visibility.PUBLIC
+        return programme.access_facts.visibility is Visibility.PUBLIC
 
-    def known(self, rendition: Rendition) -> SegmentIndex | None:
+    def available_index(self, rendition: Rendition) -> SegmentIndex | None:
         """What may be played of a rendition at this moment: all, what is shown of it, or its last checkpoint."""
-        return rendition.index or self._growing.snapshot(rendition.id) or rendition.checkpoint
+        return rendition.index or self._growing_renditions.get(rendition.id) or rendition.checkpoint
 
-    async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
+    async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaRange:
         """The init segment. Raises `NotFound`."""
         _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
         return _part(rendition, 0, index.init_length, "init", following_length=_length_at(index, 0))
 
-    async def segment(self, caller: Caller, video: str, generation: int, attempt_id: str, number: int) -> MediaBytes:
+    async def segment(self, caller: Caller, video: str, generation: int, attempt_id: str, number: int) -> MediaRange:
         """Segment `number`, counted from 0. Raises `NotFound`."""
         _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
         if not 0 <= number < len(index.segments):
             raise NotFound
         segment = index.segments[number]
-        self._watching.note()
+        self._viewer_activity.record()
         following_length = _length_at(index, number + 1)
         return _part(rendition, segment.offset, segment.length, str(number), following_length=following_length)
 
-    async def whole(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaBytes:
+    async def whole_file(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaRange:
         """A whole rendition as one file, for players that are to ask its store. Raises `NotFound`."""
         programme, rendition, index = await self.rendition(caller, video, generation, attempt_id)
-        if not rendition.whole:
+        if not rendition.is_complete:
             raise NotFound
-        self._watching.note()
+        self._viewer_activity.record()
         media = _part(rendition, 0, index.bytes_total, "whole")
-        if not self.direct.serves(programme, rendition):
+        if not self.presigned_urls.serves(programme, rendition):
             return media
-        return replace(media, elsewhere=self.direct.url(rendition.store, rendition.key))
+        return replace(media, presigned_url=self.presigned_urls.url(rendition.store, rendition.key))
 
-    async def poster(self, caller: Caller, video: str, generation: int) -> MediaBytes:
+    async def poster(self, caller: Caller, video: str, generation: int) -> MediaRange:
         """The poster. Raises `NotFound`."""
-        programme = await self._catalogue.find(caller, video, generation=generation)
+        programme = await self._playback_cache.find(caller, video, generation=generation)
         row = await self._object(programme.poster_object_id)
         return _whole(row, content_type="image/jpeg", immutable=True)
 
-    async def sheet(self, caller: Caller, video: str, generation: int, number: int) -> MediaBytes:
+    async def sheet(self, caller: Caller, video: str, generation: int, number: int) -> MediaRange:
         """Sheet `number` of the storyboard, counted from 0. Raises `NotFound`."""
-        programme = await self._catalogue.find(caller, video, generation=generation)
+        programme = await self._playback_cache.find(caller, video, generation=generation)
         row = await self._object(await self._stills.find(programme.video_id, StillKind.SHEET, number))
         return _whole(row, content_type="image/jpeg", immutable=True)
 
-    async def preview(self, caller: Caller, video: str, generation: int) -> MediaBytes:
+    async def preview(self, caller: Caller, video: str, generation: int) -> MediaRange:
         """The short silent film of a card. Raises `NotFound`."""
-        programme = await self._catalogue.find(caller, video, generation=generation)
+        programme = await self._playback_cache.find(caller, video, generation=generation)
         row = await self._object(await self._stills.find(programme.video_id, StillKind.PREVIEW))
         return _whole(row, content_type="video/mp4", immutable=True)
 
-    async def original(self, caller: Caller, video: str) -> MediaBytes:
+    async def original(self, caller: Caller, video: str) -> MediaRange:
         """The file as it was uploaded. Raises `NotFound`."""
-        programme = await self._catalogue.find(caller, video)
+        programme = await self._playback_cache.find(caller, video)
         row = await self._object(programme.source_object_id)
         name = programme.source_name
         return _whole(row, content_type="application/octet-stream", immutable=False, name=name)
@@ -129,8 +129,8 @@ def _length_at(index: SegmentIndex, number: int) -> int:
     return index.segments[number].length if number < len(index.segments) else 0
 
 
-def _part(rendition: Rendition, offset: int, length: int, name: str, *, following_length: int = 0) -> MediaBytes:
-    return MediaBytes(
+def _part(rendition: Rendition, offset: int, length: int, name: str, *, following_length: int = 0) -> MediaRange:
+    return MediaRange(
         object_id=rendition.object_id,
         store=rendition.store,
         key=rendition.key,
@@ -143,8 +143,8 @@ def _part(rendition: Rendition, offset: int, length: int, name: str, *, followin
     )
 
 
-def _whole(row: ObjectRow, *, content_type: str, immutable: bool, name: str | None = None) -> MediaBytes:
-    return MediaBytes(
+def _whole(row: ObjectRow, *, content_type: str, immutable: bool, name: str | None = None) -> MediaRange:
+    return MediaRange(
         object_id=row.id,
         store=row.store,
         key=row.key,

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.access.caller import Caller, Role
-from streamtime.accounts.audit import Actor, Audit, Deed
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
 from streamtime.database.people_tables import users
 from streamtime.database.sharing_tables import drops
@@ -18,20 +18,20 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
 from streamtime.library.editing import clean_line
-from streamtime.sharing.in_force import account_in_force
-from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, state_of
+from streamtime.sharing.in_force import account_is_active
+from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, link_state
 
 MAX_FILES = 10_000
 
 
-class DropFull(Forbidden):
+class UploadRequestFull(Forbidden):
     """As many files came by this link as it takes."""
 
     code = "drop_full"
 
 
 @dataclass(frozen=True, slots=True)
-class NewDrop:
+class NewUploadRequest:
     """What a link for sending is to be; None where it has no such limit."""
 
     label: str = ""
@@ -42,7 +42,7 @@ class NewDrop:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class UploadRequest:
     """A link for sending."""
 
     id: int
@@ -59,7 +59,7 @@ class Drop:
 
     def state(self, now_ms: int) -> LinkState:
         """Whether it takes files, or why not."""
-        return state_of(
+        return link_state(
             now_ms,
             revoked_at_ms=self.revoked_at_ms,
             expires_at_ms=self.expires_at_ms,
@@ -68,15 +68,15 @@ class Drop:
         )
 
 
-class Drops:
+class UploadRequests:
     """All links for sending."""
 
-    def __init__(self, database: Database, audit: Audit, clock: Clock) -> None:
+    def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._database = database
         self._audit = audit
         self._clock = clock
 
-    async def create(self, caller: Caller, new: NewDrop, actor: Actor) -> Drop:
+    async def create(self, caller: Caller, new: NewUploadRequest, actor: Actor) -> UploadRequest:
         """Make a link by which others send videos to the caller.
 
         Raises:
@@ -101,17 +101,17 @@ class Drops:
         async def body(tx: Transaction) -> None:
             await tx.execute(insert(drops).values(**values))
             # Its own id is the address: whoever reads the audit is not to be let in by it.
-            await self._audit.note(tx, actor, Deed.DROP_CREATED, caller.name, label=label)
+            await self._audit.record(tx, actor, AuditEvent.DROP_CREATED, caller.name, label=label)
 
         await self._database.write(body)
-        return await self.of(caller, name)
+        return await self.get(caller, name)
 
-    async def listed(self, caller: Caller) -> list[Drop]:
+    async def list_for_owner(self, caller: Caller) -> list[UploadRequest]:
         """The caller's own, the latest first."""
         own = _selection().where(drops.c.owner_id == caller.user_id)
         return await self._read(own.order_by(drops.c.id.desc()).limit(MAX_LISTED))
 
-    async def of(self, caller: Caller, drop: str) -> Drop:
+    async def get(self, caller: Caller, drop: str) -> UploadRequest:
         """The caller's own link of that id.
 
         Raises:
@@ -119,7 +119,7 @@ class Drops:
         """
         return await self._one(drops.c.public_id == drop, drops.c.owner_id == caller.user_id)
 
-    async def find(self, drop: str) -> Drop:
+    async def find(self, drop: str) -> UploadRequest:
         """The link of an address. One that has taken all its files is still there: what was begun may go on.
 
         Raises:
@@ -127,7 +127,7 @@ class Drops:
         """
         now = self._clock.now_ms()
         ends = or_(drops.c.expires_at_ms.is_(None), drops.c.expires_at_ms > now)
-        able = account_in_force() & (users.c.role != Role.VIEWER.value)
+        able = account_is_active() & (users.c.role != Role.VIEWER.value)
         return await self._one(drops.c.public_id == drop, drops.c.revoked_at_ms.is_(None), ends, able)
 
     async def revoke(self, caller: Caller, drop: str, actor: Actor) -> None:
@@ -136,30 +136,30 @@ class Drops:
         Raises:
             NotFound: there is none, it is somebody else's, or it was taken back already.
         """
-        found = await self.of(caller, drop)
+        found = await self.get(caller, drop)
         statement = update(drops).where(drops.c.id == found.id, drops.c.revoked_at_ms.is_(None))
 
         async def body(tx: Transaction) -> None:
             done = await tx.execute(statement.values(revoked_at_ms=self._clock.now_ms()))
             if done.rowcount == 0:
                 raise NotFound
-            await self._audit.note(tx, actor, Deed.DROP_REVOKED, found.owner_name, label=found.label)
-            await tx.raise_epoch()
+            await self._audit.record(tx, actor, AuditEvent.DROP_REVOKED, found.owner_name, label=found.label)
+            await tx.bump_epoch()
 
         await self._database.write(body)
 
-    async def _one(self, *conditions: ColumnElement[bool]) -> Drop:
+    async def _one(self, *conditions: ColumnElement[bool]) -> UploadRequest:
         found = await self._read(_selection().where(*conditions))
         if not found:
             raise NotFound
         return found[0]
 
-    async def _read(self, query: Select[tuple[Any, ...]]) -> list[Drop]:
+    async def _read(self, query: Select[tuple[Any, ...]]) -> list[UploadRequest]:
         async with self._database.read() as connection:
             return [_drop(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def take_one(tx: Transaction, drop: Drop) -> None:
+async def reserve_file(tx: Transaction, drop: UploadRequest) -> None:
     """Count a file that begins to come, in the transaction that writes it down.
 
     Raises:
@@ -168,16 +168,16 @@ async def take_one(tx: Transaction, drop: Drop) -> None:
     room = or_(drops.c.max_files.is_(None), drops.c.files < drops.c.max_files)
     statement = update(drops).where(drops.c.id == drop.id, drops.c.revoked_at_ms.is_(None), room)
     if (await tx.execute(statement.values(files=drops.c.files + 1))).rowcount == 0:
-        raise DropFull("As many files were sent here as this link takes.")
+        raise UploadRequestFull("As many files were sent here as this link takes.")
 
 
-async def give_back(tx: Transaction, drop_id: int) -> None:
+async def release_file(tx: Transaction, drop_id: int) -> None:
     """A file that was begun is given up before it was whole: another may come in its place."""
     statement = update(drops).where(drops.c.id == drop_id, drops.c.files > 0)
     await tx.execute(statement.values(files=drops.c.files - 1))
 
 
-def _check(new: NewDrop, now_ms: int) -> None:
+def _check(new: NewUploadRequest, now_ms: int) -> None:
     if len(new.label) > MAX_LABEL:
         raise Invalid(f"A label has at most {MAX_LABEL} characters.", field="label")
     if new.max_files is not None and not 1 <= new.max_files <= MAX_FILES:
@@ -193,5 +193,5 @@ def _selection() -> Select[tuple[Any, ...]]:
     return select(drops, users.c.name.label("owner_name")).join_from(drops, users, owner)
 
 
-def _drop(row: RowMapping) -> Drop:
-    return Drop(**row)
+def _drop(row: RowMapping) -> UploadRequest:
+    return UploadRequest(**row)

@@ -8,17 +8,17 @@ from streamtime.database.sharing_tables import links
 from streamtime.database.tables import videos
 
 
-def account_in_force() -> ColumnElement[bool]:
+def account_is_active() -> ColumnElement[bool]:
     """An account that may sign in: what others were given by one that may not ends with it."""
     return users.c.disabled_at_ms.is_(None) & users.c.deleted_at_ms.is_(None) & users.c.awaiting_at_ms.is_(None)
 
 
-def link_in_force() -> ColumnElement[bool]:
+def link_is_active() -> ColumnElement[bool]:
     """A link that was not taken back, joined with its maker. Its end is compared where the time is known."""
-    return links.c.revoked_at_ms.is_(None) & account_in_force()
+    return links.c.revoked_at_ms.is_(None) & account_is_active()
 
 
-def may_show() -> ColumnElement[bool]:
+def link_may_show_video() -> ColumnElement[bool]:
     """A video that is there and that the link's maker may show: their own, or anybody's where they are an admin."""
     own = or_(videos.c.owner_id == links.c.owner_id, users.c.role == Role.ADMIN.value)
     return videos.c.deleted_at_ms.is_(None) & own

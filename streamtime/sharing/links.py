@@ -11,8 +11,8 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.access.caller import Caller
-from streamtime.accounts.audit import Actor, Audit, Deed
-from streamtime.accounts.limits import Limited, Limits, network_of
+from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
+from streamtime.accounts.limits import RateLimit, RateLimiter, client_network
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.clock import Clock
 from streamtime.database.people_tables import users
@@ -23,8 +23,8 @@ from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
 from streamtime.library.editing import clean_line
 from streamtime.library.video import Video
-from streamtime.sharing.in_force import link_in_force, may_show
-from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, state_of
+from streamtime.sharing.in_force import link_is_active, link_may_show_video
+from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, link_state
 
 MAX_VIDEOS = 50
 MAX_VIEWS = 1_000_000
@@ -42,7 +42,7 @@ class NewLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkedVideo:
     """A video that a link shows."""
 
     public_id: str
@@ -63,16 +63,16 @@ class Link:
     expires_at_ms: int | None
     revoked_at_ms: int | None
     last_viewed_at_ms: int | None
-    videos: tuple[Linked, ...]
+    videos: tuple[LinkedVideo, ...]
 
     @property
-    def asks(self) -> bool:
+    def requires_form(self) -> bool:
         """Whether it is opened by a form, never by a mere look: for a password, or so that no preview uses it up."""
         return self.has_password or self.max_views is not None
 
     def state(self, now_ms: int) -> LinkState:
         """Whether it can be opened, or why not."""
-        return state_of(
+        return link_state(
             now_ms,
             revoked_at_ms=self.revoked_at_ms,
             expires_at_ms=self.expires_at_ms,
@@ -85,11 +85,11 @@ class Links:
     """All share links."""
 
     def __init__(
-        self, database: Database, passwords: PasswordHashing, limits: Limits, audit: Audit, clock: Clock
+        self, database: Database, passwords: PasswordHashing, rate_limiter: RateLimiter, audit: AuditLog, clock: Clock
     ) -> None:
         self._database = database
         self._passwords = passwords
-        self._limits = limits
+        self._rate_limiter = rate_limiter
         self._audit = audit
         self._clock = clock
 
@@ -119,12 +119,14 @@ class Links:
             rows = [{"link_id": link_id, "position": at, "video_id": video.id} for at, video in enumerate(new.videos)]
             await tx.execute_many(insert(link_videos), rows)
             # Its own id is the address: whoever reads the audit is not to be let in by it.
-            await self._audit.note(tx, actor, Deed.LINK_CREATED, new.videos[0].public_id, label=str(values["label"]))
+            await self._audit.record(
+                tx, actor, AuditEvent.LINK_CREATED, new.videos[0].public_id, label=str(values["label"])
+            )
 
         await self._database.write(body)
-        return await self.of(caller, str(values["public_id"]))
+        return await self.get(caller, str(values["public_id"]))
 
-    async def listed(self, caller: Caller, *, video_id: int | None = None) -> list[Link]:
+    async def list_for_owner(self, caller: Caller, *, video_id: int | None = None) -> list[Link]:
         """The caller's links, the latest first; with `video_id`, those that show that video."""
         query = select(links).where(links.c.owner_id == caller.user_id)
         if video_id is not None:
@@ -132,7 +134,7 @@ class Links:
         async with self._database.read() as connection:
             return await _read(connection, query.order_by(links.c.id.desc()).limit(MAX_LISTED))
 
-    async def of(self, caller: Caller, link: str) -> Link:
+    async def get(self, caller: Caller, link: str) -> Link:
         """The caller's own link of that id.
 
         Raises:
@@ -151,7 +153,7 @@ class Links:
         Raises:
             NotFound: there is none, it is somebody else's, or it was taken back already.
         """
-        found = await self.of(caller, link)
+        found = await self.get(caller, link)
         statement = update(links).where(links.c.id == found.id, links.c.revoked_at_ms.is_(None))
 
         async def body(tx: Transaction) -> None:
@@ -159,8 +161,8 @@ class Links:
             if done.rowcount == 0:
                 raise NotFound
             subject = found.videos[0].public_id if found.videos else ""
-            await self._audit.note(tx, actor, Deed.LINK_REVOKED, subject, label=found.label)
-            await tx.raise_epoch()
+            await self._audit.record(tx, actor, AuditEvent.LINK_REVOKED, subject, label=found.label)
+            await tx.bump_epoch()
 
         await self._database.write(body)
 
@@ -171,7 +173,7 @@ class Links:
             NotFound: there is none, it is over, or nothing of what it showed is left.
         """
         query = select(links).join_from(links, users, links.c.owner_id == users.c.id)
-        query = query.where(links.c.public_id == link, link_in_force())
+        query = query.where(links.c.public_id == link, link_is_active())
         async with self._database.read() as connection:
             found = await _read(connection, query, shown_only=True)
         if not found or not found[0].videos or found[0].state(self._clock.now_ms()) is LinkState.EXPIRED:
@@ -187,7 +189,7 @@ class Links:
             NotFound: it has been opened often enough, or was taken back meanwhile.
         """
         if link.has_password:
-            await self._prove(link, password, address)
+            await self._verify_password(link, password, address)
         now = self._clock.now_ms()
         left = or_(links.c.max_views.is_(None), links.c.views < links.c.max_views)
         statement = update(links).where(links.c.id == link.id, links.c.revoked_at_ms.is_(None), left)
@@ -199,15 +201,15 @@ class Links:
 
         await self._database.write(body)
 
-    async def _prove(self, link: Link, password: str, address: str) -> None:
-        tries = {Limited.SHARE_PASSWORD: f"{link.id} {network_of(address)}"}
-        self._limits.spend(tries)
+    async def _verify_password(self, link: Link, password: str, address: str) -> None:
+        tries = {RateLimit.SHARE_PASSWORD: f"{link.id} {client_network(address)}"}
+        self._rate_limiter.consume(tries)
         query = select(links.c.password_hash).where(links.c.id == link.id)
         async with self._database.read() as connection:
             stored = (await connection.execute(query)).scalar()
         if not await self._passwords.verify(stored, password):
             raise Invalid("That is not the password of this link.", field="password", code="wrong_password")
-        self._limits.give_back(tries)
+        self._rate_limiter.refund(tries)
 
 
 def _check(new: NewLink, now_ms: int) -> None:
@@ -233,14 +235,14 @@ async def _read(connection: AsyncConnection, query: Select[tuple[Any, ...]], *, 
     )
     if shown_only:
         of_link = of_link.join(links, links.c.id == link_videos.c.link_id).join(users, users.c.id == links.c.owner_id)
-        of_link = of_link.where(may_show())
-    shown: dict[int, list[Linked]] = {}
+        of_link = of_link.where(link_may_show_video())
+    shown: dict[int, list[LinkedVideo]] = {}
     for link_id, video, title in await connection.execute(of_link):
-        shown.setdefault(link_id, []).append(Linked(video, title))
+        shown.setdefault(link_id, []).append(LinkedVideo(video, title))
     return [_link(row, tuple(shown.get(row["id"], ()))) for row in rows]
 
 
-def _link(row: RowMapping, shown: tuple[Linked, ...]) -> Link:
+def _link(row: RowMapping, shown: tuple[LinkedVideo, ...]) -> Link:
     return Link(
         id=row["id"],
         public_id=row["public_id"],

@@ -13,33 +13,33 @@ from dataclasses import dataclass
 from streamtime.accounts.signing_keys import SigningKey, SigningKeys
 from streamtime.clock import Clock
 from streamtime.sharing.links import Link
-from streamtime.sharing.tickets import LASTS_MS
+from streamtime.sharing.tickets import TICKET_LIFETIME_MS
 
 _SHAPE = re.compile(r"(?P<ends_s>[0-9a-f]{1,10})-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class ViewSession:
     """An opening, as its cookie says it."""
 
     text: str
-    ends_at_ms: int
+    expires_at_ms: int
 
 
-class Openings:
+class ViewSessions:
     """Makes openings and reads them."""
 
     def __init__(self, keys: SigningKeys, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
 
-    async def begin(self, link: Link) -> Opening:
+    async def issue(self, link: Link) -> ViewSession:
         """An opening of a link that was opened just now."""
-        ends_s = (self._clock.now_ms() + LASTS_MS) // 1000
-        key = await self._keys.signing()
-        return Opening(f"{ends_s:x}-{key.public_id}-{_signature(key, link, ends_s)}", ends_s * 1000)
+        ends_s = (self._clock.now_ms() + TICKET_LIFETIME_MS) // 1000
+        key = await self._keys.current()
+        return ViewSession(f"{ends_s:x}-{key.public_id}-{_signature(key, link, ends_s)}", ends_s * 1000)
 
-    async def read(self, link: Link, text: str) -> Opening | None:
+    async def verify(self, link: Link, text: str) -> ViewSession | None:
         """The opening that a cookie tells of; None where it is over, or none of that link."""
         parts = _SHAPE.fullmatch(text)
         key = await self._keys.find(parts["key"]) if parts else None
@@ -48,7 +48,7 @@ class Openings:
         ends_s = int(parts["ends_s"], 16)
         if not hmac.compare_digest(_signature(key, link, ends_s), parts["signature"]):
             return None
-        return Opening(text, ends_s * 1000) if ends_s * 1000 > self._clock.now_ms() else None
+        return ViewSession(text, ends_s * 1000) if ends_s * 1000 > self._clock.now_ms() else None
 
 
 def _signature(key: SigningKey, link: Link, ends_s: int) -> str:

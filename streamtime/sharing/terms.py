@@ -16,7 +16,7 @@ class LinkState(StrEnum):
     USED = "used"
 
 
-def state_of(
+def link_state(
     now_ms: int, *, revoked_at_ms: int | None, expires_at_ms: int | None, uses: int, max_uses: int | None
 ) -> LinkState:
     """Whether a link with these terms holds, or why not."""

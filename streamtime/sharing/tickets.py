@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.engine import RowMapping
 
-from streamtime.access.caller import Caller, Proof, Role, Scope
+from streamtime.access.caller import AuthMethod, Caller, Role, TokenScope
 from streamtime.accounts.signing_keys import SigningKey, SigningKeys
-from streamtime.accounts.users import shut_out
+from streamtime.accounts.users import is_inactive
 from streamtime.clock import Clock
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.people_tables import api_tokens, sessions, users
@@ -27,12 +27,12 @@ from streamtime.database.sharing_tables import link_videos, links
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database
 from streamtime.errors import NotFound, Unauthenticated
-from streamtime.sharing.in_force import link_in_force, may_show
+from streamtime.sharing.in_force import link_is_active, link_may_show_video
 
-LASTS_MS = 4 * 3_600_000
+TICKET_LIFETIME_MS = 4 * 3_600_000
 """The longest that a ticket is good for: a film and its pauses."""
 
-MAX_REMEMBERED = 10_000
+MAX_CACHED = 10_000
 """Tickets kept in memory; each is some 400 bytes."""
 
 _SHAPE = re.compile(
@@ -41,7 +41,7 @@ _SHAPE = re.compile(
 )
 
 
-class Ground(StrEnum):
+class TicketSource(StrEnum):
     """What a ticket stands on, as its first letter says."""
 
     SESSION = "s"
@@ -49,8 +49,12 @@ class Ground(StrEnum):
     LINK = "l"
 
 
-_OF_ACCOUNT = ("id", "name", "role", "disabled_at_ms", "deleted_at_ms", "awaiting_at_ms")
-_GROUNDS = {Proof.COOKIE: Ground.SESSION, Proof.ACCESS: Ground.SESSION, Proof.BEARER: Ground.TOKEN}
+_ACCOUNT_COLUMNS = ("id", "name", "role", "disabled_at_ms", "deleted_at_ms", "awaiting_at_ms")
+_SOURCES = {
+    AuthMethod.COOKIE: TicketSource.SESSION,
+    AuthMethod.ACCESS: TicketSource.SESSION,
+    AuthMethod.BEARER: TicketSource.TOKEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +70,22 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
-    ground: Ground
+class _TicketClaims:
+    source: TicketSource
     row_id: int
     video: str
     expires_at_ms: int
 
     def signature(self, key: SigningKey, name: str) -> str:
         """`name` is the public id of the ground: it is signed and not told, so that it cannot be read off."""
-        words = f"{self.ground} {self.expires_at_ms} {self.row_id} {self.video} {name}"
+        words = f"{self.source} {self.expires_at_ms} {self.row_id} {self.video} {name}"
         # 128 bits of a MAC are what RFC 2104, section 5, asks for at least.
         digest = hmac.new(key.secret, words.encode(), hashlib.sha256).digest()[:16]
         return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Grant:
     name: str
     """The public id of the ground."""
     expires_at_ms: int | None
@@ -96,122 +100,122 @@ class Tickets:
         self._epoch = epoch
         self._keys = keys
         self._clock = clock
-        self._known_at = -1
-        self._known: OrderedDict[str, tuple[Caller, int]] = OrderedDict()
+        self._cache_epoch = -1
+        self._cache: OrderedDict[str, tuple[Caller, int]] = OrderedDict()
 
-    async def for_caller(self, caller: Caller, video: str) -> Ticket:
+    async def issue_for_caller(self, caller: Caller, video: str) -> Ticket:
         """A ticket that sees of that video what the caller sees, for as long as their session or token is there.
 
         Raises:
             Unauthenticated: the caller has neither.
         """
-        ground = _GROUNDS.get(caller.proof)
+        ground = _SOURCES.get(caller.auth_method)
         if ground is None:
             raise Unauthenticated("Sign in first.")
-        return await self._make(ground, caller.proof_id, video, self._clock.now_ms() + LASTS_MS)
+        return await self._issue(ground, caller.credential_id, video, self._clock.now_ms() + TICKET_LIFETIME_MS)
 
-    async def for_link(self, link_id: int, video: str, *, expires_at_ms: int) -> Ticket:
+    async def issue_for_link(self, link_id: int, video: str, *, expires_at_ms: int) -> Ticket:
         """A ticket for one video of a share link, by the link's row id.
 
         Raises:
             NotFound: the link is over, or does not show that video.
         """
-        most = self._clock.now_ms() + LASTS_MS
-        return await self._make(Ground.LINK, link_id, video, min(most, expires_at_ms))
+        most = self._clock.now_ms() + TICKET_LIFETIME_MS
+        return await self._issue(TicketSource.LINK, link_id, video, min(most, expires_at_ms))
 
-    async def caller_of(self, text: str) -> Caller:
+    async def authenticate(self, text: str) -> Caller:
         """Who comes with a ticket.
 
         Raises:
             NotFound: it is none of ours, or over.
         """
-        known = self._remembered(text)
+        known = self._cached(text)
         if known is None:
-            known_at = self._known_at
-            known = await self._judge(text)
+            known_at = self._cache_epoch
+            known = await self._verify(text)
             # What was read while the epoch moved may be stale already: it serves this one request and is not kept.
-            if self._epoch.current() == known_at == self._known_at:
-                self._known[text] = known
-                if len(self._known) > MAX_REMEMBERED:
-                    self._known.popitem(last=False)
+            if self._epoch.current() == known_at == self._cache_epoch:
+                self._cache[text] = known
+                if len(self._cache) > MAX_CACHED:
+                    self._cache.popitem(last=False)
         caller, expires_at_ms = known
         if expires_at_ms <= self._clock.now_ms():
             raise NotFound
         return caller
 
-    def _remembered(self, text: str) -> tuple[Caller, int] | None:
+    def _cached(self, text: str) -> tuple[Caller, int] | None:
         epoch = self._epoch.current()
-        if epoch != self._known_at:
-            self._known.clear()
-            self._known_at = epoch
+        if epoch != self._cache_epoch:
+            self._cache.clear()
+            self._cache_epoch = epoch
             return None
-        return self._known.get(text)
+        return self._cache.get(text)
 
-    async def _make(self, ground: Ground, row_id: int, video: str, expires_at_ms: int) -> Ticket:
+    async def _issue(self, ground: TicketSource, row_id: int, video: str, expires_at_ms: int) -> Ticket:
         found = await self._look_up(ground, row_id, video)
         if found is None:
             raise NotFound
         if found.expires_at_ms is not None:
             expires_at_ms = min(expires_at_ms, found.expires_at_ms)
         seconds = expires_at_ms // 1000
-        claim = _Claim(ground, row_id, video, seconds * 1000)
-        key = await self._keys.signing()
+        claim = _TicketClaims(ground, row_id, video, seconds * 1000)
+        key = await self._keys.current()
         signature = claim.signature(key, found.name)
         text = f"{ground}{seconds:x}-{row_id}-{video}-{key.public_id}-{signature}"
         return Ticket(text, claim.expires_at_ms)
 
-    async def _judge(self, text: str) -> tuple[Caller, int]:
+    async def _verify(self, text: str) -> tuple[Caller, int]:
         """Whom a ticket speaks for, and until when. Raises `NotFound`."""
         parts = _SHAPE.fullmatch(text)
         key = await self._keys.find(parts["key"]) if parts else None
         if parts is None or key is None:
             raise NotFound
-        ground = Ground(parts["kind"])
-        claim = _Claim(ground, int(parts["row_id"]), parts["video"], int(parts["expires_s"], 16) * 1000)
+        ground = TicketSource(parts["kind"])
+        claim = _TicketClaims(ground, int(parts["row_id"]), parts["video"], int(parts["expires_s"], 16) * 1000)
         found = await self._look_up(ground, claim.row_id, claim.video)
         if found is None or not hmac.compare_digest(claim.signature(key, found.name), parts["signature"]):
             raise NotFound
         ends = claim.expires_at_ms if found.expires_at_ms is None else min(claim.expires_at_ms, found.expires_at_ms)
         return found.caller, ends
 
-    async def _look_up(self, ground: Ground, row_id: int, video: str) -> _Found | None:
+    async def _look_up(self, ground: TicketSource, row_id: int, video: str) -> _Grant | None:
         if row_id >= 1 << 63:
             return None
-        if ground is Ground.LINK:
+        if ground is TicketSource.LINK:
             return await self._link(row_id, video)
-        account = [users.c[name] for name in _OF_ACCOUNT]
-        if ground is Ground.SESSION:
+        account = [users.c[name] for name in _ACCOUNT_COLUMNS]
+        if ground is TicketSource.SESSION:
             query = select(*account, sessions.c.public_id, sessions.c.expires_at_ms).join_from(users, sessions)
             row = await self._one(query.where(sessions.c.id == row_id))
         else:
             query = select(*account, api_tokens.c.public_id, api_tokens.c.scope).join_from(users, api_tokens)
             row = await self._one(query.where(api_tokens.c.id == row_id, api_tokens.c.revoked_at_ms.is_(None)))
-        if row is None or shut_out(row):
+        if row is None or is_inactive(row):
             return None
         caller = Caller(
             user_id=row["id"],
             name=row["name"],
             role=Role(row["role"]),
-            proof=Proof.TICKET,
-            proof_id=row_id,
-            scope=Scope(row.get("scope", Scope.ADMIN)),
+            auth_method=AuthMethod.TICKET,
+            credential_id=row_id,
+            scope=TokenScope(row.get("scope", TokenScope.ADMIN)),
             only_video=video,
         )
-        return _Found(row["public_id"], row.get("expires_at_ms"), caller)
+        return _Grant(row["public_id"], row.get("expires_at_ms"), caller)
 
-    async def _link(self, link_id: int, video: str) -> _Found | None:
+    async def _link(self, link_id: int, video: str) -> _Grant | None:
         query = (
             select(links.c.public_id, links.c.expires_at_ms)
             .join_from(links, users, links.c.owner_id == users.c.id)
             .join(link_videos, link_videos.c.link_id == links.c.id)
             .join(videos, videos.c.id == link_videos.c.video_id)
-            .where(links.c.id == link_id, videos.c.public_id == video, link_in_force(), may_show())
+            .where(links.c.id == link_id, videos.c.public_id == video, link_is_active(), link_may_show_video())
         )
         row = await self._one(query)
         if row is None:
             return None
-        caller = Caller(proof=Proof.TICKET, proof_id=link_id, only_video=video, granted=True)
-        return _Found(row["public_id"], row["expires_at_ms"], caller)
+        caller = Caller(auth_method=AuthMethod.TICKET, credential_id=link_id, only_video=video, granted=True)
+        return _Grant(row["public_id"], row["expires_at_ms"], caller)
 
     async def _one(self, query: Select[tuple[Any, ...]]) -> RowMapping | None:
         async with self._database.read() as connection:

@@ -1,8 +1,8 @@
 """Files under a root: where a key lies, how a new entry is made durable, how a tree is listed and pruned.
 
-It knows keys and the file system; it knows nothing of objects, parts or tasks. All but `listed` blocks, and is meant
-for a thread. A file is durable when its bytes are synced and so is every directory that leads to it; that order is
-kept here.
+It knows keys and the file system; it knows nothing of objects, parts or tasks. All but `list_files` blocks, and is
+meant for a thread. A file is durable when its bytes are synced and so is every directory that leads to it; that
+order is kept here.
 """
 
 import os
@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from streamtime.storage.keys import valid_key, valid_prefix
-from streamtime.storage.os_errors import translated
-from streamtime.storage.threads import Threads
+from streamtime.storage.os_errors import translate_os_errors
+from streamtime.storage.threads import BlockingThreads
 
 LIST_BATCH = 500
 """Entries that one thread call lists: other work gets its turn between them."""
@@ -38,19 +38,21 @@ class FileTree:
             self.root.mkdir(parents=True, exist_ok=True)
             sync_directory(self.root.parent)
 
-    def place(self, source: Path, key: str) -> None:
+    def rename_into(self, source: Path, key: str) -> None:
         """Rename a synced file to its key, in place of an older one, and sync every directory on the way."""
-        self._enter(key, source.rename)
+        self._with_parents(key, source.rename)
 
     def link(self, source: Path, key: str) -> None:
         """Give a synced file a second name; raises FileExistsError where the key is taken."""
-        self._enter(key, lambda target: target.hardlink_to(source))
+        self._with_parents(key, lambda target: target.hardlink_to(source))
 
-    def make(self, key: str, flags: int) -> int:
+    def create(self, key: str, flags: int) -> int:
         """Open a file of that key with these flags beside O_CREAT, its directories made and synced."""
         opened: list[int] = []
         try:
-            self._enter(key, lambda target: opened.append(os.open(target, flags | os.O_CREAT | os.O_CLOEXEC, 0o640)))
+            self._with_parents(
+                key, lambda target: opened.append(os.open(target, flags | os.O_CREAT | os.O_CLOEXEC, 0o640))
+            )
         except OSError:
             if opened:
                 os.close(opened[0])
@@ -64,7 +66,7 @@ class FileTree:
         source = self.path(key)
         if not source.is_file():
             raise FileNotFoundError(source)
-        self.place(source, to)
+        self.rename_into(source, to)
         self._prune(source.parent)
 
     def remove(self, key: str) -> None:
@@ -106,9 +108,9 @@ class FileTree:
                 if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
                     yield from self._walk(folder / entry.name, f"{key}/", prefix)
             elif key.startswith(prefix) and entry.is_file(follow_symlinks=False):
-                yield from _still_there(key, entry)
+                yield from _stat_entry(key, entry)
 
-    def _enter(self, key: str, act: Callable[[Path], object]) -> None:
+    def _with_parents(self, key: str, act: Callable[[Path], object]) -> None:
         target = self.path(key)
         for _ in range(_TRIES):
             self._make_parents(target.parent)
@@ -131,7 +133,7 @@ class FileTree:
         except FileExistsError:
             return
         except FileNotFoundError:
-            return  # pruned in between: `_enter` comes again
+            return  # pruned in between: `_with_parents` comes again
         try:
             sync_directory(folder.parent)
         except OSError:
@@ -140,11 +142,13 @@ class FileTree:
             raise
 
 
-async def listed(tree: FileTree, threads: Threads, prefix: str) -> AsyncIterator[tuple[str, os.stat_result]]:
+async def list_files(
+    tree: FileTree, threads: BlockingThreads, prefix: str
+) -> AsyncIterator[tuple[str, os.stat_result]]:
     """What `walk` finds, a batch a thread call."""
     entries = tree.walk(valid_prefix(prefix))
     while True:
-        with translated(prefix):
+        with translate_os_errors(prefix):
             batch = await threads.run(lambda: [*islice(entries, LIST_BATCH)])
         if not batch:
             return
@@ -173,7 +177,7 @@ def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
         offset += written
 
 
-def _still_there(key: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, os.stat_result]]:
+def _stat_entry(key: str, entry: os.DirEntry[str]) -> Iterator[tuple[str, os.stat_result]]:
     try:
         yield key, entry.stat(follow_symlinks=False)
     except FileNotFoundError:

@@ -17,20 +17,20 @@ async def put_in_parts(
     store: ObjectStore, key: str, body: AsyncIterable[bytes], *, part_bytes: int, content_type: str | None
 ) -> StoredObject:
     """See `ObjectStore.put`. Raises `TooLarge` for more than 10,000 parts."""
-    async with aclosing(parts_of(body, part_bytes)) as parts:
+    async with aclosing(split_parts(body, part_bytes)) as parts:
         first = await anext(parts)
         if len(first) < part_bytes:
             return await store.put(key, first, content_type=content_type)
         upload_id = await store.create_multipart(key, content_type=content_type)
         try:
-            return await _carry(store, key, upload_id, first, parts)
+            return await _upload_parts(store, key, upload_id, first, parts)
         except BaseException:
             # Whatever happened, a cancellation too: what has arrived is taken back before it is told.
             await _abort(store, key, upload_id)
             raise
 
 
-async def parts_of(body: AsyncIterable[bytes], part_bytes: int) -> AsyncGenerator[bytes, None]:
+async def split_parts(body: AsyncIterable[bytes], part_bytes: int) -> AsyncGenerator[bytes, None]:
     """The body in parts of that size, the last one shorter; an empty body is one empty part."""
     gathered = bytearray()
     whole = 0
@@ -44,7 +44,7 @@ async def parts_of(body: AsyncIterable[bytes], part_bytes: int) -> AsyncGenerato
         yield bytes(gathered)
 
 
-async def _carry(
+async def _upload_parts(
     store: ObjectStore, key: str, upload_id: str, first: bytes, rest: AsyncGenerator[bytes, None]
 ) -> StoredObject:
     digest = hashlib.sha256()

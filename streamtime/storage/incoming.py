@@ -15,8 +15,8 @@ from typing import ParamSpec, TypeVar
 
 from streamtime.storage.file_tree import write_all
 from streamtime.storage.object_store import Body
-from streamtime.storage.os_errors import translated
-from streamtime.storage.threads import Threads
+from streamtime.storage.os_errors import translate_os_errors
+from streamtime.storage.threads import BlockingThreads
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,7 +28,7 @@ COPY_BYTES = 64 << 20
 """What one thread call copies or hashes at most: some tenths of a second, so that a cancellation need not wait."""
 
 
-class Arrival:
+class IncomingFile:
     """One file on its way. The methods block and belong in a thread, one at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -80,10 +80,10 @@ class Arrival:
             os.close(descriptor)
 
 
-class Incoming:
+class IncomingDirectory:
     """The directory of bytes on their way; on the same file system as where they go."""
 
-    def __init__(self, root: Path, threads: Threads) -> None:
+    def __init__(self, root: Path, threads: BlockingThreads) -> None:
         self.root = root
         self._threads = threads
 
@@ -98,38 +98,38 @@ class Incoming:
         self.root.mkdir(exist_ok=True)
 
     @asynccontextmanager
-    async def arrival(self, key: str) -> AsyncIterator[Arrival]:
+    async def new_file(self, key: str) -> AsyncIterator[IncomingFile]:
         """A file to append to, opened, on behalf of a key; discarded at the end unless it was renamed."""
-        arrival = Arrival(self.root / secrets.token_hex(16))
+        arrival = IncomingFile(self.root / secrets.token_hex(16))
         try:
-            await self.step(key, arrival.open)
+            await self.run_blocking(key, arrival.open)
             yield arrival
         finally:
-            with translated(key, self.root.parent):
-                await self._threads.run_to_end(arrival.discard)
+            with translate_os_errors(key, self.root.parent):
+                await self._threads.run_shielded(arrival.discard)
 
     @asynccontextmanager
-    async def receive(self, key: str, body: Body) -> AsyncIterator[Arrival]:
+    async def write_body(self, key: str, body: Body) -> AsyncIterator[IncomingFile]:
         """The whole body, synced. Errors of the body come out as they are, those of the disk translated."""
-        async with self.arrival(key) as arrival:
-            await self._fill(key, arrival, body)
-            await self.step(key, arrival.finish)
+        async with self.new_file(key) as arrival:
+            await self._append_body(key, arrival, body)
+            await self.run_blocking(key, arrival.finish)
             yield arrival
 
-    async def step(self, key: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run_blocking(self, key: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """One blocking call on behalf of a key, its errors translated."""
-        with translated(key, self.root.parent):
+        with translate_os_errors(key, self.root.parent):
             return await self._threads.run(call, *args, **kwargs)
 
-    async def _fill(self, key: str, arrival: Arrival, body: Body) -> None:
+    async def _append_body(self, key: str, arrival: IncomingFile, body: Body) -> None:
         if isinstance(body, bytes):
-            await self.step(key, arrival.append, body)
+            await self.run_blocking(key, arrival.append, body)
             return
         gathered = bytearray()
         async for data in body:
             gathered += data
             if len(gathered) >= WRITE_BYTES:
-                await self.step(key, arrival.append, gathered)
+                await self.run_blocking(key, arrival.append, gathered)
                 gathered = bytearray()
         if gathered:
-            await self.step(key, arrival.append, gathered)
+            await self.run_blocking(key, arrival.append, gathered)

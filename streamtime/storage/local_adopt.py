@@ -13,56 +13,56 @@ from pathlib import Path
 
 from streamtime.errors import Conflict
 from streamtime.storage.file_tree import FileTree, sync_directory
-from streamtime.storage.incoming import COPY_BYTES, WRITE_BYTES, Incoming
+from streamtime.storage.incoming import COPY_BYTES, WRITE_BYTES, IncomingDirectory
 from streamtime.storage.object_store import StoredObject
 
 _CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-async def adopt(tree: FileTree, incoming: Incoming, key: str, path: Path) -> StoredObject:
-    """See `AdoptsFiles.adopt`."""
+async def adopt(tree: FileTree, incoming: IncomingDirectory, key: str, path: Path) -> StoredObject:
+    """See `SupportsAdopt.adopt`."""
     target = tree.path(key)
     async with _opened(incoming, key, path) as source:
-        await incoming.step(key, os.fsync, source)
+        await incoming.run_blocking(key, os.fsync, source)
         adopted = await _read(incoming, key, source)
-        if await incoming.step(key, target.is_file):
-            await _must_equal(incoming, adopted, target)
-        elif not await incoming.step(key, _link, tree, path, key):
+        if await incoming.run_blocking(key, target.is_file):
+            await _check_same_content(incoming, adopted, target)
+        elif not await incoming.run_blocking(key, _link, tree, path, key):
             await _copy(tree, incoming, key, source)
     return adopted
 
 
 @asynccontextmanager
-async def _opened(incoming: Incoming, key: str, path: Path) -> AsyncIterator[int]:
-    file = await incoming.step(key, path.open, "rb", 0)
+async def _opened(incoming: IncomingDirectory, key: str, path: Path) -> AsyncIterator[int]:
+    file = await incoming.run_blocking(key, path.open, "rb", 0)
     with file:
         yield file.fileno()
 
 
-async def _read(incoming: Incoming, key: str, source: int) -> StoredObject:
+async def _read(incoming: IncomingDirectory, key: str, source: int) -> StoredObject:
     """Length and hash of a file."""
     digest = hashlib.sha256()
     length = 0
-    while count := await incoming.step(key, _hash_stretch, digest, source, length):
+    while count := await incoming.run_blocking(key, _hash_chunk, digest, source, length):
         length += count
     return StoredObject(key, length, sha256=digest.digest())
 
 
-async def _must_equal(incoming: Incoming, adopted: StoredObject, target: Path) -> None:
+async def _check_same_content(incoming: IncomingDirectory, adopted: StoredObject, target: Path) -> None:
     """The key is taken: by this very file, after a crash, or by another, which is refused."""
     async with _opened(incoming, adopted.key, target) as present:
         if await _read(incoming, adopted.key, present) != adopted:
             raise Conflict(f"{adopted.key!r} is another object already.")
-    await incoming.step(adopted.key, sync_directory, target.parent)
+    await incoming.run_blocking(adopted.key, sync_directory, target.parent)
 
 
-async def _copy(tree: FileTree, incoming: Incoming, key: str, source: int) -> None:
-    async with incoming.arrival(key) as arrival:
+async def _copy(tree: FileTree, incoming: IncomingDirectory, key: str, source: int) -> None:
+    async with incoming.new_file(key) as arrival:
         offset = 0
-        while count := await incoming.step(key, arrival.append_from, source, offset):
+        while count := await incoming.run_blocking(key, arrival.append_from, source, offset):
             offset += count
-        await incoming.step(key, arrival.finish)
-        await incoming.step(key, tree.place, arrival.path, key)
+        await incoming.run_blocking(key, arrival.finish)
+        await incoming.run_blocking(key, tree.rename_into, arrival.path, key)
 
 
 def _link(tree: FileTree, path: Path, key: str) -> bool:
@@ -78,7 +78,7 @@ def _link(tree: FileTree, path: Path, key: str) -> bool:
     return True
 
 
-def _hash_stretch(digest: "hashlib._Hash", source: int, offset: int) -> int:
+def _hash_chunk(digest: "hashlib._Hash", source: int, offset: int) -> int:
     at = offset
     while at < offset + COPY_BYTES and (data := os.pread(source, WRITE_BYTES, at)):
         digest.update(data)

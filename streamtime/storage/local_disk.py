@@ -16,24 +16,24 @@ from pathlib import Path
 from typing import Self
 
 from streamtime.storage.file_reader import FileReader, OpenFile
-from streamtime.storage.file_tree import FileTree, listed
-from streamtime.storage.incoming import Arrival, Incoming
+from streamtime.storage.file_tree import FileTree, list_files
+from streamtime.storage.incoming import IncomingDirectory, IncomingFile
 from streamtime.storage.local_adopt import adopt
 from streamtime.storage.local_multipart import LocalMultiparts
 from streamtime.storage.object_store import Body, MultipartInfo, ObjectInfo, PartInfo, StoredObject
-from streamtime.storage.os_errors import require_folder, translated, unavailable
-from streamtime.storage.threads import Threads
+from streamtime.storage.os_errors import require_folder, translate_os_errors, unavailable
+from streamtime.storage.threads import BlockingThreads
 
 
 class LocalDisk:
-    """An `ObjectStore` that also `AdoptsFiles`, `ReadsNow` and `Renames`. Made by `open_at`."""
+    """An `ObjectStore` that also `SupportsAdopt`, `SupportsReadNowait` and `SupportsRename`. Made by `open_at`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._threads = Threads()
+        self._threads = BlockingThreads()
         self._tree = FileTree(root)
         self._reader = FileReader(self._tree, self._threads)
-        self._incoming = Incoming(root / ".incoming", self._threads)
+        self._incoming = IncomingDirectory(root / ".incoming", self._threads)
         self._multiparts = LocalMultiparts(root / ".multipart", self._incoming)
 
     @classmethod
@@ -43,7 +43,7 @@ class LocalDisk:
         `sweep` clears what an earlier process left half-written; only the holder of the server's lock may ask it.
         """
         store = cls(root)
-        with translated(str(root)):
+        with translate_os_errors(str(root)):
             await store._threads.run(store._prepare, sweep=sweep)
         return store
 
@@ -51,12 +51,12 @@ class LocalDisk:
         """See `ObjectStore.put`; a file system keeps no content type."""
         del content_type
         self._tree.path(key)
-        async with self._incoming.receive(key, body) as arrived:
+        async with self._incoming.write_body(key, body) as arrived:
             await self._place(arrived, key)
         return StoredObject(key, arrived.length_bytes, sha256=arrived.sha256)
 
     async def adopt(self, key: str, path: Path) -> StoredObject:
-        """See `AdoptsFiles.adopt`: a second name for the file where the file system can, a copy elsewhere."""
+        """See `SupportsAdopt.adopt`: a second name for the file where the file system can, a copy elsewhere."""
         return await adopt(self._tree, self._incoming, key, path)
 
     async def head(self, key: str) -> ObjectInfo | None:
@@ -64,12 +64,12 @@ class LocalDisk:
         return await self._reader.head(key)
 
     async def open_file(self, key: str) -> OpenFile:
-        """See `OpensFiles.open_file`."""
+        """See `SupportsOpenFile.open_file`."""
         return await self._reader.open_file(key)
 
-    def read_now(self, key: str, offset: int, length: int) -> bytes | None:
-        """See `ReadsNow.read_now`."""
-        return self._reader.read_now(key, offset, length)
+    def read_nowait(self, key: str, offset: int, length: int) -> bytes | None:
+        """See `SupportsReadNowait.read_nowait`."""
+        return self._reader.read_nowait(key, offset, length)
 
     async def get_range(self, key: str, offset: int, length: int) -> bytes:
         """See `ObjectStore.get_range`; on the loop where the bytes are in memory, in a thread elsewhere."""
@@ -81,18 +81,18 @@ class LocalDisk:
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """See `ObjectStore.list`."""
-        async for key, facts in listed(self._tree, self._threads, prefix):
+        async for key, facts in list_files(self._tree, self._threads, prefix):
             yield ObjectInfo(key, facts.st_size)
 
     async def delete(self, key: str) -> None:
         """See `ObjectStore.delete`; whoever reads the object keeps its bytes until then."""
         with self._reader.replacing(key):
-            await self._incoming.step(key, self._tree.remove, key)
+            await self._incoming.run_blocking(key, self._tree.remove, key)
 
     async def rename(self, key: str, to: str) -> None:
-        """See `Renames.rename`."""
+        """See `SupportsRename.rename`."""
         with self._reader.replacing(key), self._reader.replacing(to):
-            await self._incoming.step(key, self._tree.rename, key, to)
+            await self._incoming.run_blocking(key, self._tree.rename, key, to)
 
     async def create_multipart(self, key: str, *, content_type: str | None = None) -> str:
         """See `ObjectStore.create_multipart`."""
@@ -125,9 +125,9 @@ class LocalDisk:
 
     async def check(self) -> None:
         """See `ObjectStore.check`."""
-        await self._incoming.step("", require_folder, self._root)
-        await self._incoming.step("", self._incoming.make)
-        writable = await self._incoming.step("", os.access, self._incoming.root, os.W_OK | os.X_OK)
+        await self._incoming.run_blocking("", require_folder, self._root)
+        await self._incoming.run_blocking("", self._incoming.make)
+        writable = await self._incoming.run_blocking("", os.access, self._incoming.root, os.W_OK | os.X_OK)
         if not writable:
             raise unavailable(f"The folder {self._root.name} of the data directory cannot be written.")
 
@@ -136,9 +136,9 @@ class LocalDisk:
         self._reader.close()
         self._threads.close()
 
-    async def _place(self, arrived: Arrival, key: str) -> None:
+    async def _place(self, arrived: IncomingFile, key: str) -> None:
         with self._reader.replacing(key):
-            await self._incoming.step(key, self._tree.place, arrived.path, key)
+            await self._incoming.run_blocking(key, self._tree.rename_into, arrived.path, key)
 
     def _prepare(self, *, sweep: bool) -> None:
         self._tree.make_root()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from streamtime.errors import Invalid, NotFound
 from streamtime.storage.file_tree import sync_directory
-from streamtime.storage.incoming import Arrival, Incoming
+from streamtime.storage.incoming import IncomingDirectory, IncomingFile
 from streamtime.storage.keys import valid_key, valid_prefix
 from streamtime.storage.object_store import Body, MultipartInfo, PartInfo, checked_part_number, checked_parts
 
@@ -28,7 +28,7 @@ _ETAG = re.compile(r"[0-9a-f]{64}")
 class LocalMultiparts:
     """The uploads in the making of one store."""
 
-    def __init__(self, root: Path, incoming: Incoming) -> None:
+    def __init__(self, root: Path, incoming: IncomingDirectory) -> None:
         self._root = root
         self._incoming = incoming
 
@@ -39,28 +39,28 @@ class LocalMultiparts:
     async def create(self, key: str) -> str:
         """Begin one, durably; returns its id."""
         upload_id = secrets.token_hex(16)
-        async with self._incoming.receive(key, valid_key(key).encode()) as arrived:
-            await self._incoming.step(key, self._begin, upload_id, arrived.path)
+        async with self._incoming.write_body(key, valid_key(key).encode()) as arrived:
+            await self._incoming.run_blocking(key, self._begin, upload_id, arrived.path)
         return upload_id
 
     async def put_part(self, key: str, upload_id: str, number: int, body: Body) -> PartInfo:
         """Store one part; raises `NotFound` for an upload that is not there, or that ended meanwhile."""
         folder = await self._folder(key, upload_id)
         checked_part_number(number)
-        async with self._incoming.receive(key, body) as arrived:
+        async with self._incoming.write_body(key, body) as arrived:
             part = PartInfo(number, arrived.length_bytes, arrived.sha256.hex())
-            await self._incoming.step(key, _move, arrived.path, _part_path(folder, part))
+            await self._incoming.run_blocking(key, _move, arrived.path, _part_path(folder, part))
         return part
 
     @asynccontextmanager
-    async def assemble(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> AsyncIterator[Arrival]:
+    async def assemble(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> AsyncIterator[IncomingFile]:
         """All parts as one synced file, to be given its place; raises `NotFound`, or `Invalid` for a part."""
         folder = await self._folder(key, upload_id)
         paths = [_part_path(folder, part) for part in checked_parts(parts)]
-        async with self._incoming.arrival(key) as arrival:
+        async with self._incoming.new_file(key) as arrival:
             for path in paths:
                 await self._append(key, arrival, path)
-            await self._incoming.step(key, arrival.finish)
+            await self._incoming.run_blocking(key, arrival.finish)
             yield arrival
 
     async def drop(self, key: str, upload_id: str) -> None:
@@ -69,11 +69,11 @@ class LocalMultiparts:
             folder = await self._folder(key, upload_id)
         except NotFound:
             return
-        await self._incoming.step(key, _remove, folder)
+        await self._incoming.run_blocking(key, _remove, folder)
 
     async def list(self, prefix: str) -> AsyncIterator[MultipartInfo]:
         """Every upload whose key begins with the prefix."""
-        for found in await self._incoming.step(valid_prefix(prefix), self._found):
+        for found in await self._incoming.run_blocking(valid_prefix(prefix), self._found):
             if found.key.startswith(prefix):
                 yield found
 
@@ -82,18 +82,18 @@ class LocalMultiparts:
         if _UPLOAD_ID.fullmatch(upload_id) is None:
             raise NotFound
         folder = self._root / upload_id
-        if await self._incoming.step(key, (folder / _KEY_FILE).read_text) != key:
+        if await self._incoming.run_blocking(key, (folder / _KEY_FILE).read_text) != key:
             raise NotFound
         return folder
 
-    async def _append(self, key: str, arrival: Arrival, path: Path) -> None:
+    async def _append(self, key: str, arrival: IncomingFile, path: Path) -> None:
         try:
-            source = await self._incoming.step(key, path.open, "rb", 0)
+            source = await self._incoming.run_blocking(key, path.open, "rb", 0)
         except NotFound as error:
             raise Invalid("The upload has no such part.", field="parts") from error
         offset = 0
         with source:
-            while count := await self._incoming.step(key, arrival.append_from, source.fileno(), offset):
+            while count := await self._incoming.run_blocking(key, arrival.append_from, source.fileno(), offset):
                 offset += count
 
     def _begin(self, upload_id: str, key_file: Path) -> None:

@@ -20,9 +20,9 @@ from streamtime.storage.object_store import (
     checked_parts,
     checked_range,
 )
-from streamtime.storage.os_errors import translated
+from streamtime.storage.os_errors import translate_os_errors
 
-STREAM_PIECE_BYTES = 64 * 1024
+STREAM_CHUNK_BYTES = 64 * 1024
 """Small, so that a reader which handles one piece only is found out."""
 
 
@@ -33,7 +33,7 @@ class _Multipart:
 
 
 class MemoryStore:
-    """An `ObjectStore` that also `AdoptsFiles`, `ReadsNow` and `Renames`."""
+    """An `ObjectStore` that also `SupportsAdopt`, `SupportsReadNowait` and `SupportsRename`."""
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
@@ -43,24 +43,24 @@ class MemoryStore:
         """See `ObjectStore.put`."""
         del content_type
         valid_key(key)
-        return self._keep(key, await _gathered(body))
+        return self._store(key, await _collect(body))
 
     async def adopt(self, key: str, path: Path) -> StoredObject:
-        """See `AdoptsFiles.adopt`: a copy."""
+        """See `SupportsAdopt.adopt`: a copy."""
         valid_key(key)
-        with translated(key):
+        with translate_os_errors(key):
             data = await asyncio.to_thread(path.read_bytes)
         if self._objects.get(key, data) != data:
             raise Conflict(f"{key!r} is another object already.")
-        return self._keep(key, data)
+        return self._store(key, data)
 
     async def head(self, key: str) -> ObjectInfo | None:
         """See `ObjectStore.head`."""
         data = self._objects.get(valid_key(key))
         return None if data is None else ObjectInfo(key, len(data))
 
-    def read_now(self, key: str, offset: int, length: int) -> bytes | None:
-        """See `ReadsNow.read_now`."""
+    def read_nowait(self, key: str, offset: int, length: int) -> bytes | None:
+        """See `SupportsReadNowait.read_nowait`."""
         data = self._objects.get(key, b"")[offset : offset + length]
         return data if len(data) == length and key in self._objects else None
 
@@ -70,10 +70,10 @@ class MemoryStore:
 
     async def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """See `ObjectStore.stream`."""
-        rest = max(0, len(self._whole(key)) - offset) if length is None else length
+        rest = max(0, len(self._data(key)) - offset) if length is None else length
         data = self._range(key, offset, rest)
-        for start in range(0, len(data), STREAM_PIECE_BYTES):
-            yield data[start : start + STREAM_PIECE_BYTES]
+        for start in range(0, len(data), STREAM_CHUNK_BYTES):
+            yield data[start : start + STREAM_CHUNK_BYTES]
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """See `ObjectStore.list`."""
@@ -87,10 +87,10 @@ class MemoryStore:
         self._objects.pop(valid_key(key), None)
 
     async def rename(self, key: str, to: str) -> None:
-        """See `Renames.rename`."""
-        self._whole(key)
+        """See `SupportsRename.rename`."""
+        self._data(key)
         data = self._objects.pop(key)
-        self._keep(valid_key(to), data)
+        self._store(valid_key(to), data)
 
     async def create_multipart(self, key: str, *, content_type: str | None = None) -> str:
         """See `ObjectStore.create_multipart`."""
@@ -103,7 +103,7 @@ class MemoryStore:
         """See `ObjectStore.upload_part`."""
         checked_part_number(number)
         self._multipart(key, upload_id)
-        data = await _gathered(body)
+        data = await _collect(body)
         self._multipart(key, upload_id).parts[number] = data
         return PartInfo(number, len(data), _etag(data))
 
@@ -115,7 +115,7 @@ class MemoryStore:
             if part.number not in present or _etag(present[part.number]) != part.etag:
                 raise Invalid("The upload has no such part.", field="parts")
             data += present[part.number]
-        self._keep(key, bytes(data))
+        self._store(key, bytes(data))
         del self._multiparts[upload_id]
         return ObjectInfo(key, len(data))
 
@@ -144,13 +144,13 @@ class MemoryStore:
         self._objects.clear()
         self._multiparts.clear()
 
-    def _whole(self, key: str) -> bytes:
+    def _data(self, key: str) -> bytes:
         if valid_key(key) not in self._objects:
             raise NotFound
         return self._objects[key]
 
     def _range(self, key: str, offset: int, length: int) -> bytes:
-        data = self._whole(key)
+        data = self._data(key)
         checked_range(offset, length)
         if offset + length > len(data):
             raise PastEnd(f"{key!r} ends before byte {offset + length}.")
@@ -162,14 +162,14 @@ class MemoryStore:
             raise NotFound
         return upload
 
-    def _keep(self, key: str, data: bytes) -> StoredObject:
+    def _store(self, key: str, data: bytes) -> StoredObject:
         if any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in self._objects):
             raise Invalid(f"{key!r} and the key of another object contain each other.", field="key")
         self._objects[key] = data
         return StoredObject(key, len(data), sha256=hashlib.sha256(data).digest())
 
 
-async def _gathered(body: Body) -> bytes:
+async def _collect(body: Body) -> bytes:
     if isinstance(body, bytes):
         return body
     return b"".join([data async for data in body])

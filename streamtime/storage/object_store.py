@@ -8,7 +8,7 @@ whole, and nobody ever sees half of one. Where an operation may fail, it raises,
     NoSpace                      the disk is full or a quota is spent
     Unavailable, code "storage"  all else that the store cannot do now
     Refused                      the `Unavailable` that asking again does not cure
-    PastEnd                      the `Refused` of a range that leaves the object
+    PastEnd                      the `StoreRefused` of a range that leaves the object
 
 The contract suite in `tests/contracts` holds for every adapter.
 """
@@ -27,13 +27,13 @@ MAX_PART_NUMBER = 10_000
 """As S3 has it."""
 
 
-class Refused(Unavailable):
+class StoreRefused(Unavailable):
     """The store has answered, and would answer the same if it were asked again at once: nobody repeats it."""
 
     code = "storage"
 
 
-class PastEnd(Refused):
+class PastEnd(StoreRefused):
     """The object ends before the range that was asked for does."""
 
 
@@ -159,7 +159,7 @@ class ObjectStore(Protocol):
 
 
 @runtime_checkable
-class AdoptsFiles(Protocol):
+class SupportsAdopt(Protocol):
     """A store that can take a file as it lies on disk, often without moving a byte."""
 
     async def adopt(self, key: str, path: Path) -> StoredObject:
@@ -172,16 +172,16 @@ class AdoptsFiles(Protocol):
 
 
 @runtime_checkable
-class ReadsNow(Protocol):
+class SupportsReadNowait(Protocol):
     """A store that can often answer at once, without a thread."""
 
-    def read_now(self, key: str, offset: int, length: int) -> bytes | None:
+    def read_nowait(self, key: str, offset: int, length: int) -> bytes | None:
         """The range if it can be had without waiting, else None. On the loop's thread only."""
         ...
 
 
 @runtime_checkable
-class Renames(Protocol):
+class SupportsRename(Protocol):
     """A store that can give an object another key without moving its bytes. All others copy (`renaming.py`)."""
 
     async def rename(self, key: str, to: str) -> None:
@@ -199,7 +199,7 @@ class OpenedFile(Protocol):
 
 
 @runtime_checkable
-class OpensFiles(Protocol):
+class SupportsOpenFile(Protocol):
     """A store whose objects are files of this machine, so that a worker can be handed one."""
 
     async def open_file(self, key: str) -> OpenedFile:
@@ -208,7 +208,7 @@ class OpensFiles(Protocol):
 
 
 @runtime_checkable
-class SentInParts(Protocol):
+class SupportsPartSize(Protocol):
     """A store behind a line that may break off: what is longer than a part is better sent as several."""
 
     @property

@@ -10,9 +10,9 @@ from streamtime.errors import Invalid, NoSpace, NotFound, Unavailable
 STORAGE = "storage"
 """The code of an `Unavailable` that comes from a store."""
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_FOLDER = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY})
+DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_ACCESS_ERRNOS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NOT_A_FILE_ERRNOS = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY})
 
 
 def unavailable(message: str) -> Unavailable:
@@ -33,7 +33,7 @@ def require_folder(root: Path) -> None:
 
 
 @contextmanager
-def translated(key: str, below: Path | None = None) -> Iterator[None]:
+def translate_os_errors(key: str, below: Path | None = None) -> Iterator[None]:
     """Turn an OSError about `key` into an error of the tree; `below` is the folder that holds all keys.
 
     Raises:
@@ -49,12 +49,12 @@ def translated(key: str, below: Path | None = None) -> Iterator[None]:
             require_folder(below)
         raise NotFound from error
     except OSError as error:
-        if error.errno in _FOLDER and below is not None:
+        if error.errno in _NOT_A_FILE_ERRNOS and below is not None:
             require_folder(below)  # a file may lie in its place
-        if error.errno in _CLOSED and below is not None:
+        if error.errno in _NO_ACCESS_ERRNOS and below is not None:
             raise unavailable(f"The folder {below.name} of the data directory refuses: {error.strerror}.") from error
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_ERRNOS:
             raise NoSpace("The disk of the video store is full.") from error
-        if error.errno in _FOLDER:
+        if error.errno in _NOT_A_FILE_ERRNOS:
             raise Invalid(f"{key!r} and the key of another object contain each other.", field="key") from error
         raise unavailable(f"The disk of the video store refused: {error.strerror or error}.") from error

@@ -3,7 +3,7 @@
 from contextlib import aclosing
 
 from streamtime.errors import NotFound
-from streamtime.storage.object_store import ObjectStore, Renames
+from streamtime.storage.object_store import ObjectStore, SupportsRename
 from streamtime.storage.os_errors import unavailable
 from streamtime.storage.spool import Spool
 
@@ -15,7 +15,7 @@ async def rename(store: ObjectStore | Spool, key: str, to: str) -> None:
         NotFound: there is no such object.
         NoSpace, Unavailable: the store cannot do it now.
     """
-    if isinstance(store, Renames):
+    if isinstance(store, SupportsRename):
         await store.rename(key, to)
         return
     before = await store.head(key)

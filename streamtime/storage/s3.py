@@ -26,15 +26,15 @@ from streamtime.storage.object_store import (
     StoredObject,
     checked_range,
 )
-from streamtime.storage.s3_connections import BucketAddress, Interrupt, client_for, under
-from streamtime.storage.s3_errors import translated
+from streamtime.storage.s3_connections import BucketAddress, Interrupt, client_for, with_interrupt
+from streamtime.storage.s3_errors import translate_s3_errors
 from streamtime.storage.s3_multipart import MAX_LISTED, S3Multiparts
-from streamtime.storage.s3_reading import S3Reader, let_go, piece
-from streamtime.storage.threads import Threads
+from streamtime.storage.s3_reading import S3Reader, read_chunk, release
+from streamtime.storage.threads import BlockingThreads
 
 R = TypeVar("R")
 
-LONGEST_SIGNED_S = 7 * 86400
+MAX_SIGNED_URL_S = 7 * 86400
 """As signature version 4 has it."""
 
 
@@ -49,7 +49,7 @@ class S3Store:
         self._public = client_for(address, address.public_endpoint) if address.public_endpoint else None
         self._reader = S3Reader(self._client, address.bucket)
         self._multiparts = S3Multiparts(self._client, address.bucket)
-        self._threads = Threads(address.connections)
+        self._threads = BlockingThreads(address.connections)
 
     @property
     def part_bytes(self) -> int:
@@ -83,11 +83,11 @@ class S3Store:
         opened: list[BaseHTTPResponse | None] = []
         try:
             await self._run(lambda: opened.append(self._reader.open(key, name, offset, length)), interrupt)
-            while opened[0] is not None and (data := await self._run(partial(piece, opened[0]), interrupt)):
+            while opened[0] is not None and (data := await self._run(partial(read_chunk, opened[0]), interrupt)):
                 yield data
         finally:
             for response in filter(None, opened):  # opened for a caller that is cancelled, too
-                let_go(response)
+                release(response)
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """See `ObjectStore.list`. What somebody else keeps under names that are no keys is passed over."""
@@ -113,7 +113,7 @@ class S3Store:
         name = self._name(key)
 
         def create() -> str:
-            self._must_stand_alone(key, name)
+            self._check_key_not_nested(key, name)
             return self._multiparts.create(name, content_type)
 
         return await self._run(create)
@@ -121,7 +121,7 @@ class S3Store:
     async def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> PartInfo:
         """See `ObjectStore.upload_part`; a streamed part is gathered first, for S3 wants its hash before it."""
         name = self._name(key)
-        data = body if isinstance(body, bytes) else await self._gathered(body)
+        data = body if isinstance(body, bytes) else await self._collect(body)
         return await self._run(partial(self._multiparts.put_part, name, upload_id, number, data))
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo:
@@ -161,14 +161,14 @@ class S3Store:
         name = self._name(key)
         if self._public is None:
             return None
-        expires = timedelta(seconds=min(max(1, expires_s), LONGEST_SIGNED_S))
+        expires = timedelta(seconds=min(max(1, expires_s), MAX_SIGNED_URL_S))
         return self._public.presigned_get_object(self._bucket, name, expires)
 
     async def check(self) -> None:
         """See `ObjectStore.check`: whether the bucket can be listed. `s3_trial.py` tries all that is needed."""
         await self._run(lambda: next(self._client.list_objects(self._bucket, f"{self._prefix}check/"), None))
 
-    async def keeps_versions(self) -> bool:
+    async def is_versioned(self) -> bool:
         """Whether the bucket keeps what is deleted in it. False where the key may not ask, or nobody knows."""
         try:
             return await self._run(lambda: self._client.get_bucket_versioning(self._bucket).status == "Enabled")
@@ -185,23 +185,23 @@ class S3Store:
     async def _run(self, call: Callable[[], R], interrupt: Interrupt | None = None) -> R:
         """A call in a thread; broken off when the caller is cancelled. Its errors are translated."""
         interrupt = interrupt or Interrupt()
-        with translated():
-            return await self._threads.run_or_break(interrupt.now, under, interrupt, call)
+        with translate_s3_errors():
+            return await self._threads.run_interruptible(interrupt.trigger, with_interrupt, interrupt, call)
 
     def _put(self, key: str, name: str, data: bytes, content_type: str | None) -> StoredObject:
-        self._must_stand_alone(key, name)
+        self._check_key_not_nested(key, name)
         etag = self._multiparts.put_whole(name, data, content_type)
         return StoredObject(key, len(data), etag, sha256=hashlib.sha256(data).digest())
 
-    def _must_stand_alone(self, key: str, name: str) -> None:
+    def _check_key_not_nested(self, key: str, name: str) -> None:
         """Raise `Invalid` for a key inside another object's, or around it: a file system could not hold both."""
         inside = next(self._client.list_objects(self._bucket, f"{name}/", recursive=True), None) is not None
         folders = key.split("/")[:-1]
         around = ("/".join(folders[: n + 1]) for n in range(len(folders)))
-        if inside or any(self._is_there(self._prefix + folder) for folder in around):
+        if inside or any(self._exists(self._prefix + folder) for folder in around):
             raise Invalid(f"{key!r} and the key of another object contain each other.", field="key")
 
-    def _is_there(self, name: str) -> bool:
+    def _exists(self, name: str) -> bool:
         try:
             self._client.stat_object(self._bucket, name)
         except S3Error as error:
@@ -210,7 +210,7 @@ class S3Store:
             raise
         return True
 
-    async def _gathered(self, body: Body) -> bytes:
+    async def _collect(self, body: Body) -> bytes:
         gathered = bytearray()
         if isinstance(body, bytes):
             return body

@@ -25,7 +25,7 @@ from streamtime.storage.keys import valid_prefix
 
 R = TypeVar("R")
 
-SEND_BYTES = 64 * 1024
+SEND_CHUNK_BYTES = 64 * 1024
 """A body is handed to the socket in pieces of this size: the timeout of a socket is for one piece as a whole, and
 64 KiB leave even a very slow line its time."""
 
@@ -62,13 +62,13 @@ class Interrupt:
         self._broken_off = False
         self._socket: socket.socket | None = None
 
-    def uses(self, used: socket.socket) -> None:
+    def watch(self, used: socket.socket) -> None:
         """The call is about to wait for this socket; raises OSError where it was broken off already."""
         self._socket = used
         if self._broken_off:
             raise ConnectionAbortedError("nobody waits for the answer any more")
 
-    def now(self) -> None:
+    def trigger(self) -> None:
         """Let every wait for the socket end in an error."""
         self._broken_off = True
         if self._socket is not None:
@@ -83,7 +83,7 @@ class _Current(threading.local):
 _current = _Current()
 
 
-def under(interrupt: Interrupt, call: Callable[[], R]) -> R:
+def with_interrupt(interrupt: Interrupt, call: Callable[[], R]) -> R:
     """Run a call, in the thread that runs this, so that `interrupt` breaks off its requests."""
     _current.interrupt = interrupt
     try:
@@ -127,13 +127,13 @@ def _pool(address: BucketAddress, *, encrypted: bool) -> urllib3.PoolManager:
         maxsize=address.connections,
         timeout=urllib3.Timeout(connect=address.connect_timeout_s, read=patience_s),
         retries=False,
-        ssl_context=_trust(address.ca_file) if encrypted else None,
+        ssl_context=_tls_context(address.ca_file) if encrypted else None,
     )
     pool.pool_classes_by_scheme = _pools(patience_s)
     return pool
 
 
-def _trust(ca_file: str) -> ssl.SSLContext:
+def _tls_context(ca_file: str) -> ssl.SSLContext:
     """What this machine trusts, what browsers do, and the file that was named."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
@@ -176,10 +176,10 @@ def _in_pieces(used: socket.socket, data: Any, send: Callable[[Any], None]) -> N
     pieces = (data,) if not isinstance(data, bytes) else _slices(data)
     for piece in pieces:
         if interrupt is not None:
-            interrupt.uses(used)
+            interrupt.watch(used)
         send(piece)
 
 
 def _slices(data: bytes) -> list[memoryview]:
     view = memoryview(data)
-    return [view[start : start + SEND_BYTES] for start in range(0, len(data), SEND_BYTES)]
+    return [view[start : start + SEND_CHUNK_BYTES] for start in range(0, len(data), SEND_CHUNK_BYTES)]

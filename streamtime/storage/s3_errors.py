@@ -12,7 +12,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error
 from urllib3 import exceptions as http
 
 from streamtime.errors import Invalid, NoSpace, NotFound, StreamtimeError, Unavailable
-from streamtime.storage.object_store import PastEnd, Refused
+from streamtime.storage.object_store import PastEnd, StoreRefused
 from streamtime.storage.os_errors import unavailable
 
 _PAST_END = "InvalidRange"
@@ -40,7 +40,7 @@ _BUSY = "The video store is busy or out of order."
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_s3_errors() -> Iterator[None]:
     """Turn what the libraries raise into errors of the tree.
 
     Raises:
@@ -54,16 +54,16 @@ def translated() -> Iterator[None]:
     try:
         yield
     except S3Error as error:
-        raise _answered(error) from error
+        raise _from_response(error) from error
     except InvalidResponseError as error:
         raise _not_s3(error) from error
     except (MinioException, ParseError, UnicodeDecodeError) as error:
         raise unavailable(_BUSY) from error
     except (http.HTTPError, OSError) as error:
-        raise _unreached(error) from error
+        raise _from_connection_error(error) from error
 
 
-def _answered(error: S3Error) -> StreamtimeError:
+def _from_response(error: S3Error) -> StreamtimeError:
     code = error.code or ""
     if code in _MISSING:
         return NotFound()
@@ -72,25 +72,25 @@ def _answered(error: S3Error) -> StreamtimeError:
     if any(word in code for word in _FULL):
         return NoSpace("The video store is full.")
     if code in _WORDS:
-        return PastEnd(_WORDS[code]) if code == _PAST_END else Refused(_WORDS[code])
+        return PastEnd(_WORDS[code]) if code == _PAST_END else StoreRefused(_WORDS[code])
     if error.response.status >= _SERVER_FAULT or code in {"SlowDown", "RequestTimeout"}:
         return unavailable(_BUSY)
-    return Refused(f"The video store refused: {error.message or code}.")
+    return StoreRefused(f"The video store refused: {error.message or code}.")
 
 
 def _not_s3(error: InvalidResponseError) -> Unavailable:
     if "HTTPS" in str(error):
-        return Refused("The video store speaks TLS: its address begins with https.")
+        return StoreRefused("The video store speaks TLS: its address begins with https.")
     return unavailable("Something other than an S3 server answers in place of the video store, or it is out of order.")
 
 
-def _unreached(error: Exception) -> Unavailable:
-    """Why there was no answer; what the way to the store cannot repair by itself is `Refused`."""
+def _from_connection_error(error: Exception) -> Unavailable:
+    """Why there was no answer; what the way to the store cannot repair by itself is `StoreRefused`."""
     cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return Refused(f"The certificate of the video store is not trusted: {cause.verify_message}.")
+        return StoreRefused(f"The certificate of the video store is not trusted: {cause.verify_message}.")
     if isinstance(cause, ssl.SSLError) and "WRONG_VERSION" in str(cause):
-        return Refused("The video store does not speak TLS: its address begins with http.")
+        return StoreRefused("The video store does not speak TLS: its address begins with http.")
     if isinstance(error, http.NameResolutionError):
         return unavailable("The host of the video store is not known.")
     if isinstance(error, http.TimeoutError) and not isinstance(error, http.NewConnectionError):

@@ -6,9 +6,9 @@ A response holds a connection: whoever opened one lets it go, come what may. Eve
 from minio import Minio
 from urllib3 import BaseHTTPResponse
 
-from streamtime.storage.object_store import ObjectInfo, PastEnd, Refused
+from streamtime.storage.object_store import ObjectInfo, PastEnd, StoreRefused
 
-STREAM_PIECE_BYTES = 256 * 1024
+STREAM_CHUNK_BYTES = 256 * 1024
 """As from a disk: calls cost little beside copying."""
 
 _PARTIAL = 206
@@ -33,10 +33,10 @@ class S3Reader:
             return b""
         pieces = []
         try:
-            while data := piece(response):
+            while data := read_chunk(response):
                 pieces.append(data)
         finally:
-            let_go(response)
+            release(response)
         return b"".join(pieces)
 
     def open(self, key: str, name: str, offset: int, length: int | None) -> BaseHTTPResponse | None:
@@ -44,35 +44,35 @@ class S3Reader:
         if length == 0 or (length is None and offset):
             size = self.stat(key, name).length_bytes
             length = size - offset if length is None else length
-            _must_hold(key, offset, length, size)
+            _check_within_object(key, offset, length, size)
             if length == 0:
                 return None
         response: BaseHTTPResponse = self._client.get_object(self._bucket, name, offset=offset, length=length or 0)
         try:
-            _must_answer(key, response, offset, length)
+            _check_response(key, response, offset, length)
         except BaseException:
-            let_go(response)
+            release(response)
             raise
         return response
 
 
-def piece(response: BaseHTTPResponse) -> bytes:
+def read_chunk(response: BaseHTTPResponse) -> bytes:
     """The next bytes, b"" at the end."""
-    return response.read(STREAM_PIECE_BYTES, decode_content=False)
+    return response.read(STREAM_CHUNK_BYTES, decode_content=False)
 
 
-def let_go(response: BaseHTTPResponse) -> None:
+def release(response: BaseHTTPResponse) -> None:
     """Give the connection back, or close it where it was not read to its end."""
     response.close()
     response.release_conn()
 
 
-def _must_hold(key: str, offset: int, length: int, size: int) -> None:
+def _check_within_object(key: str, offset: int, length: int, size: int) -> None:
     if length < 0 or offset + length > size:
         raise PastEnd(f"{key!r} ends before byte {max(offset, offset + length)}.")
 
 
-def _must_answer(key: str, response: BaseHTTPResponse, offset: int, length: int | None) -> None:
+def _check_response(key: str, response: BaseHTTPResponse, offset: int, length: int | None) -> None:
     """Raise where the answer is not the range that was asked for."""
     if length is None:
         return
@@ -80,5 +80,5 @@ def _must_answer(key: str, response: BaseHTTPResponse, offset: int, length: int 
     if response.status == _PARTIAL and announced == length:
         return
     if announced > length or (response.status != _PARTIAL and offset):
-        raise Refused("The video store does not know ranges.")
-    _must_hold(key, offset, length, offset + announced)
+        raise StoreRefused("The video store does not know ranges.")
+    _check_within_object(key, offset, length, offset + announced)

@@ -12,13 +12,13 @@ from streamtime.errors import StreamtimeError, Unavailable
 from streamtime.storage.s3 import S3Store
 from streamtime.storage.s3_connections import MIB, BucketAddress
 
-SMALLEST_PART_BYTES = 5 * MIB
+MIN_PART_BYTES = 5 * MIB
 """As S3 has it, for any part but the last."""
 
 _DATA = b"Streamtime was here"
 
 
-async def tried(address: BucketAddress) -> list[str]:
+async def check_bucket(address: BucketAddress) -> list[str]:
     """Write, read a range, list, send in parts, delete; what went well, in words.
 
     Raises:
@@ -35,7 +35,7 @@ async def tried(address: BucketAddress) -> list[str]:
             if await store.head(key) is not None:
                 raise Unavailable("what was deleted is still there.")
         said = ["writes, reads ranges, lists, takes parts, deletes"]
-        if await store.keeps_versions():
+        if await store.is_versioned():
             said.append(
                 "keeps versions: what is deleted stays there, and takes room, until a rule of the bucket ends it"
             )
@@ -64,10 +64,10 @@ async def _try_whole(store: S3Store, address: BucketAddress, key: str) -> None:
 async def _try_parts(store: S3Store, address: BucketAddress, key: str) -> None:
     with _step(address, "sending in parts"):
         upload = await store.create_multipart(key)
-        first = await store.upload_part(key, upload, 1, bytes(SMALLEST_PART_BYTES))
+        first = await store.upload_part(key, upload, 1, bytes(MIN_PART_BYTES))
         second = await store.upload_part(key, upload, 2, _DATA)
         await store.complete_multipart(key, upload, [first, second])
-        if await store.get_range(key, SMALLEST_PART_BYTES, len(_DATA)) != _DATA:
+        if await store.get_range(key, MIN_PART_BYTES, len(_DATA)) != _DATA:
             raise Unavailable("the parts came back in another order.")
 
 

@@ -17,7 +17,7 @@ DEFAULT_THREADS = 8
 """A disk answers no faster to more; other parts of the server keep their own threads free of a slow one."""
 
 
-class Threads:
+class BlockingThreads:
     """Runs blocking calls beside the event loop, a few at a time."""
 
     def __init__(self, count: int = DEFAULT_THREADS) -> None:
@@ -25,9 +25,9 @@ class Threads:
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it in a thread and return what it returns; its errors come out as they are."""
-        return await self.run_or_break(_wait, call, *args, **kwargs)
+        return await self.run_interruptible(_no_interrupt, call, *args, **kwargs)
 
-    async def run_or_break(
+    async def run_interruptible(
         self, break_off: Callable[[], None], call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """The same for a call that `break_off` brings to an early end: it is called when the caller is cancelled."""
@@ -38,18 +38,18 @@ class Threads:
         except asyncio.CancelledError:
             if not call_future.cancel():  # it runs already
                 break_off()
-                await _outlast(running)
+                await _wait_uncancelled(running)
             raise
         finally:
             del call_future, running  # a traceback that lives on must not keep what the call opened
 
-    async def run_to_end(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run_shielded(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The same for cleaning up: a cancellation does not keep it from being done, and is raised after it."""
         running = asyncio.wrap_future(self._pool.submit(call, *args, **kwargs))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            await _outlast(running)
+            await _wait_uncancelled(running)
             raise
 
     def close(self) -> None:
@@ -57,11 +57,11 @@ class Threads:
         self._pool.shutdown(wait=False)
 
 
-def _wait() -> None:
+def _no_interrupt() -> None:
     """A call that nothing can break off is waited for."""
 
 
-async def _outlast(running: asyncio.Future[R]) -> None:
+async def _wait_uncancelled(running: asyncio.Future[R]) -> None:
     """Wait for a call through further cancellations: the first one is raised again when it is over."""
     while not running.done():
         with suppress(asyncio.CancelledError):

@@ -10,13 +10,13 @@ from streamtime.errors import ChecksumMismatch, Invalid, TooLarge
 ALGORITHMS = ("sha256", "sha1")
 """Those that every client has; the specification asks for sha1."""
 
-MOST_BYTES = 64 << 20
+MAX_CHECKED_BYTES = 64 << 20
 """What is taken as a whole or not at all: nothing of it can be resumed, and all of it is written before it counts."""
 
 _LENGTHS = {"sha256": 32, "sha1": 20}
 
 
-class Sum(Protocol):
+class Hasher(Protocol):
     """A hash of `hashlib`, as far as it is used here."""
 
     def update(self, data: memoryview, /) -> None:
@@ -58,7 +58,7 @@ class Checksum:
             raise Invalid("Upload-Checksum holds no checksum in base64.", field="Upload-Checksum", code="checksum")
         return cls(algorithm, digest)
 
-    def new(self) -> Sum:
+    def new_hasher(self) -> Hasher:
         """A sum to add the bytes to."""
         return hashlib.new(self.algorithm, usedforsecurity=False)
 
@@ -75,5 +75,6 @@ class Checksum:
 def too_large_to_check() -> TooLarge:
     """More came with a checksum than is taken as a whole."""
     return TooLarge(
-        f"At most {MOST_BYTES} bytes are checked at once. Send smaller pieces.", facts={"limit": MOST_BYTES}
+        f"At most {MAX_CHECKED_BYTES} bytes are checked at once. Send smaller pieces.",
+        facts={"limit": MAX_CHECKED_BYTES},
     )

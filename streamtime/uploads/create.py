@@ -6,20 +6,20 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Visibility
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, TooLarge, Unauthenticated
-from streamtime.library.arrivals import Arrivals, NewVideo
-from streamtime.library.deletion import Deletion
+from streamtime.library.arrivals import NewVideo, VideoIngest
+from streamtime.library.deletion import VideoDeletion
 from streamtime.library.editing import clean_line, clean_title
 from streamtime.library.titles import title_from
 from streamtime.library.videos import Videos
 from streamtime.objects.ledger import Ledger
-from streamtime.sharing.drops import Drop, take_one
+from streamtime.sharing.drops import UploadRequest, reserve_file
 from streamtime.sizes import size_text
 from streamtime.storage.spool import Spool
-from streamtime.uploads.metadata import clean_client_key, file_name, parse
-from streamtime.uploads.room import Room
-from streamtime.uploads.upload import NewUpload, Upload, UploadRows
+from streamtime.uploads.metadata import clean_client_key, parse_metadata, sanitize_file_name
+from streamtime.uploads.room import UploadSpace
+from streamtime.uploads.upload import NewUpload, Upload, UploadRepository
 
-MAX_GUEST = 60
+MAX_GUEST_NAME = 60
 """Characters of the name that a guest gives themselves."""
 
 
@@ -39,12 +39,12 @@ class UploadCreation:
     def __init__(
         self,
         database: Database,
-        rows: UploadRows,
+        rows: UploadRepository,
         ledger: Ledger,
         videos: Videos,
-        arrivals: Arrivals,
-        deletion: Deletion,
-        room: Room,
+        ingest: VideoIngest,
+        deletion: VideoDeletion,
+        space: UploadSpace,
         spool: Spool,
         limits: UploadLimits,
     ) -> None:
@@ -52,14 +52,20 @@ class UploadCreation:
         self._rows = rows
         self._ledger = ledger
         self._videos = videos
-        self._arrivals = arrivals
+        self._ingest = ingest
         self._deletion = deletion
-        self._room = room
+        self._space = space
         self._spool = spool
         self.limits = limits
 
     async def create(
-        self, caller: Caller, length_bytes: int, metadata: str, client_key: str | None, *, drop: Drop | None = None
+        self,
+        caller: Caller,
+        length_bytes: int,
+        metadata: str,
+        client_key: str | None,
+        *,
+        drop: UploadRequest | None = None,
     ) -> Upload:
         """Begin an upload of that length; or find the one that the caller has begun under the same `client_key`.
 
@@ -78,37 +84,37 @@ class UploadCreation:
             Unavailable: the spool's folder is not there, or cannot be written.
         """
         owner_id = _owner_of(caller) if drop is None else drop.owner_id
-        pairs = parse(metadata)
+        pairs = parse_metadata(metadata)
         client_key = clean_client_key(client_key or pairs.get("client_key"))
         self._check_size(length_bytes, drop)
-        new = self._new_video(owner_id, pairs) if drop is None else _sent_video(drop, pairs)
+        new = self._new_video(owner_id, pairs) if drop is None else _guest_video(drop, pairs)
         if client_key and drop is not None:
             client_key = f"drop {drop.id} {client_key}"  # a guest's keys are none of the owner's
-        await self._room.check()  # before the database is asked: it may have gone with the folder
+        await self._space.require_available()  # before the database is asked: it may have gone with the folder
 
         drop_id = None if drop is None else drop.id
 
         async def body(tx: Transaction) -> tuple[str, str | None]:
-            if client_key and (begun := await self._rows.of_client_key(tx, new.owner_id, client_key)):
+            if client_key and (begun := await self._rows.by_client_key(tx, new.owner_id, client_key)):
                 if begun["length_bytes"] != length_bytes:
                     raise Conflict("This key is that of an upload of another length.", code="client_key_taken")
                 return begun["public_id"], None
             if drop is not None:
-                await take_one(tx, drop)
-            await self._rows.check_count(tx, new.owner_id, drop_id)
-            await self._room.reserve(tx, new.owner_id, length_bytes, by_link=drop is not None)
-            return await self._write_down(tx, new, NewUpload(0, 0, 0, length_bytes, metadata, client_key, drop_id))
+                await reserve_file(tx, drop)
+            await self._rows.require_open_slot(tx, new.owner_id, drop_id)
+            await self._space.reserve(tx, new.owner_id, length_bytes, via_upload_request=drop is not None)
+            return await self._insert(tx, new, NewUpload(0, 0, 0, length_bytes, metadata, client_key, drop_id))
 
         upload_id, key = await self._database.write(body)
         if drop is None:
             upload = await self._rows.require(caller, upload_id)
         else:
-            upload = await self._rows.of_drop(drop.id, upload_id)
+            upload = await self._rows.by_upload_request(drop.id, upload_id)
         if key is not None:
-            await self._make_file(upload, key, may_be_found=client_key is not None)
+            await self._make_file(upload, key, has_client_key=client_key is not None)
         return upload
 
-    def _check_size(self, length_bytes: int, drop: Drop | None) -> None:
+    def _check_size(self, length_bytes: int, drop: UploadRequest | None) -> None:
         if length_bytes == 0:
             raise Invalid("The file is empty.", field="Upload-Length", code="empty")
         most = self.limits.max_size_bytes
@@ -119,7 +125,7 @@ class UploadCreation:
             raise TooLarge(words, facts={"limit": most, "needed": length_bytes})
 
     def _new_video(self, owner_id: int, pairs: dict[str, str]) -> NewVideo:
-        name = file_name(pairs.get("filename", ""))
+        name = sanitize_file_name(pairs.get("filename", ""))
         asked = pairs.get("visibility") or self.limits.default_visibility.value
         try:
             visibility = Visibility(asked)
@@ -134,17 +140,17 @@ class UploadCreation:
             title_chosen=bool(title),
         )
 
-    async def _write_down(self, tx: Transaction, new: NewVideo, upload: NewUpload) -> tuple[str, str]:
-        video_id, key = await self._arrivals.create(tx, new)
+    async def _insert(self, tx: Transaction, new: NewVideo, upload: NewUpload) -> tuple[str, str]:
+        video_id, key = await self._ingest.create(tx, new)
         object_id = await self._ledger.stage(tx, key, kind="source", owner_id=new.owner_id)
         known = replace(upload, owner_id=new.owner_id, video_id=video_id, object_id=object_id)
         return await self._rows.add(tx, known), key
 
-    async def _make_file(self, upload: Upload, key: str, *, may_be_found: bool) -> None:
+    async def _make_file(self, upload: Upload, key: str, *, has_client_key: bool) -> None:
         try:
             (await self._spool.create(key)).close()
         except BaseException as error:  # cancelled too
-            if may_be_found and isinstance(error, Conflict):
+            if has_client_key and isinstance(error, Conflict):
                 return  # who has found it by its client's key is at it already
             # Nobody could go on with it, since nobody has heard of it.
             video = await self._videos.by_id(upload.video_id)
@@ -160,9 +166,9 @@ def _owner_of(caller: Caller) -> int:
     return caller.user_id
 
 
-def _sent_video(drop: Drop, pairs: dict[str, str]) -> NewVideo:
+def _guest_video(drop: UploadRequest, pairs: dict[str, str]) -> NewVideo:
     """A video from a guest: private, whatever they say, until its owner has looked at it."""
-    name = file_name(pairs.get("filename", ""))
+    name = sanitize_file_name(pairs.get("filename", ""))
     title = clean_line(pairs.get("title", ""))
     return NewVideo(
         owner_id=drop.owner_id,
@@ -170,5 +176,5 @@ def _sent_video(drop: Drop, pairs: dict[str, str]) -> NewVideo:
         visibility=Visibility.PRIVATE,
         source_name=name,
         title_chosen=bool(title),
-        guest_name=clean_line(pairs.get("guest", ""))[:MAX_GUEST] or drop.label or "A guest",
+        guest_name=clean_line(pairs.get("guest", ""))[:MAX_GUEST_NAME] or drop.label or "A guest",
     )

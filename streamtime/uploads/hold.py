@@ -12,31 +12,31 @@ class Interrupted(Locked):
     code = "interrupted"
 
 
-class Hold:
+class UploadLock:
     """What a request has for as long as it writes."""
 
-    __slots__ = ("_asked_back", "_listening")
+    __slots__ = ("_reading", "_release_requested")
 
     def __init__(self) -> None:
-        self._asked_back = False
-        self._listening: asyncio.Timeout | None = None
+        self._release_requested = False
+        self._reading: asyncio.Timeout | None = None
 
-    def ask_back(self) -> None:
+    def request_release(self) -> None:
         """Have the holder let go: at once where it waits for its client, else as soon as it does."""
-        self._asked_back = True
-        if self._listening is not None:
-            self._listening.reschedule(asyncio.get_running_loop().time())
+        self._release_requested = True
+        if self._reading is not None:
+            self._reading.reschedule(asyncio.get_running_loop().time())
 
-    async def next(self, body: AsyncIterator[bytes]) -> bytes | None:
+    async def read(self, body: AsyncIterator[bytes]) -> bytes | None:
         """The next piece of `body`, or None at its end.
 
         Raises:
             Interrupted: the hold was asked back.
         """
         try:
-            async with asyncio.timeout(0 if self._asked_back else None) as self._listening:
+            async with asyncio.timeout(0 if self._release_requested else None) as self._reading:
                 return await anext(body, None)
         except TimeoutError:
             raise Interrupted("A newer request has taken this upload over.") from None
         finally:
-            self._listening = None
+            self._reading = None

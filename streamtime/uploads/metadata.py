@@ -10,7 +10,7 @@ MAX_NAME = 255
 MAX_CLIENT_KEY = 200
 
 
-def parse(header: str) -> dict[str, str]:
+def parse_metadata(header: str) -> dict[str, str]:
     """The pairs of the header; a key without a value has an empty one.
 
     Raises:
@@ -33,7 +33,7 @@ def parse(header: str) -> dict[str, str]:
     return pairs
 
 
-def file_name(text: str) -> str:
+def sanitize_file_name(text: str) -> str:
     """The last part of whatever path a browser sent, fit to be shown; never used as a path."""
     name = PureWindowsPath(PurePosixPath(text).name).name
     printable = "".join(character for character in name if character.isprintable()).strip()

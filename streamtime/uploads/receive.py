@@ -12,22 +12,22 @@ from functools import partial
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Locked, NoSpace, NotFound, OffsetMismatch, StreamtimeError
-from streamtime.library.arrivals import Arrivals
-from streamtime.library.progress import ProgressBoard
+from streamtime.library.arrivals import VideoIngest
+from streamtime.library.progress import ProgressTracker
 from streamtime.library.space import QuotaExceeded
 from streamtime.library.video import Video
 from streamtime.library.videos import Videos
 from streamtime.logging import get_logger
 from streamtime.objects.ledger import Ledger
 from streamtime.storage.spool import Spool, SpoolFile
-from streamtime.uploads.checksum import Checksum, Sum
-from streamtime.uploads.digests import Digests
-from streamtime.uploads.hold import Hold
-from streamtime.uploads.reception import Reception, Sums, nothing_more
-from streamtime.uploads.room import Room
-from streamtime.uploads.upload import Upload, UploadRows
+from streamtime.uploads.checksum import Checksum, Hasher
+from streamtime.uploads.digests import RunningHashes
+from streamtime.uploads.hold import UploadLock
+from streamtime.uploads.reception import BodyHashes, BodyWriter, require_end
+from streamtime.uploads.room import UploadSpace
+from streamtime.uploads.upload import Upload, UploadRepository
 
-LET_GO_S = 10.0
+LOCK_TIMEOUT_S = 10.0
 
 _log = get_logger("uploads")
 
@@ -38,12 +38,12 @@ class Receiver:
     def __init__(
         self,
         database: Database,
-        rows: UploadRows,
+        rows: UploadRepository,
         ledger: Ledger,
         videos: Videos,
-        arrivals: Arrivals,
-        progress: ProgressBoard,
-        room: Room,
+        ingest: VideoIngest,
+        progress: ProgressTracker,
+        space: UploadSpace,
         spool: Spool,
         clock: Clock,
     ) -> None:
@@ -51,13 +51,13 @@ class Receiver:
         self._rows = rows
         self._ledger = ledger
         self._videos = videos
-        self._arrivals = arrivals
+        self._ingest = ingest
         self._progress = progress
-        self._room = room
+        self._space = space
         self._spool = spool
         self._clock = clock
-        self._digests = Digests()
-        self._writing: dict[int, Hold] = {}
+        self._hashes = RunningHashes()
+        self._locks: dict[int, UploadLock] = {}
         self._released = asyncio.Condition()
 
     async def receive(
@@ -76,31 +76,35 @@ class Receiver:
             NoSpace, Unavailable: the disk would not take them; what it took is kept.
             QuotaExceeded: the reservation had lapsed, and its owner may not have so much any more.
         """
-        async with self._alone(upload.id) as hold:
+        async with self._locked(upload.id) as hold:
             upload = await self._rows.by_id(upload.id)
             if offset != upload.offset_bytes:
                 raise OffsetMismatch(upload.offset_bytes)
             if upload.finished:
-                await nothing_more(hold, body)
+                await require_end(hold, body)
                 return upload.offset_bytes
             async with await self._file(upload) as file:
                 if await file.length() != offset:
                     await file.truncate(offset)  # bytes that were never acknowledged
                 video = await self._videos.by_id(upload.video_id)
-                sums = Sums(self._digests.at(upload.id, offset), checksum)
-                reserving = self._reserving(upload, body)
+                sums = BodyHashes(self._hashes.get(upload.id, offset), checksum)
+                reserving = self._with_reservation(upload, body)
                 try:
-                    return await Reception(upload, file, hold, sums, partial(self.note, upload, video)).run(reserving)
+                    return await BodyWriter(upload, file, hold, sums, partial(self.save_offset, upload, video)).run(
+                        reserving
+                    )
                 except NoSpace:
-                    self._spool.refused = True
+                    self._spool.out_of_space = True
                     raise
 
-    async def let_go(self, upload: Upload) -> None:
+    async def interrupt(self, upload: Upload) -> None:
         """Ask a request that still writes to the upload to stop, and wait until it has."""
-        async with self._alone(upload.id):
+        async with self._locked(upload.id):
             return
 
-    async def note(self, upload: Upload, video: Video, offset: int, sha256: Sum | None) -> StreamtimeError | None:
+    async def save_offset(
+        self, upload: Upload, video: Video, offset: int, sha256: Hasher | None
+    ) -> StreamtimeError | None:
         """Write down how much is on disk, `sha256` being its sum where it is known; with the last byte, queue it.
 
         Gives why no more of it may come, where its reservation was ended meanwhile and there is no room for another.
@@ -113,34 +117,36 @@ class Receiver:
 
         async def body(tx: Transaction) -> StreamtimeError | None:
             finished_at = self._clock.now_ms() if whole else None
-            reserved = await self._rows.move(tx, upload.id, offset, finished_at_ms=finished_at)
+            reserved = await self._rows.set_offset(tx, upload.id, offset, finished_at_ms=finished_at)
             if whole:
                 digest = sha256.digest() if sha256 is not None else None
                 await self._ledger.complete(tx, upload.object_id, length_bytes=offset, sha256=digest)
-                await self._arrivals.arrived(tx, video, upload.object_id, ask=upload.asks_about_duplicates)
+                await self._ingest.complete(
+                    tx, video, upload.object_id, ask_about_duplicate=upload.asks_about_duplicates
+                )
             elif not reserved:
                 try:
-                    await self._room.reserve_again(tx, upload, offset)
+                    await self._space.renew(tx, upload, offset)
                 except (NoSpace, QuotaExceeded) as error:
                     return error  # what has arrived is written down all the same
             return None
 
         refused = await self._database.write(body)
         if whole:
-            self._digests.forget(upload.id)
+            self._hashes.discard(upload.id)
             self._progress.clear(video.id)
         else:
             if sha256 is not None:
-                self._digests.keep(upload.id, offset, sha256)
-            self._progress.note(video, offset / upload.length_bytes, "Uploading")
+                self._hashes.put(upload.id, offset, sha256)
+            self._progress.report(video, offset / upload.length_bytes, "Uploading")
         return refused
 
-    async def _reserving(self, upload: Upload, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _with_reservation(self, upload: Upload, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The body; before its first byte room is reserved, where the upload has none: an empty one keeps nothing."""
         reserved = upload.reserved
         async for data in body:
             if data and not reserved:
-                await self._database.write(lambda tx: self._room.reserve_again(tx, upload, upload.offset_bytes))
+                await self._database.write(lambda tx: self._space.renew(tx, upload, upload.offset_bytes))
                 reserved = True
             yield data
 
@@ -149,34 +155,34 @@ class Receiver:
             return await self._spool.open(upload.key)
         except NotFound:
             if upload.offset_bytes:
-                await self._begin_anew(upload)
+                await self._restart(upload)
             return await self._spool.create(upload.key)  # the server ended between the row and the file
 
-    async def _begin_anew(self, upload: Upload) -> None:
+    async def _restart(self, upload: Upload) -> None:
         """What has arrived of an upload was lost with its file: it goes on at the beginning.
 
         Raises:
             OffsetMismatch: always.
         """
         _log.warning("upload_bytes_lost", upload=upload.id, lost=upload.offset_bytes)
-        self._digests.forget(upload.id)
-        await self._database.write(lambda tx: self._rows.move(tx, upload.id, 0, finished_at_ms=None))
+        self._hashes.discard(upload.id)
+        await self._database.write(lambda tx: self._rows.set_offset(tx, upload.id, 0, finished_at_ms=None))
         raise OffsetMismatch(0)
 
     @asynccontextmanager
-    async def _alone(self, upload_id: int) -> AsyncIterator[Hold]:
+    async def _locked(self, upload_id: int) -> AsyncIterator[UploadLock]:
         async with self._released:
-            if (other := self._writing.get(upload_id)) is not None:
-                other.ask_back()
+            if (other := self._locks.get(upload_id)) is not None:
+                other.request_release()
             try:
-                async with asyncio.timeout(LET_GO_S):
-                    await self._released.wait_for(lambda: upload_id not in self._writing)
+                async with asyncio.timeout(LOCK_TIMEOUT_S):
+                    await self._released.wait_for(lambda: upload_id not in self._locks)
             except TimeoutError:
                 raise Locked("Another request is still sending this file.") from None
-            mine = self._writing[upload_id] = Hold()
+            mine = self._locks[upload_id] = UploadLock()
         try:
             yield mine
         finally:
-            del self._writing[upload_id]
+            del self._locks[upload_id]
             async with self._released:
                 self._released.notify_all()

@@ -9,15 +9,15 @@ from streamtime.access.caller import Caller
 from streamtime.clock import Clock
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import NotFound, TooMany
+from streamtime.errors import NotFound, TooManyRequests
 from streamtime.ids import public_id
 from streamtime.library.reservations import Reservations
-from streamtime.uploads.metadata import parse
+from streamtime.uploads.metadata import parse_metadata
 
-MOST_OPEN = 1_000
+MAX_OPEN_UPLOADS = 1_000
 """Uploads of one person, or by one link for sending, that are open at once: each has a video, rows and a file."""
 
-MANY_OPEN_RETRY_S = 600
+TOO_MANY_RETRY_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Upload:
     @property
     def asks_about_duplicates(self) -> bool:
         """Whether its client said that it will ask its owner what is to become of what is there already."""
-        return self.drop_id is None and parse(self.metadata).get("duplicates") == "ask"
+        return self.drop_id is None and parse_metadata(self.metadata).get("duplicates") == "ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class NewUpload:
     drop_id: int | None = None
 
 
-class UploadRows:
+class UploadRepository:
     """All uploads, as rows. One that nobody goes on with for `expire_after_ms` is to be given up."""
 
     def __init__(self, database: Database, reservations: Reservations, clock: Clock, *, expire_after_ms: int) -> None:
@@ -79,14 +79,14 @@ class UploadRows:
         await tx.execute(insert(uploads).values(**values, **asdict(new)))
         return name
 
-    async def of_client_key(self, tx: Transaction, owner_id: int, client_key: str) -> RowMapping | None:
+    async def by_client_key(self, tx: Transaction, owner_id: int, client_key: str) -> RowMapping | None:
         """The upload that its client has called so: public id and length."""
         query = select(uploads.c.public_id, uploads.c.length_bytes).where(
             uploads.c.owner_id == owner_id, uploads.c.client_key == client_key
         )
         return (await tx.execute(query)).mappings().first()
 
-    async def check_count(self, tx: Transaction, owner_id: int, drop_id: int | None) -> None:
+    async def require_open_slot(self, tx: Transaction, owner_id: int, drop_id: int | None) -> None:
         """Bound how many uploads of one person, or by one link for sending, are open at once.
 
         Raises:
@@ -94,19 +94,19 @@ class UploadRows:
         """
         of_link = uploads.c.drop_id.is_(None) if drop_id is None else uploads.c.drop_id == drop_id
         query = select(func.count()).where(uploads.c.owner_id == owner_id, of_link, uploads.c.finished_at_ms.is_(None))
-        if (await tx.execute(query)).scalar_one() >= MOST_OPEN:
-            words = f"{MOST_OPEN:,} uploads are not complete. Finish some of them, or give them up."
-            raise TooMany(words, retry_after_s=MANY_OPEN_RETRY_S)
+        if (await tx.execute(query)).scalar_one() >= MAX_OPEN_UPLOADS:
+            words = f"{MAX_OPEN_UPLOADS:,} uploads are not complete. Finish some of them, or give them up."
+            raise TooManyRequests(words, retry_after_s=TOO_MANY_RETRY_S)
 
-    async def overdue(self) -> list[int]:
+    async def expired(self) -> list[int]:
         """The videos whose uploads nobody went on with for too long, some of them, by row id."""
-        query = select(uploads.c.video_id).where(self._given_up).order_by(uploads.c.expires_at_ms).limit(100)
+        query = select(uploads.c.video_id).where(self._is_expired).order_by(uploads.c.expires_at_ms).limit(100)
         async with self._database.read() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def is_overdue(self, tx: Transaction, video_id: int) -> bool:
+    async def is_expired(self, tx: Transaction, video_id: int) -> bool:
         """Whether nobody has gone on with the upload of that video, as the transaction sees it."""
-        query = select(uploads.c.id).where(uploads.c.video_id == video_id, self._given_up)
+        query = select(uploads.c.id).where(uploads.c.video_id == video_id, self._is_expired)
         return (await tx.execute(query)).first() is not None
 
     async def drop_id_of(self, tx: Transaction, video_id: int) -> int | None:
@@ -115,14 +115,14 @@ class UploadRows:
         found: int | None = (await tx.execute(query)).scalar()
         return found
 
-    async def set_terms(self, tx: Transaction) -> None:
+    async def backfill_expiry(self, tx: Transaction) -> None:
         """Uploads from before there was an end to them get theirs now."""
         ends = self._clock.now_ms() + self._expire_after_ms
         without = uploads.c.finished_at_ms.is_(None) & uploads.c.expires_at_ms.is_(None)
         await tx.execute(update(uploads).where(without).values(expires_at_ms=ends))
 
     @property
-    def _given_up(self) -> ColumnElement[bool]:
+    def _is_expired(self) -> ColumnElement[bool]:
         return uploads.c.finished_at_ms.is_(None) & (uploads.c.expires_at_ms <= self._clock.now_ms())
 
     async def require(self, caller: Caller, public_id: str) -> Upload:
@@ -135,7 +135,7 @@ class UploadRows:
         own = uploads.c.owner_id == owner_id
         return await self._one(uploads.c.public_id == public_id, own, uploads.c.drop_id.is_(None))
 
-    async def of_drop(self, drop_id: int, public_id: str) -> Upload:
+    async def by_upload_request(self, drop_id: int, public_id: str) -> Upload:
         """The upload of that id which comes by that link for sending.
 
         Raises:
@@ -151,7 +151,9 @@ class UploadRows:
         """
         return await self._one(uploads.c.id == upload_id)
 
-    async def move(self, tx: Transaction, upload_id: int, offset_bytes: int, *, finished_at_ms: int | None) -> bool:
+    async def set_offset(
+        self, tx: Transaction, upload_id: int, offset_bytes: int, *, finished_at_ms: int | None
+    ) -> bool:
         """So much of it is on disk; with `finished_at_ms` that is all of it.
 
         A reservation in force lasts on from now; whether there is one is the answer.
@@ -163,7 +165,7 @@ class UploadRows:
         expires = now + self._expire_after_ms if finished_at_ms is None else None
         values = {"offset_bytes": offset_bytes, "finished_at_ms": finished_at_ms, "expires_at_ms": expires}
         statement = update(uploads).where(uploads.c.id == upload_id)
-        in_force = statement.where(self._reservations.in_force())
+        in_force = statement.where(self._reservations.is_active())
         if (await tx.execute(in_force.values(**values, reserved_at_ms=now))).rowcount:
             return True
         if (await tx.execute(statement.values(**values))).rowcount == 0:
@@ -181,7 +183,7 @@ class UploadRows:
                 uploads,
                 videos.c.public_id.label("video_public_id"),
                 objects.c.key,
-                self._reservations.in_force().label("reserved"),
+                self._reservations.is_active().label("reserved"),
             )
             .join_from(uploads, videos, uploads.c.video_id == videos.c.id)
             .join(objects, uploads.c.object_id == objects.c.id)

@@ -12,18 +12,18 @@ import socket
 import subprocess
 from collections.abc import Sequence
 
-from streamtime.worker_protocol import Bounds
+from streamtime.worker_protocol import WorkerLimits
 from streamtime.workers import failure
 
-_LAST_WORDS_BYTES = 4096
+_STDERR_TAIL_BYTES = 4096
 _REAP_STEP_S = 0.005
-_LAST_WAIT_S = 2.0
+_KILL_TIMEOUT_S = 2.0
 
 
 class Child:
     """A running child; `connection` is the server's end of the socket to it, not blocking."""
 
-    def __init__(self, command: Sequence[str], source: int, bounds: Bounds) -> None:
+    def __init__(self, command: Sequence[str], source: int, bounds: WorkerLimits) -> None:
         """Start it.
 
         Raises:
@@ -33,11 +33,11 @@ class Child:
             self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
             raise failure.unavailable(str(error)) from error
-        self._said = bytearray()
+        self._stderr_tail = bytearray()
         try:
             self._stderr, stderr = os.pipe()
             try:
-                self._process = _spawned(command, theirs.fileno(), source, bounds, stderr)
+                self._process = _spawn(command, theirs.fileno(), source, bounds, stderr)
             except OSError:
                 os.close(self._stderr)
                 raise
@@ -53,7 +53,7 @@ class Child:
             theirs.close()
         self.connection.setblocking(False)
         os.set_blocking(self._stderr, False)
-        asyncio.get_running_loop().add_reader(self._stderr, self._listen)
+        asyncio.get_running_loop().add_reader(self._stderr, self._read_stderr)
 
     @property
     def pid(self) -> int:
@@ -61,29 +61,29 @@ class Child:
         return self._process.pid
 
     @property
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of what it wrote to its standard error."""
-        return self._said.decode(errors="replace").strip()
+        return self._stderr_tail.decode(errors="replace").strip()
 
-    async def ended(self) -> int | None:
+    async def terminate(self) -> int | None:
         """End it, if it has not ended by itself, and tell its exit status; all its descriptors are closed after."""
         self.connection.close()
         reaping = asyncio.ensure_future(self._reap())
         return await asyncio.shield(reaping)
 
-    async def exit_status(self, patience_s: float) -> int | None:
+    async def wait_exit(self, timeout_s: float) -> int | None:
         """Give a child that has closed its end a moment to end by itself, and tell its status; None if it does not."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(timeout_s):
                 while self._process.poll() is None:  # noqa: ASYNC110  (no event tells it on every kernel)
                     await asyncio.sleep(_REAP_STEP_S)
         return self._process.returncode
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Stop it where it stands, without ending it."""
         self._signal(signal.SIGSTOP)
 
-    def release(self) -> None:
+    def resume(self) -> None:
         """Let it go on."""
         self._signal(signal.SIGCONT)
 
@@ -104,33 +104,35 @@ class Child:
         except asyncio.CancelledError:
             # The loop itself is ending: nobody will ask again, and a killed process ends promptly.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_LAST_WAIT_S)
+                self._process.wait(_KILL_TIMEOUT_S)
             raise
         finally:
-            self._listen()
-            self._deafen()
+            self._read_stderr()
+            self._close_stderr()
         return self._process.returncode
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         try:
-            data = os.read(self._stderr, _LAST_WORDS_BYTES)
+            data = os.read(self._stderr, _STDERR_TAIL_BYTES)
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        self._said += data
-        del self._said[:-_LAST_WORDS_BYTES]
+        self._stderr_tail += data
+        del self._stderr_tail[:-_STDERR_TAIL_BYTES]
         if not data and self._stderr >= 0:
-            self._deafen()
+            self._close_stderr()
 
-    def _deafen(self) -> None:
+    def _close_stderr(self) -> None:
         if self._stderr >= 0:
             asyncio.get_running_loop().remove_reader(self._stderr)
             os.close(self._stderr)
             self._stderr = -1
 
 
-def _spawned(command: Sequence[str], control: int, source: int, bounds: Bounds, stderr: int) -> subprocess.Popen[bytes]:
+def _spawn(
+    command: Sequence[str], control: int, source: int, bounds: WorkerLimits, stderr: int
+) -> subprocess.Popen[bytes]:
     # No shell, no environment, no descriptor but these; the command is ours, never a user's.
     return subprocess.Popen(  # noqa: S603  (see above)
         [*command, str(control), str(source), *bounds.arguments()],

@@ -3,7 +3,7 @@
 import signal
 
 from streamtime.errors import MediaError
-from streamtime.worker_protocol import Failed
+from streamtime.worker_protocol import OrderFailed
 
 
 class WorkerFailed(MediaError):
@@ -15,45 +15,45 @@ class WorkerFailed(MediaError):
     the log, never for a page.
     """
 
-    def __init__(self, code: str, message: str, *, retryable: bool, last_words: str = "") -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool, stderr_tail: str = "") -> None:
         super().__init__(message, code=code)
         self.retryable = retryable
-        self.last_words = last_words
+        self.stderr_tail = stderr_tail
 
 
-def reported(failed: Failed, last_words: str) -> WorkerFailed:
+def from_message(failed: OrderFailed, stderr_tail: str) -> WorkerFailed:
     """The child said so itself."""
-    return WorkerFailed(failed.code, failed.message, retryable=failed.retryable, last_words=last_words)
+    return WorkerFailed(failed.code, failed.message, retryable=failed.retryable, stderr_tail=stderr_tail)
 
 
-def ended(status: int | None, last_words: str) -> WorkerFailed:
+def crashed(status: int | None, stderr_tail: str) -> WorkerFailed:
     """The child ended in the middle of its work; `status` as `Popen.returncode` has it."""
     if status == -signal.SIGKILL:
         message = "The work on this video was ended from outside, perhaps because memory ran out."
-        return WorkerFailed("worker_killed", message, retryable=True, last_words=last_words)
+        return WorkerFailed("worker_killed", message, retryable=True, stderr_tail=stderr_tail)
     message = "The program that works on this video crashed."
-    return WorkerFailed("worker_crashed", message, retryable=True, last_words=f"[exit {status}] {last_words}")
+    return WorkerFailed("worker_crashed", message, retryable=True, stderr_tail=f"[exit {status}] {stderr_tail}")
 
 
-def over_memory(most_bytes: int, last_words: str) -> WorkerFailed:
+def out_of_memory(limit_bytes: int, stderr_tail: str) -> WorkerFailed:
     """The server saw it take more memory than it may."""
-    message = f"This video needs more memory to work on than the {most_bytes >> 20} MiB that are allowed for it."
-    return WorkerFailed("worker_memory", message, retryable=False, last_words=last_words)
+    message = f"This video needs more memory to work on than the {limit_bytes >> 20} MiB that are allowed for it."
+    return WorkerFailed("worker_memory", message, retryable=False, stderr_tail=stderr_tail)
 
 
-def stalled(last_words: str) -> WorkerFailed:
+def stalled(stderr_tail: str) -> WorkerFailed:
     """No sign of life for too long."""
     message = "The work on this video came to a standstill and was ended."
-    return WorkerFailed("worker_stalled", message, retryable=True, last_words=last_words)
+    return WorkerFailed("worker_stalled", message, retryable=True, stderr_tail=stderr_tail)
 
 
-def timed_out(last_words: str) -> WorkerFailed:
+def timed_out(stderr_tail: str) -> WorkerFailed:
     """Alive, but over the last limit of all."""
     message = "The work on this video took too long and was ended."
-    return WorkerFailed("worker_timeout", message, retryable=False, last_words=last_words)
+    return WorkerFailed("worker_timeout", message, retryable=False, stderr_tail=stderr_tail)
 
 
 def unavailable(reason: str) -> WorkerFailed:
     """No child could be started."""
     message = "The program that works on videos could not be started."
-    return WorkerFailed("worker_unavailable", message, retryable=True, last_words=reason)
+    return WorkerFailed("worker_unavailable", message, retryable=True, stderr_tail=reason)

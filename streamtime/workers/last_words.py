@@ -6,17 +6,17 @@ the server is installed. What is kept is short, printable, and says nothing of d
 
 import re
 
-MOST_CHARACTERS = 2_000
+MAX_CHARACTERS = 2_000
 """The end counts: that is where a traceback says what happened."""
 
 _FOLDERS = re.compile(r"(?:/[^/\s\"':]+)+/(?=[^/\s\"':]+)")
 
 
-def as_kept(said: str) -> str:
+def sanitize_stderr(raw: str) -> str:
     """Bounded and printable: other characters become what Python calls them, lines stay lines."""
-    lines = _FOLDERS.sub("", said[-MOST_CHARACTERS * 2 :]).splitlines()
+    lines = _FOLDERS.sub("", raw[-MAX_CHARACTERS * 2 :]).splitlines()
     text = "\n".join("".join(map(_printable, line)) for line in lines).strip()
-    return text if len(text) <= MOST_CHARACTERS else "..." + text[-MOST_CHARACTERS:]
+    return text if len(text) <= MAX_CHARACTERS else "..." + text[-MAX_CHARACTERS:]
 
 
 def _printable(character: str) -> str:

@@ -5,9 +5,9 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from streamtime.worker_protocol import DEFAULT_MEMORY_BYTES, Bounds
+from streamtime.worker_protocol import DEFAULT_MEMORY_LIMIT_BYTES, WorkerLimits
 from streamtime.workers.child import Child
-from streamtime.workers.memory_watch import MemoryWatch
+from streamtime.workers.memory_watch import MemoryMonitor
 from streamtime.workers.worker import Worker
 
 COMMAND = (sys.executable, "-I", "-m", "streamtime.media.worker")
@@ -29,13 +29,13 @@ class WorkerLauncher:
         stall_timeout_s: float = 60.0,
         wall_timeout_s: float = DAY_S,
         nice: int = 10,
-        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        memory_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
         allow_unconfined: bool = False,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._stall_timeout_s = stall_timeout_s
         self._wall_timeout_s = wall_timeout_s
-        self._bounds = Bounds(nice, memory_bytes, allow_unconfined)
+        self._bounds = WorkerLimits(nice, memory_bytes, allow_unconfined)
         self._command = tuple(command)
 
     @asynccontextmanager
@@ -48,11 +48,11 @@ class WorkerLauncher:
             WorkerFailed: with `worker_unavailable` if it could not be started.
         """
         child = Child(self._command, source_fd, self._bounds)
-        memory = MemoryWatch(child, self._bounds.memory_bytes)
-        watching = asyncio.create_task(memory.watch())
+        memory = MemoryMonitor(child, self._bounds.memory_bytes)
+        watching = asyncio.create_task(memory.run())
         try:
             deadline = asyncio.get_running_loop().time() + self._wall_timeout_s
             yield Worker(child, memory, stall_timeout_s=self._stall_timeout_s, deadline=deadline)
         finally:
             watching.cancel()
-            await child.ended()
+            await child.terminate()

@@ -10,24 +10,24 @@ from pathlib import Path
 from streamtime.periodic import every
 from streamtime.workers.child import Child
 
-_LOOKS_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class MemoryWatch:
+class MemoryMonitor:
     """The watch over one child; `exceeded` tells whether it had to end it."""
 
-    def __init__(self, child: Child, most_bytes: int) -> None:
+    def __init__(self, child: Child, limit_bytes: int) -> None:
         self._child = child
-        self.most_bytes = most_bytes
+        self.limit_bytes = limit_bytes
         self.exceeded = False
 
-    async def watch(self) -> None:
+    async def run(self) -> None:
         """Look again and again, until cancelled."""
-        await every(_LOOKS_EVERY_S, self._look, "worker-memory", max_backoff_s=_LOOKS_EVERY_S)
+        await every(_POLL_INTERVAL_S, self._check, "worker-memory", max_backoff_s=_POLL_INTERVAL_S)
 
-    async def _look(self) -> None:
-        if not self.exceeded and (resident_bytes(self._child.pid) or 0) > self.most_bytes:
+    async def _check(self) -> None:
+        if not self.exceeded and (resident_bytes(self._child.pid) or 0) > self.limit_bytes:
             self.exceeded = True
             self._child.kill()
 

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from streamtime.workers.memory_watch import resident_bytes
 
 
-class Roster:
+class WorkerRegistry:
     """All children that are at work."""
 
     def __init__(self) -> None:
         self._pids: dict[str, int] = {}
 
     @contextmanager
-    def at_work(self, subject: str, pid: int) -> Iterator[None]:
+    def register(self, subject: str, pid: int) -> Iterator[None]:
         """For as long as the context lasts, this child works on `subject`."""
         self._pids[subject] = pid
         try:

@@ -9,13 +9,13 @@ from streamtime.worker_protocol import Confinement
 from streamtime.workers.failure import WorkerFailed, unavailable
 from streamtime.workers.launcher import WorkerLauncher
 
-_ASK_AGAIN_AFTER_S = 60.0
+_RETRY_AFTER_S = 60.0
 """After a failure: whoever asks cannot have a process started each time."""
 
 _log = get_logger("workers")
 
 
-async def ask(launcher: WorkerLauncher) -> Confinement:
+async def query_confinement(launcher: WorkerLauncher) -> Confinement:
     """Start a child on nothing and have it tell.
 
     Raises:
@@ -27,17 +27,17 @@ async def ask(launcher: WorkerLauncher) -> Confinement:
         raise unavailable(str(error)) from error
     try:
         async with launcher.launch(nothing) as worker:
-            return await worker.introduce()
+            return await worker.confinement()
     finally:
         os.close(nothing)
 
 
-def layers(confinement: Confinement) -> str:
+def format_layers(confinement: Confinement) -> str:
     """Write it in one line, for people: `process, limits, seccomp, without landlock (Function not implemented)`."""
     return ", ".join([*confinement.in_force, *(f"without {layer}" for layer in confinement.missing)])
 
 
-class SelfReport:
+class ConfinementCheck:
     """Remembers the answer."""
 
     def __init__(self, launcher: WorkerLauncher, clock: Clock) -> None:
@@ -58,27 +58,27 @@ class SelfReport:
             if self._confinement is not None:
                 return self._confinement
             now = self._clock.monotonic()
-            if self._failure is None or now - self._asked_at > _ASK_AGAIN_AFTER_S:
+            if self._failure is None or now - self._asked_at > _RETRY_AFTER_S:
                 self._asked_at = now
-                self._confinement, self._failure = await self._heard()
+                self._confinement, self._failure = await self._query()
         if self._confinement is None:
             raise self._failure or WorkerFailed("worker_unavailable", "No worker has answered.", retryable=True)
         return self._confinement
 
-    async def log(self) -> None:
+    async def log_status(self) -> None:
         """Say it in the log: what is missing as a warning, that there will be no work as an error."""
         try:
             confinement = await self.confinement()
         except WorkerFailed as error:
-            _log.error("workers_refuse", code=error.code, reason=error.message, last_words=error.last_words)
+            _log.error("workers_refuse", code=error.code, reason=error.message, last_words=error.stderr_tail)
             return
         if confinement.missing:
             _log.warning("workers_confined_in_part", layers=confinement.in_force, missing=confinement.missing)
         else:
             _log.info("workers_confined", layers=confinement.in_force)
 
-    async def _heard(self) -> tuple[Confinement | None, WorkerFailed | None]:
+    async def _query(self) -> tuple[Confinement | None, WorkerFailed | None]:
         try:
-            return await ask(self._launcher), None
+            return await query_confinement(self._launcher), None
         except WorkerFailed as error:
             return None, error

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 PIECE_BYTES = 65_536
 
 
-class Cable:
+class CuttableProxy:
     """Listens on a port of its own, and joins every connection with one to the server."""
 
     def __init__(self, url: str) -> None:
@@ -22,23 +22,23 @@ class Cable:
         self._threads: list[Thread] = []
         self._lock = Lock()
         self._far_end: tuple[str, int] | None = None
-        self.plug(url)
+        self.connect(url)
         self._run(self._accept)
 
-    def pull(self) -> None:
+    def disconnect(self) -> None:
         """Break every connection, and let none come about."""
         with self._lock:
             self._far_end = None
             for end in self._ends:
                 _shut(end)
 
-    def plug(self, url: str) -> None:
+    def connect(self, url: str) -> None:
         """Lead to this server from now on."""
         self._far_end = ("127.0.0.1", urlsplit(url).port or 80)
 
     def close(self) -> None:
         """Break everything, for good."""
-        self.pull()
+        self.disconnect()
         _shut(self._listener)
         self._listener.close()
         for thread in self._threads:
@@ -72,9 +72,9 @@ class Cable:
 
 
 @contextmanager
-def cable_to(url: str) -> Iterator[Cable]:
+def cuttable_proxy(url: str) -> Iterator[CuttableProxy]:
     """A cable to a server, gone when the block is left."""
-    cable = Cable(url)
+    cable = CuttableProxy(url)
     try:
         yield cable
     finally:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.clips import make_clip
 from tests.people import PASSWORD, Person
 from tests.server import Server
@@ -31,8 +31,8 @@ ARGUMENTS = (
     "--mute-audio",
     "--no-sandbox",
 )
-PATIENCE_MS = 60_000
-expect.set_options(timeout=PATIENCE_MS)
+TIMEOUT_MS = 60_000
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 class OpenContext(Protocol):
@@ -65,20 +65,20 @@ def ada(shared_server: Server) -> Person:
 
 
 @pytest.fixture
-def guard() -> Iterator[Guard]:
-    watcher = Guard()
+def guard() -> Iterator[BrowserMonitor]:
+    watcher = BrowserMonitor()
     yield watcher
     assert not watcher.faults(), "\n".join(watcher.faults())
 
 
 @pytest.fixture
-def open_context(browser: Browser, guard: Guard) -> Iterator[OpenContext]:
+def open_context(browser: Browser, guard: BrowserMonitor) -> Iterator[OpenContext]:
     opened: list[BrowserContext] = []
 
     def open_one(url: str, signed_in: Person | None = None, **options: Any) -> BrowserContext:  # noqa: ANN401  # Playwright's
         context = browser.new_context(base_url=url, **{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(PATIENCE_MS)
-        guard.homes.add(url)
+        context.set_default_timeout(TIMEOUT_MS)
+        guard.allowed_origins.add(url)
         guard.watch(context)
         if signed_in:
             _sign_in(context, signed_in, url)

@@ -9,8 +9,8 @@ from tests.browser import walk
 from tests.clips import make_clip
 from tests.people import Person
 from tests.portraits import make_picture
-from tests.provider import providing
-from tests.server import Server, serving, until
+from tests.provider import running_provider
+from tests.server import Server, running_server, wait_until
 
 LONG = "A very long title, as cameras and people make them, that goes on until it has to be cut off " * 2
 CAPTIONS = b"1\n00:00:00,000 --> 00:00:01,000\nThe sea\n"
@@ -19,7 +19,7 @@ DESCRIPTION = "\n".join(["We arrive at 0:01, see http://example.org/sea for more
 
 
 @dataclass(frozen=True)
-class Gallery:
+class SampleServer:
     """Videos by what is special about them."""
 
     server: Server
@@ -104,38 +104,41 @@ class Gallery:
 
 
 @contextmanager
-def open_gallery(folder: Path) -> Iterator[Gallery]:
+def open_sample_server(folder: Path) -> Iterator[SampleServer]:
     """A server with videos in several shapes and states."""
     wide = make_clip(folder / "wide.mp4", duration_s=2, width=640, height=360)
     tall = make_clip(folder / "tall.mp4", duration_s=2, width=180, height=320)
-    with providing() as provider, serving(**provider.settings()) as server:
+    with running_provider() as provider, running_server(**provider.settings()) as server:
         owner = server.person("ada", admin=True)
         owner.api.put("/api/v1/me/picture", content=make_picture(folder / "face.png")).raise_for_status()
-        ready = walk.put_in(owner, wide, title="By the sea", visibility="public")
+        ready = walk.upload_and_wait(owner, wide, title="By the sea", visibility="public")
         owner.change(ready, description=DESCRIPTION, tags=["summer", "sea", "a tag of several words"])
-        until(lambda: owner.look(ready)["urls"]["storyboard"], "stills", within_s=walk.SETTLED_WITHIN_MS / 1000)
+        wait_until(lambda: owner.look(ready)["urls"]["storyboard"], "stills", within_s=walk.SETTLED_WITHIN_MS / 1000)
         captions = owner.api.post(f"/api/v1/videos/{ready}/captions", params={"language": "en"}, content=CAPTIONS)
         captions.raise_for_status()
-        portrait = walk.put_in(owner, tall, title=LONG[:200], visibility="unlisted")
+        portrait = walk.upload_and_wait(owner, tall, title=LONG[:200], visibility="unlisted")
         failed = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter")
-        walk.await_state(owner, failed, "failed")
+        walk.wait_state(owner, failed, "failed")
         at = owner.begin(5_000_000, filename="half.mp4", title="Halfway here")
         owner.append(at, 0, wide.read_bytes()[:1000])
         uploading = owner.api.head(at, headers={"Tus-Resumable": "1.0.0"}).headers["Streamtime-Video"]
         binned = owner.send(b"nor is this" * 99, filename="gone.mp4", title="Gone for now")
-        walk.await_state(owner, binned, "failed")
+        walk.wait_state(owner, binned, "failed")
         owner.api.delete(f"/api/v1/videos/{binned}").raise_for_status()
         copy = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter", duplicates="ask")
-        link, locked = made(owner, "links", videos=[ready, portrait]), made(owner, "links", videos=[ready], **LOCKED)
-        drop = made(owner, "drops", label="Send me your pictures of the sea", days=7, max_files=20)
+        link, locked = (
+            create_link(owner, "links", videos=[ready, portrait]),
+            create_link(owner, "links", videos=[ready], **LOCKED),
+        )
+        drop = create_link(owner, "drops", label="Send me your pictures of the sea", days=7, max_files=20)
         person = owner.api.get("/api/v1/admin/users").json()["items"][0]["id"]
         track = captions.json()["name"]
-        yield Gallery(
+        yield SampleServer(
             server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop, person, track
         )
 
 
-def made(owner: Person, kind: str, **wishes: object) -> str:
+def create_link(owner: Person, kind: str, **wishes: object) -> str:
     """The path of a new link."""
     url: str = owner.api.post(f"/api/v1/{kind}", json=wishes).raise_for_status().json()["url"]
-    return url.removeprefix(owner.house.url)
+    return url.removeprefix(owner.server.url)

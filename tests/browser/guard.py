@@ -19,10 +19,10 @@ _OWN_SCHEMES = {"data", "blob", "about"}
 
 
 @dataclass
-class Guard:
+class BrowserMonitor:
     """What one test's browser did that it should not have done."""
 
-    homes: set[str] = field(default_factory=set)
+    allowed_origins: set[str] = field(default_factory=set)
     allowed: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
@@ -41,7 +41,7 @@ class Guard:
 
     def _on_request(self, request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme in _OWN_SCHEMES or f"{address.scheme}://{address.netloc}" in self.homes:
+        if address.scheme in _OWN_SCHEMES or f"{address.scheme}://{address.netloc}" in self.allowed_origins:
             return
         self.seen.append(f"request to another host: {request.url}")
 

@@ -30,7 +30,7 @@ def faults_of(page: Page, *rules: str) -> list[str]:
     return [f"{rule['id']} at {node['target']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
 
 
-def faults_in_all_looks(page: Page) -> Iterator[str]:
+def faults_in_all_themes(page: Page) -> Iterator[str]:
     """What is wrong with a page as it lies there, in every theme and width; it ends dark and as wide as it was."""
     before = page.viewport_size
     assert before
@@ -39,7 +39,7 @@ def faults_in_all_looks(page: Page) -> Iterator[str]:
         for theme, rules in THEMES:
             page.emulate_media(color_scheme=theme)
             page.wait_for_function(_IN_THIS_LOOK, arg=[theme, width])
-            await_stillness(page)
+            wait_animations(page)
             yield from (f"{theme} at {width}: {fault}" for fault in faults_of(page, *rules))
         if is_too_wide(page):
             yield f"scrolls sideways at {width}"
@@ -51,20 +51,20 @@ def is_too_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
-def holes_in(page: Page) -> list[str]:
+def missing_values_in(page: Page) -> list[str]:
     """Where a page says what only programs say of a value that is not there."""
     text: str = page.evaluate("document.body.innerText")
     return [f"says {found}" for found in _HOLES.findall(text)]
 
 
-def await_calm(page: Page) -> None:
+def wait_page_ready(page: Page) -> None:
     """Wait until what the page has to show is shown."""
     expect(page.locator("html[data-script]")).to_have_count(1)
     if page.locator("#player[data-phase=loading]").count():
         expect(page.locator("#player")).to_have_attribute("data-phase", "ready")
-    await_stillness(page)
+    wait_animations(page)
 
 
-def await_stillness(page: Page) -> None:
+def wait_animations(page: Page) -> None:
     """Wait until nothing moves any more but what never ends."""
     page.wait_for_function(_STILL)

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser import walk
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.people import Person
 
 MakeClip = Callable[..., Path]
@@ -19,9 +19,13 @@ def unlike_any_other(path: Path, clip: Path) -> Path:
     return path
 
 
-def test_deleted_undone_binned_and_deleted_for_good(page: Page, ada: Person, clip: MakeClip, guard: Guard) -> None:
+def test_deleted_undone_binned_and_deleted_for_good(
+    page: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
+) -> None:
     guard.allow("status of 404")
-    video = walk.put_in(ada, clip("second-thoughts.mp4", duration_s=2, width=320, height=180), title="Second thoughts")
+    video = walk.upload_and_wait(
+        ada, clip("second-thoughts.mp4", duration_s=2, width=320, height=180), title="Second thoughts"
+    )
     page.goto(f"/watch/{video}/delete")
     page.get_by_role("button", name="Delete", exact=True).click()
     flash = page.locator(".undo")
@@ -45,10 +49,10 @@ def test_deleted_undone_binned_and_deleted_for_good(page: Page, ada: Person, cli
 
 
 def test_deleting_for_good_is_asked_on_its_own_with_the_title(
-    page: Page, ada: Person, clip: MakeClip, guard: Guard
+    page: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
     guard.allow("status of 404")
-    video = walk.put_in(ada, clip("final.mp4", duration_s=2, width=320, height=180), title="Only once")
+    video = walk.upload_and_wait(ada, clip("final.mp4", duration_s=2, width=320, height=180), title="Only once")
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Delete", exact=True).click()
     page.get_by_role("dialog").get_by_role("link", name="Delete for good").click()
@@ -65,14 +69,14 @@ def test_deleting_for_good_is_asked_on_its_own_with_the_title(
 
 
 def test_a_file_that_is_there_already_waits_for_an_answer(
-    page: Page, ada: Person, clip: MakeClip, tmp_path: Path, guard: Guard
+    page: Page, ada: Person, clip: MakeClip, tmp_path: Path, guard: BrowserMonitor
 ) -> None:
     guard.allow("status of 404")
     path = unlike_any_other(tmp_path / "again.mp4", clip("again.mp4", duration_s=2, width=320, height=180))
-    first = walk.put_in(ada, path, title="The first of them")
+    first = walk.upload_and_wait(ada, path, title="The first of them")
     page.goto("/upload")
-    walk.pick(page, path)
-    row = walk.row(page, path.name)
+    walk.choose_files(page, path)
+    row = walk.upload_row(page, path.name)
     notice = row.locator("[data-twin]")
     expect(notice).to_contain_text("The first of them")
     copy = walk.video_of(row)
@@ -86,15 +90,15 @@ def test_a_file_that_is_there_already_waits_for_an_answer(
     expect(row.locator("[data-status]")).to_have_text("This copy is deleted.")
     assert ada.api.get(f"/api/v1/videos/{copy}").status_code == 404
 
-    walk.pick(page, path)
-    again = walk.row(page, path.name).last
+    walk.choose_files(page, path)
+    again = walk.upload_row(page, path.name).last
     again.get_by_role("button", name="Keep both").click()
-    walk.await_phase(again, "playable")
+    walk.wait_phase(again, "playable")
     assert ada.look(first)["state"] == "ready"
 
 
 def test_a_creation_whose_answer_is_lost_makes_no_second_video(
-    page: Page, clip: MakeClip, tmp_path: Path, guard: Guard
+    page: Page, clip: MakeClip, tmp_path: Path, guard: BrowserMonitor
 ) -> None:
     guard.allow("net::ERR_")
     path = unlike_any_other(tmp_path / "lost.mp4", clip("lost.mp4", duration_s=2, width=320, height=180))
@@ -109,7 +113,7 @@ def test_a_creation_whose_answer_is_lost_makes_no_second_video(
             route.continue_()
 
     page.route("**/api/v1/uploads", lose_the_first)
-    walk.pick(page, path)
-    row = walk.row(page, path.name)
-    walk.await_phase(row, "playable")
+    walk.choose_files(page, path)
+    row = walk.upload_row(page, path.name)
+    walk.wait_phase(row, "playable")
     assert walk.video_of(row) == made[0]

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
-from tests.server import serving
+from tests.browser.guard import BrowserMonitor
+from tests.server import running_server
 
 MakeClip = Callable[..., Path]
 
@@ -43,17 +43,23 @@ def blog(pages: dict[str, str]) -> Iterator[str]:
         site.server_close()
 
 
-def test_it_plays_on_the_sites_of_the_setting_alone(open_context: OpenContext, guard: Guard, clip: MakeClip) -> None:
+def test_it_plays_on_the_sites_of_the_setting_alone(
+    open_context: OpenContext, guard: BrowserMonitor, clip: MakeClip
+) -> None:
     guard.allow("frame-ancestors|favicon|ERR_BLOCKED_BY_RESPONSE")
     pages: dict[str, str] = {}
-    with blog(pages) as friend, blog(pages) as other, serving(STREAMTIME_SERVER__FRAME_ANCESTORS=friend) as house:
+    with (
+        blog(pages) as friend,
+        blog(pages) as other,
+        running_server(STREAMTIME_SERVER__FRAME_ANCESTORS=friend) as house,
+    ):
         owner = house.person("ada", admin=True)
         film = clip("framed.mp4", duration_s=2, width=320, height=180)
-        video = walk.put_in(owner, film, title="Framed", visibility="unlisted")
+        video = walk.upload_and_wait(owner, film, title="Framed", visibility="unlisted")
         owner.change(video, embeddable=True)
         told = owner.api.get("/oembed", params={"url": f"{house.url}/watch/{video}"}).raise_for_status().json()
         pages["/"] = f"<!DOCTYPE html><title>Blog</title>{told['html']}"
-        guard.homes |= {friend, other}
+        guard.allowed_origins |= {friend, other}
         page = open_context(house.url).new_page()
 
         page.goto(f"{friend}/")

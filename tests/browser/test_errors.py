@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.people import PASSWORD, Person
 from tests.server import Server
 
 
 @pytest.mark.parametrize("path", ["/watch/nothing-here", "/nothing-here", "/@nobody"])
-def test_what_is_not_there_is_said_to_a_guest_with_a_way_in(guest: Page, guard: Guard, path: str) -> None:
+def test_what_is_not_there_is_said_to_a_guest_with_a_way_in(guest: Page, guard: BrowserMonitor, path: str) -> None:
     guard.allow("status of 404")
     answer = guest.goto(path)
     assert answer
@@ -24,14 +24,14 @@ def test_what_is_not_there_is_said_to_a_guest_with_a_way_in(guest: Page, guard: 
     )
 
 
-def test_what_is_not_there_leads_a_member_home(page: Page, guard: Guard) -> None:
+def test_what_is_not_there_leads_a_member_home(page: Page, guard: BrowserMonitor) -> None:
     guard.allow("status of 404")
     page.goto("/watch/nothing-here")
     page.locator(".failure").get_by_role("link", name="Your library").click()
     expect(page.get_by_role("heading", name="Library", exact=True)).to_be_visible()
 
 
-def test_a_wrong_password_is_said_and_the_way_kept(guest: Page, ada: Person, guard: Guard) -> None:
+def test_a_wrong_password_is_said_and_the_way_kept(guest: Page, ada: Person, guard: BrowserMonitor) -> None:
     guard.allow("status of 401")
     guest.goto("/upload")
     guest.get_by_label("User name").fill(ada.name)
@@ -46,7 +46,9 @@ def test_a_wrong_password_is_said_and_the_way_kept(guest: Page, ada: Person, gua
     guest.wait_for_url("**/upload")
 
 
-def test_a_wrong_setup_code_is_said_beside_the_code(server: Server, open_context: OpenContext, guard: Guard) -> None:
+def test_a_wrong_setup_code_is_said_beside_the_code(
+    server: Server, open_context: OpenContext, guard: BrowserMonitor
+) -> None:
     guard.allow("status of 400")
     page = open_context(server.url).new_page()
     page.goto("/setup")
@@ -68,7 +70,7 @@ def test_a_wrong_setup_code_is_said_beside_the_code(server: Server, open_context
     page.wait_for_url("**/library")
 
 
-def test_a_member_who_was_signed_out_is_asked_to_sign_in(page: Page, ada: Person, guard: Guard) -> None:
+def test_a_member_who_was_signed_out_is_asked_to_sign_in(page: Page, ada: Person, guard: BrowserMonitor) -> None:
     guard.allow("EventSource|Event]")
     page.goto("/library")
     page.context.clear_cookies()

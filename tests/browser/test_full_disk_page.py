@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.server import Server
 
 LENGTH_BYTES = 12_000_000
@@ -18,7 +18,7 @@ PATIENCE_MS = 180_000
 
 
 def test_the_row_says_that_the_disk_is_full(
-    server: Server, open_context: OpenContext, guard: Guard, tmp_path: Path
+    server: Server, open_context: OpenContext, guard: BrowserMonitor, tmp_path: Path
 ) -> None:
     guard.allow(r"507 .*/api/v1/uploads")
     path = tmp_path / "large.mp4"
@@ -27,11 +27,11 @@ def test_the_row_says_that_the_disk_is_full(
     page.goto("/upload")
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (FITS_BYTES, resource.RLIM_INFINITY))
     try:
-        walk.pick(page, path)
-        status = walk.row(page, "large").locator("[data-status]")
+        walk.choose_files(page, path)
+        status = walk.upload_row(page, "large").locator("[data-status]")
         expect(status).to_contain_text("The disk of the video store is full. 8.0 MB of this file are kept")
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, WITHOUT_LIMIT)
     # It is no film, so all that can come of it is an answer about that: every byte has arrived.
-    walk.await_phase(walk.row(page, "large"), "failed", "done", within_ms=PATIENCE_MS)
+    walk.wait_phase(walk.upload_row(page, "large"), "failed", "done", within_ms=PATIENCE_MS)
     expect(page.get_by_text("This is not a video file")).to_be_visible(timeout=PATIENCE_MS)

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
 from tests.people import TUS, Person
-from tests.server import Server, StartServer, until
+from tests.server import Server, StartServer, wait_until
 
 MakeClip = Callable[..., Path]
 
@@ -59,12 +59,12 @@ def test_a_page_opened_during_the_upload_begins_by_itself(
     assert player.get_attribute("data-state") == "processing"
     assert abs(length_s(page) - 20) < 0.2
     expect(page.locator("[data-fact=length]")).to_have_text("0:20")
-    walk.await_moving(page, 1)
+    walk.wait_playing(page, 1)
     assert walk.brightness(page) > 40
 
     expect(player).to_have_attribute("data-state", "ready", timeout=PATIENCE_MS)
     expect(page.locator("[data-state-card]")).to_be_hidden()
-    walk.await_moving(page, walk.time_s(page) + 0.5)
+    walk.wait_playing(page, walk.current_time_s(page) + 0.5)
     expect(player).to_have_attribute("data-levels", "360 240")
     page.wait_for_function("() => !document.querySelector('streamtime-video').isGrowing")
     assert abs(length_s(page) - 20) < 0.2
@@ -83,7 +83,7 @@ def held_up(start_server: StartServer, clip: MakeClip) -> tuple[Server, Person, 
     server = start_server(STREAMTIME_TRANSCODE__NICE="0", STREAMTIME_TRANSCODE__STALL_TIMEOUT="1h")
     person = server.person("ada", admin=True)
     other = person.upload(clip("in-the-way.mp4", duration_s=30, width=640, height=360, audio=None))
-    until(lambda: "240p" in person.look(other)["preparing"], "the encoder has begun", within_s=PATIENCE_MS / 1000)
+    wait_until(lambda: "240p" in person.look(other)["preparing"], "the encoder has begun", within_s=PATIENCE_MS / 1000)
     stopped = server.workers()
     assert stopped
     for worker in stopped:
@@ -96,7 +96,7 @@ def test_qualities_that_become_ready_are_taken_up_while_it_plays(
 ) -> None:
     server, person, other = held_up
     video = person.upload(clip("film.mp4", **LONG_FILM))
-    until(lambda: person.look(video)["playable"], "copied", within_s=PATIENCE_MS / 1000)
+    wait_until(lambda: person.look(video)["playable"], "copied", within_s=PATIENCE_MS / 1000)
     page = open_context(server.url, person).new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"/watch/{video}")
@@ -111,15 +111,15 @@ def test_qualities_that_become_ready_are_taken_up_while_it_plays(
     person.api.delete(f"/api/v1/videos/{other}").raise_for_status()
     expect(player).to_have_attribute("data-levels", "360 240", timeout=PATIENCE_MS)
     expect(player).to_have_attribute("data-quality", "360")
-    walk.await_moving(page, walk.time_s(page) + 1)
+    walk.wait_playing(page, walk.current_time_s(page) + 1)
     assert page.evaluate("window.interruptions") == []
-    assert walk.picture(page) == (480, 360)
+    assert walk.frame_size(page) == (480, 360)
 
     walk.choose_quality(page, "240p")
     expect(player).to_have_attribute("data-quality", "240")
     expect(player).to_have_attribute("data-level", "240", timeout=PATIENCE_MS)
     page.wait_for_function("() => document.querySelector('streamtime-video').nativeEl.videoHeight === 240")
-    walk.await_moving(page, walk.time_s(page) + 0.5)
+    walk.wait_playing(page, walk.current_time_s(page) + 0.5)
     walk.choose_quality(page, "Auto")
     expect(player).to_have_attribute("data-quality", "auto")
 
@@ -130,7 +130,7 @@ def test_a_paused_player_takes_qualities_up_and_stays_where_it_is(
     server, person, other = held_up
     in_the_way = server.workers()
     video = person.upload(clip("film.mp4", **LONG_FILM))
-    until(lambda: person.look(video)["playable"], "copied", within_s=PATIENCE_MS / 1000)
+    wait_until(lambda: person.look(video)["playable"], "copied", within_s=PATIENCE_MS / 1000)
     page = open_context(server.url, person).new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"/watch/{video}")
@@ -140,10 +140,10 @@ def test_a_paused_player_takes_qualities_up_and_stays_where_it_is(
     page.evaluate(
         "Object.assign(document.querySelector('streamtime-video'), { playbackRate: 1.5, volume: 0.4 }).pause()"
     )
-    at_s = walk.time_s(page)
+    at_s = walk.current_time_s(page)
     page.evaluate(WATCH_INTERRUPTIONS)
     person.api.delete(f"/api/v1/videos/{other}").raise_for_status()
-    until(lambda: "240p" in person.look(video)["preparing"], "the encoder has begun", within_s=PATIENCE_MS / 1000)
+    wait_until(lambda: "240p" in person.look(video)["preparing"], "the encoder has begun", within_s=PATIENCE_MS / 1000)
     encoders = [worker for worker in server.workers() if worker not in in_the_way]
     assert encoders
     for worker in encoders:
@@ -157,4 +157,4 @@ def test_a_paused_player_takes_qualities_up_and_stays_where_it_is(
     assert page.evaluate("window.interruptions") == []
     state = "(({ paused, playbackRate, volume }) => [paused, playbackRate, volume])"
     assert page.evaluate(f"{state}(document.querySelector('streamtime-video'))") == [True, 1.5, 0.4]
-    assert walk.time_s(page) == at_s
+    assert walk.current_time_s(page) == at_s

@@ -28,7 +28,7 @@ FOCUS = """() => {
 @pytest.fixture
 def watch(page: Page, ada: Person, clip: MakeClip) -> Page:
     """A tab with a video of 20 seconds, whose picture is there."""
-    video = walk.put_in(ada, clip("keys.mp4", duration_s=20, width=320, height=180))
+    video = walk.upload_and_wait(ada, clip("keys.mp4", duration_s=20, width=320, height=180))
     page.goto(f"/watch/{video}")
     expect(walk.player(page)).to_have_attribute("data-phase", "ready")
     return page
@@ -48,7 +48,7 @@ def await_time(page: Page, at_s: float) -> None:
 def test_the_player_obeys_its_keys(watch: Page) -> None:
     press = watch.keyboard.press
     press("Space")
-    walk.await_moving(watch)
+    walk.wait_playing(watch)
     press("k")
     await_true(watch, PAUSED)
     press("k")

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Response, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.gallery import Gallery, open_gallery
-from tests.browser.guard import Guard
-from tests.browser.looks import await_calm, faults_in_all_looks, faults_of, holes_in, is_too_wide
+from tests.browser.gallery import SampleServer, open_sample_server
+from tests.browser.guard import BrowserMonitor
+from tests.browser.looks import faults_in_all_themes, faults_of, is_too_wide, missing_values_in, wait_page_ready
 from tests.server import Server
 
 HTML_BYTES = 30_000
@@ -22,12 +22,12 @@ Theme = Literal["light", "dark"]
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
-    with open_gallery(tmp_path_factory.mktemp("gallery")) as opened:
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleServer]:
+    with open_sample_server(tmp_path_factory.mktemp("gallery")) as opened:
         yield opened
 
 
-def test_pages_are_accessible_and_fit(gallery: Gallery, open_context: OpenContext, guard: Guard) -> None:
+def test_pages_are_accessible_and_fit(gallery: SampleServer, open_context: OpenContext, guard: BrowserMonitor) -> None:
     guard.allow("status of 40[14]")
     member = open_context(gallery.server.url, gallery.owner, reduced_motion="reduce").new_page()
     guest = open_context(gallery.server.url, reduced_motion="reduce").new_page()
@@ -35,19 +35,19 @@ def test_pages_are_accessible_and_fit(gallery: Gallery, open_context: OpenContex
     for page, pages in ((member, gallery.member_pages()), (guest, gallery.guest_pages())):
         for name, path in pages.items():
             page.goto(path)
-            await_calm(page)
-            faults[name] = list(faults_in_all_looks(page))
+            wait_page_ready(page)
+            faults[name] = list(faults_in_all_themes(page))
             if not path.startswith("/api/docs"):  # where null is a type
-                faults[name] += holes_in(page)
+                faults[name] += missing_values_in(page)
     assert not {name: found for name, found in faults.items() if found}
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_what_opens_is_accessible_too(gallery: Gallery, open_context: OpenContext, theme: Theme) -> None:
+def test_what_opens_is_accessible_too(gallery: SampleServer, open_context: OpenContext, theme: Theme) -> None:
     page = open_context(gallery.server.url, gallery.owner, color_scheme=theme).new_page()
     faults: dict[str, list[str]] = {}
     page.goto(f"/watch/{gallery.ready}")
-    await_calm(page)
+    wait_page_ready(page)
     page.get_by_label("Account").click()
     faults["account menu"] = faults_of(page)
     page.get_by_label("Who can watch: Public").click()
@@ -63,16 +63,16 @@ def test_what_opens_is_accessible_too(gallery: Gallery, open_context: OpenContex
     page.goto("/upload")
     page.locator("#files").set_input_files({"name": "empty.mp4", "mimeType": "video/mp4", "buffer": b""})
     expect(page.locator(".upload[data-phase=failed]")).to_be_visible()
-    await_calm(page)
+    wait_page_ready(page)
     faults["refused upload"] = faults_of(page)
     assert not {name: found for name, found in faults.items() if found}
 
 
-def test_open_menus_fit_a_phone(gallery: Gallery, open_context: OpenContext) -> None:
+def test_open_menus_fit_a_phone(gallery: SampleServer, open_context: OpenContext) -> None:
     phone = {"width": 390, "height": 800}
     page = open_context(gallery.server.url, gallery.owner, viewport=phone).new_page()
     page.goto(f"/watch/{gallery.ready}")
-    await_calm(page)
+    wait_page_ready(page)
     for opener in (page.get_by_label("Who can watch: Public"), page.get_by_label("Account")):
         opener.click()
         expect(opener.locator("xpath=../div")).to_be_in_viewport(ratio=1)
@@ -90,7 +90,7 @@ def test_setup_is_accessible_and_fits(server: Server, open_context: OpenContext)
         assert not is_too_wide(page)
 
 
-def test_the_choice_of_theme_holds_over_pages(gallery: Gallery, open_context: OpenContext) -> None:
+def test_the_choice_of_theme_holds_over_pages(gallery: SampleServer, open_context: OpenContext) -> None:
     page = open_context(gallery.server.url, gallery.owner, color_scheme="dark").new_page()
     page.goto("/explore")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -104,7 +104,7 @@ def test_the_choice_of_theme_holds_over_pages(gallery: Gallery, open_context: Op
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_pages_are_light(gallery: Gallery, open_context: OpenContext, guard: Guard) -> None:
+def test_pages_are_light(gallery: SampleServer, open_context: OpenContext, guard: BrowserMonitor) -> None:
     guard.allow("status of 404")
     page = open_context(gallery.server.url, gallery.owner).new_page()
     heavy: list[str] = []
@@ -113,7 +113,7 @@ def test_pages_are_light(gallery: Gallery, open_context: OpenContext, guard: Gua
         collect = partial(list.append, answers)
         page.on("response", collect)
         page.goto(path)
-        await_calm(page)
+        wait_page_ready(page)
         page.remove_listener("response", collect)
         html_bytes = sum(len(answer.body()) for answer in answers if answer.request.resource_type == "document")
         script_bytes = sum(len(gzip.compress(answer.body())) for answer in answers if is_script(answer))
@@ -123,7 +123,7 @@ def test_pages_are_light(gallery: Gallery, open_context: OpenContext, guard: Gua
     assert not heavy
 
 
-def test_nothing_moves_when_posters_and_the_player_arrive(gallery: Gallery, open_context: OpenContext) -> None:
+def test_nothing_moves_when_posters_and_the_player_arrive(gallery: SampleServer, open_context: OpenContext) -> None:
     page = open_context(gallery.server.url, gallery.owner).new_page()
     page.add_init_script("""
       window.moved = 0;
@@ -134,15 +134,15 @@ def test_nothing_moves_when_posters_and_the_player_arrive(gallery: Gallery, open
     moved = {}
     for path in ("/explore", "/library", f"/watch/{gallery.ready}", f"/watch/{gallery.portrait}"):
         page.goto(path, wait_until="networkidle" if path == "/explore" else "load")
-        await_calm(page)
+        wait_page_ready(page)
         moved[path] = page.evaluate("window.moved")
     assert {path: much for path, much in moved.items() if much > 0.02} == {}
 
 
-def test_the_api_is_documented_from_here_alone(gallery: Gallery, open_context: OpenContext) -> None:
+def test_the_api_is_documented_from_here_alone(gallery: SampleServer, open_context: OpenContext) -> None:
     page = open_context(gallery.server.url, gallery.owner).new_page()
     page.goto("/api/docs")
-    await_calm(page)
+    wait_page_ready(page)
     page.get_by_role("link", name="Delete a video").click()
     operation = page.get_by_role("region", name="Delete a video")
     expect(operation).to_be_in_viewport()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.people import PASSWORD, Person
 from tests.server import Server
 
@@ -39,19 +39,19 @@ def test_from_the_first_visit_to_the_last_trace(server: Server, open_context: Op
 
     page.bring_to_front()
     page.get_by_role("link", name="Upload").first.click()
-    walk.pick(page, [wide, small])
-    walk.drop(page, dropped)
+    walk.choose_files(page, [wide, small])
+    walk.drag_and_drop(page, dropped)
     for path in (wide, small, dropped):
-        walk.await_phase(walk.row(page, path.name), "playable")
-    video = walk.video_of(walk.row(page, wide.name))
-    other = walk.video_of(walk.row(page, small.name))
+        walk.wait_phase(walk.upload_row(page, path.name), "playable")
+    video = walk.video_of(walk.upload_row(page, wide.name))
+    other = walk.video_of(walk.upload_row(page, small.name))
 
     library.bring_to_front()
     for upload in (video, other):
         expect(walk.card(library, upload)).to_have_attribute("data-state", "ready", timeout=walk.SETTLED_WITHIN_MS)
 
     page.bring_to_front()
-    walk.row(page, wide.name).get_by_role("link", name="Watch").click()
+    walk.upload_row(page, wide.name).get_by_role("link", name="Watch").click()
     page.wait_for_url(f"**/watch/{video}")
     expect(page.get_by_role("heading", level=1)).to_have_text("holiday by the sea")
     walk.play(page)
@@ -59,7 +59,7 @@ def test_from_the_first_visit_to_the_last_trace(server: Server, open_context: Op
 
 
 def test_quality_follows_the_hand_and_then_itself_again(page: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.put_in(ada, clip(duration_s=40, fps=10))  # it must not end before the hand is done
+    video = walk.upload_and_wait(ada, clip(duration_s=40, fps=10))  # it must not end before the hand is done
     page.goto(f"/watch/{video}")
     player = walk.player(page)
     expect(player).to_have_attribute("data-levels", "360 240")
@@ -77,12 +77,12 @@ def test_quality_follows_the_hand_and_then_itself_again(page: Page, ada: Person,
 
     walk.choose_quality(page, "Auto")
     expect(player).to_have_attribute("data-quality", "auto")
-    walk.await_moving(page, walk.time_s(page))
+    walk.wait_playing(page, walk.current_time_s(page))
     assert walk.brightness(page) > 40
 
 
 def test_what_is_edited_is_seen_by_the_other_tab_at_once(page: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.put_in(ada, clip("plain.mp4", duration_s=2, width=320, height=180))
+    video = walk.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180))
     library = page.context.new_page()
     library.goto("/library")
     card = walk.card(library, video)
@@ -100,15 +100,17 @@ def test_what_is_edited_is_seen_by_the_other_tab_at_once(page: Page, ada: Person
     expect(page.get_by_role("link", name="http://example.org/lake")).to_have_attribute("rel", re.compile("noopener"))
     expect(page.get_by_role("list", name="Tags").get_by_role("link")).to_have_text(["summer", "water"])
     page.get_by_role("link", name="0:01").click()
-    walk.await_moving(page, 1)
+    walk.wait_playing(page, 1)
     library.bring_to_front()
     expect(card.get_by_role("heading")).to_have_text("A day at the lake")
 
 
 def test_public_is_for_everybody_and_private_again_for_nobody_else(
-    page: Page, guest: Page, ada: Person, clip: MakeClip, guard: Guard
+    page: Page, guest: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
-    video = walk.put_in(ada, clip("shown.mp4", duration_s=4, width=320, height=180), title="Shown to everybody")
+    video = walk.upload_and_wait(
+        ada, clip("shown.mp4", duration_s=4, width=320, height=180), title="Shown to everybody"
+    )
     page.goto(f"/watch/{video}")
     guest.goto("/explore")
     expect(walk.card(guest, video)).to_have_count(0)
@@ -137,9 +139,11 @@ def test_public_is_for_everybody_and_private_again_for_nobody_else(
     expect(walk.card(guest, video)).to_have_count(0)
 
 
-def test_deleted_is_gone_here_and_in_the_other_tab(page: Page, ada: Person, clip: MakeClip, guard: Guard) -> None:
+def test_deleted_is_gone_here_and_in_the_other_tab(
+    page: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
+) -> None:
     path = clip("plain.mp4", duration_s=2, width=320, height=180)
-    video, stays = walk.put_in(ada, path, title="To go"), walk.put_in(ada, path, title="To stay")
+    video, stays = walk.upload_and_wait(ada, path, title="To go"), walk.upload_and_wait(ada, path, title="To stay")
     library = page.context.new_page()
     library.goto("/library")
     expect(walk.card(library, video)).to_be_visible()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.people import PASSWORD, Person
 from tests.server import Server
 
@@ -29,8 +29,10 @@ def sign_in(page: Page, person: Person) -> None:
     expect(page.get_by_role("heading", name="Library", exact=True)).to_be_visible()
 
 
-def test_an_owner_gets_by_without_script(plain: Page, guest: Page, ada: Person, clip: MakeClip, guard: Guard) -> None:
-    video = walk.put_in(ada, clip("plain.mp4", duration_s=2, width=320, height=180), title="Plain one")
+def test_an_owner_gets_by_without_script(
+    plain: Page, guest: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
+) -> None:
+    video = walk.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180), title="Plain one")
     sign_in(plain, ada)
     walk.card(plain, video).get_by_role("link", name="Plain one").click()
     expect(plain.get_by_text("The player needs JavaScript.")).to_be_visible()
@@ -61,9 +63,9 @@ def test_an_owner_gets_by_without_script(plain: Page, guest: Page, ada: Person, 
 
 
 def test_deleting_for_good_is_asked_on_a_page_of_its_own(
-    plain: Page, ada: Person, clip: MakeClip, guard: Guard
+    plain: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
-    video = walk.put_in(ada, clip("gone.mp4", duration_s=2, width=320, height=180), title="Gone soon")
+    video = walk.upload_and_wait(ada, clip("gone.mp4", duration_s=2, width=320, height=180), title="Gone soon")
     sign_in(plain, ada)
     plain.goto(f"/watch/{video}/delete")
     plain.get_by_role("link", name="Delete for good").click()
@@ -77,7 +79,7 @@ def test_deleting_for_good_is_asked_on_a_page_of_its_own(
 
 def test_lists_are_sorted_and_searched_by_links_and_forms(plain: Page, ada: Person, clip: MakeClip) -> None:
     path = clip("plain.mp4", duration_s=2, width=320, height=180)
-    videos = [walk.put_in(ada, path, title=f"Listed {number:02}", visibility="public") for number in range(2)]
+    videos = [walk.upload_and_wait(ada, path, title=f"Listed {number:02}", visibility="public") for number in range(2)]
     plain.goto("/explore?sort=title&q=Listed")
     expect(plain.locator(".card")).to_have_count(2)
     expect(plain.locator(".card").first).to_have_attribute("data-video", videos[0])

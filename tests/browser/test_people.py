@@ -7,13 +7,13 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenContext
 from tests.people import PASSWORD
-from tests.server import Server, serving
+from tests.server import Server, running_server
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Server]:
     """A server that takes invited people."""
-    with serving(STREAMTIME_ACCOUNTS__REGISTRATION="invite") as server:
+    with running_server(STREAMTIME_ACCOUNTS__REGISTRATION="invite") as server:
         yield server
 
 

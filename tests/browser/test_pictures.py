@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.people import Person
-from tests.portraits import UPRIGHT, make_picture, quarters
+from tests.portraits import UPRIGHT, make_picture, quadrant_colours
 from tests.server import Server
 
 SHOWN = "(image) => image.complete && image.naturalWidth"
@@ -25,7 +25,7 @@ def seen_in_the_menu(page: Page) -> int:
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_a_picture_comes_and_goes(
-    shared_server: Server, open_context: OpenContext, guard: Guard, tmp_path: Path, script: bool
+    shared_server: Server, open_context: OpenContext, guard: BrowserMonitor, tmp_path: Path, script: bool
 ) -> None:
     guard.allow("status of 4")
     person = shared_server.person("face-script" if script else "face-plain")
@@ -47,7 +47,7 @@ def test_a_picture_comes_and_goes(
     assert seen_in_the_menu(page) == 256
     address = page.locator(".portrait > img.avatar").get_attribute("src")
     assert address
-    assert quarters(person.browser.get(address).content) == ((256, 256), UPRIGHT)
+    assert quadrant_colours(person.browser.get(address).content) == ((256, 256), UPRIGHT)
     page.goto(f"/@{person.name}")
     expect(page.locator(".person-head > img.avatar")).to_have_attribute("src", address)
 
@@ -58,7 +58,7 @@ def test_a_picture_comes_and_goes(
 
 
 def test_one_that_is_too_large_is_told_so(
-    shared_server: Server, open_context: OpenContext, guard: Guard, tmp_path: Path
+    shared_server: Server, open_context: OpenContext, guard: BrowserMonitor, tmp_path: Path
 ) -> None:
     guard.allow("status of 413")
     person: Person = shared_server.person("face-large")

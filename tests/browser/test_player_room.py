@@ -8,7 +8,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.looks import await_calm
+from tests.browser.looks import wait_page_ready
 from tests.people import Person
 from tests.server import Server
 
@@ -34,12 +34,12 @@ _NARROWEST = """(select) => {
 @pytest.fixture(scope="module")
 def long_film(ada: Person, clip: MakeClip) -> str:
     film = clip("long.mp4", duration_s=24, width=320, height=180)
-    return walk.put_in(ada, film, title="Long enough to skip in")
+    return walk.upload_and_wait(ada, film, title="Long enough to skip in")
 
 
 def opened(page: Page, video: str) -> Page:
     page.goto(f"/watch/{video}")
-    await_calm(page)
+    wait_page_ready(page)
     return page
 
 
@@ -47,7 +47,7 @@ def opened(page: Page, video: str) -> Page:
 def test_the_player_has_the_shape_of_the_film(page: Page, ada: Person, clip: MakeClip, shape: str) -> None:
     width, height = SHAPES[shape]
     film = clip(f"{shape}.mp4", duration_s=2, width=width, height=height)
-    opened(page, walk.put_in(ada, film, title=f"A film in {shape}"))
+    opened(page, walk.upload_and_wait(ada, film, title=f"A film in {shape}"))
     for window in (PHONE, DESK, WALL):
         page.set_viewport_size(window)
         box = page.evaluate(_BOX)
@@ -96,13 +96,13 @@ def test_theatre_is_remembered(page: Page, long_film: str) -> None:
     wide = page.evaluate(_BOX)["width"]
     assert wide > before
     page.reload()
-    await_calm(page)
+    wait_page_ready(page)
     assert page.evaluate(_BOX)["width"] == wide
     expect(button).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("t")
     expect(button).to_have_attribute("aria-pressed", "false")
     page.reload()
-    await_calm(page)
+    wait_page_ready(page)
     assert page.evaluate(_BOX)["width"] == before
 
 

@@ -7,9 +7,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.gallery import Gallery, open_gallery
-from tests.browser.guard import Guard
-from tests.browser.looks import await_calm
+from tests.browser.gallery import SampleServer, open_sample_server
+from tests.browser.guard import BrowserMonitor
+from tests.browser.looks import wait_page_ready
 from tests.people import PASSWORD
 from tests.server import Server
 
@@ -25,8 +25,8 @@ _SMUGGLE = """() => {
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
-    with open_gallery(tmp_path_factory.mktemp("gallery")) as opened:
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleServer]:
+    with open_sample_server(tmp_path_factory.mktemp("gallery")) as opened:
         opened.owner.change(opened.ready, embeddable=True)
         yield opened
 
@@ -34,12 +34,12 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
 def policy_of(page: Page, path: str) -> str:
     answer = page.goto(path)
     assert answer
-    await_calm(page)
+    wait_page_ready(page)
     return answer.headers["content-security-policy"]
 
 
 def test_only_pages_with_the_player_have_its_policy_and_none_breaks_its_own(
-    gallery: Gallery, open_context: OpenContext, guard: Guard
+    gallery: SampleServer, open_context: OpenContext, guard: BrowserMonitor
 ) -> None:
     guard.allow("status of 404")
     guard.allow("status of 401")
@@ -63,7 +63,7 @@ def test_the_first_page_of_all_is_strict(server: Server, open_context: OpenConte
     page.wait_for_url("**/library")
 
 
-def test_the_player_works_wherever_one_comes_from(gallery: Gallery, open_context: OpenContext) -> None:
+def test_the_player_works_wherever_one_comes_from(gallery: SampleServer, open_context: OpenContext) -> None:
     page = open_context(gallery.server.url).new_page()
     page.goto(f"/login?next=/watch/{gallery.ready}")
     page.get_by_label("User name").fill(gallery.owner.name)
@@ -85,11 +85,13 @@ def test_the_player_works_wherever_one_comes_from(gallery: Gallery, open_context
     page.wait_for_url("**/watch/*")
     expect(page.locator("#player")).to_have_attribute("data-phase", "ready")
     page.locator("video").evaluate("(video) => video.play()")
-    walk.await_moving(page)
+    walk.wait_playing(page)
     assert walk.brightness(page) > 40
 
 
-def test_what_is_smuggled_in_stays_without_effect(gallery: Gallery, open_context: OpenContext, guard: Guard) -> None:
+def test_what_is_smuggled_in_stays_without_effect(
+    gallery: SampleServer, open_context: OpenContext, guard: BrowserMonitor
+) -> None:
     guard.allow(r"policy violated|Content Security Policy")
     page = open_context(gallery.server.url, gallery.owner).new_page()
     page.goto("/library")

@@ -12,10 +12,10 @@ MakeClip = Callable[..., Path]
 
 def test_the_cost_is_told_before_and_the_history_after(page: Page, clip: MakeClip) -> None:
     page.goto("/upload")
-    walk.pick(page, clip("trip.mp4", duration_s=2, width=320, height=180))
-    upload = walk.row(page, "trip.mp4")
+    walk.choose_files(page, clip("trip.mp4", duration_s=2, width=320, height=180))
+    upload = walk.upload_row(page, "trip.mp4")
     expect(upload.locator("[data-cost]")).to_contain_text("on the server with all qualities")
-    walk.await_phase(upload, "playable")
+    walk.wait_phase(upload, "playable")
     video = walk.video_of(upload)
     page.goto(f"/watch/{video}/edit")
     page.get_by_role("link", name="How it was prepared").click()

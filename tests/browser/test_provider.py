@@ -6,24 +6,24 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.people import PASSWORD
-from tests.provider import Provider, providing
-from tests.server import Server, serving
+from tests.provider import FakeOidcProvider, running_provider
+from tests.server import Server, running_server
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with providing() as running:
+def provider() -> Iterator[FakeOidcProvider]:
+    with running_provider() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def house(provider: Provider) -> Iterator[Server]:
+def house(provider: FakeOidcProvider) -> Iterator[Server]:
     """A server whose people sign in by it, and get accounts."""
-    with serving(**provider.settings(create_accounts="true")) as server:
+    with running_server(**provider.settings(create_accounts="true")) as server:
         server.person("boss", admin=True)
-        provider.serve(server, ida={"preferred_username": "ida", "name": "Ida Lovelace"})
+        provider.register_client(server, ida={"preferred_username": "ida", "name": "Ida Lovelace"})
         yield server
 
 
@@ -36,9 +36,9 @@ def go_on(page: Page, subject: str) -> None:
 
 @pytest.mark.parametrize("script", [True, False])
 def test_a_button_leads_there_and_back(
-    house: Server, provider: Provider, open_context: OpenContext, guard: Guard, script: bool
+    house: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor, script: bool
 ) -> None:
-    guard.homes.add(provider.issuer)
+    guard.allowed_origins.add(provider.issuer)
     page = open_context(house.url, java_script_enabled=script).new_page()
     page.goto("/settings/profile")
     page.get_by_role("link", name="Sign in with Home SSO").click()
@@ -48,9 +48,9 @@ def test_a_button_leads_there_and_back(
 
 
 def test_not_me_leads_to_words_and_back_to_the_password(
-    house: Server, provider: Provider, open_context: OpenContext, guard: Guard
+    house: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor
 ) -> None:
-    guard.homes.add(provider.issuer)
+    guard.allowed_origins.add(provider.issuer)
     guard.allow("status of 401")
     page = open_context(house.url).new_page()
     page.goto("/login?next=/upload")
@@ -66,10 +66,10 @@ def test_not_me_leads_to_words_and_back_to_the_password(
 
 @pytest.mark.parametrize("script", [True, False])
 def test_connecting_and_disconnecting(
-    house: Server, provider: Provider, open_context: OpenContext, guard: Guard, script: bool
+    house: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor, script: bool
 ) -> None:
     """The form may go nowhere else by our policy, and the page after it may."""
-    guard.homes.add(provider.issuer)
+    guard.allowed_origins.add(provider.issuer)
     name = f"otto{int(script)}"
     page = open_context(house.url, house.person(name), java_script_enabled=script).new_page()
     page.goto("/settings/password")

@@ -9,14 +9,14 @@ from playwright.sync_api import expect
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
 from tests.people import PASSWORD
-from tests.proxies import PROXIES, Proxy, house_behind
+from tests.proxies import PROXIES, Proxy, server_behind
 
 MakeClip = Callable[..., Path]
 
 
 @pytest.fixture(scope="module", params=sorted(PROXIES))
 def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    with house_behind(request.param, tmp_path_factory.mktemp(request.param)) as running:
+    with server_behind(request.param, tmp_path_factory.mktemp(request.param)) as running:
         yield running
 
 
@@ -36,9 +36,9 @@ def test_somebody_signs_in_uploads_and_watches(proxy: Proxy, open_context: OpenC
     library = context.new_page()
     library.goto("/library")
     page.get_by_role("link", name="Upload").first.click()
-    walk.pick(page, path)
-    upload = walk.row(page, path.name)
-    walk.await_phase(upload, "playable")
+    walk.choose_files(page, path)
+    upload = walk.upload_row(page, path.name)
+    walk.wait_phase(upload, "playable")
     library.bring_to_front()
     card = walk.card(library, walk.video_of(upload))
     expect(card).to_have_attribute("data-state", "ready", timeout=walk.SETTLED_WITHIN_MS)  # told by the event stream

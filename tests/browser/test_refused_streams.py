@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.people import TUS
 from tests.server import StartServer
 
@@ -15,7 +15,7 @@ PATIENCE_MS = 180_000
 
 
 def test_a_page_without_a_stream_begins_by_itself(
-    start_server: StartServer, open_context: OpenContext, clip: Callable[..., Path], guard: Guard
+    start_server: StartServer, open_context: OpenContext, clip: Callable[..., Path], guard: BrowserMonitor
 ) -> None:
     server = start_server(STREAMTIME_EVENTS__STREAMS="1")
     guard.allow(r"429 .*/api/v1/events")

@@ -7,11 +7,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket
 from tests.server import Server, StartServer
-from tests.system.remote import kept
+from tests.system.remote import ready_video_in
 
 PLAYS = "#player[data-started]"
 
@@ -25,7 +25,7 @@ def proxy(s3_endpoint: str) -> Iterator[FaultProxy]:
 def public_video(server: Server, clip: Callable[..., Path]) -> str:
     """A public video in a bucket."""
     ann = server.person("ann")
-    video = kept(ann, clip(duration_s=8, width=320, height=180).read_bytes(), server, "s3")
+    video = ready_video_in(ann, clip(duration_s=8, width=320, height=180).read_bytes(), server, "s3")
     ann.change(video, visibility="public")
     return video
 
@@ -37,7 +37,7 @@ def watch(page: Page, video: str) -> None:
 
 def test_while_the_bucket_is_away_the_player_says_so_and_goes_on(
     start_server: StartServer, bucket: Bucket, proxy: FaultProxy, clip: Callable[..., Path],
-    open_context: OpenContext, guard: Guard,
+    open_context: OpenContext, guard: BrowserMonitor,
 ) -> None:  # fmt: skip
     guard.allow("503")
     server = start_server(**bucket.through(proxy.endpoint).environ)
@@ -53,9 +53,13 @@ def test_while_the_bucket_is_away_the_player_says_so_and_goes_on(
 
 
 def test_public_videos_play_from_the_bucket_itself(
-    start_server: StartServer, bucket: Bucket, clip: Callable[..., Path], open_context: OpenContext, guard: Guard
+    start_server: StartServer,
+    bucket: Bucket,
+    clip: Callable[..., Path],
+    open_context: OpenContext,
+    guard: BrowserMonitor,
 ) -> None:
-    guard.homes.add(bucket.endpoint)
+    guard.allowed_origins.add(bucket.endpoint)
     server = start_server(
         **bucket.environ,
         STREAMTIME_STORAGE__S3__PUBLIC_ENDPOINT=bucket.endpoint,

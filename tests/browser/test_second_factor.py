@@ -6,27 +6,27 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
-from tests.browser.looks import await_calm, faults_in_all_looks
+from tests.browser.guard import BrowserMonitor
+from tests.browser.looks import faults_in_all_themes, wait_page_ready
 from tests.people import PASSWORD, Person
-from tests.phones import Phone
-from tests.server import Server, serving
+from tests.phones import AuthenticatorApp
+from tests.server import Server, running_server
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Server]:
-    with serving() as server:
+    with running_server() as server:
         server.person("boss", admin=True)
         yield server
 
 
 def looked_at(page: Page) -> None:
     """Judge the page as it is; what is shown once stays there."""
-    await_calm(page)
-    assert not list(faults_in_all_looks(page))
+    wait_page_ready(page)
+    assert not list(faults_in_all_themes(page))
 
 
-def set_up(page: Page) -> Phone:
+def set_up(page: Page) -> AuthenticatorApp:
     """Turn it on, by the key as text; the phone, and what was on the paper."""
     page.goto("/settings/profile")
     page.get_by_role("navigation", name="Settings").get_by_role("link", name="Second factor").click()
@@ -34,12 +34,12 @@ def set_up(page: Page) -> Phone:
     page.get_by_role("button", name="Set it up").click()
     expect(page.get_by_role("img", name="QR code of the key")).to_be_visible()
     looked_at(page)
-    phone = Phone(page.get_by_label("The key", exact=True).inner_text().replace(" ", ""))
+    phone = AuthenticatorApp(page.get_by_label("The key", exact=True).inner_text().replace(" ", ""))
     page.get_by_label("The code that the app shows").fill(phone.code())
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").get_by_text("The second factor is on.")).to_be_visible()
     looked_at(page)
-    phone.paper = page.get_by_label("Recovery codes", exact=True).input_value().split()
+    phone.recovery_codes = page.get_by_label("Recovery codes", exact=True).input_value().split()
     page.get_by_role("link", name="I have kept them").click()
     expect(page.get_by_text("10 recovery codes")).to_be_visible()
     looked_at(page)
@@ -54,7 +54,9 @@ def show_password(page: Page, person: Person) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
-def test_set_up_then_asked_for_then_lost(house: Server, open_context: OpenContext, guard: Guard, script: bool) -> None:
+def test_set_up_then_asked_for_then_lost(
+    house: Server, open_context: OpenContext, guard: BrowserMonitor, script: bool
+) -> None:
     guard.allow("status of 40")
     person = house.person("ada" if script else "grace")
     phone = set_up(open_context(house.url, person).new_page())
@@ -63,7 +65,7 @@ def test_set_up_then_asked_for_then_lost(house: Server, open_context: OpenContex
     show_password(page, person)
     code = page.get_by_role("textbox", name="Code")
     expect(code).to_be_focused() if script else expect(code).to_be_visible()
-    code.fill(phone.wrong())
+    code.fill(phone.wrong_code())
     page.keyboard.press("Enter")
     expect(page.get_by_text("That code is wrong")).to_be_visible()
     if script:
@@ -78,13 +80,13 @@ def test_set_up_then_asked_for_then_lost(house: Server, open_context: OpenContex
     page.get_by_role("link", name="use a recovery code").click()
     if script:
         looked_at(page)
-    page.get_by_label("Recovery code").fill(phone.paper[0].upper())
+    page.get_by_label("Recovery code").fill(phone.recovery_codes[0].upper())
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{house.url}/settings/sessions")
     page.goto("/settings/second-factor")
     expect(page.get_by_text("9 recovery codes")).to_be_visible()
     page.get_by_label("Your password").fill(PASSWORD)
-    page.get_by_role("textbox", name="Code").fill(phone.paper[1])
+    page.get_by_role("textbox", name="Code").fill(phone.recovery_codes[1])
     page.get_by_role("button", name="Make new recovery codes").click()
     fresh = page.get_by_label("Recovery codes", exact=True).input_value().split()
     page.get_by_role("link", name="I have kept them").click()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import walk
 from tests.people import Person
-from tests.server import until
+from tests.server import wait_until
 
 MakeClip = Callable[..., Path]
 
@@ -16,7 +16,7 @@ MakeClip = Callable[..., Path]
 def test_a_link_made_on_the_watch_page_plays_for_a_stranger(
     page: Page, guest: Page, ada: Person, clip: MakeClip
 ) -> None:
-    video = walk.put_in(ada, clip("to-share.mp4", duration_s=2, width=320, height=180), title="For my friends")
+    video = walk.upload_and_wait(ada, clip("to-share.mp4", duration_s=2, width=320, height=180), title="For my friends")
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Share", exact=True).click()
     dialog = page.get_by_role("dialog")
@@ -38,7 +38,9 @@ def test_a_link_made_on_the_watch_page_plays_for_a_stranger(
 
 
 def test_playing_elsewhere_shows_an_address_and_a_code(page: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.put_in(ada, clip("elsewhere.mp4", duration_s=2, width=320, height=180), title="On the large screen")
+    video = walk.upload_and_wait(
+        ada, clip("elsewhere.mp4", duration_s=2, width=320, height=180), title="On the large screen"
+    )
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Play elsewhere").click()
     dialog = page.get_by_role("dialog")
@@ -55,7 +57,7 @@ def test_a_guest_sends_a_video(guest: Page, ada: Person, clip: MakeClip) -> None
     path = clip("from-a-guest.mp4", duration_s=2, width=320, height=180)
     guest.goto(drop["url"])
     guest.get_by_label("Your name").fill("Uncle Jo")
-    walk.pick(guest, path)
+    walk.choose_files(guest, path)
     row = guest.locator(".sent").filter(has_text=path.name)
     expect(row).to_have_attribute("data-phase", "received")
     expect(row).to_contain_text("Received")
@@ -64,4 +66,4 @@ def test_a_guest_sends_a_video(guest: Page, ada: Person, clip: MakeClip) -> None
         items = ada.api.get("/api/v1/videos").raise_for_status().json()["items"]
         return [item["visibility"] for item in items if item["guest_name"] == "Uncle Jo"] == ["private"]
 
-    until(sent, "in the library")
+    wait_until(sent, "in the library")

@@ -9,9 +9,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
+from tests.browser.guard import BrowserMonitor
 from tests.people import Person
-from tests.server import Server, until
+from tests.server import Server, wait_until
 
 MakeClip = Callable[..., Path]
 LONGER_THAN_ANY_REST_MS = 5_000
@@ -20,8 +20,8 @@ LONGER_THAN_ANY_REST_MS = 5_000
 @pytest.fixture(scope="module")
 def video(ada: Person, clip: MakeClip) -> Iterator[str]:
     """A public video that has its stills."""
-    made = walk.put_in(ada, clip("stills.mp4", duration_s=4, width=320, height=180), visibility="public")
-    until(lambda: ada.look(made)["urls"]["storyboard"], "stills", within_s=walk.SETTLED_WITHIN_MS / 1000)
+    made = walk.upload_and_wait(ada, clip("stills.mp4", duration_s=4, width=320, height=180), visibility="public")
+    wait_until(lambda: ada.look(made)["urls"]["storyboard"], "stills", within_s=walk.SETTLED_WITHIN_MS / 1000)
     yield made
     ada.api.delete(f"/api/v1/videos/{made}").raise_for_status()
 
@@ -49,7 +49,7 @@ def test_a_card_plays_its_preview_while_a_pointer_rests_on_it(page: Page, video:
     expect(card.locator("[data-playing]")).to_have_count(0)
 
 
-def test_a_picture_that_does_not_come_is_not_a_torn_sheet(page: Page, video: str, guard: Guard) -> None:
+def test_a_picture_that_does_not_come_is_not_a_torn_sheet(page: Page, video: str, guard: BrowserMonitor) -> None:
     guard.allow("status of 503")
     page.route(re.compile("poster"), lambda route: route.fulfill(status=503))
     page.goto("/explore")
@@ -106,5 +106,5 @@ def test_the_picture_on_screen_becomes_the_poster(page: Page, ada: Person, video
     expect(walk.player(page)).to_have_attribute("data-phase", "ready", timeout=walk.SETTLED_WITHIN_MS)
     page.get_by_role("button", name="Use as poster").click()
     expect(page.locator(".toast")).to_have_text("This picture becomes the poster")
-    until(lambda: ada.look(video)["urls"]["poster"] != before, "another poster")
+    wait_until(lambda: ada.look(video)["urls"]["poster"] != before, "another poster")
     assert 1900 <= ada.look(video)["poster_ms"] <= 2100

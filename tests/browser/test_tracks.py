@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import walk
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
-from tests.films import make_film
+from tests.browser.guard import BrowserMonitor
+from tests.films import make_multitrack_clip
 from tests.people import Person
 from tests.server import Server
 
@@ -30,8 +30,8 @@ def patience(page: Page) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def film(ada: Person, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = make_film(tmp_path_factory.mktemp("film") / "film.mkv")
-    return walk.put_in(ada, path, title="Film", visibility="public")
+    path = make_multitrack_clip(tmp_path_factory.mktemp("film") / "film.mkv")
+    return walk.upload_and_wait(ada, path, title="Film", visibility="public")
 
 
 def begin(page: Page) -> None:
@@ -117,7 +117,7 @@ def test_captions_are_added_replaced_and_deleted_by_hand(page: Page, ada: Person
 
 
 def test_a_file_that_holds_no_captions_is_said_beside_it(
-    open_context: OpenContext, shared_server: Server, guard: Guard, ada: Person, film: str, tmp_path: Path
+    open_context: OpenContext, shared_server: Server, guard: BrowserMonitor, ada: Person, film: str, tmp_path: Path
 ) -> None:
     guard.allow("status of 400")
     path = tmp_path / "letter.srt"

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import Guard
-from tests.browser.hostile_words import Stage, open_stage, texts, words
+from tests.browser.guard import BrowserMonitor
+from tests.browser.hostile_words import InjectionServer, open_injection_server, payload, payload_text
 
 WRITTEN = """() => [
   document.body.textContent,
@@ -25,8 +25,8 @@ INTRUDERS = "img[src='x'], svg[onload], [onerror], script:not([src]):not([type='
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with open_stage(tmp_path_factory.mktemp("words")) as made:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InjectionServer]:
+    with open_injection_server(tmp_path_factory.mktemp("words")) as made:
         yield made
 
 
@@ -38,7 +38,7 @@ def heard() -> Iterator[list[str]]:
     assert not said
 
 
-def opened(open_context: OpenContext, stage: Stage, who: str, heard: list[str]) -> Page:
+def opened(open_context: OpenContext, stage: InjectionServer, who: str, heard: list[str]) -> Page:
     person = {"owner": stage.owner, "admin": stage.admin}.get(who)
     page = open_context(stage.server.url, person).new_page()
 
@@ -53,14 +53,14 @@ def opened(open_context: OpenContext, stage: Stage, who: str, heard: list[str]) 
 def wrong_on(page: Page, shows: tuple[str, ...]) -> list[str]:
     """What is not as it was written, or is more than words."""
     written = cast("str", page.evaluate(WRITTEN))
-    missing = [place for place in shows if texts(place) not in written]
+    missing = [place for place in shows if payload_text(place) not in written]
     intruders = page.locator(INTRUDERS).count()
     return [f"not shown as written: {missing}"] * bool(missing) + [f"{intruders} elements"] * bool(intruders)
 
 
 @pytest.mark.parametrize("who", ["owner", "admin", "nobody"])
 def test_words_are_words_on_every_page(
-    open_context: OpenContext, stage: Stage, guard: Guard, heard: list[str], who: str
+    open_context: OpenContext, stage: InjectionServer, guard: BrowserMonitor, heard: list[str], who: str
 ) -> None:
     guard.allow("status of 404")
     page = opened(open_context, stage, who, heard)
@@ -75,22 +75,24 @@ def test_words_are_words_on_every_page(
     assert not faults, "\n".join(faults)
 
 
-def test_so_they_are_in_dialogs(open_context: OpenContext, stage: Stage, heard: list[str]) -> None:
+def test_so_they_are_in_dialogs(open_context: OpenContext, stage: InjectionServer, heard: list[str]) -> None:
     page = opened(open_context, stage, "owner", heard)
     for name, place in (("Share", "link"), ("Delete", "title")):
         page.goto(f"/watch/{stage.videos['video']}")
         page.get_by_role("link", name=name, exact=True).click()
-        expect(page.get_by_role("dialog")).to_contain_text(words(place))
+        expect(page.get_by_role("dialog")).to_contain_text(payload(place))
         assert not wrong_on(page, (place,)), name
 
 
-def test_a_form_gives_them_back(open_context: OpenContext, stage: Stage, guard: Guard, heard: list[str]) -> None:
+def test_a_form_gives_them_back(
+    open_context: OpenContext, stage: InjectionServer, guard: BrowserMonitor, heard: list[str]
+) -> None:
     guard.allow("status of 40[019]")
     page = opened(open_context, stage, "nobody", heard)
     for path in ("/register", stage.paths["join"]):
         page.goto(path)
         page.get_by_label("User name").fill(NAME)
-        page.get_by_label("Name that others read").fill(words("display"))
+        page.get_by_label("Name that others read").fill(payload("display"))
         page.get_by_label("Password").fill("long enough, it is")
         page.get_by_role("button").last.click()
         expect(page.get_by_label("User name")).to_have_value(NAME)

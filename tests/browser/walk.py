@@ -9,7 +9,7 @@ from typing import cast
 from playwright.sync_api import Locator, Page, expect
 
 from tests.people import Person
-from tests.server import until
+from tests.server import wait_until
 
 SETTLED_WITHIN_MS = 180_000
 """Small clips are prepared in a second or two; the machine may have much else to do."""
@@ -35,34 +35,34 @@ _BRIGHTNESS = """(video) => {
 }"""
 
 
-def put_in(person: Person, path: Path, **facts: str) -> str:
+def upload_and_wait(person: Person, path: Path, **facts: str) -> str:
     """Upload a file without a browser, and wait until it is ready; the video's id."""
     video = person.send(path.read_bytes(), filename=path.name, **facts)
-    await_state(person, video, "ready")
+    wait_state(person, video, "ready")
     return video
 
 
-def await_state(person: Person, video: str, *states: str) -> None:
+def wait_state(person: Person, video: str, *states: str) -> None:
     """Wait until the video is in one of these states."""
-    until(lambda: person.look(video)["state"] in states, f"{video} {states}", within_s=SETTLED_WITHIN_MS / 1000)
+    wait_until(lambda: person.look(video)["state"] in states, f"{video} {states}", within_s=SETTLED_WITHIN_MS / 1000)
 
 
-def pick(page: Page, files: Path | Sequence[Path]) -> None:
+def choose_files(page: Page, files: Path | Sequence[Path]) -> None:
     """Choose files with the upload page's button."""
     page.locator("#files").set_input_files(files)
 
 
-def drop(page: Page, path: Path) -> None:
+def drag_and_drop(page: Page, path: Path) -> None:
     """Drag a file onto the page and let go."""
     page.evaluate(_DROP, [path.name, base64.b64encode(path.read_bytes()).decode()])
 
 
-def row(page: Page, name: str) -> Locator:
+def upload_row(page: Page, name: str) -> Locator:
     """The upload row of a file."""
     return page.locator(".upload").filter(has=page.locator("[data-file]", has_text=name))
 
 
-def await_phase(upload: Locator, *phases: str, within_ms: int = SETTLED_WITHIN_MS) -> None:
+def wait_phase(upload: Locator, *phases: str, within_ms: int = SETTLED_WITHIN_MS) -> None:
     """Wait until an upload row is in one of these phases."""
     for_any = upload.and_(upload.page.locator(", ".join(f".upload[data-phase={phase}]" for phase in phases)))
     expect(for_any).to_have_count(1, timeout=within_ms)
@@ -87,10 +87,10 @@ def player(page: Page) -> Locator:
 def play(page: Page) -> None:
     """Press the large button, and wait until the picture moves."""
     page.locator("[data-player-start]").click()
-    await_moving(page)
+    wait_playing(page)
 
 
-def await_moving(page: Page, beyond_s: float = 0.2) -> None:
+def wait_playing(page: Page, beyond_s: float = 0.2) -> None:
     """Wait until the video plays, and has come past a time."""
     page.wait_for_function(
         "(beyond) => { const video = document.querySelector('streamtime-video');"
@@ -99,12 +99,12 @@ def await_moving(page: Page, beyond_s: float = 0.2) -> None:
     )
 
 
-def time_s(page: Page) -> float:
+def current_time_s(page: Page) -> float:
     """Where the video is."""
     return cast("float", page.locator("video").evaluate("(video) => video.currentTime"))
 
 
-def picture(page: Page) -> tuple[int, int]:
+def frame_size(page: Page) -> tuple[int, int]:
     """Width and height of the decoded picture, in pixels."""
     return cast(
         "tuple[int, int]", tuple(page.locator("video").evaluate("(video) => [video.videoWidth, video.videoHeight]"))

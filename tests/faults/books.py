@@ -13,12 +13,12 @@ from pathlib import Path
 
 from tests.s3 import Bucket
 
-ROOMS = {"spool": "spool", "local": "objects"}
+STORE_FOLDERS = {"spool": "spool", "local": "objects"}
 """Where the objects of a store on disk lie."""
 
 BUCKET = "s3"
 
-NOT_SOON_MS = 60_000
+DEFERRED_MS = 60_000
 """A job that is to run later than this is not waited for."""
 
 WITHOUT_ROWS = ("deployment/", "aside/")
@@ -42,7 +42,7 @@ class Row:
     owned: bool
 
 
-class Books:
+class ConsistencyCheck:
     """The database and the files of one data directory, and the bucket, where there is one."""
 
     def __init__(self, data_dir: Path, bucket: Bucket | None = None) -> None:
@@ -53,10 +53,10 @@ class Books:
         """Whether no job runs or waits to be run."""
         query = "SELECT count(*) FROM jobs WHERE state = 'running' OR state = 'queued' AND run_after_ms < ?"
         with self._reading() as database:
-            (active,) = database.execute(query, (time.time() * 1000 + NOT_SOON_MS,)).fetchone()
+            (active,) = database.execute(query, (time.time() * 1000 + DEFERRED_MS,)).fetchone()
         return bool(active == 0)
 
-    def marked(self) -> bool:
+    def has_markers(self) -> bool:
         """Whether a new server has put the marker into its stores that says whose they are."""
         with self._reading() as database:
             (marked,) = database.execute("SELECT count(*) FROM marks WHERE store != 'spool'").fetchone()
@@ -65,14 +65,14 @@ class Books:
     def differences(self) -> list[str]:
         """Everything that is not as it should be, in words. To be asked when nothing is left to do."""
         found = []
-        for store in (*ROOMS, *([BUCKET] if self._bucket else [])):
+        for store in (*STORE_FOLDERS, *([BUCKET] if self._bucket else [])):
             rows = {row.key: row for row in self._rows(store)}
-            held = dict(self._held(store))
+            held = dict(self._stored(store))
             for key in sorted(key for key in {*rows, *held} if not key.startswith(WITHOUT_ROWS)):
                 found += [f"{store}: {key}: {words}" for words in _judged(rows.get(key), held.get(key))]
-        return found + [f"{BUCKET}: {key}: an upload that nobody goes on with" for key in self._broken_off()]
+        return found + [f"{BUCKET}: {key}: an upload that nobody goes on with" for key in self._abandoned_multiparts()]
 
-    def agree(self) -> None:
+    def assert_consistent(self) -> None:
         """See that everything is as it should be. To be asked when nothing is left to do.
 
         Raises:
@@ -86,12 +86,12 @@ class Books:
         with self._reading() as database:
             return int(database.execute("SELECT count(*) FROM objects").fetchone()[0])
 
-    def forget_strays(self) -> None:
+    def remove_orphans(self) -> None:
         """Remove the files of a stopped server that no row knows, such as those of rows that were left out."""
         with self._reading() as database:
             known = {key for (key,) in database.execute("SELECT key FROM objects")}
-        for store, room in ROOMS.items():
-            for key, _ in [*self._held(store)]:
+        for store, room in STORE_FOLDERS.items():
+            for key, _ in [*self._stored(store)]:
                 if key not in known and not key.startswith(WITHOUT_ROWS):
                     (self._data_dir / room / key).unlink()
 
@@ -103,15 +103,15 @@ class Books:
         with self._reading() as database:
             return [Row(*row) for row in database.execute(query, (store,))]
 
-    def _held(self, store: str) -> Iterator[tuple[str, bytes]]:
+    def _stored(self, store: str) -> Iterator[tuple[str, bytes]]:
         if store == BUCKET:
             assert self._bucket
             yield from ((key, self._bucket.read(key)) for key in self._bucket.objects())
             return
-        root = self._data_dir / ROOMS[store]
+        root = self._data_dir / STORE_FOLDERS[store]
         yield from ((str(path.relative_to(root)), path.read_bytes()) for path in root.rglob("*") if path.is_file())
 
-    def _broken_off(self) -> list[str]:
+    def _abandoned_multiparts(self) -> list[str]:
         if self._bucket is None:
             return []
         with self._reading() as database:

@@ -7,29 +7,29 @@ from pathlib import Path
 import pytest
 
 from tests.clips import make_clip
-from tests.faults.house import BucketPlace, House, bucket_place, traced
+from tests.faults.house import FaultyBucket, TracedServer, faulty_bucket, running_traced_server
 from tests.faults.operations import clear
 
 
-class _Street:
+class _ServerPool:
     """Has a house where one is wanted. One that a test has left in disorder is not handed on."""
 
-    def __init__(self, stack: ExitStack, place: BucketPlace | None = None) -> None:
+    def __init__(self, stack: ExitStack, place: FaultyBucket | None = None) -> None:
         self._stack = stack
         self._place = place
-        self._house: House | None = None
+        self._server: TracedServer | None = None
 
-    def take(self) -> House:
-        house = self._house or self._stack.enter_context(traced(self._place))
-        self._house = None
-        house.forget()
-        return house
+    def acquire(self) -> TracedServer:
+        traced_server = self._server or self._stack.enter_context(running_traced_server(self._place))
+        self._server = None
+        traced_server.ignore_log_so_far()
+        return traced_server
 
-    def give_back(self, house: House) -> None:
-        house.aim()
-        clear(house)
-        house.rest()
-        self._house = house
+    def release(self, traced_server: TracedServer) -> None:
+        traced_server.set_rules()
+        clear(traced_server)
+        traced_server.wait_idle()
+        self._server = traced_server
 
 
 @pytest.fixture(scope="session")
@@ -39,30 +39,30 @@ def film(clips: Path) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def street() -> Iterator[_Street]:
+def server_pool() -> Iterator[_ServerPool]:
     with ExitStack() as stack:
-        yield _Street(stack)
+        yield _ServerPool(stack)
 
 
 @pytest.fixture(scope="session")
-def bucket_street(s3_endpoint: str) -> Iterator[_Street]:
+def bucket_server_pool(s3_endpoint: str) -> Iterator[_ServerPool]:
     with ExitStack() as stack:
-        yield _Street(stack, stack.enter_context(bucket_place(s3_endpoint)))
+        yield _ServerPool(stack, stack.enter_context(faulty_bucket(s3_endpoint)))
 
 
 @pytest.fixture
-def bucket_house(bucket_street: _Street) -> Iterator[House]:
+def bucket_server(bucket_server_pool: _ServerPool) -> Iterator[TracedServer]:
     """The same, with its videos in a bucket."""
-    house = bucket_street.take()
-    yield house
-    if not house.died:
-        bucket_street.give_back(house)
+    traced_server = bucket_server_pool.acquire()
+    yield traced_server
+    if not traced_server.has_exited:
+        bucket_server_pool.release(traced_server)
 
 
 @pytest.fixture
-def house(street: _Street) -> Iterator[House]:
+def traced_server(server_pool: _ServerPool) -> Iterator[TracedServer]:
     """A server to be broken at will; what a test leaves running and whole is cleared for the next."""
-    house = street.take()
-    yield house
-    if not house.died:
-        street.give_back(house)
+    traced_server = server_pool.acquire()
+    yield traced_server
+    if not traced_server.has_exited:
+        server_pool.release(traced_server)

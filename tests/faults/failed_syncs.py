@@ -7,7 +7,7 @@ succeeds and means nothing. So the bytes, or the name, have to be made anew befo
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from tests.faults.house import Traced
+from tests.faults.house import TracedCall
 from tests.faults.points import role_of
 from tests.faults.tracer import BY_NAME, SYNCS
 
@@ -17,7 +17,7 @@ ACKNOWLEDGING = (" 201", " 204")
 UPLOADED = "an uploaded file"
 
 
-def believed(calls: Sequence[Traced]) -> list[str]:
+def believed(calls: Sequence[TracedCall]) -> list[str]:
     """Each sync that was believed, and each answer that was given, after one on the same file or folder had failed."""
     doubtful: set[str] = set()
     anew: set[str] = set()
@@ -38,12 +38,12 @@ def believed(calls: Sequence[Traced]) -> list[str]:
     return faults
 
 
-def failed(calls: Sequence[Traced]) -> int:
+def failed(calls: Sequence[TracedCall]) -> int:
     """How many syncs were refused."""
     return sum(call.call in SYNCS and call.then == "refuse" for call in calls)
 
 
-def _made_anew(call: Traced) -> set[str]:
+def _made_anew(call: TracedCall) -> set[str]:
     if call.then == "refuse":
         return set()
     if call.call in BY_NAME:

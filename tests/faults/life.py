@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.fault_proxy import Faults
-from tests.faults.house import House
-from tests.faults.operations import clear, unlike
-from tests.faults.promises import Kept, Promises
+from tests.faults.house import TracedServer
+from tests.faults.operations import clear, make_unique
+from tests.faults.promises import ExpectedState, Snapshot
 from tests.faults.tracer import Rule
 
 MOST = 4
@@ -44,17 +44,17 @@ AT_ONCE = {"STREAMTIME_STORAGE__STRAY_AGE": "0", "STREAMTIME_STORAGE__ASIDE_FOR"
 VISIBILITIES = ("private", "members", "unlisted", "public")
 
 
-class Life(RuleBasedStateMachine):
+class ServerStateMachine(RuleBasedStateMachine):
     """One run. `house` and `film` are set by whoever has it run; `steps` counts over all runs."""
 
-    house: ClassVar[House]
+    house: ClassVar[TracedServer]
     film: ClassVar[bytes]
     steps: ClassVar[dict[str, int]]
 
     def __init__(self) -> None:
         super().__init__()
-        self.promises = Promises(self.house)
-        self.backed_up: Kept | None = None
+        self.promises = ExpectedState(self.house)
+        self.backed_up: Snapshot | None = None
 
     def uploads(self) -> list[str]:
         return sorted(self.promises.uploads)
@@ -68,7 +68,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.promises.uploads) + len(self.promises.videos) < MOST)
     @rule(length=st.integers(1, 3000), plays=st.sampled_from([False, False, False, True]))
     def begin(self, length: int, *, plays: bool) -> None:
-        self.promises.begin(unlike(self.film if plays else b"x" * length))
+        self.promises.begin(make_unique(self.film if plays else b"x" * length))
 
     @precondition(lambda self: self.promises.uploads)
     @rule(which=st.integers(0, MOST), share=st.sampled_from([0.1, 0.5, 1.0, 1.0]))
@@ -79,14 +79,14 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.promises.uploads)
     @rule(which=st.integers(0, MOST))
-    def give_up(self, which: int) -> None:
-        self.promises.give_up(self.uploads()[which % len(self.promises.uploads)])
+    def abort_upload(self, which: int) -> None:
+        self.promises.abort_upload(self.uploads()[which % len(self.promises.uploads)])
         self.promises.check()
 
     @precondition(lambda self: self.alive())
     @rule(which=st.integers(0, MOST), visibility=st.sampled_from(VISIBILITIES))
     def show(self, which: int, visibility: str) -> None:
-        self.promises.show(self.alive()[which % len(self.alive())], visibility)
+        self.promises.set_visibility(self.alive()[which % len(self.alive())], visibility)
 
     @precondition(lambda self: self.alive())
     @rule(which=st.integers(0, MOST))
@@ -107,9 +107,9 @@ class Life(RuleBasedStateMachine):
         self.promises.check()
 
     @rule()
-    def rest(self) -> None:
-        self.house.rest()
-        self.house.books.agree()
+    def wait_idle(self) -> None:
+        self.house.wait_idle()
+        self.house.consistency.assert_consistent()
 
     @rule(chance=st.integers(0, 2))
     def collect(self, chance: int) -> None:
@@ -125,9 +125,9 @@ class Life(RuleBasedStateMachine):
         if chance == 0:
             self.count("backups")
             self.promises.finish()
-            self.house.rest()
+            self.house.wait_idle()
             self.house.run("backup", BACKUP, "--with-objects", "--force")
-            self.backed_up = self.promises.kept()
+            self.backed_up = self.promises.snapshot()
 
     @precondition(lambda self: self.backed_up is not None)
     @rule(chance=st.integers(0, 1))
@@ -140,19 +140,19 @@ class Life(RuleBasedStateMachine):
             for given_up in range(1, PASSES + 1):
                 self.house.command("gc", *["--take-over"] * (given_up > 1), **AT_ONCE)
             self.house.start()
-            self.promises.go_back_to(self.backed_up)
+            self.promises.restore_snapshot(self.backed_up)
             self.promises.check()
-            self.house.rest()
-            self.house.books.agree()
+            self.house.wait_idle()
+            self.house.consistency.assert_consistent()
 
     @rule(fault=st.sampled_from(sorted(LINE)), act=st.sampled_from(["begin", "send", "show", "delete"]))
     def bucket_at_fault(self, fault: str, act: str) -> None:
         """The bucket is away for a request, which does not concern it; what is to be stored is stored afterwards."""
         if self.house.place is not None:
             self.count("faults of the bucket")
-            self.house.place.line.fail(LINE[fault])
+            self.house.place.line.set_faults(LINE[fault])
             self._act(act)
-            self.house.place.line.fail(Faults())
+            self.house.place.line.set_faults(Faults())
             self.promises.check()
 
     @rule(chance=st.integers(0, 5))
@@ -167,18 +167,18 @@ class Life(RuleBasedStateMachine):
     def refused(self, fault: str, act: str) -> None:
         """One request while the disk refuses: done as acknowledged, or refused and nothing changed."""
         self.count("refusals of the disk")
-        self.house.aim(FAULTS[fault])
+        self.house.set_rules(FAULTS[fault])
         self._act(act)
-        self.house.aim()
+        self.house.set_rules()
         self.promises.check()
 
     def _act(self, act: str) -> None:
         if act == "begin":
-            self.promises.begin(unlike(b"refused"))
+            self.promises.begin(make_unique(b"refused"))
         elif act == "send" and self.promises.uploads:
             self.promises.append(self.uploads()[0], 1000)
         elif act == "show" and self.alive():
-            self.promises.show(self.alive()[0], "public")
+            self.promises.set_visibility(self.alive()[0], "public")
         elif act == "delete" and self.alive():
             self.promises.delete(self.alive()[0])
 
@@ -191,12 +191,12 @@ class Life(RuleBasedStateMachine):
         self.steps[what] = self.steps.get(what, 0) + 1
 
     def teardown(self) -> None:
-        self.house.aim()
+        self.house.set_rules()
         self.promises.check()
-        self.house.rest()
-        self.house.books.agree()
+        self.house.wait_idle()
+        self.house.consistency.assert_consistent()
         clear(self.house)
-        self.house.rest()
-        self.house.books.agree()
-        assert self.house.books.count() == 0
+        self.house.wait_idle()
+        self.house.consistency.assert_consistent()
+        assert self.house.consistency.count() == 0
         assert not (unexpected := self.house.unexpected()), unexpected

@@ -17,7 +17,7 @@ MARKED_SINCE = "0008"
 """The version from which on a database knows its stores by a marker in them."""
 
 
-def as_of(data_dir: Path, *, back: int) -> str:
+def downgrade(data_dir: Path, *, back: int) -> str:
     """Put what a stopped server left `back` versions back and give the version that its database has now.
 
     Rows for which that version had no words, such as those of stills before there were any, are left out.

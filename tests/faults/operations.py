@@ -14,11 +14,11 @@ from typing import ClassVar, Protocol
 
 import httpx
 
-from tests.faults.house import RESTS_WITHIN_S, House
-from tests.faults.older import VERSIONS, as_of
+from tests.faults.house import IDLE_WITHIN_S, TracedServer
+from tests.faults.older import VERSIONS, downgrade
 from tests.faults.tracer import Rule
 from tests.people import TUS
-from tests.server import until
+from tests.server import wait_until
 from tests.system.player import hashes
 
 PIECES = 3
@@ -32,50 +32,52 @@ class Operation(Protocol):
     keeps: ClassVar[bool]
     """Whether what it leaves can be used by the next."""
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         """Bring about what it needs."""
         ...
 
-    def run(self, house: House, rules: Sequence[Rule]) -> None:
+    def run(self, house: TracedServer, rules: Sequence[Rule]) -> None:
         """Carry it out under these rules, to its end or to the server's."""
         ...
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         """See that what was acknowledged is there, and that what was not is there wholly or not at all."""
         ...
 
 
-class Asked:
+class RequestOperation:
     """What most operations have in common: somebody asks a server that runs."""
 
     name: ClassVar[str]
     keeps: ClassVar[bool] = False
 
-    def run(self, house: House, rules: Sequence[Rule]) -> None:
-        house.aim(*rules)
+    def run(self, house: TracedServer, rules: Sequence[Rule]) -> None:
+        house.set_rules(*rules)
         try:
             self.ask(house)
         except httpx.TransportError:
-            until(lambda: house.died, "the server has died of what cut its answer off")
+            wait_until(lambda: house.has_exited, "the server has died of what cut its answer off")
             return
-        until(lambda: house.died or house.books.idle(), "nothing is left to do", within_s=RESTS_WITHIN_S)
+        wait_until(
+            lambda: house.has_exited or house.consistency.idle(), "nothing is left to do", within_s=IDLE_WITHIN_S
+        )
 
-    def ask(self, house: House) -> None:
+    def ask(self, house: TracedServer) -> None:
         raise NotImplementedError
 
 
-class Upload(Asked):
+class Upload(RequestOperation):
     """A film is sent in pieces, prepared, and carried to where it stays."""
 
     name: ClassVar = "upload"
 
-    def prepare(self, house: House, film: bytes) -> None:
-        self.film = unlike(film)
+    def prepare(self, house: TracedServer, film: bytes) -> None:
+        self.film = make_unique(film)
         self.at = ""
         self.acknowledged = 0
         assert house.ann.token
 
-    def ask(self, house: House) -> None:
+    def ask(self, house: TracedServer) -> None:
         self.at = house.ann.begin(len(self.film), filename="film.mp4")
         step = len(self.film) // PIECES + 1
         while self.acknowledged < len(self.film):
@@ -83,7 +85,7 @@ class Upload(Asked):
             answer = house.ann.append(self.at, self.acknowledged, piece).raise_for_status()
             self.acknowledged = int(answer.headers["Upload-Offset"])
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         if not self.at:
             return
         offset = house.ann.offset(self.at)
@@ -91,26 +93,26 @@ class Upload(Asked):
         if offset < len(self.film):
             assert house.ann.append(self.at, offset, self.film[offset:]).status_code == 204
         video = house.ann.api.head(self.at, headers=TUS).headers["Streamtime-Video"]
-        until(lambda: house.ann.look(video)["state"] == "ready", "ready", within_s=RESTS_WITHIN_S)
+        wait_until(lambda: house.ann.look(video)["state"] == "ready", "ready", within_s=IDLE_WITHIN_S)
         assert house.ann.api.get(f"/media/{video}/original").content == self.film
         assert bytes_of(house, video)
 
 
-class GiveUp(Asked):
+class AbortUpload(RequestOperation):
     """An upload is given up after some of its bytes were acknowledged."""
 
     name: ClassVar = "give up"
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         self.film = film
         self.gone = False
         self.at = house.ann.begin(len(film), filename="film.mp4")
         assert house.ann.append(self.at, 0, film[:1000]).status_code == 204
 
-    def ask(self, house: House) -> None:
+    def ask(self, house: TracedServer) -> None:
         self.gone = house.ann.api.delete(self.at, headers=TUS).raise_for_status().status_code == 204
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         answer = house.ann.api.head(self.at, headers=TUS)
         if self.gone or answer.status_code == 404:
             assert answer.status_code == 404
@@ -118,24 +120,24 @@ class GiveUp(Asked):
         assert answer.headers["Upload-Offset"] == "1000"
 
 
-class Showing(Asked):
+class VisibilityChange(RequestOperation):
     """A private video is published, or a public one hidden; no byte moves."""
 
     keeps = True
     before: ClassVar[str]
     after: ClassVar[str]
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         self.video = some_video(house, film)
         self.told = False
         house.ann.change(self.video, visibility=self.before)
         self.bytes = bytes_of(house, self.video)
 
-    def ask(self, house: House) -> None:
+    def ask(self, house: TracedServer) -> None:
         house.ann.change(self.video, visibility=self.after)
         self.told = True
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         shown = house.ann.look(self.video)["visibility"]
         assert shown == self.after or (not self.told and shown == self.before)
         stranger = house.visitor().api.get(f"/api/v1/videos/{self.video}")
@@ -143,36 +145,36 @@ class Showing(Asked):
         assert sorted(bytes_of(house, self.video).values()) == sorted(self.bytes.values())
 
 
-class Publish(Showing):
+class Publish(VisibilityChange):
     name, before, after = "publish", "private", "public"
 
 
-class Hide(Showing):
+class Hide(VisibilityChange):
     name, before, after = "hide", "public", "private"
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         super().check(house)
         if self.told:
             old = [uri for uri in self.bytes if house.visitor().api.get(uri).status_code != 404]
             assert old == [], "addresses from when it was public are dead"
 
 
-class Delete(Asked):
+class Delete(RequestOperation):
     """A video is deleted: it is gone everywhere, and lies whole in the bin."""
 
     name: ClassVar = "delete"
     query: ClassVar[dict[str, str]] = {}
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         self.video = some_video(house, film)
         self.gone = False
         self.bytes = bytes_of(house, self.video)
 
-    def ask(self, house: House) -> None:
+    def ask(self, house: TracedServer) -> None:
         house.ann.api.delete(f"/api/v1/videos/{self.video}", params=self.query).raise_for_status()
         self.gone = True
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         status = house.ann.api.get(f"/api/v1/videos/{self.video}").status_code
         if self.gone or status == 404:
             assert status == 404
@@ -189,22 +191,22 @@ class Purge(Delete):
     query: ClassVar = {"now": "true"}
 
 
-class Restore(Asked):
+class Restore(RequestOperation):
     """A video comes back out of the bin."""
 
     name: ClassVar = "restore"
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         self.video = some_video(house, film)
         self.back = False
         self.bytes = bytes_of(house, self.video)
         house.ann.api.delete(f"/api/v1/videos/{self.video}").raise_for_status()
 
-    def ask(self, house: House) -> None:
+    def ask(self, house: TracedServer) -> None:
         house.ann.api.post(f"/api/v1/videos/{self.video}/restore").raise_for_status()
         self.back = True
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         status = house.ann.api.get(f"/api/v1/videos/{self.video}").status_code
         if not self.back and status == 404:
             assert self.video in binned(house)
@@ -221,22 +223,26 @@ class Migration:
     keeps: ClassVar = True
     back: ClassVar = 1
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         self.video = some_video(house, film)
-        house.rest()
+        house.wait_idle()
         self.bytes = bytes_of(house, self.video)
         assert house.stop() == 0
         for copy in (house.data_dir / "backups").glob("*"):
             copy.unlink()
-        self.before = as_of(house.data_dir, back=self.back)
-        house.books.forget_strays()
+        self.before = downgrade(house.data_dir, back=self.back)
+        house.consistency.remove_orphans()
 
-    def run(self, house: House, rules: Sequence[Rule]) -> None:
-        if house.started(rules):
-            until(lambda: house.died or house.books.idle(), "nothing is left to do", within_s=RESTS_WITHIN_S)
+    def run(self, house: TracedServer, rules: Sequence[Rule]) -> None:
+        if house.try_start(rules):
+            wait_until(
+                lambda: house.has_exited or house.consistency.idle(), "nothing is left to do", within_s=IDLE_WITHIN_S
+            )
 
-    def check(self, house: House) -> None:
-        until(house.books.marked, "its stores are marked")  # anew, where the older version did not mark them
+    def check(self, house: TracedServer) -> None:
+        wait_until(
+            house.consistency.has_markers, "its stores are marked"
+        )  # anew, where the older version did not mark them
         assert bytes_of(house, self.video) == self.bytes
         copies = sorted((house.data_dir / "backups").glob("*.db"))
         assert copies, "a copy was made first"
@@ -251,63 +257,63 @@ class LongMigration(Migration):
     back = len(VERSIONS) - 1
 
 
-class Commanded:
+class CommandOperation:
     """What a command does beside a database whose server is stopped."""
 
     name: ClassVar[str]
     keeps: ClassVar = True
     arguments: ClassVar[tuple[str, ...]]
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         self.video = some_video(house, film)
-        house.rest()
+        house.wait_idle()
         self.bytes = bytes_of(house, self.video)
         assert house.stop() == 0
 
-    def run(self, house: House, rules: Sequence[Rule]) -> None:
-        house.carry_out(rules, *self.arguments)
+    def run(self, house: TracedServer, rules: Sequence[Rule]) -> None:
+        house.run_command(rules, *self.arguments)
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         assert bytes_of(house, self.video) == self.bytes
 
 
-class MoveHome(Commanded):
+class MoveToDisk(CommandOperation):
     """All videos are moved from the bucket to the disk."""
 
     name: ClassVar = "move to the disk"
     arguments: ClassVar = ("storage", "move", "--to", "local")
     way_back: ClassVar = ("storage", "move", "--to", "s3")
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         some_video(house, film)
         house.run(*self.way_back)
         super().prepare(house, film)
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         """What was interrupted plays, and goes on to its end when it is told again."""
         super().check(house)
         house.run(*self.arguments)
         super().check(house)
 
 
-class MoveAway(MoveHome):
+class MoveToBucket(MoveToDisk):
     """And back again."""
 
-    name, arguments, way_back = "move to the bucket", MoveHome.way_back, MoveHome.arguments
+    name, arguments, way_back = "move to the bucket", MoveToDisk.way_back, MoveToDisk.arguments
 
 
-class Backup(Commanded):
+class Backup(CommandOperation):
     """Everything is copied into one file, which has its name only when it is whole."""
 
     name: ClassVar = "backup"
     FILE: ClassVar = "backup.streamtime"
     arguments: ClassVar = ("backup", FILE, "--with-objects")
 
-    def prepare(self, house: House, film: bytes) -> None:
+    def prepare(self, house: TracedServer, film: bytes) -> None:
         (house.folder / self.FILE).unlink(missing_ok=True)
         super().prepare(house, film)
 
-    def check(self, house: House) -> None:
+    def check(self, house: TracedServer) -> None:
         super().check(house)
         if (house.folder / self.FILE).exists():
             elsewhere = house.folder / "restored"
@@ -318,7 +324,7 @@ class Backup(Commanded):
 
 OPERATIONS: tuple[type[Operation], ...] = (
     Upload,
-    GiveUp,
+    AbortUpload,
     Publish,
     Hide,
     Delete,
@@ -330,41 +336,41 @@ OPERATIONS: tuple[type[Operation], ...] = (
 )
 """What is tried on a server that keeps its videos on disk."""
 
-BUCKET_OPERATIONS: tuple[type[Operation], ...] = (Upload, Publish, Delete, Restore, Purge, MoveHome, MoveAway)
+BUCKET_OPERATIONS: tuple[type[Operation], ...] = (Upload, Publish, Delete, Restore, Purge, MoveToDisk, MoveToBucket)
 """And on one that keeps them in a bucket."""
 
 
-def some_video(house: House, film: bytes) -> str:
+def some_video(house: TracedServer, film: bytes) -> str:
     """A video of Ann's that is ready, made where there is none."""
     there: list[dict[str, str]] = house.ann.api.get("/api/v1/videos").raise_for_status().json()["items"]
     ready = [video["id"] for video in there if video["state"] == "ready"]
     if ready:
         return ready[0]
-    video = house.ann.send(unlike(film), filename="film.mp4")
-    until(lambda: house.ann.look(video)["state"] == "ready", "ready", within_s=RESTS_WITHIN_S)
-    house.rest()
+    video = house.ann.send(make_unique(film), filename="film.mp4")
+    wait_until(lambda: house.ann.look(video)["state"] == "ready", "ready", within_s=IDLE_WITHIN_S)
+    house.wait_idle()
     return video
 
 
-def bytes_of(house: House, video: str) -> dict[str, str]:
+def bytes_of(house: TracedServer, video: str) -> dict[str, str]:
     """Hashes of everything that a player fetches of a video, by address."""
     return hashes(house.ann.api, house.ann.look(video)["urls"]["master"])
 
 
-def clear(house: House) -> None:
+def clear(house: TracedServer) -> None:
     """Delete everything of Ann's for good."""
     listed = house.ann.api.get("/api/v1/videos", params={"limit": "100"}).raise_for_status().json()["items"]
     for video in [*(video["id"] for video in listed), *binned(house)]:
         house.ann.api.delete(f"/api/v1/videos/{video}", params={"now": "true"}).raise_for_status()
 
 
-def binned(house: House) -> list[str]:
+def binned(house: TracedServer) -> list[str]:
     """What lies in Ann's bin."""
     answer = house.ann.api.get("/api/v1/videos", params={"state": "binned", "limit": "100"})
     return [video["id"] for video in answer.raise_for_status().json()["items"]]
 
 
-def unlike(film: bytes) -> bytes:
+def make_unique(film: bytes) -> bytes:
     """The same film in a file of its own: one that is there already would be pointed out rather than prepared."""
     return film + secrets.token_bytes(12)
 

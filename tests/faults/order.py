@@ -7,7 +7,7 @@ the calls does: a file's bytes synced, then the row that tells of them written t
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from tests.faults.house import Traced
+from tests.faults.house import TracedCall
 from tests.faults.points import role_of
 from tests.faults.tracer import BY_NAME, SYNCS
 
@@ -24,7 +24,7 @@ class _Disk:
         self.changed: dict[str, int] = {}
         self._syncing: dict[int, int] = {}
 
-    def read(self, number: int, call: Traced) -> None:
+    def read(self, number: int, call: TracedCall) -> None:
         if call.call in SYNCS and not call.done:
             self._syncing[call.task] = number
         elif call.done:
@@ -40,12 +40,12 @@ class _Disk:
         return [f"{role} was changed and not synced" for path in self.changed if role_of(path) == role]
 
 
-def answer_in(calls: Sequence[Traced]) -> int:
+def answer_in(calls: Sequence[TracedCall]) -> int:
     """Where the first answer of success is sent."""
     return next(n for n, call in enumerate(calls) if role_of(call.path) == "an answer" and " 2" in call.path)
 
 
-def faults_of(calls: Sequence[Traced]) -> list[str]:
+def faults_of(calls: Sequence[TracedCall]) -> list[str]:
     """What is wrong with the order of the calls from a request to its answer, which is the last of them.
 
     The request is one that writes something down: its answer tells at least of a row.
@@ -62,7 +62,7 @@ def faults_of(calls: Sequence[Traced]) -> list[str]:
     return faults + [f"{words} when the answer left" for role in late for words in disk.unsynced(role)]
 
 
-def _commit(calls: Sequence[Traced]) -> int | None:
+def _commit(calls: Sequence[TracedCall]) -> int | None:
     """Where the log was first written for what was to be acknowledged, if it was synced after that.
 
     Where bytes came, that is after the last sync of their file: an earlier row cannot tell of them.
@@ -81,5 +81,5 @@ def _commit(calls: Sequence[Traced]) -> int | None:
     return None
 
 
-def _bytes_in(calls: Sequence[Traced]) -> bool:
+def _bytes_in(calls: Sequence[TracedCall]) -> bool:
     return any(role_of(call.path) == UPLOADED and call.call.startswith(("pwrite", "write")) for call in calls)

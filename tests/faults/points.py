@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.faults.house import Traced
+from tests.faults.house import TracedCall
 from tests.faults.tracer import Rule
 
 ROLES = {
@@ -64,7 +64,7 @@ def only(role: str) -> str:
     return "".join(f"^(?!.*?(?:{shape.replace('^', '')}))" for shape in earlier) + f"(?:.*?)(?:{ROLES[role]})"
 
 
-def points(operation: str, calls: Iterable[Traced]) -> Iterator[Point]:
+def points(operation: str, calls: Iterable[TracedCall]) -> Iterator[Point]:
     """The points of an operation of which these are the calls."""
     made: Counter[tuple[str, str]] = Counter()
     known: set[tuple[str, str]] = set()

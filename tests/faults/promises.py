@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.faults.house import RESTS_WITHIN_S, House
+from tests.faults.house import IDLE_WITHIN_S, TracedServer
 from tests.faults.operations import binned, bytes_of
-from tests.people import TUS, UPLOADS, announced
-from tests.server import until
+from tests.people import TUS, UPLOADS, upload_headers
+from tests.server import wait_until
 
 REFUSALS = {503, 507}
 SETTLED = {"ready", "failed"}
 
 
 @dataclass
-class Sent:
+class ExpectedUpload:
     """An upload under way."""
 
     content: bytes
@@ -31,7 +31,7 @@ class Sent:
 
 
 @dataclass
-class Held:
+class ExpectedVideo:
     """A video. `visibilities` are those that it may have; `played` are hashes of all that a player fetches."""
 
     content: bytes
@@ -43,48 +43,48 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Snapshot:
     """What held at one moment."""
 
-    uploads: dict[str, Sent]
-    videos: dict[str, Held]
+    uploads: dict[str, ExpectedUpload]
+    videos: dict[str, ExpectedVideo]
 
 
-class Promises:
+class ExpectedState:
     """All that one person was told."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self.uploads: dict[str, Sent] = {}
-        self.videos: dict[str, Held] = {}
+    def __init__(self, house: TracedServer) -> None:
+        self._server = house
+        self.uploads: dict[str, ExpectedUpload] = {}
+        self.videos: dict[str, ExpectedVideo] = {}
         self.answers = 0
 
     def begin(self, content: bytes) -> str | None:
         """Begin an upload; where it is, if that was heard."""
-        headers = {**TUS, **announced(len(content), filename="film.mp4")}
+        headers = {**TUS, **upload_headers(len(content), filename="film.mp4")}
         answer = self._ask(lambda: self._api.post(UPLOADS, headers=headers))
         if answer is None or not answer.is_success:
             return None
-        self.uploads[answer.headers["Location"]] = Sent(content)
+        self.uploads[answer.headers["Location"]] = ExpectedUpload(content)
         return str(answer.headers["Location"])
 
     def append(self, at: str, count: int) -> None:
         """Send the next bytes of an upload."""
         sent = self.uploads[at]
         piece = sent.content[sent.acknowledged : sent.acknowledged + count]
-        answer = self._ask(lambda: self._house.ann.append(at, sent.acknowledged, piece))
+        answer = self._ask(lambda: self._server.ann.append(at, sent.acknowledged, piece))
         if answer is not None and answer.is_success:
             sent.acknowledged += len(piece)
             assert answer.headers["Upload-Offset"] == str(sent.acknowledged)
             self._perhaps_whole(at, sent, answer.headers["Streamtime-Video"])
 
-    def give_up(self, at: str) -> None:
+    def abort_upload(self, at: str) -> None:
         """Give an upload up."""
         sent = self.uploads[at]
         answer = self._ask(lambda: self._api.delete(at, headers=TUS))
         sent.gone = None if answer is None else answer.is_success
 
-    def show(self, video: str, visibility: str) -> None:
+    def set_visibility(self, video: str, visibility: str) -> None:
         """Change who may see a video."""
         held = self.videos[video]
         answer = self._ask(lambda: self._api.patch(f"/api/v1/videos/{video}", json={"visibility": visibility}))
@@ -114,8 +114,8 @@ class Promises:
     def play(self, video: str) -> None:
         """Fetch all that a player would, if the server lives that long."""
         with suppress(httpx.TransportError):
-            if self.alive(video) and self._house.ann.look(video)["state"] == "ready":
-                bytes_of(self._house, video)
+            if self.alive(video) and self._server.ann.look(video)["state"] == "ready":
+                bytes_of(self._server, video)
 
     def alive(self, video: str) -> bool:
         """Whether it is surely neither deleted nor in the bin."""
@@ -138,21 +138,21 @@ class Promises:
         for video, held in self.videos.items():
             if not self.alive(video):
                 continue
-            state = until(lambda video=video: self._settled(video), f"{video} is made", within_s=RESTS_WITHIN_S)  # type: ignore[misc]  # bound
+            state = wait_until(lambda video=video: self._settled(video), f"{video} is made", within_s=IDLE_WITHIN_S)  # type: ignore[misc]  # bound
             if state == "ready" and not held.played:
-                held.played = sorted(bytes_of(self._house, video).values())
+                held.played = sorted(bytes_of(self._server, video).values())
 
-    def kept(self) -> Kept:
+    def snapshot(self) -> Snapshot:
         """What holds now."""
-        return Kept(deepcopy(self.uploads), deepcopy(self.videos))
+        return Snapshot(deepcopy(self.uploads), deepcopy(self.videos))
 
-    def go_back_to(self, kept: Kept) -> None:
+    def restore_snapshot(self, kept: Snapshot) -> None:
         """What was promised since does not hold: somebody has brought back what was then."""
         self.uploads, self.videos = deepcopy(kept.uploads), deepcopy(kept.videos)
 
     @property
     def _api(self) -> httpx.Client:
-        return self._house.ann.api
+        return self._server.ann.api
 
     def _ask(self, request: Callable[[], httpx.Response]) -> httpx.Response | None:
         """The answer, or None where none came."""
@@ -165,15 +165,15 @@ class Promises:
         return answer
 
     def _settled(self, video: str) -> str | None:
-        state = str(self._house.ann.look(video)["state"])
+        state = str(self._server.ann.look(video)["state"])
         return state if state in SETTLED else None
 
-    def _perhaps_whole(self, at: str, sent: Sent, video: str) -> None:
+    def _perhaps_whole(self, at: str, sent: ExpectedUpload, video: str) -> None:
         if sent.acknowledged == len(sent.content):
             del self.uploads[at]
-            self.videos[video] = Held(sent.content, {"private"})
+            self.videos[video] = ExpectedVideo(sent.content, {"private"})
 
-    def _check_upload(self, at: str, sent: Sent) -> None:
+    def _check_upload(self, at: str, sent: ExpectedUpload) -> None:
         answer = self._api.head(at, headers=TUS)
         if sent.gone or (sent.gone is None and answer.status_code == 404):
             assert answer.status_code == 404
@@ -185,7 +185,7 @@ class Promises:
         sent.gone, sent.acknowledged = False, offset
         self._perhaps_whole(at, sent, answer.headers["Streamtime-Video"])
 
-    def _check_video(self, video: str, held: Held) -> None:
+    def _check_video(self, video: str, held: ExpectedVideo) -> None:
         answer = self._api.get(f"/api/v1/videos/{video}")
         if answer.status_code == 404:
             held.binned = self._check_deleted(video, held)
@@ -201,11 +201,11 @@ class Promises:
         assert original.status_code == 200
         assert original.content == held.content, "the original is as it was sent"
         if held.played:
-            assert sorted(bytes_of(self._house, video).values()) == held.played, "it plays as before"
+            assert sorted(bytes_of(self._server, video).values()) == held.played, "it plays as before"
 
-    def _check_deleted(self, video: str, held: Held) -> bool:
+    def _check_deleted(self, video: str, held: ExpectedVideo) -> bool:
         """See that one that is not shown may be away, and give whether it is in the bin."""
-        there = video in binned(self._house)
+        there = video in binned(self._server)
         assert held.gone is not False or held.binned is not False, "nobody has deleted it"
         assert not (held.gone and there)
         assert there or held.gone is not False, "it can be brought back"

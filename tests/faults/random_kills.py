@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 from threading import Thread
 
-from tests.faults.house import House
-from tests.faults.operations import clear, unlike
-from tests.faults.promises import Promises
-from tests.server import until
+from tests.faults.house import TracedServer
+from tests.faults.operations import clear, make_unique
+from tests.faults.promises import ExpectedState
+from tests.server import wait_until
 
 MOST_ANSWERS = 12
 """A kill comes after so many answers at most, and a moment: on a busy machine too, something was promised before it."""
@@ -18,7 +18,7 @@ MOST_VIDEOS = 4
 
 
 @dataclass
-class Survived:
+class RandomKillsResult:
     """What a run came to."""
 
     kills: int
@@ -32,12 +32,12 @@ class Survived:
         )
 
 
-class _Somebody(Thread):
+class _RandomClient(Thread):
     """Asks for one thing after another until the server is gone. What went wrong is raised by `join`."""
 
-    def __init__(self, house: House, promises: Promises, film: bytes, chance: random.Random) -> None:
+    def __init__(self, house: TracedServer, promises: ExpectedState, film: bytes, chance: random.Random) -> None:
         super().__init__(daemon=True)
-        self._house = house
+        self._server = house
         self._promises = promises
         self._film = film
         self._chance = chance
@@ -45,7 +45,7 @@ class _Somebody(Thread):
 
     def run(self) -> None:
         try:
-            while not self._house.died:
+            while not self._server.has_exited:
                 self._act()
         except BaseException as error:  # noqa: BLE001  # told by the thread that waits for this one
             self.trouble = error
@@ -58,13 +58,13 @@ class _Somebody(Thread):
         acts = ["begin", *["append", "append", "append", "give up"] * bool(uploads), *["show", "play"] * bool(videos)]
         act = chance.choice([*acts, *["delete"] * (len(videos) > 1), *["restore", "purge"] * bool(binned)])
         if act == "begin" and len(promises.videos) + len(uploads) < MOST_VIDEOS:
-            promises.begin(unlike(self._film))
+            promises.begin(make_unique(self._film))
         elif act == "append":
             promises.append(chance.choice(uploads), chance.choice([5_000, 20_000, len(self._film) + 20]))
         elif act == "give up" and chance.random() < 0.3:  # more come to their end than not
-            promises.give_up(chance.choice(uploads))
+            promises.abort_upload(chance.choice(uploads))
         elif act == "show":
-            promises.show(chance.choice(videos), chance.choice(["public", "private", "unlisted", "members"]))
+            promises.set_visibility(chance.choice(videos), chance.choice(["public", "private", "unlisted", "members"]))
         elif act == "play":
             promises.play(chance.choice(videos))
         elif act == "delete":
@@ -75,18 +75,20 @@ class _Somebody(Thread):
             promises.purge(chance.choice(binned))
 
 
-def survive(house: House, film: bytes, seed: str, kills: int, *, rest_every: int = 5) -> Survived:
+def kill_at_random(
+    house: TracedServer, film: bytes, seed: str, kills: int, *, rest_every: int = 5
+) -> RandomKillsResult:
     """Kill it so often; after each kill nothing acknowledged is missing, and at rest rows are files.
 
     Raises:
         AssertionError: something is missing, or lies about.
     """
     chance = random.Random(seed)  # noqa: S311  # it is to be repeatable, as far as processes are
-    promises = Promises(house)
+    promises = ExpectedState(house)
     assert house.ann.token
     longest_start_s = 0.0
     for number in range(1, kills + 1):
-        somebody = _Somebody(house, promises, film, random.Random(f"{seed} {number}"))  # noqa: S311  # the same
+        somebody = _RandomClient(house, promises, film, random.Random(f"{seed} {number}"))  # noqa: S311  # the same
         somebody.start()
         _promised(promises, somebody, chance.randint(0, MOST_ANSWERS))
         time.sleep(chance.uniform(0, LONGEST_MOMENT_S))
@@ -100,18 +102,18 @@ def survive(house: House, film: bytes, seed: str, kills: int, *, rest_every: int
         promises.check()
         if number % rest_every == 0 or number == kills:
             promises.finish()
-            house.rest()
-            house.books.agree()
+            house.wait_idle()
+            house.consistency.assert_consistent()
             assert not (unexpected := house.unexpected()), unexpected
     promises.check()
     clear(house)
-    house.rest()
-    house.books.agree()
-    assert house.books.count() == 0
-    return Survived(kills, promises.answers, longest_start_s)
+    house.wait_idle()
+    house.consistency.assert_consistent()
+    assert house.consistency.count() == 0
+    return RandomKillsResult(kills, promises.answers, longest_start_s)
 
 
-def _promised(promises: Promises, somebody: _Somebody, more: int) -> None:
+def _promised(promises: ExpectedState, somebody: _RandomClient, more: int) -> None:
     """Wait until so many more changes were acknowledged."""
     goal = promises.answers + more
-    until(lambda: promises.answers >= goal or somebody.trouble, "something is promised")
+    wait_until(lambda: promises.answers >= goal or somebody.trouble, "something is promised")

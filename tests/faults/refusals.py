@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.faults.house import RESTS_WITHIN_S, House
-from tests.faults.operations import PIECES, bytes_of, clear, some_video, unlike
+from tests.faults.house import IDLE_WITHIN_S, TracedServer
+from tests.faults.operations import PIECES, bytes_of, clear, make_unique, some_video
 from tests.faults.points import ROLES, only
 from tests.faults.tracer import Rule
-from tests.people import BYTES, TUS, UPLOADS, announced
-from tests.server import until
+from tests.people import BYTES, TUS, UPLOADS, upload_headers
+from tests.server import wait_until
 
 WRITES = "pwrite64|pwritev|write|writev|ftruncate|fallocate|openat|mkdir|mkdirat|link|linkat|rename|renameat2?"
 SYNCS = "fsync|fdatasync"
@@ -24,7 +24,7 @@ REFUSED = (503, 507)
 
 
 @dataclass(frozen=True)
-class Refusal:
+class DiskFault:
     """One kind of trouble: which calls on which files fail, and how."""
 
     calls: str
@@ -43,19 +43,19 @@ class Refusal:
 
 
 _WRITTEN = tuple(role for role in ROLES if role not in {"an answer", "a copy of the database"})
-REFUSALS = (
-    Refusal(WRITES, EVERYWHERE, errno.ENOSPC),
-    Refusal(f"{WRITES}|{SYNCS}", EVERYWHERE, errno.EIO),
-    *(Refusal(WRITES, role, number) for role in _WRITTEN for number in (errno.ENOSPC, errno.EIO)),
-    *(Refusal(SYNCS, role, number) for role in _WRITTEN for number in (errno.EIO, errno.ENOSPC)),
+DISK_FAULTS = (
+    DiskFault(WRITES, EVERYWHERE, errno.ENOSPC),
+    DiskFault(f"{WRITES}|{SYNCS}", EVERYWHERE, errno.EIO),
+    *(DiskFault(WRITES, role, number) for role in _WRITTEN for number in (errno.ENOSPC, errno.EIO)),
+    *(DiskFault(SYNCS, role, number) for role in _WRITTEN for number in (errno.EIO, errno.ENOSPC)),
 )
 
 
 @dataclass
-class Endured:
+class DiskFaultResult:
     """What was answered while it lasted, and how often it was met."""
 
-    refusal: Refusal
+    refusal: DiskFault
     statuses: Counter[int] = field(default_factory=Counter)
     met: int = 0
 
@@ -64,11 +64,11 @@ class Endured:
         return f"{self.refusal}: met {self.met} times; answers {answers}"
 
 
-class _Sender:
+class _Uploader:
     """Somebody who sends a film in pieces, and goes on where the server says."""
 
-    def __init__(self, house: House, film: bytes, endured: Endured) -> None:
-        self._house = house
+    def __init__(self, house: TracedServer, film: bytes, endured: DiskFaultResult) -> None:
+        self._server = house
         self._film = film
         self._endured = endured
         self.at = ""
@@ -76,9 +76,9 @@ class _Sender:
 
     def send(self, *, once: bool) -> None:
         """Send what is left, to the end or to the first refusal."""
-        api = self._house.ann.api
+        api = self._server.ann.api
         if not self.at:
-            headers = {**TUS, **announced(len(self._film), filename="film.mp4")}
+            headers = {**TUS, **upload_headers(len(self._film), filename="film.mp4")}
             begun = self.judged(api.post(UPLOADS, headers=headers))
             if begun.status_code != 201:
                 return
@@ -92,12 +92,12 @@ class _Sender:
             elif once:
                 return
             else:
-                self.acknowledged = self._house.ann.offset(self.at)
+                self.acknowledged = self._server.ann.offset(self.at)
 
     def resume(self) -> None:
         """Go on after the trouble: nothing acknowledged is missing."""
         if self.at:
-            offset = self._house.ann.offset(self.at)
+            offset = self._server.ann.offset(self.at)
             assert offset >= self.acknowledged
             self.acknowledged = offset
         self.send(once=False)
@@ -113,34 +113,36 @@ class _Sender:
         return answer
 
 
-def endure(house: House, film: bytes, refusal: Refusal) -> Endured:
+def run_with_fault(house: TracedServer, film: bytes, refusal: DiskFault) -> DiskFaultResult:
     """Have one kind of trouble, play, send and change meanwhile; then mend it and see everything finished.
 
     Raises:
         AssertionError: something was lost, half done, or answered as nobody should be.
     """
-    endured = Endured(refusal)
-    there, film = some_video(house, film), unlike(film)
+    endured = DiskFaultResult(refusal)
+    there, film = some_video(house, film), make_unique(film)
     before = bytes_of(house, there)
-    house.rest()
+    house.wait_idle()
     title, page = house.ann.look(there)["title"], house.ann.browser
-    house.aim(refusal.rule)
-    sender = _Sender(house, film, endured)
+    house.set_rules(refusal.rule)
+    sender = _Uploader(house, film, endured)
     sender.send(once=True)
     assert bytes_of(house, there) == before, "what is there plays"
     assert page.get("/library").status_code == 200
     changed = sender.judged(house.ann.api.patch(f"/api/v1/videos/{there}", json={"title": "Another"}))
     assert house.ann.look(there)["title"] == ("Another" if changed.is_success else title)
-    (endured.met,) = house.aim()
+    (endured.met,) = house.set_rules()
     sender.resume()
     video = house.ann.api.head(sender.at, headers=TUS).headers["Streamtime-Video"]
-    until(lambda: house.ann.look(video)["state"] == "ready", "ready once the disk is mended", within_s=RESTS_WITHIN_S)
+    wait_until(
+        lambda: house.ann.look(video)["state"] == "ready", "ready once the disk is mended", within_s=IDLE_WITHIN_S
+    )
     assert house.ann.api.get(f"/media/{video}/original").content == film
-    house.rest()
+    house.wait_idle()
     assert bytes_of(house, there) == before
-    house.books.agree()
+    house.consistency.assert_consistent()
     clear(house)
-    house.rest()
-    house.books.agree()
+    house.wait_idle()
+    house.consistency.assert_consistent()
     assert not (unexpected := house.unexpected()), unexpected
     return endured

@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import httpx
 
-from tests.faults.house import House
+from tests.faults.house import TracedServer
 from tests.faults.operations import bytes_of, some_video
 from tests.faults.tracer import Rule
 
@@ -16,7 +16,7 @@ ROUNDS = 60
 
 
 @dataclass(frozen=True)
-class Speed:
+class ReadLatency:
     """Milliseconds, in the middle and of the slowest twentieth, for one kind of address."""
 
     what: str
@@ -27,13 +27,13 @@ class Speed:
         return f"{self.what}: {self.middle_ms:.1f} ms in the middle, 95 of 100 within {self.late_ms:.1f} ms"
 
 
-def speeds(house: House, film: bytes, *, slow: bool) -> list[Speed]:
+def read_latencies(house: TracedServer, film: bytes, *, slow: bool) -> list[ReadLatency]:
     """How quick a page and a segment are while another client changes and uploads without a pause."""
     video = some_video(house, film)
     segment = list(bytes_of(house, video))[-1]
     page, api = house.ann.browser, house.ann.api
     writer = house.client(Authorization=f"Bearer {house.ann.token}")
-    house.aim(*[Rule("fsync|fdatasync", "/data", "wait", LONGER_MS)] * slow)
+    house.set_rules(*[Rule("fsync|fdatasync", "/data", "wait", LONGER_MS)] * slow)
     stop = Event()
 
     def write() -> None:
@@ -47,13 +47,13 @@ def speeds(house: House, film: bytes, *, slow: bool) -> list[Speed]:
     finally:
         stop.set()
         writing.join()
-        house.aim()
+        house.set_rules()
 
 
-def _timed(what: str, client: httpx.Client, address: str) -> Speed:
+def _timed(what: str, client: httpx.Client, address: str) -> ReadLatency:
     times = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
         client.get(address).raise_for_status()
         times.append((time.perf_counter() - began) * 1000)
-    return Speed(what, statistics.median(times), sorted(times)[int(len(times) * 0.95)])
+    return ReadLatency(what, statistics.median(times), sorted(times)[int(len(times) * 0.95)])

@@ -5,26 +5,26 @@ import errno
 import pytest
 
 from tests.faults.failed_syncs import believed, failed
-from tests.faults.house import House, Traced
-from tests.faults.operations import clear, unlike
+from tests.faults.house import TracedCall, TracedServer
+from tests.faults.operations import clear, make_unique
 from tests.faults.tracer import Rule
-from tests.people import BYTES, TUS, UPLOADS, announced
-from tests.server import until
+from tests.people import BYTES, TUS, UPLOADS, upload_headers
+from tests.server import wait_until
 
 FILE, FOLDER = "/data/spool/videos/x/source", "/data/spool/videos"
-REFUSED = Traced("fdatasync", FILE, 1, then="refuse")
-SYNCED = [Traced("fdatasync", FILE, 1), Traced("fdatasync", FILE, 1, done=True)]
-CUT, WRITTEN = Traced("ftruncate", FILE, 1), Traced("pwrite64", FILE, 1)
-ANSWER = Traced("write", "socket:[5] HTTP/1.1 204 No Content", 1)
-FOLDER_REFUSED = Traced("fsync", FOLDER, 1, then="refuse")
-FOLDER_SYNCED = Traced("fsync", FOLDER, 1, done=True)
-MADE = Traced("mkdir", f"{FOLDER}/x", 1)
+REFUSED = TracedCall("fdatasync", FILE, 1, then="refuse")
+SYNCED = [TracedCall("fdatasync", FILE, 1), TracedCall("fdatasync", FILE, 1, done=True)]
+CUT, WRITTEN = TracedCall("ftruncate", FILE, 1), TracedCall("pwrite64", FILE, 1)
+ANSWER = TracedCall("write", "socket:[5] HTTP/1.1 204 No Content", 1)
+FOLDER_REFUSED = TracedCall("fsync", FOLDER, 1, then="refuse")
+FOLDER_SYNCED = TracedCall("fsync", FOLDER, 1, done=True)
+MADE = TracedCall("mkdir", f"{FOLDER}/x", 1)
 
 
 @pytest.mark.parametrize(
     "calls", [[WRITTEN, REFUSED, CUT, WRITTEN, *SYNCED, ANSWER], [MADE, FOLDER_REFUSED, MADE, FOLDER_SYNCED, ANSWER]]
 )
-def test_what_was_made_anew_may_be_believed(calls: list[Traced]) -> None:
+def test_what_was_made_anew_may_be_believed(calls: list[TracedCall]) -> None:
     assert believed(calls) == []
 
 
@@ -39,19 +39,19 @@ def test_what_was_made_anew_may_be_believed(calls: list[Traced]) -> None:
         ([MADE, FOLDER_REFUSED, FOLDER_SYNCED, ANSWER], "a folder of the spool was synced again, and not made anew"),
     ],
 )
-def test_what_was_believed_is_found_out(calls: list[Traced], fault: str) -> None:
+def test_what_was_believed_is_found_out(calls: list[TracedCall], fault: str) -> None:
     assert fault in believed(calls)
 
 
 @pytest.mark.parametrize("shape", [r"/spool/.*/source$", r"/streamtime\.db-wal$"], ids=["file", "log"])
-def test_bytes_whose_sync_failed_are_sent_again(house: House, film: bytes, shape: str) -> None:
-    ann, film = house.ann, unlike(film)
+def test_bytes_whose_sync_failed_are_sent_again(house: TracedServer, film: bytes, shape: str) -> None:
+    ann, film = house.ann, make_unique(film)
     at = ann.begin(len(film), filename="film.mp4")
     assert ann.append(at, 0, film[:1000]).status_code == 204
     before = len(house.calls())
-    house.aim(Rule("fdatasync", shape, "refuse", errno.EIO))
+    house.set_rules(Rule("fdatasync", shape, "refuse", errno.EIO))
     assert ann.append(at, 1000, film[1000:5000]).status_code == 503
-    house.aim()
+    house.set_rules()
     assert ann.offset(at) == 1000
     answer = ann.api.patch(at, headers={**TUS, **BYTES, "Upload-Offset": "1000"}, content=film[1000:])
     assert answer.status_code == 204
@@ -59,18 +59,18 @@ def test_bytes_whose_sync_failed_are_sent_again(house: House, film: bytes, shape
     assert failed(calls) > 0
     assert believed(calls) == []
     video = answer.headers["Streamtime-Video"]
-    until(lambda: ann.look(video)["state"] == "ready", "ready")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "ready")
     assert ann.api.get(f"/media/{video}/original").content == film
 
 
-def test_a_folder_whose_name_may_not_be_on_disk_is_made_anew(house: House) -> None:
+def test_a_folder_whose_name_may_not_be_on_disk_is_made_anew(house: TracedServer) -> None:
     clear(house)
-    house.rest()
-    begin = {**TUS, **announced(5, filename="film.mp4")}
+    house.wait_idle()
+    begin = {**TUS, **upload_headers(5, filename="film.mp4")}
     before = len(house.calls())
-    house.aim(Rule("fsync", r"/data/spool$", "refuse", errno.EIO))
+    house.set_rules(Rule("fsync", r"/data/spool$", "refuse", errno.EIO))
     assert house.ann.api.post(UPLOADS, headers=begin).status_code == 503
-    house.aim()
+    house.set_rules()
     begun = house.ann.api.post(UPLOADS, headers=begin)
     assert begun.status_code == 201
     calls = house.calls()[before:]

@@ -6,29 +6,29 @@ from functools import partial
 import httpx
 import pytest
 
-from tests.faults.house import House, Traced
+from tests.faults.house import TracedCall, TracedServer
 from tests.faults.operations import PIECES, some_video
 from tests.faults.order import answer_in, faults_of
-from tests.people import BYTES, TUS, UPLOADS, announced
+from tests.people import BYTES, TUS, UPLOADS, upload_headers
 
 LOG, FILE, FOLDER = "/data/streamtime.db-wal", "/data/spool/videos/x/source", "/data/spool/videos/x"
-ANSWER = Traced("write", "socket:[5] HTTP/1.1 204 No Content", 1)
+ANSWER = TracedCall("write", "socket:[5] HTTP/1.1 204 No Content", 1)
 
 
-def written(path: str) -> Traced:
-    return Traced("pwrite64", path, 2)
+def written(path: str) -> TracedCall:
+    return TracedCall("pwrite64", path, 2)
 
 
-def synced(path: str, *, task: int = 2) -> list[Traced]:
-    return [Traced("fdatasync", path, task), Traced("fdatasync", path, task, done=True)]
+def synced(path: str, *, task: int = 2) -> list[TracedCall]:
+    return [TracedCall("fdatasync", path, task), TracedCall("fdatasync", path, task, done=True)]
 
 
 GOOD = [written(FILE), *synced(FILE), written(LOG), *synced(LOG), ANSWER]
-CREATED = [written(LOG), *synced(LOG), Traced("openat", FILE, 2), *synced(FOLDER), ANSWER]
+CREATED = [written(LOG), *synced(LOG), TracedCall("openat", FILE, 2), *synced(FOLDER), ANSWER]
 
 
 @pytest.mark.parametrize("calls", [GOOD, CREATED, [written(LOG), *synced(LOG), ANSWER]])
-def test_a_trace_in_order_has_no_faults(calls: list[Traced]) -> None:
+def test_a_trace_in_order_has_no_faults(calls: list[TracedCall]) -> None:
     assert faults_of(calls) == []
 
 
@@ -40,7 +40,7 @@ def test_a_trace_in_order_has_no_faults(calls: list[Traced]) -> None:
         ([*synced(LOG), ANSWER], "before anything was written down"),
         ([written(LOG), synced(LOG)[0], ANSWER], "before anything was written down"),
         (
-            [Traced("fdatasync", LOG, 2), written(LOG), Traced("fdatasync", LOG, 2, done=True), ANSWER],
+            [TracedCall("fdatasync", LOG, 2), written(LOG), TracedCall("fdatasync", LOG, 2, done=True), ANSWER],
             "before anything",
         ),
         ([written(FILE), written(LOG), *synced(LOG), ANSWER], "an uploaded file was changed and not synced"),
@@ -54,16 +54,16 @@ def test_a_trace_in_order_has_no_faults(calls: list[Traced]) -> None:
             "an uploaded file was changed and not synced when the row told of it",
         ),
         (
-            [written(LOG), *synced(LOG), Traced("openat", FILE, 2), ANSWER],
+            [written(LOG), *synced(LOG), TracedCall("openat", FILE, 2), ANSWER],
             "a folder of the spool was changed and not synced when the answer left",
         ),
     ],
 )
-def test_a_trace_out_of_order_is_found_out(calls: list[Traced], fault: str) -> None:
+def test_a_trace_out_of_order_is_found_out(calls: list[TracedCall], fault: str) -> None:
     assert fault in " ".join(faults_of(calls))
 
 
-def asked(house: House, request: Callable[[], httpx.Response]) -> list[Traced]:
+def asked(house: TracedServer, request: Callable[[], httpx.Response]) -> list[TracedCall]:
     """The calls from a request to its answer, which has to be one of success."""
     before = len(house.calls())
     request().raise_for_status()
@@ -71,10 +71,10 @@ def asked(house: House, request: Callable[[], httpx.Response]) -> list[Traced]:
     return calls[: answer_in(calls) + 1]
 
 
-def test_nothing_is_acknowledged_before_it_is_on_disk(house: House, film: bytes) -> None:
+def test_nothing_is_acknowledged_before_it_is_on_disk(house: TracedServer, film: bytes) -> None:
     ann = house.ann
     video = some_video(house, film)
-    begin = {**TUS, **announced(len(film), filename="film.mp4")}
+    begin = {**TUS, **upload_headers(len(film), filename="film.mp4")}
     calls = asked(house, lambda: ann.api.post(UPLOADS, headers=begin))
     assert faults_of(calls) == []
     at = ann.begin(len(film), filename="film.mp4")
@@ -85,7 +85,7 @@ def test_nothing_is_acknowledged_before_it_is_on_disk(house: House, film: bytes)
         calls = asked(house, partial(ann.api.patch, at, headers=headers, content=piece))
         assert any(call.call == "fdatasync" and call.path.endswith("/source") for call in calls)
         assert faults_of(calls) == []
-    house.rest()
+    house.wait_idle()
     changes = {"visibility": "public"}
     assert faults_of(asked(house, lambda: ann.api.patch(f"/api/v1/videos/{video}", json=changes))) == []
     assert faults_of(asked(house, lambda: ann.api.delete(f"/api/v1/videos/{video}"))) == []

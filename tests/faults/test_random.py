@@ -4,13 +4,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.faults.house import House
-from tests.faults.life import Life
-from tests.faults.random_kills import survive
+from tests.faults.house import TracedServer
+from tests.faults.life import ServerStateMachine
+from tests.faults.random_kills import kill_at_random
 
 
-def test_killed_at_any_moment_it_loses_nothing_acknowledged(house: House, film: bytes) -> None:
-    survived = survive(house, film, "20261125", 2)
+def test_killed_at_any_moment_it_loses_nothing_acknowledged(house: TracedServer, film: bytes) -> None:
+    survived = kill_at_random(house, film, "20261125", 2)
     print(survived)
     assert survived.answers > 0
 
@@ -19,7 +19,11 @@ def test_killed_at_any_moment_it_loses_nothing_acknowledged(house: House, film: 
 def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(
     request: pytest.FixtureRequest, kind: str, film: bytes
 ) -> None:
-    Life.house, Life.film, Life.steps = request.getfixturevalue(kind), film, {}
+    ServerStateMachine.house, ServerStateMachine.film, ServerStateMachine.steps = (
+        request.getfixturevalue(kind),
+        film,
+        {},
+    )
     chosen = settings(
         max_examples=3,
         stateful_step_count=40,
@@ -29,6 +33,6 @@ def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(Life, settings=chosen)
-    print(Life.steps)
-    assert Life.steps["steps"] > 90
+    run_state_machine_as_test(ServerStateMachine, settings=chosen)
+    print(ServerStateMachine.steps)
+    assert ServerStateMachine.steps["steps"] > 90

@@ -4,19 +4,21 @@ import errno
 
 import pytest
 
-from tests.faults.house import House
-from tests.faults.refusals import EVERYWHERE, SYNCS, WRITES, Refusal, endure
+from tests.faults.house import TracedServer
+from tests.faults.refusals import EVERYWHERE, SYNCS, WRITES, DiskFault, run_with_fault
 
 SAMPLE = (
-    Refusal(WRITES, EVERYWHERE, errno.ENOSPC),
-    Refusal(SYNCS, "an uploaded file", errno.EIO),
-    Refusal(SYNCS, "the log of the database", errno.EIO),
+    DiskFault(WRITES, EVERYWHERE, errno.ENOSPC),
+    DiskFault(SYNCS, "an uploaded file", errno.EIO),
+    DiskFault(SYNCS, "the log of the database", errno.EIO),
 )
 
 
 @pytest.mark.parametrize("refusal", SAMPLE, ids=str)
-def test_a_disk_that_refuses_stops_writing_and_never_playing(house: House, film: bytes, refusal: Refusal) -> None:
-    endured = endure(house, film, refusal)
+def test_a_disk_that_refuses_stops_writing_and_never_playing(
+    house: TracedServer, film: bytes, refusal: DiskFault
+) -> None:
+    endured = run_with_fault(house, film, refusal)
     print(endured)
     assert endured.met
     assert set(endured.statuses) & {503, 507}

@@ -8,7 +8,7 @@ program at the calls of `CALLS` only. It knows nothing of Streamtime; files are 
 
 Every such call on a file under FOLDER or on a socket is a line of JSON in FILE: `call`, `path`, `task`; for a sync
 another one, with `done`, when it came back. The path of a socket is its name and the first line of what is sent.
-Over SOCKET it takes lists of rules (see `Rule`), a line of JSON each, which hold in place of earlier ones and are
+Over SOCKET it takes lists of rules (see `Rate`), a line of JSON each, which hold in place of earlier ones and are
 counted from then on; each is answered by how often the rules before were met. It ends as its program ends, and
 hands SIGTERM on to it.
 """
@@ -32,9 +32,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from streamtime.media.confinement.kernel import process_control
-from streamtime.media.confinement.process import gain_nothing
-from streamtime.media.confinement.seccomp import install
+from streamtime.media.confinement.kernel import prctl
+from streamtime.media.confinement.process import set_no_new_privileges
+from streamtime.media.confinement.seccomp import install_filter
 
 X86_64, AARCH64 = "x86_64", "aarch64"
 
@@ -105,7 +105,7 @@ class Rule:
     last: int | None = None
     seen: int = field(default=0, init=False)
 
-    def holds(self, call: str, path: str) -> bool:
+    def matches(self, call: str, path: str) -> bool:
         """Whether it is about this call, which is counted."""
         if not re.fullmatch(self.call, call) or not re.search(self.path, path):
             return False
@@ -194,13 +194,13 @@ class Tracer:
 
     def _before(self, task: int) -> None:
         try:
-            call = self._look(task)
+            call = self._read_call(task)
         except (OSError, KeyError):  # it was killed meanwhile
             call = None
         if call is None:
             _ask(_CONT, task, 0)
             return
-        rule = next((rule for rule in self.rules if rule.holds(call.name, call.path)), None)
+        rule = next((rule for rule in self.rules if rule.matches(call.name, call.path)), None)
         self._note(task, call, rule)
         goes_on = _SYSCALL if call.name in SYNCS else _CONT
         if goes_on == _SYSCALL:
@@ -226,7 +226,7 @@ class Tracer:
         then = {} if rule is None else {"then": rule.then}
         self.note(call=call.name, path=call.path, task=task, **then)
 
-    def _look(self, task: int) -> Call | None:
+    def _read_call(self, task: int) -> Call | None:
         """The call that a task is about to make, or None where it is nobody's concern."""
         info = _Info()
         _ask(_GET_SYSCALL_INFO, task, ctypes.sizeof(info), ctypes.addressof(info), strict=True)
@@ -282,8 +282,8 @@ def _started(command: list[str], mask: set[int], program: bytes) -> int:
             os.close(begun)
             os.read(go, 1)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            gain_nothing()
-            install(program)
+            set_no_new_privileges()
+            install_filter(program)
             os.execvp(command[0], command)  # noqa: S606  # it is to be this very process
         finally:
             os._exit(127)
@@ -379,7 +379,7 @@ def main() -> None:
     parser.add_argument("--rules", type=json.loads, default=[], help="those that hold from the beginning")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
-    process_control(_PR_SET_PDEATHSIG, int(signal.SIGKILL))  # with the tests, however these end; and all below with it
+    prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))  # with the tests, however these end; and all below with it
     options.control.unlink(missing_ok=True)
     with options.trace.open("a", buffering=1) as trace, socket.socket(socket.AF_UNIX) as control:
         tracer = Tracer(options.under, trace)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.clips import make_clip, run_ffmpeg
-from tests.films import make_film
+from tests.films import make_multitrack_clip
 from tests.hls.checker import check
 from tests.hls.ffmpeg import complaints
 from tests.hls.growth import Growth
 from tests.hls.packaging import packaged
-from tests.server import StartServer, until
-from tests.system.player import sounds, variants
+from tests.server import StartServer, wait_until
+from tests.system.player import audio_playlists, video_playlists
 
 Make = Callable[[Path], Path]
 
@@ -48,8 +48,8 @@ CORPUS = {
     "long-gop": clip("film.mkv", duration_s=12, gop_s=60),
     "open-gop": clip("film.mp4", open_gop=True, b_frames=3),
     "ntsc-rate": clip("film.mp4", fps="30000/1001", gop_s=1.3),
-    "all-tracks": lambda folder: make_film(folder / "film.mkv"),
-    "all-tracks-to-encode": lambda folder: make_film(folder / "film.mkv", picture="mpeg4", sound="ac3"),
+    "all-tracks": lambda folder: make_multitrack_clip(folder / "film.mkv"),
+    "all-tracks-to-encode": lambda folder: make_multitrack_clip(folder / "film.mkv", picture="mpeg4", sound="ac3"),
     "sound-late": clip("film.mkv", audio_delay_s=0.7),
 }
 
@@ -66,13 +66,13 @@ def test_a_video_is_right_while_it_grows_and_when_it_is_whole(start_server: Star
     server = start_server(STREAMTIME_TRANSCODE__NICE="0")
     person = server.person("ada")
     video = person.upload(source, visibility="unlisted")
-    until(lambda: person.look(video)["playable"], "playable", within_s=PREPARED_WITHIN_S)
+    wait_until(lambda: person.look(video)["playable"], "playable", within_s=PREPARED_WITHIN_S)
     master = person.look(video)["urls"]["master"]
     growth = Growth()
     looks = 0
     while person.look(video)["state"] != "ready":
         assert list(map(str, check(person.browser, master, growing=True))) == []
-        for uri in (*variants(person.browser, master), *sounds(person.browser, master)):
+        for uri in (*video_playlists(person.browser, master), *audio_playlists(person.browser, master)):
             assert growth.look(uri, person.browser.get(uri).content) == []
         looks += 1
         assert person.look(video)["state"] != "failed"

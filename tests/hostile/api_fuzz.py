@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from tests.clips import make_clip
 from tests.people import PASSWORD, Person
-from tests.server import Server, serving, until
+from tests.server import Server, running_server, wait_until
 
 CALLERS = ("anonymous", "viewer", "member", "admin")
 
@@ -50,7 +50,7 @@ REFUSALS = {
 
 
 @dataclass(frozen=True)
-class Wishes:
+class FuzzSettings:
     """How much is tried: `examples` requests for each operation and phase; the same seed tries the same."""
 
     examples: int
@@ -60,7 +60,7 @@ class Wishes:
 
 
 @dataclass
-class Things:
+class ResourceIds:
     """What is there to be asked about, by the names that stand in braces in addresses."""
 
     ids: dict[str, list[str]] = field(default_factory=dict)
@@ -68,9 +68,9 @@ class Things:
 
 
 @contextmanager
-def open_house() -> Iterator[Server]:
+def open_server() -> Iterator[Server]:
     """A server with everybody on it."""
-    with serving() as server:
+    with running_server() as server:
         server.run("user", "create", "viewer", "--role", "viewer", "--password-stdin", given=PASSWORD + "\n")
         server.person("admin", admin=True)
         server.person("member")
@@ -82,17 +82,17 @@ def caller(server: Server, who: str) -> Person:
     return {"anonymous": server.visitor(), "viewer": Person(server, "viewer")}.get(who) or server.person(who)
 
 
-def things_for(server: Server, who: str, folder: Path) -> Things:
+def things_for(server: Server, who: str, folder: Path) -> ResourceIds:
     """Something of everything that they may ask about, made anew; what nobody may see is the member's."""
     owner = server.person(who if who in {"member", "admin"} else "member")
     users = server.person("admin").api.get("/api/v1/admin/users").raise_for_status().json()["items"]
     clip = make_clip(folder / f"{who}.mp4", duration_s=2, width=320, height=180)
     ready = [owner.send(clip.read_bytes() + bytes([n]), filename="a.mp4", visibility="unlisted") for n in range(2)]
     broken = owner.send(secrets.token_bytes(99), filename="b.mp4", visibility="unlisted")
-    until(lambda: all(owner.look(video)["state"] in {"ready", "failed"} for video in (*ready, broken)), "prepared")
+    wait_until(lambda: all(owner.look(video)["state"] in {"ready", "failed"} for video in (*ready, broken)), "prepared")
     track = b"1\n00:00:00,000 --> 00:00:01,000\nHello\n"
     owner.api.post(f"/api/v1/videos/{ready[0]}/captions?language=en", content=track).raise_for_status()
-    things = Things({
+    things = ResourceIds({
         "video": [*ready, broken],
         "name": ["en"],
         "upload": [owner.begin(5, filename="c.mp4").rpartition("/")[2] for _ in range(2)],
@@ -116,7 +116,7 @@ def _account(server: Server, name: str) -> str:
     return str(server.person("admin").api.post("/api/v1/admin/users", json=body).raise_for_status().json()["id"])
 
 
-def tried(server: Server, who: str, wishes: Wishes, folder: Path) -> subprocess.CompletedProcess[str]:
+def tried(server: Server, who: str, wishes: FuzzSettings, folder: Path) -> subprocess.CompletedProcess[str]:
     """Have schemathesis try everything as somebody."""
     things = things_for(server, who, folder)
     config = folder / f"{who}.toml"
@@ -132,7 +132,7 @@ def tried(server: Server, who: str, wishes: Wishes, folder: Path) -> subprocess.
     )
 
 
-def _configuration(server: Server, person: Person, things: Things, wishes: Wishes) -> str:
+def _configuration(server: Server, person: Person, things: ResourceIds, wishes: FuzzSettings) -> str:
     """The settings of a run, as TOML."""
     phases = wishes.phases.split(",")
     headers = {"Authorization": f"Bearer {person.token}"} if person.name else {}
@@ -172,12 +172,12 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=200, help="how many requests for each operation (200)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="the same seed asks the same")
     parser.add_argument("--only", choices=CALLERS, action="append", help="as one of them alone")
-    parser.add_argument("--phases", default=Wishes.phases, help=f"some of {Wishes.phases}")
+    parser.add_argument("--phases", default=FuzzSettings.phases, help=f"some of {FuzzSettings.phases}")
     options = parser.parse_args()
-    wishes = Wishes(options.examples, options.seed, options.phases)
+    wishes = FuzzSettings(options.examples, options.seed, options.phases)
     print(f"seed {options.seed}", flush=True)
     failed = []
-    with TemporaryDirectory(prefix="streamtime-fuzz-api-") as folder, open_house() as server:
+    with TemporaryDirectory(prefix="streamtime-fuzz-api-") as folder, open_server() as server:
         for who in options.only or CALLERS:
             began = time.monotonic()
             done = tried(server, who, wishes, Path(folder))

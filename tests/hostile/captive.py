@@ -19,7 +19,7 @@ from pathlib import Path
 
 from streamtime.media.channel import Channel
 from streamtime.media.confinement.confine import confine
-from streamtime.worker_protocol import Bounds, Failed
+from streamtime.worker_protocol import OrderFailed, WorkerLimits
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_ATTACH = 16
@@ -127,11 +127,11 @@ def main() -> None:
     secret, port = os.pread(source, 4096, 0).decode().split("\n")
     connection = socket.socket(fileno=control)
     "localhost".encode("idna")  # what looks a name up would import this late
-    confine(connection, source, Bounds.from_arguments(sys.argv[3:]))
+    confine(connection, source, WorkerLimits.from_arguments(sys.argv[3:]))
     channel = Channel(connection)
     channel.receive()
     tried = {name: outcome(way) for name, way in ways(control, source, secret, int(port)).items()}
-    channel.send(Failed("tried", json.dumps(tried)))
+    channel.send(OrderFailed("tried", json.dumps(tried)))
 
 
 if __name__ == "__main__":

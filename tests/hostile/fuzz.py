@@ -23,10 +23,17 @@ from pathlib import Path
 from tests.hostile import odd_fuzz
 from tests.hostile.mutations import mutated
 from tests.hostile.seeds import SEEDS, make_seed
-from tests.hostile.trial import WORDLESS, Outcome, attempts, nothing_left_behind
+from tests.hostile.trial import UNEXPLAINED_CODES, Outcome, assert_no_leaks, attempts
 
 TOLD_EVERY = 100
-REMARKABLE = {"worker_crashed", "worker_killed", "worker_memory", "worker_stalled", "worker_timeout", *WORDLESS}
+REMARKABLE = {
+    "worker_crashed",
+    "worker_killed",
+    "worker_memory",
+    "worker_stalled",
+    "worker_timeout",
+    *UNEXPLAINED_CODES,
+}
 
 
 def broken(seed: str, number: int, films: dict[str, bytes]) -> tuple[str, bytes]:
@@ -68,7 +75,7 @@ async def _tried(
         paths.append(folder / f"{number}-{name}")
         names.append(name)
         paths[-1].write_bytes(data)
-    with nothing_left_behind(folder):
+    with assert_no_leaks(folder):
         outcomes = await attempts(paths, folder, at_once=options.at_once)
     for number, path, outcome in zip(batch, paths, outcomes, strict=True):
         if outcome.code in REMARKABLE or options.case is not None:
@@ -78,7 +85,7 @@ async def _tried(
 
 
 def _tell(options: argparse.Namespace, number: int, path: Path, outcome: Outcome) -> None:
-    print(f"number {number}, {path.name}: {outcome.code} after {outcome.seconds:.1f} s; {outcome.last_words[-1500:]}")
+    print(f"number {number}, {path.name}: {outcome.code} after {outcome.seconds:.1f} s; {outcome.stderr_tail[-1500:]}")
     if options.keep is not None:
         options.keep.mkdir(parents=True, exist_ok=True)
         kept = options.keep / f"{options.seed}-{path.name}"
@@ -146,7 +153,7 @@ def run_broken(options: argparse.Namespace, count: int) -> bool:
     numbers = range(options.begin, options.begin + count) if options.case is None else [options.case]
     results = asyncio.run(run(numbers, options))
     print(summary(results, time.monotonic() - began))
-    return not any(outcome.code in WORDLESS for _, _, outcome in results)
+    return not any(outcome.code in UNEXPLAINED_CODES for _, _, outcome in results)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.clips import make_clip
-from tests.hostile.requests_at_random import Drawing
-from tests.raw import Raw
-from tests.server import Server, resident_bytes, serving, until
+from tests.hostile.requests_at_random import RandomRequests
+from tests.raw import RawConnection
+from tests.server import Server, resident_bytes, running_server, wait_until
 from tests.system.player import hashes
 
 QUICK = {
@@ -42,7 +42,7 @@ NOW = struct.pack("ii", 1, 0)
 
 
 @dataclass
-class Verdict:
+class HttpFuzzResult:
     """What came of a run."""
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -53,13 +53,13 @@ class Verdict:
 
 
 @contextmanager
-def house() -> Iterator[tuple[Server, str, bytes]]:
+def open_server() -> Iterator[tuple[Server, str, bytes]]:
     """A server with a public film, its master playlist, and the field that says one is a member."""
-    with serving(**QUICK) as server, TemporaryDirectory(prefix="streamtime-fuzz-http-") as folder:  # type: ignore[arg-type]  # all of them are settings
+    with running_server(**QUICK) as server, TemporaryDirectory(prefix="streamtime-fuzz-http-") as folder:  # type: ignore[arg-type]  # all of them are settings
         clip = make_clip(Path(folder) / "film.mp4", duration_s=8, width=320, height=180)
         ann = server.person("ann")
         video = ann.send(clip.read_bytes(), filename="film.mp4", visibility="public")
-        until(lambda: ann.look(video)["state"] == "ready", "ready")
+        wait_until(lambda: ann.look(video)["state"] == "ready", "ready")
         yield server, f"/media/{video}/master.m3u8", f"Authorization: Bearer {ann.token}".encode()
 
 
@@ -67,12 +67,12 @@ def drawn(seed: str, number: int, bearer: bytes) -> tuple[list[bytes], str]:
     """The attempt of that number: its pieces, and how the client ends."""
     dice = random.Random(f"{seed} {number}")  # noqa: S311  # it is to be repeatable
     ending = dice.choice(("closing request",) * 7 + ("half close", "half close", "reset", "silence"))
-    return Drawing(dice, bearer).pieces(), ending
+    return RandomRequests(dice, bearer).pieces(), ending
 
 
 def attempt(server: Server, pieces: list[bytes], ending: str, source: str) -> list[int]:
     """Send it, and give the statuses of all answers."""
-    with Raw(server, source=source) as raw:
+    with RawConnection(server, source=source) as raw:
         for piece in pieces:
             if not raw.send(piece):
                 break
@@ -84,15 +84,15 @@ def attempt(server: Server, pieces: list[bytes], ending: str, source: str) -> li
         elif ending == "reset":
             raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOW)
             return []
-        return [int(status) for status in STATUS.findall(raw.rest())]
+        return [int(status) for status in STATUS.findall(raw.read_to_end())]
 
 
-def run(numbers: range, seed: str, at_once: int) -> Verdict:
+def run(numbers: range, seed: str, at_once: int) -> HttpFuzzResult:
     """Make all attempts, and judge."""
-    verdict, over = Verdict(), threading.Event()
-    with house() as (server, master, bearer):
+    verdict, over = HttpFuzzResult(), threading.Event()
+    with open_server() as (server, master, bearer):
         expected = hashes(server.visitor().api, master)
-        _try(server, range(50), "warm", bearer, at_once, Verdict())
+        _try(server, range(50), "warm", bearer, at_once, HttpFuzzResult())
         before = resident_bytes(server.pid)
         viewer = threading.Thread(target=_watch, args=(server, master, expected, over, verdict))
         viewer.start()
@@ -104,7 +104,7 @@ def run(numbers: range, seed: str, at_once: int) -> Verdict:
     return verdict
 
 
-def _try(server: Server, numbers: range, seed: str, bearer: bytes, at_once: int, verdict: Verdict) -> None:
+def _try(server: Server, numbers: range, seed: str, bearer: bytes, at_once: int, verdict: HttpFuzzResult) -> None:
     def one(number: int) -> tuple[int, list[int], str]:
         pieces, ending = drawn(seed, number, bearer)
         try:
@@ -122,7 +122,9 @@ def _try(server: Server, numbers: range, seed: str, bearer: bytes, at_once: int,
                 print(f"{number + 1} so far, {len(verdict.faults)} faults; the viewer: {verdict.watched}", flush=True)
 
 
-def _watch(server: Server, master: str, expected: dict[str, str], over: threading.Event, verdict: Verdict) -> None:
+def _watch(
+    server: Server, master: str, expected: dict[str, str], over: threading.Event, verdict: HttpFuzzResult
+) -> None:
     # A kept connection that is closed for being idle just when it is used again is for clients to try again.
     client = server.client(Connection="close")
     while not over.is_set():
@@ -134,13 +136,13 @@ def _watch(server: Server, master: str, expected: dict[str, str], over: threadin
         verdict.watched += 1
 
 
-def _judge(server: Server, verdict: Verdict) -> None:
+def _judge(server: Server, verdict: HttpFuzzResult) -> None:
     if server.visitor().api.get("/healthz").status_code != 200:
         verdict.faults.append("/healthz is not well afterwards")
     for sign in ("Traceback", '"level": "error"', '"level": "critical"', "exc_info"):
-        if sign in server.said:
-            at = server.said.index(sign)
-            verdict.faults.append(f"the log: {server.said[max(0, at - 500) : at + 2000]}")
+        if sign in server.log_output:
+            at = server.log_output.index(sign)
+            verdict.faults.append(f"the log: {server.log_output[max(0, at - 500) : at + 2000]}")
     if verdict.grown_bytes > MAX_GROWTH_BYTES:
         verdict.faults.append(f"memory grew by {verdict.grown_bytes >> 20} MiB")
 

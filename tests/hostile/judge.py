@@ -14,14 +14,14 @@ import m3u8
 
 from streamtime.config.load import load
 from streamtime.lanes import packager
-from streamtime.pipeline.folder import MASTER, POSTER, making
-from streamtime.pipeline.packaged import Packaged
+from streamtime.pipeline.folder import MASTER_PLAYLIST, POSTER, create_hls_folder
+from streamtime.pipeline.packaged import PackagingResult
 from streamtime.workers.failure import WorkerFailed
 from tests.hls.checker import check
 from tests.hls.places import Missing, Place, place_of
 from tests.hostile.recipes import Recipe
-from tests.hostile.referee import Decoded, decode
-from tests.server import Server, until
+from tests.hostile.referee import DecodedStreams, decode
+from tests.server import Server, wait_until
 
 REFUSALS = frozenset({"damaged", "empty", "incomplete", "no_video", "not_media", "unsupported_codec", "too_large"})
 """What may be said of a file in which the referee finds nothing to decode."""
@@ -48,7 +48,7 @@ BROKEN_OFF_S = 1.0
 
 
 @dataclass(frozen=True)
-class Result:
+class PreparedResult:
     """What came of a film: the length of the whole and of each rendition, or the code of a refusal."""
 
     duration_s: float = 0.0
@@ -63,27 +63,27 @@ class Result:
     """What the worker wrote to its standard error, or the traceback of our own process."""
 
 
-def package(path: Path, folder: Path) -> Result:
+def package(path: Path, folder: Path) -> PreparedResult:
     """Prepare a film as `streamtime package` does, in this process, and have the checker judge it."""
     try:
         packaged = asyncio.run(_packaged(path, folder))
     except WorkerFailed as error:
-        return Result(refusal=error.code, words=error.last_words)
+        return PreparedResult(refusal=error.code, words=error.stderr_tail)
     except Exception:  # noqa: BLE001  # whatever it is, it is to be told with the film that it came from
-        return Result(refusal="traceback", words=traceback.format_exc())
+        return PreparedResult(refusal="traceback", words=traceback.format_exc())
     return _result(packaged, folder)
 
 
-async def _packaged(path: Path, folder: Path) -> Packaged:
-    maker = packager(load(None, {}, {"transcode.nice": 0}), may_copy=True, asked_for=False)
-    with making(folder, force=False) as made:
+async def _packaged(path: Path, folder: Path) -> PackagingResult:
+    maker = packager(load(None, {}, {"transcode.nice": 0}), may_copy=True, explicit_heights=False)
+    with create_hls_folder(folder, force=False) as made:
         return await maker.package(path, made, lambda _step: None)
 
 
-def _result(packaged: Packaged, folder: Path) -> Result:
+def _result(packaged: PackagingResult, folder: Path) -> PreparedResult:
     poster = folder / POSTER
-    pictures_s, sounds_s = _lengths(place_of(folder), MASTER)
-    return Result(
+    pictures_s, sounds_s = _lengths(place_of(folder), MASTER_PLAYLIST)
+    return PreparedResult(
         duration_s=packaged.duration_ms / 1000,
         pictures_s=pictures_s,
         sounds_s=sounds_s,
@@ -94,17 +94,19 @@ def _result(packaged: Packaged, folder: Path) -> Result:
     )
 
 
-def uploaded(server: Server, path: Path) -> Result:
+def uploaded(server: Server, path: Path) -> PreparedResult:
     """Upload a film to a server, wait until it is ready or has failed, and have the checker judge it."""
     person = server.person("ada")
     video = person.upload(path, visibility="unlisted")
-    until(lambda: person.look(video)["state"] in {"ready", "failed"}, "ready or failed", within_s=PREPARED_WITHIN_S)
+    wait_until(
+        lambda: person.look(video)["state"] in {"ready", "failed"}, "ready or failed", within_s=PREPARED_WITHIN_S
+    )
     seen = person.look(video)
     if seen["state"] == "failed":
-        return Result(refusal=seen["failure"]["code"], words=seen["failure"]["message"])
+        return PreparedResult(refusal=seen["failure"]["code"], words=seen["failure"]["message"])
     urls = seen["urls"]
     pictures_s, sounds_s = _lengths(place_of(person.browser), urls["master"])
-    return Result(
+    return PreparedResult(
         duration_s=seen["duration_ms"] / 1000,
         pictures_s=pictures_s,
         sounds_s=sounds_s,
@@ -136,7 +138,7 @@ def _is_jpeg(data: bytes) -> bool:
     return data.startswith(b"\xff\xd8")
 
 
-def faults(recipe: Recipe, path: Path, result: Result) -> list[str]:
+def faults(recipe: Recipe, path: Path, result: PreparedResult) -> list[str]:
     """All that is wrong; the first word of each says which kind of fault it is."""
     decoded = decode(path)
     if result.refusal:
@@ -157,7 +159,7 @@ def _of_the_source(recipe: Recipe, finding: str) -> bool:
     return recipe.damaged and "decoded on" in finding
 
 
-def _faults_of_refusal(recipe: Recipe, decoded: Decoded, result: Result) -> list[str]:
+def _faults_of_refusal(recipe: Recipe, decoded: DecodedStreams, result: PreparedResult) -> list[str]:
     last = result.words.strip().splitlines()[-1:]
     if result.refusal not in REFUSALS:
         return [f"failed: {result.refusal}: {' '.join(last)}"]
@@ -169,7 +171,7 @@ def _faults_of_refusal(recipe: Recipe, decoded: Decoded, result: Result) -> list
     return [f"refused: as {result.refusal}, though {seen} can be decoded: {' '.join(last)}"]
 
 
-def _faults_of_length(recipe: Recipe, decoded: Decoded, result: Result) -> list[str]:
+def _faults_of_length(recipe: Recipe, decoded: DecodedStreams, result: PreparedResult) -> list[str]:
     """Compare ends, counted from the first picture or sound: within one picture, or one frame of sound."""
     earliest_s, from_key_s = decoded.starts_s
     # The only picture of a file that tells no durations lasts a step of its rate; the referee gives it none.

@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.hostile.judge import faults, package, uploaded
 from tests.hostile.odd_films import make_film
 from tests.hostile.recipes import Recipe, draw, simpler
-from tests.server import Server, serving
+from tests.server import Server, running_server
 
 TOLD_EVERY = 100
 UPLOADED_EVERY = 40
@@ -26,7 +26,7 @@ UPLOADED_EVERY = 40
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClipVerdict:
     """A film and its faults, none where all is well; `outcome` is `ready` or the code of a refusal."""
 
     number: int
@@ -39,7 +39,7 @@ class Verdict:
         return "\n  ".join([f"case {self.number}: {self.recipe}", *self.faults])
 
 
-def judged(number: int, recipe: Recipe, server: Server | None = None, kept: Path | None = None) -> Verdict:
+def judged(number: int, recipe: Recipe, server: Server | None = None, kept: Path | None = None) -> ClipVerdict:
     """Make the film of a recipe, have it prepared and judge what came of it."""
     before = _cpu_s()
     with tempfile.TemporaryDirectory(prefix="streamtime-fuzz-") as made:
@@ -49,7 +49,7 @@ def judged(number: int, recipe: Recipe, server: Server | None = None, kept: Path
         if kept and found:
             kept.mkdir(parents=True, exist_ok=True)
             (kept / f"{number}-{path.name}").write_bytes(path.read_bytes())
-    return Verdict(number, recipe, result.refusal or "ready", tuple(found), _cpu_s() - before)
+    return ClipVerdict(number, recipe, result.refusal or "ready", tuple(found), _cpu_s() - before)
 
 
 def _cpu_s() -> float:
@@ -57,7 +57,7 @@ def _cpu_s() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def tried(seed: str, numbers: Iterable[int], *, at_once: int, kept: Path | None = None) -> Iterator[Verdict]:
+def tried(seed: str, numbers: Iterable[int], *, at_once: int, kept: Path | None = None) -> Iterator[ClipVerdict]:
     """Judge the films of these numbers, some at once, and give the verdicts in their order."""
     os.environ["SVT_LOG"] = "0"  # an encoder that would tell its name each time
     numbers = list(numbers)
@@ -72,23 +72,23 @@ def tried(seed: str, numbers: Iterable[int], *, at_once: int, kept: Path | None 
                 print(f"{done} of {len(tasks)}, {each_s:.2f} s each, {left:.0f} minutes left", flush=True)
 
 
-def tried_by_a_server(seed: str, numbers: Iterable[int], kept: Path | None = None) -> Iterator[Verdict]:
+def tried_by_a_server(seed: str, numbers: Iterable[int], kept: Path | None = None) -> Iterator[ClipVerdict]:
     """The same, by a real server, one after another."""
     with ExitStack() as stack:
         server = None
         for number in numbers:
-            server = server or stack.enter_context(serving(STREAMTIME_TRANSCODE__NICE="0"))
+            server = server or stack.enter_context(running_server(STREAMTIME_TRANSCODE__NICE="0"))
             yield judged(number, draw(seed, number), server, kept)
-        if server and "Traceback" in server.said:
-            print(server.said[-20_000:])
+        if server and "Traceback" in server.log_output:
+            print(server.log_output[-20_000:])
             raise AssertionError("the server's log has a traceback")
 
 
-def _one(seed: str, number: int, kept: Path | None) -> Verdict:
+def _one(seed: str, number: int, kept: Path | None) -> ClipVerdict:
     return judged(number, draw(seed, number), kept=kept)
 
 
-def shrunk(verdict: Verdict) -> Verdict:
+def shrunk(verdict: ClipVerdict) -> ClipVerdict:
     """Take oddities away one after another, as long as a fault of the same kind stays."""
     kind = verdict.faults[0].partition(":")[0]
     while True:
@@ -101,7 +101,7 @@ def shrunk(verdict: Verdict) -> Verdict:
             return verdict
 
 
-def summary(verdicts: list[Verdict], seconds: float) -> str:
+def summary(verdicts: list[ClipVerdict], seconds: float) -> str:
     """What came of all of them, as a table."""
     outcomes = Counter(verdict.outcome for verdict in verdicts)
     kinds = Counter(kind for verdict in verdicts for kind in {fault.partition(":")[0] for fault in verdict.faults})

@@ -9,8 +9,8 @@ import platform
 import struct
 import sys
 
-from streamtime.media.confinement.process import gain_nothing
-from streamtime.media.confinement.seccomp import install
+from streamtime.media.confinement.process import set_no_new_privileges
+from streamtime.media.confinement.seccomp import install_filter
 
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
@@ -37,6 +37,6 @@ def without(layers: set[str]) -> bytes:
 
 
 if __name__ == "__main__":
-    gain_nothing()
-    install(without(set(sys.argv[1].split(","))))
+    set_no_new_privileges()
+    install_filter(without(set(sys.argv[1].split(","))))
     os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606  # so that it is this very process

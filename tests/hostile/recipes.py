@@ -100,7 +100,7 @@ ORDINARY = Recipe()
 
 
 @dataclass(frozen=True)
-class Kind:
+class ContainerKind:
     """A container: what may be in it, and which oddities it can hold."""
 
     pictures: tuple[str, ...]
@@ -122,58 +122,58 @@ _IN_MP4 = ("h264", "hevc", "mpeg4", "av1", "vp9", "mpeg2video", "mjpeg")
 _FRAGMENTED = "movflags=frag_keyframe+empty_moov+default_base_moof"
 
 KINDS = {
-    "mp4": Kind(
+    "mp4": ContainerKind(
         _IN_MP4,
         ("aac", "mp3", "ac3", "opus", "flac", "alac"),
         origins=(0.0, *_LATER, -0.5),
         options=((), ("movflags=faststart",), ("use_editlist=0",), ("movflags=negative_cts_offsets",)),
         headers=("right", "right", "right", "short", "long"),
     ),
-    "fragmented.mp4": Kind(
+    "fragmented.mp4": ContainerKind(
         ("h264", "hevc", "av1"),
         ("aac", "opus", "flac"),
         origins=(0.0, 5.0, 3600.0),
         options=((_FRAGMENTED,), ("movflags=frag_every_frame+empty_moov",), (_FRAGMENTED + "+delay_moov",)),
     ),
-    "mov": Kind(
+    "mov": ContainerKind(
         ("h264", "hevc", "mpeg4", "mjpeg", "prores"),
         ("aac", "pcm_s16le", "pcm_s24le", "mp3", "ac3", "alac"),
         origins=(0.0, *_LATER, -0.5),
     ),
-    "mkv": Kind(
+    "mkv": ContainerKind(
         ("h264", "hevc", "mpeg4", "av1", "vp9", "vp8", "mpeg2video", "mjpeg", "ffv1", "prores"),
         ("aac", "mp3", "ac3", "opus", "vorbis", "flac", "pcm_s16le", "eac3"),
         origins=(0.0, 0.0, *_LATER),
         headers=("right", "right", "right", "missing", "short", "long"),
     ),
-    "webm": Kind(
+    "webm": ContainerKind(
         ("vp8", "vp9", "av1"),
         ("opus", "vorbis"),
         origins=(0.0, 5.0, 3600.0),
         headers=("right", "right", "missing"),
     ),
-    "ts": Kind(
+    "ts": ContainerKind(
         ("h264", "h264", "hevc", "mpeg2video"), ("aac", "mp2", "mp3", "ac3"), origins=_TS, cut=True, most_sounds=2
     ),
-    "m2ts": Kind(
+    "m2ts": ContainerKind(
         ("h264", "hevc", "mpeg2video"),
         ("ac3", "eac3"),
         origins=_TS,
         cut=True,
         options=(("mpegts_m2ts_mode=1",),),
     ),
-    "mpg": Kind(("mpeg2video", "mpeg1video"), ("mp2", "ac3", "mp3"), origins=(0.0, 5.0, WRAP_S - 2), cut=True),
-    "avi": Kind(("mpeg4", "mjpeg", "h264", "msmpeg4v3", "ffv1"), ("mp3", "ac3", "pcm_s16le"), uneven=False),
-    "flv": Kind(("h264", "flv"), ("aac", "mp3"), origins=(0.0, 5.0, 3600.0), most_sounds=1),
-    "h264": Kind(("h264",), uneven=False, cut=True),
-    "hevc": Kind(("hevc",), uneven=False, cut=True),
-    "gif": Kind(("gif",), late_key=False),
-    "apng": Kind(("apng",), late_key=False),
-    "webp": Kind(("libwebp_anim",), late_key=False),
-    "mp3": Kind((), ("mp3",), most_sounds=1),
-    "m4a": Kind((), ("aac", "alac"), most_sounds=1),
-    "flac": Kind((), ("flac",), most_sounds=1),
-    "ogg": Kind((), ("opus", "vorbis", "flac"), most_sounds=1),
+    "mpg": ContainerKind(("mpeg2video", "mpeg1video"), ("mp2", "ac3", "mp3"), origins=(0.0, 5.0, WRAP_S - 2), cut=True),
+    "avi": ContainerKind(("mpeg4", "mjpeg", "h264", "msmpeg4v3", "ffv1"), ("mp3", "ac3", "pcm_s16le"), uneven=False),
+    "flv": ContainerKind(("h264", "flv"), ("aac", "mp3"), origins=(0.0, 5.0, 3600.0), most_sounds=1),
+    "h264": ContainerKind(("h264",), uneven=False, cut=True),
+    "hevc": ContainerKind(("hevc",), uneven=False, cut=True),
+    "gif": ContainerKind(("gif",), late_key=False),
+    "apng": ContainerKind(("apng",), late_key=False),
+    "webp": ContainerKind(("libwebp_anim",), late_key=False),
+    "mp3": ContainerKind((), ("mp3",), most_sounds=1),
+    "m4a": ContainerKind((), ("aac", "alac"), most_sounds=1),
+    "flac": ContainerKind((), ("flac",), most_sounds=1),
+    "ogg": ContainerKind((), ("opus", "vorbis", "flac"), most_sounds=1),
 }
 
 WEIGHTS = {"mp4": 6, "mkv": 6, "ts": 6, "mov": 3, "webm": 3, "fragmented.mp4": 3, "m2ts": 2, "mpg": 2, "avi": 2}
@@ -230,7 +230,7 @@ def _may_begin_early(recipe: Recipe) -> bool:
     return long and recipe.step_s <= Fraction(1, 10) and not recipe.jump_s and recipe.pace == "even"
 
 
-def _with_picture(recipe: Recipe, kind: Kind, chance: random.Random) -> Recipe:
+def _with_picture(recipe: Recipe, kind: ContainerKind, chance: random.Random) -> Recipe:
     codec = chance.choice(kind.pictures)
     rate = chance.choice(MPEG_RATES if codec.startswith("mpeg") and codec != "mpeg4" else RATES)
     lasts_s = chance.uniform(0.04, LONGEST_S) if chance.random() < 0.3 else chance.uniform(0.5, 4)
@@ -264,7 +264,7 @@ def _with_picture(recipe: Recipe, kind: Kind, chance: random.Random) -> Recipe:
     )
 
 
-def _odd_times(recipe: Recipe, kind: Kind, chance: random.Random) -> Recipe:
+def _odd_times(recipe: Recipe, kind: ContainerKind, chance: random.Random) -> Recipe:
     moving = recipe.container in {"h264", "hevc"}
     pace = "even" if moving else chance.choice(("even", "even", "even", "even", "jitter", "slides"))
     if pace == "slides":
@@ -279,7 +279,7 @@ def _odd_times(recipe: Recipe, kind: Kind, chance: random.Random) -> Recipe:
     )
 
 
-def _odd_start(recipe: Recipe, kind: Kind, chance: random.Random) -> Recipe:
+def _odd_start(recipe: Recipe, kind: ContainerKind, chance: random.Random) -> Recipe:
     """Begin between two keyframes, however far the next one is, now and then."""
     if recipe.codec not in REORDERED | {"mpeg1video", "vp8", "vp9"} or not kind.late_key or recipe.pace == "slides":
         return recipe
@@ -303,14 +303,14 @@ def length_s(recipe: Recipe) -> float:
     return float((recipe.pictures - recipe.skipped) * recipe.step_s) if recipe.codec else 0.0
 
 
-def _sounds(recipe: Recipe, kind: Kind, chance: random.Random) -> tuple[Sound, ...]:
+def _sounds(recipe: Recipe, kind: ContainerKind, chance: random.Random) -> tuple[Sound, ...]:
     if not kind.sounds:
         return ()
     count = min(kind.most_sounds, chance.choice((0, 1, 1, 1, 1, 2, 3)))
     return tuple(_sound(recipe, kind, chance) for _ in range(max(count, 0 if recipe.codec else 1)))
 
 
-def _sound(recipe: Recipe, kind: Kind, chance: random.Random) -> Sound:
+def _sound(recipe: Recipe, kind: ContainerKind, chance: random.Random) -> Sound:
     codec = chance.choice(kind.sounds)
     rates = _RATES_HZ.get(codec, (8000, 22_050, 44_100, 48_000, 48_000))
     rate_hz = chance.choice((22_050, 44_100) if recipe.container == "flv" else rates)

@@ -28,7 +28,7 @@ FLV never does; nor do packets of an uneven pace in MP4 whose track begins late,
 
 
 @dataclass(frozen=True)
-class Shown:
+class DecodedFrame:
     """One picture or piece of sound: from when to when."""
 
     starts_s: float
@@ -41,11 +41,11 @@ class Shown:
 
 
 @dataclass
-class Decoded:
+class DecodedStreams:
     """All that was decoded, by stream, in the order it came."""
 
-    pictures: list[Shown] = field(default_factory=list)
-    sounds: dict[str, list[Shown]] = field(default_factory=dict)
+    pictures: list[DecodedFrame] = field(default_factory=list)
+    sounds: dict[str, list[DecodedFrame]] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:
@@ -79,21 +79,21 @@ class Decoded:
         """How long the longest piece of sound lasts, the last one of a track not counted."""
         return max((one.lasts_s for stream in self.sounds.values() for one in stream[:-1]), default=0.0)
 
-    def _heard(self) -> list[Shown]:
+    def _heard(self) -> list[DecodedFrame]:
         return [one for stream in self.sounds.values() for one in stream]
 
-    def _all(self) -> list[Shown]:
+    def _all(self) -> list[DecodedFrame]:
         return self.pictures + self._heard()
 
 
-def decode(path: Path) -> Decoded:
+def decode(path: Path) -> DecodedStreams:
     """Have all pictures and sounds of a file decoded; covers are no pictures."""
     streams = _streams(path)
     decoded = _decoded(path, streams)
     if bool(decoded.pictures) + len(decoded.sounds) < len(streams) > 1:
         # One in which nothing can be decoded keeps the others from it.
         streams = [stream for stream in streams if not _decoded(path, [stream]).nothing]
-        decoded = _decoded(path, streams) if streams else Decoded()
+        decoded = _decoded(path, streams) if streams else DecodedStreams()
     return decoded
 
 
@@ -107,7 +107,7 @@ def _streams(path: Path) -> list[str]:
         return ["0:V:0", "0:a:0"]
 
 
-def _decoded(path: Path, streams: list[str]) -> Decoded:
+def _decoded(path: Path, streams: list[str]) -> DecodedStreams:
     # All in one graph, which has one thread: the lines of several would be mixed up.
     graph = [f"[{stream}]{'showinfo=checksum=0' if 'V' in stream else 'ashowinfo'}" for stream in streams]
     outputs = [f"[out{number}]" for number in range(len(streams))]
@@ -122,10 +122,10 @@ def _decoded(path: Path, streams: list[str]) -> Decoded:
         check=False,
         timeout=DECODED_WITHIN_S,
     )
-    decoded = Decoded()
+    decoded = DecodedStreams()
     for line in done.stderr.decode(errors="replace").splitlines():
         if (seen := PICTURE.match(line)) and seen[1] != "NOPTS":
-            decoded.pictures.append(Shown(float(seen[1]), float(seen[2]), seen[3] == "1"))
+            decoded.pictures.append(DecodedFrame(float(seen[1]), float(seen[2]), seen[3] == "1"))
         elif (heard := SOUND.match(line)) and heard[2] != "NOPTS":
-            decoded.sounds.setdefault(heard[1], []).append(Shown(float(heard[2]), int(heard[4]) / int(heard[3])))
+            decoded.sounds.setdefault(heard[1], []).append(DecodedFrame(float(heard[2]), int(heard[4]) / int(heard[3])))
     return decoded

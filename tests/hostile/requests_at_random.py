@@ -47,7 +47,7 @@ PREAMBLES = (
 _PRINTED = [byte for byte in range(0x20, 0x100) if byte != 0x7F]
 
 
-class Drawing:
+class RandomRequests:
     """One attempt: the pieces that are sent one after the other. `bearer` is a field that lets requests further in."""
 
     def __init__(self, dice: random.Random, bearer: bytes) -> None:

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.api_fuzz import CALLERS, Wishes, open_house, tried
+from tests.hostile.api_fuzz import CALLERS, FuzzSettings, open_server, tried
 from tests.server import Server
 
-EVERYTHING = Wishes(examples=3, seed=1)
+EVERYTHING = FuzzSettings(examples=3, seed=1)
 """Every bound of every field, from both sides; then a few requests at random, and a few in a row."""
 
-SOME = Wishes(examples=1, seed=1, phases="fuzzing")
+SOME = FuzzSettings(examples=1, seed=1, phases="fuzzing")
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
-    with open_house() as server:
+def fuzz_server() -> Iterator[Server]:
+    with open_server() as server:
         yield server
 
 
 @pytest.mark.parametrize("who", CALLERS)
-def test_every_answer_is_a_documented_one(house: Server, who: str, tmp_path: Path) -> None:
-    done = tried(house, who, EVERYTHING if who == "admin" else SOME, tmp_path)
+def test_every_answer_is_a_documented_one(fuzz_server: Server, who: str, tmp_path: Path) -> None:
+    done = tried(fuzz_server, who, EVERYTHING if who == "admin" else SOME, tmp_path)
     assert done.returncode == 0, done.stdout

@@ -94,7 +94,7 @@ async def test_a_dimension_bomb_is_refused(tmp_path: Path, make: object, code: s
     descriptor = os.open(path, os.O_RDONLY)
     try:
         async with WorkerLauncher(nice=0, memory_bytes=MOST_BYTES).launch(descriptor) as worker:
-            await worker.introduce()
+            await worker.confinement()
             probing = asyncio.create_task(worker.probe())
             while not probing.done():
                 try:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.source_facts import SourceFacts
+from streamtime.source_facts import ProbeResult
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import COMMAND, WorkerLauncher
-from streamtime.workers.self_report import ask, layers
+from streamtime.workers.self_report import format_layers, query_confinement
 from tests.clips import make_clip
 
 HERE = Path(__file__).parent
@@ -79,7 +79,7 @@ async def tried(trap: Trap, folder: Path, *before: str, allow_unconfined: bool =
                 await worker.probe()
     finally:
         os.close(descriptor)
-    assert failed.value.code == "tried", failed.value.last_words
+    assert failed.value.code == "tried", failed.value.stderr_tail
     found: dict[str, str] = json.loads(failed.value.message)
     return found
 
@@ -107,7 +107,7 @@ async def test_landlock_and_limits_hold_by_themselves(trap: Trap, tmp_path: Path
 
 
 async def test_every_layer_is_told(clip: Path) -> None:
-    told = await ask(WorkerLauncher(nice=0))
+    told = await query_confinement(WorkerLauncher(nice=0))
     assert [layer.split()[0] for layer in told.in_force] == ["process", "limits", "landlock", "seccomp"]
     assert told.missing == ()
     assert (await facts(clip, WorkerLauncher(nice=0))).video.codec == "h264"
@@ -115,15 +115,15 @@ async def test_every_layer_is_told(clip: Path) -> None:
 
 async def test_without_landlock_there_is_work_and_a_word_about_it(clip: Path) -> None:
     launcher = WorkerLauncher(nice=0, command=(*OLD_KERNEL, "landlock", *COMMAND))
-    told = await ask(launcher)
+    told = await query_confinement(launcher)
     assert told.in_force == ("process", "limits", "seccomp")
-    assert layers(told).endswith(", without landlock (Function not implemented)")
+    assert format_layers(told).endswith(", without landlock (Function not implemented)")
     assert (await facts(clip, launcher)).video.codec == "h264"
 
 
 async def test_without_seccomp_there_is_no_work(clip: Path) -> None:
     launcher = WorkerLauncher(nice=0, command=(*OLD_KERNEL, "seccomp", *COMMAND))
-    for asked in (ask(launcher), facts(clip, launcher)):
+    for asked in (query_confinement(launcher), facts(clip, launcher)):
         with pytest.raises(WorkerFailed) as failed:
             await asked
         assert (failed.value.code, failed.value.retryable) == ("unconfined", True)
@@ -133,7 +133,7 @@ async def test_without_seccomp_there_is_no_work(clip: Path) -> None:
 async def test_without_seccomp_there_is_work_where_that_is_allowed(clip: Path) -> None:
     command = (*OLD_KERNEL, "seccomp,landlock", *COMMAND)
     launcher = WorkerLauncher(nice=0, allow_unconfined=True, command=command)
-    told = await ask(launcher)
+    told = await query_confinement(launcher)
     assert told.in_force == ("process", "limits")
     assert [layer.split()[0] for layer in told.missing] == ["landlock", "seccomp"]
     assert (await facts(clip, launcher)).video.codec == "h264"
@@ -144,7 +144,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("confined") / "clip.mp4", duration_s=1, width=160, height=120)
 
 
-async def facts(path: Path, launcher: WorkerLauncher) -> SourceFacts:
+async def facts(path: Path, launcher: WorkerLauncher) -> ProbeResult:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         async with launcher.launch(descriptor) as worker:

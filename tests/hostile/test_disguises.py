@@ -9,11 +9,11 @@ import av
 import av.error
 import pytest
 
-from streamtime.media.refusal import Refusal
+from streamtime.media.refusal import OrderError
 from streamtime.media.source import SourceBytes, open_source
 from tests.hostile.seeds import make_seed
-from tests.hostile.trap import Trap, trap
-from tests.hostile.trial import attempt, nothing_left_behind
+from tests.hostile.trap import Honeypot, set_honeypot
+from tests.hostile.trial import assert_no_leaks, attempt
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def bait(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def traps(bait: Path) -> Iterator[Trap]:
-    with trap(bait) as found:
+def traps(bait: Path) -> Iterator[Honeypot]:
+    with set_honeypot(bait) as found:
         yield found
 
 
@@ -101,7 +101,7 @@ def session(port: int) -> str:
     )
 
 
-def disguises(traps: Trap) -> dict[str, bytes]:
+def disguises(traps: Honeypot) -> dict[str, bytes]:
     urls = [url.format(path=traps.secret, port=traps.port) for url in URLS]
     found = {f"{kind.__name__} of {url}": kind(url).encode() for kind in LISTS for url in urls}
     return {**found, "sdp": session(traps.port + 1).encode()}
@@ -111,14 +111,14 @@ def refused(path: Path) -> bool:
     """What the room's own lists do, with no confinement around them."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with pytest.raises(Refusal):
+        with pytest.raises(OrderError):
             open_source(descriptor)
     finally:
         os.close(descriptor)
     return True
 
 
-def test_the_trap_can_be_fallen_into(traps: Trap, tmp_path: Path) -> None:
+def test_the_trap_can_be_fallen_into(traps: Honeypot, tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     for url, way in ((traps.secret, "file"), (f"http://127.0.0.1:{traps.port}/a.ts", "connection")):
         path.write_text(concat(str(url)))
@@ -132,7 +132,7 @@ def test_the_trap_can_be_fallen_into(traps: Trap, tmp_path: Path) -> None:
         assert way in traps.visits()
 
 
-def test_no_disguise_gets_past_the_lists(traps: Trap, tmp_path: Path) -> None:
+def test_no_disguise_gets_past_the_lists(traps: Honeypot, tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     for name, data in disguises(traps).items():
         path.write_bytes(data)
@@ -141,12 +141,12 @@ def test_no_disguise_gets_past_the_lists(traps: Trap, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [*(kind.__name__ for kind in LISTS), "sdp"])
-async def test_no_disguise_gets_out_of_a_worker(traps: Trap, tmp_path: Path, kind: str) -> None:
+async def test_no_disguise_gets_out_of_a_worker(traps: Honeypot, tmp_path: Path, kind: str) -> None:
     mine = {name: data for name, data in disguises(traps).items() if name.split()[0] == kind}
     # One that names a file and one that calls a host are enough here: the others differ before any worker is asked.
     for number, data in enumerate([*mine.values()][1:3] or mine.values()):
         path = tmp_path / f"{number}.mp4"
         path.write_bytes(data)
-        with nothing_left_behind(tmp_path):
+        with assert_no_leaks(tmp_path):
             assert (await attempt(path, tmp_path)).code == "not_media"
         assert traps.visits() == set()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.judge import Result, faults
+from tests.hostile.judge import PreparedResult, faults
 from tests.hostile.odd_films import make_film
 from tests.hostile.odd_fuzz import judged
 from tests.hostile.recipes import KINDS, ORDINARY, Sound, draw, simpler
@@ -59,19 +59,19 @@ def test_taking_oddities_away_ends_with_an_ordinary_film() -> None:
 @pytest.mark.parametrize(
     ("result", "kind"),
     [
-        (Result(refusal="not_media"), "refused"),
-        (Result(refusal="worker_crashed"), "failed"),
-        (Result(refusal="traceback", words="IndexError"), "failed"),
-        (Result(duration_s=2.0, pictures_s=(2.0,), findings=("x",), has_poster=True), "checker"),
-        (Result(duration_s=2.0, pictures_s=(2.0,)), "poster"),
-        (Result(duration_s=2.0, pictures_s=(2.0,), has_poster=True, damaged=True), "damaged"),
-        (Result(duration_s=2.2, pictures_s=(2.2,), has_poster=True), "length"),
-        (Result(duration_s=2.0, pictures_s=(2.5,), has_poster=True), "told"),
-        (Result(duration_s=2.0, has_poster=True), "picture"),
-        (Result(duration_s=2.0, pictures_s=(2.0,), has_poster=True), ""),
+        (PreparedResult(refusal="not_media"), "refused"),
+        (PreparedResult(refusal="worker_crashed"), "failed"),
+        (PreparedResult(refusal="traceback", words="IndexError"), "failed"),
+        (PreparedResult(duration_s=2.0, pictures_s=(2.0,), findings=("x",), has_poster=True), "checker"),
+        (PreparedResult(duration_s=2.0, pictures_s=(2.0,)), "poster"),
+        (PreparedResult(duration_s=2.0, pictures_s=(2.0,), has_poster=True, damaged=True), "damaged"),
+        (PreparedResult(duration_s=2.2, pictures_s=(2.2,), has_poster=True), "length"),
+        (PreparedResult(duration_s=2.0, pictures_s=(2.5,), has_poster=True), "told"),
+        (PreparedResult(duration_s=2.0, has_poster=True), "picture"),
+        (PreparedResult(duration_s=2.0, pictures_s=(2.0,), has_poster=True), ""),
     ],
 )
-def test_each_kind_of_fault_is_found(result: Result, kind: str, tmp_path: Path) -> None:
+def test_each_kind_of_fault_is_found(result: PreparedResult, kind: str, tmp_path: Path) -> None:
     path = make_film(ORDINARY, tmp_path / "film.mkv")
     found = faults(ORDINARY, path, result)
     assert kind in {fault.partition(":")[0] for fault in found} if kind else not found, found

@@ -12,7 +12,7 @@ import pytest
 
 from tests.clips import make_clip
 from tests.people import Person
-from tests.server import Server, StartServer, serving, until
+from tests.server import Server, StartServer, running_server, wait_until
 
 OLD_KERNEL = (sys.executable, str(Path(__file__).with_name("old_kernel.py")))
 
@@ -28,7 +28,7 @@ def in_state(person: Person, video: str, state: str) -> dict[str, Any]:
         body = person.look(video)
         return body if body["state"] == state else None
 
-    return until(look, state, within_s=120)
+    return wait_until(look, state, within_s=120)
 
 
 def reads_an_original(worker: int) -> bool:
@@ -50,7 +50,7 @@ def crash(server: Server, person: Person, video: str) -> None:
             os.kill(worker, signal.SIGSEGV)
         return bool(workers)
 
-    until(caught, "a worker at the ladder", within_s=120)
+    wait_until(caught, "a worker at the ladder", within_s=120)
     assert server.visitor().api.get("/healthz").status_code == 200
 
 
@@ -63,7 +63,7 @@ def test_a_file_that_crashes_workers_twice_is_set_aside(server: Server, long_cli
     ann = server.person("ann")
     video = ann.upload(long_clip)
     crash(server, ann, video)
-    until(lambda: not any(map(reads_an_original, server.workers())), "the crashed worker is gone")
+    wait_until(lambda: not any(map(reads_an_original, server.workers())), "the crashed worker is gone")
     crash(server, ann, video)
     failure = failed(ann, video)
     assert failure["code"] == "quarantined"
@@ -90,7 +90,7 @@ def test_a_video_that_needs_too_much_memory_fails_alone(start_server: StartServe
 
 @pytest.fixture
 def without_seccomp() -> Iterator[Server]:
-    with serving(started=False, before=(*OLD_KERNEL, "seccomp,landlock")) as server:
+    with running_server(started=False, before=(*OLD_KERNEL, "seccomp,landlock")) as server:
         yield server
 
 
@@ -104,11 +104,11 @@ def test_a_machine_that_cannot_confine_serves_but_does_no_work(without_seccomp: 
     assert ready.status_code == 503
     assert "seccomp" in ready.json()["workers"]
     assert ready.json()["confinement"] == "none"
-    until(lambda: "workers_refuse" in server.said, "the log tells")
+    wait_until(lambda: "workers_refuse" in server.log_output, "the log tells")
 
     ann = server.person("ann")
     video = ann.upload(small_clip)
-    until(lambda: ann.look(video)["state"] == "processing", "an attempt")
+    wait_until(lambda: ann.look(video)["state"] == "processing", "an attempt")
     in_state(ann, video, "processing")
     assert not ann.look(video)["playable"]
 

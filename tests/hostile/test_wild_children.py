@@ -11,7 +11,7 @@ import pytest
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from tests.clips import make_clip
-from tests.hostile.trial import nothing_left_behind
+from tests.hostile.trial import assert_no_leaks
 
 WILD = (sys.executable, str(Path(__file__).with_name("wild.py")))
 MIB = 1 << 20
@@ -46,7 +46,7 @@ async def test_a_wild_child_ends_its_attempt_alone(source: int, tmp_path: Path, 
                 await worker.probe()
         return failed.value
 
-    with nothing_left_behind(tmp_path):
+    with assert_no_leaks(tmp_path):
         ending = asyncio.create_task(end())
         async with WorkerLauncher(nice=0).launch(source) as other:
             assert (await other.probe()).video.codec == "h264"
@@ -64,7 +64,7 @@ async def test_address_space_ends_where_twice_the_memory_does(source: int) -> No
     # The watch looks now and then; what takes all at once meets the limit that the child has set itself.
     launcher = WorkerLauncher(nice=0, memory_bytes=128 * MIB)
     async with launcher.launch(source) as worker:
-        await worker.introduce()
+        await worker.confinement()
         limits = limits_of(worker.pid)
     assert f"Max address space         {(2 * 128 + 1024) * MIB}" in limits
     assert "Max open files            128" in limits

@@ -15,8 +15,8 @@ LONGEST_READ = 65536
 
 
 @dataclass
-class Trap:
-    """Set with `trap`. `secret` is a playable piece of a film, so that a player that is led there goes on."""
+class Honeypot:
+    """Set with `set_honeypot`. `secret` is a playable piece of a film, so that a player that is led there goes on."""
 
     secret: Path
     listener: socket.socket
@@ -49,7 +49,7 @@ class Trap:
 
 
 @contextmanager
-def trap(secret: Path) -> Iterator[Trap]:
+def set_honeypot(secret: Path) -> Iterator[Honeypot]:
     """Watch over this file, and listen on a port of TCP and UDP alike."""
     watch = LIBC.inotify_init1(IN_NONBLOCK)
     assert watch >= 0
@@ -59,6 +59,6 @@ def trap(secret: Path) -> Iterator[Trap]:
             datagrams.bind(listener.getsockname())
             listener.setblocking(False)
             datagrams.setblocking(False)
-            yield Trap(secret, listener, datagrams, watch)
+            yield Honeypot(secret, listener, datagrams, watch)
     finally:
         os.close(watch)

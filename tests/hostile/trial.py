@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import plan_ladder
-from streamtime.source_facts import SourceFacts
+from streamtime.source_facts import ProbeResult
 from streamtime.worker_protocol import CopyVideo, EncodeVideo, MakePoster, Package, PackageAudio, RenditionFinished
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
@@ -21,8 +21,8 @@ STALLED_AFTER_S = 60.0
 AT_MOST_S = 240.0
 """Bounds of an attempt. Far more than it needs, for machines that have other things to do."""
 
-FIT = "done"
-WORDLESS = frozenset({"internal"})
+OK = "done"
+UNEXPLAINED_CODES = frozenset({"internal"})
 """What a worker says of an error that nobody has foreseen: each is a fault of ours."""
 
 LAUNCHER = WorkerLauncher(nice=0, memory_bytes=MEMORY_BYTES, stall_timeout_s=STALLED_AFTER_S, wall_timeout_s=AT_MOST_S)
@@ -35,27 +35,27 @@ class Outcome:
     code: str
     renditions: int
     seconds: float
-    last_words: str = ""
+    stderr_tail: str = ""
 
 
 async def attempt(path: Path, folder: Path, launcher: WorkerLauncher = LAUNCHER) -> Outcome:
     """Probe a file, then have everything made of it that can be: copy, encode, sound, poster."""
     began = time.monotonic()
     finished = 0
-    code, last_words = FIT, ""
+    code, last_words = OK, ""
     source = os.open(path, os.O_RDONLY)
     try:
         async with launcher.launch(source) as worker:
             order = order_for(await worker.probe())
             finished = await made(worker, order, folder)
     except WorkerFailed as error:
-        code, last_words = error.code, error.last_words
+        code, last_words = error.code, error.stderr_tail
     finally:
         os.close(source)
     return Outcome(code, finished, time.monotonic() - began, last_words)
 
 
-def order_for(facts: SourceFacts) -> Package:
+def order_for(facts: ProbeResult) -> Package:
     """An order for all kinds of work, the picture at a size that costs little whatever the file claims."""
     video = facts.video
     assert plan_ladder(video.width, video.height, video.fps), "the server can plan for whatever a worker says"
@@ -99,14 +99,14 @@ def output(folder: Path, number: int) -> Iterator[int]:
 
 
 @dataclass(frozen=True)
-class Belongings:
+class OpenResources:
     """What this process has: its open descriptors and its children, dead ones too."""
 
     descriptors: dict[str, str]
     children: frozenset[str]
 
 
-def belongings() -> Belongings:
+def open_resources() -> OpenResources:
     found: dict[str, str] = {}
     for entry in Path("/proc/self/fd").iterdir():
         try:
@@ -114,15 +114,15 @@ def belongings() -> Belongings:
         except FileNotFoundError:
             continue  # the one that lists the folder
     tasks = Path("/proc/self/task").iterdir()
-    return Belongings(found, frozenset(child for task in tasks for child in (task / "children").read_text().split()))
+    return OpenResources(found, frozenset(child for task in tasks for child in (task / "children").read_text().split()))
 
 
 @contextmanager
-def nothing_left_behind(folder: Path) -> Iterator[None]:
+def assert_no_leaks(folder: Path) -> Iterator[None]:
     """No descriptor, no process, no file that was not there before."""
-    before, files = belongings(), sorted(folder.rglob("*"))
+    before, files = open_resources(), sorted(folder.rglob("*"))
     yield
-    assert belongings() == before
+    assert open_resources() == before
     assert sorted(folder.rglob("*")) == files
 
 

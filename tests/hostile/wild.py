@@ -6,7 +6,7 @@ import sys
 
 from streamtime.media.channel import Channel
 from streamtime.media.confinement.confine import confine
-from streamtime.worker_protocol import Bounds
+from streamtime.worker_protocol import WorkerLimits
 
 MIB = 1 << 20
 
@@ -29,6 +29,6 @@ WAYS = {"abort": os.abort, "allocate": allocate, "spin": spin}
 
 if __name__ == "__main__":
     control = socket.socket(fileno=int(sys.argv[2]))
-    confine(control, int(sys.argv[3]), Bounds.from_arguments(sys.argv[4:]))
+    confine(control, int(sys.argv[3]), WorkerLimits.from_arguments(sys.argv[4:]))
     Channel(control).receive()
     WAYS[sys.argv[1]]()

@@ -10,20 +10,20 @@ from typing import Any
 
 import httpx
 
-from tests.films import make_film
+from tests.films import make_multitrack_clip
 from tests.people import Person, csrf_of, sign_in
 from tests.permissions.rules import LINKED, STATES, TICKETS, State, Who
-from tests.permissions.tickets import Ground, Mint
+from tests.permissions.tickets import TicketFactory, TicketSource
 from tests.portraits import make_picture
-from tests.server import Server, serving, until
-from tests.system.player import fetch, variants
+from tests.server import Server, running_server, wait_until
+from tests.system.player import fetch, video_playlists
 
 FIELDS = ("title", "visibility", "state", "renditions", "captions", "created_at")
 """What would show that a door let somebody in who should not have been."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class VideoParts:
     """A video, and what its addresses are filled in with; what does not exist has a likely name."""
 
     id: str
@@ -31,36 +31,36 @@ class Shown:
 
 
 @dataclass
-class Cast:
+class Scenario:
     """All of them, on one server."""
 
     server: Server
     people: dict[str, Person]
     clients: dict[Who, httpx.Client]
-    videos: dict[State, Shown] = field(default_factory=dict)
+    videos: dict[State, VideoParts] = field(default_factory=dict)
     things: dict[str, str] = field(default_factory=dict)
     """What else stands in braces: links and tokens of the owner's, and somebody whom all this does not concern."""
     tickets: dict[Who, Callable[[str], str]] = field(default_factory=dict)
     """What makes somebody's ticket for a video."""
 
     @property
-    def mint(self) -> Mint:
-        return Mint(self.server.data_dir / "streamtime.db")
+    def ticket_factory(self) -> TicketFactory:
+        return TicketFactory(self.server.data_dir / "streamtime.db")
 
     @property
     def owner(self) -> Person:
         return self.people["owner"]
 
-    def throwaway(self, state: State) -> Shown:
+    def throwaway(self, state: State) -> VideoParts:
         """Another video of the owner's, for a door that changes what it is let in to."""
         if state == "deleted":
             video = self.owner.send(b"no film", filename="no.mp4", visibility="public")
             self.owner.api.delete(f"/api/v1/videos/{video}").raise_for_status()
         else:
             video = self.video_of(self.owner.begin(5, filename="no.mp4", visibility=state))
-        return Shown(video, {**self.videos["public"].parts, "video": video, "upload": self.upload()})
+        return VideoParts(video, {**self.videos["public"].parts, "video": video, "upload": self.upload()})
 
-    def with_ticket(self, who: Who, shown: Shown) -> Shown:
+    def with_ticket(self, who: Who, shown: VideoParts) -> VideoParts:
         """The same with their ticket in its addresses; who has none brings one of the owner's that is over."""
         make = self.tickets.get(who, self.tickets["expired ticket"])
         return replace(shown, parts={**shown.parts, "ticket": make(shown.id)})
@@ -73,7 +73,7 @@ class Cast:
         """The video that an upload makes."""
         return self.owner.api.head(upload, headers={"Tus-Resumable": "1.0.0"}).headers["Streamtime-Video"]
 
-    def standing(self) -> dict[State, Any]:
+    def snapshot(self) -> dict[State, Any]:
         """How all videos are, as their owner sees it."""
         seen = {state: self.owner.look(shown.id) for state, shown in self.videos.items() if state != "deleted"}
         binned = self.owner.api.get("/api/v1/videos", params={"state": "binned", "limit": 100}).json()["items"]
@@ -89,18 +89,18 @@ class Cast:
 
 
 @contextmanager
-def casting(folder: Path) -> Iterator[Cast]:
+def open_scenario(folder: Path) -> Iterator[Scenario]:
     """A server with everybody and everything. At last encodes wait on it, so that a video stays in preparation."""
-    with serving(STREAMTIME_SERVER__FRAME_ANCESTORS="https://blog.example") as server:
+    with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS="https://blog.example") as server:
         server.run("user", "create", "stranger", "--role", "viewer", "--password-stdin", given=Person.password + "\n")
         people = {who: server.person(who) for who in ("member", "owner")}
         people["admin"] = server.person("admin", admin=True)
         people["stranger"] = Person(server, "stranger")
-        cast = Cast(server, people, {})
+        cast = Scenario(server, people, {})
         cast.clients.update(_clients(server, people))
         revoked = _revoked_session(cast)
-        small = make_film(folder / "small.mkv", duration_s=2)
-        large = make_film(folder / "large.mkv", duration_s=2, size="640x360")
+        small = make_multitrack_clip(folder / "small.mkv", duration_s=2)
+        large = make_multitrack_clip(folder / "large.mkv", duration_s=2, size="640x360")
         _send(cast, small.read_bytes(), large.read_bytes())
         cast.tickets.update(_tickets(cast, revoked))
         yield cast
@@ -113,21 +113,21 @@ def _clients(server: Server, people: dict[str, Person]) -> dict[Who, httpx.Clien
     return {**dict.fromkeys(("anonymous", *TICKETS), server.client()), **clients}
 
 
-def _revoked_session(cast: Cast) -> Ground:
+def _revoked_session(cast: Scenario) -> TicketSource:
     """Has somebody come with a session of the owner's that has ended, and gives that session."""
     client = cast.server.client()
     sign_in(client, "owner", Person.password)
     headers = {"X-CSRF-Token": csrf_of(client.get("/library").text)}
-    cookies, session = dict(client.cookies), cast.mint.session("owner")
+    cookies, session = dict(client.cookies), cast.ticket_factory.session("owner")
     assert client.post("/logout", headers=headers).status_code == 303
     cast.clients["revoked session"] = cast.server.client(**headers)
     cast.clients["revoked session"].cookies.update(cookies)
     return session
 
 
-def _tickets(cast: Cast, revoked: Ground) -> dict[Who, Callable[[str], str]]:
+def _tickets(cast: Scenario, revoked: TicketSource) -> dict[Who, Callable[[str], str]]:
     """What makes the tickets of everybody who has some."""
-    mint, owner = cast.mint, cast.mint.session("owner")
+    mint, owner = cast.ticket_factory, cast.ticket_factory.session("owner")
     private, public = cast.videos["private"].id, cast.videos["public"].id
     assert "/t/" in cast.owner.browser.get(f"/watch/{private}/elsewhere").text, "this makes the first key"
     shared = [shown.id for state, shown in cast.videos.items() if state != "deleted"]
@@ -135,7 +135,7 @@ def _tickets(cast: Cast, revoked: Ground) -> dict[Who, Callable[[str], str]]:
     no_link = mint.link(taken_back)
     cast.owner.browser.delete(f"/api/v1/links/{taken_back}").raise_for_status()
 
-    def by(ground: Ground, **wishes: int) -> Callable[[str], str]:
+    def by(ground: TicketSource, **wishes: int) -> Callable[[str], str]:
         return lambda video: mint.ticket(ground, video, **wishes)
 
     return {
@@ -156,7 +156,7 @@ def _browser(person: Person) -> httpx.Client:
     return client
 
 
-def _send(cast: Cast, small: bytes, large: bytes) -> None:
+def _send(cast: Scenario, small: bytes, large: bytes) -> None:
     owner = cast.owner
     sent: dict[State, str] = {}
     for number, state in enumerate(state for state in STATES if state != "processing"):
@@ -171,11 +171,11 @@ def _send(cast: Cast, small: bytes, large: bytes) -> None:
     cast.things.update(_things(cast, [sent[state] for state in LINKED]))
     for state, video in sent.items():
         owner.change(video, embeddable=True)
-        cast.videos[state] = Shown(video, _parts(cast, video))
+        cast.videos[state] = VideoParts(video, _parts(cast, video))
     owner.api.delete(f"/api/v1/videos/{sent['deleted']}").raise_for_status()
 
 
-def _things(cast: Cast, linked: list[str]) -> dict[str, str]:
+def _things(cast: Scenario, linked: list[str]) -> dict[str, str]:
     cast.server.run("user", "create", "bystander", "--password-stdin", given=Person.password + "\n")
     owner, users = cast.owner.browser, cast.people["admin"].api.get("/api/v1/admin/users").json()["items"]
     person = next(user["id"] for user in users if user["name"] == "bystander")
@@ -194,12 +194,12 @@ def _things(cast: Cast, linked: list[str]) -> dict[str, str]:
 
 
 def _wait(owner: Person, video: str, state: str) -> None:
-    until(lambda: owner.look(video)["state"] == state, state, within_s=120)
+    wait_until(lambda: owner.look(video)["state"] == state, state, within_s=120)
     if state != "failed":
-        until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=120)
+        wait_until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=120)
 
 
-def _parts(cast: Cast, video: str) -> dict[str, str]:
+def _parts(cast: Scenario, video: str) -> dict[str, str]:
     """What stands in braces in the addresses of a video."""
     owner = cast.owner
     parts = {
@@ -209,7 +209,7 @@ def _parts(cast: Cast, video: str) -> dict[str, str]:
     }  # fmt: skip
     if not owner.look(video)["playable"]:
         return parts
-    playlist = variants(owner.api, owner.look(video)["urls"]["master"])[0]
+    playlist = video_playlists(owner.api, owner.look(video)["urls"]["master"])[0]
     assert fetch(owner.api, playlist).segment_uris
     found = re.fullmatch(r"/media/\w+/(\d+)/(\w+)/playlist\.m3u8", httpx.URL(playlist).path)
     assert found, playlist

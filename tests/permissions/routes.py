@@ -11,7 +11,7 @@ from streamtime.http.media import MEDIA_ROUTES, MOUNT
 from streamtime.http.metrics import Metrics
 from streamtime.http.paths import TICKETED
 from streamtime.http.services import HttpSettings, Services
-from streamtime.storage.metered import StoreNumbers
+from streamtime.storage.metered import StoreMetrics
 
 
 @dataclass(frozen=True, order=True)
@@ -36,7 +36,7 @@ def all_routes() -> list[Route]:
 def _of_the_framework() -> Iterator[Route]:
     # Nothing is asked of the services while the table is made.
     nothing = cast("Services", None), cast("HttpSettings", None)
-    application = build_litestar(*nothing, Metrics(StoreNumbers()), version="0")
+    application = build_litestar(*nothing, Metrics(StoreMetrics()), version="0")
     for route in application.routes:
         assert isinstance(route, HTTPRoute), f"{route.path} is no HTTP route: the matrix has to learn of it"
         methods = {str(method) for method in route.methods} - {"OPTIONS"}

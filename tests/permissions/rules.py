@@ -164,7 +164,7 @@ Rule = Callable[[Who, State], Verdict]
 
 
 @dataclass(frozen=True)
-class Door:
+class RouteRule:
     """What one route is for.
 
     `body` is what a request with a good one brings, `having` the states in which what it leads to exists at all; one

@@ -11,37 +11,37 @@ import pytest
 
 from streamtime.http.media import MOUNT
 from streamtime.http.paths import TICKETED
-from tests.permissions.cast import Cast, Shown, casting
-from tests.permissions.doors import DOORS, door_of
+from tests.permissions.cast import Scenario, VideoParts, open_scenario
+from tests.permissions.doors import ROUTE_RULES, rule_for
 from tests.permissions.routes import Route, all_routes
-from tests.permissions.rules import CALLERS, TICKETS, Door, Verdict, Who, signed_in
+from tests.permissions.rules import CALLERS, TICKETS, RouteRule, Verdict, Who, signed_in
 
 ROUTES = all_routes()
 MANIFEST = Path(__file__).parents[2] / "web" / "dist" / "manifest.json"
 
 
 @pytest.fixture(scope="module")
-def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    with casting(tmp_path_factory.mktemp("matrix")) as made:
+def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    with open_scenario(tmp_path_factory.mktemp("matrix")) as made:
         yield made
 
 
 def test_every_route_has_its_door_and_every_door_its_route() -> None:
-    unknown = [str(route) for route in ROUTES if door_of(route.template, route.method) is None]
+    unknown = [str(route) for route in ROUTES if rule_for(route.template, route.method) is None]
     assert unknown == [], "say in tests/permissions/doors.py whom these let in"
     there = {(route.template, route.method) for route in ROUTES}
-    gone = [f"{method} {template}" for template, methods in DOORS.items() for method in methods]
+    gone = [f"{method} {template}" for template, methods in ROUTE_RULES.items() for method in methods]
     assert [name for name in gone if tuple(reversed(name.split(" ", 1))) not in there] == []
 
 
 @pytest.mark.parametrize("who", CALLERS)
-def test_whom_each_route_lets_in(cast: Cast, who: Who) -> None:
-    before = cast.standing()
+def test_whom_each_route_lets_in(cast: Scenario, who: Who) -> None:
+    before = cast.snapshot()
     wrong, tried = [], 0
     for route in ROUTES:
         if who in TICKETS and route.template.startswith(MOUNT):
             continue  # behind a ticket these are doors of their own
-        door = door_of(route.template, route.method)
+        door = rule_for(route.template, route.method)
         assert door is not None
         if door.ends and signed_in(who):
             continue
@@ -55,7 +55,7 @@ def test_whom_each_route_lets_in(cast: Cast, who: Who) -> None:
             if got is not expected:
                 wrong.append(f"{route}, {state}: {got.value}, and not: {expected.value}")
     assert not wrong, "\n".join(wrong)
-    assert cast.standing() == before, "nobody has changed what they were not let in to"
+    assert cast.snapshot() == before, "nobody has changed what they were not let in to"
     print(f"{who}: {tried} doors tried")
 
 
@@ -64,7 +64,7 @@ def prefix_of(who: Who, route: Route) -> str:
     return f"{TICKETED}{{ticket}}" if who in TICKETS and not route.template.startswith(TICKETED) else ""
 
 
-def asked(client: httpx.Client, route: Route, door: Door, shown: Shown, *, before: str = "") -> Verdict:
+def asked(client: httpx.Client, route: Route, door: RouteRule, shown: VideoParts, *, before: str = "") -> Verdict:
     """How a door answers. An event stream is left as soon as it has begun."""
     address = filled(before, shown.parts) + filled(route.template, shown.parts)
     asking: dict[str, Any] = {"follow_redirects": False, **(door.body or {})}

@@ -21,7 +21,7 @@ LINK = "SELECT id, public_id FROM links WHERE public_id = ?"
 
 
 @dataclass(frozen=True)
-class Ground:
+class TicketSource:
     """What a ticket stands on: its letter, its row and the name that is signed and not told."""
 
     letter: str
@@ -29,24 +29,24 @@ class Ground:
     name: str
 
 
-class Mint:
+class TicketFactory:
     """Makes tickets from what the database of a server says."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
 
-    def session(self, person: str) -> Ground:
+    def session(self, person: str) -> TicketSource:
         """The latest session of somebody's."""
         return self._ground("s", SESSION, person)
 
-    def token(self, person: str) -> Ground:
+    def token(self, person: str) -> TicketSource:
         """The latest API token of somebody's."""
         return self._ground("k", TOKEN, person)
 
-    def link(self, public_id: str) -> Ground:
+    def link(self, public_id: str) -> TicketSource:
         return self._ground("l", LINK, public_id)
 
-    def ticket(self, ground: Ground, video: str, *, lasts_s: int = LASTS_S) -> str:
+    def ticket(self, ground: TicketSource, video: str, *, lasts_s: int = LASTS_S) -> str:
         """A ticket for a video; over since long where `lasts_s` is negative."""
         ((key, secret),) = self._rows("SELECT public_id, secret FROM signing_keys WHERE purpose = 'ticket'", ())
         ends_s = int(time.time()) + lasts_s
@@ -55,9 +55,9 @@ class Mint:
         signature = urlsafe_b64encode(digest).decode().rstrip("=")
         return f"{ground.letter}{ends_s:x}-{ground.row_id}-{video}-{key}-{signature}"
 
-    def _ground(self, letter: str, query: str, name: str) -> Ground:
+    def _ground(self, letter: str, query: str, name: str) -> TicketSource:
         row_id, public_id = self._rows(query, (name,))[-1]
-        return Ground(letter, row_id, public_id)
+        return TicketSource(letter, row_id, public_id)
 
     def _rows(self, query: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as database:

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.people import Person
-from tests.server import Server, serving
+from tests.server import Server, running_server
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def admin_server() -> Iterator[Server]:
     """A server with one admin, `boss`."""
-    with serving() as server:
+    with running_server() as server:
         server.person("boss", admin=True)
         yield server
 
 
 @pytest.fixture
-def boss(house: Server) -> Person:
-    return house.person("boss", admin=True)
+def boss(admin_server: Server) -> Person:
+    return admin_server.person("boss", admin=True)

@@ -32,14 +32,14 @@ class Decoded:
     height: int
 
 
-def variants(client: httpx.Client, master: str) -> list[str]:
+def video_playlists(client: httpx.Client, master: str) -> list[str]:
     """The media playlists of the pictures, the largest first."""
     parsed = m3u8.loads(_get(client, master).text)
     ordered = sorted(parsed.playlists, key=lambda variant: -variant.stream_info.resolution[1])
     return [urljoin(master, variant.uri) for variant in ordered]
 
 
-def sounds(client: httpx.Client, master: str) -> list[str]:
+def audio_playlists(client: httpx.Client, master: str) -> list[str]:
     """The media playlists of the sound tracks."""
     parsed = m3u8.loads(_get(client, master).text)
     return [urljoin(master, media.uri) for media in parsed.media if media.type == "AUDIO"]
@@ -47,7 +47,7 @@ def sounds(client: httpx.Client, master: str) -> list[str]:
 
 def hashes(client: httpx.Client, master: str) -> dict[str, str]:
     """SHA-256 of everything that a player fetches of a video, by address."""
-    playlists = [*variants(client, master), *sounds(client, master)]
+    playlists = [*video_playlists(client, master), *audio_playlists(client, master)]
     uris = [part for uri in playlists for part in _parts(uri, m3u8.loads(_get(client, uri).text))]
     return {uri: hashlib.sha256(_get(client, uri).content).hexdigest() for uri in uris}
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.people import Person
-from tests.permissions.doors import DOORS
-from tests.server import Server, StartServer, until
+from tests.permissions.doors import ROUTE_RULES
+from tests.server import Server, StartServer, wait_until
 
 _numbers = count(1)
 
@@ -276,7 +276,9 @@ def test_the_document_names_every_route_of_the_api(shared_server: Server) -> Non
     document = shared_server.visitor().api.get("/api/openapi.json").raise_for_status().json()
     assert document["openapi"].startswith("3.")
     served = {(path, method) for path, item in document["paths"].items() for method in item if path.startswith("/api/")}
-    known = {(template.replace(":str", ""), method.lower()) for template, door in DOORS.items() for method in door}
+    known = {
+        (template.replace(":str", ""), method.lower()) for template, door in ROUTE_RULES.items() for method in door
+    }
     assert served == {
         ("/api/v1/uploads", "options"),
         *((path, method) for path, method in known if path.startswith("/api/v1/")),
@@ -350,4 +352,4 @@ def test_events_tell_each_step_of_a_video(ann: Person) -> None:
                 states.append(body["state"])
             return "failed" in states
 
-        until(failed, "the failure is told")
+        wait_until(failed, "the failure is told")

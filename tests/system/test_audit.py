@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tests.people import PASSWORD, Person, csrf_of, sign_in
-from tests.server import Server, serving
+from tests.server import Server, running_server
 
 AUDIT, PAGE = "/api/v1/admin/audit", "/admin/audit"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1") as made:
+    with running_server(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1") as made:
         made.person("root", admin=True)
         made.person("ann")
         yield made

@@ -9,25 +9,25 @@ from pathlib import Path
 import pytest
 
 from tests.people import Person
-from tests.server import Server, serving, until
-from tests.system.player import decode, fetch, sounds, variants
+from tests.server import Server, running_server, wait_until
+from tests.system.player import audio_playlists, decode, fetch, video_playlists
 
 
 @pytest.fixture
 def other() -> Iterator[Server]:
     """Another data directory, on which no server runs yet."""
-    with serving(started=False) as made:
+    with running_server(started=False) as made:
         yield made
 
 
 def ready(person: Person, video: str) -> None:
-    until(lambda: person.look(video)["state"] == "ready", "it is ready")
+    wait_until(lambda: person.look(video)["state"] == "ready", "it is ready")
 
 
 def plays(person: Person, video: str) -> None:
     """Every byte of every rendition can be had."""
     master = person.look(video)["urls"]["master"]
-    for track in [*variants(person.browser, master), *sounds(person.browser, master)]:
+    for track in [*video_playlists(person.browser, master), *audio_playlists(person.browser, master)]:
         assert decode(fetch(person.browser, track)).frames
 
 
@@ -68,11 +68,11 @@ def test_an_older_backup_purges_nothing_of_a_newer_store(server: Server, small_c
     kept, gone = ann.upload(small_clip, title="Kept"), ann.upload(small_clip, title="Deleted later")
     for video in (kept, gone):
         ready(ann, video)
-    until(lambda: not server.files("spool"), "all has settled")
+    wait_until(lambda: not server.files("spool"), "all has settled")
     server.run("backup", str(backup))
     newer = ann.upload(small_clip, title="Newer")
     ready(ann, newer)
-    until(lambda: not server.files("spool"), "all has settled")
+    wait_until(lambda: not server.files("spool"), "all has settled")
     assert server.stop() == 0
     before = server.files("objects")
     refused = server.command("restore", str(backup))
@@ -97,7 +97,7 @@ def test_what_is_missing_is_named_and_its_video_says_so(server: Server, small_cl
     ann, backup = server.person("ann", admin=True), tmp_path / "rows.tar"
     video = ann.upload(small_clip, title="Half of it")
     ready(ann, video)
-    until(lambda: not server.files("spool"), "all has settled")
+    wait_until(lambda: not server.files("spool"), "all has settled")
     server.run("backup", str(backup))
     assert server.stop() == 0
     shutil.rmtree(server.data_dir)

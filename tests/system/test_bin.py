@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import BYTES, TUS, UPLOADS, Person, announced
-from tests.server import Server, StartServer, until
+from tests.people import BYTES, TUS, UPLOADS, Person, upload_headers
+from tests.server import Server, StartServer, wait_until
 
 DAY_MS = 86_400_000
 
@@ -53,7 +53,7 @@ def test_what_is_deleted_is_gone_everywhere_and_comes_back_as_it_was(
     shared_server: Server, ann: Person, small_clip: Path
 ) -> None:
     video = ann.upload(small_clip, title="To and fro", visibility="public")
-    until(lambda: ready(ann, video), "ready")
+    wait_until(lambda: ready(ann, video), "ready")
     before, asked = ann.look(video), addresses(ann, video)
     assert statuses(ann, asked) == {200}
     assert ann.api.delete(f"/api/v1/videos/{video}").status_code == 204
@@ -78,7 +78,7 @@ def test_what_is_deleted_is_gone_everywhere_and_comes_back_as_it_was(
 
 def test_only_its_owner_and_admins_have_it_in_hands(shared_server: Server, ann: Person) -> None:
     video = ann.send(b"no film at all", filename="x.mp4", visibility="public")
-    until(lambda: ann.look(video)["state"] == "failed", "failed")
+    wait_until(lambda: ann.look(video)["state"] == "failed", "failed")
     ann.api.delete(f"/api/v1/videos/{video}").raise_for_status()
     ben, admin = shared_server.person("ben"), shared_server.person("admin")
     for stranger in (ben, shared_server.visitor()):
@@ -97,14 +97,16 @@ def test_deleted_for_good_its_bytes_are_gone(server: Server) -> None:
     first = ann.send(b"no film at all", filename="x.mp4")
     second = ann.send(b"no film either", filename="y.mp4")
     for video in (first, second):
-        until(lambda: ann.look(video)["state"] == "failed", "failed")  # noqa: B023  # looked at in this turn
+        wait_until(lambda: ann.look(video)["state"] == "failed", "failed")  # noqa: B023  # looked at in this turn
     assert ann.api.delete(f"/api/v1/videos/{first}?now=true").status_code == 204
     assert ann.api.delete(f"/api/v1/videos/{second}").status_code == 204
     assert binned(ann) == [second]
-    until(lambda: len(server.files("spool")) + len(server.files("objects/videos")) == 1, "the bytes of one are gone")
+    wait_until(
+        lambda: len(server.files("spool")) + len(server.files("objects/videos")) == 1, "the bytes of one are gone"
+    )
     assert ann.api.delete(f"/api/v1/videos/{second}?now=true").status_code == 204
     assert binned(ann) == []
-    until(lambda: not server.files("spool") and not server.files("objects/videos"), "the bytes of both are gone")
+    wait_until(lambda: not server.files("spool") and not server.files("objects/videos"), "the bytes of both are gone")
     assert ann.api.get("/api/v1/me").json()["quota"]["used"] == 0
 
 
@@ -116,7 +118,7 @@ def test_an_unfinished_upload_goes_at_once(server: Server) -> None:
     assert ann.api.delete(f"/api/v1/videos/{video}").status_code == 204
     assert binned(ann) == []
     assert ann.api.head(at, headers=TUS).status_code == 404
-    until(lambda: not server.files("spool"), "its bytes are gone")
+    wait_until(lambda: not server.files("spool"), "its bytes are gone")
 
 
 def test_what_was_in_work_is_queued_again(server: Server, ladder_clip: Path) -> None:
@@ -127,30 +129,30 @@ def test_what_was_in_work_is_queued_again(server: Server, ladder_clip: Path) -> 
     server.restart()
     assert binned(ann) == [video]
     assert ann.api.post(f"/api/v1/videos/{video}/restore").json()["state"] in {"queued", "processing", "ready"}
-    until(lambda: ready(ann, video), "ready")
+    wait_until(lambda: ready(ann, video), "ready")
     assert ann.look(video)["renditions"]
 
 
 def test_without_a_bin_what_lies_in_it_goes_at_the_next_start(server: Server) -> None:
     ann = server.person("ann")
     video = ann.send(b"no film at all", filename="x.mp4")
-    until(lambda: ann.look(video)["state"] == "failed", "failed")
+    wait_until(lambda: ann.look(video)["state"] == "failed", "failed")
     ann.api.delete(f"/api/v1/videos/{video}").raise_for_status()
     server.restart()
     assert binned(ann) == [video]
     server.restart(STREAMTIME_STORAGE__BIN_DAYS="0")
-    until(lambda: binned(ann) == [], "purged")
-    until(lambda: not server.files("spool") and not server.files("objects/videos"), "its bytes are gone")
+    wait_until(lambda: binned(ann) == [], "purged")
+    wait_until(lambda: not server.files("spool") and not server.files("objects/videos"), "its bytes are gone")
     other = ann.send(b"no film at all", filename="x.mp4")
-    until(lambda: ann.look(other)["state"] == "failed", "failed")
+    wait_until(lambda: ann.look(other)["state"] == "failed", "failed")
     ann.api.delete(f"/api/v1/videos/{other}").raise_for_status()
     assert binned(ann) == []
-    until(lambda: not server.files("spool") and not server.files("objects/videos"), "its bytes are gone too")
+    wait_until(lambda: not server.files("spool") and not server.files("objects/videos"), "its bytes are gone too")
 
 
 def test_the_pages_delete_undo_and_empty(ann: Person) -> None:
     video = ann.send(b"no film at all", filename="Undo me.mp4")
-    until(lambda: ann.look(video)["state"] == "failed", "failed")
+    wait_until(lambda: ann.look(video)["state"] == "failed", "failed")
     signed = ann.csrf()
     assert "30 days" in ann.browser.get(f"/watch/{video}/delete").text
     gone = ann.browser.post(f"/watch/{video}/delete", headers=signed)
@@ -174,11 +176,11 @@ def test_the_bin_counts_against_the_quota_and_says_so(start_server: StartServer)
     server = start_server(STREAMTIME_ACCOUNTS__QUOTA="1000000 B")
     ann = server.person("ann")
     video = ann.send(bytes(600_000), filename="x.mp4")
-    until(lambda: ann.look(video)["state"] == "failed", "failed")
+    wait_until(lambda: ann.look(video)["state"] == "failed", "failed")
     ann.api.delete(f"/api/v1/videos/{video}").raise_for_status()
-    refused = ann.api.post(UPLOADS, headers={**TUS, **announced(600_000, filename="y.mp4")})
+    refused = ann.api.post(UPLOADS, headers={**TUS, **upload_headers(600_000, filename="y.mp4")})
     assert (refused.status_code, refused.json()["code"]) == (413, "quota")
     assert "quota" in ann.browser.get("/library/bin").text
     ann.api.delete(f"/api/v1/videos/{video}?now=true").raise_for_status()
-    begun = ann.api.post(UPLOADS, headers={**TUS, **BYTES, **announced(600_000, filename="y.mp4")})
+    begun = ann.api.post(UPLOADS, headers={**TUS, **BYTES, **upload_headers(600_000, filename="y.mp4")})
     assert begun.status_code == 201

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.people import TUS, Person
-from tests.server import Server, until
+from tests.server import Server, wait_until
 
 LENGTH = 3_000_000
 
@@ -24,7 +24,7 @@ def data() -> bytes:
 @contextmanager
 def half_a_request(person: Person, at: str, offset: int, data: bytes, *, announced: int) -> Iterator[socket.socket]:
     """A PATCH that announces more bytes than it sends; the connection stays open until the block is left."""
-    where = urlsplit(person.house.url)
+    where = urlsplit(person.server.url)
     lines = [
         f"PATCH {at} HTTP/1.1",
         f"Host: {where.netloc}",
@@ -57,8 +57,8 @@ def test_a_dropped_connection_keeps_what_arrived(server: Server, data: bytes) ->
     person = server.person("ann")
     at = person.begin(LENGTH, filename="x.bin")
     with half_a_request(person, at, 0, data[:2_500_000], announced=LENGTH):
-        until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
-    until(lambda: person.offset(at) == 2_500_000, "all that was sent is kept")
+        wait_until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
+    wait_until(lambda: person.offset(at) == 2_500_000, "all that was sent is kept")
     finish(person, at, data)
 
 
@@ -66,7 +66,7 @@ def test_a_connection_that_fell_silent_lets_go(server: Server, data: bytes) -> N
     person = server.person("ann")
     at = person.begin(LENGTH, filename="x.bin")
     with half_a_request(person, at, 0, data[:2_500_000], announced=LENGTH) as stale:
-        until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
+        wait_until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
         asked = person.api.head(at, headers=TUS)
         assert (asked.status_code, asked.headers["Upload-Offset"]) == (200, "2500000")
         assert stale.recv(100).startswith(b"HTTP/1.1 423")
@@ -77,7 +77,7 @@ def test_a_newer_request_takes_over_from_a_silent_one(server: Server, data: byte
     person = server.person("ann")
     at = person.begin(LENGTH, filename="x.bin")
     with half_a_request(person, at, 0, data[:2_500_000], announced=LENGTH) as stale:
-        until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
+        wait_until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
         assert person.append(at, 2_500_000, data[2_500_000:2_600_000]).status_code == 204
         assert stale.recv(100).startswith(b"HTTP/1.1 423")
     finish(person, at, data)
@@ -87,9 +87,9 @@ def test_giving_up_does_not_wait_for_a_silent_request(server: Server, data: byte
     person = server.person("ann")
     at = person.begin(LENGTH, filename="x.bin")
     with half_a_request(person, at, 0, data[:2_500_000], announced=LENGTH):
-        until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
+        wait_until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
         assert person.api.delete(at, headers=TUS).status_code == 204
-    until(lambda: not server.files("spool"), "its bytes are gone")
+    wait_until(lambda: not server.files("spool"), "its bytes are gone")
 
 
 def test_a_deleted_video_ends_its_upload(server: Server, data: bytes) -> None:
@@ -97,12 +97,12 @@ def test_a_deleted_video_ends_its_upload(server: Server, data: bytes) -> None:
     at = person.begin(LENGTH, filename="x.bin")
     video = person.api.head(at, headers=TUS).headers["Streamtime-Video"]
     with half_a_request(person, at, 0, data[:1_500_000], announced=LENGTH) as sending:
-        until(lambda: spooled(server) >= 1_000_000, "some of it is in the spool")
+        wait_until(lambda: spooled(server) >= 1_000_000, "some of it is in the spool")
         assert person.api.delete(f"/api/v1/videos/{video}").status_code == 204
         sending.sendall(data[1_500_000:])
         assert sending.recv(100).startswith(b"HTTP/1.1 404")
     assert person.api.head(at, headers=TUS).status_code == 404
-    until(lambda: not server.files("spool"), "its bytes are gone")
+    wait_until(lambda: not server.files("spool"), "its bytes are gone")
 
 
 def test_after_kill_9_it_goes_on_at_what_was_acknowledged(server: Server, data: bytes) -> None:
@@ -110,7 +110,7 @@ def test_after_kill_9_it_goes_on_at_what_was_acknowledged(server: Server, data: 
     at = person.begin(LENGTH, filename="x.bin")
     assert person.append(at, 0, data[:1_200_000]).status_code == 204
     with half_a_request(person, at, 1_200_000, data[1_200_000:2_900_000], announced=LENGTH - 1_200_000):
-        until(lambda: spooled(server) >= 2_200_000, "more is in the spool than was acknowledged")
+        wait_until(lambda: spooled(server) >= 2_200_000, "more is in the spool than was acknowledged")
         server.kill()
     server.start()
     assert 1_200_000 <= person.offset(at) <= 2_900_000
@@ -134,7 +134,7 @@ def test_sigterm_in_the_middle_of_an_upload_keeps_what_arrived(server: Server, d
     person = server.person("ann")
     at = person.begin(LENGTH, filename="x.bin")
     with half_a_request(person, at, 0, data[:2_500_000], announced=LENGTH):
-        until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
+        wait_until(lambda: spooled(server) >= 2_000_000, "most of it is in the spool")
         assert server.stop() == 0
     server.start()
     assert person.offset(at) == 2_500_000

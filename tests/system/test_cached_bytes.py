@@ -21,12 +21,12 @@ from tests.clips import make_clip
 from tests.people import Person
 from tests.s3 import Bucket
 from tests.server import NO_TLS, Server, StartServer
-from tests.system.player import fetch, sounds, variants
-from tests.system.remote import kept
+from tests.system.player import audio_playlists, fetch, video_playlists
+from tests.system.remote import ready_video_in
 from tests.system.test_tickets import ticketed
 
 KEPT_SHARE = 4
-"""A run may take a quarter of the cache (`HotSegments`)."""
+"""A run may take a quarter of the cache (`SegmentCache`)."""
 
 REPEATED = 3
 """A disk opens a file for the first answer, keeps the bytes of the second, and gives the third from memory."""
@@ -67,7 +67,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class House:
+class CachedVideo:
     """A server with one video, and with another one whose bytes push those of the first out of memory."""
 
     person: Person
@@ -102,19 +102,19 @@ def long(clips: Path) -> bytes:
 
 
 @pytest.fixture(params=["local", "s3"])
-def house(request: pytest.FixtureRequest, start_server: StartServer, short: bytes, long: bytes) -> House:
+def house(request: pytest.FixtureRequest, start_server: StartServer, short: bytes, long: bytes) -> CachedVideo:
     backend: str = request.param
     bucket: Bucket = request.getfixturevalue("bucket")
     server = start_server(**(bucket.environ if backend == "s3" else {}))
     person = server.person("ann")
-    video, filler = (kept(person, data, server, backend) for data in (short, long))
+    video, filler = (ready_video_in(person, data, server, backend) for data in (short, long))
     read = bucket.read if backend == "s3" else lambda key: (server.data_dir / "objects" / key).read_bytes()
     objects = truths(server, person, video, read)
     assert any(part.content == short for each in objects for part in each.values())
     room = KEPT_SHARE * max(len(part.content) for each in objects if len(each) > 1 for part in each.values())
     server.restart(STREAMTIME_STORAGE__MEMORY_CACHE=str(room))
     ticket = ticketed(person.browser, video).partition("/media/")[0]
-    return House(person, objects, fillers(person, filler, room), ("", ticket))
+    return CachedVideo(person, objects, fillers(person, filler, room), ("", ticket))
 
 
 def truths(server: Server, person: Person, video: str, read: Callable[[str], bytes]) -> list[Truth]:
@@ -122,7 +122,7 @@ def truths(server: Server, person: Person, video: str, read: Callable[[str], byt
     urls = person.look(video)["urls"]
     with closing(sqlite3.connect(f"file:{server.data_dir / 'streamtime.db'}?mode=ro", uri=True)) as database:
         parts: dict[str, str] = dict(database.execute(PARTS_OF))
-        playlists = [*variants(person.api, urls["master"]), *sounds(person.api, urls["master"])]
+        playlists = [*video_playlists(person.api, urls["master"]), *audio_playlists(person.api, urls["master"])]
         folder = parts[playlists[0].split("/")[-2]].rpartition("/")[0]
         single = {
             urls["original"]: "source",
@@ -160,7 +160,7 @@ def fillers(person: Person, video: str, room: int) -> list[str]:
     """Segments of a video that a cache of that size keeps, and that are more than it holds."""
     master = person.look(video)["urls"]["master"]
     found, total = [], 0
-    for playlist in (*variants(person.api, master), *sounds(person.api, master)):
+    for playlist in (*video_playlists(person.api, master), *audio_playlists(person.api, master)):
         for uri in fetch(person.api, playlist).segment_uris:
             length = int(person.api.head(uri).headers["Content-Length"])
             if length * KEPT_SHARE <= room and total <= room:
@@ -178,7 +178,7 @@ def asks_for(way: str, truth: Truth, uri: str, chance: random.Random) -> list[As
     return [Ask(way, uri, part) for part in (None, *drawn)]
 
 
-def pairs(house: House, chance: random.Random) -> Iterator[tuple[Ask, Ask]]:
+def pairs(house: CachedVideo, chance: random.Random) -> Iterator[tuple[Ask, Ask]]:
     """Every pair of addresses over one object in both orders: both whole, and some of their ranges."""
     for truth in house.objects:
         for one, other in product(truth, repeat=2):
@@ -188,10 +188,12 @@ def pairs(house: House, chance: random.Random) -> Iterator[tuple[Ask, Ask]]:
             yield from chance.sample(parts, DRAWN)
 
 
-async def ask_all(house: House, chance: random.Random) -> None:
+async def ask_all(house: CachedVideo, chance: random.Random) -> None:
     """Ask for each pair one after the other and, from a cold cache again, at once."""
     headers = dict(house.person.api.headers)
-    async with httpx.AsyncClient(base_url=house.person.house.url, headers=headers, timeout=90, verify=NO_TLS) as client:
+    async with httpx.AsyncClient(
+        base_url=house.person.server.url, headers=headers, timeout=90, verify=NO_TLS
+    ) as client:
         for first, second in pairs(house, chance):
             await house.forget(client)
             for ask in (*[first] * REPEATED, *[second] * REPEATED):
@@ -201,5 +203,5 @@ async def ask_all(house: House, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_every_pair_of_addresses_over_one_object(house: House, seed: int) -> None:
+def test_every_pair_of_addresses_over_one_object(house: CachedVideo, seed: int) -> None:
     asyncio.run(ask_all(house, random.Random(seed)))  # noqa: S311  # no secret: it draws what is asked

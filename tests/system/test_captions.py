@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.people import Person, csrf_of
-from tests.server import Server, until
+from tests.server import Server, wait_until
 
 SUBRIP = "1\n00:00:00,000 --> 00:00:01,500\nЖизнь <i>идёт</i>\n"
 
@@ -20,7 +20,7 @@ def carl(shared_server: Server) -> Person:
 @pytest.fixture
 def video(carl: Person, small_clip: Path) -> str:
     sent = carl.send(small_clip.read_bytes(), title="Captioned")
-    until(lambda: carl.look(sent)["state"] == "ready", "ready", within_s=60)
+    wait_until(lambda: carl.look(sent)["state"] == "ready", "ready", within_s=60)
     return sent
 
 

@@ -8,8 +8,8 @@ import httpx
 import jwt
 import pytest
 
-from tests.people import PASSWORD, TUS, Person, announced, sign_in
-from tests.server import Server, serving
+from tests.people import PASSWORD, TUS, Person, sign_in, upload_headers
+from tests.server import Server, running_server
 
 TOKEN, REVOKE = "/api/v1/auth/token", "/api/v1/auth/revoke"
 COOKIE = "streamtime_session"
@@ -17,7 +17,7 @@ COOKIE = "streamtime_session"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving() as made:
+    with running_server() as made:
         yield made
 
 
@@ -28,26 +28,26 @@ def ann(server: Server) -> Person:
 
 def begin(person: Person) -> dict[str, Any]:
     body = {"username": person.name, "password": person.password}
-    answer = person.house.client().post(TOKEN, json=body).raise_for_status()
+    answer = person.server.client().post(TOKEN, json=body).raise_for_status()
     assert answer.headers["Cache-Control"] == "no-store"
     pair: dict[str, Any] = answer.json()
     return pair
 
 
 def refresh(person: Person, token: str) -> httpx.Response:
-    return person.house.client().post(TOKEN, json={"refresh_token": token})
+    return person.server.client().post(TOKEN, json={"refresh_token": token})
 
 
 def status(person: Person, token: str) -> int:
-    return person.house.client(Authorization=f"Bearer {token}").get("/api/v1/me").status_code
+    return person.server.client(Authorization=f"Bearer {token}").get("/api/v1/me").status_code
 
 
 def test_an_access_token_is_as_good_as_its_account_and_says_nothing_about_it(ann: Person) -> None:
     pair = begin(ann)
     assert (pair["token_type"], pair["expires_in"]) == ("Bearer", 900)
-    client = ann.house.client(Authorization=f"Bearer {pair['access_token']}")
+    client = ann.server.client(Authorization=f"Bearer {pair['access_token']}")
     assert client.get("/api/v1/me").json()["name"] == "ann"
-    assert client.post("/api/v1/uploads", headers={**TUS, **announced(5)}).status_code == 201
+    assert client.post("/api/v1/uploads", headers={**TUS, **upload_headers(5)}).status_code == 201
     claims = jwt.decode(pair["access_token"], options={"verify_signature": False})
     assert claims.keys() == {"iss", "aud", "sub", "sid", "iat", "exp"}
     assert claims["exp"] - claims["iat"] == 900
@@ -76,7 +76,7 @@ def test_one_that_was_used_ends_the_session_for_everybody(ann: Person) -> None:
 
 def test_a_client_signs_out_by_either_token(ann: Person) -> None:
     by_refresh, by_access = begin(ann), begin(ann)
-    client = ann.house.client()
+    client = ann.server.client()
     assert client.post(REVOKE, json={"refresh_token": by_refresh["refresh_token"]}).status_code == 204
     assert status(ann, by_refresh["access_token"]) == 401
     assert client.post(REVOKE, json={"refresh_token": "never was one"}).status_code == 204

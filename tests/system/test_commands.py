@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import Server, serving
+from tests.server import Server, running_server
 
 PASSWORD = "correct horse battery"
 
@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery"
 @pytest.fixture
 def idle() -> Iterator[Server]:
     """A server that is not started: a data directory and the command line."""
-    with serving(started=False) as made:
+    with running_server(started=False) as made:
         yield made
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.people import Person, csrf_of
-from tests.server import Server, until
+from tests.server import Server, wait_until
 
 Get = Callable[..., tuple[httpx.Response, bytes]]
 
@@ -19,7 +19,7 @@ Get = Callable[..., tuple[httpx.Response, bytes]]
 def video(shared_server: Server, small_clip: Path) -> str:
     owner = shared_server.person("packer")
     made = owner.upload(small_clip, visibility="public")
-    until(lambda: owner.look(made)["state"] == "ready", "ready")
+    wait_until(lambda: owner.look(made)["state"] == "ready", "ready")
     return made
 
 

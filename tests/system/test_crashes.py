@@ -15,8 +15,8 @@ import pytest
 from streamtime.pipeline.ladder import CHECKPOINT_EVERY_S
 from tests.clips import make_clip
 from tests.people import Person
-from tests.server import Server, alive, until
-from tests.system.player import decode, fetch, sounds, variants
+from tests.server import Server, is_alive, wait_until
+from tests.system.player import audio_playlists, decode, fetch, video_playlists
 
 RUNGS = ["720p", "480p", "360p", "240p"]
 FPS, FRAMES = 25, 200
@@ -41,12 +41,12 @@ def looked_at(person: Person, video: str, *, state: str) -> dict[str, Any]:
         assert state == "failed" or body["state"] != "failed", body
         return body if body["state"] == state else None
 
-    return until(look, state)
+    return wait_until(look, state)
 
 
 def encoding(person: Person, video: str) -> None:
     """Wait until the ladder is under way and has come some of it."""
-    until(lambda: person.look(video)["progress"] > 0.15, "some of the ladder is encoded")
+    wait_until(lambda: person.look(video)["progress"] > 0.15, "some of the ladder is encoded")
 
 
 def stored(server: Server, query: str) -> list[str]:
@@ -79,21 +79,21 @@ def check_whole(server: Server, person: Person, video: str, *, frames: int = FRA
     body = looked_at(person, video, state="ready")
     assert body["renditions"] == RUNGS
     master = body["urls"]["master"]
-    for uri in variants(person.api, master):
+    for uri in video_playlists(person.api, master):
         assert decode(fetch(person.api, uri)).frames == frames
-    assert len(sounds(person.api, master)) == 1
-    storyboard = until(lambda: person.look(video)["urls"]["storyboard"], "its stills are made")
+    assert len(audio_playlists(person.api, master)) == 1
+    storyboard = wait_until(lambda: person.look(video)["urls"]["storyboard"], "its stills are made")
     sheets = set(re.findall(r"storyboard-\d+\.jpg", person.api.get(storyboard).raise_for_status().text))
-    until(lambda: not server.files("spool"), "the spool is empty")
+    wait_until(lambda: not server.files("spool"), "the spool is empty")
     whole = len(RUNGS) + len(sheets) + len(["sound", "poster", "source", "preview"])
-    until(lambda: len(server.files("objects")) == whole, "each object is there once, and no other")
+    wait_until(lambda: len(server.files("objects")) == whole, "each object is there once, and no other")
 
 
 def kill_with_workers(server: Server) -> None:
     """Kill the server as soon as a worker is there, which has to end by itself."""
-    workers = until(server.workers, "a worker is under way")
+    workers = wait_until(server.workers, "a worker is under way")
     server.kill()
-    until(lambda: not any(alive(worker) for worker in workers), "its workers have ended too")
+    wait_until(lambda: not any(is_alive(worker) for worker in workers), "its workers have ended too")
 
 
 def test_kill_9_while_it_is_prepared(server: Server, person: Person, film: Path) -> None:
@@ -106,14 +106,14 @@ def test_kill_9_while_it_is_prepared(server: Server, person: Person, film: Path)
 def test_kill_9_in_the_ladder_keeps_what_was_whole(server: Server, person: Person, film: Path) -> None:
     video = person.upload(film)
     encoding(person, video)
-    (copied,) = variants(person.api, person.look(video)["urls"]["master"])
+    (copied,) = video_playlists(person.api, person.look(video)["urls"]["master"])
     kill_with_workers(server)
     server.start()
     body = person.look(video)
     assert body["playable"]
     assert fetch(person.api, copied).data, "it plays before anything more is made"
     check_whole(server, person, video)
-    assert variants(person.api, body["urls"]["master"])[0] == copied
+    assert video_playlists(person.api, body["urls"]["master"])[0] == copied
 
 
 def test_kill_9_three_times_in_the_ladder(server: Server, person: Person, film: Path) -> None:
@@ -128,14 +128,14 @@ def test_kill_9_three_times_in_the_ladder(server: Server, person: Person, film: 
 def test_kill_9_with_several_rungs_begun_goes_on_with_each(server: Server, person: Person, clips: Path) -> None:
     film = make_clip(clips / "longer.mp4", duration_s=FRAMES * 2 / FPS, width=1280, height=720, fps=FPS)
     video = person.upload(film)
-    until(lambda: checkpoints(server), "the first of them has a checkpoint")
+    wait_until(lambda: checkpoints(server), "the first of them has a checkpoint")
     workers = server.workers()
     for worker in workers:
         os.kill(worker, signal.SIGSTOP)
     time.sleep(CHECKPOINT_EVERY_S)  # so that the next checkpoint is due, while nothing more is made
     for worker in workers:
         os.kill(worker, signal.SIGCONT)
-    begun = until(lambda: checkpoints(server) if len(checkpoints(server)) > 1 else None, "others have one too")
+    begun = wait_until(lambda: checkpoints(server) if len(checkpoints(server)) > 1 else None, "others have one too")
     kill_with_workers(server)
     whole = [name for name in begun if name in finished(server)]
     server.start()
@@ -163,7 +163,7 @@ def test_sigterm_with_a_listener_and_an_encoder_at_work(server: Server, person: 
         assert server.stop() == 0
         for lines in heard:
             list(lines)  # the streams end as they should: a connection that is cut would raise here
-    assert not any(alive(worker) for worker in workers)
+    assert not any(is_alive(worker) for worker in workers)
     server.start()
     check_whole(server, person, video)
 
@@ -173,8 +173,8 @@ def test_a_video_deleted_while_it_is_encoded_leaves_nothing(server: Server, pers
     encoding(person, video)
     workers = server.workers()
     assert person.api.delete(f"/api/v1/videos/{video}?now=true").status_code == 204
-    until(lambda: not any(alive(worker) for worker in workers), "its worker is gone")
-    until(lambda: not server.files("spool") and not server.files("objects"), "no byte of it is left")
+    wait_until(lambda: not any(is_alive(worker) for worker in workers), "its worker is gone")
+    wait_until(lambda: not server.files("spool") and not server.files("objects"), "no byte of it is left")
     assert person.api.get("/api/v1/videos").json()["items"] == []
     assert httpx.get(f"{server.url}/readyz").status_code == 200
 
@@ -186,4 +186,4 @@ def test_kill_9_right_after_a_deletion_still_collects(server: Server, person: Pe
     server.kill()
     server.start()
     assert person.api.get(f"/api/v1/videos/{video}").status_code == 404
-    until(lambda: not server.files("spool") and not server.files("objects"), "no byte of it is left")
+    wait_until(lambda: not server.files("spool") and not server.files("objects"), "no byte of it is left")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from streamtime.database.migrate import migrations_folder, newest_revision
 from tests.people import sign_in
-from tests.server import Server, StartServer, until
+from tests.server import Server, StartServer, wait_until
 
 SERVE = ("serve", "--host", "127.0.0.1", "--port", "0")
 NAMED = re.compile(r"streamtime-\d{8}T\d{6}Z-[0-9a-f]{16}\.db")
@@ -49,7 +49,7 @@ def test_a_damaged_database_is_told_by_every_command_and_comes_back_by_its_copy(
     server = start_server()
     server.person("ann", admin=True)
     server.restart(STREAMTIME_BACKUP__EVERY="1d")
-    (copy,) = until(lambda: copies(server.data_dir / "backups"), "it is copied at the start")
+    (copy,) = wait_until(lambda: copies(server.data_dir / "backups"), "it is copied at the start")
     assert server.stop() == 0
     good = database(server).read_bytes()
     at, size = root_page(database(server), "users")
@@ -74,13 +74,13 @@ def test_damage_in_the_middle_of_a_run_is_told_once_and_nothing_is_written_any_m
     ann = server.person("ann", admin=True)
     assert ann.browser.get("/admin/storage").status_code == 200
     assert ann.api.get("/api/v1/me").status_code == 200
-    (copy,) = until(lambda: copies(server.data_dir / "backups"), "it is copied at the start")
+    (copy,) = wait_until(lambda: copies(server.data_dir / "backups"), "it is copied at the start")
     with closing(sqlite3.connect(database(server), isolation_level=None)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for table in ("audit", "timeline", "videos"):
         scribble(database(server), *root_page(database(server), table))
     visitor = server.visitor().api
-    until(lambda: visitor.get("/readyz").status_code == 503, "it is felt")
+    wait_until(lambda: visitor.get("/readyz").status_code == 503, "it is felt")
     said = visitor.get("/readyz").json()["database"]
     assert f"streamtime restore --replace backups/{copy.name}" in said
     assert str(server.data_dir) not in said
@@ -92,9 +92,9 @@ def test_damage_in_the_middle_of_a_run_is_told_once_and_nothing_is_written_any_m
     assert page.status_code == 503
     assert "damaged" in page.text
     assert server.stop() == 0
-    assert server.said.count('"event": "database_damaged"') == 1
-    assert "Traceback" not in server.said
-    assert "unexpected_error" not in server.said
+    assert server.log_output.count('"event": "database_damaged"') == 1
+    assert "Traceback" not in server.log_output
+    assert "unexpected_error" not in server.log_output
 
 
 def test_copies_are_rotated_and_other_files_stay(start_server: StartServer) -> None:
@@ -113,7 +113,7 @@ def test_copies_are_rotated_and_other_files_stay(start_server: StartServer) -> N
         seen.update(copies(folder))
         return len(seen) >= 4
 
-    until(several, "four were made")
+    wait_until(several, "four were made")
     server.kill()
     left = copies(folder)
     assert len(left) <= 3, "the third is there until the first is gone"
@@ -128,16 +128,16 @@ def test_copies_are_rotated_and_other_files_stay(start_server: StartServer) -> N
         page = ann.browser.get("/admin/storage").text
         return any(copy.name in page for copy in [*before, *copies(folder)])
 
-    until(shown, "the page shows the newest")
+    wait_until(shown, "the page shows the newest")
     assert "streamtime_database_copy_ok 1.0" in server.visitor().api.get("/metrics").text
     assert server.visitor().api.get("/readyz").json()["backup"] == "ok"
 
 
 def test_a_copy_that_is_young_enough_is_not_made_again_at_a_start(start_server: StartServer) -> None:
     server = start_server(STREAMTIME_BACKUP__EVERY="1d")
-    first = until(lambda: copies(server.data_dir / "backups"), "it is copied at the start")
+    first = wait_until(lambda: copies(server.data_dir / "backups"), "it is copied at the start")
     server.restart()
-    until(lambda: server.visitor().api.get("/readyz").json()["backup"] == "ok", "it is ready")
+    wait_until(lambda: server.visitor().api.get("/readyz").json()["backup"] == "ok", "it is ready")
     assert copies(server.data_dir / "backups") == first
     assert "ok     backup: 1 in" in server.command("check").stdout
 
@@ -145,7 +145,7 @@ def test_a_copy_that_is_young_enough_is_not_made_again_at_a_start(start_server: 
 def test_copies_that_cannot_be_made_are_told_and_nothing_else_suffers(start_server: StartServer) -> None:
     server = start_server(STREAMTIME_BACKUP__EVERY="1d", STREAMTIME_BACKUP__TO="server.lock")
     ann = server.person("ann", admin=True)
-    until(lambda: "database_not_copied" in server.said, "it is logged")
+    wait_until(lambda: "database_backup_failed" in server.log_output, "it is logged")
     ready = server.visitor().api.get("/readyz")
     assert ready.status_code == 200
     assert "failed" in ready.json()["backup"]
@@ -158,7 +158,7 @@ def test_copies_that_cannot_be_made_are_told_and_nothing_else_suffers(start_serv
 def test_verify_finds_what_is_wrong_with_a_backup(server: Server, small_clip: Path, tmp_path: Path) -> None:
     ann, backup = server.person("ann", admin=True), tmp_path / "all.tar"
     video = ann.upload(small_clip)
-    until(lambda: ann.look(video)["state"] == "ready", "ready")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "ready")
     server.run("backup", "--with-objects", str(backup))
     said = server.run("verify", str(backup))
     assert f"well, schema {newest_revision(migrations_folder())}, holds" in said

@@ -17,9 +17,9 @@ import pytest
 from tests.fault_proxy import FaultProxy, Faults
 from tests.people import Person
 from tests.s3 import Bucket
-from tests.server import Server, StartServer, until
-from tests.system.player import fetch, sounds, variants
-from tests.system.remote import kept
+from tests.server import Server, StartServer, wait_until
+from tests.system.player import audio_playlists, fetch, video_playlists
+from tests.system.remote import ready_video_in
 
 HEAVY_BYTES = 40 << 20
 """More than is read in one piece, and than the buffers between a server and a client that does not read hold."""
@@ -32,7 +32,7 @@ Store = Callable[[str, bytes | None], bytes]
 
 
 @dataclass(frozen=True)
-class House:
+class DamageSetup:
     """A server with one video, and its store."""
 
     server: Server
@@ -49,7 +49,7 @@ class House:
 
 
 def warnings(server: Server) -> list[str]:
-    lines = [json.loads(line) for line in server.said.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in server.log_output.splitlines() if line.startswith("{")]
     return [line["event"] for line in lines if line["level"] in {"warning", "error", "critical"}]
 
 
@@ -76,20 +76,20 @@ def in_bucket(bucket: Bucket) -> tuple[list[str], Store]:
 
 
 @pytest.fixture(params=["local", "s3"])
-def house(request: pytest.FixtureRequest, start_server: StartServer, small_clip: Path) -> House:
+def setup(request: pytest.FixtureRequest, start_server: StartServer, small_clip: Path) -> DamageSetup:
     backend: str = request.param
     bucket: Bucket = request.getfixturevalue("bucket")
     environ = bucket.environ if backend == "s3" else {}
     server = start_server(**environ, STREAMTIME_STORAGE__MEMORY_CACHE="0")
     person = server.person("ann")
-    video = kept(person, small_clip.read_bytes(), server, backend)
+    video = ready_video_in(person, small_clip.read_bytes(), server, backend)
     urls = person.look(video)["urls"]
     addresses = [urls["original"], urls["poster"], urls["preview"], re.sub(r"\.vtt.*", "-0.jpg", urls["storyboard"])]
-    for playlist in (*variants(person.api, urls["master"]), *sounds(person.api, urls["master"])):
+    for playlist in (*video_playlists(person.api, urls["master"]), *audio_playlists(person.api, urls["master"])):
         segments = fetch(person.api, playlist).segment_uris
         addresses += [playlist.replace("playlist.m3u8", "rendition.mp4"), *segments]
     keys, store = in_bucket(bucket) if backend == "s3" else on_disk(server)
-    return House(server, person, video, addresses, keys, store)
+    return DamageSetup(server, person, video, addresses, keys, store)
 
 
 def is_damage(answer: httpx.Response) -> bool:
@@ -101,25 +101,25 @@ def is_damage(answer: httpx.Response) -> bool:
     return True
 
 
-def test_an_object_that_is_too_short_is_not_begun(house: House) -> None:
-    truth = {uri: house.person.api.get(uri).raise_for_status().content for uri in house.addresses}
-    objects = {key: house.store(key, None) for key in house.keys}
+def test_an_object_that_is_too_short_is_not_begun(setup: DamageSetup) -> None:
+    truth = {uri: setup.person.api.get(uri).raise_for_status().content for uri in setup.addresses}
+    objects = {key: setup.store(key, None) for key in setup.keys}
     damaged = 0
     for share in (0, 0.3, 0.999):
         for key, whole in objects.items():
-            house.store(key, whole[: int(len(whole) * share)])
+            setup.store(key, whole[: int(len(whole) * share)])
         for uri, content in truth.items():
             last = len(content) - 1
             found = [
-                damage(house.person, uri, content, part) for part in (None, (0, 0), (last, last), (last // 2, last))
+                damage(setup.person, uri, content, part) for part in (None, (0, 0), (last, last), (last // 2, last))
             ]
             damaged += sum(found)
             if not re.search(r"init\.mp4|\.m4s", uri):  # these may lie before the cut
                 assert found[0]
                 assert found[3]
-    assert house.warnings.count("media_damaged") == damaged
-    assert {*house.warnings} == {"media_damaged"}
-    assert "Traceback" not in house.server.said
+    assert setup.warnings.count("media_damaged") == damaged
+    assert {*setup.warnings} == {"media_damaged"}
+    assert "Traceback" not in setup.server.log_output
 
 
 def damage(person: Person, uri: str, content: bytes, part: tuple[int, int] | None) -> bool:
@@ -133,15 +133,15 @@ def damage(person: Person, uri: str, content: bytes, part: tuple[int, int] | Non
     return False
 
 
-def test_an_object_that_is_too_long_gives_what_its_row_says(house: House) -> None:
-    truth = {uri: house.person.api.get(uri).raise_for_status().content for uri in house.addresses}
-    for key in house.keys:
-        house.store(key, house.store(key, None) + bytes(100_000))
+def test_an_object_that_is_too_long_gives_what_its_row_says(setup: DamageSetup) -> None:
+    truth = {uri: setup.person.api.get(uri).raise_for_status().content for uri in setup.addresses}
+    for key in setup.keys:
+        setup.store(key, setup.store(key, None) + bytes(100_000))
     for uri, content in truth.items():
-        assert house.person.api.get(uri).content == content
-        assert house.person.api.get(uri, headers={"Range": "bytes=-100"}).content == content[-100:]
-        assert house.person.api.get(uri, headers={"Range": "bytes=5-"}).content == content[5:]
-    assert house.warnings == []
+        assert setup.person.api.get(uri).content == content
+        assert setup.person.api.get(uri, headers={"Range": "bytes=-100"}).content == content[-100:]
+        assert setup.person.api.get(uri, headers={"Range": "bytes=5-"}).content == content[5:]
+    assert setup.warnings == []
 
 
 def heavy(small_clip: Path) -> bytes:
@@ -168,10 +168,10 @@ def breaks_off(person: Person, video: str, spoil: Callable[[], object]) -> int:
 @pytest.mark.parametrize("left_bytes", [0, LATE + 12_345])
 def test_a_file_cut_short_while_it_is_sent(server: Server, small_clip: Path, left_bytes: int) -> None:
     ann, data = server.person("ann"), heavy(small_clip)
-    video = kept(ann, data, server, "local")
+    video = ready_video_in(ann, data, server, "local")
     (source,) = [path for path in server.files("objects") if path.stat().st_size == len(data)]
     assert breaks_off(ann, video, lambda: os.truncate(source, left_bytes)) < len(data)
-    until(lambda: '"media_broken_off"' in server.said, "a line in the log")
+    wait_until(lambda: '"media_broken_off"' in server.log_output, "a line in the log")
     assert warnings(server) == ["media_broken_off"]
     assert is_damage(ann.api.get(f"/media/{video}/original"))
 
@@ -183,10 +183,10 @@ def test_a_bucket_that_breaks_off_while_it_sends(
     with FaultProxy(s3_endpoint) as proxy:
         server = start_server(**bucket.through(proxy.endpoint).environ)
         ann = server.person("ann")
-        video = kept(ann, data, server, "s3")
-        assert breaks_off(ann, video, lambda: proxy.fail(Faults(reset_answer_after=0))) < len(data)
-        until(lambda: '"media_broken_off"' in server.said, "a line in the log")
-        assert sorted({*warnings(server)} - {"store_away"}) == ["media_broken_off"]
+        video = ready_video_in(ann, data, server, "s3")
+        assert breaks_off(ann, video, lambda: proxy.set_faults(Faults(reset_answer_after=0))) < len(data)
+        wait_until(lambda: '"media_broken_off"' in server.log_output, "a line in the log")
+        assert sorted({*warnings(server)} - {"store_unavailable"}) == ["media_broken_off"]
         assert warnings(server).count("media_broken_off") == 1
-        proxy.heal()
+        proxy.clear()
         assert ann.api.get(f"/media/{video}/original").content == data

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.people import Person, sign_in
-from tests.server import Server, until
-from tests.system.player import fetch, variants
+from tests.server import Server, wait_until
+from tests.system.player import fetch, video_playlists
 
 LEAVING = 200
 
@@ -30,7 +30,7 @@ def locked(server: Server) -> Iterator[None]:
 
 async def ask_and_leave(person: Person, video: str, number: int, stays_s: float) -> None:
     """Send a change, every tenth one not to its end, and leave without waiting for what comes of it."""
-    where = urlsplit(person.house.url)
+    where = urlsplit(person.server.url)
     body = b'{"title": "Left %d", "tags": ["a", "b"]}' % number
     head = (
         f"PATCH /api/v1/videos/{video} HTTP/1.1\r\nHost: {where.netloc}\r\nAuthorization: Bearer {person.token}\r\n"
@@ -62,15 +62,15 @@ async def test_clients_that_leave_in_the_middle_of_a_write_never_wedge_the_write
             title = f"After {number}"
             changed = await staying.patch(f"/api/v1/videos/{video}", json={"title": title})
             assert changed.json()["title"] == title
-    assert "locked" not in server.said
-    assert "unexpected_error" not in server.said
+    assert "locked" not in server.log_output
+    assert "unexpected_error" not in server.log_output
 
 
 def test_a_stranger_with_the_write_lock_stops_writing_and_never_reading(server: Server, small_clip: Path) -> None:
     person = server.person("ann")
     video = person.upload(small_clip)
-    until(lambda: person.look(video)["state"] == "ready", "ready")
-    playlist = variants(person.api, person.look(video)["urls"]["master"])[0]
+    wait_until(lambda: person.look(video)["state"] == "ready", "ready")
+    playlist = video_playlists(person.api, person.look(video)["urls"]["master"])[0]
     with locked(server):
         assert person.look(video)["state"] == "ready"
         assert fetch(person.api, playlist).data
@@ -86,16 +86,16 @@ def test_a_stranger_with_the_write_lock_stops_writing_and_never_reading(server: 
     assert person.look(video)["title"] == "small"
     person.change(video, title="Now")
     assert person.look(video)["title"] == "Now"
-    assert "unexpected_error" not in server.said
+    assert "unexpected_error" not in server.log_output
 
 
 def test_work_that_met_a_stranger_with_the_lock_goes_on_afterwards(server: Server, ladder_clip: Path) -> None:
     person = server.person("ann")
     video = person.send(ladder_clip.read_bytes())
-    until(server.workers, "a worker is under way")
+    wait_until(server.workers, "a worker is under way")
     with locked(server):
-        until(lambda: "busy" in server.said or "unavailable" in server.said, "it was felt")
-    until(lambda: person.look(video)["state"] == "ready", "ready")
+        wait_until(lambda: "busy" in server.log_output or "unavailable" in server.log_output, "it was felt")
+    wait_until(lambda: person.look(video)["state"] == "ready", "ready")
     assert person.look(video)["failure"] is None
 
 

@@ -6,8 +6,8 @@ import httpx
 
 from tests.s3 import Bucket
 from tests.server import StartServer
-from tests.system.player import variants
-from tests.system.remote import asked, kept
+from tests.system.player import video_playlists
+from tests.system.remote import ready_video_in, store_call_count
 
 
 def policy_of(page: httpx.Response) -> dict[str, str]:
@@ -24,33 +24,33 @@ def test_only_public_videos_are_handed_out_by_the_bucket(
         STREAMTIME_STORAGE__S3__REDIRECT_PUBLIC="true",
     )
     ann = server.person("ann")
-    video = kept(ann, small_clip.read_bytes(), server, "s3")
+    video = ready_video_in(ann, small_clip.read_bytes(), server, "s3")
     master = ann.look(video)["urls"]["master"]
 
     def whole() -> str:
-        playlist = variants(ann.api, master)[0]
+        playlist = video_playlists(ann.api, master)[0]
         return playlist.replace("playlist.m3u8", "rendition.mp4")
 
     content = ann.api.get(whole()).raise_for_status().content
     for visibility in ("private", "members", "unlisted"):
         ann.change(video, visibility=visibility)
-        assert "rendition.mp4" not in ann.api.get(variants(ann.api, master)[0]).text
+        assert "rendition.mp4" not in ann.api.get(video_playlists(ann.api, master)[0]).text
         part = ann.api.get(whole(), headers={"Range": "bytes=10-99"})
         assert (part.status_code, part.content) == (206, content[10:100])
 
     ann.change(video, visibility="public")
     guest = server.visitor().api
-    playlist = guest.get(variants(guest, master)[0]).raise_for_status().text
+    playlist = guest.get(video_playlists(guest, master)[0]).raise_for_status().text
     assert '#EXT-X-MAP:URI="rendition.mp4",BYTERANGE="' in playlist
     assert "#EXT-X-BYTERANGE:" in playlist
     assert ".m4s" not in playlist
-    before = asked(server, "get_range"), asked(server, "stream")
+    before = store_call_count(server, "get_range"), store_call_count(server, "stream")
     told = guest.get(whole(), headers={"Range": "bytes=10-99"})
     assert (told.status_code, told.headers["Cache-Control"]) == (307, "no-store")
     assert told.headers["Location"].startswith(bucket.endpoint + "/")
     part = httpx.get(told.headers["Location"], headers={"Range": "bytes=10-99"})
     assert (part.status_code, part.content) == (206, content[10:100])
-    assert (asked(server, "get_range"), asked(server, "stream")) == before
+    assert (store_call_count(server, "get_range"), store_call_count(server, "stream")) == before
     assert guest.head(whole()).status_code == 200
     policy = policy_of(guest.get(f"/watch/{video}"))
     assert policy["connect-src"] == f"'self' {bucket.endpoint}"

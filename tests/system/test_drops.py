@@ -7,14 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.films import make_film
-from tests.people import BYTES, TUS, UPLOADS, Person, announced, csrf_of
-from tests.server import Server, serving, until
+from tests.films import make_multitrack_clip
+from tests.people import BYTES, TUS, UPLOADS, Person, csrf_of, upload_headers
+from tests.server import Server, running_server, wait_until
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Server]:
-    with serving(STREAMTIME_ACCOUNTS__DEFAULT_VISIBILITY="public", STREAMTIME_ACCOUNTS__QUOTA="10 MiB") as server:
+    with running_server(
+        STREAMTIME_ACCOUNTS__DEFAULT_VISIBILITY="public", STREAMTIME_ACCOUNTS__QUOTA="10 MiB"
+    ) as server:
         server.person("admin", admin=True)
         yield server
 
@@ -28,7 +30,7 @@ def owner(house: Server) -> Person:
 def film(clips: Path) -> bytes:
     folder = clips / "drops"
     folder.mkdir(exist_ok=True)
-    return make_film(folder / "film.mkv", duration_s=1).read_bytes()
+    return make_multitrack_clip(folder / "film.mkv", duration_s=1).read_bytes()
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def made(owner: Person, **limits: object) -> str:
 
 def begin(client: httpx.Client, drop: str, length: int, **facts: str) -> httpx.Response:
     facts = {"filename": "a.mp4", **facts}
-    return client.post(UPLOADS, headers={**TUS, **announced(length, **facts), "Streamtime-Drop": drop})
+    return client.post(UPLOADS, headers={**TUS, **upload_headers(length, **facts), "Streamtime-Drop": drop})
 
 
 def append(client: httpx.Client, at: str, data: bytes, drop: str | None, offset: int = 0) -> httpx.Response:
@@ -84,13 +86,13 @@ def test_a_guest_sends_into_the_owners_library(house: Server, owner: Person, gue
     assert "streamtime-video" not in ended.headers
     video = sent_by(owner, "Aunt May")
     assert video["visibility"] == "private"
-    until(lambda: owner.look(video["id"])["state"] == "ready", "ready", within_s=90)
+    wait_until(lambda: owner.look(video["id"])["state"] == "ready", "ready", within_s=90)
     assert "Aunt May" in owner.browser.get(f"/watch/{video['id']}").text
     assert guest.get(f"/watch/{video['id']}").status_code == 404
     owner.change(video["id"], visibility="public")
     assert guest.get(f"/api/v1/videos/{video['id']}").json()["guest_name"] is None
     assert "Aunt May" not in guest.get(f"/watch/{video['id']}").text
-    assert drop not in house.said
+    assert drop not in house.log_output
 
 
 def test_an_upload_is_reached_by_its_own_link_alone(owner: Person, guest: httpx.Client, film: bytes) -> None:

@@ -7,17 +7,17 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.films import make_film
+from tests.films import make_multitrack_clip
 from tests.people import Person, csrf_of
-from tests.server import Server, serving, until
-from tests.system.player import fetch, variants
+from tests.server import Server, running_server, wait_until
+from tests.system.player import fetch, video_playlists
 
 BLOG = "https://blog.example.org"
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Server]:
-    with serving(STREAMTIME_SERVER__FRAME_ANCESTORS=BLOG, STREAMTIME_SERVER__SHARED_CACHE="90s") as server:
+    with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS=BLOG, STREAMTIME_SERVER__SHARED_CACHE="90s") as server:
         server.person("admin", admin=True)
         yield server
 
@@ -31,9 +31,9 @@ def owner(house: Server) -> Person:
 def video(owner: Person, clips: Path) -> str:
     folder = clips / "embedding"
     folder.mkdir(exist_ok=True)
-    film = make_film(folder / "film.mkv", duration_s=1)
+    film = make_multitrack_clip(folder / "film.mkv", duration_s=1)
     video = owner.send(film.read_bytes(), title='A "framed" <video>', visibility="public")
-    until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=90)
+    wait_until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=90)
     return video
 
 
@@ -96,7 +96,7 @@ def test_only_what_is_public_is_kept_by_shared_caches(house: Server, owner: Pers
     stranger = house.client()
 
     def kept(client: httpx.Client) -> tuple[str, str]:
-        segment = fetch(client, variants(client, f"/media/{video}/master.m3u8")[0]).segment_uris[0]
+        segment = fetch(client, video_playlists(client, f"/media/{video}/master.m3u8")[0]).segment_uris[0]
         headers = client.get(segment).raise_for_status().headers
         assert "no" in client.get(f"/media/{video}/master.m3u8").headers["cache-control"]
         return headers["cache-control"], headers.get("vary", "")
@@ -125,5 +125,5 @@ def test_a_server_for_its_own_people(house: Server, owner: Person, video: str) -
     assert oembed(stranger, f"{house.url}/watch/{video}").status_code == 404
     assert "data-src" in stranger.get(httpx.URL(link).path).text
     assert owner.look(video)["visibility"] == "public"
-    segment = fetch(owner.api, variants(owner.api, f"/media/{video}/master.m3u8")[0]).segment_uris[0]
+    segment = fetch(owner.api, video_playlists(owner.api, f"/media/{video}/master.m3u8")[0]).segment_uris[0]
     assert owner.api.get(segment).headers["cache-control"].startswith("private")

@@ -19,9 +19,9 @@ import pytest
 from tests.clips import make_clip
 from tests.people import BYTES, TUS, Person
 from tests.s3 import Bucket
-from tests.server import STOPS_WITHIN_S, Server, alive, resident_bytes, serving, until
-from tests.system.player import variants
-from tests.system.remote import kept
+from tests.server import STOPS_WITHIN_S, Server, is_alive, resident_bytes, running_server, wait_until
+from tests.system.player import video_playlists
+from tests.system.remote import ready_video_in
 
 DEVELOPMENT = (sys.executable, "-X", "dev")
 HEAVY_BYTES = 40 << 20
@@ -77,7 +77,7 @@ def slow(clips: Path) -> bytes:
 @pytest.fixture
 def idle() -> Iterator[Server]:
     """A data directory and the command line."""
-    with serving(started=False) as made:
+    with running_server(started=False) as made:
         yield made
 
 
@@ -88,14 +88,14 @@ def clients(request: pytest.FixtureRequest, heavy: bytes, slow: bytes) -> Iterat
     bucket: Bucket = request.getfixturevalue("bucket")
     with ExitStack() as stack:
         environ = bucket.environ if backend == "s3" else {}
-        server = stack.enter_context(serving(started=True, before=DEVELOPMENT, **environ))
+        server = stack.enter_context(running_server(started=True, before=DEVELOPMENT, **environ))
         ann = server.person("ann", admin=True)
-        video = kept(ann, heavy, server, backend)
+        video = ready_video_in(ann, heavy, server, backend)
         made = Clients(server, ann)
         stack.callback(made.reset)
         begin_all(made, video)
         encoded = ann.send(slow, filename="slow.avi")
-        until(server.workers, "a worker is under way")
+        wait_until(server.workers, "a worker is under way")
         made.reads(f"/api/v1/events?video={encoded}")
         yield made
 
@@ -103,7 +103,7 @@ def clients(request: pytest.FixtureRequest, heavy: bytes, slow: bytes) -> Iterat
 def begin_all(clients: Clients, video: str) -> None:
     ann = clients.person
     cookie = "; ".join(f"{name}={value}" for name, value in ann.browser.cookies.items())
-    playlist = variants(ann.api, ann.look(video)["urls"]["master"])[0]
+    playlist = video_playlists(ann.api, ann.look(video)["urls"]["master"])[0]
     for _ in range(3):
         clients.reads(f"/media/{video}/original")
         clients.reads(f"/media/{video}/original", Range="bytes=1000-")
@@ -153,15 +153,15 @@ def test_nothing_is_lost_in_the_log(clients: Clients, end: Callable[[Clients], N
     workers = clients.server.workers()
     end(clients)
     if end is not reset_all:
-        until(lambda: not any(alive(worker) for worker in workers), "its workers have ended")
-        assert '"event": "stopped"' in clients.server.said
+        wait_until(lambda: not any(is_alive(worker) for worker in workers), "its workers have ended")
+        assert '"event": "stopped"' in clients.server.log_output
 
 
 @pytest.mark.parametrize("loaded_mib", [20, 30, 40, 50, 60])
 def test_ctrl_c_while_a_command_is_loaded_says_nothing(idle: Server, loaded_mib: int) -> None:
     """At several moments of the second or so that imports take, told by the memory that they have used so far."""
     begun = idle.begin("check")
-    until(lambda: begun.poll() is not None or resident_bytes(begun.pid) > loaded_mib << 20, "so much is loaded")
+    wait_until(lambda: begun.poll() is not None or resident_bytes(begun.pid) > loaded_mib << 20, "so much is loaded")
     begun.send_signal(signal.SIGINT)
     said, complained = begun.communicate(timeout=STOPS_WITHIN_S)
     assert "Traceback" not in said + complained

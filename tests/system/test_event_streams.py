@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.people import Person
-from tests.server import Server, StartServer, until
+from tests.server import Server, StartServer, wait_until
 
 EVENTS = "/api/v1/events"
 LOCAL = "127.0.0.1"
@@ -81,7 +81,7 @@ def test_a_session_an_address_and_all_have_a_limit(few: Server) -> None:
         with listening(from_address(few, carl, "198.51.100.9")) as (answer, _):
             assert_refused(answer)  # the fifth of all
         assert open_streams(few) == 4
-    until(lambda: open_streams(few) == 0, "all places are free again")
+    wait_until(lambda: open_streams(few) == 0, "all places are free again")
     with listening(from_address(few, ann, "192.0.2.1")) as (answer, _):
         assert answer.status_code == 200
 
@@ -98,7 +98,7 @@ def test_requests_that_are_no_streams_hold_no_place(few: Server) -> None:
     for _ in range(6):
         with socket.create_connection((LOCAL, where.port or 0)) as connection:
             connection.sendall("\r\n".join([*lines, "X-Forwarded-For: 192.0.2.7", "", ""]).encode())
-    until(lambda: open_streams(few) == 0, "who left at once holds no place")
+    wait_until(lambda: open_streams(few) == 0, "who left at once holds no place")
     with listening(from_address(few, ann, "192.0.2.7")) as (answer, _):
         assert answer.status_code == 200
 
@@ -106,7 +106,7 @@ def test_requests_that_are_no_streams_hold_no_place(few: Server) -> None:
 def test_all_who_listen_hear_the_same(server: Server, small_clip: Path) -> None:
     ann, visitor = server.person("ann"), server.visitor()
     video = ann.upload(small_clip, visibility="public", title="Before")
-    until(lambda: ann.look(video)["state"] == "ready" and ann.look(video)["urls"]["storyboard"], "ready")
+    wait_until(lambda: ann.look(video)["state"] == "ready" and ann.look(video)["urls"]["storyboard"], "ready")
     with ExitStack() as stack:
         crowd = []
         for _ in range(30):
@@ -118,20 +118,20 @@ def test_all_who_listen_hear_the_same(server: Server, small_clip: Path) -> None:
         assert {str(heard(lines, "video")["title"]) for lines in crowd} == {"Before"}
         ann.change(video, title="After")
         for lines in [owners, *crowd]:
-            until(lambda lines=lines: heard(lines, "video")["title"] == "After", "it is told")  # type: ignore[misc]
+            wait_until(lambda lines=lines: heard(lines, "video")["title"] == "After", "it is told")  # type: ignore[misc]
         ann.change(video, visibility="private")
         for lines in crowd:
             assert heard(lines, "gone") == {"id": video}
-        until(lambda: heard(owners, "video")["visibility"] == "private", "its owner is told on")
+        wait_until(lambda: heard(owners, "video")["visibility"] == "private", "its owner is told on")
     assert visitor.api.get(EVENTS, params={"video": video}).status_code == 404
-    assert "Exception" not in server.said
-    assert "Traceback" not in server.said
+    assert "Exception" not in server.log_output
+    assert "Traceback" not in server.log_output
 
 
 def test_what_only_its_owner_is_told_is_told_to_nobody_else(server: Server) -> None:
     ann = server.person("ann")
     video = ann.send(b"no film at all", filename="x.mp4", visibility="public")
-    until(lambda: ann.look(video)["state"] == "failed", "failed")
+    wait_until(lambda: ann.look(video)["state"] == "failed", "failed")
     for _ in range(2):  # whoever asks first
         with listening(ann.api, video=video) as (_, owners), listening(server.client(), video=video) as (answer, lines):
             assert heard(owners, "video")["failure"]

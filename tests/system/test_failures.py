@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.clips import cut_short, make_clip
-from tests.people import BYTES, TUS, UPLOADS, Person, announced
-from tests.server import Server, resident_bytes, until
-from tests.system.player import decode, fetch, variants
+from tests.clips import make_clip, truncate_clip
+from tests.people import BYTES, TUS, UPLOADS, Person, upload_headers
+from tests.server import Server, resident_bytes, wait_until
+from tests.system.player import decode, fetch, video_playlists
 
 MIB = 2**20
 JARGON = ("Traceback", "Error", "errno", "avcodec", "Invalid data", "None", "0x", "/")
@@ -28,7 +28,7 @@ def ended(person: Person, video: str) -> dict[str, Any]:
         body = person.look(video)
         return body if body["state"] in {"ready", "failed"} else None
 
-    return until(look, "ready or failed")
+    return wait_until(look, "ready or failed")
 
 
 def check_failed(body: dict[str, Any]) -> None:
@@ -76,21 +76,21 @@ def test_random_bytes_after_a_good_head_fail_or_play_but_harm_nobody(
 
 
 def test_a_film_without_its_end_and_index_fails(ann: Person, small_clip: Path, tmp_path: Path) -> None:
-    check_failed(ended(ann, ann.upload(cut_short(small_clip, 0.6, tmp_path / "cut.mp4"))))
+    check_failed(ended(ann, ann.upload(truncate_clip(small_clip, 0.6, tmp_path / "cut.mp4"))))
 
 
 def test_a_film_that_breaks_off_plays_to_there(ann: Person, clips: Path, tmp_path: Path) -> None:
     whole = make_clip(clips / "stream.ts", duration_s=6, width=320, height=180, gop_s=1)
-    body = ended(ann, ann.upload(cut_short(whole, 0.5, tmp_path / "cut.ts")))
+    body = ended(ann, ann.upload(truncate_clip(whole, 0.5, tmp_path / "cut.ts")))
     assert (body["state"], body["playable"]) == ("ready", True)
-    decoded = decode(fetch(ann.api, variants(ann.api, body["urls"]["master"])[0]))
+    decoded = decode(fetch(ann.api, video_playlists(ann.api, body["urls"]["master"])[0]))
     assert 1.5 < decoded.duration_s < 4.5
     assert body["duration_ms"] == pytest.approx(decoded.duration_s * 1000, abs=250)
 
 
 def test_a_film_that_breaks_off_says_so(ann: Person, clips: Path, tmp_path: Path) -> None:
     whole = make_clip(clips / "whole.mkv", duration_s=6, width=640, height=360, gop_s=1)
-    body = ended(ann, ann.upload(cut_short(whole, 0.5, tmp_path / "cut.mkv")))
+    body = ended(ann, ann.upload(truncate_clip(whole, 0.5, tmp_path / "cut.mkv")))
     assert (body["state"], body["playable"]) == ("ready", True)
     assert body["damaged_after_ms"] == pytest.approx(body["duration_ms"], abs=250)
     assert 1500 < body["duration_ms"] < 4500
@@ -131,7 +131,7 @@ def test_memory_stays_flat_under_a_large_upload(server: Server) -> None:
         for _ in range(length // MIB):
             yield piece
 
-    headers = {**TUS, **BYTES, **announced(length), "Content-Length": str(length)}
+    headers = {**TUS, **BYTES, **upload_headers(length), "Content-Length": str(length)}
     begun = person.api.post(UPLOADS, headers=headers, content=body(), timeout=600)
     assert (begun.status_code, begun.headers["Upload-Offset"]) == (201, str(length))
     assert ended(person, begun.headers["Streamtime-Video"])["state"] == "failed"

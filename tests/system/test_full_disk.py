@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.people import BYTES, TUS, UPLOADS, Person, announced
+from tests.people import BYTES, TUS, UPLOADS, Person, upload_headers
 from tests.server import Server
 
 FITS = 12_345_678
@@ -68,7 +68,7 @@ def test_what_fitted_outlives_a_kill(server: Server, film: bytes) -> None:
 def test_a_creation_with_bytes_tells_where_to_go_on(server: Server, film: bytes) -> None:
     ann = server.person("ann")
     with full_at(server, FITS):
-        headers = {**TUS, **BYTES, **announced(LENGTH, filename="x.bin")}
+        headers = {**TUS, **BYTES, **upload_headers(LENGTH, filename="x.bin")}
         begun = ann.api.post(UPLOADS, headers=headers, content=film)
     assert (begun.status_code, begun.headers["Upload-Offset"]) == (507, str(FITS))
     finish(ann, begun.headers["Location"], film)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.people import PASSWORD, TUS, sign_in
-from tests.server import Server, StartServer, serving, until
+from tests.server import Server, StartServer, running_server, wait_until
 
 WRONG = "y" * 300
 """Longer than any password: it is wrong at once, so that a slow machine does not fill tries in meanwhile."""
@@ -26,7 +26,7 @@ _numbers = count(1)
 @pytest.fixture(scope="module")
 def proxied() -> Iterator[Server]:
     """A server that believes this machine about whom a request is from: each test can come from elsewhere."""
-    with serving(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1") as server:
+    with running_server(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1") as server:
         server.person("ann")
         yield server
 
@@ -34,7 +34,7 @@ def proxied() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def open_to_all() -> Iterator[Server]:
     """A server that believes nobody."""
-    with serving() as server:
+    with running_server() as server:
         server.person("ann")
         yield server
 
@@ -140,7 +140,7 @@ def test_uploads_are_begun_so_often_by_one_account_wherever_it_is(proxied: Serve
         answer = elsewhere.post("/api/v1/uploads", headers=headers)
         return answer if answer.status_code == 429 else None
 
-    assert int(until(refused, "uploads are refused").headers["Retry-After"]) > 0
+    assert int(wait_until(refused, "uploads are refused").headers["Retry-After"]) > 0
     assert calm.api.post("/api/v1/uploads", headers=headers).status_code == 400
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.raw import Answer, Raw
+from tests.raw import RawConnection, RawResponse
 from tests.server import Server
 
 NAMES = st.sampled_from(
@@ -23,11 +23,11 @@ LINES = st.sampled_from(
 )
 
 
-def asked(server: Server, *hosts: bytes, target: bytes = b"/login", version: bytes = b"1.1") -> Answer:
+def asked(server: Server, *hosts: bytes, target: bytes = b"/login", version: bytes = b"1.1") -> RawResponse:
     lines = [b"GET %s HTTP/%s" % (target, version), b"Connection: close", *(b"Host: " + host for host in hosts)]
-    with Raw(server) as raw:
+    with RawConnection(server) as raw:
         raw.send(b"\r\n".join([*lines, b"", b""]))
-        return raw.answer()
+        return raw.response()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,6 @@ def test_no_origin_is_a_fault_of_the_server(
     body = b"name=ada&password=wrong&next=x"
     lines = [b"POST /login HTTP/1.1", b"Host: localhost", b"Connection: close", *fields]
     lines += [b"Content-Type: application/x-www-form-urlencoded", b"Content-Length: %d" % len(body), b"", body]
-    with Raw(shared_server) as raw:
+    with RawConnection(shared_server) as raw:
         raw.send(b"\r\n".join(lines))
-        assert raw.answer().status < 500
+        assert raw.response().status < 500

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.films import make_film
+from tests.films import make_multitrack_clip
 from tests.people import Person, csrf_of
-from tests.server import Server, serving, until
+from tests.server import Server, running_server, wait_until
 
 OUTSIDE = "https://video.example.org"
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Server]:
-    with serving(STREAMTIME_SERVER__FRAME_ANCESTORS="https://blog.example.org") as server:
+    with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS="https://blog.example.org") as server:
         yield server
 
 
@@ -26,14 +26,14 @@ def video(house: Server, film: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return make_film(tmp_path_factory.mktemp("addresses") / "film.mkv", duration_s=1).read_bytes()
+    return make_multitrack_clip(tmp_path_factory.mktemp("addresses") / "film.mkv", duration_s=1).read_bytes()
 
 
 def shown(house: Server, film: bytes) -> str:
     """A public video that other sites may embed."""
     ada = house.person("ada", admin=True)
     found = ada.send(film, title="Sea", visibility="public")
-    until(lambda: ada.look(found)["playable"], "playable")
+    wait_until(lambda: ada.look(found)["playable"], "playable")
     ada.browser.post(f"/watch/{found}/embedding", data={"embeddable": "yes", "csrf_token": token_of(ada)})
     return found
 
@@ -96,7 +96,7 @@ def test_a_server_for_one_machine_says_that_its_links_open_nowhere_else(house: S
 
 def test_a_public_address_is_in_all_links(film: bytes) -> None:
     blog = "https://blog.example.org"
-    with serving(STREAMTIME_SERVER__FRAME_ANCESTORS=blog, STREAMTIME_SERVER__PUBLIC_URL=OUTSIDE) as house:
+    with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS=blog, STREAMTIME_SERVER__PUBLIC_URL=OUTSIDE) as house:
         video, ada = shown(house, film), house.person("ada")
         for host in ("localhost:8000", "192.168.1.7:8000"):
             assert strangers_to(OUTSIDE, everywhere(ada, video, host)) == {}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.server import Server, StartServer, until
+from tests.server import Server, StartServer, wait_until
 from tests.system.test_standing_back import QUIET, hours_from_now, waits
 
 LOCKS_AT, LOCKS = 120, 8
@@ -27,12 +27,12 @@ def unusable(server: Server) -> Iterator[None]:
                 return False
             return True
 
-        until(locked, "nobody is in a transaction")
+        wait_until(locked, "nobody is in a transaction")
         yield  # closing the file releases the locks
 
 
 def told(server: Server, loop: str, event: str) -> bool:
-    return re.search(rf'"loop": "{loop}".*"event": "{event}"', server.said) is not None
+    return re.search(rf'"loop": "{loop}".*"event": "{event}"', server.log_output) is not None
 
 
 def counted(server: Server, loop: str) -> float:
@@ -57,11 +57,11 @@ def test_reasons_why_work_waits_are_fresh_after_the_database_was_away(
         answer = ann.api.get("/api/v1/videos")
         assert (answer.status_code, answer.json()["code"]) == (503, "database_io")
         for loop in ("queue-reasons", "jobs-due"):
-            until(partial(told, server, loop, "loop_failed"), f"{loop} has failed")
+            wait_until(partial(told, server, loop, "loop_failed"), f"{loop} has failed")
     waits(ann, ann.upload(ladder_clip), why)
     for loop in ("queue-reasons", "jobs-due"):
         assert counted(server, loop) >= 1
-        until(partial(told, server, loop, "loop_recovered"), f"{loop} works again")
+        wait_until(partial(told, server, loop, "loop_recovered"), f"{loop} works again")
     assert counted(server, "expiry") == 0
     assert server.visitor().browser.get("/readyz").status_code == 200
 
@@ -69,14 +69,14 @@ def test_reasons_why_work_waits_are_fresh_after_the_database_was_away(
 def test_copies_of_the_database_are_made_again_after_no_descriptor_was_left(start_server: StartServer) -> None:
     server = start_server(STREAMTIME_BACKUP__EVERY="1s")
     folder = server.data_dir / "backups"
-    until(lambda: [*folder.glob("*.db")], "a first copy")
+    wait_until(lambda: [*folder.glob("*.db")], "a first copy")
     soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-    before = len(server.said)
+    before = len(server.log_output)
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (0, hard))
     try:
-        until(lambda: '"event": "database_not_copied"' in server.said[before:], "it is not copied")
+        wait_until(lambda: '"event": "database_not_copied"' in server.log_output[before:], "it is not copied")
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
-    after = len(server.said)
-    until(lambda: '"event": "database_copied"' in server.said[after:], "it is copied again")
+    after = len(server.log_output)
+    wait_until(lambda: '"event": "database_copied"' in server.log_output[after:], "it is copied again")
     assert server.visitor().browser.get("/readyz").json()["backup"] == "ok"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.people import Person
 from tests.s3 import Bucket
-from tests.server import Server, StartServer, serving, until
+from tests.server import Server, StartServer, running_server, wait_until
 from tests.system.player import hashes
 
 SERVE = ("serve", "--host", "127.0.0.1", "--port", "0")
@@ -44,8 +44,8 @@ def watched(server: Server, clip: Path) -> tuple[Person, str]:
     """Somebody with one video that has settled."""
     ann = server.person("ann", admin=True)
     video = ann.upload(clip, title="Kept")
-    until(lambda: ann.look(video)["state"] == "ready", "ready")
-    until(lambda: not server.files("spool"), "all has settled")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "ready")
+    wait_until(lambda: not server.files("spool"), "all has settled")
     return ann, video
 
 
@@ -91,17 +91,17 @@ def test_beginning_anew_is_asked_for_and_deletes_nothing(server: Server, small_c
     before = server.files("objects")
     (server.data_dir / "objects" / "deployment" / "marker").unlink()
     assert "objects holds files" in refused(server, *SERVE)
-    server.begins_with("--new-database")
+    server.set_flags("--new-database")
     server.start()
     assert server.setup_code
     assert server.stop() == 0
     assert "--new-database does nothing" in refused(server, *SERVE, "--new-database")
-    server.begins_with()
+    server.set_flags()
     server.start()
     bob = server.person("bob", admin=True)
     video = bob.upload(small_clip, title="New")
-    until(lambda: bob.look(video)["state"] == "ready", "ready")
-    until(lambda: not server.files("spool"), "all has settled")
+    wait_until(lambda: bob.look(video)["state"] == "ready", "ready")
+    wait_until(lambda: not server.files("spool"), "all has settled")
     done = server.command("gc")
     assert (done.returncode, "take it over" in done.stdout) == (1, True)
     assert set(before) < set(server.files("objects")), "what the new database knows nothing of stays"
@@ -109,7 +109,7 @@ def test_beginning_anew_is_asked_for_and_deletes_nothing(server: Server, small_c
 
 def test_each_trace_of_an_earlier_database_is_named() -> None:
     traces = ("objects/videos/a/b.mp4", "objects/deployment/marker", "spool/videos/a/b", "streamtime.db-wal")
-    with serving(started=False) as server:
+    with running_server(started=False) as server:
         for left in traces:
             path = server.data_dir / left
             path.parent.mkdir(parents=True)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.people import ACCOUNTS, PASSWORD, Person, csrf_of, sign_in
-from tests.phones import send, turned_on
+from tests.phones import enrol, send
 from tests.server import Server
 
 _numbers = count(1)
@@ -29,7 +29,7 @@ def turned_off_by(boss: Person, name: str) -> list[str]:
 
 
 def test_those_who_run_the_server_turn_it_off_for_who_has_lost_it(house: Server, boss: Person, ann: Person) -> None:
-    turned_on(ann)
+    enrol(ann)
     row = boss.account(ann.name)
     assert row["second_factor"] is True
     page, address = f"/admin/people/{row['id']}", f"/admin/people/{row['id']}/second-factor"
@@ -43,7 +43,7 @@ def test_those_who_run_the_server_turn_it_off_for_who_has_lost_it(house: Server,
 
 
 def test_by_the_api_it_is_turned_off_and_never_on(boss: Person, ann: Person) -> None:
-    turned_on(ann)
+    enrol(ann)
     row = boss.account(ann.name)
     at = f"{ACCOUNTS}/{row['id']}"
     assert boss.api.patch(at, json={"second_factor": True}).status_code == 400
@@ -53,7 +53,7 @@ def test_by_the_api_it_is_turned_off_and_never_on(boss: Person, ann: Person) -> 
 
 def test_an_admin_has_no_shorter_way_for_their_own(house: Server) -> None:
     root = house.person("root", admin=True)
-    phone = turned_on(root)
+    phone = enrol(root)
     row = root.account("root")
     address = f"/admin/people/{row['id']}/second-factor"
     assert address not in root.browser.get(f"/admin/people/{row['id']}").text
@@ -66,7 +66,7 @@ def test_an_admin_has_no_shorter_way_for_their_own(house: Server) -> None:
 def test_a_command_beside_the_server_tells_and_turns_off(house: Server, boss: Person, ann: Person) -> None:
     assert house.run("user", "second-factor", ann.name) == f"{ann.name} has no second factor."
     assert "There is no second factor" in house.command("user", "second-factor", ann.name, "--off").stderr
-    turned_on(ann)
+    enrol(ann)
     said = house.run("user", "second-factor", ann.name)
     assert said.startswith(f"{ann.name} has a second factor since 20")
     assert said.endswith("recovery codes left: 10.")

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.people import TUS, UPLOADS, Person, announced
-from tests.server import Server, until
+from tests.people import TUS, UPLOADS, Person, upload_headers
+from tests.server import Server, wait_until
 
 LENGTH = 300_000
 
@@ -32,7 +32,7 @@ def away(folder: Path) -> Iterator[None]:
 
 
 def create(person: Person, **headers: str) -> httpx.Response:
-    return person.api.post(UPLOADS, headers={**TUS, **announced(LENGTH, filename="x.bin"), **headers})
+    return person.api.post(UPLOADS, headers={**TUS, **upload_headers(LENGTH, filename="x.bin"), **headers})
 
 
 def ready(server: Server) -> tuple[int, dict[str, str]]:
@@ -108,14 +108,14 @@ def test_without_the_data_directory_uploads_wait(server: Server) -> None:
         assert status == 503
         assert "The folder data" in parts["spool"]
         assert str(server.folder) not in str(parts)
-    until(lambda: ready(server)[0] == 200, "it is well again")
+    wait_until(lambda: ready(server)[0] == 200, "it is well again")
     assert create(ann).status_code == 201
 
 
 def test_without_the_objects_media_say_that_the_store_is_away(server: Server, small_clip: Path) -> None:
     ann = server.person("ann")
     video = ann.upload(small_clip)
-    until(lambda: ann.look(video)["state"] == "ready" and not server.files("spool"), "ready and settled")
+    wait_until(lambda: ann.look(video)["state"] == "ready" and not server.files("spool"), "ready and settled")
     objects = server.data_dir / "objects"
     with away(objects):
         assert_refused(ann.api.get(f"/media/{video}/original"), "objects", server)
@@ -132,5 +132,5 @@ def test_a_store_made_anew_takes_videos(server: Server, small_clip: Path) -> Non
     shutil.rmtree(objects)
     sent = ann.upload(small_clip)
     objects.mkdir()
-    until(lambda: ann.look(sent)["state"] == "ready" and not server.files("spool"), "ready and settled")
+    wait_until(lambda: ann.look(sent)["state"] == "ready" and not server.files("spool"), "ready and settled")
     assert ready(server)[0] == 200

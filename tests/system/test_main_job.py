@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.people import csrf_of, sign_in
-from tests.server import Server, until
-from tests.system.player import decode, fetch, sounds, variants
+from tests.server import Server, wait_until
+from tests.system.player import audio_playlists, decode, fetch, video_playlists
 
 FORM = {"name": "founder", "password": "correct horse battery"}
 
@@ -34,7 +34,7 @@ def test_setup_wants_the_printed_code_and_happens_once(server: Server) -> None:
 def test_a_dropped_video_becomes_ready_and_plays_whole(shared_server: Server, ladder_clip: Path) -> None:
     person = shared_server.person("admin")
     video = person.upload(ladder_clip)
-    ready = until(lambda: _ready(person.look(video)), "ready")
+    ready = wait_until(lambda: _ready(person.look(video)), "ready")
     assert ready["title"] == "ladder"
     assert ready["visibility"] == "private"
     assert ready["playable"]
@@ -44,12 +44,12 @@ def test_a_dropped_video_becomes_ready_and_plays_whole(shared_server: Server, la
     assert ready["renditions"] == ["360p", "240p"]
 
     master = ready["urls"]["master"]
-    pictures = [decode(fetch(person.browser, uri)) for uri in variants(person.browser, master)]
+    pictures = [decode(fetch(person.browser, uri)) for uri in video_playlists(person.browser, master)]
     assert [(picture.width, picture.height) for picture in pictures] == [(640, 360), (426, 240)]
     for picture in pictures:
         assert picture.frames == 150
         assert picture.duration_s == pytest.approx(6.0, abs=0.1)
-    (sound,) = [fetch(person.browser, uri) for uri in sounds(person.browser, master)]
+    (sound,) = [fetch(person.browser, uri) for uri in audio_playlists(person.browser, master)]
     assert decode(sound).duration_s == pytest.approx(6.0, abs=0.1)
     assert sound.announced_s == pytest.approx(6.0, abs=0.1)
     assert person.browser.get(ready["urls"]["poster"]).content[:3] == b"\xff\xd8\xff"
@@ -60,20 +60,20 @@ def test_a_dropped_video_becomes_ready_and_plays_whole(shared_server: Server, la
 def test_a_deleted_video_is_gone_at_once_and_its_bytes_soon(server: Server, ladder_clip: Path) -> None:
     person = server.person("admin", admin=True)
     video = person.upload(ladder_clip, visibility="public")
-    until(lambda: _ready(person.look(video)), "ready")
-    until(lambda: person.look(video)["urls"]["storyboard"], "its stills are made")
-    until(lambda: not server.files("spool"), "everything has settled")
+    wait_until(lambda: _ready(person.look(video)), "ready")
+    wait_until(lambda: person.look(video)["urls"]["storyboard"], "its stills are made")
+    wait_until(lambda: not server.files("spool"), "everything has settled")
     assert server.files("objects")
     urls = person.look(video)["urls"]
     known = [*urls.values(), f"/api/v1/videos/{video}", f"/api/v1/events?video={video}", f"{urls['watch']}/edit"]
-    for uri in variants(person.browser, urls["master"]):
+    for uri in video_playlists(person.browser, urls["master"]):
         known += [uri, *fetch(person.browser, uri).segment_uris]
     assert person.api.delete(f"/api/v1/videos/{video}?now=true").status_code == 204
     for client in (person.api, person.browser, server.visitor().browser):
         assert {client.get(url).status_code for url in known} == {404}
     assert person.api.get("/api/v1/videos").json()["items"] == []
     assert person.api.delete(f"/api/v1/videos/{video}").status_code == 404
-    until(lambda: not server.files("objects") and not server.files("spool"), "no byte of it is left")
+    wait_until(lambda: not server.files("objects") and not server.files("spool"), "no byte of it is left")
 
 
 def _ready(body: dict[str, Any]) -> dict[str, Any] | None:

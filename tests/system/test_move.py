@@ -12,8 +12,8 @@ import pytest
 from tests.fault_proxy import FaultProxy, Faults
 from tests.people import Person
 from tests.s3 import Bucket
-from tests.server import Server, StartServer, until
-from tests.system.remote import everything, kept, stores
+from tests.server import Server, StartServer, wait_until
+from tests.system.remote import all_bytes, ready_video_in, stores
 
 SLOW_BYTES_PER_S = 60_000
 """An object of the small clip takes a second or so: there is a middle to break off in."""
@@ -41,7 +41,7 @@ def watching(person: Person, whole: dict[str, bytes]) -> Iterator[None]:
     def watch() -> None:
         nonlocal rounds
         while not over.is_set() or rounds == 0:
-            for address, content in everything(person, video_of(whole)).items():
+            for address, content in all_bytes(person, video_of(whole)).items():
                 if whole[address] != content:
                     wrong.append(address)
             rounds += 1
@@ -69,8 +69,8 @@ def watching(person: Person, whole: dict[str, bytes]) -> Iterator[None]:
 def test_it_plays_while_it_moves_there_and_back(start_server: StartServer, bucket: Bucket, small_clip: Path) -> None:
     server = start_server(**at_home(bucket), STREAMTIME_STORAGE__MEMORY_CACHE="0")
     ann = server.person("ann")
-    video = kept(ann, small_clip.read_bytes(), server, "local")
-    whole = everything(ann, video)
+    video = ready_video_in(ann, small_clip.read_bytes(), server, "local")
+    whole = all_bytes(ann, video)
     count = stores(server)["local"]
     assert len(objects(server)) == count
 
@@ -81,7 +81,7 @@ def test_it_plays_while_it_moves_there_and_back(start_server: StartServer, bucke
     assert stores(server) == {"s3": count}
     assert objects(server) == []
     assert len(bucket.objects()) == count
-    assert everything(ann, video) == whole
+    assert all_bytes(ann, video) == whole
 
     with watching(ann, whole):
         lines = [json.loads(line) for line in server.run("storage", "move", "--to", "local", "--json").splitlines()]
@@ -91,7 +91,7 @@ def test_it_plays_while_it_moves_there_and_back(start_server: StartServer, bucke
     assert done["stores"]["local"]["objects"] == count
     assert bucket.objects() == []
     assert len(objects(server)) == count
-    assert everything(ann, video) == whole
+    assert all_bytes(ann, video) == whole
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -101,29 +101,29 @@ def test_broken_off_in_the_middle_it_goes_on(
     with FaultProxy(s3_endpoint) as proxy:
         server = start_server(**at_home(bucket.through(proxy.endpoint)))
         ann = server.person("ann")
-        video = kept(ann, small_clip.read_bytes(), server, "local")
-        whole = everything(ann, video)
+        video = ready_video_in(ann, small_clip.read_bytes(), server, "local")
+        whole = all_bytes(ann, video)
         count = stores(server)["local"]
         server.stop()
 
-        proxy.fail(Faults(bytes_per_s=SLOW_BYTES_PER_S))
+        proxy.set_faults(Faults(bytes_per_s=SLOW_BYTES_PER_S))
         moving = server.begin("storage", "move", "--to", "s3")
-        until(lambda: stores(server)["s3"], "something has moved", within_s=300)
+        wait_until(lambda: stores(server)["s3"], "something has moved", within_s=300)
         moving.send_signal(how)
         _, words = moving.communicate(timeout=180)
         assert moving.returncode == (-how if how == signal.SIGKILL else 130), words
         assert (how == signal.SIGKILL) == ("What was moved stays moved" not in words)
         assert stores(server)["local"], "it was in the middle"
 
-        proxy.heal()
+        proxy.clear()
         server.start()
-        assert everything(ann, video) == whole
+        assert all_bytes(ann, video) == whole
         server.run("storage", "move", "--to", "s3")
         assert stores(server) == {"s3": count}
         assert objects(server) == []
         assert len(bucket.objects()) == count
         assert bucket.uploads() == []
-        assert everything(ann, video) == whole
+        assert all_bytes(ann, video) == whole
 
 
 def test_what_cannot_be_is_said_in_words(start_server: StartServer, bucket: Bucket) -> None:

@@ -8,8 +8,8 @@ import pytest
 from tests.clips import make_clip, run_ffmpeg
 from tests.hls.checker import check
 from tests.people import Person
-from tests.server import Server, until
-from tests.system.player import decode, fetch, sounds, variants
+from tests.server import Server, wait_until
+from tests.system.player import audio_playlists, decode, fetch, video_playlists
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def otto(shared_server: Server) -> Person:
 
 def ready(person: Person, path: Path, **facts: str) -> dict[str, Any]:
     video = person.send(path.read_bytes(), filename=path.name, **facts)
-    until(lambda: person.look(video)["state"] in {"ready", "failed"}, "it has ended")
+    wait_until(lambda: person.look(video)["state"] in {"ready", "failed"}, "it has ended")
     body = person.look(video)
     assert (body["state"], body["failure"]) == ("ready", None)
     return body
@@ -29,7 +29,7 @@ def lengths_s(person: Person, body: dict[str, Any]) -> list[float]:
     """How long everything that is offered plays, once it was found to be right by the letter; all of it decodes."""
     at = body["urls"]["master"]
     assert list(map(str, check(person.api, at))) == []
-    tracks = [fetch(person.api, uri) for uri in (*variants(person.api, at), *sounds(person.api, at))]
+    tracks = [fetch(person.api, uri) for uri in (*video_playlists(person.api, at), *audio_playlists(person.api, at))]
     assert all(decode(track).frames for track in tracks)
     return [track.announced_s for track in tracks]
 

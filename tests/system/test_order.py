@@ -13,8 +13,8 @@ import pytest
 
 from tests.clips import make_clip
 from tests.people import Person
-from tests.server import Server, StartServer, alive, until
-from tests.system.player import decode, fetch, sounds, variants
+from tests.server import Server, StartServer, is_alive, wait_until
+from tests.system.player import audio_playlists, decode, fetch, video_playlists
 
 SECONDS, FPS = 40, 10
 PATIENCE_S = 150
@@ -60,7 +60,7 @@ def reached(person: Person, video: str, state: str) -> dict[str, Any]:
         assert state == "failed" or body["state"] != "failed", body
         return body if body["state"] == state or (state == "playable" and body["playable"]) else None
 
-    return until(look, state, within_s=PATIENCE_S)
+    return wait_until(look, state, within_s=PATIENCE_S)
 
 
 def stop_workers(server: Server) -> list[int]:
@@ -79,19 +79,19 @@ def test_killed_in_the_first_rung_it_goes_on_at_the_same_addresses(start_server:
     workers = stop_workers(server)
     assert (body["state"], body["renditions"]) == ("processing", [])
     master = body["urls"]["master"]
-    (growing,), (sound,) = variants(ann.api, master), sounds(ann.api, master)
+    (growing,), (sound,) = video_playlists(ann.api, master), audio_playlists(ann.api, master)
     before = {uri: shown(ann.api, uri) for uri in (growing, sound)}
     assert len(before[growing]) >= 2
     server.kill()
-    until(lambda: not any(alive(worker) for worker in workers), "its workers have ended too")
+    wait_until(lambda: not any(is_alive(worker) for worker in workers), "its workers have ended too")
     server.start()
     assert ann.look(video)["playable"], "what was shown is there before anything more is made"
     body = reached(ann, video, "ready")
     assert body["renditions"] == ["360p", "240p"]
     assert abs(body["duration_ms"] - SECONDS * 1000) < 60
-    assert variants(ann.api, master)[0] == growing, "an address never changes its bytes, and lives on"
-    assert sounds(ann.api, master) == [sound]
-    for uri in variants(ann.api, master):
+    assert video_playlists(ann.api, master)[0] == growing, "an address never changes its bytes, and lives on"
+    assert audio_playlists(ann.api, master) == [sound]
+    for uri in video_playlists(ann.api, master):
         decoded = decode(fetch(ann.api, uri))
         assert decoded.frames == SECONDS * FPS
         assert decoded.duration_s == pytest.approx(SECONDS - 1 / FPS, abs=0.002)
@@ -102,7 +102,7 @@ def test_killed_in_the_first_rung_it_goes_on_at_the_same_addresses(start_server:
     assert [words.split()[0] for words in resumed[:1]] == ["360p"]
     assert all(" resumed at 00:00:" in words and not words.endswith("00:00:00.") for words in resumed)
     assert not told(server, "begun_anew")
-    until(lambda: not server.files("spool"), "the spool is empty")
+    wait_until(lambda: not server.files("spool"), "the spool is empty")
 
 
 def test_prepared_again_it_plays_as_it_was_until_all_is_new(start_server: StartServer, clips: Path) -> None:
@@ -112,15 +112,15 @@ def test_prepared_again_it_plays_as_it_was_until_all_is_new(start_server: StartS
     video = ann.upload(clip)
     body = reached(ann, video, "ready")
     master = body["urls"]["master"]
-    old = [*variants(ann.api, master), *sounds(ann.api, master)]
+    old = [*video_playlists(ann.api, master), *audio_playlists(ann.api, master)]
     assert ann.api.post(f"/api/v1/videos/{video}/retry", json={"rungs": ["240p"]}).status_code == 202
-    assert variants(ann.api, master) == old[:2]
-    until(server.workers, "it is being prepared", within_s=PATIENCE_S)
-    assert variants(ann.api, master) == old[:2]
+    assert video_playlists(ann.api, master) == old[:2]
+    wait_until(server.workers, "it is being prepared", within_s=PATIENCE_S)
+    assert video_playlists(ann.api, master) == old[:2]
     assert ann.api.post(f"/api/v1/videos/{video}/retry", json={"everything": True}).status_code == 409
     body = reached(ann, video, "ready")
     assert body["renditions"] == ["360p", "240p"]
-    (large, small), (sound,) = variants(ann.api, master), sounds(ann.api, master)
+    (large, small), (sound,) = video_playlists(ann.api, master), audio_playlists(ann.api, master)
     assert [large, sound] == [old[0], old[2]], "what was not asked for stays"
     assert small != old[1]
     assert ann.api.get(old[1]).status_code == 404
@@ -129,16 +129,16 @@ def test_prepared_again_it_plays_as_it_was_until_all_is_new(start_server: StartS
     page = ann.browser.get(f"/watch/{video}/edit").text
     assert "Prepare again" in page
     assert ann.browser.post(f"/watch/{video}/again", headers=ann.csrf()).status_code == 303
-    assert variants(ann.api, master) == [large, small]
+    assert video_playlists(ann.api, master) == [large, small]
     reached(ann, video, "ready")
-    new = [*variants(ann.api, master), *sounds(ann.api, master)]
+    new = [*video_playlists(ann.api, master), *audio_playlists(ann.api, master)]
     assert len(new) == 3
     assert not {large, small, sound} & set(new)
     for uri in new:
         assert fetch(ann.api, uri).data
-    until(lambda: not server.files("spool"), "the spool is empty")
+    wait_until(lambda: not server.files("spool"), "the spool is empty")
     others = ("poster", "source", "sheet", "preview")
-    until(lambda: len(server.files("objects")) == len([*new, *others]), "what was replaced is gone")
+    wait_until(lambda: len(server.files("objects")) == len([*new, *others]), "what was replaced is gone")
 
 
 def test_what_cannot_be_wished_for_is_refused(shared_server: Server, small_clip: Path) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.clips import cut_short, make_clip
+from tests.clips import make_clip, truncate_clip
 from tests.hls.checker import check
 from tests.hls.ffmpeg import complaints
 from tests.hls.packaging import PACKAGED_WITHIN_S, environment, packaged, run_package
-from tests.server import COMMAND, alive, children_of, until
+from tests.server import COMMAND, children_of, is_alive, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -185,7 +185,7 @@ def test_a_folder_with_something_in_it_is_left_alone_without_force(small_clip: P
 
 def test_a_damaged_file_is_packaged_as_far_as_it_goes(clips: Path, tmp_path: Path) -> None:
     whole = make_clip(clips / "to-be-cut.mkv", duration_s=8, width=320, height=180)
-    done = run_package(cut_short(whole, 0.6, tmp_path / "cut.mkv"), tmp_path / "film")
+    done = run_package(truncate_clip(whole, 0.6, tmp_path / "cut.mkv"), tmp_path / "film")
     assert done.returncode == 0, done.stderr
     assert "is damaged after 0:0" in done.stderr
     assert check(tmp_path / "film") == []
@@ -211,14 +211,14 @@ def test_a_stop_leaves_no_half_made_folder_and_no_worker(
             stderr=subprocess.PIPE,
         ) as process:
             segment = folder / ".making" / "360p" / "0.m4s"
-            until(segment.exists, "under way", within_s=PACKAGED_WITHIN_S)
-            workers = until(partial(workers_of, process.pid), "a worker")
+            wait_until(segment.exists, "under way", within_s=PACKAGED_WITHIN_S)
+            workers = wait_until(partial(workers_of, process.pid), "a worker")
             process.send_signal(sent)
             said = process.communicate(timeout=PACKAGED_WITHIN_S)[1].decode()
             assert process.returncode == code
         assert "streamtime: Stopped." in said
         assert "Traceback" not in said
-        assert not any(alive(worker) for worker in workers)
+        assert not any(is_alive(worker) for worker in workers)
     assert not new.exists()
     assert {film / path.relative_to(old): path.read_bytes() for path in old.rglob("*") if path.is_file()} == (
         packaged_before

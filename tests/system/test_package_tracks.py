@@ -14,17 +14,17 @@ import m3u8
 import pytest
 
 from tests.clips import run_ffmpeg
-from tests.films import TONES_HZ, make_film
+from tests.films import TONES_HZ, make_multitrack_clip
 from tests.hls.checker import check
 from tests.hls.packaging import run_package
-from tests.server import Server, until
+from tests.server import Server, wait_until
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a film with two sounds, two subtitle tracks and three chapters is packaged."""
     place = tmp_path_factory.mktemp("films")
-    make_film(place / "film.mkv")
+    make_multitrack_clip(place / "film.mkv")
     return place / "film"
 
 
@@ -145,8 +145,8 @@ def test_it_is_what_the_server_makes_of_the_same_file(
 ) -> None:
     person = shared_server.person("paula")
     video = person.send(film.with_suffix(".mkv").read_bytes(), title="Film")
-    until(lambda: person.look(video)["state"] == "ready", "ready", within_s=120)
-    until(lambda: person.look(video)["urls"]["storyboard"], "stills", within_s=120)
+    wait_until(lambda: person.look(video)["state"] == "ready", "ready", within_s=120)
+    wait_until(lambda: person.look(video)["urls"]["storyboard"], "stills", within_s=120)
     body = person.look(video)
 
     def text(at: str) -> str:

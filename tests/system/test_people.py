@@ -4,8 +4,8 @@ import re
 
 import httpx
 
-from tests.people import ACCOUNTS, PASSWORD, TUS, UPLOADS, Person, announced, csrf_of, sign_in
-from tests.server import Server, until
+from tests.people import ACCOUNTS, PASSWORD, TUS, UPLOADS, Person, csrf_of, sign_in, upload_headers
+from tests.server import Server, wait_until
 
 
 def account(house: Server, name: str, role: str = "member") -> Person:
@@ -30,7 +30,7 @@ def deeds(boss: Person, name: str) -> list[str]:
 def test_a_viewer_watches_and_has_no_videos(house: Server) -> None:
     vera = account(house, "vera", "viewer")
     token = {"X-CSRF-Token": csrf_of(vera.browser.get("/explore").text)}
-    refused = vera.browser.post(UPLOADS, headers={**TUS, **token, **announced(10, filename="x.mp4")})
+    refused = vera.browser.post(UPLOADS, headers={**TUS, **token, **upload_headers(10, filename="x.mp4")})
     assert (refused.status_code, refused.json()["code"]) == (403, "viewer")
     page = vera.browser.get("/explore").text
     for address in ("/upload", "/library", "/settings/space"):
@@ -42,7 +42,7 @@ def test_a_viewer_watches_and_has_no_videos(house: Server) -> None:
         assert "This account is for watching" in answer.text
     house.run("user", "role", "vera", "member")
     assert vera.browser.get("/upload").status_code == 200
-    begun = vera.browser.post(UPLOADS, headers={**TUS, **token, **announced(10, filename="x.mp4")})
+    begun = vera.browser.post(UPLOADS, headers={**TUS, **token, **upload_headers(10, filename="x.mp4")})
     assert begun.status_code == 201
 
 
@@ -104,7 +104,7 @@ def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> N
     assert post(boss, f"{here}/disable").status_code == 303
     assert mia.browser.get("/library").status_code == 303
     assert post(boss, f"{here}/enable").status_code == 303
-    assert password not in house.said
+    assert password not in house.log_output
     for address in ("/admin/people", here, f"{here}/delete"):
         assert mia.browser.get(address).status_code == 404
     assert deeds(boss, "mia") == [
@@ -125,7 +125,7 @@ def test_videos_are_handed_over_or_deleted(house: Server, boss: Person) -> None:
     gone, heir = account(house, "gone"), account(house, "heir")
     kept = gone.send(b"no film", filename="a.mp4", title="Kept", visibility="private")
     binned = gone.send(b"nor this", filename="b.mp4", title="Binned")
-    until(lambda: {gone.look(video)["state"] for video in (kept, binned)} == {"failed"}, "looked at")
+    wait_until(lambda: {gone.look(video)["state"] for video in (kept, binned)} == {"failed"}, "looked at")
     gone.api.delete(f"/api/v1/videos/{binned}").raise_for_status()
     begun = gone.begin(50, filename="c.mp4")
     its, other = (boss.account(name)["id"] for name in ("gone", "heir"))
@@ -152,7 +152,7 @@ def test_videos_are_handed_over_or_deleted(house: Server, boss: Person) -> None:
     mine = boss.account("heir")["id"]
     assert post(boss, f"/admin/people/{mine}/delete", videos="delete").status_code == 303
     assert boss.api.get(f"/api/v1/videos/{kept}").status_code == 404
-    until(lambda: not house.files("objects/videos"), "all their bytes are gone")
+    wait_until(lambda: not house.files("objects/videos"), "all their bytes are gone")
 
 
 def test_the_command_line_deletes_accounts(house: Server, boss: Person) -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.people import ACCOUNTS, PASSWORD, Person, csrf_of
-from tests.portraits import SECRET, UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quarters
+from tests.portraits import SECRET, UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quadrant_colours
 from tests.server import Server
 
 PICTURE = "/api/v1/me/picture"
@@ -49,7 +49,7 @@ def test_a_picture_is_sent_seen_exchanged_and_removed(house: Server, tmp_path: P
     for client in (pia.browser, pia.api, ben.browser, ben.api):
         answer = client.get(first)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
-        assert quarters(answer.content) == ((256, 256), UPRIGHT)
+        assert quadrant_colours(answer.content) == ((256, 256), UPRIGHT)
         assert answer.headers["cache-control"].startswith("private, ")
         assert answer.headers["vary"] == "Cookie, Authorization"
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -78,7 +78,7 @@ def test_it_lies_as_the_camera_was_held_and_tells_nothing(house: Server, tmp_pat
         address = address_of(ida)
         assert address
         jpeg = ida.browser.get(address).content
-        assert quarters(jpeg)[1] == ["blue", "red", "white", "green"]
+        assert quadrant_colours(jpeg)[1] == ["blue", "red", "white", "green"]
         assert SECRET not in jpeg
         assert b"Exif" not in jpeg
         assert len(jpeg) < 20_000

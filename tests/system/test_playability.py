@@ -16,7 +16,7 @@ from streamtime.hls.segment_index import Segment, SegmentIndex
 from tests.clips import make_clip
 from tests.hls.checker import check
 from tests.people import Person
-from tests.server import Server, until
+from tests.server import Server, wait_until
 
 Spoil = Callable[[bytes], bytes | None]
 
@@ -89,7 +89,7 @@ def ended(person: Person, video: str) -> dict[str, Any]:
         body = person.look(video)
         return body if body["state"] in {"ready", "failed"} else None
 
-    return until(look, "ready or failed")
+    return wait_until(look, "ready or failed")
 
 
 def assert_plays(person: Person, video: str) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def test_a_copy_that_is_spoilt_while_the_ladder_waits_is_not_built_upon(
     server: Server, person: Person, ladder_clip: Path, how: str
 ) -> None:
     video = person.upload(ladder_clip)
-    until(lambda: spoil(server, video, how, origin="copy"), "the copy is whole")
+    wait_until(lambda: spoil(server, video, how, origin="copy"), "the copy is whole")
     server.kill()
     server.start()
     assert_plays(person, video)
@@ -243,7 +243,7 @@ def test_a_kill_while_it_is_prepared_does_not_make_it_ready(
 ) -> None:
     with spoiling(server):
         video = person.upload(ladder_clip if origin == "copy" else mpeg4_clip)
-        until(lambda: spoil(server, video, "empty", origin=origin), "a picture is whole")
+        wait_until(lambda: spoil(server, video, "empty", origin=origin), "a picture is whole")
         server.kill()
         server.start()
         assert_failed(person, video)

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.provider import Provider, providing
-from tests.server import Server, serving
+from tests.provider import FakeOidcProvider, running_provider
+from tests.server import Server, running_server
 
 KEY = "STREAMTIME_ACCOUNTS__OIDC__"
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with providing() as running:
+def provider() -> Iterator[FakeOidcProvider]:
+    with running_provider() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def idle(provider: Provider) -> Iterator[Server]:
+def idle(provider: FakeOidcProvider) -> Iterator[Server]:
     """A configured server that does not run."""
-    with serving(started=False, **provider.settings()) as server:
+    with running_server(started=False, **provider.settings()) as server:
         yield server
 
 
@@ -32,7 +32,7 @@ def fault(idle: Server, **environ: str) -> str:
     return line
 
 
-def test_check_says_that_a_provider_is_well(idle: Server, provider: Provider) -> None:
+def test_check_says_that_a_provider_is_well(idle: Server, provider: FakeOidcProvider) -> None:
     done = idle.command("check")
     assert done.returncode == 0, done.stdout
     line = next(line for line in done.stdout.splitlines() if " provider: " in line)
@@ -41,16 +41,16 @@ def test_check_says_that_a_provider_is_well(idle: Server, provider: Provider) ->
     )
 
 
-def test_check_says_what_is_wrong_with_it(idle: Server, provider: Provider) -> None:
+def test_check_says_what_is_wrong_with_it(idle: Server, provider: FakeOidcProvider) -> None:
     assert "cannot be reached" in fault(idle, **{KEY + "ISSUER": "http://127.0.0.2:9"})
     assert "answers 404" in fault(idle, **{KEY + "ISSUER": provider.issuer + "/realms/home"})
-    provider.order(metadata={"issuer": "https://auth.example.org"})
+    provider.configure(metadata={"issuer": "https://auth.example.org"})
     assert "It calls itself 'https://auth.example.org'" in fault(idle)
-    provider.order(metadata={"id_token_signing_alg_values_supported": ["HS256"]})
+    provider.configure(metadata={"id_token_signing_alg_values_supported": ["HS256"]})
     assert "Choose a signing key" in fault(idle)
-    provider.order(at={"/jwks": {"says": '{"keys": []}'}})
+    provider.configure(at={"/jwks": {"says": '{"keys": []}'}})
     assert "It has no keys" in fault(idle)
-    provider.order()
+    provider.configure()
 
 
 def test_half_a_configuration_is_refused_in_words(idle: Server, tmp_path: Path) -> None:
@@ -67,10 +67,10 @@ def test_half_a_configuration_is_refused_in_words(idle: Server, tmp_path: Path) 
     assert "it takes an address such as" in done.stdout
 
 
-def test_without_the_extra_the_start_says_what_to_run(provider: Provider, tmp_path: Path) -> None:
+def test_without_the_extra_the_start_says_what_to_run(provider: FakeOidcProvider, tmp_path: Path) -> None:
     (tmp_path / "authlib.py").write_text("raise ModuleNotFoundError(name='authlib')\n")
     before = ("env", f"PYTHONPATH={tmp_path}")
-    with serving(started=False, before=before, **provider.settings()) as bare:
+    with running_server(started=False, before=before, **provider.settings()) as bare:
         for command in ("serve", "check"):
             done = bare.command(command, "--port", "0") if command == "serve" else bare.command(command)
             said = done.stdout + done.stderr

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.provider_house import House, opened, refused
+from tests.provider_house import OidcSetup, assert_refused, open_oidc_setup
 
 
 @pytest.fixture(scope="module")
-def hasty() -> Iterator[House]:
+def hasty() -> Iterator[OidcSetup]:
     """One that waits for its provider for a few seconds."""
-    with opened(create_accounts="true", timeout="5s") as made:
+    with open_oidc_setup(create_accounts="true", timeout="5s") as made:
         yield made
 
 
@@ -41,11 +41,11 @@ BAD_TOKENS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("orders", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
-def test_a_token_that_is_not_good_signs_nobody_in(hasty: House, orders: dict[str, Any]) -> None:
-    hasty.provider.order(**orders)
-    browser, before = hasty.browser(), len(hasty.server.said)
-    refused(hasty, browser, hasty.come("ida", browser=browser), 401, "cannot be believed")
-    assert '"event": "provider_mistrusted"' in hasty.server.said[before:]
+def test_a_token_that_is_not_good_signs_nobody_in(hasty: OidcSetup, orders: dict[str, Any]) -> None:
+    hasty.provider.configure(**orders)
+    browser, before = hasty.browser(), len(hasty.server.log_output)
+    assert_refused(hasty, browser, hasty.sign_in_via_provider("ida", browser=browser), 401, "cannot be believed")
+    assert '"event": "provider_mistrusted"' in hasty.server.log_output[before:]
 
 
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -71,14 +71,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("at", ANSWERS.values(), ids=ANSWERS.keys())
-def test_a_provider_that_is_slow_or_says_nonsense_gets_a_page(hasty: House, at: dict[str, Any]) -> None:
-    hasty.provider.order(at=at)
+def test_a_provider_that_is_slow_or_says_nonsense_gets_a_page(hasty: OidcSetup, at: dict[str, Any]) -> None:
+    hasty.provider.configure(at=at)
     browser = hasty.browser()
     answer = browser.get("/login/oidc")
     if answer.status_code == 303:
-        answer = browser.get(hasty.back(answer.headers["location"], "ida"))
+        answer = browser.get(hasty.callback_path(answer.headers["location"], "ida"))
     assert answer.status_code in {401, 503}, answer.text
-    refused(hasty, browser, answer, answer.status_code, "You wanted to sign in with Home SSO.")
-    assert "unexpected_error" not in hasty.server.said
-    hasty.provider.order()
-    assert hasty.come("ida").status_code == 303
+    assert_refused(hasty, browser, answer, answer.status_code, "You wanted to sign in with Home SSO.")
+    assert "unexpected_error" not in hasty.server.log_output
+    hasty.provider.configure()
+    assert hasty.sign_in_via_provider("ida").status_code == 303

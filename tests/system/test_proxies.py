@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.people import BYTES, PASSWORD, TUS, UPLOADS, Person, announced, csrf_of, sign_in
-from tests.proxies import CLIENT, NAME, PROXIES, Proxy, house_behind, sending
-from tests.server import until
-from tests.system.player import decode, fetch, variants
+from tests.people import BYTES, PASSWORD, TUS, UPLOADS, Person, csrf_of, sign_in, upload_headers
+from tests.proxies import CLIENT, NAME, PROXIES, Proxy, sending, server_behind
+from tests.server import wait_until
+from tests.system.player import decode, fetch, video_playlists
 
 METRICS_TOKEN = "for prometheus alone"
 SOON_S = 2.0
@@ -22,7 +22,7 @@ MIB = 2**20
 @pytest.fixture(scope="module", params=sorted(PROXIES))
 def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp(request.param)
-    with house_behind(request.param, folder, metrics_token=METRICS_TOKEN) as running:
+    with server_behind(request.param, folder, metrics_token=METRICS_TOKEN) as running:
         yield running
 
 
@@ -79,7 +79,7 @@ def test_an_upload_in_pieces_and_ranges_of_what_came_of_it(proxy: Proxy, ada: Pe
     for offset in range(0, len(large), 5 * MIB):
         assert ada.append(at, offset, large[offset : offset + 5 * MIB]).status_code == 204
     video = ada.api.head(at, headers=TUS).headers["Streamtime-Video"]
-    until(lambda: ada.look(video)["state"] == "ready", "ready")
+    wait_until(lambda: ada.look(video)["state"] == "ready", "ready")
     urls = ada.look(video)["urls"]
 
     part = ada.api.get(urls["original"], headers={"Range": "bytes=5000000-9999999"})
@@ -92,15 +92,15 @@ def test_an_upload_in_pieces_and_ranges_of_what_came_of_it(proxy: Proxy, ada: Pe
     assert again.status_code == 304
     assert ada.api.get(urls["original"]).content == large
 
-    track = fetch(ada.browser, variants(ada.browser, urls["master"])[0])
+    track = fetch(ada.browser, video_playlists(ada.browser, urls["master"])[0])
     assert decode(track).frames > 0
-    assert proxy.kept == 0
+    assert proxy.buffered_bytes == 0
 
 
 def test_the_server_has_a_body_while_it_is_still_being_sent(proxy: Proxy, ada: Person, large: bytes) -> None:
     before = set(proxy.server.files("spool"))
     half = len(large) // 2
-    headers = {**TUS, **BYTES, **announced(len(large), filename="slow.mp4"), "Content-Length": str(len(large))}
+    headers = {**TUS, **BYTES, **upload_headers(len(large), filename="slow.mp4"), "Content-Length": str(len(large))}
     with sending(proxy, "POST", UPLOADS, {**headers, "Authorization": f"Bearer {ada.token}"}) as connection:
         connection.sendall(large[:half])
 
@@ -108,11 +108,11 @@ def test_the_server_has_a_body_while_it_is_still_being_sent(proxy: Proxy, ada: P
             new = [path for path in proxy.server.files("spool") if path not in before]
             return any(path.stat().st_size >= half - MIB for path in new)
 
-        until(arrived, "the first half is on the server's disk")
+        wait_until(arrived, "the first half is on the server's disk")
         connection.sendall(large[half:])
         answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 201 ")
-    assert proxy.kept == 0
+    assert proxy.buffered_bytes == 0
 
 
 def test_events_arrive_at_once_and_the_stream_stays_open(ada: Person) -> None:

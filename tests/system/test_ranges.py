@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from tests.people import Person
-from tests.server import Server, until
-from tests.system.player import fetch, variants
+from tests.server import Server, wait_until
+from tests.system.player import fetch, video_playlists
 
 KINDS = ("original", "segment", "init", "poster")
 
@@ -26,9 +26,9 @@ class Files:
 def files(shared_server: Server, small_clip: Path) -> Files:
     person = shared_server.person("ann")
     video = person.upload(small_clip)
-    until(lambda: person.look(video)["state"] == "ready", "ready")
+    wait_until(lambda: person.look(video)["state"] == "ready", "ready")
     urls = person.look(video)["urls"]
-    playlist = variants(person.api, urls["master"])[0]
+    playlist = video_playlists(person.api, urls["master"])[0]
     init, segment, *_ = fetch(person.api, playlist).segment_uris
     uris = {"original": urls["original"], "segment": segment, "init": init, "poster": urls["poster"]}
     return Files(person, uris, {"master": urls["master"], "media": playlist})
@@ -188,7 +188,7 @@ def test_the_original_comes_under_its_own_name(shared_server: Server) -> None:
 )
 def test_other_addresses_lead_nowhere(api: httpx.Client, files: Files, tail: str) -> None:
     base = files.uris["original"].removesuffix("/original")
-    answer = api.get(httpx.URL(files.person.house.url, raw_path=(base + tail).encode()))
+    answer = api.get(httpx.URL(files.person.server.url, raw_path=(base + tail).encode()))
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.people import PASSWORD, Person, csrf_of, sign_in
-from tests.server import Server, StartServer, serving
+from tests.server import Server, StartServer, running_server
 
 INVITES = "/admin/people/invites"
 USERS = "/api/v1/admin/users"
@@ -17,7 +17,7 @@ USERS = "/api/v1/admin/users"
 @pytest.fixture(scope="module")
 def house() -> Iterator[Server]:
     """A server that takes people in, with one admin, `boss`."""
-    with serving(STREAMTIME_ACCOUNTS__REGISTRATION="open") as server:
+    with running_server(STREAMTIME_ACCOUNTS__REGISTRATION="open") as server:
         server.person("boss", admin=True)
         yield server
 
@@ -201,4 +201,4 @@ def test_a_new_password_needs_the_old_one_and_ends_other_sessions(house: Server,
     assert house.client().get("/library", headers=cookie_header(before)).status_code == 303, "but by another cookie"
     assert elsewhere.get("/library").status_code == 303
     assert sign_in(elsewhere, "ole", "another fine password").status_code == 303
-    assert "another fine password" not in house.said
+    assert "another fine password" not in house.log_output

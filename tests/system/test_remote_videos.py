@@ -8,9 +8,9 @@ import pytest
 
 from tests.people import Person
 from tests.s3 import Bucket
-from tests.server import Server, StartServer, until
-from tests.system.player import Track, decode, fetch, variants
-from tests.system.remote import asked, everything, kept, settled_in
+from tests.server import Server, StartServer, wait_until
+from tests.system.player import Track, decode, fetch, video_playlists
+from tests.system.remote import all_bytes, ready_video_in, store_call_count, wait_all_stored_in
 
 VIEWERS = 200
 
@@ -28,14 +28,14 @@ def ann(server: Server) -> Person:
 
 def test_a_video_in_a_bucket_is_served_like_any_other(server: Server, ann: Person, small_clip: Path) -> None:
     data = small_clip.read_bytes()
-    video = kept(ann, data, server, "s3")
-    until(lambda: server.files("spool") == [], "the spool is left")  # after the row says so, never before
+    video = ready_video_in(ann, data, server, "s3")
+    wait_until(lambda: server.files("spool") == [], "the spool is left")  # after the row says so, never before
     assert server.files("objects") == []
-    found = everything(ann, video)
+    found = all_bytes(ann, video)
     original = ann.look(video)["urls"]["original"]
     assert found[original] == data
-    assert decode(Track("", [], 0, found[variants(ann.api, ann.look(video)["urls"]["master"])[0]])).frames == 100
-    segment = fetch(ann.api, variants(ann.api, ann.look(video)["urls"]["master"])[0]).segment_uris[1]
+    assert decode(Track("", [], 0, found[video_playlists(ann.api, ann.look(video)["urls"]["master"])[0]])).frames == 100
+    segment = fetch(ann.api, video_playlists(ann.api, ann.look(video)["urls"]["master"])[0]).segment_uris[1]
     whole = ann.api.get(segment)
     for address, content in ((original, data), (segment, whole.content)):
         part = ann.api.get(address, headers={"Range": "bytes=100-299"})
@@ -49,13 +49,13 @@ def test_a_video_in_a_bucket_is_served_like_any_other(server: Server, ann: Perso
 
 
 def test_two_hundred_viewers_cost_one_read_a_segment(server: Server, ann: Person, ladder_clip: Path) -> None:
-    video = kept(ann, ladder_clip.read_bytes(), server, "s3")
+    video = ready_video_in(ann, ladder_clip.read_bytes(), server, "s3")
     ann.change(video, visibility="public")
     segments = [
-        uri for playlist in variants(ann.api, ann.look(video)["urls"]["master"])
+        uri for playlist in video_playlists(ann.api, ann.look(video)["urls"]["master"])
         for uri in playlist_uris(server, playlist)
     ]  # fmt: skip
-    before = asked(server, "get_range")
+    before = store_call_count(server, "get_range")
 
     async def watch() -> set[bytes]:
         limits = httpx.Limits(max_connections=40)
@@ -69,7 +69,7 @@ def test_two_hundred_viewers_cost_one_read_a_segment(server: Server, ann: Person
 
     assert len(asyncio.run(watch())) == 1
     marker = 1  # which a collection in these moments looks at
-    assert asked(server, "get_range") - before <= len(segments) * 1.1 + marker
+    assert store_call_count(server, "get_range") - before <= len(segments) * 1.1 + marker
 
 
 def playlist_uris(server: Server, playlist: str) -> list[str]:
@@ -80,15 +80,15 @@ def playlist_uris(server: Server, playlist: str) -> list[str]:
 
 
 def test_everything_can_be_made_anew_from_the_bucket(server: Server, ann: Person, ladder_clip: Path) -> None:
-    video = kept(ann, ladder_clip.read_bytes(), server, "s3")
+    video = ready_video_in(ann, ladder_clip.read_bytes(), server, "s3")
     before = ann.look(video)
     master = before["urls"]["master"]
-    old = variants(ann.api, master)
+    old = video_playlists(ann.api, master)
 
     def anew(**wish: object) -> list[str]:
         assert ann.api.post(f"/api/v1/videos/{video}/retry", json=wish).status_code == 202
-        until(lambda: ann.look(video)["state"] == "ready", "ready", within_s=300)
-        return variants(ann.api, master)
+        wait_until(lambda: ann.look(video)["state"] == "ready", "ready", within_s=300)
+        return video_playlists(ann.api, master)
 
     rung = anew(rungs=["240p"])
     assert (rung[0], len(rung)) == (old[0], len(old))
@@ -100,10 +100,10 @@ def test_everything_can_be_made_anew_from_the_bucket(server: Server, ann: Person
 
     ann.change(video, poster_ms=5_000)
     poster = before["urls"]["poster"]
-    until(lambda: ann.look(video)["urls"]["poster"] != poster, "another poster", within_s=300)
+    wait_until(lambda: ann.look(video)["urls"]["poster"] != poster, "another poster", within_s=300)
     assert ann.api.get(ann.look(video)["urls"]["poster"]).raise_for_status().content[:2] == b"\xff\xd8"
-    settled_in(server, "s3")
-    until(lambda: server.files("spool") == [], "what was fetched is gone")
+    wait_all_stored_in(server, "s3")
+    wait_until(lambda: server.files("spool") == [], "what was fetched is gone")
 
 
 def test_without_an_original_pictures_come_from_parts_of_a_rendition(
@@ -111,8 +111,8 @@ def test_without_an_original_pictures_come_from_parts_of_a_rendition(
 ) -> None:
     server = start_server(**bucket.environ, STREAMTIME_TRANSCODE__KEEP_ORIGINAL="false")
     ann = server.person("ann")
-    video = kept(ann, small_clip.read_bytes(), server, "s3")
+    video = ready_video_in(ann, small_clip.read_bytes(), server, "s3")
     poster = ann.look(video)["urls"]["poster"]
     ann.change(video, poster_ms=3_000)
-    until(lambda: ann.look(video)["urls"]["poster"] != poster, "another poster", within_s=300)
+    wait_until(lambda: ann.look(video)["urls"]["poster"] != poster, "another poster", within_s=300)
     assert ann.api.get(ann.look(video)["urls"]["poster"]).raise_for_status().content[:2] == b"\xff\xd8"

@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from tests.people import BYTES, TUS, UPLOADS, Person, announced, csrf_of
-from tests.server import Server, StartServer, until
+from tests.people import BYTES, TUS, UPLOADS, Person, csrf_of, upload_headers
+from tests.server import Server, StartServer, wait_until
 
 MB = 1_000_000
 HUGE = {"STREAMTIME_UPLOADS__MAX_SIZE": "900 TiB"}
 
 
 def create(person: Person, length: int, **headers: str) -> httpx.Response:
-    return person.api.post(UPLOADS, headers={**TUS, **announced(length, filename="x.mp4"), **headers})
+    return person.api.post(UPLOADS, headers={**TUS, **upload_headers(length, filename="x.mp4"), **headers})
 
 
 def begun(person: Person, length: int, **headers: str) -> str:
@@ -51,7 +51,7 @@ def test_a_reservation_without_a_byte_lapses(start_server: StartServer) -> None:
     ann, ben = server.person("ann"), server.person("ben")
     share = free_of(server) * 2 // 5
     at = begun(ann, share)
-    until(lambda: create(ben, share).status_code == 201, "the room of the first is free again")
+    wait_until(lambda: create(ben, share).status_code == 201, "the room of the first is free again")
     assert ann.offset(at) == 0
 
 
@@ -61,7 +61,7 @@ def test_going_on_reserves_anew_or_is_refused_and_keeps_what_came(start_server: 
     share = free_of(server) * 2 // 5
     at = begun(ann, share)
     assert ann.append(at, 0, b"x" * 1000).status_code == 204
-    until(lambda: create(admin, share * 2).status_code == 201, "the administrator has the room")
+    wait_until(lambda: create(admin, share * 2).status_code == 201, "the administrator has the room")
     full = ann.append(at, 1000, b"y" * 1000)
     assert (full.status_code, full.json()["code"], full.headers["Upload-Offset"]) == (507, "no_space", "1000")
     assert full.json()["needed"] == share - 1000
@@ -78,7 +78,7 @@ def test_a_quota_is_asked_again_too(start_server: StartServer) -> None:
     ann = server.person("ann")
     at = begun(ann, 8 * MB)
     assert ann.append(at, 0, b"x" * MB).status_code == 204
-    until(lambda: reserved_by(ann) == MB, "only what has come is counted")
+    wait_until(lambda: reserved_by(ann) == MB, "only what has come is counted")
     other = begun(ann, 5 * MB)
     refused = ann.append(at, MB, b"y")
     assert (refused.status_code, refused.json()["code"], refused.headers["Upload-Offset"]) == (413, "quota", str(MB))
@@ -96,7 +96,7 @@ def test_an_empty_request_keeps_no_room(start_server: StartServer) -> None:
         assert ann.append(at, 0, b"").status_code == 204
         return reserved_by(ann) == 0
 
-    until(lapsed, "it lapses in spite of them")
+    wait_until(lapsed, "it lapses in spite of them")
 
 
 def test_released_room_is_given_to_those_who_send_first(start_server: StartServer) -> None:
@@ -135,7 +135,7 @@ def test_a_guest_is_refused_without_numbers(start_server: StartServer) -> None:
     at = begun(guest, 8 * MB, **drop)
     sent = guest.api.patch(at, headers={**TUS, **BYTES, **drop, "Upload-Offset": "0"}, content=b"x" * 1000)
     assert sent.status_code == 204
-    until(lambda: create(ann, 8 * MB).status_code == 201, "its room lapses")
+    wait_until(lambda: create(ann, 8 * MB).status_code == 201, "its room lapses")
     refused = guest.api.patch(at, headers={**TUS, **BYTES, **drop, "Upload-Offset": "1000"}, content=b"x")
     assert (refused.status_code, refused.headers["Upload-Offset"]) == (507, "1000")
     assert {"limit", "used", "left", "reserved"}.isdisjoint(refused.json())

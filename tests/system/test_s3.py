@@ -12,8 +12,8 @@ import pytest
 from tests.fault_proxy import FaultProxy, Faults
 from tests.people import Person
 from tests.s3 import PART_BYTES, Bucket
-from tests.server import Server, StartServer, until
-from tests.system.player import decode, fetch, variants
+from tests.server import Server, StartServer, wait_until
+from tests.system.player import decode, fetch, video_playlists
 
 SLOW_BYTES_PER_S = 3_000_000
 """A part takes some two seconds: long enough to be seen on its way."""
@@ -51,11 +51,11 @@ def ready(person: Person, video: str) -> dict[str, Any]:
         assert body["state"] != "failed", body
         return body if body["state"] == "ready" and body["urls"]["storyboard"] else None
 
-    return until(look, "ready, with its stills")
+    return wait_until(look, "ready, with its stills")
 
 
 def plays(person: Person, video: str) -> None:
-    for uri in variants(person.api, person.look(video)["urls"]["master"]):
+    for uri in video_playlists(person.api, person.look(video)["urls"]["master"]):
         assert decode(fetch(person.api, uri)).frames == 100
 
 
@@ -66,7 +66,7 @@ def stored(bucket: Bucket) -> list[str]:
 
 def settled(server: Server, bucket: Bucket) -> list[str]:
     """The keys of all objects, once they are in the bucket and nowhere else."""
-    until(lambda: not server.files("spool") and not rows(server, "SELECT id FROM jobs WHERE kind='settle' "
+    wait_until(lambda: not server.files("spool") and not rows(server, "SELECT id FROM jobs WHERE kind='settle' "
           "AND state IN ('queued', 'running')"), "everything has settled")  # fmt: skip
     assert server.files("objects") == []
     keys = [key for (key,) in rows(server, "SELECT key FROM objects WHERE state = 'live' AND store = 's3'")]
@@ -82,7 +82,7 @@ def on_its_way(server: Server) -> tuple[str, int]:
         found = rows(server, "SELECT upload_id, json_array_length(parts) FROM multiparts WHERE parts <> '[]'")
         return found[0] if found else None
 
-    return until(look, "a part has arrived")
+    return wait_until(look, "a part has arrived")
 
 
 def test_a_video_lives_in_a_bucket_and_goes_from_it(
@@ -96,22 +96,22 @@ def test_a_video_lives_in_a_bucket_and_goes_from_it(
     plays(person, video)
     person.api.delete(f"/api/v1/videos/{video}?now=true").raise_for_status()
     assert person.api.get(f"/api/v1/videos/{video}").status_code == 404
-    until(lambda: not stored(bucket), "the bucket is empty")
-    until(lambda: not rows(server, "SELECT id FROM objects"), "the rows are gone")
+    wait_until(lambda: not stored(bucket), "the bucket is empty")
+    wait_until(lambda: not rows(server, "SELECT id FROM objects"), "the rows are gone")
 
 
 def test_kill_9_while_an_object_is_on_its_way_goes_on_at_the_last_part(
     away_server: Server, bucket: Bucket, proxy: FaultProxy, heavy_clip: Path
 ) -> None:
     person = away_server.person("ann")
-    proxy.fail(Faults(bytes_per_s=SLOW_BYTES_PER_S))
+    proxy.set_faults(Faults(bytes_per_s=SLOW_BYTES_PER_S))
     video = person.send(heavy_clip.read_bytes(), filename="heavy.mp4")
     upload_id, arrived = on_its_way(away_server)
     away_server.kill()
     away_server.start()
-    until(lambda: on_its_way(away_server)[1] > arrived, "another part has arrived")
+    wait_until(lambda: on_its_way(away_server)[1] > arrived, "another part has arrived")
     assert on_its_way(away_server)[0] == upload_id
-    proxy.heal()
+    proxy.clear()
     ready(person, video)
     (source,) = rows(away_server, "SELECT key, sha256 FROM objects WHERE kind = 'source'")
     assert source[0] in settled(away_server, bucket)
@@ -123,12 +123,12 @@ def test_deleted_on_its_way_leaves_nothing_in_the_bucket(
     away_server: Server, bucket: Bucket, proxy: FaultProxy, heavy_clip: Path
 ) -> None:
     person = away_server.person("ann")
-    proxy.fail(Faults(bytes_per_s=SLOW_BYTES_PER_S))
+    proxy.set_faults(Faults(bytes_per_s=SLOW_BYTES_PER_S))
     video = person.send(heavy_clip.read_bytes(), filename="heavy.mp4")
     on_its_way(away_server)
     person.api.delete(f"/api/v1/videos/{video}?now=true").raise_for_status()
-    proxy.heal()
-    until(lambda: not rows(away_server, "SELECT id FROM objects"), "the rows are gone")
+    proxy.clear()
+    wait_until(lambda: not rows(away_server, "SELECT id FROM objects"), "the rows are gone")
     assert (stored(bucket), bucket.uploads(), away_server.files("spool")) == ([], [], [])
 
 
@@ -143,7 +143,7 @@ def test_while_the_bucket_is_away_videos_come_and_play_and_settle_afterwards(
     storage = person.api.get("/readyz").json()["storage"]
     assert "does not answer" in storage
     waiting = "SELECT attempt FROM jobs WHERE kind = 'settle' AND state = 'queued' AND failure_code = 'storage'"
-    assert until(lambda: rows(away_server, waiting), "it waits")[0] == (0,)
+    assert wait_until(lambda: rows(away_server, waiting), "it waits")[0] == (0,)
     assert 'streamtime_store_errors_total{code="storage",operation="put",store="s3"}' in person.api.get("/metrics").text
     proxy.start()
     settled(away_server, bucket)

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.people import PASSWORD, Person, csrf_of, sign_in
-from tests.phones import PAGE, offered, paper_of, send, turned_on
-from tests.server import Server, serving
+from tests.phones import PAGE, enrol, recovery_codes_on, send, start_enrolment
+from tests.server import Server, running_server
 
 CODE, TOKEN = "/login/code", "/api/v1/auth/token"
 COOKIE, HALF_WAY = "streamtime_session", "streamtime_half_way"
@@ -24,7 +24,7 @@ _numbers = count(1)
 @pytest.fixture(scope="module")
 def house() -> Iterator[Server]:
     """A server that believes this machine about addresses, and whose log says all that it can."""
-    with serving(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1", STREAMTIME_SERVER__LOG_LEVEL="debug") as server:
+    with running_server(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1", STREAMTIME_SERVER__LOG_LEVEL="debug") as server:
         server.person("boss", admin=True)
         yield server
 
@@ -72,29 +72,29 @@ def test_it_counts_after_its_first_code_and_not_before(house: Server, ann: Perso
     refused = send(ann.browser, "offer", password="a wrong password")
     assert refused.status_code == 400
     assert "The key" not in refused.text
-    before = offered(ann)
-    phone = offered(ann)
+    before = start_enrolment(ann)
+    phone = start_enrolment(ann)
     assert before.key != phone.key
     assert sign_in(visitor(house), ann.name, PASSWORD).headers["Location"] == "/library"
-    for code in (phone.wrong(), before.code(), "", "x" * 500):
+    for code in (phone.wrong_code(), before.code(), "", "x" * 500):
         page = send(ann.browser, "on", code=code)
         assert page.status_code == 400
         assert "That code is wrong" in page.text
         assert phone.key not in page.text.replace(" ", "")
     page = send(ann.browser, "on", shows=phone)
     assert page.headers["Cache-Control"] == "no-store"
-    assert len(set(paper_of(page))) == 10
+    assert len(set(recovery_codes_on(page))) == 10
     page = ann.browser.get(PAGE)
     assert "10 recovery codes" in page.text
     assert "The key" not in page.text
-    assert not paper_of(page)
+    assert not recovery_codes_on(page)
     half_way(ann, house)
     assert send(ann.browser, "offer", password=PASSWORD).status_code == 409
     assert send(ann.browser, "on", code=phone.code(1)).status_code == 409
 
 
 def test_password_then_code_then_where_one_was_going(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     client = half_way(ann, house, "/settings/space")
     page = client.get(CODE, params={"next": "/settings/space"})
     assert 'name="next" value="/settings/space"' in page.text
@@ -105,11 +105,11 @@ def test_password_then_code_then_where_one_was_going(house: Server, ann: Person)
     assert inside(client)
     assert HALF_WAY not in client.cookies
     assert client.get(CODE).headers["Location"] == "/library"
-    assert show(half_way(ann, house), phone.paper[0], "//evil.example").headers["Location"] == "/library"
+    assert show(half_way(ann, house), phone.recovery_codes[0], "//evil.example").headers["Location"] == "/library"
 
 
 def test_no_code_is_good_twice(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     ahead = phone.code(1)
     now = phone.code()
     assert show(half_way(ann, house), ahead).status_code == 303
@@ -122,9 +122,16 @@ def test_no_code_is_good_twice(house: Server, ann: Person) -> None:
 
 
 def test_a_recovery_code_is_good_once_however_it_is_typed(house: Server, boss: Person, ann: Person) -> None:
-    phone = turned_on(ann)
-    assert {re.fullmatch(r"(?:[2-9a-z]{4}-){3}[2-9a-z]{4}", code) is not None for code in phone.paper} == {True}
-    typed = [phone.paper[0], phone.paper[1].upper(), phone.paper[2].replace("-", ""), phone.paper[3].replace("-", " ")]
+    phone = enrol(ann)
+    assert {re.fullmatch(r"(?:[2-9a-z]{4}-){3}[2-9a-z]{4}", code) is not None for code in phone.recovery_codes} == {
+        True
+    }
+    typed = [
+        phone.recovery_codes[0],
+        phone.recovery_codes[1].upper(),
+        phone.recovery_codes[2].replace("-", ""),
+        phone.recovery_codes[3].replace("-", " "),
+    ]
     for code in typed:
         client = half_way(ann, house)
         assert client.get(CODE, params={"recovery": True}).status_code == 200
@@ -138,17 +145,17 @@ def test_a_recovery_code_is_good_once_however_it_is_typed(house: Server, boss: P
 
 def test_a_code_of_somebody_else_is_wrong(house: Server, ann: Person) -> None:
     other = house.person(f"eve{next(_numbers)}")
-    phone, others = turned_on(ann), turned_on(other)
+    phone, others = enrol(ann), enrol(other)
     client = half_way(ann, house)
-    assert [show(client, code).status_code for code in (others.code(1), others.paper[0])] == [401, 401]
+    assert [show(client, code).status_code for code in (others.code(1), others.recovery_codes[0])] == [401, 401]
     assert show(client, phone.code(1)).status_code == 303
-    assert show(half_way(other, house), others.paper[0]).status_code == 303
+    assert show(half_way(other, house), others.recovery_codes[0]).status_code == 303
 
 
 def test_who_guesses_codes_is_told_to_wait_and_the_owner_is_not(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     client = half_way(ann, house)
-    assert [show(client, phone.wrong()).status_code for _ in range(TRIES)] == [401] * TRIES
+    assert [show(client, phone.wrong_code()).status_code for _ in range(TRIES)] == [401] * TRIES
     refused = show(client, phone.code(1))
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) > 0
@@ -160,28 +167,30 @@ def test_who_guesses_codes_is_told_to_wait_and_the_owner_is_not(house: Server, a
 
 
 def test_a_password_alone_gives_no_try_back(house: Server, ann: Person) -> None:
-    turned_on(ann)
+    enrol(ann)
     client = visitor(house)
     assert [sign_in(client, ann.name, PASSWORD).status_code for _ in range(TRIES)] == [303] * TRIES
     assert sign_in(client, ann.name, PASSWORD).status_code == 429
 
 
 def test_who_passes_both_has_spent_nothing(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     address = {"X-Forwarded-For": f"203.0.113.{next(_numbers)}"}
     for _ in range(TRIES // 5):
-        for code in phone.paper[1:]:
+        for code in phone.recovery_codes[1:]:
             client = house.client(**address)
             assert sign_in(client, ann.name, PASSWORD).status_code == 303
             assert show(client, code).status_code == 303
-        phone.paper = paper_of(send(ann.browser, "codes", password=PASSWORD, code=phone.paper[0]))
+        phone.recovery_codes = recovery_codes_on(
+            send(ann.browser, "codes", password=PASSWORD, code=phone.recovery_codes[0])
+        )
 
 
 def test_wrong_codes_are_in_the_audit_as_wrong_passwords_are(house: Server, boss: Person, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     client = half_way(ann, house)
-    assert show(client, phone.wrong()).status_code == 401
-    assert show(client, phone.paper[0]).status_code == 303
+    assert show(client, phone.wrong_code()).status_code == 401
+    assert show(client, phone.recovery_codes[0]).status_code == 303
     lines = [line for line in tell(boss, ann.name) if line[1] != "command line"]
     assert lines == [
         ("signed_in", ann.name, {"kind": "browser"}),
@@ -194,7 +203,7 @@ def test_wrong_codes_are_in_the_audit_as_wrong_passwords_are(house: Server, boss
 
 
 def test_clients_of_the_api_bring_a_code_too(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     client = visitor(house)
     body = {"username": ann.name, "password": PASSWORD}
 
@@ -203,9 +212,9 @@ def test_clients_of_the_api_bring_a_code_too(house: Server, ann: Person) -> None
         return answer.status_code, answer.json()["code"]
 
     assert refused() == refused(otp="") == (401, "otp_needed")
-    assert refused(otp=phone.wrong()) == (401, "wrong_code")
-    assert refused(password="wrong", otp=phone.paper[0]) == (401, "wrong_password")
-    for code in (phone.code(1), phone.paper[0]):
+    assert refused(otp=phone.wrong_code()) == (401, "wrong_code")
+    assert refused(password="wrong", otp=phone.recovery_codes[0]) == (401, "wrong_password")
+    for code in (phone.code(1), phone.recovery_codes[0]):
         pair = client.post(TOKEN, json={**body, "otp": code}).raise_for_status().json()
         bearer = house.client(Authorization=f"Bearer {pair['access_token']}")
         assert inside(bearer)
@@ -221,12 +230,12 @@ def test_turning_it_on_and_off_ends_the_other_sessions(house: Server, boss: Pers
     here, there = ann.browser, visitor(house)
     sign_in(there, ann.name, PASSWORD)
     before = here.cookies[COOKIE]
-    phone = turned_on(ann)
+    phone = enrol(ann)
     assert (inside(here), inside(there)) == (True, False)
     assert here.cookies[COOKIE] != before
     assert not inside(house.client(Cookie=f"{COOKIE}={before}"))
-    show(there := half_way(ann, house), phone.paper[0])
-    answer = send(here, "off", password=PASSWORD, code=phone.paper[1])
+    show(there := half_way(ann, house), phone.recovery_codes[0])
+    answer = send(here, "off", password=PASSWORD, code=phone.recovery_codes[1])
     assert answer.status_code == 200
     assert "The second factor is off." in answer.text
     assert here.post("/logout", data={"csrf_token": csrf_of(answer.text)}).status_code == 303, "its forms are good"
@@ -240,18 +249,18 @@ def test_turning_it_on_and_off_ends_the_other_sessions(house: Server, boss: Pers
 
 
 def test_new_codes_and_its_end_take_password_and_code(house: Server, boss: Person, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     for deed in ("codes", "off"):
-        wrong = send(ann.browser, deed, password="wrong", code=phone.paper[0])
+        wrong = send(ann.browser, deed, password="wrong", code=phone.recovery_codes[0])
         assert (wrong.status_code, "not your password" in wrong.text) == (400, True)
-        wrong = send(ann.browser, deed, password=PASSWORD, code=phone.wrong())
+        wrong = send(ann.browser, deed, password=PASSWORD, code=phone.wrong_code())
         assert (wrong.status_code, "That code is wrong" in wrong.text) == (400, True)
-    page = send(ann.browser, "codes", password=PASSWORD, code=phone.paper[0])
-    fresh = paper_of(page)
+    page = send(ann.browser, "codes", password=PASSWORD, code=phone.recovery_codes[0])
+    fresh = recovery_codes_on(page)
     assert len(fresh) == 10
-    assert not set(fresh) & set(phone.paper)
+    assert not set(fresh) & set(phone.recovery_codes)
     client = half_way(ann, house)
-    assert show(client, phone.paper[1]).status_code == 401
+    assert show(client, phone.recovery_codes[1]).status_code == 401
     assert show(client, fresh[0]).status_code == 303
     assert "recovery_codes_made" in [deed for deed, _, _ in tell(boss, ann.name)]
     assert send(ann.browser, "off", password=PASSWORD, code=fresh[1]).status_code == 200
@@ -261,7 +270,7 @@ def test_new_codes_and_its_end_take_password_and_code(house: Server, boss: Perso
 
 
 def test_half_way_is_nowhere(house: Server, ann: Person) -> None:
-    turned_on(ann)
+    enrol(ann)
     client = visitor(house)
     answer = sign_in(client, ann.name, PASSWORD)
     said = answer.headers["Set-Cookie"]
@@ -276,40 +285,40 @@ def test_half_way_is_nowhere(house: Server, ann: Person) -> None:
 
 
 def test_without_a_good_note_no_code_is_looked_at(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     client = visitor(house)
     assert client.get(CODE, params={"next": "/upload"}).headers["Location"] == "/login?next=%2Fupload"
-    assert show(client, phone.paper[0]).headers["Location"].startswith("/login?")
+    assert show(client, phone.recovery_codes[0]).headers["Location"].startswith("/login?")
     note = half_way(ann, house).cookies[HALF_WAY]
     ends, rest = note.split("-", 1)
     for forged in (f"{int(ends, 16) + 1:x}-{rest}", note[:-1], f"{note}x", "x" * 3000):
         thief = house.client(Cookie=f"{HALF_WAY}={forged}")
-        assert sent_back(show(thief, phone.paper[0]))
+        assert sent_back(show(thief, phone.recovery_codes[0]))
         assert sent_back(thief.get(CODE))
-    assert show(half_way(ann, house), phone.paper[0]).status_code == 303, "it was not used up"
+    assert show(half_way(ann, house), phone.recovery_codes[0]).status_code == 303, "it was not used up"
     assert "The time for the code was over" in client.get("/login", params={"again": True}).text
 
 
 def test_what_is_changed_between_the_steps_ends_them(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     client = half_way(ann, house)
     house.run("user", "disable", ann.name)
-    assert sent_back(show(client, phone.paper[0]))
+    assert sent_back(show(client, phone.recovery_codes[0]))
     assert not inside(client)
     house.run("user", "enable", ann.name)
-    assert show(client, phone.paper[0]).status_code == 303, "it was not used up"
+    assert show(client, phone.recovery_codes[0]).status_code == 303, "it was not used up"
     client = half_way(ann, house)
     house.run("user", "password", ann.name, "--password-stdin", given="another fine password\n")
-    assert sent_back(show(client, phone.paper[1]))
+    assert sent_back(show(client, phone.recovery_codes[1]))
     assert not inside(client)
     assert sign_in(client, ann.name, "another fine password").headers["Location"].startswith(CODE)
     house.run("user", "second-factor", ann.name, "--off")
-    assert sent_back(show(client, phone.paper[1]))
+    assert sent_back(show(client, phone.recovery_codes[1]))
     assert not inside(client)
 
 
 def test_another_site_sends_no_code(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     client = half_way(ann, house)
     refused = client.post(CODE, data={"code": phone.code(1)}, headers={"Origin": "http://evil.example"})
     assert refused.status_code == 403
@@ -317,10 +326,10 @@ def test_another_site_sends_no_code(house: Server, ann: Person) -> None:
 
 
 def test_a_new_password_and_the_end_of_the_account_leave_no_way_around(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     house.run("user", "password", ann.name, "--password-stdin", given=PASSWORD + "\n")
     client = half_way(ann, house)
-    assert show(client, phone.paper[0]).status_code == 303
+    assert show(client, phone.recovery_codes[0]).status_code == 303
     house.run("user", "delete", ann.name, "--delete-videos")
     with sqlite3.connect(house.data_dir / "streamtime.db") as database:
         left = database.execute("SELECT count(*) FROM users WHERE totp_secret = ?", (phone.key,)).fetchone()
@@ -329,17 +338,26 @@ def test_a_new_password_and_the_end_of_the_account_leave_no_way_around(house: Se
 
 
 def test_keys_and_codes_stand_in_no_log_and_codes_in_no_database(house: Server, ann: Person) -> None:
-    phone = turned_on(ann)
+    phone = enrol(ann)
     client = half_way(ann, house)
     note = client.cookies[HALF_WAY]
     code = phone.code(1)
     assert show(client, code).status_code == 303
-    show(half_way(ann, house), phone.paper[0])
-    said = house.said
-    secrets: list[Any] = [phone.key, note, *phone.paper, *(code.replace("-", "") for code in phone.paper)]
+    show(half_way(ann, house), phone.recovery_codes[0])
+    said = house.log_output
+    secrets: list[Any] = [
+        phone.key,
+        note,
+        *phone.recovery_codes,
+        *(code.replace("-", "") for code in phone.recovery_codes),
+    ]
     assert "/login/code" in said
     assert [secret for secret in secrets if secret in said] == []
     with sqlite3.connect(house.data_dir / "streamtime.db") as database:
         stored = "\n".join(database.iterdump())
     database.close()
-    assert [paper for paper in phone.paper if paper in stored or paper.replace("-", "") in stored] == []
+    assert [
+        recovery_codes
+        for recovery_codes in phone.recovery_codes
+        if recovery_codes in stored or recovery_codes.replace("-", "") in stored
+    ] == []

@@ -218,11 +218,11 @@ def test_secrets_stand_in_no_log(ann: Person, fresh: httpx.Client, shared_server
     sign_in(fresh, ann.name, "a wrong password that nobody logs")
     assert ann.api.get("/api/v1/me").status_code == 200
     for secret in (cookie, ann.token, PASSWORD, "a wrong password that nobody logs"):
-        assert secret not in shared_server.said
+        assert secret not in shared_server.log_output
 
 
 def _with_cookie(person: Person, value: str) -> httpx.Client:
-    return person.house.client(Cookie=f"{COOKIE}={value}")
+    return person.server.client(Cookie=f"{COOKIE}={value}")
 
 
 def _log_out(client: httpx.Client) -> httpx.Response:

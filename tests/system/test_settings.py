@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.people import PASSWORD, TUS, Person, announced, csrf_of, sign_in
-from tests.server import Server, serving, until
+from tests.people import PASSWORD, TUS, Person, csrf_of, sign_in, upload_headers
+from tests.server import Server, running_server, wait_until
 
 SESSIONS, TOKENS = "/settings/sessions", "/settings/tokens"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -19,7 +19,7 @@ PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """One whose log says all that it can."""
-    with serving(STREAMTIME_SERVER__LOG_LEVEL="debug") as made:
+    with running_server(STREAMTIME_SERVER__LOG_LEVEL="debug") as made:
         yield made
 
 
@@ -30,7 +30,7 @@ def ann(server: Server) -> Person:
 
 def browser(person: Person, agent: str) -> httpx.Client:
     """One of their browsers, signed in."""
-    client = person.house.client(**{"User-Agent": agent})
+    client = person.server.client(**{"User-Agent": agent})
     assert sign_in(client, person.name, PASSWORD).status_code == 303
     return client
 
@@ -64,7 +64,7 @@ def test_sessions_say_where_they_are_and_which_is_this_one(server: Server, ann: 
 
 def test_one_that_is_ended_is_refused_the_next_segment_and_its_stream_ends(ann: Person, small_clip: Path) -> None:
     video = ann.send(small_clip.read_bytes(), filename="small.mp4")
-    until(lambda: ann.look(video)["state"] == "ready", "ready")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "ready")
     here, there = browser(ann, FIREFOX), browser(ann, PHONE)
     master = there.get(f"/media/{video}/master.m3u8").raise_for_status().text
     playlist = next(line for line in master.splitlines() if line and line[0] != "#")
@@ -129,7 +129,7 @@ def test_a_token_is_shown_once_and_used_until_it_is_revoked(server: Server, ann:
     script = server.client(Authorization=f"Bearer {secret}")
     assert script.get("/api/v1/me").status_code == 200
     (token,) = re.findall(r'id="token-(\w+)">(?:(?!</li>).)*NAS', page, re.DOTALL)
-    until(lambda: "last used" in _row(client.get(TOKENS).text, token), "its use is shown")
+    wait_until(lambda: "last used" in _row(client.get(TOKENS).text, token), "its use is shown")
     assert post(client, f"{TOKENS}/{token}/revoke").status_code == 303
     assert script.get("/api/v1/me").status_code == 401
     assert token not in client.get(TOKENS).text
@@ -158,7 +158,7 @@ def test_a_token_does_what_its_scope_says_and_makes_no_wider_one(server: Server,
         answers = [
             client.get(f"/api/v1/videos/{video}"),
             client.patch(f"/api/v1/videos/{video}", json={"title": scope}),
-            client.post("/api/v1/uploads", headers={**TUS, **announced(5)}),
+            client.post("/api/v1/uploads", headers={**TUS, **upload_headers(5)}),
             client.post("/api/v1/tokens", json={"label": "more", "scope": "read"}),
             client.get("/api/v1/tokens"),
         ]
@@ -202,7 +202,7 @@ def test_no_secret_stands_in_a_log_that_says_all(server: Server, ann: Person) ->
     assert server.client(Authorization=f"Bearer {secret}").get("/api/v1/me").status_code == 200
     secrets = [PASSWORD, wrong, secret, ann.token, *client.cookies.values(), csrf_of(client.get(SESSIONS).text)]
     secrets += [made[name] for made in (pair, refreshed) for name in ("access_token", "refresh_token")]
-    said = server.said
+    said = server.log_output
     assert "/api/v1/auth/token" in said
     assert [secret for secret in secrets if secret in said] == []
     assert "argon2id" not in said

@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.films import make_film
+from tests.films import make_multitrack_clip
 from tests.people import Person, csrf_of
-from tests.server import Server, until
-from tests.system.player import fetch, variants
+from tests.server import Server, wait_until
+from tests.system.player import fetch, video_playlists
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def pair(owner: Person, clips: Path) -> list[str]:
     """Two private videos, ready."""
     folder = clips / "links"
     folder.mkdir(exist_ok=True)
-    data = make_film(folder / "film.mkv", duration_s=1).read_bytes()
+    data = make_multitrack_clip(folder / "film.mkv", duration_s=1).read_bytes()
     pair = [owner.send(data, title=f"Linked {number}") for number in (1, 2)]
-    until(lambda: {owner.look(video)["state"] for video in pair} == {"ready"}, "ready", within_s=90)
+    wait_until(lambda: {owner.look(video)["state"] for video in pair} == {"ready"}, "ready", within_s=90)
     return pair
 
 
@@ -66,7 +66,7 @@ def test_a_link_shows_its_videos_and_nothing_else(shared_server: Server, owner: 
         assert "Linked 2" in page
         master = master_in(page)
         assert video in master
-        assert stranger.get(fetch(stranger, variants(stranger, master)[0]).segment_uris[-1]).status_code == 200
+        assert stranger.get(fetch(stranger, video_playlists(stranger, master)[0]).segment_uris[-1]).status_code == 200
         assert stranger.get(f"/media/{video}/master.m3u8").status_code == 404
         assert stranger.get(f"/watch/{video}").status_code == 404
     assert stranger.get(f"{link}?v=3").status_code == 404
@@ -110,14 +110,14 @@ def test_a_password_is_asked_for_and_tries_are_limited(shared_server: Server, ow
     assert [answer.status_code for answer in tried][-1] == 429
     assert int(tried[-1].headers["retry-after"]) > 0
     assert press(guesser, link, password="open sesame").status_code == 429
-    assert "open sesam" not in shared_server.said
+    assert "open sesam" not in shared_server.log_output
     assert state_of(owner, link) == ("live", 1)
 
 
 def test_taking_it_back_stops_the_next_segment(shared_server: Server, owner: Person, pair: list[str]) -> None:
     link = shared(owner, pair[0], label="Short joy")
     guest = shared_server.client()
-    segment = fetch(guest, variants(guest, master_in(guest.get(link).text))[0]).segment_uris[-1]
+    segment = fetch(guest, video_playlists(guest, master_in(guest.get(link).text))[0]).segment_uris[-1]
     assert guest.get(segment).status_code == 200
     path = f"/api/v1/links/{link.removeprefix('/s/')}"
     assert shared_server.person("mallory").api.delete(path).status_code == 404
@@ -128,7 +128,7 @@ def test_taking_it_back_stops_the_next_segment(shared_server: Server, owner: Per
     assert gone.status_code == never.status_code == 404
     assert gone.text == never.text
     assert owner.api.delete(path).status_code == 404
-    assert link.removeprefix("/s/") not in shared_server.said
+    assert link.removeprefix("/s/") not in shared_server.log_output
 
 
 def test_its_owner_makes_and_ends_it_by_forms(shared_server: Server, owner: Person, pair: list[str]) -> None:

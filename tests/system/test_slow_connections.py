@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.people import BYTES, TUS, Person
-from tests.raw import Raw
-from tests.server import Server, StartServer, serving, until
+from tests.raw import RawConnection
+from tests.server import Server, StartServer, running_server, wait_until
 from tests.system.player import hashes
 
 MIB = 1 << 20
@@ -29,7 +29,7 @@ DESCRIPTORS = 400
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Server]:
     """A server that may open few files."""
-    with serving(started=True, before=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"), **QUICK) as server:
+    with running_server(started=True, before=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"), **QUICK) as server:
         yield server
 
 
@@ -38,7 +38,7 @@ def film(narrow: Server, small_clip: Path) -> str:
     """A public video whose original is larger than what lies between server and client."""
     ann = narrow.person("ann")
     video = ann.send(small_clip.read_bytes() + (12 * MIB).to_bytes(4) + b"free" + bytes(12 * MIB), visibility="public")
-    until(lambda: ann.look(video)["state"] == "ready", "ready")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "ready")
     return video
 
 
@@ -49,20 +49,20 @@ def ended(server: Server, reason: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def kept(server: Server, source: str = "127.0.0.1") -> Raw:
+def kept(server: Server, source: str = "127.0.0.1") -> RawConnection:
     """A connection that has had an answer and waits."""
-    raw = Raw(server, source=source)
+    raw = RawConnection(server, source=source)
     raw.send(raw.head(b"GET /healthz HTTP/1.1"))
-    assert raw.answer().status == 200
+    assert raw.response().status == 200
     return raw
 
 
-def listening(server: Server, *fields: bytes, source: str = "127.0.0.1") -> tuple[Raw, int]:
+def listening(server: Server, *fields: bytes, source: str = "127.0.0.1") -> tuple[RawConnection, int]:
     """A connection with an event stream open, and the status that it began with."""
     bearer = f"Authorization: Bearer {server.person('ann').token}".encode()
-    raw = Raw(server, source=source)
+    raw = RawConnection(server, source=source)
     raw.send(raw.head(b"GET /api/v1/events HTTP/1.1", bearer, *fields))
-    return raw, raw.answer(without_body=True).status
+    return raw, raw.response(without_body=True).status
 
 
 def unread(server: Server, path: str, source: str) -> socket.socket:
@@ -77,7 +77,7 @@ def unread(server: Server, path: str, source: str) -> socket.socket:
 
 
 def test_the_limit_on_open_files_is_raised() -> None:
-    with serving(before=("prlimit", "--nofile=256:3000")) as server:
+    with running_server(before=("prlimit", "--nofile=256:3000")) as server:
         limits = Path(f"/proc/{server.pid}/limits").read_text()
     assert re.search(r"^Max open files +3000 +3000 ", limits, re.MULTILINE)
 
@@ -94,11 +94,11 @@ def test_a_viewer_and_an_upload_among_slow_connections(
     form = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     bodies = (form + b"Content-Length: 99\r\n\r\nname=", form + b"Transfer-Encoding: chunked\r\n\r\n5\r\nna")
     with ExitStack() as stack:
-        slow: list[Raw] = []
+        slow: list[RawConnection] = []
 
         def attack(count: int) -> None:
             for number in range(count):
-                raw = stack.enter_context(Raw(narrow, source=source))
+                raw = stack.enter_context(RawConnection(narrow, source=source))
                 raw.send((*heads, *bodies)[number % 6])
                 slow.append(raw)
 
@@ -119,34 +119,39 @@ def test_a_viewer_and_an_upload_among_slow_connections(
                 raw.send(b"a")
             return not any(raw.is_open() for raw in slow)
 
-        until(gone, "all slow connections have ended")
+        wait_until(gone, "all slow connections have ended")
     assert hashes(viewer, master) == expected
     assert ended(narrow, "evicted")
 
 
 def test_each_kind_ends_by_itself(narrow: Server, film: str) -> None:
-    with Raw(narrow) as head, Raw(narrow) as body, Raw(narrow) as silent, kept(narrow) as idle:
+    with (
+        RawConnection(narrow) as head,
+        RawConnection(narrow) as body,
+        RawConnection(narrow) as silent,
+        kept(narrow) as idle,
+    ):
         head.send(b"GET /healthz HTTP/1.1\r\nHost: loc")
         form = (b"Content-Type: application/x-www-form-urlencoded", b"Content-Length: 99")
         body.send(body.head(b"POST /login HTTP/1.1", *form) + b"name=")
-        assert (head.answer().status, head.closed()) == (408, True)
-        assert (body.answer().status, body.closed()) == (408, True)
-        assert silent.rest() == b""
-        assert idle.rest() == b""
+        assert (head.response().status, head.wait_closed()) == (408, True)
+        assert (body.response().status, body.wait_closed()) == (408, True)
+        assert silent.read_to_end() == b""
+        assert idle.read_to_end() == b""
     before = ended(narrow, "slow_reader")
     with closing(unread(narrow, f"/media/{film}/original", "127.0.0.1")):
-        until(lambda: ended(narrow, "slow_reader") > before, "the unread download has ended")
+        wait_until(lambda: ended(narrow, "slow_reader") > before, "the unread download has ended")
 
 
 def test_what_arrived_of_an_upload_is_kept(narrow: Server, small_clip: Path) -> None:
     ann, data = narrow.person("ann"), small_clip.read_bytes()
     at, half = ann.begin(len(data), filename="slow.mp4"), len(data) // 2
     fields = [f"{name}: {value}".encode() for name, value in {**TUS, **BYTES, "Upload-Offset": "0"}.items()]
-    with Raw(narrow) as raw:
+    with RawConnection(narrow) as raw:
         line = f"PATCH {at} HTTP/1.1".encode()
         length = b"Content-Length: %d" % len(data)
         raw.send(raw.head(line, f"Authorization: Bearer {ann.token}".encode(), length, *fields) + data[:half])
-        assert raw.answer().status == 408
+        assert raw.response().status == 408
     assert ann.offset(at) == half
     assert ann.append(at, half, data[half:]).status_code == 204
 
@@ -175,11 +180,11 @@ def test_the_oldest_idle_one_of_the_address_gives_way(few: Server) -> None:
         mine = [stack.enter_context(kept(few, ELSEWHERE)) for _ in range(4)]
         others = [stack.enter_context(kept(few)) for _ in range(3)]
         stack.enter_context(kept(few, ELSEWHERE))
-        assert mine[0].closed()
+        assert mine[0].wait_closed()
         assert all(raw.is_open() for raw in (*mine[1:], *others))
         stack.enter_context(kept(few, "127.0.0.3"))
         others += [stack.enter_context(kept(few)) for _ in range(5)]  # one more than there may be
-        assert others[0].closed()
+        assert others[0].wait_closed()
         assert all(raw.is_open() for raw in (*mine[1:], *others[1:]))
 
 
@@ -190,20 +195,20 @@ def test_those_in_use_do_not_give_way(few: Server) -> None:
             raw, status = listening(few, source=ELSEWHERE)
             streams.append(stack.enter_context(raw))
             assert status == 200
-        with Raw(few, source=ELSEWHERE) as refused:
-            answer = refused.answer()
+        with RawConnection(few, source=ELSEWHERE) as refused:
+            answer = refused.response()
             assert (answer.status, answer.header("retry-after")) == (429, "2")
             assert b"connections_of_address" in answer.body
-            assert refused.closed()
+            assert refused.wait_closed()
         assert all(raw.is_open() for raw in streams)
         for _ in range(8):
             raw, status = listening(few)
             stack.enter_context(raw)
             assert status == 200
-        with Raw(few, source="127.0.0.3") as refused:
-            assert refused.answer().status == 503
+        with RawConnection(few, source="127.0.0.3") as refused:
+            assert refused.response().status == 503
         streams.pop().close()
-        until(lambda: _answers(few, ELSEWHERE), "there is room again")
+        wait_until(lambda: _answers(few, ELSEWHERE), "there is room again")
 
 
 def test_clients_behind_a_proxy_are_told_apart(start_server: StartServer) -> None:
@@ -229,7 +234,7 @@ def test_clients_behind_a_proxy_are_told_apart(start_server: StartServer) -> Non
         assert asked.get("/healthz", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 200
         assert asked.get("/healthz").status_code == 200
         streams.pop(0).close()
-        until(lambda: asked.get("/healthz", headers=headers).status_code == 200, "there is room again")
+        wait_until(lambda: asked.get("/healthz", headers=headers).status_code == 200, "there is room again")
 
 
 def test_many_from_one_address_pass(shared_server: Server) -> None:
@@ -237,13 +242,13 @@ def test_many_from_one_address_pass(shared_server: Server) -> None:
         household = [stack.enter_context(kept(shared_server, ELSEWHERE)) for _ in range(550)]
         for raw in household:
             raw.send(raw.head(b"GET /healthz HTTP/1.1"))
-        assert {raw.answer().status for raw in household} == {200}
+        assert {raw.response().status for raw in household} == {200}
 
 
 def _answers(server: Server, source: str) -> bool:
-    with Raw(server, source=source) as raw:
+    with RawConnection(server, source=source) as raw:
         raw.send(raw.head(b"GET /healthz HTTP/1.1"))
-        return raw.answer().status == 200
+        return raw.response().status == 200
 
 
 def test_numbers_of_connections(narrow: Server) -> None:

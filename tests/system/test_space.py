@@ -7,14 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.people import TUS, UPLOADS, Person, announced
-from tests.server import Server, StartServer, until
+from tests.people import TUS, UPLOADS, Person, upload_headers
+from tests.server import Server, StartServer, wait_until
 
 MB = 1_000_000
 
 
 def create(person: Person, length: int, name: str = "x.mp4") -> httpx.Response:
-    return person.api.post(UPLOADS, headers={**TUS, **announced(length, filename=name)})
+    return person.api.post(UPLOADS, headers={**TUS, **upload_headers(length, filename=name)})
 
 
 def test_parallel_creations_never_overrun_a_quota(server: Server) -> None:
@@ -23,7 +23,7 @@ def test_parallel_creations_never_overrun_a_quota(server: Server) -> None:
     assert ann.token
     clients = [server.client(Authorization=f"Bearer {ann.token}") for _ in range(24)]
     with ThreadPoolExecutor(len(clients)) as crowd:
-        headers = {**TUS, **announced(3 * MB, filename="x.mp4")}
+        headers = {**TUS, **upload_headers(3 * MB, filename="x.mp4")}
         answers = list(crowd.map(lambda client: client.post(UPLOADS, headers=headers), clients))
     assert sorted({answer.status_code for answer in answers}) == [201, 413]
     assert sum(answer.status_code == 201 for answer in answers) == 3
@@ -78,12 +78,12 @@ def test_usage_tells_who_uses_what(server: Server, small_clip: Path) -> None:
     ann = server.person("ann")
     admin = server.person("admin", admin=True)
     video = ann.upload(small_clip, title="A clip")
-    until(lambda: ann.look(video)["urls"]["storyboard"], "ready, with its stills")
+    wait_until(lambda: ann.look(video)["urls"]["storyboard"], "ready, with its stills")
     other = ann.send(b"no film at all", filename="x.mp4")
-    until(lambda: ann.look(other)["state"] == "failed", "failed")
+    wait_until(lambda: ann.look(other)["state"] == "failed", "failed")
     ann.api.delete(f"/api/v1/videos/{other}").raise_for_status()
     create(ann, 5 * MB)
-    until(lambda: len(server.files("spool")) == 1, "all but the unfinished upload has settled")
+    wait_until(lambda: len(server.files("spool")) == 1, "all but the unfinished upload has settled")
     mine = ann.api.get("/api/v1/me/usage").json()
     usage = mine["usage"]
     assert usage["originals"] == small_clip.stat().st_size

@@ -9,8 +9,8 @@ import pytest
 
 from tests.clips import make_clip, run_ffmpeg
 from tests.people import Person, csrf_of
-from tests.server import Server, StartServer, until
-from tests.system.player import fetch, variants
+from tests.server import Server, StartServer, wait_until
+from tests.system.player import fetch, video_playlists
 
 QUIET = "STREAMTIME_TRANSCODE__QUIET_HOURS"
 LEAST_FREE = "STREAMTIME_TRANSCODE__MINIMUM_FREE_SPACE"
@@ -30,7 +30,7 @@ def waits(person: Person, video: str, why: str) -> dict[str, Any]:
         assert body["state"] != "failed", body["failure"]
         return body if str(body["waiting"]).startswith(why) else None
 
-    return until(look, why, within_s=90)
+    return wait_until(look, why, within_s=90)
 
 
 def ready(person: Person, video: str) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def ready(person: Person, video: str) -> dict[str, Any]:
         body = person.look(video)
         return body if body["state"] == "ready" else None
 
-    return until(look, "ready", within_s=90)
+    return wait_until(look, "ready", within_s=90)
 
 
 def press(admin: Person, video: str, button: str) -> int:
@@ -71,7 +71,9 @@ def test_encodes_wait_for_their_hours_and_for_room_and_go_on_by_themselves(
 
     server.restart(**{QUIET: "", LEAST_FREE: "900TiB"})
     body = waits(ann, video, "Waits for room on the disk")
-    assert fetch(ann.api, variants(ann.api, body["urls"]["master"])[0]).data, "a full disk keeps nobody from watching"
+    assert fetch(ann.api, video_playlists(ann.api, body["urls"]["master"])[0]).data, (
+        "a full disk keeps nobody from watching"
+    )
     server.restart(**{LEAST_FREE: "64MiB"})
     assert ready(ann, video)["renditions"] == ["360p", "240p"]
 
@@ -102,20 +104,20 @@ def test_an_encode_stands_still_while_somebody_watches_and_goes_on_after(
     watched = ann.upload(small_clip)
     master = ready(ann, watched)["urls"]["master"]
     video = ann.upload(long_clip)
-    until(lambda: ann.look(video)["stage"] == "Preparing 240p" and ann.look(video)["progress"] > 0.1, "encoding")
+    wait_until(lambda: ann.look(video)["stage"] == "Preparing 240p" and ann.look(video)["progress"] > 0.1, "encoding")
 
     def watch() -> bool:
-        fetch(ann.api, variants(ann.api, master)[0])
+        fetch(ann.api, video_playlists(ann.api, master)[0])
         return states(server) == {"T"}
 
-    until(watch, "the encode stands still", within_s=60)
+    wait_until(watch, "the encode stands still", within_s=60)
     stands = waits(ann, video, WATCHED)
     assert stands["playable"]
     began = time.monotonic()
     # Longer than the patience for a worker that stands still by itself.
-    until(lambda: watch() and time.monotonic() - began > 10, "it is watched for ten seconds", within_s=60)
+    wait_until(lambda: watch() and time.monotonic() - began > 10, "it is watched for ten seconds", within_s=60)
     assert ann.look(video)["progress"] == stands["progress"]
-    until(lambda: states(server) - {"T"}, "it goes on when nobody watches any more", within_s=60)
-    until(lambda: ann.look(video)["progress"] > stands["progress"], "it comes further", within_s=60)
+    wait_until(lambda: states(server) - {"T"}, "it goes on when nobody watches any more", within_s=60)
+    wait_until(lambda: ann.look(video)["progress"] > stands["progress"], "it comes further", within_s=60)
     assert ann.look(video)["waiting"] is None
     ann.api.delete(f"/api/v1/videos/{video}").raise_for_status()

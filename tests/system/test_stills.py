@@ -12,7 +12,7 @@ import pytest
 
 from tests.clips import make_clip
 from tests.people import Person
-from tests.server import Server, StartServer, until
+from tests.server import Server, StartServer, wait_until
 
 STEP = 16
 _CUE = re.compile(r"([\d:.]+) --> ([\d:.]+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)")
@@ -39,8 +39,8 @@ def video(owner: Person, ladder_clip: Path) -> str:
 def finished(person: Person, path: Path) -> str:
     """Upload a file and wait until it is ready and has its stills; the video's id."""
     video = person.send(path.read_bytes(), filename=path.name)
-    until(lambda: person.look(video)["state"] == "ready", "ready", within_s=120)
-    until(lambda: person.look(video)["urls"]["storyboard"], "stills", within_s=120)
+    wait_until(lambda: person.look(video)["state"] == "ready", "ready", within_s=120)
+    wait_until(lambda: person.look(video)["urls"]["storyboard"], "stills", within_s=120)
     return video
 
 
@@ -121,7 +121,7 @@ def test_stills_are_made_once_and_go_with_the_video(server: Server, ladder_clip:
     owner = server.person("stella")
     video = finished(owner, ladder_clip)
     idle = "streamtime_jobs{"
-    until(lambda: idle not in owner.api.get("/metrics").text, "all jobs are done", within_s=60)
+    wait_until(lambda: idle not in owner.api.get("/metrics").text, "all jobs are done", within_s=60)
     # Source, poster, copy, one rung, sound, one sheet, preview.
     assert len(server.files("objects")) == 7
     assert server.files("spool") == []
@@ -129,7 +129,7 @@ def test_stills_are_made_once_and_go_with_the_video(server: Server, ladder_clip:
     assert {owner.api.get(at).status_code for at in known} == {200}
     owner.api.delete(f"/api/v1/videos/{video}?now=true").raise_for_status()
     assert {owner.api.get(at).status_code for at in known} == {404}
-    until(lambda: not server.files("objects"), "nothing is left", within_s=60)
+    wait_until(lambda: not server.files("objects"), "nothing is left", within_s=60)
 
 
 @pytest.mark.parametrize("keep_original", ["true", "false"])
@@ -140,7 +140,7 @@ def test_an_owner_chooses_the_poster(start_server: StartServer, grey_clip: Path,
     before = owner.look(video)["urls"]["poster"]
     assert owner.look(video)["poster_ms"] is None
     owner.change(video, poster_ms=4500)
-    changed = until(lambda: next_poster(owner, video, before), "another poster", within_s=60)
+    changed = wait_until(lambda: next_poster(owner, video, before), "another poster", within_s=60)
     assert owner.look(video)["poster_ms"] == 4500
     data = owner.api.get(changed).raise_for_status().content
     assert lightness(data) == pytest.approx(32 + 4 * STEP, abs=4)
@@ -150,7 +150,7 @@ def test_an_owner_chooses_the_poster(start_server: StartServer, grey_clip: Path,
     form = {"title": "Grey", "description": "", "tags": "", "visibility": "private", "poster_ms": "1500"}
     origin = {"Origin": server.url, **owner.csrf()}
     assert owner.browser.post(f"/watch/{video}/edit", data=form, headers=origin).status_code == 303
-    again = until(lambda: next_poster(owner, video, changed), "the third poster", within_s=60)
+    again = wait_until(lambda: next_poster(owner, video, changed), "the third poster", within_s=60)
     assert lightness(owner.api.get(again).raise_for_status().content) == pytest.approx(32 + STEP, abs=4)
     assert 'value="1500" aria-label="The picture at 0:01" checked' in owner.browser.get(f"/watch/{video}/edit").text
     refused = owner.api.patch(f"/api/v1/videos/{video}", json={"poster_ms": 60_000})

@@ -11,9 +11,9 @@ import pytest
 from tests.fault_proxy import FaultProxy, Faults
 from tests.people import Person
 from tests.s3 import Bucket
-from tests.server import Server, StartServer, until
-from tests.system.player import fetch, variants
-from tests.system.remote import everything, kept
+from tests.server import Server, StartServer, wait_until
+from tests.system.player import fetch, video_playlists
+from tests.system.remote import all_bytes, ready_video_in
 
 HEAVY_BYTES = 24 << 20
 RESET_AFTER_BYTES = 16 << 20
@@ -39,9 +39,9 @@ def away(start_server: StartServer, bucket: Bucket, s3_endpoint: str, small_clip
     with FaultProxy(s3_endpoint) as proxy:
         server = start_server(**bucket.through(proxy.endpoint).environ, STREAMTIME_STORAGE__MEMORY_CACHE="0")
         person = server.person("ann")
-        video = kept(person, original, server, "s3")
+        video = ready_video_in(person, original, server, "s3")
         urls = person.look(video)["urls"]
-        segment = fetch(person.api, variants(person.api, urls["master"])[0]).segment_uris[1]
+        segment = fetch(person.api, video_playlists(person.api, urls["master"])[0]).segment_uris[1]
         yield Away(server, person, proxy, video, urls, segment, original)
 
 
@@ -58,7 +58,7 @@ def test_while_it_is_away_everything_else_goes_on(away: Away) -> None:
     for page in ("/library", "/explore", f"/watch/{away.video}", f"/watch/{away.video}/edit"):
         assert ann.browser.get(page).status_code == 200
     assert ann.look(away.video)["state"] == "ready"
-    assert variants(api, away.urls["master"])
+    assert video_playlists(api, away.urls["master"])
     assert api.head(away.segment).status_code == 200
     for uri in (away.segment, away.urls["original"], away.urls["poster"]):
         says_when_to_ask_again(api.get(uri))
@@ -69,11 +69,11 @@ def test_while_it_is_away_everything_else_goes_on(away: Away) -> None:
     assert ready.json()["database"] == "ok"
 
     assert api.post(f"/api/v1/videos/{away.video}/retry", json={"everything": True}).status_code == 202
-    old = variants(api, away.urls["master"])
+    old = video_playlists(api, away.urls["master"])
     away.proxy.start()
-    until(lambda: ann.look(away.video)["state"] == "ready", "ready", within_s=300)
-    until(lambda: not {*variants(api, away.urls["master"])} & {*old}, "made anew", within_s=300)
-    assert everything(ann, away.video)[away.urls["original"]] == away.original
+    wait_until(lambda: ann.look(away.video)["state"] == "ready", "ready", within_s=300)
+    wait_until(lambda: not {*video_playlists(api, away.urls["master"])} & {*old}, "made anew", within_s=300)
+    assert all_bytes(ann, away.video)[away.urls["original"]] == away.original
 
 
 @pytest.mark.parametrize(
@@ -87,16 +87,16 @@ def test_media_of_a_store_at_fault_says_when_to_ask_again(away: Away, faults: Fa
         for uri in (away.segment, away.urls["original"]):
             says_when_to_ask_again(api.get(uri))
         assert away.person.browser.get(f"/watch/{away.video}").status_code == 200
-    until(lambda: api.get(away.segment).status_code == 200, "it is back")
+    wait_until(lambda: api.get(away.segment).status_code == 200, "it is back")
     assert api.get(away.urls["original"]).content == away.original
 
 
 def test_what_breaks_off_in_the_middle_does_not_look_whole(away: Away) -> None:
     away.proxy.stop()  # what a kept connection has answered before would count
     away.proxy.start()
-    away.proxy.fail(Faults(reset_answer_after=RESET_AFTER_BYTES))
+    away.proxy.set_faults(Faults(reset_answer_after=RESET_AFTER_BYTES))
     with away.person.api.stream("GET", away.urls["original"]) as answer:
         assert answer.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
             answer.read()
-    assert "Traceback" not in away.server.said
+    assert "Traceback" not in away.server.log_output

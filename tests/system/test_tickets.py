@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.films import make_film
+from tests.films import make_multitrack_clip
 from tests.people import Person
-from tests.server import Server, until
-from tests.system.player import fetch, variants
+from tests.server import Server, wait_until
+from tests.system.player import fetch, video_playlists
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def owner(shared_server: Server) -> Person:
 def film(clips: Path) -> bytes:
     folder = clips / "tickets"
     folder.mkdir(exist_ok=True)
-    return make_film(folder / "film.mkv", duration_s=2).read_bytes()
+    return make_multitrack_clip(folder / "film.mkv", duration_s=2).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def video(owner: Person, film: bytes) -> str:
 def sent(owner: Person, data: bytes, **facts: str) -> str:
     """A video that is ready, with its stills."""
     video = owner.send(data, **facts)
-    until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=90)
-    until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=60)
+    wait_until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=90)
+    wait_until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=60)
     return video
 
 
@@ -55,7 +55,7 @@ def test_a_player_without_a_cookie_plays_it_all(owner: Person, video: str, stran
     master = ticketed(owner.browser, video)
     assert master.startswith("/t/")
     assert stranger.get(f"/media/{video}/master.m3u8").status_code == 404
-    for uri in variants(stranger, master):
+    for uri in video_playlists(stranger, master):
         for segment in fetch(stranger, uri).segment_uris:
             assert stranger.head(segment).status_code == 200
             answer = stranger.get(segment)
@@ -112,7 +112,7 @@ def test_signing_out_ends_it_and_so_does_hiding(
     video = sent(owner, film, title="To be hidden", visibility="members")
     guest = shared_server.person("timon")
     mine, theirs = ticketed(owner.browser, video), ticketed(guest.browser, video)
-    segment = fetch(stranger, variants(stranger, theirs)[0]).segment_uris[-1]
+    segment = fetch(stranger, video_playlists(stranger, theirs)[0]).segment_uris[-1]
     assert stranger.get(segment).status_code == 200
     owner.change(video, visibility="private")
     assert stranger.get(segment).status_code == 404
@@ -136,7 +136,7 @@ def test_a_revoked_token_ends_the_tickets_made_with_it(
     listed = shared_server.run("token", "list")
     (line,) = [line for line in listed.splitlines() if "for tickets" in line]
     shared_server.run("token", "revoke", line.split()[0])
-    until(lambda: stranger.get(master).status_code == 404, "the ticket is over")
+    wait_until(lambda: stranger.get(master).status_code == 404, "the ticket is over")
 
 
 def test_what_anybody_may_see_needs_no_ticket(owner: Person, film: bytes) -> None:
@@ -150,4 +150,4 @@ def test_no_ticket_stands_in_a_log(shared_server: Server, owner: Person, video: 
     stranger.get(master)
     stranger.get(f"/t/{ticket}x/media/{video}/master.m3u8")
     stranger.get(f"/t/{ticket}/nothing")
-    assert ticket not in shared_server.said
+    assert ticket not in shared_server.log_output

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.people import Person
-from tests.server import Server, until
+from tests.server import Server, wait_until
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def settled(person: Person, video: str) -> str:
         state = str(person.look(video)["state"])
         return state if state in {"ready", "failed"} else None
 
-    return until(look, "settled", within_s=90)
+    return wait_until(look, "settled", within_s=90)
 
 
 def timeline(person: Person, video: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.clips import run_ffmpeg
 from tests.people import Person
-from tests.server import Server, until
+from tests.server import Server, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def tina(shared_server: Server) -> Person:
 
 
 def ready(person: Person, video: str) -> dict[str, object]:
-    until(lambda: person.look(video)["state"] == "ready", "it is ready")
+    wait_until(lambda: person.look(video)["state"] == "ready", "it is ready")
     return person.look(video)
 
 
@@ -62,7 +62,7 @@ def test_a_stranger_learns_and_finds_nothing_of_the_name(tina: Person, small_cli
     data = titled(tmp_path / "d.mp4", "Shown to all", small_clip)
     video = tina.send(data, filename="quiet-secret-name.mp4", visibility="public")
     ready(tina, video)
-    visitor = tina.house.client()
+    visitor = tina.server.client()
     assert visitor.get(f"/api/v1/videos/{video}").json()["filename"] is None
     assert "quiet-secret-name" not in visitor.get(f"/watch/{video}").text
     assert visitor.get("/api/v1/videos", params={"q": "quiet-secret"}).json()["items"] == []

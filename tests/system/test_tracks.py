@@ -12,9 +12,9 @@ import m3u8
 import pytest
 
 from tests.clips import run_ffmpeg
-from tests.films import CHAPTERS, TONES_HZ, make_film
+from tests.films import CHAPTERS, TONES_HZ, make_multitrack_clip
 from tests.people import Person
-from tests.server import Server, until
+from tests.server import Server, wait_until
 from tests.system.player import Track, decode, fetch
 
 
@@ -31,7 +31,7 @@ def tracy(shared_server: Server) -> Person:
 @pytest.fixture(scope="module")
 def film(tracy: Person, films: Path) -> dict[str, Any]:
     """A film whose picture and sounds are copied, once it is ready."""
-    return ready(tracy, tracy.send(make_film(films / "film.mkv").read_bytes(), title="Film"))
+    return ready(tracy, tracy.send(make_multitrack_clip(films / "film.mkv").read_bytes(), title="Film"))
 
 
 def ready(person: Person, video: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def ready(person: Person, video: str) -> dict[str, Any]:
         assert body["state"] != "failed", body
         return body if body["state"] == "ready" else None
 
-    return until(look, "ready", within_s=90)
+    return wait_until(look, "ready", within_s=90)
 
 
 def master(person: Person, body: dict[str, Any]) -> m3u8.M3U8:
@@ -134,7 +134,7 @@ def test_chapters_are_in_the_api_and_a_file_of_their_own(tracy: Person, film: di
 
 
 def test_sound_that_must_be_encoded_is_made_for_every_track_too(tracy: Person, films: Path) -> None:
-    source = make_film(films / "old.mkv", picture="mpeg4", sound="ac3")
+    source = make_multitrack_clip(films / "old.mkv", picture="mpeg4", sound="ac3")
     body = ready(tracy, tracy.send(source.read_bytes(), title="Old"))
     sounds = offered(tracy, body, "AUDIO")
     tones = [pitch_hz(fetch(tracy.api, urljoin(body["urls"]["master"], media.uri))) for media in sounds.values()]
@@ -152,7 +152,7 @@ TRACKS = (
 
 
 def test_tracks_that_say_what_they_are_for_are_named_in_words(tracy: Person, films: Path) -> None:
-    source = make_film(films / "plain.mkv", duration_s=2)
+    source = make_multitrack_clip(films / "plain.mkv", duration_s=2)
     path = films / "flags.mkv"
     maps = ["-map", "0:v", *["-map", "0:a:0"] * len(TRACKS[0]), *["-map", "0:s:0"] * len(TRACKS[1])]
     said = []
@@ -190,5 +190,5 @@ def test_the_first_sound_is_enough_to_begin_and_the_others_come_when_they_are_wh
             seen.add(tuple(sounds))
         return bool(body["state"] == "ready")
 
-    until(look, "ready", within_s=90)
+    wait_until(look, "ready", within_s=90)
     assert ("English", "Kommentar") in seen

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.people import PASSWORD, Person
-from tests.server import Server, serving
+from tests.server import Server, running_server
 
 OUTSIDE = "video.example.org"
 OVER_HTTPS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7", "Host": OUTSIDE}
@@ -16,7 +16,7 @@ PLAIN, SECURE = "streamtime_session", "__Host-streamtime_session"
 @pytest.fixture(scope="module")
 def behind() -> Iterator[Server]:
     """A server that believes this machine, and knows its own address outside."""
-    with serving(
+    with running_server(
         STREAMTIME_SERVER__PUBLIC_URL=f"https://{OUTSIDE}", STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1"
     ) as server:
         server.person("root", admin=True)
@@ -26,7 +26,7 @@ def behind() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Server]:
     """A server that knows the same address, and believes nobody."""
-    with serving(STREAMTIME_SERVER__PUBLIC_URL=f"https://{OUTSIDE}") as server:
+    with running_server(STREAMTIME_SERVER__PUBLIC_URL=f"https://{OUTSIDE}") as server:
         server.person("root", admin=True)
         yield server
 

@@ -11,8 +11,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from tests.people import BYTES, TUS, UPLOADS, Person, announced
-from tests.server import Server, StartServer, until
+from tests.people import BYTES, TUS, UPLOADS, Person, upload_headers
+from tests.server import Server, StartServer, wait_until
 
 DATA = bytes(range(256)) * 1024
 
@@ -57,7 +57,7 @@ def test_bytes_arrive_in_pieces_and_are_the_same(ann: Person) -> None:
 
 
 def test_creation_takes_the_first_bytes_along(ann: Person) -> None:
-    headers = {**TUS, **BYTES, **announced(len(DATA), filename="x.mp4")}
+    headers = {**TUS, **BYTES, **upload_headers(len(DATA), filename="x.mp4")}
     begun = ann.api.post(UPLOADS, headers=headers, content=DATA[:1000])
     assert (begun.status_code, begun.headers["Upload-Offset"]) == (201, "1000")
     at = begun.headers["Location"]
@@ -85,7 +85,7 @@ def test_another_version_is_answered_412_with_ours(ann: Person, version: str | N
     at = ann.begin(100, filename="x.mp4")
     headers = {} if version is None else {"Tus-Resumable": version}
     asked = [
-        ann.api.post(UPLOADS, headers={**headers, **announced(10)}),
+        ann.api.post(UPLOADS, headers={**headers, **upload_headers(10)}),
         ann.api.head(at, headers=headers),
         ann.api.patch(at, headers={**headers, **BYTES, "Upload-Offset": "0"}, content=b"x"),
         ann.api.delete(at, headers=headers),
@@ -129,15 +129,15 @@ def test_an_offset_must_be_a_number(ann: Person, offset: str) -> None:
 
 
 def test_limits_are_told_before_a_byte_is_sent(ann: Person) -> None:
-    large = ann.api.post(UPLOADS, headers={**TUS, **announced(64 * 2**30 + 1)})
+    large = ann.api.post(UPLOADS, headers={**TUS, **upload_headers(64 * 2**30 + 1)})
     assert (large.status_code, large.json()["code"]) == (413, "too_large")
-    empty = ann.api.post(UPLOADS, headers={**TUS, **announced(0)})
+    empty = ann.api.post(UPLOADS, headers={**TUS, **upload_headers(0)})
     assert (empty.status_code, empty.json()["code"]) == (400, "empty")
 
 
 def test_no_room_on_the_disk_is_told_before_a_byte_is_sent(start_server: StartServer) -> None:
     server = start_server(STREAMTIME_UPLOADS__MINIMUM_FREE_SPACE="900TiB")
-    answer = server.person("ann").api.post(UPLOADS, headers={**TUS, **announced(1)})
+    answer = server.person("ann").api.post(UPLOADS, headers={**TUS, **upload_headers(1)})
     assert (answer.status_code, answer.json()["code"]) == (507, "no_space")
 
 
@@ -192,7 +192,7 @@ def test_an_upload_given_up_is_gone_with_its_video_and_bytes(server: Server) -> 
     assert person.api.head(at, headers=TUS).status_code == 404
     assert person.append(at, 50_000, b"x").status_code == 404
     assert person.api.get(f"/api/v1/videos/{video}").status_code == 404
-    until(lambda: not server.files("spool"), "its bytes are gone")
+    wait_until(lambda: not server.files("spool"), "its bytes are gone")
 
 
 def test_a_finished_upload_cannot_be_given_up(ann: Person) -> None:
@@ -209,7 +209,9 @@ def test_post_stands_in_for_methods_that_a_proxy_swallows(ann: Person) -> None:
     assert (asked.status_code, asked.headers["Upload-Offset"]) == (200, "5")
     assert ann.api.post(at, headers={**TUS, "X-HTTP-Method-Override": "DELETE"}).status_code == 204
     assert ann.api.head(at, headers=TUS).status_code == 404
-    assert ann.api.post(UPLOADS, headers={**TUS, **announced(5), "X-HTTP-Method-Override": "GET"}).status_code == 201
+    assert (
+        ann.api.post(UPLOADS, headers={**TUS, **upload_headers(5), "X-HTTP-Method-Override": "GET"}).status_code == 201
+    )
 
 
 def test_somebody_elses_upload_is_not_there(shared_server: Server, ann: Person, ben: Person) -> None:
@@ -223,7 +225,7 @@ def test_somebody_elses_upload_is_not_there(shared_server: Server, ann: Person, 
 
 
 def test_nobody_uploads_without_an_account(shared_server: Server) -> None:
-    answer = shared_server.visitor().api.post(UPLOADS, headers={**TUS, **announced(5)})
+    answer = shared_server.visitor().api.post(UPLOADS, headers={**TUS, **upload_headers(5)})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
@@ -286,19 +288,19 @@ def test_what_is_too_large_to_be_taken_as_a_whole_is_refused_before_it_is_sent(
 
 
 def test_creation_takes_checked_bytes_along(ann: Person) -> None:
-    headers = {**TUS, **BYTES, **announced(len(DATA), filename="x.mp4"), **checked(DATA[:1000])}
+    headers = {**TUS, **BYTES, **upload_headers(len(DATA), filename="x.mp4"), **checked(DATA[:1000])}
     assert ann.api.post(UPLOADS, headers=headers, content=DATA[:1000]).headers["Upload-Offset"] == "1000"
 
 
 def test_the_same_client_key_is_the_same_upload(ann: Person, ben: Person) -> None:
-    facts = announced(len(DATA), filename="named.mp4", client_key="of-ann")
+    facts = upload_headers(len(DATA), filename="named.mp4", client_key="of-ann")
     begun = ann.api.post(UPLOADS, headers={**TUS, **facts})
     at, video = begun.headers["Location"], begun.headers["Streamtime-Video"]
     assert ann.append(at, 0, DATA[:1000]).status_code == 204
-    again = ann.api.post(UPLOADS, headers={**TUS, **announced(len(DATA)), "Idempotency-Key": "of-ann"})
+    again = ann.api.post(UPLOADS, headers={**TUS, **upload_headers(len(DATA)), "Idempotency-Key": "of-ann"})
     assert (again.status_code, again.headers["Location"], again.headers["Upload-Offset"]) == (201, at, "1000")
     assert again.headers["Streamtime-Video"] == video
-    other = ann.api.post(UPLOADS, headers={**TUS, **announced(5, client_key="of-ann")})
+    other = ann.api.post(UPLOADS, headers={**TUS, **upload_headers(5, client_key="of-ann")})
     assert (other.status_code, other.json()["code"]) == (409, "client_key_taken")
     assert ben.api.post(UPLOADS, headers={**TUS, **facts}).headers["Location"] != at
     assert ann.append(at, 1000, DATA[1000:]).status_code == 204
@@ -311,7 +313,7 @@ def test_the_same_client_key_is_the_same_upload(ann: Person, ben: Person) -> Non
 def test_two_creations_at_once_with_one_key_make_one_video(shared_server: Server, ann: Person) -> None:
     assert ann.token
     clients = [shared_server.client(Authorization=f"Bearer {ann.token}") for _ in range(12)]
-    headers = {**TUS, **BYTES, **announced(len(DATA), filename="at-once.mp4", client_key="at once")}
+    headers = {**TUS, **BYTES, **upload_headers(len(DATA), filename="at-once.mp4", client_key="at once")}
     with ThreadPoolExecutor(len(clients)) as crowd:
         answers = list(crowd.map(lambda client: client.post(UPLOADS, headers=headers), clients))
     assert {answer.status_code for answer in answers} == {201}
@@ -321,7 +323,7 @@ def test_two_creations_at_once_with_one_key_make_one_video(shared_server: Server
 
 @pytest.mark.parametrize("key", ["k" * 201, "two\nlines"])
 def test_a_client_key_is_short_and_plain(ann: Person, key: str) -> None:
-    answer = ann.api.post(UPLOADS, headers={**TUS, **announced(5, client_key=key)})
+    answer = ann.api.post(UPLOADS, headers={**TUS, **upload_headers(5, client_key=key)})
     assert (answer.status_code, answer.json()["code"]) == (400, "client_key")
 
 
@@ -330,16 +332,16 @@ def test_an_upload_that_nobody_goes_on_with_expires(start_server: StartServer) -
     ann = server.person("ann")
     done = ann.begin(4, filename="done.mp4")
     ann.append(done, 0, b"done")
-    begun = ann.api.post(UPLOADS, headers={**TUS, **announced(100_000, filename="x.mp4")})
+    begun = ann.api.post(UPLOADS, headers={**TUS, **upload_headers(100_000, filename="x.mp4")})
     at, video = begun.headers["Location"], begun.headers["Streamtime-Video"]
     first = parsedate_to_datetime(begun.headers["Upload-Expires"])
     more = ann.append(at, 0, bytes(50_000))
     assert parsedate_to_datetime(more.headers["Upload-Expires"]) >= first
     assert "Upload-Expires" not in ann.api.head(done, headers=TUS).headers
     server.restart()
-    until(lambda: ann.api.head(at, headers=TUS).status_code == 404, "given up")
+    wait_until(lambda: ann.api.head(at, headers=TUS).status_code == 404, "given up")
     assert ann.api.get(f"/api/v1/videos/{video}").status_code == 404
     assert ann.append(at, 50_000, bytes(50_000)).status_code == 404
     assert ann.offset(done) == 4
-    until(lambda: all(path.stat().st_size == 4 for path in server.files("spool")), "its bytes are gone")
+    wait_until(lambda: all(path.stat().st_size == 4 for path in server.files("spool")), "its bytes are gone")
     assert ann.api.get("/api/v1/me").json()["quota"]["reserved"] == 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.people import Person
-from tests.server import Server, StartServer, until
-from tests.system.player import decode, fetch, variants
+from tests.server import Server, StartServer, wait_until
+from tests.system.player import decode, fetch, video_playlists
 
 QUICK = {
     "STREAMTIME_STORAGE__STRAY_AGE": "0s",
@@ -19,7 +19,7 @@ QUICK = {
 
 
 def settled(server: Server) -> None:
-    until(lambda: not server.files("spool"), "all has settled")
+    wait_until(lambda: not server.files("spool"), "all has settled")
 
 
 def stored_key(server: Server, rendition: str) -> str:
@@ -39,7 +39,7 @@ def send(person: Person, path: str) -> None:
 def test_gc_says_what_it_would_do_and_does_it(server: Server, small_clip: Path) -> None:
     ann = server.person("ann", admin=True)
     video = ann.upload(small_clip)
-    until(lambda: ann.look(video)["state"] == "ready", "it is ready")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "it is ready")
     settled(server)
     assert server.run("gc", "--dry-run").splitlines()[0] == "would be deleted: 0 objects, 0 bytes"
     stray = server.data_dir / "objects" / "videos" / "gone" / "stray.mp4"
@@ -61,17 +61,17 @@ def test_a_server_puts_strays_aside_by_itself_and_deletes_them(start_server: Sta
     server = start_server(**QUICK)
     ann = server.person("ann", admin=True)
     video = ann.upload(small_clip)
-    until(lambda: ann.look(video)["state"] == "ready", "it is ready")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "it is ready")
     settled(server)
     kept = server.files("objects")
     folder = server.data_dir / "objects" / "videos" / "crowd"
     folder.mkdir()
     for number in range(3):
         (folder / f"{number}.mp4").write_bytes(b"x")
-    page = until(lambda: "too much to be an accident" in ann.browser.get("/admin/storage").text, "it is refused")
+    page = wait_until(lambda: "too much to be an accident" in ann.browser.get("/admin/storage").text, "it is refused")
     assert page
     server.run("gc", "--take-over")
-    until(lambda: server.files("objects") == kept, "they are gone")
+    wait_until(lambda: server.files("objects") == kept, "they are gone")
     numbers = ann.api.get("/metrics").text
     assert re.search(r'^streamtime_upkeep_age_seconds\{task="reconcile"\} ', numbers, re.MULTILINE)
     assert re.search(r'^streamtime_store_ok\{store="local"\} 1\.0$', numbers, re.MULTILINE)
@@ -81,7 +81,7 @@ def test_a_damaged_rendition_is_found_told_and_made_again(start_server: StartSer
     server = start_server(STREAMTIME_STORAGE__SCRUB_EVERY="1s")
     ann = server.person("ann", admin=True)
     video = ann.upload(ladder_clip, title="Hurt")
-    until(lambda: ann.look(video)["state"] == "ready", "it is ready")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "it is ready")
     settled(server)
     encoded = min(ann.look(video)["renditions"], key=lambda name: int(name[:-1]))
     smallest = server.data_dir / "objects" / stored_key(server, encoded)
@@ -94,15 +94,15 @@ def test_a_damaged_rendition_is_found_told_and_made_again(start_server: StartSer
         events = ann.api.get(f"/api/v1/videos/{video}/timeline").json()["events"]
         return any(event["event"] == "damaged" and encoded in event["message"] for event in events)
 
-    until(told, "the damage is told")
+    wait_until(told, "the damage is told")
     assert "Its bytes are not those that were written." in ann.browser.get("/admin/storage").text
     page = ann.browser.get(f"/watch/{video}/history").text
     assert f'action="/watch/{video}/history/{encoded}"' in page
     send(ann, f"/watch/{video}/history/{encoded}")
-    until(lambda: not smallest.exists(), "the damaged one is gone")
-    until(lambda: ann.look(video)["state"] == "ready", "it is whole again")
+    wait_until(lambda: not smallest.exists(), "the damaged one is gone")
+    wait_until(lambda: ann.look(video)["state"] == "ready", "it is whole again")
     assert "Make it again" not in ann.browser.get(f"/watch/{video}/history").text
-    for variant in variants(ann.browser, ann.look(video)["urls"]["master"]):
+    for variant in video_playlists(ann.browser, ann.look(video)["urls"]["master"]):
         assert decode(fetch(ann.browser, variant)).frames
 
 

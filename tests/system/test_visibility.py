@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.films import make_film
+from tests.films import make_multitrack_clip
 from tests.people import Person
-from tests.server import Server, until
-from tests.system.player import fetch, variants
+from tests.server import Server, wait_until
+from tests.system.player import fetch, video_playlists
 
 VISIBILITIES = ("private", "members", "unlisted", "public")
 PEOPLE = ("visitor", "member", "owner", "admin")
@@ -53,7 +53,7 @@ def film(clips: Path) -> Path:
     """A clip with captions and chapters."""
     folder = clips / "visibility"
     folder.mkdir(exist_ok=True)
-    return make_film(folder / "film.mkv", duration_s=2)
+    return make_multitrack_clip(folder / "film.mkv", duration_s=2)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def cast(shared_server: Server, film: Path) -> Cast:
 
 def shown(owner: Person, video: str) -> Shown:
     """The video once it is ready and has its stills, with all its addresses."""
-    until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=60)
-    until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=60)
+    wait_until(lambda: owner.look(video)["state"] == "ready", "ready", within_s=60)
+    wait_until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=60)
     urls = owner.look(video)["urls"]
-    playlist = variants(owner.api, urls["master"])[0]
+    playlist = video_playlists(owner.api, urls["master"])[0]
     init, segment, *_ = fetch(owner.api, playlist).segment_uris
     reading = {
         **urls,
@@ -171,7 +171,7 @@ def test_hiding_takes_effect_on_the_next_request(cast: Cast, film: Path, hidden:
     assert {name: status(visitor.browser, at) for name, at in known.items()} == dict.fromkeys(known, 404)
     assert status(visitor.api, video.reading["events"]) == 404
     before = video.reading["segment"]
-    now = fetch(owner.api, variants(owner.api, video.reading["master"])[0]).segment_uris[1]
+    now = fetch(owner.api, video_playlists(owner.api, video.reading["master"])[0]).segment_uris[1]
     assert now != before
     assert (status(owner.api, now), status(owner.api, before)) == (200, 404), "the public time's address is over"
     owner.change(video.id, visibility="public")
@@ -195,7 +195,7 @@ def test_an_event_stream_tells_that_its_video_was_hidden(cast: Cast, film: Path)
     video = shown(owner, owner.send(film.read_bytes(), title="Stream me", visibility="public"))
     with visitor.browser.stream("GET", video.reading["events"], timeout=90) as events:
         lines = events.iter_lines()
-        until(lambda: next(lines) == "event: video", "how it is now")
+        wait_until(lambda: next(lines) == "event: video", "how it is now")
         owner.change(video.id, visibility="private", title="Secret now")
         told = list(takewhile(lambda line: line != "event: gone", lines))
         assert "Secret" not in "".join(told)
@@ -212,6 +212,6 @@ def test_pages_of_what_is_not_public_ask_not_to_be_indexed(cast: Cast) -> None:
 def test_why_a_video_failed_is_for_those_who_manage_it(cast: Cast) -> None:
     owner, visitor = cast.people["owner"], cast.people["visitor"]
     video = owner.send(b"just text, no video", title="Failing", visibility="public")
-    until(lambda: owner.look(video)["state"] == "failed", "failed")
+    wait_until(lambda: owner.look(video)["state"] == "failed", "failed")
     assert owner.look(video)["failure"]["message"]
     assert visitor.look(video)["failure"] is None

@@ -4,14 +4,14 @@ import ipaddress
 
 import pytest
 
-from streamtime.addresses import Listening, is_loopback, network_addresses
+from streamtime.addresses import ListenAddress, is_loopback, network_addresses
 
 ANYWHERE = "0.0.0.0"  # noqa: S104  # nothing listens
 HOME = ["192.168.1.7", "10.8.0.2", "fd00::7"]
 
 
-def listening(host: str, *found: str, public_url: str = "") -> Listening:
-    return Listening(host, 8000, public_url, lambda: list(found))
+def listening(host: str, *found: str, public_url: str = "") -> ListenAddress:
+    return ListenAddress(host, 8000, public_url, lambda: list(found))
 
 
 @pytest.mark.parametrize(

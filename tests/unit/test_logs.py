@@ -40,7 +40,7 @@ def test_a_fault_is_found_and_shown_with_what_follows(line: str) -> None:
     [
         json.dumps({**EVENT, "last_words": TRACEBACK}),
         json.dumps({"event": "media_broken_off", "level": "warning", "error": "The store does not answer."}),
-        json.dumps({"event": "answered", "path": "/watch/exceptions", "status": 200}),
+        json.dumps({"event": "request_completed", "path": "/watch/exceptions", "status": 200}),
         "Streamtime is ready: http://127.0.0.1:80",
     ],
 )

@@ -15,12 +15,12 @@ from sqlalchemy import Engine, event, func, insert, select
 from structlog.testing import capture_logs
 
 from streamtime import app, periodic
-from streamtime.access.caller import Proof
+from streamtime.access.caller import AuthMethod
 from streamtime.accounts import failures
-from streamtime.accounts.visit import Visit
-from streamtime.app import open_services, running
-from streamtime.backups.automatic import AutomaticCopies
-from streamtime.backups.keeper import DatabaseKeeper, Pace
+from streamtime.accounts.visit import ClientInfo
+from streamtime.app import open_services, run_background_tasks
+from streamtime.backups.automatic import AutomaticBackups
+from streamtime.backups.keeper import DatabaseBackups, MaintenanceIntervals
 from streamtime.clock import EpochMs, SystemClock
 from streamtime.config.load import load
 from streamtime.database.migrate import migrate
@@ -28,21 +28,21 @@ from streamtime.database.people_tables import api_tokens, audit, users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.ladder import plan_ladder
-from streamtime.http.connections import ConnectionLimits, ConnectionNumbers, Connections, Neighbours, Phase
-from streamtime.http.refusals import Refusal
+from streamtime.http.connections import ConnectionLimits, ConnectionMetrics, ConnectionTracker, ExemptAddresses, Phase
+from streamtime.http.refusals import ConnectionRejection
 from streamtime.http.services import Services
 from streamtime.jobs import pool
 from streamtime.periodic import FAILURES
 from streamtime.pipeline import expiry, rounds, supervision, waiting
-from streamtime.pipeline.restraint import Restraint, Rules
-from streamtime.pipeline.shares import Share
-from streamtime.pipeline.supervision import Supervision
-from streamtime.playback.watching import Watching
+from streamtime.pipeline.restraint import AdmissionRules, EncodeAdmission
+from streamtime.pipeline.shares import ProgressRange
+from streamtime.pipeline.supervision import OrderMonitor
+from streamtime.playback.watching import ViewerActivity
 from streamtime.rooms import database_path
 from streamtime.storage.spool import Spool
 from streamtime.worker_protocol import EncodeVideo, Package
 from streamtime.workers.launcher import WorkerLauncher
-from streamtime.workers.memory_watch import MemoryWatch, resident_bytes
+from streamtime.workers.memory_watch import MemoryMonitor, resident_bytes
 
 LOOPS = {
     *("queue-reasons", "jobs-due", "job-leases", "storage-schedule", "expiry"),
@@ -125,12 +125,12 @@ async def until(look: Callable[[], bool]) -> None:
 async def test_every_loop_goes_on_after_an_error_and_nothing_noted_is_lost(services: Services, kind: str) -> None:
     video = await services.videos.by_id(1)
     with capture_logs() as lines:
-        async with running(services, grace_s=1):
+        async with run_background_tasks(services, grace_s=1):
             before = counts()
             with failing(ERRORS[kind]):
-                services.progress.note(video, 0.5, "Preparing")
-                services.last_use.note(Proof.BEARER, 1, 77)
-                services.failures.count(Visit("192.0.2.1", "test"))
+                services.progress.report(video, 0.5, "Preparing")
+                services.last_used.record(AuthMethod.BEARER, 1, 77)
+                services.failed_logins.count(ClientInfo("192.0.2.1", "test"))
                 services.queue.on_enqueue()
                 await until(lambda: all(counts().get(loop, 0) >= before.get(loop, 0) + 2 for loop in LOOPS))
             await until(lambda: {line.get("loop") for line in lines if line["event"] == "loop_recovered"} >= LOOPS)
@@ -159,17 +159,17 @@ async def test_copies_and_checks_of_the_database_are_made_after_it_was_away(tmp_
     path = tmp_path / "streamtime.db"
     migrate(path, now_ms=EpochMs(0))
     database = Database(path)
-    copies = AutomaticCopies(path, tmp_path / "copies", keep=2)
-    keeper = DatabaseKeeper(database, copies, SystemClock(), Pace(copy_every_s=1, check_every_s=1))
+    copies = AutomaticBackups(path, tmp_path / "copies", keep=2)
+    keeper = DatabaseBackups(database, copies, SystemClock(), MaintenanceIntervals(copy_every_s=1, check_every_s=1))
     aside = path.rename(path.with_name("aside"))
     path.mkdir()
     before = counts().get("database-checks", 0)
     with capture_logs() as lines:
-        keeping = asyncio.create_task(keeper.keep())
-        await until(lambda: bool(keeper.state.trouble) and counts()["database-checks"] >= before + 2)
+        keeping = asyncio.create_task(keeper.run_forever())
+        await until(lambda: bool(keeper.status.error) and counts()["database-checks"] >= before + 2)
         path.rmdir()
         aside.rename(path)
-        await until(lambda: keeper.state.newest is not None and not keeper.state.trouble)
+        await until(lambda: keeper.status.newest is not None and not keeper.status.error)
         await until(lambda: "database_checked" in {line["event"] for line in lines})
         await ended(keeping)
     await database.close()
@@ -194,30 +194,30 @@ class OddConnection:
         self._broken = broken
         self.looks = 0
 
-    def look(self, now: float, limits: ConnectionLimits) -> None:
+    def enforce_timeouts(self, now: float, limits: ConnectionLimits) -> None:
         del now, limits
         self.looks += 1
         if self._broken:
             raise OSError(errno.EBADF, "Bad file descriptor")
 
-    def rank(self, now: float) -> None:
+    def eviction_rank(self, now: float) -> None:
         del now
 
     def evict(self) -> None:
         raise AssertionError
 
-    def refuse(self, refusal: Refusal) -> None:
+    def reject(self, refusal: ConnectionRejection) -> None:
         raise AssertionError(refusal)
 
 
 async def test_a_connection_that_cannot_be_looked_at_hides_no_other() -> None:
     limits = ConnectionLimits(10, 10, head_s=0.04, body_s=1, keep_alive_s=1, send_s=1)
-    connections = Connections(limits, Neighbours(), ConnectionNumbers())
+    connections = ConnectionTracker(limits, ExemptAddresses(), ConnectionMetrics())
     some = [OddConnection(broken=True), OddConnection(broken=False), OddConnection(broken=True)]
     for one in some:
         connections.add(one)
     before = counts().get("connections", 0)
-    async with connections.watched():
+    async with connections.monitored():
         await until(lambda: all(one.looks > 3 for one in some))
         assert counts()["connections"] >= before + 3
 
@@ -230,23 +230,23 @@ async def test_an_encode_is_paused_and_resumed_after_the_disk_could_not_be_asked
     services: Services, tmp_path: Path
 ) -> None:
     spool = await Spool.open_at(tmp_path / "asked")
-    watching = Watching(services.clock)
-    rules = Rules(minimum_free_bytes=1, quiet_hours=None, yield_to_viewers=True)
-    restraint = Restraint(rules, watching, spool, services.clock)
-    supervised = Supervision(services.timeline, services.progress, services.roster, restraint, services.clock)
+    watching = ViewerActivity(services.clock)
+    rules = AdmissionRules(minimum_free_bytes=1, quiet_hours=None, yield_to_viewers=True)
+    restraint = EncodeAdmission(rules, watching, spool, services.clock)
+    supervised = OrderMonitor(services.timeline, services.progress, services.worker_registry, restraint, services.clock)
     video = await services.videos.by_id(1)
     order = Package(origin_us=0, video_stream=0, encodes=(EncodeVideo(0, plan_ladder(640, 360, Fraction(25))[0]),))
-    share = Share("Encoding", 0, 1, stands_back=True)
+    share = ProgressRange("Encoding", 0, 1, can_pause=True)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    async with WorkerLauncher(nice=0).launch(nothing) as worker, supervised.over(video, worker, order, share):
-        watching.note()
+    async with WorkerLauncher(nice=0).launch(nothing) as worker, supervised.monitor(video, worker, order, share):
+        watching.record()
         await until(lambda: process_state(worker.pid) == "T")
         before = counts()["encode-pauses"]
         (tmp_path / "asked").rename(tmp_path / "away")
         await until(lambda: counts()["encode-pauses"] >= before + 2)
         assert process_state(worker.pid) != "T", "it does not stand still because nobody can tell why"
         (tmp_path / "away").rename(tmp_path / "asked")
-        watching.note()
+        watching.record()
         await until(lambda: process_state(worker.pid) == "T")
     os.close(nothing)
     await spool.close()
@@ -257,11 +257,11 @@ async def test_a_child_without_bounds_is_found_after_its_memory_could_not_be_rea
     before = counts().get("worker-memory", 0)
     launcher = WorkerLauncher(nice=0, memory_bytes=2**30)
     async with launcher.launch(nothing) as worker:
-        await worker.introduce()
+        await worker.confinement()
         with no_descriptors():
             await until(lambda: counts()["worker-memory"] >= before + 2)
-        watch = MemoryWatch(worker._child, 2**20)  # the child's bound is that of a process that works
-        looking = asyncio.create_task(watch.watch())
+        watch = MemoryMonitor(worker._child, 2**20)  # the child's bound is that of a process that works
+        looking = asyncio.create_task(watch.run())
         await until(lambda: watch.exceeded)
         await ended(looking)
     os.close(nothing)

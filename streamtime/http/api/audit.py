@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from streamtime.access.caller import Caller
-from streamtime.accounts.audit import Deed
+from streamtime.accounts.audit import AuditEvent
 from streamtime.errors import Forbidden
 from streamtime.http.problems import problems
-from streamtime.http.requests import signed_in
+from streamtime.http.requests import require_signed_in
 from streamtime.http.services import Services
 from streamtime.http.words import time_iso
 
@@ -23,7 +23,7 @@ class EntryBody(msgspec.Struct):
 
     id: int
     at: str
-    deed: Deed
+    deed: AuditEvent
     actor: str
     address: str
     subject: str
@@ -46,14 +46,14 @@ async def get_audit(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 50,
 ) -> AuditPage:
     """For admins: sign-ins, what changed who may do or see what, and deletions; of one `person`, by them or to them."""
-    if not signed_in(caller).is_admin:
+    if not require_signed_in(caller).is_admin:
         raise Forbidden("Only those who run the server read the audit.")
     found = await services.audit.page(before_id=before, person=person, limit=limit + 1)
     items = [
         EntryBody(
             id=entry.id,
             at=time_iso(entry.happened_at_ms),
-            deed=entry.deed,
+            deed=entry.event,
             actor=entry.actor_name,
             address=entry.address,
             subject=entry.subject,

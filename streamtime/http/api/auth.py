@@ -8,14 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response import Response
 
-from streamtime.access.caller import Caller, Proof
+from streamtime.access.caller import AuthMethod, Caller
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.refreshing import TokenPair
 from streamtime.accounts.sign_in import SessionKind
 from streamtime.errors import Invalid, Unauthenticated
-from streamtime.http.api.operations import BodyAtWill
+from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, visit_of
+from streamtime.http.requests import ApiRequest, client_info_of
 from streamtime.http.services import Services
 
 Secret = Annotated[str, msgspec.Meta(max_length=300)]
@@ -62,21 +62,23 @@ async def get_tokens(
 
     A refresh token is good once. Bringing one that was used ends the session.
     """
-    visit = visit_of(request)
+    visit = client_info_of(request)
     if data.refresh_token and not (data.username or data.password or data.otp):
-        return _answer(await services.refreshing.again(data.refresh_token, visit))
+        return _answer(await services.refresh_tokens.rotate(data.refresh_token, visit))
     if data.refresh_token or not data.username:
         raise Invalid("Send either username and password, or refresh_token.")
     name = data.username.strip()
-    session = await services.sign_in.with_password(name, data.password, visit, SessionKind.CLIENT, code=data.otp)
-    return _answer(await services.refreshing.first(session))
+    session = await services.sign_in.sign_in_with_password(
+        name, data.password, visit, SessionKind.CLIENT, code=data.otp
+    )
+    return _answer(await services.refresh_tokens.issue(session))
 
 
 @post(
     "/api/v1/auth/revoke",
     status_code=204,
     responses=problems(401, 403, 413),
-    operation_class=BodyAtWill,
+    operation_class=OptionalBody,
     tags=["account"],
     summary="Sign a client out",
 )
@@ -89,9 +91,9 @@ async def revoke_tokens(
 ) -> None:
     """End a client's session: its tokens are refused from the next request on. An unknown token is no error."""
     if data is not None and data.refresh_token:
-        await services.refreshing.revoke(data.refresh_token, visit_of(request))
-    elif caller.proof is Proof.ACCESS:
-        await services.sign_in.end(actor, caller.proof_id)
+        await services.refresh_tokens.revoke(data.refresh_token, client_info_of(request))
+    elif caller.auth_method is AuthMethod.ACCESS:
+        await services.sign_in.sign_out(actor, caller.credential_id)
     else:
         raise Unauthenticated("Send the refresh token of the session, or its access token.")
 

@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.captions.reading import MAX_BYTES
-from streamtime.http.api.operations import FileBody
+from streamtime.http.api.operations import BinaryBody
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest
 from streamtime.http.services import Services
@@ -30,7 +30,7 @@ async def list_captions(
 @post(
     "/api/v1/videos/{video:str}/captions",
     responses=problems(403, 404, 409, 413),
-    operation_class=FileBody,
+    operation_class=BinaryBody,
     tags=["captions"],
     summary="Add a caption track",
     request_max_body_size=MAX_BYTES,
@@ -52,7 +52,7 @@ async def add_captions(
 @put(
     "/api/v1/videos/{video:str}/captions/{name:str}",
     responses=problems(403, 404, 413),
-    operation_class=FileBody,
+    operation_class=BinaryBody,
     tags=["captions"],
     summary="Replace the text of a caption track",
     request_max_body_size=MAX_BYTES,
@@ -66,7 +66,7 @@ async def replace_captions(
 ) -> CaptionBody:
     """The body is a file as for a new track; name, language and label stay."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    return caption_body(found, await services.captions.exchange(found, name, await request.body()))
+    return caption_body(found, await services.captions.replace_from_file(found, name, await request.body()))
 
 
 @delete(

@@ -14,7 +14,7 @@ from streamtime.http.requests import PageRequest
 from streamtime.http.templates import Templates
 
 OPENAPI_PATH = "/api/openapi.json"
-HERE = "/api/docs"
+BASE_PATH = "/api/docs"
 
 Document: TypeAlias = Mapping[str, Any]
 """The OpenAPI document, or a part of it, as JSON has it."""
@@ -24,7 +24,7 @@ _SCHEMAS = "#/components/schemas/"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """A piece of text: plain, `code`, or the name of a schema of the page."""
 
     text: str
@@ -32,55 +32,55 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldDoc:
     """A parameter, a header of an answer, or a member of a schema."""
 
     name: str
-    type: list[Piece]
+    type: list[TextPiece]
     place: str = ""
     required: bool = False
     words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseDoc:
     """What a request may be answered by; `type` is empty where there is no body."""
 
     status: str
     words: str
-    type: list[Piece]
+    type: list[TextPiece]
     headers: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class OperationDoc:
     """One method of one path."""
 
     id: str
     method: str
     path: str
     summary: str
-    paragraphs: list[list[Piece]]
-    parameters: list[Field]
-    body: list[tuple[str, list[Piece]]]
+    paragraphs: list[list[TextPiece]]
+    parameters: list[FieldDoc]
+    body: list[tuple[str, list[TextPiece]]]
     """Media types that the request may be sent in, with their types."""
-    answers: list[Answer]
+    answers: list[ResponseDoc]
     problems: list[tuple[str, str]]
     """Statuses of RFC 9457 problems, with their titles."""
 
 
-@get(HERE, include_in_schema=False)
+@get(BASE_PATH, include_in_schema=False)
 async def docs(request: PageRequest, templates: NamedDependency[Templates]) -> Response[str]:
     """What there is, by tag."""
     document = _document(request)
     about = paragraphs_of(document["info"].get("description", ""))
     groups = [(tag, operations_of(document, tag)) for tag in tags_of(document)]
     return templates.page(
-        request, "pages/docs.html", title="API", openapi_url=OPENAPI_PATH, about=about, groups=groups, here=HERE
+        request, "pages/docs.html", title="API", openapi_url=OPENAPI_PATH, about=about, groups=groups, here=BASE_PATH
     )
 
 
-@get(HERE + "/{tag:str}", include_in_schema=False)
+@get(BASE_PATH + "/{tag:str}", include_in_schema=False)
 async def docs_of_tag(request: PageRequest, tag: FromPath[str], templates: NamedDependency[Templates]) -> Response[str]:
     """The operations of one tag, and the schemas that they name.
 
@@ -99,7 +99,7 @@ async def docs_of_tag(request: PageRequest, tag: FromPath[str], templates: Named
         tags=tags_of(document),
         operations=operations,
         schemas=[(name, schema_of(document, name)) for name in _named(document, tag)],
-        here=HERE,
+        here=BASE_PATH,
     )
 
 
@@ -108,7 +108,7 @@ def tags_of(document: Document) -> list[str]:
     return list(dict.fromkeys(tag for *_, operation in _operations(document) for tag in operation.get("tags", ())))
 
 
-def operations_of(document: Document, tag: str) -> list[Operation]:
+def operations_of(document: Document, tag: str) -> list[OperationDoc]:
     """The operations of a tag, in the order of the document."""
     return [
         _operation(path, method, operation)
@@ -117,41 +117,41 @@ def operations_of(document: Document, tag: str) -> list[Operation]:
     ]
 
 
-def schema_of(document: Document, name: str) -> tuple[list[list[Piece]], list[Field], list[Piece]]:
+def schema_of(document: Document, name: str) -> tuple[list[list[TextPiece]], list[FieldDoc], list[TextPiece]]:
     """What a named schema says of itself, its members where it is an object, and its type where it is none."""
     schema = document["components"]["schemas"][name]
     required = schema.get("required", ())
     members = [
-        Field(member, type_of(of), required=member in required, words=of.get("description", ""))
+        FieldDoc(member, type_of(of), required=member in required, words=of.get("description", ""))
         for member, of in schema.get("properties", {}).items()
     ]
     return paragraphs_of(schema.get("description", "")), members, [] if members else type_of(schema)
 
 
-def type_of(schema: Document) -> list[Piece]:
+def type_of(schema: Document) -> list[TextPiece]:
     """The type that a schema stands for, as it is read aloud."""
     if "$ref" in schema:
-        return [Piece(str(schema["$ref"]).removeprefix(_SCHEMAS), "schema")]
+        return [TextPiece(str(schema["$ref"]).removeprefix(_SCHEMAS), "schema")]
     for key in ("oneOf", "anyOf", "allOf"):
         if key in schema:
             return _joined([type_of(each) for each in schema[key]], " and " if key == "allOf" else " or ")
     if "const" in schema or "enum" in schema:
         values = schema.get("enum", [schema.get("const")])
-        return _joined([[Piece(str(value), "code")] for value in values if value is not None], " or ")
+        return _joined([[TextPiece(str(value), "code")] for value in values if value is not None], " or ")
     if schema.get("type") == "array":
-        return [Piece("list of "), *type_of(schema.get("items", {}))]
+        return [TextPiece("list of "), *type_of(schema.get("items", {}))]
     kind = schema.get("type", "anything")
     name = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
     if schema.get("format") == "binary":
         name = "bytes"
-    return [Piece(name + _bounds(schema))]
+    return [TextPiece(name + _bounds(schema))]
 
 
-def paragraphs_of(text: str) -> list[list[Piece]]:
+def paragraphs_of(text: str) -> list[list[TextPiece]]:
     """A docstring as paragraphs, in which what stands in backticks is code."""
     blocks = [" ".join(block.split()) for block in text.split("\n\n")]
     return [
-        [Piece(part, "code" if at % 2 else "text") for at, part in enumerate(block.split("`")) if part]
+        [TextPiece(part, "code" if at % 2 else "text") for at, part in enumerate(block.split("`")) if part]
         for block in blocks
         if block
     ]
@@ -166,7 +166,7 @@ def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
         yield from ((path, method, item[method]) for method in _METHODS if method in item)
 
 
-def _operation(path: str, method: str, operation: Document) -> Operation:
+def _operation(path: str, method: str, operation: Document) -> OperationDoc:
     answers, problems = [], []
     for status, answer in operation["responses"].items():
         content = answer.get("content", {})
@@ -174,16 +174,16 @@ def _operation(path: str, method: str, operation: Document) -> Operation:
             problems.append((status, answer["description"]))
         else:
             found = [piece for media in content.values() for piece in type_of(media.get("schema", {}))]
-            answers.append(Answer(status, answer.get("description", ""), found, [*answer.get("headers", {})]))
+            answers.append(ResponseDoc(status, answer.get("description", ""), found, [*answer.get("headers", {})]))
     body = operation.get("requestBody", {}).get("content", {})
-    return Operation(
+    return OperationDoc(
         id=operation["operationId"],
         method=method.upper(),
         path=path,
         summary=operation.get("summary", path),
         paragraphs=paragraphs_of(operation.get("description", "")),
         parameters=[
-            Field(
+            FieldDoc(
                 each["name"], type_of(each.get("schema", {})), each["in"], each.get("required", False),
                 each.get("description", ""),
             )
@@ -218,10 +218,10 @@ def _references(part: object) -> Iterator[str]:
             yield from _references(value)
 
 
-def _joined(types: list[list[Piece]], word: str) -> list[Piece]:
-    joined: list[Piece] = []
+def _joined(types: list[list[TextPiece]], word: str) -> list[TextPiece]:
+    joined: list[TextPiece] = []
     for each in types:
-        joined += [Piece(word), *each] if joined else each
+        joined += [TextPiece(word), *each] if joined else each
     return joined
 
 

@@ -9,14 +9,14 @@ from litestar.params import FromPath, JSONBody
 
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
-from streamtime.http.link_views import MAX_DAYS, end_after
+from streamtime.http.link_views import MAX_DAYS, expires_after
 from streamtime.http.own_address import LinkBase, link_base
 from streamtime.http.paths import DROPS
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, signed_in
+from streamtime.http.requests import ApiRequest, require_signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.words import time_iso
-from streamtime.sharing.drops import MAX_FILES, Drop, NewDrop
+from streamtime.sharing.drops import MAX_FILES, NewUploadRequest, UploadRequest
 from streamtime.sharing.terms import MAX_LABEL, LinkState
 
 
@@ -51,7 +51,7 @@ async def list_drops(
     settings: NamedDependency[HttpSettings],
 ) -> list[DropBody]:
     """The caller's own, the latest first."""
-    listed = await services.drops.listed(signed_in(caller))
+    listed = await services.upload_requests.list_for_owner(require_signed_in(caller))
     base = link_base(request, settings)
     return [_body(drop, services, base) for drop in listed]
 
@@ -70,9 +70,9 @@ async def create_drop(
     A program sends them by `/api/v1/uploads` with the link's id in a header `Streamtime-Drop`, and the sender's name as
     `guest` in the metadata.
     """
-    ends = end_after(data.days, services.clock.now_ms())
-    new = NewDrop(data.label, data.max_size, data.max_files, ends)
-    made = await services.drops.create(signed_in(caller), new, actor)
+    ends = expires_after(data.days, services.clock.now_ms())
+    new = NewUploadRequest(data.label, data.max_size, data.max_files, ends)
+    made = await services.upload_requests.create(require_signed_in(caller), new, actor)
     return _body(made, services, link_base(request, settings))
 
 
@@ -89,10 +89,10 @@ async def delete_drop(
     services: NamedDependency[Services],
 ) -> None:
     """It takes nothing from the answer on, not even the rest of what is on its way."""
-    await services.drops.revoke(signed_in(caller), drop, actor)
+    await services.upload_requests.revoke(require_signed_in(caller), drop, actor)
 
 
-def _body(drop: Drop, services: Services, base: LinkBase) -> DropBody:
+def _body(drop: UploadRequest, services: Services, base: LinkBase) -> DropBody:
     return DropBody(
         id=drop.public_id,
         url=base.url(DROPS + drop.public_id),

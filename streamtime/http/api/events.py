@@ -9,15 +9,15 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, decide, require
+from streamtime.access.rules import Access, access_level, require
 from streamtime.errors import NotFound
-from streamtime.events.bus import Change, VideoChanged
-from streamtime.http.event_stream import event_stream, event_text
+from streamtime.events.bus import ChangeKind, VideoChanged
+from streamtime.http.event_stream import event_stream, format_event
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, rights_epoch, signed_in
+from streamtime.http.requests import ApiRequest, require_signed_in, rights_epoch
 from streamtime.http.services import Services
 from streamtime.http.track_views import tracks_of
-from streamtime.http.video_bodies import Qualities, body_of
+from streamtime.http.video_bodies import RenditionNames, video_body
 from streamtime.library.video import Video
 
 
@@ -35,13 +35,13 @@ async def events(
     if video:
         require(caller, (await _video(video, request, services)).facts, Access.VIEW)
     else:
-        signed_in(caller)
+        require_signed_in(caller)
 
     def wanted(news: VideoChanged) -> bool:
         return news.public_id == video if video else news.owner_id == caller.user_id
 
     async def told(news: VideoChanged) -> str:
-        gone = news.change is Change.DELETED
+        gone = news.change is ChangeKind.DELETED
         return _gone(news.public_id) if gone else await _state(news.public_id, request, caller, services)
 
     async def snapshot() -> str:
@@ -57,7 +57,7 @@ async def _video(public_id: str, request: ApiRequest, services: Services) -> Vid
         NotFound: there is none.
     """
     key = "video", public_id, rights_epoch(request)
-    return await services.shared_texts.get(key, public_id, lambda: services.videos.by_public_id(public_id))
+    return await services.render_cache.get(key, public_id, lambda: services.videos.by_public_id(public_id))
 
 
 async def _state(public_id: str, request: ApiRequest, caller: Caller, services: Services) -> str:
@@ -66,19 +66,19 @@ async def _state(public_id: str, request: ApiRequest, caller: Caller, services: 
         found = await _video(public_id, request, services)
     except NotFound:
         return _gone(public_id)
-    access = decide(caller, found.facts)
+    access = access_level(caller, found.facts)
     if access < Access.VIEW:
         return _gone(public_id)
     key = "state", public_id, rights_epoch(request), access >= Access.MANAGE
-    return await services.shared_texts.get(key, public_id, lambda: _text(found, caller, services))
+    return await services.render_cache.get(key, public_id, lambda: _text(found, caller, services))
 
 
 async def _text(found: Video, caller: Caller, services: Services) -> str:
-    qualities, tracks = await Qualities.of(services, [found]), await tracks_of([found], services)
-    twins = await services.duplicates.of([found])
-    body = body_of(found, caller, services, qualities, tracks, twins.get(found.id))
-    return event_text("video", msgspec.json.encode(body).decode())
+    qualities, tracks = await RenditionNames.of(services, [found]), await tracks_of([found], services)
+    twins = await services.duplicates.find_for_videos([found])
+    body = video_body(found, caller, services, qualities, tracks, twins.get(found.id))
+    return format_event("video", msgspec.json.encode(body).decode())
 
 
 def _gone(public_id: str) -> str:
-    return event_text("gone", msgspec.json.encode({"id": public_id}).decode())
+    return format_event("gone", msgspec.json.encode({"id": public_id}).decode())

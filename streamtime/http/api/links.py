@@ -10,11 +10,11 @@ from litestar.params import FromPath, JSONBody
 from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.accounts.audit import Actor
-from streamtime.http.link_views import MAX_DAYS, end_after
+from streamtime.http.link_views import MAX_DAYS, expires_after
 from streamtime.http.own_address import LinkBase, link_base
 from streamtime.http.paths import SHARED
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, signed_in
+from streamtime.http.requests import ApiRequest, require_signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.words import time_iso
 from streamtime.sharing.links import MAX_VIDEOS, MAX_VIEWS, Link, NewLink
@@ -56,7 +56,7 @@ async def list_links(
     settings: NamedDependency[HttpSettings],
 ) -> list[LinkBody]:
     """The caller's own, the latest first."""
-    listed = await services.links.listed(signed_in(caller))
+    listed = await services.links.list_for_owner(require_signed_in(caller))
     base = link_base(request, settings)
     return [_body(link, services, base) for link in listed]
 
@@ -71,9 +71,9 @@ async def create_link(
     settings: NamedDependency[HttpSettings],
 ) -> LinkBody:
     """Whoever has its address may watch these videos, whatever their visibility, and nothing else."""
-    signed_in(caller)
+    require_signed_in(caller)
     videos = [await services.videos.require(caller, video, Access.MANAGE) for video in data.videos]
-    ends = end_after(data.days, services.clock.now_ms())
+    ends = expires_after(data.days, services.clock.now_ms())
     new = NewLink(videos, data.label, data.password or None, data.max_views, ends)
     return _body(await services.links.create(caller, new, actor), services, link_base(request, settings))
 
@@ -88,7 +88,7 @@ async def delete_link(
     services: NamedDependency[Services],
 ) -> None:
     """It leads nowhere from the answer on, and who watches by it is stopped at the next segment."""
-    await services.links.revoke(signed_in(caller), link, actor)
+    await services.links.revoke(require_signed_in(caller), link, actor)
 
 
 def _body(link: Link, services: Services, base: LinkBase) -> LinkBody:

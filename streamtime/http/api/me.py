@@ -8,7 +8,7 @@ from streamtime.access.caller import Caller, Role
 from streamtime.access.rules import Visibility
 from streamtime.hls.disk_cost import AUDIO_BPS, typical_rates
 from streamtime.http.problems import problems
-from streamtime.http.requests import account_id, signed_in
+from streamtime.http.requests import account_id, require_signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views import picture_href
 
@@ -73,15 +73,15 @@ class UploadConfig(msgspec.Struct):
 @get("/api/v1/me", responses=problems(401), tags=["account"], summary="Who am I?")
 async def me(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Me:
     """The account behind this request, and how much room it has."""
-    known = signed_in(caller)
+    known = require_signed_in(caller)
     picture = picture_href(known.public_id, known.picture_version)
     return Me(name=known.name, role=known.role, picture=picture, quota=await quota_of(known, services))
 
 
 async def quota_of(caller: Caller, services: Services) -> Quota:
     """How somebody stands."""
-    standing = await services.space.standing(account_id(caller))
-    return Quota(standing.used, standing.reserved, standing.limit, standing.left)
+    standing = await services.usage.quota_usage(account_id(caller))
+    return Quota(standing.used, standing.reserved, standing.limit, standing.remaining)
 
 
 @get("/api/v1/upload-config", responses=problems(), tags=["uploads"], summary="What may be uploaded")

@@ -37,11 +37,11 @@ _LENGTH = _header("Upload-Length", "How many bytes the file has.", _NUMBER, requ
 _METADATA = _header("Upload-Metadata", "`filename`, `title`, `visibility` and so on, with their values in base64.")
 _KEY = _header("Idempotency-Key", "The client's own name for the upload.")
 _OFFSET = _header("Upload-Offset", "Where the body goes on.", _NUMBER, required=True)
-_STANDING = ("Upload-Offset", "Upload-Expires", "Streamtime-Video")
+_STATE_HEADERS = ("Upload-Offset", "Upload-Expires", "Streamtime-Video")
 
 
 @dataclass
-class BodyAtWill(Operation):
+class OptionalBody(Operation):
     """A request that may do without its body."""
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class BodyAtWill(Operation):
 
 
 @dataclass
-class FileBody(Operation):
+class BinaryBody(Operation):
     """A request whose body is a file, of whatever type it is said to be."""
 
     def __post_init__(self) -> None:
@@ -65,9 +65,9 @@ class TusOptions(Operation):
 
     def __post_init__(self) -> None:
         """Say what its answer tells."""
-        self._tell("204", "Tus-Version", "Tus-Extension", "Tus-Checksum-Algorithm", "Tus-Max-Size")
+        self._set_response_headers("204", "Tus-Version", "Tus-Extension", "Tus-Checksum-Algorithm", "Tus-Max-Size")
 
-    def _tell(self, status: str, *headers: str) -> None:
+    def _set_response_headers(self, status: str, *headers: str) -> None:
         answer = (self.responses or {})[status]
         if isinstance(answer, OpenAPIResponse):
             answer.content = None
@@ -78,18 +78,18 @@ class TusOptions(Operation):
 class TusRequest(TusOptions):
     """A request about an upload."""
 
-    def _take(self, *headers: Parameter) -> None:
+    def _add_parameters(self, *headers: Parameter) -> None:
         self.parameters = [*(self.parameters or ()), _VERSION, _DROP, *headers]
 
 
 @dataclass
-class TusEnd(TusRequest):
+class TusTermination(TusRequest):
     """One that gives an upload up."""
 
     def __post_init__(self) -> None:
         """Say what it takes."""
-        self._take()
-        self._tell("204")
+        self._add_parameters()
+        self._set_response_headers("204")
 
 
 @dataclass
@@ -98,27 +98,27 @@ class TusCreation(TusRequest):
 
     def __post_init__(self) -> None:
         """Say what it takes and what its answer tells."""
-        self._take(_LENGTH, _METADATA, _KEY, _CHECKSUM)
-        self._tell("201", "Location", *_STANDING, "Streamtime-Looks-Like")
+        self._add_parameters(_LENGTH, _METADATA, _KEY, _CHECKSUM)
+        self._set_response_headers("201", "Location", *_STATE_HEADERS, "Streamtime-Looks-Like")
         self.request_body = RequestBody({BYTES_TYPE: _BYTES})
 
 
 @dataclass
-class TusState(TusRequest):
+class TusHead(TusRequest):
     """One that asks how far an upload is."""
 
     def __post_init__(self) -> None:
         """Say what its answer tells."""
-        self._take()
-        self._tell("200", "Upload-Length", "Upload-Metadata", *_STANDING)
+        self._add_parameters()
+        self._set_response_headers("200", "Upload-Length", "Upload-Metadata", *_STATE_HEADERS)
 
 
 @dataclass
-class TusBytes(TusRequest):
+class TusPatch(TusRequest):
     """One that goes on with an upload."""
 
     def __post_init__(self) -> None:
         """Say what it takes and what its answer tells."""
-        self._take(_OFFSET, _CHECKSUM)
-        self._tell("204", *_STANDING)
+        self._add_parameters(_OFFSET, _CHECKSUM)
+        self._set_response_headers("204", *_STATE_HEADERS)
         self.request_body = RequestBody({BYTES_TYPE: _BYTES}, required=True)

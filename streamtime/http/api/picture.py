@@ -7,12 +7,12 @@ from litestar.params import FromPath
 
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
-from streamtime.http.api.operations import FileBody
-from streamtime.http.api.users import HERE as USERS
-from streamtime.http.api.users import admins
-from streamtime.http.pages.picture import MAX_BODY_BYTES, guarded
+from streamtime.http.api.operations import BinaryBody
+from streamtime.http.api.users import BASE_PATH as USERS
+from streamtime.http.api.users import require_admin_or_forbid
+from streamtime.http.pages.picture import MAX_BODY_BYTES, check_body_size
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, managing
+from streamtime.http.requests import ApiRequest, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.views import picture_href
 
@@ -27,18 +27,18 @@ class PictureBody(msgspec.Struct):
 
 @put(
     PICTURE,
-    operation_class=FileBody,
+    operation_class=BinaryBody,
     responses=problems(401, 403, 413, 429),
     tags=["account"],
     summary="Set one's picture",
     request_max_body_size=MAX_BODY_BYTES,
-    before_request=guarded,
+    before_request=check_body_size,
 )
 async def put_picture(
     request: ApiRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> PictureBody:
     """The body is a JPEG, PNG, WebP or GIF of at most 10 MB; the middle of it is kept as a square of 256 pixels."""
-    managing(caller)
+    require_account_management(caller)
     found = await services.users.by_name(caller.name)
     version = await services.pictures.set(found, await request.body())
     return PictureBody(picture_href(found.public_id, version))
@@ -49,7 +49,7 @@ async def delete_picture(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> None:
     """Initials are shown again."""
-    managing(caller)
+    require_account_management(caller)
     await services.pictures.remove(await services.users.by_name(caller.name), actor)
 
 
@@ -66,5 +66,5 @@ async def delete_user_picture(
     services: NamedDependency[Services],
 ) -> None:
     """By the account's id."""
-    admins(caller)
+    require_admin_or_forbid(caller)
     await services.pictures.remove(await services.users.by_public_id(user), actor)

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from streamtime.access.caller import Caller
-from streamtime.http.histories import history_of, managed
+from streamtime.http.histories import history_of, require_manageable
 from streamtime.http.problems import problems
 from streamtime.http.services import Services
 
@@ -47,7 +47,7 @@ async def get_timeline(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> TimelineBody:
     """For its owner and admins; for everybody else there is no such thing."""
-    history = await history_of(await managed(video, caller, services), services)
+    history = await history_of(await require_manageable(video, caller, services), services)
     return TimelineBody(
         events=[EventBody(event.at_iso, event.event, event.message, event.detail) for event in history.events],
         files=[FileBody(row.name, row.kind, row.origin, row.size_bytes, row.bitrate_bps) for row in history.files],

@@ -8,11 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
-from streamtime.access.caller import Caller, Scope
+from streamtime.access.caller import Caller, TokenScope
 from streamtime.accounts.api_tokens import ApiToken
 from streamtime.accounts.audit import Actor
 from streamtime.http.problems import problems
-from streamtime.http.requests import managing
+from streamtime.http.requests import require_account_management
 from streamtime.http.services import Services
 from streamtime.http.words import time_iso
 
@@ -22,7 +22,7 @@ class TokenBody(msgspec.Struct):
 
     id: str
     label: str
-    scope: Scope
+    scope: TokenScope
     created_at: str
     last_used_at: str | None
 
@@ -43,13 +43,15 @@ class NewToken(msgspec.Struct, forbid_unknown_fields=True):
     """What the token is for, and what it may do: `read`, `upload` (send and change videos) or `admin` (everything)."""
 
     label: Annotated[str, msgspec.Meta(max_length=1_000)]
-    scope: Scope = Scope.READ
+    scope: TokenScope = TokenScope.READ
 
 
 @get("/api/v1/tokens", responses=problems(401, 403), tags=["account"], summary="List API tokens")
 async def list_tokens(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> TokenList:
     """Those of the account that are in use."""
-    return TokenList([_body(token) for token in await services.api_tokens.of(managing(caller))])
+    return TokenList(
+        [_body(token) for token in await services.api_tokens.list_for_user(require_account_management(caller))]
+    )
 
 
 @post("/api/v1/tokens", responses=problems(401, 403, 409, 413), tags=["account"], summary="Make an API token")
@@ -60,7 +62,7 @@ async def create_token(
     services: NamedDependency[Services],
 ) -> Response[NewTokenBody]:
     """For somebody signed in, or with a token that may do everything: no token makes a wider one than itself."""
-    made = await services.api_tokens.create(actor, managing(caller), data.label, data.scope)
+    made = await services.api_tokens.create(actor, require_account_management(caller), data.label, data.scope)
     body = NewTokenBody(**msgspec.structs.asdict(_body(made.token)), token=made.secret)
     return Response(body, headers={"Cache-Control": "no-store"})
 
@@ -75,7 +77,7 @@ async def revoke_token(
     services: NamedDependency[Services],
 ) -> None:
     """It is refused from the next request on."""
-    await services.api_tokens.revoke(actor, token, of_user=managing(caller))
+    await services.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
 
 
 def _body(token: ApiToken) -> TokenBody:

@@ -13,17 +13,26 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.accounts.limits import Limited, network_of
+from streamtime.accounts.limits import RateLimit, client_network
 from streamtime.errors import Invalid, NoSpace, StreamtimeError, Unavailable
-from streamtime.http.api.operations import TusBytes, TusCreation, TusEnd, TusOptions, TusState
+from streamtime.http.api.operations import TusCreation, TusHead, TusOptions, TusPatch, TusTermination
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, address_of, place_of, signed_in
+from streamtime.http.requests import ApiRequest, client_address, rate_limit_key, require_signed_in
 from streamtime.http.services import Services
-from streamtime.http.tus import BYTES_TYPE, EXTENSIONS, PATH, VERSION, ClientGone, Refused, UnknownVersion, WrongType
+from streamtime.http.tus import (
+    BYTES_TYPE,
+    EXTENSIONS,
+    PATH,
+    VERSION,
+    ClientDisconnected,
+    ErrorWithHeaders,
+    UnsupportedContentType,
+    UnsupportedTusVersion,
+)
 from streamtime.library.space import QuotaExceeded
-from streamtime.sharing.drops import Drop
+from streamtime.sharing.drops import UploadRequest
 from streamtime.sizes import size_text
-from streamtime.uploads.checksum import ALGORITHMS, MOST_BYTES, Checksum, too_large_to_check
+from streamtime.uploads.checksum import ALGORITHMS, MAX_CHECKED_BYTES, Checksum, too_large_to_check
 from streamtime.uploads.upload import Upload
 
 MAX_DIGITS = 19
@@ -66,11 +75,11 @@ async def create_upload(
     file name and length that is there already.
     """
     _check_version(request)
-    drop = await drop_of(request, services)
+    drop = await upload_request_of(request, services)
     if drop is None:
-        services.limits.spend({Limited.UPLOAD_CREATION: place_of(request, signed_in(caller))})
+        services.rate_limiter.consume({RateLimit.UPLOAD_CREATION: rate_limit_key(request, require_signed_in(caller))})
     else:
-        services.limits.spend({Limited.DROP: network_of(address_of(request))})
+        services.rate_limiter.consume({RateLimit.DROP: client_network(client_address(request))})
     length = _number(request, "upload-length")
     metadata, client_key = request.headers.get("upload-metadata", ""), request.headers.get("idempotency-key")
     checksum = announced_checksum(request)
@@ -78,7 +87,7 @@ async def create_upload(
     if request.headers.get("content-type") == BYTES_TYPE and upload.offset_bytes == 0:
         try:
             await services.receiver.receive(upload, 0, body_of(request), checksum)
-        except ClientGone:
+        except ClientDisconnected:
             if upload.client_key is None:
                 # The client never heard of this upload, so nobody can go on with it.
                 await services.termination.terminate(await _own(caller, drop, upload.public_id, services))
@@ -86,8 +95,8 @@ async def create_upload(
         except (NoSpace, QuotaExceeded, Unavailable) as error:
             raise await _refused(error, upload, services, {"Location": f"{PATH}/{upload.public_id}"}) from error
         upload = await _own(caller, drop, upload.public_id, services)
-    headers = {"Location": f"{PATH}/{upload.public_id}", **_standing(upload)}
-    if drop is None and (like := await services.duplicates.looks_like(upload.video_id)):
+    headers = {"Location": f"{PATH}/{upload.public_id}", **_state_headers(upload)}
+    if drop is None and (like := await services.duplicates.find_probable(upload.video_id)):
         headers["Streamtime-Looks-Like"] = like.public_id
     return _answer(201, headers)
 
@@ -95,7 +104,7 @@ async def create_upload(
 @head(
     PATH + "/{upload:str}",
     responses=problems(404, 412),
-    operation_class=TusState,
+    operation_class=TusHead,
     tags=["uploads"],
     summary="Ask how far an upload is",
 )
@@ -107,10 +116,10 @@ async def head_upload(
 ) -> Response[None]:
     """The offset to continue at. A request that still writes is asked to let go first."""
     _check_version(request)
-    drop = await drop_of(request, services)
+    drop = await upload_request_of(request, services)
     found = await _own(caller, drop, upload, services)
     if not found.finished:
-        await services.receiver.let_go(found)
+        await services.receiver.interrupt(found)
         found = await _own(caller, drop, upload, services)
     return _answer(200, _headers(found))
 
@@ -120,7 +129,7 @@ async def head_upload(
     request_max_body_size=None,
     status_code=204,
     responses=problems(403, 404, 409, 412, 413, 415, 423, 460, 507),
-    operation_class=TusBytes,
+    operation_class=TusPatch,
     tags=["uploads"],
     summary="Send the next bytes of an upload",
 )
@@ -138,21 +147,21 @@ async def patch_upload(
     """
     _check_version(request)
     if request.headers.get("content-type") != BYTES_TYPE:
-        raise WrongType(f"Send the bytes as {BYTES_TYPE}.", field="Content-Type")
-    found = await _own(caller, await drop_of(request, services), upload, services)
+        raise UnsupportedContentType(f"Send the bytes as {BYTES_TYPE}.", field="Content-Type")
+    found = await _own(caller, await upload_request_of(request, services), upload, services)
     offset = _number(request, "upload-offset")
     try:
         await services.receiver.receive(found, offset, body_of(request), announced_checksum(request))
     except (NoSpace, QuotaExceeded, Unavailable) as error:
         raise await _refused(error, found, services) from error
-    return _answer(204, _standing(await services.uploads.by_id(found.id)))
+    return _answer(204, _state_headers(await services.uploads.by_id(found.id)))
 
 
 @delete(
     PATH + "/{upload:str}",
     status_code=204,
     responses=problems(403, 404, 409, 412, 423),
-    operation_class=TusEnd,
+    operation_class=TusTermination,
     tags=["uploads"],
     summary="Give an upload up",
 )
@@ -164,24 +173,26 @@ async def delete_upload(
 ) -> Response[None]:
     """The upload, its bytes and its video are gone."""
     _check_version(request)
-    await services.termination.terminate(await _own(caller, await drop_of(request, services), upload, services))
+    await services.termination.terminate(
+        await _own(caller, await upload_request_of(request, services), upload, services)
+    )
     return _answer(204, {})
 
 
-async def drop_of(request: ApiRequest, services: Services) -> Drop | None:
+async def upload_request_of(request: ApiRequest, services: Services) -> UploadRequest | None:
     """The link for sending that a request comes by, as its `Streamtime-Drop` says; None where it has none.
 
     Raises:
         NotFound: there is none, or it is over.
     """
     named = request.headers.get("streamtime-drop")
-    return None if named is None else await services.drops.find(named)
+    return None if named is None else await services.upload_requests.find(named)
 
 
-async def _own(caller: Caller, drop: Drop | None, upload: str, services: Services) -> Upload:
+async def _own(caller: Caller, drop: UploadRequest | None, upload: str, services: Services) -> Upload:
     """The upload of that id: the caller's, or one that comes by the same link. Raises `NotFound`."""
     if drop is not None:
-        return await services.uploads.of_drop(drop.id, upload)
+        return await services.uploads.by_upload_request(drop.id, upload)
     return await services.uploads.require(caller, upload)
 
 
@@ -194,7 +205,7 @@ async def body_of(request: ApiRequest) -> AsyncIterator[bytes]:
     while True:
         message = await request.receive()
         if message["type"] != "http.request":
-            raise ClientGone("The client went away.")
+            raise ClientDisconnected("The client went away.")
         yield message["body"]
         if not message.get("more_body", False):
             return
@@ -202,7 +213,7 @@ async def body_of(request: ApiRequest) -> AsyncIterator[bytes]:
 
 def _check_version(request: ApiRequest) -> None:
     if request.headers.get("tus-resumable") != VERSION:
-        raise UnknownVersion(f"This server speaks tus {VERSION}.")
+        raise UnsupportedTusVersion(f"This server speaks tus {VERSION}.")
 
 
 def announced_checksum(request: ApiRequest) -> Checksum | None:
@@ -216,7 +227,7 @@ def announced_checksum(request: ApiRequest) -> Checksum | None:
     if header is None:
         return None
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > MOST_BYTES:
+    if length.isdecimal() and int(length) > MAX_CHECKED_BYTES:
         raise too_large_to_check()
     return Checksum.parse(header)
 
@@ -240,10 +251,10 @@ async def _refused(
         missing = kept.length_bytes - kept.offset_bytes
         words = f"{size_text(kept.offset_bytes)} of this file are kept, {size_text(missing)} are missing."
         error = NoSpace(f"{error.message} {words}", code=error.code, facts={**error.facts, "needed": missing})
-    return Refused(error, {"Cache-Control": "no-store", **_standing(kept), **(extra or {})})
+    return ErrorWithHeaders(error, {"Cache-Control": "no-store", **_state_headers(kept), **(extra or {})})
 
 
-def _standing(upload: Upload) -> dict[str, str]:
+def _state_headers(upload: Upload) -> dict[str, str]:
     headers = {"Upload-Offset": str(upload.offset_bytes)}
     if upload.drop_id is None:  # a guest is not told what becomes of it
         headers["Streamtime-Video"] = upload.video_public_id
@@ -253,7 +264,7 @@ def _standing(upload: Upload) -> dict[str, str]:
 
 
 def _headers(upload: Upload) -> dict[str, str]:
-    headers = {**_standing(upload), "Upload-Length": str(upload.length_bytes)}
+    headers = {**_state_headers(upload), "Upload-Length": str(upload.length_bytes)}
     return headers | ({"Upload-Metadata": upload.metadata} if upload.metadata else {})
 
 

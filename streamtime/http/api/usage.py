@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from streamtime.access.caller import Caller
 from streamtime.errors import Forbidden
 from streamtime.http.problems import problems
-from streamtime.http.requests import account_id, signed_in
+from streamtime.http.requests import account_id, require_signed_in
 from streamtime.http.services import Services
 from streamtime.http.space_views import SHOWN_LARGEST
 from streamtime.library.space import LargeVideo, Usage
@@ -58,17 +58,17 @@ class AllUsage(msgspec.Struct):
 async def my_usage(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> MyUsage:
     """By kind, with the limit where there is one."""
     owner_id = account_id(caller)
-    largest = await services.space.largest(owner_id, limit=SHOWN_LARGEST)
-    return MyUsage(_usage(await services.space.usage_of(owner_id)), [_large(video) for video in largest])
+    largest = await services.usage.largest(owner_id, limit=SHOWN_LARGEST)
+    return MyUsage(_usage(await services.usage.usage_of(owner_id)), [_large(video) for video in largest])
 
 
 @get("/api/v1/usage", responses=problems(401, 403), tags=["account"], summary="What does everybody's take?")
 async def all_usage(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> AllUsage:
     """For admins: by person and kind."""
-    if not signed_in(caller).is_admin:
+    if not require_signed_in(caller).is_admin:
         raise Forbidden("Only those who run the server see what everybody uses.")
-    largest = await services.space.largest(None, limit=SHOWN_LARGEST)
-    people = [_usage(usage) for usage in await services.space.usages()]
+    largest = await services.usage.largest(None, limit=SHOWN_LARGEST)
+    people = [_usage(usage) for usage in await services.usage.usages()]
     return AllUsage(people, [_large(video) for video in largest])
 
 
@@ -78,7 +78,7 @@ def _usage(usage: Usage) -> UsageBody:
         originals=usage.originals,
         renditions=usage.renditions,
         stills=usage.stills,
-        bin=usage.bin,
+        bin=usage.trash,
         unfinished=usage.unfinished,
         total=usage.total,
         limit=usage.limit,

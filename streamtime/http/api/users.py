@@ -14,10 +14,10 @@ from streamtime.database.transaction import Transaction
 from streamtime.errors import Forbidden, Invalid
 from streamtime.http.people_views import PersonView, people_views, person_view
 from streamtime.http.problems import problems
-from streamtime.http.requests import signed_in
+from streamtime.http.requests import require_signed_in
 from streamtime.http.services import Services
 
-HERE = "/api/v1/admin/users"
+BASE_PATH = "/api/v1/admin/users"
 
 
 class UserBody(msgspec.Struct):
@@ -74,14 +74,14 @@ class NewPassword(msgspec.Struct):
     password: str
 
 
-@get(HERE, responses=problems(401, 403), tags=["admin"], summary="List accounts")
+@get(BASE_PATH, responses=problems(401, 403), tags=["admin"], summary="List accounts")
 async def list_users(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> UserList:
     """With what each uses."""
-    admins(caller)
+    require_admin_or_forbid(caller)
     return UserList([_body(view) for view in await people_views(caller, services)])
 
 
-@post(HERE, responses=problems(401, 403, 409, 413), tags=["admin"], summary="Make an account")
+@post(BASE_PATH, responses=problems(401, 403, 409, 413), tags=["admin"], summary="Make an account")
 async def create_user(
     data: JSONBody[NewUserBody],
     caller: NamedDependency[Caller],
@@ -89,12 +89,14 @@ async def create_user(
     services: NamedDependency[Services],
 ) -> UserBody:
     """It may sign in at once."""
-    admins(caller)
+    require_admin_or_forbid(caller)
     made = await services.users.create(data.name, data.password, data.role, actor=actor)
     return _body(await person_view(made, caller, services))
 
 
-@patch(HERE + "/{user:str}", responses=problems(401, 403, 404, 409, 413), tags=["admin"], summary="Change an account")
+@patch(
+    BASE_PATH + "/{user:str}", responses=problems(401, 403, 404, 409, 413), tags=["admin"], summary="Change an account"
+)
 async def patch_user(
     user: FromPath[str],
     data: JSONBody[UserPatch],
@@ -103,14 +105,14 @@ async def patch_user(
     services: NamedDependency[Services],
 ) -> UserBody:
     """Change what is named, by the account's id; all of it or nothing."""
-    admins(caller)
+    require_admin_or_forbid(caller)
     found = await services.users.by_public_id(user)
     await services.database.write(lambda tx: _change(tx, services, found, data, actor))
     return _body(await person_view(await services.users.by_public_id(user), caller, services))
 
 
 @post(
-    HERE + "/{user:str}/password",
+    BASE_PATH + "/{user:str}/password",
     status_code=200,
     responses=problems(401, 403, 404),
     tags=["admin"],
@@ -123,13 +125,13 @@ async def reset_user_password(
     services: NamedDependency[Services],
 ) -> NewPassword:
     """Give the account a new password and end its sessions."""
-    admins(caller)
+    require_admin_or_forbid(caller)
     found = await services.users.by_public_id(user)
     return NewPassword(await services.administration.reset_password(found, actor))
 
 
 @post(
-    HERE + "/{user:str}/sign-out",
+    BASE_PATH + "/{user:str}/sign-out",
     status_code=204,
     responses=problems(401, 403, 404),
     tags=["admin"],
@@ -142,12 +144,12 @@ async def sign_user_out(
     services: NamedDependency[Services],
 ) -> None:
     """The account is signed out wherever it is signed in."""
-    admins(caller)
+    require_admin_or_forbid(caller)
     found = await services.users.by_public_id(user)
     await services.database.write(lambda tx: services.administration.end_sessions(tx, found, actor))
 
 
-@delete(HERE + "/{user:str}", responses=problems(401, 403, 404, 409), tags=["admin"], summary="Delete an account")
+@delete(BASE_PATH + "/{user:str}", responses=problems(401, 403, 404, 409), tags=["admin"], summary="Delete an account")
 async def delete_user(
     user: FromPath[str],
     caller: NamedDependency[Caller],
@@ -157,11 +159,11 @@ async def delete_user(
     delete_videos: FromQuery[bool] = False,
 ) -> None:
     """Where it has videos, say who is to have them (`videos_to`, an account's id), or `delete_videos` for good."""
-    admins(caller)
+    require_admin_or_forbid(caller)
     found = await services.users.by_public_id(user)
     heir = await services.users.by_public_id(videos_to) if videos_to else None
     await services.database.write(
-        lambda tx: services.closing.close(tx, found, actor, heir=heir, delete_videos=delete_videos)
+        lambda tx: services.account_deletion.delete(tx, found, actor, new_owner=heir, delete_videos=delete_videos)
     )
 
 
@@ -176,19 +178,19 @@ async def _change(tx: Transaction, services: Services, found: User, data: UserPa
     if data.second_factor is True:
         raise Invalid("Only its owner can turn a second factor on.", field="second_factor")
     if data.second_factor is False:
-        await services.second_factor.turn_off_for(tx, found, actor)
+        await services.second_factor.admin_disable(tx, found, actor)
     if data.quota is not msgspec.UNSET:
         await change.set_quota(tx, found, data.quota, actor)
 
 
-def admins(caller: Caller) -> None:
+def require_admin_or_forbid(caller: Caller) -> None:
     """Let admins pass.
 
     Raises:
         Unauthenticated: nobody we know is asking.
         Forbidden: it is somebody else.
     """
-    if not signed_in(caller).is_admin:
+    if not require_signed_in(caller).is_admin:
         raise Forbidden("Only those who run the server manage accounts.")
 
 
@@ -200,7 +202,7 @@ def _body(view: PersonView) -> UserBody:
         picture=view.picture,
         role=view.role,
         state=view.state,
-        second_factor=view.has_factor,
+        second_factor=view.has_second_factor,
         videos=view.videos,
         used=view.used,
         quota=view.quota,

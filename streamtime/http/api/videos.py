@@ -11,11 +11,11 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access, Visibility
 from streamtime.accounts.audit import Actor
 from streamtime.errors import NotFound
-from streamtime.http.api.operations import BodyAtWill
+from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems
 from streamtime.http.services import Services
 from streamtime.http.track_views import tracks_of
-from streamtime.http.video_bodies import Qualities, VideoBody, body_of
+from streamtime.http.video_bodies import RenditionNames, VideoBody, video_body
 from streamtime.library.editing import Edit
 from streamtime.library.listing import MAX_LIMIT, Query, Sort
 from streamtime.library.video import VideoState
@@ -70,9 +70,9 @@ async def list_videos(
     """
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
     page = await services.listing.page(caller, query)
-    qualities, tracks = await Qualities.of(services, page.items), await tracks_of(page.items, services)
-    twins = await services.duplicates.of(page.items)
-    items = [body_of(video, caller, services, qualities, tracks, twins.get(video.id)) for video in page.items]
+    qualities, tracks = await RenditionNames.of(services, page.items), await tracks_of(page.items, services)
+    twins = await services.duplicates.find_for_videos(page.items)
+    items = [video_body(video, caller, services, qualities, tracks, twins.get(video.id)) for video in page.items]
     return VideoList(items=items, next=page.next)
 
 
@@ -114,12 +114,12 @@ async def delete_video(
     """
     if not now:
         found = await services.videos.require(caller, video, Access.MANAGE)
-        await services.database.write(lambda tx: services.bin.put(tx, found, actor))
+        await services.database.write(lambda tx: services.trash.soft_delete(tx, found, actor))
         return
     try:
         found = await services.videos.require(caller, video, Access.MANAGE)
     except NotFound:
-        found = await services.bin.require(caller, video)
+        found = await services.trash.require(caller, video)
     await services.database.write(lambda tx: services.deletion.purge(tx, found, actor))
 
 
@@ -137,8 +137,8 @@ async def restore_video(
     services: NamedDependency[Services],
 ) -> VideoBody:
     """Take it out of the bin: it is as it was, and what was half made of it is queued again."""
-    found = await services.bin.require(caller, video)
-    await services.database.write(lambda tx: services.bin.restore(tx, found, actor))
+    found = await services.trash.require(caller, video)
+    await services.database.write(lambda tx: services.trash.restore(tx, found, actor))
     return await _answer(video, caller, services)
 
 
@@ -165,7 +165,7 @@ async def keep_video(
     "/api/v1/videos/{video:str}/retry",
     status_code=202,
     responses=problems(403, 404, 409, 413),
-    operation_class=BodyAtWill,
+    operation_class=OptionalBody,
     tags=["videos"],
     summary="Prepare a video again",
 )
@@ -181,18 +181,18 @@ async def retry_video(
     anew, and what there is plays until they are whole. Rungs that the video is too small for are passed over.
     """
     found = await services.videos.require(caller, video, Access.MANAGE)
-    steering = services.steering
+    steering = services.video_jobs
     if data is None or not (data.rungs or data.everything):
         await services.database.write(lambda tx: steering.retry(tx, found))
     else:
         rungs = None if data.everything else data.rungs
-        await services.database.write(lambda tx: steering.again(tx, found, rungs=rungs))
+        await services.database.write(lambda tx: steering.reprocess(tx, found, rungs=rungs))
     return await _answer(video, caller, services)
 
 
 async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
-    await services.playlists.confirm(caller, public_id)
+    await services.playlists.check_playable(caller, public_id)
     video = await services.videos.require(caller, public_id, Access.VIEW)
-    qualities, tracks = await Qualities.of(services, [video]), await tracks_of([video], services)
-    twins = await services.duplicates.of([video])
-    return body_of(video, caller, services, qualities, tracks, twins.get(video.id))
+    qualities, tracks = await RenditionNames.of(services, [video]), await tracks_of([video], services)
+    twins = await services.duplicates.find_for_videos([video])
+    return video_body(video, caller, services, qualities, tracks, twins.get(video.id))

@@ -10,20 +10,20 @@ from litestar.params import QueryParameter
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.accounts.audit import A_PAGE, Entry
-from streamtime.http.requests import PageRequest, admins_only
+from streamtime.accounts.audit import PAGE_SIZE, AuditEntry
+from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.words import age_text, time_iso
 
-HERE = "/admin/audit"
+BASE_PATH = "/admin/audit"
 
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
     """A line of the page; its sentence is made of `deed` by the template."""
 
-    deed: str
+    event: str
     actor: str
     address: str
     subject: str
@@ -32,7 +32,7 @@ class EntryView:
     at_iso: str
 
 
-@get(HERE, include_in_schema=False)
+@get(BASE_PATH, include_in_schema=False)
 async def audit_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -46,13 +46,13 @@ async def audit_page(
     Raises:
         NotFound: for all but admins this page is not there.
     """
-    admins_only(caller)
+    require_admin(caller)
     person = person.strip()
-    found = await services.audit.page(before_id=before, person=person, limit=A_PAGE + 1)
-    now, shown = services.clock.now_ms(), found[:A_PAGE]
+    found = await services.audit.page(before_id=before, person=person, limit=PAGE_SIZE + 1)
+    now, shown = services.clock.now_ms(), found[:PAGE_SIZE]
     older = ""
-    if len(found) > A_PAGE:
-        older = f"{HERE}?" + urlencode({**({"person": person} if person else {}), "before": shown[-1].id})
+    if len(found) > PAGE_SIZE:
+        older = f"{BASE_PATH}?" + urlencode({**({"person": person} if person else {}), "before": shown[-1].id})
     return templates.page(
         request,
         "pages/audit.html",
@@ -65,9 +65,9 @@ async def audit_page(
     )
 
 
-def _view(entry: Entry, now_ms: int) -> EntryView:
+def _view(entry: AuditEntry, now_ms: int) -> EntryView:
     return EntryView(
-        deed=entry.deed.value,
+        event=entry.event.value,
         actor=entry.actor_name,
         address=entry.address,
         subject=entry.subject,

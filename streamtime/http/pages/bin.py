@@ -11,40 +11,40 @@ from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
 from streamtime.errors import Conflict
 from streamtime.http.forms import local_path, read_form
-from streamtime.http.requests import PageRequest, signed_in, with_videos
+from streamtime.http.requests import PageRequest, require_signed_in, require_uploader
 from streamtime.http.services import Services
-from streamtime.http.space_views import binned_views
+from streamtime.http.space_views import trashed_video_views
 from streamtime.http.templates import Templates
 from streamtime.http.words import size_text
 
-HERE = "/library/bin"
+BASE_PATH = "/library/bin"
 
 
-@get(HERE, include_in_schema=False)
-async def bin_page(
+@get(BASE_PATH, include_in_schema=False)
+async def trash_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """The caller's deleted videos."""
-    owner_id = with_videos(caller)
-    videos = await binned_views(await services.bin.of(owner_id), services)
-    total = (await services.space.usage_of(owner_id)).bin
-    limited = (await services.space.standing(owner_id)).limit is not None
+    owner_id = require_uploader(caller)
+    videos = await trashed_video_views(await services.trash.list_for_owner(owner_id), services)
+    total = (await services.usage.usage_of(owner_id)).trash
+    limited = (await services.usage.quota_usage(owner_id)).limit is not None
     return templates.page(
         request,
         "pages/bin.html",
         title="Bin",
         nav="library",
         videos=videos,
-        days=services.bin.days,
+        days=services.trash.retention_days,
         total_text=size_text(total),
         limited=limited,
     )
 
 
-@post(HERE + "/{video:str}/restore", include_in_schema=False)
+@post(BASE_PATH + "/{video:str}/restore", include_in_schema=False)
 async def restore(
     request: PageRequest,
     video: FromPath[str],
@@ -53,13 +53,13 @@ async def restore(
     services: NamedDependency[Services],
 ) -> Redirect:
     """Bring one back."""
-    found = await services.bin.require(signed_in(caller), video)
+    found = await services.trash.require(require_signed_in(caller), video)
     following = (await read_form(request, "next"))["next"]
-    await services.database.write(lambda tx: services.bin.restore(tx, found, actor))
-    return Redirect(local_path(following or HERE), status_code=303)
+    await services.database.write(lambda tx: services.trash.restore(tx, found, actor))
+    return Redirect(local_path(following or BASE_PATH), status_code=303)
 
 
-@get(HERE + "/{video:str}/delete", include_in_schema=False)
+@get(BASE_PATH + "/{video:str}/delete", include_in_schema=False)
 async def delete_now_page(
     request: PageRequest,
     video: FromPath[str],
@@ -68,12 +68,12 @@ async def delete_now_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Ask once more: nothing comes back from there."""
-    found = await services.bin.require(signed_in(caller), video)
-    (view,) = await binned_views([found], services)
+    found = await services.trash.require(require_signed_in(caller), video)
+    (view,) = await trashed_video_views([found], services)
     return templates.page(request, "pages/bin-delete.html", title="Delete for good?", nav="library", video=view)
 
 
-@post(HERE + "/{video:str}/delete", include_in_schema=False)
+@post(BASE_PATH + "/{video:str}/delete", include_in_schema=False)
 async def delete_now(
     video: FromPath[str],
     caller: NamedDependency[Caller],
@@ -81,12 +81,12 @@ async def delete_now(
     services: NamedDependency[Services],
 ) -> Redirect:
     """Delete one for good."""
-    found = await services.bin.require(signed_in(caller), video)
-    await services.database.write(lambda tx: services.bin.purge(tx, found, actor))
-    return Redirect(HERE, status_code=303)
+    found = await services.trash.require(require_signed_in(caller), video)
+    await services.database.write(lambda tx: services.trash.purge(tx, found, actor))
+    return Redirect(BASE_PATH, status_code=303)
 
 
-@get(HERE + "/empty", include_in_schema=False)
+@get(BASE_PATH + "/empty", include_in_schema=False)
 async def empty_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -94,22 +94,22 @@ async def empty_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Ask once more."""
-    owner_id = with_videos(caller)
-    count = len(await services.bin.of(owner_id))
-    total = (await services.space.usage_of(owner_id)).bin
+    owner_id = require_uploader(caller)
+    count = len(await services.trash.list_for_owner(owner_id))
+    total = (await services.usage.usage_of(owner_id)).trash
     return templates.page(
         request, "pages/bin-empty.html", title="Empty the bin?", nav="library", count=count, total_text=size_text(total)
     )
 
 
-@post(HERE + "/empty", include_in_schema=False)
+@post(BASE_PATH + "/empty", include_in_schema=False)
 async def empty(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> Redirect:
     """Delete all of it for good, each in a transaction of its own: others write in between."""
-    for found in await services.bin.of(with_videos(caller)):
+    for found in await services.trash.list_for_owner(require_uploader(caller)):
         try:
-            await services.database.write(partial(services.bin.purge, video=found, by=actor))
+            await services.database.write(partial(services.trash.purge, video=found, by=actor))
         except Conflict:
             continue  # brought back, or deleted, by another page at this moment
-    return Redirect(HERE, status_code=303)
+    return Redirect(BASE_PATH, status_code=303)

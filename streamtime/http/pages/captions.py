@@ -9,8 +9,8 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.captions.reading import MAX_BYTES
 from streamtime.errors import Conflict, Invalid, NotFound
-from streamtime.http.forms import ROOM_FOR_FORM, read_file, read_form
-from streamtime.http.pages.edit import edit_again
+from streamtime.http.forms import FORM_OVERHEAD_BYTES, read_file, read_form
+from streamtime.http.pages.edit import show_edit_form_again
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
@@ -18,7 +18,7 @@ from streamtime.http.track_views import caption_bodies, tracks_of
 from streamtime.library.video import Video
 
 
-@post("/watch/{video:str}/captions", include_in_schema=False, request_max_body_size=MAX_BYTES + ROOM_FOR_FORM)
+@post("/watch/{video:str}/captions", include_in_schema=False, request_max_body_size=MAX_BYTES + FORM_OVERHEAD_BYTES)
 async def add_captions(
     request: PageRequest,
     video: FromPath[str],
@@ -34,12 +34,14 @@ async def add_captions(
     except (Invalid, Conflict) as error:
         field = error.field if isinstance(error, Invalid) else None
         captions = {**fields, "errors": {field or "file": error.message}}
-        return await edit_again(request, templates, found, caller, services, captions)
+        return await show_edit_form_again(request, templates, found, caller, services, captions)
     return _back(found)
 
 
 @post(
-    "/watch/{video:str}/captions/{name:str}", include_in_schema=False, request_max_body_size=MAX_BYTES + ROOM_FOR_FORM
+    "/watch/{video:str}/captions/{name:str}",
+    include_in_schema=False,
+    request_max_body_size=MAX_BYTES + FORM_OVERHEAD_BYTES,
 )
 async def replace_captions(
     request: PageRequest,
@@ -52,10 +54,10 @@ async def replace_captions(
     """Put another file in the place of a track's text."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     try:
-        await services.captions.exchange(found, name, await read_file(request, "file"))
+        await services.captions.replace_from_file(found, name, await read_file(request, "file"))
     except Invalid as error:
         captions = {"language": "", "label": "", "errors": {name: error.message}}
-        return await edit_again(request, templates, found, caller, services, captions)
+        return await show_edit_form_again(request, templates, found, caller, services, captions)
     return _back(found)
 
 

@@ -8,10 +8,10 @@ from streamtime.access.caller import Caller, Role
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.users import User
 from streamtime.errors import Conflict, Invalid, NotFound, Unauthenticated
-from streamtime.http.callers import spent_cookie
+from streamtime.http.callers import expired_session_cookie
 from streamtime.http.forms import Form, read_form
 from streamtime.http.people_views import people_views, person_view
-from streamtime.http.requests import PageRequest, is_secure, managing, visit_of
+from streamtime.http.requests import PageRequest, client_info_of, is_secure, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
@@ -45,7 +45,9 @@ async def delete_person(
     try:
         heir = await _heir(fields["heir"], services) if fields["videos"] == "hand" else None
         await services.database.write(
-            lambda tx: services.closing.close(tx, account, actor, heir=heir, delete_videos=fields["videos"] == "delete")
+            lambda tx: services.account_deletion.delete(
+                tx, account, actor, new_owner=heir, delete_videos=fields["videos"] == "delete"
+            )
         )
     except Invalid as error:
         return await _ask(request, account, caller, services, templates, _wrong(fields, error.message), status=400)
@@ -62,7 +64,7 @@ async def own_account_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """What deleting one's own account means, and the form for it."""
-    managing(caller)
+    require_account_management(caller)
     return await _own(request, caller, services, templates, {"errors": {}}, status=200)
 
 
@@ -75,18 +77,18 @@ async def delete_own_account(
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Delete one's own account and everything in it, with the password."""
-    managing(caller)
+    require_account_management(caller)
     fields = await read_form(request, "password")
     found = await services.users.by_name(caller.name)
     try:
-        await services.sign_in.prove(found.name, fields["password"], visit_of(request))
-        await services.database.write(lambda tx: services.closing.close(tx, found, actor, delete_videos=True))
+        await services.sign_in.verify_password(found.name, fields["password"], client_info_of(request))
+        await services.database.write(lambda tx: services.account_deletion.delete(tx, found, actor, delete_videos=True))
     except Unauthenticated:
         form: Form = {"errors": {"password": "That is not your password."}}
         return await _own(request, caller, services, templates, form, status=400)
     except Conflict as error:
         return await _own(request, caller, services, templates, {"errors": {"": error.message}}, status=409)
-    return Redirect("/explore", status_code=303, cookies=[spent_cookie(secure=is_secure(request))])
+    return Redirect("/explore", status_code=303, cookies=[expired_session_cookie(secure=is_secure(request))])
 
 
 async def _heir(public_id: str, services: Services) -> User:
@@ -122,8 +124,8 @@ async def _ask(
         nav="people",
         status=status,
         person=await person_view(found, caller, services),
-        videos=await services.closing.videos_of(found),
-        heirs=sorted(heirs, key=lambda view: not view.here),
+        videos=await services.account_deletion.count_videos(found),
+        heirs=sorted(heirs, key=lambda view: not view.is_self),
         form={"videos": "hand", "heir": "", **form},
     )
 
@@ -138,7 +140,7 @@ async def _own(
         title="Delete my account",
         nav="settings",
         status=status,
-        videos=await services.closing.videos_of(found),
+        videos=await services.account_deletion.count_videos(found),
         has_password=await services.users.has_password(caller.name),
         form=form,
     )

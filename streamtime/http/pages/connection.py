@@ -6,14 +6,14 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.provider_sign_in import ProviderSignIn
-from streamtime.accounts.sign_in import Proved
-from streamtime.errors import Conflict, StreamtimeError, TooMany, Unauthenticated
+from streamtime.accounts.provider_sign_in import OidcSignIn
+from streamtime.accounts.sign_in import VerifiedPassword
+from streamtime.errors import Conflict, StreamtimeError, TooManyRequests, Unauthenticated
 from streamtime.http.forms import Form, read_form
-from streamtime.http.own_address import returning
-from streamtime.http.pages.provider import CALLBACK, CONNECTION, note_cookie, required
+from streamtime.http.own_address import callback_url
+from streamtime.http.pages.provider import CALLBACK, CONNECTION, require_oidc, state_cookie
 from streamtime.http.problems import problem_of
-from streamtime.http.requests import PageRequest, managing, visit_of
+from streamtime.http.requests import PageRequest, client_info_of, require_account_management
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.words import time_iso
@@ -29,8 +29,8 @@ async def connection_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Whether the account is connected, and the form that changes it."""
-    required(services)
-    managing(caller)
+    require_oidc(services)
+    require_account_management(caller)
     return await _page(request, caller, services, templates, BLANK, status=200)
 
 
@@ -43,21 +43,21 @@ async def connect(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Begin to connect it: by a page that leads there, since a form may not (`form-action` of our policy)."""
-    provider = required(services)
-    owner_id = managing(caller)
+    provider = require_oidc(services)
+    owner_id = require_account_management(caller)
     try:
-        proved = await _proved(request, caller, services)
-        sent = await provider.send(
-            visit_of(request), returning(request, settings, CALLBACK), CONNECTION, user_id=owner_id
+        proved = await _verified_password(request, caller, services)
+        sent = await provider.start(
+            client_info_of(request), callback_url(request, settings, CALLBACK), CONNECTION, user_id=owner_id
         )
     except StreamtimeError as error:
-        return await _again(request, caller, services, templates, error)
-    services.sign_in.passed(proved)
+        return await _show_again(request, caller, services, templates, error)
+    services.sign_in.refund(proved)
     answer = templates.page(
         request, "pages/provider-go.html", confidential=True, title="Connect",
-        provider=provider.name, address=sent.address,
+        provider=provider.name, url=sent.url,
     )  # fmt: skip
-    answer.cookies.append(note_cookie(request, sent))
+    answer.cookies.append(state_cookie(request, sent))
     return answer
 
 
@@ -70,18 +70,18 @@ async def disconnect(
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Let the provider open it no more."""
-    provider = required(services)
-    managing(caller)
+    provider = require_oidc(services)
+    require_account_management(caller)
     try:
-        proved = await _proved(request, caller, services)
+        proved = await _verified_password(request, caller, services)
         await provider.identities.disconnect(await services.users.by_name(caller.name), actor)
     except StreamtimeError as error:
-        return await _again(request, caller, services, templates, error)
-    services.sign_in.passed(proved)
+        return await _show_again(request, caller, services, templates, error)
+    services.sign_in.refund(proved)
     return Redirect(CONNECTION, status_code=303)
 
 
-async def _proved(request: PageRequest, caller: Caller, services: Services) -> Proved:
+async def _verified_password(request: PageRequest, caller: Caller, services: Services) -> VerifiedPassword:
     """Somebody who knows the password of the account that is signed in.
 
     Raises:
@@ -92,10 +92,10 @@ async def _proved(request: PageRequest, caller: Caller, services: Services) -> P
     fields = await read_form(request, "password")
     if not await services.users.has_password(caller.name):
         raise Conflict("This account has no password: without the provider, nobody could sign in to it.")
-    return await services.sign_in.prove(caller.name, fields["password"], visit_of(request))
+    return await services.sign_in.verify_password(caller.name, fields["password"], client_info_of(request))
 
 
-async def _again(
+async def _show_again(
     request: PageRequest, caller: Caller, services: Services, templates: Templates, error: StreamtimeError
 ) -> Response[str]:
     if isinstance(error, Unauthenticated):
@@ -103,7 +103,11 @@ async def _again(
         return await _page(request, caller, services, templates, form, status=400)
     problem, headers = problem_of(error)
     form = {
-        "errors": {"": problem.detail if isinstance(error, Conflict | TooMany) else _away(services, problem.detail)}
+        "errors": {
+            "": problem.detail
+            if isinstance(error, Conflict | TooManyRequests)
+            else _with_provider_name(services, problem.detail)
+        }
     }
     answer = await _page(request, caller, services, templates, form, status=problem.status)
     for name, value in headers.items():
@@ -111,15 +115,15 @@ async def _again(
     return answer
 
 
-def _away(services: Services, words: str) -> str:
-    return f"{required(services).name}: {words}"
+def _with_provider_name(services: Services, words: str) -> str:
+    return f"{require_oidc(services).name}: {words}"
 
 
 async def _page(
     request: PageRequest, caller: Caller, services: Services, templates: Templates, form: Form, *, status: int
 ) -> Response[str]:
-    provider: ProviderSignIn = required(services)
-    since = await provider.identities.connected_at_ms(managing(caller))
+    provider: OidcSignIn = require_oidc(services)
+    since = await provider.identities.connected_at_ms(require_account_management(caller))
     return templates.page(
         request,
         "pages/connection.html",

@@ -11,23 +11,23 @@ from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid, NotFound
 from streamtime.http.forms import Form, read_form
-from streamtime.http.link_views import TERMS, drop_view, end_from, number_from
+from streamtime.http.link_views import EXPIRY_CHOICES, parse_expiry, parse_optional_int, upload_request_view
 from streamtime.http.own_address import link_base, qr_svg
-from streamtime.http.requests import PageRequest, signed_in
+from streamtime.http.requests import PageRequest, require_signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
 from streamtime.http.words import size_text
-from streamtime.sharing.drops import NewDrop
+from streamtime.sharing.drops import NewUploadRequest
 from streamtime.sharing.terms import LinkState
-from streamtime.uploads.create import MAX_GUEST
+from streamtime.uploads.create import MAX_GUEST_NAME
 
-NEW: Form = {"label": "", "days": "7", "max_files": "20", "max_gib": "", "errors": {}}
+NEW_UPLOAD_REQUEST: Form = {"label": "", "days": "7", "max_files": "20", "max_gib": "", "errors": {}}
 GIB = 2**30
 
 
 @get("/drop/{drop:str}", include_in_schema=False)
-async def drop_page(
+async def upload_request_page(
     request: PageRequest,
     drop: FromPath[str],
     services: NamedDependency[Services],
@@ -36,9 +36,9 @@ async def drop_page(
     """Send videos here, without an account."""
     limits = services.upload_creation.limits
     try:
-        found = await services.drops.find(drop)
+        found = await services.upload_requests.find(drop)
     except NotFound:
-        return _unfound(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
+        return _no_index(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
     most = min(limits.max_size_bytes, found.max_bytes or limits.max_size_bytes)
     shown = {
         "id": found.public_id,
@@ -50,13 +50,13 @@ async def drop_page(
         "chunk_size": limits.chunk_size_bytes,
         "max_size": most,
         "max_size_text": size_text(most),
-        "max_guest": MAX_GUEST,
+        "max_guest": MAX_GUEST_NAME,
     }
-    return _unfound(templates.page(request, "pages/drop.html", confidential=True, title="Send videos", drop=shown))
+    return _no_index(templates.page(request, "pages/drop.html", confidential=True, title="Send videos", drop=shown))
 
 
 @get("/settings/drops", include_in_schema=False)
-async def drops_page(
+async def upload_requests_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
@@ -65,11 +65,13 @@ async def drops_page(
     made: FromQuery[str] = "",
 ) -> Response[str]:
     """All one's links for sending, and the form for another. `made` is one just made."""
-    return await _drops(request, signed_in(caller), services, settings, templates, NEW, made=made)
+    return await _drops(
+        request, require_signed_in(caller), services, settings, templates, NEW_UPLOAD_REQUEST, made=made
+    )
 
 
 @post("/settings/drops", include_in_schema=False)
-async def make_drop(
+async def create_upload_request(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
@@ -78,17 +80,17 @@ async def make_drop(
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
     """Make one, or show the form again with what is wrong."""
-    signed_in(caller)
+    require_signed_in(caller)
     fields = await read_form(request, "label", "days", "max_files", "max_gib")
     try:
-        gib = number_from(fields["max_gib"], "max_gib")
-        new = NewDrop(
+        gib = parse_optional_int(fields["max_gib"], "max_gib")
+        new = NewUploadRequest(
             label=fields["label"],
             max_bytes=None if gib is None else gib * GIB,
-            max_files=number_from(fields["max_files"], "max_files"),
-            expires_at_ms=end_from(fields["days"], services.clock.now_ms()),
+            max_files=parse_optional_int(fields["max_files"], "max_files"),
+            expires_at_ms=parse_expiry(fields["days"], services.clock.now_ms()),
         )
-        drop = await services.drops.create(caller, new, actor)
+        drop = await services.upload_requests.create(caller, new, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         return await _drops(request, caller, services, settings, templates, form, status=400)
@@ -96,14 +98,14 @@ async def make_drop(
 
 
 @post("/settings/drops/{drop:str}/revoke", include_in_schema=False)
-async def revoke_drop(
+async def revoke_upload_request(
     drop: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """Take it back."""
-    await services.drops.revoke(signed_in(caller), drop, actor)
+    await services.upload_requests.revoke(require_signed_in(caller), drop, actor)
     return Redirect("/settings/drops", status_code=303)
 
 
@@ -119,9 +121,9 @@ async def _drops(
     made: FromQuery[str] = "",
 ) -> Response[str]:
     now = services.clock.now_ms()
-    listed = await services.drops.listed(caller)
+    listed = await services.upload_requests.list_for_owner(caller)
     base = link_base(request, settings)
-    views = [drop_view(drop, now, base) for drop in listed]
+    views = [upload_request_view(drop, now, base) for drop in listed]
     fresh = next((view for view in views if view.id == made), None)
     return templates.page(
         request,
@@ -135,11 +137,11 @@ async def _drops(
         base=base,
         qr=qr_svg(fresh.address) if fresh else "",
         form=form,
-        terms=TERMS,
+        terms=EXPIRY_CHOICES,
         able=caller.may_upload,
     )
 
 
-def _unfound(answer: Response[str]) -> Response[str]:
+def _no_index(answer: Response[str]) -> Response[str]:
     answer.set_header("X-Robots-Tag", "noindex, nofollow")
     return answer

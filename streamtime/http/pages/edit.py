@@ -15,10 +15,10 @@ from streamtime.http.forms import Form, read_form
 from streamtime.http.pages.watch import visibility_from, watch_view
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
-from streamtime.http.space_views import TwinView, twin_of
+from streamtime.http.space_views import DuplicateView, duplicate_of
 from streamtime.http.templates import Templates
-from streamtime.http.views import Watch, watch_href
-from streamtime.languages import KNOWN
+from streamtime.http.views import WatchView, watch_href
+from streamtime.languages import LANGUAGES
 from streamtime.library.editing import Edit
 from streamtime.library.video import Video, VideoState
 
@@ -39,7 +39,7 @@ async def edit_page(
 ) -> Response[str]:
     """The form, filled with what is there."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    view, twin = await watch_view(found, caller, services), await twin_of(found, services)
+    view, twin = await watch_view(found, caller, services), await duplicate_of(found, services)
     return _edit(request, templates, view, _form_of(found), status=200, twin=twin)
 
 
@@ -58,23 +58,23 @@ async def edit(
     try:
         tags = tuple(fields["tags"].split(","))
         visibility = visibility_from(fields["visibility"])
-        poster_ms = _moment(fields["poster_ms"])
+        poster_ms = _parse_ms(fields["poster_ms"])
         wanted = Edit(fields["title"], fields["description"], tags, visibility, poster_ms)
         await services.editor.apply(found, wanted, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        view, twin = await watch_view(found, caller, services), await twin_of(found, services)
+        view, twin = await watch_view(found, caller, services), await duplicate_of(found, services)
         return _edit(request, templates, view, form, status=400, twin=twin)
     return Redirect(watch_href(found), status_code=303)
 
 
 @post("/watch/{video:str}/again", include_in_schema=False)
-async def prepare_again(
+async def prepare_video_again(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
     """Make everything anew; what there is plays until that is done."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.steering.again(tx, found, rungs=None))
+    await services.database.write(lambda tx: services.video_jobs.reprocess(tx, found, rungs=None))
     return Redirect(watch_href(found), status_code=303)
 
 
@@ -92,7 +92,7 @@ async def delete_page(
     view = await watch_view(found, caller, services)
     if now:
         return templates.page(request, "pages/delete-now.html", title=f"Delete {found.title} for good?", video=view)
-    days = 0 if found.state is VideoState.UPLOADING else services.bin.days
+    days = 0 if found.state is VideoState.UPLOADING else services.trash.retention_days
     return templates.page(request, "pages/delete.html", title=f"Delete {found.title}?", video=view, days=days)
 
 
@@ -115,7 +115,7 @@ async def delete(
     if fields["now"]:
         await services.database.write(lambda tx: services.deletion.purge(tx, found, actor))
         return Redirect("/library", status_code=303)
-    await services.database.write(lambda tx: services.bin.put(tx, found, actor))
+    await services.database.write(lambda tx: services.trash.soft_delete(tx, found, actor))
     return Redirect(f"/library?binned={quote(found.public_id)}", status_code=303)
 
 
@@ -129,11 +129,11 @@ async def keep_both(
     return Redirect(f"{watch_href(found)}/edit", status_code=303)
 
 
-async def edit_again(
+async def show_edit_form_again(
     request: PageRequest, templates: Templates, video: Video, caller: Caller, services: Services, captions: Form
 ) -> Response[str]:
     """The page with what is wrong about its form for captions."""
-    view, twin = await watch_view(video, caller, services), await twin_of(video, services)
+    view, twin = await watch_view(video, caller, services), await duplicate_of(video, services)
     return _edit(request, templates, view, _form_of(video), status=400, twin=twin, captions=captions)
 
 
@@ -151,11 +151,11 @@ def _form_of(video: Video) -> Form:
 def _edit(
     request: PageRequest,
     templates: Templates,
-    view: Watch,
+    view: WatchView,
     form: Form,
     *,
     status: int,
-    twin: TwinView | None,
+    twin: DuplicateView | None,
     captions: Form | None = None,
 ) -> Response[str]:
     return templates.page(
@@ -167,11 +167,11 @@ def _edit(
         form=form,
         twin=twin,
         captions=captions or NO_CAPTIONS,
-        languages=KNOWN,
+        languages=LANGUAGES,
     )
 
 
-def _moment(text: str) -> int | None:
+def _parse_ms(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_MOMENT):

@@ -6,14 +6,14 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, decide
+from streamtime.access.rules import Access, access_level
 from streamtime.http.own_address import link_base, qr_svg
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.views import master_url, watch_href
 from streamtime.http.words import span_text
-from streamtime.sharing.tickets import LASTS_MS
+from streamtime.sharing.tickets import TICKET_LIFETIME_MS
 
 
 @get("/watch/{video:str}/elsewhere", include_in_schema=False)
@@ -29,15 +29,15 @@ async def elsewhere_page(
     found = await services.videos.require(caller, video, Access.VIEW)
     shown: dict[str, object] = {"href": watch_href(found), "title": found.title, "playable": found.playable}
     path = master_url(found)
-    if decide(services.credentials.nobody, found.facts) >= Access.VIEW:
+    if access_level(services.authenticator.anonymous, found.facts) >= Access.VIEW:
         shown |= {"lasts_text": "", "able": True}
     else:
-        ticket = await services.tickets.for_caller(caller, found.public_id)
+        ticket = await services.tickets.issue_for_caller(caller, found.public_id)
         path = ticket.url(path)
         # An admin may watch what a ticket of theirs, which is for watching alone, does not open.
-        able = decide(await services.tickets.caller_of(ticket.text), found.facts) >= Access.VIEW
-        shown |= {"lasts_text": span_text(LASTS_MS / 1000), "able": able}
+        able = access_level(await services.tickets.authenticate(ticket.text), found.facts) >= Access.VIEW
+        shown |= {"lasts_text": span_text(TICKET_LIFETIME_MS / 1000), "able": able}
     base = link_base(request, settings)
     address = base.url(path)
-    shown |= {"address": address, "others": base.elsewhere(path), "qr": qr_svg(address), "base": base}
+    shown |= {"address": address, "others": base.alternate_urls(path), "qr": qr_svg(address), "base": base}
     return templates.page(request, "pages/elsewhere.html", confidential=True, title="Play elsewhere", elsewhere=shown)

@@ -15,7 +15,7 @@ from litestar.response import Response
 
 from streamtime.errors import NotFound
 from streamtime.http.embedding import WIDTH, embed_code, height_of, is_embeddable
-from streamtime.http.own_address import absolute, link_base
+from streamtime.http.own_address import absolute_url, link_base
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.problems import PROBLEM_JSON, Problem
 from streamtime.http.requests import PageRequest
@@ -54,8 +54,8 @@ async def embed_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """The player alone. Which sites may frame it is a header: see `security_headers.py`."""
-    found = await embeddable(video, services)
-    view = await watch_view(found, services.credentials.nobody, services)
+    found = await require_embeddable(video, services)
+    view = await watch_view(found, services.authenticator.anonymous, services)
     answer = templates.page(request, "pages/embed.html", title=found.title, player=True, video=view)
     answer.set_header("X-Robots-Tag", "noindex")
     return answer
@@ -80,12 +80,12 @@ async def oembed(
         return Response(msgspec.json.encode(_ONLY_JSON), status_code=501, media_type=PROBLEM_JSON)
     if not settings.frame_ancestors:
         raise NotFound
-    found = await embeddable(_video_of(url, request, settings), services)
+    found = await require_embeddable(_video_of(url, request, settings), services)
     answer = _describe(found, request, settings, maxwidth, maxheight)
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-async def embeddable(video: str, services: Services) -> Video:
+async def require_embeddable(video: str, services: Services) -> Video:
     """The video of that id, which its owner lets others embed and anybody may watch.
 
     Raises:
@@ -104,7 +104,7 @@ def _video_of(url: str, request: PageRequest, settings: HttpSettings) -> str:
     except ValueError:
         raise NotFound from None
     base = link_base(request, settings)
-    ours = {urlsplit(each).netloc for each in (base.base, *base.others)} | {base.asked}
+    ours = {urlsplit(each).netloc for each in (base.base, *base.others)} | {base.requested_host}
     kind, _, video = asked.path.removeprefix("/").partition("/")
     if asked.scheme not in {"http", "https"} or asked.netloc not in ours or kind not in {"watch", "embed"} or not video:
         raise NotFound
@@ -121,7 +121,7 @@ def _describe(
     answer = OEmbed(
         title=video.title,
         author_name=video.owner_name,
-        provider_url=absolute(request, settings, ""),
+        provider_url=absolute_url(request, settings, ""),
         html=embed_code(video, request, settings, width=width),
         width=width,
         height=height_of(video, width),
@@ -130,6 +130,6 @@ def _describe(
         provider_name="Streamtime",
     )
     if poster is not None:
-        answer.thumbnail_url = absolute(request, settings, poster)
+        answer.thumbnail_url = absolute_url(request, settings, poster)
         answer.thumbnail_width, answer.thumbnail_height = poster_size(video)
     return answer

@@ -10,12 +10,12 @@ from litestar.response import Redirect, Response
 from streamtime.access.caller import Caller
 from streamtime.accounts.users import User
 from streamtime.errors import NotFound
-from streamtime.http.pages.lists import cards_of, next_href
+from streamtime.http.pages.lists import next_href, video_cards
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.views import picture_href
-from streamtime.library.listing import Query, Scope, Sort
+from streamtime.library.listing import ListScope, Query, Sort
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 Cursor = Annotated[str, QueryParameter(max_length=2_000)]
@@ -38,7 +38,7 @@ async def explore(
     cursor: Cursor = "",
 ) -> Response[str]:
     """All that is listed for the caller."""
-    query = Query(scope=Scope.LISTED, q=q, sort=sort, cursor=cursor)
+    query = Query(scope=ListScope.LISTED, q=q, sort=sort, cursor=cursor)
     return await _grid(request, caller, services, templates, query)
 
 
@@ -59,7 +59,7 @@ async def user_page(
         person = await services.users.by_name(at_owner.removeprefix("@"))
     except NotFound:
         raise NotFound from None  # in the same words as for a name that is only hidden
-    query = Query(scope=Scope.LISTED, owner=person.name, sort=sort, cursor=cursor)
+    query = Query(scope=ListScope.LISTED, owner=person.name, sort=sort, cursor=cursor)
     return await _grid(request, caller, services, templates, query, person=person)
 
 
@@ -72,7 +72,7 @@ async def _grid(
     *,
     person: User | None = None,
 ) -> Response[str]:
-    cards, page = await cards_of(caller, services, query)
+    cards, page = await video_cards(caller, services, query)
     if query.owner and not cards and not caller.signed_in:
         raise NotFound  # strangers learn no names of people who show them nothing
     more = next_href(request, page)

@@ -6,7 +6,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.http.histories import history_of, managed
+from streamtime.http.histories import history_of, require_manageable
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
@@ -22,7 +22,7 @@ async def history_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """What was decided and why, how long it took, and what each file costs."""
-    found = await managed(video, caller, services)
+    found = await require_manageable(video, caller, services)
     return templates.page(
         request,
         "pages/history.html",

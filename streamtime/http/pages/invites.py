@@ -12,14 +12,14 @@ from streamtime.accounts.audit import Actor
 from streamtime.accounts.invites import Invite, NewInvite
 from streamtime.errors import Conflict, Invalid
 from streamtime.http.forms import Form, read_form
-from streamtime.http.own_address import Elsewhere, LinkBase, link_base, qr_svg
+from streamtime.http.own_address import AlternateUrl, LinkBase, link_base, qr_svg
 from streamtime.http.pages.people import role_of
-from streamtime.http.requests import PageRequest, account_id, admins_only
+from streamtime.http.requests import PageRequest, account_id, require_admin
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.words import age_text, time_iso
 
-HERE = "/admin/people/invites"
+BASE_PATH = "/admin/people/invites"
 DAYS = 7
 
 
@@ -37,26 +37,26 @@ class InviteView:
     since_iso: str
     until_iso: str
     days_left: int
-    good: bool
+    is_valid: bool
     revoked: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class NewInviteLink:
     """The link of an invitation just made, which is shown once."""
 
     address: str
-    elsewhere: list[Elsewhere]
+    alternate_urls: list[AlternateUrl]
     base: LinkBase
     qr: str
 
     @classmethod
-    def at(cls, base: LinkBase, path: str) -> "Made":
+    def for_path(cls, base: LinkBase, path: str) -> "NewInviteLink":
         """The link of this path."""
-        return cls(base.url(path), base.elsewhere(path), base, qr_svg(base.url(path)))
+        return cls(base.url(path), base.alternate_urls(path), base, qr_svg(base.url(path)))
 
 
-@get(HERE, include_in_schema=False)
+@get(BASE_PATH, include_in_schema=False)
 async def invites_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -64,11 +64,11 @@ async def invites_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """All of them, and the form for another."""
-    admins_only(caller)
+    require_admin(caller)
     return await _page(request, templates, services)
 
 
-@post(HERE, include_in_schema=False)
+@post(BASE_PATH, include_in_schema=False)
 async def create_invite(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -78,7 +78,7 @@ async def create_invite(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Make one. Its link is on the page that answers, and nowhere afterwards."""
-    admins_only(caller)
+    require_admin(caller)
     fields = await read_form(request, "label", "role", "uses", "days")
     try:
         new = NewInvite(role_of(fields["role"]), _number(fields, "uses"), _number(fields, "days"), fields["label"])
@@ -88,11 +88,11 @@ async def create_invite(
         return await _page(request, templates, services, form=form, status=400)
     except Conflict:  # registration is closed, as the page says in place of the form
         return await _page(request, templates, services, status=409)
-    made = Made.at(link_base(request, settings), f"/join/{token}")
+    made = NewInviteLink.for_path(link_base(request, settings), f"/join/{token}")
     return await _page(request, templates, services, made=made)
 
 
-@post(HERE + "/{invite:str}/revoke", include_in_schema=False)
+@post(BASE_PATH + "/{invite:str}/revoke", include_in_schema=False)
 async def revoke_invite(
     invite: FromPath[str],
     caller: NamedDependency[Caller],
@@ -100,9 +100,9 @@ async def revoke_invite(
     services: NamedDependency[Services],
 ) -> Redirect:
     """Nobody comes in with it any more."""
-    admins_only(caller)
+    require_admin(caller)
     await services.invites.revoke(invite, actor)
-    return Redirect(HERE, status_code=303)
+    return Redirect(BASE_PATH, status_code=303)
 
 
 def _number(fields: dict[str, str], name: str) -> int:
@@ -118,7 +118,7 @@ async def _page(
     services: Services,
     *,
     form: Form | None = None,
-    made: Made | None = None,
+    made: NewInviteLink | None = None,
     status: int = 200,
 ) -> Response[str]:
     now = services.clock.now_ms()
@@ -130,8 +130,8 @@ async def _page(
         title="Invitations",
         nav="people",
         status=status,
-        invites=[_view(invite, now) for invite in await services.invites.listed()],
-        door=services.registration.door.value,
+        invites=[_view(invite, now) for invite in await services.invites.list_all()],
+        mode=services.registration.mode.value,
         form=form or blank,
         made=made,
     )
@@ -149,6 +149,6 @@ def _view(invite: Invite, now_ms: int) -> InviteView:
         since_iso=time_iso(invite.created_at_ms),
         until_iso=time_iso(invite.expires_at_ms),
         days_left=max(0, -(-(invite.expires_at_ms - now_ms) // 86_400_000)),
-        good=invite.good(now_ms),
+        is_valid=invite.is_valid(now_ms),
         revoked=invite.revoked_at_ms is not None,
     )

@@ -5,12 +5,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.accounts.invites import Door
+from streamtime.accounts.invites import RegistrationMode
 from streamtime.accounts.registration import Applicant
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.http.callers import new_cookie
 from streamtime.http.forms import Form, read_form
-from streamtime.http.requests import PageRequest, is_secure, visit_of
+from streamtime.http.requests import PageRequest, client_info_of, is_secure
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
@@ -25,7 +25,7 @@ async def join_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """The form of somebody who was invited."""
-    await services.registration.invited(token)
+    await services.registration.require_invite(token)
     return _form(request, templates, BLANK, status=200, action=f"/join/{token}")
 
 
@@ -40,10 +40,10 @@ async def join(
     fields = await read_form(request, "name", "display_name", "password")
     applicant = Applicant(fields["name"].strip(), fields["display_name"], fields["password"])
     try:
-        made = await services.registration.join(token, applicant, visit_of(request))
+        made = await services.registration.register_with_invite(token, applicant, client_info_of(request))
     except (Invalid, Conflict) as error:
         return _again(request, templates, fields, error, action=f"/join/{token}")
-    session = await services.sign_in.with_password(made.name, applicant.password, visit_of(request))
+    session = await services.sign_in.sign_in_with_password(made.name, applicant.password, client_info_of(request))
     return Redirect("/library", status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
@@ -52,7 +52,7 @@ async def register_page(
     request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
 ) -> Response[str]:
     """The form of somebody who asks to be let in."""
-    if services.registration.door is not Door.OPEN:
+    if services.registration.mode is not RegistrationMode.OPEN:
         raise NotFound
     return _form(request, templates, BLANK, status=200, action="/register")
 
@@ -65,7 +65,7 @@ async def register(
     fields = await read_form(request, "name", "display_name", "password")
     applicant = Applicant(fields["name"].strip(), fields["display_name"], fields["password"])
     try:
-        made = await services.registration.register(applicant, visit_of(request))
+        made = await services.registration.register(applicant, client_info_of(request))
     except (Invalid, Conflict) as error:
         return _again(request, templates, fields, error, action="/register")
     return templates.page(request, "pages/registered.html", title="Thank you", name=made.name)

@@ -10,18 +10,18 @@ from litestar.response import Redirect, Response, Stream
 from streamtime.access.caller import Caller, Role
 from streamtime.access.rules import Access, Visibility
 from streamtime.errors import NotFound
-from streamtime.events.bus import Change, VideoChanged
-from streamtime.http.event_stream import event_stream, event_text, session_key
-from streamtime.http.pages.lists import card_for, cards_of, next_href
-from streamtime.http.requests import PageRequest, signed_in, wants_fragment
+from streamtime.events.bus import ChangeKind, VideoChanged
+from streamtime.http.event_stream import event_stream, format_event, session_key
+from streamtime.http.pages.lists import current_video_card, next_href, video_cards
+from streamtime.http.requests import PageRequest, require_signed_in, wants_fragment
 from streamtime.http.services import Services
 from streamtime.http.templates import PageFrame, Templates, frame
-from streamtime.library.listing import Query, Scope
+from streamtime.library.listing import ListScope, Query
 from streamtime.library.video import VideoState
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 Cursor = Annotated[str, QueryParameter(max_length=2_000)]
-STATES = {state.value: state for state in VideoState if state is not VideoState.BINNED}
+STATES = {state.value: state for state in VideoState if state is not VideoState.TRASHED}
 VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 
 
@@ -41,16 +41,16 @@ async def library(
 
     `binned` names a video that was deleted a moment ago, which the page offers to bring back.
     """
-    if signed_in(caller).role is Role.VIEWER:
+    if require_signed_in(caller).role is Role.VIEWER:
         return Redirect("/explore", status_code=303)
     query = Query(
-        scope=Scope.OWN,
+        scope=ListScope.OWN,
         q=q,
         state=STATES.get(in_state),
         visibility=VISIBILITIES.get(visibility),
         cursor=cursor,
     )
-    cards, page = await cards_of(caller, services, query)
+    cards, page = await video_cards(caller, services, query)
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
@@ -76,12 +76,12 @@ async def library_events(
     templates: NamedDependency[Templates],
 ) -> Stream:
     """Cards as they change: `video-{id}` and `created` carry one, `gone-{id}` takes one away."""
-    signed_in(caller)
+    require_signed_in(caller)
     page, session = frame(request), session_key(request, caller)
 
     async def told(news: VideoChanged) -> str:
-        key = "card", session, news.public_id, news.change is Change.CREATED
-        return await services.shared_texts.get(
+        key = "card", session, news.public_id, news.change is ChangeKind.CREATED
+        return await services.render_cache.get(
             key, news.public_id, lambda: _card_event(news, caller, services, templates, page)
         )
 
@@ -89,21 +89,21 @@ async def library_events(
         # What changed between the page and this stream: everything that is under way is told once.
         texts = []
         for state in (VideoState.UPLOADING, VideoState.QUEUED, VideoState.PROCESSING):
-            found = await services.listing.page(caller, Query(scope=Scope.OWN, state=state))
+            found = await services.listing.page(caller, Query(scope=ListScope.OWN, state=state))
             for video in found.items:
-                news = VideoChanged(video.id, video.public_id, video.owner_id, Change.CHANGED)
+                news = VideoChanged(video.id, video.public_id, video.owner_id, ChangeKind.CHANGED)
                 texts.append(await _card_event(news, caller, services, templates, page))
         return "".join(texts)
 
     async def snapshot() -> str:
-        return await services.shared_texts.get(("cards", session), "", under_way)
+        return await services.render_cache.get(("cards", session), "", under_way)
 
     return await event_stream(request, caller, services, lambda news: news.owner_id == caller.user_id, told, snapshot)
 
 
 async def _binned(public_id: str, caller: Caller, services: Services) -> dict[str, str] | None:
     try:
-        found = await services.bin.require(caller, public_id)
+        found = await services.trash.require(caller, public_id)
     except NotFound:
         return None
     return {"id": found.public_id, "title": found.title}
@@ -115,6 +115,6 @@ async def _card_event(
     try:
         video = await services.videos.require(caller, news.public_id, Access.MANAGE)
     except NotFound:
-        return event_text(f"gone-{news.public_id}", "")
-    html = templates.render("fragments/card.html", card=card_for(video, caller, services), page=page)
-    return event_text("created" if news.change is Change.CREATED else f"video-{news.public_id}", html)
+        return format_event(f"gone-{news.public_id}", "")
+    html = templates.render("fragments/card.html", card=current_video_card(video, caller, services), page=page)
+    return format_event("created" if news.change is ChangeKind.CREATED else f"video-{news.public_id}", html)

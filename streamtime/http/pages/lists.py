@@ -5,20 +5,20 @@ from urllib.parse import urlencode
 from streamtime.access.caller import Caller
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
-from streamtime.http.views import Card, card_of
+from streamtime.http.views import VideoCard, video_card
 from streamtime.library.listing import Page, Query
 from streamtime.library.video import Video
 
 
-async def cards_of(caller: Caller, services: Services, query: Query) -> tuple[list[Card], Page]:
+async def video_cards(caller: Caller, services: Services, query: Query) -> tuple[list[VideoCard], Page]:
     """The cards of one page of a query."""
     page = await services.listing.page(caller, query)
-    return [card_for(video, caller, services) for video in page.items], page
+    return [current_video_card(video, caller, services) for video in page.items], page
 
 
-def card_for(video: Video, caller: Caller, services: Services) -> Card:
+def current_video_card(video: Video, caller: Caller, services: Services) -> VideoCard:
     """One video's card, as it is now."""
-    return card_of(video, services.progress.of(video), caller, services.clock.now_ms())
+    return video_card(video, services.progress.get(video), caller, services.clock.now_ms())
 
 
 def next_href(request: PageRequest, page: Page) -> str | None:

@@ -10,15 +10,15 @@ from streamtime.accounts.users import User
 from streamtime.errors import Conflict, Invalid
 from streamtime.http.forms import Form, read_form
 from streamtime.http.people_views import GIGABYTE, people_views, person_view
-from streamtime.http.requests import PageRequest, admins_only
+from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
-HERE = "/admin/people"
+BASE_PATH = "/admin/people"
 MAX_QUOTA_BYTES = 1 << 62
 
 
-@get(HERE, include_in_schema=False)
+@get(BASE_PATH, include_in_schema=False)
 async def people_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -26,7 +26,7 @@ async def people_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """All accounts; those that wait for approval first."""
-    admins_only(caller)
+    require_admin(caller)
     people = await people_views(caller, services)
     return templates.page(
         request,
@@ -38,16 +38,16 @@ async def people_page(
     )
 
 
-@get(HERE + "/new", include_in_schema=False)
+@get(BASE_PATH + "/new", include_in_schema=False)
 async def new_person_page(
     request: PageRequest, caller: NamedDependency[Caller], templates: NamedDependency[Templates]
 ) -> Response[str]:
     """The form for another account."""
-    admins_only(caller)
+    require_admin(caller)
     return _new(request, templates, {"name": "", "role": Role.MEMBER.value, "errors": {}}, status=200)
 
 
-@post(HERE + "/new", include_in_schema=False)
+@post(BASE_PATH + "/new", include_in_schema=False)
 async def create_person(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -56,7 +56,7 @@ async def create_person(
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Make it."""
-    admins_only(caller)
+    require_admin(caller)
     fields = await read_form(request, "name", "password", "role")
     form = {"name": fields["name"], "role": fields["role"]}
     try:
@@ -66,10 +66,10 @@ async def create_person(
         return _new(request, templates, {**form, "errors": {error.field or "": error.message}}, status=400)
     except Conflict as error:
         return _new(request, templates, {**form, "errors": {"name": error.message}}, status=409)
-    return Redirect(f"{HERE}/{made.public_id}", status_code=303)
+    return Redirect(f"{BASE_PATH}/{made.public_id}", status_code=303)
 
 
-@get(HERE + "/{person:str}", include_in_schema=False)
+@get(BASE_PATH + "/{person:str}", include_in_schema=False)
 async def person_page(
     request: PageRequest,
     account: NamedDependency[User],
@@ -81,7 +81,7 @@ async def person_page(
     return await _person(request, account, caller, services, templates)
 
 
-@post(HERE + "/{person:str}/role", include_in_schema=False)
+@post(BASE_PATH + "/{person:str}/role", include_in_schema=False)
 async def set_role(
     request: PageRequest,
     account: NamedDependency[User],
@@ -91,10 +91,10 @@ async def set_role(
     """Say what the account is for."""
     role = role_of((await read_form(request, "role"))["role"])
     await services.database.write(lambda tx: services.administration.set_role(tx, account, role, actor))
-    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
+    return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
-@post(HERE + "/{person:str}/quota", include_in_schema=False)
+@post(BASE_PATH + "/{person:str}/quota", include_in_schema=False)
 async def set_quota(
     request: PageRequest,
     account: NamedDependency[User],
@@ -111,10 +111,10 @@ async def set_quota(
         form: Form = {"errors": {"gigabytes": error.message}, **fields}
         return await _person(request, account, caller, services, templates, form=form, status=400)
     await services.database.write(lambda tx: services.administration.set_quota(tx, account, quota, actor))
-    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
+    return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
-@post(HERE + "/{person:str}/disable", include_in_schema=False)
+@post(BASE_PATH + "/{person:str}/disable", include_in_schema=False)
 async def disable(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
@@ -124,7 +124,7 @@ async def disable(
     return await _set_enabled(account, actor, services, enabled=False)
 
 
-@post(HERE + "/{person:str}/enable", include_in_schema=False)
+@post(BASE_PATH + "/{person:str}/enable", include_in_schema=False)
 async def enable(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
@@ -134,7 +134,7 @@ async def enable(
     return await _set_enabled(account, actor, services, enabled=True)
 
 
-@post(HERE + "/{person:str}/approve", include_in_schema=False)
+@post(BASE_PATH + "/{person:str}/approve", include_in_schema=False)
 async def approve(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
@@ -142,10 +142,10 @@ async def approve(
 ) -> Redirect:
     """Let somebody in who waits."""
     await services.database.write(lambda tx: services.administration.approve(tx, account, actor))
-    return Redirect(HERE, status_code=303)
+    return Redirect(BASE_PATH, status_code=303)
 
 
-@post(HERE + "/{person:str}/sign-out", include_in_schema=False)
+@post(BASE_PATH + "/{person:str}/sign-out", include_in_schema=False)
 async def sign_out(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
@@ -153,10 +153,10 @@ async def sign_out(
 ) -> Redirect:
     """End all sessions of the account."""
     await services.database.write(lambda tx: services.administration.end_sessions(tx, account, actor))
-    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
+    return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
-@post(HERE + "/{person:str}/password", include_in_schema=False)
+@post(BASE_PATH + "/{person:str}/password", include_in_schema=False)
 async def reset_password(
     request: PageRequest,
     account: NamedDependency[User],
@@ -170,15 +170,15 @@ async def reset_password(
     return await _person(request, account, caller, services, templates, secret=password)
 
 
-@post(HERE + "/{person:str}/second-factor", include_in_schema=False)
-async def factor_off(
+@post(BASE_PATH + "/{person:str}/second-factor", include_in_schema=False)
+async def disable_second_factor(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
     """Turn the second factor of somebody off who has lost it. One's own goes with the password and a code."""
-    await services.database.write(lambda tx: services.second_factor.turn_off_for(tx, account, actor))
-    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
+    await services.database.write(lambda tx: services.second_factor.admin_disable(tx, account, actor))
+    return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
 def role_of(text: str) -> Role:
@@ -213,7 +213,7 @@ def quota_of(kind: str, gigabytes: str) -> int | None:
 
 async def _set_enabled(account: User, actor: Actor, services: Services, *, enabled: bool) -> Redirect:
     await services.database.write(lambda tx: services.administration.set_enabled(tx, account, actor, enabled=enabled))
-    return Redirect(f"{HERE}/{account.public_id}", status_code=303)
+    return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
 def _new(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:

@@ -9,26 +9,26 @@ from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.pictures import MAX_BYTES, too_large
+from streamtime.accounts.pictures import MAX_BYTES, picture_too_large
 from streamtime.accounts.users import User
 from streamtime.errors import Invalid, NotFound
 from streamtime.http import guards
-from streamtime.http.forms import ROOM_FOR_FORM, read_file
-from streamtime.http.pages.people import HERE as PEOPLE
+from streamtime.http.forms import FORM_OVERHEAD_BYTES, read_file
+from streamtime.http.pages.people import BASE_PATH as PEOPLE
 from streamtime.http.pages.profile import PROFILE, profile_again
-from streamtime.http.requests import ApiRequest, PageRequest, managing
+from streamtime.http.requests import ApiRequest, PageRequest, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
 PICTURE = "/settings/picture"
-MAX_BODY_BYTES = MAX_BYTES + ROOM_FOR_FORM
+MAX_BODY_BYTES = MAX_BYTES + FORM_OVERHEAD_BYTES
 
 _NAME = re.compile(r"picture-([1-9][0-9]{0,9})\.jpg")
 _KEPT = "private, max-age=31536000, immutable"
 """By this browser alone: who may see it is decided anew for everybody else."""
 
 
-async def guarded(request: ApiRequest) -> None:
+async def check_body_size(request: ApiRequest) -> None:
     """What every request passes; one whose body is too large for a picture is told so in words of its own.
 
     Raises:
@@ -36,7 +36,7 @@ async def guarded(request: ApiRequest) -> None:
     """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
-        raise too_large()
+        raise picture_too_large()
     await guards.check(request)
 
 
@@ -49,13 +49,13 @@ async def picture_of(
     if named is None:
         raise NotFound
     found = await services.users.by_public_id(person)
-    await services.acquaintance.require(caller, found)
+    await services.profile_visibility.require(caller, found)
     jpeg = await services.pictures.jpeg(found, int(named[1]))
     headers = {"Cache-Control": _KEPT, "Vary": "Cookie, Authorization"}
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
-@post(PICTURE, include_in_schema=False, request_max_body_size=MAX_BODY_BYTES, before_request=guarded)
+@post(PICTURE, include_in_schema=False, request_max_body_size=MAX_BODY_BYTES, before_request=check_body_size)
 async def set_picture(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -63,7 +63,7 @@ async def set_picture(
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Show another picture, or the page again with what is wrong."""
-    managing(caller)
+    require_account_management(caller)
     found = await services.users.by_name(caller.name)
     try:
         await services.pictures.set(found, await read_file(request, "picture"))
@@ -77,7 +77,7 @@ async def remove_picture(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> Redirect:
     """Show initials again."""
-    managing(caller)
+    require_account_management(caller)
     await services.pictures.remove(await services.users.by_name(caller.name), actor)
     return Redirect(PROFILE, status_code=303)
 

@@ -7,13 +7,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller, Proof
+from streamtime.access.caller import AuthMethod, Caller
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.users import User
 from streamtime.errors import Invalid, Unauthenticated
 from streamtime.http.callers import new_cookie
 from streamtime.http.forms import Form, read_form
-from streamtime.http.requests import PageRequest, is_secure, managing, visit_of
+from streamtime.http.requests import PageRequest, client_info_of, is_secure, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
@@ -29,7 +29,7 @@ async def profile_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """What others read."""
-    managing(caller)
+    require_account_management(caller)
     found = await services.users.by_name(caller.name)
     return _profile(request, templates, {"display_name": found.display_name, "errors": {}}, status=200)
 
@@ -47,7 +47,7 @@ async def set_profile(
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Change it."""
-    managing(caller)
+    require_account_management(caller)
     fields = await read_form(request, "display_name")
     try:
         await services.profiles.set_display_name(await services.users.by_name(caller.name), fields["display_name"])
@@ -65,7 +65,7 @@ async def password_page(
     done: FromQuery[bool] = False,
 ) -> Response[str]:
     """The form for another password; `done` says that it was changed just now."""
-    managing(caller)
+    require_account_management(caller)
     return await _password(request, caller, services, templates, {}, status=200, done=done)
 
 
@@ -78,21 +78,21 @@ async def set_password(
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Change the password, with the one before. All other sessions end, and this one goes on by another cookie."""
-    managing(caller)
+    require_account_management(caller)
     fields = await read_form(request, "old", "password")
     found = await services.users.by_name(caller.name)
-    kept = caller.proof_id if caller.proof is Proof.COOKIE else None
+    kept = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
     try:
-        proved = await services.sign_in.prove(found.name, fields["old"], visit_of(request))
-        await services.administration.set_password(found, fields["password"], actor, kept_session=kept)
+        proved = await services.sign_in.verify_password(found.name, fields["old"], client_info_of(request))
+        await services.administration.set_password(found, fields["password"], actor, keep_session=kept)
     except Unauthenticated:
         return await _password(request, caller, services, templates, {"old": "That is not your password."}, status=400)
     except Invalid as error:
         return await _password(request, caller, services, templates, {"password": error.message}, status=400)
-    services.limits.give_back(proved.tries)
+    services.rate_limiter.refund(proved.limit_keys)
     cookies = []
     if kept is not None:
-        session = await services.database.write(lambda tx: services.sessions.renew(tx, kept))
+        session = await services.database.write(lambda tx: services.sessions.rotate_secret(tx, kept))
         cookies = [new_cookie(session, secure=is_secure(request))]
     return Redirect(PASSWORD, query_params={"done": "true"}, status_code=303, cookies=cookies)
 
@@ -120,5 +120,5 @@ async def _password(
         errors=errors,
         done=done,
         has_password=await services.users.has_password(caller.name),
-        provider=services.provider_sign_in.name if services.provider_sign_in else "",
+        provider=services.oidc_sign_in.name if services.oidc_sign_in else "",
     )

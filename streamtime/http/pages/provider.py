@@ -7,21 +7,21 @@ from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller, Proof
-from streamtime.accounts.attempts import Attempt
+from streamtime.access.caller import AuthMethod, Caller
+from streamtime.accounts.attempts import OidcLoginState
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.provider_sign_in import ProviderSignIn, SentAway
+from streamtime.accounts.provider_sign_in import AuthorizationRedirect, OidcSignIn
 from streamtime.errors import NotFound, StreamtimeError, Unauthenticated
 from streamtime.http.callers import new_cookie
 from streamtime.http.forms import local_path
-from streamtime.http.own_address import returning
+from streamtime.http.own_address import callback_url
 from streamtime.http.problems import problem_of
-from streamtime.http.requests import PageRequest, is_secure, visit_of
+from streamtime.http.requests import PageRequest, client_info_of, is_secure
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
-from streamtime.openid.terms import AuthorizationResponse, Identity
+from streamtime.openid.terms import AuthorizationResponse, OidcIdentity
 
-HERE = "/login/oidc"
+BASE_PATH = "/login/oidc"
 CALLBACK = "/login/oidc/callback"
 CONNECTION = "/settings/provider"
 
@@ -29,8 +29,8 @@ MAX_PARAMETER = 8_000
 """Of what a provider sends back: codes of some are long."""
 
 
-@get(HERE, include_in_schema=False)
-async def go_to_provider(
+@get(BASE_PATH, include_in_schema=False)
+async def start_oidc_login(
     request: PageRequest,
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
@@ -38,23 +38,25 @@ async def go_to_provider(
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Send a browser to the provider."""
-    provider = required(services)
+    provider = require_oidc(services)
     following = local_path(request.query_params.get("next", ""))
     if caller.signed_in:
         return Redirect(following, status_code=303)
     if await services.setup.needed():
         return Redirect("/setup", status_code=303)
-    if _elsewhere(request, settings):  # the provider leads back there, where a cookie of here would be missing
-        return Redirect(f"{settings.public_url}{HERE}?" + urlencode({"next": following, "moved": 1}), status_code=303)
+    if _is_other_host(request, settings):  # the provider leads back there, where a cookie of here would be missing
+        return Redirect(
+            f"{settings.public_url}{BASE_PATH}?" + urlencode({"next": following, "moved": 1}), status_code=303
+        )
     try:
-        sent = await provider.send(visit_of(request), returning(request, settings, CALLBACK), following)
+        sent = await provider.start(client_info_of(request), callback_url(request, settings, CALLBACK), following)
     except StreamtimeError as error:
         return _refused(request, templates, provider, error, following)
-    return Redirect(sent.address, status_code=303, cookies=[note_cookie(request, sent)])
+    return Redirect(sent.url, status_code=303, cookies=[state_cookie(request, sent)])
 
 
 @get(CALLBACK, include_in_schema=False)
-async def back_from_provider(
+async def oidc_callback(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
@@ -62,49 +64,49 @@ async def back_from_provider(
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Take somebody in who comes back, or connect their account. Whatever comes of it, the note is spent."""
-    provider = required(services)
+    provider = require_oidc(services)
     following = "/library"
     try:
         response, note = _response(request), request.cookies.get(_cookie_name(request), "")
-        attempt = await provider.taken_back(note, response.state, visit_of(request))
-        following = attempt.following
-        identity = await provider.identity(attempt, response, visit_of(request))
+        attempt = await provider.consume_state(note, response.state, client_info_of(request))
+        following = attempt.next_path
+        identity = await provider.fetch_identity(attempt, response, client_info_of(request))
         if attempt.user_id is not None:
             await _connect(caller, actor, services, provider, attempt, identity)
-            provider.passed(visit_of(request))
-            return Redirect(CONNECTION, status_code=303, cookies=[_spent_note(request)])
-        session = await provider.enter(identity, visit_of(request))
+            provider.refund(client_info_of(request))
+            return Redirect(CONNECTION, status_code=303, cookies=[_expired_state_cookie(request)])
+        session = await provider.sign_in(identity, client_info_of(request))
     except StreamtimeError as error:
         return _refused(request, templates, provider, error, following)
-    cookies = [new_cookie(session, secure=is_secure(request)), _spent_note(request)]
+    cookies = [new_cookie(session, secure=is_secure(request)), _expired_state_cookie(request)]
     return Redirect(following, status_code=303, cookies=cookies)
 
 
-def required(services: Services) -> ProviderSignIn:
+def require_oidc(services: Services) -> OidcSignIn:
     """Signing in by a provider, where there is one.
 
     Raises:
         NotFound: there is none.
     """
-    if services.provider_sign_in is None:
+    if services.oidc_sign_in is None:
         raise NotFound
-    return services.provider_sign_in
+    return services.oidc_sign_in
 
 
-def note_cookie(request: PageRequest, sent: SentAway) -> Cookie:
+def state_cookie(request: PageRequest, sent: AuthorizationRedirect) -> Cookie:
     """The cookie that a browser is to come back with."""
-    return _cookie(request, sent.note, sent.lasts_s)
+    return _cookie(request, sent.state_token, sent.max_age_s)
 
 
 async def _connect(
     caller: Caller,
     actor: Actor,
     services: Services,
-    provider: ProviderSignIn,
-    attempt: Attempt,
-    identity: Identity,
+    provider: OidcSignIn,
+    attempt: OidcLoginState,
+    identity: OidcIdentity,
 ) -> None:
-    if caller.user_id != attempt.user_id or caller.proof is not Proof.COOKIE:
+    if caller.user_id != attempt.user_id or caller.auth_method is not AuthMethod.COOKIE:
         raise Unauthenticated(
             "You were signed out meanwhile. Sign in and connect your account again.", code="provider_state"
         )
@@ -119,7 +121,7 @@ def _response(request: PageRequest) -> AuthorizationResponse:
     return AuthorizationResponse(state=of("state"), code=of("code"), error=of("error")[:100], issuer=of("iss"))
 
 
-def _elsewhere(request: PageRequest, settings: HttpSettings) -> bool:
+def _is_other_host(request: PageRequest, settings: HttpSettings) -> bool:
     """Whether people reach this server by another name than this browser did; asked once, against loops."""
     public = urlsplit(settings.public_url).netloc.casefold()
     here = request.headers.get("host", "").casefold()
@@ -127,7 +129,7 @@ def _elsewhere(request: PageRequest, settings: HttpSettings) -> bool:
 
 
 def _refused(
-    request: PageRequest, templates: Templates, provider: ProviderSignIn, error: StreamtimeError, following: str
+    request: PageRequest, templates: Templates, provider: OidcSignIn, error: StreamtimeError, following: str
 ) -> Response[str]:
     """Why somebody is not signed in, and the way back. The address holds a code, so nothing on the page repeats it."""
     problem, headers = problem_of(error)
@@ -142,7 +144,7 @@ def _refused(
     )
     for name, value in headers.items():
         answer.set_header(name, value)
-    answer.cookies.append(_spent_note(request))
+    answer.cookies.append(_expired_state_cookie(request))
     return answer
 
 
@@ -150,7 +152,7 @@ def _cookie_name(request: PageRequest) -> str:
     return "__Host-streamtime_attempt" if is_secure(request) else "streamtime_attempt"
 
 
-def _spent_note(request: PageRequest) -> Cookie:
+def _expired_state_cookie(request: PageRequest) -> Cookie:
     return _cookie(request, "", 0)
 
 

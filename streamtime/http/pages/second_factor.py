@@ -6,21 +6,21 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from streamtime.access.caller import Caller, Proof
+from streamtime.access.caller import AuthMethod, Caller
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.second_factor import Offer
+from streamtime.accounts.second_factor import TotpEnrollment
 from streamtime.accounts.sign_in import NewSession
 from streamtime.accounts.users import User
 from streamtime.errors import Conflict, Invalid, Unauthenticated, WrongCode
-from streamtime.http.callers import goes_on
+from streamtime.http.callers import rotated_session_cookie
 from streamtime.http.forms import read_form
 from streamtime.http.own_address import qr_svg
-from streamtime.http.requests import PageRequest, managing, visit_of
+from streamtime.http.requests import PageRequest, client_info_of, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.words import age_text, time_iso
 
-HERE = "/settings/second-factor"
+BASE_PATH = "/settings/second-factor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class FactorView:
     since_iso: str = ""
     left: int = 0
     """Recovery codes that are still good."""
-    asks: bool = False
+    awaiting_code: bool = False
     """Whether a key was offered and its first code is asked for."""
     key: str = ""
     """That key, in groups; shown once."""
@@ -44,7 +44,7 @@ class FactorView:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SecondFactorForm:
     """A form of that page: who sends it, from where, and what is in it."""
 
     request: PageRequest
@@ -54,7 +54,7 @@ class Asked:
     fields: dict[str, str]
 
 
-@get(HERE, include_in_schema=False)
+@get(BASE_PATH, include_in_schema=False)
 async def second_factor_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -62,11 +62,11 @@ async def second_factor_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Whether it is on, and how many recovery codes are left."""
-    managing(caller)
+    require_account_management(caller)
     return _page(request, templates, await _state(caller, services))
 
 
-@post(HERE, include_in_schema=False)
+@post(BASE_PATH, include_in_schema=False)
 async def change_second_factor(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -75,12 +75,12 @@ async def change_second_factor(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Offer a key (`offer`), take its first code (`on`), make other recovery codes (`codes`), turn it off (`off`)."""
-    managing(caller)
+    require_account_management(caller)
     fields = await read_form(request, "deed", "password", "code")
-    kept = caller.proof_id if caller.proof is Proof.COOKIE else None
-    asked = Asked(request, await services.users.by_name(caller.name), actor, kept, fields)
+    kept = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
+    asked = SecondFactorForm(request, await services.users.by_name(caller.name), actor, kept, fields)
     try:
-        view, session = await _done(asked, services)
+        view, session = await _apply(asked, services)
     except WrongCode as error:
         view, errors = await _state(caller, services, asks=fields["deed"] == "on"), {"code": error.message}
         return _page(request, templates, view, errors, status=400)
@@ -89,13 +89,13 @@ async def change_second_factor(
         return _page(request, templates, await _state(caller, services), errors, status=400)
     except Conflict as error:  # another tab was first
         return _page(request, templates, await _state(caller, services), {"": error.message}, status=409)
-    cookies = [] if session is None else [goes_on(request.scope, session)]  # type: ignore[arg-type]  # a scope is a dict
+    cookies = [] if session is None else [rotated_session_cookie(request.scope, session)]  # type: ignore[arg-type]  # a scope is a dict
     answer = _page(request, templates, view)
     answer.cookies.extend(cookies)
     return answer
 
 
-async def _done(asked: Asked, services: Services) -> tuple[FactorView, NewSession | None]:
+async def _apply(asked: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
     match asked.fields["deed"]:
         case "offer":
             return await _offer(asked, services), None
@@ -109,42 +109,46 @@ async def _done(asked: Asked, services: Services) -> tuple[FactorView, NewSessio
             raise Invalid("Say what is to be done.", field="deed")
 
 
-async def _offer(asked: Asked, services: Services) -> FactorView:
-    proved = await services.sign_in.prove(asked.user.name, asked.fields["password"], visit_of(asked.request))
-    services.sign_in.passed(proved)
-    return _offered(await services.second_factor.offer(asked.user))
+async def _offer(asked: SecondFactorForm, services: Services) -> FactorView:
+    proved = await services.sign_in.verify_password(
+        asked.user.name, asked.fields["password"], client_info_of(asked.request)
+    )
+    services.sign_in.refund(proved)
+    return _enrollment_view(await services.second_factor.begin_enrollment(asked.user))
 
 
-async def _turn_on(asked: Asked, services: Services) -> tuple[FactorView, NewSession | None]:
-    visit, code = visit_of(asked.request), asked.fields["code"]
-    done = await services.second_factor.turn_on(asked.user, code, visit, asked.actor, kept_session=asked.kept_session)
+async def _turn_on(asked: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
+    visit, code = client_info_of(asked.request), asked.fields["code"]
+    done = await services.second_factor.enable(asked.user, code, visit, asked.actor, kept_session=asked.kept_session)
     return FactorView(on=True, codes=tuple(done.recovery_codes), done="on"), done.session
 
 
-async def _renew_codes(asked: Asked, services: Services) -> FactorView:
-    await _prove_both(asked, services)
-    made = await services.database.write(lambda tx: services.second_factor.renew_codes(tx, asked.user, asked.actor))
+async def _renew_codes(asked: SecondFactorForm, services: Services) -> FactorView:
+    await _verify_password_and_code(asked, services)
+    made = await services.database.write(
+        lambda tx: services.second_factor.regenerate_recovery_codes(tx, asked.user, asked.actor)
+    )
     return FactorView(on=True, codes=tuple(made), done="codes")
 
 
-async def _turn_off(asked: Asked, services: Services) -> tuple[FactorView, NewSession | None]:
-    await _prove_both(asked, services)
+async def _turn_off(asked: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
+    await _verify_password_and_code(asked, services)
     session = await services.database.write(
-        lambda tx: services.second_factor.turn_off(tx, asked.user, asked.actor, kept_session=asked.kept_session)
+        lambda tx: services.second_factor.disable(tx, asked.user, asked.actor, kept_session=asked.kept_session)
     )
     return FactorView(on=False, done="off"), session
 
 
-async def _prove_both(asked: Asked, services: Services) -> None:
+async def _verify_password_and_code(asked: SecondFactorForm, services: Services) -> None:
     """The password first: else codes could be used up without it."""
-    visit = visit_of(asked.request)
-    proved = await services.sign_in.prove(asked.user.name, asked.fields["password"], visit)
-    services.sign_in.passed(await services.sign_in.prove_code(proved, asked.fields["code"], visit))
+    visit = client_info_of(asked.request)
+    proved = await services.sign_in.verify_password(asked.user.name, asked.fields["password"], visit)
+    services.sign_in.refund(await services.sign_in.verify_code(proved, asked.fields["code"], visit))
 
 
-def _offered(offer: Offer) -> FactorView:
-    groups = [offer.key[at : at + 4] for at in range(0, len(offer.key), 4)]
-    return FactorView(on=False, asks=True, key=" ".join(groups), qr=qr_svg(offer.address))
+def _enrollment_view(offer: TotpEnrollment) -> FactorView:
+    groups = [offer.secret[at : at + 4] for at in range(0, len(offer.secret), 4)]
+    return FactorView(on=False, awaiting_code=True, key=" ".join(groups), qr=qr_svg(offer.provisioning_uri))
 
 
 async def _state(caller: Caller, services: Services, *, asks: bool = False) -> FactorView:
@@ -152,7 +156,7 @@ async def _state(caller: Caller, services: Services, *, asks: bool = False) -> F
     user, now = await services.users.by_name(caller.name), services.clock.now_ms()
     since = user.factor_since_ms
     if since is None:
-        return FactorView(on=False, asks=asks)
+        return FactorView(on=False, awaiting_code=asks)
     left = await services.second_factor.recovery_codes_left(user)
     return FactorView(on=True, since_text=age_text(since, now), since_iso=time_iso(since), left=left)
 

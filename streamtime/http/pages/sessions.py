@@ -7,16 +7,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller, Proof
+from streamtime.access.caller import AuthMethod, Caller
 from streamtime.accounts.audit import Actor
 from streamtime.accounts.sessions import Session
 from streamtime.accounts.sign_in import SessionKind
-from streamtime.http.requests import PageRequest, managing
+from streamtime.http.requests import PageRequest, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.words import age_text, time_iso
 
-HERE = "/settings/sessions"
+BASE_PATH = "/settings/sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class SessionView:
     device: str
     is_client: bool
     address: str
-    here: bool
+    is_current: bool
     used_text: str
     used_iso: str
     since_text: str
     since_iso: str
 
 
-@get(HERE, include_in_schema=False)
+@get(BASE_PATH, include_in_schema=False)
 async def sessions_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -43,21 +43,23 @@ async def sessions_page(
 ) -> Response[str]:
     """The one that asks first, then the others, the one used last first."""
     now = services.clock.now_ms()
-    found = [_view(one, caller, now) for one in await services.sessions.of(managing(caller))]
-    found.sort(key=lambda view: not view.here)
+    found = [
+        _view(one, caller, now) for one in await services.sessions.list_for_user(require_account_management(caller))
+    ]
+    found.sort(key=lambda view: not view.is_current)
     return templates.page(request, "pages/sessions.html", title="Sessions", nav="settings", sessions=found)
 
 
-@post(HERE + "/end-others", include_in_schema=False)
+@post(BASE_PATH + "/end-others", include_in_schema=False)
 async def end_others(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> Redirect:
     """End all but the one that asks."""
-    await services.sessions.end_others(actor, managing(caller), but=_own(caller))
-    return Redirect(HERE, status_code=303)
+    await services.sessions.end_others(actor, require_account_management(caller), except_id=_own(caller))
+    return Redirect(BASE_PATH, status_code=303)
 
 
-@post(HERE + "/{session:str}/end", include_in_schema=False)
+@post(BASE_PATH + "/{session:str}/end", include_in_schema=False)
 async def end_session(
     session: FromPath[str],
     caller: NamedDependency[Caller],
@@ -65,12 +67,12 @@ async def end_session(
     services: NamedDependency[Services],
 ) -> Redirect:
     """End one. Whoever ends the one that asks has signed out."""
-    await services.sessions.end(actor, session, of_user=managing(caller))
-    return Redirect(HERE, status_code=303)
+    await services.sessions.end(actor, session, of_user=require_account_management(caller))
+    return Redirect(BASE_PATH, status_code=303)
 
 
 def _own(caller: Caller) -> int | None:
-    return caller.proof_id if caller.proof in {Proof.COOKIE, Proof.ACCESS} else None
+    return caller.credential_id if caller.auth_method in {AuthMethod.COOKIE, AuthMethod.ACCESS} else None
 
 
 def _view(session: Session, caller: Caller, now_ms: int) -> SessionView:
@@ -82,7 +84,7 @@ def _view(session: Session, caller: Caller, now_ms: int) -> SessionView:
         device=session.device,
         is_client=session.kind is SessionKind.CLIENT,
         address=session.address,
-        here=here,
+        is_current=here,
         used_text=age_text(used, now_ms),
         used_iso=time_iso(used),
         since_text=age_text(session.created_at_ms, now_ms),

@@ -8,14 +8,14 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Response
 
 from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, decide
+from streamtime.access.rules import Access, access_level
 from streamtime.accounts.audit import Actor
 from streamtime.errors import Invalid
 from streamtime.http.embedding import embed_code, is_embeddable
 from streamtime.http.forms import Form, local_path, read_form
-from streamtime.http.link_views import NEW_LINK, TERMS, LinkView, link_view, new_link_from
+from streamtime.http.link_views import EXPIRY_CHOICES, NEW_LINK, LinkView, link_view, parse_new_link
 from streamtime.http.own_address import LinkBase, link_base, qr_svg
-from streamtime.http.requests import PageRequest, signed_in
+from streamtime.http.requests import PageRequest, require_signed_in
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.views import watch_href
@@ -53,7 +53,7 @@ async def make_link(
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "label", "days", "password", "max_views")
     try:
-        new = new_link_from(fields, [found], services.clock.now_ms())
+        new = parse_new_link(fields, [found], services.clock.now_ms())
         link = await services.links.create(caller, new, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
@@ -85,7 +85,7 @@ async def links_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """All one's links."""
-    listed = await services.links.listed(signed_in(caller))
+    listed = await services.links.list_for_owner(require_signed_in(caller))
     base = link_base(request, settings)
     views = _views(listed, services, base)
     return templates.page(
@@ -103,7 +103,7 @@ async def revoke_link(
 ) -> Redirect:
     """Take it back."""
     fields = await read_form(request, "next")
-    await services.links.revoke(signed_in(caller), link, actor)
+    await services.links.revoke(require_signed_in(caller), link, actor)
     return Redirect(local_path(fields["next"] or "/settings/links"), status_code=303)
 
 
@@ -119,8 +119,8 @@ async def _share(
     status: int = 200,
     made: FromQuery[str] = "",
 ) -> Response[str]:
-    mine = decide(caller, video.facts) >= Access.MANAGE
-    listed = await services.links.listed(caller, video_id=video.id) if mine else []
+    mine = access_level(caller, video.facts) >= Access.MANAGE
+    listed = await services.links.list_for_owner(caller, video_id=video.id) if mine else []
     base = link_base(request, settings)
     views = _views(listed, services, base)
     fresh = next((view for view in views if view.id == made), None)
@@ -130,13 +130,13 @@ async def _share(
         "title": video.title,
         "visibility": video.visibility.value,
         "address": address,
-        "others": base.elsewhere(watch_href(video)),
+        "others": base.alternate_urls(watch_href(video)),
         "base": base,
         "mine": mine,
         "links": [view for view in views if view.state == "live"],
         "fresh": fresh,
         "qr": qr_svg(fresh.address if fresh else address),
-        "terms": TERMS,
+        "terms": EXPIRY_CHOICES,
         "embedding": bool(settings.frame_ancestors),
         "embeddable": video.embeddable,
         "embed_code": embed_code(video, request, settings) if is_embeddable(video, services) else "",

@@ -12,12 +12,12 @@ from streamtime.errors import Invalid, NotFound
 from streamtime.http.forms import Form, read_form
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.paths import SHARED
-from streamtime.http.requests import PageRequest, address_of, is_secure
+from streamtime.http.requests import PageRequest, client_address, is_secure
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.ticketed import by_ticket
+from streamtime.http.ticketed import with_ticket_urls
 from streamtime.sharing.links import MAX_VIDEOS, Link
-from streamtime.sharing.openings import Opening
+from streamtime.sharing.openings import ViewSession
 from streamtime.sharing.terms import LinkState
 
 COOKIE = "streamtime_opening"
@@ -34,16 +34,20 @@ async def shared_page(
     """Video number `v` of the link, or the form that opens it. The first look by somebody is counted as a view."""
     try:
         found = await services.links.find(link)
-        opening = await services.openings.read(found, request.cookies.get(COOKIE, ""))
+        opening = await services.view_sessions.verify(found, request.cookies.get(COOKIE, ""))
         if opening is not None:
             return await _show(request, templates, services, found, opening, v)
-        if found.asks:
+        if found.requires_form:
             used_up = found.state(services.clock.now_ms()) is LinkState.USED
-            return _over(request, templates) if used_up else _ask(request, templates, found, {"errors": {}}, status=200)
+            return (
+                _not_found(request, templates)
+                if used_up
+                else _ask(request, templates, found, {"errors": {}}, status=200)
+            )
         opening = await _open(request, services, found, "")
         answer = await _show(request, templates, services, found, opening, v)
     except NotFound:
-        return _over(request, templates)
+        return _not_found(request, templates)
     answer.cookies.append(_cookie(request, found, opening, services.clock.now_ms()))
     return answer
 
@@ -64,30 +68,30 @@ async def open_shared(
         except Invalid as error:
             return _ask(request, templates, found, {"errors": {"password": error.message}}, status=403)
     except NotFound:
-        return _over(request, templates)
+        return _not_found(request, templates)
     cookie = _cookie(request, found, opening, services.clock.now_ms())
     return Redirect(SHARED + found.public_id, status_code=303, cookies=[cookie])
 
 
-async def _open(request: PageRequest, services: Services, link: Link, password: str) -> Opening:
-    await services.links.open(link, password, address=address_of(request))
-    return await services.openings.begin(link)
+async def _open(request: PageRequest, services: Services, link: Link, password: str) -> ViewSession:
+    await services.links.open(link, password, address=client_address(request))
+    return await services.view_sessions.issue(link)
 
 
 async def _show(
-    request: PageRequest, templates: Templates, services: Services, link: Link, opening: Opening, number: int
+    request: PageRequest, templates: Templates, services: Services, link: Link, opening: ViewSession, number: int
 ) -> Response[str]:
     if number > len(link.videos):
         raise NotFound
     shown = link.videos[number - 1]
-    ticket = await services.tickets.for_link(link.id, shown.public_id, expires_at_ms=opening.ends_at_ms)
+    ticket = await services.tickets.issue_for_link(link.id, shown.public_id, expires_at_ms=opening.expires_at_ms)
     video = await services.videos.by_public_id(shown.public_id)
-    view = by_ticket(await watch_view(video, await services.tickets.caller_of(ticket.text), services), ticket)
+    view = with_ticket_urls(await watch_view(video, await services.tickets.authenticate(ticket.text), services), ticket)
     others = [
         {"href": f"{SHARED}{link.public_id}?v={at}", "title": one.title, "here": at == number}
         for at, one in enumerate(link.videos, start=1)
     ]
-    return _private(
+    return _no_index(
         templates.page(
             request,
             "pages/shared.html",
@@ -103,7 +107,7 @@ async def _show(
 
 def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, status: int) -> Response[str]:
     left = None if link.max_views is None else link.max_views - link.views
-    return _private(
+    return _no_index(
         templates.page(
             request,
             "pages/shared-ask.html",
@@ -118,20 +122,20 @@ def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, 
     )
 
 
-def _over(request: PageRequest, templates: Templates) -> Response[str]:
-    return _private(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
+def _not_found(request: PageRequest, templates: Templates) -> Response[str]:
+    return _no_index(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
 
 
-def _private(answer: Response[str]) -> Response[str]:
+def _no_index(answer: Response[str]) -> Response[str]:
     answer.set_header("X-Robots-Tag", "noindex, nofollow")
     return answer
 
 
-def _cookie(request: PageRequest, link: Link, opening: Opening, now_ms: int) -> Cookie:
+def _cookie(request: PageRequest, link: Link, opening: ViewSession, now_ms: int) -> Cookie:
     return Cookie(
         key=COOKIE,
         value=opening.text,
-        max_age=max(0, opening.ends_at_ms - now_ms) // 1000,
+        max_age=max(0, opening.expires_at_ms - now_ms) // 1000,
         path=SHARED + link.public_id,
         httponly=True,
         secure=is_secure(request),

@@ -5,20 +5,20 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller, Proof
+from streamtime.access.caller import AuthMethod, Caller
 from streamtime.accounts.audit import Actor
-from streamtime.accounts.invites import Door
-from streamtime.accounts.sign_in import Proved
-from streamtime.errors import CodeNeeded, Conflict, Invalid, NotFound, TooMany, Unauthenticated
-from streamtime.http.callers import new_cookie, spent_cookie
+from streamtime.accounts.invites import RegistrationMode
+from streamtime.accounts.sign_in import VerifiedPassword
+from streamtime.errors import Conflict, Invalid, NotFound, SecondFactorRequired, TooManyRequests, Unauthenticated
+from streamtime.http.callers import expired_session_cookie, new_cookie
 from streamtime.http.forms import Form, local_path, read_form
 from streamtime.http.pages.sign_in_code import ask_for_code
 from streamtime.http.problems import problem_of
-from streamtime.http.requests import PageRequest, is_secure, visit_of
+from streamtime.http.requests import PageRequest, client_info_of, is_secure
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
-OVER = "The time for the code was over, or the account was changed meanwhile. Sign in again."
+CODE_EXPIRED_MESSAGE = "The time for the code was over, or the account was changed meanwhile. Sign in again."
 
 
 @get("/setup", include_in_schema=False)
@@ -43,7 +43,7 @@ async def set_up(
     """Make the first admin and sign them in."""
     if not await services.setup.needed():
         raise NotFound
-    fields, visit = await read_form(request, "code", "name", "password"), visit_of(request)
+    fields, visit = await read_form(request, "code", "name", "password"), client_info_of(request)
     try:
         await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"], visit)
     except Invalid as error:
@@ -51,7 +51,7 @@ async def set_up(
         return _setup(request, templates, form, status=400)
     except Conflict:
         raise NotFound from None
-    session = await services.sign_in.with_password(fields["name"].strip(), fields["password"], visit)
+    session = await services.sign_in.sign_in_with_password(fields["name"].strip(), fields["password"], visit)
     return Redirect("/library", status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
@@ -69,7 +69,7 @@ async def login_page(
         return Redirect(following, status_code=303)
     if await services.setup.needed():
         return Redirect("/setup", status_code=303)
-    errors = {"": OVER} if again else {}
+    errors = {"": CODE_EXPIRED_MESSAGE} if again else {}
     return _login(request, services, templates, {"name": "", "next": following, "errors": errors}, status=200)
 
 
@@ -81,9 +81,11 @@ async def log_in(
     fields = await read_form(request, "name", "password", "next")
     following = local_path(fields["next"])
     try:
-        proved = await services.sign_in.prove(fields["name"].strip(), fields["password"], visit_of(request))
-        return await _let_in(request, services, proved, following)
-    except (Unauthenticated, TooMany) as error:
+        proved = await services.sign_in.verify_password(
+            fields["name"].strip(), fields["password"], client_info_of(request)
+        )
+        return await _complete_sign_in(request, services, proved, following)
+    except (Unauthenticated, TooManyRequests) as error:
         form = {"name": fields["name"], "next": following, "errors": {"": error.message}}
         problem, headers = problem_of(error)
         answer = _login(request, services, templates, form, status=problem.status)
@@ -100,15 +102,17 @@ async def log_out(
     services: NamedDependency[Services],
 ) -> Redirect:
     """End the session, here and wherever its cookie may be."""
-    if caller.proof is Proof.COOKIE:
-        await services.sign_in.end(actor, caller.proof_id)
-    return Redirect("/explore", status_code=303, cookies=[spent_cookie(secure=is_secure(request))])
+    if caller.auth_method is AuthMethod.COOKIE:
+        await services.sign_in.sign_out(actor, caller.credential_id)
+    return Redirect("/explore", status_code=303, cookies=[expired_session_cookie(secure=is_secure(request))])
 
 
-async def _let_in(request: PageRequest, services: Services, proved: Proved, following: str) -> Redirect:
+async def _complete_sign_in(
+    request: PageRequest, services: Services, proved: VerifiedPassword, following: str
+) -> Redirect:
     try:
-        session = await services.sign_in.begin(proved, visit_of(request))
-    except CodeNeeded:
+        session = await services.sign_in.start_session(proved, client_info_of(request))
+    except SecondFactorRequired:
         return await ask_for_code(request, services, proved, following)
     return Redirect(following, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
@@ -118,8 +122,8 @@ def _setup(request: PageRequest, templates: Templates, form: Form, *, status: in
 
 
 def _login(request: PageRequest, services: Services, templates: Templates, form: Form, *, status: int) -> Response[str]:
-    opened = services.registration.door is Door.OPEN
-    provider = services.provider_sign_in.name if services.provider_sign_in else ""
+    opened = services.registration.mode is RegistrationMode.OPEN
+    provider = services.oidc_sign_in.name if services.oidc_sign_in else ""
     return templates.page(
         request, "pages/login.html", title="Sign in", status=status, form=form, open=opened, provider=provider
     )

@@ -9,19 +9,19 @@ from streamtime.access.caller import Caller
 from streamtime.access.rules import Access
 from streamtime.errors import Invalid, NotFound
 from streamtime.http.forms import read_form
-from streamtime.http.plain_http import is_exposed, unbelieved_proxy
-from streamtime.http.requests import PageRequest, admins_only
+from streamtime.http.plain_http import is_plain_http, untrusted_proxy
+from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import Services
-from streamtime.http.storage_rows import board_of
+from streamtime.http.storage_rows import storage_board
 from streamtime.http.templates import Templates
-from streamtime.library.work import UPKEEP, Work
+from streamtime.library.work import MAINTENANCE, WorkQueue
 
-HERE = "/admin/storage"
+BASE_PATH = "/admin/storage"
 MAX_DIGITS = 18
 """Of a row id: SQLite's largest has 19."""
 
 
-@get(HERE, include_in_schema=False)
+@get(BASE_PATH, include_in_schema=False)
 async def storage_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -29,33 +29,33 @@ async def storage_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Stores, tasks and damage."""
-    admins_only(caller)
-    board = await board_of(services)
+    require_admin(caller)
+    board = await storage_board(services)
     return templates.page(
         request,
         "pages/storage.html",
         title="Storage",
         nav="storage",
         board=board,
-        exposed=is_exposed(request),
-        unbelieved=unbelieved_proxy(request),
+        exposed=is_plain_http(request),
+        unbelieved=untrusted_proxy(request),
     )
 
 
-@post(HERE + "/{task:str}", include_in_schema=False)
+@post(BASE_PATH + "/{task:str}", include_in_schema=False)
 async def run_now(
     task: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
     """Do one of the tasks now; stores are asked anew."""
-    admins_only(caller)
-    if task not in UPKEEP:
+    require_admin(caller)
+    if task not in MAINTENANCE:
         raise NotFound
-    await services.database.write(lambda tx: Work(services.queue).look_after(tx, task, at_once=True))
-    return Redirect(HERE, status_code=303)
+    await services.database.write(lambda tx: WorkQueue(services.queue).queue_maintenance(tx, task, at_once=True))
+    return Redirect(BASE_PATH, status_code=303)
 
 
-@post(HERE + "/reservations/release", include_in_schema=False)
-async def release(
+@post(BASE_PATH + "/reservations/release", include_in_schema=False)
+async def release_reservation(
     request: PageRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
     """Give back the room that is reserved for somebody's uploads. What has arrived stays, and may be gone on with.
@@ -63,12 +63,12 @@ async def release(
     Raises:
         Invalid: the form names no line of the page.
     """
-    admins_only(caller)
+    require_admin(caller)
     form = await read_form(request, "owner", "drop", "received")
     owner_id, drop_id = _row_id(form["owner"]), _row_id(form["drop"]) if form["drop"] else None
     received = form["received"] == "yes"
     await services.database.write(lambda tx: services.reservations.release(tx, owner_id, drop_id, received=received))
-    return Redirect(HERE, status_code=303)
+    return Redirect(BASE_PATH, status_code=303)
 
 
 def _row_id(text: str) -> int:
@@ -78,12 +78,12 @@ def _row_id(text: str) -> int:
 
 
 @post("/watch/{video:str}/history/{rung:str}", include_in_schema=False)
-async def make_again(
+async def reencode_rendition(
     video: FromPath[str], rung: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
     """Make a damaged rendition again from the original."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     if rung not in (await services.renditions.names([found.id])).get(found.id, []):
         raise NotFound
-    await services.database.write(lambda tx: services.steering.again(tx, found, rungs=[rung]))
+    await services.database.write(lambda tx: services.video_jobs.reprocess(tx, found, rungs=[rung]))
     return Redirect(f"/watch/{found.public_id}/history", status_code=303)

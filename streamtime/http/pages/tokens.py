@@ -7,17 +7,17 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller, Scope
+from streamtime.access.caller import Caller, TokenScope
 from streamtime.accounts.api_tokens import ApiToken
 from streamtime.accounts.audit import Actor
 from streamtime.errors import Conflict, Invalid
 from streamtime.http.forms import Form, read_form
-from streamtime.http.requests import PageRequest, managing
+from streamtime.http.requests import PageRequest, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.words import age_text, time_iso
 
-HERE = "/settings/tokens"
+BASE_PATH = "/settings/tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class TokenView:
 
     id: str
     label: str
-    scope: Scope
+    scope: TokenScope
     since_text: str
     since_iso: str
     used_text: str
     used_iso: str
 
 
-@get(HERE, include_in_schema=False)
+@get(BASE_PATH, include_in_schema=False)
 async def tokens_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -41,10 +41,10 @@ async def tokens_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Those in use, and the form for another."""
-    return await _page(request, templates, services, managing(caller))
+    return await _page(request, templates, services, require_account_management(caller))
 
 
-@post(HERE, include_in_schema=False)
+@post(BASE_PATH, include_in_schema=False)
 async def create_token(
     request: PageRequest,
     caller: NamedDependency[Caller],
@@ -53,7 +53,7 @@ async def create_token(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Make one. Its secret is on the page that answers, and nowhere afterwards."""
-    user_id = managing(caller)
+    user_id = require_account_management(caller)
     fields = await read_form(request, "label", "scope")
     try:
         made = await services.api_tokens.create(actor, user_id, fields["label"], _scope(fields["scope"]))
@@ -66,7 +66,7 @@ async def create_token(
     return await _page(request, templates, services, user_id, secret=made.secret, label=made.token.label)
 
 
-@post(HERE + "/{token:str}/revoke", include_in_schema=False)
+@post(BASE_PATH + "/{token:str}/revoke", include_in_schema=False)
 async def revoke_token(
     token: FromPath[str],
     caller: NamedDependency[Caller],
@@ -74,8 +74,8 @@ async def revoke_token(
     services: NamedDependency[Services],
 ) -> Redirect:
     """It is refused from the next request on."""
-    await services.api_tokens.revoke(actor, token, of_user=managing(caller))
-    return Redirect(HERE, status_code=303)
+    await services.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
+    return Redirect(BASE_PATH, status_code=303)
 
 
 async def _page(
@@ -90,7 +90,7 @@ async def _page(
     label: str = "",
 ) -> Response[str]:
     now = services.clock.now_ms()
-    found = [_view(token, now) for token in await services.api_tokens.of(user_id)]
+    found = [_view(token, now) for token in await services.api_tokens.list_for_user(user_id)]
     return templates.page(
         request,
         "pages/tokens.html",
@@ -99,15 +99,15 @@ async def _page(
         nav="settings",
         status=status,
         tokens=found,
-        form=form or {"label": "", "scope": Scope.READ.value, "errors": {}},
+        form=form or {"label": "", "scope": TokenScope.READ.value, "errors": {}},
         secret=secret,
         label=label,
     )
 
 
-def _scope(text: str) -> Scope:
+def _scope(text: str) -> TokenScope:
     try:
-        return Scope(text)
+        return TokenScope(text)
     except ValueError:
         raise Invalid("Choose what the token may do.", field="scope") from None
 

@@ -5,12 +5,12 @@ from litestar.di import NamedDependency
 from litestar.response import Response
 
 from streamtime.access.caller import Caller
-from streamtime.http.requests import PageRequest, with_videos
+from streamtime.http.requests import PageRequest, require_uploader
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
 from streamtime.http.words import size_text
-from streamtime.library.space import Standing
+from streamtime.library.space import QuotaUsage
 
 
 @get("/upload", include_in_schema=False)
@@ -22,7 +22,7 @@ async def upload_page(
 ) -> Response[str]:
     """Drop videos here."""
     limits = services.upload_creation.limits
-    standing = await services.space.standing(with_videos(caller))
+    usage = await services.usage.quota_usage(require_uploader(caller))
     upload = {
         "endpoint": PATH,
         "max_size": limits.max_size_bytes,
@@ -30,19 +30,19 @@ async def upload_page(
         "chunk_size": limits.chunk_size_bytes,
         "accepted_text": "MP4, MOV, MKV, WebM, AVI, MPEG-TS and most others; animated GIF; sound alone",
         "default_visibility": limits.default_visibility.value,
-        "quota": _quota(standing),
+        "quota": _quota(usage),
     }
     return templates.page(request, "pages/upload.html", title="Upload", nav="upload", upload=upload)
 
 
-def _quota(standing: Standing) -> dict[str, object] | None:
-    if standing.limit is None or standing.left is None:
+def _quota(usage: QuotaUsage) -> dict[str, object] | None:
+    if usage.limit is None or usage.remaining is None:
         return None
     return {
-        "left": standing.left,
-        "left_text": size_text(standing.left),
-        "limit_text": size_text(standing.limit),
-        "used_text": size_text(standing.used),
-        "reserved": standing.reserved,
-        "reserved_text": size_text(standing.reserved),
+        "left": usage.remaining,
+        "left_text": size_text(usage.remaining),
+        "limit_text": size_text(usage.limit),
+        "used_text": size_text(usage.used),
+        "reserved": usage.reserved,
+        "reserved_text": size_text(usage.reserved),
     }

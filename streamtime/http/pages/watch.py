@@ -15,10 +15,10 @@ from streamtime.http.embedding import oembed_url
 from streamtime.http.forms import read_form
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import HttpSettings, Services
-from streamtime.http.space_views import twin_of
+from streamtime.http.space_views import duplicate_of
 from streamtime.http.templates import Templates
 from streamtime.http.track_views import tracks_of
-from streamtime.http.views import Watch, watch_href, watch_of
+from streamtime.http.views import WatchView, watch_href, watch_page_view
 from streamtime.http.words import size_text
 from streamtime.library.editing import Edit
 from streamtime.library.video import Video
@@ -34,10 +34,10 @@ async def watch(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """The player, and what is known of the video."""
-    await services.playlists.confirm(caller, video)
+    await services.playlists.check_playable(caller, video)
     found = await services.videos.require(caller, video, Access.VIEW)
     view = await watch_view(found, caller, services)
-    twin = await twin_of(found, services) if view.mine else None
+    twin = await duplicate_of(found, services) if view.can_manage else None
     oembed = oembed_url(found, request, services, settings)
     answer = templates.page(
         request, "pages/watch.html", title=found.title, player=True, video=view, twin=twin, oembed_url=oembed
@@ -71,17 +71,17 @@ async def set_visibility(
 async def retry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
     """Try a failed video again."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.steering.retry(tx, found))
+    await services.database.write(lambda tx: services.video_jobs.retry(tx, found))
     return Redirect(f"/watch/{video}", status_code=303)
 
 
-async def watch_view(video: Video, caller: Caller, services: Services) -> Watch:
+async def watch_view(video: Video, caller: Caller, services: Services) -> WatchView:
     """A video as its own pages show it."""
     names = await services.renditions.names([video.id])
     original = await services.ledger.find([video.source_object_id]) if video.source_object_id else []
-    return watch_of(
+    return watch_page_view(
         video,
-        services.progress.of(video),
+        services.progress.get(video),
         caller,
         services.clock.now_ms(),
         renditions=names.get(video.id, []),

@@ -7,14 +7,14 @@ which is told. Everything else is there on every kernel.
 import socket
 
 from streamtime.media.confinement import landlock, limits, process, seccomp
-from streamtime.worker_protocol import Bounds, Confinement
+from streamtime.worker_protocol import Confinement, WorkerLimits
 
 
 class NotConfined(Exception):
     """A right could not be given up; the child must not go on. The text says why."""
 
 
-def confine(control: socket.socket, source: int, bounds: Bounds) -> Confinement:
+def confine(control: socket.socket, source: int, bounds: WorkerLimits) -> Confinement:
     """Give up what is not needed, and tell which layers are in force.
 
     Raises:
@@ -23,16 +23,16 @@ def confine(control: socket.socket, source: int, bounds: Bounds) -> Confinement:
     in_force: list[str] = []
     missing: list[str] = []
     try:
-        _basics(control, source, bounds)
+        _apply_basic_layers(control, source, bounds)
         in_force += ["process", "limits"]
     except (OSError, ValueError) as error:
         raise NotConfined(f"limits: {error}") from error
     try:
-        in_force.append(f"landlock {landlock.refuse_all()}")
+        in_force.append(f"landlock {landlock.restrict_self()}")
     except OSError as error:
         missing.append(f"landlock ({error.strerror})")
     try:
-        seccomp.allow_only_media()
+        seccomp.install_allowlist()
         in_force.append("seccomp")
     except OSError as error:
         why = f"seccomp ({error.strerror or error})"
@@ -42,11 +42,11 @@ def confine(control: socket.socket, source: int, bounds: Bounds) -> Confinement:
     return Confinement(tuple(in_force), tuple(missing))
 
 
-def _basics(control: socket.socket, source: int, bounds: Bounds) -> None:
+def _apply_basic_layers(control: socket.socket, source: int, bounds: WorkerLimits) -> None:
     if not process.die_with_server(control):
         raise NotConfined("the server is gone")
-    if process.threads() > 1:
+    if process.thread_count() > 1:
         raise NotConfined("a thread has been started before")
-    process.gain_nothing()
-    process.yield_to_others(bounds.niceness)
+    process.set_no_new_privileges()
+    process.set_niceness(bounds.niceness)
     limits.set_limits(source, bounds.memory_bytes)

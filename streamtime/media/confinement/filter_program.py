@@ -7,7 +7,7 @@ that starts with its number and ends with a verdict, so that no jump is longer t
 import errno
 import struct
 
-from streamtime.media.confinement.system_calls import Condition, Machine, Rules
+from streamtime.media.confinement.system_calls import Architecture, Condition, Rules
 
 _INSTRUCTION = struct.Struct("=HBBI")
 
@@ -16,7 +16,7 @@ _AT_NUMBER, _AT_MACHINE, _AT_ARGUMENTS = 0, 4, 16
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 
 
-def assemble(machine: Machine, rules: Rules, absent: tuple[str, ...]) -> bytes:
+def assemble(machine: Architecture, rules: Rules, absent: tuple[str, ...]) -> bytes:
     """Allow what `rules` allow, answer ENOSYS to what is `absent`, EPERM to all else; another machine's call kills.
 
     A call that this machine does not have is passed over.
@@ -48,8 +48,8 @@ def _verdict(conditions: tuple[Condition, ...]) -> list[bytes]:
             _instruction(_LOAD, _AT_ARGUMENTS + 8 * condition.argument + 4 * condition.upper_half),
             _instruction(_AND, condition.mask),
         ]
-        left = len(condition.allowed)
-        for value in condition.allowed:
+        left = len(condition.allowed_values)
+        for value in condition.allowed_values:
             # Over the values that are left and the refusal, to what comes next.
             block.append(_instruction(_JUMP_IF_EQUAL, value, if_true=left))
             left -= 1

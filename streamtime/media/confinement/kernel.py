@@ -6,7 +6,7 @@ import os
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def system_call(number: int, *arguments: object) -> int:
+def syscall(number: int, *arguments: object) -> int:
     """Make a system call by its number and give its answer. Integers fill a register; anything else goes as it is.
 
     Raises:
@@ -16,7 +16,7 @@ def system_call(number: int, *arguments: object) -> int:
     return _checked(answer)
 
 
-def process_control(option: int, *values: object) -> None:
+def prctl(option: int, *values: object) -> None:
     """Set one property of this process (`prctl`).
 
     Raises:

@@ -7,7 +7,7 @@ not know UDP, nor the reading of a file's size and times: those are refused by s
 import os
 import struct
 
-from streamtime.media.confinement.kernel import system_call
+from streamtime.media.confinement.kernel import syscall
 
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446
 """The same on every architecture."""
@@ -28,10 +28,10 @@ def version() -> int:
     Raises:
         OSError: if it speaks none.
     """
-    return system_call(_CREATE_RULESET, None, 0, _ASK_VERSION)
+    return syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
 
 
-def refuse_all() -> int:
+def restrict_self() -> int:
     """Refuse everything that this kernel's version knows, for this thread and those it starts; tell the version.
 
     Raises:
@@ -45,9 +45,9 @@ def refuse_all() -> int:
         _SCOPES if spoken >= _SCOPES_SINCE else 0,
     )
     # No rule is added: what is handled and not allowed is refused.
-    ruleset = system_call(_CREATE_RULESET, handled, len(handled), 0)
+    ruleset = syscall(_CREATE_RULESET, handled, len(handled), 0)
     try:
-        system_call(_RESTRICT_SELF, ruleset, 0)
+        syscall(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
     return spoken

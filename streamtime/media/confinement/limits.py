@@ -9,11 +9,11 @@ import resource
 
 _GIB = 1 << 30
 
-_MOST_DESCRIPTORS = 128
+_MAX_DESCRIPTORS = 128
 """Those of an order (64), the source, the socket, and room."""
 
 _SOURCE_TIMES = 16
-_LEAST_FILE_BYTES = 16 * _GIB
+_MIN_FILE_BYTES = 16 * _GIB
 """A rendition may well be larger than its source, but not without bound: a child gone wild must not fill the disk."""
 
 
@@ -32,11 +32,11 @@ def set_limits(source: int, memory_bytes: int) -> None:
     Raises:
         OSError, ValueError: if the system refuses.
     """
-    longest = max(_LEAST_FILE_BYTES, _SOURCE_TIMES * os.fstat(source).st_size)
+    longest = max(_MIN_FILE_BYTES, _SOURCE_TIMES * os.fstat(source).st_size)
     for kind, most in (
         (resource.RLIMIT_AS, address_space(memory_bytes)),
         (resource.RLIMIT_FSIZE, longest),
-        (resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS),
+        (resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_CORE, 0),
     ):

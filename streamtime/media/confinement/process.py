@@ -7,7 +7,7 @@ import socket
 import struct
 from pathlib import Path
 
-from streamtime.media.confinement.kernel import process_control
+from streamtime.media.confinement.kernel import prctl
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -20,23 +20,23 @@ def die_with_server(control: socket.socket) -> bool:
     Raises:
         OSError: if the kernel refuses.
     """
-    process_control(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
     # The signal is only sent for a death after the call above: was the server alive then? The socket knows who
     # made it, which also holds where the server is process 1 of a container.
     credentials = control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return bool(os.getppid() == _CREDENTIALS.unpack(credentials)[0])
 
 
-def gain_nothing() -> None:
+def set_no_new_privileges() -> None:
     """Never have more rights than now. The layers that follow ask for this first.
 
     Raises:
         OSError: if the kernel refuses.
     """
-    process_control(_PR_SET_NO_NEW_PRIVS, 1)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def yield_to_others(niceness: int) -> None:
+def set_niceness(niceness: int) -> None:
     """Stand back behind everything else; 0 changes nothing."""
     if niceness <= 0:
         return
@@ -47,6 +47,6 @@ def yield_to_others(niceness: int) -> None:
         group.write(str(niceness))
 
 
-def threads() -> int:
+def thread_count() -> int:
     """How many threads this process has: some layers bind only the one that asks for them, and those it starts."""
     return len(list(Path("/proc/self/task").iterdir()))

@@ -9,8 +9,8 @@ import platform
 import socket
 
 from streamtime.media.confinement.filter_program import assemble
-from streamtime.media.confinement.kernel import process_control
-from streamtime.media.confinement.system_calls import ABSENT, MACHINES, allowed
+from streamtime.media.confinement.kernel import prctl
+from streamtime.media.confinement.system_calls import ABSENT, ARCHITECTURES, allowed_calls
 
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 _INSTRUCTION_BYTES = 8
@@ -24,30 +24,30 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def allow_only_media() -> None:
+def install_allowlist() -> None:
     """Refuse every system call that is not on the list, for this thread and those it starts.
 
     Raises:
         OSError: if the kernel refuses, has no seccomp, or this is a machine without a list.
     """
-    machine = MACHINES.get(platform.machine())
+    machine = ARCHITECTURES.get(platform.machine())
     if machine is None:
         raise Unsupported(f"there is no list of system calls for {platform.machine()}")
-    install(assemble(machine, allowed(os.getpid()), ABSENT))
-    _try_it()
+    install_filter(assemble(machine, allowed_calls(os.getpid()), ABSENT))
+    _self_test()
 
 
-def install(program: bytes) -> None:
+def install_filter(program: bytes) -> None:
     """Hand a filter to the kernel; it adds to those in force.
 
     Raises:
         OSError: if the kernel refuses.
     """
     filed = _Program(len(program) // _INSTRUCTION_BYTES, program)
-    process_control(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filed))
+    prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filed))
 
 
-def _try_it() -> None:
+def _self_test() -> None:
     # An emulator may say yes and do nothing: believed is what was seen.
     try:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()

@@ -20,10 +20,10 @@ _WHOLE = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Condition:
-    """Half of argument number `argument` (from 0), masked, must be one of `allowed`."""
+    """Half of argument number `argument` (from 0), masked, must be one of `allowed_values`."""
 
     argument: int
-    allowed: tuple[int, ...]
+    allowed_values: tuple[int, ...]
     mask: int = _WHOLE
     upper_half: bool = False
 
@@ -32,7 +32,7 @@ Rules = dict[str, tuple[Condition, ...]]
 """By name of the system call: all its conditions must hold."""
 
 
-def allowed(pid: int) -> Rules:
+def allowed_calls(pid: int) -> Rules:
     """The calls that process `pid` may make."""
     rules: Rules = dict.fromkeys(_UNCONDITIONAL, ())
     not_executable = (Condition(2, (0,), mask=_PROT_EXEC),)
@@ -73,7 +73,7 @@ _UNCONDITIONAL = (
 
 
 @dataclass(frozen=True)
-class Machine:
+class Architecture:
     """One architecture: how the kernel names it in filters, and the numbers of its system calls."""
 
     audit: int
@@ -104,5 +104,5 @@ _AARCH64 = {
     "membarrier": 283, "rseq": 293, "clone3": 435,
 }  # fmt: skip
 
-MACHINES = {"x86_64": Machine(0xC000003E, _X86_64), "aarch64": Machine(0xC00000B7, _AARCH64)}
+ARCHITECTURES = {"x86_64": Architecture(0xC000003E, _X86_64), "aarch64": Architecture(0xC00000B7, _AARCH64)}
 """By the name that the kernel gives itself (`uname -m`). Both are little-endian."""

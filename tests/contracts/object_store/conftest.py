@@ -7,9 +7,9 @@ import pytest
 
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.memory import MemoryStore
-from streamtime.storage.metered import Metered, StoreNumbers
+from streamtime.storage.metered import MeteredStore, StoreMetrics
 from streamtime.storage.object_store import ObjectStore
-from streamtime.storage.retrying import Retrying
+from streamtime.storage.retrying import RetryingStore
 from streamtime.storage.s3 import S3Store
 from tests.s3 import Bucket
 
@@ -31,7 +31,7 @@ async def _s3(request: pytest.FixtureRequest) -> ObjectStore:
 
 async def _wrapped(request: pytest.FixtureRequest) -> ObjectStore:
     """As the server has them, one wrapper in another."""
-    return Metered(Retrying(await _local_disk(request), (0.001,)), "local", StoreNumbers())
+    return MeteredStore(RetryingStore(await _local_disk(request), (0.001,)), "local", StoreMetrics())
 
 
 ADAPTERS = {"memory": _memory, "local_disk": _local_disk, "s3": _s3, "wrapped": _wrapped}

@@ -9,9 +9,15 @@ import pytest
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.storage.local_disk import LocalDisk
 from streamtime.storage.memory import MemoryStore
-from streamtime.storage.metered import Metered, StoreNumbers
-from streamtime.storage.object_store import AdoptsFiles, ObjectStore, OpensFiles, ReadsNow, SentInParts
-from streamtime.storage.retrying import Retrying
+from streamtime.storage.metered import MeteredStore, StoreMetrics
+from streamtime.storage.object_store import (
+    ObjectStore,
+    SupportsAdopt,
+    SupportsOpenFile,
+    SupportsPartSize,
+    SupportsReadNowait,
+)
+from streamtime.storage.retrying import RetryingStore
 from streamtime.storage.s3 import S3Store
 from tests.s3 import Bucket
 
@@ -19,8 +25,8 @@ KEY = "videos/a/original"
 DATA = b"0123456789" * 300_000
 
 
-def adopting(store: ObjectStore) -> AdoptsFiles:
-    assert isinstance(store, AdoptsFiles)
+def adopting(store: ObjectStore) -> SupportsAdopt:
+    assert isinstance(store, SupportsAdopt)
     return store
 
 
@@ -68,35 +74,39 @@ async def test_a_bad_key_adopts_nothing(near_store: ObjectStore, make_file: Call
 
 
 async def test_what_was_just_read_can_be_read_again_now(near_store: ObjectStore) -> None:
-    assert isinstance(near_store, ReadsNow)
+    assert isinstance(near_store, SupportsReadNowait)
     await near_store.put(KEY, DATA)
     await near_store.get_range(KEY, 0, len(DATA))
-    assert near_store.read_now(KEY, 5, 10) == b"5678901234"
-    assert near_store.read_now(KEY, len(DATA) - 1, 1) == b"9"
-    assert near_store.read_now(KEY, len(DATA) - 1, 2) is None
-    assert near_store.read_now("videos/b/missing", 0, 1) is None
+    assert near_store.read_nowait(KEY, 5, 10) == b"5678901234"
+    assert near_store.read_nowait(KEY, len(DATA) - 1, 1) == b"9"
+    assert near_store.read_nowait(KEY, len(DATA) - 1, 2) is None
+    assert near_store.read_nowait("videos/b/missing", 0, 1) is None
     await near_store.delete(KEY)
-    assert near_store.read_now(KEY, 0, 1) is None
+    assert near_store.read_nowait(KEY, 0, 1) is None
 
 
 def abilities(store: object) -> list[type]:
-    return [each for each in (AdoptsFiles, ReadsNow, OpensFiles, SentInParts) if isinstance(store, each)]
+    return [
+        each
+        for each in (SupportsAdopt, SupportsReadNowait, SupportsOpenFile, SupportsPartSize)
+        if isinstance(store, each)
+    ]
 
 
 async def test_a_wrapped_store_can_what_the_inner_one_can_and_nothing_else(store: ObjectStore) -> None:
     for wrapped in (
-        Retrying(store),
-        Metered(store, "any", StoreNumbers()),
-        Metered(Retrying(store), "", StoreNumbers()),
+        RetryingStore(store),
+        MeteredStore(store, "any", StoreMetrics()),
+        MeteredStore(RetryingStore(store), "", StoreMetrics()),
     ):
         assert abilities(wrapped) == abilities(store)
 
 
 async def test_only_what_is_on_this_machine_can_be_adopted_opened_or_read_now(tmp_path: Path, bucket: Bucket) -> None:
     for store, can in (
-        (MemoryStore(), [AdoptsFiles, ReadsNow]),
-        (await LocalDisk.open_at(tmp_path), [AdoptsFiles, ReadsNow, OpensFiles]),
-        (S3Store(bucket.address), [SentInParts]),
+        (MemoryStore(), [SupportsAdopt, SupportsReadNowait]),
+        (await LocalDisk.open_at(tmp_path), [SupportsAdopt, SupportsReadNowait, SupportsOpenFile]),
+        (S3Store(bucket.address), [SupportsPartSize]),
     ):
         assert abilities(store) == can
         await store.close()

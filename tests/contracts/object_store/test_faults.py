@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from streamtime.errors import NotFound, Unavailable
-from streamtime.storage.object_store import ObjectStore, Refused
-from streamtime.storage.retrying import Retrying
+from streamtime.storage.object_store import ObjectStore, StoreRefused
+from streamtime.storage.retrying import RetryingStore
 from streamtime.storage.s3 import S3Store
 from tests.fault_proxy import FaultProxy, Faults
 from tests.s3 import PART_BYTES, Bucket
@@ -112,7 +112,7 @@ async def test_a_store_that_is_away_says_so_in_every_operation_and_is_well_after
         with pytest.raises(Unavailable) as failed:
             await operation()
         assert failed.value.code == "storage"
-        assert not isinstance(failed.value, Refused)
+        assert not isinstance(failed.value, StoreRefused)
     proxy.start()
     await store.complete_multipart(KEY, upload, [part])
     assert await whole(store, KEY) == b"data"
@@ -171,7 +171,7 @@ async def test_a_cancelled_put_in_parts_leaves_no_upload(store: ObjectStore, buc
 
 
 async def test_what_fails_is_asked_again_and_a_stream_part_by_part(store: ObjectStore, proxy: FaultProxy) -> None:
-    again = Retrying(store, (0.01,) * 1000)
+    again = RetryingStore(store, (0.01,) * 1000)
     part_arrived = asyncio.Event()
     body = DATA * 5
 
@@ -197,7 +197,7 @@ async def test_what_fails_is_asked_again_and_a_stream_part_by_part(store: Object
 
 async def test_what_the_store_refuses_is_not_asked_again(bucket: Bucket, proxy: FaultProxy) -> None:
     wrong = S3Store(replace(bucket.through(proxy.endpoint).address, bucket="there-is-no-such-bucket"))
-    with pytest.raises(Refused, match="bucket"):
-        await Retrying(wrong, (60.0,)).get_range(KEY, 0, 1)
+    with pytest.raises(StoreRefused, match="bucket"):
+        await RetryingStore(wrong, (60.0,)).get_range(KEY, 0, 1)
     assert proxy.requests == 1
     await wrong.close()

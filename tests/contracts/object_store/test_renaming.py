@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import NotFound
-from streamtime.storage.object_store import ObjectStore, Renames
+from streamtime.storage.object_store import ObjectStore, SupportsRename
 from streamtime.storage.renaming import rename
 from streamtime.storage.spool import Spool
 
@@ -46,7 +46,7 @@ async def test_a_reader_of_the_old_key_is_not_served_by_what_it_had_open(store: 
 
 async def test_the_spool_renames_as_well(tmp_path: Path) -> None:
     spool = await Spool.open_at(tmp_path / "spool")
-    assert isinstance(spool, Renames)
+    assert isinstance(spool, SupportsRename)
     async with await spool.create(KEY) as file:
         await file.write_at(0, DATA)
     await rename(spool, KEY, ASIDE)

@@ -4,19 +4,27 @@ from dataclasses import replace
 
 import pytest
 
-from streamtime.access.caller import ANONYMOUS, Caller, Proof, Reach, Role, Scope
-from streamtime.access.rules import Access, VideoFacts, Visibility, decide, may_know, may_undo, require
+from streamtime.access.caller import ANONYMOUS, AnonymousAccess, AuthMethod, Caller, Role, TokenScope
+from streamtime.access.rules import (
+    Access,
+    VideoAccessFacts,
+    Visibility,
+    access_level,
+    may_restore,
+    may_view_profile,
+    require,
+)
 from streamtime.errors import Forbidden, NotFound
 
-OWNER = Caller(user_id=1, name="owner", proof=Proof.COOKIE, proof_id=1)
-MEMBER = Caller(user_id=2, name="member", proof=Proof.COOKIE, proof_id=2)
-ADMIN = Caller(user_id=3, name="admin", role=Role.ADMIN, proof=Proof.BEARER, proof_id=3)
-VIEWER = Caller(user_id=4, name="viewer", role=Role.VIEWER, proof=Proof.COOKIE, proof_id=4)
-OUTSIDER = Caller(reach=Reach.NOTHING)
-LIMITED_ADMIN = replace(ADMIN, scope=Scope.UPLOAD)
-ADMIN_TICKET = replace(ADMIN, proof=Proof.TICKET, only_video="v")
-OWNER_TICKET = replace(OWNER, proof=Proof.TICKET, only_video="v")
-LINK_TICKET = Caller(proof=Proof.TICKET, only_video="v", granted=True)
+OWNER = Caller(user_id=1, name="owner", auth_method=AuthMethod.COOKIE, credential_id=1)
+MEMBER = Caller(user_id=2, name="member", auth_method=AuthMethod.COOKIE, credential_id=2)
+ADMIN = Caller(user_id=3, name="admin", role=Role.ADMIN, auth_method=AuthMethod.BEARER, credential_id=3)
+VIEWER = Caller(user_id=4, name="viewer", role=Role.VIEWER, auth_method=AuthMethod.COOKIE, credential_id=4)
+OUTSIDER = Caller(anonymous_access=AnonymousAccess.NOTHING)
+LIMITED_ADMIN = replace(ADMIN, scope=TokenScope.UPLOAD)
+ADMIN_TICKET = replace(ADMIN, auth_method=AuthMethod.TICKET, only_video="v")
+OWNER_TICKET = replace(OWNER, auth_method=AuthMethod.TICKET, only_video="v")
+LINK_TICKET = Caller(auth_method=AuthMethod.TICKET, only_video="v", granted=True)
 OTHER_TICKETS = [replace(OWNER_TICKET, only_video="w"), replace(LINK_TICKET, only_video="w")]
 
 NONE, VIEW, MANAGE = Access.NONE, Access.VIEW, Access.MANAGE
@@ -36,14 +44,14 @@ TABLE = [
 """What each may do with a private, a members', an unlisted and a public video of the owner's."""
 
 
-def facts_of(visibility: Visibility, *, deleted: bool = False) -> VideoFacts:
-    return VideoFacts(public_id="v", owner_id=1, visibility=visibility, deleted=deleted)
+def facts_of(visibility: Visibility, *, deleted: bool = False) -> VideoAccessFacts:
+    return VideoAccessFacts(public_id="v", owner_id=1, visibility=visibility, deleted=deleted)
 
 
 @pytest.mark.parametrize(("caller", "granted"), TABLE)
 def test_the_table_of_rules(caller: Caller, granted: tuple[Access, ...]) -> None:
-    assert tuple(decide(caller, facts_of(visibility)) for visibility in Visibility) == granted
-    assert {decide(caller, facts_of(visibility, deleted=True)) for visibility in Visibility} == {NONE}
+    assert tuple(access_level(caller, facts_of(visibility)) for visibility in Visibility) == granted
+    assert {access_level(caller, facts_of(visibility, deleted=True)) for visibility in Visibility} == {NONE}
 
 
 def test_what_is_hidden_is_not_found_and_what_is_seen_is_forbidden() -> None:
@@ -54,24 +62,24 @@ def test_what_is_hidden_is_not_found_and_what_is_seen_is_forbidden() -> None:
 
 
 def test_what_is_deleted_comes_back_for_its_owner_and_for_admins_alone() -> None:
-    able = [caller for caller, _ in TABLE if may_undo(caller, facts_of(Visibility.PUBLIC, deleted=True))]
+    able = [caller for caller, _ in TABLE if may_restore(caller, facts_of(Visibility.PUBLIC, deleted=True))]
     assert able == [OWNER, ADMIN]
 
 
-@pytest.mark.parametrize("held", list(Scope))
-def test_a_scope_covers_those_before_it(held: Scope) -> None:
-    assert [scope for scope in Scope if held.covers(scope)] == list(Scope)[: list(Scope).index(held) + 1]
+@pytest.mark.parametrize("held", list(TokenScope))
+def test_a_scope_covers_those_before_it(held: TokenScope) -> None:
+    assert [scope for scope in TokenScope if held.covers(scope)] == list(TokenScope)[: list(TokenScope).index(held) + 1]
 
 
 def test_who_has_videos_of_their_own() -> None:
     able = [caller for caller, _ in TABLE if caller.may_upload]
     assert able == [MEMBER, OWNER, ADMIN, LIMITED_ADMIN]
-    assert not replace(OWNER, scope=Scope.READ).may_upload
+    assert not replace(OWNER, scope=TokenScope.READ).may_upload
 
 
 def test_people_are_known_to_people_and_to_strangers_whom_they_show_something() -> None:
     everybody = [caller for caller, _ in TABLE]
-    by_all = [caller for caller in everybody if may_know(caller, shows_something=False)]
+    by_all = [caller for caller in everybody if may_view_profile(caller, shows_something=False)]
     assert by_all == [MEMBER, VIEWER, OWNER, ADMIN, LIMITED_ADMIN]
-    more = [caller for caller in everybody if may_know(caller, shows_something=True)]
+    more = [caller for caller in everybody if may_view_profile(caller, shows_something=True)]
     assert more == [ANONYMOUS, *by_all]

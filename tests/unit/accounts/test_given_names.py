@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.accounts.given_names import display_name_like, name_like
+from streamtime.accounts.given_names import normalize_display_name, normalize_username
 from streamtime.accounts.users import require_name
 
 
@@ -27,16 +27,16 @@ from streamtime.accounts.users import require_name
     ],
 )
 def test_a_name_is_as_near_as_can_be(wanted: str, name: str) -> None:
-    assert name_like(wanted) == name
+    assert normalize_username(wanted) == name
 
 
 @given(st.text())
 def test_whatever_a_provider_tells_an_account_may_be_called_so(wanted: str) -> None:
-    require_name(name_like(wanted))
+    require_name(normalize_username(wanted))
 
 
 @pytest.mark.parametrize(
     ("wanted", "shown"), [("Ada Lovelace", "Ada Lovelace"), ("", ""), ("  ", ""), ("A\u202eB", ""), ("x" * 61, "")]
 )
 def test_a_display_name_that_will_not_do_is_none(wanted: str, shown: str) -> None:
-    assert display_name_like(wanted) == shown
+    assert normalize_display_name(wanted) == shown

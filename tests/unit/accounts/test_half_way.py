@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, update
 
-from streamtime.accounts.half_way import LASTS_S, HalfWay
-from streamtime.accounts.sign_in import Proved
+from streamtime.accounts.half_way import CHALLENGE_LIFETIME_S, MfaChallenges
+from streamtime.accounts.sign_in import VerifiedPassword
 from streamtime.accounts.signing_keys import Purpose, SigningKeys
-from streamtime.accounts.visit import Visit
+from streamtime.accounts.visit import ClientInfo
 from streamtime.clock import EpochMs
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.people_tables import users
 from streamtime.database.transaction import Database
 from streamtime.errors import Unauthenticated
-from tests.hands import Hands
+from tests.hands import FakeClock
 
-VISIT = Visit("10.0.0.1", "tests")
-PROVED = Proved(1, "ann", "the hash", {})
+VISIT = ClientInfo("10.0.0.1", "tests")
+PROVED = VerifiedPassword(1, "ann", "the hash", {})
 ROW = {"id": 1, "public_id": "ann1", "name": "ann", "name_folded": "ann", "role": "member", "created_at_ms": 1}
 
 
@@ -27,17 +27,17 @@ class Place:
     """A database with one account, and a clock."""
 
     def __init__(self, path: Path) -> None:
-        migrate(path, now_ms=EpochMs(Hands.now))
-        self.hands = Hands()
+        migrate(path, now_ms=EpochMs(FakeClock.now))
+        self.hands = FakeClock()
         self.database = Database(path)
         self.epoch = EpochWatch(path)
-        self.database.on_epoch = self.epoch.look_again
-        self.half_way = HalfWay(
+        self.database.on_epoch_bumped = self.epoch.invalidate
+        self.half_way = MfaChallenges(
             self.database, SigningKeys(self.database, self.epoch, self.hands, Purpose.TICKET), self.hands
         )
 
-    async def read(self, note: str) -> Proved | None:
-        return await self.half_way.read(note, VISIT)
+    async def read(self, note: str) -> VerifiedPassword | None:
+        return await self.half_way.verify(note, VISIT)
 
     async def change(self, **values: object) -> None:
         await self.database.write(lambda tx: tx.execute(update(users).values(**values)))
@@ -54,8 +54,8 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 
 async def test_it_lasts_five_minutes_and_shows_no_code(place: Place) -> None:
-    note = await place.half_way.begin(PROVED)
-    place.hands.now += LASTS_S * 1000 - 1000
+    note = await place.half_way.issue(PROVED)
+    place.hands.now += CHALLENGE_LIFETIME_S * 1000 - 1000
     read = await place.read(note)
     assert read
     assert (read.user_id, read.name, read.password_hash, read.factor_since_ms) == (1, "ann", "the hash", None)
@@ -75,7 +75,7 @@ async def test_it_lasts_five_minutes_and_shows_no_code(place: Place) -> None:
     ],
 )
 async def test_it_ends_with_password_factor_and_account(place: Place, changes: dict[str, object]) -> None:
-    note = await place.half_way.begin(PROVED)
+    note = await place.half_way.issue(PROVED)
     await place.change(**changes)
     assert await place.read(note) is None
 
@@ -83,7 +83,7 @@ async def test_it_ends_with_password_factor_and_account(place: Place, changes: d
 async def test_none_is_given_for_a_password_that_was_changed_meanwhile(place: Place) -> None:
     await place.change(password_hash="another")
     with pytest.raises(Unauthenticated):
-        await place.half_way.begin(PROVED)
+        await place.half_way.issue(PROVED)
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ async def test_none_is_given_for_a_password_that_was_changed_meanwhile(place: Pl
     ],
 )
 async def test_nothing_but_the_very_note_is_believed(place: Place, forge: Callable[[str], str]) -> None:
-    read: Awaitable[Proved | None] = place.read(forge(await place.half_way.begin(PROVED)))
+    read: Awaitable[VerifiedPassword | None] = place.read(forge(await place.half_way.issue(PROVED)))
     assert await read is None

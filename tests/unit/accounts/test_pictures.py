@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from streamtime.access.caller import Role
-from streamtime.accounts.audit import Audit
-from streamtime.accounts.limits import RULES, Limited, Limits
-from streamtime.accounts.pictures import MAX_BYTES, Pictures
+from streamtime.accounts.audit import AuditLog
+from streamtime.accounts.limits import RATES, RateLimit, RateLimiter
+from streamtime.accounts.pictures import MAX_BYTES, ProfilePictures
 from streamtime.accounts.users import User
 from streamtime.database.transaction import Database
-from streamtime.errors import Invalid, StreamtimeError, TooLarge, TooMany, Unavailable
+from streamtime.errors import Invalid, StreamtimeError, TooLarge, TooManyRequests, Unavailable
 from streamtime.workers.launcher import WorkerLauncher
-from tests.hands import Hands
+from tests.hands import FakeClock
 
 PIA = User(id=1, public_id="pia", name="pia", role=Role.MEMBER, created_at_ms=0, disabled_at_ms=None)
 ANSWERS = """
@@ -27,21 +27,21 @@ channel.send(Portrait({jpeg}))
 NOWHERE = ("/nonexistent/python",)
 
 
-def pictures(folder: Path, *command: str) -> tuple[Pictures, Hands]:
+def pictures(folder: Path, *command: str) -> tuple[ProfilePictures, FakeClock]:
     """What takes pictures, with this program as its worker. No test here comes as far as the database."""
-    hands = Hands()
+    hands = FakeClock()
     database = Database(folder / "none.db")
     launcher = WorkerLauncher(command=command, nice=0)
-    return Pictures(database, launcher, Limits(hands), Audit(database, hands)), hands
+    return ProfilePictures(database, launcher, RateLimiter(hands), AuditLog(database, hands)), hands
 
 
 async def test_too_many_in_a_row_have_to_wait(tmp_path: Path) -> None:
     taking, hands = pictures(tmp_path, *NOWHERE)
-    rule = RULES[Limited.PICTURE]
+    rule = RATES[RateLimit.PICTURE]
     for _ in range(rule.burst):
         with pytest.raises(Unavailable, match="cannot be worked on here"):
             await taking.set(PIA, b"x")
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyRequests):
         await taking.set(PIA, b"x")
     hands.now += int(rule.every_s * 1000)
     with pytest.raises(Unavailable):
@@ -50,7 +50,7 @@ async def test_too_many_in_a_row_have_to_wait(tmp_path: Path) -> None:
 
 async def test_what_is_too_long_costs_nothing(tmp_path: Path) -> None:
     taking, _ = pictures(tmp_path, *NOWHERE)
-    for _ in range(RULES[Limited.PICTURE].burst + 1):
+    for _ in range(RATES[RateLimit.PICTURE].burst + 1):
         with pytest.raises(TooLarge):
             await taking.set(PIA, b"x" * (MAX_BYTES + 1))
 
@@ -70,7 +70,7 @@ async def test_one_that_crashes_is_told_in_words(tmp_path: Path, program: str) -
     await refused(taking)
 
 
-async def refused(taking: Pictures) -> None:
+async def refused(taking: ProfilePictures) -> None:
     with pytest.raises(StreamtimeError) as failed:
         await taking.set(PIA, b"x")
     assert isinstance(failed.value, Invalid)

@@ -5,23 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.accounts.signing_keys import LASTS_MS, SIGNS_FOR_MS, Purpose, SigningKeys
+from streamtime.accounts.signing_keys import ROTATE_AFTER_MS, VERIFY_OVERLAP_MS, Purpose, SigningKeys
 from streamtime.clock import EpochMs
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.transaction import Database
-from tests.hands import Hands
+from tests.hands import FakeClock
 
 
 class Place:
     """A database, a clock, and keys on it."""
 
     def __init__(self, path: Path) -> None:
-        migrate(path, now_ms=EpochMs(Hands.now))
-        self.hands = Hands()
+        migrate(path, now_ms=EpochMs(FakeClock.now))
+        self.hands = FakeClock()
         self.database = Database(path)
         self.epoch = EpochWatch(path)
-        self.database.on_epoch = self.epoch.look_again
+        self.database.on_epoch_bumped = self.epoch.invalidate
 
     def keys(self, purpose: Purpose = Purpose.TICKET) -> SigningKeys:
         return SigningKeys(self.database, self.epoch, self.hands, purpose)
@@ -36,20 +36,20 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 
 async def test_one_key_signs_for_a_month_over_restarts_and_each_purpose_has_its_own(place: Place) -> None:
-    first = await place.keys().signing()
-    place.hands.now += SIGNS_FOR_MS - 1
-    assert await place.keys().signing() == first
-    assert (await place.keys(Purpose.ACCESS).signing()).secret != first.secret
+    first = await place.keys().current()
+    place.hands.now += ROTATE_AFTER_MS - 1
+    assert await place.keys().current() == first
+    assert (await place.keys(Purpose.ACCESS).current()).secret != first.secret
     assert await place.keys(Purpose.ACCESS).find(first.public_id) is None
 
 
 async def test_then_another_does_and_the_first_is_believed_for_a_day_more(place: Place) -> None:
     keys = place.keys()
-    first = await keys.signing()
-    place.hands.now += SIGNS_FOR_MS
-    second = await keys.signing()
+    first = await keys.current()
+    place.hands.now += ROTATE_AFTER_MS
+    second = await keys.current()
     assert second != first
     assert await keys.find(first.public_id) == first
-    place.hands.now += LASTS_MS
+    place.hands.now += VERIFY_OVERLAP_MS
     assert await keys.find(first.public_id) is None
     assert await keys.find(second.public_id) == second

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.backups.archive import DATABASE, OBJECTS, opened, written
-from streamtime.backups.manifest import FORMAT, Manifest, NeededObject, StoredFile
+from streamtime.backups.archive import DATABASE, OBJECTS, create_archive, open_archive
+from streamtime.backups.manifest import FORMAT, BackupObject, Manifest, StoredFile
 from streamtime.errors import Conflict, Invalid
 
 KEY = "videos/a/720p.mp4"
 
 
 def manifest(database: StoredFile, *, version: int = FORMAT) -> Manifest:
-    one = NeededObject(1, "local", KEY, "rendition", "live", 5, None, held=True)
+    one = BackupObject(1, "local", KEY, "rendition", "live", 5, None, held=True)
     return Manifest(version, "1", "0008", "marker", 0, True, database, [one])  # as the struct has it
 
 
 def write(path: Path, source: Path, *, force: bool = False, version: int = FORMAT) -> None:
-    with written(path, force=force) as archive:
+    with create_archive(path, force=force) as archive:
         database = archive.add(DATABASE, source, at_s=0)
         archive.begin(f"{OBJECTS}{KEY}", 5, at_s=0)
         archive.write(b"hel")
@@ -27,7 +27,7 @@ def write(path: Path, source: Path, *, force: bool = False, version: int = FORMA
 
 
 def write_short(path: Path, source: Path) -> None:
-    with written(path, force=False) as archive:
+    with create_archive(path, force=False) as archive:
         archive.add(DATABASE, source, at_s=0)
         archive.begin("objects/a", 5, at_s=0)
         archive.write(b"hel")
@@ -44,7 +44,7 @@ def source(tmp_path: Path) -> Path:
 def test_what_was_written_is_read(tmp_path: Path, source: Path) -> None:
     path = tmp_path / "backup.tar"
     write(path, source)
-    with opened(path) as archive:
+    with open_archive(path) as archive:
         archive.save(DATABASE, archive.manifest.database, tmp_path / "copy.db")
         assert b"".join(archive.read(f"{OBJECTS}{KEY}")) == b"hello"
         with pytest.raises(Invalid, match="damaged"):
@@ -65,25 +65,25 @@ def test_a_file_that_is_there_stays_unless_it_is_to_be_replaced(tmp_path: Path, 
         write(path, source)
     assert path.read_bytes() == b"mine"
     write(path, source, force=True)
-    with opened(path) as archive:
+    with open_archive(path) as archive:
         assert archive.manifest.marker == "marker"
 
 
 def test_one_of_a_newer_format_is_refused(tmp_path: Path, source: Path) -> None:
     write(tmp_path / "backup.tar", source, version=FORMAT + 1)
-    with pytest.raises(Invalid, match=f"format {FORMAT + 1}"), opened(tmp_path / "backup.tar"):
+    with pytest.raises(Invalid, match=f"format {FORMAT + 1}"), open_archive(tmp_path / "backup.tar"):
         pass
 
 
 def test_what_could_not_be_read_is_made_up_for_so_that_the_rest_is_whole(tmp_path: Path, source: Path) -> None:
     path = tmp_path / "backup.tar"
-    with written(path, force=False) as archive:
+    with create_archive(path, force=False) as archive:
         database = archive.add(DATABASE, source, at_s=0)
         archive.begin("objects/short", 2000, at_s=0)
         archive.write(b"x" * 700)
-        archive.fill()
+        archive.pad()
         archive.finish(manifest(database))
-    with opened(path) as reader:
+    with open_archive(path) as reader:
         assert reader.manifest.database == database
 
 
@@ -106,5 +106,5 @@ def test_a_file_that_is_no_whole_backup_is_refused_in_words(tmp_path: Path, sour
 
 
 def save_database(path: Path, target: Path) -> None:
-    with opened(path) as archive:
+    with open_archive(path) as archive:
         archive.save(DATABASE, archive.manifest.database, target)

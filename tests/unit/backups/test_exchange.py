@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.backups.exchange import put_in_place
+from streamtime.backups.exchange import replace_database
 from streamtime.errors import Conflict
 
 
@@ -26,7 +26,7 @@ def word_in(path: Path) -> str:
 def test_the_old_one_is_put_aside_with_all_that_was_in_its_log(tmp_path: Path) -> None:
     make(tmp_path / "streamtime.db", "old").close()
     make(tmp_path / "new.db", "new").close()
-    aside = put_in_place(tmp_path / "new.db", tmp_path / "streamtime.db", now_ms=7)
+    aside = replace_database(tmp_path / "new.db", tmp_path / "streamtime.db", now_ms=7)
     assert aside == tmp_path / "backups" / "streamtime-before-restore-7.db"
     assert (word_in(tmp_path / "streamtime.db"), word_in(aside)) == ("new", "old")
     assert not (tmp_path / "streamtime.db-wal").exists()
@@ -36,7 +36,7 @@ def test_a_damaged_one_is_put_aside_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "streamtime.db").write_bytes(b"no database")
     (tmp_path / "streamtime.db-wal").write_bytes(b"its log")
     make(tmp_path / "new.db", "new").close()
-    aside = put_in_place(tmp_path / "new.db", tmp_path / "streamtime.db", now_ms=7)
+    aside = replace_database(tmp_path / "new.db", tmp_path / "streamtime.db", now_ms=7)
     assert aside is not None
     assert aside.read_bytes() == b"no database"
     assert aside.with_name(f"{aside.name}-wal").read_bytes() == b"its log"
@@ -49,6 +49,6 @@ def test_one_that_somebody_works_on_is_left_alone(tmp_path: Path) -> None:
         busy.execute("BEGIN IMMEDIATE")
         busy.execute("INSERT INTO words VALUES ('more')")
         with pytest.raises(Conflict, match="Another command"):
-            put_in_place(tmp_path / "new.db", tmp_path / "streamtime.db", now_ms=7)
+            replace_database(tmp_path / "new.db", tmp_path / "streamtime.db", now_ms=7)
         busy.execute("ROLLBACK")
     assert word_in(tmp_path / "streamtime.db") == "old"

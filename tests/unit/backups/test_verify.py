@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from streamtime.backups import snapshot
-from streamtime.backups.archive import DATABASE, OBJECTS, opened, written
-from streamtime.backups.automatic import AutomaticCopies
-from streamtime.backups.manifest import FORMAT, Manifest, NeededObject
-from streamtime.backups.verify import Verified, verify
+from streamtime.backups.archive import DATABASE, OBJECTS, create_archive, open_archive
+from streamtime.backups.automatic import AutomaticBackups
+from streamtime.backups.manifest import FORMAT, BackupObject, Manifest
+from streamtime.backups.verify import VerifyReport, verify
 from streamtime.clock import EpochMs
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision
 
@@ -48,20 +48,20 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def backup(rows: Path) -> Path:
     path = rows.with_name("backup.tar")
-    with written(path, force=True) as archive:
+    with create_archive(path, force=True) as archive:
         database = archive.add(DATABASE, rows, at_s=0)
         held = []
-        for one in snapshot.needed(rows):
+        for one in snapshot.referenced_objects(rows):
             archive.begin(f"{OBJECTS}{one.key}", one.bytes, at_s=0)
             archive.write(content(one.key))
             archive.end()
-            held.append(NeededObject(one.id, one.store, one.key, one.kind, one.state, one.bytes, one.sha256, held=True))
+            held.append(BackupObject(one.id, one.store, one.key, one.kind, one.state, one.bytes, one.sha256, held=True))
         schema = newest_revision(migrations_folder())
         archive.finish(Manifest(FORMAT, "1", schema, "marker", 0, True, database, held))  # as the struct has it
     return path
 
 
-def verified(path: Path, folder: Path) -> Verified:
+def verified(path: Path, folder: Path) -> VerifyReport:
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     found = verify(path, scratch, lambda *_: None, now_ms=NOW)
@@ -73,7 +73,7 @@ def verified(path: Path, folder: Path) -> Verified:
 def restored(path: Path, folder: Path) -> list[bytes]:
     """All that would come out of a backup."""
     target = folder / "out.db"
-    with opened(path) as reader:
+    with open_archive(path) as reader:
         reader.save_database(target)
         found = [target.read_bytes(), *(b"".join(reader.read(f"{OBJECTS}{key}")) for key in KEYS)]
     target.unlink()
@@ -98,7 +98,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 
 def test_a_good_backup_is_well(backup: Path, tmp_path: Path) -> None:
     found = verified(backup, tmp_path)
-    assert found.wrong == []
+    assert found.problems == []
     assert [one.key for one in found.held] == KEYS
 
 
@@ -108,23 +108,23 @@ def test_what_befalls_a_backup_is_found_or_does_no_harm(backup: Path, tmp_path: 
     for _ in range(MUTATIONS):
         path.write_bytes(mutated(data, chance))
         found = verified(path, tmp_path)
-        assert all(len(words) < 500 for words in found.wrong)
-        if not found.wrong:
+        assert all(len(words) < 500 for words in found.problems)
+        if not found.problems:
             harmless += 1
             assert restored(path, tmp_path) == good
     assert harmless < MUTATIONS / 2
 
 
 def test_what_befalls_an_automatic_copy_is_found(rows: Path, tmp_path: Path) -> None:
-    copy = AutomaticCopies(rows, tmp_path / "copies", keep=1).make(now_ms=NOW).path
+    copy = AutomaticBackups(rows, tmp_path / "copies", keep=1).make(now_ms=NOW).path
     data, chance = copy.read_bytes(), random.Random(20261130)  # noqa: S311  # as above
-    assert verified(copy, tmp_path).wrong == []
+    assert verified(copy, tmp_path).problems == []
     for _ in range(MUTATIONS):
         changed = mutated(data, chance)
         if changed == data:
             continue
         copy.write_bytes(changed)
-        assert verified(copy, tmp_path).wrong
+        assert verified(copy, tmp_path).problems
 
 
 def test_damage_that_a_quick_look_does_not_see_is_found(rows: Path, tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ def test_damage_that_a_quick_look_does_not_see_is_found(rows: Path, tmp_path: Pa
         )
         connection.commit()
     snapshot.check(copy)
-    assert any("ix_objects_sha256" in words for words in verified(copy, tmp_path).wrong)
+    assert any("ix_objects_sha256" in words for words in verified(copy, tmp_path).problems)
     dangling = tmp_path / "dangling.db"
     dangling.write_bytes(rows.read_bytes())
     with closing(sqlite3.connect(dangling)) as connection, connection:
         connection.execute("DELETE FROM users")
-    assert any("not there" in words for words in verified(dangling, tmp_path).wrong)
+    assert any("not there" in words for words in verified(dangling, tmp_path).problems)

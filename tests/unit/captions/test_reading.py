@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.captions.cue import MOST_CHARACTERS, MOST_CUES, Cue, Span, tidied
-from streamtime.captions.reading import MAX_BYTES, decoded, read_captions
+from streamtime.captions.cue import MAX_CHARACTERS, MAX_CUES, Cue, Span, normalize_cues
+from streamtime.captions.reading import MAX_BYTES, decode_text, read_captions
 from streamtime.captions.webvtt import write_captions
 from streamtime.errors import Invalid
 
@@ -97,7 +97,7 @@ def test_every_unicode_encoding_is_read(data: bytes) -> None:
     ],
 )
 def test_old_encodings_are_those_of_the_language(text: str, encoding: str, language: str) -> None:
-    assert decoded(text.encode(encoding), language=language) == text
+    assert decode_text(text.encode(encoding), language=language) == text
 
 
 def test_subrip_keeps_empty_lines_numbers_and_what_has_no_number() -> None:
@@ -125,10 +125,10 @@ def test_a_file_over_the_limit_is_refused() -> None:
 
 
 def test_numbers_and_lengths_have_bounds() -> None:
-    many = [Cue(at, at + 1, (Span("x" * 5000),)) for at in range(MOST_CUES + 10)]
-    kept = tidied(many)
-    assert sum(len(cue.text) for cue in kept) <= MOST_CHARACTERS
-    assert len(tidied(Cue(at, at + 1, (Span("x"),)) for at in range(MOST_CUES + 10))) == MOST_CUES
+    many = [Cue(at, at + 1, (Span("x" * 5000),)) for at in range(MAX_CUES + 10)]
+    kept = normalize_cues(many)
+    assert sum(len(cue.text) for cue in kept) <= MAX_CHARACTERS
+    assert len(normalize_cues(Cue(at, at + 1, (Span("x"),)) for at in range(MAX_CUES + 10))) == MAX_CUES
 
 
 TRAPS = st.sampled_from(
@@ -141,7 +141,7 @@ TRAPS = st.sampled_from(
 @given(st.lists(st.one_of(TRAPS, st.text(max_size=5)), max_size=40).map("".join))
 def test_no_text_breaks_out_of_what_is_written(text: str) -> None:
     """Whatever a cue says: the file has the cues that were meant, and no tag but our three."""
-    cues = tidied([Cue(1000, 2000, (Span(text, italic=True), Span(text)))])
+    cues = normalize_cues([Cue(1000, 2000, (Span(text, italic=True), Span(text)))])
     written = write_captions(cues)
     assert set(re.findall(r"<[^>]*>", written)) <= {"<i>", "</i>"}
     assert written.count("-->") == len(cues)
@@ -162,4 +162,4 @@ def test_any_file_is_read_or_refused_and_reading_is_stable(text: str) -> None:
 
 @given(st.binary(max_size=300), st.sampled_from(["", "ru", "ja", "th"]))
 def test_any_bytes_are_text(data: bytes, language: str) -> None:
-    decoded(data, language=language).encode("utf-8", "surrogatepass")
+    decode_text(data, language=language).encode("utf-8", "surrogatepass")

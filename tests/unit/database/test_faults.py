@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from streamtime.clock import SystemClock
-from streamtime.database.faults import explained
+from streamtime.database.faults import translate_error
 from streamtime.database.migrate import migrate
 from streamtime.database.tables import epoch
 from streamtime.database.transaction import Database, Transaction
@@ -35,7 +35,7 @@ async def read(database: Database) -> int:
 
 
 async def write(database: Database) -> None:
-    await database.write(lambda tx: tx.raise_epoch())
+    await database.write(lambda tx: tx.bump_epoch())
 
 
 def of_sqlite(kind: type[sqlite3.Error], name: str, words: str = "trouble") -> sqlite3.Error:
@@ -90,14 +90,14 @@ def names(errors: list[BaseException]) -> list[str]:
 def test_errors_of_the_machine_are_ours(
     error: Exception, kind: type[StreamtimeError], code: str, *, wrapped: bool
 ) -> None:
-    found = explained(DBAPIError("SELECT 1", None, error) if wrapped else error)
+    found = translate_error(DBAPIError("SELECT 1", None, error) if wrapped else error)
     assert type(found) is kind
     assert found.code == code
 
 
 @pytest.mark.parametrize("error", PROGRAM, ids=names(PROGRAM))
 def test_errors_of_the_program_stay(error: Exception) -> None:
-    assert explained(error) is None
+    assert translate_error(error) is None
 
 
 @contextmanager

@@ -50,9 +50,9 @@ async def test_writes_cancelled_in_the_middle_never_wedge_the_writer(database: D
     """Two hundred requests go away while their writes are under way: each write is whole, and the next one works."""
 
     async def twice(tx: Transaction) -> None:
-        await tx.raise_epoch()
+        await tx.bump_epoch()
         await asyncio.sleep(0)
-        await tx.raise_epoch()
+        await tx.bump_epoch()
 
     before = await read_epoch(database)
     for round_number in range(200):
@@ -96,7 +96,7 @@ async def test_a_body_that_fails_changes_nothing_and_runs_no_hooks(database: Dat
 
     async def fails(tx: Transaction) -> None:
         tx.after_commit(lambda: told.append("committed"))
-        await tx.raise_epoch()
+        await tx.bump_epoch()
         raise ValueError("no")
 
     before = await read_epoch(database)
@@ -108,7 +108,7 @@ async def test_a_body_that_fails_changes_nothing_and_runs_no_hooks(database: Dat
 
 async def test_a_write_inside_a_write_is_refused(database: Database) -> None:
     async def inner(tx: Transaction) -> None:
-        await tx.raise_epoch()
+        await tx.bump_epoch()
 
     async def outer(tx: Transaction) -> None:
         del tx
@@ -144,7 +144,7 @@ async def test_while_a_stranger_holds_the_write_lock_reads_go_on_and_writes_say_
         assert await read_epoch(impatient) >= 1
 
         async def body(tx: Transaction) -> None:
-            await tx.raise_epoch()
+            await tx.bump_epoch()
 
         with pytest.raises(Unavailable) as caught:
             await impatient.write(body)
@@ -166,11 +166,11 @@ async def test_every_connection_has_the_pragmas(database: Database) -> None:
 async def test_the_epoch_watch_sees_commits_of_this_and_of_other_processes(database: Database) -> None:
     now = 100.0
     watch = EpochWatch(database.path, clock=lambda: now)
-    database.on_epoch = watch.look_again
+    database.on_epoch_bumped = watch.invalidate
     first = watch.current()
 
     async def body(tx: Transaction) -> None:
-        await tx.raise_epoch()
+        await tx.bump_epoch()
 
     await database.write(body)
     assert watch.current() == first + 1

@@ -4,24 +4,24 @@ import asyncio
 
 import pytest
 
-from streamtime.events.bus import Change, EventBus, VideoChanged
+from streamtime.events.bus import ChangeKind, EventBus, VideoChanged
 
 
-def news(video_id: int, change: Change = Change.CHANGED, owner_id: int = 1) -> VideoChanged:
+def news(video_id: int, change: ChangeKind = ChangeKind.CHANGED, owner_id: int = 1) -> VideoChanged:
     return VideoChanged(video_id, f"v{video_id}", owner_id, change)
 
 
 async def test_a_listener_hears_what_it_wants_and_each_video_once() -> None:
     bus = EventBus()
     with bus.subscribe(lambda event: event.owner_id == 1) as mine:
-        bus.publish(news(1, Change.CREATED))
+        bus.publish(news(1, ChangeKind.CREATED))
         bus.publish(news(1))
         bus.publish(news(2, owner_id=9))
-        bus.publish(news(1, Change.DELETED))
-        assert await mine.next(timeout_s=1) == news(1, Change.CREATED)
-        assert await mine.next(timeout_s=1) == news(1, Change.DELETED)
+        bus.publish(news(1, ChangeKind.DELETED))
+        assert await mine.next(timeout_s=1) == news(1, ChangeKind.CREATED)
+        assert await mine.next(timeout_s=1) == news(1, ChangeKind.DELETED)
         assert await mine.next(timeout_s=0.01) is None
-    assert bus.listeners == 0
+    assert bus.subscriber_count == 0
 
 
 async def test_closing_ends_those_who_wait_and_those_who_come() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.hls.ladder import DEFAULT_RUNGS, Rung, plan_ladder, quickest_useful, reduced_fps
+from streamtime.hls.ladder import DEFAULT_RUNGS, Rung, choose_first_rung, plan_ladder, reduced_fps
 
 SIZES = st.integers(1, 8192)
 RATES = st.fractions(min_value=Fraction(1, 10), max_value=240, max_denominator=1001)
@@ -61,15 +61,15 @@ def test_rates_are_divided_evenly(fps: Fraction, most: int, expected: Fraction) 
 
 
 def test_the_first_rung_to_make_is_a_middling_one() -> None:
-    assert quickest_useful(plan_ladder(1920, 1080, Fraction(25))).name == "480p"
-    assert quickest_useful(plan_ladder(320, 240, Fraction(25))).name == "240p"
+    assert choose_first_rung(plan_ladder(1920, 1080, Fraction(25))).name == "480p"
+    assert choose_first_rung(plan_ladder(320, 240, Fraction(25))).name == "240p"
 
 
 def test_no_size_is_no_plan() -> None:
     with pytest.raises(ValueError, match="cannot be planned"):
         plan_ladder(0, 720, Fraction(25))
     with pytest.raises(ValueError, match="empty"):
-        quickest_useful(())
+        choose_first_rung(())
 
 
 @given(SIZES, SIZES, RATES)

@@ -9,14 +9,14 @@ from streamtime.hls.playlists import (
     Audio,
     Subtitles,
     Variant,
+    audio_only_playlist,
     captions_playlist,
     captions_uri,
     media_playlist,
     multivariant_playlist,
     rendition_uri,
-    sound_only_playlist,
     target_duration_s,
-    told_apart,
+    unique_names,
 )
 from streamtime.hls.segment_index import Segment, SegmentIndex
 
@@ -90,7 +90,7 @@ def test_exactly_one_sound_is_the_default() -> None:
 
 
 def test_sound_alone_is_a_variant_of_its_own() -> None:
-    playlist = m3u8.loads(sound_only_playlist([AUDIO]))
+    playlist = m3u8.loads(audio_only_playlist([AUDIO]))
     assert playlist.playlists[0].stream_info.codecs == "mp4a.40.2"
 
 
@@ -139,4 +139,4 @@ def test_a_caption_track_is_one_segment_of_the_whole_length() -> None:
 
 
 def test_names_are_told_apart() -> None:
-    assert told_apart(["A", "B", "A", "A 2", "A"]) == ["A", "B", "A 2", "A 2 2", "A 3"]
+    assert unique_names(["A", "B", "A", "A 2", "A"]) == ["A", "B", "A 2", "A 2 2", "A 3"]

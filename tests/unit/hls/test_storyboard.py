@@ -4,10 +4,10 @@ import pytest
 
 from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
 from streamtime.hls.storyboard import (
-    MOST_TILES,
-    Pick,
+    MAX_TILES,
+    FrameLocation,
     fit,
-    picks,
+    locate_frames,
     plan_storyboard,
     preview_pieces,
     storyboard_vtt,
@@ -25,7 +25,7 @@ def index_of(*seconds: int) -> SegmentIndex:
 def test_pictures_are_a_second_apart_or_more_and_not_too_many(duration_ms: int) -> None:
     board = plan_storyboard(duration_ms, 1920, 1080)
     assert board.interval_ms >= 1000
-    assert 1 <= board.tiles <= MOST_TILES
+    assert 1 <= board.tiles <= MAX_TILES
     assert (board.tiles - 1) * board.interval_ms < duration_ms <= board.tiles * board.interval_ms
     times = [board.time_ms(tile, duration_ms) for tile in range(board.tiles)]
     assert times == sorted(set(times))
@@ -48,7 +48,7 @@ def test_the_shape_is_kept_and_sizes_are_even(width: int, height: int, side: int
 
 def test_every_picture_has_a_place_of_its_own_on_its_sheet() -> None:
     board = plan_storyboard(60_000, 640, 360)
-    places = {board.place(tile) for tile in range(board.tiles)}
+    places = {board.tile_position(tile) for tile in range(board.tiles)}
     assert len(places) == board.tiles == 60
     for sheet, left, top in places:
         width, height = board.sheet_size(sheet)
@@ -59,22 +59,22 @@ def test_every_picture_has_a_place_of_its_own_on_its_sheet() -> None:
 
 
 def test_an_exact_moment_lies_in_the_segment_that_shows_it() -> None:
-    assert picks(index_of(4, 4, 2), [0, 3999, 4000, 9000, 99_000], exact=True) == [
-        Pick(0, 100, 1000),
-        Pick(3999, 100, 1000),
-        Pick(4000, 1100, 1001),
-        Pick(9000, 2101, 1002),
-        Pick(99_000, 2101, 1002),
+    assert locate_frames(index_of(4, 4, 2), [0, 3999, 4000, 9000, 99_000], exact=True) == [
+        FrameLocation(0, 100, 1000),
+        FrameLocation(3999, 100, 1000),
+        FrameLocation(4000, 1100, 1001),
+        FrameLocation(9000, 2101, 1002),
+        FrameLocation(99_000, 2101, 1002),
     ]
 
 
 def test_without_exactness_the_nearest_keyframe_does_and_only_its_bytes() -> None:
-    assert picks(index_of(4, 4, 2), [0, 1999, 2001, 7000, 99_000], exact=False) == [
-        Pick(0, 100, 200),
-        Pick(0, 100, 200),
-        Pick(4000, 1100, 200),
-        Pick(8000, 2101, 200),
-        Pick(8000, 2101, 200),
+    assert locate_frames(index_of(4, 4, 2), [0, 1999, 2001, 7000, 99_000], exact=False) == [
+        FrameLocation(0, 100, 200),
+        FrameLocation(0, 100, 200),
+        FrameLocation(4000, 1100, 200),
+        FrameLocation(8000, 2101, 200),
+        FrameLocation(8000, 2101, 200),
     ]
 
 
@@ -85,7 +85,7 @@ def test_a_preview_spreads_over_a_long_video_and_begins_a_short_one() -> None:
     assert starts == sorted(set(starts))
     assert starts[0] > 0
     assert starts[-1] > 100_000
-    assert preview_pieces(index_of(4, 2), 6000) == ([(Pick(0, 100, 1000), Pick(0, 1100, 1001))], 6000)
+    assert preview_pieces(index_of(4, 2), 6000) == ([(FrameLocation(0, 100, 1000), FrameLocation(0, 1100, 1001))], 6000)
 
 
 def test_the_table_covers_all_the_time() -> None:

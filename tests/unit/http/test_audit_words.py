@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamtime.accounts.audit import Deed
+from streamtime.accounts.audit import AuditEvent
 from streamtime.http.pages.audit import EntryView
 from streamtime.http.templates import Templates
 from streamtime.http.web_files import WebFiles
@@ -10,8 +10,8 @@ from streamtime.http.web_files import WebFiles
 TEMPLATE = "macros/audit.html"
 
 
-@pytest.mark.parametrize("deed", list(Deed))
-def test_every_deed_has_words(deed: Deed) -> None:
+@pytest.mark.parametrize("deed", list(AuditEvent))
+def test_every_deed_has_words(deed: AuditEvent) -> None:
     entry = EntryView(deed.value, "ann", "", "bob", {}, "", "")
     module = Templates(WebFiles())._environment.get_template(TEMPLATE).module
     words = str(module.deed_words(entry))  # type: ignore[attr-defined]  # a macro

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.http.encodings import choose, joined
+from streamtime.http.encodings import choose_encoding, join_header_lines
 
 OFFERED = ("br", "gzip")
 
@@ -42,15 +42,15 @@ OFFERED = ("br", "gzip")
     ],
 )
 def test_the_coding_is_the_one_that_the_client_prefers(header: str | None, chosen: str | None) -> None:
-    assert choose(header, OFFERED) == chosen
+    assert choose_encoding(header, OFFERED) == chosen
 
 
 @given(st.text(alphabet='gzipbr*identy;q=01.5, \t"\\', max_size=60))
 def test_any_header_can_be_read(header: str) -> None:
-    assert choose(header, OFFERED) in {"br", "gzip", "identity", None}
+    assert choose_encoding(header, OFFERED) in {"br", "gzip", "identity", None}
 
 
 def test_several_lines_are_one_list() -> None:
     headers = [(b"accept-encoding", b"br;q=0"), (b"host", b"x"), (b"accept-encoding", b"gzip")]
-    assert joined(headers, b"accept-encoding") == "br;q=0, gzip"
-    assert joined(headers, b"range") is None
+    assert join_header_lines(headers, b"accept-encoding") == "br;q=0, gzip"
+    assert join_header_lines(headers, b"range") is None

@@ -2,9 +2,9 @@
 
 import pytest
 
-from streamtime.http.hosts import Authority, Hosts, Verdict
+from streamtime.http.hosts import Authority, HostStatus, HostValidator
 
-HOSTS = Hosts(("video.example.org",), "https://films.example.net:8443/")
+HOSTS = HostValidator(("video.example.org",), "https://films.example.net:8443/")
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ HOSTS = Hosts(("video.example.org",), "https://films.example.net:8443/")
     ],
 )  # fmt: skip
 def test_ours(host: str) -> None:
-    assert HOSTS.judge(host.encode()) is Verdict.OURS
+    assert HOSTS.check(host.encode()) is HostStatus.OURS
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_ours(host: str) -> None:
     ],
 )  # fmt: skip
 def test_foreign(host: str) -> None:
-    assert HOSTS.judge(host.encode()) is Verdict.FOREIGN
+    assert HOSTS.check(host.encode()) is HostStatus.FOREIGN
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_foreign(host: str) -> None:
     ],
 )  # fmt: skip
 def test_malformed(host: str) -> None:
-    assert HOSTS.judge(host.encode()) is Verdict.MALFORMED
+    assert HOSTS.check(host.encode()) is HostStatus.MALFORMED
 
 
 @pytest.mark.parametrize(

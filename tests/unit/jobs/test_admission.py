@@ -12,7 +12,7 @@ from streamtime.database.migrate import migrate
 from streamtime.database.tables import jobs
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs import pool as pool_module
-from streamtime.jobs.job import Failure, Job, Lane
+from streamtime.jobs.job import Failure, Job, QueueConfig
 from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
@@ -36,7 +36,7 @@ class Lift:
         finally:
             self.running.discard(job.subject)
 
-    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
         raise AssertionError((tx, job, failure))
 
     def release(self, subject: str) -> None:
@@ -49,13 +49,13 @@ class Gate:
     def __init__(self, words: str | None) -> None:
         self.words = words
 
-    async def why_not(self) -> str | None:
+    async def blocked_reason(self) -> str | None:
         return self.words
 
 
 @pytest.fixture(autouse=True)
 def _short_naps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "LOOKS_EVERY_S", 0.05)
+    monkeypatch.setattr(pool_module, "POLL_INTERVAL_S", 0.05)
 
 
 @pytest.fixture
@@ -96,11 +96,11 @@ async def test_jobs_run_together_only_as_far_as_they_fit(database: Database, que
     lift = Lift()
     for subject, weight in [("a", 6), ("b", 3), ("c", 3)]:
         await put(database, queue, subject, weight)
-    pool = JobPool(queue, [Lane("one", 3, {"lift": lift}, capacity=10)], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 3, {"lift": lift}, capacity=10)], CLOCK)
     await pool.start()
     await until(lambda: lift.running == {"a", "b"})
-    assert pool.why_waiting("lift", 3) == "Waits until there is memory for it"
-    assert pool.why_waiting("lift", 1) == "Waits for its turn"
+    assert pool.waiting_reason("lift", 3) == "Waits until there is memory for it"
+    assert pool.waiting_reason("lift", 1) == "Waits for its turn"
     lift.release("b")
     await until(lambda: lift.running == {"a", "c"})
     await pool.stop(grace_s=0)
@@ -110,7 +110,7 @@ async def test_what_is_too_heavy_by_itself_runs_alone(database: Database, queue:
     lift = Lift()
     for subject, weight in [("whale", 50), ("mouse", 1)]:
         await put(database, queue, subject, weight)
-    pool = JobPool(queue, [Lane("one", 2, {"lift": lift}, capacity=10)], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 2, {"lift": lift}, capacity=10)], CLOCK)
     await pool.start()
     await until(lambda: lift.running == {"whale"})
     lift.release("whale")
@@ -124,7 +124,7 @@ async def test_the_light_does_not_go_past_the_heavy_for_ever(database: Database,
     lift = Lift()
     for subject, weight in [("first", 5), ("whale", 8), ("mouse", 1)]:
         await put(database, queue, subject, weight)
-    pool = JobPool(queue, [Lane("one", 3, {"lift": lift}, capacity=10)], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 3, {"lift": lift}, capacity=10)], CLOCK)
     await pool.start()
     await until(lambda: lift.running == {"first"})
     lift.release("first")
@@ -137,10 +137,10 @@ async def test_a_kind_that_is_held_back_waits_and_its_lane_does_other_work(datab
     lift, gate = Lift(), Gate("Waits for the tide")
     await put(database, queue, "long", 1)
     await put(database, queue, "quick", 1, kind="hop")
-    pool = JobPool(queue, [Lane("one", 1, {"lift": lift, "hop": lift}, restraints={"lift": gate})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"lift": lift, "hop": lift}, admission={"lift": gate})], CLOCK)
     await pool.start()
     await until(lambda: lift.running == {"quick"})
-    assert pool.why_waiting("lift", 1) == "Waits for the tide"
+    assert pool.waiting_reason("lift", 1) == "Waits for the tide"
     lift.release("quick")
     await done(database, "quick")
     assert [job.subject for job in await JobOverview(database).waiting(("lift",))] == ["long"]
@@ -153,7 +153,7 @@ async def test_the_overview_shows_what_runs_before_what_waits(database: Database
     lift = Lift()
     for subject in ("one", "two", "three"):
         await put(database, queue, subject, 7)
-    pool = JobPool(queue, [Lane("one", 2, {"lift": lift}, capacity=10)], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 2, {"lift": lift}, capacity=10)], CLOCK)
     await pool.start()
     await until(lambda: lift.running == {"one"})
     seen = await JobOverview(database).active()

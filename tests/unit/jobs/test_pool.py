@@ -14,7 +14,7 @@ from streamtime.database.tables import jobs
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, Unavailable
 from streamtime.jobs import pool as pool_module
-from streamtime.jobs.job import AttemptFailed, Failure, Job, Lane
+from streamtime.jobs.job import AttemptFailed, Failure, Job, QueueConfig
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobQueue
 from streamtime.periodic import FAILURES
@@ -43,7 +43,7 @@ class Work:
                 self.cancelled += 1
                 raise
 
-    async def gave_up(self, tx: Transaction, job: Job, failure: Failure) -> None:
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
         del tx
         self.given_up.append((job.subject, failure.code))
 
@@ -51,7 +51,7 @@ class Work:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "BACKOFF_MS", (1, 1))
-    monkeypatch.setattr(pool_module, "WORLD_NOT_READY_MS", 1)
+    monkeypatch.setattr(pool_module, "UNAVAILABLE_RETRY_MS", 1)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def test_the_urgent_goes_first_and_each_runs_once(database: Database) -> N
     await put(database, queue, "work", "later", priority=20)
     await put(database, queue, "work", "first", priority=1)
     await put(database, queue, "work", "first", priority=1)  # the same again while it waits: one job
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await until(database, "later", "done")
     await pool.stop(grace_s=1)
@@ -101,7 +101,7 @@ async def test_the_urgent_goes_first_and_each_runs_once(database: Database) -> N
 async def test_retries_with_pauses_then_gives_up_and_says_so(database: Database) -> None:
     queue, work = queue_on(database), Work()
     work.failures = [AttemptFailed("no", code="broken", retryable=True) for _ in range(3)]
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await put(database, queue, "work", "bad")
     await until(database, "bad", "failed")
@@ -113,7 +113,7 @@ async def test_retries_with_pauses_then_gives_up_and_says_so(database: Database)
 async def test_what_cannot_go_better_is_given_up_at_once(database: Database) -> None:
     queue, work = queue_on(database), Work()
     work.failures = [AttemptFailed("no", code="hopeless", retryable=False)]
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await put(database, queue, "work", "bad")
     await until(database, "bad", "failed")
@@ -124,7 +124,7 @@ async def test_what_cannot_go_better_is_given_up_at_once(database: Database) -> 
 async def test_a_world_that_is_not_ready_costs_no_attempts(database: Database) -> None:
     queue, work = queue_on(database), Work()
     work.failures = [Unavailable("away") for _ in range(6)]
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await put(database, queue, "work", "patient")
     await until(database, "patient", "done")
@@ -135,7 +135,7 @@ async def test_a_world_that_is_not_ready_costs_no_attempts(database: Database) -
 async def test_a_handler_that_breaks_harms_nothing_else(database: Database) -> None:
     queue, work = queue_on(database), Work()
     work.failures = [ZeroDivisionError(), ZeroDivisionError(), ZeroDivisionError()]
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await put(database, queue, "work", "odd")
     await until(database, "odd", "failed")
@@ -148,7 +148,7 @@ async def test_a_handler_that_breaks_harms_nothing_else(database: Database) -> N
 async def test_cancelling_a_subject_ends_its_attempt_and_it_does_not_come_back(database: Database) -> None:
     queue, work = queue_on(database), Work()
     work.hold = asyncio.Event()
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await put(database, queue, "work", "gone")
     async with asyncio.timeout(60):
@@ -166,7 +166,7 @@ async def test_cancelling_a_subject_ends_its_attempt_and_it_does_not_come_back(d
 async def test_stopping_queues_what_runs_and_the_next_process_goes_on_with_it(database: Database) -> None:
     queue, work = queue_on(database), Work()
     work.hold = asyncio.Event()
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await put(database, queue, "work", "long")
     async with asyncio.timeout(60):
@@ -176,7 +176,7 @@ async def test_stopping_queues_what_runs_and_the_next_process_goes_on_with_it(da
     assert await states(database) == {"long": "queued"}
 
     after = Work()
-    again = JobPool(queue_on(database), [Lane("one", 1, {"work": after})], CLOCK)
+    again = JobPool(queue_on(database), [QueueConfig("one", 1, {"work": after})], CLOCK)
     await again.start()
     await until(database, "long", "done")
     await again.stop(grace_s=1)
@@ -188,7 +188,7 @@ async def test_a_lease_of_a_process_that_died_is_void_at_the_next_start(database
     assert await queue.claim(["work"]) is not None
     assert await queue.claim(["work"]) is None
     work = Work()
-    pool = JobPool(queue_on(database), [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue_on(database), [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await until(database, "orphan", "done")
     await pool.stop(grace_s=1)
@@ -240,7 +240,7 @@ async def claimed(queue: JobQueue) -> str | None:
 async def test_quick_work_does_not_wait_for_long_work(database: Database) -> None:
     queue, long, quick = queue_on(database), Work(), Work()
     long.hold = asyncio.Event()
-    lanes = [Lane("long", 1, {"long": long}), Lane("quick", 1, {"quick": quick})]
+    lanes = [QueueConfig("long", 1, {"long": long}), QueueConfig("quick", 1, {"quick": quick})]
     pool = JobPool(queue, lanes, CLOCK)
     await pool.start()
     await put(database, queue, "long", "film")
@@ -255,14 +255,14 @@ async def test_a_full_disk_ends_no_place(database: Database, monkeypatch: pytest
     claim = queue.claim
     disk = {"full": 2}
 
-    async def claim_on_a_full_disk(kinds: Collection[str], *, room: int | None) -> Job | None:
+    async def claim_on_a_full_disk(kinds: Collection[str], *, max_weight: int | None) -> Job | None:
         if disk["full"]:
             disk["full"] -= 1
             raise NoSpace("The disk is full.")
-        return await claim(kinds, room=room)
+        return await claim(kinds, max_weight=max_weight)
 
     monkeypatch.setattr(queue, "claim", claim_on_a_full_disk)
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await put(database, queue, "work", "patient")
     await until(database, "patient", "done")
@@ -283,8 +283,8 @@ async def test_the_end_of_a_job_is_written_as_soon_as_the_disk_takes_it(
         await finish(job)
 
     monkeypatch.setattr(queue, "finish", finish_on_a_full_disk)
-    monkeypatch.setattr(pool_module, "WRITTEN_AGAIN_S", 0.01)
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+    monkeypatch.setattr(pool_module, "WRITE_RETRY_S", 0.01)
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await put(database, queue, "work", "patient")
     await until(database, "patient", "done")
@@ -296,13 +296,13 @@ async def test_a_job_whose_end_could_not_be_written_comes_back_when_its_lease_la
     queue = queue_on(database)
     await put(database, queue, "work", "forgotten")
     assert await queue.claim(["work"]) is not None
-    assert await queue.void_lapsed() == 0, "its lease still holds"
+    assert await queue.requeue_expired() == 0, "its lease still holds"
 
     async def long_ago(tx: Transaction) -> None:
         await tx.execute(update(jobs).values(lease_until_ms=CLOCK.now_ms() - 1))
 
     await database.write(long_ago)
-    assert await queue.void_lapsed() == 1
+    assert await queue.requeue_expired() == 1
     assert await states(database) == {"forgotten": "queued"}
 
 
@@ -312,7 +312,7 @@ async def test_a_job_whose_lease_lapsed_in_an_outage_goes_on_and_runs_once(
     monkeypatch.setattr(pool_module, "LEASE_MS", 150)
     queue, work = queue_on(database), Work()
     work.hold = asyncio.Event()
-    pool = JobPool(queue, [Lane("one", 2, {"work": work})], CLOCK)
+    pool = JobPool(queue, [QueueConfig("one", 2, {"work": work})], CLOCK)
     await put(database, queue, "work", "long")
     await pool.start()
     await until(database, "long", "running")
@@ -354,10 +354,10 @@ async def leased(database: Database) -> bool:
 async def test_a_job_that_takes_the_server_down_again_and_again_is_given_up(database: Database) -> None:
     queue, work = queue_on(database), Work()
     await put(database, queue, "work", "bomb")
-    for _ in range(3 + pool_module.INTERRUPTIONS):
+    for _ in range(3 + pool_module.MAX_INTERRUPTIONS):
         assert await queue.claim(["work"]) is not None
-        assert await queue.void_leases() == 1
-    pool = JobPool(queue, [Lane("one", 1, {"work": work})], CLOCK)
+        assert await queue.requeue_running() == 1
+    pool = JobPool(queue, [QueueConfig("one", 1, {"work": work})], CLOCK)
     await pool.start()
     await until(database, "bomb", "failed")
     await pool.stop(grace_s=1)

@@ -12,8 +12,8 @@ from streamtime.database.people_tables import users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.events.bus import EventBus
-from streamtime.library.news import News
-from streamtime.library.progress import Progress, ProgressBoard
+from streamtime.library.news import VideoEventPublisher
+from streamtime.library.progress import ProgressTracker, VideoProgress
 from streamtime.library.videos import Videos
 
 CLOCK = SystemClock()
@@ -43,18 +43,18 @@ async def _three_videos(tx: Transaction) -> None:
 
 async def test_progress_is_told_at_once_and_written_for_all_that_are_under_way(database: Database) -> None:
     bus = EventBus()
-    board = ProgressBoard(database, News(bus), CLOCK)
+    board = ProgressTracker(database, VideoEventPublisher(bus), CLOCK)
     found = [await Videos(database).by_id(number) for number in (1, 2, 3)]
     with bus.subscribe(lambda _: True) as listener:
         for video in found:
-            board.note(video, 0.5, "Preparing")
+            board.report(video, 0.5, "Preparing")
         news = await listener.next(timeout_s=1)
     assert news is not None
     assert news.public_id == "v1"
-    assert board.of(found[0]) == Progress(0.5, "Preparing")
+    assert board.get(found[0]) == VideoProgress(0.5, "Preparing")
     await board.flush()
     async with database.read() as connection:
         rows = await connection.execute(select(videos.c.state, videos.c.progress).order_by(videos.c.id))
         assert [tuple(row) for row in rows] == [("uploading", 0.5), ("processing", 0.5), ("ready", 0.0)]
     board.clear(1)
-    assert board.of(found[0]) == Progress(0.0, "")
+    assert board.get(found[0]) == VideoProgress(0.0, "")

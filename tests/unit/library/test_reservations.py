@@ -14,17 +14,17 @@ from streamtime.database.migrate import migrate
 from streamtime.database.people_tables import users
 from streamtime.database.tables import uploads, videos
 from streamtime.database.transaction import Transaction
-from streamtime.errors import NoSpace, TooMany
-from streamtime.library.reservations import Totals
-from streamtime.library.space import Needed, QuotaExceeded, Space
+from streamtime.errors import NoSpace, TooManyRequests
+from streamtime.library.reservations import ReservationTotals
+from streamtime.library.space import QuotaExceeded, SpaceRequest, StorageUsage
 from streamtime.objects.ledger import Ledger
-from streamtime.rooms import Foundation, database_path, open_foundation, reservations_on, upload_rows
-from streamtime.uploads.upload import MOST_OPEN, NewUpload, Upload
+from streamtime.rooms import Infrastructure, build_reservations, build_uploads, database_path, open_infrastructure
+from streamtime.uploads.upload import MAX_OPEN_UPLOADS, NewUpload, Upload
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 
-class SetClock:
+class FakeClock:
     """Stands still, and can be set."""
 
     def __init__(self) -> None:
@@ -37,16 +37,16 @@ class SetClock:
         return 0.0
 
 
-class House:
+class ReservationSetup:
     """A member (1) and an administrator (2) who begin uploads."""
 
-    def __init__(self, base: Foundation, clock: SetClock, folder: Path) -> None:
+    def __init__(self, base: Infrastructure, clock: FakeClock, folder: Path) -> None:
         config = load(None, {"STREAMTIME_DATA_DIR": str(folder)}, {})
         self.clock = clock
         self.database = base.database
-        self.reservations = reservations_on(config, base)
-        self.rows = upload_rows(config, base)
-        self.space = Space(base.database, self.reservations, quota_bytes=0)
+        self.reservations = build_reservations(config, base)
+        self.rows = build_uploads(config, base)
+        self.space = StorageUsage(base.database, self.reservations, quota_bytes=0)
         self._ledger = Ledger(base.database, clock)
 
     async def people(self) -> None:
@@ -59,7 +59,7 @@ class House:
 
     async def begin(self, owner_id: int, length: int) -> Upload:
         async def body(tx: Transaction) -> str:
-            await self.rows.check_count(tx, owner_id, None)
+            await self.rows.require_open_slot(tx, owner_id, None)
             count = (await tx.execute(select(func.count()).select_from(videos))).scalar_one()
             video = {"public_id": f"v{count}", "title": "x", "title_folded": "x", "state": "uploading"}
             more = {"storage_prefix": f"v/{count}/", "source_name": "x", "created_at_ms": 0, "visibility": "private"}
@@ -76,39 +76,39 @@ class House:
 
     async def receive(self, upload: Upload, offset: int) -> bool:
         """So much of it has come; whether it still had room reserved."""
-        return await self.database.write(lambda tx: self.rows.move(tx, upload.id, offset, finished_at_ms=None))
+        return await self.database.write(lambda tx: self.rows.set_offset(tx, upload.id, offset, finished_at_ms=None))
 
     async def ask(self, owner_id: int, length: int, *, free: int, by_link: bool = False) -> None:
         async def told() -> int:
             return free
 
-        await self.database.write(lambda tx: self.space.reserve(tx, Needed(owner_id, length, by_link), told))
+        await self.database.write(lambda tx: self.space.reserve(tx, SpaceRequest(owner_id, length, by_link), told))
 
-    async def totals(self) -> Totals:
+    async def totals(self) -> ReservationTotals:
         return await self.database.write(self.reservations.totals)
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path) -> AsyncIterator[ReservationSetup]:
     config = load(None, {"STREAMTIME_DATA_DIR": str(tmp_path)}, {})
-    clock = SetClock()
+    clock = FakeClock()
     migrate(database_path(config), now_ms=clock.now_ms())
     async with AsyncExitStack() as stack:
-        base = replace(await open_foundation(config, stack), clock=clock)
-        made = House(base, clock, tmp_path)
+        base = replace(await open_infrastructure(config, stack), clock=clock)
+        made = ReservationSetup(base, clock, tmp_path)
         await made.people()
         yield made
 
 
-async def test_without_a_byte_it_lapses_after_a_quarter_of_an_hour(house: House) -> None:
+async def test_without_a_byte_it_lapses_after_a_quarter_of_an_hour(house: ReservationSetup) -> None:
     await house.begin(1, 1000)
     house.clock.wall_ms += 15 * MINUTE - 1
-    assert await house.totals() == Totals(1000, 1000)
+    assert await house.totals() == ReservationTotals(1000, 1000)
     house.clock.wall_ms += 1
-    assert await house.totals() == Totals(0, 0)
+    assert await house.totals() == ReservationTotals(0, 0)
 
 
-async def test_after_a_byte_it_lapses_an_hour_after_the_last(house: House) -> None:
+async def test_after_a_byte_it_lapses_an_hour_after_the_last(house: ReservationSetup) -> None:
     upload = await house.begin(1, 1000)
     house.clock.wall_ms += 14 * MINUTE
     assert await house.receive(upload, 1)
@@ -119,7 +119,7 @@ async def test_after_a_byte_it_lapses_an_hour_after_the_last(house: House) -> No
     assert (await house.totals()).total == 996
     house.clock.wall_ms += 1
     assert (await house.totals()).total == 0
-    assert (await house.space.standing(1)).reserved == 4  # what has arrived counts, and stays
+    assert (await house.space.quota_usage(1)).reserved == 4  # what has arrived counts, and stays
     assert not await house.receive(upload, 5)  # and a byte more brings no room back by itself
     kept = await house.rows.by_id(upload.id)
     assert (kept.offset_bytes, kept.reserved) == (5, False)
@@ -128,7 +128,7 @@ async def test_after_a_byte_it_lapses_an_hour_after_the_last(house: House) -> No
 
 
 @pytest.mark.parametrize("days", [1, -1, 10_000, -10_000])
-async def test_a_clock_that_was_wrong_holds_no_room(house: House, days: int) -> None:
+async def test_a_clock_that_was_wrong_holds_no_room(house: ReservationSetup, days: int) -> None:
     upload = await house.begin(1, 1000)
     house.clock.wall_ms += days * DAY
     assert (await house.totals()).total == 0
@@ -138,7 +138,7 @@ async def test_a_clock_that_was_wrong_holds_no_room(house: House, days: int) -> 
     assert (await house.totals()).total == 0
 
 
-async def test_members_and_links_share_half_of_what_is_free(house: House) -> None:
+async def test_members_and_links_share_half_of_what_is_free(house: ReservationSetup) -> None:
     await house.begin(1, 300)
     await house.ask(1, 200, free=1000)
     for owner, by_link in ((1, False), (1, True), (2, True)):
@@ -156,8 +156,8 @@ async def test_members_and_links_share_half_of_what_is_free(house: House) -> Non
         await house.ask(2, 1, free=-50)
 
 
-async def test_a_lapsed_upload_counts_against_a_quota_with_what_has_arrived(house: House) -> None:
-    house.space = Space(house.database, house.reservations, quota_bytes=1000)
+async def test_a_lapsed_upload_counts_against_a_quota_with_what_has_arrived(house: ReservationSetup) -> None:
+    house.space = StorageUsage(house.database, house.reservations, quota_bytes=1000)
     upload = await house.begin(1, 900)
     await house.receive(upload, 400)
     with pytest.raises(QuotaExceeded):
@@ -168,23 +168,26 @@ async def test_a_lapsed_upload_counts_against_a_quota_with_what_has_arrived(hous
         await house.ask(1, 601, free=10_000)
 
 
-async def test_a_line_is_released_alone(house: House) -> None:
+async def test_a_line_is_released_alone(house: ReservationSetup) -> None:
     await house.begin(1, 100)
     begun = await house.begin(1, 200)
     await house.receive(begun, 50)
     await house.begin(2, 400)
-    lines = [(line.owner, line.received, line.to_come, line.arrived) for line in await house.reservations.open()]
+    lines = [
+        (line.owner, line.received, line.pending_bytes, line.received_bytes)
+        for line in await house.reservations.active()
+    ]
     assert lines == [("root", False, 400, 0), ("ann", False, 100, 0), ("ann", True, 150, 50)]
     assert await house.database.write(lambda tx: house.reservations.release(tx, 1, None, received=False)) == 1
     assert (await house.totals()).total == 550
     assert await house.database.write(lambda tx: house.reservations.release(tx, 1, 7, received=True)) == 0
 
 
-async def test_only_so_many_are_open_at_once(house: House) -> None:
-    for _ in range(MOST_OPEN):
+async def test_only_so_many_are_open_at_once(house: ReservationSetup) -> None:
+    for _ in range(MAX_OPEN_UPLOADS):
         last = await house.begin(1, 1)
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyRequests):
         await house.begin(1, 1)
     await house.begin(2, 1)
-    await house.database.write(lambda tx: house.rows.move(tx, last.id, 1, finished_at_ms=1))
+    await house.database.write(lambda tx: house.rows.set_offset(tx, last.id, 1, finished_at_ms=1))
     await house.begin(1, 1)

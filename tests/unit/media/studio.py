@@ -14,17 +14,17 @@ from av.audio.resampler import AudioResampler
 from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, plan_ladder
 from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
-from streamtime.source_facts import SourceFacts
+from streamtime.source_facts import ProbeResult
 from streamtime.worker_protocol import (
     CopyVideo,
-    Done,
     EncodeVideo,
     MakePoster,
+    OrderDone,
+    OrderProgress,
     Package,
     PackageAudio,
     PackageMessage,
     PosterWritten,
-    Progress,
     RenditionFinished,
     RenditionStarted,
     SegmentWritten,
@@ -73,15 +73,15 @@ class Rendition:
 
 @dataclass
 class Result:
-    facts: SourceFacts
+    facts: ProbeResult
     renditions: dict[int, Rendition] = field(default_factory=dict)
     poster: PosterWritten | None = None
     poster_path: Path | None = None
-    done: Done | None = None
-    progress: list[Progress] = field(default_factory=list)
+    done: OrderDone | None = None
+    progress: list[OrderProgress] = field(default_factory=list)
 
 
-async def facts_of(path: Path) -> SourceFacts:
+async def facts_of(path: Path) -> ProbeResult:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         async with LAUNCHER.launch(descriptor) as worker:
@@ -127,7 +127,7 @@ async def make(
         os.close(descriptor)
 
 
-async def _run(worker: Worker, facts: SourceFacts, order: Package, paths: list[Path]) -> Result:
+async def _run(worker: Worker, facts: ProbeResult, order: Package, paths: list[Path]) -> Result:
     result = Result(facts)
     outputs = [os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600) for path in paths]
     started: dict[int, RenditionStarted] = {}
@@ -165,9 +165,9 @@ def _note(
             result.renditions[output] = Rendition(paths[output], started[output], index, message)
         case PosterWritten():
             result.poster, result.poster_path = message, paths[message.output]
-        case Progress():
+        case OrderProgress():
             result.progress.append(message)
-        case Done():
+        case OrderDone():
             result.done = message
 
 
@@ -210,7 +210,7 @@ def loud_times_s(data: bytes, *, threshold: float = 0.1, quiet_s: float = 0.3) -
     return times
 
 
-async def made_of(source: Path, folder: Path) -> Result:
+async def package_smallest(source: Path, folder: Path) -> Result:
     """The smallest rung and all sound; what cannot be copied is encoded, as the server has it done."""
     video = (await facts_of(source)).video
     rungs = plan_ladder(video.width, video.height, video.fps)[-1:]

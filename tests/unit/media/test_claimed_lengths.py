@@ -12,7 +12,7 @@ import pytest
 from tests.hostile.judge import package
 from tests.hostile.odd_films import EBML_DURATION, make_film
 from tests.hostile.recipes import Recipe, Sound
-from tests.unit.media.studio import Result, made_of
+from tests.unit.media.studio import Result, package_smallest
 
 STEP_MS = 90
 """A picture of 12 a second, and rounding."""
@@ -41,7 +41,7 @@ def is_damaged(result: Result) -> bool:
 @pytest.mark.parametrize("origin_s", [0, 36_000])
 async def test_a_false_duration_in_the_header_counts_for_nothing(tmp_path: Path, times: float, origin_s: int) -> None:
     source = make_film(Recipe(container="mkv", codec="h264", origin_s=origin_s), tmp_path / "film.mkv")
-    result = await made_of(with_duration(source, times), tmp_path)
+    result = await package_smallest(with_duration(source, times), tmp_path)
     assert lasts_ms(result) == pytest.approx(2000, abs=STEP_MS)
     assert not is_damaged(result)
 
@@ -49,7 +49,7 @@ async def test_a_false_duration_in_the_header_counts_for_nothing(tmp_path: Path,
 @pytest.mark.parametrize("times", [0.4, 1e3])
 async def test_nor_does_it_where_there_is_sound(tmp_path: Path, times: float) -> None:
     recipe = Recipe(container="mkv", codec="h264", origin_s=3600, sounds=(Sound("eac3", lasts_s=0.5),))
-    result = await made_of(with_duration(make_film(recipe, tmp_path / "film.mkv"), times), tmp_path)
+    result = await package_smallest(with_duration(make_film(recipe, tmp_path / "film.mkv"), times), tmp_path)
     assert lasts_ms(result) == pytest.approx(2000, abs=STEP_MS)
     assert not is_damaged(result)
 
@@ -74,7 +74,7 @@ async def test_a_claim_that_is_too_short_cuts_nothing(
     tmp_path: Path, recipe: Recipe, lasts_s: float, times: float
 ) -> None:
     source = with_duration(make_film(recipe, tmp_path / "film.mkv"), times)
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
     assert ends_ms == pytest.approx([lasts_s * 1000] * len(ends_ms), abs=STEP_MS)
     assert lasts_ms(result) == pytest.approx(lasts_s * 1000, abs=STEP_MS)
@@ -85,7 +85,7 @@ async def test_a_film_whose_rest_was_overwritten_is_damaged(tmp_path: Path) -> N
     source = make_film(Recipe(container="mkv", codec="h264", pictures=96), tmp_path / "film.mkv")
     data = source.read_bytes()
     source.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
-    assert is_damaged(await made_of(source, tmp_path))
+    assert is_damaged(await package_smallest(source, tmp_path))
 
 
 @pytest.mark.parametrize(("last_s", "lasts_s"), [(5, 6.917), (300, 301.917), (7200, 2)])
@@ -94,23 +94,23 @@ async def test_a_last_picture_lasts_minutes_but_no_hours(
     tmp_path: Path, container: str, last_s: float, lasts_s: float
 ) -> None:
     source = make_film(Recipe(container=container, codec="h264", last_s=last_s), tmp_path / f"film.{container}")
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert lasts_ms(result) == pytest.approx(lasts_s * 1000, abs=STEP_MS)
 
 
 async def test_one_packet_of_sound_far_behind_all_others_makes_no_hour_of_film(tmp_path: Path) -> None:
     sounds = (Sound("ac3", lasts_s=2), Sound("ac3", starts_s=3000, lasts_s=0.03))
     source = make_film(Recipe(container="mkv", codec="h264", sounds=sounds), tmp_path / "film.mkv")
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert lasts_ms(result) == pytest.approx(2000, abs=STEP_MS)
 
 
 async def test_a_whole_flv_whose_last_picture_lasts_long_is_not_damaged(tmp_path: Path) -> None:
     recipe = Recipe(container="flv", codec="flv", last_s=5, sounds=(Sound("mp3", rate_hz=44_100),))
     source = make_film(recipe, tmp_path / "film.flv")
-    assert not is_damaged(await made_of(source, tmp_path))
+    assert not is_damaged(await package_smallest(source, tmp_path))
     source.write_bytes(source.read_bytes()[: whole_tags(source.read_bytes())])
-    assert is_damaged(await made_of(source, tmp_path))
+    assert is_damaged(await package_smallest(source, tmp_path))
 
 
 LATE, LATE_MP3 = (Sound(codec, starts_s=3, lasts_s=0.5) for codec in ("ac3", "mp3"))
@@ -132,7 +132,7 @@ LATE, LATE_MP3 = (Sound(codec, starts_s=3, lasts_s=0.5) for codec in ("ac3", "mp
 )
 async def test_a_whole_film_is_not_damaged_whatever_its_header_counts(tmp_path: Path, recipe: Recipe) -> None:
     source = make_film(recipe, tmp_path / f"film.{recipe.container}")
-    assert not is_damaged(await made_of(source, tmp_path))
+    assert not is_damaged(await package_smallest(source, tmp_path))
 
 
 @pytest.mark.parametrize("container", ["avi", "mp4"])
@@ -141,7 +141,7 @@ async def test_one_that_lost_its_second_half_is_damaged(tmp_path: Path, containe
     source = make_film(replace(recipe, options=("movflags=faststart",)), tmp_path / f"film.{container}")
     whole = source.read_bytes()
     source.write_bytes(whole[: len(whole) // 2])
-    assert is_damaged(await made_of(source, tmp_path))
+    assert is_damaged(await package_smallest(source, tmp_path))
 
 
 async def test_an_avi_whose_rest_was_overwritten_is_damaged(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ async def test_an_avi_whose_rest_was_overwritten_is_damaged(tmp_path: Path) -> N
     source = make_film(recipe, tmp_path / "film.avi")
     data = source.read_bytes()
     source.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
-    assert is_damaged(await made_of(source, tmp_path))
+    assert is_damaged(await package_smallest(source, tmp_path))
 
 
 async def test_a_recording_that_does_not_know_where_its_data_end_is_damaged_where_samples_are_missing(
@@ -160,14 +160,14 @@ async def test_a_recording_that_does_not_know_where_its_data_end_is_damaged_wher
     data = source.read_bytes()
     at = data.index(b"mdat") - 4
     source.write_bytes(data[:at] + bytes(4) + data[at + 4 : len(data) // 2])
-    assert is_damaged(await made_of(source, tmp_path))
+    assert is_damaged(await package_smallest(source, tmp_path))
 
 
 async def test_a_long_avi_that_lost_its_last_part_is_damaged(tmp_path: Path) -> None:
     source = make_film(Recipe(container="avi", codec="mpeg4", pictures=96), tmp_path / "film.avi")
     data = source.read_bytes()
     source.write_bytes(data + struct.pack("<4sI4s", b"RIFF", 1 << 20, b"AVIX") + bytes(1000))
-    assert is_damaged(await made_of(source, tmp_path))
+    assert is_damaged(await package_smallest(source, tmp_path))
 
 
 def whole_tags(data: bytes) -> int:
@@ -181,7 +181,7 @@ def whole_tags(data: bytes) -> int:
 @pytest.mark.parametrize("lasts_s", [0.05, 0.35, 0.87])
 async def test_the_picture_of_a_short_sound_ends_with_it(tmp_path: Path, lasts_s: float) -> None:
     recipe = Recipe(container="flac", codec="", sounds=(Sound("flac", lasts_s=lasts_s),))
-    result = await made_of(make_film(recipe, tmp_path / "sound.flac"), tmp_path)
+    result = await package_smallest(make_film(recipe, tmp_path / "sound.flac"), tmp_path)
     picture = result.renditions[0].index
     assert Fraction(picture.duration_ms, 1000) == pytest.approx(Fraction(lasts_s), abs=0.1)
     assert lasts_ms(result) == pytest.approx(lasts_s * 1000, abs=2 * 1024 / 48)
@@ -191,7 +191,7 @@ async def test_a_film_that_breaks_off_lasts_as_long_as_its_longest_sound(tmp_pat
     sounds = (Sound("ac3", lasts_s=1.1), Sound("mp3", lasts_s=4))
     recipe = Recipe(codec="mpeg4", container="mp4", pictures=14, sounds=sounds, options=("movflags=faststart",))
     source = make_film(replace(recipe, back=0.1), tmp_path / "film.mp4")
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
     assert lasts_ms(result) == pytest.approx(max(ends_ms), abs=50)
     assert min(ends_ms) > 2000
@@ -210,7 +210,7 @@ async def test_a_sound_without_a_packet_is_silence(tmp_path: Path) -> None:
     recipe = Recipe(container="mkv", codec="h264", sounds=(Sound("ac3", starts_s=1, lasts_s=0.03),))
     source = make_film(recipe, tmp_path / "film.mkv")
     source.write_bytes(without_sound(source.read_bytes()))
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
     assert ends_ms == pytest.approx([2000, 2000], abs=50)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streamtime.workers.failure import WorkerFailed
-from tests.clips import cut_short, make_clip, run_ffmpeg
+from tests.clips import make_clip, run_ffmpeg, truncate_clip
 from tests.unit.media.studio import facts_of, loud_times_s, make, picture_times_s
 
 
@@ -88,7 +88,7 @@ async def test_a_gap_that_only_shows_up_later_ends_the_copy(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.ts", "clip.mp4"])
 async def test_what_is_there_of_a_truncated_file_plays(tmp_path: Path, name: str) -> None:
     whole = make_clip(tmp_path / name, duration_s=12, width=320, height=180, extra=("-movflags", "+faststart"))
-    source = cut_short(whole, 0.6, tmp_path / f"cut-{name}")
+    source = truncate_clip(whole, 0.6, tmp_path / f"cut-{name}")
     result = await make(source, tmp_path, copy=True)
     assert result.done is not None
     if name != "clip.ts":

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from streamtime.hls.ladder import plan_ladder
-from tests.clips import cut_short, run_ffmpeg
-from tests.unit.media.studio import IN_STEP_S, facts_of, heard, made_of, make, seen
+from tests.clips import run_ffmpeg, truncate_clip
+from tests.unit.media.studio import IN_STEP_S, facts_of, heard, make, package_smallest, seen
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ async def test_a_file_that_breaks_off_plays_to_there_and_says_so(
 ) -> None:
     whole = tmp_path / name
     run_ffmpeg("-i", str(flashes), *arguments, str(whole))
-    result = await made_of(cut_short(whole, keep, tmp_path / f"cut-{name}"), tmp_path)
+    result = await package_smallest(truncate_clip(whole, keep, tmp_path / f"cut-{name}"), tmp_path)
     assert result.done is not None
     assert result.done.damaged_after_ms is not None
     ends_ms = max(result.renditions[n].index.duration_ms for n in (0, 1))
@@ -57,7 +57,7 @@ async def test_a_whole_file_is_whole_wherever_its_times_begin(
     source = tmp_path / name
     times = ("-output_ts_offset", str(offset_s), "-avoid_negative_ts", "disabled")
     run_ffmpeg("-i", str(flashes), *arguments, *times, str(source))
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert result.done is not None
     assert result.done.damaged_after_ms is None
     if offset_s > 0:
@@ -74,7 +74,7 @@ async def test_one_that_breaks_off_is_found_out_wherever_its_times_begin(
     whole = tmp_path / name
     codecs = ("-c:v", "wmv2", "-c:a", "wmav2") if name == "a.wmv" else ("-c", "copy")
     run_ffmpeg("-i", str(flashes), *codecs, "-output_ts_offset", str(offset_s), str(whole))
-    result = await made_of(cut_short(whole, 0.7, tmp_path / f"cut-{name}"), tmp_path)
+    result = await package_smallest(truncate_clip(whole, 0.7, tmp_path / f"cut-{name}"), tmp_path)
     assert result.done is not None
     assert result.done.damaged_after_ms == result.done.duration_ms
     assert 500 < result.done.duration_ms < 3900
@@ -85,7 +85,7 @@ async def test_a_picture_that_breaks_off_is_not_held(flashes: Path, tmp_path: Pa
     for name in ("a.mkv", "a.mp4"):
         whole, source = tmp_path / name, tmp_path / f"cut-{name}"
         run_ffmpeg("-i", str(flashes), "-c", "copy", "-movflags", "+faststart", str(whole))
-        cut_short(whole, 0.6, source)
+        truncate_clip(whole, 0.6, source)
         video = (await facts_of(source)).video
         rungs = plan_ladder(video.width, video.height, video.fps)
         result = await make(source, tmp_path, rungs=rungs, audio=False)

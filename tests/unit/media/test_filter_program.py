@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from streamtime.media.confinement.filter_program import assemble
-from streamtime.media.confinement.system_calls import ABSENT, MACHINES, allowed
+from streamtime.media.confinement.system_calls import ABSENT, ARCHITECTURES, allowed_calls
 
 PID = 4711
 ALLOW, KILL = 0x7FFF0000, 0x80000000
@@ -41,7 +41,7 @@ def verdict(program: bytes, audit: int, number: int, *arguments: int) -> int:
                 raise AssertionError(f"an instruction {code:#x} that no filter needs")
 
 
-@pytest.fixture(params=MACHINES)
+@pytest.fixture(params=ARCHITECTURES)
 def machine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -76,14 +76,14 @@ def machine(request: pytest.FixtureRequest) -> str:
     ],
 )
 def test_what_is_allowed(machine: str, name: str, arguments: tuple[int, ...], expected: int) -> None:
-    known = MACHINES[machine]
-    program = assemble(known, allowed(PID), ABSENT)
+    known = ARCHITECTURES[machine]
+    program = assemble(known, allowed_calls(PID), ABSENT)
     assert verdict(program, known.audit, known.numbers[name], *arguments) == expected
 
 
 def test_all_else_is_refused(machine: str) -> None:
-    known = MACHINES[machine]
-    program = assemble(known, allowed(PID), ABSENT)
+    known = ARCHITECTURES[machine]
+    program = assemble(known, allowed_calls(PID), ABSENT)
     listed = set(known.numbers.values())
     assert SOCKET[machine] not in listed
     for number in range(1024):
@@ -94,10 +94,10 @@ def test_all_else_is_refused(machine: str) -> None:
 
 
 def test_the_calls_of_another_machine_kill(machine: str) -> None:
-    program = assemble(MACHINES[machine], allowed(PID), ABSENT)
-    (other,) = (known.audit for name, known in MACHINES.items() if name != machine)
-    assert verdict(program, other, MACHINES[machine].numbers["read"]) == KILL
+    program = assemble(ARCHITECTURES[machine], allowed_calls(PID), ABSENT)
+    (other,) = (known.audit for name, known in ARCHITECTURES.items() if name != machine)
+    assert verdict(program, other, ARCHITECTURES[machine].numbers["read"]) == KILL
 
 
 def test_no_program_is_longer_than_the_kernel_takes(machine: str) -> None:
-    assert len(assemble(MACHINES[machine], allowed(os.getpid()), ABSENT)) // 8 <= 4096
+    assert len(assemble(ARCHITECTURES[machine], allowed_calls(os.getpid()), ABSENT)) // 8 <= 4096

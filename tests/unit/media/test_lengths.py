@@ -10,7 +10,17 @@ from tests.clips import make_clip, run_ffmpeg
 from tests.hostile.odd_films import make_film
 from tests.hostile.recipes import Recipe, Sound
 from tests.hostile.referee import decode
-from tests.unit.media.studio import HEIGHT, IN_STEP_S, WIDTH, facts_of, heard, made_of, make, picture_times_s, seen
+from tests.unit.media.studio import (
+    HEIGHT,
+    IN_STEP_S,
+    WIDTH,
+    facts_of,
+    heard,
+    make,
+    package_smallest,
+    picture_times_s,
+    seen,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +43,7 @@ async def test_few_pictures_far_apart_last_as_long_as_they_should(
         *("-f", "lavfi", "-i", f"testsrc2=size=160x90:rate=25:duration={max(shown_s) + 1},select='{chosen}'", *sound),
         *("-fps_mode", "passthrough", "-c:v", "libx264", "-g", "1000", str(source)),
     )
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     video = result.renditions[0]
     assert video.index.duration_ms == pytest.approx(lasts_s * 1000, abs=30)
     assert picture_times_s(video.data)[0] == 0
@@ -54,7 +64,7 @@ async def test_few_pictures_far_apart_last_as_long_as_they_should(
 )
 async def test_every_rate_ends_in_time(tmp_path: Path, name: str, options: dict[str, object], frame_s: float) -> None:
     source = make_clip(tmp_path / name, pattern="flash", **{"width": WIDTH, "height": HEIGHT, **options})  # type: ignore[arg-type]  # a table
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     duration_ms = float(options["duration_s"]) * 1000  # type: ignore[arg-type]  # a table
     assert result.renditions[0].index.duration_ms == pytest.approx(duration_ms, abs=frame_s * 1000 + 1)
     assert heard(result)[: len(seen(result))] == pytest.approx(seen(result), abs=IN_STEP_S)
@@ -80,7 +90,7 @@ async def test_a_raw_stream_that_begins_in_the_middle_of_a_group_keeps_its_rate(
 ) -> None:
     recipe = Recipe(container=codec, codec=codec, rate=rate, group=40, skipped=2, pictures=80, b_frames=2)
     source = make_film(recipe, tmp_path / f"film.{codec}")
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     step_ms = float(recipe.step_s) * 1000
     assert result.renditions[0].index.duration_ms == pytest.approx(decode(source).ends_s * 1000, abs=step_ms + 1)
     assert result.facts.video.fps == pytest.approx(1000 / step_ms)
@@ -105,7 +115,7 @@ async def test_a_raw_stream_that_begins_in_the_middle_of_a_group_keeps_its_rate(
 async def test_a_track_ends_with_what_is_decoded_of_its_last_packet(tmp_path: Path, recipe: Recipe) -> None:
     """Not when a packet claims to end: a sound of one packet in MP4 claims to last from 0 to where it was to end."""
     source = make_film(recipe, tmp_path / f"film.{recipe.container.rpartition('.')[2]}")
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     decoded = decode(source)
     assert result.done is not None
     assert result.done.duration_ms == pytest.approx((decoded.ends_s - decoded.starts_s[0]) * 1000, abs=50)
@@ -116,7 +126,7 @@ async def test_the_last_picture_of_an_mp4_lasts_as_its_track_says(tmp_path: Path
     """FFmpeg tells no durations of packets where the pace is uneven and the track begins hours late."""
     recipe = Recipe("mp4", "vp9", rate="5", pace="jitter", origin_s=36_000, sounds=(Sound("aac", lasts_s=1),))
     source = make_film(recipe, tmp_path / "film.mp4")
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     last_begins_s = decode(source).pictures[-1].starts_s
     assert result.renditions[0].index.duration_ms == pytest.approx(
         (last_begins_s - decode(source).pictures[0].starts_s) * 1000 + 200, abs=10

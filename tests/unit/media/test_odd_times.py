@@ -6,7 +6,7 @@ import pytest
 
 from tests.hostile.odd_films import make_film
 from tests.hostile.recipes import WRAP_S, Recipe, Sound
-from tests.unit.media.studio import IN_STEP_S, loud_times_s, made_of, picture_times_s
+from tests.unit.media.studio import IN_STEP_S, loud_times_s, package_smallest, picture_times_s
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ async def test_a_clock_may_start_anew_between_the_first_picture_and_the_sound(
 ) -> None:
     sounds = (Sound("ac3", starts_s=1, lasts_s=0.5),)
     recipe = Recipe(container=container, codec=codec, rate="25", pictures=1, origin_s=WRAP_S - 0.5, sounds=sounds)
-    result = await made_of(make_film(recipe, tmp_path / "film.ts"), tmp_path)
+    result = await package_smallest(make_film(recipe, tmp_path / "film.ts"), tmp_path)
     assert loud_times_s(result.renditions[1].data) == pytest.approx([1], abs=IN_STEP_S)
     ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
     assert ends_ms == pytest.approx([1500, 1500], abs=60)
@@ -27,7 +27,7 @@ async def test_a_clock_may_start_anew_between_the_first_picture_and_the_sound(
 async def test_a_film_lasts_no_longer_for_sound_that_its_edit_list_cuts_off(tmp_path: Path, codec: str) -> None:
     sounds = (Sound(codec, starts_s=-3, lasts_s=1.2),)
     source = make_film(Recipe(container="mov", rate="24", pictures=6, sounds=sounds), tmp_path / "film.mov")
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert result.done is not None
     assert result.done.duration_ms == pytest.approx(250, abs=45)
 
@@ -40,5 +40,5 @@ async def test_a_picture_is_shown_whatever_is_left_of_the_one_after_it(tmp_path:
     second = data.index(b"\0\0\1", first + 3)
     source = tmp_path / "cut.h264"
     source.write_bytes(data[: second + 3 + rest_bytes])
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert picture_times_s(result.renditions[0].data)[0] == 0

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.media.exif import turn_in
-from streamtime.media.picture_facts import Turn
-from streamtime.worker_protocol import MakePortrait
+from streamtime.media.exif import orientation_in
+from streamtime.media.picture_facts import Orientation
+from streamtime.worker_protocol import MakeProfilePicture
 from streamtime.workers.failure import WorkerFailed
 from tests.clips import run_ffmpeg
-from tests.portraits import UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quarters, webp_with
+from tests.portraits import UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quadrant_colours, webp_with
 from tests.unit.media.studio import LAUNCHER
 
 TURNED = {
@@ -46,7 +46,7 @@ async def portrait(data: bytes, path: Path) -> bytes:
     """Have a worker make one of these bytes."""
     with opened(data, path) as descriptor:
         async with LAUNCHER.launch(descriptor) as worker:
-            return await worker.portrait(MakePortrait(256))
+            return await worker.portrait(MakeProfilePicture(256))
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def opened(data: bytes, path: Path) -> Iterator[int]:
 @pytest.mark.parametrize("name", KINDS)
 async def test_every_kind_becomes_a_square(tmp_path: Path, name: str) -> None:
     data = make_picture(tmp_path / name, *KINDS[name])
-    assert quarters(await portrait(data, tmp_path / "sent")) == ((256, 256), UPRIGHT)
+    assert quadrant_colours(await portrait(data, tmp_path / "sent")) == ((256, 256), UPRIGHT)
 
 
 MOVING = (
@@ -80,13 +80,13 @@ async def test_of_what_moves_the_first_picture_is_taken(tmp_path: Path, name: st
     moving = ("-loop", "1", "-i", str(tmp_path / "still.png"), "-vf", "negate=enable=gte(n\\,2)", "-frames:v", "5")
     run_ffmpeg(*moving, *arguments, str(tmp_path / name))
     data = (tmp_path / name).read_bytes()
-    assert quarters(await portrait(data, tmp_path / "sent"))[1] == UPRIGHT
+    assert quadrant_colours(await portrait(data, tmp_path / "sent"))[1] == UPRIGHT
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 300), (4000, 30)])
 async def test_no_shape_is_too_odd(tmp_path: Path, width: int, height: int) -> None:
     data = make_picture(tmp_path / "a.png", width=width, height=height)
-    size, _ = quarters(await portrait(data, tmp_path / "sent"))
+    size, _ = quadrant_colours(await portrait(data, tmp_path / "sent"))
     assert size == (256, 256)
 
 
@@ -95,18 +95,18 @@ async def test_no_shape_is_too_odd(tmp_path: Path, width: int, height: int) -> N
 )
 async def test_a_camera_held_upright_is_believed(tmp_path: Path, name: str, carrying: Carrying) -> None:
     data = carrying(make_picture(tmp_path / name, *KINDS[name]), exif(6))
-    assert quarters(await portrait(data, tmp_path / "sent"))[1] == TURNED[6]
+    assert quadrant_colours(await portrait(data, tmp_path / "sent"))[1] == TURNED[6]
 
 
 @pytest.mark.parametrize("orientation", TURNED)
 async def test_all_eight_ways_up(tmp_path: Path, orientation: int) -> None:
     data = jpeg_with(make_picture(tmp_path / "a.jpg", *KINDS["a.jpg"]), exif(orientation, order=">"))
-    assert quarters(await portrait(data, tmp_path / "sent"))[1] == TURNED[orientation]
+    assert quadrant_colours(await portrait(data, tmp_path / "sent"))[1] == TURNED[orientation]
 
 
 async def test_what_can_be_seen_through_lies_on_white(tmp_path: Path) -> None:
     data = make_picture(tmp_path / "a.png", "-vf", "format=rgba,colorchannelmixer=aa=0")
-    assert quarters(await portrait(data, tmp_path / "sent"))[1] == ["white"] * 4
+    assert quadrant_colours(await portrait(data, tmp_path / "sent"))[1] == ["white"] * 4
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_what_can_be_seen_through_lies_on_white(tmp_path: Path) -> None:
 async def test_the_rest_is_refused(tmp_path: Path, make: Callable[[Path], bytes], code: str) -> None:
     with pytest.raises(WorkerFailed) as failed:
         await portrait(make(tmp_path), tmp_path / "sent")
-    assert failed.value.code == code, failed.value.last_words
+    assert failed.value.code == code, failed.value.stderr_tail
     assert not failed.value.retryable
 
 
@@ -137,4 +137,4 @@ async def test_the_rest_is_refused(tmp_path: Path, make: Callable[[Path], bytes]
     [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff", exif(9), exif(0), exif(6)[:20], b"Exif"],
 )
 def test_what_tells_nothing_is_upright(told: bytes) -> None:
-    assert turn_in(told) == Turn()
+    assert orientation_in(told) == Orientation()

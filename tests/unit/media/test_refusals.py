@@ -5,9 +5,9 @@ from pathlib import Path
 import av
 import pytest
 
-from streamtime.worker_protocol import ABOUT_THE_FILE
+from streamtime.worker_protocol import PERMANENT_FAILURE_CODES
 from streamtime.workers.failure import WorkerFailed
-from tests.clips import cut_short, make_clip, run_ffmpeg
+from tests.clips import make_clip, run_ffmpeg, truncate_clip
 from tests.hostile.odd_films import make_film
 from tests.hostile.recipes import Recipe, Sound
 from tests.unit.media.studio import facts_of
@@ -18,7 +18,7 @@ async def refusal_of(path: Path) -> WorkerFailed:
         await facts_of(path)
     assert not failed.value.retryable
     assert failed.value.message.endswith(".")
-    assert failed.value.code in ABOUT_THE_FILE
+    assert failed.value.code in PERMANENT_FAILURE_CODES
     return failed.value
 
 
@@ -62,7 +62,7 @@ async def test_what_is_not_taken_is_named_with_what_is(tmp_path: Path, begins: b
 
 async def test_an_mp4_without_its_directory(tmp_path: Path) -> None:
     whole = make_clip(tmp_path / "clip.mp4", duration_s=2)
-    refused = await refusal_of(cut_short(whole, 0.5, tmp_path / "cut.mp4"))
+    refused = await refusal_of(truncate_clip(whole, 0.5, tmp_path / "cut.mp4"))
     assert refused.code == "incomplete"
     assert "incomplete" in refused.message
 

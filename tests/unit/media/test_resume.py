@@ -14,8 +14,8 @@ import pytest
 from streamtime.hls.ladder import PlannedRung, plan_ladder
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.worker_protocol import (
-    Done,
     EncodeVideo,
+    OrderDone,
     Package,
     PackageAudio,
     RenditionFinished,
@@ -77,7 +77,7 @@ async def go_on(
                     case RenditionFinished():
                         finished.append(message.output)
                         assert message.bytes_total == renditions[message.output].path.stat().st_size
-                    case Done():
+                    case OrderDone():
                         assert message.damaged_after_ms is None
     finally:
         for number in [descriptor, *outputs]:

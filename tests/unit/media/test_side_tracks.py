@@ -8,11 +8,11 @@ import av
 import pytest
 
 from streamtime.captions.cue import Cue, Span
-from streamtime.pipeline.side_tracks import chapters, not_shown
-from streamtime.source_facts import ChapterFacts, SourceFacts, SubtitleFacts
+from streamtime.pipeline.side_tracks import chapters, unsupported_subtitles
+from streamtime.source_facts import ChapterInfo, ProbeResult, SubtitleInfo
 from streamtime.worker_protocol import CuesRead, Package, ReadCaptions
-from tests.clips import cut_short, run_ffmpeg
-from tests.films import make_film
+from tests.clips import run_ffmpeg, truncate_clip
+from tests.films import make_multitrack_clip
 from tests.unit.media.studio import LAUNCHER, facts_of
 
 GREETING = Span("Good "), Span("morning", italic=True), Span(" & welcome")
@@ -20,10 +20,10 @@ GREETING = Span("Good "), Span("morning", italic=True), Span(" & welcome")
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_film(tmp_path_factory.mktemp("film") / "film.mkv")
+    return make_multitrack_clip(tmp_path_factory.mktemp("film") / "film.mkv")
 
 
-async def cues_of(path: Path) -> tuple[SourceFacts, dict[int, list[Cue]]]:
+async def cues_of(path: Path) -> tuple[ProbeResult, dict[int, list[Cue]]]:
     descriptor = os.open(path, os.O_RDONLY)
     cues: dict[int, list[Cue]] = {}
     last: list[int] = []
@@ -66,7 +66,7 @@ async def test_times_begin_with_the_first_picture(film: Path, tmp_path: Path) ->
 
 
 async def test_what_a_broken_off_file_has_is_read(film: Path, tmp_path: Path) -> None:
-    path = cut_short(film, 0.6, tmp_path / "short.mkv")
+    path = truncate_clip(film, 0.6, tmp_path / "short.mkv")
     _, cues = await cues_of(path)
     assert [found[0].text for found in cues.values()] == ["Good morning & welcome", "Guten Morgen\nund willkommen"]
 
@@ -87,15 +87,20 @@ async def test_pictures_are_named_and_not_read(film: Path, tmp_path: Path) -> No
                 made.mux(packet)
     facts = await facts_of(path)
     assert [(track.codec, track.is_text) for track in facts.subtitles] == [("dvd_subtitle", False)]
-    assert not_shown(facts) == "One subtitle track is made of pictures, not text, and cannot be shown: German."
+    assert (
+        unsupported_subtitles(facts) == "One subtitle track is made of pictures, not text, and cannot be shown: German."
+    )
 
 
 async def test_chapters_without_a_title_have_a_number(film: Path) -> None:
     facts = await facts_of(film)
-    assert not_shown(facts) is None
-    two = (ChapterFacts(0, 10, "  \n"), ChapterFacts(10, 20, "A\tB"))
-    bare = SourceFacts(facts.container, None, 0, None, facts.video, (), (), chapters=two)
+    assert unsupported_subtitles(facts) is None
+    two = (ChapterInfo(0, 10, "  \n"), ChapterInfo(10, 20, "A\tB"))
+    bare = ProbeResult(facts.container, None, 0, None, facts.video, (), (), chapters=two)
     assert [chapter.title for chapter in chapters(bare)] == ["Chapter 1", "A B"]
-    pictures = (SubtitleFacts(2, "dvd_subtitle", False, None, None, False),) * 2
-    many = SourceFacts(facts.container, None, 0, None, facts.video, (), (), subtitles=pictures)
-    assert not_shown(many) == "2 subtitle tracks are made of pictures, not text, and cannot be shown: unknown, unknown."
+    pictures = (SubtitleInfo(2, "dvd_subtitle", False, None, None, False),) * 2
+    many = ProbeResult(facts.container, None, 0, None, facts.video, (), (), subtitles=pictures)
+    assert (
+        unsupported_subtitles(many)
+        == "2 subtitle tracks are made of pictures, not text, and cannot be shown: unknown, unknown."
+    )

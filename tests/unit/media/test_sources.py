@@ -18,8 +18,8 @@ from tests.unit.media.studio import (
     Result,
     facts_of,
     heard,
-    made_of,
     make,
+    package_smallest,
     picture_times_s,
     seen,
 )
@@ -56,7 +56,7 @@ async def test_every_container_is_read(
 ) -> None:
     source = tmp_path / name
     run_ffmpeg("-i", str(flashes), *arguments, str(source))
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert result.facts.container == kind
     assert len(picture_times_s(result.renditions[0].data)) == pytest.approx(100, abs=1)
     assert seen(result) == pytest.approx(range(4), abs=IN_STEP_S)
@@ -75,7 +75,7 @@ async def test_times_that_jump_run_on(flashes: Path, tmp_path: Path, begins_s: i
         run_ffmpeg("-i", str(flashes), "-c", "copy", "-output_ts_offset", str(offset_s), str(part))
     source = tmp_path / "joined.ts"
     source.write_bytes(b"".join(part.read_bytes() for part in parts))
-    assert_whole(await made_of(source, tmp_path), 8, range(8))
+    assert_whole(await package_smallest(source, tmp_path), 8, range(8))
 
 
 @pytest.mark.parametrize("begins_s", [90_000, 95_441])
@@ -83,7 +83,7 @@ async def test_times_may_begin_anywhere(flashes: Path, tmp_path: Path, begins_s:
     # A broadcast's clock starts anew every 95,443.7 s: the second file's times are negative at first.
     source = tmp_path / "late.ts"
     run_ffmpeg("-i", str(flashes), "-c", "copy", "-output_ts_offset", str(begins_s), str(source))
-    assert_whole(await made_of(source, tmp_path), 4, range(4))
+    assert_whole(await package_smallest(source, tmp_path), 4, range(4))
 
 
 async def test_pictures_without_times_are_all_shown(flashes: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_pictures_without_times_are_all_shown(flashes: Path, tmp_path: Pat
     )  # fmt: skip
     with av.open(str(source)) as container:
         assert {packet.pts for packet in container.demux(video=0)} == {None}
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert len(picture_times_s(result.renditions[0].data)) == 100
     assert seen(result) == pytest.approx(range(4), abs=IN_STEP_S)
 
@@ -103,7 +103,7 @@ async def test_an_edit_list_cuts_the_beginning_off(flashes: Path, tmp_path: Path
     source = tmp_path / "cut.mp4"
     run_ffmpeg("-ss", "1.4", "-i", str(flashes), "-c", "copy", str(source))
     assert not (await facts_of(source)).video.copyable
-    assert_whole(await made_of(source, tmp_path), 2.6, [0.6, 1.6])
+    assert_whole(await package_smallest(source, tmp_path), 2.6, [0.6, 1.6])
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,9 @@ async def test_a_picture_that_starts_late_is_held_from_the_start_of_the_sound(
     facts = await facts_of(source)
     assert facts.video.copyable == (late_s < 9)
     copies = copied and late_s < 9
-    result = await (make(source, tmp_path, copy=True, copy_audio=False) if copies else made_of(source, tmp_path))
+    result = await (
+        make(source, tmp_path, copy=True, copy_audio=False) if copies else package_smallest(source, tmp_path)
+    )
     assert heard(result) == pytest.approx(range(4), abs=IN_STEP_S)
     # The first picture is a lit one.
     assert seen(result) == pytest.approx([0, *(late_s + second for second in range(1, 4))], abs=IN_STEP_S)
@@ -146,7 +148,7 @@ async def test_a_slow_picture_is_held_too(flashes: Path, tmp_path: Path) -> None
         "-itsoffset", "1", "-f", "lavfi", "-i", "testsrc2=size=96x64:rate=1:duration=4", "-i", str(flashes),
         "-map", "0:v", "-map", "1:a", "-c:v", "mjpeg", "-c:a", "copy", str(source),
     )  # fmt: skip
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert picture_times_s(result.renditions[0].data)[:3] == pytest.approx([0, 1, 2], abs=0.002)
     assert heard(result) == pytest.approx(range(4), abs=IN_STEP_S)
 
@@ -159,7 +161,7 @@ async def test_sound_that_ends_before_the_first_picture_is_heard(flashes: Path, 
         "-itsoffset", "2.5", "-i", str(flashes), "-t", "1.5", "-i", str(flashes), "-map", "0:v", "-map", "1:a", *codecs,
         str(source),
     )  # fmt: skip
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert heard(result) == pytest.approx([0, 1], abs=IN_STEP_S)
     assert seen(result) == pytest.approx([0, 3.5, 4.5, 5.5], abs=IN_STEP_S)
     assert result.renditions[0].index.duration_ms == pytest.approx(6500, abs=41)
@@ -180,7 +182,7 @@ async def test_pictures_without_a_container_play(
 ) -> None:
     source = tmp_path / "a.bin"
     run_ffmpeg("-f", "lavfi", "-i", f"testsrc2=size=160x90:rate={fps}:duration=3", *arguments, "-f", kind, str(source))
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert result.facts.container == kind
     assert len(picture_times_s(result.renditions[0].data)) == 3 * min(fps, 30)
     assert result.renditions[0].index.duration_ms == pytest.approx(3000, abs=45)
@@ -209,7 +211,7 @@ async def test_sound_alone_plays_with_a_still_picture(tmp_path: Path, name: str,
     run_ffmpeg("-f", "lavfi", "-i", "color=c=red:size=500x400", "-frames:v", "1", str(picture))
     covered = ("-i", str(picture), "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v:0", "attached_pic")
     run_ffmpeg("-f", "lavfi", "-i", beeps, *(covered if cover else ()), "-c:a", codec, str(source))
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert heard(result) == pytest.approx(range(10), abs=0.06)
     ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
     assert ends_ms == pytest.approx([9400, 9400], abs=90)
@@ -232,7 +234,7 @@ async def test_a_cover_of_any_size_is_shown(tmp_path: Path, size: str) -> None:
     sound = ("-f", "lavfi", "-i", "sine=440:duration=2.5")
     cover = ("-i", str(picture), "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic")
     run_ffmpeg(*sound, *cover, str(source))
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     video = result.facts.video
     scaled = f"scale={video.width}:{video.height}"
     run_ffmpeg("-i", str(picture), "-vf", scaled, "-c:v", "ffv1", "-pix_fmt", "yuv420p", str(shown))
@@ -260,7 +262,7 @@ async def test_sound_that_ends_early_goes_on_as_silence(flashes: Path, tmp_path:
     with pytest.raises(WorkerFailed) as failed:
         await make(source, tmp_path, copy=True)
     assert failed.value.code == "audio_copy_unfit"
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert heard(result) == pytest.approx([0, 1], abs=IN_STEP_S)
     assert result.renditions[1].index.duration_ms == pytest.approx(4000, abs=25)
 
@@ -272,7 +274,7 @@ async def test_a_picture_that_ends_early_stays(flashes: Path, tmp_path: Path) ->
     with pytest.raises(WorkerFailed) as failed:
         await make(source, tmp_path, copy=True)
     assert failed.value.code == "copy_unfit"
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert heard(result) == pytest.approx(range(4), abs=IN_STEP_S)
     assert result.renditions[0].index.duration_ms == pytest.approx(4000, abs=41)
 
@@ -282,7 +284,7 @@ async def test_a_silent_first_minute_stays_silent(tmp_path: Path) -> None:
         tmp_path / "quiet.mkv", pattern="flash", fps=5, duration_s=64, gop_s=8, audio="ac3", width=WIDTH, height=HEIGHT,
         extra=("-af", "volume=0:enable='lt(t,60.5)'"),
     )  # fmt: skip
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert heard(result) == pytest.approx([61, 62, 63], abs=IN_STEP_S)
     assert seen(result)[-3:] == pytest.approx([61, 62, 63], abs=IN_STEP_S)
 
@@ -293,7 +295,7 @@ async def test_uneven_times_are_kept(flashes: Path, tmp_path: Path) -> None:
         "-i", str(flashes), "-vf", r"select='gt(t\,2)+not(mod(n\,5))'", "-fps_mode", "passthrough", "-c:v", "libx264",
         "-c:a", "copy", str(source),
     )  # fmt: skip
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     wanted = [0.2 * n for n in range(11)] + [2.04 + 0.04 * n for n in range(49)]
     assert picture_times_s(result.renditions[0].data) == pytest.approx(wanted, abs=0.002)
     assert_whole(result, 4, range(4))
@@ -307,7 +309,7 @@ async def test_every_channel_of_six_is_heard(tmp_path: Path, channel: int) -> No
     both = tmp_path / "both.mkv"
     run_ffmpeg("-i", str(source), "-f", "lavfi", "-i", f"aevalsrc=exprs={parts}:s=48000:c=5.1:d=1", "-c:v", "copy",
                "-c:a", "pcm_s16le", str(both))  # fmt: skip
-    assert heard(await made_of(both, tmp_path)) == pytest.approx([0], abs=IN_STEP_S)
+    assert heard(await package_smallest(both, tmp_path)) == pytest.approx([0], abs=IN_STEP_S)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +320,7 @@ async def test_a_flipped_picture_is_put_right(tmp_path: Path, turn: tuple[str, .
     source, reference = tmp_path / "flipped.mp4", tmp_path / "reference.mkv"
     run_ffmpeg(*turn, "-i", str(plain), "-c", "copy", str(source))
     run_ffmpeg("-i", str(source), "-vf", "scale=out_color_matrix=bt709", "-c:v", "ffv1", str(reference))
-    made = await made_of(source, tmp_path)
+    made = await package_smallest(source, tmp_path)
     assert not made.facts.video.copyable
     found, wanted = small_picture(made.renditions[0].path), small_picture(reference)
     assert sum(abs(a - b) for a, b in zip(found, wanted, strict=True)) / len(found) < 4
@@ -342,7 +344,7 @@ async def test_the_film_is_chosen_among_pictures(flashes: Path, tmp_path: Path) 
         "-metadata:s:t", "mimetype=font/ttf", "-c:v:0", "mjpeg", "-c:v:1", "libx264", "-c:v:2", "copy", "-c:a", "copy",
         str(source),
     )  # fmt: skip
-    result = await made_of(source, tmp_path)
+    result = await package_smallest(source, tmp_path)
     assert (result.facts.video.width, result.facts.video.stream) == (160, 2)
     assert result.facts.other_streams == ("video", "video", "attachment")
     assert_whole(result, 4, range(4))

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from streamtime.hls.storyboard import Storyboard, picks, plan_storyboard, preview_pieces
+from streamtime.hls.storyboard import Storyboard, locate_frames, plan_storyboard, preview_pieces
 from streamtime.worker_protocol import (
     MakePreview,
     MakeSheet,
@@ -54,7 +54,7 @@ async def develop(source: Path, order: MakeStills, outputs: Sequence[Path]) -> l
 def sheet_order(made: Rendition, board: Storyboard, *, exact: bool) -> MakeStills:
     duration_ms = made.index.duration_ms
     times = [board.time_ms(tile, duration_ms) for tile in range(board.tiles)]
-    tiles = tuple(picks(made.index, times, exact=exact))
+    tiles = tuple(locate_frames(made.index, times, exact=exact))
     sheet = MakeSheet(0, tiles, board.columns, board.tile_width, board.tile_height)
     return MakeStills(made.index.init_length, (sheet,))
 
@@ -67,7 +67,7 @@ def grey_levels(path: Path, board: Storyboard) -> list[float]:
     data, stride = bytes(frame.planes[0]), frame.planes[0].line_size
     levels = []
     for tile in range(board.tiles):
-        _, left, top = board.place(tile)
+        _, left, top = board.tile_position(tile)
         lightness = data[(top + board.tile_height // 2) * stride + left + board.tile_width // 2]
         levels.append(16 + lightness * 219 / 255)
     return levels
@@ -123,7 +123,7 @@ async def test_a_chosen_poster_shows_the_moment_from_a_rendition_and_from_the_or
     elsewhere.mkdir()
     for at_ms in (0, 3500, 6950, 60_000):
         expected = pytest.approx(32 + STEP * min(at_ms // 1000, 9), abs=4)
-        (pick,) = picks(made.index, [at_ms], exact=True)
+        (pick,) = locate_frames(made.index, [at_ms], exact=True)
         order = MakeStills(made.index.init_length, poster=PosterAt(0, pick, 320, 180))
         written, *_ = await develop(made.path, order, [poster])
         assert isinstance(written, PosterWritten)
@@ -145,7 +145,7 @@ async def test_a_rendition_that_is_none_is_refused_in_words(grey_clip: Path, tmp
     made = await rendition_of(grey_clip, tmp_path)
     rubbish = tmp_path / "rubbish"
     rubbish.write_bytes(os.urandom(made.path.stat().st_size))
-    (pick,) = picks(made.index, [0], exact=True)
+    (pick,) = locate_frames(made.index, [0], exact=True)
     order = MakeStills(made.index.init_length, poster=PosterAt(0, pick, 320, 180))
     with pytest.raises(WorkerFailed) as failed:
         await develop(rubbish, order, [tmp_path / "out"])

@@ -7,7 +7,7 @@ import pytest
 from av.packet import Packet
 
 from streamtime.media.source import AnyPacket
-from streamtime.media.tail import Tail
+from streamtime.media.tail import TailBuffer
 
 STEP = 20
 REORDERED = (0, 4, 2, 1, 3)
@@ -32,9 +32,9 @@ def packets(shown: list[int]) -> list[AnyPacket]:
 def test_a_picture_beside_a_gap_does_not_wait_as_long_as_the_gap(gap_at: int) -> None:
     gap = 8000
     shown = [number * STEP + gap * (number >= gap_at) for number in range(100)]
-    tail = Tail()
+    tail = TailBuffer()
     written = [ready for packet in packets(shown) if (ready := tail.take(packet))]
-    end = tail.settle(STEP, None)
+    end = tail.finish(STEP, None)
     written += tail.held
     assert [packet.pts for packet in written] == [packet.pts for packet in packets(shown)]
     times = [(packet.dts or 0, packet.pts or 0) for packet in written]
@@ -48,7 +48,7 @@ def test_a_picture_beside_a_gap_does_not_wait_as_long_as_the_gap(gap_at: int) ->
 
 def test_even_pictures_keep_their_decode_times() -> None:
     shown = [number * STEP for number in range(100)]
-    tail = Tail()
+    tail = TailBuffer()
     written = [ready for packet in packets(shown) if (ready := tail.take(packet))]
     assert [packet.dts for packet in written] == [packet.dts for packet in packets(shown)[: len(written)]]
 
@@ -59,11 +59,11 @@ def test_even_pictures_keep_their_decode_times() -> None:
 def test_nothing_reaches_beyond_the_end_however_long_packets_claim_to_last(
     count: int, claimed: int, lasts: int
 ) -> None:
-    tail = Tail()
+    tail = TailBuffer()
     for packet in packets([number * STEP for number in range(count)]):
         packet.duration = claimed
         tail.take(packet)
-    end = tail.settle(lasts, None)
+    end = tail.finish(lasts, None)
     assert end == (count - 1) * STEP + lasts
     reaches = [(one.pts or 0) + (after.dts or 0) - (one.dts or 0) for one, after in pairwise(tail.held)]
     assert max(*reaches, (tail.held[-1].pts or 0) + (tail.held[-1].duration or 0)) == end

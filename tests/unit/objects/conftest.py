@@ -9,24 +9,24 @@ import pytest
 from streamtime.database.migrate import migrate
 from streamtime.database.transaction import Database
 from streamtime.storage.spool import Spool
-from tests.unit.objects.house import HandClock, House, WatchedStore
+from tests.unit.objects.house import FakeClock, ObjectsSetup, WatchedStore
 
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with its tables, to be copied: migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("database") / "streamtime.db"
-    migrate(path, now_ms=HandClock().now_ms())
+    migrate(path, now_ms=FakeClock().now_ms())
     return path
 
 
 @pytest.fixture
-async def house(tmp_path: Path, empty_database: Path) -> AsyncIterator[House]:
+async def setup(tmp_path: Path, empty_database: Path) -> AsyncIterator[ObjectsSetup]:
     path = tmp_path / "streamtime.db"
     shutil.copy(empty_database, path)
     database = Database(path)
     spool = await Spool.open_at(tmp_path / "spool")
-    made = House(HandClock(), database, spool, WatchedStore(), WatchedStore())
+    made = ObjectsSetup(FakeClock(), database, spool, WatchedStore(), WatchedStore())
     await made.begin()
     yield made
     await spool.close()

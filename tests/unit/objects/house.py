@@ -9,13 +9,13 @@ from streamtime.database.people_tables import users
 from streamtime.database.tables import objects, strays
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Unavailable
-from streamtime.objects.collect import Collector
-from streamtime.objects.deployment import Deployment
-from streamtime.objects.holds import Holds
+from streamtime.objects.collect import GarbageCollector
+from streamtime.objects.deployment import StoreOwnership
+from streamtime.objects.holds import Leases
 from streamtime.objects.inventory import Inventory
 from streamtime.objects.ledger import Ledger
-from streamtime.objects.reconcile import Patience, Reconciler, StoreReport
-from streamtime.objects.scrub import Pace, Scrubber
+from streamtime.objects.reconcile import OrphanRetention, Reconciler, StoreReport
+from streamtime.objects.scrub import Scrubber, ScrubPolicy
 from streamtime.objects.stores import Stores
 from streamtime.storage.memory import MemoryStore
 from streamtime.storage.spool import Spool
@@ -24,7 +24,7 @@ DAY_MS = 86_400_000
 FOLDER = "videos/aaaa/"
 
 
-class HandClock:
+class FakeClock:
     """Stands still until it is turned."""
 
     def __init__(self) -> None:
@@ -68,8 +68,8 @@ class WatchedStore(MemoryStore):
 
 
 @dataclass
-class House:
-    clock: HandClock
+class ObjectsSetup:
+    clock: FakeClock
     database: Database
     spool: Spool
     local: WatchedStore
@@ -79,30 +79,30 @@ class House:
     _next: int = field(default=0)
 
     def __post_init__(self) -> None:
-        self.stores = Stores(self.spool, {"local": self.local, "far": self.far}, settle_in="local")
+        self.stores = Stores(self.spool, {"local": self.local, "far": self.far}, default_name="local")
         self.ledger = Ledger(self.database, self.clock)
         self.inventory = Inventory(self.database, self.clock)
-        self.holds = Holds(self.database, self.clock)
+        self.holds = Leases(self.database, self.clock)
         self.deployment = self.another_deployment()
-        self.collector = Collector(self.ledger, self.inventory, self.stores, self.deployment, self.holds)
+        self.collector = GarbageCollector(self.ledger, self.inventory, self.stores, self.deployment, self.holds)
 
     async def begin(self) -> None:
         """Somebody who owns things, and stores that are ours."""
         values = {"id": 1, "public_id": "u", "name": "ann", "name_folded": "ann", "role": "admin", "password_hash": ""}
         await self.write(insert(users).values(created_at_ms=0, **values))
         for name in self.stores.names:
-            await self.deployment.look(name)
+            await self.deployment.check(name)
 
-    def another_deployment(self) -> Deployment:
-        return Deployment(self.database, self.inventory, self.stores, self.clock)
+    def another_deployment(self) -> StoreOwnership:
+        return StoreOwnership(self.database, self.inventory, self.stores, self.clock)
 
     @property
     def reconciler(self) -> Reconciler:
-        patience = Patience(self.watched_ms, self.aside_ms)
+        patience = OrphanRetention(self.watched_ms, self.aside_ms)
         return Reconciler(self.database, self.inventory, self.stores, self.deployment, self.clock, patience)
 
     def scrubber(self, *, every_ms: int = DAY_MS) -> Scrubber:
-        return Scrubber(self.database, self.inventory, self.stores, self.clock, Pace(every_ms, 1 << 30))
+        return Scrubber(self.database, self.inventory, self.stores, self.clock, ScrubPolicy(every_ms, 1 << 30))
 
     async def reconcile(self, store: str = "local", **how: bool) -> StoreReport:
         reports = {report.store: report async for report in self.reconciler.reconcile(**how)}
@@ -130,7 +130,7 @@ class House:
     async def put(self, key: str, data: bytes = b"some bytes", *, store: str = "local") -> None:
         """Bytes without a row."""
         if store != "spool":
-            await self.stores.settled[store].put(key, data)
+            await self.stores.object_stores[store].put(key, data)
             return
         async with await self.spool.create(key) as file:
             await file.write_at(0, data)

@@ -4,14 +4,14 @@ import pytest
 
 from streamtime.errors import Unavailable
 from streamtime.objects.holds import BACKUP, COLLECTION
-from tests.unit.objects.house import FOLDER, House
+from tests.unit.objects.house import FOLDER, ObjectsSetup
 
 RENDITIONS = 6
 SHEETS = 10
 """Of a two-hour video's storyboard; with source, sound, poster and preview beside them, 20 objects."""
 
 
-async def test_a_film_costs_one_delete_an_object(house: House) -> None:
+async def test_a_film_costs_one_delete_an_object(house: ObjectsSetup) -> None:
     names = ["source", "sound.mp4", "poster.jpg", "preview.mp4"]
     names += [f"{number}.mp4" for number in range(RENDITIONS)] + [f"sheet-{number}.jpg" for number in range(SHEETS)]
     for name in names:
@@ -24,7 +24,7 @@ async def test_a_film_costs_one_delete_an_object(house: House) -> None:
     assert await house.rows() == 1
 
 
-async def test_what_a_broken_off_move_left_behind_goes_with_the_rest(house: House) -> None:
+async def test_what_a_broken_off_move_left_behind_goes_with_the_rest(house: ObjectsSetup) -> None:
     await house.add(f"{FOLDER}a.mp4", state="doomed")
     await house.put(f"{FOLDER}a.mp4", store="far")
     await house.put(f"{FOLDER}a.mp4", store="spool")
@@ -33,7 +33,7 @@ async def test_what_a_broken_off_move_left_behind_goes_with_the_rest(house: Hous
     assert [await house.keys(name) for name in house.stores.names] == [[], [], []]
 
 
-async def test_what_lives_beside_it_stays(house: House) -> None:
+async def test_what_lives_beside_it_stays(house: ObjectsSetup) -> None:
     await house.add(f"{FOLDER}old.jpg", state="doomed")
     await house.add(f"{FOLDER}new.jpg")
     await house.add(f"{FOLDER}growing.mp4", store="spool", state="staging")
@@ -43,7 +43,7 @@ async def test_what_lives_beside_it_stays(house: House) -> None:
     assert await house.keys("spool") == [f"{FOLDER}growing.mp4"]
 
 
-async def test_what_is_missing_already_is_a_success(house: House) -> None:
+async def test_what_is_missing_already_is_a_success(house: ObjectsSetup) -> None:
     object_id = await house.add(f"{FOLDER}a.mp4", state="doomed")
     await house.local.delete(f"{FOLDER}a.mp4")
     assert await house.collector.collect() == 1
@@ -51,7 +51,7 @@ async def test_what_is_missing_already_is_a_success(house: House) -> None:
     assert await house.rows() == 0
 
 
-async def test_a_multipart_upload_of_it_is_ended(house: House) -> None:
+async def test_a_multipart_upload_of_it_is_ended(house: ObjectsSetup) -> None:
     await house.add(f"{FOLDER}a.mp4", store="spool", state="doomed")
     await house.local.create_multipart(f"{FOLDER}a.mp4")
     await house.local.create_multipart("videos/bbbb/a.mp4")
@@ -59,7 +59,7 @@ async def test_a_multipart_upload_of_it_is_ended(house: House) -> None:
     assert [upload.key async for upload in house.local.list_multiparts("")] == ["videos/bbbb/a.mp4"]
 
 
-async def test_a_store_that_is_away_delays_only_its_own(house: House) -> None:
+async def test_a_store_that_is_away_delays_only_its_own(house: ObjectsSetup) -> None:
     await house.add(f"{FOLDER}near.mp4", state="doomed")
     await house.add(f"{FOLDER}far.mp4", store="far", state="doomed")
     house.far.away = True
@@ -72,7 +72,7 @@ async def test_a_store_that_is_away_delays_only_its_own(house: House) -> None:
     assert await house.keys("far") == []
 
 
-async def test_nothing_is_deleted_in_a_store_without_the_marker(house: House) -> None:
+async def test_nothing_is_deleted_in_a_store_without_the_marker(house: ObjectsSetup) -> None:
     await house.add(f"{FOLDER}a.mp4", state="doomed")
     await house.local.delete("deployment/marker")
     with pytest.raises(Unavailable, match="lost the marker"):
@@ -82,23 +82,23 @@ async def test_nothing_is_deleted_in_a_store_without_the_marker(house: House) ->
     assert await house.collector.collect() == 1
 
 
-async def test_a_backup_and_a_collection_wait_for_each_other(house: House) -> None:
+async def test_a_backup_and_a_collection_wait_for_each_other(house: ObjectsSetup) -> None:
     await house.add(f"{FOLDER}a.mp4", state="doomed")
-    async with house.holds.held(BACKUP, against=[COLLECTION]):
+    async with house.holds.acquire(BACKUP, conflicts=[COLLECTION]):
         with pytest.raises(Unavailable, match="backup is being made"):
             await house.collector.collect()
         with pytest.raises(Unavailable, match="backup is being made"):
-            async with house.holds.held(BACKUP):
+            async with house.holds.acquire(BACKUP):
                 pass
     assert await house.collector.collect() == 1
-    async with house.holds.held(COLLECTION, against=[BACKUP]):
+    async with house.holds.acquire(COLLECTION, conflicts=[BACKUP]):
         with pytest.raises(Unavailable, match="removed from disk"):
-            async with house.holds.held(BACKUP, against=[COLLECTION]):
+            async with house.holds.acquire(BACKUP, conflicts=[COLLECTION]):
                 pass
 
 
-async def test_a_hold_whose_holder_died_is_void_a_minute_later(house: House) -> None:
-    died = house.holds.held(BACKUP)
+async def test_a_hold_whose_holder_died_is_void_a_minute_later(house: ObjectsSetup) -> None:
+    died = house.holds.acquire(BACKUP)
     await died.__aenter__()
     await house.add(f"{FOLDER}a.mp4", state="doomed")
     with pytest.raises(Unavailable):

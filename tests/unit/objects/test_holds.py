@@ -14,9 +14,9 @@ from streamtime.database import tables
 from streamtime.database.transaction import Database
 from streamtime.errors import Unavailable
 from streamtime.objects import holds
-from streamtime.objects.holds import BACKUP, COLLECTION, Holds
+from streamtime.objects.holds import BACKUP, COLLECTION, Leases
 from streamtime.periodic import FAILURES
-from tests.unit.objects.house import House
+from tests.unit.objects.house import ObjectsSetup
 
 
 class JumpingClock(SystemClock):
@@ -31,8 +31,8 @@ class JumpingClock(SystemClock):
 @pytest.fixture(autouse=True)
 def _short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Renewed every tenth of a second; the holder ends two seconds after a renewal, the row a minute after it."""
-    monkeypatch.setattr(holds, "_LOOKS_EVERY_S", 0.02)
-    monkeypatch.setattr(holds, "RENEWED_EVERY_S", 0.1)
+    monkeypatch.setattr(holds, "_CHECK_INTERVAL_S", 0.02)
+    monkeypatch.setattr(holds, "RENEW_INTERVAL_S", 0.1)
     monkeypatch.setattr(holds, "MAX_BACKOFF_S", 0.1)
     monkeypatch.setattr(holds, "MARGIN_S", 58.0)
 
@@ -60,12 +60,12 @@ async def renewed(database: Database) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_holder_whose_lease_cannot_be_renewed_is_cancelled_before_it_lapses(house: House) -> None:
+async def test_a_holder_whose_lease_cannot_be_renewed_is_cancelled_before_it_lapses(house: ObjectsSetup) -> None:
     clock, in_time = SystemClock(), list[bool]()
-    held = Holds(house.database, clock)
+    held = Leases(house.database, clock)
 
     async def body() -> None:
-        async with held.held(BACKUP, against=[COLLECTION]), locked(house.database.path):
+        async with held.acquire(BACKUP, conflicts=[COLLECTION]), locked(house.database.path):
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
@@ -76,17 +76,17 @@ async def test_a_holder_whose_lease_cannot_be_renewed_is_cancelled_before_it_lap
         await body()
     assert (told.value.code, in_time) == ("hold_lost", [True])
     assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]  # a test is a task
-    async with held.held(BACKUP, against=[COLLECTION]):
+    async with held.acquire(BACKUP, conflicts=[COLLECTION]):
         await renewed(house.database)
 
 
 async def test_a_lease_outlasts_failures_to_renew_that_end_in_time(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: ObjectsSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(holds, "MARGIN_S", 10.0)
-    held = Holds(house.database, SystemClock())
+    held = Leases(house.database, SystemClock())
     failures = FAILURES.labels("hold-renewal")._value  # the library has no other way to read one
-    async with held.held(BACKUP):
+    async with held.acquire(BACKUP):
         before = failures.get()
         async with locked(house.database.path), asyncio.timeout(60):
             while failures.get() == before:
@@ -95,13 +95,13 @@ async def test_a_lease_outlasts_failures_to_renew_that_end_in_time(
         await renewed(house.database)
 
 
-async def test_a_machine_that_slept_longer_than_a_lease_stops_its_holders_at_once(house: House) -> None:
+async def test_a_machine_that_slept_longer_than_a_lease_stops_its_holders_at_once(house: ObjectsSetup) -> None:
     clock = JumpingClock()
 
     async def body() -> None:
-        async with Holds(house.database, clock).held(COLLECTION, against=[BACKUP]):
+        async with Leases(house.database, clock).acquire(COLLECTION, conflicts=[BACKUP]):
             await renewed(house.database)
-            clock.ahead_ms = holds.LASTS_MS + 1
+            clock.ahead_ms = holds.LEASE_TTL_MS + 1
             await asyncio.Event().wait()
 
     with pytest.raises(Unavailable, match="removal of what was deleted was broken off") as told:
@@ -110,35 +110,35 @@ async def test_a_machine_that_slept_longer_than_a_lease_stops_its_holders_at_onc
 
 
 async def test_a_lapsed_lease_is_told_to_a_body_that_ends_before_anybody_looks(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: ObjectsSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holds, "_LOOKS_EVERY_S", 60.0)
+    monkeypatch.setattr(holds, "_CHECK_INTERVAL_S", 60.0)
     clock = JumpingClock()
-    held = Holds(house.database, clock).held(BACKUP)
+    held = Leases(house.database, clock).acquire(BACKUP)
     await held.__aenter__()
-    clock.ahead_ms = holds.LASTS_MS + 1
+    clock.ahead_ms = holds.LEASE_TTL_MS + 1
     with pytest.raises(Unavailable) as told:
         await held.__aexit__(None, None, None)
     assert told.value.code == "hold_lost"
 
 
-async def test_a_short_sleep_costs_nothing(house: House) -> None:
+async def test_a_short_sleep_costs_nothing(house: ObjectsSetup) -> None:
     clock = JumpingClock()
-    async with Holds(house.database, clock).held(BACKUP):
-        clock.ahead_ms = holds.LASTS_MS // 2
+    async with Leases(house.database, clock).acquire(BACKUP):
+        clock.ahead_ms = holds.LEASE_TTL_MS // 2
         await renewed(house.database)
-        assert await end_ms(house.database) > clock.now_ms() + holds.LASTS_MS // 2
+        assert await end_ms(house.database) > clock.now_ms() + holds.LEASE_TTL_MS // 2
 
 
-async def test_errors_and_cancellations_of_the_body_stay_what_they_are(house: House) -> None:
-    held = Holds(house.database, SystemClock())
+async def test_errors_and_cancellations_of_the_body_stay_what_they_are(house: ObjectsSetup) -> None:
+    held = Leases(house.database, SystemClock())
     for error in (TimeoutError("its own"), ValueError("its own")):
         with pytest.raises(type(error), match="its own"):
-            async with held.held(BACKUP):
+            async with held.acquire(BACKUP):
                 raise error
 
     async def body() -> None:
-        async with held.held(BACKUP):
+        async with held.acquire(BACKUP):
             await asyncio.Event().wait()
 
     running = asyncio.create_task(body())

@@ -3,13 +3,13 @@
 from sqlalchemy import delete
 
 from streamtime.database.tables import marks
-from streamtime.objects.deployment import MARKER_KEY, Standing
-from tests.unit.objects.house import DAY_MS, House
+from streamtime.objects.deployment import STORE_ID_KEY, StoreStatus
+from tests.unit.objects.house import DAY_MS, ObjectsSetup
 
 STRAY = "videos/gone/stray.mp4"
 
 
-async def test_a_stray_is_watched_for_a_day_then_put_aside_then_deleted(house: House) -> None:
+async def test_a_stray_is_watched_for_a_day_then_put_aside_then_deleted(house: ObjectsSetup) -> None:
     await house.many(30)
     await house.put(STRAY)
     for _ in range(3):
@@ -29,7 +29,7 @@ async def test_a_stray_is_watched_for_a_day_then_put_aside_then_deleted(house: H
     assert house.local.deletes == [aside]
 
 
-async def test_age_alone_is_not_enough(house: House) -> None:
+async def test_age_alone_is_not_enough(house: ObjectsSetup) -> None:
     await house.many(30)
     await house.put(STRAY)
     house.watched_ms = 0
@@ -37,7 +37,7 @@ async def test_age_alone_is_not_enough(house: House) -> None:
     assert (await house.reconcile()).put_aside == 1
 
 
-async def test_more_than_a_twentieth_is_refused(house: House) -> None:
+async def test_more_than_a_twentieth_is_refused(house: ObjectsSetup) -> None:
     await house.many(18)
     await house.put(STRAY)
     house.watched_ms = 0
@@ -49,7 +49,7 @@ async def test_more_than_a_twentieth_is_refused(house: House) -> None:
     assert (await house.reconcile(despite_share=True)).put_aside == 1
 
 
-async def test_a_dry_run_changes_nothing(house: House) -> None:
+async def test_a_dry_run_changes_nothing(house: ObjectsSetup) -> None:
     await house.many(30)
     await house.put(STRAY)
     house.watched_ms = 0
@@ -61,7 +61,7 @@ async def test_a_dry_run_changes_nothing(house: House) -> None:
     assert STRAY in await house.keys()
 
 
-async def test_an_unmounted_disk_does_not_look_like_an_empty_one(house: House) -> None:
+async def test_an_unmounted_disk_does_not_look_like_an_empty_one(house: ObjectsSetup) -> None:
     await house.many(3)
     house.local._objects.clear()
     report = await house.reconcile()
@@ -69,17 +69,17 @@ async def test_an_unmounted_disk_does_not_look_like_an_empty_one(house: House) -
     assert report.missing == []
 
 
-async def test_a_store_of_another_deployment_is_left_alone(house: House) -> None:
+async def test_a_store_of_another_deployment_is_left_alone(house: ObjectsSetup) -> None:
     await house.many(3)
     await house.put(STRAY)
-    await house.local.put(MARKER_KEY, b"somebody else's")
+    await house.local.put(STORE_ID_KEY, b"somebody else's")
     house.watched_ms = 0
     for _ in range(2):
         assert "another deployment" in (await house.reconcile()).refused
     assert STRAY in await house.keys()
 
 
-async def test_a_copy_that_a_move_left_is_a_stray_but_one_on_its_way_is_not(house: House) -> None:
+async def test_a_copy_that_a_move_left_is_a_stray_but_one_on_its_way_is_not(house: ObjectsSetup) -> None:
     await house.many(30)
     await house.many(0, store="far")
     await house.add("videos/moved/a.mp4", store="far")
@@ -94,7 +94,7 @@ async def test_a_copy_that_a_move_left_is_a_stray_but_one_on_its_way_is_not(hous
     assert await house.keys("far") == ["videos/moved/a.mp4"]
 
 
-async def test_what_was_put_aside_and_is_needed_after_all_comes_back(house: House) -> None:
+async def test_what_was_put_aside_and_is_needed_after_all_comes_back(house: ObjectsSetup) -> None:
     await house.many(30)
     object_id = await house.add("videos/moved/a.mp4", store="far")
     await house.put("videos/moved/a.mp4")
@@ -108,7 +108,7 @@ async def test_what_was_put_aside_and_is_needed_after_all_comes_back(house: Hous
     assert await house.stray_rows() == 1  # the other store has a copy now
 
 
-async def test_leftovers_of_the_spool_are_found(house: House) -> None:
+async def test_leftovers_of_the_spool_are_found(house: ObjectsSetup) -> None:
     for number in range(30):
         await house.add(f"videos/crowd/{number}.mp4", store="spool")
     await house.put(STRAY, store="spool")
@@ -119,7 +119,7 @@ async def test_leftovers_of_the_spool_are_found(house: House) -> None:
     assert len(await house.keys("spool", "aside/")) == 1
 
 
-async def test_multipart_uploads_that_nobody_knows_are_ended(house: House) -> None:
+async def test_multipart_uploads_that_nobody_knows_are_ended(house: ObjectsSetup) -> None:
     await house.local.create_multipart(STRAY)
     house.watched_ms = 0
     assert (await house.reconcile()).aborted == 0
@@ -127,13 +127,13 @@ async def test_multipart_uploads_that_nobody_knows_are_ended(house: House) -> No
     assert [upload async for upload in house.local.list_multiparts("")] == []
 
 
-async def test_what_is_missing_is_marked_and_counts_as_sound_when_it_is_back(house: House) -> None:
+async def test_what_is_missing_is_marked_and_counts_as_sound_when_it_is_back(house: ObjectsSetup) -> None:
     await house.many(3)
     gone, short = await house.add("videos/a/gone.mp4"), await house.add("videos/a/short.mp4")
     await house.local.delete("videos/a/gone.mp4")
     await house.local.put("videos/a/short.mp4", b"some")
     report = await house.reconcile()
-    assert {one.id: one.words for one in report.missing} == {
+    assert {one.id: one.message for one in report.missing} == {
         gone: "It is missing from the store.",
         short: "It has 4 bytes instead of 10.",
     }
@@ -143,10 +143,10 @@ async def test_what_is_missing_is_marked_and_counts_as_sound_when_it_is_back(hou
     assert (await house.row(gone))["damage"] is None
 
 
-async def test_a_new_store_that_holds_what_nobody_here_wrote_is_not_ours(house: House) -> None:
+async def test_a_new_store_that_holds_what_nobody_here_wrote_is_not_ours(house: ObjectsSetup) -> None:
     await house.far.put("videos/theirs/a.mp4", b"x")
-    await house.far.delete(MARKER_KEY)
+    await house.far.delete(STORE_ID_KEY)
     await house.write(delete(marks).where(marks.c.store == "far"))
-    assert await house.another_deployment().look("far") is Standing.STRANGE
+    assert await house.another_deployment().check("far") is StoreStatus.UNKNOWN_CONTENT
     await house.add("videos/ours/a.mp4", store="far")
-    assert await house.another_deployment().look("far") is Standing.OURS
+    assert await house.another_deployment().check("far") is StoreStatus.OWNED

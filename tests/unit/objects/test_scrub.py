@@ -2,13 +2,13 @@
 
 import hashlib
 
-from tests.unit.objects.house import DAY_MS, House
+from tests.unit.objects.house import DAY_MS, ObjectsSetup
 
 DATA = b"some bytes"
 SOUND = hashlib.sha256(DATA).digest()
 
 
-async def test_what_has_no_hash_gets_one(house: House) -> None:
+async def test_what_has_no_hash_gets_one(house: ObjectsSetup) -> None:
     object_id = await house.add("videos/a/a.mp4")
     report = await house.scrubber().scrub(for_s=60)
     assert (report.objects, report.length_bytes, report.damaged) == (1, 10, [])
@@ -16,11 +16,11 @@ async def test_what_has_no_hash_gets_one(house: House) -> None:
     assert (row["sha256"], row["scrubbed_at_ms"], row["damage"]) == (SOUND, house.clock.at_ms, None)
 
 
-async def test_other_bytes_are_damage_and_the_right_ones_mend_it(house: House) -> None:
+async def test_other_bytes_are_damage_and_the_right_ones_mend_it(house: ObjectsSetup) -> None:
     object_id = await house.add("videos/a/a.mp4", sha256=SOUND)
     await house.local.put("videos/a/a.mp4", b"some bytez")
     (damaged,) = (await house.scrubber().scrub(for_s=60)).damaged
-    assert (damaged.id, damaged.words) == (object_id, "Its bytes are not those that were written.")
+    assert (damaged.id, damaged.message) == (object_id, "Its bytes are not those that were written.")
     await house.local.put("videos/a/a.mp4", DATA)
     assert (await house.scrubber().scrub(for_s=60)).objects == 0
     house.clock.at_ms += DAY_MS + 1
@@ -28,33 +28,33 @@ async def test_other_bytes_are_damage_and_the_right_ones_mend_it(house: House) -
     assert (await house.row(object_id))["damage"] is None
 
 
-async def test_what_is_missing_or_shorter_is_damage(house: House) -> None:
+async def test_what_is_missing_or_shorter_is_damage(house: ObjectsSetup) -> None:
     for name in ("gone", "short"):
         await house.add(f"videos/a/{name}.mp4", sha256=SOUND)
     await house.local.delete("videos/a/gone.mp4")
     await house.local.put("videos/a/short.mp4", b"some")
-    words = [one.words for one in (await house.scrubber().scrub(for_s=60)).damaged]
+    words = [one.message for one in (await house.scrubber().scrub(for_s=60)).damaged]
     assert words == ["It is missing from the store.", "It has 4 bytes instead of 10."]
 
 
-async def test_a_store_that_is_away_has_no_damage(house: House) -> None:
+async def test_a_store_that_is_away_has_no_damage(house: ObjectsSetup) -> None:
     away = await house.add("videos/a/far.mp4", store="far", sha256=SOUND)
     near = await house.add("videos/a/near.mp4", sha256=SOUND)
     house.far.away = True
     report = await house.scrubber().scrub(for_s=60)
-    assert (report.away, report.objects, report.damaged) == (["far"], 1, [])
+    assert (report.unavailable, report.objects, report.damaged) == (["far"], 1, [])
     assert (await house.row(away))["scrubbed_at_ms"] is None
     assert (await house.row(near))["scrubbed_at_ms"] is not None
 
 
-async def test_the_longest_unread_goes_first_and_a_stretch_has_an_end(house: House) -> None:
+async def test_the_longest_unread_goes_first_and_a_stretch_has_an_end(house: ObjectsSetup) -> None:
     ids = [await house.add(f"videos/a/{number}.mp4", sha256=SOUND) for number in range(3)]
     for age, object_id in enumerate(ids, start=2):
         await house.change(object_id, scrubbed_at_ms=house.clock.at_ms - age * DAY_MS)
     scrubber = house.scrubber()
     report = await scrubber.scrub(for_s=0)
     assert (report.objects, report.more) == (0, True)
-    found = await house.inventory.unchecked(["local"], before_ms=house.clock.at_ms)
+    found = await house.inventory.next_to_scrub(["local"], before_ms=house.clock.at_ms)
     assert found is not None
     assert found.id == ids[-1]
     assert not await house.scrubber(every_ms=0).due()

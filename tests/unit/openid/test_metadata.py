@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from streamtime.openid.metadata import metadata_from
-from streamtime.openid.terms import ProviderAway
+from streamtime.openid.metadata import parse_metadata
+from streamtime.openid.terms import ProviderUnavailable
 
 ISSUER = "https://auth.example.org/realms/home"
 TOLD: dict[str, Any] = {
@@ -22,30 +22,30 @@ def said(**changes: object) -> bytes:
 
 
 def wrong(body: bytes, issuer: str = ISSUER) -> str:
-    with pytest.raises(ProviderAway) as error:
-        metadata_from(body, issuer)
+    with pytest.raises(ProviderUnavailable) as error:
+        parse_metadata(body, issuer)
     return error.value.detail
 
 
 def test_the_least_that_a_provider_says() -> None:
-    found = metadata_from(said(), ISSUER)
+    found = parse_metadata(said(), ISSUER)
     assert found.auth_method(secret=True) == "client_secret_basic"
     assert found.auth_method(secret=False) == "none"
     assert found.userinfo_endpoint == ""
 
 
 def test_a_slash_more_or_less_is_the_same_provider() -> None:
-    assert metadata_from(said(issuer=ISSUER + "/"), ISSUER).issuer == ISSUER + "/"
-    assert metadata_from(said(), ISSUER + "/").issuer == ISSUER
+    assert parse_metadata(said(issuer=ISSUER + "/"), ISSUER).issuer == ISSUER + "/"
+    assert parse_metadata(said(), ISSUER + "/").issuer == ISSUER
 
 
 def test_the_way_to_say_who_we_are() -> None:
-    posting = metadata_from(
+    posting = parse_metadata(
         said(token_endpoint_auth_methods_supported=["private_key_jwt", "client_secret_post"]), ISSUER
     )
     assert posting.auth_method(secret=True) == "client_secret_post"
-    strange = metadata_from(said(token_endpoint_auth_methods_supported=["private_key_jwt"]), ISSUER)
-    with pytest.raises(ProviderAway) as error:
+    strange = parse_metadata(said(token_endpoint_auth_methods_supported=["private_key_jwt"]), ISSUER)
+    with pytest.raises(ProviderUnavailable) as error:
         strange.auth_method(secret=True)
     assert "private_key_jwt" in error.value.detail
 

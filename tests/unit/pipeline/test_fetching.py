@@ -13,7 +13,7 @@ from streamtime.errors import NoSpace, NotFound, Unavailable
 from streamtime.jobs.job import AttemptFailed
 from streamtime.objects.ledger import ObjectRow
 from streamtime.objects.stores import Stores
-from streamtime.pipeline.fetching import GAP_BYTES, RUN_BYTES, Fetcher, joined
+from streamtime.pipeline.fetching import MAX_REQUEST_BYTES, MERGE_GAP_BYTES, Fetcher, merge_ranges
 from streamtime.storage.object_store import OpenedFile
 from streamtime.storage.spool import Spool
 from tests.remote_store import RemoteStore
@@ -32,13 +32,13 @@ async def remote() -> RemoteStore:
 @pytest.fixture
 async def stores(tmp_path: Path, remote: RemoteStore) -> AsyncIterator[Stores]:
     spool = await Spool.open_at(tmp_path / "spool")
-    yield Stores(spool, {"s3": remote}, settle_in="s3")
+    yield Stores(spool, {"s3": remote}, default_name="s3")
     await spool.close()
 
 
 @pytest.fixture
 def fetcher(stores: Stores) -> Fetcher:
-    return Fetcher(stores, minimum_free_bytes=0, stays_for_s=0)
+    return Fetcher(stores, minimum_free_bytes=0, cache_ttl_s=0)
 
 
 def row(*, sha256: bytes | None = None, key: str = KEY) -> ObjectRow:
@@ -50,83 +50,83 @@ def content(file: OpenedFile) -> bytes:
 
 
 async def test_one_fetch_serves_all_and_leaves_nothing(fetcher: Fetcher, remote: RemoteStore, stores: Stores) -> None:
-    files = await asyncio.gather(*[fetcher.whole(row()) for _ in range(5)])
+    files = await asyncio.gather(*[fetcher.fetch(row()) for _ in range(5)])
     assert {content(file) for file in files} == {FILM}
-    assert remote.asked["stream"] == 1
+    assert remote.calls["stream"] == 1
     assert [file async for file in stores.spool.list()] == []
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(files[0].descriptor, b"a worker cannot write into it")
-    again = await fetcher.whole(row())
+    again = await fetcher.fetch(row())
     assert content(again) == FILM
-    assert remote.asked["stream"] == 1, "it is still there while somebody holds it"
+    assert remote.calls["stream"] == 1, "it is still there while somebody holds it"
 
 
 async def test_it_goes_when_nobody_holds_it(fetcher: Fetcher, remote: RemoteStore, open_there: "OpenThere") -> None:
-    held = [await fetcher.whole(row())]
+    held = [await fetcher.fetch(row())]
     assert open_there() == 1
     held.clear()
     gc.collect()
     async with asyncio.timeout(60):
         while open_there():
             await asyncio.sleep(0.001)
-    held.append(await fetcher.whole(row()))
-    assert remote.asked["stream"] == 2
+    held.append(await fetcher.fetch(row()))
+    assert remote.calls["stream"] == 2
 
 
 async def test_what_breaks_off_is_gone_on_with(fetcher: Fetcher, remote: RemoteStore) -> None:
-    remote.breaks_after = 1_200_000
-    assert content(await fetcher.whole(row())) == FILM
-    assert remote.asked["stream"] > 1
+    remote.fails_after = 1_200_000
+    assert content(await fetcher.fetch(row())) == FILM
+    assert remote.calls["stream"] > 1
 
 
 async def test_a_store_that_gives_nothing_is_away(
     fetcher: Fetcher, remote: RemoteStore, open_there: "OpenThere"
 ) -> None:
-    remote.breaks_after = 0
+    remote.fails_after = 0
     with pytest.raises(Unavailable):
-        await fetcher.whole(row())
+        await fetcher.fetch(row())
     assert open_there() == 0
-    remote.breaks_after = None
-    assert content(await fetcher.whole(row())) == FILM
+    remote.fails_after = None
+    assert content(await fetcher.fetch(row())) == FILM
 
 
 async def test_other_bytes_than_were_stored_are_not_handed_out(fetcher: Fetcher) -> None:
     with pytest.raises(AttemptFailed) as told:
-        await fetcher.whole(row(sha256=bytes(32)))
+        await fetcher.fetch(row(sha256=bytes(32)))
     assert told.value.code == "object_damaged"
 
 
 async def test_nothing_is_fetched_where_there_is_no_room(stores: Stores, remote: RemoteStore) -> None:
     with pytest.raises(NoSpace):
-        await Fetcher(stores, minimum_free_bytes=1 << 60).whole(row())
-    assert not remote.asked
+        await Fetcher(stores, minimum_free_bytes=1 << 60).fetch(row())
+    assert not remote.calls
 
 
 async def test_what_is_gone_is_gone(fetcher: Fetcher) -> None:
     with pytest.raises(NotFound):
-        await fetcher.whole(row(key="videos/a/other.mp4"))
+        await fetcher.fetch(row(key="videos/a/other.mp4"))
 
 
 async def test_parts_lie_where_they_lay(fetcher: Fetcher, remote: RemoteStore) -> None:
     runs = [(0, 1000), (2_000_000, 5000), (2_004_000, 3000)]
-    file = await fetcher.parts(row(), runs)
+    file = await fetcher.fetch_ranges(row(), runs)
     for offset, length in runs:
         assert os.pread(file.descriptor, length, offset) == FILM[offset : offset + length]
     assert os.fstat(file.descriptor).st_size == len(FILM)
-    assert remote.asked == {"get_range": 2}
+    assert remote.calls == {"get_range": 2}
 
 
 async def test_many_parts_are_better_had_whole(fetcher: Fetcher, remote: RemoteStore) -> None:
-    assert content(await fetcher.parts(row(), [(0, 1000), (1000, 2_000_000)])) == FILM
-    assert remote.asked == {"stream": 1}
+    assert content(await fetcher.fetch_ranges(row(), [(0, 1000), (1000, 2_000_000)])) == FILM
+    assert remote.calls == {"stream": 1}
 
 
 def test_runs_are_joined_and_bounded() -> None:
-    near, far = 100 + GAP_BYTES, 1000 + 3 * GAP_BYTES
-    assert joined([(far, 10), (0, 100), (near, 50), (20, 10)]) == [(0, near + 50), (far, 10)]
-    long = joined([(5, RUN_BYTES * 2 + 1)])
-    assert [length for _, length in long] == [RUN_BYTES, RUN_BYTES, 1]
-    assert joined([]) == []
+    near, far = 100 + MERGE_GAP_BYTES, 1000 + 3 * MERGE_GAP_BYTES
+    assert merge_ranges([(far, 10), (0, 100), (near, 50), (20, 10)]) == [(0, near + 50), (far, 10)]
+    long = merge_ranges([(5, MAX_REQUEST_BYTES * 2 + 1)])
+    assert [length for _, length in long] == [MAX_REQUEST_BYTES, MAX_REQUEST_BYTES, 1]
+    assert merge_ranges([]) == []
 
 
 class OpenThere:

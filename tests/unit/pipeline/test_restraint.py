@@ -9,8 +9,8 @@ import pytest
 from streamtime.clock import EpochMs
 from streamtime.errors import NoSpace
 from streamtime.pipeline.quiet_hours import QuietHours
-from streamtime.pipeline.restraint import NO_ROOM, WATCHED, Restraint, Rules
-from streamtime.playback.watching import Watching
+from streamtime.pipeline.restraint import DISK_FULL_REASON, VIEWERS_REASON, AdmissionRules, EncodeAdmission
+from streamtime.playback.watching import ViewerActivity
 from streamtime.storage.spool import Spool
 
 EVER = 2**62
@@ -57,7 +57,7 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
 def test_hours_contain_their_begin_and_not_their_end(text: str, moment: time, *, within: bool) -> None:
     hours = QuietHours.parse(text)
     assert hours is not None
-    assert hours.contain(moment) is within
+    assert hours.contains(moment) is within
 
 
 def test_no_hours_are_no_rule() -> None:
@@ -67,36 +67,38 @@ def test_no_hours_are_no_rule() -> None:
 async def test_long_encodes_wait_for_quiet_hours_and_say_until_when(spool: Spool) -> None:
     clock = Hand()
     begin = clock.local(hours=2)
-    rules = Rules(0, QuietHours.parse(f"{begin}-{clock.local(hours=4)}"), yield_to_viewers=False)
-    restraint = Restraint(rules, Watching(clock), spool, clock)
-    assert await restraint.why_not() == f"Waits for quiet hours ({begin})"
-    assert await restraint.no_room() is None, "what makes a video playable goes on at any time"
+    rules = AdmissionRules(0, QuietHours.parse(f"{begin}-{clock.local(hours=4)}"), yield_to_viewers=False)
+    restraint = EncodeAdmission(rules, ViewerActivity(clock), spool, clock)
+    assert await restraint.blocked_reason() == f"Waits for quiet hours ({begin})"
+    assert await restraint.disk_full_reason() is None, "what makes a video playable goes on at any time"
     clock.at += timedelta(hours=3)
-    assert await restraint.why_not() is None
+    assert await restraint.blocked_reason() is None
 
 
 async def test_long_encodes_stand_back_while_somebody_watches(spool: Spool) -> None:
     clock = Hand()
-    watching = Watching(clock, for_s=15)
-    restraint = Restraint(Rules(0, None, yield_to_viewers=True), watching, spool, clock)
-    heedless = Restraint(Rules(0, None, yield_to_viewers=False), watching, spool, clock)
-    assert await restraint.why_not() is None
-    watching.note()
+    watching = ViewerActivity(clock, active_for_s=15)
+    restraint = EncodeAdmission(AdmissionRules(0, None, yield_to_viewers=True), watching, spool, clock)
+    heedless = EncodeAdmission(AdmissionRules(0, None, yield_to_viewers=False), watching, spool, clock)
+    assert await restraint.blocked_reason() is None
+    watching.record()
     clock.seconds += 14
-    assert await restraint.why_not() == WATCHED
-    assert await heedless.why_not() is None
+    assert await restraint.blocked_reason() == VIEWERS_REASON
+    assert await heedless.blocked_reason() is None
     clock.seconds += 2
-    assert await restraint.why_not() is None
+    assert await restraint.blocked_reason() is None
 
 
 async def test_encoding_waits_for_room(spool: Spool) -> None:
     clock = Hand()
-    full = Restraint(Rules(EVER, None, yield_to_viewers=False), Watching(clock), spool, clock)
-    assert await full.why_not() == NO_ROOM
-    assert await full.no_room() == NO_ROOM
-    roomy = Restraint(Rules(1, None, yield_to_viewers=False), Watching(clock), spool, clock)
-    assert await roomy.why_not() is None
-    await roomy.require_room(1)
+    full = EncodeAdmission(AdmissionRules(EVER, None, yield_to_viewers=False), ViewerActivity(clock), spool, clock)
+    assert await full.blocked_reason() == DISK_FULL_REASON
+    assert await full.disk_full_reason() == DISK_FULL_REASON
+    roomy = EncodeAdmission(AdmissionRules(1, None, yield_to_viewers=False), ViewerActivity(clock), spool, clock)
+    assert await roomy.blocked_reason() is None
+    await roomy.require_space(1)
     with pytest.raises(NoSpace, match=r"about 4611686018\.4 GB are needed"):
-        await roomy.require_room(EVER)
-    await Restraint(Rules(0, None, yield_to_viewers=False), Watching(clock), spool, clock).require_room(EVER)
+        await roomy.require_space(EVER)
+    await EncodeAdmission(
+        AdmissionRules(0, None, yield_to_viewers=False), ViewerActivity(clock), spool, clock
+    ).require_space(EVER)

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from streamtime.errors import Unavailable
-from streamtime.playback.hot_segments import Place
-from streamtime.playback.shared_reads import SharedReads
+from streamtime.playback.hot_segments import ByteRange
+from streamtime.playback.shared_reads import SingleFlightReads
 
-AT = Place("videos/a", 0, 5)
+AT = ByteRange("videos/a", 0, 5)
 PATIENT_S = 60.0
 
 
@@ -26,16 +26,16 @@ class Source:
 
 
 @pytest.fixture
-async def reads() -> AsyncIterator[SharedReads]:
-    made = SharedReads()
+async def reads() -> AsyncIterator[SingleFlightReads]:
+    made = SingleFlightReads()
     yield made
     await made.close()
 
 
-async def test_a_hundred_want_it_and_one_reads(reads: SharedReads) -> None:
+async def test_a_hundred_want_it_and_one_reads(reads: SingleFlightReads) -> None:
     source = Source()
     waiting = [asyncio.create_task(reads.wait(AT, source.read, within_s=PATIENT_S)) for _ in range(100)]
-    other = asyncio.create_task(reads.wait(Place("videos/a", 9, 5), source.read, within_s=PATIENT_S))
+    other = asyncio.create_task(reads.wait(ByteRange("videos/a", 9, 5), source.read, within_s=PATIENT_S))
     await asyncio.sleep(0)
     source.answers.set_result(b"bytes")
     assert await asyncio.gather(*waiting) == [b"bytes"] * 100
@@ -44,7 +44,7 @@ async def test_a_hundred_want_it_and_one_reads(reads: SharedReads) -> None:
     assert AT not in reads
 
 
-async def test_one_who_leaves_does_not_end_it_for_the_others(reads: SharedReads) -> None:
+async def test_one_who_leaves_does_not_end_it_for_the_others(reads: SingleFlightReads) -> None:
     source = Source()
     first, second = (asyncio.create_task(reads.wait(AT, source.read, within_s=PATIENT_S)) for _ in range(2))
     await asyncio.sleep(0)
@@ -56,7 +56,7 @@ async def test_one_who_leaves_does_not_end_it_for_the_others(reads: SharedReads)
     assert source.asked == 1
 
 
-async def test_it_fails_for_all_who_wait_and_is_tried_anew_by_the_next(reads: SharedReads) -> None:
+async def test_it_fails_for_all_who_wait_and_is_tried_anew_by_the_next(reads: SingleFlightReads) -> None:
     away, back = Source(), Source()
     waiting = [asyncio.create_task(reads.wait(AT, away.read, within_s=PATIENT_S)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -68,7 +68,7 @@ async def test_it_fails_for_all_who_wait_and_is_tried_anew_by_the_next(reads: Sh
     assert (away.asked, back.asked) == (1, 1)
 
 
-async def test_whose_patience_ends_is_told_so_and_finds_it_at_the_next_try(reads: SharedReads) -> None:
+async def test_whose_patience_ends_is_told_so_and_finds_it_at_the_next_try(reads: SingleFlightReads) -> None:
     source = Source()
     with pytest.raises(Unavailable) as told:
         await reads.wait(AT, source.read, within_s=0)
@@ -79,7 +79,7 @@ async def test_whose_patience_ends_is_told_so_and_finds_it_at_the_next_try(reads
 
 
 async def test_at_the_end_nobody_is_left_waiting() -> None:
-    reads, source = SharedReads(), Source()
+    reads, source = SingleFlightReads(), Source()
     waiting = asyncio.create_task(reads.wait(AT, source.read, within_s=PATIENT_S))
     await asyncio.sleep(0)
     await reads.close()

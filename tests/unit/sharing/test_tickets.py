@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Table, event, insert, update
 from sqlalchemy.engine import Engine
 
-from streamtime.access.caller import Caller, Proof
-from streamtime.accounts.audit import Actor, Audit
-from streamtime.accounts.limits import Limits
+from streamtime.access.caller import AuthMethod, Caller
+from streamtime.accounts.audit import Actor, AuditLog
+from streamtime.accounts.limits import RateLimiter
 from streamtime.accounts.passwords import PasswordHashing
 from streamtime.accounts.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs
@@ -21,16 +21,16 @@ from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound, Unauthenticated
 from streamtime.library.videos import Videos
-from streamtime.sharing.drops import Drops, NewDrop
+from streamtime.sharing.drops import NewUploadRequest, UploadRequests
 from streamtime.sharing.links import Links, NewLink
-from streamtime.sharing.openings import Openings
+from streamtime.sharing.openings import ViewSessions
 from streamtime.sharing.terms import LinkState
-from streamtime.sharing.tickets import LASTS_MS, Tickets
-from tests.hands import Hands
+from streamtime.sharing.tickets import TICKET_LIFETIME_MS, Tickets
+from tests.hands import FakeClock
 
 HOUR_MS = 3_600_000
-OWNER = Caller(user_id=1, name="olga", proof=Proof.COOKIE, proof_id=1)
-ADMIN = Caller(user_id=2, name="admin", proof=Proof.COOKIE, proof_id=2)
+OWNER = Caller(user_id=1, name="olga", auth_method=AuthMethod.COOKIE, credential_id=1)
+ADMIN = Caller(user_id=2, name="admin", auth_method=AuthMethod.COOKIE, credential_id=2)
 ACTOR = Actor(1, "olga")
 
 
@@ -38,24 +38,24 @@ class Place:
     """A video of olga's, her session, an admin's session, and all that hands the video to others."""
 
     def __init__(self, path: Path) -> None:
-        migrate(path, now_ms=EpochMs(Hands.now))
-        self.hands = Hands()
+        migrate(path, now_ms=EpochMs(FakeClock.now))
+        self.hands = FakeClock()
         self.database = Database(path)
         self.epoch = EpochWatch(path)
-        self.database.on_epoch = self.epoch.look_again
+        self.database.on_epoch_bumped = self.epoch.invalidate
         self.passwords = PasswordHashing()
         keys = SigningKeys(self.database, self.epoch, self.hands, Purpose.TICKET)
-        audit = Audit(self.database, self.hands)
+        audit = AuditLog(self.database, self.hands)
         self.tickets = Tickets(self.database, self.epoch, keys, self.hands)
-        self.openings = Openings(keys, self.hands)
-        self.links = Links(self.database, self.passwords, Limits(self.hands), audit, self.hands)
-        self.drops = Drops(self.database, audit, self.hands)
+        self.openings = ViewSessions(keys, self.hands)
+        self.links = Links(self.database, self.passwords, RateLimiter(self.hands), audit, self.hands)
+        self.drops = UploadRequests(self.database, audit, self.hands)
 
     async def furnish(self) -> None:
         for row_id, name, role in ((1, "olga", "member"), (2, "admin", "admin")):
             facts = {"public_id": name, "name": name, "name_folded": name, "role": role, "password_hash": ""}
             await self.add(users, id=row_id, created_at_ms=0, **facts)
-            times = {"created_at_ms": 0, "last_used_at_ms": 0, "expires_at_ms": Hands.now + 24 * HOUR_MS}
+            times = {"created_at_ms": 0, "last_used_at_ms": 0, "expires_at_ms": FakeClock.now + 24 * HOUR_MS}
             facts = {"public_id": f"session{name}", "user_agent": ""}
             await self.add(sessions, id=row_id, user_id=row_id, token_sha256=name.encode(), **facts, **times)
         facts = {"public_id": "v", "title": "", "title_folded": "", "state": "ready", "visibility": "private"}
@@ -70,7 +70,7 @@ class Place:
     async def change_user(self, user_id: int, **values: object) -> None:
         async def body(tx: Transaction) -> None:
             await tx.execute(update(users).where(users.c.id == user_id).values(**values))
-            await tx.raise_epoch()
+            await tx.bump_epoch()
 
         await self.database.write(body)
 
@@ -81,7 +81,7 @@ class Place:
 
     async def over(self, ticket: str) -> bool:
         try:
-            await self.tickets.caller_of(ticket)
+            await self.tickets.authenticate(ticket)
         except NotFound:
             return True
         return False
@@ -111,66 +111,66 @@ def statements() -> Iterator[list[str]]:
 
 
 async def test_a_ticket_lasts_four_hours_and_no_longer_than_the_session(place: Place) -> None:
-    first = await place.tickets.for_caller(OWNER, "v")
-    assert first.expires_at_ms == Hands.now + LASTS_MS
-    place.hands.now += LASTS_MS - 1
+    first = await place.tickets.issue_for_caller(OWNER, "v")
+    assert first.expires_at_ms == FakeClock.now + TICKET_LIFETIME_MS
+    place.hands.now += TICKET_LIFETIME_MS - 1
     assert not await place.over(first.text)
     place.hands.now += 1
     assert await place.over(first.text)
-    place.hands.now = Hands.now + 23 * HOUR_MS
-    last = await place.tickets.for_caller(OWNER, "v")
-    assert last.expires_at_ms == Hands.now + 24 * HOUR_MS
+    place.hands.now = FakeClock.now + 23 * HOUR_MS
+    last = await place.tickets.issue_for_caller(OWNER, "v")
+    assert last.expires_at_ms == FakeClock.now + 24 * HOUR_MS
 
 
 async def test_a_ticket_that_is_known_asks_no_database(place: Place) -> None:
-    ticket = (await place.tickets.for_caller(OWNER, "v")).text
-    assert (await place.tickets.caller_of(ticket)).only_video == "v"
+    ticket = (await place.tickets.issue_for_caller(OWNER, "v")).text
+    assert (await place.tickets.authenticate(ticket)).only_video == "v"
     with statements() as seen:
         for _ in range(100):
-            await place.tickets.caller_of(ticket)
+            await place.tickets.authenticate(ticket)
     assert seen == []
 
 
 async def test_who_has_nothing_to_stand_on_gets_no_ticket(place: Place) -> None:
     with pytest.raises(Unauthenticated):
-        await place.tickets.for_caller(Caller(), "v")
+        await place.tickets.issue_for_caller(Caller(), "v")
     with pytest.raises(NotFound):
-        await place.tickets.for_caller(Caller(user_id=1, proof=Proof.COOKIE, proof_id=9), "v")
+        await place.tickets.issue_for_caller(Caller(user_id=1, auth_method=AuthMethod.COOKIE, credential_id=9), "v")
 
 
 async def test_a_link_ends_by_itself_and_its_tickets_with_it(place: Place) -> None:
-    link = await place.linked(OWNER, expires_at_ms=Hands.now + HOUR_MS)
+    link = await place.linked(OWNER, expires_at_ms=FakeClock.now + HOUR_MS)
     found = await place.links.find(link)
-    opening = await place.openings.begin(found)
-    ticket = await place.tickets.for_link(found.id, "v", expires_at_ms=opening.ends_at_ms)
-    assert ticket.expires_at_ms == Hands.now + HOUR_MS
+    opening = await place.openings.issue(found)
+    ticket = await place.tickets.issue_for_link(found.id, "v", expires_at_ms=opening.expires_at_ms)
+    assert ticket.expires_at_ms == FakeClock.now + HOUR_MS
     place.hands.now += HOUR_MS
     assert await place.over(ticket.text)
     with pytest.raises(NotFound):
         await place.links.find(link)
-    assert (await place.links.of(OWNER, link)).state(place.hands.now) is LinkState.EXPIRED
+    assert (await place.links.get(OWNER, link)).state(place.hands.now) is LinkState.EXPIRED
 
 
 async def test_an_opening_is_of_one_link_and_of_four_hours(place: Place) -> None:
     one, other = [await place.links.find(await place.linked(OWNER)) for _ in range(2)]
-    opening = await place.openings.begin(one)
-    assert await place.openings.read(one, opening.text) == opening
-    assert await place.openings.read(other, opening.text) is None
+    opening = await place.openings.issue(one)
+    assert await place.openings.verify(one, opening.text) == opening
+    assert await place.openings.verify(other, opening.text) is None
     ends, rest = opening.text.split("-", 1)
-    assert await place.openings.read(one, f"{int(ends, 16) + 1:x}-{rest}") is None
-    place.hands.now += LASTS_MS
-    assert await place.openings.read(one, opening.text) is None
+    assert await place.openings.verify(one, f"{int(ends, 16) + 1:x}-{rest}") is None
+    place.hands.now += TICKET_LIFETIME_MS
+    assert await place.openings.verify(one, opening.text) is None
 
 
 async def test_what_a_shut_account_gave_rests(place: Place) -> None:
-    link, drop = await place.linked(OWNER), (await place.drops.create(OWNER, NewDrop(), ACTOR)).public_id
+    link, drop = await place.linked(OWNER), (await place.drops.create(OWNER, NewUploadRequest(), ACTOR)).public_id
     found = await place.links.find(link)
     tickets = [
-        await place.tickets.for_caller(OWNER, "v"),
-        await place.tickets.for_link(found.id, "v", expires_at_ms=Hands.now + HOUR_MS),
+        await place.tickets.issue_for_caller(OWNER, "v"),
+        await place.tickets.issue_for_link(found.id, "v", expires_at_ms=FakeClock.now + HOUR_MS),
     ]
     assert [await place.over(ticket.text) for ticket in tickets] == [False, False]
-    await place.change_user(1, disabled_at_ms=Hands.now)
+    await place.change_user(1, disabled_at_ms=FakeClock.now)
     assert [await place.over(ticket.text) for ticket in tickets] == [True, True]
     with pytest.raises(NotFound):
         await place.links.find(link)
@@ -183,7 +183,7 @@ async def test_what_a_shut_account_gave_rests(place: Place) -> None:
 
 async def test_an_admins_links_to_videos_of_others_end_with_the_role(place: Place) -> None:
     found = await place.links.find(await place.linked(ADMIN))
-    ticket = await place.tickets.for_link(found.id, "v", expires_at_ms=Hands.now + HOUR_MS)
+    ticket = await place.tickets.issue_for_link(found.id, "v", expires_at_ms=FakeClock.now + HOUR_MS)
     assert not await place.over(ticket.text)
     await place.change_user(2, role="member")
     assert await place.over(ticket.text)
@@ -192,7 +192,7 @@ async def test_an_admins_links_to_videos_of_others_end_with_the_role(place: Plac
 
 
 async def test_a_link_for_sending_ends_by_itself(place: Place) -> None:
-    made = await place.drops.create(OWNER, NewDrop(expires_at_ms=Hands.now + HOUR_MS), ACTOR)
+    made = await place.drops.create(OWNER, NewUploadRequest(expires_at_ms=FakeClock.now + HOUR_MS), ACTOR)
     assert (await place.drops.find(made.public_id)).state(place.hands.now) is LinkState.LIVE
     place.hands.now += HOUR_MS
     with pytest.raises(NotFound):

@@ -13,18 +13,18 @@ import pytest
 
 from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.storage.s3_connections import BucketAddress
-from streamtime.storage.s3_trial import tried
+from streamtime.storage.s3_trial import check_bucket
 from tests.s3 import Bucket
 
 
 async def complaint(address: BucketAddress) -> str:
     with pytest.raises(StreamtimeError) as refused:
-        await tried(address)
+        await check_bucket(address)
     return refused.value.message
 
 
 async def test_a_bucket_that_is_well_is_left_as_it_was(bucket: Bucket) -> None:
-    assert await tried(bucket.address) == ["writes, reads ranges, lists, takes parts, deletes"]
+    assert await check_bucket(bucket.address) == ["writes, reads ranges, lists, takes parts, deletes"]
     assert (bucket.objects(), bucket.uploads()) == ([], [])
 
 
@@ -56,7 +56,7 @@ async def test_tls_where_there_is_none(bucket: Bucket) -> None:
 )
 async def test_what_can_be_no_address_is_a_fault_of_the_configuration(bucket: Bucket, wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"storage\.s3"):
-        await tried(replace(bucket.address, **wrong))
+        await check_bucket(replace(bucket.address, **wrong))
 
 
 class _Answering(BaseHTTPRequestHandler):
@@ -132,4 +132,4 @@ async def test_a_certificate_of_ones_own_has_to_be_named(
     assert "may not do this" in await complaint(replace(there, ca_file=str(own_certificate)))
     assert "begins with https" in await complaint(bucket.through(f"http://127.0.0.1:{port}").address)
     with pytest.raises(ConfigError, match=r"storage\.s3\.ca_file"):
-        await tried(replace(there, ca_file="/nowhere/ca.pem"))
+        await check_bucket(replace(there, ca_file="/nowhere/ca.pem"))

@@ -28,11 +28,11 @@ async def test_what_is_written_can_be_read_while_more_comes(spool: Spool) -> Non
         assert await spool.get_range(KEY, 0, 6) == b"hello "
         with pytest.raises(Unavailable):
             await spool.get_range(KEY, 0, 11)
-        assert spool.read_now(KEY, 0, 11) is None
+        assert spool.read_nowait(KEY, 0, 11) is None
         await file.write_at(6, b"world")
         await file.sync()
         assert await spool.get_range(KEY, 0, 11) == b"hello world"
-        assert spool.read_now(KEY, 6, 5) == b"world"
+        assert spool.read_nowait(KEY, 6, 5) == b"world"
         assert await file.length() == 11
     found = await spool.head(KEY)
     assert found is not None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtime.errors import Invalid
-from streamtime.uploads.metadata import file_name, parse
+from streamtime.uploads.metadata import parse_metadata, sanitize_file_name
 
 KEYS = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20)
 
@@ -15,17 +15,17 @@ KEYS = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20)
 @given(st.dictionaries(KEYS, st.text(max_size=50), max_size=5))
 def test_what_a_client_encodes_is_what_we_read(pairs: dict[str, str]) -> None:
     header = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in pairs.items())
-    assert parse(header) == pairs
+    assert parse_metadata(header) == pairs
 
 
 @pytest.mark.parametrize("header", ["a !!", "a /w==", "a YQ==,a YQ==", "x " + "A" * 9000])
 def test_junk_is_refused(header: str) -> None:
     with pytest.raises(Invalid):
-        parse(header)
+        parse_metadata(header)
 
 
 def test_a_key_may_have_no_value() -> None:
-    assert parse("is_private,filename YQ==") == {"is_private": "", "filename": "a"}
+    assert parse_metadata("is_private,filename YQ==") == {"is_private": "", "filename": "a"}
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_a_key_may_have_no_value() -> None:
     ],
 )
 def test_names(sent: str, name: str) -> None:
-    assert file_name(sent) == name
+    assert sanitize_file_name(sent) == name
 
 
 @given(st.text(max_size=400))
 def test_no_name_has_a_path_in_it(text: str) -> None:
-    name = file_name(text)
+    name = sanitize_file_name(text)
     assert name
     assert "/" not in name
     assert len(name) <= 255

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from streamtime.hls.ladder import plan_ladder
-from streamtime.worker_protocol import Done, EncodeVideo, Package, PackageMessage
+from streamtime.worker_protocol import EncodeVideo, OrderDone, Package, PackageMessage
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.worker import Worker
@@ -171,7 +171,7 @@ async def test_orders_follow_one_another(tmp_path: Path) -> None:
             rung = plan_ladder(160, 120, facts.video.fps)[0]
             order = Package(origin_us=0, video_stream=0, encodes=(EncodeVideo(0, rung),))
             last = [message async for message in worker.package(order, [output])][-1]
-            assert isinstance(last, Done)
+            assert isinstance(last, OrderDone)
             os.close(output)
     os.close(source)
 
@@ -218,9 +218,9 @@ async def test_a_child_that_talks_nonsense(source: int, program: str, code: str)
         async with launcher.launch(source) as worker:
             await worker.probe()
     assert failed.value.code == code
-    assert len(failed.value.last_words) < 5000
+    assert len(failed.value.stderr_tail) < 5000
     if "oh dear" in program:
-        assert failed.value.last_words.endswith("oh dear")
+        assert failed.value.stderr_tail.endswith("oh dear")
 
 
 async def test_no_program_is_said_in_plain_words(source: int) -> None:
@@ -272,22 +272,22 @@ def test_the_child_dies_with_the_server(clip: Path) -> None:
 async def test_a_held_child_stands_still_unharmed_by_its_watchdog_and_goes_on(source: int, tmp_path: Path) -> None:
     launcher = WorkerLauncher(stall_timeout_s=3, nice=0)
     async with at_work(launcher, source, tmp_path) as (worker, messages):
-        worker.hold()
+        worker.pause()
         await until(lambda: state_of(worker.pid) == "T")
         loop = asyncio.get_running_loop()
         pending = asyncio.ensure_future(anext(messages))
         began = loop.time()
         await until(lambda: loop.time() - began > 5)
         assert state_of(worker.pid) == "T", "longer than its patience, and nobody has ended it"
-        worker.release()
+        worker.resume()
         await pending
         await until(lambda: state_of(worker.pid) != "T")
 
 
 async def test_a_child_that_is_released_and_hangs_is_found_as_before(source: int, tmp_path: Path) -> None:
     async with at_work(WorkerLauncher(stall_timeout_s=3, nice=0), source, tmp_path) as (worker, messages):
-        worker.hold()
-        worker.release()
+        worker.pause()
+        worker.resume()
         os.kill(worker.pid, signal.SIGSTOP)
         with pytest.raises(WorkerFailed) as failed:
             await exhaust(messages)
