@@ -22,8 +22,8 @@ import imageio_ffmpeg
 
 from benchmarks.rig import Server, server
 from streamtime.hls.ladder import PlannedRung, choose_first_rung, plan_ladder
-from streamtime.worker_protocol import EncodeVideo, Package, PackageAudio, RenditionFinished, SegmentWritten
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.protocol import EncodeVideo, Package, PackageAudio, RenditionFinished, SegmentWritten
 
 HEAD_SEGMENTS = 2
 MOST_S = 5.0

@@ -20,9 +20,9 @@ from benchmarks.ffmpeg import ffmpeg, one_command, per_rung, prepared
 from benchmarks.timing import Took, rounds
 from streamtime.hls.ladder import PlannedRung, plan_ladder
 from streamtime.media import x264
-from streamtime.source_facts import ProbeResult
-from streamtime.worker_protocol import CopyVideo, EncodeVideo, Package, PackageAudio
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.probe_result import ProbeResult
+from streamtime.workers.protocol import CopyVideo, EncodeVideo, Package, PackageAudio
 
 MOST_OF_ONE_COMMAND = Took(wall_s=1.0, cpu_s=1.0)
 MOST_OF_PROCESS_PER_RUNG = Took(wall_s=0.66, cpu_s=0.75)

@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--source FILE] [--sizes 1280x720,1920x1080]
 
 For each size the whole ladder, the largest rung alone and the others alone are made of two seconds of moving picture.
-`hls/memory.py` has the numbers that this holds to account: after a change of the encoder's settings, run it.
+`hls/costs.py` has the numbers that this holds to account: after a change of the encoder's settings, run it.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from streamtime.hls.costs import SourcePicture, encode_memory_bytes
 from streamtime.hls.ladder import PlannedRung, plan_ladder
-from streamtime.hls.memory import SourcePicture, encode_memory_bytes
-from streamtime.worker_protocol import EncodeVideo, Package
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.protocol import EncodeVideo, Package
 
 MB = 1_000_000
 LEAST, MOST = 0.85, 1.35

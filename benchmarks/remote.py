@@ -24,7 +24,7 @@ import httpx
 import m3u8
 
 from benchmarks.rig import Server, server
-from streamtime.storage.s3 import S3Store
+from streamtime.storage.s3.store import S3Store
 from tests.clips import make_clip
 from tests.s3 import Bucket, s3_server
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.rig import Server, command, server
-from streamtime.accounts.limits import RATES, RateLimit
+from streamtime.auth.rate_limits import RATES, RateLimit
 from tests.clips import make_clip
 
 AT_ONCE = 16

@@ -84,7 +84,7 @@ def _fork_server_socket() -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.nursery", str(theirs.fileno())],
+            [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())],
             cwd=Path(__file__).parents[1],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,

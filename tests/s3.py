@@ -28,7 +28,7 @@ from minio.error import MinioException
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
-from streamtime.storage.s3_connections import BucketAddress
+from streamtime.storage.s3.connections import BucketAddress
 
 BUCKET = "streamtime-tests"
 ACCESS_KEY = "tests-key"

@@ -12,28 +12,28 @@ from pathlib import Path
 
 import rich_click as click
 
-from streamtime.backups import snapshot
-from streamtime.cli.context import Context, prepare_data_dir
-from streamtime.cli.first_start import damaged_error, require_first_start
-from streamtime.clock import SystemClock
-from streamtime.config.sections import Config
-from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
-from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
-from streamtime.http.web_files import WebFiles
-from streamtime.http.words import size_text
-from streamtime.lanes import PREPARE_NICE, worker_launcher
-from streamtime.objects.deployment import UNVERIFIED, status_message
-from streamtime.openid.terms import ProviderUnavailable
-from streamtime.providers import build_oidc_provider
-from streamtime.rooms import (
+from streamtime.app.core import (
     bucket_address,
     build_automatic_backups,
     build_maintenance_services,
     database_path,
     open_infrastructure,
 )
-from streamtime.storage.local_disk import LocalDisk
-from streamtime.storage.s3_trial import check_bucket
+from streamtime.app.jobs import PREPARE_NICE, worker_launcher
+from streamtime.app.oidc import build_oidc_provider
+from streamtime.auth.oidc.types import ProviderUnavailable
+from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.cli.first_start import damaged_error, require_first_start
+from streamtime.clock import SystemClock
+from streamtime.config.sections import Config
+from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
+from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
+from streamtime.formatting import size_text
+from streamtime.http.assets import WebFiles
+from streamtime.maintenance.backup import snapshot
+from streamtime.storage.local.store import LocalDisk
+from streamtime.storage.objects.store_id import UNVERIFIED, status_message
+from streamtime.storage.s3.trial import check_bucket
 from streamtime.storage.spool import Spool
 from streamtime.workers.self_report import format_layers, query_confinement
 

@@ -1,22 +1,86 @@
-"""What every command needs: the configuration, read once, and the database brought up to date."""
+"""The locks of a data directory: that of the server, which says in it what it knows, and that of a move.
+
+What every command needs: the configuration, read once, and the database brought up to date.
+"""
 
 import asyncio
 import errno
+import fcntl
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from streamtime.app import AccountServices, open_account_services
+from streamtime.app.core import database_path
+from streamtime.app.server import AccountServices, open_account_services
 from streamtime.cli.first_start import require_first_start
-from streamtime.cli.lock import server_lock
 from streamtime.clock import SystemClock
 from streamtime.config.load import load
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
 from streamtime.errors import ConfigError
-from streamtime.rooms import database_path
+
+_SERVER = "server.lock"
+
+
+@contextmanager
+def server_lock(data_dir: Path, *, stores: Sequence[str] = ()) -> Iterator[None]:
+    """Hold the lock of the server; `stores` are the names of those that it knows.
+
+    Raises:
+        ConfigError: a server holds it.
+    """
+    with _exclusive_lock(data_dir / _SERVER, server_running_message(data_dir), says=" ".join(stores)):
+        yield
+
+
+def server_running_message(data_dir: Path) -> str:
+    """Words for a start that a running server prevents."""
+    return f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
+
+
+@contextmanager
+def move_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the lock of a move between stores.
+
+    Raises:
+        ConfigError: another move holds it.
+    """
+    with _exclusive_lock(data_dir / "move.lock", "Objects are being moved already: wait for that, or stop it."):
+        yield
+
+
+def stores_of_running_server(data_dir: Path) -> list[str] | None:
+    """The names of the stores that the server on this directory knows; None where none is running."""
+    try:
+        with (data_dir / _SERVER).open(encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().split()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return None
+
+
+def is_server_running(data_dir: Path) -> bool:
+    """Whether a server works on this directory at this moment."""
+    return stores_of_running_server(data_dir) is not None
+
+
+@contextmanager
+def _exclusive_lock(path: Path, words: str, *, says: str = "") -> Iterator[None]:
+    with path.open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(words) from None
+        lock.truncate(0)
+        lock.write(says)
+        lock.flush()
+        yield
+
 
 T = TypeVar("T")
 

@@ -9,23 +9,23 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from streamtime.backups import snapshot
-from streamtime.backups.exchange import set_aside_database
-from streamtime.clock import SystemClock
-from streamtime.config.sections import Config
-from streamtime.database.copies import find_copies, restore_advice
-from streamtime.database.migrate import migrate, present_revision
-from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
-from streamtime.logging import get_logger
-from streamtime.objects.deployment import STORE_ID_KEY
-from streamtime.rooms import (
+from streamtime.app.core import (
     backup_folders,
     bucket_address,
     build_maintenance_services,
     database_path,
     open_infrastructure,
 )
-from streamtime.storage.s3 import S3Store
+from streamtime.clock import SystemClock
+from streamtime.config.sections import Config
+from streamtime.database.copies import find_copies, restore_advice
+from streamtime.database.migrate import migrate, present_revision
+from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
+from streamtime.logging import get_logger
+from streamtime.maintenance.backup import snapshot
+from streamtime.maintenance.backup.exchange import set_aside_database
+from streamtime.storage.objects.store_id import STORE_ID_KEY
+from streamtime.storage.s3.store import S3Store
 
 UNCLEAN_CHECK_S = 60.0
 CLEAN_CHECK_S = 5.0

@@ -9,23 +9,18 @@ from typing import NoReturn
 import rich_click as click
 from sqlalchemy.exc import DBAPIError
 
-from streamtime.cli.backup import backup
+from streamtime.cli.backup import backup, restore, verify_file
 from streamtime.cli.check import check
 from streamtime.cli.context import Context
 from streamtime.cli.gc import gc
 from streamtime.cli.openapi import openapi
 from streamtime.cli.package import package
-from streamtime.cli.restore import restore
 from streamtime.cli.serve import serve
 from streamtime.cli.session import session
 from streamtime.cli.storage import storage
 from streamtime.cli.token import token
-from streamtime.cli.user import user
-from streamtime.cli.user_delete import delete
-from streamtime.cli.user_factor import second_factor
-from streamtime.cli.user_invite import invite
-from streamtime.cli.verify import verify_file
-from streamtime.database.faults import translate_error
+from streamtime.cli.user import delete, invite, second_factor, user
+from streamtime.database.transaction import translate_error
 from streamtime.errors import DatabaseDamaged, StreamtimeError
 from streamtime.logging import configure
 from streamtime.version import VERSION

@@ -8,13 +8,13 @@ import msgspec
 import rich_click as click
 
 from streamtime.addresses import ListenAddress
-from streamtime.app import http_settings, open_services
+from streamtime.app.core import database_path
+from streamtime.app.server import http_settings, open_services
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate
 from streamtime.http.application import build_litestar
 from streamtime.http.metrics import Metrics
-from streamtime.rooms import database_path
 from streamtime.version import VERSION
 
 

@@ -14,28 +14,27 @@ import rich_click as click
 import uvicorn
 
 from streamtime.addresses import ListenAddress
-from streamtime.app import http_settings, open_services, require_usable, run_background_tasks
-from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.app.core import database_path, store_names
+from streamtime.app.server import http_settings, open_services, require_usable, run_background_tasks
+from streamtime.cli.context import Context, is_server_running, prepare_data_dir, server_lock, server_running_message
 from streamtime.cli.first_start import create_new_database, require_first_start, require_undamaged
-from streamtime.cli.lock import is_server_running, server_lock, server_running_message
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate, present_revision
 from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
-from streamtime.http.connections import (
+from streamtime.http.assets import WebFiles
+from streamtime.http.middleware.gateway import App
+from streamtime.http.server.connection_limits import (
     ConnectionLimits,
     ConnectionMetrics,
     ConnectionTracker,
     ExemptAddresses,
     ForwardedRequestLimiter,
 )
-from streamtime.http.doorway import App
-from streamtime.http.protocol import BoundedProtocol
+from streamtime.http.server.protocol import BoundedProtocol
 from streamtime.http.services import Services
-from streamtime.http.web_files import WebFiles
 from streamtime.logging import configure, get_logger
-from streamtime.rooms import database_path, store_names
 from streamtime.version import VERSION
 
 ENCODER_GRACE_S = 2.0

@@ -2,11 +2,11 @@
 
 import rich_click as click
 
-from streamtime.accounts.audit import COMMAND_LINE
-from streamtime.accounts.sessions import Session
-from streamtime.app import AccountServices
+from streamtime.app.server import AccountServices
+from streamtime.auth.audit import COMMAND_LINE
+from streamtime.auth.sessions import Session
 from streamtime.cli.context import Context
-from streamtime.http.words import time_iso
+from streamtime.formatting import time_iso
 
 
 @click.group()

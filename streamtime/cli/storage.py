@@ -1,19 +1,133 @@
-"""`streamtime storage`: what is where, and moving it elsewhere."""
+"""`streamtime storage`: what is where, and moving it elsewhere.
+
+What `streamtime storage move` tells, and in which words; how is in `output.py`.
+"""
 
 import asyncio
 import sys
+import time
+from collections.abc import Sequence
 
 import rich_click as click
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-from streamtime.cli.context import Context
-from streamtime.cli.lock import move_lock, stores_of_running_server
-from streamtime.cli.move_report import NAMES, MoveJsonLines, MoveLines, MoveProgressBar, MoveReporter, location_lines
-from streamtime.cli.telling import cancel_on_sigterm, reporting
+from streamtime.app.core import open_object_storage, store_names
+from streamtime.cli.context import Context, move_lock, stores_of_running_server
+from streamtime.cli.output import (
+    JsonReporter,
+    ProgressReporter,
+    TerminalReporter,
+    cancel_on_sigterm,
+    counted,
+    print_json,
+    reporting,
+)
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
-from streamtime.objects.move import Mover, MoveReport
-from streamtime.objects.whereabouts import ObjectLocations, StoreTotals
-from streamtime.rooms import open_object_storage, store_names
+from streamtime.formatting import size_text
+from streamtime.maintenance.move import MoveProgress as Step
+from streamtime.maintenance.move import Mover, MoveReport
+from streamtime.storage.objects.inventory import ObjectLocations, StoreTotals
+from streamtime.storage.objects.ledger import SPOOL
+
+LINE_INTERVAL_S = 2.0
+"""A line in a pipe is at least so long after the one before."""
+
+NAMES = {"local": "local disk", "s3": "S3", SPOOL: "spool"}
+
+
+class MoveReporter(ProgressReporter):
+    """Tells the end, and nothing on the way; each way of telling adds to it."""
+
+    def step(self, step: Step) -> None:
+        """The work is that far."""
+
+    def done(self, to: str, moved: MoveReport, holdings: Sequence[StoreTotals], settles_in: str) -> None:
+        """It is over: say what was done, what is where, and where new videos go."""
+        click.echo(f"{counted(moved.objects, 'object')} moved to {NAMES[to]}, {size_text(moved.length_bytes)}.")
+        if moved.leftovers:
+            click.echo(f"{counted(moved.leftovers, 'object')} of an earlier move deleted in the old place.")
+        for key in moved.missing:
+            click.echo(f"streamtime: {key} is missing where it should be, and was left out.", err=True)
+        for key in moved.damaged:
+            click.echo(f"streamtime: {key} is not what was stored there, and stays where it is.", err=True)
+        for line in location_lines(holdings, settles_in):
+            click.echo(line)
+
+
+class MoveProgressBar(TerminalReporter, MoveReporter):
+    """A line on the terminal that fills up."""
+
+    def __init__(self) -> None:
+        columns = TextColumn("Moving"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
+        super().__init__(*columns)
+        self._task = self._progress.add_task("", total=None, figures="")
+
+    def step(self, step: Step) -> None:
+        """Fill it so far."""
+        self._progress.update(
+            self._task, completed=step.length_bytes, total=max(1, step.bytes_total), progress_text=progress_text(step)
+        )
+
+
+class MoveLines(MoveReporter):
+    """A line now and then, for a file or a pipe."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+
+    def step(self, step: Step) -> None:
+        """Say it if the last line is some time ago."""
+        now = time.monotonic()
+        if self._at is None or now - self._at >= LINE_INTERVAL_S:
+            self._at = now
+            click.echo(progress_text(step), err=True)
+
+
+class MoveJsonLines(JsonReporter, MoveReporter):
+    """Steps and the end, for programs."""
+
+    def step(self, step: Step) -> None:
+        """Tell every step."""
+        print_json(
+            event="progress",
+            objects=step.objects,
+            objects_total=step.objects_total,
+            bytes=step.length_bytes,
+            bytes_total=step.bytes_total,
+        )
+
+    def done(self, to: str, moved: MoveReport, holdings: Sequence[StoreTotals], settles_in: str) -> None:
+        """Tell what was done."""
+        print_json(
+            event="done",
+            to=to,
+            objects=moved.objects,
+            bytes=moved.length_bytes,
+            leftovers=moved.leftovers,
+            lost=moved.missing,
+            damaged=moved.damaged,
+            backend=settles_in,
+            stores={each.store: {"objects": each.objects, "bytes": each.length_bytes} for each in holdings},
+        )
+
+
+def location_lines(holdings: Sequence[StoreTotals], settles_in: str) -> list[str]:
+    """What is where, and where new videos go, a line each."""
+    lines = []
+    for each in holdings:
+        note = f" on their way to {NAMES[settles_in]}" if each.store == SPOOL else ""
+        name = NAMES.get(each.store, each.store)
+        lines.append(f"{name}: {counted(each.objects, 'object')}, {size_text(each.length_bytes)}{note}")
+    lines.append(f"New videos go to {NAMES[settles_in]}: storage.backend decides.")
+    return lines
+
+
+def progress_text(step: Step) -> str:
+    """How much is done: `12 of 340 objects, 1.2 GB of 40 GB`."""
+    sizes = f"{size_text(step.length_bytes)} of {size_text(step.bytes_total)}"
+    return f"{step.objects} of {counted(step.objects_total, 'object')}, {sizes}"
+
 
 _STOPPED = "Stopped. What was moved stays moved; the same command goes on with the rest."
 

@@ -2,12 +2,12 @@
 
 import rich_click as click
 
-from streamtime.access.caller import TokenScope
-from streamtime.accounts.api_tokens import IssuedApiToken
-from streamtime.accounts.audit import COMMAND_LINE
-from streamtime.app import AccountServices
+from streamtime.app.server import AccountServices
+from streamtime.auth.access import TokenScope
+from streamtime.auth.api_tokens import IssuedApiToken
+from streamtime.auth.audit import COMMAND_LINE
 from streamtime.cli.context import Context
-from streamtime.http.words import time_iso
+from streamtime.formatting import time_iso
 
 
 @click.group()

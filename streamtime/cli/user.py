@@ -1,19 +1,32 @@
-"""`streamtime user`: accounts, from a terminal or a script, beside a running server or without one."""
+"""`streamtime user invite`: a link with which people make themselves an account.
 
+`streamtime user`: accounts, from a terminal or a script, beside a running server or without one.
+
+`streamtime user delete`: an account goes, and its videos to somebody else or for good.
+
+`streamtime user second-factor`: whether an account has one, and its end for whoever has lost it.
+"""
+
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import rich_click as click
 
-from streamtime.access.caller import Role
-from streamtime.accounts.administration import Administration
-from streamtime.accounts.audit import COMMAND_LINE
-from streamtime.accounts.users import User
-from streamtime.app import AccountServices
+from streamtime.app.core import build_account_deletion, build_video_services, open_infrastructure
+from streamtime.app.server import AccountServices, open_account_services
+from streamtime.auth.access import Role
+from streamtime.auth.administration import Administration
+from streamtime.auth.audit import COMMAND_LINE
+from streamtime.auth.registration import DAY_MS, NewInvite
+from streamtime.auth.users import User
 from streamtime.cli.context import Context
-from streamtime.config.values import ByteCount
+from streamtime.config.sections import Config
+from streamtime.config.values import ByteCount, Seconds
 from streamtime.database.transaction import Transaction
-from streamtime.sizes import size_text
+from streamtime.errors import Conflict, NotFound
+from streamtime.formatting import size_text, time_iso
 
 ROLES = click.Choice([role.value for role in Role])
 
@@ -160,3 +173,81 @@ def _password(*, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return typed
+
+
+@click.command()
+@click.argument("name")
+@click.option("--videos-to", "heir", metavar="OTHER", help="Who is to have the videos.")
+@click.option("--delete-videos", is_flag=True, help="Delete the videos for good, those in the bin too.")
+@click.pass_obj
+def delete(context: Context, name: str, heir: str | None, delete_videos: bool) -> None:
+    """Delete an account, at once, also of a running server. Where it has videos, say what becomes of them."""
+    if heir is not None and delete_videos:
+        raise click.UsageError("Give --videos-to or --delete-videos, not both.")
+    asyncio.run(_delete(context.prepared_config(), name, heir, delete_videos=delete_videos))
+    click.echo(f"{name} is deleted." if heir is None else f"{name} is deleted. {heir} has the videos.")
+
+
+async def _delete(config: Config, name: str, heir: str | None, *, delete_videos: bool) -> None:
+    async with AsyncExitStack() as stack:
+        users = (await stack.enter_async_context(open_account_services(config))).users
+        user = await users.by_name(name)
+        other = None if heir is None else await users.by_name(heir)
+        if other is not None and other.id == user.id:
+            raise NotFound("The videos go to another account than the one that is deleted.")
+        base = await open_infrastructure(config, stack, sweep=False)
+        closing = build_account_deletion(base, build_video_services(base))
+        await base.database.write(
+            lambda tx: closing.delete(tx, user, COMMAND_LINE, new_owner=other, delete_videos=delete_videos)
+        )
+
+
+@click.command("second-factor")
+@click.argument("name")
+@click.option("--off", is_flag=True, help="Turn it off, and end all sessions of the account.")
+@click.pass_obj
+def second_factor(context: Context, name: str, off: bool) -> None:
+    """Say whether the account NAME has a second factor; turn it off for somebody who has lost it."""
+    click.echo(context.run_with_accounts(lambda accounts: _turn_off(accounts, name) if off else _state(accounts, name)))
+
+
+async def _state(accounts: AccountServices, name: str) -> str:
+    found = await accounts.users.by_name(name)
+    if found.factor_since_ms is None:
+        return f"{found.name} has no second factor."
+    left = await accounts.second_factor.recovery_codes_left(found)
+    return f"{found.name} has a second factor since {time_iso(found.factor_since_ms)}, recovery codes left: {left}."
+
+
+async def _turn_off(accounts: AccountServices, name: str) -> str:
+    found = await accounts.users.by_name(name)
+    await accounts.database.write(lambda tx: accounts.second_factor.admin_disable(tx, found, COMMAND_LINE))
+    return f"The second factor of {found.name} is off, and {found.name} is signed out everywhere."
+
+
+@click.command()
+@click.option("--role", type=ROLES, default=Role.MEMBER.value, show_default=True, help="What the accounts are for.")
+@click.option("--uses", type=int, default=1, show_default=True, help="For how many people.")
+@click.option("--expires", default="7d", show_default=True, metavar="TIME", help="For how long, in days: 30d.")
+@click.option("--label", default="", help="Whom it is for.")
+@click.pass_obj
+def invite(context: Context, role: str, uses: int, expires: str, label: str) -> None:
+    """Make an invitation and print the path of its link, this once. Needs accounts.registration invite or open."""
+    new = NewInvite(Role(role), uses, _days(expires), label)
+
+    async def make(accounts: AccountServices) -> str:
+        admins = [user for user in await accounts.users.list_all() if user.role is Role.ADMIN]
+        if not admins:
+            raise Conflict("There is no administrator yet: make one first, in whose name it is.")
+        _, token = await accounts.invites.create(new, COMMAND_LINE, by_user=admins[0].id)
+        return token
+
+    click.echo(f"/join/{context.run_with_accounts(make)}")
+
+
+def _days(text: str) -> int:
+    try:
+        seconds = int(Seconds.parse(text))
+    except ValueError:
+        raise click.BadParameter(f"It takes {Seconds.accepts}.", param_hint="--expires") from None
+    return max(1, -(-seconds * 1000 // DAY_MS))

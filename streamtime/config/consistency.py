@@ -10,7 +10,7 @@ from pathlib import Path
 from streamtime.config.keys import KEYS
 from streamtime.config.sections import Config, S3Config
 from streamtime.errors import ConfigError, Invalid
-from streamtime.storage.keys import valid_prefix
+from streamtime.storage.object_store import valid_prefix
 
 _BUCKET = re.compile(r"(?!.*(\.\.|\.-|-\.))(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """Bucket names, as S3 documents them: 3 to 63 of a-z 0-9 . -, and no IPv4 address."""

@@ -1,7 +1,7 @@
 """Where values come from: command line over environment over file over default.
 
 It knows files and variables, and how to say what is wrong with one so that it can be put right; what a key takes is
-known to `keys.py` and `convert.py`.
+known to `keys.py` and `keys.py`.
 """
 
 import re
@@ -16,8 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from streamtime.config.consistency import require_consistent
-from streamtime.config.convert import convert
-from streamtime.config.keys import ENVIRONMENT_PREFIX, KEYS, SECTIONS, Key, split
+from streamtime.config.keys import ENVIRONMENT_PREFIX, KEYS, SECTIONS, Key, convert, split
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 

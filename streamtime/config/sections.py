@@ -9,10 +9,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from streamtime.config.events import EventsConfig
 from streamtime.config.oidc import OidcConfig
-from streamtime.config.server import ServerConfig
-from streamtime.config.uploads import UploadsConfig
+from streamtime.config.server import EventsConfig, ServerConfig, UploadsConfig
 from streamtime.config.values import ByteCount, DailyHours, MemoryBudget, PublicUrl, Seconds
 
 MIB = 2**20

@@ -1,8 +1,8 @@
 """All tables together, for what compares them with a database or changes it to have them."""
 
-from streamtime.database import people_tables, schema, sharing_tables, tables
+from streamtime.database import people_tables, tables
 
-PARTS = (people_tables, sharing_tables, tables)
+PARTS = (people_tables, tables)
 """Each writes its tables into the one catalogue when it is imported."""
 
-metadata = schema.metadata
+metadata = tables.metadata

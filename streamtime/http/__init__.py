@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out: parses, calls one service, renders. It speaks litestar, and no SQL."""
+"""HTTP: pages, API, media, middleware, and the server's connections."""

@@ -9,21 +9,21 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar_htmx import HTMXRequest
 
 from streamtime import errors
-from streamtime.http import guards
-from streamtime.http.callers import CallerResolver
-from streamtime.http.compression import CompressionMiddleware
-from streamtime.http.connections import ConnectionMetrics
-from streamtime.http.doorway import RequestMiddleware
-from streamtime.http.hosts import HostValidator
-from streamtime.http.media import MediaApp
+from streamtime.http.assets import WebFiles
+from streamtime.http.media.routes import MediaApp
 from streamtime.http.metrics import Metrics
+from streamtime.http.middleware import guards
+from streamtime.http.middleware.authentication import CallerResolver
+from streamtime.http.middleware.compression import CompressionMiddleware
+from streamtime.http.middleware.gateway import RequestMiddleware
+from streamtime.http.middleware.hosts import HostValidator
+from streamtime.http.middleware.security_headers import SecurityHeaders
 from streamtime.http.problems import ExceptionHandlers
 from streamtime.http.requests import account_from_path, actor_of, caller_of
 from streamtime.http.routes import ROUTES
-from streamtime.http.security_headers import SecurityHeaders
+from streamtime.http.server.connection_limits import ConnectionMetrics
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
-from streamtime.http.web_files import WebFiles
 
 MAX_BODY_BYTES = 256 * 1024
 """For everything but the bytes of an upload, whose two routes lift it."""
@@ -65,7 +65,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "settings": _provide_value(settings),
             "templates": _provide_value(templates),
             "files": _provide_value(files),
-            "metrics_board": _provide_value(metrics),
+            "metrics_registry": _provide_value(metrics),
         },
         exception_handlers={
             errors.StreamtimeError: problems.on_streamtime_error,

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 from litestar import Request
 from litestar.datastructures import State
 
-from streamtime.access.rules import Access, access_level
-from streamtime.http.own_address import absolute_url
+from streamtime.auth.access import Access, access_level
+from streamtime.http.public_urls import absolute_url
 from streamtime.http.services import HttpSettings, Services
-from streamtime.http.views import poster_size, watch_href
-from streamtime.library.video import Video
+from streamtime.http.views.videos import poster_size, watch_href
+from streamtime.videos.video import Video
 
 WIDTH = 640
 """Of a frame, where nobody asks for another: pixels."""

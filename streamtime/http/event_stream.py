@@ -11,14 +11,14 @@ from typing import Any
 
 from litestar.response import Stream
 
-from streamtime.access.caller import Caller
-from streamtime.accounts.limits import client_network
+from streamtime.auth.access import Caller
+from streamtime.auth.rate_limits import client_network
 from streamtime.errors import StreamtimeError
-from streamtime.events.bus import Subscription, VideoChanged
-from streamtime.http.places import StreamSlot
+from streamtime.http.event_stream_limits import StreamSlot
 from streamtime.http.requests import ApiRequest, client_address, reload_caller, rights_epoch
 from streamtime.http.services import Services
 from streamtime.logging import get_logger
+from streamtime.videos.events import Subscription, VideoChanged
 
 KEEPALIVE_INTERVAL_S = 15.0
 """A comment so often keeps proxies from cutting a stream that has nothing to say."""

@@ -10,11 +10,11 @@ from litestar.response import Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from streamtime.errors import NotFound
-from streamtime.http.connections import ConnectionMetrics
+from streamtime.http.server.connection_limits import ConnectionMetrics
 from streamtime.http.services import HttpSettings, Services
-from streamtime.objects.overview import StorageSummary
+from streamtime.maintenance.overview import StorageSummary
 from streamtime.periodic import FAILURES as LOOP_FAILURES
-from streamtime.storage.metered import StoreMetrics
+from streamtime.storage.wrappers import StoreMetrics
 
 _GROUPS = ("/media/", "/t/", "/assets/", "/api/v1/uploads", "/api/", "/watch/", "/healthz", "/readyz", "/metrics")
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})

@@ -12,9 +12,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Redirect, Response
 
 from streamtime import errors
-from streamtime.access.caller import Caller, Role
-from streamtime.http.forms import local_path
-from streamtime.http.paths import masked
+from streamtime.auth.access import Caller, Role
+from streamtime.http.requests import local_path
+from streamtime.http.secret_paths import masked
 from streamtime.http.templates import Templates
 from streamtime.http.tus import (
     VERSION,

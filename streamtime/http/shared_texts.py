@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from streamtime.clock import Clock
-from streamtime.events.bus import EventBus, VideoChanged
+from streamtime.videos.events import EventBus, VideoChanged
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.response import Response
 
-from streamtime.access.caller import Caller, Role
-from streamtime.http.callers import csrf_token
-from streamtime.http.views import owner_href, picture_href
-from streamtime.http.web_files import WebFiles
+from streamtime.auth.access import Caller, Role
+from streamtime.http.assets import WebFiles
+from streamtime.http.middleware.authentication import csrf_token
+from streamtime.http.views.videos import owner_href, picture_href
 
 HTML = "text/html; charset=utf-8"
 

@@ -1,1 +1,1 @@
-"""The durable queue and the pool that works it off. It knows kinds and subjects, and nothing of videos."""
+"""A durable job queue in the database, and the pool that works on it."""

@@ -1,4 +1,7 @@
-"""Works the queue off: some places in each lane, one attempt in each place. It knows no kind of job by name."""
+"""Works the queue off: some places in each lane, one attempt in each place. It knows no kind of job by name.
+
+What a lane carries at the moment, and how much more may be put on it. It knows weights, nothing of jobs.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -7,9 +10,33 @@ from streamtime.clock import Clock
 from streamtime.errors import DatabaseDamaged, NoSpace, Unavailable
 from streamtime.jobs.job import AttemptFailed, Failure, Job, QueueConfig
 from streamtime.jobs.queue import LEASE_MS, JobQueue
-from streamtime.jobs.scales import CapacityLimiter
 from streamtime.logging import get_logger
 from streamtime.periodic import FailureLog, every, is_outage
+
+
+class CapacityLimiter:
+    """The weights of what runs in one lane. Whoever looks at `room` and then adds to it holds `turn` meanwhile."""
+
+    def __init__(self, capacity: int | None) -> None:
+        self._capacity = capacity
+        self._weights: list[int] = []
+        self.lock = asyncio.Lock()
+
+    @property
+    def available(self) -> int | None:
+        """The heaviest that may be added now; None where any may: there is no limit, or nothing else to hinder it."""
+        if self._capacity is None or not self._weights:
+            return None
+        return max(0, self._capacity - sum(self._weights))
+
+    def acquire(self, weight: int) -> None:
+        """Something has begun."""
+        self._weights.append(weight)
+
+    def release(self, weight: int) -> None:
+        """It has ended."""
+        self._weights.remove(weight)
+
 
 BACKOFF_MS = (5_000, 20_000, 80_000, 320_000)
 """Pauses after the first, second, ... failed attempt; the last one holds from then on."""

@@ -10,7 +10,7 @@ from streamtime.captions.ass import event, parse_header
 from streamtime.captions.cue import MAX_CHARACTERS, MAX_CUES, Cue, normalize_cues
 from streamtime.media.channel import Reporter
 from streamtime.media.source import AnyPacket
-from streamtime.worker_protocol import CuesRead
+from streamtime.workers.protocol import CuesRead
 
 _CHARACTERS_A_MESSAGE = 50_000
 _MAX_HEADER_BYTES = 1 << 20

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from streamtime.worker_protocol import (
+from streamtime.workers.protocol import (
     FRAME_LENGTH,
     MAX_ORDER_BYTES,
     MAX_OUTPUTS,

@@ -1,6 +1,6 @@
 """What the numbers of a picture mean, and whether they are BT.709 already, as every browser shows it.
 
-It knows the tags of frames and what players assume where there are none; `chain.py` and `tone_map.py` convert.
+It knows the tags of frames and what players assume where there are none; `filter_graph.py` and `normalize.py` convert.
 """
 
 import struct

@@ -26,7 +26,7 @@ from streamtime.media.picture_times import PacketDurations
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import exact_ticks
 from streamtime.media.source import AnyPacket
-from streamtime.worker_protocol import RenditionStarted, Resume
+from streamtime.workers.protocol import RenditionStarted, Resume
 
 _MICRO = 1_000_000
 _MAX_HELD_PACKETS = 32

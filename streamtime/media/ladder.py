@@ -13,15 +13,15 @@ from typing import NamedTuple
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from streamtime.hls.grid import Grid
+from streamtime.hls.segment_index import Grid
 from streamtime.media import x264
 from streamtime.media.channel import Reporter
-from streamtime.media.crew import PipelineStage, ThreadPipeline
+from streamtime.media.normalize import FrameNormalizer, Scaler
 from streamtime.media.picture_facts import Orientation
+from streamtime.media.pipeline_threads import PipelineStage, ThreadPipeline
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import ResumedDecodeTimes, check_first, exact_ticks
-from streamtime.media.upright import FrameNormalizer, Scaler
-from streamtime.worker_protocol import EncodeVideo, RenditionStarted
+from streamtime.workers.protocol import EncodeVideo, RenditionStarted
 
 _QUEUE_FRAMES = 4
 _LONG_STILL_S = 1
@@ -31,10 +31,8 @@ _MIN_HELD_S = Fraction(1, 50)
 MAX_GAP_S = 3600
 """A longer still is a broken time: the pictures run on as if it carried none."""
 
-_NEVER = 1 << 62
-_MICRO = 1_000_000
-_LARGEST_THREADS = 2
-_OTHER_THREADS = 1
+_NEVER, _MICRO = 1 << 62, 1_000_000
+_LARGEST_THREADS, _OTHER_THREADS = 2, 1
 
 
 class LadderFrame(NamedTuple):
@@ -398,7 +396,5 @@ def _cascade(
 
 
 def _describe(order: EncodeVideo, codecs: str, init_length: int, timescale: int) -> RenditionStarted:
-    rung = order.rung
-    return RenditionStarted(
-        order.output, codecs, init_length, timescale, rung.width, rung.height, rung.fps_num, rung.fps_den
-    )
+    r = order.rung
+    return RenditionStarted(order.output, codecs, init_length, timescale, r.width, r.height, r.fps_num, r.fps_den)

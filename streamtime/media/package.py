@@ -20,11 +20,8 @@ from streamtime.media import refusal, resume
 from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
-from streamtime.media.crew import PipelineStage, Stopped, ThreadPipeline
-from streamtime.media.cut_short import CONTAINERS_WITH_LENGTH, ReadExtent, is_truncated, latest_s
 from streamtime.media.decoding import VideoDecoder
 from streamtime.media.ladder import FrameFormat, LadderEncoder
-from streamtime.media.mending import DISCONTINUOUS_CONTAINERS, TimestampRepair
 from streamtime.media.picture_facts import (
     Orientation,
     first_frame,
@@ -40,12 +37,15 @@ from streamtime.media.picture_times import (
     FrameTimestamps,
     raw_rate,
 )
+from streamtime.media.pipeline_threads import PipelineStage, Stopped, ThreadPipeline
 from streamtime.media.poster import make_poster
 from streamtime.media.sound import AudioEncoder
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
 from streamtime.media.still_picture import AUDIO_ONLY, repeated, still_of
+from streamtime.media.timestamp_repair import DISCONTINUOUS_CONTAINERS, TimestampRepair
 from streamtime.media.track_ends import TrackEnds
-from streamtime.worker_protocol import OrderDone, Package, PackageAudio, ReadCaptions
+from streamtime.media.truncation import CONTAINERS_WITH_LENGTH, ReadExtent, is_truncated, latest_s
+from streamtime.workers.protocol import OrderDone, Package, PackageAudio, ReadCaptions
 
 READ_FROM_START = DISCONTINUOUS_CONTAINERS | CONTAINERS_WITHOUT_TIMESTAMPS
 """Files of these kinds are always read from their beginning."""

@@ -1,9 +1,16 @@
-"""When pictures are shown: each one's time where the container tells only an order (AVI), and how long the last stays.
+"""How a stream of pictures ends: the decode times and durations of its last packets, and its real picture rate.
+
+It knows packets in the order they are decoded, nothing of files.
+
+When pictures are shown: each one's time where the container tells only an order (AVI), and how long the last stays.
 
 It knows one stream's frames in the order they are shown, or its packets in the order of the file.
 """
 
+from collections import deque
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -104,3 +111,108 @@ class FrameTimestamps:
         if self._delay is None:
             self._delay = decoded - self._start
         return decoded - self._delay
+
+
+_MAX_HELD = 32
+"""Packets whose decode times may still be moved: twice as many as H.264 may reorder."""
+
+_LONG_STEP_S = Fraction(1, 4)
+"""From one decode time to the next: pictures of most films are nearer to each other."""
+
+_SHORT_STEP_S = Fraction(1, 100)
+"""How far apart decode times are that are moved to the end of a gap, or less."""
+
+_EVEN_WITHIN_S = Fraction(1, 1000)
+_RATE_WITHIN = Fraction(1, 400)
+
+
+class TailBuffer:
+    """The last packets of a stream of pictures, held back until it is known how it ends. All have one tick.
+
+    A fragment stores no time of showing to last: a picture lasts in it from its own decode time to the next one
+    (ISO/IEC 14496-12, 8.8.8). Where pictures come at uneven times and are reordered, that may reach far beyond the end.
+    """
+
+    def __init__(self) -> None:
+        self.held: deque[AnyPacket] = deque()
+        self._count = 0
+        self._first: int | None = None
+        self._last = 0
+        self._shortest = 0
+        self._longest = 0
+        self._ends = 0
+        self._tick = Fraction(1, 1000)
+
+    def take(self, packet: AnyPacket) -> AnyPacket | None:
+        """Hold a packet back, and give the one that need not be held any more."""
+        self._tick = packet.time_base
+        self._close_up(packet)
+        self.held.append(packet)
+        return self._released() if len(self.held) > _MAX_HELD else None
+
+    def _close_up(self, packet: AnyPacket) -> None:
+        """Decode what was held as late as may be, where a long step leads to a packet.
+
+        An encoder gives a picture the decode time of an earlier one. Across a gap in the times a picture after it
+        would be left waiting as long as the gap is, and would reach as far beyond the end.
+        """
+        before, latest = (self.held[-1].dts or 0) if self.held else 0, packet.dts or 0
+        if not self.held or (latest - before) * self._tick < _LONG_STEP_S:
+            return
+        for earlier in reversed(self.held):
+            own = max(1, min((earlier.duration or 1), _SHORT_STEP_S // self._tick))
+            latest = min(earlier.pts or 0, latest - own)
+            if latest <= (earlier.dts or 0):
+                return
+            earlier.dts = latest
+
+    def finish(self, lasts: int | None, until_s: float | None) -> int:
+        """Give the last packets decode times by which nothing is shown beyond the end, and tell the end in ticks."""
+        last = max(self.held, key=lambda packet: packet.pts or 0)
+        own = max(1, (last.duration if lasts is None else lasts) or 1)
+        end = (last.pts or 0) + own
+        until = end if until_s is None else round(until_s / self._tick)
+        if until - end > own:
+            last.duration = until - (last.pts or 0)
+            end = until
+        for earlier, later in pairwise(self.held):
+            latest = (earlier.dts or 0) + max(1, end - (earlier.pts or 0))
+            later.dts = min(later.dts or 0, latest)
+        reached = max(self._reaches(), default=0)
+        final = self.held[-1]
+        left = end - (final.pts or 0)
+        final.duration = left if final is last or reached < end else max(1, min(final.duration or 1, left))
+        for packet, after in pairwise(self.held):
+            self._note(packet, after.dts)
+        self._note(final, None)
+        return end
+
+    def measured_rate(self, declared: Fraction) -> Fraction:
+        """Tell how many pictures a second there really are; 0 where that is what was `said` already, or less.
+
+        FRAME-RATE is the highest of a rendition (RFC 8216 section 4.3.4.2): of an uneven one nobody knows it better.
+        """
+        if self._count == 0 or self._first is None or declared <= 0:
+            return Fraction(0)
+        lasted = max(1, self._ends - self._first)
+        measured = self._count / (lasted * self._tick)
+        even = (self._longest - self._shortest) * self._tick <= max(2 * self._tick, _EVEN_WITHIN_S)
+        off = abs(measured - declared) if even else measured - declared
+        return measured.limit_denominator(100_000) if off > declared * _RATE_WITHIN else Fraction(0)
+
+    def _reaches(self) -> Iterator[int]:
+        for packet, after in pairwise(self.held):
+            yield (packet.pts or 0) + (after.dts or 0) - (packet.dts or 0)
+
+    def _released(self) -> AnyPacket:
+        packet = self.held.popleft()
+        self._note(packet, self.held[0].dts)
+        return packet
+
+    def _note(self, packet: AnyPacket, next_dts: int | None) -> None:
+        lasts = (packet.duration or 1) if next_dts is None else next_dts - (packet.dts or 0)
+        self._first = packet.dts if self._first is None else self._first
+        self._shortest = min(self._shortest, lasts) if self._count else lasts
+        self._longest = max(self._longest, lasts)
+        self._ends = (packet.dts or 0) + lasts
+        self._count += 1

@@ -18,12 +18,12 @@ from av.video.stream import VideoStream
 
 from streamtime.media import refusal
 from streamtime.media.jpeg import for_jpeg, jpeg, write_out
+from streamtime.media.normalize import FrameNormalizer
 from streamtime.media.picture_facts import first_frame, is_interlaced, orientation_of, prepare_decoder, shown_size
 from streamtime.media.picture_times import RAW_STREAMS
 from streamtime.media.source import container_name, open_source, packets_of
 from streamtime.media.still_picture import AUDIO_ONLY, still_of
-from streamtime.media.upright import FrameNormalizer
-from streamtime.worker_protocol import MakePoster, Package, PosterWritten
+from streamtime.workers.protocol import MakePoster, Package, PosterWritten
 
 _SHARES = (0.08, 0.03, 0.15, 0.25, 0.0)
 """Where to look, as shares of the duration: near the beginning, but behind titles and fades."""

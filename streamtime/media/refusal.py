@@ -8,7 +8,7 @@ import errno
 from av.error import FFmpegError
 
 from streamtime.errors import MediaError
-from streamtime.worker_protocol import OrderFailed
+from streamtime.workers.protocol import OrderFailed
 
 DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 """What ails the disk, not the file."""

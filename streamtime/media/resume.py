@@ -14,7 +14,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from streamtime.media import refusal
-from streamtime.worker_protocol import Package
+from streamtime.workers.protocol import Package
 
 _MARGIN_S = 3
 """Sound may lie that much before the picture it belongs to, and a decoder may need a moment to settle."""

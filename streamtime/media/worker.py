@@ -2,8 +2,13 @@
 
 It imports everything, gives up its rights, then serves one order after another until the socket ends. It opens no
 file, writes only to descriptors that came with an order, and tells the server in plain words what went wrong.
+
+Brings in, before confinement, what would otherwise be looked for in files at its first use.
+
+A module that is imported only inside a function of this room belongs here too: it could not be found later.
 """
 
+import importlib
 import os
 import signal
 import socket
@@ -18,10 +23,9 @@ from streamtime.media.channel import Channel
 from streamtime.media.confinement.confine import NotConfined, confine
 from streamtime.media.package import Packager
 from streamtime.media.portrait import make_profile_picture
-from streamtime.media.preload import preload
 from streamtime.media.probe import probe
 from streamtime.media.stills import make_stills
-from streamtime.worker_protocol import (
+from streamtime.workers.protocol import (
     Confinement,
     Handshake,
     MakeProfilePicture,
@@ -33,6 +37,25 @@ from streamtime.worker_protocol import (
     WorkerLimits,
     output_count,
 )
+
+_FIRST_USED_LATE = (
+    "av.subtitles.codeccontext",
+    "av.subtitles.stream",
+    "av.subtitles.subtitle",
+    "encodings.ascii",
+    "encodings.latin_1",
+    "encodings.utf_16",
+    "encodings.utf_8_sig",
+)
+
+
+def preload() -> None:
+    """Import and warm up."""
+    for name in _FIRST_USED_LATE:
+        importlib.import_module(name)
+    # The words for an error that nobody foresaw need modules of their own.
+    traceback.format_exception(ValueError())
+
 
 SourceOrder = Probe | Package | MakeStills | MakeProfilePicture
 """What touches a file, unlike an introduction."""

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from streamtime.hls.ladder import PlannedRung
 from streamtime.media.colours import Matrix
-from streamtime.media.upright import PIXEL_FORMAT
+from streamtime.media.normalize import PIXEL_FORMAT
 
 PRESET = "superfast"
 TUNING = "trellis=1:mbtree=1:rc-lookahead=10:weightp=1:subme=2:me=hex:aq-strength=0.7"

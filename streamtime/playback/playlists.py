@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from streamtime.access.caller import Caller
+from streamtime.auth.access import Caller
 from streamtime.errors import NotFound
-from streamtime.hls.iframes import has_iframes, iframes_of, iframes_playlist, iframes_uri
 from streamtime.hls.playlists import (
     RENDITION_FILE_URI,
     Audio,
@@ -14,6 +13,10 @@ from streamtime.hls.playlists import (
     Subtitles,
     Variant,
     captions_uri,
+    has_iframes,
+    iframes_of,
+    iframes_playlist,
+    iframes_uri,
     media_playlist,
     multivariant_playlist,
     rendition_uri,
@@ -22,9 +25,9 @@ from streamtime.hls.playlists import (
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.hls.storyboard import storyboard_vtt
 from streamtime.languages import bcp47
-from streamtime.library.renditions import Rendition, RenditionKind
-from streamtime.playback.catalogue import PlayableVideo, PlaybackCache
+from streamtime.playback.cache import PlayableVideo, PlaybackCache
 from streamtime.playback.segments import Segments
+from streamtime.videos.renditions import Rendition, RenditionKind
 
 Recheck = Callable[[int], Awaitable[None]]
 """Compares what is said of a video, by its row id, with what is stored of it."""

@@ -1,19 +1,79 @@
-"""From the ids in a URL to the bytes of a segment, an init segment, a still or the original."""
+"""From the ids in a URL to the bytes of a segment, an init segment, a still or the original.
 
+Whether anybody watches: the time of the last segment that was handed out, and nothing about whom.
+
+Addresses at which a store itself serves renditions of public videos: signed, and good for minutes.
+
+Only what everybody may watch is handed out so: such an address can be passed on, and asks nobody for permission.
+"""
+
+from collections.abc import Collection
 from dataclasses import replace
+from urllib.parse import urlsplit
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Visibility
+from streamtime.auth.access import Caller, Visibility
+from streamtime.clock import Clock
 from streamtime.errors import NotFound
 from streamtime.hls.segment_index import SegmentIndex
-from streamtime.library.growing import GrowingRenditions
-from streamtime.library.renditions import Rendition, RenditionKind
-from streamtime.library.stills import StillKind, StillRepository
-from streamtime.objects.ledger import Ledger, ObjectRow
-from streamtime.playback.catalogue import PlayableVideo, PlaybackCache
-from streamtime.playback.direct import PresignedUrls
-from streamtime.playback.media_bytes import MediaRange
-from streamtime.playback.watching import ViewerActivity
+from streamtime.playback.cache import PlayableVideo, PlaybackCache
+from streamtime.playback.media_reader import MediaRange
+from streamtime.storage.objects.ledger import Ledger, ObjectRow
+from streamtime.storage.objects.stores import Stores
+from streamtime.videos.progress import GrowingRenditions
+from streamtime.videos.renditions import Rendition, RenditionKind
+from streamtime.videos.stills import StillKind, StillRepository
+
+ACTIVE_FOR_S = 15.0
+"""A player that has filled its buffer asks for a segment of four seconds about every four seconds."""
+
+
+class ViewerActivity:
+    """Remembers when a segment was last asked for."""
+
+    def __init__(self, clock: Clock, *, active_for_s: float = ACTIVE_FOR_S) -> None:
+        self._clock = clock
+        self._active_for_s = active_for_s
+        self._last: float | None = None
+
+    def record(self) -> None:
+        """Somebody has asked for a segment."""
+        self._last = self._clock.monotonic()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether somebody watches, as far as one can tell."""
+        return self._last is not None and self._clock.monotonic() - self._last < self._active_for_s
+
+
+URL_LIFETIME_S = 300
+"""A player asks for an address with each range and uses it at once; the rest is for clocks that differ."""
+
+
+class PresignedUrls:
+    """Knows which stores serve browsers themselves."""
+
+    def __init__(self, stores: Stores, names: Collection[str]) -> None:
+        self._stores = stores
+        self._names = frozenset(names)
+
+    @property
+    def origins(self) -> list[str]:
+        """Where addresses of this kind lead, as pages have to allow it."""
+        found = []
+        for name in sorted(self._names):
+            address = urlsplit(self.url(name, "any") or "")
+            found += [f"{address.scheme}://{address.netloc}"] if address.netloc else []
+        return found
+
+    def serves(self, programme: PlayableVideo, rendition: Rendition) -> bool:
+        """Whether a rendition is to be had at its store: a whole one of a public video."""
+        public = programme.access_facts.visibility is Visibility.PUBLIC and not programme.access_facts.deleted
+        return public and rendition.is_complete and rendition.store in self._names
+
+    def url(self, store: str, key: str) -> str | None:
+        """The address of an object; None where its store serves nobody itself."""
+        return self._stores.object_stores[store].signed_url(key, URL_LIFETIME_S)
+
 
 _CONTENT_TYPES = {RenditionKind.VIDEO: "video/mp4", RenditionKind.AUDIO: "audio/mp4"}
 

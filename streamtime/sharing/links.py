@@ -10,21 +10,19 @@ from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from streamtime.access.caller import Caller
-from streamtime.accounts.audit import Actor, AuditEvent, AuditLog
-from streamtime.accounts.limits import RateLimit, RateLimiter, client_network
-from streamtime.accounts.passwords import PasswordHashing
+from streamtime.auth.access import Caller
+from streamtime.auth.audit import Actor, AuditEvent, AuditLog
+from streamtime.auth.passwords import PasswordHashing
+from streamtime.auth.rate_limits import RateLimit, RateLimiter, client_network
 from streamtime.clock import Clock
-from streamtime.database.people_tables import users
-from streamtime.database.sharing_tables import link_videos, links
+from streamtime.database.people_tables import link_videos, links, users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
-from streamtime.library.editing import clean_line
-from streamtime.library.video import Video
-from streamtime.sharing.in_force import link_is_active, link_may_show_video
-from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, link_state
+from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, link_is_active, link_may_show_video, link_state
+from streamtime.videos.editing import clean_line
+from streamtime.videos.video import Video
 
 MAX_VIDEOS = 50
 MAX_VIEWS = 1_000_000

@@ -1,6 +1,32 @@
-"""What share links and links for sending have in common: when they hold, how they are labelled, how many are listed."""
+"""What share links and links for sending have in common: when they hold, how they are labelled, how many are listed.
+
+Which links are in force, as conditions that every query about them has.
+"""
 
 from enum import StrEnum
+
+from sqlalchemy import ColumnElement, or_
+
+from streamtime.auth.access import Role
+from streamtime.database.people_tables import links, users
+from streamtime.database.tables import videos
+
+
+def account_is_active() -> ColumnElement[bool]:
+    """An account that may sign in: what others were given by one that may not ends with it."""
+    return users.c.disabled_at_ms.is_(None) & users.c.deleted_at_ms.is_(None) & users.c.awaiting_at_ms.is_(None)
+
+
+def link_is_active() -> ColumnElement[bool]:
+    """A link that was not taken back, joined with its maker. Its end is compared where the time is known."""
+    return links.c.revoked_at_ms.is_(None) & account_is_active()
+
+
+def link_may_show_video() -> ColumnElement[bool]:
+    """A video that is there and that the link's maker may show: their own, or anybody's where they are an admin."""
+    own = or_(videos.c.owner_id == links.c.owner_id, users.c.role == Role.ADMIN.value)
+    return videos.c.deleted_at_ms.is_(None) & own
+
 
 MAX_LABEL = 100
 MAX_LISTED = 200

@@ -17,17 +17,16 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.engine import RowMapping
 
-from streamtime.access.caller import AuthMethod, Caller, Role, TokenScope
-from streamtime.accounts.signing_keys import SigningKey, SigningKeys
-from streamtime.accounts.users import is_inactive
+from streamtime.auth.access import AuthMethod, Caller, Role, TokenScope
+from streamtime.auth.signing_keys import SigningKey, SigningKeys
+from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
 from streamtime.database.epoch import EpochWatch
-from streamtime.database.people_tables import api_tokens, sessions, users
-from streamtime.database.sharing_tables import link_videos, links
+from streamtime.database.people_tables import api_tokens, link_videos, links, sessions, users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database
 from streamtime.errors import NotFound, Unauthenticated
-from streamtime.sharing.in_force import link_is_active, link_may_show_video
+from streamtime.sharing.terms import link_is_active, link_may_show_video
 
 TICKET_LIFETIME_MS = 4 * 3_600_000
 """The longest that a ticket is good for: a film and its pauses."""

@@ -1,1 +1,1 @@
-"""Where bytes live: the object store port, its adapters, and the spool of files that still grow."""
+"""Object stores: the port, and its adapters for local disk, S3 and memory."""

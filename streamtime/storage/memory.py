@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamtime.errors import Conflict, Invalid, NotFound
-from streamtime.storage.keys import valid_key, valid_prefix
 from streamtime.storage.object_store import (
     Body,
     MultipartInfo,
@@ -19,6 +18,8 @@ from streamtime.storage.object_store import (
     checked_part_number,
     checked_parts,
     checked_range,
+    valid_key,
+    valid_prefix,
 )
 from streamtime.storage.os_errors import translate_os_errors
 

@@ -3,7 +3,7 @@
 It knows keys, bytes and ranges; it knows nothing of videos, rows or permissions. An object is written once,
 whole, and nobody ever sees half of one. Where an operation may fail, it raises, whatever the adapter:
 
-    Invalid                      a key that breaks the rules of `keys.py`, or is a folder of another one
+    Invalid                      a key that breaks the rules of `object_store.py`, or is a folder of another one
     NotFound                     no such object, no such multipart upload
     NoSpace                      the disk is full or a quota is spent
     Unavailable, code "storage"  all else that the store cannot do now
@@ -11,14 +11,53 @@ whole, and nobody ever sees half of one. Where an operation may fail, it raises,
     PastEnd                      the `StoreRefused` of a range that leaves the object
 
 The contract suite in `tests/contracts` holds for every adapter.
+
+What an object key may look like. It knows text only, so that no adapter ever sees a path that climbs.
 """
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from streamtime.errors import Invalid, Unavailable
+
+MAX_KEY_CHARACTERS = 512
+"""S3 allows 1,024 bytes; the rest is room for the prefix that a bucket may be shared under."""
+
+_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,126}"
+_KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
+_PREFIX = re.compile(r"[A-Za-z0-9._/-]*")
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is a key; see `valid_key`."""
+    return len(text) <= MAX_KEY_CHARACTERS and _KEY.fullmatch(text) is not None
+
+
+def valid_key(key: str) -> str:
+    """The key itself, when it is relative, of `A-Z a-z 0-9 . _ - /`, and no segment starts with a dot.
+
+    Raises:
+        Invalid: for any other text. Names that begin with a dot belong to the adapters.
+    """
+    if not is_key(key):
+        raise Invalid(f"{key[:80]!r} is no object key.", field="key")
+    return key
+
+
+def valid_prefix(prefix: str) -> str:
+    """The prefix itself, when keys could begin with it.
+
+    Raises:
+        Invalid: for a text that no key begins with.
+    """
+    climbs = prefix.startswith("/") or any(part.startswith(".") for part in prefix.split("/"))
+    if len(prefix) > MAX_KEY_CHARACTERS or climbs or _PREFIX.fullmatch(prefix) is None:
+        raise Invalid(f"{prefix[:80]!r} is no prefix of object keys.", field="prefix")
+    return prefix
+
 
 Body: TypeAlias = AsyncIterable[bytes] | bytes
 """What is put: all at once, or as it comes; a stream is never held in memory as a whole."""
@@ -182,7 +221,7 @@ class SupportsReadNowait(Protocol):
 
 @runtime_checkable
 class SupportsRename(Protocol):
-    """A store that can give an object another key without moving its bytes. All others copy (`renaming.py`)."""
+    """A store that can rename an object without copying it. For others `maintenance/orphans.py` copies."""
 
     async def rename(self, key: str, to: str) -> None:
         """Move an object to another key, in place of one that has it. Raises `NotFound`."""

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from streamtime.errors import Conflict, NoSpace
-from streamtime.sizes import size_text
-from streamtime.storage.file_reader import FileReader, OpenFile
-from streamtime.storage.file_tree import FileTree, list_files, sync_directory, write_all
+from streamtime.formatting import size_text
+from streamtime.storage.local.files import FileTree, list_files, sync_directory, write_all
+from streamtime.storage.local.reader import FileReader, OpenFile
 from streamtime.storage.object_store import ObjectInfo
 from streamtime.storage.os_errors import translate_os_errors
 from streamtime.storage.threads import BlockingThreads

@@ -2,22 +2,26 @@
 
 from dataclasses import dataclass, replace
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Visibility
+from streamtime.auth.access import Caller, Visibility
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, TooLarge, Unauthenticated
-from streamtime.library.arrivals import NewVideo, VideoIngest
-from streamtime.library.deletion import VideoDeletion
-from streamtime.library.editing import clean_line, clean_title
-from streamtime.library.titles import title_from
-from streamtime.library.videos import Videos
-from streamtime.objects.ledger import Ledger
-from streamtime.sharing.drops import UploadRequest, reserve_file
-from streamtime.sizes import size_text
+from streamtime.formatting import size_text
+from streamtime.sharing.upload_requests import UploadRequest, reserve_file
+from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.spool import Spool
-from streamtime.uploads.metadata import clean_client_key, parse_metadata, sanitize_file_name
-from streamtime.uploads.room import UploadSpace
-from streamtime.uploads.upload import NewUpload, Upload, UploadRepository
+from streamtime.uploads.reserve import UploadSpace
+from streamtime.uploads.upload import (
+    NewUpload,
+    Upload,
+    UploadRepository,
+    clean_client_key,
+    parse_metadata,
+    sanitize_file_name,
+)
+from streamtime.videos.deletion import VideoDeletion
+from streamtime.videos.editing import clean_line, clean_title
+from streamtime.videos.ingest import NewVideo, VideoIngest, title_from
+from streamtime.videos.videos import Videos
 
 MAX_GUEST_NAME = 60
 """Characters of the name that a guest gives themselves."""

@@ -12,20 +12,18 @@ from functools import partial
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Locked, NoSpace, NotFound, OffsetMismatch, StreamtimeError
-from streamtime.library.arrivals import VideoIngest
-from streamtime.library.progress import ProgressTracker
-from streamtime.library.space import QuotaExceeded
-from streamtime.library.video import Video
-from streamtime.library.videos import Videos
 from streamtime.logging import get_logger
-from streamtime.objects.ledger import Ledger
+from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.spool import Spool, SpoolFile
-from streamtime.uploads.checksum import Checksum, Hasher
-from streamtime.uploads.digests import RunningHashes
-from streamtime.uploads.hold import UploadLock
-from streamtime.uploads.reception import BodyHashes, BodyWriter, require_end
-from streamtime.uploads.room import UploadSpace
+from streamtime.uploads.checksums import Checksum, Hasher, RunningHashes
+from streamtime.uploads.reserve import UploadSpace
 from streamtime.uploads.upload import Upload, UploadRepository
+from streamtime.uploads.write import BodyHashes, BodyWriter, UploadLock, require_end
+from streamtime.videos.ingest import VideoIngest
+from streamtime.videos.progress import ProgressTracker
+from streamtime.videos.quota import QuotaExceeded
+from streamtime.videos.video import Video
+from streamtime.videos.videos import Videos
 
 LOCK_TIMEOUT_S = 10.0
 

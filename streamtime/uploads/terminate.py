@@ -1,13 +1,18 @@
-"""Giving an upload up: it, its bytes and the video that it was to become are gone."""
+"""Giving up uploads that nobody goes on with: what has arrived of them goes, and so does the video it was to become.
+
+Giving an upload up: it, its bytes and the video that it was to become are gone.
+"""
+
+from functools import partial
 
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
-from streamtime.library.deletion import VideoDeletion
-from streamtime.library.video import VideoState
-from streamtime.library.videos import Videos, require_not_deleted
-from streamtime.sharing.drops import release_file
+from streamtime.sharing.upload_requests import release_file
 from streamtime.uploads.receive import Receiver
-from streamtime.uploads.upload import Upload
+from streamtime.uploads.upload import Upload, UploadRepository
+from streamtime.videos.deletion import VideoDeletion
+from streamtime.videos.video import VideoState
+from streamtime.videos.videos import Videos, require_not_deleted
 
 
 class Termination:
@@ -36,3 +41,38 @@ class Termination:
                 await release_file(tx, upload.drop_id)
 
         await self._database.write(body)
+
+
+class UploadExpiry:
+    """Finds them and lets them go."""
+
+    def __init__(self, database: Database, rows: UploadRepository, videos: Videos, deletion: VideoDeletion) -> None:
+        self._database = database
+        self._rows = rows
+        self._videos = videos
+        self._deletion = deletion
+
+    async def backfill(self) -> None:
+        """Once, at the start: every unfinished upload has an end."""
+        await self._database.write(self._rows.backfill_expiry)
+
+    async def has_expired(self) -> bool:
+        """Whether there is something to do."""
+        return bool(await self._rows.expired())
+
+    async def expire(self) -> int:
+        """Give up those that are overdue now; how many there were."""
+        count = 0
+        while overdue := await self._rows.expired():
+            for video_id in overdue:
+                count += await self._database.write(partial(self._expire, video_id=video_id))
+        return count
+
+    async def _expire(self, tx: Transaction, video_id: int) -> bool:
+        if not await self._rows.is_expired(tx, video_id):
+            return False  # more of it has come
+        drop_id = await self._rows.drop_id_of(tx, video_id)
+        if drop_id is not None:
+            await release_file(tx, drop_id)
+        await self._deletion.purge(tx, await self._videos.by_id(video_id))
+        return True

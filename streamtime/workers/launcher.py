@@ -5,9 +5,9 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from streamtime.worker_protocol import DEFAULT_MEMORY_LIMIT_BYTES, WorkerLimits
-from streamtime.workers.child import Child
-from streamtime.workers.memory_watch import MemoryMonitor
+from streamtime.workers.memory import MemoryMonitor
+from streamtime.workers.process import Child
+from streamtime.workers.protocol import DEFAULT_MEMORY_LIMIT_BYTES, WorkerLimits
 from streamtime.workers.worker import Worker
 
 COMMAND = (sys.executable, "-I", "-m", "streamtime.media.worker")

@@ -5,9 +5,9 @@ import os
 
 from streamtime.clock import Clock
 from streamtime.logging import get_logger
-from streamtime.worker_protocol import Confinement
 from streamtime.workers.failure import WorkerFailed, unavailable
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.protocol import Confinement
 
 _RETRY_AFTER_S = 60.0
 """After a failure: whoever asks cannot have a process started each time."""

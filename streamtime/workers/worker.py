@@ -5,8 +5,11 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from streamtime.source_facts import ProbeResult
-from streamtime.worker_protocol import (
+from streamtime.workers import failure
+from streamtime.workers.memory import MemoryMonitor
+from streamtime.workers.probe_result import ProbeResult
+from streamtime.workers.process import Child
+from streamtime.workers.protocol import (
     FRAME_LENGTH,
     MAX_MESSAGE_BYTES,
     Confinement,
@@ -27,9 +30,6 @@ from streamtime.worker_protocol import (
     encode,
     output_count,
 )
-from streamtime.workers import failure
-from streamtime.workers.child import Child
-from streamtime.workers.memory_watch import MemoryMonitor
 
 _RECEIVE_BYTES = 64 << 10
 _EXIT_TIMEOUT_S = 1.0

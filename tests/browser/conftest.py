@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.guard import BrowserMonitor
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.clips import make_clip
 from tests.people import PASSWORD, Person
 from tests.server import Server

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser import walk
-from tests.browser.guard import BrowserMonitor
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.people import Person
 
 MakeClip = Callable[..., Path]
@@ -23,19 +23,19 @@ def test_deleted_undone_binned_and_deleted_for_good(
     page: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
     guard.allow("status of 404")
-    video = walk.upload_and_wait(
+    video = actions.upload_and_wait(
         ada, clip("second-thoughts.mp4", duration_s=2, width=320, height=180), title="Second thoughts"
     )
     page.goto(f"/watch/{video}/delete")
     page.get_by_role("button", name="Delete", exact=True).click()
     flash = page.locator(".undo")
     expect(flash).to_contain_text("Second thoughts")
-    expect(walk.card(page, video)).to_have_count(0)
+    expect(actions.card(page, video)).to_have_count(0)
     flash.get_by_role("button", name="Undo").click()
-    expect(walk.card(page, video)).to_be_visible()
+    expect(actions.card(page, video)).to_be_visible()
     expect(page.locator(".undo")).to_have_count(0)
     page.goto(f"/watch/{video}")
-    walk.play(page)
+    actions.play(page)
 
     page.goto(f"/watch/{video}/delete")
     page.get_by_role("button", name="Delete", exact=True).click()
@@ -52,7 +52,7 @@ def test_deleting_for_good_is_asked_on_its_own_with_the_title(
     page: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
     guard.allow("status of 404")
-    video = walk.upload_and_wait(ada, clip("final.mp4", duration_s=2, width=320, height=180), title="Only once")
+    video = actions.upload_and_wait(ada, clip("final.mp4", duration_s=2, width=320, height=180), title="Only once")
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Delete", exact=True).click()
     page.get_by_role("dialog").get_by_role("link", name="Delete for good").click()
@@ -73,13 +73,13 @@ def test_a_file_that_is_there_already_waits_for_an_answer(
 ) -> None:
     guard.allow("status of 404")
     path = unlike_any_other(tmp_path / "again.mp4", clip("again.mp4", duration_s=2, width=320, height=180))
-    first = walk.upload_and_wait(ada, path, title="The first of them")
+    first = actions.upload_and_wait(ada, path, title="The first of them")
     page.goto("/upload")
-    walk.choose_files(page, path)
-    row = walk.upload_row(page, path.name)
+    actions.choose_files(page, path)
+    row = actions.upload_row(page, path.name)
     notice = row.locator("[data-twin]")
     expect(notice).to_contain_text("The first of them")
-    copy = walk.video_of(row)
+    copy = actions.video_of(row)
     assert ada.look(copy)["state"] == "queued"
     notice.get_by_role("button", name="Delete this copy").click()
     question = page.get_by_role("dialog", name="for good?")
@@ -90,10 +90,10 @@ def test_a_file_that_is_there_already_waits_for_an_answer(
     expect(row.locator("[data-status]")).to_have_text("This copy is deleted.")
     assert ada.api.get(f"/api/v1/videos/{copy}").status_code == 404
 
-    walk.choose_files(page, path)
-    again = walk.upload_row(page, path.name).last
+    actions.choose_files(page, path)
+    again = actions.upload_row(page, path.name).last
     again.get_by_role("button", name="Keep both").click()
-    walk.wait_phase(again, "playable")
+    actions.wait_phase(again, "playable")
     assert ada.look(first)["state"] == "ready"
 
 
@@ -113,7 +113,7 @@ def test_a_creation_whose_answer_is_lost_makes_no_second_video(
             route.continue_()
 
     page.route("**/api/v1/uploads", lose_the_first)
-    walk.choose_files(page, path)
-    row = walk.upload_row(page, path.name)
-    walk.wait_phase(row, "playable")
-    assert walk.video_of(row) == made[0]
+    actions.choose_files(page, path)
+    row = actions.upload_row(page, path.name)
+    actions.wait_phase(row, "playable")
+    assert actions.video_of(row) == made[0]

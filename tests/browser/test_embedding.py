@@ -8,9 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser import walk
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
 from tests.server import running_server
 
 MakeClip = Callable[..., Path]
@@ -51,16 +51,16 @@ def test_it_plays_on_the_sites_of_the_setting_alone(
     with (
         blog(pages) as friend,
         blog(pages) as other,
-        running_server(STREAMTIME_SERVER__FRAME_ANCESTORS=friend) as house,
+        running_server(STREAMTIME_SERVER__FRAME_ANCESTORS=friend) as admin_server,
     ):
-        owner = house.person("ada", admin=True)
+        owner = admin_server.person("ada", admin=True)
         film = clip("framed.mp4", duration_s=2, width=320, height=180)
-        video = walk.upload_and_wait(owner, film, title="Framed", visibility="unlisted")
+        video = actions.upload_and_wait(owner, film, title="Framed", visibility="unlisted")
         owner.change(video, embeddable=True)
-        told = owner.api.get("/oembed", params={"url": f"{house.url}/watch/{video}"}).raise_for_status().json()
+        told = owner.api.get("/oembed", params={"url": f"{admin_server.url}/watch/{video}"}).raise_for_status().json()
         pages["/"] = f"<!DOCTYPE html><title>Blog</title>{told['html']}"
         guard.allowed_origins |= {friend, other}
-        page = open_context(house.url).new_page()
+        page = open_context(admin_server.url).new_page()
 
         page.goto(f"{friend}/")
         frame = page.frame_locator("iframe")

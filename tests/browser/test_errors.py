@@ -5,8 +5,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
 from tests.people import PASSWORD, Person
 from tests.server import Server
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser import walk
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
 from tests.server import Server
 
 LENGTH_BYTES = 12_000_000
@@ -27,11 +27,11 @@ def test_the_row_says_that_the_disk_is_full(
     page.goto("/upload")
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (FITS_BYTES, resource.RLIM_INFINITY))
     try:
-        walk.choose_files(page, path)
-        status = walk.upload_row(page, "large").locator("[data-status]")
+        actions.choose_files(page, path)
+        status = actions.upload_row(page, "large").locator("[data-status]")
         expect(status).to_contain_text("The disk of the video store is full. 8.0 MB of this file are kept")
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, WITHOUT_LIMIT)
     # It is no film, so all that can come of it is an answer about that: every byte has arrived.
-    walk.wait_phase(walk.upload_row(page, "large"), "failed", "done", within_ms=PATIENCE_MS)
+    actions.wait_phase(actions.upload_row(page, "large"), "failed", "done", within_ms=PATIENCE_MS)
     expect(page.get_by_text("This is not a video file")).to_be_visible(timeout=PATIENCE_MS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import walk
+from tests.browser import actions
 from tests.browser.conftest import OpenContext
 from tests.people import TUS, Person
 from tests.server import Server, StartServer, wait_until
@@ -46,7 +46,7 @@ def test_a_page_opened_during_the_upload_begins_by_itself(
     ada.append(at, 0, content[:half])
     video = ada.api.head(at, headers=TUS).headers["Streamtime-Video"]
     page.goto(f"/watch/{video}")
-    player = walk.player(page)
+    player = actions.player(page)
     expect(player).to_have_attribute("data-phase", "preparing")
     expect(player.get_by_text("Your video is on its way")).to_be_visible()
     expect(page.locator("[data-state-card]")).to_be_visible()
@@ -59,12 +59,12 @@ def test_a_page_opened_during_the_upload_begins_by_itself(
     assert player.get_attribute("data-state") == "processing"
     assert abs(length_s(page) - 20) < 0.2
     expect(page.locator("[data-fact=length]")).to_have_text("0:20")
-    walk.wait_playing(page, 1)
-    assert walk.brightness(page) > 40
+    actions.wait_playing(page, 1)
+    assert actions.brightness(page) > 40
 
     expect(player).to_have_attribute("data-state", "ready", timeout=PATIENCE_MS)
     expect(page.locator("[data-state-card]")).to_be_hidden()
-    walk.wait_playing(page, walk.current_time_s(page) + 0.5)
+    actions.wait_playing(page, actions.current_time_s(page) + 0.5)
     expect(player).to_have_attribute("data-levels", "360 240")
     page.wait_for_function("() => !document.querySelector('streamtime-video').isGrowing")
     assert abs(length_s(page) - 20) < 0.2
@@ -100,27 +100,27 @@ def test_qualities_that_become_ready_are_taken_up_while_it_plays(
     page = open_context(server.url, person).new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"/watch/{video}")
-    player = walk.player(page)
+    player = actions.player(page)
     expect(player).to_have_attribute("data-phase", "ready", timeout=PATIENCE_MS)
-    walk.play(page)
+    actions.play(page)
     expect(player).to_have_attribute("data-levels", "360")
     page.evaluate(WATCH_INTERRUPTIONS)
-    walk.choose_quality(page, "360p")
+    actions.choose_quality(page, "360p")
     expect(player).to_have_attribute("data-quality", "360")
 
     person.api.delete(f"/api/v1/videos/{other}").raise_for_status()
     expect(player).to_have_attribute("data-levels", "360 240", timeout=PATIENCE_MS)
     expect(player).to_have_attribute("data-quality", "360")
-    walk.wait_playing(page, walk.current_time_s(page) + 1)
+    actions.wait_playing(page, actions.current_time_s(page) + 1)
     assert page.evaluate("window.interruptions") == []
-    assert walk.frame_size(page) == (480, 360)
+    assert actions.frame_size(page) == (480, 360)
 
-    walk.choose_quality(page, "240p")
+    actions.choose_quality(page, "240p")
     expect(player).to_have_attribute("data-quality", "240")
     expect(player).to_have_attribute("data-level", "240", timeout=PATIENCE_MS)
     page.wait_for_function("() => document.querySelector('streamtime-video').nativeEl.videoHeight === 240")
-    walk.wait_playing(page, walk.current_time_s(page) + 0.5)
-    walk.choose_quality(page, "Auto")
+    actions.wait_playing(page, actions.current_time_s(page) + 0.5)
+    actions.choose_quality(page, "Auto")
     expect(player).to_have_attribute("data-quality", "auto")
 
 
@@ -134,16 +134,18 @@ def test_a_paused_player_takes_qualities_up_and_stays_where_it_is(
     page = open_context(server.url, person).new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"/watch/{video}")
-    player = walk.player(page)
+    player = actions.player(page)
     expect(player).to_have_attribute("data-phase", "ready", timeout=PATIENCE_MS)
-    walk.play(page)
+    actions.play(page)
     page.evaluate(
         "Object.assign(document.querySelector('streamtime-video'), { playbackRate: 1.5, volume: 0.4 }).pause()"
     )
-    at_s = walk.current_time_s(page)
+    at_s = actions.current_time_s(page)
     page.evaluate(WATCH_INTERRUPTIONS)
+    progress = person.look(video)["progress"]
     person.api.delete(f"/api/v1/videos/{other}").raise_for_status()
-    wait_until(lambda: "240p" in person.look(video)["preparing"], "the encoder has begun", within_s=PATIENCE_MS / 1000)
+    begun = "the page was told of the first encoded segment"
+    wait_until(lambda: person.look(video)["progress"] > progress, begun, within_s=PATIENCE_MS / 1000)
     encoders = [worker for worker in server.workers() if worker not in in_the_way]
     assert encoders
     for worker in encoders:
@@ -157,4 +159,4 @@ def test_a_paused_player_takes_qualities_up_and_stays_where_it_is(
     assert page.evaluate("window.interruptions") == []
     state = "(({ paused, playbackRate, volume }) => [paused, playbackRate, volume])"
     assert page.evaluate(f"{state}(document.querySelector('streamtime-video'))") == [True, 1.5, 0.4]
-    assert walk.current_time_s(page) == at_s
+    assert actions.current_time_s(page) == at_s

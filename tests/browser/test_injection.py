@@ -5,9 +5,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import walk
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
 from tests.clips import make_clip, run_ffmpeg
 from tests.people import Person
 from tests.server import Server
@@ -28,7 +28,7 @@ def assert_calm(page: Page) -> None:
 
 
 def test_texts_of_a_video_are_texts_on_every_page(page: Page, guest: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180), visibility="public")
+    video = actions.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180), visibility="public")
     ada.change(video, title=PAYLOAD, description=f"{PAYLOAD}\n{LINKS}\n{TEMPLATE}", tags=[BARE, TEMPLATE])
     paths = ["/explore", "/@ada", f"/watch/{video}", f"/explore?q={BARE}"]
     for tab, seen in ((page, [*paths, "/library", f"/watch/{video}/edit", f"/watch/{video}/delete"]), (guest, paths)):
@@ -52,7 +52,7 @@ def test_captions_and_chapters_are_text(page: Page, ada: Person, tmp_path: Path)
     clip = make_clip(tmp_path / "plain.mp4", duration_s=2, width=320, height=180)
     film = tmp_path / "film.mkv"
     run_ffmpeg("-i", str(clip), "-i", str(tmp_path / "chapters.txt"), "-map_chapters", "1", "-c", "copy", str(film))
-    video = walk.upload_and_wait(ada, film, visibility="public")
+    video = actions.upload_and_wait(ada, film, visibility="public")
     voice = "<v \"onload=document.title='owned'>"
     text = f"WEBVTT\n\n00:00.000 --> 00:09.000\n{voice}{PAYLOAD}{BARE}\n"
     asked = {"language": "en", "label": PAYLOAD[:80]}
@@ -84,10 +84,10 @@ def test_captions_and_chapters_are_text(page: Page, ada: Person, tmp_path: Path)
 
 
 def test_a_live_card_is_text_too(page: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180))
+    video = actions.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180))
     page.goto("/library")
     ada.change(video, title=PAYLOAD)
-    expect(walk.card(page, video).get_by_role("heading")).to_have_text(PAYLOAD)
+    expect(actions.card(page, video).get_by_role("heading")).to_have_text(PAYLOAD)
     assert_calm(page)
 
 
@@ -95,10 +95,10 @@ def test_the_name_of_a_file_is_text(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "<img src=x onerror=document.title='owned'>.mp4"
     path.write_bytes(b"no video" * 100)
     page.goto("/upload")
-    walk.choose_files(page, path)
-    walk.wait_phase(page.locator(".upload"), "failed")
+    actions.choose_files(page, path)
+    actions.wait_phase(page.locator(".upload"), "failed")
     assert_calm(page)
-    page.goto(f"/watch/{walk.video_of(page.locator('.upload'))}")
+    page.goto(f"/watch/{actions.video_of(page.locator('.upload'))}")
     assert_calm(page)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import walk
+from tests.browser import actions
 from tests.people import Person
 
 MakeClip = Callable[..., Path]
@@ -28,9 +28,9 @@ FOCUS = """() => {
 @pytest.fixture
 def watch(page: Page, ada: Person, clip: MakeClip) -> Page:
     """A tab with a video of 20 seconds, whose picture is there."""
-    video = walk.upload_and_wait(ada, clip("keys.mp4", duration_s=20, width=320, height=180))
+    video = actions.upload_and_wait(ada, clip("keys.mp4", duration_s=20, width=320, height=180))
     page.goto(f"/watch/{video}")
-    expect(walk.player(page)).to_have_attribute("data-phase", "ready")
+    expect(actions.player(page)).to_have_attribute("data-phase", "ready")
     return page
 
 
@@ -48,7 +48,7 @@ def await_time(page: Page, at_s: float) -> None:
 def test_the_player_obeys_its_keys(watch: Page) -> None:
     press = watch.keyboard.press
     press("Space")
-    walk.wait_playing(watch)
+    actions.wait_playing(watch)
     press("k")
     await_true(watch, PAUSED)
     press("k")
@@ -118,7 +118,7 @@ def test_quality_is_chosen_by_keys_alone(watch: Page) -> None:
     await_true(watch, "document.activeElement.localName === 'media-rendition-menu'")
     watch.keyboard.press("Home")
     watch.keyboard.press("Enter")
-    expect(walk.player(watch)).not_to_have_attribute("data-quality", "auto")
+    expect(actions.player(watch)).not_to_have_attribute("data-quality", "auto")
     expect(watch.locator(".menu-quality")).to_be_hidden()
 
 

@@ -8,10 +8,10 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Response, expect
 
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.gallery import SampleServer, open_sample_server
-from tests.browser.guard import BrowserMonitor
-from tests.browser.looks import faults_in_all_themes, faults_of, is_too_wide, missing_values_in, wait_page_ready
+from tests.browser.page_checks import faults_in_all_themes, faults_of, is_too_wide, missing_values_in, wait_page_ready
+from tests.browser.sample_server import SampleServer, open_sample_server
 from tests.server import Server
 
 HTML_BYTES = 30_000

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import walk
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
 from tests.people import PASSWORD, Person
 from tests.server import Server
 
@@ -39,53 +39,55 @@ def test_from_the_first_visit_to_the_last_trace(server: Server, open_context: Op
 
     page.bring_to_front()
     page.get_by_role("link", name="Upload").first.click()
-    walk.choose_files(page, [wide, small])
-    walk.drag_and_drop(page, dropped)
+    actions.choose_files(page, [wide, small])
+    actions.drag_and_drop(page, dropped)
     for path in (wide, small, dropped):
-        walk.wait_phase(walk.upload_row(page, path.name), "playable")
-    video = walk.video_of(walk.upload_row(page, wide.name))
-    other = walk.video_of(walk.upload_row(page, small.name))
+        actions.wait_phase(actions.upload_row(page, path.name), "playable")
+    video = actions.video_of(actions.upload_row(page, wide.name))
+    other = actions.video_of(actions.upload_row(page, small.name))
 
     library.bring_to_front()
     for upload in (video, other):
-        expect(walk.card(library, upload)).to_have_attribute("data-state", "ready", timeout=walk.SETTLED_WITHIN_MS)
+        expect(actions.card(library, upload)).to_have_attribute(
+            "data-state", "ready", timeout=actions.SETTLED_WITHIN_MS
+        )
 
     page.bring_to_front()
-    walk.upload_row(page, wide.name).get_by_role("link", name="Watch").click()
+    actions.upload_row(page, wide.name).get_by_role("link", name="Watch").click()
     page.wait_for_url(f"**/watch/{video}")
     expect(page.get_by_role("heading", level=1)).to_have_text("holiday by the sea")
-    walk.play(page)
-    assert walk.brightness(page) > 40
+    actions.play(page)
+    assert actions.brightness(page) > 40
 
 
 def test_quality_follows_the_hand_and_then_itself_again(page: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.upload_and_wait(ada, clip(duration_s=40, fps=10))  # it must not end before the hand is done
+    video = actions.upload_and_wait(ada, clip(duration_s=40, fps=10))  # it must not end before the hand is done
     page.goto(f"/watch/{video}")
-    player = walk.player(page)
+    player = actions.player(page)
     expect(player).to_have_attribute("data-levels", "360 240")
     expect(player).to_have_attribute("data-quality", "auto")
-    walk.play(page)
+    actions.play(page)
 
-    walk.choose_quality(page, "240p")
+    actions.choose_quality(page, "240p")
     expect(player).to_have_attribute("data-quality", "240")
     expect(player).to_have_attribute("data-level", "240")
     await_picture(page, 426, 240)
 
-    walk.choose_quality(page, "360p")
+    actions.choose_quality(page, "360p")
     expect(player).to_have_attribute("data-level", "360")
     await_picture(page, 640, 360)
 
-    walk.choose_quality(page, "Auto")
+    actions.choose_quality(page, "Auto")
     expect(player).to_have_attribute("data-quality", "auto")
-    walk.wait_playing(page, walk.current_time_s(page))
-    assert walk.brightness(page) > 40
+    actions.wait_playing(page, actions.current_time_s(page))
+    assert actions.brightness(page) > 40
 
 
 def test_what_is_edited_is_seen_by_the_other_tab_at_once(page: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180))
+    video = actions.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180))
     library = page.context.new_page()
     library.goto("/library")
-    card = walk.card(library, video)
+    card = actions.card(library, video)
     expect(card.get_by_role("heading")).to_have_text("plain")
 
     page.goto(f"/watch/{video}")
@@ -100,7 +102,7 @@ def test_what_is_edited_is_seen_by_the_other_tab_at_once(page: Page, ada: Person
     expect(page.get_by_role("link", name="http://example.org/lake")).to_have_attribute("rel", re.compile("noopener"))
     expect(page.get_by_role("list", name="Tags").get_by_role("link")).to_have_text(["summer", "water"])
     page.get_by_role("link", name="0:01").click()
-    walk.wait_playing(page, 1)
+    actions.wait_playing(page, 1)
     library.bring_to_front()
     expect(card.get_by_role("heading")).to_have_text("A day at the lake")
 
@@ -108,20 +110,20 @@ def test_what_is_edited_is_seen_by_the_other_tab_at_once(page: Page, ada: Person
 def test_public_is_for_everybody_and_private_again_for_nobody_else(
     page: Page, guest: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
-    video = walk.upload_and_wait(
+    video = actions.upload_and_wait(
         ada, clip("shown.mp4", duration_s=4, width=320, height=180), title="Shown to everybody"
     )
     page.goto(f"/watch/{video}")
     guest.goto("/explore")
-    expect(walk.card(guest, video)).to_have_count(0)
+    expect(actions.card(guest, video)).to_have_count(0)
 
     switch_visibility(page, "Private", "Public")
 
     guest.goto("/explore")
-    walk.card(guest, video).get_by_role("link", name="Shown to everybody").click()
+    actions.card(guest, video).get_by_role("link", name="Shown to everybody").click()
     with guest.expect_response(re.compile(r"\.m4s$")):
-        walk.play(guest)
-    assert walk.brightness(guest) > 40
+        actions.play(guest)
+    assert actions.brightness(guest) > 40
     addresses = guest.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
     known = [address for address in addresses if "/media/" in address]
     assert any(address.endswith("playlist.m3u8") for address in known)
@@ -136,17 +138,20 @@ def test_public_is_for_everybody_and_private_again_for_nobody_else(
     assert answer.status == 404
     assert {address: guest.request.get(address).status for address in known} == dict.fromkeys(known, 404)
     guest.goto("/explore")
-    expect(walk.card(guest, video)).to_have_count(0)
+    expect(actions.card(guest, video)).to_have_count(0)
 
 
 def test_deleted_is_gone_here_and_in_the_other_tab(
     page: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
     path = clip("plain.mp4", duration_s=2, width=320, height=180)
-    video, stays = walk.upload_and_wait(ada, path, title="To go"), walk.upload_and_wait(ada, path, title="To stay")
+    video, stays = (
+        actions.upload_and_wait(ada, path, title="To go"),
+        actions.upload_and_wait(ada, path, title="To stay"),
+    )
     library = page.context.new_page()
     library.goto("/library")
-    expect(walk.card(library, video)).to_be_visible()
+    expect(actions.card(library, video)).to_be_visible()
 
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Delete", exact=True).click()
@@ -158,8 +163,8 @@ def test_deleted_is_gone_here_and_in_the_other_tab(
     page.wait_for_url("**/library?*")
 
     library.bring_to_front()
-    expect(walk.card(library, video)).to_have_count(0)
-    expect(walk.card(library, stays)).to_be_visible()
+    expect(actions.card(library, video)).to_have_count(0)
+    expect(actions.card(library, stays)).to_be_visible()
     guard.allow("status of 404")
     answer = page.goto(f"/watch/{video}")
     assert answer

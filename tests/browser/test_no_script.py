@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import walk
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
 from tests.people import PASSWORD, Person
 from tests.server import Server
 
@@ -32,9 +32,9 @@ def sign_in(page: Page, person: Person) -> None:
 def test_an_owner_gets_by_without_script(
     plain: Page, guest: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
-    video = walk.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180), title="Plain one")
+    video = actions.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180), title="Plain one")
     sign_in(plain, ada)
-    walk.card(plain, video).get_by_role("link", name="Plain one").click()
+    actions.card(plain, video).get_by_role("link", name="Plain one").click()
     expect(plain.get_by_text("The player needs JavaScript.")).to_be_visible()
 
     plain.get_by_role("link", name="Edit").click()
@@ -46,11 +46,11 @@ def test_an_owner_gets_by_without_script(
     plain.get_by_role("button", name="Public").click()
     expect(plain.get_by_label("Who can watch: Public")).to_be_visible()
     guest.goto("/explore")
-    expect(walk.card(guest, video)).to_contain_text("Plainer still")
+    expect(actions.card(guest, video)).to_contain_text("Plainer still")
 
     plain.get_by_role("link", name="Delete", exact=True).click()
     plain.get_by_role("button", name="Delete", exact=True).click()
-    expect(walk.card(plain, video)).to_have_count(0)
+    expect(actions.card(plain, video)).to_have_count(0)
     guard.allow("status of 404")
     answer = plain.goto(f"/watch/{video}")
     assert answer
@@ -65,7 +65,7 @@ def test_an_owner_gets_by_without_script(
 def test_deleting_for_good_is_asked_on_a_page_of_its_own(
     plain: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:
-    video = walk.upload_and_wait(ada, clip("gone.mp4", duration_s=2, width=320, height=180), title="Gone soon")
+    video = actions.upload_and_wait(ada, clip("gone.mp4", duration_s=2, width=320, height=180), title="Gone soon")
     sign_in(plain, ada)
     plain.goto(f"/watch/{video}/delete")
     plain.get_by_role("link", name="Delete for good").click()
@@ -79,7 +79,9 @@ def test_deleting_for_good_is_asked_on_a_page_of_its_own(
 
 def test_lists_are_sorted_and_searched_by_links_and_forms(plain: Page, ada: Person, clip: MakeClip) -> None:
     path = clip("plain.mp4", duration_s=2, width=320, height=180)
-    videos = [walk.upload_and_wait(ada, path, title=f"Listed {number:02}", visibility="public") for number in range(2)]
+    videos = [
+        actions.upload_and_wait(ada, path, title=f"Listed {number:02}", visibility="public") for number in range(2)
+    ]
     plain.goto("/explore?sort=title&q=Listed")
     expect(plain.locator(".card")).to_have_count(2)
     expect(plain.locator(".card").first).to_have_attribute("data-video", videos[0])

@@ -11,14 +11,14 @@ from tests.server import Server, running_server
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def admin_server() -> Iterator[Server]:
     """A server that takes invited people."""
     with running_server(STREAMTIME_ACCOUNTS__REGISTRATION="invite") as server:
         yield server
 
 
-def test_invited_then_renamed_then_deleted(house: Server, open_context: OpenContext) -> None:
-    boss = open_context(house.url, house.person("boss", admin=True)).new_page()
+def test_invited_then_renamed_then_deleted(admin_server: Server, open_context: OpenContext) -> None:
+    boss = open_context(admin_server.url, admin_server.person("boss", admin=True)).new_page()
     boss.goto("/explore")
     boss.get_by_label("Account").click()
     boss.get_by_role("link", name="People").click()
@@ -28,13 +28,13 @@ def test_invited_then_renamed_then_deleted(house: Server, open_context: OpenCont
     boss.get_by_role("button", name="Make the link").click()
     link = boss.get_by_label("Link", exact=True).input_value()
 
-    guest = open_context(house.url).new_page()
+    guest = open_context(admin_server.url).new_page()
     guest.goto(link)
     guest.get_by_label("User name").fill("grandma")
     guest.get_by_label("Name that others read").fill("<i>Grandma</i>")
     guest.get_by_label("Password").fill(PASSWORD)
     guest.get_by_role("button", name="Create account").click()
-    expect(guest).to_have_url(f"{house.url}/explore")
+    expect(guest).to_have_url(f"{admin_server.url}/explore")
     expect(guest.get_by_role("link", name="Upload")).to_have_count(0)
     guest.get_by_label("Account").click()
     expect(guest.get_by_text("<i>Grandma</i>")).to_be_visible()

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
+from tests.images import UPRIGHT, make_picture, quadrant_colours
 from tests.people import Person
-from tests.portraits import UPRIGHT, make_picture, quadrant_colours
 from tests.server import Server
 
 SHOWN = "(image) => image.complete && image.naturalWidth"

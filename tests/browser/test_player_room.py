@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser import walk
+from tests.browser import actions
 from tests.browser.conftest import OpenContext
-from tests.browser.looks import wait_page_ready
+from tests.browser.page_checks import wait_page_ready
 from tests.people import Person
 from tests.server import Server
 
@@ -34,7 +34,7 @@ _NARROWEST = """(select) => {
 @pytest.fixture(scope="module")
 def long_film(ada: Person, clip: MakeClip) -> str:
     film = clip("long.mp4", duration_s=24, width=320, height=180)
-    return walk.upload_and_wait(ada, film, title="Long enough to skip in")
+    return actions.upload_and_wait(ada, film, title="Long enough to skip in")
 
 
 def opened(page: Page, video: str) -> Page:
@@ -47,7 +47,7 @@ def opened(page: Page, video: str) -> Page:
 def test_the_player_has_the_shape_of_the_film(page: Page, ada: Person, clip: MakeClip, shape: str) -> None:
     width, height = SHAPES[shape]
     film = clip(f"{shape}.mp4", duration_s=2, width=width, height=height)
-    opened(page, walk.upload_and_wait(ada, film, title=f"A film in {shape}"))
+    opened(page, actions.upload_and_wait(ada, film, title=f"A film in {shape}"))
     for window in (PHONE, DESK, WALL):
         page.set_viewport_size(window)
         box = page.evaluate(_BOX)
@@ -140,7 +140,7 @@ def test_filters_of_the_library_are_whole_on_a_phone(page: Page) -> None:
 def test_pages_use_the_whole_width(page: Page, long_film: str) -> None:
     page.set_viewport_size(WALL)
     page.goto("/library")
-    expect(walk.card(page, long_film)).to_be_visible()
+    expect(actions.card(page, long_film)).to_be_visible()
     assert page.evaluate("document.querySelector('.topbar').getBoundingClientRect().width === innerWidth")
     assert page.evaluate("document.querySelector('.grid').getBoundingClientRect().width") > WALL["width"] * 0.85
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import walk
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.gallery import SampleServer, open_sample_server
-from tests.browser.guard import BrowserMonitor
-from tests.browser.looks import wait_page_ready
+from tests.browser.page_checks import wait_page_ready
+from tests.browser.sample_server import SampleServer, open_sample_server
 from tests.people import PASSWORD
 from tests.server import Server
 
@@ -70,23 +70,23 @@ def test_the_player_works_wherever_one_comes_from(gallery: SampleServer, open_co
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/watch/*")
-    walk.play(page)
+    actions.play(page)
 
     page.get_by_role("link", name="Library").first.click()
     page.wait_for_url("**/library")
-    walk.card(page, gallery.ready).get_by_role("link", name="By the sea").click()
+    actions.card(page, gallery.ready).get_by_role("link", name="By the sea").click()
     page.wait_for_url("**/watch/*")
-    walk.play(page)
+    actions.play(page)
 
     page.go_back()
     page.wait_for_url("**/library")
-    expect(walk.card(page, gallery.ready)).to_be_visible()
+    expect(actions.card(page, gallery.ready)).to_be_visible()
     page.go_forward()
     page.wait_for_url("**/watch/*")
     expect(page.locator("#player")).to_have_attribute("data-phase", "ready")
     page.locator("video").evaluate("(video) => video.play()")
-    walk.wait_playing(page)
-    assert walk.brightness(page) > 40
+    actions.wait_playing(page)
+    assert actions.brightness(page) > 40
 
 
 def test_what_is_smuggled_in_stays_without_effect(

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
+from tests.fake_oidc_provider import FakeOidcProvider, running_provider
 from tests.people import PASSWORD
-from tests.provider import FakeOidcProvider, running_provider
 from tests.server import Server, running_server
 
 
@@ -19,7 +19,7 @@ def provider() -> Iterator[FakeOidcProvider]:
 
 
 @pytest.fixture(scope="module")
-def house(provider: FakeOidcProvider) -> Iterator[Server]:
+def admin_server(provider: FakeOidcProvider) -> Iterator[Server]:
     """A server whose people sign in by it, and get accounts."""
     with running_server(**provider.settings(create_accounts="true")) as server:
         server.person("boss", admin=True)
@@ -36,23 +36,23 @@ def go_on(page: Page, subject: str) -> None:
 
 @pytest.mark.parametrize("script", [True, False])
 def test_a_button_leads_there_and_back(
-    house: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor, script: bool
+    admin_server: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor, script: bool
 ) -> None:
     guard.allowed_origins.add(provider.issuer)
-    page = open_context(house.url, java_script_enabled=script).new_page()
+    page = open_context(admin_server.url, java_script_enabled=script).new_page()
     page.goto("/settings/profile")
     page.get_by_role("link", name="Sign in with Home SSO").click()
     go_on(page, "ida")
-    expect(page).to_have_url(f"{house.url}/settings/profile")
+    expect(page).to_have_url(f"{admin_server.url}/settings/profile")
     expect(page.get_by_label("Name that others read")).to_have_value("Ida Lovelace")
 
 
 def test_not_me_leads_to_words_and_back_to_the_password(
-    house: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor
+    admin_server: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor
 ) -> None:
     guard.allowed_origins.add(provider.issuer)
     guard.allow("status of 401")
-    page = open_context(house.url).new_page()
+    page = open_context(admin_server.url).new_page()
     page.goto("/login?next=/upload")
     page.get_by_role("link", name="Sign in with Home SSO").click()
     page.get_by_role("button", name="Not me").click()
@@ -61,17 +61,17 @@ def test_not_me_leads_to_words_and_back_to_the_password(
     page.get_by_label("User name").fill("boss")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{house.url}/upload")
+    expect(page).to_have_url(f"{admin_server.url}/upload")
 
 
 @pytest.mark.parametrize("script", [True, False])
 def test_connecting_and_disconnecting(
-    house: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor, script: bool
+    admin_server: Server, provider: FakeOidcProvider, open_context: OpenContext, guard: BrowserMonitor, script: bool
 ) -> None:
     """The form may go nowhere else by our policy, and the page after it may."""
     guard.allowed_origins.add(provider.issuer)
     name = f"otto{int(script)}"
-    page = open_context(house.url, house.person(name), java_script_enabled=script).new_page()
+    page = open_context(admin_server.url, admin_server.person(name), java_script_enabled=script).new_page()
     page.goto("/settings/password")
     page.get_by_role("link", name="Sign in with Home SSO").click()
     page.get_by_label("Your password").fill(PASSWORD)

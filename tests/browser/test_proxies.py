@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import walk
+from tests.browser import actions
 from tests.browser.conftest import OpenContext
 from tests.people import PASSWORD
 from tests.proxies import PROXIES, Proxy, server_behind
@@ -36,17 +36,17 @@ def test_somebody_signs_in_uploads_and_watches(proxy: Proxy, open_context: OpenC
     library = context.new_page()
     library.goto("/library")
     page.get_by_role("link", name="Upload").first.click()
-    walk.choose_files(page, path)
-    upload = walk.upload_row(page, path.name)
-    walk.wait_phase(upload, "playable")
+    actions.choose_files(page, path)
+    upload = actions.upload_row(page, path.name)
+    actions.wait_phase(upload, "playable")
     library.bring_to_front()
-    card = walk.card(library, walk.video_of(upload))
-    expect(card).to_have_attribute("data-state", "ready", timeout=walk.SETTLED_WITHIN_MS)  # told by the event stream
+    card = actions.card(library, actions.video_of(upload))
+    expect(card).to_have_attribute("data-state", "ready", timeout=actions.SETTLED_WITHIN_MS)  # told by the event stream
 
     card.get_by_role("link", name="by the sea").click()
     library.wait_for_url("**/watch/*")
-    walk.play(library)
-    assert walk.brightness(library) > 40
+    actions.play(library)
+    assert actions.brightness(library) > 40
     protocols = library.evaluate(
         "performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/media/'))"
         ".map((entry) => entry.nextHopProtocol)"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser import walk
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
 from tests.people import TUS
 from tests.server import StartServer
 
@@ -30,6 +30,6 @@ def test_a_page_without_a_stream_begins_by_itself(
         with page.expect_response(lambda answer: "/api/v1/events" in answer.url) as refused:
             page.goto(f"/watch/{video}")
         assert refused.value.status == 429
-        expect(walk.player(page)).to_have_attribute("data-phase", "preparing")
+        expect(actions.player(page)).to_have_attribute("data-phase", "preparing")
         assert ada.append(at, 1000, content[1000:]).status_code == 204
-        expect(walk.player(page)).to_have_attribute("data-phase", "ready", timeout=PATIENCE_MS)
+        expect(actions.player(page)).to_have_attribute("data-phase", "ready", timeout=PATIENCE_MS)

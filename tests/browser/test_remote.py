@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
 from tests.fault_proxy import FaultProxy
 from tests.s3 import Bucket
 from tests.server import Server, StartServer

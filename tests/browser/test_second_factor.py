@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.authenticator import AuthenticatorApp
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
-from tests.browser.looks import faults_in_all_themes, wait_page_ready
+from tests.browser.page_checks import faults_in_all_themes, wait_page_ready
 from tests.people import PASSWORD, Person
-from tests.phones import AuthenticatorApp
 from tests.server import Server, running_server
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def admin_server() -> Iterator[Server]:
     with running_server() as server:
         server.person("boss", admin=True)
         yield server
@@ -55,13 +55,13 @@ def show_password(page: Page, person: Person) -> None:
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
 def test_set_up_then_asked_for_then_lost(
-    house: Server, open_context: OpenContext, guard: BrowserMonitor, script: bool
+    admin_server: Server, open_context: OpenContext, guard: BrowserMonitor, script: bool
 ) -> None:
     guard.allow("status of 40")
-    person = house.person("ada" if script else "grace")
-    phone = set_up(open_context(house.url, person).new_page())
+    person = admin_server.person("ada" if script else "grace")
+    phone = set_up(open_context(admin_server.url, person).new_page())
 
-    page = open_context(house.url, java_script_enabled=script).new_page()
+    page = open_context(admin_server.url, java_script_enabled=script).new_page()
     show_password(page, person)
     code = page.get_by_role("textbox", name="Code")
     expect(code).to_be_focused() if script else expect(code).to_be_visible()
@@ -72,7 +72,7 @@ def test_set_up_then_asked_for_then_lost(
         looked_at(page)
     page.get_by_role("textbox", name="Code").fill(phone.code(1))
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{house.url}/settings/sessions")
+    expect(page).to_have_url(f"{admin_server.url}/settings/sessions")
     page.get_by_label("Account").click()
     page.get_by_role("button", name="Sign out", exact=True).click()
 
@@ -82,7 +82,7 @@ def test_set_up_then_asked_for_then_lost(
         looked_at(page)
     page.get_by_label("Recovery code").fill(phone.recovery_codes[0].upper())
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{house.url}/settings/sessions")
+    expect(page).to_have_url(f"{admin_server.url}/settings/sessions")
     page.goto("/settings/second-factor")
     expect(page.get_by_text("9 recovery codes")).to_be_visible()
     page.get_by_label("Your password").fill(PASSWORD)
@@ -96,15 +96,15 @@ def test_set_up_then_asked_for_then_lost(
     expect(page.get_by_text("The second factor is off.")).to_be_visible()
 
 
-def test_an_admin_turns_it_off_for_somebody(house: Server, open_context: OpenContext) -> None:
-    person = house.person("lost")
-    set_up(open_context(house.url, person).new_page())
-    boss = open_context(house.url, house.person("boss", admin=True)).new_page()
+def test_an_admin_turns_it_off_for_somebody(admin_server: Server, open_context: OpenContext) -> None:
+    person = admin_server.person("lost")
+    set_up(open_context(admin_server.url, person).new_page())
+    boss = open_context(admin_server.url, admin_server.person("boss", admin=True)).new_page()
     boss.goto("/admin/people")
     boss.get_by_label("Manage: lost").click()
     looked_at(boss)
     boss.get_by_role("button", name="Turn the second factor off").click()
     expect(boss.get_by_role("button", name="Turn the second factor off")).to_have_count(0)
-    page = open_context(house.url).new_page()
+    page = open_context(admin_server.url).new_page()
     show_password(page, person)
-    expect(page).to_have_url(f"{house.url}/settings/sessions")
+    expect(page).to_have_url(f"{admin_server.url}/settings/sessions")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import walk
+from tests.browser import actions
 from tests.people import Person
 from tests.server import wait_until
 
@@ -16,7 +16,9 @@ MakeClip = Callable[..., Path]
 def test_a_link_made_on_the_watch_page_plays_for_a_stranger(
     page: Page, guest: Page, ada: Person, clip: MakeClip
 ) -> None:
-    video = walk.upload_and_wait(ada, clip("to-share.mp4", duration_s=2, width=320, height=180), title="For my friends")
+    video = actions.upload_and_wait(
+        ada, clip("to-share.mp4", duration_s=2, width=320, height=180), title="For my friends"
+    )
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Share", exact=True).click()
     dialog = page.get_by_role("dialog")
@@ -29,7 +31,7 @@ def test_a_link_made_on_the_watch_page_plays_for_a_stranger(
 
     guest.goto(link)
     expect(guest.get_by_role("heading", name="For my friends")).to_be_visible()
-    walk.play(guest)
+    actions.play(guest)
     row = page.locator(".link-row").filter(has_text="The friends")
     page.goto("/settings/links")
     expect(row).to_contain_text("opened once")
@@ -38,7 +40,7 @@ def test_a_link_made_on_the_watch_page_plays_for_a_stranger(
 
 
 def test_playing_elsewhere_shows_an_address_and_a_code(page: Page, ada: Person, clip: MakeClip) -> None:
-    video = walk.upload_and_wait(
+    video = actions.upload_and_wait(
         ada, clip("elsewhere.mp4", duration_s=2, width=320, height=180), title="On the large screen"
     )
     page.goto(f"/watch/{video}")
@@ -57,7 +59,7 @@ def test_a_guest_sends_a_video(guest: Page, ada: Person, clip: MakeClip) -> None
     path = clip("from-a-guest.mp4", duration_s=2, width=320, height=180)
     guest.goto(drop["url"])
     guest.get_by_label("Your name").fill("Uncle Jo")
-    walk.choose_files(guest, path)
+    actions.choose_files(guest, path)
     row = guest.locator(".sent").filter(has_text=path.name)
     expect(row).to_have_attribute("data-phase", "received")
     expect(row).to_contain_text("Received")

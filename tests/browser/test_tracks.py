@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import walk
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
-from tests.films import make_multitrack_clip
+from tests.multitrack_clip import make_multitrack_clip
 from tests.people import Person
 from tests.server import Server
 
@@ -31,7 +31,7 @@ def patience(page: Page) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def film(ada: Person, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = make_multitrack_clip(tmp_path_factory.mktemp("film") / "film.mkv")
-    return walk.upload_and_wait(ada, path, title="Film", visibility="public")
+    return actions.upload_and_wait(ada, path, title="Film", visibility="public")
 
 
 def begin(page: Page) -> None:
@@ -57,7 +57,7 @@ def await_cue(page: Page, text: str) -> None:
 def test_the_second_sound_and_captions_are_chosen_and_remembered(page: Page, film: str) -> None:
     page.goto(f"/watch/{film}")
     begin(page)
-    player = walk.player(page)
+    player = actions.player(page)
     expect(player).to_have_attribute("data-sound", "English")
     choose(page, ".menu-sound", "Kommentar")
     expect(player).to_have_attribute("data-sound", "Kommentar")

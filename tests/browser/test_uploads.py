@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser import walk
-from tests.browser.cable import CuttableProxy, cuttable_proxy
+from tests.browser import actions
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
+from tests.browser.cuttable_proxy import CuttableProxy, cuttable_proxy
 from tests.people import Person
 from tests.server import Server
 
@@ -60,7 +60,7 @@ def slow_down(page: Page, bytes_per_s: int = SLOW_BYTES_PER_S) -> None:
 
 def await_share(page: Page, name: str, share: float) -> None:
     """Wait until this share of a file is sent."""
-    bar = walk.upload_row(page, name).locator("[data-progress]").element_handle()
+    bar = actions.upload_row(page, name).locator("[data-progress]").element_handle()
     page.wait_for_function("([bar, share]) => bar.value >= share * bar.max", arg=[bar, share])
 
 
@@ -69,7 +69,7 @@ def test_what_is_picked_before_the_script_runs_is_sent(page: Page, ada: Person, 
     path = clip("early.mp4", duration_s=2, width=320, height=180)
     page.add_init_script(f"({_PICK_AT_ONCE})({json.dumps([path.name, base64.b64encode(path.read_bytes()).decode()])})")
     page.goto("/upload")
-    walk.wait_phase(walk.upload_row(page, path.name), "playable")
+    actions.wait_phase(actions.upload_row(page, path.name), "playable")
 
 
 class Offsets:
@@ -88,26 +88,26 @@ def begin(page: Page, path: Path, *, share: float = 0.3, bytes_per_s: int = SLOW
     """Pick a file and wait until so much of it is sent; the video that it will be."""
     page.goto("/upload")
     slow_down(page, bytes_per_s)
-    walk.choose_files(page, path)
+    actions.choose_files(page, path)
     await_share(page, path.name, share)
-    return walk.video_of(walk.upload_row(page, path.name))
+    return actions.video_of(actions.upload_row(page, path.name))
 
 
 def test_picked_again_after_a_reload_it_goes_on(page: Page, ada: Person, heavy: Path) -> None:
     page.on("dialog", lambda dialog: dialog.accept())
     video = begin(page, heavy)
-    walk.upload_row(page, heavy.name).locator("[data-title]").fill("Named before the reload")
+    actions.upload_row(page, heavy.name).locator("[data-title]").fill("Named before the reload")
     with page.expect_response(lambda answer: answer.request.method == "PATCH" and "/videos/" in answer.url):
-        walk.upload_row(page, heavy.name).locator("[data-title]").press("Enter")
+        actions.upload_row(page, heavy.name).locator("[data-title]").press("Enter")
 
     page.reload()
     slow_down(page, -1)
     offsets = Offsets(page)
-    walk.choose_files(page, heavy)
-    row = walk.upload_row(page, heavy.name)
-    walk.wait_phase(row, "playable")
+    actions.choose_files(page, heavy)
+    row = actions.upload_row(page, heavy.name)
+    actions.wait_phase(row, "playable")
 
-    assert walk.video_of(row) == video
+    assert actions.video_of(row) == video
     assert offsets.seen[0] > LENGTH_BYTES * 0.2
     assert ada.look(video)["title"] == "Named before the reload"
     expect(row.locator("[data-title]")).to_have_value("Named before the reload")
@@ -131,14 +131,14 @@ def test_a_lost_connection_is_found_again(
     page = open_context(cable.url, ada).new_page()
     video = begin(page, heavy)
     offsets = Offsets(page)
-    row = walk.upload_row(page, heavy.name)
+    row = actions.upload_row(page, heavy.name)
 
     cable.disconnect()
     expect(row.locator("[data-status]")).to_have_text("Connection lost. Trying again")
     cable.connect(shared_server.url)
 
-    walk.wait_phase(row, "playable")
-    assert walk.video_of(row) == video
+    actions.wait_phase(row, "playable")
+    assert actions.video_of(row) == video
     assert offsets.seen[-1] > LENGTH_BYTES * 0.2
 
 
@@ -151,7 +151,7 @@ def test_a_killed_server_that_comes_back_gets_the_rest(
         page = open_context(cable.url, person).new_page()
         video = begin(page, heavy, share=0.5, bytes_per_s=SLOWER_BYTES_PER_S)
         offsets = Offsets(page)
-        row = walk.upload_row(page, heavy.name)
+        row = actions.upload_row(page, heavy.name)
 
         server.kill()
         expect(row.locator("[data-status]")).to_have_text("Connection lost. Trying again")
@@ -159,35 +159,35 @@ def test_a_killed_server_that_comes_back_gets_the_rest(
         server.start()
         cable.connect(server.url)
 
-        walk.wait_phase(row, "playable")
-        assert walk.video_of(row) == video
+        actions.wait_phase(row, "playable")
+        assert actions.video_of(row) == video
         assert offsets.seen[-1] > LENGTH_BYTES * 0.2
-        walk.wait_state(person, video, "ready")
+        actions.wait_state(person, video, "ready")
 
 
 def test_paused_waits_and_resumed_goes_on(page: Page, heavy: Path) -> None:
     video = begin(page, heavy)
-    row = walk.upload_row(page, heavy.name)
+    row = actions.upload_row(page, heavy.name)
     row.get_by_role("button", name="Pause").click()
-    walk.wait_phase(row, "paused")
+    actions.wait_phase(row, "paused")
     expect(row.locator("[data-status]")).to_have_text("Paused")
     expect(row.get_by_role("button", name="Pause")).to_be_hidden()
 
     offsets = Offsets(page)
     slow_down(page, -1)
     row.get_by_role("button", name="Resume").click()
-    walk.wait_phase(row, "playable")
+    actions.wait_phase(row, "playable")
     assert offsets.seen[0] > LENGTH_BYTES * 0.2
-    assert walk.video_of(row) == video
+    assert actions.video_of(row) == video
 
 
 def test_cancelled_leaves_nothing(page: Page, ada: Person, heavy: Path) -> None:
     video = begin(page, heavy, bytes_per_s=SLOWER_BYTES_PER_S)
-    row = walk.upload_row(page, heavy.name)
+    row = actions.upload_row(page, heavy.name)
     row.get_by_role("button", name="Pause").click()
     library = page.context.new_page()
     library.goto("/library")
-    expect(walk.card(library, video)).to_have_attribute("data-state", "uploading")
+    expect(actions.card(library, video)).to_have_attribute("data-state", "uploading")
     page.bring_to_front()
     question = page.get_by_role("dialog", name="Cancel the upload of “")
     row.get_by_role("button", name="Cancel").click()
@@ -198,7 +198,7 @@ def test_cancelled_leaves_nothing(page: Page, ada: Person, heavy: Path) -> None:
     question.get_by_role("button", name="Cancel the upload").click()
     expect(row).to_have_count(0)
     library.bring_to_front()
-    expect(walk.card(library, video)).to_have_count(0)
+    expect(actions.card(library, video)).to_have_count(0)
     assert ada.api.get(f"/api/v1/videos/{video}").status_code == 404
 
 
@@ -206,11 +206,11 @@ def test_what_is_no_video_fails_in_plain_words_and_is_not_to_be_tried_again_firs
     path = tmp_path / "letter.mp4"
     path.write_text("Dear aunt, thank you for the socks. " * 50)
     page.goto("/upload")
-    walk.choose_files(page, path)
-    row = walk.upload_row(page, path.name)
-    walk.wait_phase(row, "failed")
+    actions.choose_files(page, path)
+    row = actions.upload_row(page, path.name)
+    actions.wait_phase(row, "failed")
     expect(row.locator("[data-status]")).to_contain_text("video")
-    video = walk.video_of(row)
+    video = actions.video_of(row)
 
     row.get_by_role("link", name="Details").click()
     page.wait_for_url(f"**/watch/{video}")
@@ -220,11 +220,11 @@ def test_what_is_no_video_fails_in_plain_words_and_is_not_to_be_tried_again_firs
     expect(failure.get_by_role("button", name="Try again", exact=True)).to_be_hidden()
     failure.get_by_role("button", name="Try again anyway").click()
     again = failure.get_by_role("button", name="Try again anyway")
-    expect(again).to_be_visible(timeout=walk.SETTLED_WITHIN_MS)
+    expect(again).to_be_visible(timeout=actions.SETTLED_WITHIN_MS)
     expect(failure.get_by_role("button", name="Try again", exact=True)).to_be_hidden()
 
     page.goto("/library")
-    card = walk.card(page, video)
+    card = actions.card(page, video)
     expect(card).to_have_attribute("data-state", "failed")
     expect(card.get_by_role("button", name="Try again")).to_be_hidden()
     expect(card.get_by_role("link", name="Upload another")).to_be_visible()
@@ -246,9 +246,9 @@ def test_what_a_video_costs_is_a_size_also_where_its_first_quality_is_encoded_al
       }).observe(document, { subtree: true, childList: true, characterData: true });
     """)
     page.goto("/upload")
-    walk.choose_files(page, path)
-    row = walk.upload_row(page, path.name)
-    walk.wait_phase(row, "playable")
+    actions.choose_files(page, path)
+    row = actions.upload_row(page, path.name)
+    actions.wait_phase(row, "playable")
     expect(row.locator("[data-cost]")).to_have_text(re.compile(r"^· about [\d.]+ [KM]B on the server"))
     told = page.evaluate("[...window.costs]")
     assert not [text for text in told if re.search("NaN|undefined|null|\N{EN DASH}", text)]
@@ -262,9 +262,9 @@ def test_too_large_is_said_before_anything_is_sent(
     page.goto("/upload")
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
-    walk.choose_files(page, heavy)
-    row = walk.upload_row(page, heavy.name)
-    walk.wait_phase(row, "failed")
+    actions.choose_files(page, heavy)
+    row = actions.upload_row(page, heavy.name)
+    actions.wait_phase(row, "failed")
     expect(row.locator("[data-status]")).to_have_text("Too big: 6.0 MB. The limit is 5.0 MB.")
     expect(row.get_by_role("button", name="Try again")).to_be_hidden()
     assert sent == []

@@ -6,9 +6,9 @@ from typing import cast
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
+from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.guard import BrowserMonitor
-from tests.browser.hostile_words import InjectionServer, open_injection_server, payload, payload_text
+from tests.browser.injection_server import InjectionServer, open_injection_server, payload, payload_text
 
 WRITTEN = """() => [
   document.body.textContent,

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.clips import make_clip
-from tests.faults.house import FaultyBucket, TracedServer, faulty_bucket, running_traced_server
 from tests.faults.operations import clear
+from tests.faults.traced_server import FaultyBucket, TracedServer, faulty_bucket, running_traced_server
 
 
 class _ServerPool:
-    """Has a house where one is wanted. One that a test has left in disorder is not handed on."""
+    """Has a server where one is wanted. One that a test has left in disorder is not handed on."""
 
     def __init__(self, stack: ExitStack, place: FaultyBucket | None = None) -> None:
         self._stack = stack

@@ -7,8 +7,8 @@ succeeds and means nothing. So the bytes, or the name, have to be made anew befo
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from tests.faults.house import TracedCall
 from tests.faults.points import role_of
+from tests.faults.traced_server import TracedCall
 from tests.faults.tracer import BY_NAME, SYNCS
 
 ACKNOWLEDGING = (" 201", " 204")

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.faults.house import TracedServer
 from tests.faults.operations import Operation, clear
 from tests.faults.points import Point, points
+from tests.faults.traced_server import TracedServer
 
 
 @dataclass(frozen=True)
@@ -24,40 +24,40 @@ class KillResult:
         return f"{self.point}: killed {'there' if self.met else 'after it'}, serving in {self.serving_after_s:.1f} s"
 
 
-def find_points(house: TracedServer, operation: Operation, film: bytes) -> list[Point]:
+def find_points(server: TracedServer, operation: Operation, film: bytes) -> list[Point]:
     """The points of an operation, learnt by carrying it out."""
-    operation.prepare(house, film)
-    house.wait_idle_if_running()
-    before = len(house.calls())
-    operation.run(house, ())
-    found = list(points(operation.name, house.calls()[before:]))
-    if house.has_exited:
-        assert house.wait_exit() == 0, "the command did what it was told"
-        house.start()
-    operation.check(house)
-    _settled(house, operation)
+    operation.prepare(server, film)
+    server.wait_idle_if_running()
+    before = len(server.calls())
+    operation.run(server, ())
+    found = list(points(operation.name, server.calls()[before:]))
+    if server.has_exited:
+        assert server.wait_exit() == 0, "the command did what it was told"
+        server.start()
+    operation.check(server)
+    _settled(server, operation)
     return found
 
 
-def kill_at(house: TracedServer, operation: Operation, film: bytes, point: Point) -> KillResult:
+def kill_at(server: TracedServer, operation: Operation, film: bytes, point: Point) -> KillResult:
     """Kill it there, start it again, and check that nothing acknowledged is lost and nothing lies about.
 
     Raises:
         AssertionError: something is lost, or lies about.
     """
-    operation.prepare(house, film)
-    house.wait_idle_if_running()
-    operation.run(house, [point.rule])
+    operation.prepare(server, film)
+    server.wait_idle_if_running()
+    operation.run(server, [point.rule])
     met = False
-    if house.is_running:
-        house.kill()
+    if server.is_running:
+        server.kill()
     else:
-        met = house.wait_exit() != 0  # a command ends by itself, too
+        met = server.wait_exit() != 0  # a command ends by itself, too
     began = time.monotonic()
-    house.start()
+    server.start()
     serving_after_s = time.monotonic() - began
-    operation.check(house)
-    _settled(house, operation)
+    operation.check(server)
+    _settled(server, operation)
     return KillResult(point, met, serving_after_s)
 
 
@@ -67,13 +67,13 @@ def spread(found: list[Point], count: int) -> Iterator[Point]:
     yield from (found[int(number * step)] for number in range(min(count, len(found))))
 
 
-def _settled(house: TracedServer, operation: Operation) -> None:
+def _settled(server: TracedServer, operation: Operation) -> None:
     """Rows are files, as it is and when everything is deleted."""
-    house.wait_idle()
-    house.consistency.assert_consistent()
+    server.wait_idle()
+    server.consistency.assert_consistent()
     if not operation.keeps:
-        clear(house)
-        house.wait_idle()
-        house.consistency.assert_consistent()
-        assert house.consistency.count() == 0, "no row is left of what was deleted"
-    assert not (unexpected := house.unexpected()), unexpected
+        clear(server)
+        server.wait_idle()
+        server.consistency.assert_consistent()
+        assert server.consistency.count() == 0, "no row is left of what was deleted"
+    assert not (unexpected := server.unexpected()), unexpected

@@ -14,8 +14,8 @@ from typing import ClassVar, Protocol
 
 import httpx
 
-from tests.faults.house import IDLE_WITHIN_S, TracedServer
-from tests.faults.older import VERSIONS, downgrade
+from tests.faults.downgrade import VERSIONS, downgrade
+from tests.faults.traced_server import IDLE_WITHIN_S, TracedServer
 from tests.faults.tracer import Rule
 from tests.people import TUS
 from tests.server import wait_until
@@ -32,15 +32,15 @@ class Operation(Protocol):
     keeps: ClassVar[bool]
     """Whether what it leaves can be used by the next."""
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
+    def prepare(self, server: TracedServer, film: bytes) -> None:
         """Bring about what it needs."""
         ...
 
-    def run(self, house: TracedServer, rules: Sequence[Rule]) -> None:
+    def run(self, server: TracedServer, rules: Sequence[Rule]) -> None:
         """Carry it out under these rules, to its end or to the server's."""
         ...
 
-    def check(self, house: TracedServer) -> None:
+    def check(self, server: TracedServer) -> None:
         """See that what was acknowledged is there, and that what was not is there wholly or not at all."""
         ...
 
@@ -51,18 +51,18 @@ class RequestOperation:
     name: ClassVar[str]
     keeps: ClassVar[bool] = False
 
-    def run(self, house: TracedServer, rules: Sequence[Rule]) -> None:
-        house.set_rules(*rules)
+    def run(self, server: TracedServer, rules: Sequence[Rule]) -> None:
+        server.set_rules(*rules)
         try:
-            self.ask(house)
+            self.ask(server)
         except httpx.TransportError:
-            wait_until(lambda: house.has_exited, "the server has died of what cut its answer off")
+            wait_until(lambda: server.has_exited, "the server has died of what cut its answer off")
             return
         wait_until(
-            lambda: house.has_exited or house.consistency.idle(), "nothing is left to do", within_s=IDLE_WITHIN_S
+            lambda: server.has_exited or server.consistency.idle(), "nothing is left to do", within_s=IDLE_WITHIN_S
         )
 
-    def ask(self, house: TracedServer) -> None:
+    def ask(self, server: TracedServer) -> None:
         raise NotImplementedError
 
 
@@ -71,31 +71,31 @@ class Upload(RequestOperation):
 
     name: ClassVar = "upload"
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
+    def prepare(self, server: TracedServer, film: bytes) -> None:
         self.film = make_unique(film)
         self.at = ""
         self.acknowledged = 0
-        assert house.ann.token
+        assert server.ann.token
 
-    def ask(self, house: TracedServer) -> None:
-        self.at = house.ann.begin(len(self.film), filename="film.mp4")
+    def ask(self, server: TracedServer) -> None:
+        self.at = server.ann.begin(len(self.film), filename="film.mp4")
         step = len(self.film) // PIECES + 1
         while self.acknowledged < len(self.film):
             piece = self.film[self.acknowledged : self.acknowledged + step]
-            answer = house.ann.append(self.at, self.acknowledged, piece).raise_for_status()
+            answer = server.ann.append(self.at, self.acknowledged, piece).raise_for_status()
             self.acknowledged = int(answer.headers["Upload-Offset"])
 
-    def check(self, house: TracedServer) -> None:
+    def check(self, server: TracedServer) -> None:
         if not self.at:
             return
-        offset = house.ann.offset(self.at)
+        offset = server.ann.offset(self.at)
         assert offset >= self.acknowledged, f"{self.acknowledged} bytes were acknowledged, {offset} are there"
         if offset < len(self.film):
-            assert house.ann.append(self.at, offset, self.film[offset:]).status_code == 204
-        video = house.ann.api.head(self.at, headers=TUS).headers["Streamtime-Video"]
-        wait_until(lambda: house.ann.look(video)["state"] == "ready", "ready", within_s=IDLE_WITHIN_S)
-        assert house.ann.api.get(f"/media/{video}/original").content == self.film
-        assert bytes_of(house, video)
+            assert server.ann.append(self.at, offset, self.film[offset:]).status_code == 204
+        video = server.ann.api.head(self.at, headers=TUS).headers["Streamtime-Video"]
+        wait_until(lambda: server.ann.look(video)["state"] == "ready", "ready", within_s=IDLE_WITHIN_S)
+        assert server.ann.api.get(f"/media/{video}/original").content == self.film
+        assert bytes_of(server, video)
 
 
 class AbortUpload(RequestOperation):
@@ -103,17 +103,17 @@ class AbortUpload(RequestOperation):
 
     name: ClassVar = "give up"
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
+    def prepare(self, server: TracedServer, film: bytes) -> None:
         self.film = film
         self.gone = False
-        self.at = house.ann.begin(len(film), filename="film.mp4")
-        assert house.ann.append(self.at, 0, film[:1000]).status_code == 204
+        self.at = server.ann.begin(len(film), filename="film.mp4")
+        assert server.ann.append(self.at, 0, film[:1000]).status_code == 204
 
-    def ask(self, house: TracedServer) -> None:
-        self.gone = house.ann.api.delete(self.at, headers=TUS).raise_for_status().status_code == 204
+    def ask(self, server: TracedServer) -> None:
+        self.gone = server.ann.api.delete(self.at, headers=TUS).raise_for_status().status_code == 204
 
-    def check(self, house: TracedServer) -> None:
-        answer = house.ann.api.head(self.at, headers=TUS)
+    def check(self, server: TracedServer) -> None:
+        answer = server.ann.api.head(self.at, headers=TUS)
         if self.gone or answer.status_code == 404:
             assert answer.status_code == 404
             return
@@ -127,22 +127,22 @@ class VisibilityChange(RequestOperation):
     before: ClassVar[str]
     after: ClassVar[str]
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
-        self.video = some_video(house, film)
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
         self.told = False
-        house.ann.change(self.video, visibility=self.before)
-        self.bytes = bytes_of(house, self.video)
+        server.ann.change(self.video, visibility=self.before)
+        self.bytes = bytes_of(server, self.video)
 
-    def ask(self, house: TracedServer) -> None:
-        house.ann.change(self.video, visibility=self.after)
+    def ask(self, server: TracedServer) -> None:
+        server.ann.change(self.video, visibility=self.after)
         self.told = True
 
-    def check(self, house: TracedServer) -> None:
-        shown = house.ann.look(self.video)["visibility"]
+    def check(self, server: TracedServer) -> None:
+        shown = server.ann.look(self.video)["visibility"]
         assert shown == self.after or (not self.told and shown == self.before)
-        stranger = house.visitor().api.get(f"/api/v1/videos/{self.video}")
+        stranger = server.visitor().api.get(f"/api/v1/videos/{self.video}")
         assert stranger.status_code == (200 if shown == "public" else 404)
-        assert sorted(bytes_of(house, self.video).values()) == sorted(self.bytes.values())
+        assert sorted(bytes_of(server, self.video).values()) == sorted(self.bytes.values())
 
 
 class Publish(VisibilityChange):
@@ -152,10 +152,10 @@ class Publish(VisibilityChange):
 class Hide(VisibilityChange):
     name, before, after = "hide", "public", "private"
 
-    def check(self, house: TracedServer) -> None:
-        super().check(house)
+    def check(self, server: TracedServer) -> None:
+        super().check(server)
         if self.told:
-            old = [uri for uri in self.bytes if house.visitor().api.get(uri).status_code != 404]
+            old = [uri for uri in self.bytes if server.visitor().api.get(uri).status_code != 404]
             assert old == [], "addresses from when it was public are dead"
 
 
@@ -165,23 +165,23 @@ class Delete(RequestOperation):
     name: ClassVar = "delete"
     query: ClassVar[dict[str, str]] = {}
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
-        self.video = some_video(house, film)
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
         self.gone = False
-        self.bytes = bytes_of(house, self.video)
+        self.bytes = bytes_of(server, self.video)
 
-    def ask(self, house: TracedServer) -> None:
-        house.ann.api.delete(f"/api/v1/videos/{self.video}", params=self.query).raise_for_status()
+    def ask(self, server: TracedServer) -> None:
+        server.ann.api.delete(f"/api/v1/videos/{self.video}", params=self.query).raise_for_status()
         self.gone = True
 
-    def check(self, house: TracedServer) -> None:
-        status = house.ann.api.get(f"/api/v1/videos/{self.video}").status_code
+    def check(self, server: TracedServer) -> None:
+        status = server.ann.api.get(f"/api/v1/videos/{self.video}").status_code
         if self.gone or status == 404:
             assert status == 404
-            assert all(house.ann.api.get(uri).status_code == 404 for uri in self.bytes)
-            assert (self.video in binned(house)) == (not self.query)
+            assert all(server.ann.api.get(uri).status_code == 404 for uri in self.bytes)
+            assert (self.video in binned(server)) == (not self.query)
             return
-        assert bytes_of(house, self.video) == self.bytes
+        assert bytes_of(server, self.video) == self.bytes
 
 
 class Purge(Delete):
@@ -196,24 +196,24 @@ class Restore(RequestOperation):
 
     name: ClassVar = "restore"
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
-        self.video = some_video(house, film)
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
         self.back = False
-        self.bytes = bytes_of(house, self.video)
-        house.ann.api.delete(f"/api/v1/videos/{self.video}").raise_for_status()
+        self.bytes = bytes_of(server, self.video)
+        server.ann.api.delete(f"/api/v1/videos/{self.video}").raise_for_status()
 
-    def ask(self, house: TracedServer) -> None:
-        house.ann.api.post(f"/api/v1/videos/{self.video}/restore").raise_for_status()
+    def ask(self, server: TracedServer) -> None:
+        server.ann.api.post(f"/api/v1/videos/{self.video}/restore").raise_for_status()
         self.back = True
 
-    def check(self, house: TracedServer) -> None:
-        status = house.ann.api.get(f"/api/v1/videos/{self.video}").status_code
+    def check(self, server: TracedServer) -> None:
+        status = server.ann.api.get(f"/api/v1/videos/{self.video}").status_code
         if not self.back and status == 404:
-            assert self.video in binned(house)
+            assert self.video in binned(server)
             return
         assert status == 200
-        assert self.video not in binned(house)
-        assert sorted(bytes_of(house, self.video).values()) == sorted(self.bytes.values())
+        assert self.video not in binned(server)
+        assert sorted(bytes_of(server, self.video).values()) == sorted(self.bytes.values())
 
 
 class Migration:
@@ -223,28 +223,28 @@ class Migration:
     keeps: ClassVar = True
     back: ClassVar = 1
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
-        self.video = some_video(house, film)
-        house.wait_idle()
-        self.bytes = bytes_of(house, self.video)
-        assert house.stop() == 0
-        for copy in (house.data_dir / "backups").glob("*"):
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
+        server.wait_idle()
+        self.bytes = bytes_of(server, self.video)
+        assert server.stop() == 0
+        for copy in (server.data_dir / "backups").glob("*"):
             copy.unlink()
-        self.before = downgrade(house.data_dir, back=self.back)
-        house.consistency.remove_orphans()
+        self.before = downgrade(server.data_dir, back=self.back)
+        server.consistency.remove_orphans()
 
-    def run(self, house: TracedServer, rules: Sequence[Rule]) -> None:
-        if house.try_start(rules):
+    def run(self, server: TracedServer, rules: Sequence[Rule]) -> None:
+        if server.try_start(rules):
             wait_until(
-                lambda: house.has_exited or house.consistency.idle(), "nothing is left to do", within_s=IDLE_WITHIN_S
+                lambda: server.has_exited or server.consistency.idle(), "nothing is left to do", within_s=IDLE_WITHIN_S
             )
 
-    def check(self, house: TracedServer) -> None:
+    def check(self, server: TracedServer) -> None:
         wait_until(
-            house.consistency.has_markers, "its stores are marked"
+            server.consistency.has_markers, "its stores are marked"
         )  # anew, where the older version did not mark them
-        assert bytes_of(house, self.video) == self.bytes
-        copies = sorted((house.data_dir / "backups").glob("*.db"))
+        assert bytes_of(server, self.video) == self.bytes
+        copies = sorted((server.data_dir / "backups").glob("*.db"))
         assert copies, "a copy was made first"
         for copy in copies:
             assert revision_of(copy) == self.before, f"{copy.name} is a whole copy of what was there before"
@@ -264,17 +264,17 @@ class CommandOperation:
     keeps: ClassVar = True
     arguments: ClassVar[tuple[str, ...]]
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
-        self.video = some_video(house, film)
-        house.wait_idle()
-        self.bytes = bytes_of(house, self.video)
-        assert house.stop() == 0
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
+        server.wait_idle()
+        self.bytes = bytes_of(server, self.video)
+        assert server.stop() == 0
 
-    def run(self, house: TracedServer, rules: Sequence[Rule]) -> None:
-        house.run_command(rules, *self.arguments)
+    def run(self, server: TracedServer, rules: Sequence[Rule]) -> None:
+        server.run_command(rules, *self.arguments)
 
-    def check(self, house: TracedServer) -> None:
-        assert bytes_of(house, self.video) == self.bytes
+    def check(self, server: TracedServer) -> None:
+        assert bytes_of(server, self.video) == self.bytes
 
 
 class MoveToDisk(CommandOperation):
@@ -284,16 +284,16 @@ class MoveToDisk(CommandOperation):
     arguments: ClassVar = ("storage", "move", "--to", "local")
     way_back: ClassVar = ("storage", "move", "--to", "s3")
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
-        some_video(house, film)
-        house.run(*self.way_back)
-        super().prepare(house, film)
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        some_video(server, film)
+        server.run(*self.way_back)
+        super().prepare(server, film)
 
-    def check(self, house: TracedServer) -> None:
+    def check(self, server: TracedServer) -> None:
         """What was interrupted plays, and goes on to its end when it is told again."""
-        super().check(house)
-        house.run(*self.arguments)
-        super().check(house)
+        super().check(server)
+        server.run(*self.arguments)
+        super().check(server)
 
 
 class MoveToBucket(MoveToDisk):
@@ -309,15 +309,15 @@ class Backup(CommandOperation):
     FILE: ClassVar = "backup.streamtime"
     arguments: ClassVar = ("backup", FILE, "--with-objects")
 
-    def prepare(self, house: TracedServer, film: bytes) -> None:
-        (house.folder / self.FILE).unlink(missing_ok=True)
-        super().prepare(house, film)
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        (server.folder / self.FILE).unlink(missing_ok=True)
+        super().prepare(server, film)
 
-    def check(self, house: TracedServer) -> None:
-        super().check(house)
-        if (house.folder / self.FILE).exists():
-            elsewhere = house.folder / "restored"
-            restored = house.command("restore", self.FILE, STREAMTIME_DATA_DIR=str(elsewhere))
+    def check(self, server: TracedServer) -> None:
+        super().check(server)
+        if (server.folder / self.FILE).exists():
+            elsewhere = server.folder / "restored"
+            restored = server.command("restore", self.FILE, STREAMTIME_DATA_DIR=str(elsewhere))
             assert restored.returncode == 0, restored.stdout + restored.stderr
             shutil.rmtree(elsewhere)
 
@@ -340,33 +340,33 @@ BUCKET_OPERATIONS: tuple[type[Operation], ...] = (Upload, Publish, Delete, Resto
 """And on one that keeps them in a bucket."""
 
 
-def some_video(house: TracedServer, film: bytes) -> str:
+def some_video(server: TracedServer, film: bytes) -> str:
     """A video of Ann's that is ready, made where there is none."""
-    there: list[dict[str, str]] = house.ann.api.get("/api/v1/videos").raise_for_status().json()["items"]
+    there: list[dict[str, str]] = server.ann.api.get("/api/v1/videos").raise_for_status().json()["items"]
     ready = [video["id"] for video in there if video["state"] == "ready"]
     if ready:
         return ready[0]
-    video = house.ann.send(make_unique(film), filename="film.mp4")
-    wait_until(lambda: house.ann.look(video)["state"] == "ready", "ready", within_s=IDLE_WITHIN_S)
-    house.wait_idle()
+    video = server.ann.send(make_unique(film), filename="film.mp4")
+    wait_until(lambda: server.ann.look(video)["state"] == "ready", "ready", within_s=IDLE_WITHIN_S)
+    server.wait_idle()
     return video
 
 
-def bytes_of(house: TracedServer, video: str) -> dict[str, str]:
+def bytes_of(server: TracedServer, video: str) -> dict[str, str]:
     """Hashes of everything that a player fetches of a video, by address."""
-    return hashes(house.ann.api, house.ann.look(video)["urls"]["master"])
+    return hashes(server.ann.api, server.ann.look(video)["urls"]["master"])
 
 
-def clear(house: TracedServer) -> None:
+def clear(server: TracedServer) -> None:
     """Delete everything of Ann's for good."""
-    listed = house.ann.api.get("/api/v1/videos", params={"limit": "100"}).raise_for_status().json()["items"]
-    for video in [*(video["id"] for video in listed), *binned(house)]:
-        house.ann.api.delete(f"/api/v1/videos/{video}", params={"now": "true"}).raise_for_status()
+    listed = server.ann.api.get("/api/v1/videos", params={"limit": "100"}).raise_for_status().json()["items"]
+    for video in [*(video["id"] for video in listed), *binned(server)]:
+        server.ann.api.delete(f"/api/v1/videos/{video}", params={"now": "true"}).raise_for_status()
 
 
-def binned(house: TracedServer) -> list[str]:
+def binned(server: TracedServer) -> list[str]:
     """What lies in Ann's bin."""
-    answer = house.ann.api.get("/api/v1/videos", params={"state": "binned", "limit": "100"})
+    answer = server.ann.api.get("/api/v1/videos", params={"state": "binned", "limit": "100"})
     return [video["id"] for video in answer.raise_for_status().json()["items"]]
 
 

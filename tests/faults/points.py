@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.faults.house import TracedCall
+from tests.faults.traced_server import TracedCall
 from tests.faults.tracer import Rule
 
 ROLES = {

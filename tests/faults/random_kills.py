@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass
 from threading import Thread
 
-from tests.faults.house import TracedServer
+from tests.faults.expected_state import ExpectedState
 from tests.faults.operations import clear, make_unique
-from tests.faults.promises import ExpectedState
+from tests.faults.traced_server import TracedServer
 from tests.server import wait_until
 
 MOST_ANSWERS = 12
@@ -35,9 +35,9 @@ class RandomKillsResult:
 class _RandomClient(Thread):
     """Asks for one thing after another until the server is gone. What went wrong is raised by `join`."""
 
-    def __init__(self, house: TracedServer, promises: ExpectedState, film: bytes, chance: random.Random) -> None:
+    def __init__(self, server: TracedServer, promises: ExpectedState, film: bytes, chance: random.Random) -> None:
         super().__init__(daemon=True)
-        self._server = house
+        self._server = server
         self._promises = promises
         self._film = film
         self._chance = chance
@@ -76,7 +76,7 @@ class _RandomClient(Thread):
 
 
 def kill_at_random(
-    house: TracedServer, film: bytes, seed: str, kills: int, *, rest_every: int = 5
+    server: TracedServer, film: bytes, seed: str, kills: int, *, rest_every: int = 5
 ) -> RandomKillsResult:
     """Kill it so often; after each kill nothing acknowledged is missing, and at rest rows are files.
 
@@ -84,32 +84,32 @@ def kill_at_random(
         AssertionError: something is missing, or lies about.
     """
     chance = random.Random(seed)  # noqa: S311  # it is to be repeatable, as far as processes are
-    promises = ExpectedState(house)
-    assert house.ann.token
+    promises = ExpectedState(server)
+    assert server.ann.token
     longest_start_s = 0.0
     for number in range(1, kills + 1):
-        somebody = _RandomClient(house, promises, film, random.Random(f"{seed} {number}"))  # noqa: S311  # the same
+        somebody = _RandomClient(server, promises, film, random.Random(f"{seed} {number}"))  # noqa: S311  # the same
         somebody.start()
         _promised(promises, somebody, chance.randint(0, MOST_ANSWERS))
         time.sleep(chance.uniform(0, LONGEST_MOMENT_S))
-        house.kill()
+        server.kill()
         somebody.join()
         if somebody.trouble is not None:
             raise somebody.trouble
         began = time.monotonic()
-        house.start()
+        server.start()
         longest_start_s = max(longest_start_s, time.monotonic() - began)
         promises.check()
         if number % rest_every == 0 or number == kills:
             promises.finish()
-            house.wait_idle()
-            house.consistency.assert_consistent()
-            assert not (unexpected := house.unexpected()), unexpected
+            server.wait_idle()
+            server.consistency.assert_consistent()
+            assert not (unexpected := server.unexpected()), unexpected
     promises.check()
-    clear(house)
-    house.wait_idle()
-    house.consistency.assert_consistent()
-    assert house.consistency.count() == 0
+    clear(server)
+    server.wait_idle()
+    server.consistency.assert_consistent()
+    assert server.consistency.count() == 0
     return RandomKillsResult(kills, promises.answers, longest_start_s)
 
 

@@ -7,8 +7,8 @@ from threading import Event, Thread
 
 import httpx
 
-from tests.faults.house import TracedServer
 from tests.faults.operations import bytes_of, some_video
+from tests.faults.traced_server import TracedServer
 from tests.faults.tracer import Rule
 
 LONGER_MS = 15
@@ -27,13 +27,13 @@ class ReadLatency:
         return f"{self.what}: {self.middle_ms:.1f} ms in the middle, 95 of 100 within {self.late_ms:.1f} ms"
 
 
-def read_latencies(house: TracedServer, film: bytes, *, slow: bool) -> list[ReadLatency]:
+def read_latencies(server: TracedServer, film: bytes, *, slow: bool) -> list[ReadLatency]:
     """How quick a page and a segment are while another client changes and uploads without a pause."""
-    video = some_video(house, film)
-    segment = list(bytes_of(house, video))[-1]
-    page, api = house.ann.browser, house.ann.api
-    writer = house.client(Authorization=f"Bearer {house.ann.token}")
-    house.set_rules(*[Rule("fsync|fdatasync", "/data", "wait", LONGER_MS)] * slow)
+    video = some_video(server, film)
+    segment = list(bytes_of(server, video))[-1]
+    page, api = server.ann.browser, server.ann.api
+    writer = server.client(Authorization=f"Bearer {server.ann.token}")
+    server.set_rules(*[Rule("fsync|fdatasync", "/data", "wait", LONGER_MS)] * slow)
     stop = Event()
 
     def write() -> None:
@@ -47,7 +47,7 @@ def read_latencies(house: TracedServer, film: bytes, *, slow: bool) -> list[Read
     finally:
         stop.set()
         writing.join()
-        house.set_rules()
+        server.set_rules()
 
 
 def _timed(what: str, client: httpx.Client, address: str) -> ReadLatency:

@@ -19,13 +19,13 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from benchmarks.sign_in import storm
 from tests.clips import make_clip
-from tests.faults.house import TracedServer, faulty_bucket, running_traced_server
+from tests.faults.disk_faults import DISK_FAULTS, run_with_fault
 from tests.faults.kill_points import find_points, kill_at, spread
-from tests.faults.life import ServerStateMachine
 from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS
 from tests.faults.random_kills import kill_at_random
-from tests.faults.refusals import DISK_FAULTS, run_with_fault
 from tests.faults.slow_disk import LONGER_MS, read_latencies
+from tests.faults.state_machine import ServerStateMachine
+from tests.faults.traced_server import TracedServer, faulty_bucket, running_traced_server
 from tests.s3 import s3_server
 
 KILLS = 300
@@ -56,15 +56,15 @@ class Soak:
         """A server of its own; a failure is told, with the server's last words, and counted."""
         with ExitStack() as stack:
             place = stack.enter_context(faulty_bucket(self._s3_endpoint)) if self._s3_endpoint else None
-            house = stack.enter_context(running_traced_server(place))
+            server = stack.enter_context(running_traced_server(place))
             try:
-                yield house
+                yield server
             except Exception:  # noqa: BLE001  # whatever it is, the other attempts are made
                 self.failures += 1
                 print(
                     f"FAILED: {name} (seed {self._seed})",
                     traceback.format_exc(),
-                    house.log_output[-SHOWN:],
+                    server.log_output[-SHOWN:],
                     sep="\n",
                     flush=True,
                 )
@@ -76,13 +76,13 @@ class Soak:
             if self._only and operation.name != self._only:
                 continue
             found = []
-            with self._server(f"{operation.name}, to learn its points") as house:
-                found = find_points(house, operation(), self._film)
+            with self._server(f"{operation.name}, to learn its points") as server:
+                found = find_points(server, operation(), self._film)
             waiting = list(spread(found, self._attempts or len(found)))[self._skip :] if found else []
             while waiting:
-                with self._server(str(waiting[0])) as house:
+                with self._server(str(waiting[0])) as server:
                     while waiting:
-                        one = kill_at(house, operation(), self._film, waiting.pop(0))
+                        one = kill_at(server, operation(), self._film, waiting.pop(0))
                         tried, met = tried + 1, met + one.met
                         slowest = max(slowest, one.serving_after_s)
                         print(one, flush=True)
@@ -92,8 +92,8 @@ class Soak:
         """Every refusal, or the first so many."""
         chosen = DISK_FAULTS[: self._attempts]
         for refusal in chosen:
-            with self._server(str(refusal)) as house:
-                print(run_with_fault(house, self._film, refusal), flush=True)
+            with self._server(str(refusal)) as server:
+                print(run_with_fault(server, self._film, refusal), flush=True)
         print(f"{len(chosen)} refusals endured", flush=True)
 
     def kills(self) -> None:
@@ -102,16 +102,16 @@ class Soak:
         while left > 0:
             count = min(left, KILLS_A_HOUSE)
             word = f"{self._seed} {left}"
-            with self._server(f"{count} kills of seed {word!r}") as house:
-                print(kill_at_random(house, self._film, word, count), flush=True)
+            with self._server(f"{count} kills of seed {word!r}") as server:
+                print(kill_at_random(server, self._film, word, count), flush=True)
             left -= count
 
     def life(self) -> None:
         """The machine of rules."""
         wanted = self._attempts or STEPS
-        with self._server("the machine of rules") as house:
-            ServerStateMachine.house, ServerStateMachine.film, ServerStateMachine.steps = house, self._film, {}
-            assert house.ann.token
+        with self._server("the machine of rules") as server:
+            ServerStateMachine.server, ServerStateMachine.film, ServerStateMachine.steps = server, self._film, {}
+            assert server.ann.token
             seed(self._seed)(ServerStateMachine)
             chosen = settings(
                 max_examples=-(-wanted // STEPS_A_RUN), stateful_step_count=STEPS_A_RUN, deadline=None,
@@ -122,10 +122,10 @@ class Soak:
 
     def disk(self) -> None:
         """The slow disk beside the quick one."""
-        with self._server("the slow disk") as house:
+        with self._server("the slow disk") as server:
             for slow in (False, True):
                 print(f"every sync {LONGER_MS} ms longer:" if slow else "as the disk is:", flush=True)
-                print(*read_latencies(house, self._film, slow=slow), sep="\n", flush=True)
+                print(*read_latencies(server, self._film, slow=slow), sep="\n", flush=True)
 
     def passwords(self) -> None:
         """A storm of wrong ones of each kind."""

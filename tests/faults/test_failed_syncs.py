@@ -5,8 +5,8 @@ import errno
 import pytest
 
 from tests.faults.failed_syncs import believed, failed
-from tests.faults.house import TracedCall, TracedServer
 from tests.faults.operations import clear, make_unique
+from tests.faults.traced_server import TracedCall, TracedServer
 from tests.faults.tracer import Rule
 from tests.people import BYTES, TUS, UPLOADS, upload_headers
 from tests.server import wait_until
@@ -44,18 +44,18 @@ def test_what_was_believed_is_found_out(calls: list[TracedCall], fault: str) -> 
 
 
 @pytest.mark.parametrize("shape", [r"/spool/.*/source$", r"/streamtime\.db-wal$"], ids=["file", "log"])
-def test_bytes_whose_sync_failed_are_sent_again(house: TracedServer, film: bytes, shape: str) -> None:
-    ann, film = house.ann, make_unique(film)
+def test_bytes_whose_sync_failed_are_sent_again(traced_server: TracedServer, film: bytes, shape: str) -> None:
+    ann, film = traced_server.ann, make_unique(film)
     at = ann.begin(len(film), filename="film.mp4")
     assert ann.append(at, 0, film[:1000]).status_code == 204
-    before = len(house.calls())
-    house.set_rules(Rule("fdatasync", shape, "refuse", errno.EIO))
+    before = len(traced_server.calls())
+    traced_server.set_rules(Rule("fdatasync", shape, "refuse", errno.EIO))
     assert ann.append(at, 1000, film[1000:5000]).status_code == 503
-    house.set_rules()
+    traced_server.set_rules()
     assert ann.offset(at) == 1000
     answer = ann.api.patch(at, headers={**TUS, **BYTES, "Upload-Offset": "1000"}, content=film[1000:])
     assert answer.status_code == 204
-    calls = house.calls()[before:]
+    calls = traced_server.calls()[before:]
     assert failed(calls) > 0
     assert believed(calls) == []
     video = answer.headers["Streamtime-Video"]
@@ -63,17 +63,17 @@ def test_bytes_whose_sync_failed_are_sent_again(house: TracedServer, film: bytes
     assert ann.api.get(f"/media/{video}/original").content == film
 
 
-def test_a_folder_whose_name_may_not_be_on_disk_is_made_anew(house: TracedServer) -> None:
-    clear(house)
-    house.wait_idle()
+def test_a_folder_whose_name_may_not_be_on_disk_is_made_anew(traced_server: TracedServer) -> None:
+    clear(traced_server)
+    traced_server.wait_idle()
     begin = {**TUS, **upload_headers(5, filename="film.mp4")}
-    before = len(house.calls())
-    house.set_rules(Rule("fsync", r"/data/spool$", "refuse", errno.EIO))
-    assert house.ann.api.post(UPLOADS, headers=begin).status_code == 503
-    house.set_rules()
-    begun = house.ann.api.post(UPLOADS, headers=begin)
+    before = len(traced_server.calls())
+    traced_server.set_rules(Rule("fsync", r"/data/spool$", "refuse", errno.EIO))
+    assert traced_server.ann.api.post(UPLOADS, headers=begin).status_code == 503
+    traced_server.set_rules()
+    begun = traced_server.ann.api.post(UPLOADS, headers=begin)
     assert begun.status_code == 201
-    calls = house.calls()[before:]
+    calls = traced_server.calls()[before:]
     assert failed(calls) > 0
     assert believed(calls) == []
-    assert house.ann.api.delete(begun.headers["Location"], headers=TUS).status_code == 204
+    assert traced_server.ann.api.delete(begun.headers["Location"], headers=TUS).status_code == 204

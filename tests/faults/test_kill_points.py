@@ -3,10 +3,10 @@
 A sample of points that are met in every run; `make soak` learns all that there are and tries each.
 """
 
-from tests.faults.house import TracedServer
 from tests.faults.kill_points import kill_at
 from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS
 from tests.faults.points import Point
+from tests.faults.traced_server import TracedServer
 
 LOG = "the log of the database"
 
@@ -23,15 +23,15 @@ SAMPLE = (
 )
 
 
-def test_killed_there_it_loses_nothing_acknowledged(house: TracedServer, film: bytes) -> None:
+def test_killed_there_it_loses_nothing_acknowledged(traced_server: TracedServer, film: bytes) -> None:
     operations = {operation.name: operation for operation in OPERATIONS}
-    tried = [kill_at(house, operations[point.operation](), film, point) for point in SAMPLE]
+    tried = [kill_at(traced_server, operations[point.operation](), film, point) for point in SAMPLE]
     print(*tried, sep="\n")
     assert all(one.met for one in tried)
 
 
-def test_killed_as_it_speaks_to_its_bucket_neither(bucket_house: TracedServer, film: bytes) -> None:
+def test_killed_as_it_speaks_to_its_bucket_neither(bucket_server: TracedServer, film: bytes) -> None:
     operations = {operation.name: operation for operation in BUCKET_OPERATIONS}
-    tried = [kill_at(bucket_house, operations[point.operation](), film, point) for point in BUCKET_SAMPLE]
+    tried = [kill_at(bucket_server, operations[point.operation](), film, point) for point in BUCKET_SAMPLE]
     print(*tried, sep="\n")
     assert all(one.met for one in tried)

@@ -6,9 +6,9 @@ from functools import partial
 import httpx
 import pytest
 
-from tests.faults.house import TracedCall, TracedServer
 from tests.faults.operations import PIECES, some_video
-from tests.faults.order import answer_in, faults_of
+from tests.faults.sync_order import answer_in, faults_of
+from tests.faults.traced_server import TracedCall, TracedServer
 from tests.people import BYTES, TUS, UPLOADS, upload_headers
 
 LOG, FILE, FOLDER = "/data/streamtime.db-wal", "/data/spool/videos/x/source", "/data/spool/videos/x"
@@ -63,31 +63,31 @@ def test_a_trace_out_of_order_is_found_out(calls: list[TracedCall], fault: str) 
     assert fault in " ".join(faults_of(calls))
 
 
-def asked(house: TracedServer, request: Callable[[], httpx.Response]) -> list[TracedCall]:
+def asked(traced_server: TracedServer, request: Callable[[], httpx.Response]) -> list[TracedCall]:
     """The calls from a request to its answer, which has to be one of success."""
-    before = len(house.calls())
+    before = len(traced_server.calls())
     request().raise_for_status()
-    calls = house.calls()[before:]
+    calls = traced_server.calls()[before:]
     return calls[: answer_in(calls) + 1]
 
 
-def test_nothing_is_acknowledged_before_it_is_on_disk(house: TracedServer, film: bytes) -> None:
-    ann = house.ann
-    video = some_video(house, film)
+def test_nothing_is_acknowledged_before_it_is_on_disk(traced_server: TracedServer, film: bytes) -> None:
+    ann = traced_server.ann
+    video = some_video(traced_server, film)
     begin = {**TUS, **upload_headers(len(film), filename="film.mp4")}
-    calls = asked(house, lambda: ann.api.post(UPLOADS, headers=begin))
+    calls = asked(traced_server, lambda: ann.api.post(UPLOADS, headers=begin))
     assert faults_of(calls) == []
     at = ann.begin(len(film), filename="film.mp4")
     step = len(film) // PIECES + 1
     for offset in range(0, len(film), step):
         headers = {**TUS, **BYTES, "Upload-Offset": str(offset)}
         piece = film[offset : offset + step]
-        calls = asked(house, partial(ann.api.patch, at, headers=headers, content=piece))
+        calls = asked(traced_server, partial(ann.api.patch, at, headers=headers, content=piece))
         assert any(call.call == "fdatasync" and call.path.endswith("/source") for call in calls)
         assert faults_of(calls) == []
-    house.wait_idle()
+    traced_server.wait_idle()
     changes = {"visibility": "public"}
-    assert faults_of(asked(house, lambda: ann.api.patch(f"/api/v1/videos/{video}", json=changes))) == []
-    assert faults_of(asked(house, lambda: ann.api.delete(f"/api/v1/videos/{video}"))) == []
-    assert faults_of(asked(house, lambda: ann.api.post(f"/api/v1/videos/{video}/restore"))) == []
-    assert faults_of(asked(house, lambda: ann.api.delete(f"/api/v1/videos/{video}"))) == []
+    assert faults_of(asked(traced_server, lambda: ann.api.patch(f"/api/v1/videos/{video}", json=changes))) == []
+    assert faults_of(asked(traced_server, lambda: ann.api.delete(f"/api/v1/videos/{video}"))) == []
+    assert faults_of(asked(traced_server, lambda: ann.api.post(f"/api/v1/videos/{video}/restore"))) == []
+    assert faults_of(asked(traced_server, lambda: ann.api.delete(f"/api/v1/videos/{video}"))) == []

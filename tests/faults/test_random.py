@@ -4,22 +4,22 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.faults.house import TracedServer
-from tests.faults.life import ServerStateMachine
 from tests.faults.random_kills import kill_at_random
+from tests.faults.state_machine import ServerStateMachine
+from tests.faults.traced_server import TracedServer
 
 
-def test_killed_at_any_moment_it_loses_nothing_acknowledged(house: TracedServer, film: bytes) -> None:
-    survived = kill_at_random(house, film, "20261125", 2)
+def test_killed_at_any_moment_it_loses_nothing_acknowledged(traced_server: TracedServer, film: bytes) -> None:
+    survived = kill_at_random(traced_server, film, "20261125", 2)
     print(survived)
     assert survived.answers > 0
 
 
-@pytest.mark.parametrize("kind", ["house", "bucket_house"])
+@pytest.mark.parametrize("kind", ["traced_server", "bucket_server"])
 def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(
     request: pytest.FixtureRequest, kind: str, film: bytes
 ) -> None:
-    ServerStateMachine.house, ServerStateMachine.film, ServerStateMachine.steps = (
+    ServerStateMachine.traced_server, ServerStateMachine.film, ServerStateMachine.steps = (
         request.getfixturevalue(kind),
         film,
         {},

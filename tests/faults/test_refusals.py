@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from tests.faults.house import TracedServer
-from tests.faults.refusals import EVERYWHERE, SYNCS, WRITES, DiskFault, run_with_fault
+from tests.faults.disk_faults import EVERYWHERE, SYNCS, WRITES, DiskFault, run_with_fault
+from tests.faults.traced_server import TracedServer
 
 SAMPLE = (
     DiskFault(WRITES, EVERYWHERE, errno.ENOSPC),
@@ -16,9 +16,9 @@ SAMPLE = (
 
 @pytest.mark.parametrize("refusal", SAMPLE, ids=str)
 def test_a_disk_that_refuses_stops_writing_and_never_playing(
-    house: TracedServer, film: bytes, refusal: DiskFault
+    traced_server: TracedServer, film: bytes, refusal: DiskFault
 ) -> None:
-    endured = run_with_fault(house, film, refusal)
+    endured = run_with_fault(traced_server, film, refusal)
     print(endured)
     assert endured.met
     assert set(endured.statuses) & {503, 507}

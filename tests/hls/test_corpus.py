@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.clips import make_clip, run_ffmpeg
-from tests.films import make_multitrack_clip
 from tests.hls.checker import check
 from tests.hls.ffmpeg import complaints
 from tests.hls.growth import Growth
 from tests.hls.packaging import packaged
+from tests.multitrack_clip import make_multitrack_clip
 from tests.server import StartServer, wait_until
 from tests.system.player import audio_playlists, video_playlists
 

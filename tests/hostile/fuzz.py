@@ -20,10 +20,10 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from tests.hostile import odd_fuzz
+from tests.hostile import edge_case_fuzz
 from tests.hostile.mutations import mutated
 from tests.hostile.seeds import SEEDS, make_seed
-from tests.hostile.trial import UNEXPLAINED_CODES, Outcome, assert_no_leaks, attempts
+from tests.hostile.worker_attempt import UNEXPLAINED_CODES, Outcome, assert_no_leaks, attempts
 
 TOLD_EVERY = 100
 REMARKABLE = {
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--case", "--only", type=int, help="the film of this number alone; needs --part")
     parser.add_argument("--begin", type=int, default=0, help="the number of the first film (0)")
     parser.add_argument("--shrink", action="store_true", help="make the recipes of odd films with faults simpler")
-    parser.add_argument("--uploads", type=int, default=odd_fuzz.UPLOADED_EVERY, metavar="N",
+    parser.add_argument("--uploads", type=int, default=edge_case_fuzz.UPLOADED_EVERY, metavar="N",
                         help="upload every Nth odd film to a server as well (40); 0 for none")  # fmt: skip
     parser.add_argument("--keep", type=Path, help="a folder for films of which something remarkable came")
     options = parser.parse_args()
@@ -137,13 +137,13 @@ def run_odd(options: argparse.Namespace, count: int) -> bool:
     uploads = [n for n in numbers if options.uploads and n % options.uploads == 0 and options.case is None]
     verdicts = []
     for verdict in chain(
-        odd_fuzz.tried(options.seed, numbers, at_once=options.at_once, kept=options.keep),
-        odd_fuzz.tried_by_a_server(options.seed, uploads, options.keep),
+        edge_case_fuzz.tried(options.seed, numbers, at_once=options.at_once, kept=options.keep),
+        edge_case_fuzz.tried_by_a_server(options.seed, uploads, options.keep),
     ):
         verdicts.append(verdict)
         if verdict.faults or options.case is not None:
-            print(odd_fuzz.shrunk(verdict) if options.shrink and verdict.faults else verdict, flush=True)
-    print(odd_fuzz.summary(verdicts, time.monotonic() - began))
+            print(edge_case_fuzz.shrunk(verdict) if options.shrink and verdict.faults else verdict, flush=True)
+    print(edge_case_fuzz.summary(verdicts, time.monotonic() - began))
     return not any(verdict.faults for verdict in verdicts)
 
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.clips import make_clip
-from tests.hostile.requests_at_random import RandomRequests
-from tests.raw import RawConnection
+from tests.hostile.random_requests import RandomRequests
+from tests.raw_http import RawConnection
 from tests.server import Server, resident_bytes, running_server, wait_until
 from tests.system.player import hashes
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.seeds import SEEDS, make_seed
-from tests.hostile.trial import OK, assert_no_leaks, attempt
+from tests.hostile.worker_attempt import OK, assert_no_leaks, attempt
 
 
 @pytest.mark.parametrize("name", SEEDS)

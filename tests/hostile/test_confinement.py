@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.source_facts import ProbeResult
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import COMMAND, WorkerLauncher
+from streamtime.workers.probe_result import ProbeResult
 from streamtime.workers.self_report import format_layers, query_confinement
 from tests.clips import make_clip
 
 HERE = Path(__file__).parent
-CAPTIVE = (sys.executable, str(HERE / "captive.py"))
+CAPTIVE = (sys.executable, str(HERE / "escape_attempts.py"))
 OLD_KERNEL = (sys.executable, str(HERE / "old_kernel.py"))
 
 HARMLESS = {"read its source", "start a thread", "tell the time"}

@@ -11,9 +11,9 @@ import pytest
 
 from streamtime.media.refusal import OrderError
 from streamtime.media.source import SourceBytes, open_source
+from tests.hostile.honeypot import Honeypot, set_honeypot
 from tests.hostile.seeds import make_seed
-from tests.hostile.trap import Honeypot, set_honeypot
-from tests.hostile.trial import assert_no_leaks, attempt
+from tests.hostile.worker_attempt import assert_no_leaks, attempt
 
 
 @pytest.fixture(scope="module")

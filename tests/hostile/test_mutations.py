@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.fuzz import broken, good_films
-from tests.hostile.trial import OK, UNEXPLAINED_CODES, assert_no_leaks, attempts
+from tests.hostile.worker_attempt import OK, UNEXPLAINED_CODES, assert_no_leaks, attempts
 
 GROUPS = 11
 FILMS_A_GROUP = 19

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.judge import PreparedResult, faults
-from tests.hostile.odd_films import make_film
-from tests.hostile.odd_fuzz import judged
+from tests.hostile.edge_case_clips import make_film
+from tests.hostile.edge_case_fuzz import judged
 from tests.hostile.recipes import KINDS, ORDINARY, Sound, draw, simpler
+from tests.hostile.verdicts import PreparedResult, faults
 from tests.server import Server
 
 SEED = "in every run of the tests"

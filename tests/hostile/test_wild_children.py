@@ -11,9 +11,9 @@ import pytest
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from tests.clips import make_clip
-from tests.hostile.trial import assert_no_leaks
+from tests.hostile.worker_attempt import assert_no_leaks
 
-WILD = (sys.executable, str(Path(__file__).with_name("wild.py")))
+WILD = (sys.executable, str(Path(__file__).with_name("misbehaving_worker.py")))
 MIB = 1 << 20
 
 

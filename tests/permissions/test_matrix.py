@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from streamtime.http.media import MOUNT
-from streamtime.http.paths import TICKETED
-from tests.permissions.cast import Scenario, VideoParts, open_scenario
-from tests.permissions.doors import ROUTE_RULES, rule_for
+from streamtime.http.media.routes import MOUNT
+from streamtime.http.secret_paths import TICKETED
+from tests.permissions.route_table import ROUTE_RULES, rule_for
 from tests.permissions.routes import Route, all_routes
 from tests.permissions.rules import CALLERS, TICKETS, RouteRule, Verdict, Who, signed_in
+from tests.permissions.scenario import Scenario, VideoParts, open_scenario
 
 ROUTES = all_routes()
 MANIFEST = Path(__file__).parents[2] / "web" / "dist" / "manifest.json"

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.people import Person
-from tests.permissions.doors import ROUTE_RULES
+from tests.permissions.route_table import ROUTE_RULES
 from tests.server import Server, StartServer, wait_until
 
 _numbers = count(1)

@@ -102,7 +102,7 @@ def long(clips: Path) -> bytes:
 
 
 @pytest.fixture(params=["local", "s3"])
-def house(request: pytest.FixtureRequest, start_server: StartServer, short: bytes, long: bytes) -> CachedVideo:
+def admin_server(request: pytest.FixtureRequest, start_server: StartServer, short: bytes, long: bytes) -> CachedVideo:
     backend: str = request.param
     bucket: Bucket = request.getfixturevalue("bucket")
     server = start_server(**(bucket.environ if backend == "s3" else {}))
@@ -178,30 +178,30 @@ def asks_for(way: str, truth: Truth, uri: str, chance: random.Random) -> list[As
     return [Ask(way, uri, part) for part in (None, *drawn)]
 
 
-def pairs(house: CachedVideo, chance: random.Random) -> Iterator[tuple[Ask, Ask]]:
+def pairs(admin_server: CachedVideo, chance: random.Random) -> Iterator[tuple[Ask, Ask]]:
     """Every pair of addresses over one object in both orders: both whole, and some of their ranges."""
-    for truth in house.objects:
+    for truth in admin_server.objects:
         for one, other in product(truth, repeat=2):
-            first, second = [asks_for(chance.choice(house.ways), truth, uri, chance) for uri in (one, other)]
+            first, second = [asks_for(chance.choice(admin_server.ways), truth, uri, chance) for uri in (one, other)]
             whole, *parts = product(first, second)
             yield whole
             yield from chance.sample(parts, DRAWN)
 
 
-async def ask_all(house: CachedVideo, chance: random.Random) -> None:
+async def ask_all(admin_server: CachedVideo, chance: random.Random) -> None:
     """Ask for each pair one after the other and, from a cold cache again, at once."""
-    headers = dict(house.person.api.headers)
+    headers = dict(admin_server.person.api.headers)
     async with httpx.AsyncClient(
-        base_url=house.person.server.url, headers=headers, timeout=90, verify=NO_TLS
+        base_url=admin_server.person.server.url, headers=headers, timeout=90, verify=NO_TLS
     ) as client:
-        for first, second in pairs(house, chance):
-            await house.forget(client)
+        for first, second in pairs(admin_server, chance):
+            await admin_server.forget(client)
             for ask in (*[first] * REPEATED, *[second] * REPEATED):
-                await house.asks(client, ask)
-            await house.forget(client)
-            await asyncio.gather(*[house.asks(client, ask) for ask in (first, second, first, second)])
+                await admin_server.asks(client, ask)
+            await admin_server.forget(client)
+            await asyncio.gather(*[admin_server.asks(client, ask) for ask in (first, second, first, second)])
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_every_pair_of_addresses_over_one_object(house: CachedVideo, seed: int) -> None:
-    asyncio.run(ask_all(house, random.Random(seed)))  # noqa: S311  # no secret: it draws what is asked
+def test_every_pair_of_addresses_over_one_object(admin_server: CachedVideo, seed: int) -> None:
+    asyncio.run(ask_all(admin_server, random.Random(seed)))  # noqa: S311  # no secret: it draws what is asked

@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.films import make_multitrack_clip
+from tests.multitrack_clip import make_multitrack_clip
 from tests.people import BYTES, TUS, UPLOADS, Person, csrf_of, upload_headers
 from tests.server import Server, running_server, wait_until
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def admin_server() -> Iterator[Server]:
     with running_server(
         STREAMTIME_ACCOUNTS__DEFAULT_VISIBILITY="public", STREAMTIME_ACCOUNTS__QUOTA="10 MiB"
     ) as server:
@@ -22,8 +22,8 @@ def house() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def owner(house: Server) -> Person:
-    return house.person("otto")
+def owner(admin_server: Server) -> Person:
+    return admin_server.person("otto")
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def film(clips: Path) -> bytes:
 
 
 @pytest.fixture
-def guest(house: Server) -> httpx.Client:
-    return house.client()
+def guest(admin_server: Server) -> httpx.Client:
+    return admin_server.client()
 
 
 def made(owner: Person, **limits: object) -> str:
@@ -67,7 +67,9 @@ def sent_by(owner: Person, name: str) -> dict[str, Any]:
     return found
 
 
-def test_a_guest_sends_into_the_owners_library(house: Server, owner: Person, guest: httpx.Client, film: bytes) -> None:
+def test_a_guest_sends_into_the_owners_library(
+    admin_server: Server, owner: Person, guest: httpx.Client, film: bytes
+) -> None:
     drop = made(owner, label="The wedding", days=7)
     page = guest.get(f"/drop/{drop}")
     assert page.status_code == 200
@@ -92,7 +94,7 @@ def test_a_guest_sends_into_the_owners_library(house: Server, owner: Person, gue
     owner.change(video["id"], visibility="public")
     assert guest.get(f"/api/v1/videos/{video['id']}").json()["guest_name"] is None
     assert "Aunt May" not in guest.get(f"/watch/{video['id']}").text
-    assert drop not in house.log_output
+    assert drop not in admin_server.log_output
 
 
 def test_an_upload_is_reached_by_its_own_link_alone(owner: Person, guest: httpx.Client, film: bytes) -> None:
@@ -147,12 +149,12 @@ def test_the_owners_quota_holds_and_is_not_told(owner: Person, guest: httpx.Clie
     assert standing(owner, drop) == ("live", 0)
 
 
-def test_taken_back_it_takes_nothing_more(house: Server, owner: Person, guest: httpx.Client) -> None:
+def test_taken_back_it_takes_nothing_more(admin_server: Server, owner: Person, guest: httpx.Client) -> None:
     drop = made(owner, label="Not any more")
     at = begin(guest, drop, 100).headers["location"]
     assert append(guest, at, b"x" * 10, drop).status_code == 204
     assert guest.delete(f"/api/v1/drops/{drop}").status_code == 401
-    assert house.person("mallory").api.delete(f"/api/v1/drops/{drop}").status_code == 404
+    assert admin_server.person("mallory").api.delete(f"/api/v1/drops/{drop}").status_code == 404
     assert owner.api.delete(f"/api/v1/drops/{drop}").status_code == 204
     assert append(guest, at, b"x" * 10, drop, 10).status_code == 404
     assert begin(guest, drop, 10).status_code == 404
@@ -170,8 +172,8 @@ def test_a_drop_opens_no_other_door(owner: Person, guest: httpx.Client) -> None:
     assert guest.post("/api/v1/drops", headers=headers, json={}).status_code == 401
 
 
-def test_its_owner_makes_and_ends_it_by_forms(house: Server, owner: Person, guest: httpx.Client) -> None:
-    browser, headers = owner.browser, {"Origin": house.url}
+def test_its_owner_makes_and_ends_it_by_forms(admin_server: Server, owner: Person, guest: httpx.Client) -> None:
+    browser, headers = owner.browser, {"Origin": admin_server.url}
     form = {"csrf_token": csrf_of(browser.get("/settings/drops").text), "label": "By hand", "days": "1"}
     wrong = browser.post("/settings/drops", data={**form, "max_files": "0"}, headers=headers)
     assert wrong.status_code == 400

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.raw import RawConnection, RawResponse
+from tests.raw_http import RawConnection, RawResponse
 from tests.server import Server
 
 NAMES = st.sampled_from(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.films import make_multitrack_clip
+from tests.multitrack_clip import make_multitrack_clip
 from tests.people import Person, csrf_of
 from tests.server import Server, running_server, wait_until
 
@@ -14,14 +14,14 @@ OUTSIDE = "https://video.example.org"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def admin_server() -> Iterator[Server]:
     with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS="https://blog.example.org") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def video(house: Server, film: bytes) -> str:
-    return shown(house, film)
+def video(admin_server: Server, film: bytes) -> str:
+    return shown(admin_server, film)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return make_multitrack_clip(tmp_path_factory.mktemp("addresses") / "film.mkv", duration_s=1).read_bytes()
 
 
-def shown(house: Server, film: bytes) -> str:
+def shown(admin_server: Server, film: bytes) -> str:
     """A public video that other sites may embed."""
-    ada = house.person("ada", admin=True)
+    ada = admin_server.person("ada", admin=True)
     found = ada.send(film, title="Sea", visibility="public")
     wait_until(lambda: ada.look(found)["playable"], "playable")
     ada.browser.post(f"/watch/{found}/embedding", data={"embeddable": "yes", "csrf_token": token_of(ada)})
@@ -79,15 +79,15 @@ def strangers_to(base: str, found: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("host", ["192.168.1.7:8000", "nas", "[fd00::7]:8000"])
-def test_links_carry_the_address_that_the_page_was_opened_with(house: Server, video: str, host: str) -> None:
-    ada = house.person("ada")
+def test_links_carry_the_address_that_the_page_was_opened_with(admin_server: Server, video: str, host: str) -> None:
+    ada = admin_server.person("ada")
     assert strangers_to(f"http://{host}", everywhere(ada, video, host)) == {}
     page = ada.browser.get(f"/watch/{video}/share", headers={"Host": host}).text
     assert f"Links use http://{host}, the address you opened this page with." in page
 
 
-def test_a_server_for_one_machine_says_that_its_links_open_nowhere_else(house: Server, video: str) -> None:
-    ada = house.person("ada")
+def test_a_server_for_one_machine_says_that_its_links_open_nowhere_else(admin_server: Server, video: str) -> None:
+    ada = admin_server.person("ada")
     for host in ("localhost:8000", "127.0.0.1:8000"):
         assert strangers_to(f"http://{host}", everywhere(ada, video, host)) == {}
         for path in (f"/watch/{video}/share", f"/watch/{video}/elsewhere", "/settings/links", "/settings/drops"):
@@ -96,8 +96,8 @@ def test_a_server_for_one_machine_says_that_its_links_open_nowhere_else(house: S
 
 def test_a_public_address_is_in_all_links(film: bytes) -> None:
     blog = "https://blog.example.org"
-    with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS=blog, STREAMTIME_SERVER__PUBLIC_URL=OUTSIDE) as house:
-        video, ada = shown(house, film), house.person("ada")
+    with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS=blog, STREAMTIME_SERVER__PUBLIC_URL=OUTSIDE) as admin_server:
+        video, ada = shown(admin_server, film), admin_server.person("ada")
         for host in ("localhost:8000", "192.168.1.7:8000"):
             assert strangers_to(OUTSIDE, everywhere(ada, video, host)) == {}
         assert f"Links use {OUTSIDE}, as set by" in ada.browser.get(f"/watch/{video}/share").text

@@ -14,9 +14,9 @@ import m3u8
 import pytest
 
 from tests.clips import run_ffmpeg
-from tests.films import TONES_HZ, make_multitrack_clip
 from tests.hls.checker import check
 from tests.hls.packaging import run_package
+from tests.multitrack_clip import TONES_HZ, make_multitrack_clip
 from tests.server import Server, wait_until
 
 

@@ -8,11 +8,11 @@ from tests.people import ACCOUNTS, PASSWORD, TUS, UPLOADS, Person, csrf_of, sign
 from tests.server import Server, wait_until
 
 
-def account(house: Server, name: str, role: str = "member") -> Person:
+def account(admin_server: Server, name: str, role: str = "member") -> Person:
     """Somebody new, of that role."""
     made = {"name": name, "password": PASSWORD, "role": role}
-    house.person("boss", admin=True).api.post(ACCOUNTS, json=made).raise_for_status()
-    return Person(house, name)
+    admin_server.person("boss", admin=True).api.post(ACCOUNTS, json=made).raise_for_status()
+    return Person(admin_server, name)
 
 
 def post(person: Person, address: str, **fields: str) -> httpx.Response:
@@ -27,8 +27,8 @@ def deeds(boss: Person, name: str) -> list[str]:
     return [item["deed"] for item in reversed(items) if item["subject"] == name]
 
 
-def test_a_viewer_watches_and_has_no_videos(house: Server) -> None:
-    vera = account(house, "vera", "viewer")
+def test_a_viewer_watches_and_has_no_videos(admin_server: Server) -> None:
+    vera = account(admin_server, "vera", "viewer")
     token = {"X-CSRF-Token": csrf_of(vera.browser.get("/explore").text)}
     refused = vera.browser.post(UPLOADS, headers={**TUS, **token, **upload_headers(10, filename="x.mp4")})
     assert (refused.status_code, refused.json()["code"]) == (403, "viewer")
@@ -40,15 +40,15 @@ def test_a_viewer_watches_and_has_no_videos(house: Server) -> None:
         answer = vera.browser.get(address)
         assert answer.status_code == 403
         assert "This account is for watching" in answer.text
-    house.run("user", "role", "vera", "member")
+    admin_server.run("user", "role", "vera", "member")
     assert vera.browser.get("/upload").status_code == 200
     begun = vera.browser.post(UPLOADS, headers={**TUS, **token, **upload_headers(10, filename="x.mp4")})
     assert begun.status_code == 201
 
 
-def test_the_last_admin_stays_one(house: Server, boss: Person) -> None:
+def test_the_last_admin_stays_one(admin_server: Server, boss: Person) -> None:
     own = boss.account("boss")["id"]
-    refused = house.command("user", "disable", "boss")
+    refused = admin_server.command("user", "disable", "boss")
     assert refused.returncode == 1
     assert "boss is the last administrator" in refused.stderr
     for change in ({"disabled": True}, {"role": "viewer"}, {"quota": 5, "role": "member"}):
@@ -60,7 +60,7 @@ def test_the_last_admin_stays_one(house: Server, boss: Person) -> None:
         page = post(boss, f"/admin/people/{own}/{deed}", **fields)
         assert page.status_code == 409
         assert "boss is the last administrator" in page.text
-    second = account(house, "second", "admin")
+    second = account(admin_server, "second", "admin")
     its = boss.account("second")["id"]
     boss.api.patch(f"{ACCOUNTS}/{its}", json={"disabled": True}).raise_for_status()
     assert boss.api.patch(f"{ACCOUNTS}/{own}", json={"role": "member"}).status_code == 409, "one shut out runs nothing"
@@ -68,13 +68,13 @@ def test_the_last_admin_stays_one(house: Server, boss: Person) -> None:
     assert deeds(boss, second.name) == ["account_created", "account_disabled", "role_changed", "account_enabled"]
 
 
-def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> None:
+def test_an_admin_manages_accounts_on_the_page(admin_server: Server, boss: Person) -> None:
     refused = post(boss, "/admin/people/new", name="no good", password=PASSWORD, role="member")
     assert refused.status_code == 400
     assert "Choose a name of 1 to 32 letters" in refused.text
     made = post(boss, "/admin/people/new", name="mia", password=PASSWORD, role="viewer")
     assert made.status_code == 303
-    here, mia = made.headers["location"], Person(house, "mia")
+    here, mia = made.headers["location"], Person(admin_server, "mia")
     assert mia.browser.get("/explore").status_code == 200
     assert post(boss, f"{here}/role", role="member").status_code == 303
     assert "Say how many gigabytes" in post(boss, f"{here}/quota", kind="own", gigabytes="none").text
@@ -104,7 +104,7 @@ def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> N
     assert post(boss, f"{here}/disable").status_code == 303
     assert mia.browser.get("/library").status_code == 303
     assert post(boss, f"{here}/enable").status_code == 303
-    assert password not in house.log_output
+    assert password not in admin_server.log_output
     for address in ("/admin/people", here, f"{here}/delete"):
         assert mia.browser.get(address).status_code == 404
     assert deeds(boss, "mia") == [
@@ -121,8 +121,8 @@ def test_an_admin_manages_accounts_on_the_page(house: Server, boss: Person) -> N
     ]
 
 
-def test_videos_are_handed_over_or_deleted(house: Server, boss: Person) -> None:
-    gone, heir = account(house, "gone"), account(house, "heir")
+def test_videos_are_handed_over_or_deleted(admin_server: Server, boss: Person) -> None:
+    gone, heir = account(admin_server, "gone"), account(admin_server, "heir")
     kept = gone.send(b"no film", filename="a.mp4", title="Kept", visibility="private")
     binned = gone.send(b"nor this", filename="b.mp4", title="Binned")
     wait_until(lambda: {gone.look(video)["state"] for video in (kept, binned)} == {"failed"}, "looked at")
@@ -131,7 +131,7 @@ def test_videos_are_handed_over_or_deleted(house: Server, boss: Person) -> None:
     its, other = (boss.account(name)["id"] for name in ("gone", "heir"))
     asked = boss.api.delete(f"{ACCOUNTS}/{its}")
     assert (asked.status_code, asked.json()["code"]) == (409, "videos_remain")
-    viewer = account(house, "no-heir", "viewer")
+    viewer = account(admin_server, "no-heir", "viewer")
     for wrong in (its, boss.account(viewer.name)["id"]):
         answer = boss.api.delete(f"{ACCOUNTS}/{its}", params={"videos_to": wrong})
         assert (answer.status_code, answer.json()["code"]) == (409, "no_heir")
@@ -146,31 +146,31 @@ def test_videos_are_handed_over_or_deleted(house: Server, boss: Person) -> None:
     usage = heir.api.get("/api/v1/me/usage").json()["usage"]
     assert (usage["originals"], usage["unfinished"]) == (len(b"no film") + len(b"nor this"), 50)
     assert heir.append(begun, 0, b"x" * 50).status_code == 204
-    again = account(house, "gone")
+    again = account(admin_server, "gone")
     assert again.browser.get("/library").status_code == 200, "the name is free"
     assert "Kept" not in again.browser.get("/library").text
     mine = boss.account("heir")["id"]
     assert post(boss, f"/admin/people/{mine}/delete", videos="delete").status_code == 303
     assert boss.api.get(f"/api/v1/videos/{kept}").status_code == 404
-    wait_until(lambda: not house.files("objects/videos"), "all their bytes are gone")
+    wait_until(lambda: not admin_server.files("objects/videos"), "all their bytes are gone")
 
 
-def test_the_command_line_deletes_accounts(house: Server, boss: Person) -> None:
-    cara, dan = account(house, "cara"), account(house, "dan")
+def test_the_command_line_deletes_accounts(admin_server: Server, boss: Person) -> None:
+    cara, dan = account(admin_server, "cara"), account(admin_server, "dan")
     video = cara.send(b"no film", filename="a.mp4", title="Cara's")
-    refused = house.command("user", "delete", "cara")
+    refused = admin_server.command("user", "delete", "cara")
     assert refused.returncode == 1
     assert "cara has 1 videos" in refused.stderr
-    house.run("user", "delete", "cara", "--videos-to", "dan")
+    admin_server.run("user", "delete", "cara", "--videos-to", "dan")
     assert dan.look(video)["owner"] == "dan"
     assert cara.api.get("/api/v1/me").status_code == 401
-    house.run("user", "delete", "dan", "--delete-videos")
+    admin_server.run("user", "delete", "dan", "--delete-videos")
     assert boss.api.get(f"/api/v1/videos/{video}").status_code == 404
     assert deeds(boss, "dan")[-1] == "account_deleted"
 
 
-def test_ones_own_account_goes_with_the_password(house: Server, boss: Person) -> None:
-    tess = account(house, "tess")
+def test_ones_own_account_goes_with_the_password(admin_server: Server, boss: Person) -> None:
+    tess = account(admin_server, "tess")
     assert tess.browser.get("/settings/account").status_code == 200
     refused = post(tess, "/settings/account", password="wrong password")
     assert refused.status_code == 400

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.images import SECRET, UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quadrant_colours
 from tests.people import ACCOUNTS, PASSWORD, Person, csrf_of
-from tests.portraits import SECRET, UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quadrant_colours
 from tests.server import Server
 
 PICTURE = "/api/v1/me/picture"
@@ -39,8 +39,8 @@ def said(answer: httpx.Response) -> str:
     return found[1]
 
 
-def test_a_picture_is_sent_seen_exchanged_and_removed(house: Server, tmp_path: Path) -> None:
-    pia, ben = house.person("pia"), house.person("ben")
+def test_a_picture_is_sent_seen_exchanged_and_removed(admin_server: Server, tmp_path: Path) -> None:
+    pia, ben = admin_server.person("pia"), admin_server.person("ben")
     assert address_of(pia) is None
     assert send(pia, make_picture(tmp_path / "a.jpg", "-q:v", "2")).headers["location"] == "/settings/profile"
     first = address_of(pia)
@@ -69,8 +69,8 @@ def test_a_picture_is_sent_seen_exchanged_and_removed(house: Server, tmp_path: P
     assert pia.api.delete(PICTURE).status_code == 204, "where there is none, all is as it should be"
 
 
-def test_it_lies_as_the_camera_was_held_and_tells_nothing(house: Server, tmp_path: Path) -> None:
-    ida = house.person("ida")
+def test_it_lies_as_the_camera_was_held_and_tells_nothing(admin_server: Server, tmp_path: Path) -> None:
+    ida = admin_server.person("ida")
     for name, carrying in (("a.jpg", jpeg_with), ("a.png", png_with)):
         data = carrying(make_picture(tmp_path / name), exif(6))
         assert data.count(SECRET) == 2
@@ -96,9 +96,9 @@ def test_it_lies_as_the_camera_was_held_and_tells_nothing(house: Server, tmp_pat
     ],
 )
 def test_what_is_no_picture_is_refused_in_words(
-    house: Server, tmp_path: Path, name: str, data: bytes | None, code: str, words: str
+    admin_server: Server, tmp_path: Path, name: str, data: bytes | None, code: str, words: str
 ) -> None:
-    eva = house.person("eva")
+    eva = admin_server.person("eva")
     if data is None:
         data = make_picture(tmp_path / name)[:-300]
     page = send(eva, data, name)
@@ -110,8 +110,8 @@ def test_what_is_no_picture_is_refused_in_words(
     assert address_of(eva) is None
 
 
-def test_what_is_too_long_is_refused_in_words(house: Server) -> None:
-    eva = house.person("eva")
+def test_what_is_too_long_is_refused_in_words(admin_server: Server) -> None:
+    eva = admin_server.person("eva")
     data = b"\xff\xd8\xff" + b"\0" * 10_000_000
     for body in (data, data * 2):
         page = send(eva, body)
@@ -121,8 +121,8 @@ def test_what_is_too_long_is_refused_in_words(house: Server) -> None:
         assert (told.status_code, told.json()["code"], told.json()["limit"]) == (413, "too_large", 10_000_000)
 
 
-def test_strangers_see_whom_they_can_watch(house: Server, tmp_path: Path) -> None:
-    uma, stranger = house.person("uma"), house.visitor()
+def test_strangers_see_whom_they_can_watch(admin_server: Server, tmp_path: Path) -> None:
+    uma, stranger = admin_server.person("uma"), admin_server.visitor()
     assert send(uma, make_picture(tmp_path / "a.jpg")).status_code == 303
     address = address_of(uma)
     assert address
@@ -143,9 +143,9 @@ def test_strangers_see_whom_they_can_watch(house: Server, tmp_path: Path) -> Non
         assert uma.browser.get(other).status_code == 404
 
 
-def test_an_admin_takes_a_picture_away(house: Server, boss: Person, tmp_path: Path) -> None:
+def test_an_admin_takes_a_picture_away(admin_server: Server, boss: Person, tmp_path: Path) -> None:
     for name, by_page in (("tom", True), ("tim", False)):
-        person = house.person(name)
+        person = admin_server.person(name)
         assert send(person, make_picture(tmp_path / "a.gif")).status_code == 303
         address = address_of(person)
         row = boss.account(name)
@@ -164,9 +164,9 @@ def test_an_admin_takes_a_picture_away(house: Server, boss: Person, tmp_path: Pa
         assert removed == [("boss", name)]
 
 
-def test_it_goes_with_the_account(house: Server, boss: Person, tmp_path: Path) -> None:
+def test_it_goes_with_the_account(admin_server: Server, boss: Person, tmp_path: Path) -> None:
     boss.api.post(ACCOUNTS, json={"name": "gus", "password": PASSWORD, "role": "viewer"}).raise_for_status()
-    gus = Person(house, "gus")
+    gus = Person(admin_server, "gus")
     assert send(gus, make_picture(tmp_path / "a.webp", "-c:v", "libwebp")).status_code == 303
     address = address_of(gus)
     assert address

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.provider import FakeOidcProvider, running_provider
+from tests.fake_oidc_provider import FakeOidcProvider, running_provider
 from tests.server import Server, running_server
 
 KEY = "STREAMTIME_ACCOUNTS__OIDC__"

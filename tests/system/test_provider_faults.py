@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.provider_house import OidcSetup, assert_refused, open_oidc_setup
+from tests.oidc_sign_in import OidcSetup, assert_refused, open_oidc_setup
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.people import PASSWORD, csrf_of, sign_in
-from tests.provider import running_provider
-from tests.provider_house import (
+from tests.fake_oidc_provider import running_provider
+from tests.oidc_sign_in import (
     HOST,
     LOGIN_STATE_COOKIE,
     SESSION_COOKIE,
@@ -19,6 +18,7 @@ from tests.provider_house import (
     redirect_target,
     signed_in_name,
 )
+from tests.people import PASSWORD, csrf_of, sign_in
 from tests.server import Server, StartServer, running_server
 
 
@@ -40,9 +40,9 @@ def closed() -> Iterator[OidcSetup]:
 def _obedient(request: pytest.FixtureRequest) -> Iterator[None]:
     """A provider that was told to do wrong forgets it."""
     yield
-    for name in ("house", "closed"):
+    for name in ("oidc", "closed"):
         if name in request.fixturenames:
-            request.getfixturevalue(name).provider.order()
+            request.getfixturevalue(name).provider.configure()
 
 
 def test_the_button_leads_there_and_back_to_where_one_was_going(oidc: OidcSetup) -> None:

@@ -15,7 +15,7 @@ USERS = "/api/v1/admin/users"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def admin_server() -> Iterator[Server]:
     """A server that takes people in, with one admin, `boss`."""
     with running_server(STREAMTIME_ACCOUNTS__REGISTRATION="open") as server:
         server.person("boss", admin=True)
@@ -41,9 +41,9 @@ def names(boss: Person) -> list[str]:
     return [item["name"] for item in boss.api.get(USERS).raise_for_status().json()["items"]]
 
 
-def test_an_invited_person_makes_an_account_and_is_in(house: Server, boss: Person) -> None:
+def test_an_invited_person_makes_an_account_and_is_in(admin_server: Server, boss: Person) -> None:
     path = invite(boss, role="viewer", label="For Ida")
-    ida = house.client()
+    ida = admin_server.client()
     assert ida.get(path).status_code == 200
     applied = {"name": "ida", "display_name": "Ida \N{LATIN CAPITAL LETTER A WITH DIAERESIS}", "password": PASSWORD}
     refused = ida.post(path, data={**applied, "display_name": "\u202eadi"})
@@ -56,15 +56,18 @@ def test_an_invited_person_makes_an_account_and_is_in(house: Server, boss: Perso
     page = ida.get("/explore").text
     assert "Ida \N{LATIN CAPITAL LETTER A WITH DIAERESIS}" in page
     assert ida.get("/api/v1/me").json()["role"] == "viewer"
-    for again in (house.client().get(path), house.client().post(path, data={**applied, "name": "second"})):
+    for again in (
+        admin_server.client().get(path),
+        admin_server.client().post(path, data={**applied, "name": "second"}),
+    ):
         assert again.status_code == 404
         assert "This invitation is not good any more" in again.text
     assert "used 1 of 1" in boss.browser.get(INVITES).text
 
 
-def test_an_invitation_of_five_makes_five(house: Server, boss: Person) -> None:
+def test_an_invitation_of_five_makes_five(admin_server: Server, boss: Person) -> None:
     path = invite(boss, uses="5")
-    clients = [house.client() for _ in range(20)]
+    clients = [admin_server.client() for _ in range(20)]
 
     def join(number: int) -> int:
         form = {"name": f"crowd-{number}", "display_name": "", "password": PASSWORD}
@@ -77,42 +80,42 @@ def test_an_invitation_of_five_makes_five(house: Server, boss: Person) -> None:
     assert "used 5 of 5" in boss.browser.get(INVITES).text
 
 
-def test_a_revoked_invitation_lets_nobody_in(house: Server, boss: Person) -> None:
-    path = house.run("user", "invite", "--role", "viewer", "--uses", "3", "--label", "Taken back")
-    assert house.client().get(path).status_code == 200
+def test_a_revoked_invitation_lets_nobody_in(admin_server: Server, boss: Person) -> None:
+    path = admin_server.run("user", "invite", "--role", "viewer", "--uses", "3", "--label", "Taken back")
+    assert admin_server.client().get(path).status_code == 200
     page = boss.browser.get(INVITES).text
     (here,) = re.findall(r'id="invite-(\w+)">(?:(?!</li>).)*Taken back', page, re.DOTALL)
     assert post(boss, f"{INVITES}/{here}/revoke").status_code == 303
     assert post(boss, f"{INVITES}/{here}/revoke").status_code == 404
-    assert house.client().get(path).status_code == 404
+    assert admin_server.client().get(path).status_code == 404
     wrong = post(boss, INVITES, label="", role="member", uses="0", days="7")
     assert wrong.status_code == 400
     assert "An invitation is for 1 to 1000 people." in wrong.text
 
 
 def test_who_registers_waits_to_be_let_in(start_server: StartServer) -> None:
-    house = start_server(STREAMTIME_ACCOUNTS__REGISTRATION="open")
-    boss = house.person("boss", admin=True)
-    assert 'href="/register"' in house.client().get("/login").text
+    admin_server = start_server(STREAMTIME_ACCOUNTS__REGISTRATION="open")
+    boss = admin_server.person("boss", admin=True)
+    assert 'href="/register"' in admin_server.client().get("/login").text
     for name in ("liv", "tom"):
-        made = house.client().post("/register", data={"name": name, "display_name": "", "password": PASSWORD})
+        made = admin_server.client().post("/register", data={"name": name, "display_name": "", "password": PASSWORD})
         assert made.status_code == 200
         assert "waits for approval" in made.text
-    waits = sign_in(house.client(), "liv", PASSWORD)
+    waits = sign_in(admin_server.client(), "liv", PASSWORD)
     assert waits.status_code == 401
     assert "This account waits for approval" in waits.text
-    wrong = sign_in(house.client(), "liv", "another password")
+    wrong = sign_in(admin_server.client(), "liv", "another password")
     assert "That name and password do not belong together." in wrong.text
     ids = {item["name"]: item["id"] for item in boss.api.get(USERS).json()["items"] if item["state"] == "awaiting"}
     assert ids.keys() == {"liv", "tom"}
     assert post(boss, f"/admin/people/{ids['liv']}/approve").status_code == 303
-    assert sign_in(house.client(), "liv", PASSWORD).status_code == 303
+    assert sign_in(admin_server.client(), "liv", PASSWORD).status_code == 303
     assert post(boss, f"/admin/people/{ids['tom']}/delete").status_code == 303
-    assert sign_in(house.client(), "tom", PASSWORD).status_code == 401
-    answers = [house.client().post("/register", data={"name": "x y", "password": PASSWORD}) for _ in range(2)]
+    assert sign_in(admin_server.client(), "tom", PASSWORD).status_code == 401
+    answers = [admin_server.client().post("/register", data={"name": "x y", "password": PASSWORD}) for _ in range(2)]
     assert {answer.status_code for answer in answers} == {400}
     crowd = [
-        house.client().post("/register", data={"name": f"x{number}", "display_name": "", "password": "short"})
+        admin_server.client().post("/register", data={"name": f"x{number}", "display_name": "", "password": "short"})
         for number in range(9)
     ]
     assert [answer.status_code for answer in crowd] == [400] * 8 + [429]
@@ -130,11 +133,11 @@ def test_invitations_work_where_nothing_is_configured(shared_server: Server) -> 
 
 
 def test_a_closed_server_takes_nobody_and_makes_no_invitation(start_server: StartServer) -> None:
-    house = start_server()
-    boss = house.person("boss", admin=True)
-    path = house.run("user", "invite", "--label", "Made before")
-    house.restart(STREAMTIME_ACCOUNTS__REGISTRATION="closed")
-    guest = house.client()
+    admin_server = start_server()
+    boss = admin_server.person("boss", admin=True)
+    path = admin_server.run("user", "invite", "--label", "Made before")
+    admin_server.restart(STREAMTIME_ACCOUNTS__REGISTRATION="closed")
+    guest = admin_server.client()
     form = {"name": "x", "display_name": "", "password": PASSWORD}
     for answer in (guest.get(path), guest.post(path, data=form), guest.get("/join/no-such-invitation")):
         assert answer.status_code == 404
@@ -148,11 +151,11 @@ def test_a_closed_server_takes_nobody_and_makes_no_invitation(start_server: Star
     assert refused.status_code == 409
     assert 'id="registration-closed"' in refused.text
     assert "/join/" not in refused.text
-    command = house.command("user", "invite")
+    command = admin_server.command("user", "invite")
     assert command.returncode != 0
     assert "accounts.registration is closed" in command.stderr
-    house.restart(STREAMTIME_ACCOUNTS__REGISTRATION="invite")
-    assert house.client().get(path).status_code == 200
+    admin_server.restart(STREAMTIME_ACCOUNTS__REGISTRATION="invite")
+    assert admin_server.client().get(path).status_code == 200
 
 
 def test_a_closed_server_has_no_way_to_register(start_server: StartServer) -> None:
@@ -162,9 +165,9 @@ def test_a_closed_server_has_no_way_to_register(start_server: StartServer) -> No
     assert "/register" not in guest.get("/login").text
 
 
-def test_others_read_the_name_that_somebody_chose(house: Server, boss: Person) -> None:
+def test_others_read_the_name_that_somebody_chose(admin_server: Server, boss: Person) -> None:
     boss.api.post(USERS, json={"name": "noa", "password": PASSWORD}).raise_for_status()
-    noa = Person(house, "noa")
+    noa = Person(admin_server, "noa")
     chosen = "<b>Noa</b> & co"
     assert post(noa, "/settings/profile", display_name=chosen).status_code == 303
     shown = "&lt;b&gt;Noa&lt;/b&gt; &amp; co"
@@ -185,9 +188,9 @@ def cookie_header(cookies: dict[str, str]) -> dict[str, str]:
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
 
 
-def test_a_new_password_needs_the_old_one_and_ends_other_sessions(house: Server, boss: Person) -> None:
+def test_a_new_password_needs_the_old_one_and_ends_other_sessions(admin_server: Server, boss: Person) -> None:
     boss.api.post(USERS, json={"name": "ole", "password": PASSWORD}).raise_for_status()
-    ole, elsewhere = Person(house, "ole"), house.client()
+    ole, elsewhere = Person(admin_server, "ole"), admin_server.client()
     assert sign_in(elsewhere, "ole", PASSWORD).status_code == 303
     wrong = post(ole, "/settings/password", old="not this one", password="another fine password")
     assert wrong.status_code == 400
@@ -198,7 +201,9 @@ def test_a_new_password_needs_the_old_one_and_ends_other_sessions(house: Server,
     done = post(ole, "/settings/password", old=PASSWORD, password="another fine password")
     assert "The password is changed" in ole.browser.get(done.headers["Location"]).text
     assert ole.browser.get("/library").status_code == 200, "whoever has changed it goes on"
-    assert house.client().get("/library", headers=cookie_header(before)).status_code == 303, "but by another cookie"
+    assert admin_server.client().get("/library", headers=cookie_header(before)).status_code == 303, (
+        "but by another cookie"
+    )
     assert elsewhere.get("/library").status_code == 303
     assert sign_in(elsewhere, "ole", "another fine password").status_code == 303
-    assert "another fine password" not in house.log_output
+    assert "another fine password" not in admin_server.log_output

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.raw import RawConnection, RawResponse
+from tests.raw_http import RawConnection, RawResponse
 from tests.server import Server, resident_bytes
 
 LINE = 16 * 1024

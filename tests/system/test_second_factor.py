@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.authenticator import PAGE, enrol, recovery_codes_on, send, start_enrolment
 from tests.people import PASSWORD, Person, csrf_of, sign_in
-from tests.phones import PAGE, enrol, recovery_codes_on, send, start_enrolment
 from tests.server import Server, running_server
 
 CODE, TOKEN = "/login/code", "/api/v1/auth/token"
@@ -22,7 +22,7 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def admin_server() -> Iterator[Server]:
     """A server that believes this machine about addresses, and whose log says all that it can."""
     with running_server(STREAMTIME_SERVER__TRUSTED_PROXIES="127.0.0.1", STREAMTIME_SERVER__LOG_LEVEL="debug") as server:
         server.person("boss", admin=True)
@@ -30,19 +30,19 @@ def house() -> Iterator[Server]:
 
 
 @pytest.fixture
-def ann(house: Server) -> Person:
+def ann(admin_server: Server) -> Person:
     """Somebody new, of a name of their own."""
-    return house.person(f"ann{next(_numbers)}")
+    return admin_server.person(f"ann{next(_numbers)}")
 
 
-def visitor(house: Server) -> httpx.Client:
+def visitor(admin_server: Server) -> httpx.Client:
     """Somebody at an address that nobody was at before."""
-    return house.client(**{"X-Forwarded-For": f"203.0.113.{next(_numbers)}"})
+    return admin_server.client(**{"X-Forwarded-For": f"203.0.113.{next(_numbers)}"})
 
 
-def half_way(person: Person, house: Server, following: str = "") -> httpx.Client:
+def half_way(person: Person, admin_server: Server, following: str = "") -> httpx.Client:
     """A browser somewhere that has shown the password and no code."""
-    client = visitor(house)
+    client = visitor(admin_server)
     answer = sign_in(client, person.name, PASSWORD, following=following)
     assert (answer.status_code, httpx.URL(answer.headers["Location"]).path) == (303, CODE)
     assert COOKIE not in client.cookies
@@ -68,14 +68,14 @@ def tell(boss: Person, name: str) -> list[tuple[str, str, dict[str, str]]]:
     return [(line["deed"], line["actor"], line["detail"]) for line in reversed(found["items"])]
 
 
-def test_it_counts_after_its_first_code_and_not_before(house: Server, ann: Person) -> None:
+def test_it_counts_after_its_first_code_and_not_before(admin_server: Server, ann: Person) -> None:
     refused = send(ann.browser, "offer", password="a wrong password")
     assert refused.status_code == 400
     assert "The key" not in refused.text
     before = start_enrolment(ann)
     phone = start_enrolment(ann)
     assert before.key != phone.key
-    assert sign_in(visitor(house), ann.name, PASSWORD).headers["Location"] == "/library"
+    assert sign_in(visitor(admin_server), ann.name, PASSWORD).headers["Location"] == "/library"
     for code in (phone.wrong_code(), before.code(), "", "x" * 500):
         page = send(ann.browser, "on", code=code)
         assert page.status_code == 400
@@ -88,14 +88,14 @@ def test_it_counts_after_its_first_code_and_not_before(house: Server, ann: Perso
     assert "10 recovery codes" in page.text
     assert "The key" not in page.text
     assert not recovery_codes_on(page)
-    half_way(ann, house)
+    half_way(ann, admin_server)
     assert send(ann.browser, "offer", password=PASSWORD).status_code == 409
     assert send(ann.browser, "on", code=phone.code(1)).status_code == 409
 
 
-def test_password_then_code_then_where_one_was_going(house: Server, ann: Person) -> None:
+def test_password_then_code_then_where_one_was_going(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
-    client = half_way(ann, house, "/settings/space")
+    client = half_way(ann, admin_server, "/settings/space")
     page = client.get(CODE, params={"next": "/settings/space"})
     assert 'name="next" value="/settings/space"' in page.text
     assert 'autocomplete="one-time-code"' in page.text
@@ -105,23 +105,25 @@ def test_password_then_code_then_where_one_was_going(house: Server, ann: Person)
     assert inside(client)
     assert HALF_WAY not in client.cookies
     assert client.get(CODE).headers["Location"] == "/library"
-    assert show(half_way(ann, house), phone.recovery_codes[0], "//evil.example").headers["Location"] == "/library"
+    assert (
+        show(half_way(ann, admin_server), phone.recovery_codes[0], "//evil.example").headers["Location"] == "/library"
+    )
 
 
-def test_no_code_is_good_twice(house: Server, ann: Person) -> None:
+def test_no_code_is_good_twice(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
     ahead = phone.code(1)
     now = phone.code()
-    assert show(half_way(ann, house), ahead).status_code == 303
+    assert show(half_way(ann, admin_server), ahead).status_code == 303
     for used in (ahead, now):
-        client = half_way(ann, house)
+        client = half_way(ann, admin_server)
         answer = show(client, used)
         assert answer.status_code == 401
         assert "used already" in answer.text
         assert not inside(client)
 
 
-def test_a_recovery_code_is_good_once_however_it_is_typed(house: Server, boss: Person, ann: Person) -> None:
+def test_a_recovery_code_is_good_once_however_it_is_typed(admin_server: Server, boss: Person, ann: Person) -> None:
     phone = enrol(ann)
     assert {re.fullmatch(r"(?:[2-9a-z]{4}-){3}[2-9a-z]{4}", code) is not None for code in phone.recovery_codes} == {
         True
@@ -133,28 +135,28 @@ def test_a_recovery_code_is_good_once_however_it_is_typed(house: Server, boss: P
         phone.recovery_codes[3].replace("-", " "),
     ]
     for code in typed:
-        client = half_way(ann, house)
+        client = half_way(ann, admin_server)
         assert client.get(CODE, params={"recovery": True}).status_code == 200
         assert show(client, f" {code} ").status_code == 303
         assert inside(client)
-        assert show(half_way(ann, house), code).status_code == 401
+        assert show(half_way(ann, admin_server), code).status_code == 401
     assert "6 recovery codes" in ann.browser.get(PAGE).text
     used = [detail for deed, _, detail in tell(boss, ann.name) if deed == "recovery_code_used"]
     assert used == [{"left": "9"}, {"left": "8"}, {"left": "7"}, {"left": "6"}]
 
 
-def test_a_code_of_somebody_else_is_wrong(house: Server, ann: Person) -> None:
-    other = house.person(f"eve{next(_numbers)}")
+def test_a_code_of_somebody_else_is_wrong(admin_server: Server, ann: Person) -> None:
+    other = admin_server.person(f"eve{next(_numbers)}")
     phone, others = enrol(ann), enrol(other)
-    client = half_way(ann, house)
+    client = half_way(ann, admin_server)
     assert [show(client, code).status_code for code in (others.code(1), others.recovery_codes[0])] == [401, 401]
     assert show(client, phone.code(1)).status_code == 303
-    assert show(half_way(other, house), others.recovery_codes[0]).status_code == 303
+    assert show(half_way(other, admin_server), others.recovery_codes[0]).status_code == 303
 
 
-def test_who_guesses_codes_is_told_to_wait_and_the_owner_is_not(house: Server, ann: Person) -> None:
+def test_who_guesses_codes_is_told_to_wait_and_the_owner_is_not(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
-    client = half_way(ann, house)
+    client = half_way(ann, admin_server)
     assert [show(client, phone.wrong_code()).status_code for _ in range(TRIES)] == [401] * TRIES
     refused = show(client, phone.code(1))
     assert refused.status_code == 429
@@ -163,22 +165,22 @@ def test_who_guesses_codes_is_told_to_wait_and_the_owner_is_not(house: Server, a
     assert not inside(client)
     api = client.post(TOKEN, json={"username": ann.name, "password": PASSWORD, "otp": phone.code(1)})
     assert (api.status_code, api.json()["code"]) == (429, "too_many")
-    assert show(half_way(ann, house), phone.code(1)).status_code == 303
+    assert show(half_way(ann, admin_server), phone.code(1)).status_code == 303
 
 
-def test_a_password_alone_gives_no_try_back(house: Server, ann: Person) -> None:
+def test_a_password_alone_gives_no_try_back(admin_server: Server, ann: Person) -> None:
     enrol(ann)
-    client = visitor(house)
+    client = visitor(admin_server)
     assert [sign_in(client, ann.name, PASSWORD).status_code for _ in range(TRIES)] == [303] * TRIES
     assert sign_in(client, ann.name, PASSWORD).status_code == 429
 
 
-def test_who_passes_both_has_spent_nothing(house: Server, ann: Person) -> None:
+def test_who_passes_both_has_spent_nothing(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
     address = {"X-Forwarded-For": f"203.0.113.{next(_numbers)}"}
     for _ in range(TRIES // 5):
         for code in phone.recovery_codes[1:]:
-            client = house.client(**address)
+            client = admin_server.client(**address)
             assert sign_in(client, ann.name, PASSWORD).status_code == 303
             assert show(client, code).status_code == 303
         phone.recovery_codes = recovery_codes_on(
@@ -186,9 +188,9 @@ def test_who_passes_both_has_spent_nothing(house: Server, ann: Person) -> None:
         )
 
 
-def test_wrong_codes_are_in_the_audit_as_wrong_passwords_are(house: Server, boss: Person, ann: Person) -> None:
+def test_wrong_codes_are_in_the_audit_as_wrong_passwords_are(admin_server: Server, boss: Person, ann: Person) -> None:
     phone = enrol(ann)
-    client = half_way(ann, house)
+    client = half_way(ann, admin_server)
     assert show(client, phone.wrong_code()).status_code == 401
     assert show(client, phone.recovery_codes[0]).status_code == 303
     lines = [line for line in tell(boss, ann.name) if line[1] != "command line"]
@@ -202,9 +204,9 @@ def test_wrong_codes_are_in_the_audit_as_wrong_passwords_are(house: Server, boss
     assert "why: wrong code" in boss.browser.get("/admin/audit", params={"person": ann.name}).text
 
 
-def test_clients_of_the_api_bring_a_code_too(house: Server, ann: Person) -> None:
+def test_clients_of_the_api_bring_a_code_too(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
-    client = visitor(house)
+    client = visitor(admin_server)
     body = {"username": ann.name, "password": PASSWORD}
 
     def refused(**more: str) -> tuple[int, str]:
@@ -216,25 +218,25 @@ def test_clients_of_the_api_bring_a_code_too(house: Server, ann: Person) -> None
     assert refused(password="wrong", otp=phone.recovery_codes[0]) == (401, "wrong_password")
     for code in (phone.code(1), phone.recovery_codes[0]):
         pair = client.post(TOKEN, json={**body, "otp": code}).raise_for_status().json()
-        bearer = house.client(Authorization=f"Bearer {pair['access_token']}")
+        bearer = admin_server.client(Authorization=f"Bearer {pair['access_token']}")
         assert inside(bearer)
         assert refused(otp=code) == (401, "wrong_code")
         assert client.post(TOKEN, json={"refresh_token": pair["refresh_token"]}).status_code == 200
     assert ann.api.get("/api/v1/me").status_code == 200, "an API token is asked for no code"
-    nobody = house.person(f"eve{next(_numbers)}")
+    nobody = admin_server.person(f"eve{next(_numbers)}")
     answer = client.post(TOKEN, json={**body, "username": nobody.name, "otp": "000000"})
     assert answer.status_code == 200, "who has no second factor may send what they like"
 
 
-def test_turning_it_on_and_off_ends_the_other_sessions(house: Server, boss: Person, ann: Person) -> None:
-    here, there = ann.browser, visitor(house)
+def test_turning_it_on_and_off_ends_the_other_sessions(admin_server: Server, boss: Person, ann: Person) -> None:
+    here, there = ann.browser, visitor(admin_server)
     sign_in(there, ann.name, PASSWORD)
     before = here.cookies[COOKIE]
     phone = enrol(ann)
     assert (inside(here), inside(there)) == (True, False)
     assert here.cookies[COOKIE] != before
-    assert not inside(house.client(Cookie=f"{COOKIE}={before}"))
-    show(there := half_way(ann, house), phone.recovery_codes[0])
+    assert not inside(admin_server.client(Cookie=f"{COOKIE}={before}"))
+    show(there := half_way(ann, admin_server), phone.recovery_codes[0])
     answer = send(here, "off", password=PASSWORD, code=phone.recovery_codes[1])
     assert answer.status_code == 200
     assert "The second factor is off." in answer.text
@@ -248,7 +250,7 @@ def test_turning_it_on_and_off_ends_the_other_sessions(house: Server, boss: Pers
     ]
 
 
-def test_new_codes_and_its_end_take_password_and_code(house: Server, boss: Person, ann: Person) -> None:
+def test_new_codes_and_its_end_take_password_and_code(admin_server: Server, boss: Person, ann: Person) -> None:
     phone = enrol(ann)
     for deed in ("codes", "off"):
         wrong = send(ann.browser, deed, password="wrong", code=phone.recovery_codes[0])
@@ -259,7 +261,7 @@ def test_new_codes_and_its_end_take_password_and_code(house: Server, boss: Perso
     fresh = recovery_codes_on(page)
     assert len(fresh) == 10
     assert not set(fresh) & set(phone.recovery_codes)
-    client = half_way(ann, house)
+    client = half_way(ann, admin_server)
     assert show(client, phone.recovery_codes[1]).status_code == 401
     assert show(client, fresh[0]).status_code == 303
     assert "recovery_codes_made" in [deed for deed, _, _ in tell(boss, ann.name)]
@@ -269,82 +271,82 @@ def test_new_codes_and_its_end_take_password_and_code(house: Server, boss: Perso
     assert send(ann.browser, "on", code="123456").status_code == 409
 
 
-def test_half_way_is_nowhere(house: Server, ann: Person) -> None:
+def test_half_way_is_nowhere(admin_server: Server, ann: Person) -> None:
     enrol(ann)
-    client = visitor(house)
+    client = visitor(admin_server)
     answer = sign_in(client, ann.name, PASSWORD)
     said = answer.headers["Set-Cookie"]
     assert {"HttpOnly", "Path=/login/code", "SameSite=lax", "Max-Age=300"} <= set(said.split("; "))
     note = client.cookies[HALF_WAY]
-    everywhere = house.client(Cookie=f"{HALF_WAY}={note}; {COOKIE}={note}")
+    everywhere = admin_server.client(Cookie=f"{HALF_WAY}={note}; {COOKIE}={note}")
     assert not inside(everywhere)
-    assert not inside(house.client(Authorization=f"Bearer {note}"))
+    assert not inside(admin_server.client(Authorization=f"Bearer {note}"))
     assert everywhere.get("/library").headers["Location"].startswith("/login?")
     assert everywhere.get(PAGE).status_code == 303
     assert everywhere.post("/api/v1/tokens", json={"label": "x"}).status_code == 401
 
 
-def test_without_a_good_note_no_code_is_looked_at(house: Server, ann: Person) -> None:
+def test_without_a_good_note_no_code_is_looked_at(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
-    client = visitor(house)
+    client = visitor(admin_server)
     assert client.get(CODE, params={"next": "/upload"}).headers["Location"] == "/login?next=%2Fupload"
     assert show(client, phone.recovery_codes[0]).headers["Location"].startswith("/login?")
-    note = half_way(ann, house).cookies[HALF_WAY]
+    note = half_way(ann, admin_server).cookies[HALF_WAY]
     ends, rest = note.split("-", 1)
     for forged in (f"{int(ends, 16) + 1:x}-{rest}", note[:-1], f"{note}x", "x" * 3000):
-        thief = house.client(Cookie=f"{HALF_WAY}={forged}")
+        thief = admin_server.client(Cookie=f"{HALF_WAY}={forged}")
         assert sent_back(show(thief, phone.recovery_codes[0]))
         assert sent_back(thief.get(CODE))
-    assert show(half_way(ann, house), phone.recovery_codes[0]).status_code == 303, "it was not used up"
+    assert show(half_way(ann, admin_server), phone.recovery_codes[0]).status_code == 303, "it was not used up"
     assert "The time for the code was over" in client.get("/login", params={"again": True}).text
 
 
-def test_what_is_changed_between_the_steps_ends_them(house: Server, ann: Person) -> None:
+def test_what_is_changed_between_the_steps_ends_them(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
-    client = half_way(ann, house)
-    house.run("user", "disable", ann.name)
+    client = half_way(ann, admin_server)
+    admin_server.run("user", "disable", ann.name)
     assert sent_back(show(client, phone.recovery_codes[0]))
     assert not inside(client)
-    house.run("user", "enable", ann.name)
+    admin_server.run("user", "enable", ann.name)
     assert show(client, phone.recovery_codes[0]).status_code == 303, "it was not used up"
-    client = half_way(ann, house)
-    house.run("user", "password", ann.name, "--password-stdin", given="another fine password\n")
+    client = half_way(ann, admin_server)
+    admin_server.run("user", "password", ann.name, "--password-stdin", given="another fine password\n")
     assert sent_back(show(client, phone.recovery_codes[1]))
     assert not inside(client)
     assert sign_in(client, ann.name, "another fine password").headers["Location"].startswith(CODE)
-    house.run("user", "second-factor", ann.name, "--off")
+    admin_server.run("user", "second-factor", ann.name, "--off")
     assert sent_back(show(client, phone.recovery_codes[1]))
     assert not inside(client)
 
 
-def test_another_site_sends_no_code(house: Server, ann: Person) -> None:
+def test_another_site_sends_no_code(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
-    client = half_way(ann, house)
+    client = half_way(ann, admin_server)
     refused = client.post(CODE, data={"code": phone.code(1)}, headers={"Origin": "http://evil.example"})
     assert refused.status_code == 403
     assert show(client, phone.code(1)).status_code == 303
 
 
-def test_a_new_password_and_the_end_of_the_account_leave_no_way_around(house: Server, ann: Person) -> None:
+def test_a_new_password_and_the_end_of_the_account_leave_no_way_around(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
-    house.run("user", "password", ann.name, "--password-stdin", given=PASSWORD + "\n")
-    client = half_way(ann, house)
+    admin_server.run("user", "password", ann.name, "--password-stdin", given=PASSWORD + "\n")
+    client = half_way(ann, admin_server)
     assert show(client, phone.recovery_codes[0]).status_code == 303
-    house.run("user", "delete", ann.name, "--delete-videos")
-    with sqlite3.connect(house.data_dir / "streamtime.db") as database:
+    admin_server.run("user", "delete", ann.name, "--delete-videos")
+    with sqlite3.connect(admin_server.data_dir / "streamtime.db") as database:
         left = database.execute("SELECT count(*) FROM users WHERE totp_secret = ?", (phone.key,)).fetchone()
     database.close()
     assert left == (0,)
 
 
-def test_keys_and_codes_stand_in_no_log_and_codes_in_no_database(house: Server, ann: Person) -> None:
+def test_keys_and_codes_stand_in_no_log_and_codes_in_no_database(admin_server: Server, ann: Person) -> None:
     phone = enrol(ann)
-    client = half_way(ann, house)
+    client = half_way(ann, admin_server)
     note = client.cookies[HALF_WAY]
     code = phone.code(1)
     assert show(client, code).status_code == 303
-    show(half_way(ann, house), phone.recovery_codes[0])
-    said = house.log_output
+    show(half_way(ann, admin_server), phone.recovery_codes[0])
+    said = admin_server.log_output
     secrets: list[Any] = [
         phone.key,
         note,
@@ -353,7 +355,7 @@ def test_keys_and_codes_stand_in_no_log_and_codes_in_no_database(house: Server, 
     ]
     assert "/login/code" in said
     assert [secret for secret in secrets if secret in said] == []
-    with sqlite3.connect(house.data_dir / "streamtime.db") as database:
+    with sqlite3.connect(admin_server.data_dir / "streamtime.db") as database:
         stored = "\n".join(database.iterdump())
     database.close()
     assert [

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.films import make_multitrack_clip
+from tests.multitrack_clip import make_multitrack_clip
 from tests.people import Person, csrf_of
 from tests.server import Server, wait_until
 from tests.system.player import fetch, video_playlists

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.people import BYTES, TUS, Person
-from tests.raw import RawConnection
+from tests.raw_http import RawConnection
 from tests.server import Server, StartServer, running_server, wait_until
 from tests.system.player import hashes
 

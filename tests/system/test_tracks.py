@@ -12,7 +12,7 @@ import m3u8
 import pytest
 
 from tests.clips import run_ffmpeg
-from tests.films import CHAPTERS, TONES_HZ, make_multitrack_clip
+from tests.multitrack_clip import CHAPTERS, TONES_HZ, make_multitrack_clip
 from tests.people import Person
 from tests.server import Server, wait_until
 from tests.system.player import Track, decode, fetch

@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.faults.older import VERSIONS, downgrade
+from tests.faults.downgrade import VERSIONS, downgrade
 from tests.faults.operations import revision_of
 from tests.server import Server, wait_until
 from tests.system.player import hashes

@@ -42,33 +42,33 @@ def test_a_room_is_entered_by_its_files_not_by_its_package(path: Path) -> None:
 
 
 WAITING_LOOPS = {
-    "backups/backup.py": "a command waits for a collection to end; an error ends the command",
+    "maintenance/backup/create.py": "a command waits for a collection to end; an error ends the command",
     "cli/gc.py": "a command waits for the server; an error ends the command",
     "cli/serve.py": "the end of the server, within a time limit",
-    "http/media_response.py": "one answer, piece by piece",
-    "objects/scrub.py": "one job, slowed down to its rate",
+    "http/media/response.py": "one answer, piece by piece",
+    "maintenance/scrub.py": "one job, slowed down to its rate",
     "periodic.py": "the supervised loop itself",
-    "storage/retrying.py": "one call of a store, some attempts",
-    "workers/child.py": "the end of a child, within a time limit",
+    "storage/wrappers.py": "one call of a store, some attempts",
+    "workers/process.py": "the end of a child, within a time limit",
 }
 """Files that may call `asyncio.sleep`, and why an error may end what waits there."""
 
 BACKGROUND_TASKS = {
-    "app.py": "the loops of the server, and one question to the workers at its start",
-    "backups/keeper.py": "two supervised loops",
+    "app/server.py": "the loops of the server, and one question to the workers at its start",
+    "maintenance/backup/automatic.py": "two supervised loops",
     "cli/serve.py": "the server itself",
     "database/transaction.py": "one write, whose caller gets the error",
-    "http/connections.py": "a supervised loop",
-    "http/media_response.py": "waits until one client leaves",
+    "http/server/connection_limits.py": "a supervised loop",
+    "http/media/response.py": "waits until one client leaves",
     "http/shared_texts.py": "one text, whose readers get the error",
     "jobs/pool.py": "supervised loops, and attempts, which they watch",
-    "objects/holds.py": "a supervised loop",
-    "pipeline/fetching.py": "one fetch, whose readers get the error",
-    "pipeline/supervision.py": "a supervised loop",
-    "playback/shared_reads.py": "one read, whose readers get the error",
+    "storage/objects/leases.py": "a supervised loop",
+    "transcoding/source.py": "one fetch, whose readers get the error",
+    "transcoding/supervision.py": "a supervised loop",
+    "playback/media_reader.py": "one read, whose readers get the error",
     "storage/in_parts.py": "one abort, whose caller waits for it",
-    "uploads/reception.py": "one write, whose caller waits for it",
-    "workers/child.py": "the end of a child, whose caller waits for it",
+    "uploads/write.py": "one write, whose caller waits for it",
+    "workers/process.py": "the end of a child, whose caller waits for it",
     "workers/launcher.py": "a supervised loop",
 }
 """Files that may start a task, and why it cannot die unseen."""
@@ -88,7 +88,7 @@ def files_that_call(*names: str) -> set[str]:
 
 
 def test_only_the_supervised_loop_sleeps_between_runs() -> None:
-    assert files_that_call("sleep") - {"media/limiter.py"} == set(WAITING_LOOPS)
+    assert files_that_call("sleep") - {"media/sound.py"} == set(WAITING_LOOPS)
 
 
 def test_every_task_in_the_background_is_supervised_or_awaited() -> None:

@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import Engine, event, func, insert, select
 from structlog.testing import capture_logs
 
-from streamtime import app, periodic
-from streamtime.access.caller import AuthMethod
-from streamtime.accounts import failures
-from streamtime.accounts.visit import ClientInfo
-from streamtime.app import open_services, run_background_tasks
-from streamtime.backups.automatic import AutomaticBackups
-from streamtime.backups.keeper import DatabaseBackups, MaintenanceIntervals
+from streamtime import periodic
+from streamtime.app import server as app
+from streamtime.app.core import database_path
+from streamtime.app.server import open_services, run_background_tasks
+from streamtime.auth import failed_logins
+from streamtime.auth.access import AuthMethod
+from streamtime.auth.audit import ClientInfo
 from streamtime.clock import EpochMs, SystemClock
 from streamtime.config.load import load
 from streamtime.database.migrate import migrate
@@ -28,21 +28,28 @@ from streamtime.database.people_tables import api_tokens, audit, users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.ladder import plan_ladder
-from streamtime.http.connections import ConnectionLimits, ConnectionMetrics, ConnectionTracker, ExemptAddresses, Phase
-from streamtime.http.refusals import ConnectionRejection
+from streamtime.http.server.connection_limits import (
+    ConnectionLimits,
+    ConnectionMetrics,
+    ConnectionTracker,
+    ExemptAddresses,
+    Phase,
+)
+from streamtime.http.server.refusals import ConnectionRejection
 from streamtime.http.services import Services
 from streamtime.jobs import pool
+from streamtime.maintenance import expiry, scheduler
+from streamtime.maintenance.backup.automatic import AutomaticBackups, DatabaseBackups, MaintenanceIntervals
 from streamtime.periodic import FAILURES
-from streamtime.pipeline import expiry, rounds, supervision, waiting
-from streamtime.pipeline.restraint import AdmissionRules, EncodeAdmission
-from streamtime.pipeline.shares import ProgressRange
-from streamtime.pipeline.supervision import OrderMonitor
-from streamtime.playback.watching import ViewerActivity
-from streamtime.rooms import database_path
+from streamtime.playback.segments import ViewerActivity
 from streamtime.storage.spool import Spool
-from streamtime.worker_protocol import EncodeVideo, Package
+from streamtime.transcoding import queue_status, supervision
+from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission
+from streamtime.transcoding.progress_weights import ProgressRange
+from streamtime.transcoding.supervision import OrderMonitor
 from streamtime.workers.launcher import WorkerLauncher
-from streamtime.workers.memory_watch import MemoryMonitor, resident_bytes
+from streamtime.workers.memory import MemoryMonitor, resident_bytes
+from streamtime.workers.protocol import EncodeVideo, Package
 
 LOOPS = {
     *("queue-reasons", "jobs-due", "job-leases", "storage-schedule", "expiry"),
@@ -68,10 +75,10 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(periodic, "FIRST_BACKOFF_S", 0.01)
     monkeypatch.setattr(periodic, "MAX_BACKOFF_S", 0.1)
-    for module, name in ((waiting, "LOOK_EVERY_S"), (rounds, "LONGEST_NAP_S"), (expiry, "LOOKS_EVERY_S")):
+    for module, name in ((queue_status, "POLL_INTERVAL_S"), (scheduler, "MAX_SLEEP_S"), (expiry, "CHECK_INTERVAL_S")):
         monkeypatch.setattr(module, name, 0.1)
-    monkeypatch.setattr(supervision, "LOOK_EVERY_S", 0.05)
-    for module, name in ((pool, "LOOKS_EVERY_S"), (app, "SOFT_FACTS_EVERY_S"), (failures, "A_MINUTE_S")):
+    monkeypatch.setattr(supervision, "POLL_INTERVAL_S", 0.05)
+    for module, name in ((pool, "POLL_INTERVAL_S"), (app, "FLUSH_INTERVAL_S"), (failed_logins, "WINDOW_S")):
         monkeypatch.setattr(module, name, 0.1)
     monkeypatch.setattr(pool, "LEASE_MS", 300)
 

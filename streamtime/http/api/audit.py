@@ -7,13 +7,13 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from streamtime.access.caller import Caller
-from streamtime.accounts.audit import AuditEvent
+from streamtime.auth.access import Caller
+from streamtime.auth.audit import AuditEvent
 from streamtime.errors import Forbidden
+from streamtime.formatting import time_iso
 from streamtime.http.problems import problems
 from streamtime.http.requests import require_signed_in
 from streamtime.http.services import Services
-from streamtime.http.words import time_iso
 
 MAX_LIMIT = 200
 

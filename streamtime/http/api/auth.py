@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response import Response
 
-from streamtime.access.caller import AuthMethod, Caller
-from streamtime.accounts.audit import Actor
-from streamtime.accounts.refreshing import TokenPair
-from streamtime.accounts.sign_in import SessionKind
+from streamtime.auth.access import AuthMethod, Caller
+from streamtime.auth.audit import Actor
+from streamtime.auth.refresh_tokens import TokenPair
+from streamtime.auth.sign_in import SessionKind
 from streamtime.errors import Invalid, Unauthenticated
 from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems

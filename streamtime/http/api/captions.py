@@ -6,14 +6,13 @@ from litestar import delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Access
-from streamtime.captions.reading import MAX_BYTES
+from streamtime.auth.access import Access, Caller
+from streamtime.captions.read import MAX_BYTES
 from streamtime.http.api.operations import BinaryBody
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest
 from streamtime.http.services import Services
-from streamtime.http.track_views import CaptionBody, caption_bodies, caption_body, tracks_of
+from streamtime.http.views.tracks import CaptionBody, caption_bodies, caption_body, tracks_of
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 

@@ -8,17 +8,16 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, access_level, require
+from streamtime.auth.access import Access, Caller, access_level, require
 from streamtime.errors import NotFound
-from streamtime.events.bus import ChangeKind, VideoChanged
+from streamtime.http.api.video_bodies import RenditionNames, video_body
 from streamtime.http.event_stream import event_stream, format_event
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, require_signed_in, rights_epoch
 from streamtime.http.services import Services
-from streamtime.http.track_views import tracks_of
-from streamtime.http.video_bodies import RenditionNames, video_body
-from streamtime.library.video import Video
+from streamtime.http.views.tracks import tracks_of
+from streamtime.videos.events import ChangeKind, VideoChanged
+from streamtime.videos.video import Video
 
 
 @get("/api/v1/events", responses=problems(401, 404, 429), tags=["events"], summary="Hear what happens to videos")

@@ -7,16 +7,15 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Access
-from streamtime.accounts.audit import Actor
-from streamtime.http.link_views import MAX_DAYS, expires_after
-from streamtime.http.own_address import LinkBase, link_base
-from streamtime.http.paths import SHARED
+from streamtime.auth.access import Access, Caller
+from streamtime.auth.audit import Actor
+from streamtime.formatting import time_iso
 from streamtime.http.problems import problems
+from streamtime.http.public_urls import LinkBase, link_base
 from streamtime.http.requests import ApiRequest, require_signed_in
+from streamtime.http.secret_paths import SHARED
 from streamtime.http.services import HttpSettings, Services
-from streamtime.http.words import time_iso
+from streamtime.http.views.links import MAX_DAYS, expires_after
 from streamtime.sharing.links import MAX_VIDEOS, MAX_VIEWS, Link, NewLink
 from streamtime.sharing.terms import MAX_LABEL, LinkState
 

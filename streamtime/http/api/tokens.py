@@ -8,13 +8,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
-from streamtime.access.caller import Caller, TokenScope
-from streamtime.accounts.api_tokens import ApiToken
-from streamtime.accounts.audit import Actor
+from streamtime.auth.access import Caller, TokenScope
+from streamtime.auth.api_tokens import ApiToken
+from streamtime.auth.audit import Actor
+from streamtime.formatting import time_iso
 from streamtime.http.problems import problems
 from streamtime.http.requests import require_account_management
 from streamtime.http.services import Services
-from streamtime.http.words import time_iso
 
 
 class TokenBody(msgspec.Struct):

@@ -12,9 +12,10 @@ from litestar.enums import HttpMethod, MediaType
 from litestar.params import FromPath
 from litestar.response import Response
 
-from streamtime.access.caller import Caller
-from streamtime.accounts.limits import RateLimit, client_network
+from streamtime.auth.access import Caller
+from streamtime.auth.rate_limits import RateLimit, client_network
 from streamtime.errors import Invalid, NoSpace, StreamtimeError, Unavailable
+from streamtime.formatting import size_text
 from streamtime.http.api.operations import TusCreation, TusHead, TusOptions, TusPatch, TusTermination
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, client_address, rate_limit_key, require_signed_in
@@ -29,11 +30,10 @@ from streamtime.http.tus import (
     UnsupportedContentType,
     UnsupportedTusVersion,
 )
-from streamtime.library.space import QuotaExceeded
-from streamtime.sharing.drops import UploadRequest
-from streamtime.sizes import size_text
-from streamtime.uploads.checksum import ALGORITHMS, MAX_CHECKED_BYTES, Checksum, too_large_to_check
+from streamtime.sharing.upload_requests import UploadRequest
+from streamtime.uploads.checksums import ALGORITHMS, MAX_CHECKED_BYTES, Checksum, too_large_to_check
 from streamtime.uploads.upload import Upload
+from streamtime.videos.quota import QuotaExceeded
 
 MAX_DIGITS = 19
 

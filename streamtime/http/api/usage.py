@@ -4,13 +4,13 @@ import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 
-from streamtime.access.caller import Caller
+from streamtime.auth.access import Caller
 from streamtime.errors import Forbidden
 from streamtime.http.problems import problems
 from streamtime.http.requests import account_id, require_signed_in
 from streamtime.http.services import Services
-from streamtime.http.space_views import SHOWN_LARGEST
-from streamtime.library.space import LargeVideo, Usage
+from streamtime.http.views.space import SHOWN_LARGEST
+from streamtime.videos.quota import LargeVideo, Usage
 
 
 class UsageBody(msgspec.Struct):

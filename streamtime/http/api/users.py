@@ -7,15 +7,15 @@ from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from streamtime.access.caller import Caller, Role
-from streamtime.accounts.audit import Actor
-from streamtime.accounts.users import User
+from streamtime.auth.access import Caller, Role
+from streamtime.auth.audit import Actor
+from streamtime.auth.users import User
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Forbidden, Invalid
-from streamtime.http.people_views import PersonView, people_views, person_view
 from streamtime.http.problems import problems
 from streamtime.http.requests import require_signed_in
 from streamtime.http.services import Services
+from streamtime.http.views.people import PersonView, people_views, person_view
 
 BASE_PATH = "/api/v1/admin/users"
 

@@ -1,24 +1,69 @@
-"""/api/v1/videos: find, look at, change, delete."""
+"""/api/v1/videos: find, look at, change, delete.
 
-from typing import Annotated
+/api/v1/videos/{video}/timeline: what was decided about a video and why, for whoever may manage it.
+"""
+
+from typing import Annotated, Any
 
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, Visibility
-from streamtime.accounts.audit import Actor
+from streamtime.auth.access import Access, Caller, Visibility
+from streamtime.auth.audit import Actor
 from streamtime.errors import NotFound
 from streamtime.http.api.operations import OptionalBody
+from streamtime.http.api.video_bodies import RenditionNames, VideoBody, video_body
 from streamtime.http.problems import problems
 from streamtime.http.services import Services
-from streamtime.http.track_views import tracks_of
-from streamtime.http.video_bodies import RenditionNames, VideoBody, video_body
-from streamtime.library.editing import Edit
-from streamtime.library.listing import MAX_LIMIT, Query, Sort
-from streamtime.library.video import VideoState
+from streamtime.http.views.history import history_of, require_manageable
+from streamtime.http.views.tracks import tracks_of
+from streamtime.videos.editing import Edit
+from streamtime.videos.listing import MAX_LIMIT, Query, Sort
+from streamtime.videos.video import VideoState
+
+
+class EventBody(msgspec.Struct):
+    """One decision or event. `detail` depends on the event: codecs, seconds, speed, bytes, a worker's last words."""
+
+    at: str
+    event: str
+    message: str
+    detail: dict[str, Any]
+
+
+class FileBody(msgspec.Struct):
+    """One file that is kept: `original`, or a rendition of `video` or `audio` that was a `copy` or an `encode`."""
+
+    name: str
+    kind: str
+    origin: str
+    bytes: int
+    bitrate_bps: int | None
+
+
+class TimelineBody(msgspec.Struct):
+    """How a video was prepared, the oldest event first, and what it takes on disk."""
+
+    events: list[EventBody]
+    files: list[FileBody]
+    bytes_total: int
+
+
+@get(
+    "/api/v1/videos/{video:str}/timeline", responses=problems(404), tags=["videos"], summary="How a video was prepared"
+)
+async def get_timeline(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> TimelineBody:
+    """For its owner and admins; for everybody else there is no such thing."""
+    history = await history_of(await require_manageable(video, caller, services), services)
+    return TimelineBody(
+        events=[EventBody(event.at_iso, event.event, event.message, event.detail) for event in history.events],
+        files=[FileBody(row.name, row.kind, row.origin, row.size_bytes, row.bitrate_bps) for row in history.files],
+        bytes_total=history.total_bytes,
+    )
 
 
 class VideoList(msgspec.Struct):

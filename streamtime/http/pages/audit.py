@@ -9,12 +9,12 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Response
 
-from streamtime.access.caller import Caller
-from streamtime.accounts.audit import PAGE_SIZE, AuditEntry
+from streamtime.auth.access import Caller
+from streamtime.auth.audit import PAGE_SIZE, AuditEntry
+from streamtime.formatting import age_text, time_iso
 from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.words import age_text, time_iso
 
 BASE_PATH = "/admin/audit"
 

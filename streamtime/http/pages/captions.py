@@ -5,17 +5,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Access
-from streamtime.captions.reading import MAX_BYTES
+from streamtime.auth.access import Access, Caller
+from streamtime.captions.read import MAX_BYTES
 from streamtime.errors import Conflict, Invalid, NotFound
-from streamtime.http.forms import FORM_OVERHEAD_BYTES, read_file, read_form
 from streamtime.http.pages.edit import show_edit_form_again
-from streamtime.http.requests import PageRequest
+from streamtime.http.requests import FORM_OVERHEAD_BYTES, PageRequest, read_file, read_form
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.track_views import caption_bodies, tracks_of
-from streamtime.library.video import Video
+from streamtime.http.views.tracks import caption_bodies, tracks_of
+from streamtime.videos.video import Video
 
 
 @post("/watch/{video:str}/captions", include_in_schema=False, request_max_body_size=MAX_BYTES + FORM_OVERHEAD_BYTES)

@@ -4,19 +4,18 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller
-from streamtime.accounts.audit import Actor
-from streamtime.accounts.provider_sign_in import OidcSignIn
-from streamtime.accounts.sign_in import VerifiedPassword
+from streamtime.auth.access import Caller
+from streamtime.auth.audit import Actor
+from streamtime.auth.oidc.sign_in import OidcSignIn
+from streamtime.auth.sign_in import VerifiedPassword
 from streamtime.errors import Conflict, StreamtimeError, TooManyRequests, Unauthenticated
-from streamtime.http.forms import Form, read_form
-from streamtime.http.own_address import callback_url
-from streamtime.http.pages.provider import CALLBACK, CONNECTION, require_oidc, state_cookie
+from streamtime.formatting import time_iso
+from streamtime.http.pages.oidc import CALLBACK, CONNECTION, require_oidc, state_cookie
 from streamtime.http.problems import problem_of
-from streamtime.http.requests import PageRequest, client_info_of, require_account_management
+from streamtime.http.public_urls import callback_url
+from streamtime.http.requests import Form, PageRequest, client_info_of, read_form, require_account_management
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
-from streamtime.http.words import time_iso
 
 BLANK: Form = {"errors": {}}
 

@@ -7,20 +7,18 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Access
-from streamtime.accounts.audit import Actor
+from streamtime.auth.access import Access, Caller
+from streamtime.auth.audit import Actor
 from streamtime.errors import Invalid
-from streamtime.http.forms import Form, read_form
 from streamtime.http.pages.watch import visibility_from, watch_view
-from streamtime.http.requests import PageRequest
+from streamtime.http.requests import Form, PageRequest, read_form
 from streamtime.http.services import Services
-from streamtime.http.space_views import DuplicateView, duplicate_of
 from streamtime.http.templates import Templates
-from streamtime.http.views import WatchView, watch_href
+from streamtime.http.views.space import DuplicateView, duplicate_of
+from streamtime.http.views.videos import WatchView, watch_href
 from streamtime.languages import LANGUAGES
-from streamtime.library.editing import Edit
-from streamtime.library.video import Video, VideoState
+from streamtime.videos.editing import Edit
+from streamtime.videos.video import Video, VideoState
 
 NO_CAPTIONS: Form = {"language": "", "label": "", "errors": {}}
 """The form for a caption track as it begins."""

@@ -15,14 +15,14 @@ from litestar.response import Response
 
 from streamtime.errors import NotFound
 from streamtime.http.embedding import WIDTH, embed_code, height_of, is_embeddable
-from streamtime.http.own_address import absolute_url, link_base
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.problems import PROBLEM_JSON, Problem
+from streamtime.http.public_urls import absolute_url, link_base
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
-from streamtime.http.views import poster_size, poster_url
-from streamtime.library.video import Video
+from streamtime.http.views.videos import poster_size, poster_url
+from streamtime.videos.video import Video
 
 _MAX_URL = 2_000
 _PIXELS = QueryParameter(ge=1, le=100_000)

@@ -7,15 +7,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller
-from streamtime.accounts.users import User
+from streamtime.auth.access import Caller
+from streamtime.auth.users import User
 from streamtime.errors import NotFound
 from streamtime.http.pages.lists import next_href, video_cards
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.views import picture_href
-from streamtime.library.listing import ListScope, Query, Sort
+from streamtime.http.views.videos import picture_href
+from streamtime.videos.listing import ListScope, Query, Sort
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 Cursor = Annotated[str, QueryParameter(max_length=2_000)]

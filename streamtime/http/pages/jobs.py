@@ -5,14 +5,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response, Stream
 
-from streamtime.access.caller import Caller
-from streamtime.events.bus import VideoChanged
+from streamtime.auth.access import Caller
 from streamtime.http.event_stream import event_stream, format_event, session_key
-from streamtime.http.job_rows import JobsBoard, jobs_board
 from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates, frame
+from streamtime.http.views.jobs import JobsBoard, jobs_board
 from streamtime.jobs.job import Failure
+from streamtime.videos.events import VideoChanged
 
 BASE_PATH = "/admin/jobs"
 STOPPED = Failure("stopped", "The work on this video was stopped by an administrator.")

@@ -7,17 +7,16 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Response, Stream
 
-from streamtime.access.caller import Caller, Role
-from streamtime.access.rules import Access, Visibility
+from streamtime.auth.access import Access, Caller, Role, Visibility
 from streamtime.errors import NotFound
-from streamtime.events.bus import ChangeKind, VideoChanged
 from streamtime.http.event_stream import event_stream, format_event, session_key
 from streamtime.http.pages.lists import current_video_card, next_href, video_cards
 from streamtime.http.requests import PageRequest, require_signed_in, wants_fragment
 from streamtime.http.services import Services
 from streamtime.http.templates import PageFrame, Templates, frame
-from streamtime.library.listing import ListScope, Query
-from streamtime.library.video import VideoState
+from streamtime.videos.events import ChangeKind, VideoChanged
+from streamtime.videos.listing import ListScope, Query
+from streamtime.videos.video import VideoState
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 Cursor = Annotated[str, QueryParameter(max_length=2_000)]

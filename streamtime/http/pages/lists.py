@@ -2,12 +2,12 @@
 
 from urllib.parse import urlencode
 
-from streamtime.access.caller import Caller
+from streamtime.auth.access import Caller
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import Services
-from streamtime.http.views import VideoCard, video_card
-from streamtime.library.listing import Page, Query
-from streamtime.library.video import Video
+from streamtime.http.views.videos import VideoCard, video_card
+from streamtime.videos.listing import Page, Query
+from streamtime.videos.video import Video
 
 
 async def video_cards(caller: Caller, services: Services, query: Query) -> tuple[list[VideoCard], Page]:

@@ -4,15 +4,14 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller, Role
-from streamtime.accounts.audit import Actor
-from streamtime.accounts.users import User
+from streamtime.auth.access import Caller, Role
+from streamtime.auth.audit import Actor
+from streamtime.auth.users import User
 from streamtime.errors import Conflict, Invalid
-from streamtime.http.forms import Form, read_form
-from streamtime.http.people_views import GIGABYTE, people_views, person_view
-from streamtime.http.requests import PageRequest, require_admin
+from streamtime.http.requests import Form, PageRequest, read_form, require_admin
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
+from streamtime.http.views.people import GIGABYTE, people_views, person_view
 
 BASE_PATH = "/admin/people"
 MAX_QUOTA_BYTES = 1 << 62

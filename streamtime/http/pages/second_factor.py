@@ -6,19 +6,18 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from streamtime.access.caller import AuthMethod, Caller
-from streamtime.accounts.audit import Actor
-from streamtime.accounts.second_factor import TotpEnrollment
-from streamtime.accounts.sign_in import NewSession
-from streamtime.accounts.users import User
+from streamtime.auth.access import AuthMethod, Caller
+from streamtime.auth.audit import Actor
+from streamtime.auth.mfa import TotpEnrollment
+from streamtime.auth.sign_in import NewSession
+from streamtime.auth.users import User
 from streamtime.errors import Conflict, Invalid, Unauthenticated, WrongCode
-from streamtime.http.callers import rotated_session_cookie
-from streamtime.http.forms import read_form
-from streamtime.http.own_address import qr_svg
-from streamtime.http.requests import PageRequest, client_info_of, require_account_management
+from streamtime.formatting import age_text, time_iso
+from streamtime.http.middleware.authentication import rotated_session_cookie
+from streamtime.http.public_urls import qr_svg
+from streamtime.http.requests import PageRequest, client_info_of, read_form, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.words import age_text, time_iso
 
 BASE_PATH = "/settings/second-factor"
 

@@ -7,14 +7,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import AuthMethod, Caller
-from streamtime.accounts.audit import Actor
-from streamtime.accounts.sessions import Session
-from streamtime.accounts.sign_in import SessionKind
+from streamtime.auth.access import AuthMethod, Caller
+from streamtime.auth.audit import Actor
+from streamtime.auth.sessions import Session
+from streamtime.auth.sign_in import SessionKind
+from streamtime.formatting import age_text, time_iso
 from streamtime.http.requests import PageRequest, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.words import age_text, time_iso
 
 BASE_PATH = "/settings/sessions"
 

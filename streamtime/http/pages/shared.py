@@ -1,5 +1,9 @@
-"""What is behind a share link: the videos that it shows and nothing else of the house."""
+"""What is behind a share link: the videos that it shows and nothing else of the house.
 
+A video's view for somebody who comes by a link: the same, with every address of media behind a ticket.
+"""
+
+from dataclasses import replace
 from typing import Annotated, Any
 
 from litestar import get, post
@@ -9,16 +13,36 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Response
 
 from streamtime.errors import Invalid, NotFound
-from streamtime.http.forms import Form, read_form
 from streamtime.http.pages.watch import watch_view
-from streamtime.http.paths import SHARED
-from streamtime.http.requests import PageRequest, client_address, is_secure
+from streamtime.http.requests import Form, PageRequest, client_address, is_secure, read_form
+from streamtime.http.secret_paths import SHARED
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.ticketed import with_ticket_urls
+from streamtime.http.views.videos import WatchView
 from streamtime.sharing.links import MAX_VIDEOS, Link
-from streamtime.sharing.openings import ViewSession
 from streamtime.sharing.terms import LinkState
+from streamtime.sharing.tickets import Ticket
+from streamtime.sharing.view_sessions import ViewSession
+
+
+def with_ticket_urls(view: WatchView, ticket: Ticket) -> WatchView:
+    """The view with addresses that need no cookie; the original is not among them."""
+    return replace(
+        view,
+        master_url=ticket.url(view.master_url),
+        chapters_url=ticket.url(view.chapters_url),
+        poster_url=_ticket_url(ticket, view.poster_url),
+        preview_url=_ticket_url(ticket, view.preview_url),
+        storyboard_url=_ticket_url(ticket, view.storyboard_url),
+        original_href=None,
+        original_text=None,
+        storyboard_tiles=[],
+    )
+
+
+def _ticket_url(ticket: Ticket, path: str | None) -> str | None:
+    return None if path is None else ticket.url(path)
+
 
 COOKIE = "streamtime_opening"
 

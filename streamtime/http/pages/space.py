@@ -4,11 +4,11 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from streamtime.access.caller import Caller
+from streamtime.auth.access import Caller
 from streamtime.http.requests import PageRequest, require_admin, require_uploader
 from streamtime.http.services import Services
-from streamtime.http.space_views import SHOWN_LARGEST, large_video_views, total_usage, usage_view
 from streamtime.http.templates import Templates
+from streamtime.http.views.space import SHOWN_LARGEST, large_video_views, total_usage, usage_view
 
 
 @get("/settings/space", include_in_schema=False)

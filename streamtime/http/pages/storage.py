@@ -5,16 +5,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Access
+from streamtime.auth.access import Access, Caller
 from streamtime.errors import Invalid, NotFound
-from streamtime.http.forms import read_form
-from streamtime.http.plain_http import is_plain_http, untrusted_proxy
-from streamtime.http.requests import PageRequest, require_admin
+from streamtime.http.public_urls import is_plain_http, untrusted_proxy
+from streamtime.http.requests import PageRequest, read_form, require_admin
 from streamtime.http.services import Services
-from streamtime.http.storage_rows import storage_board
 from streamtime.http.templates import Templates
-from streamtime.library.work import MAINTENANCE, WorkQueue
+from streamtime.http.views.storage import storage_board
+from streamtime.videos.job_kinds import MAINTENANCE, WorkQueue
 
 BASE_PATH = "/admin/storage"
 MAX_DIGITS = 18

@@ -7,15 +7,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller, TokenScope
-from streamtime.accounts.api_tokens import ApiToken
-from streamtime.accounts.audit import Actor
+from streamtime.auth.access import Caller, TokenScope
+from streamtime.auth.api_tokens import ApiToken
+from streamtime.auth.audit import Actor
 from streamtime.errors import Conflict, Invalid
-from streamtime.http.forms import Form, read_form
-from streamtime.http.requests import PageRequest, require_account_management
+from streamtime.formatting import age_text, time_iso
+from streamtime.http.requests import Form, PageRequest, read_form, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.words import age_text, time_iso
 
 BASE_PATH = "/settings/tokens"
 

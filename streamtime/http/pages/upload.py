@@ -4,13 +4,13 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from streamtime.access.caller import Caller
+from streamtime.auth.access import Caller
+from streamtime.formatting import size_text
 from streamtime.http.requests import PageRequest, require_uploader
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
-from streamtime.http.words import size_text
-from streamtime.library.space import QuotaUsage
+from streamtime.videos.quota import QuotaUsage
 
 
 @get("/upload", include_in_schema=False)

@@ -1,4 +1,9 @@
-"""A video's own page, and what its owner can do from there."""
+"""Playing a video in something that has no cookie: an address to type or to point a phone at.
+
+A video's own page, and what its owner can do from there.
+
+How a video was prepared: a page for its owner.
+"""
 
 from typing import Any
 
@@ -7,21 +12,22 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.access.caller import Caller
-from streamtime.access.rules import Access, Visibility
-from streamtime.accounts.audit import Actor
+from streamtime.auth.access import Access, Caller, Visibility, access_level
+from streamtime.auth.audit import Actor
 from streamtime.errors import Invalid
+from streamtime.formatting import size_text, span_text
 from streamtime.http.embedding import oembed_url
-from streamtime.http.forms import read_form
-from streamtime.http.requests import PageRequest, wants_fragment
+from streamtime.http.public_urls import link_base, qr_svg
+from streamtime.http.requests import PageRequest, read_form, wants_fragment
 from streamtime.http.services import HttpSettings, Services
-from streamtime.http.space_views import duplicate_of
 from streamtime.http.templates import Templates
-from streamtime.http.track_views import tracks_of
-from streamtime.http.views import WatchView, watch_href, watch_page_view
-from streamtime.http.words import size_text
-from streamtime.library.editing import Edit
-from streamtime.library.video import Video
+from streamtime.http.views.history import history_of, require_manageable
+from streamtime.http.views.space import duplicate_of
+from streamtime.http.views.tracks import tracks_of
+from streamtime.http.views.videos import WatchView, master_url, watch_href, watch_page_view
+from streamtime.sharing.tickets import TICKET_LIFETIME_MS
+from streamtime.videos.editing import Edit
+from streamtime.videos.video import Video
 
 
 @get("/watch/{video:str}", include_in_schema=False)
@@ -100,3 +106,49 @@ def visibility_from(text: str) -> Visibility:
         return Visibility(text)
     except ValueError:
         raise Invalid("Choose private, members, unlisted or public.", field="visibility") from None
+
+
+@get("/watch/{video:str}/history", include_in_schema=False)
+async def history_page(
+    request: PageRequest,
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """What was decided and why, how long it took, and what each file costs."""
+    found = await require_manageable(video, caller, services)
+    return templates.page(
+        request,
+        "pages/history.html",
+        title="How it was prepared",
+        video=await watch_view(found, caller, services),
+        history=await history_of(found, services),
+    )
+
+
+@get("/watch/{video:str}/elsewhere", include_in_schema=False)
+async def elsewhere_page(
+    request: PageRequest,
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """The address of the playlist: a plain one where anybody may have it, one with a ticket otherwise."""
+    found = await services.videos.require(caller, video, Access.VIEW)
+    shown: dict[str, object] = {"href": watch_href(found), "title": found.title, "playable": found.playable}
+    path = master_url(found)
+    if access_level(services.authenticator.anonymous, found.facts) >= Access.VIEW:
+        shown |= {"lasts_text": "", "able": True}
+    else:
+        ticket = await services.tickets.issue_for_caller(caller, found.public_id)
+        path = ticket.url(path)
+        # An admin may watch what a ticket of theirs, which is for watching alone, does not open.
+        able = access_level(await services.tickets.authenticate(ticket.text), found.facts) >= Access.VIEW
+        shown |= {"lasts_text": span_text(TICKET_LIFETIME_MS / 1000), "able": able}
+    base = link_base(request, settings)
+    address = base.url(path)
+    shown |= {"address": address, "others": base.alternate_urls(path), "qr": qr_svg(address), "base": base}
+    return templates.page(request, "pages/elsewhere.html", confidential=True, title="Play elsewhere", elsewhere=shown)

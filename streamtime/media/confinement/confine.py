@@ -6,8 +6,8 @@ which is told. Everything else is there on every kernel.
 
 import socket
 
-from streamtime.media.confinement import landlock, limits, process, seccomp
-from streamtime.worker_protocol import Confinement, WorkerLimits
+from streamtime.media.confinement import landlock, process, seccomp
+from streamtime.workers.protocol import Confinement, WorkerLimits
 
 
 class NotConfined(Exception):
@@ -49,4 +49,4 @@ def _apply_basic_layers(control: socket.socket, source: int, bounds: WorkerLimit
         raise NotConfined("a thread has been started before")
     process.set_no_new_privileges()
     process.set_niceness(bounds.niceness)
-    limits.set_limits(source, bounds.memory_bytes)
+    process.set_limits(source, bounds.memory_bytes)

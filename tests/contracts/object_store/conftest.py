@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.local.store import LocalDisk
 from streamtime.storage.memory import MemoryStore
-from streamtime.storage.metered import MeteredStore, StoreMetrics
 from streamtime.storage.object_store import ObjectStore
-from streamtime.storage.retrying import RetryingStore
-from streamtime.storage.s3 import S3Store
+from streamtime.storage.s3.store import S3Store
+from streamtime.storage.wrappers import MeteredStore, RetryingStore, StoreMetrics
 from tests.s3 import Bucket
 
 

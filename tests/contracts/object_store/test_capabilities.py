@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import Conflict, Invalid, NotFound
-from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.local.store import LocalDisk
 from streamtime.storage.memory import MemoryStore
-from streamtime.storage.metered import MeteredStore, StoreMetrics
 from streamtime.storage.object_store import (
     ObjectStore,
     SupportsAdopt,
@@ -17,8 +16,8 @@ from streamtime.storage.object_store import (
     SupportsPartSize,
     SupportsReadNowait,
 )
-from streamtime.storage.retrying import RetryingStore
-from streamtime.storage.s3 import S3Store
+from streamtime.storage.s3.store import S3Store
+from streamtime.storage.wrappers import MeteredStore, RetryingStore, StoreMetrics
 from tests.s3 import Bucket
 
 KEY = "videos/a/original"

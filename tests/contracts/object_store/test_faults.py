@@ -10,8 +10,8 @@ import pytest
 
 from streamtime.errors import NotFound, Unavailable
 from streamtime.storage.object_store import ObjectStore, StoreRefused
-from streamtime.storage.retrying import RetryingStore
-from streamtime.storage.s3 import S3Store
+from streamtime.storage.s3.store import S3Store
+from streamtime.storage.wrappers import RetryingStore
 from tests.fault_proxy import FaultProxy, Faults
 from tests.s3 import PART_BYTES, Bucket
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import NotFound
+from streamtime.maintenance.orphans import rename
 from streamtime.storage.object_store import ObjectStore, SupportsRename
-from streamtime.storage.renaming import rename
 from streamtime.storage.spool import Spool
 
 KEY, ASIDE = "videos/a/720p.mp4", "aside/1800000000000/videos/a/720p.mp4"

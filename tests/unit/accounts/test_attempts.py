@@ -2,9 +2,9 @@
 
 import pytest
 
-from streamtime.accounts.attempts import MAX_STATE_TOKEN, STATE_LIFETIME_S, OidcLoginStates
+from streamtime.auth.oidc.sign_in import MAX_STATE_TOKEN, STATE_LIFETIME_S, OidcLoginStates
 from streamtime.errors import Unauthenticated
-from tests.hands import FakeClock
+from tests.fake_clock import FakeClock
 
 BACK = "https://video.example.org/login/oidc/callback"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.accounts.devices import device_of
+from streamtime.auth.sessions import device_of
 
 MOZILLA = "Mozilla/5.0 "
 KHTML = " AppleWebKit/537.36 (KHTML, like Gecko) "

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.accounts.given_names import normalize_display_name, normalize_username
-from streamtime.accounts.users import require_name
+from streamtime.auth.oidc.accounts import normalize_display_name, normalize_username
+from streamtime.auth.users import require_name
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, update
 
-from streamtime.accounts.half_way import CHALLENGE_LIFETIME_S, MfaChallenges
-from streamtime.accounts.sign_in import VerifiedPassword
-from streamtime.accounts.signing_keys import Purpose, SigningKeys
-from streamtime.accounts.visit import ClientInfo
+from streamtime.auth.audit import ClientInfo
+from streamtime.auth.mfa_challenge import CHALLENGE_LIFETIME_S, MfaChallenges
+from streamtime.auth.sign_in import VerifiedPassword
+from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.people_tables import users
 from streamtime.database.transaction import Database
 from streamtime.errors import Unauthenticated
-from tests.hands import FakeClock
+from tests.fake_clock import FakeClock
 
 VISIT = ClientInfo("10.0.0.1", "tests")
 PROVED = VerifiedPassword(1, "ann", "the hash", {})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.accounts.limits import RATES, RateLimit, RateLimiter, client_network
+from streamtime.auth.rate_limits import RATES, RateLimit, RateLimiter, client_network
 from streamtime.clock import EpochMs
 from streamtime.errors import TooManyRequests
 

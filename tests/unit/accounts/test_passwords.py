@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamtime.accounts.passwords import PasswordHashing
+from streamtime.auth.passwords import PasswordHashing
 from streamtime.errors import Invalid
 
 

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.access.caller import Role
-from streamtime.accounts.audit import AuditLog
-from streamtime.accounts.limits import RATES, RateLimit, RateLimiter
-from streamtime.accounts.pictures import MAX_BYTES, ProfilePictures
-from streamtime.accounts.users import User
+from streamtime.auth.access import Role
+from streamtime.auth.audit import AuditLog
+from streamtime.auth.profiles import MAX_BYTES, ProfilePictures
+from streamtime.auth.rate_limits import RATES, RateLimit, RateLimiter
+from streamtime.auth.users import User
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid, StreamtimeError, TooLarge, TooManyRequests, Unavailable
 from streamtime.workers.launcher import WorkerLauncher
-from tests.hands import FakeClock
+from tests.fake_clock import FakeClock
 
 PIA = User(id=1, public_id="pia", name="pia", role=Role.MEMBER, created_at_ms=0, disabled_at_ms=None)
 ANSWERS = """
 import socket, sys
 from streamtime.media.channel import Channel
-from streamtime.worker_protocol import Portrait
+from streamtime.workers.protocol import Portrait
 channel = Channel(socket.socket(fileno=int(sys.argv[1])))
 channel.receive()
 channel.send(Portrait({jpeg}))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.accounts.signing_keys import ROTATE_AFTER_MS, VERIFY_OVERLAP_MS, Purpose, SigningKeys
+from streamtime.auth.signing_keys import ROTATE_AFTER_MS, VERIFY_OVERLAP_MS, Purpose, SigningKeys
 from streamtime.clock import EpochMs
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.transaction import Database
-from tests.hands import FakeClock
+from tests.fake_clock import FakeClock
 
 
 class Place:

@@ -5,9 +5,9 @@ import base64
 import pyotp
 import pytest
 
-from streamtime.accounts.totp import STEP_MS, generate_secret, matching_step, provisioning_uri
+from streamtime.auth.mfa_codes import STEP_MS, generate_secret, matching_step, provisioning_uri
 from streamtime.clock import EpochMs
-from tests.hands import FakeClock
+from tests.fake_clock import FakeClock
 
 RFC_KEY = base64.b32encode(b"12345678901234567890").decode()
 STEP = FakeClock.now // STEP_MS

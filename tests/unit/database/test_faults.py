@@ -12,10 +12,9 @@ from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from streamtime.clock import SystemClock
-from streamtime.database.faults import translate_error
 from streamtime.database.migrate import migrate
 from streamtime.database.tables import epoch
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Database, Transaction, translate_error
 from streamtime.errors import DatabaseDamaged, NoSpace, StreamtimeError, Unavailable
 
 

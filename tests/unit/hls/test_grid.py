@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.hls.grid import Grid
-from streamtime.hls.segment_index import Segment, SegmentIndex
+from streamtime.hls.segment_index import Grid, Segment, SegmentIndex
 
 
 def test_a_regular_grid_cuts_every_four_seconds() -> None:

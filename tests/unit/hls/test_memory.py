@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
+from streamtime.hls.costs import SourcePicture, encode_memory_bytes
 from streamtime.hls.ladder import plan_ladder
-from streamtime.hls.memory import SourcePicture, encode_memory_bytes
 
 MB = 10**6
 MEASURED = [

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.hls.iframes import has_iframes
+from streamtime.hls.playlists import has_iframes
 from streamtime.hls.segment_index import GrowingIndex, Segment, SegmentIndex
 
 NUMBERS = st.integers(0, 2**40)

@@ -2,8 +2,7 @@
 
 from fractions import Fraction
 
-from streamtime.hls.ladder import plan_ladder
-from streamtime.hls.worth import ReferenceRendition, prune_ladder
+from streamtime.hls.ladder import ReferenceRendition, plan_ladder, prune_ladder
 
 PLAN = plan_ladder(1920, 1080, Fraction(25))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from streamtime.accounts.audit import AuditEvent
+from streamtime.auth.audit import AuditEvent
+from streamtime.http.assets import WebFiles
 from streamtime.http.pages.audit import EntryView
 from streamtime.http.templates import Templates
-from streamtime.http.web_files import WebFiles
 
 TEMPLATE = "macros/audit.html"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.http.encodings import choose_encoding, join_header_lines
+from streamtime.http.middleware.compression import choose_encoding, join_header_lines
 
 OFFERED = ("br", "gzip")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamtime.http.hosts import Authority, HostStatus, HostValidator
+from streamtime.http.middleware.hosts import Authority, HostStatus, HostValidator
 
 HOSTS = HostValidator(("video.example.org",), "https://films.example.net:8443/")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamtime.http.words import span_text, speed_text
+from streamtime.formatting import span_text, speed_text
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from litestar import Request
 
 from streamtime.addresses import ListenAddress
-from streamtime.app import http_settings
+from streamtime.app.server import http_settings
 from streamtime.config.sections import Config
-from streamtime.http.own_address import AlternateUrl, LinkBaseReason, absolute_url, callback_url, link_base
+from streamtime.http.public_urls import AlternateUrl, LinkBaseReason, absolute_url, callback_url, link_base
 from streamtime.http.services import HttpSettings
 
 HOME = ("192.168.1.7", "10.8.0.2")

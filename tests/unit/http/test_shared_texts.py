@@ -6,8 +6,8 @@ import pytest
 
 from streamtime.clock import EpochMs
 from streamtime.errors import Unavailable
-from streamtime.events.bus import ChangeKind, EventBus, VideoChanged
 from streamtime.http.shared_texts import MAX_AGE_S, MAX_ENTRIES, RenderCache
+from streamtime.videos.events import ChangeKind, EventBus, VideoChanged
 
 
 class FakeClock:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtime.http.forms import local_path
-from streamtime.http.views import description_parts
-from streamtime.http.words import age_text, duration_iso, duration_text, size_text
+from streamtime.formatting import age_text, duration_iso, duration_text, size_text
+from streamtime.http.requests import local_path
+from streamtime.http.views.videos import description_parts
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.clips import make_clip
-from tests.unit.media.studio import HEIGHT, WIDTH
+from tests.unit.media.worker_harness import HEIGHT, WIDTH
 
 
 @pytest.fixture(scope="module")

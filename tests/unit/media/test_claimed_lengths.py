@@ -9,10 +9,10 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.hostile.judge import package
-from tests.hostile.odd_films import EBML_DURATION, make_film
+from tests.hostile.edge_case_clips import EBML_DURATION, make_film
 from tests.hostile.recipes import Recipe, Sound
-from tests.unit.media.studio import Result, package_smallest
+from tests.hostile.verdicts import package
+from tests.unit.media.worker_harness import Result, package_smallest
 
 STEP_MS = 90
 """A picture of 12 a second, and rounding."""

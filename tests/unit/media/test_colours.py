@@ -8,7 +8,7 @@ import pytest
 from streamtime.hls.ladder import plan_ladder
 from tests.clips import run_ffmpeg
 from tests.unit.media.charts import BT601, CHART, Colour, furthest, make_chart, read_colours, shown_colours
-from tests.unit.media.studio import facts_of, make
+from tests.unit.media.worker_harness import facts_of, make
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "8")
 X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-crf", "8", "-x265-params", "log-level=error")

@@ -7,7 +7,7 @@ import pytest
 
 from streamtime.workers.failure import WorkerFailed
 from tests.clips import make_clip, run_ffmpeg, truncate_clip
-from tests.unit.media.studio import facts_of, loud_times_s, make, picture_times_s
+from tests.unit.media.worker_harness import facts_of, loud_times_s, make, picture_times_s
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts", "clip.flv", "clip.mov"])

@@ -6,7 +6,7 @@ import pytest
 
 from streamtime.hls.ladder import plan_ladder
 from tests.clips import run_ffmpeg, truncate_clip
-from tests.unit.media.studio import IN_STEP_S, facts_of, heard, make, package_smallest, seen
+from tests.unit.media.worker_harness import IN_STEP_S, facts_of, heard, make, package_smallest, seen
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import struct
 
 import pytest
 
-from streamtime.media.confinement.filter_program import assemble
-from streamtime.media.confinement.system_calls import ABSENT, ARCHITECTURES, allowed_calls
+from streamtime.media.confinement.seccomp import ABSENT, ARCHITECTURES, allowed_calls, assemble
 
 PID = 4711
 ALLOW, KILL = 0x7FFF0000, 0x80000000

@@ -6,10 +6,10 @@ from pathlib import Path
 import av
 import pytest
 
-from streamtime.hls.grid import Grid
 from streamtime.hls.ladder import PlannedRung, plan_ladder
+from streamtime.hls.segment_index import Grid
 from tests.clips import make_clip
-from tests.unit.media.studio import facts_of, make, picture_times_s
+from tests.unit.media.worker_harness import facts_of, make, picture_times_s
 
 
 async def ladder_of(source: Path, *, copied_height: int | None = None) -> tuple[PlannedRung, ...]:

@@ -7,10 +7,10 @@ import pytest
 
 from streamtime.hls.ladder import plan_ladder
 from tests.clips import make_clip, run_ffmpeg
-from tests.hostile.odd_films import make_film
+from tests.hostile.edge_case_clips import make_film
 from tests.hostile.recipes import Recipe, Sound
-from tests.hostile.referee import decode
-from tests.unit.media.studio import (
+from tests.hostile.reference_decoder import decode
+from tests.unit.media.worker_harness import (
     HEIGHT,
     IN_STEP_S,
     WIDTH,

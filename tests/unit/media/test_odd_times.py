@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.odd_films import make_film
+from tests.hostile.edge_case_clips import make_film
 from tests.hostile.recipes import WRAP_S, Recipe, Sound
-from tests.unit.media.studio import IN_STEP_S, loud_times_s, package_smallest, picture_times_s
+from tests.unit.media.worker_harness import IN_STEP_S, loud_times_s, package_smallest, picture_times_s
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.media.exif import orientation_in
 from streamtime.media.picture_facts import Orientation
-from streamtime.worker_protocol import MakeProfilePicture
+from streamtime.media.portrait import orientation_in
 from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.protocol import MakeProfilePicture
 from tests.clips import run_ffmpeg
-from tests.portraits import UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quadrant_colours, webp_with
-from tests.unit.media.studio import LAUNCHER
+from tests.images import UPRIGHT, exif, jpeg_with, make_picture, png_bomb, png_with, quadrant_colours, webp_with
+from tests.unit.media.worker_harness import LAUNCHER
 
 TURNED = {
     1: UPRIGHT,

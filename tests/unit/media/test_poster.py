@@ -8,7 +8,7 @@ import pytest
 
 from streamtime.hls.ladder import plan_ladder
 from tests.clips import make_clip, run_ffmpeg
-from tests.unit.media.studio import facts_of, make, picture_times_s
+from tests.unit.media.worker_harness import facts_of, make, picture_times_s
 
 
 def brightness(path: Path) -> float:

@@ -5,12 +5,12 @@ from pathlib import Path
 import av
 import pytest
 
-from streamtime.worker_protocol import PERMANENT_FAILURE_CODES
 from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.protocol import PERMANENT_FAILURE_CODES
 from tests.clips import make_clip, run_ffmpeg, truncate_clip
-from tests.hostile.odd_films import make_film
+from tests.hostile.edge_case_clips import make_film
 from tests.hostile.recipes import Recipe, Sound
-from tests.unit.media.studio import facts_of
+from tests.unit.media.worker_harness import facts_of
 
 
 async def refusal_of(path: Path) -> WorkerFailed:

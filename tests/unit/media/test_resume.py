@@ -13,7 +13,8 @@ import pytest
 
 from streamtime.hls.ladder import PlannedRung, plan_ladder
 from streamtime.hls.segment_index import SegmentIndex
-from streamtime.worker_protocol import (
+from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.protocol import (
     EncodeVideo,
     OrderDone,
     Package,
@@ -22,9 +23,8 @@ from streamtime.worker_protocol import (
     Resume,
     SegmentWritten,
 )
-from streamtime.workers.failure import WorkerFailed
 from tests.clips import make_clip
-from tests.unit.media.studio import LAUNCHER, Rendition, facts_of, make, picture_times_s
+from tests.unit.media.worker_harness import LAUNCHER, Rendition, facts_of, make, picture_times_s
 
 
 async def whole(

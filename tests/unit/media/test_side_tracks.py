@@ -8,12 +8,12 @@ import av
 import pytest
 
 from streamtime.captions.cue import Cue, Span
-from streamtime.pipeline.side_tracks import chapters, unsupported_subtitles
-from streamtime.source_facts import ChapterInfo, ProbeResult, SubtitleInfo
-from streamtime.worker_protocol import CuesRead, Package, ReadCaptions
+from streamtime.transcoding.subtitles import chapters, unsupported_subtitles
+from streamtime.workers.probe_result import ChapterInfo, ProbeResult, SubtitleInfo
+from streamtime.workers.protocol import CuesRead, Package, ReadCaptions
 from tests.clips import run_ffmpeg, truncate_clip
-from tests.films import make_multitrack_clip
-from tests.unit.media.studio import LAUNCHER, facts_of
+from tests.multitrack_clip import make_multitrack_clip
+from tests.unit.media.worker_harness import LAUNCHER, facts_of
 
 GREETING = Span("Good "), Span("morning", italic=True), Span(" & welcome")
 

@@ -6,7 +6,7 @@ import av
 import pytest
 
 from tests.clips import make_clip, run_ffmpeg
-from tests.unit.media.studio import Result, lit_times_s, loud_times_s, make
+from tests.unit.media.worker_harness import Result, lit_times_s, loud_times_s, make
 
 
 def assert_in_step(result: Result, *, after_s: float = 0) -> None:

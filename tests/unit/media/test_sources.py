@@ -10,8 +10,8 @@ import pytest
 from streamtime.hls.ladder import plan_ladder
 from streamtime.workers.failure import WorkerFailed
 from tests.clips import make_clip, run_ffmpeg
-from tests.portraits import exif, jpeg_with, make_picture
-from tests.unit.media.studio import (
+from tests.images import exif, jpeg_with, make_picture
+from tests.unit.media.worker_harness import (
     HEIGHT,
     IN_STEP_S,
     WIDTH,

@@ -9,7 +9,8 @@ import av
 import pytest
 
 from streamtime.hls.storyboard import Storyboard, locate_frames, plan_storyboard, preview_pieces
-from streamtime.worker_protocol import (
+from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.protocol import (
     MakePreview,
     MakeSheet,
     MakeStills,
@@ -18,9 +19,8 @@ from streamtime.worker_protocol import (
     StillsMessage,
     StillWritten,
 )
-from streamtime.workers.failure import WorkerFailed
 from tests.clips import make_clip
-from tests.unit.media.studio import LAUNCHER, Rendition, make
+from tests.unit.media.worker_harness import LAUNCHER, Rendition, make
 
 STEP = 16
 """How much lighter the picture of a grey clip is with each second."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from streamtime.openid.metadata import parse_metadata
-from streamtime.openid.terms import ProviderUnavailable
+from streamtime.auth.oidc.metadata import parse_metadata
+from streamtime.auth.oidc.types import ProviderUnavailable
 
 ISSUER = "https://auth.example.org/realms/home"
 TOLD: dict[str, Any] = {

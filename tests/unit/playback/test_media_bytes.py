@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import NotFound, ObjectDamaged, Unavailable
-from streamtime.objects.ledger import ObjectRow
-from streamtime.playback.hot_segments import ByteRange, SegmentCache
-from streamtime.playback.media_bytes import MediaRange, MediaReader
-from tests.shelves import StoresFixture, open_stores
+from streamtime.playback.media_reader import ByteRange, MediaRange, MediaReader, SegmentCache
+from streamtime.storage.objects.ledger import ObjectRow
+from tests.stores_fixture import StoresFixture, open_stores
 
 SEGMENT = 10_000
 

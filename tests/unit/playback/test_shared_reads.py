@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from streamtime.errors import Unavailable
-from streamtime.playback.hot_segments import ByteRange
-from streamtime.playback.shared_reads import SingleFlightReads
+from streamtime.playback.media_reader import ByteRange, SingleFlightReads
 
 AT = ByteRange("videos/a", 0, 5)
 PATIENT_S = 60.0

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Table, event, insert, update
 from sqlalchemy.engine import Engine
 
-from streamtime.access.caller import AuthMethod, Caller
-from streamtime.accounts.audit import Actor, AuditLog
-from streamtime.accounts.limits import RateLimiter
-from streamtime.accounts.passwords import PasswordHashing
-from streamtime.accounts.signing_keys import Purpose, SigningKeys
+from streamtime.auth.access import AuthMethod, Caller
+from streamtime.auth.audit import Actor, AuditLog
+from streamtime.auth.passwords import PasswordHashing
+from streamtime.auth.rate_limits import RateLimiter
+from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs
 from streamtime.database.epoch import EpochWatch
 from streamtime.database.migrate import migrate
@@ -20,13 +20,13 @@ from streamtime.database.people_tables import sessions, users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound, Unauthenticated
-from streamtime.library.videos import Videos
-from streamtime.sharing.drops import NewUploadRequest, UploadRequests
 from streamtime.sharing.links import Links, NewLink
-from streamtime.sharing.openings import ViewSessions
 from streamtime.sharing.terms import LinkState
 from streamtime.sharing.tickets import TICKET_LIFETIME_MS, Tickets
-from tests.hands import FakeClock
+from streamtime.sharing.upload_requests import NewUploadRequest, UploadRequests
+from streamtime.sharing.view_sessions import ViewSessions
+from streamtime.videos.videos import Videos
+from tests.fake_clock import FakeClock
 
 HOUR_MS = 3_600_000
 OWNER = Caller(user_id=1, name="olga", auth_method=AuthMethod.COOKIE, credential_id=1)

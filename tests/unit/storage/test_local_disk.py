@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import NotFound, Unavailable
-from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.local.store import LocalDisk
 
 KEY = "videos/a/720p.mp4"
 
@@ -132,7 +132,7 @@ async def test_a_sync_that_fails_is_never_acknowledged(
 _PUTS_TOO_MUCH = """
 import asyncio, pathlib, resource, sys
 from streamtime.errors import NoSpace
-from streamtime.storage.local_disk import LocalDisk
+from streamtime.storage.local.store import LocalDisk
 
 async def main():
     store = await LocalDisk.open_at(pathlib.Path(sys.argv[1]))

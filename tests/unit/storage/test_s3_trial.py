@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from streamtime.errors import ConfigError, StreamtimeError
-from streamtime.storage.s3_connections import BucketAddress
-from streamtime.storage.s3_trial import check_bucket
+from streamtime.storage.s3.connections import BucketAddress
+from streamtime.storage.s3.trial import check_bucket
 from tests.s3 import Bucket
 
 

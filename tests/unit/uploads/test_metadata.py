@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtime.errors import Invalid
-from streamtime.uploads.metadata import parse_metadata, sanitize_file_name
+from streamtime.uploads.upload import parse_metadata, sanitize_file_name
 
 KEYS = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20)
 

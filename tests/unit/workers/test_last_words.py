@@ -1,6 +1,6 @@
 """What a child said last is kept short, printable and without directories."""
 
-from streamtime.workers.last_words import MAX_CHARACTERS, sanitize_stderr
+from streamtime.workers.failure import MAX_CHARACTERS, sanitize_stderr
 
 
 def test_a_traceback_says_where_but_not_where_the_server_is_installed() -> None:

@@ -14,9 +14,9 @@ import pytest
 import uvloop
 
 from streamtime.hls.ladder import plan_ladder
-from streamtime.worker_protocol import EncodeVideo, OrderDone, Package, PackageMessage
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.protocol import EncodeVideo, OrderDone, Package, PackageMessage
 from streamtime.workers.worker import Worker
 from tests.clips import make_clip
 

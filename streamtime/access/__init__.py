@@ -1,1 +1,0 @@
-"""Who asks, and what they may do: pure values and rules, decided without I/O."""

@@ -1,0 +1,1 @@
+"""Composition: builds the services from the configuration, connects them, starts and stops the server."""

@@ -1,0 +1,319 @@
+"""The lower floors of the house, built and connected: what everything above is handed."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamtime.auth.audit import AuditLog, AuditRetention
+from streamtime.auth.sessions import Sessions
+from streamtime.clock import Clock, SystemClock
+from streamtime.config.sections import Config, S3Config
+from streamtime.database.epoch import EpochWatch
+from streamtime.database.transaction import Database
+from streamtime.errors import ConfigError
+from streamtime.ids import public_id
+from streamtime.jobs.queue import JobQueue
+from streamtime.maintenance.backup.automatic import AutomaticBackups
+from streamtime.maintenance.run_log import MaintenanceLog
+from streamtime.playback.segments import ViewerActivity
+from streamtime.storage.local.store import LocalDisk
+from streamtime.storage.object_store import ObjectStore
+from streamtime.storage.objects.copy import ObjectCopier
+from streamtime.storage.objects.inventory import Inventory
+from streamtime.storage.objects.leases import Leases
+from streamtime.storage.objects.ledger import Ledger
+from streamtime.storage.objects.multiparts import MultipartUploads
+from streamtime.storage.objects.store_id import StoreOwnership
+from streamtime.storage.objects.stores import Stores
+from streamtime.storage.s3.connections import BucketAddress
+from streamtime.storage.s3.store import S3Store
+from streamtime.storage.spool import Spool
+from streamtime.storage.wrappers import MeteredStore, RetryingStore, StoreMetrics
+from streamtime.uploads.terminate import UploadExpiry
+from streamtime.uploads.upload import UploadRepository
+from streamtime.videos.account_deletion import AccountDeletion
+from streamtime.videos.captions import Captions
+from streamtime.videos.chapters import Chapters
+from streamtime.videos.damage import DamageReporter
+from streamtime.videos.deletion import DerivedFiles, VideoDeletion
+from streamtime.videos.duplicates import Duplicates
+from streamtime.videos.events import EventBus, VideoEventPublisher
+from streamtime.videos.ingest import VideoIngest
+from streamtime.videos.job_kinds import WorkQueue
+from streamtime.videos.lifecycle import Lifecycle
+from streamtime.videos.poster_choice import PosterChoice
+from streamtime.videos.progress import GrowingRenditions, ProgressTracker
+from streamtime.videos.renditions import Renditions
+from streamtime.videos.reservations import Reservations, ReservationTimeouts
+from streamtime.videos.retry import VideoJobs
+from streamtime.videos.stills import StillRepository
+from streamtime.videos.timeline import Timeline
+from streamtime.videos.trash import RestoreDependencies, Trash
+from streamtime.videos.videos import Videos, VideoUpdater
+from streamtime.workers.registry import WorkerRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Infrastructure:
+    """The lower floors."""
+
+    clock: Clock
+    database: Database
+    epoch: EpochWatch
+    stores: Stores
+    store_numbers: StoreMetrics
+    bus: EventBus
+    queue: JobQueue
+
+
+@dataclass(frozen=True, slots=True)
+class VideoServices:
+    """The middle floors."""
+
+    ledger: Ledger
+    publisher: VideoEventPublisher
+    videos: Videos
+    renditions: Renditions
+    stills: StillRepository
+    growing: GrowingRenditions
+    timeline: Timeline
+    progress: ProgressTracker
+    ingest: VideoIngest
+    lifecycle: Lifecycle
+    video_jobs: VideoJobs
+    deletion: VideoDeletion
+    duplicates: Duplicates
+    captions: Captions
+    chapters: Chapters
+    viewer_activity: ViewerActivity
+    worker_registry: WorkerRegistry
+    damage_reporter: DamageReporter
+    audit: AuditLog
+
+    async def recheck(self, database: Database, video_id: int) -> None:
+        """Compare what is said of a video with what is stored of it."""
+        video = await self.videos.by_id(video_id)
+        await database.write(lambda tx: self.lifecycle.recheck(tx, video))
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceServices:
+    """What those need who look after bytes, on the lower floors."""
+
+    inventory: Inventory
+    ownership: StoreOwnership
+    leases: Leases
+    log: MaintenanceLog
+
+
+def database_path(config: Config) -> Path:
+    """Where the database file is."""
+    return config.data_dir / "streamtime.db"
+
+
+def backup_folders(config: Config) -> list[Path]:
+    """Where copies of the database are looked for."""
+    return [config.data_dir / "backups", *([backup_folder(config)] if config.backup.every else [])]
+
+
+def backup_folder(config: Config) -> Path:
+    """Where automatic copies of the database go."""
+    return config.data_dir / Path(config.backup.to).expanduser()
+
+
+def build_automatic_backups(config: Config) -> AutomaticBackups:
+    """The copies of the database that are made by themselves."""
+    return AutomaticBackups(database_path(config), backup_folder(config), keep=config.backup.keep)
+
+
+async def open_infrastructure(config: Config, stack: AsyncExitStack, *, sweep: bool = True) -> Infrastructure:
+    """The lower floors, with their files open until the stack is left.
+
+    `sweep` clears what an earlier process left half-written; only the holder of the server's lock may ask it.
+    """
+    clock = SystemClock()
+    path = database_path(config)
+    database = Database(path, copies=backup_folders(config))
+    stack.push_async_callback(database.close)
+    epoch = EpochWatch(path)
+    database.on_epoch_bumped = epoch.invalidate
+    stack.callback(epoch.close)
+    numbers = StoreMetrics()
+    stores = await open_stores(config, stack, numbers, sweep=sweep)
+    return Infrastructure(
+        clock=clock,
+        database=database,
+        epoch=epoch,
+        stores=stores,
+        store_numbers=numbers,
+        bus=EventBus(),
+        queue=JobQueue(database, clock, process_id=public_id()),
+    )
+
+
+async def open_stores(config: Config, stack: AsyncExitStack, numbers: StoreMetrics, *, sweep: bool) -> Stores:
+    """The spool and all stores; `sweep` as for `open_foundation`."""
+    spool = await Spool.open_at(config.data_dir / "spool")
+    stack.push_async_callback(spool.close)
+    opened = await _open_object_stores(config, stack, sweep=sweep)
+    settled = {name: MeteredStore(store, name, numbers) for name, store in opened.items()}
+    return Stores(spool, settled, default_name=config.storage.backend)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStorage:
+    """What commands need that work on stored objects, whether the server runs or not."""
+
+    database: Database
+    ledger: Ledger
+    stores: Stores
+    copier: ObjectCopier
+
+
+@asynccontextmanager
+async def open_object_storage(config: Config) -> AsyncIterator[ObjectStorage]:
+    """Rows and stores alone. What a running server has half-written is left alone."""
+    async with AsyncExitStack() as stack:
+        database = Database(database_path(config), copies=backup_folders(config))
+        stack.push_async_callback(database.close)
+        stores = await open_stores(config, stack, StoreMetrics(), sweep=False)
+        clock = SystemClock()
+        carrier = ObjectCopier(MultipartUploads(database, clock), stores, read_back=True)
+        yield ObjectStorage(database, Ledger(database, clock), stores, carrier)
+
+
+def store_names(config: Config) -> list[str]:
+    """The names of the stores that rows may give and this configuration knows."""
+    return ["local"] if bucket_address(config.storage.s3) is None else ["local", "s3"]
+
+
+async def _open_object_stores(config: Config, stack: AsyncExitStack, *, sweep: bool) -> dict[str, ObjectStore]:
+    """All stores that rows may name: the local one always, the bucket whenever there is one."""
+    stores: dict[str, ObjectStore] = {"local": await LocalDisk.open_at(config.data_dir / "objects", sweep=sweep)}
+    address = bucket_address(config.storage.s3)
+    if address is not None:
+        stores["s3"] = RetryingStore(S3Store(address))
+    elif config.storage.backend == "s3":
+        raise ConfigError('storage.backend is "s3": storage.s3 needs endpoint and bucket.')
+    for store in stores.values():
+        stack.push_async_callback(store.close)
+    return stores
+
+
+def bucket_address(chosen: S3Config) -> BucketAddress | None:
+    """The bucket of the configuration, or None where there is none."""
+    if not chosen.endpoint or not chosen.bucket:
+        return None
+    return BucketAddress(
+        endpoint=chosen.endpoint,
+        bucket=chosen.bucket,
+        region=chosen.region,
+        access_key=chosen.access_key,
+        secret_key=chosen.secret_key,
+        path_style=chosen.path_style,
+        prefix=chosen.prefix.strip("/"),
+        public_endpoint=chosen.public_endpoint,
+        ca_file=chosen.ca_file,
+        connect_timeout_s=int(chosen.connect_timeout),
+        read_timeout_s=int(chosen.read_timeout),
+        connections=chosen.connections,
+        part_bytes=int(chosen.part_size),
+    )
+
+
+def build_trash(config: Config, base: Infrastructure, library: VideoServices) -> Trash:
+    """The bin of that library."""
+    return Trash(
+        base.database,
+        RestoreDependencies(base.queue, WorkQueue(base.queue), PosterChoice(base.queue), library.lifecycle),
+        library.deletion,
+        library.timeline,
+        library.progress,
+        library.publisher,
+        library.audit,
+        base.clock,
+        retention_days=config.storage.bin_days,
+    )
+
+
+def build_audit_retention(config: Config, base: Infrastructure) -> AuditRetention:
+    """What lets go of old lines of the audit."""
+    return AuditRetention(base.database, base.clock, days=config.accounts.audit_days)
+
+
+def build_account_deletion(base: Infrastructure, library: VideoServices) -> AccountDeletion:
+    """What deletes accounts, with the videos of that library."""
+    audit = AuditLog(base.database, base.clock)
+    sessions = Sessions(base.database, audit, base.clock)
+    return AccountDeletion(
+        base.database, library.deletion, WorkQueue(base.queue), library.publisher, sessions, audit, base.clock
+    )
+
+
+def build_uploads(config: Config, base: Infrastructure) -> UploadRepository:
+    """The rows of uploads, with the term that the configuration sets them."""
+    reservations = build_reservations(config, base)
+    return UploadRepository(base.database, reservations, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
+
+
+def build_reservations(config: Config, base: Infrastructure) -> Reservations:
+    """Room reserved for uploads, with the terms that the configuration sets."""
+    chosen = config.uploads
+    terms = ReservationTimeouts(
+        idle_ms=chosen.reservation_timeout * 1000, first_byte_ms=chosen.first_byte_timeout * 1000
+    )
+    return Reservations(base.database, base.clock, terms)
+
+
+def build_upload_expiry(config: Config, base: Infrastructure, library: VideoServices) -> UploadExpiry:
+    """What gives up uploads whose term is over."""
+    return UploadExpiry(base.database, build_uploads(config, base), library.videos, library.deletion)
+
+
+def build_video_services(base: Infrastructure) -> VideoServices:
+    """The middle floors, on the lower ones."""
+    ledger = Ledger(base.database, base.clock)
+    news = VideoEventPublisher(base.bus)
+    renditions = Renditions(base.database, ledger, base.clock)
+    stills = StillRepository(base.database, ledger)
+    timeline = Timeline(base.database, base.clock)
+    progress = ProgressTracker(base.database, news, base.clock)
+    work, changes = WorkQueue(base.queue), VideoUpdater(news)
+    audit = AuditLog(base.database, base.clock)
+    duplicates = Duplicates(base.database, work, changes, timeline)
+    lifecycle = Lifecycle(base.queue, work, changes, ledger, renditions, stills, duplicates, timeline, progress)
+    return VideoServices(
+        ledger=ledger,
+        publisher=news,
+        videos=Videos(base.database),
+        renditions=renditions,
+        stills=stills,
+        growing=GrowingRenditions(),
+        timeline=timeline,
+        progress=progress,
+        ingest=VideoIngest(work, changes, timeline, duplicates, news, base.clock),
+        lifecycle=lifecycle,
+        video_jobs=VideoJobs(base.queue, work, changes, renditions, timeline, lifecycle),
+        deletion=VideoDeletion(
+            base.queue, work, ledger, DerivedFiles(renditions, stills), duplicates, progress, news, audit, base.clock
+        ),
+        duplicates=duplicates,
+        captions=Captions(base.database, news, base.clock),
+        chapters=Chapters(base.database),
+        viewer_activity=ViewerActivity(base.clock),
+        worker_registry=WorkerRegistry(),
+        damage_reporter=DamageReporter(base.database, timeline),
+        audit=audit,
+    )
+
+
+def build_maintenance_services(base: Infrastructure) -> MaintenanceServices:
+    """What looks after bytes."""
+    inventory = Inventory(base.database, base.clock)
+    return MaintenanceServices(
+        inventory=inventory,
+        ownership=StoreOwnership(base.database, inventory, base.stores, base.clock),
+        leases=Leases(base.database, base.clock),
+        log=MaintenanceLog(base.database, base.clock),
+    )

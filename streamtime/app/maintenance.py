@@ -1,0 +1,49 @@
+"""What looks after bytes, built with the times and the pace of the configuration: for the server and for `gc`."""
+
+from streamtime.app.core import Infrastructure, MaintenanceServices, VideoServices
+from streamtime.config.sections import Config
+from streamtime.maintenance.garbage_collection import GarbageCollector
+from streamtime.maintenance.reconcile import OrphanRetention, Reconciler
+from streamtime.maintenance.runner import MaintenanceRunner
+from streamtime.maintenance.scheduler import MaintenanceScheduler
+from streamtime.maintenance.scrub import Scrubber, ScrubPolicy
+from streamtime.videos.job_kinds import WorkQueue
+
+
+def build_maintenance_runner(
+    config: Config, base: Infrastructure, library: VideoServices, maintenance: MaintenanceServices
+) -> MaintenanceRunner:
+    """What collects, reconciles and scrubs."""
+    chosen = config.storage
+    patience = OrphanRetention(grace_ms=chosen.stray_age * 1000, quarantine_ms=chosen.aside_for * 1000)
+    return MaintenanceRunner(
+        base.database,
+        library.lifecycle,
+        library.damage_reporter,
+        maintenance.log,
+        GarbageCollector(library.ledger, maintenance.inventory, base.stores, maintenance.ownership, maintenance.leases),
+        Reconciler(base.database, maintenance.inventory, base.stores, maintenance.ownership, base.clock, patience),
+        _scrubber(config, base, maintenance),
+    )
+
+
+def build_maintenance_scheduler(
+    config: Config, base: Infrastructure, maintenance: MaintenanceServices
+) -> MaintenanceScheduler:
+    """When it is done by itself."""
+    return MaintenanceScheduler(
+        base.database,
+        WorkQueue(base.queue),
+        base.stores,
+        maintenance.ownership,
+        maintenance.log,
+        _scrubber(config, base, maintenance),
+        base.clock,
+        reconcile_every_s=config.storage.reconcile_every,
+    )
+
+
+def _scrubber(config: Config, base: Infrastructure, maintenance: MaintenanceServices) -> Scrubber:
+    chosen = config.storage
+    pace = ScrubPolicy(every_ms=chosen.scrub_every * 1000, bytes_per_s=int(chosen.scrub_rate))
+    return Scrubber(base.database, maintenance.inventory, base.stores, base.clock, pace)

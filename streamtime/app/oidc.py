@@ -1,0 +1,110 @@
+"""The OpenID provider of the configuration, if there is one: the part of the composition root that needs an extra."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamtime.app.core import Infrastructure
+from streamtime.auth.access import Role
+from streamtime.auth.administration import Administration
+from streamtime.auth.audit import AuditLog
+from streamtime.auth.failed_logins import FailedLoginLog
+from streamtime.auth.oidc.accounts import OidcAccountPolicy, OidcAccounts, OidcIdentities
+from streamtime.auth.oidc.sign_in import OidcLoginStates, OidcSignIn
+from streamtime.auth.oidc.types import IdentityProvider, ProviderSettings
+from streamtime.auth.rate_limits import RateLimiter
+from streamtime.auth.sign_in import SignIn
+from streamtime.auth.users import Users
+from streamtime.clock import Clock
+from streamtime.config.oidc import OidcConfig
+from streamtime.config.sections import Config
+from streamtime.errors import ConfigError
+
+OIDC_EXTRA_PACKAGES = frozenset({"authlib", "httpx2", "joserfc"})
+
+
+@dataclass(frozen=True, slots=True)
+class OidcDependencies:
+    """What signing in by a provider stands on."""
+
+    users: Users
+    sign_in: SignIn
+    administration: Administration
+    limits: RateLimiter
+    failures: FailedLoginLog
+
+
+def build_oidc_sign_in(
+    config: Config, base: Infrastructure, audit: AuditLog, on: OidcDependencies
+) -> OidcSignIn | None:
+    """Signing in by the provider of the configuration; None where there is none. Nothing is asked of it yet.
+
+    Raises:
+        ConfigError: it is configured by halves, or the extra is not installed.
+    """
+    chosen = config.accounts.oidc
+    provider = build_oidc_provider(chosen, base.clock)
+    if provider is None:
+        return None
+    policy = OidcAccountPolicy(
+        name=chosen.name,
+        create_accounts=chosen.create_accounts,
+        role=Role(chosen.role),
+        admin_group=chosen.admin_group,
+    )
+    identities = OidcIdentities(base.database, audit, base.clock, issuer=chosen.issuer, name=chosen.name)
+    return OidcSignIn(
+        provider,
+        identities,
+        OidcAccounts(base.database, identities, on.users, on.administration, policy=policy),
+        OidcLoginStates(base.clock),
+        on.sign_in,
+        on.limits,
+        on.failures,
+        name=chosen.name,
+    )
+
+
+def build_oidc_provider(chosen: OidcConfig, clock: Clock) -> IdentityProvider | None:
+    """The provider itself; None where there is none.
+
+    Raises:
+        ConfigError: it is configured by halves, or the extra is not installed.
+    """
+    if not chosen.issuer and not chosen.client_id:
+        return None
+    if not chosen.issuer or not chosen.client_id:
+        raise ConfigError("accounts.oidc needs both issuer and client_id.")
+    settings = ProviderSettings(
+        issuer=chosen.issuer,
+        client_id=chosen.client_id,
+        client_secret=_client_secret(chosen),
+        scopes=chosen.scopes,
+        groups_claim=chosen.groups_claim if chosen.admin_group else "",
+        timeout_s=int(chosen.timeout),
+    )
+    try:
+        module = importlib.import_module("streamtime.auth.oidc.provider")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in OIDC_EXTRA_PACKAGES:
+            raise
+        command = f'{sys.executable} -m pip install "streamtime[oidc]"'
+        raise ConfigError(f"accounts.oidc needs what is not installed ({error.name}). Run: {command}") from error
+    provider: IdentityProvider = module.OidcProvider(settings, clock)
+    return provider
+
+
+def _client_secret(chosen: OidcConfig) -> str:
+    if chosen.client_secret and chosen.client_secret_file:
+        raise ConfigError("accounts.oidc takes client_secret or client_secret_file, not both.")
+    if not chosen.client_secret_file:
+        return chosen.client_secret
+    path = Path(chosen.client_secret_file).expanduser()
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"accounts.oidc.client_secret_file: {path} cannot be read.") from error
+    if not secret:
+        raise ConfigError(f"accounts.oidc.client_secret_file: {path} is empty.")
+    return secret

@@ -1,0 +1,1 @@
+"""Accounts, sessions, tokens, roles and access rules; sign-in by password, second factor and OpenID Connect."""

@@ -1,0 +1,193 @@
+"""For how long lines of the audit are kept.
+
+Where somebody comes from who signs in: what is written down of it, within bounds.
+
+The audit: who did what to whom, when, from where; written in the transaction of the deed, without secrets.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
+from sqlalchemy.engine import RowMapping
+
+from streamtime.auth.access import Caller
+from streamtime.auth.rate_limits import client_network
+from streamtime.clock import Clock
+from streamtime.database.people_tables import audit
+from streamtime.database.transaction import Database, Transaction
+
+MAX_USER_AGENT = 300
+MAX_ADDRESS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """The client's address and what it calls itself, as a request tells them."""
+
+    address: str
+    user_agent: str
+
+    @classmethod
+    def of(cls, address: str, user_agent: str) -> "ClientInfo":
+        """A visit, cut to what is stored."""
+        return cls(address[:MAX_ADDRESS], user_agent[:MAX_USER_AGENT])
+
+    @property
+    def network(self) -> str:
+        """What counts as one place to try from."""
+        return client_network(self.address)
+
+
+MAX_SUBJECT = 200
+PAGE_SIZE = 50
+
+
+class AuditEvent(StrEnum):
+    """What is written down. A new kind is a line here and words for it on the page."""
+
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGNED_OUT = "signed_out"
+    SESSION_ENDED = "session_ended"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # the name of a deed
+    SECOND_FACTOR_ON = "second_factor_on"
+    SECOND_FACTOR_OFF = "second_factor_off"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    IDENTITY_CONNECTED = "identity_connected"
+    IDENTITY_DISCONNECTED = "identity_disconnected"
+    ACCOUNT_CREATED = "account_created"
+    ACCOUNT_APPROVED = "account_approved"
+    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_ENABLED = "account_enabled"
+    ACCOUNT_DELETED = "account_deleted"
+    PICTURE_REMOVED = "picture_removed"
+    ROLE_CHANGED = "role_changed"
+    QUOTA_CHANGED = "quota_changed"
+    INVITE_CREATED = "invite_created"
+    INVITE_REVOKED = "invite_revoked"
+    TOKEN_CREATED = "token_created"  # noqa: S105  # the name of a deed
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105  # the name of a deed
+    VISIBILITY_CHANGED = "visibility_changed"
+    VIDEO_DELETED = "video_deleted"
+    VIDEO_RESTORED = "video_restored"
+    LINK_CREATED = "link_created"
+    LINK_REVOKED = "link_revoked"
+    DROP_CREATED = "drop_created"
+    DROP_REVOKED = "drop_revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: an account or nobody we know, by a name that stays readable when the account is gone."""
+
+    user_id: int | None
+    name: str
+    address: str = ""
+    """Of the client, as the request or a proxy that is believed tells it."""
+
+    @classmethod
+    def of(cls, caller: Caller, address: str) -> "Actor":
+        """The actor behind a request."""
+        return cls(caller.user_id, caller.name, address)
+
+
+COMMAND_LINE = Actor(None, "command line")
+"""Whoever has a shell on the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A line of the audit."""
+
+    id: int
+    happened_at_ms: int
+    event: AuditEvent
+    actor_name: str
+    address: str
+    subject: str
+    """The name of the account, the public id of the video or link it was done to."""
+    detail: dict[str, str]
+
+
+class AuditLog:
+    """Writes the audit and reads it."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def record(self, tx: Transaction, actor: Actor, deed: AuditEvent, subject: str, **detail: str) -> None:
+        """Write a line with the deed itself: either both are on disk or none is."""
+        values = {
+            "happened_at_ms": self._clock.now_ms(),
+            "event": deed.value,
+            "actor_id": actor.user_id,
+            "actor_name": actor.name[:MAX_SUBJECT],
+            "address": actor.address,
+            "subject": subject[:MAX_SUBJECT],
+            "detail": msgspec.json.encode(detail).decode(),
+        }
+        await tx.execute(insert(audit).values(**values))
+
+    async def page(self, *, before_id: int | None = None, person: str = "", limit: int = PAGE_SIZE) -> list[AuditEntry]:
+        """The latest lines, or those before one of them, the latest first; of one `person`: done by them or to them."""
+        query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if before_id is not None:
+            query = query.where(audit.c.id < before_id)
+        if person:
+            named = [func.lower(column) == person.casefold() for column in (audit.c.actor_name, audit.c.subject)]
+            query = query.where(or_(*named))
+        async with self._database.read() as connection:
+            return [_entry(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _entry(row: RowMapping) -> AuditEntry:
+    return AuditEntry(
+        id=row["id"],
+        happened_at_ms=row["happened_at_ms"],
+        event=AuditEvent(row["event"]),
+        actor_name=row["actor_name"],
+        address=row["address"],
+        subject=row["subject"],
+        detail=msgspec.json.decode(row["detail"], type=dict[str, str]),
+    )
+
+
+DAY_MS = 86_400_000
+
+
+class AuditRetention:
+    """Lets lines go that are older than so many days; with 0 none ever is."""
+
+    def __init__(self, database: Database, clock: Clock, *, days: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._days = days
+
+    async def has_expired(self) -> bool:
+        """Whether there are some."""
+        if not self._days:
+            return False
+        async with self._database.read() as connection:
+            return (await connection.execute(select(audit.c.id).where(self._expired()).limit(1))).first() is not None
+
+    async def delete_expired(self) -> int:
+        """Delete them; how many."""
+        if not self._days:
+            return 0
+        statement = delete(audit).where(self._expired())
+
+        async def body(tx: Transaction) -> int:
+            return (await tx.execute(statement)).rowcount
+
+        return await self._database.write(body)
+
+    def _expired(self) -> ColumnElement[bool]:
+        """Old by its time, and before all that is not: what a clock wrote that stood wrong stays with what was then."""
+        kept_since_ms = self._clock.now_ms() - self._days * DAY_MS
+        first_kept = select(func.min(audit.c.id)).where(audit.c.happened_at_ms >= kept_since_ms).scalar_subquery()
+        before = or_(audit.c.id < first_kept, first_kept.is_(None))
+        return and_(audit.c.happened_at_ms < kept_since_ms, before)

@@ -1,0 +1,182 @@
+"""From a cookie or a bearer token to a caller. Warm answers come from memory and fall with the epoch.
+
+How long a proof is good is looked at each time, warm or not.
+
+When sessions and tokens were last used: a soft fact, buffered and written every so often in one transaction.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.auth.access import ANONYMOUS, AnonymousAccess, AuthMethod, Caller, Role, TokenScope
+from streamtime.auth.api_tokens import PREFIX
+from streamtime.auth.refresh_tokens import MAX_LENGTH as MAX_ACCESS_LENGTH
+from streamtime.auth.refresh_tokens import AccessTokens
+from streamtime.auth.sign_in import SessionKind
+from streamtime.auth.users import is_inactive
+from streamtime.clock import Clock
+from streamtime.database.epoch import EpochWatch
+from streamtime.database.people_tables import api_tokens, sessions, users
+from streamtime.database.transaction import Database, Transaction
+from streamtime.ids import fingerprint
+
+_TABLES = {AuthMethod.COOKIE: sessions, AuthMethod.ACCESS: sessions, AuthMethod.BEARER: api_tokens}
+
+
+class LastUsedTracker:
+    """Remembers uses until they are flushed; a kill may lose the last minute's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._uses: dict[tuple[AuthMethod, int], int] = {}
+
+    def record(self, proof: AuthMethod, proof_id: int, now_ms: int) -> None:
+        """The session or token with that id was used now."""
+        self._uses[proof, proof_id] = now_ms
+
+    async def flush(self) -> None:
+        """Write what was noted since the last time."""
+        uses, self._uses = self._uses, {}
+        if not uses:
+            return
+
+        async def body(tx: Transaction) -> None:
+            for proof, table in _TABLES.items():
+                statement = (
+                    update(table).where(table.c.id == bindparam("row")).values(last_used_at_ms=bindparam("used"))
+                )
+                rows = [{"row": row, "used": used} for (kind, row), used in uses.items() if kind is proof]
+                await tx.execute_many(statement, rows)
+
+        try:
+            await self._database.write(body)
+        except Exception:
+            self._uses = uses | self._uses
+            raise
+
+
+MAX_CACHED = 10_000
+"""Callers kept in memory; each is some 300 bytes."""
+
+MAX_SECRET_LENGTH = 200
+"""Longer cookies and API tokens are none of ours."""
+
+NEVER_EXPIRES_MS = 1 << 62
+
+_Resolved = tuple[Caller, int]
+"""A caller, and until when that holds."""
+
+
+class Authenticator:
+    """Resolves what a request brings into who is asking."""
+
+    def __init__(
+        self,
+        database: Database,
+        epoch: EpochWatch,
+        access_tokens: AccessTokens,
+        last_use: LastUsedTracker,
+        clock: Clock,
+        *,
+        anonymous_access: AnonymousAccess,
+    ) -> None:
+        self.anonymous = Caller(anonymous_access=anonymous_access)
+        self._database = database
+        self._epoch = epoch
+        self._access_tokens = access_tokens
+        self._last_use = last_use
+        self._clock = clock
+        self._cache_epoch = 0
+        self._cache: OrderedDict[tuple[AuthMethod, bytes], _Resolved] = OrderedDict()
+
+    async def authenticate_cookie(self, value: str) -> Caller:
+        """The caller behind a session cookie, or nobody."""
+        return await self._resolve(AuthMethod.COOKIE, value)
+
+    async def authenticate_bearer(self, value: str) -> Caller:
+        """The caller behind an API token or a client's access token, or nobody."""
+        return await self._resolve(AuthMethod.BEARER if value.startswith(PREFIX) else AuthMethod.ACCESS, value)
+
+    def epoch(self) -> int:
+        """A number that moves when any caller's rights may have changed."""
+        return self._epoch.current()
+
+    async def _resolve(self, proof: AuthMethod, value: str) -> Caller:
+        if not value or len(value) > (MAX_ACCESS_LENGTH if proof is AuthMethod.ACCESS else MAX_SECRET_LENGTH):
+            return self.anonymous
+        key = (proof, fingerprint(value))
+        known = self._cached(key)
+        if known is None:
+            known_at = self._cache_epoch
+            known = await self._look_up(proof, value)
+            # What was read while the epoch moved may be stale already: it serves this one request and is not kept.
+            if self._epoch.current() == known_at == self._cache_epoch:
+                self._store(key, known)
+        caller, expires_at_ms = known
+        now_ms = self._clock.now_ms()
+        if not caller.signed_in or expires_at_ms <= now_ms:
+            return self.anonymous
+        self._last_use.record(proof, caller.credential_id, now_ms)
+        return caller
+
+    def _cached(self, key: tuple[AuthMethod, bytes]) -> _Resolved | None:
+        epoch = self._epoch.current()
+        if epoch != self._cache_epoch:
+            self._cache.clear()
+            self._cache_epoch = epoch
+            return None
+        return self._cache.get(key)
+
+    def _store(self, key: tuple[AuthMethod, bytes], known: _Resolved) -> None:
+        if not known[0].signed_in:
+            return  # else random cookies would push out those in use
+        self._cache[key] = known
+        if len(self._cache) > MAX_CACHED:
+            self._cache.popitem(last=False)
+
+    async def _look_up(self, proof: AuthMethod, value: str) -> _Resolved:
+        if proof is AuthMethod.BEARER:
+            return await self._first(proof, _by_api_token(value), NEVER_EXPIRES_MS)
+        if proof is AuthMethod.COOKIE:
+            return await self._first(
+                proof, _by_session(sessions.c.token_sha256 == fingerprint(value)), NEVER_EXPIRES_MS
+            )
+        claims = await self._access_tokens.verify(value)
+        if claims is None:
+            return ANONYMOUS, 0
+        query = _by_session(sessions.c.public_id == claims.session_public_id, SessionKind.CLIENT)
+        return await self._first(proof, query.where(users.c.public_id == claims.user_public_id), claims.expires_at_ms)
+
+    async def _first(self, proof: AuthMethod, query: Select[tuple[object, ...]], until_ms: int) -> _Resolved:
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        if row is None or is_inactive(row):
+            return ANONYMOUS, 0
+        return replace(_caller(row), auth_method=proof), min(until_ms, row.get("expires_at_ms", NEVER_EXPIRES_MS))
+
+
+def _by_session(which: ColumnElement[bool], kind: SessionKind = SessionKind.BROWSER) -> Select[tuple[object, ...]]:
+    """An account by its session. A client's refresh token is no cookie, and the other way round."""
+    query = select(users, sessions.c.id.label("proof_id"), sessions.c.expires_at_ms).join_from(users, sessions)
+    return query.where(which, sessions.c.kind == kind.value)
+
+
+def _by_api_token(value: str) -> Select[tuple[object, ...]]:
+    query = select(users, api_tokens.c.id.label("proof_id"), api_tokens.c.scope).join_from(users, api_tokens)
+    return query.where(api_tokens.c.token_sha256 == fingerprint(value), api_tokens.c.revoked_at_ms.is_(None))
+
+
+def _caller(row: RowMapping) -> Caller:
+    return Caller(
+        user_id=row["id"],
+        name=row["name"],
+        shown_name=row["display_name"] or row["name"],
+        public_id=row["public_id"],
+        picture_version=row["picture_version"],
+        role=Role(row["role"]),
+        credential_id=row["proof_id"],
+        scope=TokenScope(row.get("scope", TokenScope.ADMIN)),
+    )

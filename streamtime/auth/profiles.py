@@ -1,0 +1,230 @@
+"""Pictures of accounts: sent as any file, made small by a confined worker, kept as a row.
+
+Each has a version of its own, which stands in its address. Who may see it is decided elsewhere.
+
+What others read of somebody: a name of their own choice.
+"""
+
+import asyncio
+import fcntl
+import os
+import unicodedata
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from sqlalchemy import delete, insert, select, update
+
+from streamtime.auth.audit import Actor, AuditEvent, AuditLog
+from streamtime.auth.rate_limits import RateLimit, RateLimiter
+from streamtime.auth.users import User, require_user
+from streamtime.database.people_tables import pictures, users
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Invalid, NotFound, StreamtimeError, TooLarge, Unavailable
+from streamtime.ids import picture_version
+from streamtime.logging import get_logger
+from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.protocol import MakeProfilePicture
+
+MAX_DISPLAY_NAME = 60
+
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Kinds of characters that show nothing, or turn around what stands beside them."""
+
+
+class Profiles:
+    """Changes them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def set_display_name(self, user: User, text: str) -> None:
+        """Say what others read; nothing, or the account's own name, is the account's name.
+
+        Raises:
+            NotFound: the account has been deleted.
+            Invalid: it will not do.
+        """
+        name = clean_display_name(text) if text.strip() else ""
+
+        async def body(tx: Transaction) -> None:
+            await require_user(tx, user.id)
+            shown = "" if name == user.name else name
+            await tx.execute(update(users).where(users.c.id == user.id).values(display_name=shown))
+            await tx.bump_epoch()  # what is remembered of callers and of videos has the name in it
+
+        await self._database.write(body)
+
+
+def clean_display_name(text: str) -> str:
+    """A display name without spaces around it.
+
+    Raises:
+        Invalid: it is empty, too long, or has characters that do not show.
+    """
+    name = unicodedata.normalize("NFC", text.strip())
+    if not 1 <= len(name) <= MAX_DISPLAY_NAME or any(
+        unicodedata.category(letter) in _INVISIBLE_CATEGORIES for letter in name
+    ):
+        words = f"Choose a name of 1 to {MAX_DISPLAY_NAME} characters that can be seen."
+        raise Invalid(words, field="display_name", code="display_name")
+    return name
+
+
+MAX_BYTES = 10_000_000
+"""Of what is sent. What is kept of it has some ten thousand."""
+
+SIZE_PX = 256
+"""Pixels of one side: enough for the largest place it is shown at, on a screen with two pixels for one."""
+
+MAX_CONCURRENT = 2
+MAX_QUEUED = 20
+"""Pictures in memory that wait for a worker, each as large as it may be."""
+
+_MAX_STORED_BYTES = 200_000
+_JPEG_MARKERS = (b"\xff\xd8\xff", b"\xff\xd9")
+"""How a JPEG begins and ends."""
+
+_FILE_ERRORS = frozenset({"not_a_picture", "damaged_picture", "too_large"})
+_SERVER_ERRORS = frozenset({"unconfined", "worker_unavailable"})
+
+_log = get_logger("accounts")
+
+
+class ProfilePictures:
+    """All of them."""
+
+    def __init__(
+        self, database: Database, launcher: WorkerLauncher, rate_limiter: RateLimiter, audit: AuditLog
+    ) -> None:
+        self._database = database
+        self._launcher = launcher
+        self._rate_limiter = rate_limiter
+        self._audit = audit
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
+        self._waiting = 0
+
+    async def set(self, user: User, data: bytes) -> int:
+        """Show this file as somebody's picture from now on, and tell its version.
+
+        Raises:
+            TooMany: they have sent too many in a short time.
+            Unavailable: too many others are being made, or none can be made here.
+            TooLarge: it has more bytes than are taken.
+            Invalid: it is no picture that can be read, is damaged, or has too many pixels.
+            NotFound: the account has been deleted.
+        """
+        if len(data) > MAX_BYTES:
+            raise picture_too_large()
+        self._rate_limiter.consume({RateLimit.PICTURE: str(user.id)})
+        async with self._slot():
+            jpeg = await self._render(data)
+        version = picture_version()
+
+        async def body(tx: Transaction) -> int:
+            await require_user(tx, user.id)
+            await tx.execute(delete(pictures).where(pictures.c.user_id == user.id))
+            await tx.execute(insert(pictures).values(user_id=user.id, jpeg=jpeg))
+            await _set_version(tx, user, version)
+            return version
+
+        return await self._database.write(body)
+
+    async def remove(self, user: User, actor: Actor) -> None:
+        """Show initials again; where there is no picture, nothing happens.
+
+        Raises:
+            NotFound: the account has been deleted.
+        """
+
+        async def body(tx: Transaction) -> None:
+            row = await require_user(tx, user.id)
+            if row["picture_version"] == 0:
+                return
+            await tx.execute(delete(pictures).where(pictures.c.user_id == user.id))
+            await _set_version(tx, user, 0)
+            await self._audit.record(tx, actor, AuditEvent.PICTURE_REMOVED, user.name)
+
+        await self._database.write(body)
+
+    async def jpeg(self, user: User, version: int) -> bytes:
+        """The picture of that version, for somebody who may see it.
+
+        Raises:
+            NotFound: there is none, or another one by now.
+        """
+        query = (
+            select(pictures.c.jpeg)
+            .join_from(pictures, users)
+            .where(users.c.id == user.id, users.c.picture_version == version)
+        )
+        async with self._database.read() as connection:
+            found: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+        if found is None:
+            raise NotFound
+        return found
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        if self._waiting >= MAX_QUEUED:
+            raise Unavailable("Too many pictures are being sent at the moment. Try again soon.")
+        self._waiting += 1
+        try:
+            async with self._slots:
+                yield
+        finally:
+            self._waiting -= 1
+
+    async def _render(self, data: bytes) -> bytes:
+        try:
+            with _in_memory(data) as source:
+                async with self._launcher.launch(source) as worker:
+                    jpeg = await worker.portrait(MakeProfilePicture(SIZE_PX))
+        except WorkerFailed as error:
+            raise _refused(error) from error
+        if len(jpeg) > _MAX_STORED_BYTES or not (jpeg.startswith(_JPEG_MARKERS[0]) and jpeg.endswith(_JPEG_MARKERS[1])):
+            _log.warning("picture_not_jpeg", length=len(jpeg))
+            raise picture_unreadable()
+        return jpeg
+
+
+def picture_too_large() -> TooLarge:
+    """More bytes than are taken."""
+    most = f"{MAX_BYTES // 1_000_000} MB"
+    words = f"This picture is larger than {most}. Choose a smaller one, or save it with fewer pixels."
+    return TooLarge(words, facts={"limit": MAX_BYTES})
+
+
+def picture_unreadable() -> Invalid:
+    """It came to harm in a worker, which says nothing that would help its owner."""
+    words = "This picture could not be read. Save it anew as a JPEG or PNG, and choose that one."
+    return Invalid(words, field="picture", code="picture_unreadable")
+
+
+def _refused(error: WorkerFailed) -> StreamtimeError:
+    if error.code in _FILE_ERRORS:
+        return Invalid(error.message, field="picture", code=error.code)
+    _log.warning("picture_failed", code=error.code, last_words=error.stderr_tail)
+    if error.code in _SERVER_ERRORS:
+        return Unavailable("Pictures cannot be worked on here at the moment.", code=error.code)
+    return picture_unreadable()
+
+
+@contextmanager
+def _in_memory(data: bytes) -> Iterator[int]:
+    """A file without a name and a disk, which whoever is handed it can neither change nor make longer."""
+    descriptor = os.memfd_create("picture", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+async def _set_version(tx: Transaction, user: User, version: int) -> None:
+    await tx.execute(update(users).where(users.c.id == user.id).values(picture_version=version))
+    await tx.bump_epoch()  # what is remembered of callers and of videos has the version in it

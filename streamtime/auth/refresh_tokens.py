@@ -1,0 +1,198 @@
+"""Sessions of API clients: an access token for a quarter of an hour, and a refresh token, good for one more pair.
+
+Who brings a refresh token that was used already has stolen it or was robbed of it. Which of the two cannot be told, so
+the session ends for both (RFC 9700, section 4.14).
+
+Access tokens of API clients: signed, good for a quarter of an hour, and only while their session is (RFC 7519).
+
+What is signed says whose it is and for how long, nothing about rights: those are looked up. Keys and algorithm are ours
+to choose; a token that names another algorithm is none.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.auth.audit import Actor, AuditEvent, AuditLog, ClientInfo
+from streamtime.auth.rate_limits import RateLimit, RateLimiter
+from streamtime.auth.sign_in import NewSession, SessionKind
+from streamtime.auth.signing_keys import SigningKeys
+from streamtime.auth.users import is_inactive
+from streamtime.clock import Clock
+from streamtime.database.people_tables import sessions, users
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Unauthenticated
+from streamtime.ids import fingerprint, secret
+
+LIFETIME_S = 15 * 60
+ALGORITHM = "HS256"
+ISSUER = "streamtime"
+AUDIENCE = "streamtime-api"
+
+MAX_LENGTH = 1_000
+"""Ours have some 350 characters."""
+
+_CLAIMS = ["iss", "aud", "sub", "sid", "iat", "exp"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokenClaims:
+    """What a token of ours says."""
+
+    user_public_id: str
+    session_public_id: str
+    expires_at_ms: int
+
+
+class AccessTokens:
+    """Makes them and reads them."""
+
+    def __init__(self, keys: SigningKeys, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    async def issue(self, user_public_id: str, session_public_id: str) -> str:
+        """A token for a session, good from now on."""
+        key = await self._keys.current()
+        now_s = self._clock.now_ms() // 1000
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": user_public_id,
+            "sid": session_public_id,
+            "iat": now_s,
+            "exp": now_s + LIFETIME_S,
+        }
+        return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.public_id})
+
+    async def verify(self, token: str) -> AccessTokenClaims | None:
+        """What a token says, or None where it is none of ours. Whether its time is over is for the caller to see."""
+        if len(token) > MAX_LENGTH:
+            return None
+        try:
+            key = await self._keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
+            if key is None:
+                return None
+            # Its time is measured by our own clock, at each use: one that was read before is remembered.
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.secret,
+                algorithms=[ALGORITHM],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},
+            )
+        except jwt.PyJWTError:
+            return None
+        return AccessTokenClaims(str(claims["sub"]), str(claims["sid"]), int(claims["exp"]) * 1000)
+
+
+CLIENT_SESSIONS = sessions.c.kind == SessionKind.CLIENT.value
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a client is given: the first goes with each request, the second brings the next pair, once."""
+
+    access_token: str
+    refresh_token: str
+    expires_in_s: int = LIFETIME_S
+
+
+class RefreshTokens:
+    """Gives out pairs of tokens, and ends what they stand for."""
+
+    def __init__(
+        self,
+        database: Database,
+        tokens: AccessTokens,
+        rate_limiter: RateLimiter,
+        audit: AuditLog,
+        clock: Clock,
+        *,
+        lifetime_s: int,
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._rate_limiter = rate_limiter
+        self._audit = audit
+        self._clock = clock
+        self._lifetime_s = lifetime_s
+
+    async def issue(self, session: NewSession) -> TokenPair:
+        """The pair of a session that has just begun."""
+        return TokenPair(await self._tokens.issue(session.user_public_id, session.public_id), session.secret)
+
+    async def rotate(self, refresh_token: str, client: ClientInfo) -> TokenPair:
+        """The next pair. The session goes on for its full length from now.
+
+        Raises:
+            Unauthenticated: the token is none, was used already, or its session is over.
+            TooMany: it was tried too often from this address.
+        """
+        self._rate_limiter.consume({RateLimit.REFRESH: client.network})
+        old, new = fingerprint(refresh_token), secret()
+
+        async def body(tx: Transaction) -> RowMapping | None:
+            row = await _find(tx, old)
+            if row is None:
+                return None
+            if row["token_sha256"] != old:
+                await self._end(tx, row, _actor(row, client), why="spent refresh token")
+                return None
+            now = self._clock.now_ms()
+            if row["expires_at_ms"] <= now or is_inactive(row):
+                return None
+            values = {
+                "token_sha256": fingerprint(new),
+                "spent_sha256": old,
+                "address": client.address,
+                "last_used_at_ms": now,
+                "expires_at_ms": now + self._lifetime_s * 1000,
+            }
+            await tx.execute(update(sessions).where(sessions.c.id == row["session_id"]).values(**values))
+            return row
+
+        row = await self._database.write(body)
+        if row is None:
+            raise Unauthenticated("This refresh token is not good any more. Sign in again.", code="refresh_token")
+        return TokenPair(await self._tokens.issue(row["public_id"], row["session_public_id"]), new)
+
+    async def revoke(self, refresh_token: str, client: ClientInfo) -> None:
+        """End the session of a refresh token, used or not. One that is none of ours ends nothing."""
+        self._rate_limiter.consume({RateLimit.REFRESH: client.network})
+        old = fingerprint(refresh_token)
+
+        async def body(tx: Transaction) -> None:
+            row = await _find(tx, old)
+            if row is not None:
+                await self._end(tx, row, _actor(row, client), why="revoked by the client")
+
+        await self._database.write(body)
+
+    async def _end(self, tx: Transaction, row: RowMapping, actor: Actor, *, why: str) -> None:
+        await tx.execute(delete(sessions).where(sessions.c.id == row["session_id"]))
+        await self._audit.record(tx, actor, AuditEvent.SESSION_ENDED, row["name"], why=why)
+        await tx.bump_epoch()
+
+
+async def _find(tx: Transaction, sha256: bytes) -> RowMapping | None:
+    """The session that a refresh token is or was of, with its account."""
+    query = select(
+        users,
+        sessions.c.id.label("session_id"),
+        sessions.c.public_id.label("session_public_id"),
+        sessions.c.token_sha256,
+        sessions.c.expires_at_ms,
+    ).join_from(users, sessions)
+    found = await tx.execute(
+        query.where(CLIENT_SESSIONS, or_(sessions.c.token_sha256 == sha256, sessions.c.spent_sha256 == sha256))
+    )
+    return found.mappings().first()
+
+
+def _actor(row: RowMapping, client: ClientInfo) -> Actor:
+    return Actor(row["id"], row["name"], client.address)

@@ -1,0 +1,223 @@
+"""Accounts: made, found, listed. It knows names and roles, not how people sign in; `administration.py` changes them."""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from streamtime.auth.access import Role
+from streamtime.auth.audit import Actor, AuditEvent, AuditLog
+from streamtime.auth.passwords import PasswordHashing
+from streamtime.clock import Clock
+from streamtime.database.people_tables import users
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Conflict, Invalid, NotFound
+from streamtime.ids import public_id
+
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
+"""What a user name looks like: it stands in URLs (`/@name`), so it has no spaces and at most 32 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account."""
+
+    id: int
+    public_id: str
+    name: str
+    role: Role
+    created_at_ms: int
+    disabled_at_ms: int | None
+    quota_bytes: int | None = None
+    """What their files may take together; None is what the configuration says, 0 no limit."""
+    display_name: str = ""
+    """What others read; empty where it is the name."""
+    picture_version: int = 0
+    """0 without a picture."""
+    awaiting_at_ms: int | None = None
+    """Since when they wait to be approved; None where nobody has to."""
+    factor_since_ms: int | None = None
+    """Since when a second factor is asked for; None where there is none."""
+
+    @property
+    def shown_name(self) -> str:
+        """What others read."""
+        return self.display_name or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to be. `awaiting` keeps it out until it is approved."""
+
+    name: str
+    password_hash: str
+    role: Role
+    display_name: str = ""
+    awaiting: bool = False
+
+
+class Users:
+    """All accounts."""
+
+    def __init__(self, database: Database, passwords: PasswordHashing, audit: AuditLog, clock: Clock) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._audit = audit
+        self._clock = clock
+
+    async def create(self, name: str, password: str, role: Role, *, actor: Actor) -> User:
+        """Make an account.
+
+        Raises:
+            Invalid: the name or the password will not do.
+            Conflict: the name is taken.
+        """
+        require_name(name)
+        hashed = await self._passwords.hash(password)
+        return await self._database.write(lambda tx: self.add(tx, NewUser(name, hashed, role), actor))
+
+    async def create_first(self, name: str, password: str, *, actor: Actor) -> User:
+        """Make the first account, an admin.
+
+        Raises:
+            Invalid: the name or the password will not do.
+            Conflict: there is an account already.
+        """
+        require_name(name)
+        hashed = await self._passwords.hash(password)
+
+        async def body(tx: Transaction) -> User:
+            if (await tx.execute(select(users.c.id).limit(1))).first() is not None:
+                raise Conflict("This server is set up already.", code="already_set_up")
+            return await self.add(tx, NewUser(name, hashed, Role.ADMIN), actor)
+
+        return await self._database.write(body)
+
+    async def add(self, tx: Transaction, new: "NewUser", actor: Actor, **detail: str) -> User:
+        """Write an account down, and who made it; an actor without a name made it for themselves.
+
+        Raises:
+            Conflict: the name is taken.
+        """
+        folded = new.name.casefold()
+        if (await tx.execute(select(users.c.id).where(users.c.name_folded == folded))).first() is not None:
+            raise Conflict(f"The name {new.name} is taken.", code="name_taken")
+        now = self._clock.now_ms()
+        values = {
+            "public_id": public_id(),
+            "name": new.name,
+            "name_folded": folded,
+            "display_name": new.display_name,
+            "role": new.role.value,
+            "password_hash": new.password_hash,
+            "created_at_ms": now,
+            "awaiting_at_ms": now if new.awaiting else None,
+        }
+        user = user_from((await tx.execute(insert(users).values(**values).returning(users))).mappings().one())
+        by = actor if actor.name else Actor(user.id, user.name, actor.address)
+        await self._audit.record(tx, by, AuditEvent.ACCOUNT_CREATED, user.name, role=user.role.value, **detail)
+        return user
+
+    async def any_exists(self) -> bool:
+        """Whether the server has been set up."""
+        async with self._database.read() as connection:
+            return (await connection.execute(select(users.c.id).limit(1))).first() is not None
+
+    async def by_name(self, name: str) -> User:
+        """The account of that name, however it is capitalised.
+
+        Raises:
+            NotFound: there is none.
+        """
+        async with self._database.read() as connection:
+            row = await _row_by_name(connection, name)
+        if row is None:
+            raise NotFound(f"There is no user named {name}.")
+        return user_from(row)
+
+    async def by_public_id(self, public_id: str) -> User:
+        """The account of that public id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        query = select(users).where(users.c.public_id == public_id, users.c.deleted_at_ms.is_(None))
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        if row is None:
+            raise NotFound
+        return user_from(row)
+
+    async def password_hash(self, name: str) -> tuple[int, str] | None:
+        """The id and password hash of an account that may sign in, or waits to be let in; else None."""
+        async with self._database.read() as connection:
+            row = await _row_by_name(connection, name)
+        if row is None or row["disabled_at_ms"] is not None or row["deleted_at_ms"] is not None:
+            return None
+        return row["id"], row["password_hash"]
+
+    async def has_password(self, name: str) -> bool:
+        """Whether the account of that name has a password: one that was made for a provider's has none."""
+        async with self._database.read() as connection:
+            row = await _row_by_name(connection, name)
+        return row is not None and bool(row["password_hash"])
+
+    async def list_all(self) -> list[User]:
+        """All accounts, the oldest first."""
+        async with self._database.read() as connection:
+            query = select(users).where(users.c.deleted_at_ms.is_(None)).order_by(users.c.id)
+            return [user_from(row) for row in (await connection.execute(query)).mappings()]
+
+
+def require_name(name: str) -> None:
+    """Let a name for an account pass, or raise.
+
+    Raises:
+        Invalid: it will not do.
+    """
+    if not NAME.fullmatch(name):
+        raise Invalid(
+            "Choose a name of 1 to 32 letters, digits, dots, dashes or underscores.", field="name", code="name"
+        )
+
+
+async def require_user(tx: Transaction, user_id: int) -> RowMapping:
+    """An account's row as a write transaction sees it.
+
+    Raises:
+        NotFound: it has been deleted.
+    """
+    query = select(users).where(users.c.id == user_id, users.c.deleted_at_ms.is_(None))
+    row = (await tx.execute(query)).mappings().first()
+    if row is None:
+        raise NotFound("There is no such account any more.")
+    return row
+
+
+def is_inactive(row: RowMapping) -> bool:
+    """Whether the account of that row may not sign in: disabled, deleted, or not approved yet."""
+    return any(row[since] is not None for since in ("disabled_at_ms", "deleted_at_ms", "awaiting_at_ms"))
+
+
+async def _row_by_name(connection: AsyncConnection, name: str) -> RowMapping | None:
+    found = await connection.execute(select(users).where(users.c.name_folded == name.casefold()))
+    return found.mappings().first()
+
+
+def user_from(row: RowMapping) -> User:
+    """A row of `users` as a value."""
+    return User(
+        id=row["id"],
+        public_id=row["public_id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        created_at_ms=row["created_at_ms"],
+        disabled_at_ms=row["disabled_at_ms"],
+        quota_bytes=row["quota_bytes"],
+        display_name=row["display_name"],
+        picture_version=row["picture_version"],
+        awaiting_at_ms=row["awaiting_at_ms"],
+        factor_since_ms=row["totp_since_ms"],
+    )

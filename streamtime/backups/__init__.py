@@ -1,1 +1,0 @@
-"""A copy of everything in one file, and the way back."""

@@ -1,0 +1,136 @@
+"""From the bytes of a file that somebody gives us to cues: which encoding, which format. Nothing of it is trusted.
+
+Reads SubRip and WebVTT: text between lines that hold two times and an arrow. It is lenient, and linear.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from streamtime.captions.ass import read_ass
+from streamtime.captions.cue import MAX_CUES, Cue, at_top, normalize_cues, parse_markup
+from streamtime.errors import Invalid
+
+_TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,:](\d{1,3})"
+_TIMES = re.compile(rf"^[ \t]*{_TIME}[ \t]*-{{1,2}}>[ \t]*{_TIME}([^\n]*)\n", re.MULTILINE)
+_LINE = re.compile(r"(?:^|[ \t])line:(-?\d{1,4})(%?)")
+_UPPER_HALF = 40
+"""Percent of the height: what stands above is nearer to the top."""
+
+
+def read_subrip(text: str) -> Iterator[Cue]:
+    """Cues of a SubRip file, whose text ends where the next number and times begin."""
+    for start_ms, end_ms, _settings, body, last in _blocks(text):
+        lines = body.split("\n")
+        # Before the next times stands the next number, if it is one, on a line of its own below an empty one.
+        if not last and len(lines) > 1 and lines[-2].strip().isdigit() and not "".join(lines[-3:-2]).strip():
+            del lines[-2:]
+        content = "\n".join(lines).strip()
+        yield Cue(start_ms, end_ms, parse_markup(content), at_top(content))
+
+
+def read_webvtt(text: str) -> Iterator[Cue]:
+    """Cues of a WebVTT file, whose text ends with an empty line; notes, styles and regions are passed over."""
+    for start_ms, end_ms, settings, body, _last in _blocks(text):
+        content, _, _rest = body.partition("\n\n")
+        yield Cue(start_ms, end_ms, parse_markup(content.strip("\n")), _is_at_top(settings))
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int, str, str, bool]]:
+    before: re.Match[str] | None = None
+    count = 0
+    for times in _TIMES.finditer(text):
+        if before is not None:
+            yield (*_read(before), text[before.end() : times.start()], False)
+            count += 1
+            if count >= MAX_CUES:
+                return
+        before = times
+    if before is not None:
+        yield (*_read(before), text[before.end() :], True)
+
+
+def _read(times: re.Match[str]) -> tuple[int, int, str]:
+    parts = times.groups()
+    return _ms(*parts[:4]), _ms(*parts[4:8]), parts[8]
+
+
+def _ms(hours: str | None, minutes: str, seconds: str, fraction: str) -> int:
+    return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int(fraction.ljust(3, "0"))
+
+
+def _is_at_top(settings: str) -> bool:
+    found = _LINE.search(settings) if "line:" in settings else None
+    if found is None:
+        return False
+    number = int(found[1])
+    return 0 <= number < _UPPER_HALF if found[2] else 0 <= number < 5  # noqa: PLR2004  (lines, counted from the top)
+
+
+MAX_BYTES = 2 << 20
+"""A three-hour film's captions have some 200 KB; typeset ones with every sign may have a megabyte."""
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CODE_PAGES = {
+    "ar": "cp1256", "fa": "cp1256", "ur": "cp1256",
+    "be": "cp1251", "bg": "cp1251", "mk": "cp1251", "ru": "cp1251", "sr": "cp1251", "uk": "cp1251",
+    "bs": "cp1250", "cs": "cp1250", "hr": "cp1250", "hu": "cp1250", "pl": "cp1250", "ro": "cp1250", "sk": "cp1250",
+    "sl": "cp1250", "sq": "cp1250",
+    "el": "cp1253", "et": "cp1257", "he": "cp1255", "lt": "cp1257", "lv": "cp1257", "th": "cp874", "tr": "cp1254",
+    "vi": "cp1258", "ja": "cp932", "ko": "cp949", "zh": "gb18030",
+}  # fmt: skip
+"""What files without a mark that are not UTF-8 were written in, by language: they come from Windows of old."""
+
+_DEFAULT_CODE_PAGE = "cp1252"
+_ASS_MARK = re.compile(r"^\s{0,20}\[(?:script info|v4\+? styles|events)\]", re.IGNORECASE)
+_MARK_WITHIN = 1_000
+
+
+def read_captions(data: bytes, *, language: str = "") -> list[Cue]:
+    """The cues of a SubRip, WebVTT or ASS file; `language` (BCP 47) helps with files in an old encoding.
+
+    Raises:
+        Invalid: it is too large, or holds no captions.
+    """
+    if len(data) > MAX_BYTES:
+        raise Invalid(f"A caption file has at most {MAX_BYTES >> 20} MB.", field="file", code="captions_too_large")
+    text = decode_text(data, language=language).replace("\r\n", "\n").replace("\r", "\n") + "\n"
+    head = text[:_MARK_WITHIN].lstrip("\ufeff \n\t")
+    if head.startswith("WEBVTT"):
+        cues = read_webvtt(text)
+    elif _ASS_MARK.match(head) or "\n[Events]" in text:
+        cues = read_ass(text)
+    else:
+        cues = read_subrip(text)
+    found = normalize_cues(cues)
+    if not found:
+        raise Invalid("There are no captions in this file. SubRip, WebVTT and ASS are taken.", field="file")
+    return found
+
+
+def decode_text(data: bytes, *, language: str = "") -> str:
+    """The text of a file: by its mark, as UTF-8, as UTF-16 without a mark, else as its language was once written."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    if wide := _decode_utf16_without_bom(data):
+        return data.decode(wide, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode(_CODE_PAGES.get(language.lower().partition("-")[0], _DEFAULT_CODE_PAGE), "replace")
+
+
+def _decode_utf16_without_bom(data: bytes) -> str | None:
+    """UTF-16 without a mark: times and arrows are ASCII, so every other byte of much of it is zero."""
+    head = data[:_MARK_WITHIN]
+    zeros_at = (head[0::2].count(0), head[1::2].count(0))
+    if max(zeros_at) * 5 < len(head):
+        return None
+    return "utf-16-be" if zeros_at[0] > zeros_at[1] else "utf-16-le"

@@ -1,0 +1,1 @@
+"""ASGI middleware: host check, authentication, security headers, CSRF, compression."""

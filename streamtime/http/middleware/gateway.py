@@ -1,0 +1,207 @@
+"""The outermost door, plain ASGI: every request is for us, has a caller, a name in the log and safe headers."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from streamtime.errors import StreamtimeError, Unavailable
+from streamtime.http.metrics import Metrics
+from streamtime.http.middleware.authentication import CallerResolver
+from streamtime.http.middleware.hosts import HostStatus, HostValidator
+from streamtime.http.middleware.security_headers import SecurityHeaders
+from streamtime.http.problems import problem_of, send_problem
+from streamtime.http.secret_paths import MEDIA, TICKETED, masked, ticket_of
+from streamtime.http.tus import PATH as UPLOADS
+from streamtime.ids import public_id
+from streamtime.logging import get_logger
+from streamtime.sharing.tickets import Tickets
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_MEDIA_PREFIXES = (MEDIA, TICKETED)
+_WRONG_HOST_MESSAGE = b"This server does not go by that name. See allowed_hosts in the configuration.\n"
+_MALFORMED_HOST_MESSAGE = (
+    b"A request has exactly one Host header, which is a host name or an IP address, and perhaps a port.\n"
+)
+_OVERRIDABLE = frozenset({"PATCH", "DELETE", "HEAD"})
+_log = get_logger("http")
+
+
+class RequestMiddleware:
+    """Stands before the framework's application and the media."""
+
+    def __init__(
+        self,
+        app: App,
+        media: App,
+        callers: CallerResolver,
+        tickets: Tickets,
+        hosts: HostValidator,
+        metrics: Metrics,
+        headers: SecurityHeaders,
+    ) -> None:
+        self._app = app
+        self._media = media
+        self._callers = callers
+        self._tickets = tickets
+        self._hosts = hosts
+        self._metrics = metrics
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or turn it away."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        host = _host_of(scope)
+        context = _RequestContext(scope, send, self._metrics, self._headers, host)
+        try:
+            await self._dispatch(scope, receive, context, host)
+        except asyncio.CancelledError:
+            if not context.response_started:
+                await send_problem(scope, context.send, *problem_of(Unavailable("The server is stopping.")))
+            raise
+
+    async def _dispatch(self, scope: Scope, receive: Receive, context: "_RequestContext", host: bytes | None) -> None:
+        verdict = HostStatus.MALFORMED if host is None else self._hosts.check(host)
+        if verdict is not HostStatus.OURS:
+            await context.reject(
+                *((421, _WRONG_HOST_MESSAGE) if verdict is HostStatus.FOREIGN else (400, _MALFORMED_HOST_MESSAGE))
+            )
+            return
+        scope = _override_method(scope, context)
+        try:
+            if scope["path"].startswith(TICKETED):
+                # Who comes with a ticket has nothing else: a cookie beside it does not widen what it is for.
+                ticket, path = ticket_of(scope["path"])
+                scope = {**scope, "path": path, "caller": await self._tickets.authenticate(ticket)}
+            else:
+                scope["caller"] = await self._callers.resolve(scope)
+        except StreamtimeError as error:
+            await send_problem(scope, context.send, *problem_of(error))
+            return
+        # What goes on for long asks again whether it still may.
+        scope["caller_now"] = partial(self._callers.resolve, scope)
+        scope["rights_epoch"] = self._callers.epoch
+        scope["shows_player"] = context.use_player_policy
+        if scope["path"].startswith(MEDIA):
+            await self._media(scope, receive, context.send)
+        else:
+            with structlog.contextvars.bound_contextvars(request=context.request_id):
+                await self._app(scope, context.wrap_receive(receive), context.send)
+
+
+class _RequestContext:
+    """One request on its way."""
+
+    __slots__ = (
+        "_answered", "_bodyless", "_headers", "_method", "_metrics", "_path", "_player", "_send", "_started",
+        "_transport", "request_id", "response_started",
+    )  # fmt: skip
+
+    def __init__(
+        self, scope: Scope, send: Send, metrics: Metrics, headers: SecurityHeaders, host: bytes | None
+    ) -> None:
+        self._path: str = masked(scope["path"])
+        self._method: str = scope["method"]
+        self._send = send
+        self._metrics = metrics
+        self._headers = headers
+        self._transport = headers.of_transport(scope["scheme"], host or b"")
+        self._player = False
+        self._started = time.perf_counter()
+        self._bodyless = False
+        self.response_started = False
+        self._answered = asyncio.Event()
+        self.request_id = "" if self._path.startswith(_MEDIA_PREFIXES) else public_id()[:8]
+
+    def suppress_body(self) -> None:
+        """A HEAD that is answered like a GET, up to its body."""
+        self._bodyless = True
+
+    def use_player_policy(self) -> None:
+        """The answer is a page with the player, which needs a policy of its own."""
+        self._player = True
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Pass an answer on, with the headers that all have."""
+        if message["type"] == "http.response.start":
+            safe = self._headers.of(self._path, player=self._player)
+            message["headers"] = [*message.get("headers", ()), *safe, *self._transport]
+            self.response_started = True
+            self._record_response(message["status"])
+        elif self._bodyless:
+            if self._answered.is_set():
+                return
+            self._answered.set()
+            message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
+
+    def wrap_receive(self, receive: Receive) -> Receive:
+        """What the application hears: of an answer without a body, that the client has left once it has the headers."""
+        if not self._bodyless:
+            return receive
+
+        async def receive_until_answered() -> dict[str, Any]:
+            await self._answered.wait()
+            return {"type": "http.disconnect"}
+
+        return receive_until_answered
+
+    async def reject(self, status: int, words: bytes) -> None:
+        """Answer 421, where the request was meant for another server, or 400, where its Host is malformed."""
+        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(words))]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": words})
+
+    def _record_response(self, status: int) -> None:
+        seconds = time.perf_counter() - self._started
+        path = self._path
+        self._metrics.observe_request(path, status, seconds)
+        if not path.startswith((*_MEDIA_PREFIXES, "/assets/", "/healthz", "/readyz", "/metrics")):
+            _log.info(
+                "request_completed", request=self.request_id, method=self._method, path=path, status=status,
+                ms=round(seconds * 1000, 1),
+            )  # fmt: skip
+
+
+def _override_method(scope: Scope, context: _RequestContext) -> Scope:
+    """The request with the method that it is to be handled by, for all but the server that still answers the first."""
+    path: str = scope["path"]
+    uploads = path.startswith(UPLOADS)
+    if uploads and scope["method"] == "POST":
+        # tus: for clients and proxies that know no PATCH or DELETE
+        wanted = _header(scope, b"x-http-method-override").decode("latin-1").upper()
+        return {**scope, "method": wanted} if wanted in _OVERRIDABLE else scope
+    if scope["method"] == "HEAD" and not uploads and not path.startswith(_MEDIA_PREFIXES):
+        context.suppress_body()
+        # RFC 9110, section 14.2: a range is of GET alone
+        headers = [header for header in scope["headers"] if header[0] != b"range"]
+        return {**scope, "method": "GET", "headers": headers}
+    return scope
+
+
+def _host_of(scope: Scope) -> bytes | None:
+    """The value of Host; None where there is not exactly one, as HTTP/1.1 asks for (RFC 9112, section 3.2).
+
+    HTTP/1.0 knows no Host: a request without one is for the address at which it came.
+    """
+    found = [value for name, value in scope["headers"] if name == b"host"]
+    if not found and scope["http_version"] == "1.0" and scope.get("server") is not None:
+        address, port = scope["server"]
+        name = f"[{address}]" if ":" in address else address
+        found = [f"{name}:{port}".encode()]
+        scope["headers"].append((b"host", found[0]))
+    return found[0] if len(found) == 1 else None
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    found: bytes = next((value for name, value in scope["headers"] if name == wanted), b"")
+    return found

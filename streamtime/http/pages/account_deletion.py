@@ -1,0 +1,145 @@
+"""Deleting an account: a page that asks what becomes of the videos. One's own goes with the password."""
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect, Response
+
+from streamtime.auth.access import Caller, Role
+from streamtime.auth.audit import Actor
+from streamtime.auth.users import User
+from streamtime.errors import Conflict, Invalid, NotFound, Unauthenticated
+from streamtime.http.middleware.authentication import expired_session_cookie
+from streamtime.http.requests import Form, PageRequest, client_info_of, is_secure, read_form, require_account_management
+from streamtime.http.services import Services
+from streamtime.http.templates import Templates
+from streamtime.http.views.people import people_views, person_view
+
+PEOPLE = "/admin/people"
+OWN = "/settings/account"
+
+
+@get(PEOPLE + "/{person:str}/delete", include_in_schema=False)
+async def delete_person_page(
+    request: PageRequest,
+    account: NamedDependency[User],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Ask what becomes of the videos."""
+    return await _ask(request, account, caller, services, templates, {"errors": {}}, status=200)
+
+
+@post(PEOPLE + "/{person:str}/delete", include_in_schema=False)
+async def delete_person(
+    request: PageRequest,
+    account: NamedDependency[User],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Delete the account."""
+    fields = await read_form(request, "videos", "heir")
+    try:
+        heir = await _heir(fields["heir"], services) if fields["videos"] == "hand" else None
+        await services.database.write(
+            lambda tx: services.account_deletion.delete(
+                tx, account, actor, new_owner=heir, delete_videos=fields["videos"] == "delete"
+            )
+        )
+    except Invalid as error:
+        return await _ask(request, account, caller, services, templates, _wrong(fields, error.message), status=400)
+    except Conflict as error:
+        return await _ask(request, account, caller, services, templates, _wrong(fields, error.message), status=409)
+    return Redirect(PEOPLE, status_code=303)
+
+
+@get(OWN, include_in_schema=False)
+async def own_account_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """What deleting one's own account means, and the form for it."""
+    require_account_management(caller)
+    return await _own(request, caller, services, templates, {"errors": {}}, status=200)
+
+
+@post(OWN, include_in_schema=False)
+async def delete_own_account(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Delete one's own account and everything in it, with the password."""
+    require_account_management(caller)
+    fields = await read_form(request, "password")
+    found = await services.users.by_name(caller.name)
+    try:
+        await services.sign_in.verify_password(found.name, fields["password"], client_info_of(request))
+        await services.database.write(lambda tx: services.account_deletion.delete(tx, found, actor, delete_videos=True))
+    except Unauthenticated:
+        form: Form = {"errors": {"password": "That is not your password."}}
+        return await _own(request, caller, services, templates, form, status=400)
+    except Conflict as error:
+        return await _own(request, caller, services, templates, {"errors": {"": error.message}}, status=409)
+    return Redirect("/explore", status_code=303, cookies=[expired_session_cookie(secure=is_secure(request))])
+
+
+async def _heir(public_id: str, services: Services) -> User:
+    try:
+        return await services.users.by_public_id(public_id)
+    except NotFound:
+        raise Invalid("Choose who is to have the videos.", field="heir") from None
+
+
+def _wrong(fields: dict[str, str], message: str) -> Form:
+    return {**fields, "errors": {"": message}}
+
+
+async def _ask(
+    request: PageRequest,
+    found: User,
+    caller: Caller,
+    services: Services,
+    templates: Templates,
+    form: Form,
+    *,
+    status: int,
+) -> Response[str]:
+    heirs = [
+        view
+        for view in await people_views(caller, services)
+        if view.id != found.public_id and view.role is not Role.VIEWER and view.state == "active"
+    ]
+    return templates.page(
+        request,
+        "pages/person-delete.html",
+        title="Delete this account?",
+        nav="people",
+        status=status,
+        person=await person_view(found, caller, services),
+        videos=await services.account_deletion.count_videos(found),
+        heirs=sorted(heirs, key=lambda view: not view.is_self),
+        form={"videos": "hand", "heir": "", **form},
+    )
+
+
+async def _own(
+    request: PageRequest, caller: Caller, services: Services, templates: Templates, form: Form, *, status: int
+) -> Response[str]:
+    found = await services.users.by_name(caller.name)
+    return templates.page(
+        request,
+        "pages/account.html",
+        title="Delete my account",
+        nav="settings",
+        status=status,
+        videos=await services.account_deletion.count_videos(found),
+        has_password=await services.users.has_password(caller.name),
+        form=form,
+    )

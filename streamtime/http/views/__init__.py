@@ -1,0 +1,1 @@
+"""Values for templates: what pages show, ready to be rendered."""

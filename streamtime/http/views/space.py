@@ -1,0 +1,167 @@
+"""Space as pages show it: what uses how much, what lies in the bin, what is there twice."""
+
+from dataclasses import dataclass
+
+from streamtime.formatting import age_text, size_text, time_iso
+from streamtime.http.services import Services
+from streamtime.http.views.videos import owner_href
+from streamtime.videos.duplicates import DUPLICATE_PENDING, Duplicate
+from streamtime.videos.quota import LargeVideo, Usage
+from streamtime.videos.trash import DAY_MS
+from streamtime.videos.video import Video
+
+SHOWN_LARGEST = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsagePartView:
+    """One kind of bytes. `share` is of the limit, or of everything where there is none, in hundredths."""
+
+    kind: str
+    size_text: str
+    start: float
+    """Where its part of a bar begins, in hundredths of the bar."""
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageView:
+    """What one person's files take, or all people's (then `owner` is empty)."""
+
+    owner: str
+    owner_href: str
+    total_text: str
+    limit_text: str
+    left_text: str
+    percent: int
+    """Of the limit; 0 where there is none."""
+    videos: int
+    parts: list[UsagePartView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargeVideoView:
+    """A video that takes much."""
+
+    title: str
+    href: str
+    owner: str
+    size_text: str
+    share: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrashedVideoView:
+    """A video in the bin."""
+
+    id: str
+    title: str
+    owner: str
+    deleted_text: str
+    deleted_iso: str
+    days_left: int
+    size_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateView:
+    """The earlier video with the same bytes. `asked` says that nothing is done before there is an answer."""
+
+    title: str
+    href: str
+    in_trash: bool
+    awaiting_decision: bool
+
+
+def usage_view(usage: Usage) -> UsageView:
+    """What one person's files take."""
+    parts = {
+        "originals": usage.originals,
+        "renditions": usage.renditions,
+        "stills": usage.stills,
+        "bin": usage.trash,
+        "unfinished": usage.unfinished,
+    }
+    limit, total = usage.limit, usage.total
+    return UsageView(
+        owner=usage.owner,
+        owner_href=owner_href(usage.owner) if usage.owner else "",
+        total_text=size_text(total),
+        limit_text=size_text(limit) if limit else "",
+        left_text=size_text(max(0, limit - total)) if limit else "",
+        percent=min(100, -(-total * 100 // limit)) if limit else 0,
+        videos=usage.videos,
+        parts=_parts(parts, max(1, limit or 0, total)),
+    )
+
+
+def _parts(parts: dict[str, int], whole: int) -> list[UsagePartView]:
+    views, before = [], 0
+    for kind, count in parts.items():
+        start, share = round(before * 100 / whole, 2), round(count * 100 / whole, 2)
+        views.append(UsagePartView(kind=kind, size_text=size_text(count), start=start, share=share))
+        before += count
+    return views
+
+
+def total_usage(usages: list[Usage]) -> Usage:
+    """Everybody's together."""
+    return Usage(
+        owner="",
+        originals=sum(usage.originals for usage in usages),
+        renditions=sum(usage.renditions for usage in usages),
+        stills=sum(usage.stills for usage in usages),
+        trash=sum(usage.trash for usage in usages),
+        unfinished=sum(usage.unfinished for usage in usages),
+        videos=sum(usage.videos for usage in usages),
+        limit=None,
+    )
+
+
+def large_video_views(largest: list[LargeVideo]) -> list[LargeVideoView]:
+    """The videos that take most, the first of them as the measure of the others."""
+    most = max((video.length_bytes for video in largest), default=0)
+    return [
+        LargeVideoView(
+            title=video.title,
+            href=f"/watch/{video.public_id}/history",
+            owner=video.owner,
+            size_text=size_text(video.length_bytes),
+            share=round(video.length_bytes * 100 / max(1, most)),
+        )
+        for video in largest
+    ]
+
+
+async def trashed_video_views(found: list[Video], services: Services) -> list[TrashedVideoView]:
+    """Videos in the bin, with what they take and how long they stay."""
+    sizes = await services.usage.bytes_by_video([video.id for video in found])
+    now = services.clock.now_ms()
+    return [
+        TrashedVideoView(
+            id=video.public_id,
+            title=video.title,
+            owner=video.owner_shown_name,
+            deleted_text=age_text(video.deleted_at_ms or now, now),
+            deleted_iso=time_iso(video.deleted_at_ms or now),
+            days_left=max(0, -(-((services.trash.purge_at_ms(video) or now) - now) // DAY_MS)),
+            size_text=size_text(sizes.get(video.id, 0)),
+        )
+        for video in found
+    ]
+
+
+async def duplicate_of(video: Video, services: Services) -> DuplicateView | None:
+    """The earlier video with the same bytes, as long as nobody has said what is to become of it."""
+    found = await services.duplicates.find_for_videos([video])
+    return duplicate_view(found[video.id], video) if video.id in found else None
+
+
+def duplicate_view(duplicate: Duplicate, video: Video) -> DuplicateView:
+    """The twin of a video."""
+    return DuplicateView(
+        title=duplicate.title,
+        href="/library/bin" if duplicate.in_trash else f"/watch/{duplicate.public_id}",
+        in_trash=duplicate.in_trash,
+        awaiting_decision=video.duplicate == DUPLICATE_PENDING,
+    )

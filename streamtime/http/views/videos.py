@@ -1,0 +1,294 @@
+"""Videos as templates want them: plain values, ready to be shown, with nothing that the caller may not see."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from streamtime.auth.access import Access, Caller, Visibility, access_level
+from streamtime.clock import EpochMs
+from streamtime.formatting import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
+from streamtime.hls.storyboard import Storyboard
+from streamtime.http.views.tracks import CaptionBody, ChapterView, Tracks, caption_bodies, chapter_views, chapters_url
+from streamtime.videos.progress import VideoProgress
+from streamtime.videos.video import Video, VideoState
+
+VISIBILITY_TEXTS = {
+    Visibility.PRIVATE: "Private",
+    Visibility.MEMBERS: "Members",
+    Visibility.UNLISTED: "Unlisted",
+    Visibility.PUBLIC: "Public",
+}
+
+_BADGES = ((2160, "4K"), (1440, "1440p"))
+_POSTER_WIDTH = 1280
+_DEFAULT_SHAPE = (16, 9)
+_MAX_TILES = 24
+_MARKS = re.compile(r"(?P<link>https?://[^\s<>\"']{1,500})|(?<![\d:])(?P<time>(?:\d{1,2}:)?\d{1,2}:\d{2})(?![\d:])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoCard:
+    """A video in a grid."""
+
+    id: str
+    href: str
+    edit_href: str
+    history_href: str
+    title: str
+    poster_url: str | None
+    poster_width: int
+    poster_height: int
+    preview_url: str | None
+    duration_text: str | None
+    duration_iso: str | None
+    badge: str | None
+    owner_name: str
+    owner_href: str
+    owner_picture: str | None
+    age_text: str
+    created_iso: str
+    visibility: str
+    visibility_text: str
+    state: str
+    playable: bool
+    percent: int
+    stage_text: str
+    speed_text: str
+    left_text: str
+    waiting_text: str
+    failure_message: str | None
+    failure_is_final: bool
+    can_manage: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPart:
+    """A piece of a description: plain, a link, or a time that can be jumped to."""
+
+    text: str
+    href: str | None = None
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryboardTile:
+    """A small picture of a video: a part of a sheet, in pixels of it."""
+
+    at_ms: int
+    text: str
+    sheet_url: str
+    sheet_width: int
+    sheet_height: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchView(VideoCard):
+    """A video on its own page."""
+
+    filename: str | None
+    """What the uploaded file was called, for its owner alone."""
+    guest_name: str | None
+    """Who sent it without an account, for its owner alone."""
+    description: str
+    description_parts: list[TextPart]
+    tags: list[str]
+    master_url: str
+    storyboard_url: str | None
+    duration_ms: int | None
+    damaged_text: str | None
+    """How far the original could be read, where it breaks off."""
+    width: int | None
+    height: int | None
+    original_href: str | None
+    original_text: str | None
+    renditions: list[str]
+    chapters: list[ChapterView]
+    chapters_url: str
+    captions: list[CaptionBody]
+    storyboard_tiles: list[StoryboardTile]
+
+
+def video_card(video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs) -> VideoCard:
+    """A video in a grid, as `caller` sees it."""
+    return VideoCard(**_card_values(video, progress, caller, now_ms))
+
+
+def watch_page_view(
+    video: Video,
+    progress: VideoProgress,
+    caller: Caller,
+    now_ms: EpochMs,
+    *,
+    renditions: list[str],
+    original_text: str | None,
+    tracks: Tracks,
+) -> WatchView:
+    """A video on its own page, as `caller` sees it."""
+    return WatchView(
+        **_card_values(video, progress, caller, now_ms),
+        filename=video.source_name if access_level(caller, video.facts) >= Access.MANAGE else None,
+        guest_name=video.guest_name if access_level(caller, video.facts) >= Access.MANAGE else None,
+        description=video.description,
+        description_parts=description_parts(video.description),
+        tags=list(video.tags),
+        master_url=master_url(video),
+        storyboard_url=storyboard_url(video),
+        duration_ms=video.duration_ms,
+        damaged_text=None if video.damaged_after_ms is None else duration_text(video.damaged_after_ms),
+        width=video.width,
+        height=video.height,
+        original_href=f"/media/{video.public_id}/original" if original_text else None,
+        original_text=original_text,
+        renditions=renditions,
+        chapters=chapter_views(video, tracks),
+        chapters_url=chapters_url(video),
+        captions=caption_bodies(video, tracks),
+        storyboard_tiles=storyboard_tiles(video),
+    )
+
+
+def watch_href(video: Video) -> str:
+    """The address of a video's page."""
+    return f"/watch/{video.public_id}"
+
+
+def owner_href(name: str) -> str:
+    """The address of a user's page."""
+    return f"/@{quote(name)}"
+
+
+def picture_href(public_id: str, version: int) -> str | None:
+    """The address of somebody's picture; another picture has another address. None where they have none."""
+    return f"/people/{public_id}/picture-{version}.jpg" if version else None
+
+
+def master_url(video: Video) -> str:
+    """The address of a video's multivariant playlist."""
+    return f"/media/{video.public_id}/master.m3u8"
+
+
+def poster_url(video: Video) -> str | None:
+    """The address of a video's poster; another poster has another address."""
+    if video.poster_object_id is None:
+        return None
+    return f"/media/{video.public_id}/{video.access_generation}/poster.jpg?v={video.poster_version}"
+
+
+def storyboard_url(video: Video) -> str | None:
+    """The address of a video's storyboard; another storyboard has another address."""
+    return _still_url(video, "storyboard.vtt")
+
+
+def preview_url(video: Video) -> str | None:
+    """The address of the short silent film that a card plays."""
+    return _still_url(video, "preview.mp4")
+
+
+def storyboard_tiles(video: Video) -> list[StoryboardTile]:
+    """Some small pictures of a video, evenly spread."""
+    if video.stills is None:
+        return []
+    board = video.stills.storyboard
+    count = min(board.tiles, _MAX_TILES)
+    return [
+        _storyboard_tile(video, board, video.stills.duration_ms, place * board.tiles // count) for place in range(count)
+    ]
+
+
+def _storyboard_tile(video: Video, board: Storyboard, duration_ms: int, tile: int) -> StoryboardTile:
+    sheet, left, top = board.tile_position(tile)
+    width, height = board.sheet_size(sheet)
+    at_ms = board.time_ms(tile, duration_ms)
+    return StoryboardTile(
+        at_ms=at_ms,
+        text=duration_text(at_ms // 1000 * 1000),
+        sheet_url=_still_url(video, f"storyboard-{sheet}.jpg") or "",
+        sheet_width=width,
+        sheet_height=height,
+        left=left,
+        top=top,
+        width=board.tile_width,
+        height=board.tile_height,
+    )
+
+
+def _still_url(video: Video, name: str) -> str | None:
+    if video.stills is None:
+        return None
+    return f"/media/{video.public_id}/{video.access_generation}/{name}?v={video.stills_version}"
+
+
+def description_parts(description: str) -> list[TextPart]:
+    """A description cut into plain text, links and times."""
+    parts: list[TextPart] = []
+    end = 0
+    for mark in _MARKS.finditer(description):
+        if mark.start() > end:
+            parts.append(TextPart(text=description[end : mark.start()]))
+        end = mark.end()
+        if mark["link"]:
+            parts.append(TextPart(text=mark["link"], href=mark["link"]))
+        else:
+            parts.append(TextPart(text=mark["time"], seconds=_seconds(mark["time"])))
+    if end < len(description):
+        parts.append(TextPart(text=description[end:]))
+    return parts
+
+
+def _seconds(clock: str) -> int:
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = seconds * 60 + int(part)
+    return seconds
+
+
+def _badge(video: Video) -> str | None:
+    short_side = min(video.width or 0, video.height or 0)
+    return next((name for lines, name in _BADGES if short_side >= lines), None)
+
+
+def poster_size(video: Video) -> tuple[int, int]:
+    """Width and height of its poster, in pixels, as far as the video tells them."""
+    width, height = video.width or _DEFAULT_SHAPE[0], video.height or _DEFAULT_SHAPE[1]
+    return _POSTER_WIDTH, round(_POSTER_WIDTH * height / width)
+
+
+def _card_values(video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs) -> dict[str, Any]:
+    width, height = poster_size(video)
+    mine = access_level(caller, video.facts) >= Access.MANAGE
+    return {
+        "id": video.public_id,
+        "href": watch_href(video),
+        "edit_href": f"{watch_href(video)}/edit",
+        "history_href": f"{watch_href(video)}/history",
+        "title": video.title,
+        "poster_url": poster_url(video),
+        "poster_width": width,
+        "poster_height": height,
+        "preview_url": preview_url(video) if video.playable else None,
+        "duration_text": None if video.duration_ms is None else duration_text(video.duration_ms),
+        "duration_iso": None if video.duration_ms is None else duration_iso(video.duration_ms),
+        "badge": _badge(video),
+        "owner_name": video.owner_shown_name,
+        "owner_href": owner_href(video.owner_name),
+        "owner_picture": picture_href(video.owner_public_id, video.owner_picture_version),
+        "age_text": age_text(video.published_at_ms or video.created_at_ms, now_ms),
+        "created_iso": time_iso(video.created_at_ms),
+        "visibility": video.visibility.value,
+        "visibility_text": VISIBILITY_TEXTS[video.visibility],
+        "state": video.state.value,
+        "playable": video.playable,
+        "percent": 100 if video.state is VideoState.READY else int(progress.fraction * 100),
+        "stage_text": progress.stage,
+        "speed_text": speed_text(progress.speed) if mine and progress.speed else "",
+        "left_text": span_text(progress.remaining_s) if mine and progress.remaining_s else "",
+        "waiting_text": progress.waiting if mine else "",
+        "failure_message": video.failure_message if mine else None,
+        "failure_is_final": video.is_unrecoverable,
+        "can_manage": mine,
+    }

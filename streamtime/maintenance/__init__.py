@@ -1,0 +1,1 @@
+"""Storage maintenance: garbage collection, reconciliation, scrubbing, moving, expiry, and their schedule."""

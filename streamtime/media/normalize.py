@@ -1,0 +1,236 @@
+"""Makes frames stand upright, progressive and in the colours that every browser shows: BT.709, limited, 8-bit 4:2:0.
+
+It knows one stream's frames, nothing of rungs beyond the size it is asked for. Where nothing is to be done it costs
+nothing: the same frame comes out.
+
+Maps HDR to what an everyday screen shows (BT.709): the mathematics, and the table of it that a filter applies.
+
+PQ and HLG are read as light (ITU-R BT.2100), the colours taken to BT.709, the brightest of the three brought below
+the screen's peak by Hable's curve (known from films' tone mapping, and FFmpeg's `tonemap=hable` without
+desaturation), and written with the curve of BT.1886. 100 nits are a screen's white.
+"""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+
+from streamtime.media.colours import Colours, colours_of, is_full_range, peak_nits
+from streamtime.media.filter_graph import FilterChain, FilterStep
+from streamtime.media.picture_facts import Orientation
+
+_LEVEL = 6
+POINTS = _LEVEL**2
+"""Steps along each axis of the table; between them it is interpolated."""
+
+_SIDE = _LEVEL**3
+_FORMAT = "rgb48le"
+_PIXEL_BYTES = 6
+_WHITE = 65535
+
+_SCREEN_NITS = 100.0
+_SCREEN_GAMMA = 2.4
+_HLG_NITS, _HLG_GAMMA = 1000.0, 1.2
+_NO_LIGHT = 1e-6
+
+_M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
+_C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+"""Of PQ, BT.2100 table 4."""
+
+_A, _B, _C = 0.17883277, 0.28466892, 0.55991073
+"""Of HLG, BT.2100 table 5."""
+
+Triple = tuple[float, float, float]
+Rows = tuple[Triple, Triple, Triple]
+
+_TO_BT709: dict[str, Rows] = {
+    "bt2020": ((1.660491, -0.587641, -0.072850), (-0.124550, 1.132900, -0.008349), (-0.018151, -0.100579, 1.118730)),
+    "smpte432": ((1.224940, -0.224940, 0.0), (-0.042057, 1.042057, 0.0), (-0.019638, -0.078636, 1.098274)),
+    "bt709": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+}
+"""Linear light of other primaries in BT.709; from the chromaticities of BT.2087 and SMPTE EG 432-1."""
+
+_LUMA_2020 = (0.2627, 0.6780, 0.0593)
+
+
+@dataclass(frozen=True)
+class ToneMap:
+    """One mapping: of pictures with this transfer (PQ or HLG) and these primaries, as bright as `peak_nits`."""
+
+    transfer: int
+    primaries: str
+    peak_nits: float
+
+    def map(self, red: float, green: float, blue: float) -> Triple:
+        """Map one colour; numbers from 0 to 1, as coded, in and out."""
+        light = self._light(
+            (_inverse(red, self.transfer), _inverse(green, self.transfer), _inverse(blue, self.transfer))
+        )
+        return self._shown(light)
+
+    def table(self) -> VideoFrame:
+        """Give all of it as the picture that FFmpeg's `haldclut` takes: red runs fastest, then green, then blue."""
+        axis = [_inverse(step / (POINTS - 1), self.transfer) for step in range(POINTS)]
+        values = array("H")
+        for blue in axis:
+            for green in axis:
+                for red in axis:
+                    values.extend(round(part * _WHITE) for part in self._shown(self._light((red, green, blue))))
+        return _picture(values)
+
+    def _light(self, linear: Triple) -> Triple:
+        """Turn what the curve gives into the light of a screen, 1 being the white of an everyday one."""
+        if self.transfer == ColorTrc.SMPTE2084:
+            return linear
+        luma = sum(share * part for share, part in zip(_LUMA_2020, linear, strict=True))
+        scale = _HLG_NITS / _SCREEN_NITS * luma ** (_HLG_GAMMA - 1)
+        return linear[0] * scale, linear[1] * scale, linear[2] * scale
+
+    def _shown(self, light: Triple) -> Triple:
+        red, green, blue = light
+        mapped = [m[0] * red + m[1] * green + m[2] * blue for m in _TO_BT709.get(self.primaries, _TO_BT709["bt2020"])]
+        brightest, peak = max(*mapped, _NO_LIGHT), self.peak_nits / _SCREEN_NITS
+        scale = _hable(min(brightest, peak)) / _hable(peak) / brightest
+        out = [min(1.0, max(0.0, part * scale)) ** (1 / _SCREEN_GAMMA) for part in mapped]
+        return out[0], out[1], out[2]
+
+
+def _inverse(coded: float, transfer: int) -> float:
+    """Read a coded number as light: of a screen of 100 nits for PQ, of the scene for HLG."""
+    if transfer == ColorTrc.SMPTE2084:
+        power: float = coded ** (1 / _M2)
+        light: float = (max(power - _C1, 0.0) / (_C2 - _C3 * power)) ** (1 / _M1)
+        return light * 10_000 / _SCREEN_NITS
+    return coded * coded / 3 if coded <= 0.5 else (2.718281828459045 ** ((coded - _C) / _A) + _B) / 12  # noqa: PLR2004  (BT.2100 table 5)
+
+
+def _hable(x: float) -> float:
+    return (x * (0.15 * x + 0.05) + 0.004) / (x * (0.15 * x + 0.5) + 0.06) - 0.02 / 0.3
+
+
+def _picture(values: "array[int]") -> VideoFrame:
+    frame = VideoFrame(_SIDE, _SIDE, _FORMAT)
+    plane, row = frame.planes[0], _SIDE * _PIXEL_BYTES
+    data = memoryview(values.tobytes())
+    rows = (bytes(data[y * row : (y + 1) * row]).ljust(plane.line_size, b"\0") for y in range(_SIDE))
+    plane.update(b"".join(rows))
+    return frame
+
+
+PIXEL_FORMAT = "yuv420p"
+_DEEP_FORMAT = "yuv420p10le"
+_DEEP_RGB_FORMAT = "rgb48le"
+_PLAIN_DEPTH = 8
+_TURNS = {90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}
+_SCREEN = "gamma22"
+"""How numbers become light where primaries are changed: as on a screen, whatever the camera's curve."""
+
+_DEINTERLACE = (FilterStep("bwdif", "mode=send_frame:deint=all"),)
+
+
+class Scaler:
+    """Scales to one size, limited range. One for each rung: a scaler keeps tables for the sizes it saw last."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width, self._height = width, height
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame, pixel_format: str = PIXEL_FORMAT) -> VideoFrame:
+        """Give the frame in the wanted size; the very same one where it already is. RGB becomes BT.709."""
+        # The numbers of all else are left alone: the same name on both sides, for the scaler refuses odd ones.
+        return self._reformatter.reformat(
+            frame,
+            self._width,
+            self._height,
+            pixel_format,
+            src_colorspace=None if frame.format.is_rgb else Colorspace.ITU709,
+            dst_colorspace=Colorspace.ITU709,
+            interpolation=Interpolation.BILINEAR,
+            src_color_range=ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+
+
+class FrameNormalizer:
+    """Frames as stored in, frames as shown in `width` x `height` out, in the same order."""
+
+    def __init__(self, width: int, height: int, turn: Orientation, *, interlaced: bool) -> None:
+        self._orientation_steps = orientation_steps(turn)
+        self._deinterlacer = FilterChain() if interlaced else None
+        self._chain = FilterChain()
+        stored = (height, width) if turn.swaps_axes else (width, height)
+        self._scaler = Scaler(*stored)
+        self._tags: tuple[object, ...] = ()
+        self._steps: Sequence[FilterStep] = ()
+        self._pixel_format = PIXEL_FORMAT
+
+    def take(self, frame: VideoFrame) -> list[VideoFrame]:
+        """Turn one frame; a de-interlacer gives it back one frame late."""
+        if self._deinterlacer is None:
+            return self._normalized(frame)
+        return [shown for whole in self._deinterlacer.take(frame, _DEINTERLACE) for shown in self._normalized(whole)]
+
+    def flush(self) -> list[VideoFrame]:
+        """Give what is still inside; more frames may follow."""
+        held = self._deinterlacer.flush() if self._deinterlacer is not None else []
+        return [shown for whole in held for shown in self._normalized(whole)] + self._chain.flush()
+
+    def _normalized(self, frame: VideoFrame) -> list[VideoFrame]:
+        tags = (frame.colorspace, frame.color_primaries, frame.color_trc, frame.format.name, frame.width, frame.height)
+        if tags != self._tags:
+            self._tags = tags
+            self._choose_steps(frame)
+        small = self._scaler(frame, self._pixel_format)
+        return self._chain.take(small, self._steps) if self._steps else [*self._chain.flush(), small]
+
+    def _choose_steps(self, frame: VideoFrame) -> None:
+        """Choose what frames like this one need: the picture is made small first, for all else costs by the pixel."""
+        colours = colours_of(frame)
+        converting = () if colours.is_bt709 else _conversion_steps(colours, frame)
+        self._steps = (*converting, *self._orientation_steps)
+        self._pixel_format = _working_format(frame) if converting else PIXEL_FORMAT
+
+
+def orientation_steps(turn: Orientation) -> tuple[FilterStep, ...]:
+    """Tell the filters that turn a stored picture upright."""
+    mirror = (FilterStep("hflip"),) if turn.mirrored else ()
+    return (*mirror, *(FilterStep("transpose", f"dir={way}") for way in _TURNS.get(turn.rotation, ())))
+
+
+def _working_format(frame: VideoFrame) -> str:
+    deep = max(part.bits for part in frame.format.components) > _PLAIN_DEPTH
+    if frame.format.is_rgb and colours_of(frame).is_hdr:
+        return _DEEP_RGB_FORMAT
+    return _DEEP_FORMAT if deep else PIXEL_FORMAT
+
+
+def _conversion_steps(colours: Colours, frame: VideoFrame) -> tuple[FilterStep, ...]:
+    if colours.is_hdr:
+        return _tone_map_steps(colours, ToneMap(colours.transfer, colours.primaries, peak_nits(frame)))
+    # Without a change of primaries the numbers need not be turned into light and back: a tenth of the work.
+    fast = int(colours.primaries == "bt709")
+    return (
+        FilterStep(
+            "colorspace",
+            f"ispace={colours.matrix}:iprimaries={colours.primaries}:itrc={_SCREEN}:irange=tv:"
+            f"space=bt709:primaries=bt709:trc={_SCREEN}:range=tv:format={PIXEL_FORMAT}:fast={fast}",
+        ),
+    )
+
+
+def _tone_map_steps(colours: Colours, tone_map: ToneMap) -> tuple[FilterStep, ...]:
+    # Scalers of FFmpeg 8 convert by themselves between differing tags: here only the table may.
+    neutral = "color_primaries=bt709:color_trc=bt709"
+    matrix = "bt2020nc" if colours.matrix == "bt2020ncl" else colours.matrix
+    return (
+        FilterStep("setparams", f"{neutral}:colorspace={matrix}:range=tv"),
+        FilterStep("scale", "flags=bilinear"),
+        FilterStep("format", _DEEP_RGB_FORMAT),
+        FilterStep("haldclut", "clut=first:interp=tetrahedral", tone_map.table),
+        FilterStep("scale", "flags=bilinear:out_color_matrix=bt709:out_range=tv"),
+        FilterStep("format", PIXEL_FORMAT),
+        FilterStep("setparams", f"{neutral}:colorspace=bt709:range=tv"),
+    )

@@ -1,1 +1,0 @@
-"""Speaks to an OpenID provider: who somebody is, by its word. Knows no account, no page and no database."""

@@ -1,0 +1,167 @@
+"""Brings whole objects from the spool into the store where they stay. It can be broken off and done again.
+
+Carries the bytes of an object from one store into another, and looks that they are there.
+
+What is longer than a part is sent in parts, each noted when it has arrived (`multiparts.py`): broken off anywhere, it
+goes on at the last part. It switches no row and deletes nothing but uploads of its own.
+"""
+
+import asyncio
+import hashlib
+from contextlib import aclosing
+from dataclasses import replace
+
+from streamtime.errors import Invalid, NotFound, Unavailable
+from streamtime.logging import get_logger
+from streamtime.storage.object_store import MAX_PART_NUMBER, ObjectStore, StoredObject, SupportsAdopt, SupportsPartSize
+from streamtime.storage.objects.ledger import SPOOL, Ledger, ObjectRow
+from streamtime.storage.objects.multiparts import MultipartUpload, MultipartUploads, abort_stale
+from streamtime.storage.objects.stores import Readable, Stores
+
+MIB = 2**20
+
+_log = get_logger("objects")
+
+
+class ObjectCopier:
+    """Copies objects between stores."""
+
+    def __init__(self, multiparts: MultipartUploads, stores: Stores, *, read_back: bool) -> None:
+        self._multiparts = multiparts
+        self._stores = stores
+        self._read_back = read_back
+
+    async def copy(self, row: ObjectRow, source: Readable, to: str) -> StoredObject:
+        """Copy an object into the store named `to`; its length and SHA-256, once they were found to be there.
+
+        Raises:
+            NotFound: the source has no such object.
+            Unavailable, NoSpace: a store cannot do it now, or what arrived was not what was sent. The same call goes
+                on where this one broke off.
+        """
+        target = self._stores.object_stores[to]
+        if isinstance(target, SupportsPartSize) and row.length_bytes > target.part_bytes:
+            stored = await self._copy_in_parts(row, source, to, target, target.part_bytes)
+        else:
+            async with aclosing(source.stream(row.key)) as body:
+                stored = await target.put(row.key, body)
+        await self._verify(row, to, stored)
+        return stored
+
+    async def _copy_in_parts(
+        self, row: ObjectRow, source: Readable, to: str, target: ObjectStore, preferred_bytes: int
+    ) -> StoredObject:
+        upload = await self._multiparts.find(row.id, to) or await self._start_multipart(
+            row, to, target, preferred_bytes
+        )
+        digest = hashlib.sha256()
+        for number, offset in enumerate(range(0, row.length_bytes, upload.part_bytes), start=1):
+            data = await source.get_range(row.key, offset, min(upload.part_bytes, row.length_bytes - offset))
+            await asyncio.to_thread(digest.update, data)
+            if number not in upload.parts_by_number:
+                upload = await self._send(row, target, upload, number, data)
+        await self._complete(row, target, upload)
+        return StoredObject(row.key, row.length_bytes, sha256=digest.digest())
+
+    async def _start_multipart(
+        self, row: ObjectRow, to: str, target: ObjectStore, preferred_bytes: int
+    ) -> MultipartUpload:
+        await abort_stale(target, row.key)  # an earlier try was killed before it could note what it had begun
+        upload_id = await target.create_multipart(row.key)
+        upload = MultipartUpload(row.id, to, upload_id, part_size(row.length_bytes, preferred_bytes))
+        await self._multiparts.create(upload)
+        return upload
+
+    async def _send(
+        self, row: ObjectRow, target: ObjectStore, upload: MultipartUpload, number: int, data: bytes
+    ) -> MultipartUpload:
+        try:
+            part = await target.upload_part(row.key, upload.upload_id, number, data)
+        except NotFound as error:
+            await self._multiparts.delete(upload)
+            raise _retry_later("The store has dropped the upload.") from error
+        upload = replace(upload, parts=(*upload.parts, part))
+        await self._multiparts.save_parts(upload)
+        return upload
+
+    async def _complete(self, row: ObjectRow, target: ObjectStore, upload: MultipartUpload) -> None:
+        try:
+            await target.complete_multipart(row.key, upload.upload_id, upload.parts)
+        except NotFound as error:
+            if await target.head(row.key) is None:
+                await self._multiparts.delete(upload)
+                raise _retry_later("The store has dropped the upload.") from error
+            # It was completed by a try that did not live to hear of it.
+        except Invalid as error:
+            await target.abort_multipart(row.key, upload.upload_id)
+            await self._multiparts.delete(upload)
+            raise _retry_later("The store has lost a part of the upload.") from error
+        await abort_stale(target, row.key)
+
+    async def _verify(self, row: ObjectRow, to: str, stored: StoredObject) -> None:
+        """Raise unless the store has exactly what was sent, and as much as the row has promised."""
+        target = self._stores.object_stores[to]
+        found = await target.head(row.key)
+        arrived = found is not None and found.length_bytes == stored.length_bytes == row.length_bytes
+        if arrived and self._read_back:
+            arrived = await _sha256(target, row.key) == stored.sha256
+        if not arrived:
+            if upload := await self._multiparts.find(row.id, to):
+                await self._multiparts.delete(upload)
+            _log.error("copy_mismatch", object=row.id)
+            raise _retry_later("The store does not have what was sent to it.")
+
+
+def part_size(length_bytes: int, preferred_bytes: int) -> int:
+    """The size of parts: as wished, or whole MiB that make 10,000 of them enough."""
+    needed = -(-length_bytes // MAX_PART_NUMBER)
+    return max(preferred_bytes, -(-needed // MIB) * MIB)
+
+
+async def _sha256(store: ObjectStore, key: str) -> bytes:
+    digest = hashlib.sha256()
+    async with aclosing(store.stream(key)) as pieces:
+        async for data in pieces:
+            digest.update(data)
+    return digest.digest()
+
+
+def _retry_later(words: str) -> Unavailable:
+    return Unavailable(f"{words} It is sent again.", code="storage")
+
+
+class ObjectFinalizer:
+    """Copies (or links), verifies, switches the row, then lets go of the spool's copy."""
+
+    def __init__(self, ledger: Ledger, stores: Stores, copier: ObjectCopier) -> None:
+        self._ledger = ledger
+        self._stores = stores
+        self._copier = copier
+
+    async def finalize(self, row: ObjectRow) -> None:
+        """Bring one object to where it stays. One that is there already, or deleted, is a success.
+
+        Raises:
+            Unavailable, NoSpace: the store cannot take it now; nothing has changed.
+        """
+        async with self._stores.lock(row.id):
+            for now in await self._ledger.find([row.id]):  # it may have had to wait, and may be settled or gone
+                if now.state == "live":
+                    await self._finalize(now)
+
+    async def _finalize(self, row: ObjectRow) -> None:
+        if row.store == SPOOL:
+            try:
+                stored = await self._copy(row)
+                await self._ledger.relocate(
+                    row.id, store=self._stores.default_name, sha256=stored.sha256, length_bytes=stored.length_bytes
+                )
+            except NotFound:
+                return  # deleted meanwhile: the collector takes both copies, since they share the key
+        await self._stores.spool.delete(row.key)  # also where an earlier try was broken off just before this
+
+    async def _copy(self, row: ObjectRow) -> StoredObject:
+        spool, destination = self._stores.spool, self._stores.default
+        if isinstance(destination, SupportsAdopt):
+            return await destination.adopt(row.key, spool.path(row.key))
+        return await self._copier.copy(row, spool, self._stores.default_name)

@@ -1,0 +1,1 @@
+"""Job handlers: probe, copy, encode, stills, subtitles, and the order in which they run."""

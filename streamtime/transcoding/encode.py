@@ -1,0 +1,327 @@
+"""Where nothing can be copied: the quickest useful rung alone, with the sound, so that people wait for seconds.
+
+It has a lane of its own: it waits behind no ladder, and no ladder is begun before it.
+
+Has renditions encoded, from where an earlier attempt broke off where that is exact, else from the beginning.
+
+It knows what attempts leave and what goes wrong on the way; which renditions are made is decided by the jobs.
+
+The last job of a video: all rungs that must be encoded, in one decode of the source where memory allows.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from streamtime.database.transaction import Transaction
+from streamtime.hls.ladder import PlannedRung, choose_first_rung
+from streamtime.hls.segment_index import Grid
+from streamtime.jobs.job import Failure, Job
+from streamtime.storage.spool import Spool
+from streamtime.transcoding.encode_passes import estimate_encode, rung_bytes, source_of, split_passes
+from streamtime.transcoding.extra_audio import ExtraAudio
+from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
+from streamtime.transcoding.order_runner import OrderRunner
+from streamtime.transcoding.outcome import complete_video, mark_video_failed, translate_failures
+from streamtime.transcoding.plan import (
+    ENCODE_TARGET_S,
+    CompleteRendition,
+    PlannedRendition,
+    RemainingRungs,
+    audio_name,
+    dropped_rung_message,
+    encode_order,
+    extra_audios,
+    facts_of,
+    format_time,
+    plan_first,
+    plan_remaining,
+    plan_rungs,
+    remaining_planned,
+    resume_planned,
+    rungs_for,
+    stage_label,
+)
+from streamtime.transcoding.progress_weights import COPIED_FRACTION, FIRST_RUNG_FRACTION, PROBED_FRACTION, ProgressRange
+from streamtime.transcoding.source import Sources
+from streamtime.videos.renditions import Rendition, RenditionKind, RenditionOrigin
+from streamtime.videos.video import Video, video_id_of
+from streamtime.workers.failure import WorkerFailed
+from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.probe_result import ProbeResult
+from streamtime.workers.protocol import EncodeVideo, OrderDone
+
+RESUME_IMPOSSIBLE = "resume_unfit"
+"""What a worker says when what was begun cannot be gone on with exactly."""
+
+Planner = Callable[[], Sequence[PlannedRendition]]
+"""Plans all that is missing anew: each rendition with a new key."""
+
+
+class EncodeRunner:
+    """Encodes what jobs plan."""
+
+    def __init__(
+        self,
+        records: VideoRecords,
+        sources: Sources,
+        launcher: WorkerLauncher,
+        order_runner: OrderRunner,
+        spool: Spool,
+    ) -> None:
+        self._records = records
+        self._sources = sources
+        self._launcher = launcher
+        self._order_runner = order_runner
+        self._spool = spool
+
+    async def run(
+        self,
+        video: Video,
+        facts: ProbeResult,
+        plan: Planner,
+        grid: Grid,
+        progress_range: ProgressRange,
+        *,
+        checkpoint_every_s: float,
+    ) -> None:
+        """Make what `plan` says, and nothing of it twice.
+
+        Raises:
+            WorkerFailed: a worker could not do it; what has a checkpoint stays for the next attempt.
+            NoSpace: the disk has no room for it; nothing was begun.
+        """
+        while True:
+            left = await self._resumable(video)
+            planned = [resume_planned(one, left) for one in plan()]
+            kept = [one.resumed.id for one in planned if one.resumed is not None]
+            await self._records.database.write(
+                partial(self._records.lifecycle.drop_growing, video_id=video.id, keep=kept)
+            )
+            if not planned:
+                return
+            await self._order_runner.require_space(_estimated_bytes(facts, planned))
+            try:
+                done = await self._attempt(video, facts, planned, grid, progress_range, checkpoint_every_s)
+            except WorkerFailed as error:
+                if error.code != RESUME_IMPOSSIBLE or not kept:
+                    raise
+                await self._records.database.write(partial(self._restart, video=video, words=error.message))
+            else:
+                if any(isinstance(one.order, EncodeVideo) for one in planned):
+                    await record_source_end(self._records, video, done)
+                return
+
+    async def _resumable(self, video: Video) -> list[Rendition]:
+        """What earlier attempts left, as far as its bytes are there."""
+        left = []
+        for rendition in await self._records.renditions.list_for_video(video.id):
+            if rendition.checkpoint is not None:
+                file = await self._spool.head(rendition.key)
+                if file is not None and file.length_bytes >= rendition.checkpoint.bytes_total:
+                    left.append(rendition)
+        return left
+
+    async def _attempt(
+        self,
+        video: Video,
+        facts: ProbeResult,
+        planned: Sequence[PlannedRendition],
+        grid: Grid,
+        progress_range: ProgressRange,
+        every_s: float,
+    ) -> OrderDone:
+        # Once a job has read it to its end, what the file says of its length counts no more.
+        facts = msgspec.structs.replace(facts, duration_ms=video.duration_ms or facts.duration_ms)
+        made = await self._records.renditions.list_for_video(video.id)
+        measured = any(rendition.is_complete and rendition.kind is RenditionKind.VIDEO for rendition in made)
+        order = encode_order(facts, planned, grid, measured=measured)
+        source = await self._sources.open(video)
+        async with self._launcher.launch(source.descriptor) as worker:
+            return await self._order_runner.run(
+                video, worker, order, planned, progress_range, checkpoint_every_s=every_s
+            )
+
+    async def _restart(self, tx: Transaction, video: Video, words: str) -> None:
+        await self._records.lifecycle.drop_growing(tx, video.id)
+        await self._records.lifecycle.add_timeline_entry(tx, video, "begun_anew", words)
+
+
+def _estimated_bytes(facts: ProbeResult, planned: Sequence[PlannedRendition]) -> int:
+    """What will be written, as far as one can tell; of what is gone on with, most may be there already."""
+    orders = [one.order for one in planned if one.resumed is None]
+    return sum(rung_bytes(facts, order.rung) for order in orders if isinstance(order, EncodeVideo))
+
+
+async def record_source_end(records: VideoRecords, video: Video, done: OrderDone) -> None:
+    """Write down what only a whole reading tells: how long it really is, and where it breaks off."""
+
+    async def body(tx: Transaction) -> None:
+        if done.duration_ms:
+            await records.lifecycle.set_duration(tx, video, duration_ms=done.duration_ms)
+        if done.damaged_after_ms is not None:
+            words = f"The file is damaged after {format_time(done.damaged_after_ms)}; what comes before plays."
+            await records.lifecycle.mark_truncated(tx, video, after_ms=done.damaged_after_ms, words=words)
+
+    await records.database.write(body)
+
+
+CHECKPOINT_EVERY_S = 4.0
+"""Nobody watches these as they grow: this is only how much work a kill costs."""
+
+
+class LadderHandler:
+    """Handles jobs of the kind `ladder`."""
+
+    def __init__(
+        self,
+        records: VideoRecords,
+        encode_runner: EncodeRunner,
+        extra_audio: ExtraAudio,
+        settings: TranscodeSettings,
+    ) -> None:
+        self._records = records
+        self._encode_runner = encode_runner
+        self._extra_audio = extra_audio
+        self._settings = settings
+
+    async def run(self, job: Job) -> None:
+        """Encode the rungs that are not there yet, then call the video ready."""
+        async with translate_failures(job, self._records):
+            video = await self._records.videos.by_id(video_id_of(job.subject))
+            facts = facts_of(video)
+            await self._records.database.write(lambda tx: self._records.lifecycle.drop_unplayable(tx, video))
+            whole = [
+                r for r in await self._records.renditions.list_for_video(video.id) if r.is_complete and not r.outdated
+            ]
+            rest = await self._remaining(video, facts, whole)
+            encoded_before = any(r.kind is RenditionKind.VIDEO and r.origin is RenditionOrigin.ENCODE for r in whole)
+            stage = stage_label(rung.name for rung in rest.rungs)
+            share = ProgressRange(stage, FIRST_RUNG_FRACTION if encoded_before else COPIED_FRACTION, 1.0)
+            playable = any(r.kind is RenditionKind.VIDEO for r in whole)
+            await self._records.database.write(
+                lambda tx: self._records.lifecycle.mark_processing(tx, video, stage=stage)
+            )
+            await self._extra_audio.package(job, video, facts, share, longest_s=rest.target_duration_s)
+            parts = split_passes(source_of(facts), rest.rungs, self._settings.memory_budget_bytes) or [[]]
+            for number, part in enumerate(parts):
+
+                def plan(part: list[PlannedRung] = part) -> list[PlannedRendition]:
+                    return plan_rungs(part, video.new_key, longest_s=rest.target_duration_s)
+
+                own = share.subrange(number, len(parts), stage_label(rung.name for rung in part), can_pause=playable)
+                await self._encode_runner.run(video, facts, plan, rest.grid, own, checkpoint_every_s=CHECKPOINT_EVERY_S)
+            await complete_video(self._records, self._settings, job, video, facts)
+
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        """Say on the video why not all of it was made; what can be watched stays."""
+        await mark_video_failed(tx, self._records, job, failure)
+
+    async def _remaining(self, video: Video, facts: ProbeResult, whole: list[Rendition]) -> RemainingRungs:
+        """What is still to be made. What is left out is said; what its owner asked for is made all the same."""
+        made = [_complete(rendition) for rendition in sorted(whole, key=lambda rendition: rendition.id)]
+        rest = plan_remaining(facts, self._settings.rungs, made, video.wanted_rungs)
+
+        async def body(tx: Transaction) -> None:
+            for one in rest.dropped:
+                words = dropped_rung_message(one)
+                await self._records.lifecycle.add_timeline_entry(tx, video, "rung_dropped", words, name=one.rung.name)
+
+        if rest.dropped:
+            await self._records.database.write(body)
+        return rest
+
+
+def _complete(rendition: Rendition) -> CompleteRendition:
+    about = rendition.description
+    return CompleteRendition(
+        rendition.kind,
+        rendition.origin,
+        rendition.name,
+        rendition.target_duration_s,
+        rendition.ceiling_bps,
+        rendition.index,
+        pixels=(about.width or 0) * (about.height or 0),
+    )
+
+
+FIRST_CHECKPOINT_EVERY_S = 1.0
+"""Somebody may be watching: what is made is to be shown soon."""
+
+
+class FirstRungHandler:
+    """Handles jobs of the kind `first`."""
+
+    def __init__(
+        self,
+        records: VideoRecords,
+        encode_runner: EncodeRunner,
+        settings: TranscodeSettings,
+    ) -> None:
+        self._records = records
+        self._encode_runner = encode_runner
+        self._settings = settings
+
+    async def run(self, job: Job) -> None:
+        """Encode the first rung and the sound, as far as they are not there, then queue the other rungs."""
+        async with translate_failures(job, self._records):
+            video = await self._records.videos.by_id(video_id_of(job.subject))
+            facts = facts_of(video)
+            rungs = rungs_for(facts, self._settings.rungs, copied=False)
+            first = choose_first_rung(rungs)
+            share = ProgressRange(f"Preparing {first.name}", PROBED_FRACTION, FIRST_RUNG_FRACTION)
+            await self._records.database.write(
+                lambda tx: self._records.lifecycle.mark_processing(tx, video, stage=share.stage)
+            )
+            await self._make(video, facts, first, share)
+            others = [rung for rung in rungs if rung is not first]
+            sounds = [audio_name(track) for track in extra_audios(facts)]
+            cost = estimate_encode(facts, others, sounds, self._settings.memory_budget_bytes)
+            if cost.names:
+                await self._records.database.write(
+                    lambda tx: self._records.lifecycle.queue_ladder(tx, video, cost, job=job)
+                )
+            else:
+                await complete_video(self._records, self._settings, job, video, facts)
+
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        """Say on the video why nothing comes of it."""
+        await mark_video_failed(tx, self._records, job, failure)
+
+    async def _make(self, video: Video, facts: ProbeResult, first: PlannedRung, progress_range: ProgressRange) -> None:
+        may_copy = True
+        while True:
+            made = [
+                r for r in await self._records.renditions.list_for_video(video.id) if r.is_complete and not r.outdated
+            ]
+            whole = {(r.kind, r.name) for r in made}
+            copies = may_copy
+            # One for all (RFC 8216 section 6.2.4): sound may be left of a copy that was given up.
+            longest_s = max((r.target_duration_s for r in made), default=ENCODE_TARGET_S)
+
+            def plan(
+                whole: set[tuple[RenditionKind, str]] = whole, copies: bool = copies, longest_s: int = longest_s
+            ) -> Sequence[PlannedRendition]:
+                return remaining_planned(
+                    plan_first(facts, first, video.new_key, may_copy=copies, longest_s=longest_s), whole
+                )
+
+            try:
+                await self._encode_runner.run(
+                    video, facts, plan, Grid.regular(), progress_range, checkpoint_every_s=FIRST_CHECKPOINT_EVERY_S
+                )
+            except WorkerFailed as error:
+                if error.code != "audio_copy_unfit" or not may_copy:
+                    raise
+                may_copy = False
+                await self._records.database.write(
+                    partial(
+                        self._records.lifecycle.add_timeline_entry,
+                        video=video,
+                        event="copy_abandoned",
+                        message=error.message,
+                    )
+                )
+            else:
+                return

@@ -1,0 +1,91 @@
+"""Turns a worker's end into the queue's terms, and the queue's end into the video's.
+
+The end of a preparation: ready where something plays, else encoded instead of copied, else failed in words.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from streamtime.database.transaction import Transaction
+from streamtime.errors import NoSpace, StreamtimeError, Unavailable
+from streamtime.hls.ladder import choose_first_rung
+from streamtime.jobs.job import AttemptFailed, Failure, Job
+from streamtime.logging import get_logger
+from streamtime.transcoding.encode_passes import estimate_encode
+from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
+from streamtime.transcoding.plan import rungs_for
+from streamtime.videos.playability import NoPlayableRendition
+from streamtime.videos.video import Video, video_id_of
+from streamtime.videos.videos import VideoNotFound
+from streamtime.workers.failure import WorkerFailed, sanitize_stderr
+from streamtime.workers.probe_result import ProbeResult
+
+
+async def complete_video(
+    records: VideoRecords, settings: TranscodeSettings, job: Job, video: Video, facts: ProbeResult
+) -> None:
+    """Call a video ready, of which everything has been made.
+
+    Raises:
+        AttemptFailed: nothing of it plays, and it is no copy that could be encoded instead.
+    """
+    try:
+        await records.database.write(
+            lambda tx: records.lifecycle.mark_ready(tx, video, job=job, keep_original=settings.keep_original)
+        )
+    except NoPlayableRendition as error:
+        if not error.copied:
+            raise AttemptFailed(error.message, code=error.code, retryable=False) from error
+        first = choose_first_rung(rungs_for(facts, settings.rungs, copied=False))
+        cost = estimate_encode(facts, [first], [], settings.memory_budget_bytes)
+        await records.database.write(lambda tx: records.lifecycle.fall_back_to_encode(tx, video, cost, job=job))
+
+
+CRASH_CODES = frozenset({"worker_crashed", "worker_killed"})
+"""What `quarantine.py` counts, and writes down with its own words."""
+
+_log = get_logger("pipeline")
+
+
+@asynccontextmanager
+async def translate_failures(job: Job, records: VideoRecords) -> AsyncIterator[None]:
+    """What a worker could not do is a failed attempt; a video deleted meanwhile is nothing to do at all."""
+    try:
+        try:
+            yield
+        except WorkerFailed as error:
+            _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.stderr_tail)
+            why = error
+            await records.database.write(lambda tx: _record_failed_attempt(tx, records, job, why))
+            raise _to_job_error(error) from error
+    except VideoNotFound:
+        return
+
+
+async def _record_failed_attempt(tx: Transaction, records: VideoRecords, job: Job, error: WorkerFailed) -> None:
+    if error.code in CRASH_CODES:
+        return
+    words = sanitize_stderr(error.stderr_tail)
+    await records.lifecycle.record_failed_attempt(
+        tx, video_id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=words
+    )  # fmt: skip
+
+
+def _to_job_error(error: WorkerFailed) -> StreamtimeError:
+    """What ails the machine is no fault of the video: that is tried again for as long as it takes."""
+    if error.code == "no_space":
+        return NoSpace(error.message)
+    if error.code == "unconfined":
+        return Unavailable(error.message, code="unconfined")
+    if error.code == "disk_error":
+        return Unavailable(error.message, code="storage")
+    return AttemptFailed(error.message, code=error.code, retryable=error.retryable)
+
+
+async def mark_video_failed(tx: Transaction, records: VideoRecords, job: Job, failure: Failure) -> None:
+    """Mark the video of a job as failed, if it still exists."""
+    try:
+        video = await records.videos.by_id(video_id_of(job.subject))
+    except VideoNotFound:
+        return
+    await records.lifecycle.mark_failed(tx, video, failure)

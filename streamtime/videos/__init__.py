@@ -1,0 +1,1 @@
+"""Videos, renditions, captions, chapters, their lifecycle, and the events that pages listen to."""

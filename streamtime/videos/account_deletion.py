@@ -1,0 +1,135 @@
+"""How an account ends: its videos go to somebody else or for good, and everything that let it in ends with it.
+
+All of it is one transaction. The row stays as a tombstone, whose name is free again, until nothing of it is left to
+collect: `Lifecycle.bury` drops it then.
+"""
+
+from dataclasses import replace
+
+from sqlalchemy import delete, func, select, update
+
+from streamtime.auth.access import Role
+from streamtime.auth.administration import require_another_admin
+from streamtime.auth.audit import Actor, AuditEvent, AuditLog
+from streamtime.auth.sessions import Sessions
+from streamtime.auth.users import User, is_inactive, require_user
+from streamtime.clock import Clock
+from streamtime.database.people_tables import (
+    api_tokens,
+    drops,
+    identities,
+    invites,
+    links,
+    pictures,
+    recovery_codes,
+    users,
+)
+from streamtime.database.tables import objects, uploads, videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Conflict
+from streamtime.videos.deletion import VideoDeletion
+from streamtime.videos.events import ChangeKind, VideoEventPublisher
+from streamtime.videos.job_kinds import WorkQueue
+from streamtime.videos.video import video_from_row
+from streamtime.videos.videos import select_videos
+
+
+class AccountDeletion:
+    """Deletes accounts."""
+
+    def __init__(
+        self,
+        database: Database,
+        deletion: VideoDeletion,
+        work_queue: WorkQueue,
+        publisher: VideoEventPublisher,
+        sessions: Sessions,
+        audit: AuditLog,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._deletion = deletion
+        self._work_queue = work_queue
+        self._publisher = publisher
+        self._sessions = sessions
+        self._audit = audit
+        self._clock = clock
+
+    async def count_videos(self, user: User) -> int:
+        """How many videos somebody has, with those in the bin."""
+        kept = select(func.count()).where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        async with self._database.read() as connection:
+            return int((await connection.execute(kept)).scalar_one())
+
+    async def delete(
+        self, tx: Transaction, user: User, actor: Actor, *, new_owner: User | None = None, delete_videos: bool = False
+    ) -> None:
+        """Delete an account. Its videos become the heir's, whatever room that has, or are deleted for good.
+
+        Raises:
+            NotFound: it has been deleted already, or the heir has.
+            Conflict: it is the last admin's; the heir can have no videos; or there are videos, and nothing was said
+                about them.
+        """
+        await require_user(tx, user.id)
+        await require_another_admin(tx, user.id)
+        count = (
+            await self._transfer_videos(tx, user, new_owner)
+            if new_owner
+            else await self._purge(tx, user, delete_videos)
+        )
+        await self._revoke_access(tx, user)
+        became = f"{count} to {new_owner.name}" if new_owner else f"{count} deleted"
+        await self._audit.record(tx, actor, AuditEvent.ACCOUNT_DELETED, user.name, videos=became)
+        await self._work_queue.collect(tx)
+        await tx.bump_epoch()
+
+    async def _transfer_videos(self, tx: Transaction, user: User, new_owner: User) -> int:
+        row = await require_user(tx, new_owner.id)
+        if new_owner.id == user.id or row["role"] == Role.VIEWER or is_inactive(row):
+            words = (
+                f"{new_owner.name} cannot take them: videos go to another account that may have some and may sign in."
+            )
+            raise Conflict(words, code="no_heir")
+        alive = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        found = [video_from_row(row, ()) for row in (await tx.execute(alive)).mappings()]
+        await tx.execute(update(videos).where(videos.c.owner_id == user.id).values(owner_id=new_owner.id))
+        await tx.execute(update(objects).where(objects.c.owner_id == user.id).values(owner_id=new_owner.id))
+        # A client's own key for an upload is unique for its owner, and who began it goes on with nothing.
+        theirs = update(uploads).where(uploads.c.owner_id == user.id)
+        await tx.execute(theirs.values(owner_id=new_owner.id, client_key=None, drop_id=None))
+        for video in found:
+            if video.deleted_at_ms is None:
+                self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
+                self._publisher.publish_on_commit(tx, replace(video, owner_id=new_owner.id), ChangeKind.CREATED)
+        return len(found)
+
+    async def _purge(self, tx: Transaction, user: User, delete_videos: bool) -> int:  # said by name above
+        theirs = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        found = [video_from_row(row, ()) for row in (await tx.execute(theirs)).mappings()]
+        if found and not delete_videos:
+            words = f"{user.name} has {len(found)} videos. Say who is to have them, or that they are to be deleted."
+            raise Conflict(words, code="videos_remain")
+        for video in found:
+            await self._deletion.purge(tx, video)
+        return len(found)
+
+    async def _revoke_access(self, tx: Transaction, user: User) -> None:
+        await self._sessions.end_all(tx, user.id)
+        for table in (api_tokens, invites, identities, recovery_codes, pictures):
+            await tx.execute(delete(table).where(table.c.user_id == user.id))
+        await tx.execute(delete(links).where(links.c.owner_id == user.id))
+        own_drops = select(drops.c.id).where(drops.c.owner_id == user.id)
+        await tx.execute(update(uploads).where(uploads.c.drop_id.in_(own_drops)).values(drop_id=None))
+        await tx.execute(delete(drops).where(drops.c.owner_id == user.id))
+        values = {
+            "name_folded": f":{user.public_id}",  # no name has a colon, so it is in nobody's way
+            "password_hash": "",
+            "display_name": "",
+            "picture_version": 0,
+            "totp_secret": None,
+            "totp_since_ms": None,
+            "awaiting_at_ms": None,
+            "deleted_at_ms": self._clock.now_ms(),
+        }
+        await tx.execute(update(users).where(users.c.id == user.id).values(**values))

@@ -1,0 +1,116 @@
+"""Which objects belong to a video: its source, its poster, the parts of its renditions, its stills.
+
+How a video ends for good: gone in one transaction, its bytes and its row soon after. `trash.py` stands before it.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, union, update
+
+from streamtime.auth.audit import Actor, AuditEvent, AuditLog
+from streamtime.clock import Clock
+from streamtime.database import tables
+from streamtime.database.tables import rendition_parts, renditions, stills, videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.jobs.queue import JobQueue
+from streamtime.storage.objects.ledger import Ledger
+from streamtime.videos.duplicates import Duplicates
+from streamtime.videos.events import ChangeKind, VideoEventPublisher
+from streamtime.videos.job_kinds import WorkQueue
+from streamtime.videos.progress import ProgressTracker
+from streamtime.videos.renditions import Renditions
+from streamtime.videos.stills import StillRepository
+from streamtime.videos.video import Video
+from streamtime.videos.videos import VideoNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFiles:
+    """What is made of a video."""
+
+    renditions: Renditions
+    stills: StillRepository
+
+
+class VideoDeletion:
+    """Takes videos away."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        work_queue: WorkQueue,
+        ledger: Ledger,
+        derived: DerivedFiles,
+        duplicates: Duplicates,
+        progress: ProgressTracker,
+        publisher: VideoEventPublisher,
+        audit: AuditLog,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._work_queue = work_queue
+        self._ledger = ledger
+        self._derived = derived
+        self._duplicates = duplicates
+        self._progress = progress
+        self._publisher = publisher
+        self._audit = audit
+        self._clock = clock
+
+    async def purge(self, tx: Transaction, video: Video, by: Actor | None = None) -> None:
+        """Hide a video from everybody, end the work on it, and have its bytes collected. It never comes back.
+
+        Nobody does it (`by` is None) where a term is over, or an upload is given up.
+
+        Raises:
+            VideoGone: it is gone already.
+        """
+        query = select(videos).where(videos.c.id == video.id, videos.c.purged_at_ms.is_(None))
+        row = (await tx.execute(query)).mappings().first()
+        if row is None:
+            raise VideoNotFound
+        now = self._clock.now_ms()
+        await tx.execute(
+            update(videos)
+            .where(videos.c.id == video.id)
+            .values(
+                deleted_at_ms=now if row["deleted_at_ms"] is None else row["deleted_at_ms"],
+                purged_at_ms=now,
+                source_object_id=None,
+                poster_object_id=None,
+                playable=False,
+            )
+        )
+        await self._queue.cancel(tx, video.subject)
+        await self._derived.renditions.drop(tx, video.id, only_growing=False)
+        await self._derived.stills.drop(tx, video.id)
+        uploads = tables.uploads
+        arrived = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
+        arriving = list((await tx.execute(arrived)).scalars())
+        await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
+        await self._ledger.mark_for_deletion(
+            tx, [i for i in (row["source_object_id"], row["poster_object_id"], *arriving) if i]
+        )
+        await self._duplicates.resume_unblocked(tx, video.owner_id)
+        await self._work_queue.collect(tx)
+        await tx.bump_epoch()
+        if by is not None:
+            await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"], final="yes")
+        self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
+        tx.after_commit(lambda: self._progress.clear(video.id))
+
+
+async def object_ids_of(database: Database, video_id: int) -> list[int]:
+    """The row ids of all objects of a video; none where it was deleted."""
+    own = [
+        select(column).where(videos.c.id == video_id, column.is_not(None))
+        for column in (videos.c.source_object_id, videos.c.poster_object_id)
+    ]
+    parts = (
+        select(rendition_parts.c.object_id)
+        .join_from(rendition_parts, renditions)
+        .where(renditions.c.video_id == video_id)
+    )
+    beside = select(stills.c.object_id).where(stills.c.video_id == video_id)
+    async with database.read() as connection:
+        return list((await connection.execute(union(*own, parts, beside))).scalars())

@@ -1,0 +1,136 @@
+"""Files that somebody has already: found by their hash, and pointed out rather than dropped.
+
+Bytes are never shared between videos: each has objects of its own, so that deleting one cannot touch the other. What
+is the same is said to its owner, who lets the later copy go or keeps both.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.database.tables import objects, uploads, videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.videos.job_kinds import WorkQueue
+from streamtime.videos.timeline import Timeline
+from streamtime.videos.video import Video, VideoState, subject_of
+from streamtime.videos.videos import VideoUpdater, require_not_deleted
+
+DUPLICATE_PENDING = "asked"
+"""Nothing is made of it before its owner has said what is to become of it."""
+
+DUPLICATE_KEPT = "kept"
+"""Its owner wants both."""
+
+WAITING_STAGE = "Waiting for you: you have this already"
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The earlier video that has the same bytes as its original; `binned` where it lies in the bin."""
+
+    public_id: str
+    title: str
+    in_trash: bool
+
+
+class Duplicates:
+    """Finds them, and writes down what their owners say."""
+
+    def __init__(self, database: Database, work_queue: WorkQueue, updater: VideoUpdater, timeline: Timeline) -> None:
+        self._database = database
+        self._work_queue = work_queue
+        self._updater = updater
+        self._timeline = timeline
+
+    async def find_for_videos(self, found: Collection[Video]) -> dict[int, Duplicate]:
+        """The twins of these videos, by row id, where there are any and nothing was said of them."""
+        asked = [
+            video.id for video in found if video.source_object_id is not None and video.duplicate != DUPLICATE_KEPT
+        ]
+        if not asked:
+            return {}
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_duplicates_query(asked))).mappings().all()
+        return {row["later"]: _duplicate(row) for row in rows}
+
+    async def find_exact(self, tx: Transaction, video: Video) -> Duplicate | None:
+        """The twin of a video whose last byte has come just now, as the transaction sees it."""
+        row = (await tx.execute(_duplicates_query([video.id]))).mappings().first()
+        return _duplicate(row) if row else None
+
+    async def find_probable(self, video_id: int) -> Duplicate | None:
+        """A video of the same owner, file name and length as one whose bytes are still to come: a guess, no more."""
+        new = videos.alias("new")
+        query = (
+            select(videos.c.public_id, videos.c.title, videos.c.deleted_at_ms)
+            .join_from(new, uploads, uploads.c.video_id == new.c.id)
+            .join(objects, objects.c.bytes == uploads.c.length_bytes)
+            .join(videos, videos.c.source_object_id == objects.c.id)
+            .where(
+                new.c.id == video_id,
+                videos.c.id < new.c.id,
+                videos.c.owner_id == new.c.owner_id,
+                videos.c.source_name == new.c.source_name,
+                videos.c.purged_at_ms.is_(None),
+                objects.c.owner_id == new.c.owner_id,
+                objects.c.kind == "source",
+                objects.c.state == "live",
+            )
+            .order_by(videos.c.deleted_at_ms.is_not(None), videos.c.id)
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return _duplicate(row) if row else None
+
+    async def keep_both(self, tx: Transaction, video: Video) -> None:
+        """Its owner wants it although it is there already: go on with it, and say no more.
+
+        Raises:
+            VideoGone: it was deleted meanwhile.
+        """
+        row = await require_not_deleted(tx, video.id)
+        await tx.execute(update(videos).where(videos.c.id == video.id).values(duplicate=DUPLICATE_KEPT))
+        await self._timeline.add(tx, video.id, "kept_both", "It is kept beside the video that has the same bytes.")
+        if row["duplicate"] == DUPLICATE_PENDING and row["state"] == VideoState.QUEUED:
+            await self._updater.update(tx, video, stage="Waiting")
+            await self._work_queue.prepare(tx, video)
+
+    async def resume_unblocked(self, tx: Transaction, owner_id: int) -> None:
+        """An original of theirs has gone: what waited for an answer because of it alone goes on."""
+        waiting = select(videos.c.id).where(
+            videos.c.owner_id == owner_id, videos.c.duplicate == DUPLICATE_PENDING, videos.c.deleted_at_ms.is_(None)
+        )
+        asked = set((await tx.execute(waiting)).scalars())
+        if not asked:
+            return
+        asked -= {row["later"] for row in (await tx.execute(_duplicates_query(asked))).mappings()}
+        for video_id in asked:
+            await tx.execute(update(videos).where(videos.c.id == video_id).values(duplicate=None, stage="Waiting"))
+            await self._work_queue.prepare_by_subject(tx, subject_of(video_id), owner_id)
+
+
+def _duplicates_query(video_ids: Collection[int]) -> Select[int, str, str, int | None]:
+    """The earlier ones of the same owner with the same bytes, those outside the bin last: they are preferred."""
+    late, late_source = videos.alias("late"), objects.alias("late_source")
+    return (
+        select(late.c.id.label("later"), videos.c.public_id, videos.c.title, videos.c.deleted_at_ms)
+        .join_from(late, late_source, late.c.source_object_id == late_source.c.id)
+        .join(objects, objects.c.sha256 == late_source.c.sha256)
+        .join(videos, videos.c.source_object_id == objects.c.id)
+        .where(
+            late.c.id.in_(video_ids),
+            videos.c.id < late.c.id,
+            videos.c.owner_id == late.c.owner_id,
+            videos.c.purged_at_ms.is_(None),
+            objects.c.bytes == late_source.c.bytes,
+            objects.c.state == "live",
+        )
+        .order_by(videos.c.deleted_at_ms.is_(None), videos.c.id.desc())
+    )
+
+
+def _duplicate(row: RowMapping) -> Duplicate:
+    return Duplicate(row["public_id"], row["title"], in_trash=row["deleted_at_ms"] is not None)

@@ -1,0 +1,155 @@
+"""What an owner changes by hand: title, description, tags, who may watch, and the poster."""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.auth.access import Visibility
+from streamtime.auth.audit import Actor, AuditEvent, AuditLog
+from streamtime.clock import Clock
+from streamtime.database.tables import video_tags, videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Invalid
+from streamtime.videos.events import VideoEventPublisher
+from streamtime.videos.poster_choice import PosterChoice
+from streamtime.videos.video import Video
+from streamtime.videos.videos import require_not_deleted
+
+MAX_TITLE = 200
+MAX_DESCRIPTION = 10_000
+MAX_TAGS = 30
+MAX_TAG = 50
+
+LISTED_VISIBILITIES = frozenset({Visibility.MEMBERS, Visibility.PUBLIC})
+"""Visibilities under which a video stands on somebody's Explore page."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and the marks that turn the direction of text and let one title pose as another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is to change; None leaves a thing as it is."""
+
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] | None = None
+    visibility: Visibility | None = None
+    poster_ms: int | None = None
+    embeddable: bool | None = None
+
+
+class Editor:
+    """Changes what owners may change."""
+
+    def __init__(
+        self, database: Database, posters: PosterChoice, publisher: VideoEventPublisher, audit: AuditLog, clock: Clock
+    ) -> None:
+        self._database = database
+        self._posters = posters
+        self._publisher = publisher
+        self._audit = audit
+        self._clock = clock
+
+    async def apply(self, video: Video, edit: Edit, by: Actor) -> None:
+        """Change a video, all of it or nothing.
+
+        Raises:
+            Invalid: one of the texts is empty or too long, or the poster is of no moment of the video.
+            Conflict: there is no picture yet that could be the poster.
+            NotFound: the video was deleted meanwhile.
+        """
+        values = _texts(edit)
+        tags = None if edit.tags is None else clean_tags(edit.tags)
+
+        async def body(tx: Transaction) -> None:
+            row = await require_not_deleted(tx, video.id)
+            if values:
+                await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
+            if tags is not None:
+                await _replace_tags(tx, video.id, tags)
+            if edit.visibility is not None and edit.visibility.value != row["visibility"]:
+                await self._change_visibility(tx, row, edit.visibility, by)
+            if edit.poster_ms is not None and edit.poster_ms != row["poster_ms"]:
+                await self._posters.choose(tx, row, edit.poster_ms)
+            self._publisher.publish_on_commit(tx, video)
+
+        await self._database.write(body)
+
+    async def _change_visibility(self, tx: Transaction, row: RowMapping, wanted: Visibility, by: Actor) -> None:
+        values: dict[str, object] = {"visibility": wanted.value}
+        if wanted in LISTED_VISIBILITIES and row["published_at_ms"] is None:
+            values["published_at_ms"] = self._clock.now_ms()
+        if row["visibility"] == Visibility.PUBLIC.value:
+            # Whoever kept a URL of the public time holds one that no longer leads anywhere.
+            values["access_generation"] = videos.c.access_generation + 1
+        await tx.execute(update(videos).where(videos.c.id == row["id"]).values(**values))
+        seen_by = {"before": row["visibility"], "now": wanted.value}
+        await self._audit.record(tx, by, AuditEvent.VISIBILITY_CHANGED, row["public_id"], title=row["title"], **seen_by)
+        await tx.bump_epoch()
+
+
+def _texts(edit: Edit) -> dict[str, object]:
+    values: dict[str, object] = {}
+    if edit.title is not None:
+        title = clean_title(edit.title)
+        values |= {"title": title, "title_folded": title.casefold(), "title_chosen": True}
+    if edit.description is not None:
+        values["description"] = clean_description(edit.description)
+    if edit.embeddable is not None:
+        values["embeddable"] = edit.embeddable
+    return values
+
+
+def clean_line(text: str) -> str:
+    """A text on one line, without control characters; it may be empty."""
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def clean_title(text: str) -> str:
+    """A title fit to store: one line, no control characters.
+
+    Raises:
+        Invalid: nothing is left of it, or it is too long.
+    """
+    title = clean_line(text)
+    if not 1 <= len(title) <= MAX_TITLE:
+        raise Invalid(f"Give the video a title of 1 to {MAX_TITLE} characters.", field="title")
+    return title
+
+
+def clean_description(text: str) -> str:
+    """A description fit to store.
+
+    Raises:
+        Invalid: it is too long.
+    """
+    description = _CONTROL.sub(" ", text.replace("\r\n", "\n")).strip()
+    if len(description) > MAX_DESCRIPTION:
+        raise Invalid(f"A description has at most {MAX_DESCRIPTION} characters.", field="description")
+    return description
+
+
+def clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Tags fit to store: no empty ones, none twice.
+
+    Raises:
+        Invalid: too many of them, or one too long.
+    """
+    cleaned = [clean_line(tag) for tag in tags]
+    unique = {tag.casefold(): tag for tag in reversed(cleaned) if tag}
+    kept = tuple(reversed(unique.values()))
+    if len(kept) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in kept):
+        raise Invalid(f"A video has at most {MAX_TAGS} tags of at most {MAX_TAG} characters.", field="tags")
+    return kept
+
+
+async def _replace_tags(tx: Transaction, video_id: int, tags: tuple[str, ...]) -> None:
+    await tx.execute(delete(video_tags).where(video_tags.c.video_id == video_id))
+    rows = [
+        {"video_id": video_id, "tag_folded": tag.casefold(), "tag": tag, "position": position}
+        for position, tag in enumerate(tags)
+    ]
+    await tx.execute_many(insert(video_tags), rows)

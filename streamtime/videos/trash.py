@@ -1,0 +1,177 @@
+"""The bin: what was deleted is hidden from everybody at once, and can be brought back for some days.
+
+Its whole files stay where they are, and count against their owner's quota; what was half made goes. `deletion.py` does
+the rest when the time is over, or at once where somebody says so.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.engine import RowMapping
+
+from streamtime.auth.access import Caller, may_restore
+from streamtime.auth.audit import Actor, AuditEvent, AuditLog
+from streamtime.clock import Clock
+from streamtime.database import tables
+from streamtime.database.tables import videos
+from streamtime.database.transaction import Database, Transaction
+from streamtime.errors import Conflict
+from streamtime.jobs.queue import JobQueue
+from streamtime.videos.deletion import VideoDeletion
+from streamtime.videos.duplicates import DUPLICATE_PENDING
+from streamtime.videos.events import ChangeKind, VideoEventPublisher
+from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE, STILLS, WorkQueue
+from streamtime.videos.lifecycle import Lifecycle
+from streamtime.videos.poster_choice import POSTER, PosterChoice
+from streamtime.videos.progress import ProgressTracker
+from streamtime.videos.timeline import Timeline
+from streamtime.videos.video import Video, VideoState
+from streamtime.videos.videos import VideoNotFound, read_videos, require_not_deleted, select_videos
+
+DAY_MS = 86_400_000
+
+PROCESSING_KINDS = (PREPARE, FIRST, LADDER, STILLS, POSTER)
+"""Work that ends when its video is deleted. What only carries whole files to where they stay goes on."""
+
+IN_TRASH: ColumnElement[bool] = and_(videos.c.deleted_at_ms.is_not(None), videos.c.purged_at_ms.is_(None))
+"""Deleted, and can still be brought back."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreDependencies:
+    """What may have to be queued again for a video that comes back, and how far its making is."""
+
+    queue: JobQueue
+    work: WorkQueue
+    posters: PosterChoice
+    lifecycle: Lifecycle
+
+
+class Trash:
+    """Keeps deleted videos for a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        restore: RestoreDependencies,
+        deletion: VideoDeletion,
+        timeline: Timeline,
+        progress: ProgressTracker,
+        publisher: VideoEventPublisher,
+        audit: AuditLog,
+        clock: Clock,
+        *,
+        retention_days: int,
+    ) -> None:
+        self._database = database
+        self._restore = restore
+        self._deletion = deletion
+        self._timeline = timeline
+        self._progress = progress
+        self._publisher = publisher
+        self._audit = audit
+        self._clock = clock
+        self.retention_days = retention_days
+
+    async def require(self, caller: Caller, public_id: str) -> Video:
+        """The video in the bin, for its owner or an admin.
+
+        Raises:
+            NotFound: there is none, or it is not in the caller's hands.
+        """
+        async with self._database.read() as connection:
+            found = await read_videos(connection, select_videos().where(videos.c.public_id == public_id, IN_TRASH))
+        if not found or not may_restore(caller, found[0].facts):
+            raise VideoNotFound
+        return found[0]
+
+    def purge_at_ms(self, video: Video) -> int | None:
+        """When a deleted video goes for good; None for one that is not deleted."""
+        return None if video.deleted_at_ms is None else video.deleted_at_ms + self.retention_days * DAY_MS
+
+    async def soft_delete(self, tx: Transaction, video: Video, by: Actor) -> None:
+        """Delete a video: nobody sees it from the commit on. One whose bytes have not all come goes for good.
+
+        Raises:
+            VideoGone: it is deleted already.
+        """
+        row = await require_not_deleted(tx, video.id)
+        if self.retention_days == 0 or row["state"] == VideoState.UPLOADING:
+            await self._deletion.purge(tx, video, by)
+            return
+        await self._restore.queue.cancel(tx, video.subject, kinds=PROCESSING_KINDS)
+        await self._restore.lifecycle.drop_growing(tx, video.id)
+        await self._timeline.add(tx, video.id, "binned", "It was deleted, and lies in the bin.")
+        deleted_at = max(self._clock.now_ms(), row["created_at_ms"])  # a clock that stands wrong is behind, most often
+        await tx.execute(update(videos).where(videos.c.id == video.id).values(deleted_at_ms=deleted_at))
+        await self._forget_client_key(tx, video)
+        await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"])
+        await tx.bump_epoch()
+        self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
+        tx.after_commit(lambda: self._progress.clear(video.id))
+
+    async def restore(self, tx: Transaction, video: Video, by: Actor) -> None:
+        """Bring a video back as it was. What was half made of it is queued again.
+
+        Raises:
+            Conflict: it is not in the bin any more.
+        """
+        row = await self._require_trashed(tx, video)
+        values: dict[str, object] = {
+            "deleted_at_ms": None,
+            # Whoever kept an address from before has been told that there is nothing: it stays so.
+            "access_generation": videos.c.access_generation + 1,
+        }
+        if row["duplicate"] == DUPLICATE_PENDING:
+            values["duplicate"] = None  # who brings it back wants it
+        in_work = row["state"] in {VideoState.QUEUED, VideoState.PROCESSING}
+        if in_work:
+            values |= {"state": VideoState.QUEUED.value, "stage": "Waiting", "progress": 0.0}
+        await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
+        await self._timeline.add(tx, video.id, "restored", "It was brought back from the bin.")
+        await self._requeue_work(tx, video, row, in_work=in_work)
+        await self._audit.record(tx, by, AuditEvent.VIDEO_RESTORED, video.public_id, title=row["title"])
+        await tx.bump_epoch()
+        self._publisher.publish_on_commit(tx, video, ChangeKind.CREATED)
+
+    async def purge(self, tx: Transaction, video: Video, by: Actor | None = None) -> None:
+        """Let a video in the bin go for good: somebody says so, or, where `by` is None, its term is over.
+
+        Raises:
+            Conflict: it is not in the bin any more.
+        """
+        await self._require_trashed(tx, video)
+        await self._deletion.purge(tx, video, by)
+
+    async def expired(self) -> list[Video]:
+        """The videos that have been in the bin for as long as they may, the first ones first."""
+        before = self._clock.now_ms() - self.retention_days * DAY_MS
+        query = select_videos().where(IN_TRASH, videos.c.deleted_at_ms <= before)
+        async with self._database.read() as connection:
+            return await read_videos(connection, query.order_by(videos.c.deleted_at_ms, videos.c.id).limit(100))
+
+    async def list_for_owner(self, owner_id: int) -> list[Video]:
+        """Somebody's videos in the bin, the last deleted first."""
+        query = select_videos().where(IN_TRASH, videos.c.owner_id == owner_id)
+        async with self._database.read() as connection:
+            return await read_videos(connection, query.order_by(videos.c.deleted_at_ms.desc(), videos.c.id.desc()))
+
+    async def _require_trashed(self, tx: Transaction, video: Video) -> RowMapping:
+        row = (await tx.execute(select(videos).where(videos.c.id == video.id, IN_TRASH))).mappings().first()
+        if row is None:
+            raise Conflict("This video is not in the bin any more.", code="not_binned")
+        return row
+
+    async def _requeue_work(self, tx: Transaction, video: Video, row: RowMapping, *, in_work: bool) -> None:
+        if in_work:
+            await self._restore.work.prepare(tx, video)
+        elif row["state"] == VideoState.READY:
+            await self._restore.lifecycle.recheck(tx, video)
+            await self._restore.lifecycle.queue_stills(tx, video)
+        if row["poster_ms"] is not None:
+            await self._restore.posters.requeue(tx, video)
+
+    async def _forget_client_key(self, tx: Transaction, video: Video) -> None:
+        """The same file may be sent anew while this one lies in the bin."""
+        uploads = tables.uploads
+        await tx.execute(update(uploads).where(uploads.c.video_id == video.id).values(client_key=None))

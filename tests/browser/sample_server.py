@@ -1,0 +1,144 @@
+"""A server with something on every page, and the addresses of those pages: what the tests of looks go through."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.browser import actions
+from tests.clips import make_clip
+from tests.fake_oidc_provider import running_provider
+from tests.images import make_picture
+from tests.people import Person
+from tests.server import Server, running_server, wait_until
+
+LONG = "A very long title, as cameras and people make them, that goes on until it has to be cut off " * 2
+CAPTIONS = b"1\n00:00:00,000 --> 00:00:01,000\nThe sea\n"
+LOCKED = {"label": "For everybody who came", "password": "open sesame", "max_views": 5, "days": 30}
+DESCRIPTION = "\n".join(["We arrive at 0:01, see http://example.org/sea for more."] + ["A line of text."] * 8)
+
+
+@dataclass(frozen=True)
+class SampleServer:
+    """Videos by what is special about them."""
+
+    server: Server
+    owner: Person
+    ready: str
+    portrait: str
+    failed: str
+    uploading: str
+    binned: str
+    copy: str
+    link: str
+    locked: str
+    drop: str
+    person: str
+    captions: str
+
+    def member_pages(self) -> dict[str, str]:
+        """Every page that its owner sees, by name."""
+        return {
+            "explore": "/explore",
+            "search": "/explore?q=nothing+like+it",
+            "user": f"/@{self.owner.name}",
+            "library": "/library",
+            "upload": "/upload",
+            "watch": f"/watch/{self.ready}",
+            "watch portrait": f"/watch/{self.portrait}",
+            "watch failed": f"/watch/{self.failed}",
+            "watch uploading": f"/watch/{self.uploading}",
+            "edit": f"/watch/{self.ready}/edit",
+            "history": f"/watch/{self.ready}/history",
+            "delete captions": f"/watch/{self.ready}/captions/{self.captions}/delete",
+            "history failed": f"/watch/{self.failed}/history",
+            "jobs": "/admin/jobs",
+            "storage": "/admin/storage",
+            "delete": f"/watch/{self.ready}/delete",
+            "delete past the bin": f"/watch/{self.ready}/delete?now=yes",
+            "library after deleting": f"/library?binned={self.binned}",
+            "bin": "/library/bin",
+            "empty the bin": "/library/bin/empty",
+            "delete for good": f"/library/bin/{self.binned}/delete",
+            "sessions": "/settings/sessions",
+            "tokens": "/settings/tokens",
+            "audit": "/admin/audit",
+            "space": "/settings/space",
+            "people": "/admin/people",
+            "new account": "/admin/people/new",
+            "one person": f"/admin/people/{self.person}",
+            "delete an account": f"/admin/people/{self.person}/delete",
+            "invitations": "/admin/people/invites",
+            "profile": "/settings/profile",
+            "password": "/settings/password",
+            "second factor": "/settings/second-factor",
+            "sign in with a provider": "/settings/provider",
+            "delete one's own account": "/settings/account",
+            "everybody's space": "/admin/space",
+            "edit a second copy": f"/watch/{self.copy}/edit",
+            "share": f"/watch/{self.ready}/share",
+            "share what is hidden": f"/watch/{self.copy}/share",
+            "play elsewhere": f"/watch/{self.copy}/elsewhere",
+            "shared links": "/settings/links",
+            "share several": "/settings/links/new",
+            "links for sending": "/settings/drops",
+            "documentation of the API": "/api/docs",
+            "documentation of accounts": "/api/docs/account",
+            "documentation of videos": "/api/docs/videos",
+            "documentation of uploads": "/api/docs/uploads",
+            "error": "/watch/nothing-here",
+        }
+
+    def guest_pages(self) -> dict[str, str]:
+        """What somebody without an account sees."""
+        return {
+            "login": "/login",
+            "not signed in by a provider": "/login/oidc/callback",
+            "explore as a guest": "/explore",
+            "error as a guest": "/nothing-here",
+            "shared": self.link,
+            "shared with a password": self.locked,
+            "a link to nowhere": "/s/nothing",
+            "send": self.drop,
+        }
+
+
+@contextmanager
+def open_sample_server(folder: Path) -> Iterator[SampleServer]:
+    """A server with videos in several shapes and states."""
+    wide = make_clip(folder / "wide.mp4", duration_s=2, width=640, height=360)
+    tall = make_clip(folder / "tall.mp4", duration_s=2, width=180, height=320)
+    with running_provider() as provider, running_server(**provider.settings()) as server:
+        owner = server.person("ada", admin=True)
+        owner.api.put("/api/v1/me/picture", content=make_picture(folder / "face.png")).raise_for_status()
+        ready = actions.upload_and_wait(owner, wide, title="By the sea", visibility="public")
+        owner.change(ready, description=DESCRIPTION, tags=["summer", "sea", "a tag of several words"])
+        wait_until(lambda: owner.look(ready)["urls"]["storyboard"], "stills", within_s=actions.SETTLED_WITHIN_MS / 1000)
+        captions = owner.api.post(f"/api/v1/videos/{ready}/captions", params={"language": "en"}, content=CAPTIONS)
+        captions.raise_for_status()
+        portrait = actions.upload_and_wait(owner, tall, title=LONG[:200], visibility="unlisted")
+        failed = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter")
+        actions.wait_state(owner, failed, "failed")
+        at = owner.begin(5_000_000, filename="half.mp4", title="Halfway here")
+        owner.append(at, 0, wide.read_bytes()[:1000])
+        uploading = owner.api.head(at, headers={"Tus-Resumable": "1.0.0"}).headers["Streamtime-Video"]
+        binned = owner.send(b"nor is this" * 99, filename="gone.mp4", title="Gone for now")
+        actions.wait_state(owner, binned, "failed")
+        owner.api.delete(f"/api/v1/videos/{binned}").raise_for_status()
+        copy = owner.send(b"no video at all" * 99, filename="letter.mp4", title="Letter", duplicates="ask")
+        link, locked = (
+            create_link(owner, "links", videos=[ready, portrait]),
+            create_link(owner, "links", videos=[ready], **LOCKED),
+        )
+        drop = create_link(owner, "drops", label="Send me your pictures of the sea", days=7, max_files=20)
+        person = owner.api.get("/api/v1/admin/users").json()["items"][0]["id"]
+        track = captions.json()["name"]
+        yield SampleServer(
+            server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop, person, track
+        )
+
+
+def create_link(owner: Person, kind: str, **wishes: object) -> str:
+    """The path of a new link."""
+    url: str = owner.api.post(f"/api/v1/{kind}", json=wishes).raise_for_status().json()["url"]
+    return url.removeprefix(owner.server.url)

@@ -1,0 +1,220 @@
+"""The people who try all doors, the videos behind them, and how an address is filled in."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.images import make_picture
+from tests.multitrack_clip import make_multitrack_clip
+from tests.people import Person, csrf_of, sign_in
+from tests.permissions.rules import LINKED, STATES, TICKETS, State, Who
+from tests.permissions.tickets import TicketFactory, TicketSource
+from tests.server import Server, running_server, wait_until
+from tests.system.player import fetch, video_playlists
+
+FIELDS = ("title", "visibility", "state", "renditions", "captions", "created_at")
+"""What would show that a door let somebody in who should not have been."""
+
+
+@dataclass(frozen=True)
+class VideoParts:
+    """A video, and what its addresses are filled in with; what does not exist has a likely name."""
+
+    id: str
+    parts: dict[str, str]
+
+
+@dataclass
+class Scenario:
+    """All of them, on one server."""
+
+    server: Server
+    people: dict[str, Person]
+    clients: dict[Who, httpx.Client]
+    videos: dict[State, VideoParts] = field(default_factory=dict)
+    things: dict[str, str] = field(default_factory=dict)
+    """What else stands in braces: links and tokens of the owner's, and somebody whom all this does not concern."""
+    tickets: dict[Who, Callable[[str], str]] = field(default_factory=dict)
+    """What makes somebody's ticket for a video."""
+
+    @property
+    def ticket_factory(self) -> TicketFactory:
+        return TicketFactory(self.server.data_dir / "streamtime.db")
+
+    @property
+    def owner(self) -> Person:
+        return self.people["owner"]
+
+    def throwaway(self, state: State) -> VideoParts:
+        """Another video of the owner's, for a door that changes what it is let in to."""
+        if state == "deleted":
+            video = self.owner.send(b"no film", filename="no.mp4", visibility="public")
+            self.owner.api.delete(f"/api/v1/videos/{video}").raise_for_status()
+        else:
+            video = self.video_of(self.owner.begin(5, filename="no.mp4", visibility=state))
+        return VideoParts(video, {**self.videos["public"].parts, "video": video, "upload": self.upload()})
+
+    def with_ticket(self, who: Who, shown: VideoParts) -> VideoParts:
+        """The same with their ticket in its addresses; who has none brings one of the owner's that is over."""
+        make = self.tickets.get(who, self.tickets["expired ticket"])
+        return replace(shown, parts={**shown.parts, "ticket": make(shown.id)})
+
+    def upload(self) -> str:
+        """An upload of the owner's that has just begun."""
+        return self.owner.begin(5, filename="no.mp4").rpartition("/")[2]
+
+    def video_of(self, upload: str) -> str:
+        """The video that an upload makes."""
+        return self.owner.api.head(upload, headers={"Tus-Resumable": "1.0.0"}).headers["Streamtime-Video"]
+
+    def snapshot(self) -> dict[State, Any]:
+        """How all videos are, as their owner sees it."""
+        seen = {state: self.owner.look(shown.id) for state, shown in self.videos.items() if state != "deleted"}
+        binned = self.owner.api.get("/api/v1/videos", params={"state": "binned", "limit": 100}).json()["items"]
+        there = any(video["id"] == self.videos["deleted"].id for video in binned)
+        users = self.people["admin"].api.get("/api/v1/admin/users").json()["items"]
+        people = {user["name"]: (user["role"], user["state"]) for user in users}
+        own = [len(self.owner.browser.get(f"/api/v1/{kind}").json()) for kind in ("links", "drops")]
+        return (
+            {"people": people, "own": own}
+            | {state: {name: body[name] for name in FIELDS} for state, body in seen.items()}
+            | {"deleted": there}
+        )
+
+
+@contextmanager
+def open_scenario(folder: Path) -> Iterator[Scenario]:
+    """A server with everybody and everything. At last encodes wait on it, so that a video stays in preparation."""
+    with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS="https://blog.example") as server:
+        server.run("user", "create", "stranger", "--role", "viewer", "--password-stdin", given=Person.password + "\n")
+        people = {who: server.person(who) for who in ("member", "owner")}
+        people["admin"] = server.person("admin", admin=True)
+        people["stranger"] = Person(server, "stranger")
+        cast = Scenario(server, people, {})
+        cast.clients.update(_clients(server, people))
+        revoked = _revoked_session(cast)
+        small = make_multitrack_clip(folder / "small.mkv", duration_s=2)
+        large = make_multitrack_clip(folder / "large.mkv", duration_s=2, size="640x360")
+        _send(cast, small.read_bytes(), large.read_bytes())
+        cast.tickets.update(_tickets(cast, revoked))
+        yield cast
+
+
+def _clients(server: Server, people: dict[str, Person]) -> dict[Who, httpx.Client]:
+    clients = {who: _browser(person) for who, person in people.items()}
+    reading = server.run("token", "create", "member", "--label", "reads", "--scope", "read").split()[-1]
+    clients["token of another"] = server.client(Authorization=f"Bearer {reading}")
+    return {**dict.fromkeys(("anonymous", *TICKETS), server.client()), **clients}
+
+
+def _revoked_session(cast: Scenario) -> TicketSource:
+    """Has somebody come with a session of the owner's that has ended, and gives that session."""
+    client = cast.server.client()
+    sign_in(client, "owner", Person.password)
+    headers = {"X-CSRF-Token": csrf_of(client.get("/library").text)}
+    cookies, session = dict(client.cookies), cast.ticket_factory.session("owner")
+    assert client.post("/logout", headers=headers).status_code == 303
+    cast.clients["revoked session"] = cast.server.client(**headers)
+    cast.clients["revoked session"].cookies.update(cookies)
+    return session
+
+
+def _tickets(cast: Scenario, revoked: TicketSource) -> dict[Who, Callable[[str], str]]:
+    """What makes the tickets of everybody who has some."""
+    mint, owner = cast.ticket_factory, cast.ticket_factory.session("owner")
+    private, public = cast.videos["private"].id, cast.videos["public"].id
+    assert "/t/" in cast.owner.browser.get(f"/watch/{private}/elsewhere").text, "this makes the first key"
+    shared = [shown.id for state, shown in cast.videos.items() if state != "deleted"]
+    taken_back = cast.owner.browser.post("/api/v1/links", json={"videos": shared}).raise_for_status().json()["id"]
+    no_link = mint.link(taken_back)
+    cast.owner.browser.delete(f"/api/v1/links/{taken_back}").raise_for_status()
+
+    def by(ground: TicketSource, **wishes: int) -> Callable[[str], str]:
+        return lambda video: mint.ticket(ground, video, **wishes)
+
+    return {
+        "session ticket": by(mint.session("member")),
+        "admin ticket": by(mint.session("admin")),
+        "token ticket": by(mint.token("member")),
+        "link ticket": by(mint.link(cast.things["link"])),
+        "ticket to another": lambda video: mint.ticket(owner, private if video == public else public),
+        "expired ticket": by(owner, lasts_s=-60),
+        "revoked ticket": by(revoked),
+        "revoked link ticket": by(no_link),
+    }
+
+
+def _browser(person: Person) -> httpx.Client:
+    client = person.browser
+    client.headers.update({"X-CSRF-Token": csrf_of(client.get("/explore").text)})
+    return client
+
+
+def _send(cast: Scenario, small: bytes, large: bytes) -> None:
+    owner = cast.owner
+    sent: dict[State, str] = {}
+    for number, state in enumerate(state for state in STATES if state != "processing"):
+        data = b"no film at all" if state == "failed" else small + bytes([number])
+        visibility = state if state in {"private", "members", "unlisted"} else "public"
+        sent[state] = owner.send(data, filename="film.mkv", title=f"One that is {state}", visibility=visibility)
+    for state, video in sent.items():
+        _wait(owner, video, "failed" if state == "failed" else "ready")
+    cast.server.restart(STREAMTIME_TRANSCODE__QUIET_HOURS=f"{_in_hours(3)}-{_in_hours(4)}")
+    sent["processing"] = owner.send(large, filename="film.mkv", title="One that is processing", visibility="public")
+    _wait(owner, sent["processing"], "processing")
+    cast.things.update(_things(cast, [sent[state] for state in LINKED]))
+    for state, video in sent.items():
+        owner.change(video, embeddable=True)
+        cast.videos[state] = VideoParts(video, _parts(cast, video))
+    owner.api.delete(f"/api/v1/videos/{sent['deleted']}").raise_for_status()
+
+
+def _things(cast: Scenario, linked: list[str]) -> dict[str, str]:
+    cast.server.run("user", "create", "bystander", "--password-stdin", given=Person.password + "\n")
+    owner, users = cast.owner.browser, cast.people["admin"].api.get("/api/v1/admin/users").json()["items"]
+    person = next(user["id"] for user in users if user["name"] == "bystander")
+    face = make_picture(cast.server.folder / "face.png")
+    shown = (
+        Person(cast.server, "bystander").api.put("/api/v1/me/picture", content=face).raise_for_status().json()["url"]
+    )
+    link = owner.post("/api/v1/links", json={"videos": linked}).raise_for_status().json()["id"]
+    drop = owner.post("/api/v1/drops", json={"label": "Send"}).raise_for_status().json()["id"]
+    token = owner.post("/api/v1/tokens", json={"label": "a", "scope": "read"}).raise_for_status().json()["id"]
+    session = re.findall(r"/settings/sessions/(\w+)/end", owner.get("/settings/sessions").text)[0]
+    return {
+        "link": link, "drop": drop, "token": token, "session": session, "person": person, "user": person,
+        "invite": "none", "picture": shown.rpartition("/")[2],
+    }  # fmt: skip
+
+
+def _wait(owner: Person, video: str, state: str) -> None:
+    wait_until(lambda: owner.look(video)["state"] == state, state, within_s=120)
+    if state != "failed":
+        wait_until(lambda: owner.look(video)["urls"]["storyboard"], "stills", within_s=120)
+
+
+def _parts(cast: Scenario, video: str) -> dict[str, str]:
+    """What stands in braces in the addresses of a video."""
+    owner = cast.owner
+    parts = {
+        "video": video, "generation": "1", "rendition": "none", "number": "0", "captions": "en", "name": "none",
+        "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none",
+        "tag": "videos", "house": cast.server.url, **cast.things,
+    }  # fmt: skip
+    if not owner.look(video)["playable"]:
+        return parts
+    playlist = video_playlists(owner.api, owner.look(video)["urls"]["master"])[0]
+    assert fetch(owner.api, playlist).segment_uris
+    found = re.fullmatch(r"/media/\w+/(\d+)/(\w+)/playlist\.m3u8", httpx.URL(playlist).path)
+    assert found, playlist
+    return {**parts, "generation": found[1], "rendition": found[2]}
+
+
+def _in_hours(hours: int) -> str:
+    return (datetime.now().astimezone() + timedelta(hours=hours)).strftime("%H:00")
