@@ -10,7 +10,7 @@ SOURCE ?=
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not anew by each process that tests start
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test coverage check fix fuzz fuzz-api fuzz-http soak bench docs clean front-end-is-missing
+.PHONY: help install dev run test quick coverage check fix fuzz fuzz-api fuzz-http soak bench docs clean front-end-is-missing
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,6 +26,9 @@ test: check ## everything: lint, types, layers, all tests
 	@chromium=$$(.ci/need chromium) && nginx=$$(.ci/need nginx) && caddy=$$(.ci/need caddy) && \
 		CHROMIUM="$$chromium" NGINX="$$nginx" CADDY="$$caddy" \
 		$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 2 $(ARGS)
+
+quick: check ## check, unit and contract tests
+	$(BIN)/pytest -q -n $(TEST_PROCESSES) tests/unit tests/contracts $(ARGS)
 
 coverage: ARGS += --cov --cov-report term
 coverage: test ## the same, and which lines nothing ran: it takes half as long again
