@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 
 from streamtime.addresses import ListenAddress
+from streamtime.app.auth import OidcDependencies, build_oidc_provider, build_oidc_sign_in
 from streamtime.app.core import (
     Infrastructure,
     MaintenanceServices,
     VideoServices,
-    backup_folders,
     bucket_address,
     build_account_deletion,
     build_audit_retention,
@@ -22,20 +21,17 @@ from streamtime.app.core import (
     build_upload_expiry,
     build_uploads,
     build_video_services,
-    database_path,
     open_infrastructure,
 )
 from streamtime.app.jobs import PREPARE_NICE, job_queues, memory_budget, portrait_launcher, rungs, worker_launcher
 from streamtime.app.maintenance import build_maintenance_scheduler
-from streamtime.app.oidc import OidcDependencies, build_oidc_provider, build_oidc_sign_in
 from streamtime.auth.access import AnonymousAccess, Visibility
 from streamtime.auth.administration import Administration
 from streamtime.auth.api_tokens import ApiTokens
 from streamtime.auth.audit import AuditLog
 from streamtime.auth.authentication import Authenticator, LastUsedTracker
 from streamtime.auth.failed_logins import FailedLoginLog
-from streamtime.auth.mfa import SecondFactor
-from streamtime.auth.mfa_challenge import MfaChallenges
+from streamtime.auth.mfa import MfaChallenges, SecondFactor
 from streamtime.auth.mfa_codes import SecondFactorCodes
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.profiles import ProfilePictures, Profiles
@@ -48,7 +44,6 @@ from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.auth.users import Users
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
-from streamtime.database.transaction import Database
 from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.event_stream_limits import StreamLimits, StreamSlots
 from streamtime.http.services import HttpSettings, Services
@@ -67,9 +62,8 @@ from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import PresignedUrls, Segments
 from streamtime.playback.text_tracks import TextTracks
 from streamtime.sharing.links import Links
-from streamtime.sharing.tickets import Tickets
+from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests
-from streamtime.sharing.view_sessions import ViewSessions
 from streamtime.storage.objects.inventory import ObjectLocations
 from streamtime.storage.s3.connections import client_for
 from streamtime.transcoding.queue_status import QueueStatus
@@ -88,40 +82,6 @@ from streamtime.workers.self_report import ConfinementCheck
 FLUSH_INTERVAL_S = 3.0
 
 _log = get_logger("app")
-
-
-@dataclass(frozen=True, slots=True)
-class AccountServices:
-    """What commands need that set a server up, whether it runs or not."""
-
-    database: Database
-    users: Users
-    tokens: ApiTokens
-    administration: Administration
-    invites: Invites
-    sessions: Sessions
-    second_factor: SecondFactor
-
-
-@asynccontextmanager
-async def open_account_services(config: Config) -> AsyncIterator[AccountServices]:
-    """Accounts alone, beside a running server or without one."""
-    clock = SystemClock()
-    passwords = PasswordHashing()
-    database = Database(database_path(config), copies=backup_folders(config))
-    try:
-        audit = AuditLog(database, clock)
-        users = Users(database, passwords, audit, clock)
-        sessions = Sessions(database, audit, clock)
-        administration = Administration(database, passwords, sessions, audit, clock)
-        tokens = ApiTokens(database, audit, clock)
-        invites = Invites(database, audit, clock, mode=RegistrationMode(config.accounts.registration))
-        codes = SecondFactorCodes(database, RateLimiter(clock), audit, FailedLoginLog(database, audit, clock), clock)
-        second_factor = SecondFactor(database, sessions, codes, audit, clock)
-        yield AccountServices(database, users, tokens, administration, invites, sessions, second_factor)
-    finally:
-        await database.close()
-        passwords.close()
 
 
 @asynccontextmanager

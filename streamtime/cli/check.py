@@ -12,6 +12,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from streamtime.app.auth import build_oidc_provider
 from streamtime.app.core import (
     bucket_address,
     build_automatic_backups,
@@ -20,7 +21,6 @@ from streamtime.app.core import (
     open_infrastructure,
 )
 from streamtime.app.jobs import PREPARE_NICE, worker_launcher
-from streamtime.app.oidc import build_oidc_provider
 from streamtime.auth.oidc.types import ProviderUnavailable
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.cli.first_start import damaged_error, require_first_start

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from streamtime.app.auth import AccountServices, open_account_services
 from streamtime.app.core import database_path
-from streamtime.app.server import AccountServices, open_account_services
 from streamtime.cli.first_start import require_first_start
 from streamtime.clock import SystemClock
 from streamtime.config.load import load

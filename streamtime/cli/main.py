@@ -12,13 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from streamtime.cli.backup import backup, restore, verify_file
 from streamtime.cli.check import check
 from streamtime.cli.context import Context
+from streamtime.cli.credentials import session, token
 from streamtime.cli.gc import gc
 from streamtime.cli.openapi import openapi
 from streamtime.cli.package import package
 from streamtime.cli.serve import serve
-from streamtime.cli.session import session
 from streamtime.cli.storage import storage
-from streamtime.cli.token import token
 from streamtime.cli.user import delete, invite, second_factor, user
 from streamtime.database.transaction import translate_error
 from streamtime.errors import DatabaseDamaged, StreamtimeError

@@ -14,8 +14,8 @@ from contextlib import AsyncExitStack
 
 import rich_click as click
 
+from streamtime.app.auth import AccountServices, open_account_services
 from streamtime.app.core import build_account_deletion, build_video_services, open_infrastructure
-from streamtime.app.server import AccountServices, open_account_services
 from streamtime.auth.access import Role
 from streamtime.auth.administration import Administration
 from streamtime.auth.audit import COMMAND_LINE

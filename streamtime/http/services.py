@@ -9,8 +9,7 @@ from streamtime.auth.api_tokens import ApiTokens
 from streamtime.auth.audit import AuditLog
 from streamtime.auth.authentication import Authenticator, LastUsedTracker
 from streamtime.auth.failed_logins import FailedLoginLog
-from streamtime.auth.mfa import SecondFactor
-from streamtime.auth.mfa_challenge import MfaChallenges
+from streamtime.auth.mfa import MfaChallenges, SecondFactor
 from streamtime.auth.oidc.sign_in import OidcSignIn
 from streamtime.auth.profiles import ProfilePictures, Profiles
 from streamtime.auth.rate_limits import RateLimiter
@@ -34,9 +33,8 @@ from streamtime.playback.playlists import Playlists
 from streamtime.playback.segments import Segments
 from streamtime.playback.text_tracks import TextTracks
 from streamtime.sharing.links import Links
-from streamtime.sharing.tickets import Tickets
+from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests
-from streamtime.sharing.view_sessions import ViewSessions
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.objects.stores import Stores
 from streamtime.storage.wrappers import StoreMetrics

@@ -1,16 +1,21 @@
 """Share links: who has the address may watch the videos behind it, within the limits that its maker set.
 
 A link that is over (at its end, taken back, opened often enough) and one that never was look alike. It knows no page.
+
+What share links and links for sending have in common: when they hold, how they are labelled, how many are listed.
+
+Which links are in force, as conditions that every query about them has.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from streamtime.auth.access import Caller
+from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.rate_limits import RateLimit, RateLimiter, client_network
@@ -20,9 +25,50 @@ from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
-from streamtime.sharing.terms import MAX_LABEL, MAX_LISTED, LinkState, link_is_active, link_may_show_video, link_state
 from streamtime.videos.editing import clean_line
 from streamtime.videos.video import Video
+
+
+def account_is_active() -> ColumnElement[bool]:
+    """An account that may sign in: what others were given by one that may not ends with it."""
+    return users.c.disabled_at_ms.is_(None) & users.c.deleted_at_ms.is_(None) & users.c.awaiting_at_ms.is_(None)
+
+
+def link_is_active() -> ColumnElement[bool]:
+    """A link that was not taken back, joined with its maker. Its end is compared where the time is known."""
+    return links.c.revoked_at_ms.is_(None) & account_is_active()
+
+
+def link_may_show_video() -> ColumnElement[bool]:
+    """A video that is there and that the link's maker may show: their own, or anybody's where they are an admin."""
+    own = or_(videos.c.owner_id == links.c.owner_id, users.c.role == Role.ADMIN.value)
+    return videos.c.deleted_at_ms.is_(None) & own
+
+
+MAX_LABEL = 100
+MAX_LISTED = 200
+"""Links that a list shows, the latest first."""
+
+
+class LinkState(StrEnum):
+    """Whether a link can be opened."""
+
+    LIVE = "live"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    USED = "used"
+
+
+def link_state(
+    now_ms: int, *, revoked_at_ms: int | None, expires_at_ms: int | None, uses: int, max_uses: int | None
+) -> LinkState:
+    """Whether a link with these terms holds, or why not."""
+    if revoked_at_ms is not None:
+        return LinkState.REVOKED
+    if expires_at_ms is not None and expires_at_ms <= now_ms:
+        return LinkState.EXPIRED
+    return LinkState.USED if max_uses is not None and uses >= max_uses else LinkState.LIVE
+
 
 MAX_VIDEOS = 50
 MAX_VIEWS = 1_000_000

@@ -3,6 +3,11 @@
 A ticket names what it stands on (a session, an API token, a share link), the video and its end, and is signed. The
 signature alone proves nothing: what it stands on is looked up, and what it lets one see is decided by `access` like
 everything else. It knows no request and no page.
+
+That somebody has opened a share link: a signed note in a cookie, so that a reload is no second view.
+
+It lasts as long as the tickets on the page, and proves the link's password as well. What it is for is looked up again
+at each request: a link that was taken back has no openings.
 """
 
 import hashlib
@@ -26,7 +31,7 @@ from streamtime.database.people_tables import api_tokens, link_videos, links, se
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database
 from streamtime.errors import NotFound, Unauthenticated
-from streamtime.sharing.terms import link_is_active, link_may_show_video
+from streamtime.sharing.links import Link, link_is_active, link_may_show_video
 
 TICKET_LIFETIME_MS = 4 * 3_600_000
 """The longest that a ticket is good for: a film and its pauses."""
@@ -34,7 +39,7 @@ TICKET_LIFETIME_MS = 4 * 3_600_000
 MAX_CACHED = 10_000
 """Tickets kept in memory; each is some 400 bytes."""
 
-_SHAPE = re.compile(
+_TICKET_PATTERN = re.compile(
     r"(?P<kind>[skl])(?P<expires_s>[0-9a-f]{1,10})-(?P<row_id>\d{1,19})-(?P<video>[A-Za-z0-9]{1,64})"
     r"-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{22})"
 )
@@ -165,7 +170,7 @@ class Tickets:
 
     async def _verify(self, text: str) -> tuple[Caller, int]:
         """Whom a ticket speaks for, and until when. Raises `NotFound`."""
-        parts = _SHAPE.fullmatch(text)
+        parts = _TICKET_PATTERN.fullmatch(text)
         key = await self._keys.find(parts["key"]) if parts else None
         if parts is None or key is None:
             raise NotFound
@@ -220,3 +225,44 @@ class Tickets:
         async with self._database.read() as connection:
             row: RowMapping | None = (await connection.execute(query)).mappings().first()
         return row
+
+
+_SESSION_PATTERN = re.compile(r"(?P<ends_s>[0-9a-f]{1,10})-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSession:
+    """An opening, as its cookie says it."""
+
+    text: str
+    expires_at_ms: int
+
+
+class ViewSessions:
+    """Makes openings and reads them."""
+
+    def __init__(self, keys: SigningKeys, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    async def issue(self, link: Link) -> ViewSession:
+        """An opening of a link that was opened just now."""
+        ends_s = (self._clock.now_ms() + TICKET_LIFETIME_MS) // 1000
+        key = await self._keys.current()
+        return ViewSession(f"{ends_s:x}-{key.public_id}-{_session_signature(key, link, ends_s)}", ends_s * 1000)
+
+    async def verify(self, link: Link, text: str) -> ViewSession | None:
+        """The opening that a cookie tells of; None where it is over, or none of that link."""
+        parts = _SESSION_PATTERN.fullmatch(text)
+        key = await self._keys.find(parts["key"]) if parts else None
+        if parts is None or key is None:
+            return None
+        ends_s = int(parts["ends_s"], 16)
+        if not hmac.compare_digest(_session_signature(key, link, ends_s), parts["signature"]):
+            return None
+        return ViewSession(text, ends_s * 1000) if ends_s * 1000 > self._clock.now_ms() else None
+
+
+def _session_signature(key: SigningKey, link: Link, ends_s: int) -> str:
+    words = f"opening {link.public_id} {ends_s}"
+    return urlsafe_b64encode(hmac.new(key.secret, words.encode(), hashlib.sha256).digest()).decode().rstrip("=")

@@ -16,8 +16,7 @@ from streamtime.http.requests import ApiRequest, require_signed_in
 from streamtime.http.secret_paths import SHARED
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views.links import MAX_DAYS, expires_after
-from streamtime.sharing.links import MAX_VIDEOS, MAX_VIEWS, Link, NewLink
-from streamtime.sharing.terms import MAX_LABEL, LinkState
+from streamtime.sharing.links import MAX_LABEL, MAX_VIDEOS, MAX_VIEWS, Link, LinkState, NewLink
 
 VideoId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 

@@ -16,7 +16,7 @@ from streamtime.http.requests import ApiRequest, require_signed_in
 from streamtime.http.secret_paths import DROPS
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views.links import MAX_DAYS, expires_after
-from streamtime.sharing.terms import MAX_LABEL, LinkState
+from streamtime.sharing.links import MAX_LABEL, LinkState
 from streamtime.sharing.upload_requests import MAX_FILES, NewUploadRequest, UploadRequest
 
 

@@ -19,10 +19,8 @@ from streamtime.http.secret_paths import SHARED
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.views.videos import WatchView
-from streamtime.sharing.links import MAX_VIDEOS, Link
-from streamtime.sharing.terms import LinkState
-from streamtime.sharing.tickets import Ticket
-from streamtime.sharing.view_sessions import ViewSession
+from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
+from streamtime.sharing.tickets import Ticket, ViewSession
 
 
 def with_ticket_urls(view: WatchView, ticket: Ticket) -> WatchView:

@@ -11,7 +11,7 @@ from litestar.response import Redirect, Response
 
 from streamtime.auth.access import AuthMethod, Caller
 from streamtime.auth.audit import Actor
-from streamtime.auth.mfa_challenge import CHALLENGE_LIFETIME_S
+from streamtime.auth.mfa import CHALLENGE_LIFETIME_S
 from streamtime.auth.registration import RegistrationMode
 from streamtime.auth.sign_in import VerifiedPassword
 from streamtime.errors import (

@@ -17,7 +17,7 @@ from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
 from streamtime.http.views.links import EXPIRY_CHOICES, parse_expiry, parse_optional_int, upload_request_view
-from streamtime.sharing.terms import LinkState
+from streamtime.sharing.links import LinkState
 from streamtime.sharing.upload_requests import NewUploadRequest
 from streamtime.uploads.create import MAX_GUEST_NAME
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from streamtime.auth.audit import ClientInfo
-from streamtime.auth.mfa_challenge import CHALLENGE_LIFETIME_S, MfaChallenges
+from streamtime.auth.mfa import CHALLENGE_LIFETIME_S, MfaChallenges
 from streamtime.auth.sign_in import VerifiedPassword
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs

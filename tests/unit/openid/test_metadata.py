@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamtime.auth.oidc.metadata import parse_metadata
+from streamtime.auth.oidc.provider import parse_metadata
 from streamtime.auth.oidc.types import ProviderUnavailable
 
 ISSUER = "https://auth.example.org/realms/home"

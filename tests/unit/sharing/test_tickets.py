@@ -20,11 +20,9 @@ from streamtime.database.people_tables import sessions, users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound, Unauthenticated
-from streamtime.sharing.links import Links, NewLink
-from streamtime.sharing.terms import LinkState
-from streamtime.sharing.tickets import TICKET_LIFETIME_MS, Tickets
+from streamtime.sharing.links import Links, LinkState, NewLink
+from streamtime.sharing.tickets import TICKET_LIFETIME_MS, Tickets, ViewSessions
 from streamtime.sharing.upload_requests import NewUploadRequest, UploadRequests
-from streamtime.sharing.view_sessions import ViewSessions
 from streamtime.videos.videos import Videos
 from tests.fake_clock import FakeClock
 

@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from streamtime.config.values import Issuer, Seconds
+from streamtime.config.values import ByteCount, Issuer, Seconds
+
+DAY = 86400
 
 
 class OidcConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,3 +64,52 @@ class OidcConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeout: Annotated[
         Seconds, Meta(ge=1, le=60, description="How long somebody who signs in waits for the provider at most.")
     ] = Seconds(10)
+
+
+class AccountsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """People and what they share."""
+
+    session_lifetime: Annotated[Seconds, Meta(ge=300, description="How long a browser stays signed in.")] = Seconds(
+        30 * DAY
+    )
+    default_visibility: Annotated[
+        Literal["private", "members", "unlisted", "public"],
+        Meta(description="Who may see a new video before its owner says so."),
+    ] = "private"
+    anonymous_browsing: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Let people without an account look at public and unlisted videos. False keeps everything but share "
+                "links for those who sign in."
+            )
+        ),
+    ] = True
+    registration: Annotated[
+        Literal["closed", "invite", "open"],
+        Meta(
+            description=(
+                "Who may make themselves an account: nobody (`closed`), people with an invitation (`invite`), or "
+                "anybody (`open`), who then waits for approval."
+            )
+        ),
+    ] = "invite"
+    audit_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36500,
+            description="How many days it is kept who did what (`/admin/audit`), with addresses; 0 is for ever.",
+        ),
+    ] = 365
+    quota: Annotated[
+        ByteCount,
+        Meta(
+            ge=0,
+            description=(
+                "What the files of one person may take together, the bin and unfinished uploads counted; 0 is no "
+                "limit. `streamtime user quota` sets another one for somebody."
+            ),
+        ),
+    ] = ByteCount(0)
+    oidc: OidcConfig = OidcConfig()

@@ -2,26 +2,69 @@
 
 import importlib
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamtime.app.core import Infrastructure
+from streamtime.app.core import Infrastructure, backup_folders, database_path
 from streamtime.auth.access import Role
 from streamtime.auth.administration import Administration
+from streamtime.auth.api_tokens import ApiTokens
 from streamtime.auth.audit import AuditLog
 from streamtime.auth.failed_logins import FailedLoginLog
+from streamtime.auth.mfa import SecondFactor
+from streamtime.auth.mfa_codes import SecondFactorCodes
 from streamtime.auth.oidc.accounts import OidcAccountPolicy, OidcAccounts, OidcIdentities
 from streamtime.auth.oidc.sign_in import OidcLoginStates, OidcSignIn
 from streamtime.auth.oidc.types import IdentityProvider, ProviderSettings
+from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.rate_limits import RateLimiter
+from streamtime.auth.registration import Invites, RegistrationMode
+from streamtime.auth.sessions import Sessions
 from streamtime.auth.sign_in import SignIn
 from streamtime.auth.users import Users
-from streamtime.clock import Clock
-from streamtime.config.oidc import OidcConfig
+from streamtime.clock import Clock, SystemClock
+from streamtime.config.accounts import OidcConfig
 from streamtime.config.sections import Config
+from streamtime.database.transaction import Database
 from streamtime.errors import ConfigError
 
 OIDC_EXTRA_PACKAGES = frozenset({"authlib", "httpx2", "joserfc"})
+
+
+@dataclass(frozen=True, slots=True)
+class AccountServices:
+    """What commands need that set a server up, whether it runs or not."""
+
+    database: Database
+    users: Users
+    tokens: ApiTokens
+    administration: Administration
+    invites: Invites
+    sessions: Sessions
+    second_factor: SecondFactor
+
+
+@asynccontextmanager
+async def open_account_services(config: Config) -> AsyncIterator[AccountServices]:
+    """Accounts alone, beside a running server or without one."""
+    clock = SystemClock()
+    passwords = PasswordHashing()
+    database = Database(database_path(config), copies=backup_folders(config))
+    try:
+        audit = AuditLog(database, clock)
+        users = Users(database, passwords, audit, clock)
+        sessions = Sessions(database, audit, clock)
+        administration = Administration(database, passwords, sessions, audit, clock)
+        tokens = ApiTokens(database, audit, clock)
+        invites = Invites(database, audit, clock, mode=RegistrationMode(config.accounts.registration))
+        codes = SecondFactorCodes(database, RateLimiter(clock), audit, FailedLoginLog(database, audit, clock), clock)
+        second_factor = SecondFactor(database, sessions, codes, audit, clock)
+        yield AccountServices(database, users, tokens, administration, invites, sessions, second_factor)
+    finally:
+        await database.close()
+        passwords.close()
 
 
 @dataclass(frozen=True, slots=True)
