@@ -1,1 +1,1 @@
-"""Streamtime, a self-hosted video server: see docs/architecture.md for the map of the house."""
+"""Streamtime, a self-hosted video server. docs/architecture.md describes its packages."""

@@ -1,4 +1,4 @@
-"""The time of day and the passing of time, as arguments that a test can replace."""
+"""Clocks: wall-clock and monotonic time behind a protocol, so that tests can replace them."""
 
 import time
 from typing import NewType, Protocol
@@ -8,49 +8,50 @@ EpochMs = NewType("EpochMs", int)
 
 
 class Clock(Protocol):
-    """Tells the time; it knows nothing of time zones."""
+    """A source of wall-clock and monotonic time. It has no time zones."""
 
     def now_ms(self) -> EpochMs:
-        """Wall-clock time, for what is stored and shown."""
+        """Return the wall-clock time, for timestamps that are stored or shown."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, for time-outs and speeds."""
+        """Return monotonic time in seconds, for timeouts and rates."""
         ...
 
 
 class ClockStability:
-    """Tells for how long the time of day has gone on like the passing of time: since then nobody has set it.
+    """Measures how long the wall clock has advanced in step with the monotonic clock, without being set.
 
-    A machine whose clock has no battery begins years away and jumps when it hears from the network. What is irrevocable
-    should not be done the moment that a deadline seems to be over, but when the clock has been steady for a while.
+    A machine without a battery-backed clock boots with a wrong date and jumps when it synchronizes. An irreversible
+    action should not run as soon as a deadline appears to be over, but only after the clock has been stable for a
+    while.
     """
 
     MAX_DRIFT_S = 60.0
-    """What a slow correction may amount to between two looks."""
+    """A difference between two measurements that still counts as a slow correction of the clock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._wall_ms, self._passed = clock.now_ms(), clock.monotonic()
-        self._since = self._passed
+        self._wall_ms, self._monotonic = clock.now_ms(), clock.monotonic()
+        self._stable_since = self._monotonic
 
     def stable_s(self) -> float:
-        """Seconds since the beginning or the last jump that was seen. A machine that slept counts as a jump."""
-        wall_ms, passed = self._clock.now_ms(), self._clock.monotonic()
-        drift_s = (wall_ms - self._wall_ms) / 1000 - (passed - self._passed)
+        """Return the seconds since creation or the last jump that was seen. Sleep of the machine counts as a jump."""
+        wall_ms, monotonic = self._clock.now_ms(), self._clock.monotonic()
+        drift_s = (wall_ms - self._wall_ms) / 1000 - (monotonic - self._monotonic)
         if abs(drift_s) > self.MAX_DRIFT_S:
-            self._since = passed
-        self._wall_ms, self._passed = wall_ms, passed
-        return passed - self._since
+            self._stable_since = monotonic
+        self._wall_ms, self._monotonic = wall_ms, monotonic
+        return monotonic - self._stable_since
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The operating system's clock."""
 
     def now_ms(self) -> EpochMs:
-        """Wall-clock time, for what is stored and shown."""
+        """Return the wall-clock time, for timestamps that are stored or shown."""
         return EpochMs(time.time_ns() // 1_000_000)
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, for time-outs and speeds."""
+        """Return monotonic time in seconds, for timeouts and rates."""
         return time.monotonic()

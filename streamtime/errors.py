@@ -1,34 +1,34 @@
-"""Every error that a person or a program may be told about, as one tree.
+"""All errors that are reported to users and API clients, as one hierarchy.
 
     StreamtimeError
-    ├── NotFound            it does not exist, or the caller may not know that it does
-    ├── Unauthenticated     nobody we know is asking
-    │   ├── CodeNeeded      the password is right, and the account has a second factor
-    │   └── WrongCode       that was no code of it, or one that was used
-    ├── Forbidden           known, visible, but not allowed
-    ├── Invalid             the request cannot be understood or breaks a rule
-    │   └── ChecksumMismatch  bytes were changed on their way
-    ├── Conflict            it cannot be done in the present state
-    │   ├── Locked          somebody else is at it just now
-    │   └── OffsetMismatch  an upload continues somewhere else
-    ├── TooLarge            over a limit that the answer names
-    ├── NoSpace             the disk is full or nearly so
-    ├── TooMany             too often; try again later
-    ├── Unavailable         a part is busy or away; try again later
-    │   └── DatabaseDamaged  the database is damaged: the message names the newest copy of it
-    ├── Damaged             what is stored is not what its row says
-    ├── ConfigError         the configuration cannot be used
-    └── MediaError          a file cannot be played, and why
+    ├── NotFound                  it does not exist, or the caller may not know that it does
+    ├── Unauthenticated           the caller is not signed in, or the credentials are wrong
+    │   ├── SecondFactorRequired  the password is right, and the account has a second factor
+    │   └── WrongCode             the code is wrong or was used already
+    ├── Forbidden                 visible to the caller, but not allowed
+    ├── Invalid                   the request is malformed or breaks a rule
+    │   └── ChecksumMismatch      the received bytes differ from the announced checksum
+    ├── Conflict                  not possible in the current state
+    │   ├── Locked                another request is working on it
+    │   └── OffsetMismatch        the upload continues at another offset
+    ├── TooLarge                  over a limit that the message names
+    ├── NoSpace                   the disk is full or nearly full
+    ├── TooManyRequests           rate limited; try again later
+    ├── Unavailable               a component is busy or unreachable; try again later
+    │   └── DatabaseDamaged       the database is damaged: the message names the newest copy of it
+    ├── ObjectDamaged             a stored object differs from its row
+    ├── ConfigError               the configuration cannot be used
+    └── MediaError                a file cannot be played, and why
 
-It knows nothing of HTTP: `http/problems.py` alone maps these to statuses. `code` is for programs and stays the
-same; `message` is for people and may be improved.
+The errors have no HTTP status: `http/problems.py` maps them. `code` is stable, for programs; `message` is for people
+and may change.
 """
 
 from collections.abc import Mapping
 
 
 class StreamtimeError(Exception):
-    """The root. `code` names the kind of trouble for programs, `message` tells it to people."""
+    """The base class. `code` identifies the kind of error for programs, `message` explains it to people."""
 
     code = "error"
 
@@ -40,7 +40,7 @@ class StreamtimeError(Exception):
 
 
 class NotFound(StreamtimeError):
-    """It does not exist, or the caller may not know that it does: the two look alike on purpose."""
+    """It does not exist, or the caller may not know that it does. Both look the same on purpose."""
 
     code = "not_found"
 
@@ -49,13 +49,13 @@ class NotFound(StreamtimeError):
 
 
 class Unauthenticated(StreamtimeError):
-    """Nobody we know is asking."""
+    """The caller is not signed in, or the credentials are wrong."""
 
     code = "unauthenticated"
 
 
 class SecondFactorRequired(Unauthenticated):
-    """The password is right, and the account asks for a code of its second factor too."""
+    """The password is right, and the account also requires a code of its second factor."""
 
     code = "otp_needed"
 
@@ -64,7 +64,7 @@ class SecondFactorRequired(Unauthenticated):
 
 
 class WrongCode(Unauthenticated):
-    """No code of that second factor, or one that was used already."""
+    """The code of the second factor is wrong or was used already."""
 
     code = "wrong_code"
 
@@ -73,13 +73,13 @@ class WrongCode(Unauthenticated):
 
 
 class Forbidden(StreamtimeError):
-    """The caller may see it but not do this to it."""
+    """The caller may see the resource but not perform this action."""
 
     code = "forbidden"
 
 
 class Invalid(StreamtimeError):
-    """The request cannot be understood or breaks a rule; `field` names the part at fault, where there is one."""
+    """The request is malformed or breaks a rule; `field` names the invalid field, if there is one."""
 
     code = "invalid"
 
@@ -89,19 +89,19 @@ class Invalid(StreamtimeError):
 
 
 class Conflict(StreamtimeError):
-    """It cannot be done in the present state of the thing."""
+    """The action is not possible in the current state of the resource."""
 
     code = "conflict"
 
 
 class Locked(Conflict):
-    """Somebody else is at it just now; the same request may succeed in a moment."""
+    """Another request is working on the resource; the same request may succeed in a moment."""
 
     code = "locked"
 
 
 class OffsetMismatch(Conflict):
-    """An upload was continued at another offset than the one it has."""
+    """A request continued an upload at an offset other than its current one, `expected`."""
 
     code = "offset_mismatch"
 
@@ -111,7 +111,7 @@ class OffsetMismatch(Conflict):
 
 
 class TooLarge(StreamtimeError):
-    """Over a limit that the message names; `facts` are the same numbers for programs, in bytes."""
+    """Over a limit that the message names; `facts` has the same numbers for programs, in bytes."""
 
     code = "too_large"
 
@@ -121,7 +121,7 @@ class TooLarge(StreamtimeError):
 
 
 class NoSpace(StreamtimeError):
-    """The disk is full or nearly so; nothing that was acknowledged is lost. `facts` are numbers of bytes."""
+    """The disk is full or nearly full; no acknowledged data is lost. `facts` has numbers in bytes."""
 
     code = "no_space"
 
@@ -131,13 +131,13 @@ class NoSpace(StreamtimeError):
 
 
 class ChecksumMismatch(Invalid):
-    """What arrived is not what was announced: none of it is kept."""
+    """The received bytes differ from the announced checksum; none of them are kept."""
 
     code = "checksum_mismatch"
 
 
 class TooManyRequests(StreamtimeError):
-    """Asked too often."""
+    """The caller is rate limited."""
 
     code = "too_many"
 
@@ -147,7 +147,7 @@ class TooManyRequests(StreamtimeError):
 
 
 class Unavailable(StreamtimeError):
-    """A part of the server is busy or away; the same request may succeed later."""
+    """A component of the server is busy or unreachable; the same request may succeed later."""
 
     code = "unavailable"
 
@@ -157,7 +157,7 @@ class Unavailable(StreamtimeError):
 
 
 class ObjectDamaged(StreamtimeError):
-    """What is stored is shorter or longer than it was when it was written: asking again does not help."""
+    """A stored object is shorter or longer than when it was written; a retry does not help."""
 
     code = "damaged"
 
@@ -168,7 +168,7 @@ class ObjectDamaged(StreamtimeError):
 class DatabaseDamaged(Unavailable):
     """The database, or a copy of it, is damaged; the message says what to do.
 
-    `here` says the same with whole paths, for whoever sits at the machine.
+    `message_with_paths` is the same message with full paths, for logs and the command line.
     """
 
     code = "database_damaged"
@@ -179,7 +179,7 @@ class DatabaseDamaged(Unavailable):
 
 
 class ConfigError(StreamtimeError):
-    """The configuration cannot be used; the message names the key and what would do."""
+    """The configuration cannot be used; the message names the key and what it accepts."""
 
     code = "config"
 

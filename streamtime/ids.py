@@ -1,47 +1,47 @@
-"""Random identifiers and secrets. Row ids are integers and stay inside; what leaves the house is made here."""
+"""Random identifiers and secrets. Row ids are integers and stay internal; clients see only the ids made here."""
 
 import hashlib
 import secrets
 import string
 
 PUBLIC_ID_LENGTH = 22
-"""Characters, which make 131 random bits: an unlisted video is hidden by its id alone."""
+"""Characters, 131 random bits: an unlisted video is protected by its id alone."""
 
 _ALPHABET = string.ascii_letters + string.digits
 _UNAMBIGUOUS_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
-"""What nobody mistakes for something else, read from paper or a terminal."""
+"""Characters that are not easily confused when read from paper or a terminal."""
 
 
 def public_id() -> str:
-    """A new identifier for URLs and command lines.
+    """Return a new identifier for URLs and command lines.
 
-    Letters and digits alone: an id that began with a hyphen would be an option to every command it is handed to.
+    It has only letters and digits: commands would take an id that begins with a hyphen for an option.
     """
     return "".join(secrets.choice(_ALPHABET) for _ in range(PUBLIC_ID_LENGTH))
 
 
 def picture_version() -> int:
-    """A new number for the address of somebody's picture: never 0, and not to be met again with another picture."""
+    """Return a new random version number for the URL of a profile picture; never 0, which means no picture."""
     return secrets.randbelow((1 << 31) - 1) + 1
 
 
 def secret(prefix: str = "") -> str:
-    """A new bearer secret of 256 random bits, with a readable prefix that says what it is."""
+    """Return a new bearer secret of 256 random bits, after a readable prefix that names its kind."""
     return prefix + secrets.token_urlsafe(32)
 
 
 def setup_code() -> str:
-    """A code that a person copies from a terminal: twelve characters without look-alikes, 58 bits."""
+    """Return a setup code to be copied from a terminal: twelve unambiguous characters, 58 bits."""
     return _groups(3)
 
 
 def new_password() -> str:
-    """A password that is told to somebody once: sixteen characters without look-alikes, 78 bits."""
+    """Return a generated password, which is shown once: sixteen unambiguous characters, 78 bits."""
     return _groups(4)
 
 
 def recovery_code() -> str:
-    """A code that somebody keeps on paper: sixteen characters without look-alikes, 78 bits, to be stored hashed."""
+    """Return a recovery code to be kept on paper: sixteen unambiguous characters, 78 bits. Only its hash is stored."""
     return _groups(4)
 
 
@@ -50,5 +50,5 @@ def _groups(count: int) -> str:
 
 
 def fingerprint(value: str) -> bytes:
-    """SHA-256 of a secret: what is stored in its place. Enough for what is random, never for passwords."""
+    """Return the SHA-256 of a random secret, which is stored in its place. Not for passwords."""
     return hashlib.sha256(value.encode()).digest()

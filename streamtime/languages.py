@@ -1,4 +1,4 @@
-"""Languages: from what files say (ISO 639, two letters or three) to BCP 47 tags, and what people call them."""
+"""Languages: converts ISO 639 codes of two or three letters to BCP 47 tags, and names them in English."""
 
 import re
 
@@ -24,7 +24,7 @@ _THREE_LETTERS = {
     "tib": "bo", "tir": "ti", "tuk": "tk", "tur": "tr", "uig": "ug", "ukr": "uk", "urd": "ur", "uzb": "uz",
     "vie": "vi", "wel": "cy", "xho": "xh", "yid": "yi", "yor": "yo", "zho": "zh", "zul": "zu", "bod": "bo",
 }  # fmt: skip
-"""ISO 639-2, both of its kinds, where BCP 47 wants two letters (RFC 5646 section 2.2.1: the shortest code)."""
+"""ISO 639-2 codes, bibliographic and terminological, to ISO 639-1 (RFC 5646 section 2.2.1: the shortest code)."""
 
 _NAMES = {
     "af": "Afrikaans", "ar": "Arabic", "be": "Belarusian", "bg": "Bulgarian", "bn": "Bengali", "bs": "Bosnian",
@@ -43,12 +43,12 @@ _NAMES = {
 }  # fmt: skip
 
 LANGUAGES = tuple(sorted(_NAMES.items(), key=lambda item: item[1]))
-"""Tags and names to choose from."""
+"""Tags and names to choose from, by name."""
 
 
-def bcp47(said: str | None) -> str | None:
-    """The BCP 47 tag of what a file or a person says; None where that is no language."""
-    text = (said or "").strip().replace("_", "-")
+def bcp47(code: str | None) -> str | None:
+    """Return the BCP 47 tag of a language code from a file or a user; None if it is no language."""
+    text = (code or "").strip().replace("_", "-")
     if not _TAG.fullmatch(text):
         return None
     first, *others = text.split("-")
@@ -59,14 +59,14 @@ def bcp47(said: str | None) -> str | None:
 
 
 def language_name(tag: str | None) -> str | None:
-    """What people call a language, in English; its tag where no name is known."""
+    """Return the English name of a language; its tag if no name is known."""
     if tag is None:
         return None
     return _NAMES.get(tag) or _NAMES.get(tag.split("-")[0]) or tag
 
 
 def _subtag(text: str) -> str:
-    """Countries in capitals, scripts with one, as they are written (RFC 5646 section 2.1.1)."""
+    """Return a subtag in its recommended case: `US`, `Latn` (RFC 5646 section 2.1.1)."""
     if len(text) == 2:  # noqa: PLR2004  (ISO 3166 countries)
         return text.upper()
     return text.title() if len(text) == 4 and text.isalpha() else text.lower()  # noqa: PLR2004  (ISO 15924 scripts)

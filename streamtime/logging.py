@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, as text for people or JSON for machines; secrets never in them."""
+"""Structured logging: one event per line, as text or JSON, with secrets redacted."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ _SECRET_WORDS = ("password", "token", "cookie", "authorization", "secret", "code
 
 
 def configure(*, log_format: LogFormat = "auto", level: str = "info") -> None:
-    """Send all logs, our own and the libraries', to standard error in one shape."""
+    """Send all log events, including those of libraries, to standard error in one format."""
     text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -44,19 +44,19 @@ def configure(*, log_format: LogFormat = "auto", level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # at "debug" the database driver tells the values of each statement, urllib3 signed addresses, httpcore2 headers
-    for talkative in ("aiosqlite", "alembic", "authlib", "httpcore2", "httpx2", "urllib3", "uvicorn"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
+    # At "debug" the database driver logs the values of each statement, urllib3 signed URLs, httpcore2 headers.
+    for verbose in ("aiosqlite", "alembic", "authlib", "httpcore2", "httpx2", "urllib3", "uvicorn"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)
 
 
 def get_logger(component: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose lines say which room they come from."""
+    """Return a logger whose events carry the name of a component."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(component=component)
     return logger
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blot out secrets by the names of their fields, and tickets in URLs."""
+    """Replace secrets, found by the names of their fields, and tickets in URLs."""
     for key, value in event.items():
         if any(word in key.lower() for word in _SECRET_WORDS):
             event[key] = "[redacted]"

@@ -35,7 +35,7 @@ class FailureLog:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._count = FAILURES.labels(name)  # from here on the metric shows the loop, with 0 failures
+        self._count = FAILURES.labels(name)  # exports the metric with 0 failures
         self._logged: dict[tuple[object, ...], float] = {}
         self._failing = False
 
@@ -50,7 +50,7 @@ class FailureLog:
         self._failing = True
         if is_outage(error):
             _log.warning("loop_failed", loop=self.name, error=getattr(error, "message", None) or repr(error))
-        else:  # an error of the program: the stack tells where
+        else:  # a bug: log the stack trace
             _log.error("loop_failed", loop=self.name, error=repr(error), exc_info=error)
 
     def succeeded(self) -> None:
@@ -85,7 +85,7 @@ async def every(
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise
-            failures.failed(error)  # something that it waited for was cancelled, not the loop
+            failures.failed(error)  # an awaited task was cancelled, not the loop
         except Exception as error:  # noqa: BLE001  # no error may end a loop
             failures.failed(error)
         else:
@@ -99,7 +99,7 @@ async def every(
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether an error is the machine's (a disk, memory, descriptors, threads) or a known one, not the program's."""
+    """Return whether an error is an outage (disk, memory, descriptors, threads) or a known error, not a bug."""
     no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
     return no_thread or isinstance(error, StreamtimeError | OSError | MemoryError)
 

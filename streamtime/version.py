@@ -1,4 +1,4 @@
-"""Which version this is. Apart from the package itself: workers start often, and have no use for it."""
+"""The version of the installed package. A separate module, since workers start often and do not need it."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -153,7 +153,7 @@ class SecondFactor:
             NotFound: the account has been deleted.
             Conflict: nothing was offered, or it has a factor.
             WrongCode: that is no code of it.
-            TooMany: it was tried too often.
+            TooManyRequests: it was tried too often.
         """
 
         async def body(tx: Transaction) -> SecondFactorEnabled | None:

@@ -126,7 +126,7 @@ class SecondFactorCodes:
         Raises:
             WrongCode: it is none, or was used.
             Unauthenticated: the account was deleted meanwhile.
-            TooMany: it was tried too often.
+            TooManyRequests: it was tried too often.
         """
 
         async def body(tx: Transaction) -> tuple[int | None] | None:
@@ -147,7 +147,7 @@ class SecondFactorCodes:
 
         Raises:
             WrongCode: it was wrong.
-            TooMany: it was tried too often, at this account or at it from this address.
+            TooManyRequests: it was tried too often, at this account or at it from this address.
         """
         tries = {RateLimit.FACTOR_ACCOUNT: str(user_id), RateLimit.FACTOR_PAIR: f"{user_id} {client.network}"}
         try:

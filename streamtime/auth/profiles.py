@@ -108,7 +108,7 @@ class ProfilePictures:
         """Show this file as somebody's picture from now on, and tell its version.
 
         Raises:
-            TooMany: they have sent too many in a short time.
+            TooManyRequests: they have sent too many in a short time.
             Unavailable: too many others are being made, or none can be made here.
             TooLarge: it has more bytes than are taken.
             Invalid: it is no picture that can be read, is damaged, or has too many pixels.

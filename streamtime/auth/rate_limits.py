@@ -80,7 +80,7 @@ class RateLimiter:
         """Take one try from the bucket of each limit for that key; from none where one is empty.
 
         Raises:
-            TooMany: one is empty; it says when there is another try.
+            TooManyRequests: one is empty; it says when there is another try.
         """
         now = self._clock.monotonic()
         waits = [self._wait_s(limited, key, now) for limited, key in keys.items()]

@@ -131,7 +131,7 @@ class RefreshTokens:
 
         Raises:
             Unauthenticated: the token is none, was used already, or its session is over.
-            TooMany: it was tried too often from this address.
+            TooManyRequests: it was tried too often from this address.
         """
         self._rate_limiter.consume({RateLimit.REFRESH: client.network})
         old, new = fingerprint(refresh_token), secret()

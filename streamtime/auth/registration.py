@@ -48,7 +48,7 @@ class Setup:
         Raises:
             Invalid: the code is wrong, or the name or the password will not do.
             Conflict: somebody was first.
-            TooMany: codes were tried too often from this address.
+            TooManyRequests: codes were tried too often from this address.
         """
         self._rate_limiter.consume({RateLimit.SETUP_CODE: client.network})
         typed = "".join(character for character in code.casefold() if character.isalnum())
@@ -273,7 +273,7 @@ class Registration:
             NotFound: the invitation is not good, or not any more.
             Invalid: the name, the display name or the password will not do.
             Conflict: the name is taken; nothing is counted.
-            TooMany: it was tried too often from there.
+            TooManyRequests: it was tried too often from there.
         """
         await self.require_invite(token)
         new = await self._prepared(applicant, client)
@@ -296,7 +296,7 @@ class Registration:
             NotFound: this server does not take people that way.
             Invalid: the name, the display name or the password will not do.
             Conflict: the name is taken.
-            TooMany: it was tried too often from there.
+            TooManyRequests: it was tried too often from there.
         """
         if self.mode is not RegistrationMode.OPEN:
             raise NotFound

@@ -87,10 +87,10 @@ class SignIn:
         """Start a session by name and password, and by a code where the account has a second factor.
 
         Raises:
-            CodeNeeded: it has one, and there is no code.
+            SecondFactorRequired: it has one, and there is no code.
             WrongCode: the code is none of it.
             Unauthenticated: name or password is wrong.
-            TooMany: it was tried too often.
+            TooManyRequests: it was tried too often.
         """
         verified = await self.verify_password(name, password, client)
         if code:
@@ -102,7 +102,7 @@ class SignIn:
 
         Raises:
             Unauthenticated: one of the two is wrong.
-            TooMany: it was tried too often, at this account or from this address.
+            TooManyRequests: it was tried too often, at this account or from this address.
         """
         tries = password_limit_keys(name, client)
         try:
@@ -127,7 +127,7 @@ class SignIn:
         Raises:
             WrongCode: it is none.
             Unauthenticated: the account was deleted meanwhile.
-            TooMany: it was tried too often, at this account or at it from this address.
+            TooManyRequests: it was tried too often, at this account or at it from this address.
         """
         shown = await self._codes.verify(verified.user_id, verified.name, typed, client)
         return replace(verified, factor_since_ms=shown.since_ms, limit_keys=verified.limit_keys | shown.limit_keys)
@@ -138,7 +138,7 @@ class SignIn:
         """Start a session for somebody who has proved themselves. Its id is always a new one.
 
         Raises:
-            CodeNeeded: the account has a second factor, and no code of it was shown.
+            SecondFactorRequired: the account has a second factor, and no code of it was shown.
             Unauthenticated: the password was changed, or the account shut out, while it was being proved.
         """
         still = select(users).where(users.c.id == verified.user_id, users.c.password_hash == verified.password_hash)

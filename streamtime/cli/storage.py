@@ -66,7 +66,7 @@ class MoveProgressBar(TerminalReporter, MoveReporter):
     def step(self, step: Step) -> None:
         """Fill it so far."""
         self._progress.update(
-            self._task, completed=step.length_bytes, total=max(1, step.bytes_total), progress_text=progress_text(step)
+            self._task, completed=step.length_bytes, total=max(1, step.bytes_total), figures=progress_text(step)
         )
 
 

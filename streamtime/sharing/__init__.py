@@ -1,1 +1,1 @@
-"""Showing something to those without an account, or without a cookie: tickets, share links, links for sending."""
+"""Access without an account or a cookie: share links, upload requests, and tickets for media URLs."""

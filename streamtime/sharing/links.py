@@ -1,10 +1,7 @@
-"""Share links: who has the address may watch the videos behind it, within the limits that its maker set.
+"""Share links: anyone with the link may watch its videos, within the limits that its owner set.
 
-A link that is over (at its end, taken back, opened often enough) and one that never was look alike. It knows no page.
-
-What share links and links for sending have in common: when they hold, how they are labelled, how many are listed.
-
-Which links are in force, as conditions that every query about them has.
+A link that is expired, revoked or used up looks like one that never existed. The states and query conditions here
+also apply to upload requests.
 """
 
 from dataclasses import dataclass
@@ -30,28 +27,28 @@ from streamtime.videos.video import Video
 
 
 def account_is_active() -> ColumnElement[bool]:
-    """An account that may sign in: what others were given by one that may not ends with it."""
+    """Return the condition for an account that may sign in; links of other accounts do not work."""
     return users.c.disabled_at_ms.is_(None) & users.c.deleted_at_ms.is_(None) & users.c.awaiting_at_ms.is_(None)
 
 
 def link_is_active() -> ColumnElement[bool]:
-    """A link that was not taken back, joined with its maker. Its end is compared where the time is known."""
+    """Return the condition for a link that is not revoked, joined with its owner. Expiry is not part of it."""
     return links.c.revoked_at_ms.is_(None) & account_is_active()
 
 
 def link_may_show_video() -> ColumnElement[bool]:
-    """A video that is there and that the link's maker may show: their own, or anybody's where they are an admin."""
+    """Return the condition for an existing video that the link's owner may share: their own; for an admin, any."""
     own = or_(videos.c.owner_id == links.c.owner_id, users.c.role == Role.ADMIN.value)
     return videos.c.deleted_at_ms.is_(None) & own
 
 
 MAX_LABEL = 100
 MAX_LISTED = 200
-"""Links that a list shows, the latest first."""
+"""Links in one list, newest first."""
 
 
 class LinkState(StrEnum):
-    """Whether a link can be opened."""
+    """The state of a share link or an upload request."""
 
     LIVE = "live"
     EXPIRED = "expired"
@@ -62,7 +59,7 @@ class LinkState(StrEnum):
 def link_state(
     now_ms: int, *, revoked_at_ms: int | None, expires_at_ms: int | None, uses: int, max_uses: int | None
 ) -> LinkState:
-    """Whether a link with these terms holds, or why not."""
+    """Return the state of a link with these limits."""
     if revoked_at_ms is not None:
         return LinkState.REVOKED
     if expires_at_ms is not None and expires_at_ms <= now_ms:
@@ -76,7 +73,7 @@ MAX_VIEWS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """What a link is to be. `password`, `max_views` and `expires_at_ms` are None where it has none."""
+    """The properties of a share link to create. `password`, `max_views` and `expires_at_ms` are optional limits."""
 
     videos: list[Video]
     label: str = ""
@@ -87,7 +84,7 @@ class NewLink:
 
 @dataclass(frozen=True, slots=True)
 class LinkedVideo:
-    """A video that a link shows."""
+    """A video that a share link shows."""
 
     public_id: str
     title: str
@@ -95,7 +92,7 @@ class LinkedVideo:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link as its maker sees it."""
+    """A share link with its videos, as its owner sees it."""
 
     id: int
     public_id: str
@@ -111,11 +108,11 @@ class Link:
 
     @property
     def requires_form(self) -> bool:
-        """Whether it is opened by a form, never by a mere look: for a password, or so that no preview uses it up."""
+        """Whether the link opens only by a submitted form: it has a password, or previews must not use up its views."""
         return self.has_password or self.max_views is not None
 
     def state(self, now_ms: int) -> LinkState:
-        """Whether it can be opened, or why not."""
+        """Return whether the link can be opened, or why not."""
         return link_state(
             now_ms,
             revoked_at_ms=self.revoked_at_ms,
@@ -126,7 +123,7 @@ class Link:
 
 
 class Links:
-    """All share links."""
+    """Creates, lists, opens and revokes share links."""
 
     def __init__(
         self, database: Database, passwords: PasswordHashing, rate_limiter: RateLimiter, audit: AuditLog, clock: Clock
@@ -138,16 +135,17 @@ class Links:
         self._clock = clock
 
     async def create(self, caller: Caller, new: NewLink, actor: Actor) -> Link:
-        """Make a link to videos that the caller may manage.
+        """Create a share link to videos that the caller may manage.
 
         Raises:
-            Forbidden: the account has no videos of its own.
-            Invalid: one of its limits, its label or its password cannot be used.
+            Forbidden: the account is a viewer and has no videos.
+            Invalid: a limit, the label or the password is not valid.
+            Conflict: a video is given twice.
         """
         if caller.user_id is None or not caller.may_upload:
             raise Forbidden("This account is for watching: it has nothing to share.", code="viewer")
         now = self._clock.now_ms()
-        _check(new, now)
+        _validate(new, now)
         values = {
             "public_id": public_id(),
             "owner_id": caller.user_id,
@@ -162,7 +160,7 @@ class Links:
             link_id = (await tx.execute(insert(links).values(**values).returning(links.c.id))).scalar_one()
             rows = [{"link_id": link_id, "position": at, "video_id": video.id} for at, video in enumerate(new.videos)]
             await tx.execute_many(insert(link_videos), rows)
-            # Its own id is the address: whoever reads the audit is not to be let in by it.
+            # The link's id is its secret address: it must not appear in the audit log.
             await self._audit.record(
                 tx, actor, AuditEvent.LINK_CREATED, new.videos[0].public_id, label=str(values["label"])
             )
@@ -171,7 +169,7 @@ class Links:
         return await self.get(caller, str(values["public_id"]))
 
     async def list_for_owner(self, caller: Caller, *, video_id: int | None = None) -> list[Link]:
-        """The caller's links, the latest first; with `video_id`, those that show that video."""
+        """Return the caller's links, newest first; with `video_id`, only those that show that video."""
         query = select(links).where(links.c.owner_id == caller.user_id)
         if video_id is not None:
             query = query.where(links.c.id.in_(select(link_videos.c.link_id).where(link_videos.c.video_id == video_id)))
@@ -179,10 +177,10 @@ class Links:
             return await _read(connection, query.order_by(links.c.id.desc()).limit(MAX_LISTED))
 
     async def get(self, caller: Caller, link: str) -> Link:
-        """The caller's own link of that id.
+        """Return one of the caller's own links by its public id.
 
         Raises:
-            NotFound: there is none, or it is somebody else's.
+            NotFound: it does not exist, or belongs to another account.
         """
         query = select(links).where(links.c.public_id == link, links.c.owner_id == caller.user_id)
         async with self._database.read() as connection:
@@ -192,10 +190,10 @@ class Links:
         return found[0]
 
     async def revoke(self, caller: Caller, link: str, actor: Actor) -> None:
-        """Take a link back: what was opened by it stops at the next request.
+        """Revoke a link: access through it ends with the next request.
 
         Raises:
-            NotFound: there is none, it is somebody else's, or it was taken back already.
+            NotFound: it does not exist, belongs to another account, or was revoked already.
         """
         found = await self.get(caller, link)
         statement = update(links).where(links.c.id == found.id, links.c.revoked_at_ms.is_(None))
@@ -211,10 +209,10 @@ class Links:
         await self._database.write(body)
 
     async def find(self, link: str) -> Link:
-        """The link of an address, with the videos that it shows just now.
+        """Return an active link by its public id, with the videos that it currently shows.
 
         Raises:
-            NotFound: there is none, it is over, or nothing of what it showed is left.
+            NotFound: it does not exist, is revoked or expired, or has no videos left.
         """
         query = select(links).join_from(links, users, links.c.owner_id == users.c.id)
         query = query.where(links.c.public_id == link, link_is_active())
@@ -225,18 +223,18 @@ class Links:
         return found[0]
 
     async def open(self, link: Link, password: str, *, address: str) -> None:
-        """Count a view of a link that `find` gave, by somebody at `address` who says that password.
+        """Check the password of a link that `find` returned, and count a view by a client at `address`.
 
         Raises:
-            TooMany: wrong passwords came too often from there.
+            TooManyRequests: too many wrong passwords from that network.
             Invalid: the password is wrong.
-            NotFound: it has been opened often enough, or was taken back meanwhile.
+            NotFound: all views are used up, or the link has been revoked.
         """
         if link.has_password:
             await self._verify_password(link, password, address)
         now = self._clock.now_ms()
-        left = or_(links.c.max_views.is_(None), links.c.views < links.c.max_views)
-        statement = update(links).where(links.c.id == link.id, links.c.revoked_at_ms.is_(None), left)
+        views_left = or_(links.c.max_views.is_(None), links.c.views < links.c.max_views)
+        statement = update(links).where(links.c.id == link.id, links.c.revoked_at_ms.is_(None), views_left)
 
         async def body(tx: Transaction) -> None:
             done = await tx.execute(statement.values(views=links.c.views + 1, last_viewed_at_ms=now))
@@ -246,17 +244,17 @@ class Links:
         await self._database.write(body)
 
     async def _verify_password(self, link: Link, password: str, address: str) -> None:
-        tries = {RateLimit.SHARE_PASSWORD: f"{link.id} {client_network(address)}"}
-        self._rate_limiter.consume(tries)
+        limit_keys = {RateLimit.SHARE_PASSWORD: f"{link.id} {client_network(address)}"}
+        self._rate_limiter.consume(limit_keys)
         query = select(links.c.password_hash).where(links.c.id == link.id)
         async with self._database.read() as connection:
             stored = (await connection.execute(query)).scalar()
         if not await self._passwords.verify(stored, password):
             raise Invalid("That is not the password of this link.", field="password", code="wrong_password")
-        self._rate_limiter.refund(tries)
+        self._rate_limiter.refund(limit_keys)
 
 
-def _check(new: NewLink, now_ms: int) -> None:
+def _validate(new: NewLink, now_ms: int) -> None:
     if not 1 <= len(new.videos) <= MAX_VIDEOS:
         raise Invalid(f"A link shows 1 to {MAX_VIDEOS} videos.", field="videos")
     if len({video.id for video in new.videos}) != len(new.videos):
@@ -271,19 +269,19 @@ def _check(new: NewLink, now_ms: int) -> None:
 
 async def _read(connection: AsyncConnection, query: Select[tuple[Any, ...]], *, shown_only: bool = False) -> list[Link]:
     rows = (await connection.execute(query)).mappings().all()
-    of_link = (
+    shown_videos = (
         select(link_videos.c.link_id, videos.c.public_id, videos.c.title)
         .join_from(link_videos, videos, link_videos.c.video_id == videos.c.id)
         .where(link_videos.c.link_id.in_([row["id"] for row in rows]), videos.c.deleted_at_ms.is_(None))
         .order_by(link_videos.c.link_id, link_videos.c.position)
     )
     if shown_only:
-        of_link = of_link.join(links, links.c.id == link_videos.c.link_id).join(users, users.c.id == links.c.owner_id)
-        of_link = of_link.where(link_may_show_video())
-    shown: dict[int, list[LinkedVideo]] = {}
-    for link_id, video, title in await connection.execute(of_link):
-        shown.setdefault(link_id, []).append(LinkedVideo(video, title))
-    return [_link(row, tuple(shown.get(row["id"], ()))) for row in rows]
+        shown_videos = shown_videos.join(links, links.c.id == link_videos.c.link_id)
+        shown_videos = shown_videos.join(users, users.c.id == links.c.owner_id).where(link_may_show_video())
+    by_link: dict[int, list[LinkedVideo]] = {}
+    for link_id, video, title in await connection.execute(shown_videos):
+        by_link.setdefault(link_id, []).append(LinkedVideo(video, title))
+    return [_link(row, tuple(by_link.get(row["id"], ()))) for row in rows]
 
 
 def _link(row: RowMapping, shown: tuple[LinkedVideo, ...]) -> Link:

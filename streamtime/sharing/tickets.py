@@ -1,13 +1,9 @@
-"""Tickets: addresses of one video's media that need no cookie, for some hours, for players that have none.
+"""Tickets and view sessions: signed tokens for people who watch without a cookie of an account.
 
-A ticket names what it stands on (a session, an API token, a share link), the video and its end, and is signed. The
-signature alone proves nothing: what it stands on is looked up, and what it lets one see is decided by `access` like
-everything else. It knows no request and no page.
-
-That somebody has opened a share link: a signed note in a cookie, so that a reload is no second view.
-
-It lasts as long as the tickets on the page, and proves the link's password as well. What it is for is looked up again
-at each request: a link that was taken back has no openings.
+A ticket is part of a media URL and gives access to one video for some hours, for players that send no cookies. It
+names its source (a session, an API token or a share link), which is looked up again, and `auth.access` decides what
+its caller may see. A view session is a cookie which says that a share link was opened and its password given, so that
+a reload does not count as another view.
 """
 
 import hashlib
@@ -34,10 +30,10 @@ from streamtime.errors import NotFound, Unauthenticated
 from streamtime.sharing.links import Link, link_is_active, link_may_show_video
 
 TICKET_LIFETIME_MS = 4 * 3_600_000
-"""The longest that a ticket is good for: a film and its pauses."""
+"""The longest validity of a ticket: a film with pauses."""
 
 MAX_CACHED = 10_000
-"""Tickets kept in memory; each is some 400 bytes."""
+"""Tickets in the cache; each takes about 400 bytes."""
 
 _TICKET_PATTERN = re.compile(
     r"(?P<kind>[skl])(?P<expires_s>[0-9a-f]{1,10})-(?P<row_id>\d{1,19})-(?P<video>[A-Za-z0-9]{1,64})"
@@ -46,10 +42,10 @@ _TICKET_PATTERN = re.compile(
 
 
 class TicketSource(StrEnum):
-    """What a ticket stands on, as its first letter says."""
+    """The credential that a ticket is issued for; its first letter."""
 
     SESSION = "s"
-    TOKEN = "k"  # noqa: S105  # the letter of a kind
+    TOKEN = "k"  # noqa: S105  # a ticket's first letter
     LINK = "l"
 
 
@@ -63,13 +59,13 @@ _SOURCES = {
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket as it stands in an address, and until when it is good."""
+    """A ticket as it appears in a URL, and when it expires."""
 
     text: str
     expires_at_ms: int
 
     def url(self, path: str) -> str:
-        """The address of media at `path`, which begins with `/media/`, by this ticket."""
+        """Return the URL of media at `path`, which begins with `/media/`, with this ticket."""
         return f"/t/{self.text}{path}"
 
 
@@ -80,24 +76,24 @@ class _TicketClaims:
     video: str
     expires_at_ms: int
 
-    def signature(self, key: SigningKey, name: str) -> str:
-        """`name` is the public id of the ground: it is signed and not told, so that it cannot be read off."""
-        words = f"{self.source} {self.expires_at_ms} {self.row_id} {self.video} {name}"
-        # 128 bits of a MAC are what RFC 2104, section 5, asks for at least.
-        digest = hmac.new(key.secret, words.encode(), hashlib.sha256).digest()[:16]
+    def signature(self, key: SigningKey, source_id: str) -> str:
+        """Return the signature. `source_id`, the public id of the source, is signed but not part of the ticket."""
+        message = f"{self.source} {self.expires_at_ms} {self.row_id} {self.video} {source_id}"
+        # 128 bits: half of the hash output, the minimum of RFC 2104, section 5.
+        digest = hmac.new(key.secret, message.encode(), hashlib.sha256).digest()[:16]
         return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 @dataclass(frozen=True, slots=True)
 class _Grant:
-    name: str
-    """The public id of the ground."""
+    source_id: str
+    """The public id of the session, API token or share link."""
     expires_at_ms: int | None
     caller: Caller
 
 
 class Tickets:
-    """Makes tickets, and knows who comes with one."""
+    """Issues tickets, and resolves a ticket to its caller."""
 
     def __init__(self, database: Database, epoch: EpochWatch, keys: SigningKeys, clock: Clock) -> None:
         self._database = database
@@ -108,41 +104,41 @@ class Tickets:
         self._cache: OrderedDict[str, tuple[Caller, int]] = OrderedDict()
 
     async def issue_for_caller(self, caller: Caller, video: str) -> Ticket:
-        """A ticket that sees of that video what the caller sees, for as long as their session or token is there.
+        """Issue a ticket with the caller's access to that video; it ends with their session or token.
 
         Raises:
             Unauthenticated: the caller has neither.
         """
-        ground = _SOURCES.get(caller.auth_method)
-        if ground is None:
+        source = _SOURCES.get(caller.auth_method)
+        if source is None:
             raise Unauthenticated("Sign in first.")
-        return await self._issue(ground, caller.credential_id, video, self._clock.now_ms() + TICKET_LIFETIME_MS)
+        return await self._issue(source, caller.credential_id, video, self._clock.now_ms() + TICKET_LIFETIME_MS)
 
     async def issue_for_link(self, link_id: int, video: str, *, expires_at_ms: int) -> Ticket:
-        """A ticket for one video of a share link, by the link's row id.
+        """Issue a ticket for one video of a share link, by the link's row id.
 
         Raises:
-            NotFound: the link is over, or does not show that video.
+            NotFound: the link is not active, or does not show that video.
         """
-        most = self._clock.now_ms() + TICKET_LIFETIME_MS
-        return await self._issue(TicketSource.LINK, link_id, video, min(most, expires_at_ms))
+        latest = self._clock.now_ms() + TICKET_LIFETIME_MS
+        return await self._issue(TicketSource.LINK, link_id, video, min(latest, expires_at_ms))
 
     async def authenticate(self, text: str) -> Caller:
-        """Who comes with a ticket.
+        """Return the caller of a ticket.
 
         Raises:
-            NotFound: it is none of ours, or over.
+            NotFound: the ticket is not valid or has expired.
         """
-        known = self._cached(text)
-        if known is None:
-            known_at = self._cache_epoch
-            known = await self._verify(text)
-            # What was read while the epoch moved may be stale already: it serves this one request and is not kept.
-            if self._epoch.current() == known_at == self._cache_epoch:
-                self._cache[text] = known
+        resolved = self._cached(text)
+        if resolved is None:
+            epoch_before = self._cache_epoch
+            resolved = await self._verify(text)
+            # A result read while the epoch changed may be stale: it serves this request and is not cached.
+            if self._epoch.current() == epoch_before == self._cache_epoch:
+                self._cache[text] = resolved
                 if len(self._cache) > MAX_CACHED:
                     self._cache.popitem(last=False)
-        caller, expires_at_ms = known
+        caller, expires_at_ms = resolved
         if expires_at_ms <= self._clock.now_ms():
             raise NotFound
         return caller
@@ -155,40 +151,41 @@ class Tickets:
             return None
         return self._cache.get(text)
 
-    async def _issue(self, ground: TicketSource, row_id: int, video: str, expires_at_ms: int) -> Ticket:
-        found = await self._look_up(ground, row_id, video)
-        if found is None:
+    async def _issue(self, source: TicketSource, row_id: int, video: str, expires_at_ms: int) -> Ticket:
+        grant = await self._look_up(source, row_id, video)
+        if grant is None:
             raise NotFound
-        if found.expires_at_ms is not None:
-            expires_at_ms = min(expires_at_ms, found.expires_at_ms)
-        seconds = expires_at_ms // 1000
-        claim = _TicketClaims(ground, row_id, video, seconds * 1000)
+        if grant.expires_at_ms is not None:
+            expires_at_ms = min(expires_at_ms, grant.expires_at_ms)
+        expires_s = expires_at_ms // 1000
+        claims = _TicketClaims(source, row_id, video, expires_s * 1000)
         key = await self._keys.current()
-        signature = claim.signature(key, found.name)
-        text = f"{ground}{seconds:x}-{row_id}-{video}-{key.public_id}-{signature}"
-        return Ticket(text, claim.expires_at_ms)
+        signature = claims.signature(key, grant.source_id)
+        text = f"{source}{expires_s:x}-{row_id}-{video}-{key.public_id}-{signature}"
+        return Ticket(text, claims.expires_at_ms)
 
     async def _verify(self, text: str) -> tuple[Caller, int]:
-        """Whom a ticket speaks for, and until when. Raises `NotFound`."""
+        """Return the caller of a ticket, and when it expires. Raises `NotFound`."""
         parts = _TICKET_PATTERN.fullmatch(text)
         key = await self._keys.find(parts["key"]) if parts else None
         if parts is None or key is None:
             raise NotFound
-        ground = TicketSource(parts["kind"])
-        claim = _TicketClaims(ground, int(parts["row_id"]), parts["video"], int(parts["expires_s"], 16) * 1000)
-        found = await self._look_up(ground, claim.row_id, claim.video)
-        if found is None or not hmac.compare_digest(claim.signature(key, found.name), parts["signature"]):
+        source = TicketSource(parts["kind"])
+        claims = _TicketClaims(source, int(parts["row_id"]), parts["video"], int(parts["expires_s"], 16) * 1000)
+        grant = await self._look_up(source, claims.row_id, claims.video)
+        if grant is None or not hmac.compare_digest(claims.signature(key, grant.source_id), parts["signature"]):
             raise NotFound
-        ends = claim.expires_at_ms if found.expires_at_ms is None else min(claim.expires_at_ms, found.expires_at_ms)
-        return found.caller, ends
+        if grant.expires_at_ms is None:
+            return grant.caller, claims.expires_at_ms
+        return grant.caller, min(claims.expires_at_ms, grant.expires_at_ms)
 
-    async def _look_up(self, ground: TicketSource, row_id: int, video: str) -> _Grant | None:
+    async def _look_up(self, source: TicketSource, row_id: int, video: str) -> _Grant | None:
         if row_id >= 1 << 63:
             return None
-        if ground is TicketSource.LINK:
+        if source is TicketSource.LINK:
             return await self._link(row_id, video)
         account = [users.c[name] for name in _ACCOUNT_COLUMNS]
-        if ground is TicketSource.SESSION:
+        if source is TicketSource.SESSION:
             query = select(*account, sessions.c.public_id, sessions.c.expires_at_ms).join_from(users, sessions)
             row = await self._one(query.where(sessions.c.id == row_id))
         else:
@@ -227,42 +224,45 @@ class Tickets:
         return row
 
 
-_SESSION_PATTERN = re.compile(r"(?P<ends_s>[0-9a-f]{1,10})-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{43})")
+_SESSION_PATTERN = re.compile(
+    r"(?P<expires_s>[0-9a-f]{1,10})-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{43})"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ViewSession:
-    """An opening, as its cookie says it."""
+    """A view session: the cookie's value, and when it expires."""
 
     text: str
     expires_at_ms: int
 
 
 class ViewSessions:
-    """Makes openings and reads them."""
+    """Issues and verifies view sessions of share links."""
 
     def __init__(self, keys: SigningKeys, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
 
     async def issue(self, link: Link) -> ViewSession:
-        """An opening of a link that was opened just now."""
-        ends_s = (self._clock.now_ms() + TICKET_LIFETIME_MS) // 1000
+        """Issue a view session for a link that has just been opened."""
+        expires_s = (self._clock.now_ms() + TICKET_LIFETIME_MS) // 1000
         key = await self._keys.current()
-        return ViewSession(f"{ends_s:x}-{key.public_id}-{_session_signature(key, link, ends_s)}", ends_s * 1000)
+        signature = _session_signature(key, link, expires_s)
+        return ViewSession(f"{expires_s:x}-{key.public_id}-{signature}", expires_s * 1000)
 
     async def verify(self, link: Link, text: str) -> ViewSession | None:
-        """The opening that a cookie tells of; None where it is over, or none of that link."""
+        """Return the view session of a cookie; None if it has expired or belongs to another link."""
         parts = _SESSION_PATTERN.fullmatch(text)
         key = await self._keys.find(parts["key"]) if parts else None
         if parts is None or key is None:
             return None
-        ends_s = int(parts["ends_s"], 16)
-        if not hmac.compare_digest(_session_signature(key, link, ends_s), parts["signature"]):
+        expires_s = int(parts["expires_s"], 16)
+        if not hmac.compare_digest(_session_signature(key, link, expires_s), parts["signature"]):
             return None
-        return ViewSession(text, ends_s * 1000) if ends_s * 1000 > self._clock.now_ms() else None
+        return ViewSession(text, expires_s * 1000) if expires_s * 1000 > self._clock.now_ms() else None
 
 
-def _session_signature(key: SigningKey, link: Link, ends_s: int) -> str:
-    words = f"opening {link.public_id} {ends_s}"
-    return urlsafe_b64encode(hmac.new(key.secret, words.encode(), hashlib.sha256).digest()).decode().rstrip("=")
+def _session_signature(key: SigningKey, link: Link, expires_s: int) -> str:
+    message = f"opening {link.public_id} {expires_s}"
+    return urlsafe_b64encode(hmac.new(key.secret, message.encode(), hashlib.sha256).digest()).decode().rstrip("=")

@@ -1,13 +1,12 @@
-"""Links for sending: who has the address may send videos into its owner's library, within the limits that they set.
+"""Upload requests: links with which anyone can upload videos into the owner's library, within the owner's limits.
 
-The guest learns nothing of the library, not even what became of what they sent. It knows no upload.
+Guests see nothing of the library, not even the state of what they sent. The uploads themselves are in `uploads`.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, insert, or_, select, update
-from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
@@ -23,25 +22,25 @@ MAX_FILES = 10_000
 
 
 class UploadRequestFull(Forbidden):
-    """As many files came by this link as it takes."""
+    """The upload request has received its maximum number of files."""
 
     code = "drop_full"
 
 
 @dataclass(frozen=True, slots=True)
 class NewUploadRequest:
-    """What a link for sending is to be; None where it has no such limit."""
+    """The properties of an upload request to create; None means no limit."""
 
     label: str = ""
     max_bytes: int | None = None
-    """Of one file."""
+    """The largest size of one file."""
     max_files: int | None = None
     expires_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UploadRequest:
-    """A link for sending."""
+    """An upload request."""
 
     id: int
     public_id: str
@@ -56,7 +55,7 @@ class UploadRequest:
     revoked_at_ms: int | None
 
     def state(self, now_ms: int) -> LinkState:
-        """Whether it takes files, or why not."""
+        """Return whether it accepts files, or why not."""
         return link_state(
             now_ms,
             revoked_at_ms=self.revoked_at_ms,
@@ -67,7 +66,7 @@ class UploadRequest:
 
 
 class UploadRequests:
-    """All links for sending."""
+    """Creates, finds and revokes upload requests."""
 
     def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._database = database
@@ -75,19 +74,19 @@ class UploadRequests:
         self._clock = clock
 
     async def create(self, caller: Caller, new: NewUploadRequest, actor: Actor) -> UploadRequest:
-        """Make a link by which others send videos to the caller.
+        """Create an upload request into the caller's library.
 
         Raises:
-            Forbidden: the account has no videos of its own.
-            Invalid: one of its limits or its label cannot be used.
+            Forbidden: the account is a viewer and has no library.
+            Invalid: a limit or the label is not valid.
         """
         if caller.user_id is None or not caller.may_upload:
             raise Forbidden("This account is for watching: it has no library to send to.", code="viewer")
         now = self._clock.now_ms()
-        _check(new, now)
-        name, label = public_id(), clean_line(new.label)
+        _validate(new, now)
+        request_id, label = public_id(), clean_line(new.label)
         values = {
-            "public_id": name,
+            "public_id": request_id,
             "owner_id": caller.user_id,
             "label": label,
             "max_bytes": new.max_bytes,
@@ -98,43 +97,44 @@ class UploadRequests:
 
         async def body(tx: Transaction) -> None:
             await tx.execute(insert(drops).values(**values))
-            # Its own id is the address: whoever reads the audit is not to be let in by it.
+            # The request's id is its secret address: it must not appear in the audit log.
             await self._audit.record(tx, actor, AuditEvent.DROP_CREATED, caller.name, label=label)
 
         await self._database.write(body)
-        return await self.get(caller, name)
+        return await self.get(caller, request_id)
 
     async def list_for_owner(self, caller: Caller) -> list[UploadRequest]:
-        """The caller's own, the latest first."""
+        """Return the caller's own upload requests, newest first."""
         own = _selection().where(drops.c.owner_id == caller.user_id)
         return await self._read(own.order_by(drops.c.id.desc()).limit(MAX_LISTED))
 
-    async def get(self, caller: Caller, drop: str) -> UploadRequest:
-        """The caller's own link of that id.
+    async def get(self, caller: Caller, request_id: str) -> UploadRequest:
+        """Return one of the caller's own upload requests by its public id.
 
         Raises:
-            NotFound: there is none, or it is somebody else's.
+            NotFound: it does not exist, or belongs to another account.
         """
-        return await self._one(drops.c.public_id == drop, drops.c.owner_id == caller.user_id)
+        return await self._one(drops.c.public_id == request_id, drops.c.owner_id == caller.user_id)
 
-    async def find(self, drop: str) -> UploadRequest:
-        """The link of an address. One that has taken all its files is still there: what was begun may go on.
+    async def find(self, request_id: str) -> UploadRequest:
+        """Return an active upload request by its public id. One that is full counts as active: uploads may continue.
 
         Raises:
-            NotFound: there is none, or it is over.
+            NotFound: it does not exist, is revoked or has expired.
         """
         now = self._clock.now_ms()
-        ends = or_(drops.c.expires_at_ms.is_(None), drops.c.expires_at_ms > now)
-        able = account_is_active() & (users.c.role != Role.VIEWER.value)
-        return await self._one(drops.c.public_id == drop, drops.c.revoked_at_ms.is_(None), ends, able)
+        unexpired = or_(drops.c.expires_at_ms.is_(None), drops.c.expires_at_ms > now)
+        owner_may_upload = account_is_active() & (users.c.role != Role.VIEWER.value)
+        not_revoked = drops.c.revoked_at_ms.is_(None)
+        return await self._one(drops.c.public_id == request_id, not_revoked, unexpired, owner_may_upload)
 
-    async def revoke(self, caller: Caller, drop: str, actor: Actor) -> None:
-        """Take a link back: what is under way by it stops at its next request.
+    async def revoke(self, caller: Caller, request_id: str, actor: Actor) -> None:
+        """Revoke an upload request: uploads in progress stop at their next request.
 
         Raises:
-            NotFound: there is none, it is somebody else's, or it was taken back already.
+            NotFound: it does not exist, belongs to another account, or was revoked already.
         """
-        found = await self.get(caller, drop)
+        found = await self.get(caller, request_id)
         statement = update(drops).where(drops.c.id == found.id, drops.c.revoked_at_ms.is_(None))
 
         async def body(tx: Transaction) -> None:
@@ -154,28 +154,28 @@ class UploadRequests:
 
     async def _read(self, query: Select[tuple[Any, ...]]) -> list[UploadRequest]:
         async with self._database.read() as connection:
-            return [_drop(row) for row in (await connection.execute(query)).mappings()]
+            return [UploadRequest(**row) for row in (await connection.execute(query)).mappings()]
 
 
-async def reserve_file(tx: Transaction, drop: UploadRequest) -> None:
-    """Count a file that begins to come, in the transaction that writes it down.
+async def reserve_file(tx: Transaction, request: UploadRequest) -> None:
+    """Count a new upload, in the transaction that creates it.
 
     Raises:
-        DropFull: it has taken all that it takes, or was taken back meanwhile.
+        UploadRequestFull: the maximum number of files is reached, or the request has been revoked.
     """
-    room = or_(drops.c.max_files.is_(None), drops.c.files < drops.c.max_files)
-    statement = update(drops).where(drops.c.id == drop.id, drops.c.revoked_at_ms.is_(None), room)
+    files_left = or_(drops.c.max_files.is_(None), drops.c.files < drops.c.max_files)
+    statement = update(drops).where(drops.c.id == request.id, drops.c.revoked_at_ms.is_(None), files_left)
     if (await tx.execute(statement.values(files=drops.c.files + 1))).rowcount == 0:
         raise UploadRequestFull("As many files were sent here as this link takes.")
 
 
-async def release_file(tx: Transaction, drop_id: int) -> None:
-    """A file that was begun is given up before it was whole: another may come in its place."""
-    statement = update(drops).where(drops.c.id == drop_id, drops.c.files > 0)
+async def release_file(tx: Transaction, request_id: int) -> None:
+    """Uncount an upload that was abandoned before it was complete."""
+    statement = update(drops).where(drops.c.id == request_id, drops.c.files > 0)
     await tx.execute(statement.values(files=drops.c.files - 1))
 
 
-def _check(new: NewUploadRequest, now_ms: int) -> None:
+def _validate(new: NewUploadRequest, now_ms: int) -> None:
     if len(new.label) > MAX_LABEL:
         raise Invalid(f"A label has at most {MAX_LABEL} characters.", field="label")
     if new.max_files is not None and not 1 <= new.max_files <= MAX_FILES:
@@ -187,9 +187,5 @@ def _check(new: NewUploadRequest, now_ms: int) -> None:
 
 
 def _selection() -> Select[tuple[Any, ...]]:
-    owner = drops.c.owner_id == users.c.id
-    return select(drops, users.c.name.label("owner_name")).join_from(drops, users, owner)
-
-
-def _drop(row: RowMapping) -> UploadRequest:
-    return UploadRequest(**row)
+    is_owner = drops.c.owner_id == users.c.id
+    return select(drops, users.c.name.label("owner_name")).join_from(drops, users, is_owner)

@@ -37,9 +37,9 @@ class ProviderClient:
         """A conversation, in which the token endpoint is told who we are by that method.
 
         Raises:
-            ProviderAway: the provider does not answer as it should.
-            ProviderMistrusted: it refuses.
-            TooMany: too many wait for it already.
+            ProviderUnavailable: the provider does not answer as it should.
+            ProviderUntrusted: it refuses.
+            TooManyRequests: too many wait for it already.
         """
         if self._active >= MAX_CONCURRENT:
             raise TooManyRequests("Too many people are signing in at once. Try again in a moment.", retry_after_s=2)
@@ -83,7 +83,7 @@ class ProviderSession:
         """The body of an answer.
 
         Raises:
-            ProviderAway: it is none that says anything.
+            ProviderUnavailable: it is none that says anything.
         """
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
         answer: httpx2.Response = await self.client.request("GET", address, headers=headers, withhold_token=True)

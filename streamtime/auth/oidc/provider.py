@@ -52,7 +52,7 @@ class ProviderMetadata(msgspec.Struct, frozen=True):
         """How we say who we are at the token endpoint.
 
         Raises:
-            ProviderAway: it knows no way that we know.
+            ProviderUnavailable: it knows no way that we know.
         """
         ours = ("client_secret_basic", "client_secret_post") if secret else ("none",)
         known = self.token_endpoint_auth_methods_supported
@@ -68,7 +68,7 @@ def parse_metadata(body: bytes, issuer: str) -> ProviderMetadata:
     """The metadata of the provider of that name.
 
     Raises:
-        ProviderAway: it is none, or another provider's, or of one that cannot be used.
+        ProviderUnavailable: it is none, or another provider's, or of one that cannot be used.
     """
     try:
         found = msgspec.json.decode(body, type=ProviderMetadata)
@@ -128,7 +128,7 @@ def verify_id_token(token: object, keys: bytes, expected: ExpectedClaims, *, acc
     """The claims of a good one. `keys` is the provider's key set, as it publishes it just now.
 
     Raises:
-        ProviderMistrusted: it is not good.
+        ProviderUntrusted: it is not good.
     """
     if not isinstance(token, str):
         raise ProviderUntrusted("It gave no ID token. Is `openid` one of the scopes that this client may ask for?")

@@ -163,8 +163,8 @@ class OidcSignIn:
         """Begin a sign-in, or, with `user_id`, the connection of that account.
 
         Raises:
-            ProviderAway: the provider does not answer as it should.
-            TooMany: it was tried too often from there.
+            ProviderUnavailable: the provider does not answer as it should.
+            TooManyRequests: it was tried too often from there.
         """
         self._rate_limiter.consume(_limit_keys(client))
         attempt = self._login_states.create(redirect_uri, next_path, user_id)
@@ -180,7 +180,7 @@ class OidcSignIn:
 
         Raises:
             Unauthenticated: it was not begun there, or is over.
-            TooMany: it was tried too often from there.
+            TooManyRequests: it was tried too often from there.
         """
         self._rate_limiter.consume(_limit_keys(client))
         try:
@@ -196,7 +196,7 @@ class OidcSignIn:
 
         Raises:
             Unauthenticated: it was denied, or cannot be believed.
-            ProviderAway: the provider does not answer as it should.
+            ProviderUnavailable: the provider does not answer as it should.
         """
         try:
             self._require_consent(response)

@@ -87,7 +87,7 @@ class IdentityProvider(Protocol):
         """Where a browser is to go to sign in.
 
         Raises:
-            ProviderAway: it does not answer as it should.
+            ProviderUnavailable: it does not answer as it should.
         """
         ...
 
@@ -95,8 +95,8 @@ class IdentityProvider(Protocol):
         """Who came back from there.
 
         Raises:
-            ProviderAway: it does not answer as it should.
-            ProviderMistrusted: it refuses, or its word is not good.
+            ProviderUnavailable: it does not answer as it should.
+            ProviderUntrusted: it refuses, or its word is not good.
         """
         ...
 
@@ -104,6 +104,6 @@ class IdentityProvider(Protocol):
         """Whether it is there and can be used, in words.
 
         Raises:
-            ProviderAway: it cannot.
+            ProviderUnavailable: it cannot.
         """
         ...
