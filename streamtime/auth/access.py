@@ -1,7 +1,4 @@
-"""The rules of who may do what to a video: one pure function that every door asks.
-
-Who is asking. It knows nothing of how they proved it.
-"""
+"""Access rules: who is asking (`Caller`) and what they may do with a video or a profile. Pure functions without I/O."""
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
@@ -10,7 +7,7 @@ from streamtime.errors import Forbidden, NotFound
 
 
 class Role(StrEnum):
-    """What an account is for. A viewer watches what is shared with members and has no videos of their own."""
+    """The role of an account. A viewer watches what is shared with members and has no videos of their own."""
 
     ADMIN = "admin"
     MEMBER = "member"
@@ -18,7 +15,7 @@ class Role(StrEnum):
 
 
 class AuthMethod(StrEnum):
-    """How a caller proved who they are: a cookie is sent by browsers unasked, all else never is."""
+    """How a caller was authenticated. Browsers send cookies with every request; the others are never sent unasked."""
 
     NONE = "none"
     COOKIE = "cookie"
@@ -27,71 +24,71 @@ class AuthMethod(StrEnum):
     ACCESS = "access"
     """A short-lived access token of a client's session."""
     TICKET = "ticket"
-    """A ticket in an address, for one video."""
+    """A ticket in a media URL, for one video."""
 
 
 class TokenScope(StrEnum):
-    """How much of what an account may do its token may, each including the ones before."""
+    """What an API token may do with its account's rights; each scope includes the ones before."""
 
     READ = "read"
     UPLOAD = "upload"
-    """Send videos, and change one's own."""
+    """Upload videos, and change one's own."""
     ADMIN = "admin"
-    """All that the account may."""
+    """Everything that the account may do."""
 
-    def covers(self, wanted: "TokenScope") -> bool:
-        """Whether this one is as wide as that one."""
+    def covers(self, required: "TokenScope") -> bool:
+        """Return whether this scope includes the required one."""
         order = list(TokenScope)
-        return order.index(self) >= order.index(wanted)
+        return order.index(self) >= order.index(required)
 
 
 class AnonymousAccess(Enum):
-    """How far somebody without an account may look."""
+    """What visitors without an account may see."""
 
     PUBLIC = "public"
-    """At what is public, and at what is unlisted and they know the address of."""
+    """Public videos, and unlisted ones with their link."""
     NOTHING = "nothing"
-    """At nothing, on a server that is for its own people alone."""
+    """Nothing: the server is for its accounts only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who asks for something: an account, or nobody we know (`user_id` is None)."""
+    """Who makes a request: an account, or an anonymous visitor (`user_id` is None)."""
 
     user_id: int | None = None
     name: str = ""
     shown_name: str = ""
-    """What others read."""
+    """The display name, or the name if there is none."""
     public_id: str = ""
     picture_version: int = 0
-    """0 without a picture."""
+    """0 if there is no picture."""
     role: Role = Role.MEMBER
     auth_method: AuthMethod = AuthMethod.NONE
     credential_id: int = 0
-    """The id of the session or token that proved it; 0 for nobody."""
+    """The row id of the session, token or link; 0 for anonymous."""
     scope: TokenScope = TokenScope.ADMIN
     anonymous_access: AnonymousAccess = AnonymousAccess.PUBLIC
-    """Of one without an account; an account's does not matter."""
+    """What the caller may see if they are anonymous; without effect for an account."""
     only_video: str | None = None
-    """The public id of the one video that a ticket is for: they may watch it at most, and nothing else."""
+    """The public id of the video that a ticket is limited to; the caller may at most watch it."""
     granted: bool = False
-    """Whether that ticket lets them watch it whoever they are, as one from a share link does."""
+    """Whether the ticket itself allows watching the video, as one from a share link does."""
 
     @property
     def signed_in(self) -> bool:
-        """Whether this is an account we know."""
+        """Whether the caller is an account."""
         return self.user_id is not None
 
     @property
     def is_admin(self) -> bool:
-        """Whether this is an account that runs the server, and says so with all its rights."""
+        """Whether the caller is an administrator with full scope."""
         return (
             self.signed_in and self.role is Role.ADMIN and self.has_scope(TokenScope.ADMIN) and self.only_video is None
         )
 
     @property
     def may_upload(self) -> bool:
-        """Whether this is an account that has videos of its own."""
+        """Whether the caller may have videos of their own and upload."""
         return (
             self.signed_in
             and self.role is not Role.VIEWER
@@ -100,7 +97,7 @@ class Caller:
         )
 
     def has_scope(self, scope: TokenScope) -> bool:
-        """Whether what they proved themselves with is good for that."""
+        """Return whether the caller's credential has that scope."""
         return self.scope.covers(scope)
 
 
@@ -117,11 +114,11 @@ class Visibility(StrEnum):
 
 
 VISIBLE_TO_ANONYMOUS = frozenset({Visibility.PUBLIC, Visibility.UNLISTED})
-"""Which videos people without an account may watch, where they may watch any."""
+"""Visibilities that anonymous visitors may watch, if they may watch anything."""
 
 
 class Access(IntEnum):
-    """What a caller may do, each including the ones before."""
+    """What a caller may do with a video; each level includes the ones before."""
 
     NONE = 0
     VIEW = 1
@@ -130,7 +127,7 @@ class Access(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class VideoAccessFacts:
-    """All that a decision needs to know about a video."""
+    """The facts about a video that access decisions need."""
 
     public_id: str
     owner_id: int
@@ -139,7 +136,7 @@ class VideoAccessFacts:
 
 
 def access_level(caller: Caller, video: VideoAccessFacts) -> Access:
-    """What `caller` may do with `video`. A deleted one is nobody's, an admin may manage all others."""
+    """Return what `caller` may do with `video`. Nobody may access a deleted video; an admin may manage all others."""
     if video.deleted:
         return Access.NONE
     if caller.only_video is None:
@@ -162,9 +159,9 @@ def _account_access(caller: Caller, video: VideoAccessFacts) -> Access:
 
 
 def may_view_profile(caller: Caller, *, shows_something: bool) -> bool:
-    """Whether `caller` may see the name and the picture of a person.
+    """Return whether `caller` may see a person's name and picture.
 
-    `shows_something` says whether strangers may watch a video of theirs, which names its owner.
+    `shows_something` says whether anonymous visitors may watch one of their videos, which names its owner.
     """
     if caller.only_video is not None:
         return False
@@ -172,26 +169,26 @@ def may_view_profile(caller: Caller, *, shows_something: bool) -> bool:
 
 
 def listed_visibilities(caller: Caller) -> tuple[Visibility, ...]:
-    """Which videos stand in lists that `caller` reads, besides their own. An unlisted one stands in none."""
+    """Return which videos of others appear in lists for `caller`. Unlisted ones appear in none."""
     if caller.only_video is not None or (not caller.signed_in and caller.anonymous_access is AnonymousAccess.NOTHING):
         return ()
     return (Visibility.PUBLIC, Visibility.MEMBERS) if caller.signed_in else (Visibility.PUBLIC,)
 
 
 def may_restore(caller: Caller, video: VideoAccessFacts) -> bool:
-    """Whether `caller` may bring a deleted video back, or let it go for good: its owner, and an admin."""
+    """Return whether `caller` may restore a deleted video or delete it permanently: its owner and admins."""
     return caller.only_video is None and caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin)
 
 
-def require(caller: Caller, video: VideoAccessFacts, wanted: Access) -> None:
-    """Let pass, or raise.
+def require(caller: Caller, video: VideoAccessFacts, required: Access) -> None:
+    """Return if the caller has the required access.
 
     Raises:
         NotFound: the caller may not know that the video exists.
-        Forbidden: the caller sees it, but may not do this.
+        Forbidden: the caller may see the video, but not do this.
     """
     granted = access_level(caller, video)
     if granted is Access.NONE:
         raise NotFound
-    if granted < wanted:
+    if granted < required:
         raise Forbidden("Only the owner of this video can do that.")

@@ -1,6 +1,6 @@
-"""What is changed about an account by those who run the server: role, room, whether it may come in, its password.
+"""Changes that administrators make to accounts: role, quota, approval, disabling, and password.
 
-Each deed raises the epoch and is written down in the transaction that it is a part of. The last admin stays one.
+Each change bumps the epoch and writes an audit entry in the same transaction. The last administrator keeps the role.
 """
 
 from sqlalchemy import func, select, update
@@ -18,7 +18,7 @@ from streamtime.ids import new_password
 
 
 class Administration:
-    """Changes accounts."""
+    """Changes accounts on behalf of an administrator."""
 
     def __init__(
         self, database: Database, passwords: PasswordHashing, sessions: Sessions, audit: AuditLog, clock: Clock
@@ -30,11 +30,11 @@ class Administration:
         self._clock = clock
 
     async def set_role(self, tx: Transaction, user: User, role: Role, actor: Actor) -> None:
-        """Say what an account is for.
+        """Set an account's role.
 
         Raises:
-            NotFound: it has been deleted.
-            Conflict: it is the last admin's.
+            NotFound: the account has been deleted.
+            Conflict: it is the last administrator.
         """
         row = await require_user(tx, user.id)
         if row["role"] == role.value:
@@ -45,11 +45,11 @@ class Administration:
         await self._audit.record(tx, actor, AuditEvent.ROLE_CHANGED, user.name, before=row["role"], now=role.value)
 
     async def set_enabled(self, tx: Transaction, user: User, actor: Actor, *, enabled: bool) -> None:
-        """Let an account sign in, or shut it out at once.
+        """Enable an account, or disable it with immediate effect.
 
         Raises:
-            NotFound: it has been deleted.
-            Conflict: it is the last admin's.
+            NotFound: the account has been deleted.
+            Conflict: it is the last administrator.
         """
         row = await require_user(tx, user.id)
         if (row["disabled_at_ms"] is None) == enabled:
@@ -57,15 +57,15 @@ class Administration:
         if not enabled:
             await require_another_admin(tx, user.id)
         await _set(tx, user, disabled_at_ms=None if enabled else self._clock.now_ms())
-        deed = AuditEvent.ACCOUNT_ENABLED if enabled else AuditEvent.ACCOUNT_DISABLED
-        await self._audit.record(tx, actor, deed, user.name)
+        event = AuditEvent.ACCOUNT_ENABLED if enabled else AuditEvent.ACCOUNT_DISABLED
+        await self._audit.record(tx, actor, event, user.name)
 
     async def approve(self, tx: Transaction, user: User, actor: Actor) -> None:
-        """Let somebody in who has registered and waits.
+        """Approve an account that registered and waits for approval.
 
         Raises:
             NotFound: the account has been deleted.
-            Conflict: it does not wait.
+            Conflict: it is not waiting for approval.
         """
         row = await require_user(tx, user.id)
         if row["awaiting_at_ms"] is None:
@@ -74,7 +74,7 @@ class Administration:
         await self._audit.record(tx, actor, AuditEvent.ACCOUNT_APPROVED, user.name)
 
     async def set_quota(self, tx: Transaction, user: User, quota_bytes: int | None, actor: Actor) -> None:
-        """Say what somebody's files may take: None leaves it to the configuration, 0 is no limit.
+        """Set an account's storage quota in bytes: None for the configured default, 0 for no limit.
 
         Raises:
             NotFound: the account has been deleted.
@@ -83,15 +83,15 @@ class Administration:
         if row["quota_bytes"] == quota_bytes:
             return
         await tx.execute(update(users).where(users.c.id == user.id).values(quota_bytes=quota_bytes))
-        before, now = (_quota_words(quota) for quota in (row["quota_bytes"], quota_bytes))
+        before, now = (_quota_text(quota) for quota in (row["quota_bytes"], quota_bytes))
         await self._audit.record(tx, actor, AuditEvent.QUOTA_CHANGED, user.name, before=before, now=now)
 
     async def set_password(self, user: User, password: str, actor: Actor, *, keep_session: int | None = None) -> None:
-        """Replace a password and end every session of the account but the one to be kept, if any.
+        """Set a password and end all sessions of the account, except `keep_session`.
 
         Raises:
             NotFound: the account has been deleted.
-            Invalid: the password will not do.
+            Invalid: the password is too short or too long.
         """
         hashed = await self._passwords.hash(password)
 
@@ -104,7 +104,7 @@ class Administration:
         await self._database.write(body)
 
     async def reset_password(self, user: User, actor: Actor) -> str:
-        """Give an account a new password, which is known here and never again, and end its sessions.
+        """Set a generated password, end all sessions, and return the password; it is not stored in plain text.
 
         Raises:
             NotFound: the account has been deleted.
@@ -114,7 +114,7 @@ class Administration:
         return password
 
     async def end_sessions(self, tx: Transaction, user: User, actor: Actor) -> None:
-        """Sign an account out wherever it is signed in. API tokens stay.
+        """End all sessions of an account. API tokens stay valid.
 
         Raises:
             NotFound: the account has been deleted.
@@ -124,24 +124,24 @@ class Administration:
         await self._audit.record(tx, actor, AuditEvent.SESSION_ENDED, user.name, count=str(count))
 
     async def last_seen(self) -> dict[int, int]:
-        """When each account last used a session or a token, by row id; those who never did are not in it."""
-        used = [
+        """Return when each account last used a session or token, by row id; accounts that never did are left out."""
+        sources = [
             select(sessions.c.user_id, sessions.c.last_used_at_ms.label("at")),
             select(api_tokens.c.user_id, api_tokens.c.last_used_at_ms.label("at")).where(
                 api_tokens.c.last_used_at_ms.is_not(None)
             ),
         ]
-        either = used[0].union_all(used[1]).subquery()
-        query = select(either.c.user_id, func.max(either.c.at)).group_by(either.c.user_id)
+        uses = sources[0].union_all(sources[1]).subquery()
+        query = select(uses.c.user_id, func.max(uses.c.at)).group_by(uses.c.user_id)
         async with self._database.read() as connection:
             return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def require_another_admin(tx: Transaction, user_id: int) -> None:
-    """Let an account stop to run the server, or raise.
+    """Return if an account may lose the administrator role.
 
     Raises:
-        Conflict: it is the only one that does.
+        Conflict: it is the only active administrator.
     """
     row = await require_user(tx, user_id)
     if row["role"] != Role.ADMIN or is_inactive(row):
@@ -154,8 +154,8 @@ async def require_another_admin(tx: Transaction, user_id: int) -> None:
         users.c.awaiting_at_ms.is_(None),
     )
     if (await tx.execute(others.limit(1))).first() is None:
-        words = f"{row['name']} is the last administrator: nobody could run this server. Make another one first."
-        raise Conflict(words, code="last_admin")
+        message = f"{row['name']} is the last administrator: nobody could run this server. Make another one first."
+        raise Conflict(message, code="last_admin")
 
 
 async def _set(tx: Transaction, user: User, **values: object) -> None:
@@ -163,5 +163,5 @@ async def _set(tx: Transaction, user: User, **values: object) -> None:
     await tx.bump_epoch()
 
 
-def _quota_words(quota_bytes: int | None) -> str:
+def _quota_text(quota_bytes: int | None) -> str:
     return {None: "default", 0: "none"}.get(quota_bytes, f"{quota_bytes} bytes")

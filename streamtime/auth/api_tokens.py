@@ -1,4 +1,4 @@
-"""API tokens: random keys for scripts, shown once, stored hashed, good for so much, revocable."""
+"""API tokens: random, scoped, revocable keys for scripts, shown once and stored hashed."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import fingerprint, public_id, secret
 
 PREFIX = "st_"
-"""Says what the secret is when it turns up somewhere it should not."""
+"""Makes a leaked secret recognizable, also to secret scanners."""
 
 MAX_LABEL = 100
 MAX_ACTIVE_TOKENS = 100
-"""Tokens of one account that are not revoked."""
+"""Tokens that one account may have, without revoked ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token as it is listed: everything but its secret."""
+    """A token without its secret, as it is listed."""
 
     public_id: str
     user_name: str
@@ -36,14 +36,14 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True)
 class IssuedApiToken:
-    """A token just made: the secret is known here and never again."""
+    """A new token with its secret, which is not available later."""
 
     token: ApiToken
     secret: str
 
 
 class ApiTokens:
-    """All API tokens."""
+    """Creates, lists and revokes API tokens."""
 
     def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._database = database
@@ -51,11 +51,11 @@ class ApiTokens:
         self._clock = clock
 
     async def create(self, actor: Actor, user_id: int, label: str, scope: TokenScope) -> IssuedApiToken:
-        """Make a token for an account. Whether `actor` may make one of that scope is for the caller to see.
+        """Create a token for an account. The calling code checks whether `actor` may create one of that scope.
 
         Raises:
-            Invalid: the label is empty or too long.
-            Conflict: there are as many as one account may have.
+            Invalid: the label is empty, too long or not printable.
+            Conflict: the account has as many tokens as allowed.
         """
         label = " ".join(label.split())
         if not 1 <= len(label) <= MAX_LABEL or not label.isprintable():
@@ -71,32 +71,32 @@ class ApiTokens:
         }
 
         async def body(tx: Transaction) -> ApiToken:
-            in_use = select(func.count()).where(api_tokens.c.user_id == user_id, api_tokens.c.revoked_at_ms.is_(None))
-            if (await tx.execute(in_use)).scalar_one() >= MAX_ACTIVE_TOKENS:
+            active = select(func.count()).where(api_tokens.c.user_id == user_id, api_tokens.c.revoked_at_ms.is_(None))
+            if (await tx.execute(active)).scalar_one() >= MAX_ACTIVE_TOKENS:
                 raise Conflict(
                     f"There are {MAX_ACTIVE_TOKENS} tokens in use. Revoke one first.", code="too_many_tokens"
                 )
             await tx.execute(insert(api_tokens).values(**values))
             query = _selection().where(api_tokens.c.public_id == values["public_id"])
-            made = _token((await tx.execute(query)).mappings().one())
+            token = _token((await tx.execute(query)).mappings().one())
             await self._audit.record(
-                tx, actor, AuditEvent.TOKEN_CREATED, made.user_name, label=made.label, scope=made.scope.value
+                tx, actor, AuditEvent.TOKEN_CREATED, token.user_name, label=token.label, scope=token.scope.value
             )
-            return made
+            return token
 
         return IssuedApiToken(await self._database.write(body), value)
 
     async def list_all(self) -> list[ApiToken]:
-        """All tokens ever made, the oldest first."""
+        """Return all tokens of all accounts, also revoked ones, oldest first."""
         return await self._read(_selection().order_by(api_tokens.c.id))
 
     async def list_for_user(self, user_id: int) -> list[ApiToken]:
-        """Those of an account that are in use, the newest first."""
+        """Return the active tokens of an account, newest first."""
         query = _selection().where(api_tokens.c.user_id == user_id, api_tokens.c.revoked_at_ms.is_(None))
         return await self._read(query.order_by(api_tokens.c.id.desc()))
 
     async def revoke(self, actor: Actor, token_id: str, *, of_user: int | None) -> ApiToken:
-        """End a token's use at once, by its public id: one of that account, or, with None, anybody's.
+        """Revoke a token by its public id, with immediate effect. `of_user` limits it to one account's tokens.
 
         Raises:
             NotFound: there is no such token, or it is revoked already.

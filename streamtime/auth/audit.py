@@ -1,8 +1,6 @@
-"""For how long lines of the audit are kept.
+"""The audit log: who did what to whom, when, and from which address; and for how long entries are kept.
 
-Where somebody comes from who signs in: what is written down of it, within bounds.
-
-The audit: who did what to whom, when, from where; written in the transaction of the deed, without secrets.
+Entries are written in the transaction of the action that they record, and hold no secrets.
 """
 
 from dataclasses import dataclass
@@ -24,19 +22,19 @@ MAX_ADDRESS = 64
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """The client's address and what it calls itself, as a request tells them."""
+    """The address and the User-Agent of a client."""
 
     address: str
     user_agent: str
 
     @classmethod
     def of(cls, address: str, user_agent: str) -> "ClientInfo":
-        """A visit, cut to what is stored."""
+        """Return the client of a request, with both values cut to what is stored."""
         return cls(address[:MAX_ADDRESS], user_agent[:MAX_USER_AGENT])
 
     @property
     def network(self) -> str:
-        """What counts as one place to try from."""
+        """The network that rate limits count as one client."""
         return client_network(self.address)
 
 
@@ -45,13 +43,13 @@ PAGE_SIZE = 50
 
 
 class AuditEvent(StrEnum):
-    """What is written down. A new kind is a line here and words for it on the page."""
+    """What is recorded. A new event also needs a text on the audit page."""
 
     SIGNED_IN = "signed_in"
     SIGN_IN_FAILED = "sign_in_failed"
     SIGNED_OUT = "signed_out"
     SESSION_ENDED = "session_ended"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # the name of a deed
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # an event's name
     SECOND_FACTOR_ON = "second_factor_on"
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODES_MADE = "recovery_codes_made"
@@ -68,8 +66,8 @@ class AuditEvent(StrEnum):
     QUOTA_CHANGED = "quota_changed"
     INVITE_CREATED = "invite_created"
     INVITE_REVOKED = "invite_revoked"
-    TOKEN_CREATED = "token_created"  # noqa: S105  # the name of a deed
-    TOKEN_REVOKED = "token_revoked"  # noqa: S105  # the name of a deed
+    TOKEN_CREATED = "token_created"  # noqa: S105  # an event's name
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105  # an event's name
     VISIBILITY_CHANGED = "visibility_changed"
     VIDEO_DELETED = "video_deleted"
     VIDEO_RESTORED = "video_restored"
@@ -81,26 +79,26 @@ class AuditEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something: an account or nobody we know, by a name that stays readable when the account is gone."""
+    """Who performs an action: an account or an anonymous client. The name stays readable after the account is gone."""
 
     user_id: int | None
     name: str
     address: str = ""
-    """Of the client, as the request or a proxy that is believed tells it."""
+    """The client's address, from the connection or a trusted proxy."""
 
     @classmethod
     def of(cls, caller: Caller, address: str) -> "Actor":
-        """The actor behind a request."""
+        """Return the actor of a request."""
         return cls(caller.user_id, caller.name, address)
 
 
 COMMAND_LINE = Actor(None, "command line")
-"""Whoever has a shell on the server."""
+"""A command run by someone with a shell on the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A line of the audit."""
+    """An entry of the audit log."""
 
     id: int
     happened_at_ms: int
@@ -108,22 +106,22 @@ class AuditEntry:
     actor_name: str
     address: str
     subject: str
-    """The name of the account, the public id of the video or link it was done to."""
+    """The name of the account, or the public id of the video or link, that the action changed."""
     detail: dict[str, str]
 
 
 class AuditLog:
-    """Writes the audit and reads it."""
+    """Writes and reads the audit log."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def record(self, tx: Transaction, actor: Actor, deed: AuditEvent, subject: str, **detail: str) -> None:
-        """Write a line with the deed itself: either both are on disk or none is."""
+    async def record(self, tx: Transaction, actor: Actor, event: AuditEvent, subject: str, **detail: str) -> None:
+        """Write an entry in the transaction of the action."""
         values = {
             "happened_at_ms": self._clock.now_ms(),
-            "event": deed.value,
+            "event": event.value,
             "actor_id": actor.user_id,
             "actor_name": actor.name[:MAX_SUBJECT],
             "address": actor.address,
@@ -133,7 +131,7 @@ class AuditLog:
         await tx.execute(insert(audit).values(**values))
 
     async def page(self, *, before_id: int | None = None, person: str = "", limit: int = PAGE_SIZE) -> list[AuditEntry]:
-        """The latest lines, or those before one of them, the latest first; of one `person`: done by them or to them."""
+        """Return entries, newest first: before `before_id`, and by or about `person`, if given."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
         if before_id is not None:
             query = query.where(audit.c.id < before_id)
@@ -160,7 +158,7 @@ DAY_MS = 86_400_000
 
 
 class AuditRetention:
-    """Lets lines go that are older than so many days; with 0 none ever is."""
+    """Deletes entries older than a number of days; 0 keeps them forever."""
 
     def __init__(self, database: Database, clock: Clock, *, days: int) -> None:
         self._database = database
@@ -168,14 +166,14 @@ class AuditRetention:
         self._days = days
 
     async def has_expired(self) -> bool:
-        """Whether there are some."""
+        """Return whether there are expired entries."""
         if not self._days:
             return False
         async with self._database.read() as connection:
             return (await connection.execute(select(audit.c.id).where(self._expired()).limit(1))).first() is not None
 
     async def delete_expired(self) -> int:
-        """Delete them; how many."""
+        """Delete expired entries and return how many were deleted."""
         if not self._days:
             return 0
         statement = delete(audit).where(self._expired())
@@ -186,7 +184,11 @@ class AuditRetention:
         return await self._database.write(body)
 
     def _expired(self) -> ColumnElement[bool]:
-        """Old by its time, and before all that is not: what a clock wrote that stood wrong stays with what was then."""
+        """Return the condition for expired entries.
+
+        An entry must be too old and precede all newer ones: one written with a wrong clock is kept as long as the
+        entries around it.
+        """
         kept_since_ms = self._clock.now_ms() - self._days * DAY_MS
         first_kept = select(func.min(audit.c.id)).where(audit.c.happened_at_ms >= kept_since_ms).scalar_subquery()
         before = or_(audit.c.id < first_kept, first_kept.is_(None))

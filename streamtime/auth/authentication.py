@@ -1,8 +1,7 @@
-"""From a cookie or a bearer token to a caller. Warm answers come from memory and fall with the epoch.
+"""Authentication of requests: turns a session cookie or a bearer token into a `Caller`.
 
-How long a proof is good is looked at each time, warm or not.
-
-When sessions and tokens were last used: a soft fact, buffered and written every so often in one transaction.
+Callers are cached until the epoch changes; expiry is checked on every request. Last uses of sessions and tokens are
+buffered and written in batches.
 """
 
 from collections import OrderedDict
@@ -27,28 +26,30 @@ _TABLES = {AuthMethod.COOKIE: sessions, AuthMethod.ACCESS: sessions, AuthMethod.
 
 
 class LastUsedTracker:
-    """Remembers uses until they are flushed; a kill may lose the last minute's."""
+    """Buffers the last use of sessions and tokens until `flush`; a crash may lose the buffered ones."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._uses: dict[tuple[AuthMethod, int], int] = {}
 
-    def record(self, proof: AuthMethod, proof_id: int, now_ms: int) -> None:
-        """The session or token with that id was used now."""
-        self._uses[proof, proof_id] = now_ms
+    def record(self, method: AuthMethod, credential_id: int, now_ms: int) -> None:
+        """Note that the session or token with that row id was used now."""
+        self._uses[method, credential_id] = now_ms
 
     async def flush(self) -> None:
-        """Write what was noted since the last time."""
+        """Write the buffered uses in one transaction."""
         uses, self._uses = self._uses, {}
         if not uses:
             return
 
         async def body(tx: Transaction) -> None:
-            for proof, table in _TABLES.items():
+            for method, table in _TABLES.items():
                 statement = (
                     update(table).where(table.c.id == bindparam("row")).values(last_used_at_ms=bindparam("used"))
                 )
-                rows = [{"row": row, "used": used} for (kind, row), used in uses.items() if kind is proof]
+                rows = [
+                    {"row": row, "used": used} for (used_method, row), used in uses.items() if used_method is method
+                ]
                 await tx.execute_many(statement, rows)
 
         try:
@@ -59,19 +60,19 @@ class LastUsedTracker:
 
 
 MAX_CACHED = 10_000
-"""Callers kept in memory; each is some 300 bytes."""
+"""Callers in the cache; each takes about 300 bytes."""
 
 MAX_SECRET_LENGTH = 200
-"""Longer cookies and API tokens are none of ours."""
+"""Longer cookies and API tokens cannot be valid."""
 
 NEVER_EXPIRES_MS = 1 << 62
 
 _Resolved = tuple[Caller, int]
-"""A caller, and until when that holds."""
+"""A caller, and when their credential expires."""
 
 
 class Authenticator:
-    """Resolves what a request brings into who is asking."""
+    """Resolves the credentials of requests to callers."""
 
     def __init__(
         self,
@@ -93,33 +94,33 @@ class Authenticator:
         self._cache: OrderedDict[tuple[AuthMethod, bytes], _Resolved] = OrderedDict()
 
     async def authenticate_cookie(self, value: str) -> Caller:
-        """The caller behind a session cookie, or nobody."""
+        """Return the caller of a session cookie, or the anonymous caller."""
         return await self._resolve(AuthMethod.COOKIE, value)
 
     async def authenticate_bearer(self, value: str) -> Caller:
-        """The caller behind an API token or a client's access token, or nobody."""
+        """Return the caller of an API token or access token, or the anonymous caller."""
         return await self._resolve(AuthMethod.BEARER if value.startswith(PREFIX) else AuthMethod.ACCESS, value)
 
     def epoch(self) -> int:
-        """A number that moves when any caller's rights may have changed."""
+        """Return a number that changes when any caller's rights may have changed."""
         return self._epoch.current()
 
-    async def _resolve(self, proof: AuthMethod, value: str) -> Caller:
-        if not value or len(value) > (MAX_ACCESS_LENGTH if proof is AuthMethod.ACCESS else MAX_SECRET_LENGTH):
+    async def _resolve(self, method: AuthMethod, value: str) -> Caller:
+        if not value or len(value) > (MAX_ACCESS_LENGTH if method is AuthMethod.ACCESS else MAX_SECRET_LENGTH):
             return self.anonymous
-        key = (proof, fingerprint(value))
-        known = self._cached(key)
-        if known is None:
-            known_at = self._cache_epoch
-            known = await self._look_up(proof, value)
-            # What was read while the epoch moved may be stale already: it serves this one request and is not kept.
-            if self._epoch.current() == known_at == self._cache_epoch:
-                self._store(key, known)
-        caller, expires_at_ms = known
+        key = (method, fingerprint(value))
+        resolved = self._cached(key)
+        if resolved is None:
+            epoch_before = self._cache_epoch
+            resolved = await self._look_up(method, value)
+            # A result read while the epoch changed may be stale: it serves this request and is not cached.
+            if self._epoch.current() == epoch_before == self._cache_epoch:
+                self._store(key, resolved)
+        caller, expires_at_ms = resolved
         now_ms = self._clock.now_ms()
         if not caller.signed_in or expires_at_ms <= now_ms:
             return self.anonymous
-        self._last_use.record(proof, caller.credential_id, now_ms)
+        self._last_use.record(method, caller.credential_id, now_ms)
         return caller
 
     def _cached(self, key: tuple[AuthMethod, bytes]) -> _Resolved | None:
@@ -130,42 +131,43 @@ class Authenticator:
             return None
         return self._cache.get(key)
 
-    def _store(self, key: tuple[AuthMethod, bytes], known: _Resolved) -> None:
-        if not known[0].signed_in:
-            return  # else random cookies would push out those in use
-        self._cache[key] = known
+    def _store(self, key: tuple[AuthMethod, bytes], resolved: _Resolved) -> None:
+        if not resolved[0].signed_in:
+            return  # random cookies must not evict valid ones
+        self._cache[key] = resolved
         if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)
 
-    async def _look_up(self, proof: AuthMethod, value: str) -> _Resolved:
-        if proof is AuthMethod.BEARER:
-            return await self._first(proof, _by_api_token(value), NEVER_EXPIRES_MS)
-        if proof is AuthMethod.COOKIE:
+    async def _look_up(self, method: AuthMethod, value: str) -> _Resolved:
+        if method is AuthMethod.BEARER:
+            return await self._first(method, _by_api_token(value), NEVER_EXPIRES_MS)
+        if method is AuthMethod.COOKIE:
             return await self._first(
-                proof, _by_session(sessions.c.token_sha256 == fingerprint(value)), NEVER_EXPIRES_MS
+                method, _by_session(sessions.c.token_sha256 == fingerprint(value)), NEVER_EXPIRES_MS
             )
         claims = await self._access_tokens.verify(value)
         if claims is None:
             return ANONYMOUS, 0
         query = _by_session(sessions.c.public_id == claims.session_public_id, SessionKind.CLIENT)
-        return await self._first(proof, query.where(users.c.public_id == claims.user_public_id), claims.expires_at_ms)
+        return await self._first(method, query.where(users.c.public_id == claims.user_public_id), claims.expires_at_ms)
 
-    async def _first(self, proof: AuthMethod, query: Select[tuple[object, ...]], until_ms: int) -> _Resolved:
+    async def _first(self, method: AuthMethod, query: Select[tuple[object, ...]], expires_at_ms: int) -> _Resolved:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
         if row is None or is_inactive(row):
             return ANONYMOUS, 0
-        return replace(_caller(row), auth_method=proof), min(until_ms, row.get("expires_at_ms", NEVER_EXPIRES_MS))
+        earliest_ms = min(expires_at_ms, row.get("expires_at_ms", NEVER_EXPIRES_MS))
+        return replace(_caller(row), auth_method=method), earliest_ms
 
 
 def _by_session(which: ColumnElement[bool], kind: SessionKind = SessionKind.BROWSER) -> Select[tuple[object, ...]]:
-    """An account by its session. A client's refresh token is no cookie, and the other way round."""
-    query = select(users, sessions.c.id.label("proof_id"), sessions.c.expires_at_ms).join_from(users, sessions)
+    """Return the query for an account by its session. A refresh token is not accepted as a cookie, nor the reverse."""
+    query = select(users, sessions.c.id.label("credential_id"), sessions.c.expires_at_ms).join_from(users, sessions)
     return query.where(which, sessions.c.kind == kind.value)
 
 
 def _by_api_token(value: str) -> Select[tuple[object, ...]]:
-    query = select(users, api_tokens.c.id.label("proof_id"), api_tokens.c.scope).join_from(users, api_tokens)
+    query = select(users, api_tokens.c.id.label("credential_id"), api_tokens.c.scope).join_from(users, api_tokens)
     return query.where(api_tokens.c.token_sha256 == fingerprint(value), api_tokens.c.revoked_at_ms.is_(None))
 
 
@@ -177,6 +179,6 @@ def _caller(row: RowMapping) -> Caller:
         public_id=row["public_id"],
         picture_version=row["picture_version"],
         role=Role(row["role"]),
-        credential_id=row["proof_id"],
+        credential_id=row["credential_id"],
         scope=TokenScope(row.get("scope", TokenScope.ADMIN)),
     )

@@ -1,7 +1,7 @@
-"""Failed sign-ins in the audit: some of them with the name that was tried, the rest as a number.
+"""The log of failed sign-ins: audit entries, limited in number.
 
-Whoever tries passwords by the thousand must not fill the database with it: from one place a few lines a minute are
-written, from all places together some more, and what came beyond that is one line with a count when the minute is over.
+An attacker who tries thousands of passwords must not fill the database: each network gets a few entries per minute, all
+networks together some more, and the rest is written as one entry with a count at the end of the minute.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ WINDOW_S = 60.0
 MAX_ENTRIES_PER_NETWORK = 5
 MAX_ENTRIES_PER_WINDOW = 60
 MAX_NETWORKS = 1_000
-"""Places that are counted apart in one minute; those beyond share a count."""
+"""Networks that are counted separately in one window; further ones share a count."""
 
 OTHER_NETWORKS = "elsewhere"
 
@@ -29,7 +29,7 @@ class _Window:
 
 
 class FailedLoginLog:
-    """Writes them down, within bounds."""
+    """Writes failed sign-ins to the audit log, limited in number."""
 
     def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._database = database
@@ -38,50 +38,52 @@ class FailedLoginLog:
         self._window = _Window(clock.monotonic())
 
     async def record(self, name: str, client: ClientInfo, **detail: str) -> None:
-        """Somebody failed to sign in under that name.
+        """Record a failed sign-in with that name.
 
-        What no account can be called is not written: it may be a password that was typed into the wrong field.
+        A name that no account can have is not written: it may be a password typed into the wrong field.
         """
-        minute = self._window
+        window = self._window
         if (
-            minute.written[client.network] >= MAX_ENTRIES_PER_NETWORK
-            or minute.written.total() >= MAX_ENTRIES_PER_WINDOW
+            window.written[client.network] >= MAX_ENTRIES_PER_NETWORK
+            or window.written.total() >= MAX_ENTRIES_PER_WINDOW
         ):
             self.count(client)
             return
-        minute.written[client.network] += 1
-        tried = name if NAME.fullmatch(name) else ""
+        window.written[client.network] += 1
+        tried_name = name if NAME.fullmatch(name) else ""
         actor = Actor(None, "", client.address)
-        await self._database.write(lambda tx: self._audit.record(tx, actor, AuditEvent.SIGN_IN_FAILED, tried, **detail))
+        await self._database.write(
+            lambda tx: self._audit.record(tx, actor, AuditEvent.SIGN_IN_FAILED, tried_name, **detail)
+        )
 
     def count(self, client: ClientInfo) -> None:
-        """One more that is only counted: it was refused unseen, or others were written already."""
+        """Count a failed sign-in without an entry: it was rate limited, or the window has enough entries."""
         self._add(client.network, 1)
 
     async def flush(self, *, last: bool = False) -> None:
-        """Write the counts of the minute that is over, or of this one where it is the `last`."""
-        minute = self._window
-        if not last and self._clock.monotonic() - minute.started_at < WINDOW_S:
+        """Write the counts of a finished window; with `last`, of the current one as well."""
+        window = self._window
+        if not last and self._clock.monotonic() - window.started_at < WINDOW_S:
             return
         self._window = _Window(self._clock.monotonic())
-        if not minute.suppressed:
+        if not window.suppressed:
             return
-        told = minute.suppressed.most_common(MAX_ENTRIES_PER_WINDOW)
-        rest = minute.suppressed.total() - sum(count for _, count in told)
+        listed = window.suppressed.most_common(MAX_ENTRIES_PER_WINDOW)
+        rest = window.suppressed.total() - sum(count for _, count in listed)
 
         async def body(tx: Transaction) -> None:
-            for place, count in [*told, *([(OTHER_NETWORKS, rest)] if rest else [])]:
-                actor = Actor(None, "", place)
+            for network, count in [*listed, *([(OTHER_NETWORKS, rest)] if rest else [])]:
+                actor = Actor(None, "", network)
                 await self._audit.record(tx, actor, AuditEvent.SIGN_IN_FAILED, "", times=str(count))
 
         try:
             await self._database.write(body)
         except Exception:
-            for place, count in minute.suppressed.items():
-                self._add(place, count)
-            self._window.started_at = minute.started_at  # it is over: the next flush writes it
+            for network, count in window.suppressed.items():
+                self._add(network, count)
+            self._window.started_at = window.started_at  # so that the next flush writes it
             raise
 
-    def _add(self, place: str, count: int) -> None:
-        places = self._window.suppressed
-        places[place if place in places or len(places) < MAX_NETWORKS else OTHER_NETWORKS] += count
+    def _add(self, network: str, count: int) -> None:
+        counts = self._window.suppressed
+        counts[network if network in counts or len(counts) < MAX_NETWORKS else OTHER_NETWORKS] += count

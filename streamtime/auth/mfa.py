@@ -1,12 +1,9 @@
-"""The second factor of an account: offered, turned on with the first code, turned off; its recovery codes.
+"""Second factor of accounts: enrollment, enabling and disabling, recovery codes, and the challenge during sign-in.
 
-Turning it on or off ends the other sessions: they were begun under another rule. The key lies in the database as it is,
-since each code is computed from it. What is asked for before any of it is for the caller to see.
-
-Half way in: the password is proved and the code is not, as a signed note in a cookie. It is no session.
-
-What is signed covers the password and the second factor as they were, and both are looked up again: a note ends with
-either, when its account is shut out, and after five minutes.
+Enabling or disabling it ends the account's other sessions. The TOTP secret is stored in plain text, since codes are
+computed from it. The calling code checks the password first. A challenge is a signed cookie, valid for five minutes:
+the password was verified and a code is still needed. It ends when the password, the factor or the account's state
+changes.
 """
 
 import hashlib
@@ -37,15 +34,15 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Unauthenticated
 
 CHALLENGE_LIFETIME_S = 300
-"""Time enough to find the phone."""
+"""Validity of a challenge: time enough to find the phone."""
 
-_SHAPE = re.compile(
-    r"(?P<ends_s>[0-9a-f]{1,10})-(?P<user>[A-Za-z0-9]{1,64})-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{43})"
+_CHALLENGE_PATTERN = re.compile(
+    r"(?P<expires_s>[0-9a-f]{1,10})-(?P<user>[A-Za-z0-9]{1,64})-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{43})"
 )
 
 
 class MfaChallenges:
-    """Makes such notes and reads them."""
+    """Issues and verifies challenges."""
 
     def __init__(self, database: Database, keys: SigningKeys, clock: Clock) -> None:
         self._database = database
@@ -53,29 +50,29 @@ class MfaChallenges:
         self._clock = clock
 
     async def issue(self, verified: VerifiedPassword) -> str:
-        """A note that somebody has proved the password just now.
+        """Issue a challenge for an account whose password has just been verified.
 
         Raises:
-            Unauthenticated: it was changed meanwhile, or the account is gone.
+            Unauthenticated: the password was changed or the account deleted in the meantime.
         """
         row = await self._row(users.c.id == verified.user_id)
         if row is None or row["password_hash"] != verified.password_hash:
             raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
-        ends_s = self._clock.now_ms() // 1000 + CHALLENGE_LIFETIME_S
+        expires_s = self._clock.now_ms() // 1000 + CHALLENGE_LIFETIME_S
         key = await self._keys.current()
-        return f"{ends_s:x}-{row['public_id']}-{key.public_id}-{_signature(key, row, ends_s)}"
+        return f"{expires_s:x}-{row['public_id']}-{key.public_id}-{_signature(key, row, expires_s)}"
 
     async def verify(self, text: str, client: ClientInfo) -> VerifiedPassword | None:
-        """Who has come half way by that note; None where it is over or none of ours."""
-        parts = _SHAPE.fullmatch(text)
+        """Return the verified password of a challenge; None if it is expired or invalid."""
+        parts = _CHALLENGE_PATTERN.fullmatch(text)
         key = await self._keys.find(parts["key"]) if parts else None
         row = await self._row(users.c.public_id == parts["user"]) if parts and key else None
         if parts is None or key is None or row is None or is_inactive(row):
             return None
-        ends_s = int(parts["ends_s"], 16)
-        if not hmac.compare_digest(_signature(key, row, ends_s), parts["signature"]):
+        expires_s = int(parts["expires_s"], 16)
+        if not hmac.compare_digest(_signature(key, row, expires_s), parts["signature"]):
             return None
-        if ends_s * 1000 <= self._clock.now_ms():
+        if expires_s * 1000 <= self._clock.now_ms():
             return None
         return VerifiedPassword(row["id"], row["name"], row["password_hash"], password_limit_keys(row["name"], client))
 
@@ -85,9 +82,9 @@ class MfaChallenges:
             return (await connection.execute(query)).mappings().first()
 
 
-def _signature(key: SigningKey, row: RowMapping, ends_s: int) -> str:
-    words = f"half way {row['public_id']} {ends_s} {row['totp_since_ms']} {row['password_hash']}"
-    return urlsafe_b64encode(hmac.new(key.secret, words.encode(), hashlib.sha256).digest()).decode().rstrip("=")
+def _signature(key: SigningKey, row: RowMapping, expires_s: int) -> str:
+    message = f"half way {row['public_id']} {expires_s} {row['totp_since_ms']} {row['password_hash']}"
+    return urlsafe_b64encode(hmac.new(key.secret, message.encode(), hashlib.sha256).digest()).decode().rstrip("=")
 
 
 ALREADY_ENABLED_MESSAGE = "The second factor is on already."
@@ -97,7 +94,7 @@ _DISABLED_COLUMNS = {"totp_secret": None, "totp_since_ms": None, "totp_step": 0}
 
 @dataclass(frozen=True, slots=True)
 class TotpEnrollment:
-    """A key to be put into an app: as text, and as the address in a QR code. It counts after its first code."""
+    """A new TOTP secret, in base32 and as the `otpauth:` URI of a QR code. It is in force after `enable`."""
 
     secret: str
     provisioning_uri: str
@@ -105,14 +102,14 @@ class TotpEnrollment:
 
 @dataclass(frozen=True, slots=True)
 class SecondFactorEnabled:
-    """The recovery codes, which are known here and never again, and the session that goes on, by another secret."""
+    """The new recovery codes, which are not available later, and the kept session with its new secret."""
 
     recovery_codes: list[str]
     session: NewSession | None
 
 
 class SecondFactor:
-    """Turns it on and off."""
+    """Enables and disables the second factor of accounts."""
 
     def __init__(
         self, database: Database, sessions: Sessions, codes: SecondFactorCodes, audit: AuditLog, clock: Clock
@@ -124,16 +121,16 @@ class SecondFactor:
         self._clock = clock
 
     async def recovery_codes_left(self, user: User) -> int:
-        """How many recovery codes of an account are still good."""
+        """Return how many unused recovery codes an account has."""
         async with self._database.read() as connection:
             return int((await connection.execute(unused_codes_query(user.id))).scalar_one())
 
     async def begin_enrollment(self, user: User) -> TotpEnrollment:
-        """Another key for an account that has no factor; one that was offered before is good no more.
+        """Create a TOTP secret for an account without a second factor; it replaces one from an earlier enrollment.
 
         Raises:
             NotFound: the account has been deleted.
-            Conflict: it has a factor.
+            Conflict: it has a second factor.
         """
         key = generate_secret()
 
@@ -147,13 +144,13 @@ class SecondFactor:
     async def enable(
         self, user: User, typed: str, client: ClientInfo, actor: Actor, *, kept_session: int | None = None
     ) -> SecondFactorEnabled:
-        """Ask for codes of the offered key from now on, which `typed` is the first of; one session may go on.
+        """Enable the second factor, confirmed by the first code `typed`; `kept_session` stays signed in.
 
         Raises:
             NotFound: the account has been deleted.
-            Conflict: nothing was offered, or it has a factor.
-            WrongCode: that is no code of it.
-            TooManyRequests: it was tried too often.
+            Conflict: there is no enrollment, or the second factor is enabled already.
+            WrongCode: the code is wrong.
+            TooManyRequests: too many attempts.
         """
 
         async def body(tx: Transaction) -> SecondFactorEnabled | None:
@@ -164,34 +161,34 @@ class SecondFactor:
             if not await self._codes.use_step(tx, row, typed):
                 return None
             await _set(tx, user, totp_since_ms=self._clock.now_ms())
-            made = await replace_codes(tx, user.id)
+            codes = await replace_codes(tx, user.id)
             await self._audit.record(tx, actor, AuditEvent.SECOND_FACTOR_ON, user.name)
-            return SecondFactorEnabled(made, await self._end_other_sessions(tx, user, kept_session))
+            return SecondFactorEnabled(codes, await self._end_other_sessions(tx, user, kept_session))
 
-        done, tries = await self._codes.rate_limited(user.id, user.name, client, body)
-        self._codes.refund(tries)
-        return done
+        enabled, limit_keys = await self._codes.rate_limited(user.id, user.name, client, body)
+        self._codes.refund(limit_keys)
+        return enabled
 
     async def regenerate_recovery_codes(self, tx: Transaction, user: User, actor: Actor) -> list[str]:
-        """Other recovery codes, which are known here and never again.
+        """Replace the recovery codes and return them; they are not available later.
 
         Raises:
             NotFound: the account has been deleted.
-            Conflict: it has no factor.
+            Conflict: it has no second factor.
         """
         _require_enabled(await require_user(tx, user.id))
-        made = await replace_codes(tx, user.id)
+        codes = await replace_codes(tx, user.id)
         await self._audit.record(tx, actor, AuditEvent.RECOVERY_CODES_MADE, user.name)
-        return made
+        return codes
 
     async def disable(
         self, tx: Transaction, user: User, actor: Actor, *, kept_session: int | None = None
     ) -> NewSession | None:
-        """Ask for no code any more; the session that goes on, by another secret, if one may.
+        """Disable the second factor and return the kept session with its new secret, if there is one.
 
         Raises:
             NotFound: the account has been deleted.
-            Conflict: it has no factor.
+            Conflict: it has no second factor.
         """
         _require_enabled(await require_user(tx, user.id))
         await _set(tx, user, **_DISABLED_COLUMNS)
@@ -200,11 +197,11 @@ class SecondFactor:
         return await self._end_other_sessions(tx, user, kept_session)
 
     async def admin_disable(self, tx: Transaction, user: User, actor: Actor) -> None:
-        """The same for somebody who has lost it, by those who run the server: all sessions of the account end.
+        """Disable the second factor of another account on behalf of an administrator; all its sessions end.
 
         Raises:
             NotFound: the account has been deleted.
-            Conflict: it has no factor, or is the actor's own: that takes the password and a code.
+            Conflict: it has no second factor, or it is the actor's own account, which requires a code.
         """
         if user.id == actor.user_id:
             raise Conflict("Turn your own second factor off in your settings: that takes a code.", code="own_factor")

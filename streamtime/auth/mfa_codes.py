@@ -1,12 +1,6 @@
-"""Codes of a second factor at the moment that they are shown: by time or from the paper, each good once.
+"""Codes of the second factor: TOTP (RFC 6238: six digits, SHA-1, 30 seconds) and recovery codes, each valid once.
 
-Whoever shows one has proved the password before. `mfa.py` turns factors on and off.
-
-Codes by time (RFC 6238): six digits from SHA-1, another each half minute, as every app makes them.
-
-It knows keys and codes alone: `mfa_codes.py` says that none is good twice.
-
-Recovery codes: ten ways in for whoever has lost the second factor, each good once, stored hashed.
+The calling code has verified the password. `mfa.py` enables and disables second factors.
 """
 
 import hmac
@@ -31,24 +25,24 @@ STEP_MS = 30_000
 DIGITS = 6
 
 DRIFT_STEPS = 1
-"""How far the clock of a phone may be off, either way (RFC 6238, section 6)."""
+"""Accepted clock drift of a phone in either direction, in steps (RFC 6238, section 6)."""
 
 ISSUER = "Streamtime"
-"""What apps call the account, beside its name."""
+"""The issuer that authenticator apps show beside the account's name."""
 
 
 def generate_secret() -> str:
-    """A key of 160 random bits, in base32 (RFC 4226, section 4)."""
+    """Return a TOTP secret of 160 random bits, in base32 (RFC 4226, section 4)."""
     return pyotp.random_base32()
 
 
 def provisioning_uri(key: str, account: str) -> str:
-    """The `otpauth:` address that a QR code hands to an app."""
+    """Return the `otpauth:` URI for a QR code."""
     return pyotp.TOTP(key).provisioning_uri(name=account, issuer_name=ISSUER)
 
 
 def matching_step(key: str, code: str, now_ms: EpochMs, *, after: int) -> int | None:
-    """The step that `code` is of, if it is near enough to now and later than the step `after`; else None."""
+    """Return the time step of `code`, if it is within the accepted drift and later than `after`; else None."""
     codes, now = pyotp.TOTP(key, digits=DIGITS), now_ms // STEP_MS
     for step in range(max(now - DRIFT_STEPS, after + 1), now + DRIFT_STEPS + 1):
         if hmac.compare_digest(codes.generate_otp(step).encode(), code.encode()):
@@ -60,12 +54,12 @@ CODE_COUNT = 10
 
 
 def normalize_code(typed: str) -> str:
-    """A code as it was typed, without dashes, spaces and capitals."""
+    """Return a typed code in lower case, without dashes and spaces."""
     return "".join(letter for letter in typed.casefold() if letter.isascii() and letter.isalnum())
 
 
 async def replace_codes(tx: Transaction, user_id: int) -> list[str]:
-    """Other codes for an account, which are known here and never again; those before are good no more."""
+    """Replace an account's recovery codes and return them; only their hashes are stored."""
     await delete_codes(tx, user_id)
     codes = [recovery_code() for _ in range(CODE_COUNT)]
     rows = [{"user_id": user_id, "code_sha256": fingerprint(normalize_code(code))} for code in codes]
@@ -74,19 +68,19 @@ async def replace_codes(tx: Transaction, user_id: int) -> list[str]:
 
 
 async def use_code(tx: Transaction, user_id: int, typed: str, now_ms: EpochMs) -> bool:
-    """Use a code up; False where it is none of the account's, or was used."""
+    """Use a recovery code; return False if it is not one of the account's or was used before."""
     ours = (recovery_codes.c.user_id == user_id, recovery_codes.c.code_sha256 == fingerprint(normalize_code(typed)))
     unused = update(recovery_codes).where(*ours, recovery_codes.c.used_at_ms.is_(None))
     return (await tx.execute(unused.values(used_at_ms=now_ms))).rowcount == 1
 
 
 async def delete_codes(tx: Transaction, user_id: int) -> None:
-    """Drop all of an account."""
+    """Delete all recovery codes of an account."""
     await tx.execute(delete(recovery_codes).where(recovery_codes.c.user_id == user_id))
 
 
 def unused_codes_query(user_id: int) -> Select[int]:
-    """The question how many an account has not used."""
+    """Return the query for the number of an account's unused recovery codes."""
     unused = (recovery_codes.c.user_id == user_id, recovery_codes.c.used_at_ms.is_(None))
     return select(func.count()).select_from(recovery_codes).where(*unused)
 
@@ -97,14 +91,14 @@ LimitKeys = dict[RateLimit, str]
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCode:
-    """That a code was right: of the factor turned on then (None where there is none), and the tries it cost."""
+    """A verified code: since when its factor is enabled (None without a factor), and the attempts it used."""
 
     since_ms: int | None
     limit_keys: LimitKeys
 
 
 class SecondFactorCodes:
-    """Judges codes, within limits."""
+    """Verifies codes, rate limited."""
 
     def __init__(
         self,
@@ -121,12 +115,12 @@ class SecondFactorCodes:
         self._clock = clock
 
     async def verify(self, user_id: int, name: str, typed: str, client: ClientInfo) -> VerifiedCode:
-        """Use up a code of an account's second factor. Where it has none, whatever is typed is right.
+        """Verify and use a code of an account's second factor. Without a second factor any code is accepted.
 
         Raises:
-            WrongCode: it is none, or was used.
-            Unauthenticated: the account was deleted meanwhile.
-            TooManyRequests: it was tried too often.
+            WrongCode: the code is wrong or was used before.
+            Unauthenticated: the account was deleted in the meantime.
+            TooManyRequests: too many attempts.
         """
 
         async def body(tx: Transaction) -> tuple[int | None] | None:
@@ -137,36 +131,38 @@ class SecondFactorCodes:
                 return None
             return (row["totp_since_ms"],)
 
-        (since_ms,), tries = await self.rate_limited(user_id, name, client, body)
-        return VerifiedCode(since_ms, tries)
+        (since_ms,), limit_keys = await self.rate_limited(user_id, name, client, body)
+        return VerifiedCode(since_ms, limit_keys)
 
     async def rate_limited(
         self, user_id: int, name: str, client: ClientInfo, body: Callable[[Transaction], Awaitable[T | None]]
     ) -> tuple[T, LimitKeys]:
-        """Do what takes a code, in a transaction, within the limits: None from it is a wrong one. The tries stay spent.
+        """Run `body`, which checks a code, in a transaction. It returns None for a wrong code.
+
+        Return its result and the rate limit keys; the calling code refunds the attempt when the sign-in succeeds.
 
         Raises:
-            WrongCode: it was wrong.
-            TooManyRequests: it was tried too often, at this account or at it from this address.
+            WrongCode: the code is wrong.
+            TooManyRequests: too many attempts at this account, or at it from this network.
         """
-        tries = {RateLimit.FACTOR_ACCOUNT: str(user_id), RateLimit.FACTOR_PAIR: f"{user_id} {client.network}"}
+        limit_keys = {RateLimit.FACTOR_ACCOUNT: str(user_id), RateLimit.FACTOR_PAIR: f"{user_id} {client.network}"}
         try:
-            self._rate_limiter.consume(tries)
+            self._rate_limiter.consume(limit_keys)
         except TooManyRequests:
             self._failed_logins.count(client)
             raise
-        done = await self._database.write(body)
-        if done is None:
+        result = await self._database.write(body)
+        if result is None:
             await self._failed_logins.record(name, client, why="wrong code")
             raise WrongCode
-        return done, tries
+        return result, limit_keys
 
-    def refund(self, tries: LimitKeys) -> None:
-        """Undo what a right code has cost."""
-        self._rate_limiter.refund(tries)
+    def refund(self, limit_keys: LimitKeys) -> None:
+        """Give back the attempt of a right code."""
+        self._rate_limiter.refund(limit_keys)
 
     async def use_step(self, tx: Transaction, row: RowMapping, typed: str) -> bool:
-        """Use up the step of a code by time. The row is the account's; its key need not count yet."""
+        """Check a TOTP code and mark its time step as used. The factor of the account's `row` may be disabled."""
         step = matching_step(row["totp_secret"], normalize_code(typed), self._clock.now_ms(), after=row["totp_step"])
         if step is None:
             return False

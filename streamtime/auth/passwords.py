@@ -1,4 +1,4 @@
-"""Passwords: hashed with argon2id, in threads of their own so that a storm of sign-ins delays no viewer."""
+"""Password hashing with argon2id, in a thread of its own, so that many sign-ins do not delay other requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,10 +14,10 @@ R = TypeVar("R")
 
 MIN_LENGTH = 8
 MAX_LENGTH = 256
-"""Longer ones are refused rather than hashed: argon2 reads every byte."""
+"""Longer passwords are rejected instead of hashed: argon2 reads every byte."""
 
 MAX_QUEUED = 20
-"""Sign-ins that may wait for the hasher at once; each takes some 30 ms of one core."""
+"""Hashes that may be queued at once; each takes about 30 ms of one core."""
 
 
 class PasswordHashing:
@@ -30,10 +30,11 @@ class PasswordHashing:
         self._dummy_hash: str | None = None
 
     async def hash(self, password: str) -> str:
-        """The hash of a new password.
+        """Return the hash of a new password.
 
         Raises:
-            Invalid: too short or too long.
+            Invalid: the password is too short or too long.
+            TooManyRequests: too many hashes are queued.
         """
         if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
             raise Invalid(
@@ -42,7 +43,11 @@ class PasswordHashing:
         return await self._in_thread(self._hasher.hash, password)
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Whether `password` is the one behind `stored`; for an unknown account (None) it takes as long to say no."""
+        """Return whether `password` matches the hash `stored`; None (an unknown account) takes as long to reject.
+
+        Raises:
+            TooManyRequests: too many hashes are queued.
+        """
         if len(password) > MAX_LENGTH:
             return False
         if stored is None:
@@ -53,7 +58,7 @@ class PasswordHashing:
         return await self._in_thread(self._matches, stored, password)
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the thread."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _matches(self, stored: str, password: str) -> bool:

@@ -1,8 +1,7 @@
-"""Pictures of accounts: sent as any file, made small by a confined worker, kept as a row.
+"""Profiles: display names and profile pictures.
 
-Each has a version of its own, which stands in its address. Who may see it is decided elsewhere.
-
-What others read of somebody: a name of their own choice.
+A picture is uploaded as any image file, decoded and scaled down by a confined worker, and stored as a row. Its URL
+contains its version. `videos.profile_visibility` decides who may see it.
 """
 
 import asyncio
@@ -29,21 +28,21 @@ from streamtime.workers.protocol import MakeProfilePicture
 MAX_DISPLAY_NAME = 60
 
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Kinds of characters that show nothing, or turn around what stands beside them."""
+"""Unicode categories of characters that are invisible or change the direction of the text around them."""
 
 
 class Profiles:
-    """Changes them."""
+    """Changes display names."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def set_display_name(self, user: User, text: str) -> None:
-        """Say what others read; nothing, or the account's own name, is the account's name.
+        """Set the display name; an empty text removes it, and the account's name is shown.
 
         Raises:
             NotFound: the account has been deleted.
-            Invalid: it will not do.
+            Invalid: the name is too long or has invisible characters.
         """
         name = clean_display_name(text) if text.strip() else ""
 
@@ -51,39 +50,39 @@ class Profiles:
             await require_user(tx, user.id)
             shown = "" if name == user.name else name
             await tx.execute(update(users).where(users.c.id == user.id).values(display_name=shown))
-            await tx.bump_epoch()  # what is remembered of callers and of videos has the name in it
+            await tx.bump_epoch()  # cached callers and videos contain the name
 
         await self._database.write(body)
 
 
 def clean_display_name(text: str) -> str:
-    """A display name without spaces around it.
+    """Return a display name in NFC, without surrounding spaces.
 
     Raises:
-        Invalid: it is empty, too long, or has characters that do not show.
+        Invalid: it is empty, too long, or has invisible characters.
     """
     name = unicodedata.normalize("NFC", text.strip())
     if not 1 <= len(name) <= MAX_DISPLAY_NAME or any(
         unicodedata.category(letter) in _INVISIBLE_CATEGORIES for letter in name
     ):
-        words = f"Choose a name of 1 to {MAX_DISPLAY_NAME} characters that can be seen."
-        raise Invalid(words, field="display_name", code="display_name")
+        message = f"Choose a name of 1 to {MAX_DISPLAY_NAME} characters that can be seen."
+        raise Invalid(message, field="display_name", code="display_name")
     return name
 
 
 MAX_BYTES = 10_000_000
-"""Of what is sent. What is kept of it has some ten thousand."""
+"""The largest upload. The stored picture has about ten thousand bytes."""
 
 SIZE_PX = 256
-"""Pixels of one side: enough for the largest place it is shown at, on a screen with two pixels for one."""
+"""Width and height in pixels: the largest size it is shown at, on a screen with a device pixel ratio of two."""
 
 MAX_CONCURRENT = 2
 MAX_QUEUED = 20
-"""Pictures in memory that wait for a worker, each as large as it may be."""
+"""Uploads that may wait for a worker, each in memory."""
 
 _MAX_STORED_BYTES = 200_000
 _JPEG_MARKERS = (b"\xff\xd8\xff", b"\xff\xd9")
-"""How a JPEG begins and ends."""
+"""The first and last bytes of a JPEG."""
 
 _FILE_ERRORS = frozenset({"not_a_picture", "damaged_picture", "too_large"})
 _SERVER_ERRORS = frozenset({"unconfined", "worker_unavailable"})
@@ -92,7 +91,7 @@ _log = get_logger("accounts")
 
 
 class ProfilePictures:
-    """All of them."""
+    """Stores, removes and returns profile pictures."""
 
     def __init__(
         self, database: Database, launcher: WorkerLauncher, rate_limiter: RateLimiter, audit: AuditLog
@@ -105,13 +104,13 @@ class ProfilePictures:
         self._waiting = 0
 
     async def set(self, user: User, data: bytes) -> int:
-        """Show this file as somebody's picture from now on, and tell its version.
+        """Set a user's picture from an image file and return its version.
 
         Raises:
-            TooManyRequests: they have sent too many in a short time.
-            Unavailable: too many others are being made, or none can be made here.
-            TooLarge: it has more bytes than are taken.
-            Invalid: it is no picture that can be read, is damaged, or has too many pixels.
+            TooManyRequests: the user has uploaded too many in a short time.
+            Unavailable: too many uploads are waiting, or workers cannot be used here.
+            TooLarge: the file has more than `MAX_BYTES`.
+            Invalid: the file is not an image in a supported format, is damaged, or has too many pixels.
             NotFound: the account has been deleted.
         """
         if len(data) > MAX_BYTES:
@@ -131,7 +130,7 @@ class ProfilePictures:
         return await self._database.write(body)
 
     async def remove(self, user: User, actor: Actor) -> None:
-        """Show initials again; where there is no picture, nothing happens.
+        """Remove a user's picture, if there is one.
 
         Raises:
             NotFound: the account has been deleted.
@@ -148,10 +147,10 @@ class ProfilePictures:
         await self._database.write(body)
 
     async def jpeg(self, user: User, version: int) -> bytes:
-        """The picture of that version, for somebody who may see it.
+        """Return the picture of that version. The calling code checks access.
 
         Raises:
-            NotFound: there is none, or another one by now.
+            NotFound: there is no picture, or it has another version.
         """
         query = (
             select(pictures.c.jpeg)
@@ -181,7 +180,7 @@ class ProfilePictures:
                 async with self._launcher.launch(source) as worker:
                     jpeg = await worker.portrait(MakeProfilePicture(SIZE_PX))
         except WorkerFailed as error:
-            raise _refused(error) from error
+            raise _picture_error(error) from error
         if len(jpeg) > _MAX_STORED_BYTES or not (jpeg.startswith(_JPEG_MARKERS[0]) and jpeg.endswith(_JPEG_MARKERS[1])):
             _log.warning("picture_not_jpeg", length=len(jpeg))
             raise picture_unreadable()
@@ -189,19 +188,19 @@ class ProfilePictures:
 
 
 def picture_too_large() -> TooLarge:
-    """More bytes than are taken."""
-    most = f"{MAX_BYTES // 1_000_000} MB"
-    words = f"This picture is larger than {most}. Choose a smaller one, or save it with fewer pixels."
-    return TooLarge(words, facts={"limit": MAX_BYTES})
+    """Return the error for an upload of more than `MAX_BYTES`."""
+    limit = f"{MAX_BYTES // 1_000_000} MB"
+    message = f"This picture is larger than {limit}. Choose a smaller one, or save it with fewer pixels."
+    return TooLarge(message, facts={"limit": MAX_BYTES})
 
 
 def picture_unreadable() -> Invalid:
-    """It came to harm in a worker, which says nothing that would help its owner."""
-    words = "This picture could not be read. Save it anew as a JPEG or PNG, and choose that one."
-    return Invalid(words, field="picture", code="picture_unreadable")
+    """Return the error for a picture that the worker failed on for a reason its owner cannot act on."""
+    message = "This picture could not be read. Save it again as a JPEG or PNG, and choose that one."
+    return Invalid(message, field="picture", code="picture_unreadable")
 
 
-def _refused(error: WorkerFailed) -> StreamtimeError:
+def _picture_error(error: WorkerFailed) -> StreamtimeError:
     if error.code in _FILE_ERRORS:
         return Invalid(error.message, field="picture", code=error.code)
     _log.warning("picture_failed", code=error.code, last_words=error.stderr_tail)
@@ -212,7 +211,7 @@ def _refused(error: WorkerFailed) -> StreamtimeError:
 
 @contextmanager
 def _in_memory(data: bytes) -> Iterator[int]:
-    """A file without a name and a disk, which whoever is handed it can neither change nor make longer."""
+    """Yield the descriptor of an anonymous in-memory file with the data, sealed against changes."""
     descriptor = os.memfd_create("picture", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         view = memoryview(data)
@@ -227,4 +226,4 @@ def _in_memory(data: bytes) -> Iterator[int]:
 
 async def _set_version(tx: Transaction, user: User, version: int) -> None:
     await tx.execute(update(users).where(users.c.id == user.id).values(picture_version=version))
-    await tx.bump_epoch()  # what is remembered of callers and of videos has the version in it
+    await tx.bump_epoch()  # cached callers and videos contain the version

@@ -1,7 +1,7 @@
-"""How often somebody may try: at passwords, codes and links, and at what costs the server much.
+"""Rate limits for attempts at passwords, codes and links, and for expensive requests.
 
-Each limit is a bucket of tries that fills again steadily (the generic cell rate algorithm: one moment a bucket). It is
-kept in memory alone: a restart forgives everybody, and no try costs a write. It knows no request and no account.
+Each limit is a token bucket that refills steadily, kept as one timestamp (generic cell rate algorithm). Buckets are in
+memory only: a restart resets them, and an attempt costs no write.
 """
 
 import ipaddress
@@ -13,23 +13,23 @@ from streamtime.clock import Clock
 from streamtime.errors import TooManyRequests
 
 MAX_BUCKETS = 50_000
-"""Buckets kept, each some 200 bytes; the one not touched for longest goes first."""
+"""Buckets in memory, each about 200 bytes; the least recently used one is dropped first."""
 
 
 class RateLimit(StrEnum):
-    """What is limited, and by what."""
+    """The rate limits; `RATES` has their values."""
 
     SIGN_IN_ACCOUNT = "sign_in_account"
-    """Tries at one account from anywhere: many, since whoever reaches it keeps the owner out as well."""
+    """Attempts at one account from anywhere: a high limit, since reaching it also locks out the owner."""
     SIGN_IN_PAIR = "sign_in_pair"
-    """Tries at one account from one address."""
+    """Attempts at one account from one network."""
     SIGN_IN_ADDRESS = "sign_in_address"
     FACTOR_ACCOUNT = "factor_account"
-    """Codes of one account from anywhere: only who knows its password comes that far."""
+    """Codes for one account from anywhere; an attempt requires the password."""
     FACTOR_PAIR = "factor_pair"
-    """Codes of one account from one address."""
+    """Codes for one account from one network."""
     SIGN_IN_PROVIDER = "sign_in_provider"
-    """Going to a provider and coming back, from one address."""
+    """Sign-ins with an OpenID provider from one network: the redirect and the callback."""
     SETUP_CODE = "setup_code"
     REGISTRATION = "registration"
     REFRESH = "refresh"
@@ -41,7 +41,7 @@ class RateLimit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many tries at once, and one more each time so many seconds have passed."""
+    """The size of a burst, and the seconds until one more attempt is allowed."""
 
     burst: int
     every_s: float
@@ -62,56 +62,57 @@ RATES: dict[RateLimit, Rate] = {
     RateLimit.UPLOAD_CREATION: Rate(500, 1),
     RateLimit.PICTURE: Rate(20, 30),
 }
-"""A person who mistypes never meets these; who guesses gets some 1,500 tries a day at one account from one address.
+"""A person who mistypes does not reach these limits; an attacker gets about 1,500 attempts per day at one account from
+one network.
 
-Of codes, three in a million are right at any time. Who knows the password and guesses at them, from wherever, has 288
-tries a day: a chance of one in four after a whole year, with all of it in the audit.
+At any time three in a million codes are valid. An attacker who knows the password has 288 attempts per day at the code:
+a chance of one in four after a year, with all attempts in the audit log.
 """
 
 
 class RateLimiter:
-    """All buckets."""
+    """The buckets of all limits and keys."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._full_at: OrderedDict[tuple[RateLimit, str], float] = OrderedDict()
 
     def consume(self, keys: dict[RateLimit, str]) -> None:
-        """Take one try from the bucket of each limit for that key; from none where one is empty.
+        """Take one attempt from the bucket of each limit and key; from none if one of them is empty.
 
         Raises:
-            TooManyRequests: one is empty; it says when there is another try.
+            TooManyRequests: a bucket is empty; the error says when to try again.
         """
         now = self._clock.monotonic()
-        waits = [self._wait_s(limited, key, now) for limited, key in keys.items()]
+        waits = [self._wait_s(limit, key, now) for limit, key in keys.items()]
         if max(waits) > 0:
-            seconds = int(max(waits)) + 1
-            raise TooManyRequests(f"That was tried too often. Try again in {_words(seconds)}.", retry_after_s=seconds)
-        for limited, key in keys.items():
-            full_at = max(now, self._full_at.get((limited, key), now))
-            self._store(limited, key, full_at + RATES[limited].every_s)
+            wait_s = int(max(waits)) + 1
+            raise TooManyRequests(f"That was tried too often. Try again in {_wait_text(wait_s)}.", retry_after_s=wait_s)
+        for limit, key in keys.items():
+            full_at = max(now, self._full_at.get((limit, key), now))
+            self._store(limit, key, full_at + RATES[limit].every_s)
 
     def refund(self, keys: dict[RateLimit, str]) -> None:
-        """Undo a `spend`: who has proved themselves was not guessing."""
-        for limited, key in keys.items():
-            full_at = self._full_at.get((limited, key))
+        """Undo a `consume` after a successful authentication."""
+        for limit, key in keys.items():
+            full_at = self._full_at.get((limit, key))
             if full_at is not None:
-                self._full_at[limited, key] = full_at - RATES[limited].every_s
+                self._full_at[limit, key] = full_at - RATES[limit].every_s
 
-    def _wait_s(self, limited: RateLimit, key: str, now: float) -> float:
-        rule = RATES[limited]
-        taken_s = max(0.0, self._full_at.get((limited, key), now) - now)
-        return max(0.0, taken_s + rule.every_s - rule.burst * rule.every_s)
+    def _wait_s(self, limit: RateLimit, key: str, now: float) -> float:
+        rate = RATES[limit]
+        used_s = max(0.0, self._full_at.get((limit, key), now) - now)
+        return max(0.0, used_s + rate.every_s - rate.burst * rate.every_s)
 
-    def _store(self, limited: RateLimit, key: str, full_at: float) -> None:
-        self._full_at[limited, key] = full_at
-        self._full_at.move_to_end((limited, key))
+    def _store(self, limit: RateLimit, key: str, full_at: float) -> None:
+        self._full_at[limit, key] = full_at
+        self._full_at.move_to_end((limit, key))
         if len(self._full_at) > MAX_BUCKETS:
             self._full_at.popitem(last=False)
 
 
 def client_network(address: str) -> str:
-    """What counts as one place to try from: an IPv4 address, or an IPv6 network of 64 bits, which one client owns."""
+    """Return the network that counts as one client: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -123,7 +124,7 @@ def client_network(address: str) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
-def _words(seconds: int) -> str:
+def _wait_text(seconds: int) -> str:
     if seconds < 60:  # noqa: PLR2004  # a minute
         return f"{seconds} seconds" if seconds > 1 else "a second"
     minutes = -(-seconds // 60)

@@ -1,12 +1,7 @@
-"""Sessions of API clients: an access token for a quarter of an hour, and a refresh token, good for one more pair.
+"""Tokens of API clients: JWT access tokens (RFC 7519), valid for 15 minutes, and refresh tokens, each valid once.
 
-Who brings a refresh token that was used already has stolen it or was robbed of it. Which of the two cannot be told, so
-the session ends for both (RFC 9700, section 4.14).
-
-Access tokens of API clients: signed, good for a quarter of an hour, and only while their session is (RFC 7519).
-
-What is signed says whose it is and for how long, nothing about rights: those are looked up. Keys and algorithm are ours
-to choose; a token that names another algorithm is none.
+Access tokens name an account and a session; rights are looked up on each request. Reuse of a refresh token means that
+it was stolen, by or from the client that sends it, so the session ends for both (RFC 9700, section 4.14).
 """
 
 from dataclasses import dataclass
@@ -33,14 +28,14 @@ ISSUER = "streamtime"
 AUDIENCE = "streamtime-api"
 
 MAX_LENGTH = 1_000
-"""Ours have some 350 characters."""
+"""Longer access tokens are rejected; valid ones have about 350 characters."""
 
 _CLAIMS = ["iss", "aud", "sub", "sid", "iat", "exp"]
 
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenClaims:
-    """What a token of ours says."""
+    """The claims of a valid access token."""
 
     user_public_id: str
     session_public_id: str
@@ -48,14 +43,14 @@ class AccessTokenClaims:
 
 
 class AccessTokens:
-    """Makes them and reads them."""
+    """Issues and verifies access tokens."""
 
     def __init__(self, keys: SigningKeys, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
 
     async def issue(self, user_public_id: str, session_public_id: str) -> str:
-        """A token for a session, good from now on."""
+        """Issue an access token for a session."""
         key = await self._keys.current()
         now_s = self._clock.now_ms() // 1000
         claims = {
@@ -69,14 +64,14 @@ class AccessTokens:
         return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.public_id})
 
     async def verify(self, token: str) -> AccessTokenClaims | None:
-        """What a token says, or None where it is none of ours. Whether its time is over is for the caller to see."""
+        """Return the claims of a token, or None if it is not valid. The calling code checks the expiry."""
         if len(token) > MAX_LENGTH:
             return None
         try:
             key = await self._keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
             if key is None:
                 return None
-            # Its time is measured by our own clock, at each use: one that was read before is remembered.
+            # The authenticator checks the expiry on each use, with the server's clock, since it caches the claims.
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key.secret,
@@ -95,7 +90,7 @@ CLIENT_SESSIONS = sessions.c.kind == SessionKind.CLIENT.value
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What a client is given: the first goes with each request, the second brings the next pair, once."""
+    """An access token for requests, and a refresh token that is exchanged once for the next pair."""
 
     access_token: str
     refresh_token: str
@@ -103,7 +98,7 @@ class TokenPair:
 
 
 class RefreshTokens:
-    """Gives out pairs of tokens, and ends what they stand for."""
+    """Issues and rotates token pairs, and ends their sessions."""
 
     def __init__(
         self,
@@ -123,15 +118,15 @@ class RefreshTokens:
         self._lifetime_s = lifetime_s
 
     async def issue(self, session: NewSession) -> TokenPair:
-        """The pair of a session that has just begun."""
+        """Issue the first token pair of a new session."""
         return TokenPair(await self._tokens.issue(session.user_public_id, session.public_id), session.secret)
 
     async def rotate(self, refresh_token: str, client: ClientInfo) -> TokenPair:
-        """The next pair. The session goes on for its full length from now.
+        """Exchange a refresh token for the next pair and extend the session to its full lifetime.
 
         Raises:
-            Unauthenticated: the token is none, was used already, or its session is over.
-            TooManyRequests: it was tried too often from this address.
+            Unauthenticated: the token is not valid, was used already, or its session has ended.
+            TooManyRequests: too many attempts from this network.
         """
         self._rate_limiter.consume({RateLimit.REFRESH: client.network})
         old, new = fingerprint(refresh_token), secret()
@@ -162,12 +157,16 @@ class RefreshTokens:
         return TokenPair(await self._tokens.issue(row["public_id"], row["session_public_id"]), new)
 
     async def revoke(self, refresh_token: str, client: ClientInfo) -> None:
-        """End the session of a refresh token, used or not. One that is none of ours ends nothing."""
+        """End the session of a refresh token, used or not; an unknown token has no effect.
+
+        Raises:
+            TooManyRequests: too many attempts from this network.
+        """
         self._rate_limiter.consume({RateLimit.REFRESH: client.network})
-        old = fingerprint(refresh_token)
+        token_sha256 = fingerprint(refresh_token)
 
         async def body(tx: Transaction) -> None:
-            row = await _find(tx, old)
+            row = await _find(tx, token_sha256)
             if row is not None:
                 await self._end(tx, row, _actor(row, client), why="revoked by the client")
 
@@ -180,7 +179,7 @@ class RefreshTokens:
 
 
 async def _find(tx: Transaction, sha256: bytes) -> RowMapping | None:
-    """The session that a refresh token is or was of, with its account."""
+    """Return the session of a current or used refresh token, with its account."""
     query = select(
         users,
         sessions.c.id.label("session_id"),

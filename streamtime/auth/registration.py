@@ -1,10 +1,7 @@
-"""How people make themselves an account: not at all, with an invitation, or by asking to be let in.
+"""How accounts are created by their users: the first administrator at setup, by invitation, or by registration.
 
-The first run: whoever can read the server's terminal may make the first admin, and nobody else.
-
-Invitations: a link with which so many people may make themselves an account of that role, until then.
-
-The link's secret is told once; here is its SHA-256. A use is counted in the transaction that makes the account.
+An invitation is a link that a number of people can use until it expires. Its secret is shown once and stored hashed
+(SHA-256). A use is counted in the transaction that creates the account.
 """
 
 import hmac
@@ -28,7 +25,10 @@ from streamtime.ids import fingerprint, public_id, secret, setup_code
 
 
 class Setup:
-    """Holds the setup code for as long as the server has no account. A restart makes a new one."""
+    """Setup at the first start: the setup code in the server's output permits creating the first administrator.
+
+    The code is valid until there is an account; a restart generates a new one.
+    """
 
     def __init__(self, users: Users, rate_limiter: RateLimiter) -> None:
         self._users = users
@@ -37,18 +37,18 @@ class Setup:
         self.code = setup_code()
 
     async def needed(self) -> bool:
-        """Whether the server still waits for its first account."""
+        """Return whether the server has no account yet."""
         if not self._done:
             self._done = await self._users.any_exists()
         return not self._done
 
     async def finish(self, code: str, name: str, password: str, client: ClientInfo) -> User:
-        """Make the first admin.
+        """Create the first administrator.
 
         Raises:
-            Invalid: the code is wrong, or the name or the password will not do.
-            Conflict: somebody was first.
-            TooManyRequests: codes were tried too often from this address.
+            Invalid: the code is wrong, or the name or password is not allowed.
+            Conflict: there is an account already.
+            TooManyRequests: too many attempts from this network.
         """
         self._rate_limiter.consume({RateLimit.SETUP_CODE: client.network})
         typed = "".join(character for character in code.casefold() if character.isalnum())
@@ -67,19 +67,19 @@ DAY_MS = 86_400_000
 
 
 class RegistrationMode(StrEnum):
-    """Who may make themselves an account."""
+    """Who may create an account for themselves."""
 
     CLOSED = "closed"
-    """Nobody: those who run the server make accounts."""
+    """Nobody: administrators create all accounts."""
     INVITE = "invite"
-    """Who has an invitation."""
+    """People with an invitation."""
     OPEN = "open"
-    """Anybody, who then waits to be let in; and who has an invitation."""
+    """Anyone, subject to approval; and people with an invitation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """An invitation. It is good while it has uses left, is not over, and nobody has revoked it."""
+    """An invitation. It is valid while it has uses left, has not expired and is not revoked."""
 
     id: int
     public_id: str
@@ -93,13 +93,13 @@ class Invite:
     revoked_at_ms: int | None
 
     def is_valid(self, now_ms: int) -> bool:
-        """Whether somebody may still come in with it."""
+        """Return whether it can be used."""
         return self.revoked_at_ms is None and self.uses < self.max_uses and now_ms < self.expires_at_ms
 
 
 @dataclass(frozen=True, slots=True)
 class NewInvite:
-    """What an invitation is to be."""
+    """The properties of an invitation to create."""
 
     role: Role
     uses: int
@@ -108,7 +108,7 @@ class NewInvite:
 
 
 class Invites:
-    """All invitations."""
+    """Creates, lists, redeems and revokes invitations."""
 
     def __init__(self, database: Database, audit: AuditLog, clock: Clock, *, mode: RegistrationMode) -> None:
         self._database = database
@@ -117,15 +117,15 @@ class Invites:
         self._mode = mode
 
     async def create(self, new: NewInvite, actor: Actor, *, by_user: int) -> tuple[Invite, str]:
-        """Make one; its secret is known here and never again.
+        """Create an invitation and return it with its secret, which is not available later.
 
         Raises:
             Conflict: nobody could use it, since `accounts.registration` is `closed`.
-            Invalid: too many uses, too long a time, or too long a label.
+            Invalid: the number of uses, the days or the label are out of bounds.
         """
         if self._mode is RegistrationMode.CLOSED:
             raise Conflict(INVITES_CLOSED_MESSAGE, code="registration_closed")
-        _check(new)
+        _validate(new)
         token, now = secret(), self._clock.now_ms()
         values = {
             "public_id": public_id(),
@@ -148,16 +148,16 @@ class Invites:
         return await self._database.write(body), token
 
     async def list_all(self) -> list[Invite]:
-        """All of them, the newest first."""
+        """Return all invitations, newest first."""
         async with self._database.read() as connection:
             rows = (await connection.execute(_SELECTION.order_by(invites.c.id.desc()))).mappings()
             return [_invite(row) for row in rows]
 
     async def revoke(self, invite_id: str, actor: Actor) -> None:
-        """Let nobody in with it any more, by its public id.
+        """Revoke an invitation by its public id.
 
         Raises:
-            NotFound: there is none, or it is revoked already.
+            NotFound: it does not exist or is revoked already.
         """
 
         async def body(tx: Transaction) -> None:
@@ -171,14 +171,14 @@ class Invites:
         await self._database.write(body)
 
     async def by_token(self, token: str) -> Invite | None:
-        """The invitation behind a link, if it is good."""
+        """Return the valid invitation of a link's secret, or None."""
         async with self._database.read() as connection:
             row = (await connection.execute(_SELECTION.where(_is(token)))).mappings().first()
         found = _invite(row) if row else None
         return found if found and found.is_valid(self._clock.now_ms()) else None
 
     async def redeem(self, tx: Transaction, token: str) -> Invite | None:
-        """Count one use of a good invitation; None where it is not good any more."""
+        """Count a use of a valid invitation and return it; None if it is not valid."""
         row = (await tx.execute(_SELECTION.where(_is(token)))).mappings().first()
         found = _invite(row) if row else None
         if found is None or not found.is_valid(self._clock.now_ms()):
@@ -194,7 +194,7 @@ def _is(token: str) -> ColumnElement[bool]:
     return invites.c.token_sha256 == fingerprint(token)
 
 
-def _check(new: NewInvite) -> None:
+def _validate(new: NewInvite) -> None:
     if not 1 <= new.uses <= MAX_USES:
         raise Invalid(f"An invitation is for 1 to {MAX_USES} people.", field="uses")
     if not 1 <= new.days <= MAX_DAYS:
@@ -226,7 +226,7 @@ INVALID_INVITE_MESSAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """What somebody typed who wants an account."""
+    """The data of a registration form."""
 
     name: str
     display_name: str
@@ -234,7 +234,7 @@ class Applicant:
 
 
 class Registration:
-    """Makes accounts for people who have none."""
+    """Creates accounts for people who register."""
 
     def __init__(
         self,
@@ -254,10 +254,10 @@ class Registration:
         self.mode = mode
 
     async def require_invite(self, token: str) -> Invite:
-        """The invitation behind a link.
+        """Return the valid invitation of a link's secret.
 
         Raises:
-            NotFound: it is not good, or this server takes nobody.
+            NotFound: it is not valid, or registration is closed.
         """
         if self.mode is RegistrationMode.CLOSED:
             raise NotFound(REGISTRATION_CLOSED_MESSAGE)
@@ -267,43 +267,43 @@ class Registration:
         return found
 
     async def register_with_invite(self, token: str, applicant: Applicant, client: ClientInfo) -> User:
-        """Make an account with an invitation, and count its use with that.
+        """Create an account with an invitation, and count the use.
 
         Raises:
-            NotFound: the invitation is not good, or not any more.
-            Invalid: the name, the display name or the password will not do.
-            Conflict: the name is taken; nothing is counted.
-            TooManyRequests: it was tried too often from there.
+            NotFound: the invitation is not valid.
+            Invalid: the name, display name or password is not allowed.
+            Conflict: the name is taken; no use is counted.
+            TooManyRequests: too many attempts from this network.
         """
         await self.require_invite(token)
-        new = await self._prepared(applicant, client)
+        new = await self._new_user(applicant, client)
 
         async def body(tx: Transaction) -> User:
             invite = await self._invites.redeem(tx, token)
             if invite is None:
                 raise NotFound(INVALID_INVITE_MESSAGE)
-            made = NewUser(new.name, new.password_hash, invite.role, new.display_name)
+            invited = NewUser(new.name, new.password_hash, invite.role, new.display_name)
             return await self._users.add(
-                tx, made, _anonymous_actor(client), invitation=invite.label or invite.public_id
+                tx, invited, _anonymous_actor(client), invitation=invite.label or invite.public_id
             )
 
         return await self._database.write(body)
 
     async def register(self, applicant: Applicant, client: ClientInfo) -> User:
-        """Make a member's account that waits to be let in.
+        """Create a member's account that waits for approval.
 
         Raises:
-            NotFound: this server does not take people that way.
-            Invalid: the name, the display name or the password will not do.
+            NotFound: registration is not open.
+            Invalid: the name, display name or password is not allowed.
             Conflict: the name is taken.
-            TooManyRequests: it was tried too often from there.
+            TooManyRequests: too many attempts from this network.
         """
         if self.mode is not RegistrationMode.OPEN:
             raise NotFound
-        new = await self._prepared(applicant, client)
+        new = await self._new_user(applicant, client)
         return await self._database.write(lambda tx: self._users.add(tx, new, _anonymous_actor(client)))
 
-    async def _prepared(self, applicant: Applicant, client: ClientInfo) -> NewUser:
+    async def _new_user(self, applicant: Applicant, client: ClientInfo) -> NewUser:
         require_name(applicant.name)
         display_name = clean_display_name(applicant.display_name) if applicant.display_name.strip() else ""
         self._rate_limiter.consume({RateLimit.REGISTRATION: client.network})

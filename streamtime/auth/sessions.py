@@ -1,7 +1,4 @@
-"""Sessions as their owner sees them: on which device, used when, and how they end. `sign_in.py` makes them.
-
-What a client calls itself, in words that its owner knows it by: "Firefox on Linux". It guesses.
-"""
+"""Sessions as their owner sees them: device, last use, and how to end them. `sign_in.py` creates sessions."""
 
 from dataclasses import dataclass
 
@@ -32,7 +29,7 @@ _PROGRAMS = (
     ("Chromium/", "Chromium"),
     ("Safari/", "Safari"),
 )
-"""What marks a program, before the marks of those that it poses as."""
+"""User-Agent tokens and names of browsers; a browser comes before those whose tokens it also sends."""
 
 _SYSTEMS = (
     ("iPhone", "iPhone"),
@@ -48,7 +45,10 @@ _SYSTEMS = (
 
 
 def device_of(user_agent: str) -> str:
-    """A program and a system; where neither is known, the first word it says of itself; empty where it says none."""
+    """Return a description of a User-Agent such as "Firefox on Linux".
+
+    If neither browser nor system is known, it is the first word of the User-Agent; empty if there is none.
+    """
     program, system = _first(_PROGRAMS, user_agent), _first(_SYSTEMS, user_agent)
     if program and system:
         return f"{program} on {system}"
@@ -56,20 +56,20 @@ def device_of(user_agent: str) -> str:
     return program or system or (words[0].replace("/", " ")[:MAX_UNKNOWN] if words else "")
 
 
-def _first(marks: tuple[tuple[str, str], ...], text: str) -> str:
-    return next((name for mark, name in marks if mark in text), "")
+def _first(tokens: tuple[tuple[str, str], ...], user_agent: str) -> str:
+    return next((name for token, name in tokens if token in user_agent), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody signed in somewhere."""
+    """A session of a browser or an API client."""
 
     id: int
     public_id: str
     user_name: str
     kind: SessionKind
     device: str
-    """A guess in words; empty where the client does not say what it is."""
+    """A guess from the User-Agent; empty without one."""
     address: str
     created_at_ms: int
     last_used_at_ms: int
@@ -77,7 +77,7 @@ class Session:
 
 
 class Sessions:
-    """Lists them and ends them. What ends is refused from the next request on, also at a server beside this process."""
+    """Lists and ends sessions. An ended session is rejected from the next request on, also by other processes."""
 
     def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
         self._database = database
@@ -85,15 +85,15 @@ class Sessions:
         self._clock = clock
 
     async def list_for_user(self, user_id: int) -> list[Session]:
-        """Those of an account that are not over, the one used last first."""
+        """Return the unexpired sessions of an account, last used first."""
         query = _selection().where(sessions.c.user_id == user_id, sessions.c.expires_at_ms > self._clock.now_ms())
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings()
             found = [_session(row) for row in rows]
-        return sorted(found, key=lambda one: (one.last_used_at_ms, one.id), reverse=True)
+        return sorted(found, key=lambda session: (session.last_used_at_ms, session.id), reverse=True)
 
     async def end(self, actor: Actor, session_id: str, *, of_user: int | None) -> Session:
-        """End a session, by its public id: one of that account, or, with None, anybody's.
+        """End a session by its public id. `of_user` limits it to one account's sessions.
 
         Raises:
             NotFound: there is no such session.
@@ -115,7 +115,7 @@ class Sessions:
         return await self._database.write(body)
 
     async def end_others(self, actor: Actor, user_id: int, *, except_id: int | None) -> int:
-        """End all sessions of an account besides the one with that row id; how many."""
+        """End all sessions of an account except the one with that row id; return how many."""
 
         async def body(tx: Transaction) -> int:
             count = await self.end_all(tx, user_id, except_id=except_id)
@@ -126,26 +126,26 @@ class Sessions:
         return await self._database.write(body)
 
     async def end_all(self, tx: Transaction, user_id: int, *, except_id: int | None = None) -> int:
-        """The same, as a part of something else that says in the audit why: a new password, a closed account."""
+        """End the sessions as part of a transaction that writes its own audit entry, such as a new password."""
         statement = delete(sessions).where(sessions.c.user_id == user_id)
         if except_id is not None:
             statement = statement.where(sessions.c.id != except_id)
-        done = await tx.execute(statement)
+        result = await tx.execute(statement)
         await tx.bump_epoch()
-        return done.rowcount
+        return result.rowcount
 
     async def rotate_secret(self, tx: Transaction, session_id: int) -> NewSession:
-        """Give a browser's session another secret, after its rights have changed: the one before is good no more.
+        """Replace the secret of a browser session after its rights have changed.
 
         Raises:
-            NotFound: it has ended.
+            NotFound: the session has ended.
         """
         value = secret()
         row = (await tx.execute(_selection().where(sessions.c.id == session_id))).mappings().first()
         if row is None or row["kind"] != SessionKind.BROWSER:
             raise NotFound("This session has ended.")
-        changed = update(sessions).where(sessions.c.id == session_id).values(token_sha256=fingerprint(value))
-        await tx.execute(changed)
+        statement = update(sessions).where(sessions.c.id == session_id).values(token_sha256=fingerprint(value))
+        await tx.execute(statement)
         await tx.bump_epoch()
         left_s = max(1, (row["expires_at_ms"] - self._clock.now_ms()) // 1000)
         return NewSession(value, left_s, row["public_id"], row["user_public_id"])

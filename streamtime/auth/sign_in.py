@@ -1,7 +1,7 @@
-"""Signing in and out: a proof first, a session after it. A session is what a cookie or a refresh token stands for.
+"""Sign-in and sign-out: verifies a password and a second factor, and creates sessions for browsers and API clients.
 
-`prove` and `begin` are apart on purpose: `verify_code` stands between them where an account has a second factor, and
-only who has passed all of it gets back the tries that were spent.
+`verify_password` and `start_session` are separate since `verify_code` comes between them for accounts with a second
+factor. The attempts are refunded only after all steps have succeeded.
 """
 
 from dataclasses import dataclass, replace
@@ -23,11 +23,11 @@ from streamtime.errors import SecondFactorRequired, TooManyRequests, Unauthentic
 from streamtime.ids import fingerprint, public_id, secret
 
 MAX_NAME = 64
-"""What of a name counts for the limits: none that exists is longer."""
+"""Characters of a name that count for rate limits; no existing name is longer."""
 
 
 class SessionKind(StrEnum):
-    """What a session's secret is: a browser's cookie, or a client's refresh token."""
+    """The kind of a session: its secret is a browser's cookie or an API client's refresh token."""
 
     BROWSER = "browser"
     CLIENT = "client"
@@ -35,19 +35,19 @@ class SessionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPassword:
-    """Somebody who knows the password of an account, and the tries that this cost."""
+    """An account whose password was verified, and the rate limit keys of the attempt."""
 
     user_id: int
     name: str
     password_hash: str
     limit_keys: dict[RateLimit, str]
     factor_since_ms: int | None = None
-    """Which second factor they have shown a code of: the one that was turned on then."""
+    """When the second factor whose code was verified was enabled; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session just made: its secret is known here and never again."""
+    """A new session with its secret, which is not available later."""
 
     secret: str
     lifetime_s: int
@@ -56,7 +56,7 @@ class NewSession:
 
 
 class SignIn:
-    """Makes sessions, and ends the one that somebody signs out of."""
+    """Creates sessions, and ends them on sign-out."""
 
     def __init__(
         self,
@@ -84,13 +84,13 @@ class SignIn:
     async def sign_in_with_password(
         self, name: str, password: str, client: ClientInfo, kind: SessionKind = SessionKind.BROWSER, *, code: str = ""
     ) -> NewSession:
-        """Start a session by name and password, and by a code where the account has a second factor.
+        """Sign in with name and password, and with a code if the account has a second factor.
 
         Raises:
-            SecondFactorRequired: it has one, and there is no code.
-            WrongCode: the code is none of it.
-            Unauthenticated: name or password is wrong.
-            TooManyRequests: it was tried too often.
+            SecondFactorRequired: the account has a second factor, and no code is given.
+            WrongCode: the code is wrong.
+            Unauthenticated: the name or the password is wrong.
+            TooManyRequests: too many attempts.
         """
         verified = await self.verify_password(name, password, client)
         if code:
@@ -98,68 +98,68 @@ class SignIn:
         return await self.start_session(verified, client, kind)
 
     async def verify_password(self, name: str, password: str, client: ClientInfo) -> VerifiedPassword:
-        """Look whether a password is that of an account. A wrong name and a wrong password look and take the same.
+        """Verify the password of an account. A wrong name and a wrong password give the same error in the same time.
 
         Raises:
-            Unauthenticated: one of the two is wrong.
-            TooManyRequests: it was tried too often, at this account or from this address.
+            Unauthenticated: the name or the password is wrong.
+            TooManyRequests: too many attempts at this account or from this network.
         """
-        tries = password_limit_keys(name, client)
+        limit_keys = password_limit_keys(name, client)
         try:
-            self._rate_limiter.consume(tries)
+            self._rate_limiter.consume(limit_keys)
         except TooManyRequests:
             self._failed_logins.count(client)
             raise
-        known = await self._users.password_hash(name)
-        try:  # an account without a password takes as long to say no
-            right = await self._passwords.verify((known[1] or None) if known else None, password)
-        except TooManyRequests:  # it was never looked at
-            self._rate_limiter.refund(tries)
+        stored = await self._users.password_hash(name)
+        try:  # an account without a password takes as long to reject
+            matches = await self._passwords.verify((stored[1] or None) if stored else None, password)
+        except TooManyRequests:  # the password was not checked
+            self._rate_limiter.refund(limit_keys)
             raise
-        if not right or known is None:
+        if not matches or stored is None:
             await self._failed_logins.record(name, client)
             raise Unauthenticated("That name and password do not belong together.", code="wrong_password")
-        return VerifiedPassword(known[0], name, known[1], tries)
+        return VerifiedPassword(stored[0], name, stored[1], limit_keys)
 
     async def verify_code(self, verified: VerifiedPassword, typed: str, client: ClientInfo) -> VerifiedPassword:
-        """Look whether somebody who knows the password has a code too, and use it up. Without a factor all are right.
+        """Verify and use a code after the password. Without a second factor any code is accepted.
 
         Raises:
-            WrongCode: it is none.
-            Unauthenticated: the account was deleted meanwhile.
-            TooManyRequests: it was tried too often, at this account or at it from this address.
+            WrongCode: the code is wrong.
+            Unauthenticated: the account was deleted in the meantime.
+            TooManyRequests: too many attempts at this account, or at it from this network.
         """
-        shown = await self._codes.verify(verified.user_id, verified.name, typed, client)
-        return replace(verified, factor_since_ms=shown.since_ms, limit_keys=verified.limit_keys | shown.limit_keys)
+        code = await self._codes.verify(verified.user_id, verified.name, typed, client)
+        return replace(verified, factor_since_ms=code.since_ms, limit_keys=verified.limit_keys | code.limit_keys)
 
     async def start_session(
         self, verified: VerifiedPassword, client: ClientInfo, kind: SessionKind = SessionKind.BROWSER
     ) -> NewSession:
-        """Start a session for somebody who has proved themselves. Its id is always a new one.
+        """Create a session with a new id for an account whose password, and code if needed, were verified.
 
         Raises:
-            SecondFactorRequired: the account has a second factor, and no code of it was shown.
-            Unauthenticated: the password was changed, or the account shut out, while it was being proved.
+            SecondFactorRequired: the account has a second factor, and no code was verified.
+            Unauthenticated: the password was changed or the account disabled in the meantime.
         """
-        still = select(users).where(users.c.id == verified.user_id, users.c.password_hash == verified.password_hash)
-        changed = Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
-        session = await self._start_session(still, client, kind, changed, verified=verified)
+        unchanged = select(users).where(users.c.id == verified.user_id, users.c.password_hash == verified.password_hash)
+        changed_error = Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
+        session = await self._start_session(unchanged, client, kind, changed_error, verified=verified)
         self.refund(verified)
         return session
 
     async def start_oidc_session(self, user_id: int, client: ClientInfo, *, by: str) -> NewSession:
-        """Start a browser's session for somebody for whom a provider vouches; `by` is its name, for the audit.
+        """Create a browser session after a sign-in with an OpenID provider; `by` is its name, for the audit log.
 
         Raises:
-            Unauthenticated: the account is shut out.
+            Unauthenticated: the account is disabled, deleted or not approved yet.
         """
-        theirs = select(users).where(users.c.id == user_id)
-        inactive_error = Unauthenticated("This account is disabled. Ask whoever runs this server.", code="disabled")
-        return await self._start_session(theirs, client, SessionKind.BROWSER, inactive_error, by=by)
+        query = select(users).where(users.c.id == user_id)
+        inactive_error = Unauthenticated("This account is disabled. Ask an administrator.", code="disabled")
+        return await self._start_session(query, client, SessionKind.BROWSER, inactive_error, by=by)
 
     async def _start_session(
         self,
-        whose: Select[Any],
+        query: Select[Any],
         client: ClientInfo,
         kind: SessionKind,
         inactive_error: Unauthenticated,
@@ -167,9 +167,9 @@ class SignIn:
         verified: VerifiedPassword | None = None,
         **detail: str,
     ) -> NewSession:
-        """Start a session for the account of that query; `shut` is raised where there is none that may come in.
+        """Create a session for the account that `query` finds; raise `inactive_error` if it finds no active account.
 
-        What was `proved` here is held against the account as it is now; a provider's word stands without it.
+        With `verified`, the verified second factor must be the account's current one. A provider's sign-in needs none.
         """
         value = secret()
         now = self._clock.now_ms()
@@ -186,9 +186,9 @@ class SignIn:
         }
 
         async def body(tx: Transaction) -> str:
-            row = (await tx.execute(whose)).mappings().first()
+            row = (await tx.execute(query)).mappings().first()
             if row is not None and row["awaiting_at_ms"] is not None:
-                raise Unauthenticated("This account waits for approval by whoever runs this server.", code="awaiting")
+                raise Unauthenticated("This account waits for approval by an administrator.", code="awaiting")
             if row is None or is_inactive(row):
                 raise inactive_error
             if verified is not None and row["totp_since_ms"] not in {None, verified.factor_since_ms}:
@@ -204,11 +204,11 @@ class SignIn:
         return NewSession(value, self._lifetime_s, session_id, user_public_id)
 
     def refund(self, verified: VerifiedPassword) -> None:
-        """Give back the tries of somebody who has passed all that was asked."""
+        """Give back the attempts of a successful sign-in."""
         self._rate_limiter.refund(verified.limit_keys)
 
     async def sign_out(self, actor: Actor, session_id: int) -> None:
-        """Sign out: end a session, whoever holds its cookie."""
+        """End the session that the user signs out of."""
 
         async def body(tx: Transaction) -> None:
             await tx.execute(delete(sessions).where(sessions.c.id == session_id))
@@ -219,7 +219,7 @@ class SignIn:
 
 
 def password_limit_keys(name: str, client: ClientInfo) -> dict[RateLimit, str]:
-    """What a try at the password of that account, from there, is counted under."""
+    """Return the rate limit keys of a password attempt at an account by a client."""
     account = name.casefold()[:MAX_NAME]
     return {
         RateLimit.SIGN_IN_ACCOUNT: account,

@@ -1,4 +1,4 @@
-"""The keys that tokens and tickets are signed with: made when needed, changed now and then, believed a day longer."""
+"""Keys that sign access tokens, tickets and challenges: created when needed, rotated monthly."""
 
 import secrets
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.ids import public_id
 
 ROTATE_AFTER_MS = 30 * 86_400_000
-"""After a month another key signs."""
+"""A new key signs after a month."""
 
 VERIFY_OVERLAP_MS = 86_400_000
-"""How long an older key is believed after that: longer than anything that is signed lasts."""
+"""How long a rotated key still verifies: longer than the lifetime of everything that is signed."""
 
 
 class Purpose(StrEnum):
-    """What a key is for."""
+    """The purpose of a key."""
 
     ACCESS = "access"
     TICKET = "ticket"
@@ -28,7 +28,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key of 256 random bits, and the name that what it signed carries."""
+    """A key of 256 random bits, and the key id that signed tokens contain."""
 
     public_id: str
     secret: bytes
@@ -36,7 +36,7 @@ class SigningKey:
 
 
 class SigningKeys:
-    """The keys of one purpose. They are read once, and again when a restore or a command has changed them."""
+    """The keys of one purpose, cached until the epoch changes."""
 
     def __init__(self, database: Database, epoch: EpochWatch, clock: Clock, purpose: Purpose) -> None:
         self._database = database
@@ -47,16 +47,16 @@ class SigningKeys:
         self._cache_epoch = -1
 
     async def current(self) -> SigningKey:
-        """The key to sign with now."""
+        """Return the key to sign with; create one if there is none."""
         newest = self._newest(await self._valid_keys())
         if newest is None:
             await self._database.write(self._rotate)
             newest = self._newest(await self._valid_keys())
-        assert newest is not None, "one was written just now"  # noqa: S101  # for the reader and the type checker
+        assert newest is not None, "one was written just now"  # noqa: S101  # for the type checker
         return newest
 
     async def find(self, key_id: str) -> SigningKey | None:
-        """The key of that name, or None where it is not believed any more."""
+        """Return the key with that id, or None if it is unknown or no longer valid."""
         return (await self._valid_keys()).get(key_id)
 
     async def _valid_keys(self) -> dict[str, SigningKey]:
@@ -73,18 +73,20 @@ class SigningKeys:
         return {name: key for name, key in self._cache.items() if key.created_at_ms > oldest}
 
     def _newest(self, keys: dict[str, SigningKey]) -> SigningKey | None:
-        """The youngest key that still signs."""
+        """Return the newest key that is not due for rotation."""
         oldest = self._clock.now_ms() - ROTATE_AFTER_MS
-        young = [key for key in keys.values() if key.created_at_ms > oldest]
-        return max(young, key=lambda key: key.created_at_ms, default=None)
+        current = [key for key in keys.values() if key.created_at_ms > oldest]
+        return max(current, key=lambda key: key.created_at_ms, default=None)
 
     async def _rotate(self, tx: Transaction) -> None:
         now = self._clock.now_ms()
         table = signing_keys
-        ours = table.c.purpose == self._purpose.value
-        await tx.execute(delete(table).where(ours, table.c.created_at_ms <= now - ROTATE_AFTER_MS - VERIFY_OVERLAP_MS))
-        there = select(table.c.id).where(ours, table.c.created_at_ms > now - ROTATE_AFTER_MS)
-        if (await tx.execute(there)).first() is None:  # two may have asked at once
+        of_purpose = table.c.purpose == self._purpose.value
+        await tx.execute(
+            delete(table).where(of_purpose, table.c.created_at_ms <= now - ROTATE_AFTER_MS - VERIFY_OVERLAP_MS)
+        )
+        current = select(table.c.id).where(of_purpose, table.c.created_at_ms > now - ROTATE_AFTER_MS)
+        if (await tx.execute(current)).first() is None:  # another request may have rotated it
             values = {"public_id": public_id(), "secret": secrets.token_bytes(32), "created_at_ms": now}
             await tx.execute(insert(table).values(**values, purpose=self._purpose.value))
         await tx.bump_epoch()

@@ -1,4 +1,4 @@
-"""Accounts: made, found, listed. It knows names and roles, not how people sign in; `administration.py` changes them."""
+"""Accounts: creates, finds and lists them. `administration.py` changes them, `sign_in.py` signs users in."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
-"""What a user name looks like: it stands in URLs (`/@name`), so it has no spaces and at most 32 characters."""
+"""User names: they appear in URLs (`/@name`), so they have no spaces and at most 32 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +31,25 @@ class User:
     created_at_ms: int
     disabled_at_ms: int | None
     quota_bytes: int | None = None
-    """What their files may take together; None is what the configuration says, 0 no limit."""
+    """The storage quota in bytes; None for the configured default, 0 for no limit."""
     display_name: str = ""
-    """What others read; empty where it is the name."""
+    """Empty if the name is shown."""
     picture_version: int = 0
-    """0 without a picture."""
+    """0 if there is no picture."""
     awaiting_at_ms: int | None = None
-    """Since when they wait to be approved; None where nobody has to."""
+    """Since when the account waits for approval; None if it does not."""
     factor_since_ms: int | None = None
-    """Since when a second factor is asked for; None where there is none."""
+    """Since when a second factor is enabled; None without one."""
 
     @property
     def shown_name(self) -> str:
-        """What others read."""
+        """The display name, or the name if there is none."""
         return self.display_name or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """An account to be. `awaiting` keeps it out until it is approved."""
+    """An account to create. With `awaiting` it cannot sign in until it is approved."""
 
     name: str
     password_hash: str
@@ -59,7 +59,7 @@ class NewUser:
 
 
 class Users:
-    """All accounts."""
+    """Creates, finds and lists accounts."""
 
     def __init__(self, database: Database, passwords: PasswordHashing, audit: AuditLog, clock: Clock) -> None:
         self._database = database
@@ -68,10 +68,10 @@ class Users:
         self._clock = clock
 
     async def create(self, name: str, password: str, role: Role, *, actor: Actor) -> User:
-        """Make an account.
+        """Create an account.
 
         Raises:
-            Invalid: the name or the password will not do.
+            Invalid: the name or the password is not allowed.
             Conflict: the name is taken.
         """
         require_name(name)
@@ -79,10 +79,10 @@ class Users:
         return await self._database.write(lambda tx: self.add(tx, NewUser(name, hashed, role), actor))
 
     async def create_first(self, name: str, password: str, *, actor: Actor) -> User:
-        """Make the first account, an admin.
+        """Create the first account, an administrator.
 
         Raises:
-            Invalid: the name or the password will not do.
+            Invalid: the name or the password is not allowed.
             Conflict: there is an account already.
         """
         require_name(name)
@@ -96,7 +96,7 @@ class Users:
         return await self._database.write(body)
 
     async def add(self, tx: Transaction, new: "NewUser", actor: Actor, **detail: str) -> User:
-        """Write an account down, and who made it; an actor without a name made it for themselves.
+        """Insert an account and its audit entry. An actor without a name means that the user created it.
 
         Raises:
             Conflict: the name is taken.
@@ -121,15 +121,15 @@ class Users:
         return user
 
     async def any_exists(self) -> bool:
-        """Whether the server has been set up."""
+        """Return whether there is any account."""
         async with self._database.read() as connection:
             return (await connection.execute(select(users.c.id).limit(1))).first() is not None
 
     async def by_name(self, name: str) -> User:
-        """The account of that name, however it is capitalised.
+        """Return the account with that name, regardless of case.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such account.
         """
         async with self._database.read() as connection:
             row = await _row_by_name(connection, name)
@@ -138,10 +138,10 @@ class Users:
         return user_from(row)
 
     async def by_public_id(self, public_id: str) -> User:
-        """The account of that public id.
+        """Return the account with that public id.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such account.
         """
         query = select(users).where(users.c.public_id == public_id, users.c.deleted_at_ms.is_(None))
         async with self._database.read() as connection:
@@ -151,7 +151,7 @@ class Users:
         return user_from(row)
 
     async def password_hash(self, name: str) -> tuple[int, str] | None:
-        """The id and password hash of an account that may sign in, or waits to be let in; else None."""
+        """Return row id and password hash of an account; None if it does not exist or is disabled or deleted."""
         async with self._database.read() as connection:
             row = await _row_by_name(connection, name)
         if row is None or row["disabled_at_ms"] is not None or row["deleted_at_ms"] is not None:
@@ -159,23 +159,23 @@ class Users:
         return row["id"], row["password_hash"]
 
     async def has_password(self, name: str) -> bool:
-        """Whether the account of that name has a password: one that was made for a provider's has none."""
+        """Return whether the account with that name has a password; one created by an OpenID sign-in has none."""
         async with self._database.read() as connection:
             row = await _row_by_name(connection, name)
         return row is not None and bool(row["password_hash"])
 
     async def list_all(self) -> list[User]:
-        """All accounts, the oldest first."""
+        """Return all accounts, oldest first."""
         async with self._database.read() as connection:
             query = select(users).where(users.c.deleted_at_ms.is_(None)).order_by(users.c.id)
             return [user_from(row) for row in (await connection.execute(query)).mappings()]
 
 
 def require_name(name: str) -> None:
-    """Let a name for an account pass, or raise.
+    """Return if a user name is allowed.
 
     Raises:
-        Invalid: it will not do.
+        Invalid: it is not.
     """
     if not NAME.fullmatch(name):
         raise Invalid(
@@ -184,10 +184,10 @@ def require_name(name: str) -> None:
 
 
 async def require_user(tx: Transaction, user_id: int) -> RowMapping:
-    """An account's row as a write transaction sees it.
+    """Return an account's row in a write transaction.
 
     Raises:
-        NotFound: it has been deleted.
+        NotFound: the account has been deleted.
     """
     query = select(users).where(users.c.id == user_id, users.c.deleted_at_ms.is_(None))
     row = (await tx.execute(query)).mappings().first()
@@ -197,8 +197,8 @@ async def require_user(tx: Transaction, user_id: int) -> RowMapping:
 
 
 def is_inactive(row: RowMapping) -> bool:
-    """Whether the account of that row may not sign in: disabled, deleted, or not approved yet."""
-    return any(row[since] is not None for since in ("disabled_at_ms", "deleted_at_ms", "awaiting_at_ms"))
+    """Return whether the account of a row may not sign in: it is disabled, deleted, or waits for approval."""
+    return any(row[column] is not None for column in ("disabled_at_ms", "deleted_at_ms", "awaiting_at_ms"))
 
 
 async def _row_by_name(connection: AsyncConnection, name: str) -> RowMapping | None:
@@ -207,7 +207,7 @@ async def _row_by_name(connection: AsyncConnection, name: str) -> RowMapping | N
 
 
 def user_from(row: RowMapping) -> User:
-    """A row of `users` as a value."""
+    """Return the account of a row of `users`."""
     return User(
         id=row["id"],
         public_id=row["public_id"],

@@ -116,7 +116,7 @@ def test_an_account_that_was_made_has_no_password(oidc: OidcSetup) -> None:
 def test_without_accounts_for_all_a_stranger_is_told_whom_to_ask(closed: OidcSetup) -> None:
     browser = closed.browser()
     answer = closed.sign_in_via_provider("ida", browser=browser)
-    assert_refused(closed, browser, answer, 403, "ask whoever runs this server")
+    assert_refused(closed, browser, answer, 403, "ask an administrator")
 
 
 def test_connecting_and_disconnecting(closed: OidcSetup) -> None:

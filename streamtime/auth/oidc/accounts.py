@@ -1,11 +1,7 @@
-"""The account that a provider's word opens: found, or made where that was chosen; an administrator's if it says so.
+"""Accounts of OpenID identities: finds the connected account, creates one if configured, and syncs the admin role.
 
-A name for an account that nobody chose one for: like the one that a provider tells, within our rules, and free.
-
-Which account a provider's word opens: one that its holder connected, or that was made for it.
-
-Names are never matched. Whoever may choose a name or an e-mail address at a provider could otherwise open the account
-of somebody else here.
+Identities are matched by issuer and subject only, never by name: otherwise anyone who can choose a name or an e-mail
+address at a provider could open another person's account. User names of new accounts are derived from the claims.
 """
 
 import re
@@ -32,16 +28,16 @@ FALLBACK_USERNAME = "user"
 _DISALLOWED = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def normalize_username(wanted: str) -> str:
-    """A name that an account may have, as near to the wanted one as can be; what stands before an @ of an address."""
-    plain = unicodedata.normalize("NFKD", wanted.partition("@")[0] or wanted).encode("ascii", "ignore").decode()
+def normalize_username(preferred: str) -> str:
+    """Return an allowed user name close to the preferred one; of an e-mail address, the part before the @."""
+    plain = unicodedata.normalize("NFKD", preferred.partition("@")[0] or preferred).encode("ascii", "ignore").decode()
     name = _DISALLOWED.sub("-", plain).strip("._-")[:MAX_LENGTH].rstrip("._-")
     return name if NAME.fullmatch(name) else FALLBACK_USERNAME
 
 
-async def unique_username(tx: Transaction, wanted: str) -> str:
-    """The same, or with a number, where it is taken."""
-    name = normalize_username(wanted)
+async def unique_username(tx: Transaction, preferred: str) -> str:
+    """Return the normalized user name, with a number appended if it is taken."""
+    name = normalize_username(preferred)
     number = 1
     candidate = name
     while (await tx.execute(select(users.c.id).where(users.c.name_folded == candidate.casefold()))).first():
@@ -50,16 +46,16 @@ async def unique_username(tx: Transaction, wanted: str) -> str:
     return candidate
 
 
-def normalize_display_name(wanted: str) -> str:
-    """What others read; empty where what the provider tells will not do."""
+def normalize_display_name(preferred: str) -> str:
+    """Return the provider's display name if it is allowed, else an empty text."""
     try:
-        return clean_display_name(wanted) if wanted.strip() else ""
+        return clean_display_name(preferred) if preferred.strip() else ""
     except Invalid:
         return ""
 
 
 class OidcIdentities:
-    """Those of one provider. `name` is what people call it."""
+    """Connections between accounts and identities of one provider. `name` is the provider's display name."""
 
     def __init__(self, database: Database, audit: AuditLog, clock: Clock, *, issuer: str, name: str) -> None:
         self._database = database
@@ -69,34 +65,34 @@ class OidcIdentities:
         self._name = name
 
     async def find_user_id(self, identity: OidcIdentity) -> int | None:
-        """The row id of the account that it opens, or None."""
-        query = select(identities.c.user_id).where(*_is(identity))
+        """Return the row id of the connected account, or None."""
+        query = select(identities.c.user_id).where(*_matches(identity))
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def find_user_id_in(self, tx: Transaction, identity: OidcIdentity) -> int | None:
-        """The same, as a write transaction sees it."""
-        return (await tx.execute(select(identities.c.user_id).where(*_is(identity)))).scalar_one_or_none()
+        """Return the row id of the connected account, or None, in a write transaction."""
+        return (await tx.execute(select(identities.c.user_id).where(*_matches(identity)))).scalar_one_or_none()
 
     async def connected_at_ms(self, user_id: int) -> int | None:
-        """Since when an account is connected; None where it is not."""
+        """Return since when an account is connected; None if it is not."""
         query = select(identities.c.created_at_ms).where(*self._of(user_id))
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalars().first()
 
     async def connect(self, user: User, identity: OidcIdentity, actor: Actor) -> None:
-        """Let it open that account from now on.
+        """Connect an identity with an account.
 
         Raises:
             NotFound: the account has been deleted.
-            Conflict: it opens another account already, or another identity this one.
+            Conflict: the identity is connected with another account, or the account with another identity.
         """
 
         async def body(tx: Transaction) -> None:
             await require_user(tx, user.id)
             if await self.find_user_id_in(tx, identity) is not None:
-                words = f"The account that you used at {self._name} signs somebody in here already."
-                raise Conflict(words, code="identity_taken")
+                message = f"The account that you used at {self._name} signs somebody in here already."
+                raise Conflict(message, code="identity_taken")
             if (await tx.execute(select(identities.c.user_id).where(*self._of(user.id)))).first() is not None:
                 raise Conflict(f"Your account is connected with {self._name} already.", code="already_connected")
             await self.add(tx, user.id, identity)
@@ -105,23 +101,23 @@ class OidcIdentities:
         await self._database.write(body)
 
     async def add(self, tx: Transaction, user_id: int, identity: OidcIdentity) -> None:
-        """The same, as a part of something else that says in the audit why: an account that is made for it."""
+        """Connect an identity as part of a transaction that writes its own audit entry, such as a new account."""
         values = {"issuer": identity.issuer, "subject": identity.subject, "user_id": user_id}
         await tx.execute(insert(identities).values(**values, created_at_ms=self._clock.now_ms()))
 
     async def disconnect(self, user: User, actor: Actor) -> None:
-        """Let it open that account no more. Sessions that it began go on.
+        """Disconnect an account from its identity. Existing sessions continue.
 
         Raises:
             NotFound: the account has been deleted, or is not connected.
-            Conflict: there is no other way into the account.
+            Conflict: the account has no password to sign in with.
         """
 
         async def body(tx: Transaction) -> None:
             row = await require_user(tx, user.id)
             if not row["password_hash"]:
-                words = f"{self._name} is the only way into this account: it has no password."
-                raise Conflict(words, code="only_way_in")
+                message = f"{self._name} is the only way into this account: it has no password."
+                raise Conflict(message, code="only_way_in")
             if not (await tx.execute(delete(identities).where(*self._of(user.id)))).rowcount:
                 raise NotFound(f"This account is not connected with {self._name}.")
             await self._audit.record(tx, actor, AuditEvent.IDENTITY_DISCONNECTED, user.name, by=self._name)
@@ -129,12 +125,12 @@ class OidcIdentities:
         await self._database.write(body)
 
     def _of(self, user_id: int) -> tuple[ColumnElement[bool], ...]:
-        # People lose the slash at the end of an issuer, or find it again; rows have what the provider itself says.
-        same = func.rtrim(identities.c.issuer, "/") == self._issuer.rstrip("/")
-        return (identities.c.user_id == user_id, same)
+        # A trailing slash is easily lost or added in the configuration; rows have the issuer as the provider states it.
+        same_issuer = func.rtrim(identities.c.issuer, "/") == self._issuer.rstrip("/")
+        return (identities.c.user_id == user_id, same_issuer)
 
 
-def _is(identity: OidcIdentity) -> tuple[ColumnElement[bool], ...]:
+def _matches(identity: OidcIdentity) -> tuple[ColumnElement[bool], ...]:
     return (identities.c.issuer == identity.issuer, identities.c.subject == identity.subject)
 
 
@@ -143,19 +139,19 @@ _log = get_logger("accounts")
 
 @dataclass(frozen=True, slots=True)
 class OidcAccountPolicy:
-    """What whoever runs the server chose about accounts for which a provider vouches."""
+    """The configuration of accounts for identities of a provider."""
 
     name: str
-    """What people call the provider."""
+    """The provider's display name."""
     create_accounts: bool
     role: Role
-    """Of new accounts."""
+    """The role of new accounts."""
     admin_group: str
-    """Who is in it is an administrator; empty leaves roles alone."""
+    """The group of administrators; if it is empty, roles are not synchronized."""
 
 
 class OidcAccounts:
-    """Finds them and makes them."""
+    """Finds and creates accounts for identities."""
 
     def __init__(
         self,
@@ -173,29 +169,29 @@ class OidcAccounts:
         self._policy = policy
 
     async def find_or_create(self, identity: OidcIdentity, client: ClientInfo) -> int:
-        """The row id of the account that it opens. Whether that may come in is not looked at.
+        """Return the row id of the account for an identity. Whether the account is active is not checked.
 
         Raises:
-            Forbidden: there is none, and none is made.
+            Forbidden: there is none, and none may be created.
         """
         found = await self._identities.find_user_id(identity)
         if found is None and not self._policy.create_accounts:
             raise Forbidden(
                 f"{self._policy.name} knows you, but no account here is connected with it. Sign in with your password "
-                "and connect it in your settings, or ask whoever runs this server for an account.",
+                "and connect it in your settings, or ask an administrator for an account.",
                 code="provider_unknown",
             )
         if found is None:
-            return await self._database.write(lambda tx: self._make(tx, identity, client))
+            return await self._database.write(lambda tx: self._create(tx, identity, client))
         await self._sync_admin_role(found, identity, client)
         return found
 
-    async def _make(self, tx: Transaction, identity: OidcIdentity, client: ClientInfo) -> int:
-        made_meanwhile = await self._identities.find_user_id_in(tx, identity)
-        if made_meanwhile is not None:
-            return made_meanwhile
+    async def _create(self, tx: Transaction, identity: OidcIdentity, client: ClientInfo) -> int:
+        existing = await self._identities.find_user_id_in(tx, identity)
+        if existing is not None:  # created by a concurrent sign-in
+            return existing
         if (await tx.execute(select(users.c.id).limit(1))).first() is None:
-            raise Forbidden("This server is not set up yet.", code="not_set_up")  # its first account runs it
+            raise Forbidden("This server is not set up yet.", code="not_set_up")  # needs the setup code
         name = await unique_username(tx, identity.username)
         role = Role.ADMIN if self._in_group(identity) else self._policy.role
         new = NewUser(name, "", role, normalize_display_name(identity.display_name))
@@ -206,19 +202,19 @@ class OidcAccounts:
     async def _sync_admin_role(self, user_id: int, identity: OidcIdentity, client: ClientInfo) -> None:
         if not self._policy.admin_group:
             return
-        wanted = self._in_group(identity)
+        should_be_admin = self._in_group(identity)
         actor = Actor(None, self._policy.name, client.address)
 
         async def body(tx: Transaction) -> None:
             row = (await tx.execute(select(users).where(users.c.id == user_id))).mappings().first()
-            if row is None or is_inactive(row) or (row["role"] == Role.ADMIN) == wanted:
+            if row is None or is_inactive(row) or (row["role"] == Role.ADMIN) == should_be_admin:
                 return
-            role = Role.ADMIN if wanted else self._policy.role
+            role = Role.ADMIN if should_be_admin else self._policy.role
             await self._administration.set_role(tx, user_from(row), role, actor)
 
         try:
             await self._database.write(body)
-        except Conflict as error:  # the last administrator stays one
+        except Conflict as error:  # the last administrator keeps the role
             _log.warning("role_kept", reason=error.code)
 
     def _in_group(self, identity: OidcIdentity) -> bool:

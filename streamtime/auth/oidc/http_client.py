@@ -1,6 +1,6 @@
-"""One conversation with a provider: over in so many seconds, and never longer than it has to say something.
+"""HTTP requests to an OpenID provider, limited in time, size and number.
 
-Whatever goes wrong on the line is one of two errors; a library's own words go no further than this file.
+All failures become `ProviderUnavailable` or `ProviderUntrusted`; no exception of a library leaves this module.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from streamtime.auth.oidc.types import ProviderSettings, ProviderUnavailable, Pr
 from streamtime.errors import TooManyRequests
 
 MAX_RESPONSE_BYTES = 512 * 1024
-"""Of any answer. A set of keys is some kilobytes."""
+"""The largest accepted response; a key set has a few kilobytes."""
 
 MAX_CONCURRENT = 20
 
@@ -25,21 +25,21 @@ OK = 200
 
 
 class ProviderClient:
-    """Opens them, as the client of `settings`."""
+    """Opens sessions with a provider as the client of `settings`."""
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._settings = settings
-        self._ssl_context = ssl.create_default_context()  # which reads all certificates there are, so once
+        self._ssl_context = ssl.create_default_context()  # created once, since it loads all certificates
         self._active = 0
 
     @asynccontextmanager
     async def open(self, auth_method: str | None = None) -> AsyncIterator["ProviderSession"]:
-        """A conversation, in which the token endpoint is told who we are by that method.
+        """Open a session. `auth_method` is how this client authenticates at the token endpoint.
 
         Raises:
-            ProviderUnavailable: the provider does not answer as it should.
-            ProviderUntrusted: it refuses.
-            TooManyRequests: too many wait for it already.
+            ProviderUnavailable: the provider is unreachable, too slow, or sends an unexpected response.
+            ProviderUntrusted: it refuses the request.
+            TooManyRequests: too many sessions are open.
         """
         if self._active >= MAX_CONCURRENT:
             raise TooManyRequests("Too many people are signing in at once. Try again in a moment.", retry_after_s=2)
@@ -74,38 +74,36 @@ class ProviderClient:
 
 
 class ProviderSession:
-    """What is said in one."""
+    """The requests of one sign-in, within one timeout."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401  # the library is not typed
         self.client = client
 
     async def fetch(self, address: str, *, bearer: str | None = None) -> bytes:
-        """The body of an answer.
+        """Return the body of a GET request.
 
         Raises:
-            ProviderUnavailable: it is none that says anything.
+            ProviderUnavailable: the status is not 200.
         """
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
-        answer: httpx2.Response = await self.client.request("GET", address, headers=headers, withhold_token=True)
-        if answer.status_code != OK:
-            raise ProviderUnavailable(f"{address} answers {answer.status_code}.")
-        return answer.content
+        response: httpx2.Response = await self.client.request("GET", address, headers=headers, withhold_token=True)
+        if response.status_code != OK:
+            raise ProviderUnavailable(f"{address} answers {response.status_code}.")
+        return response.content
 
 
 class _BoundedTransport(httpx2.AsyncHTTPTransport):
-    """Gives up on an answer that is longer than any that we ask for."""
+    """Rejects responses that are compressed or larger than `MAX_RESPONSE_BYTES`."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        answer = await super().handle_async_request(request)
-        if (
-            "content-encoding" in answer.headers
-        ):  # what was not asked for may be a small file that unpacks to a large one
-            await answer.aclose()
+        response = await super().handle_async_request(request)
+        if "content-encoding" in response.headers:  # not requested, and may be a decompression bomb
+            await response.aclose()
             raise httpx2.DecodingError("the answer is packed", request=request)
-        stream = answer.stream
+        stream = response.stream
         if isinstance(stream, httpx2.AsyncByteStream):
-            answer.stream = _BoundedStream(stream, request)
-        return answer
+            response.stream = _BoundedStream(stream, request)
+        return response
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
@@ -114,19 +112,19 @@ class _BoundedStream(httpx2.AsyncByteStream):
         self._request = request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        passed = 0
-        async for piece in self._inner:
-            passed += len(piece)
-            if passed > MAX_RESPONSE_BYTES:
+        received = 0
+        async for chunk in self._inner:
+            received += len(chunk)
+            if received > MAX_RESPONSE_BYTES:
                 raise httpx2.ReadError("the answer is too long", request=self._request)
-            yield piece
+            yield chunk
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
 
 def _advice(error: OAuthError) -> str:
-    """What to look at, where the provider says whose fault it is."""
+    """Return a hint at the configuration, if the provider rejects the client."""
     if error.error in {"invalid_client", "unauthorized_client"}:
         return " Look at accounts.oidc.client_id and client_secret."
     return ""

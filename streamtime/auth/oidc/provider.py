@@ -1,11 +1,7 @@
-"""The provider of the configuration: asked for where to send a browser, and for who came back.
+"""An OpenID Connect provider: discovery, the code flow with PKCE, and ID token validation (Core, section 3.1.3.7).
 
-It is spoken to when somebody signs in, and at no other time. Nothing that it says is kept but what it said of itself
-when the sign-in began; its keys are fetched each time, so that one that was taken back is good no more.
-
-Whether an ID token is good: by the provider, for us, for this sign-in, and now (OpenID Connect Core, 3.1.3.7).
-
-What a provider says of itself (OpenID Connect Discovery 1.0, section 3), read with care.
+The provider is contacted only during a sign-in or a check. Its metadata is read when a sign-in begins; its keys are
+fetched for every sign-in, so that a revoked key is not accepted.
 """
 
 from dataclasses import dataclass
@@ -33,11 +29,11 @@ from streamtime.clock import Clock
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
-"""What an ID token may be signed by: keys that the provider alone has. Neither `none` nor a secret that we share."""
+"""Accepted signature algorithms of ID tokens: asymmetric ones only, neither `none` nor a shared secret."""
 
 
 class ProviderMetadata(msgspec.Struct, frozen=True):
-    """The part of it that is used."""
+    """The provider metadata that is used (Discovery 1.0, section 3)."""
 
     issuer: str
     authorization_endpoint: str
@@ -49,26 +45,26 @@ class ProviderMetadata(msgspec.Struct, frozen=True):
     authorization_response_iss_parameter_supported: bool = False
 
     def auth_method(self, *, secret: bool) -> str:
-        """How we say who we are at the token endpoint.
+        """Return how this client authenticates at the token endpoint.
 
         Raises:
-            ProviderUnavailable: it knows no way that we know.
+            ProviderUnavailable: the provider supports no method that this client supports.
         """
-        ours = ("client_secret_basic", "client_secret_post") if secret else ("none",)
-        known = self.token_endpoint_auth_methods_supported
-        found = next((method for method in ours if method in known), None)
+        supported = ("client_secret_basic", "client_secret_post") if secret else ("none",)
+        offered = self.token_endpoint_auth_methods_supported
+        found = next((method for method in supported if method in offered), None)
         if found is None and secret:
             raise ProviderUnavailable(
-                f"It takes a client's secret by {_listed(known)} only, and not by {_listed(ours)}."
+                f"It takes a client's secret by {_listed(offered)} only, and not by {_listed(supported)}."
             )
-        return found or "none"  # providers that have public clients do not always list it
+        return found or "none"  # providers do not always list "none" for public clients
 
 
 def parse_metadata(body: bytes, issuer: str) -> ProviderMetadata:
-    """The metadata of the provider of that name.
+    """Return the metadata of the provider with that issuer.
 
     Raises:
-        ProviderUnavailable: it is none, or another provider's, or of one that cannot be used.
+        ProviderUnavailable: it is malformed, of another issuer, or of a provider that cannot be used.
     """
     try:
         found = msgspec.json.decode(body, type=ProviderMetadata)
@@ -76,7 +72,7 @@ def parse_metadata(body: bytes, issuer: str) -> ProviderMetadata:
         raise ProviderUnavailable(
             f"What lies at {WELL_KNOWN} is no description of an OpenID provider: {error}."
         ) from error
-    # The standard wants the very same text. A slash at the end is what people lose on the way, and gives nothing away.
+    # The standard requires an exact match. A trailing slash is easily lost, and ignoring it is safe.
     if found.issuer.rstrip("/") != issuer.rstrip("/"):
         raise ProviderUnavailable(f"It calls itself {found.issuer!r}, and accounts.oidc.issuer says {issuer!r}.")
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
@@ -108,7 +104,7 @@ def _listed(words: tuple[str, ...]) -> str:
 
 
 LEEWAY_S = 60
-"""What clocks of two machines may differ by."""
+"""Accepted difference between the clocks of two machines."""
 
 MAX_SUBJECT = 255
 """OpenID Connect Core, section 2."""
@@ -116,7 +112,7 @@ MAX_SUBJECT = 255
 
 @dataclass(frozen=True, slots=True)
 class ExpectedClaims:
-    """What has to stand in it."""
+    """The values that the claims of an ID token must have."""
 
     issuer: str
     client_id: str
@@ -125,10 +121,10 @@ class ExpectedClaims:
 
 
 def verify_id_token(token: object, keys: bytes, expected: ExpectedClaims, *, access_token: object) -> dict[str, Any]:
-    """The claims of a good one. `keys` is the provider's key set, as it publishes it just now.
+    """Return the claims of a valid ID token. `keys` is the provider's current key set, a JWKS document.
 
     Raises:
-        ProviderUntrusted: it is not good.
+        ProviderUntrusted: the token is not valid.
     """
     if not isinstance(token, str):
         raise ProviderUntrusted("It gave no ID token. Is `openid` one of the scopes that this client may ask for?")
@@ -140,7 +136,7 @@ def verify_id_token(token: object, keys: bytes, expected: ExpectedClaims, *, acc
         claims.validate(now=expected.now_s, leeway=LEEWAY_S)
     except JoseError as error:
         raise ProviderUntrusted(f"The ID token is not good: {str(error)[:200]}.") from error
-    except (ValueError, TypeError, KeyError) as error:  # keys or claims of no known shape
+    except (ValueError, TypeError, KeyError) as error:  # malformed keys or claims
         raise ProviderUntrusted(f"The ID token or the keys cannot be read: {type(error).__name__}.") from error
     if not 0 < len(claims["sub"]) <= MAX_SUBJECT:
         raise ProviderUntrusted("The ID token's subject is empty, or too long.")
@@ -161,7 +157,7 @@ MAX_GROUPS = 1_000
 
 
 class OidcProvider:
-    """Speaks OpenID Connect: the code flow, with PKCE."""
+    """Signs users in at an OpenID provider by the code flow with PKCE; see `IdentityProvider`."""
 
     def __init__(self, settings: ProviderSettings, clock: Clock) -> None:
         self._settings = settings
@@ -170,7 +166,7 @@ class OidcProvider:
         self._metadata: ProviderMetadata | None = None
 
     async def authorization_url(self, request: AuthorizationRequest) -> str:
-        """Where a browser is to go; see `Provider`."""
+        """Return the URL to send the browser to; see `IdentityProvider`."""
         async with self._client.open() as session:
             metadata = await self._discover(session)
             address, _ = session.client.create_authorization_url(
@@ -183,9 +179,9 @@ class OidcProvider:
         return str(address)
 
     async def fetch_identity(self, request: AuthorizationRequest, response: AuthorizationResponse) -> OidcIdentity:
-        """Who came back; see `Provider`."""
+        """Return the identity that signed in; see `IdentityProvider`."""
         metadata = self._metadata
-        if metadata is None:  # the server was started anew while somebody was there
+        if metadata is None:  # the server was restarted during the sign-in
             async with self._client.open() as session:
                 metadata = await self._discover(session)
         _require_same_issuer(metadata, response)
@@ -201,11 +197,11 @@ class OidcProvider:
         return self._identity(claims)
 
     async def check(self) -> list[str]:
-        """Whether it can be used; see `Provider`."""
+        """Check that the provider can be used; see `IdentityProvider`."""
         async with self._client.open() as session:
             metadata = await self._discover(session)
             metadata.auth_method(secret=bool(self._settings.client_secret))
-            keys = _object(await session.fetch(metadata.jwks_uri), "its key set")
+            keys = _object(await session.fetch(metadata.jwks_uri), "Its key set")
         if not isinstance(keys.get("keys"), list) or not keys["keys"]:
             raise ProviderUnavailable(
                 f"It has no keys at {metadata.jwks_uri}. Choose a signing key for this client there."
@@ -230,26 +226,21 @@ class OidcProvider:
                 redirect_uri=request.redirect_uri,
                 code_verifier=request.code_verifier,
             )
-        except (
-            ValueError,
-            TypeError,
-        ) as error:  # what came is no token; which it is might be said with the token itself
+        except (ValueError, TypeError) as error:  # not a token response; the error's text may contain the token
             raise ProviderUnavailable(f"{metadata.token_endpoint} gives no token that can be read.") from error
         return token
 
     async def _with_userinfo(
         self, session: ProviderSession, metadata: ProviderMetadata, claims: dict[str, Any], access_token: object
     ) -> dict[str, Any]:
-        """The claims, with those that the provider tells at its userinfo endpoint alone."""
-        wanted = {"preferred_username", self._settings.groups_claim} - {""}
-        if wanted <= claims.keys() or not metadata.userinfo_endpoint or not isinstance(access_token, str):
+        """Return the claims, completed by those of the userinfo endpoint."""
+        needed = {"preferred_username", self._settings.groups_claim} - {""}
+        if needed <= claims.keys() or not metadata.userinfo_endpoint or not isinstance(access_token, str):
             return claims
-        more = _object(
-            await session.fetch(metadata.userinfo_endpoint, bearer=access_token), "what it tells of somebody"
-        )
-        if more.get("sub") != claims["sub"]:  # Core, section 5.3.2: else it may be somebody else's
+        userinfo = _object(await session.fetch(metadata.userinfo_endpoint, bearer=access_token), "Its userinfo")
+        if userinfo.get("sub") != claims["sub"]:  # Core, section 5.3.2: the subjects must match
             raise ProviderUntrusted("Its userinfo endpoint speaks of somebody else.")
-        return {**more, **claims}
+        return {**userinfo, **claims}
 
     def _identity(self, claims: dict[str, Any]) -> OidcIdentity:
         groups = claims.get(self._settings.groups_claim)
@@ -264,9 +255,9 @@ class OidcProvider:
 
 
 def _require_same_issuer(metadata: ProviderMetadata, response: AuthorizationResponse) -> None:
-    """RFC 9207: whoever answers has to be whom we asked, where they say who they are."""
-    wanted = metadata.authorization_response_iss_parameter_supported
-    if response.issuer != metadata.issuer and (wanted or response.issuer):
+    """Reject a response with the issuer of another provider (RFC 9207)."""
+    required = metadata.authorization_response_iss_parameter_supported
+    if response.issuer != metadata.issuer and (required or response.issuer):
         raise ProviderUntrusted("The answer is from another provider.")
 
 
@@ -274,7 +265,7 @@ def _object(body: bytes, what: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.MsgspecError as error:
-        raise ProviderUnavailable(f"It cannot be read, {what}: {error}.") from error
+        raise ProviderUnavailable(f"{what} cannot be read: {error}.") from error
 
 
 def _text(value: object) -> str:

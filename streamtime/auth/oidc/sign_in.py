@@ -1,11 +1,8 @@
-"""Signing in by a provider, in two halves: a browser is sent there, and comes back with its word.
+"""Sign-in with an OpenID provider in two steps: the redirect to the provider, and the callback with its response.
 
-A second factor of ours is not asked here: whoever vouches for somebody has asked what it asks.
-
-A sign-in by a provider on its way: a signed note, kept by the browser that began it, so that nobody else ends it.
-
-The note is good for ten minutes and once. It is signed with a key of this process alone: what a restart interrupts
-begins anew. Its holder may read it; what is in it is theirs.
+In between, the browser keeps the login state as a signed cookie, valid for ten minutes and once, so that no other
+browser can complete the sign-in. It is signed with a key of this process: a restart invalidates pending sign-ins. The
+account's own second factor is not asked for; the provider is responsible for that.
 """
 
 import hashlib
@@ -35,79 +32,79 @@ from streamtime.errors import Forbidden, StreamtimeError, Unauthenticated
 from streamtime.logging import get_logger
 
 STATE_LIFETIME_S = 600
-"""Time enough to find one's telephone for the second factor."""
+"""Time enough to find the phone for a second factor at the provider."""
 
 MAX_NEXT_PATH = 1_000
 MAX_STATE_TOKEN = 4_000
-"""Browsers keep cookies up to 4,096 bytes."""
+"""Browsers limit cookies to 4,096 bytes."""
 
 MAX_USED_STATES = 10_000
-"""Notes that are remembered as spent. Of those forgotten the provider still refuses the code, which is spent too."""
+"""Used states kept in memory. For older ones the provider still rejects the code, which is used as well."""
 
 
 class OidcLoginState(msgspec.Struct, frozen=True):
-    """One sign-in, or, with `user_id`, the connection of an account that is signed in."""
+    """The state of one sign-in, or, with `user_id`, of connecting a signed-in account."""
 
     request: AuthorizationRequest
     next_path: str
-    """The path to go to afterwards."""
+    """The path to redirect to after the sign-in."""
     expires_at_ms: int
     user_id: int | None = None
 
 
 class OidcLoginStates:
-    """Writes the notes and takes them back."""
+    """Creates, signs and consumes login states."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._used: OrderedDict[str, None] = OrderedDict()
 
-    def create(self, redirect_uri: str, following: str, user_id: int | None) -> OidcLoginState:
-        """A new one. A path that is too long to be kept leads to the library."""
+    def create(self, redirect_uri: str, next_path: str, user_id: int | None) -> OidcLoginState:
+        """Create a login state. A `next_path` that is too long is replaced by the library's."""
         request = AuthorizationRequest(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             code_verifier=secrets.token_urlsafe(48),
             redirect_uri=redirect_uri,
         )
-        kept = following if len(following.encode()) <= MAX_NEXT_PATH else "/library"
-        return OidcLoginState(request, kept, self._clock.now_ms() + STATE_LIFETIME_S * 1000, user_id)
+        path = next_path if len(next_path.encode()) <= MAX_NEXT_PATH else "/library"
+        return OidcLoginState(request, path, self._clock.now_ms() + STATE_LIFETIME_S * 1000, user_id)
 
-    def encode(self, attempt: OidcLoginState) -> str:
-        """The note for the browser."""
-        body = msgspec.json.encode(attempt)
+    def encode(self, login_state: OidcLoginState) -> str:
+        """Return the signed token for the browser's cookie."""
+        body = msgspec.json.encode(login_state)
         return f"{_text(body)}.{_text(self._signature(body))}"
 
-    def consume(self, note: str, state: str) -> OidcLoginState:
-        """The attempt that a browser comes back from, which is spent with that.
+    def consume(self, token: str, state: str) -> OidcLoginState:
+        """Verify a browser's token against the callback's `state`, and mark the login state as used.
 
         Raises:
-            Unauthenticated: it is another browser's, over, or was ended already.
+            Unauthenticated: it belongs to another browser, has expired, or was used before.
         """
-        attempt = self._decode(note)
-        if attempt is None or not hmac.compare_digest(attempt.request.state.encode(), state.encode()):
+        login_state = self._decode(token)
+        if login_state is None or not hmac.compare_digest(login_state.request.state.encode(), state.encode()):
             raise Unauthenticated(
                 "This sign-in was not begun in this browser, took longer than ten minutes, or has ended already. "
                 "Begin again.",
                 code="provider_state",
             )
-        self._used[attempt.request.state] = None
+        self._used[login_state.request.state] = None
         if len(self._used) > MAX_USED_STATES:
             self._used.popitem(last=False)
-        return attempt
+        return login_state
 
-    def _decode(self, note: str) -> OidcLoginState | None:
-        body, _, signature = note.partition(".")
+    def _decode(self, token: str) -> OidcLoginState | None:
+        body, _, signature = token.partition(".")
         try:
             raw = _bytes(body)
-            good = len(note) <= MAX_STATE_TOKEN and hmac.compare_digest(self._signature(raw), _bytes(signature))
-            attempt = msgspec.json.decode(raw, type=OidcLoginState) if good else None
+            valid = len(token) <= MAX_STATE_TOKEN and hmac.compare_digest(self._signature(raw), _bytes(signature))
+            found = msgspec.json.decode(raw, type=OidcLoginState) if valid else None
         except ValueError:
             return None
-        if attempt is None or attempt.expires_at_ms <= self._clock.now_ms() or attempt.request.state in self._used:
+        if found is None or found.expires_at_ms <= self._clock.now_ms() or found.request.state in self._used:
             return None
-        return attempt
+        return found
 
     def _signature(self, body: bytes) -> bytes:
         return hmac.new(self._key, body, hashlib.sha256).digest()
@@ -126,7 +123,7 @@ _log = get_logger("accounts")
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRedirect:
-    """Where a browser is to go, and the note that it is to keep meanwhile."""
+    """The URL to redirect the browser to, and the state token for its cookie."""
 
     url: str
     state_token: str
@@ -134,7 +131,7 @@ class AuthorizationRedirect:
 
 
 class OidcSignIn:
-    """Signs people in by the word of a provider. `identities` are what connects accounts with it."""
+    """Signs users in with an OpenID provider. `identities` connects accounts with it."""
 
     def __init__(
         self,
@@ -163,44 +160,44 @@ class OidcSignIn:
         """Begin a sign-in, or, with `user_id`, the connection of that account.
 
         Raises:
-            ProviderUnavailable: the provider does not answer as it should.
-            TooManyRequests: it was tried too often from there.
+            ProviderUnavailable: the provider does not respond as expected.
+            TooManyRequests: too many attempts from this network.
         """
         self._rate_limiter.consume(_limit_keys(client))
-        attempt = self._login_states.create(redirect_uri, next_path, user_id)
+        login_state = self._login_states.create(redirect_uri, next_path, user_id)
         try:
-            address = await self._provider.authorization_url(attempt.request)
+            url = await self._provider.authorization_url(login_state.request)
         except ProviderUnavailable as error:
             _log.warning("provider_unavailable", detail=error.detail)
             raise
-        return AuthorizationRedirect(address, self._login_states.encode(attempt))
+        return AuthorizationRedirect(url, self._login_states.encode(login_state))
 
-    async def consume_state(self, note: str, state: str, client: ClientInfo) -> OidcLoginState:
-        """The attempt that a browser comes back from. Failures, here and below, are in the audit.
+    async def consume_state(self, token: str, state: str, client: ClientInfo) -> OidcLoginState:
+        """Verify the state of a callback and mark it as used. Failures of this and the next steps are audited.
 
         Raises:
-            Unauthenticated: it was not begun there, or is over.
-            TooManyRequests: it was tried too often from there.
+            Unauthenticated: it belongs to another browser, has expired, or was used before.
+            TooManyRequests: too many attempts from this network.
         """
         self._rate_limiter.consume(_limit_keys(client))
         try:
-            return self._login_states.consume(note, state)
+            return self._login_states.consume(token, state)
         except Unauthenticated as error:
             await self._failed(client, error)
             raise
 
     async def fetch_identity(
-        self, attempt: OidcLoginState, response: AuthorizationResponse, client: ClientInfo
+        self, login_state: OidcLoginState, response: AuthorizationResponse, client: ClientInfo
     ) -> OidcIdentity:
-        """Who came back.
+        """Return the identity of a callback's response.
 
         Raises:
-            Unauthenticated: it was denied, or cannot be believed.
-            ProviderUnavailable: the provider does not answer as it should.
+            Unauthenticated: the sign-in was denied, or the response is not trusted.
+            ProviderUnavailable: the provider does not respond as expected.
         """
         try:
             self._require_consent(response)
-            return await self._provider.fetch_identity(attempt.request, response)
+            return await self._provider.fetch_identity(login_state.request, response)
         except (ProviderUnavailable, ProviderUntrusted) as error:
             _log.warning(error.code, detail=error.detail)
             await self._failed(client, error)
@@ -210,11 +207,11 @@ class OidcSignIn:
             raise
 
     async def sign_in(self, identity: OidcIdentity, client: ClientInfo) -> NewSession:
-        """Start a session for whoever it is; the account is made where it may be.
+        """Create a session for an identity, and an account if configured.
 
         Raises:
-            Unauthenticated: the account is shut out.
-            Forbidden: there is none, and none is made.
+            Unauthenticated: the account is disabled, deleted or not approved yet.
+            Forbidden: there is no account, and none may be created.
         """
         try:
             user_id = await self._accounts.find_or_create(identity, client)
@@ -226,7 +223,7 @@ class OidcSignIn:
         return session
 
     def refund(self, client: ClientInfo) -> None:
-        """Give back the tries of somebody who went there and came back as who they are."""
+        """Give back the two attempts of a successful sign-in."""
         for _ in range(2):
             self._rate_limiter.refund(_limit_keys(client))
 
@@ -234,11 +231,13 @@ class OidcSignIn:
         if response.code and not response.error:
             return
         if response.error == "access_denied":
-            words = f"{self.name} did not let you in, or you did not go on there."
-            raise Unauthenticated(words, code="provider_denied")
-        told = response.error if response.error.isascii() and response.error.isprintable() else "nothing that is known"
-        words = f"{self.name} did not sign you in. It says: {told or 'nothing'}."
-        raise Unauthenticated(words, code="provider_error")
+            message = f"{self.name} did not let you in, or you did not go on there."
+            raise Unauthenticated(message, code="provider_denied")
+        reason = (
+            response.error if response.error.isascii() and response.error.isprintable() else "nothing that is known"
+        )
+        message = f"{self.name} did not sign you in. It says: {reason or 'nothing'}."
+        raise Unauthenticated(message, code="provider_error")
 
     async def _failed(self, client: ClientInfo, error: StreamtimeError) -> None:
         await self._failed_logins.record("", client, by=self.name, reason=error.code)

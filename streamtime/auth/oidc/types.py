@@ -1,6 +1,6 @@
-"""What is asked of an OpenID provider and what it answers, as plain values.
+"""Types of the OpenID sign-in: settings, requests, responses, errors, and the `IdentityProvider` protocol.
 
-Nothing here needs the libraries that the extra `oidc` brings: the other rooms know this file alone.
+This module does not need the libraries of the extra `oidc`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from streamtime.errors import Unauthenticated, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """Which provider, and what it calls us."""
+    """An OpenID provider, and this server's registration as its client."""
 
     issuer: str
     client_id: str
@@ -19,25 +19,25 @@ class ProviderSettings:
     """Empty for a public client."""
     scopes: tuple[str, ...]
     groups_claim: str
-    """Where it tells somebody's groups; empty where they do not matter."""
+    """The claim with the user's groups; empty if groups are not used."""
     timeout_s: int
-    """How long one conversation with it may take, whatever is said in it."""
+    """The timeout of all requests of one step together."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What one sign-in is known by on its way: random, and good once (OpenID Connect Core, section 3.1.2.1)."""
+    """The random values of one authorization request (OpenID Connect Core, section 3.1.2.1); each is used once."""
 
     state: str
     nonce: str
     code_verifier: str
-    """Of RFC 7636: whoever took the code on its way cannot use it without this."""
+    """The PKCE secret (RFC 7636): an intercepted code cannot be used without it."""
     redirect_uri: str
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationResponse:
-    """What a browser brings back from the provider; empty where it brings nothing of the kind."""
+    """The parameters of the provider's redirect to the callback; absent ones are empty."""
 
     state: str
     code: str
@@ -47,20 +47,20 @@ class AuthorizationResponse:
 
 @dataclass(frozen=True, slots=True)
 class OidcIdentity:
-    """Somebody, by the word of a provider. Only issuer and subject together name them; the rest may change."""
+    """A user as a provider describes them. Only issuer and subject identify the user; the rest may change."""
 
     issuer: str
     subject: str
     username: str
-    """What they would like to be called here (`preferred_username`); may be anything."""
+    """The claim `preferred_username`; may be any text."""
     display_name: str
     groups: frozenset[str]
 
 
 class ProviderUnavailable(Unavailable):
-    """The provider cannot be reached, is too slow, or does not say what a provider says.
+    """The provider is unreachable, too slow, or sends an unexpected response.
 
-    `message` is for whoever signs in, `detail` for whoever runs the server; neither holds a secret.
+    `message` is for the user, `detail` for the administrator; neither holds a secret.
     """
 
     code = "provider_unavailable"
@@ -71,7 +71,7 @@ class ProviderUnavailable(Unavailable):
 
 
 class ProviderUntrusted(Unauthenticated):
-    """What the provider says of somebody cannot be believed, or it does not believe us. `detail` as above."""
+    """The provider's response is not valid, or it rejects this client; `detail` is for the administrator."""
 
     code = "provider_mistrusted"
 
@@ -84,26 +84,26 @@ class IdentityProvider(Protocol):
     """An OpenID provider."""
 
     async def authorization_url(self, request: AuthorizationRequest) -> str:
-        """Where a browser is to go to sign in.
+        """Return the URL to send the browser to for the sign-in.
 
         Raises:
-            ProviderUnavailable: it does not answer as it should.
+            ProviderUnavailable: the provider does not respond as expected.
         """
         ...
 
     async def fetch_identity(self, request: AuthorizationRequest, response: AuthorizationResponse) -> OidcIdentity:
-        """Who came back from there.
+        """Exchange the code of the response and return the identity.
 
         Raises:
-            ProviderUnavailable: it does not answer as it should.
-            ProviderUntrusted: it refuses, or its word is not good.
+            ProviderUnavailable: the provider does not respond as expected.
+            ProviderUntrusted: it refuses the request, or its response is not valid.
         """
         ...
 
     async def check(self) -> list[str]:
-        """Whether it is there and can be used, in words.
+        """Check that the provider is reachable and can be used; return notes for the administrator.
 
         Raises:
-            ProviderUnavailable: it cannot.
+            ProviderUnavailable: it cannot be used.
         """
         ...

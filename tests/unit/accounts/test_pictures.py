@@ -75,4 +75,4 @@ async def refused(taking: ProfilePictures) -> None:
         await taking.set(PIA, b"x")
     assert isinstance(failed.value, Invalid)
     assert (failed.value.code, failed.value.field) == ("picture_unreadable", "picture")
-    assert "Save it anew" in failed.value.message
+    assert "Save it again" in failed.value.message
