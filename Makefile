@@ -10,7 +10,7 @@ SOURCE ?=
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not anew by each process that tests start
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test quick coverage check fix fuzz fuzz-api fuzz-http soak bench docs clean front-end-is-missing
+.PHONY: help install dev run test quick coverage check fix fuzz fuzz-api fuzz-http soak bench lock docs clean front-end-is-missing
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -63,6 +63,11 @@ bench: dev ## measure, beside named peers in the same run; SOURCE=film.mkv does 
 		echo "== $$bench"; $(BIN)/python -m benchmarks.$$bench $$source $(ARGS) || failed="$$failed $$bench"; \
 	done; test -z "$$failed" || { echo "goals missed or failed:$$failed"; exit 1; }
 
+lock: dev ## choose the newest packages that pyproject.toml allows, and pin them with their hashes
+	for lock in "--extra oidc --output-file requirements.lock" "--extra oidc --group dev --constraint requirements.lock --output-file requirements-dev.lock"; do \
+		$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml $$lock; \
+	done
+
 docs: install ## write config.example.toml and the tables of docs/configuration.md anew
 	$(BIN)/python -m streamtime.config.documents
 
@@ -76,12 +81,13 @@ clean: ## remove all that was installed or built
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@touch $@
 
-.venv/.installed: .venv/.made pyproject.toml $(WEB_SOURCES) $(if $(wildcard web/dist/manifest.json),,front-end-is-missing)
+.venv/.installed: .venv/.made pyproject.toml requirements.lock $(WEB_SOURCES) $(if $(wildcard web/dist/manifest.json),,front-end-is-missing)
 	@echo "Installing Streamtime into .venv (the first time takes a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed pyproject.toml
+.venv/.installed-dev: .venv/.installed pyproject.toml requirements-dev.lock
 	@echo "Installing the tools for tests into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev "streamtime[oidc]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	@touch $@

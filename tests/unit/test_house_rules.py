@@ -5,10 +5,13 @@ What runs again and again in the background is started by `periodic.every`, so t
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 WRITTEN_BY_US = ("streamtime", "migrations", "tests", "benchmarks", "web", "docs", "docker", ".ci")
@@ -108,3 +111,26 @@ def test_every_loop_has_a_name_and_is_documented() -> None:
     section = (ROOT / "docs" / "operations.md").read_text().partition("| loop | does | runs |")[2].partition("\n\n")[0]
     assert found == set(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE))
     assert len(found) > 10
+
+
+def locked(name: str) -> dict[str, str]:
+    """The versions that a lock file pins, by name; every one has a hash, and no line has an address."""
+    text = (ROOT / name).read_text()
+    assert "://" not in text
+    entries = re.findall(r"^([a-z0-9-]+)==([^ ]+)(?: ; [^\n]+)? \\\n {4}--hash=sha256:", text, re.MULTILINE)
+    assert len(entries) == len(re.findall(r"^\S", text, re.MULTILINE))
+    return dict(entries)
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_the_lock_has_what_pyproject_asks_for(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["oidc"]]
+    if name == "requirements-dev.lock":
+        asked += project["dependency-groups"]["dev"]
+        assert locked("requirements.lock").items() <= locked(name).items()
+    pins = locked(name)
+    missing = [
+        each for each in map(Requirement, asked) if pins.get(canonicalize_name(each.name), "0") not in each.specifier
+    ]
+    assert missing == [], "run `make lock`"
