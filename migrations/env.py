@@ -10,7 +10,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import URL, Connection, create_engine, event
 
-from streamtime.database.whole_schema import metadata
+from streamtime.database.people_tables import users
 
 
 def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own, untyped
@@ -35,7 +35,7 @@ def _run(path: Path) -> None:
     with engine.connect() as connection, connection.begin():
         context.configure(
             connection=connection,
-            target_metadata=metadata,
+            target_metadata=users.metadata,  # `people_tables` imports `tables`: this is every table
             render_as_batch=True,
             include_name=include_name,
             transactional_ddl=True,

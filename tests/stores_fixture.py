@@ -14,7 +14,7 @@ from streamtime.database.migrate import migrate
 from streamtime.database.people_tables import users
 from streamtime.database.tables import objects
 from streamtime.database.transaction import Database, Transaction
-from streamtime.storage.local.store import LocalDisk
+from streamtime.storage.local.store import LocalStore
 from streamtime.storage.objects.ledger import Ledger, ObjectRow
 from streamtime.storage.objects.stores import Stores
 from streamtime.storage.spool import Spool
@@ -28,7 +28,7 @@ class StoresFixture:
     database: Database
     ledger: Ledger
     stores: Stores
-    local: LocalDisk
+    local: LocalStore
     remote: RemoteStore
     content: dict[str, bytes]
 
@@ -68,7 +68,7 @@ async def open_stores(folder: Path) -> AsyncIterator[StoresFixture]:
     migrate(path, now_ms=clock.now_ms())
     database = Database(path)
     spool = await Spool.open_at(folder / "spool")
-    local, remote = await LocalDisk.open_at(folder / "objects"), RemoteStore()
+    local, remote = await LocalStore.open_at(folder / "objects"), RemoteStore()
     owner = {"public_id": "ann", "name": "ann", "name_folded": "ann", "password_hash": "", "role": "member"}
 
     async def add_owner(tx: Transaction) -> None:

@@ -9,23 +9,20 @@ from streamtime.auth.audit import AuditLog, AuditRetention
 from streamtime.auth.sessions import Sessions
 from streamtime.clock import Clock, SystemClock
 from streamtime.config.sections import Config, S3Config
-from streamtime.database.epoch import EpochWatch
+from streamtime.database.engines import EpochWatch
 from streamtime.database.transaction import Database
 from streamtime.errors import ConfigError
 from streamtime.ids import public_id
 from streamtime.jobs.queue import JobQueue
 from streamtime.maintenance.backup.automatic import AutomaticBackups
-from streamtime.maintenance.run_log import MaintenanceLog
+from streamtime.maintenance.runner import MaintenanceLog
 from streamtime.playback.segments import ViewerActivity
-from streamtime.storage.local.store import LocalDisk
+from streamtime.storage.local.store import LocalStore
 from streamtime.storage.object_store import ObjectStore
-from streamtime.storage.objects.copy import ObjectCopier
-from streamtime.storage.objects.inventory import Inventory
+from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier
 from streamtime.storage.objects.leases import Leases
-from streamtime.storage.objects.ledger import Ledger
-from streamtime.storage.objects.multiparts import MultipartUploads
-from streamtime.storage.objects.store_id import StoreOwnership
-from streamtime.storage.objects.stores import Stores
+from streamtime.storage.objects.ledger import Inventory, Ledger
+from streamtime.storage.objects.stores import StoreOwnership, Stores
 from streamtime.storage.s3.connections import BucketAddress
 from streamtime.storage.s3.store import S3Store
 from streamtime.storage.spool import Spool
@@ -190,7 +187,7 @@ def store_names(config: Config) -> list[str]:
 
 async def _open_object_stores(config: Config, stack: AsyncExitStack, *, sweep: bool) -> dict[str, ObjectStore]:
     """All stores that rows may name: the local one always, the bucket whenever there is one."""
-    stores: dict[str, ObjectStore] = {"local": await LocalDisk.open_at(config.data_dir / "objects", sweep=sweep)}
+    stores: dict[str, ObjectStore] = {"local": await LocalStore.open_at(config.data_dir / "objects", sweep=sweep)}
     address = bucket_address(config.storage.s3)
     if address is not None:
         stores["s3"] = RetryingStore(S3Store(address))

@@ -14,9 +14,8 @@ from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
 from streamtime.jobs.job import QueueConfig
 from streamtime.maintenance.expiry import ExpireHandler
-from streamtime.maintenance.jobs import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
-from streamtime.storage.objects.copy import ObjectCopier, ObjectFinalizer
-from streamtime.storage.objects.multiparts import MultipartUploads
+from streamtime.maintenance.scheduler import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
+from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier, ObjectFinalizer
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission, QuietHours
 from streamtime.transcoding.encode import EncodeRunner, FirstRungHandler, LadderHandler
 from streamtime.transcoding.extra_audio import ExtraAudio

@@ -48,8 +48,8 @@ from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.http.event_stream_limits import StreamLimits, StreamSlots
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.shared_texts import RenderCache
-from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
+from streamtime.jobs.queue import JobOverview
 from streamtime.logging import get_logger
 from streamtime.maintenance.backup.automatic import DatabaseBackups, MaintenanceIntervals
 from streamtime.maintenance.expiry import ExpiryScheduler
@@ -64,7 +64,7 @@ from streamtime.playback.text_tracks import TextTracks
 from streamtime.sharing.links import Links
 from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests
-from streamtime.storage.objects.inventory import ObjectLocations
+from streamtime.storage.objects.ledger import ObjectLocations
 from streamtime.storage.s3.connections import client_for
 from streamtime.transcoding.queue_status import QueueStatus
 from streamtime.uploads.create import UploadCreation, UploadLimits

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import delete, insert, select
 
 from streamtime.clock import Clock
-from streamtime.database.epoch import EpochWatch
+from streamtime.database.engines import EpochWatch
 from streamtime.database.people_tables import signing_keys
 from streamtime.database.transaction import Database, Transaction
 from streamtime.ids import public_id

@@ -30,7 +30,7 @@ from streamtime.errors import Conflict
 from streamtime.formatting import size_text
 from streamtime.maintenance.backup.archive import DATABASE
 from streamtime.maintenance.backup.create import BackupMaker, BackupResult
-from streamtime.maintenance.backup.exchange import make_work_dir, replace_database
+from streamtime.maintenance.backup.database_file import make_work_dir, replace_database
 from streamtime.maintenance.backup.restore import (
     MissingObjects,
     Restorer,
@@ -40,7 +40,7 @@ from streamtime.maintenance.backup.restore import (
     open_restore_source,
 )
 from streamtime.maintenance.backup.verify import VerifyReport, verify
-from streamtime.storage.objects.store_id import StoreStatus
+from streamtime.storage.objects.stores import StoreStatus
 from streamtime.storage.wrappers import StoreMetrics
 
 

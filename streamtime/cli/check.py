@@ -30,9 +30,9 @@ from streamtime.database.migrate import migrations_folder, newest_revision, pres
 from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
 from streamtime.formatting import size_text
 from streamtime.http.assets import WebFiles
-from streamtime.maintenance.backup import snapshot
-from streamtime.storage.local.store import LocalDisk
-from streamtime.storage.objects.store_id import UNVERIFIED, status_message
+from streamtime.maintenance.backup import database_file
+from streamtime.storage.local.store import LocalStore
+from streamtime.storage.objects.stores import UNVERIFIED, status_message
 from streamtime.storage.s3.trial import check_bucket
 from streamtime.storage.spool import Spool
 from streamtime.workers.self_report import format_layers, query_confinement
@@ -103,7 +103,7 @@ def _database(config: Config) -> list[str]:
         raise StreamtimeError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or later is needed.")
     if path.exists() and path.stat().st_size:
         try:
-            snapshot.check_live(path, full=True)
+            database_file.check_live(path, full=True)
         except DatabaseDamaged as error:
             raise damaged_error(config, error) from error
     present, newest = present_revision(path), newest_revision(migrations_folder())
@@ -129,7 +129,7 @@ def _automatic_backups(config: Config) -> list[str]:
 
 async def _storage(config: Config) -> list[str]:
     spool = await Spool.open_at(config.data_dir / "spool")
-    store = await LocalDisk.open_at(config.data_dir / "objects", sweep=False)
+    store = await LocalStore.open_at(config.data_dir / "objects", sweep=False)
     try:
         await store.check()
         return ["local disk", f"{size_text(await spool.free_bytes())} free"]

@@ -22,9 +22,9 @@ from streamtime.database.copies import find_copies, restore_advice
 from streamtime.database.migrate import migrate, present_revision
 from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
 from streamtime.logging import get_logger
-from streamtime.maintenance.backup import snapshot
-from streamtime.maintenance.backup.exchange import set_aside_database
-from streamtime.storage.objects.store_id import STORE_ID_KEY
+from streamtime.maintenance.backup import database_file
+from streamtime.maintenance.backup.database_file import set_aside_database
+from streamtime.storage.objects.stores import STORE_ID_KEY
 from streamtime.storage.s3.store import S3Store
 
 UNCLEAN_CHECK_S = 60.0
@@ -67,7 +67,7 @@ def require_undamaged(config: Config) -> None:
     unclean = log.exists() and log.stat().st_size > 0  # SQLite deletes it when the last connection is closed
     within_s = UNCLEAN_CHECK_S if unclean else CLEAN_CHECK_S
     try:
-        if not snapshot.check_live(path, timeout_s=within_s):
+        if not database_file.check_live(path, timeout_s=within_s):
             _log.warning("database_check_broken_off", after_s=within_s)
     except DatabaseDamaged as error:
         raise damaged_error(config, error) from error

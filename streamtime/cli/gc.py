@@ -28,9 +28,8 @@ from streamtime.cli.output import counted
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError, StreamtimeError
 from streamtime.formatting import size_text
-from streamtime.jobs.overview import JobOverview
-from streamtime.maintenance.run_log import MaintenanceTask, TaskRun
-from streamtime.maintenance.runner import TAKEN_OVER, report_counts
+from streamtime.jobs.queue import JobOverview
+from streamtime.maintenance.runner import TAKEN_OVER, MaintenanceTask, TaskRun, report_counts
 from streamtime.videos.job_kinds import COLLECT_SUBJECT, WorkQueue
 
 LINE_INTERVAL_S = 2.0

@@ -27,8 +27,7 @@ from streamtime.errors import ConfigError
 from streamtime.formatting import size_text
 from streamtime.maintenance.move import MoveProgress as Step
 from streamtime.maintenance.move import Mover, MoveReport
-from streamtime.storage.objects.inventory import ObjectLocations, StoreTotals
-from streamtime.storage.objects.ledger import SPOOL
+from streamtime.storage.objects.ledger import SPOOL, ObjectLocations, StoreTotals
 
 LINE_INTERVAL_S = 2.0
 """A line in a pipe is at least so long after the one before."""

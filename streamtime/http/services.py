@@ -23,9 +23,8 @@ from streamtime.database.transaction import Database
 from streamtime.hls.ladder import Rung
 from streamtime.http.event_stream_limits import StreamSlots
 from streamtime.http.shared_texts import RenderCache
-from streamtime.jobs.overview import JobOverview, JobSummary
 from streamtime.jobs.pool import JobPool
-from streamtime.jobs.queue import JobQueue
+from streamtime.jobs.queue import JobOverview, JobQueue, JobSummary
 from streamtime.maintenance.backup.automatic import DatabaseBackups
 from streamtime.maintenance.overview import StorageOverview
 from streamtime.playback.media_reader import MediaReader

@@ -11,11 +11,9 @@ from contextlib import AsyncExitStack
 
 from streamtime.errors import StreamtimeError
 from streamtime.storage.object_store import MultipartInfo
-from streamtime.storage.objects.inventory import Inventory, group_by_prefix
 from streamtime.storage.objects.leases import BACKUP, COLLECTION, Leases
-from streamtime.storage.objects.ledger import SPOOL, Ledger, ObjectRow
-from streamtime.storage.objects.store_id import StoreOwnership
-from streamtime.storage.objects.stores import Stores
+from streamtime.storage.objects.ledger import SPOOL, Inventory, Ledger, ObjectRow, group_by_prefix
+from streamtime.storage.objects.stores import StoreOwnership, Stores
 
 BATCH = 100
 

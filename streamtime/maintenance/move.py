@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from streamtime.errors import Invalid, NoSpace, NotFound
 from streamtime.storage.object_store import ObjectStore, SupportsOpenFile
 from streamtime.storage.objects.copy import ObjectCopier
-from streamtime.storage.objects.inventory import ObjectLocations
-from streamtime.storage.objects.ledger import Ledger, ObjectRow
-from streamtime.storage.objects.store_id import key_batches
-from streamtime.storage.objects.stores import Stores
+from streamtime.storage.objects.ledger import Ledger, ObjectLocations, ObjectRow
+from streamtime.storage.objects.stores import Stores, key_batches
 
 BATCH = 100
 

@@ -22,10 +22,10 @@ from streamtime.clock import Clock
 from streamtime.database.tables import strays
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
+from streamtime.storage.blocking import unavailable
 from streamtime.storage.object_store import ObjectStore, SupportsRename
 from streamtime.storage.objects.ledger import SPOOL
 from streamtime.storage.objects.stores import Stores
-from streamtime.storage.os_errors import unavailable
 from streamtime.storage.spool import Spool
 
 MIN_PASSES = 2

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 from streamtime.errors import StreamtimeError
 from streamtime.maintenance.orphans import Orphans
-from streamtime.maintenance.run_log import MaintenanceLog, MaintenanceTask, TaskRun
-from streamtime.storage.objects.inventory import DamagedObject, Inventory, ObjectLocations, StoreTotals
-from streamtime.storage.objects.ledger import SPOOL
-from streamtime.storage.objects.store_id import StoreOwnership, StoreStatus, status_message
-from streamtime.storage.objects.stores import Stores
+from streamtime.maintenance.runner import MaintenanceLog, MaintenanceTask, TaskRun
+from streamtime.storage.objects.ledger import SPOOL, DamagedObject, Inventory, ObjectLocations, StoreTotals
+from streamtime.storage.objects.stores import StoreOwnership, Stores, StoreStatus, status_message
 
 
 @dataclass(frozen=True, slots=True)

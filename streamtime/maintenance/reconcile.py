@@ -16,10 +16,8 @@ from streamtime.database.transaction import Database
 from streamtime.errors import StreamtimeError
 from streamtime.maintenance.orphans import Orphan, OrphanQuarantine, Orphans, original_key, quarantined_at_ms
 from streamtime.storage.object_store import MultipartInfo
-from streamtime.storage.objects.inventory import DamagedObject, Inventory
-from streamtime.storage.objects.ledger import SPOOL, ObjectRow
-from streamtime.storage.objects.store_id import INTERNAL_PREFIXES, StoreOwnership
-from streamtime.storage.objects.stores import Stores
+from streamtime.storage.objects.ledger import SPOOL, DamagedObject, Inventory, ObjectRow
+from streamtime.storage.objects.stores import INTERNAL_PREFIXES, StoreOwnership, Stores
 
 MAX_QUARANTINE_SHARE = 0.05
 """The share of a store's objects that one pass may put aside."""

@@ -13,8 +13,7 @@ from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.errors import NotFound, StreamtimeError
 from streamtime.maintenance.reconcile import MISSING
-from streamtime.storage.objects.inventory import DamagedObject, Inventory
-from streamtime.storage.objects.ledger import ObjectRow
+from streamtime.storage.objects.ledger import DamagedObject, Inventory, ObjectRow
 from streamtime.storage.objects.stores import Stores
 
 READ_ATTEMPTS = 2

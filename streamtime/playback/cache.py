@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from streamtime.auth.access import ANONYMOUS, Access, Caller, VideoAccessFacts, access_level, require
-from streamtime.database.epoch import EpochWatch
+from streamtime.database.engines import EpochWatch
 from streamtime.errors import NotFound
 from streamtime.videos.captions import Captions, CaptionTrack
 from streamtime.videos.chapters import Chapter, Chapters

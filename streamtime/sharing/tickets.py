@@ -22,7 +22,7 @@ from streamtime.auth.access import AuthMethod, Caller, Role, TokenScope
 from streamtime.auth.signing_keys import SigningKey, SigningKeys
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
-from streamtime.database.epoch import EpochWatch
+from streamtime.database.engines import EpochWatch
 from streamtime.database.people_tables import api_tokens, link_videos, links, sessions, users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database

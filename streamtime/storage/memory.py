@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamtime.errors import Conflict, Invalid, NotFound
+from streamtime.storage.blocking import translate_os_errors
 from streamtime.storage.object_store import (
     Body,
     MultipartInfo,
@@ -21,7 +22,6 @@ from streamtime.storage.object_store import (
     valid_key,
     valid_prefix,
 )
-from streamtime.storage.os_errors import translate_os_errors
 
 STREAM_CHUNK_BYTES = 64 * 1024
 """Small, so that a reader which handles one piece only is found out."""

@@ -16,11 +16,10 @@ from typing import Self
 
 from streamtime.errors import Conflict, NoSpace
 from streamtime.formatting import size_text
+from streamtime.storage.blocking import BlockingThreads, translate_os_errors
 from streamtime.storage.local.files import FileTree, list_files, sync_directory, write_all
 from streamtime.storage.local.reader import FileReader, OpenFile
 from streamtime.storage.object_store import ObjectInfo
-from streamtime.storage.os_errors import translate_os_errors
-from streamtime.storage.threads import BlockingThreads
 
 
 class SpoolFile:

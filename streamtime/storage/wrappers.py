@@ -27,7 +27,6 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from streamtime.errors import NotFound, StreamtimeError, Unavailable
 from streamtime.logging import get_logger
-from streamtime.storage.in_parts import put_in_parts
 from streamtime.storage.object_store import (
     Body,
     MultipartInfo,
@@ -42,6 +41,7 @@ from streamtime.storage.object_store import (
     SupportsPartSize,
     SupportsReadNowait,
     SupportsRename,
+    put_in_parts,
 )
 
 R = TypeVar("R")

@@ -2,8 +2,8 @@
 
 from streamtime.clock import Clock
 from streamtime.errors import NoSpace
-from streamtime.jobs.overview import JobOverview, JobSummary
 from streamtime.jobs.pool import JobPool
+from streamtime.jobs.queue import JobOverview, JobSummary
 from streamtime.periodic import every
 from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE
 from streamtime.videos.progress import ProgressTracker

@@ -9,7 +9,7 @@ from sqlalchemy import Select, literal, select, union_all
 from streamtime.database import tables
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.storage.objects.inventory import DamagedObject
+from streamtime.storage.objects.ledger import DamagedObject
 from streamtime.videos.timeline import Timeline
 
 DAMAGED = "damaged"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from streamtime.formatting import age_text, size_text
 from streamtime.http.services import Services
 from streamtime.maintenance.overview import StoreSummary
-from streamtime.maintenance.run_log import MaintenanceTask, TaskRun
+from streamtime.maintenance.runner import MaintenanceTask, TaskRun
 from streamtime.videos.damage import damage_message
 from streamtime.videos.reservations import ReservationSummary
 

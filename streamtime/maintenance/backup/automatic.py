@@ -23,7 +23,7 @@ from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.errors import Conflict, DatabaseDamaged, Invalid, NoSpace, StreamtimeError
 from streamtime.logging import get_logger
-from streamtime.maintenance.backup import snapshot
+from streamtime.maintenance.backup import database_file
 from streamtime.periodic import every
 
 MIN_FREE_BYTES = 64 * 2**20
@@ -81,9 +81,9 @@ class AutomaticBackups:
             self._clear(partial)
             self._require_space()
             try:
-                snapshot.check_live(self._database)
-                snapshot.take(self._database, partial)
-                snapshot.check(partial, full=True)
+                database_file.check_live(self._database)
+                database_file.snapshot(self._database, partial)
+                database_file.check(partial, full=True)
                 made = self._place(partial, now_ms)
             finally:
                 self._clear(partial)
@@ -264,7 +264,7 @@ class DatabaseBackups:
 
     async def _check(self) -> None:
         try:
-            await asyncio.to_thread(snapshot.check_live, self._database.path)
+            await asyncio.to_thread(database_file.check_live, self._database.path)
         except DatabaseDamaged as error:
             self._database.mark_damaged(error.message)
         else:

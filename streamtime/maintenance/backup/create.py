@@ -17,13 +17,19 @@ from streamtime.clock import Clock
 from streamtime.database.migrate import present_revision
 from streamtime.database.transaction import Database
 from streamtime.errors import DatabaseDamaged, NotFound, StreamtimeError, Unavailable
-from streamtime.maintenance.backup import snapshot
-from streamtime.maintenance.backup.archive import DATABASE, OBJECTS, ArchiveWriter, create_archive
-from streamtime.maintenance.backup.snapshot import FORMAT, BackupObject, Manifest
+from streamtime.maintenance.backup import database_file
+from streamtime.maintenance.backup.archive import (
+    DATABASE,
+    FORMAT,
+    OBJECTS,
+    ArchiveWriter,
+    BackupObject,
+    Manifest,
+    create_archive,
+)
 from streamtime.storage.objects.leases import BACKUP, COLLECTION, Leases
 from streamtime.storage.objects.ledger import SPOOL, Ledger
-from streamtime.storage.objects.store_id import StoreOwnership
-from streamtime.storage.objects.stores import Stores
+from streamtime.storage.objects.stores import StoreOwnership, Stores
 from streamtime.version import VERSION
 
 RETRY_INTERVAL_S = 0.5
@@ -79,7 +85,7 @@ class BackupMaker:
             except DatabaseDamaged as error:
                 self._database.mark_damaged(error.message)
                 raise self._database.damage_error() from error
-            objects, lost = snapshot.referenced_objects(copy), list[str]()
+            objects, lost = database_file.referenced_objects(copy), list[str]()
             database = await asyncio.to_thread(writer.add, DATABASE, copy, at_s=now // 1000)
             if with_objects:
                 objects, lost = await self._copy(writer, objects, on_progress, at_s=now // 1000)
@@ -169,6 +175,6 @@ class BackupMaker:
 
 
 def _take_snapshot(database: Path, target: Path) -> None:
-    snapshot.check_live(database)
-    snapshot.take(database, target)
-    snapshot.check(target, full=True)
+    database_file.check_live(database)
+    database_file.snapshot(database, target)
+    database_file.check(target, full=True)

@@ -28,15 +28,12 @@ from streamtime.database.copies import is_database
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import ConfigError, Conflict, Invalid, StreamtimeError
-from streamtime.maintenance.backup import snapshot
-from streamtime.maintenance.backup.archive import DATABASE, OBJECTS, open_archive
+from streamtime.maintenance.backup import database_file
+from streamtime.maintenance.backup.archive import DATABASE, OBJECTS, BackupObject, open_archive
 from streamtime.maintenance.backup.automatic import verify_named_digest
-from streamtime.maintenance.backup.snapshot import BackupObject
 from streamtime.maintenance.reconcile import MISSING
-from streamtime.storage.objects.inventory import Inventory
-from streamtime.storage.objects.ledger import SPOOL
-from streamtime.storage.objects.store_id import StoreOwnership, StoreStatus
-from streamtime.storage.objects.stores import Stores
+from streamtime.storage.objects.ledger import SPOOL, Inventory
+from streamtime.storage.objects.stores import StoreOwnership, Stores, StoreStatus
 from streamtime.videos.damage import DamageReporter
 from streamtime.videos.timeline import Timeline
 
@@ -125,7 +122,7 @@ class DatabaseCopyReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         verify_named_digest(path)
-        snapshot.check(path)
+        database_file.check(path)
         try:
             found = present_revision(path, offline=True)
         except ConfigError as error:
@@ -154,7 +151,7 @@ class DatabaseCopyReader:
 
     def objects(self, database: Path) -> list[BackupObject]:
         """The objects that it stands for; `database` is the copy that was saved, brought to the newest schema."""
-        return snapshot.referenced_objects(database)
+        return database_file.referenced_objects(database)
 
     def read(self, name: str) -> Iterator[bytes]:
         """A copy holds no objects. Raises `Invalid`."""
@@ -244,7 +241,7 @@ class Restorer:
         path = folder / DATABASE
         on_progress("Reading the database", 0, 0)
         await asyncio.to_thread(reader.save_database, path)
-        await asyncio.to_thread(snapshot.check, path)
+        await asyncio.to_thread(database_file.check, path)
         await asyncio.to_thread(migrate, path, now_ms=self._clock.now_ms())
         database = Database(path)
         try:

@@ -14,10 +14,9 @@ from streamtime.clock import EpochMs
 from streamtime.database.engines import read_only_uri
 from streamtime.database.migrate import migrate
 from streamtime.errors import StreamtimeError
-from streamtime.maintenance.backup import snapshot
-from streamtime.maintenance.backup.archive import DATABASE, OBJECTS
+from streamtime.maintenance.backup import database_file
+from streamtime.maintenance.backup.archive import DATABASE, OBJECTS, BackupObject
 from streamtime.maintenance.backup.restore import RestoreSource, check_schema, open_restore_source
-from streamtime.maintenance.backup.snapshot import BackupObject
 
 MAX_REPORTED = 100
 """Faults of one kind that are told one by one."""
@@ -55,7 +54,7 @@ def verify(path: Path, scratch: Path, on_progress: ProgressCallback, *, now_ms: 
             found.problems += _database_faults(database, on_progress)
             if not found.problems:
                 migrate(database, now_ms=now_ms)
-                found.problems += _differences(source.objects(database), snapshot.referenced_objects(database))
+                found.problems += _differences(source.objects(database), database_file.referenced_objects(database))
             _read_objects(source, database, found, on_progress)
     except StreamtimeError as error:
         found.problems.append(error.message)

@@ -20,9 +20,8 @@ from itertools import islice
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from streamtime.storage.blocking import BlockingThreads, translate_os_errors
 from streamtime.storage.object_store import Body, valid_key, valid_prefix
-from streamtime.storage.os_errors import translate_os_errors
-from streamtime.storage.threads import BlockingThreads
 
 LIST_BATCH = 500
 """Entries that one thread call lists: other work gets its turn between them."""

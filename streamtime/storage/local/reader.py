@@ -13,10 +13,9 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
+from streamtime.storage.blocking import BlockingThreads, require_folder, translate_os_errors
 from streamtime.storage.local.files import FileTree
 from streamtime.storage.object_store import ObjectInfo, PastEnd, checked_range
-from streamtime.storage.os_errors import require_folder, translate_os_errors
-from streamtime.storage.threads import BlockingThreads
 
 MAX_OPEN_FILES = 128
 """An eighth of the 1,024 descriptors that a process commonly may have; sockets need most of the rest."""

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Self
 
 from streamtime.errors import Conflict, Invalid, NotFound
+from streamtime.storage.blocking import BlockingThreads, require_folder, translate_os_errors, unavailable
 from streamtime.storage.local.files import (
     COPY_BYTES,
     WRITE_BYTES,
@@ -56,8 +57,6 @@ from streamtime.storage.object_store import (
     valid_key,
     valid_prefix,
 )
-from streamtime.storage.os_errors import require_folder, translate_os_errors, unavailable
-from streamtime.storage.threads import BlockingThreads
 
 _CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -242,7 +241,7 @@ def _remove(folder: Path) -> None:
     sync_directory(folder.parent)
 
 
-class LocalDisk:
+class LocalStore:
     """An `ObjectStore` that also `SupportsAdopt`, `SupportsReadNowait` and `SupportsRename`. Made by `open_at`."""
 
     def __init__(self, root: Path) -> None:

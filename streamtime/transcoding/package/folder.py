@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamtime.errors import Conflict, NoSpace, Unavailable
-from streamtime.storage.os_errors import DISK_FULL_ERRNOS
+from streamtime.storage.blocking import DISK_FULL_ERRNOS
 
 MASTER_PLAYLIST = "master.m3u8"
 POSTER = "poster.jpg"

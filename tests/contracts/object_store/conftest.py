@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.storage.local.store import LocalDisk
+from streamtime.storage.local.store import LocalStore
 from streamtime.storage.memory import MemoryStore
 from streamtime.storage.object_store import ObjectStore
 from streamtime.storage.s3.store import S3Store
@@ -20,7 +20,7 @@ async def _memory(request: pytest.FixtureRequest) -> ObjectStore:
 
 async def _local_disk(request: pytest.FixtureRequest) -> ObjectStore:
     folder: Path = request.getfixturevalue("tmp_path")
-    return await LocalDisk.open_at(folder / "store")
+    return await LocalStore.open_at(folder / "store")
 
 
 async def _s3(request: pytest.FixtureRequest) -> ObjectStore:

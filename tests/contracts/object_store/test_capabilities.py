@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import Conflict, Invalid, NotFound
-from streamtime.storage.local.store import LocalDisk
+from streamtime.storage.local.store import LocalStore
 from streamtime.storage.memory import MemoryStore
 from streamtime.storage.object_store import (
     ObjectStore,
@@ -104,7 +104,7 @@ async def test_a_wrapped_store_can_what_the_inner_one_can_and_nothing_else(store
 async def test_only_what_is_on_this_machine_can_be_adopted_opened_or_read_now(tmp_path: Path, bucket: Bucket) -> None:
     for store, can in (
         (MemoryStore(), [SupportsAdopt, SupportsReadNowait]),
-        (await LocalDisk.open_at(tmp_path), [SupportsAdopt, SupportsReadNowait, SupportsOpenFile]),
+        (await LocalStore.open_at(tmp_path), [SupportsAdopt, SupportsReadNowait, SupportsOpenFile]),
         (S3Store(bucket.address), [SupportsPartSize]),
     ):
         assert abilities(store) == can

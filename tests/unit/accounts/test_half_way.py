@@ -11,7 +11,7 @@ from streamtime.auth.mfa import CHALLENGE_LIFETIME_S, MfaChallenges
 from streamtime.auth.sign_in import VerifiedPassword
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs
-from streamtime.database.epoch import EpochWatch
+from streamtime.database.engines import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.people_tables import users
 from streamtime.database.transaction import Database

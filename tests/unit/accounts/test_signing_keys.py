@@ -7,7 +7,7 @@ import pytest
 
 from streamtime.auth.signing_keys import ROTATE_AFTER_MS, VERIFY_OVERLAP_MS, Purpose, SigningKeys
 from streamtime.clock import EpochMs
-from streamtime.database.epoch import EpochWatch
+from streamtime.database.engines import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.transaction import Database
 from tests.fake_clock import FakeClock

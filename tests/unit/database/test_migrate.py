@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 from streamtime.clock import EpochMs
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
-from streamtime.database.whole_schema import metadata
+from streamtime.database.people_tables import users
 from streamtime.errors import ConfigError
 
 NOW = EpochMs(1_700_000_000_000)
@@ -31,7 +31,7 @@ def test_the_migrations_make_exactly_what_the_code_writes_down(tmp_path: Path) -
     migrate(path, now_ms=NOW)
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), users.metadata) == []
     engine.dispose()
 
 

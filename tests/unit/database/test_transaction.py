@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 
 from streamtime.clock import SystemClock
 from streamtime.database import engines
-from streamtime.database.epoch import EpochWatch
+from streamtime.database.engines import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.tables import epoch
 from streamtime.database.transaction import Database, Transaction

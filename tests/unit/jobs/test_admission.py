@@ -13,9 +13,8 @@ from streamtime.database.tables import jobs
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs import pool as pool_module
 from streamtime.jobs.job import Failure, Job, QueueConfig
-from streamtime.jobs.overview import JobOverview
 from streamtime.jobs.pool import JobPool
-from streamtime.jobs.queue import JobQueue
+from streamtime.jobs.queue import JobOverview, JobQueue
 
 CLOCK = SystemClock()
 

@@ -13,11 +13,9 @@ from streamtime.maintenance.garbage_collection import GarbageCollector
 from streamtime.maintenance.reconcile import OrphanRetention, Reconciler, StoreReport
 from streamtime.maintenance.scrub import Scrubber, ScrubPolicy
 from streamtime.storage.memory import MemoryStore
-from streamtime.storage.objects.inventory import Inventory
 from streamtime.storage.objects.leases import Leases
-from streamtime.storage.objects.ledger import Ledger
-from streamtime.storage.objects.store_id import StoreOwnership
-from streamtime.storage.objects.stores import Stores
+from streamtime.storage.objects.ledger import Inventory, Ledger
+from streamtime.storage.objects.stores import StoreOwnership, Stores
 from streamtime.storage.spool import Spool
 
 DAY_MS = 86_400_000

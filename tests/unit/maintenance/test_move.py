@@ -11,9 +11,8 @@ from streamtime.database.tables import objects
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Invalid, NoSpace, Unavailable
 from streamtime.maintenance.move import MoveProgress, Mover, MoveReport
-from streamtime.storage.objects.copy import ObjectCopier
-from streamtime.storage.objects.inventory import ObjectLocations, StoreTotals
-from streamtime.storage.objects.multiparts import MultipartUploads
+from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier
+from streamtime.storage.objects.ledger import ObjectLocations, StoreTotals
 from tests.stores_fixture import StoresFixture, open_stores
 
 

@@ -3,7 +3,7 @@
 from sqlalchemy import delete
 
 from streamtime.database.tables import marks
-from streamtime.storage.objects.store_id import STORE_ID_KEY, StoreStatus
+from streamtime.storage.objects.stores import STORE_ID_KEY, StoreStatus
 from tests.unit.maintenance.setup import DAY_MS, ObjectsSetup
 
 STRAY = "videos/gone/stray.mp4"

@@ -14,7 +14,7 @@ from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.rate_limits import RateLimiter
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs
-from streamtime.database.epoch import EpochWatch
+from streamtime.database.engines import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.people_tables import sessions, users
 from streamtime.database.tables import videos

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import NotFound, Unavailable
-from streamtime.storage.local.store import LocalDisk
+from streamtime.storage.local.store import LocalStore
 
 KEY = "videos/a/720p.mp4"
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[LocalDisk]:
-    opened = await LocalDisk.open_at(tmp_path / "store")
+async def store(tmp_path: Path) -> AsyncIterator[LocalStore]:
+    opened = await LocalStore.open_at(tmp_path / "store")
     yield opened
     await opened.close()
 
@@ -29,18 +29,18 @@ def files(root: Path) -> list[str]:
 
 
 async def test_bytes_that_a_crash_left_on_their_way_are_swept_but_objects_and_uploads_stay(tmp_path: Path) -> None:
-    first = await LocalDisk.open_at(tmp_path)
+    first = await LocalStore.open_at(tmp_path)
     await first.put(KEY, b"whole")
     upload = await first.create_multipart("videos/b/original")
     part = await first.upload_part("videos/b/original", upload, 1, b"part")
     (tmp_path / ".incoming" / "half").write_bytes(b"ha")
     await first.close()
 
-    looking_on = await LocalDisk.open_at(tmp_path, sweep=False)
+    looking_on = await LocalStore.open_at(tmp_path, sweep=False)
     assert ".incoming/half" in files(tmp_path)
     await looking_on.close()
 
-    second = await LocalDisk.open_at(tmp_path)
+    second = await LocalStore.open_at(tmp_path)
     assert ".incoming/half" not in files(tmp_path)
     assert await second.get_range(KEY, 0, 5) == b"whole"
     await second.complete_multipart("videos/b/original", upload, [part])
@@ -50,7 +50,7 @@ async def test_bytes_that_a_crash_left_on_their_way_are_swept_but_objects_and_up
 
 @pytest.mark.parametrize("end", ["error", "cancel"])
 async def test_a_put_that_ends_early_leaves_no_file_and_no_descriptor(
-    store: LocalDisk, tmp_path: Path, all_closed: Callable[[], Awaitable[bool]], end: str
+    store: LocalStore, tmp_path: Path, all_closed: Callable[[], Awaitable[bool]], end: str
 ) -> None:
     half = asyncio.Event()
 
@@ -72,7 +72,7 @@ async def test_a_put_that_ends_early_leaves_no_file_and_no_descriptor(
 
 
 async def test_cancelled_at_any_moment_a_put_is_whole_or_nothing(
-    store: LocalDisk, tmp_path: Path, all_closed: Callable[[], Awaitable[bool]]
+    store: LocalStore, tmp_path: Path, all_closed: Callable[[], Awaitable[bool]]
 ) -> None:
     for patience in range(0, 40, 2):
         put = asyncio.create_task(store.put(KEY, b"y" * 100_000))
@@ -89,7 +89,7 @@ async def test_cancelled_at_any_moment_a_put_is_whole_or_nothing(
 
 
 async def test_bytes_and_every_new_name_are_synced_before_a_put_returns(
-    store: LocalDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
     sync, rename = os.fsync, os.rename
@@ -113,7 +113,7 @@ async def test_bytes_and_every_new_name_are_synced_before_a_put_returns(
 
 
 async def test_a_sync_that_fails_is_never_acknowledged(
-    store: LocalDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(descriptor: int) -> None:
         del descriptor
@@ -132,10 +132,10 @@ async def test_a_sync_that_fails_is_never_acknowledged(
 _PUTS_TOO_MUCH = """
 import asyncio, pathlib, resource, sys
 from streamtime.errors import NoSpace
-from streamtime.storage.local.store import LocalDisk
+from streamtime.storage.local.store import LocalStore
 
 async def main():
-    store = await LocalDisk.open_at(pathlib.Path(sys.argv[1]))
+    store = await LocalStore.open_at(pathlib.Path(sys.argv[1]))
     await store.put("older", b"o" * 1000)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
     try:
@@ -156,7 +156,7 @@ def test_where_no_more_can_be_written_nothing_is_left_and_reading_goes_on(tmp_pa
     assert files(tmp_path) == ["older"]
 
 
-async def test_adopting_moves_no_byte_on_the_same_file_system(store: LocalDisk, tmp_path: Path) -> None:
+async def test_adopting_moves_no_byte_on_the_same_file_system(store: LocalStore, tmp_path: Path) -> None:
     source = tmp_path / "upload"
     source.write_bytes(b"z" * 1000)
     await store.adopt(KEY, source)
@@ -164,7 +164,7 @@ async def test_adopting_moves_no_byte_on_the_same_file_system(store: LocalDisk, 
 
 
 async def test_adopting_across_file_systems_copies(
-    store: LocalDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object, **__: object) -> None:
         raise OSError(errno.EXDEV, "Invalid cross-device link")
@@ -180,7 +180,7 @@ async def test_adopting_across_file_systems_copies(
     assert files(tmp_path / "store") == [KEY]
 
 
-async def test_directories_that_a_delete_empties_go_with_it(store: LocalDisk, tmp_path: Path) -> None:
+async def test_directories_that_a_delete_empties_go_with_it(store: LocalStore, tmp_path: Path) -> None:
     await store.put("videos/a/1", b"1")
     await store.put("videos/b/2", b"2")
     await store.delete("videos/a/1")
@@ -190,7 +190,7 @@ async def test_directories_that_a_delete_empties_go_with_it(store: LocalDisk, tm
     await store.check()
 
 
-async def test_a_link_in_the_store_leads_nowhere(store: LocalDisk, tmp_path: Path) -> None:
+async def test_a_link_in_the_store_leads_nowhere(store: LocalStore, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
     (tmp_path / "store" / "innocent").symlink_to(secret)
@@ -203,7 +203,7 @@ async def test_a_link_in_the_store_leads_nowhere(store: LocalDisk, tmp_path: Pat
 async def test_descriptors_are_few_and_all_closed_at_the_end(
     tmp_path: Path, open_files: Callable[[], list[str]], all_closed: Callable[[], Awaitable[bool]]
 ) -> None:
-    store = await LocalDisk.open_at(tmp_path / "store")
+    store = await LocalStore.open_at(tmp_path / "store")
     for number in range(300):
         await store.put(f"videos/{number}", bytes([number % 256]))
         await store.get_range(f"videos/{number}", 0, 1)
@@ -214,7 +214,7 @@ async def test_descriptors_are_few_and_all_closed_at_the_end(
 
 
 async def test_an_object_that_is_gone_is_let_go_even_by_readers_that_came_in_between(
-    store: LocalDisk, all_closed: Callable[[], Awaitable[bool]]
+    store: LocalStore, all_closed: Callable[[], Awaitable[bool]]
 ) -> None:
     for _ in range(30):
         await store.put(KEY, b"old")
@@ -230,7 +230,7 @@ async def test_an_object_that_is_gone_is_let_go_even_by_readers_that_came_in_bet
 
 
 async def test_a_store_whose_disk_went_away_says_so(tmp_path: Path) -> None:
-    store = await LocalDisk.open_at(tmp_path / "store")
+    store = await LocalStore.open_at(tmp_path / "store")
     (tmp_path / "store").rename(tmp_path / "elsewhere")
     with pytest.raises(Unavailable):
         await store.check()
@@ -241,7 +241,7 @@ async def test_a_store_whose_disk_went_away_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_stream_that_is_left_open_ends_with_its_reader(
-    store: LocalDisk, open_files: Callable[[], list[str]], all_closed: Callable[[], Awaitable[bool]]
+    store: LocalStore, open_files: Callable[[], list[str]], all_closed: Callable[[], Awaitable[bool]]
 ) -> None:
     await store.put(KEY, b"x" * 2_000_000)
     async with aclosing(store.stream(KEY)) as pieces:

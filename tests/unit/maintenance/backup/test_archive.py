@@ -5,8 +5,16 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import Conflict, Invalid
-from streamtime.maintenance.backup.archive import DATABASE, OBJECTS, create_archive, open_archive
-from streamtime.maintenance.backup.snapshot import FORMAT, BackupObject, Manifest, StoredFile
+from streamtime.maintenance.backup.archive import (
+    DATABASE,
+    FORMAT,
+    OBJECTS,
+    BackupObject,
+    Manifest,
+    StoredFile,
+    create_archive,
+    open_archive,
+)
 
 KEY = "videos/a/720p.mp4"
 

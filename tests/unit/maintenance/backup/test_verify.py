@@ -10,10 +10,17 @@ import pytest
 
 from streamtime.clock import EpochMs
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision
-from streamtime.maintenance.backup import snapshot
-from streamtime.maintenance.backup.archive import DATABASE, OBJECTS, create_archive, open_archive
+from streamtime.maintenance.backup import database_file
+from streamtime.maintenance.backup.archive import (
+    DATABASE,
+    FORMAT,
+    OBJECTS,
+    BackupObject,
+    Manifest,
+    create_archive,
+    open_archive,
+)
 from streamtime.maintenance.backup.automatic import AutomaticBackups
-from streamtime.maintenance.backup.snapshot import FORMAT, BackupObject, Manifest
 from streamtime.maintenance.backup.verify import VerifyReport, verify
 
 NOW = EpochMs(1_700_000_000_000)
@@ -51,7 +58,7 @@ def backup(rows: Path) -> Path:
     with create_archive(path, force=True) as archive:
         database = archive.add(DATABASE, rows, at_s=0)
         held = []
-        for one in snapshot.referenced_objects(rows):
+        for one in database_file.referenced_objects(rows):
             archive.begin(f"{OBJECTS}{one.key}", one.bytes, at_s=0)
             archive.write(content(one.key))
             archive.end()
@@ -143,7 +150,7 @@ def test_damage_that_a_quick_look_does_not_see_is_found(rows: Path, tmp_path: Pa
             "INSERT INTO sqlite_schema VALUES ('index', 'ix_objects_sha256', 'objects', ?, ?)", (kept[0], kept[1])
         )
         connection.commit()
-    snapshot.check(copy)
+    database_file.check(copy)
     assert any("ix_objects_sha256" in words for words in verified(copy, tmp_path).problems)
     dangling = tmp_path / "dangling.db"
     dangling.write_bytes(rows.read_bytes())

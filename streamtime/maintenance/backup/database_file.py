@@ -1,80 +1,28 @@
-"""A consistent copy of the database, made beside whoever writes it, and what it says that must be in stores.
+"""Puts a restored database where the old one was. The old one is put aside, never deleted. All of it blocks.
+
+Whatever happens in between, there is a database under the name: the old one gets a second name first, and the new one
+takes the first name in one step.
+
+A consistent copy of the database, made beside whoever writes it, and what it says that must be in stores.
 
 Plain SQL on a file that nobody else has open, or on a copy of one: it knows the few tables that it names.
 
 What a backup says of itself: whose it is, how old, which schema, and which objects it needs or holds.
 """
 
+import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import msgspec
-
 from streamtime.database.engines import BUSY_TIMEOUT_MS, immutable_uri, read_only_uri
 from streamtime.database.transaction import translate_error
-from streamtime.errors import DatabaseDamaged, Invalid, Unavailable
-
-FORMAT = 1
-"""Raised when a backup of this version could not be read by the one before."""
-
-
-class StoredFile(msgspec.Struct, frozen=True):
-    """A file inside the backup, or the database: its length, and the SHA-256 of its bytes in hexadecimal."""
-
-    bytes: int
-    sha256: str
-
-
-class BackupObject(msgspec.Struct, frozen=True):
-    """An object that rows of the backed up database stand for. `sha256` is null where nobody has read it whole yet."""
-
-    id: int
-    store: str
-    key: str
-    kind: str
-    state: str
-    bytes: int
-    sha256: str | None
-    held: bool
-    """Whether its bytes are in the backup."""
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """The last member of a backup: a file without it was broken off."""
-
-    format: int
-    version: str
-    schema: str
-    marker: str
-    created_at_ms: int
-    with_objects: bool
-    database: StoredFile
-    objects: list[BackupObject]
-
-    def encode(self) -> bytes:
-        """As JSON that a person can read."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=1)
-
-
-def decode_manifest(data: bytes) -> Manifest:
-    """Read a manifest.
-
-    Raises:
-        Invalid: it is none, or one of a newer version.
-    """
-    try:
-        if (found := msgspec.json.decode(data, type=dict)).get("format") != FORMAT:
-            raise Invalid(
-                f"The backup has format {found.get('format')!r}; this version reads {FORMAT}. Use the Streamtime that "
-                "made it, or a newer one."
-            )
-        return msgspec.json.decode(data, type=Manifest)
-    except msgspec.MsgspecError as error:
-        raise Invalid("The backup's manifest cannot be read: the file is damaged.") from error
-
+from streamtime.errors import Conflict, DatabaseDamaged, Invalid, Unavailable
+from streamtime.maintenance.backup.archive import BackupObject
+from streamtime.storage.local.files import sync_directory
 
 _STEPS = 10_000
 """Steps of SQLite's machine between two looks at the clock: some tenths of a millisecond."""
@@ -89,7 +37,7 @@ _REFERENCED_OBJECTS = """
 """Everything whole, and of uploads under way what has been acknowledged. What is being made can be made again."""
 
 
-def take(database: Path, target: Path) -> None:
+def snapshot(database: Path, target: Path) -> None:
     """Copy the database as it is at this moment into a new file; writers go on meanwhile.
 
     Raises:
@@ -175,3 +123,102 @@ def _translate_errors() -> Iterator[None]:
         if (ours := translate_error(error)) is None:
             raise
         raise ours from error
+
+
+WAL_SUFFIXES = ("-wal", "-shm")
+
+
+def replace_database(new: Path, database: Path, *, now_ms: int) -> Path | None:
+    """Give `new`, which nobody has open, the name of the database; where the old one went, if there was one.
+
+    Raises:
+        Conflict: somebody has the old one open.
+    """
+    aside = set_aside_database(database, f"{database.stem}-before-restore-{now_ms}{database.suffix}")
+    new.replace(database)
+    sync_directory(database.parent)
+    return aside
+
+
+def set_aside_database(database: Path, name: str) -> Path | None:
+    """Give the database, with what is in its write-ahead log, a name in `backups/`; None where nothing was there.
+
+    Without a log the first name stays, for `put_in_place` to take in one step. A log that has lost its database would
+    be played into whatever takes that name, so it is moved away.
+
+    Raises:
+        Conflict: somebody has it open.
+    """
+    present = [path for path in (database, *(_sidecar(database, ending) for ending in WAL_SUFFIXES)) if path.exists()]
+    if not present:
+        return None
+    folder = database.parent / "backups"
+    folder.mkdir(exist_ok=True)
+    aside = folder / name
+    if database not in present or not database.stat().st_size:
+        for path in present:
+            path.replace(aside.with_name(aside.name + path.name.removeprefix(database.name)))
+    else:
+        _set_aside(database, aside)
+    sync_directory(folder)
+    sync_directory(database.parent)
+    return aside
+
+
+def _set_aside(database: Path, aside: Path) -> None:
+    logs = [(_sidecar(database, ending), _sidecar(aside, ending)) for ending in WAL_SUFFIXES]
+    for present, name in [(database, aside), *logs]:
+        if present.exists():
+            _link_or_copy(present, name)
+    try:
+        folded = _checkpoint_wal(database)
+    except Conflict:
+        for name in (aside, *(name for _, name in logs)):
+            name.unlink(missing_ok=True)
+        raise
+    if folded and not aside.samefile(database):
+        shutil.copy2(database, aside)
+    for present, name in logs:
+        present.unlink(missing_ok=True)
+        if folded:
+            name.unlink(missing_ok=True)  # what was in it is in the file
+
+
+def _checkpoint_wal(database: Path) -> bool:
+    """Write what is in the write-ahead log into the file itself; False where it is damaged, and stays as it is.
+
+    Raises:
+        Conflict: somebody has it open.
+    """
+    try:
+        with closing(sqlite3.connect(database, timeout=1, isolation_level=None)) as connection:
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise Conflict("Another command has the database open. Try again when it has ended.")
+            connection.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise Conflict("Another command has the database open. Try again when it has ended.") from error
+        return False
+    except sqlite3.DatabaseError:
+        return False
+    return True
+
+
+def _sidecar(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _link_or_copy(present: Path, name: Path) -> None:
+    try:
+        name.hardlink_to(present)
+    except OSError:  # a file system without second names
+        shutil.copy2(present, name)
+
+
+def make_work_dir(folder: Path) -> Path:
+    """A directory to work in, beside the database, so that what comes out of it can be renamed."""
+    made = folder / f".restoring-{os.getpid()}"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(mode=0o700)
+    return made

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamtime.errors import Conflict
-from streamtime.maintenance.backup.exchange import replace_database
+from streamtime.maintenance.backup.database_file import replace_database
 
 
 def make(path: Path, word: str) -> sqlite3.Connection:
