@@ -1,9 +1,7 @@
-"""A bounded set of threads for work that waits on a disk. It knows nothing of what the work is.
+"""Blocking file operations: a bounded thread pool for them, and the translation of OS errors into Streamtime's errors.
 
-A thread cannot be interrupted, and it works on descriptors and files that its caller cleans up afterwards: so a
-cancelled caller first waits for its own call to end, and only then goes on being cancelled.
-
-What the operating system's refusals mean to a caller of a store. It alone knows error numbers.
+A thread cannot be interrupted, and it works on descriptors and files that its caller cleans up afterwards. A cancelled
+caller therefore waits for its own call to end before the cancellation goes on.
 """
 
 import asyncio
@@ -25,12 +23,12 @@ _NOT_A_FILE_ERRNOS = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY})
 
 
 def unavailable(message: str) -> Unavailable:
-    """The store cannot do it now; the message is for people."""
+    """The error of a store that cannot do it now; the message is shown to users."""
     return Unavailable(message, code=STORAGE)
 
 
 def require_folder(root: Path) -> None:
-    """Look whether the folder of a store is there. Its own name alone is told: the path is nobody's business.
+    """Check that the folder of a store exists. The message contains its name only, so as not to reveal the path.
 
     Raises:
         Unavailable: it was removed, or its disk is not mounted.
@@ -43,13 +41,13 @@ def require_folder(root: Path) -> None:
 
 @contextmanager
 def translate_os_errors(key: str, below: Path | None = None) -> Iterator[None]:
-    """Turn an OSError about `key` into an error of the tree; `below` is the folder that holds all keys.
+    """Translate an OSError about `key`; `below` is the root folder of all keys.
 
     Raises:
-        NotFound: no such file, in a folder that is there.
-        NoSpace: the disk, the quota or the file system's limit for one file is reached.
-        Invalid: the key is a folder of other keys, or passes through an object.
-        Unavailable: for every other refusal, with the system's own words.
+        NotFound: no such file, and the root folder exists.
+        NoSpace: the disk, the quota or the file size limit of the file system is reached.
+        Invalid: the key is a folder of other keys, or an object is a folder of the key.
+        Unavailable: any other error, with the system's message.
     """
     try:
         yield
@@ -59,7 +57,7 @@ def translate_os_errors(key: str, below: Path | None = None) -> Iterator[None]:
         raise NotFound from error
     except OSError as error:
         if error.errno in _NOT_A_FILE_ERRNOS and below is not None:
-            require_folder(below)  # a file may lie in its place
+            require_folder(below)  # a file may have replaced it
         if error.errno in _NO_ACCESS_ERRNOS and below is not None:
             raise unavailable(f"The folder {below.name} of the data directory refuses: {error.strerror}.") from error
         if error.errno in DISK_FULL_ERRNOS:
@@ -73,37 +71,37 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_THREADS = 8
-"""A disk answers no faster to more; other parts of the server keep their own threads free of a slow one."""
+"""More threads do not make a disk faster; a slow disk blocks only these, not the threads of other components."""
 
 
 class BlockingThreads:
-    """Runs blocking calls beside the event loop, a few at a time."""
+    """A thread pool for blocking calls."""
 
     def __init__(self, count: int = DEFAULT_THREADS) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="storage")
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call it in a thread and return what it returns; its errors come out as they are."""
+        """Call `call` in a thread and return its result; its errors are raised unchanged."""
         return await self.run_interruptible(_no_interrupt, call, *args, **kwargs)
 
     async def run_interruptible(
-        self, break_off: Callable[[], None], call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+        self, interrupt: Callable[[], None], call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """The same for a call that `break_off` brings to an early end: it is called when the caller is cancelled."""
+        """Like `run`, and if the caller is cancelled, `interrupt` is called to end the call early."""
         call_future = self._pool.submit(call, *args, **kwargs)
         running = asyncio.wrap_future(call_future)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            if not call_future.cancel():  # it runs already
-                break_off()
+            if not call_future.cancel():  # it is running already
+                interrupt()
                 await _wait_uncancelled(running)
             raise
         finally:
-            del call_future, running  # a traceback that lives on must not keep what the call opened
+            del call_future, running  # a traceback must not keep alive what the call opened
 
     async def run_shielded(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The same for cleaning up: a cancellation does not keep it from being done, and is raised after it."""
+        """Like `run`, for cleanup: a cancellation does not stop the call and is raised after it."""
         running = asyncio.wrap_future(self._pool.submit(call, *args, **kwargs))
         try:
             return await asyncio.shield(running)
@@ -112,18 +110,18 @@ class BlockingThreads:
             raise
 
     def close(self) -> None:
-        """End the threads once they are idle; call it when nothing runs any more."""
+        """End the threads once they are idle; call it when no calls are pending."""
         self._pool.shutdown(wait=False)
 
 
 def _no_interrupt() -> None:
-    """A call that nothing can break off is waited for."""
+    """The call cannot be interrupted, so it is waited for."""
 
 
 async def _wait_uncancelled(running: asyncio.Future[R]) -> None:
-    """Wait for a call through further cancellations: the first one is raised again when it is over."""
+    """Wait for a call despite further cancellations; the caller then raises the first one again."""
     while not running.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait([running])
     if not running.cancelled():
-        running.exception()  # seen: nobody is left to hear of it
+        running.exception()  # mark it as retrieved: the caller is gone

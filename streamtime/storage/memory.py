@@ -1,4 +1,4 @@
-"""An object store in memory: for tests and trials. It keeps the port's promises, save that it forgets at the end."""
+"""An object store in memory, for tests and trials. It passes the contract suite but forgets everything at the end."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,7 @@ from streamtime.storage.object_store import (
 )
 
 STREAM_CHUNK_BYTES = 64 * 1024
-"""Small, so that a reader which handles one piece only is found out."""
+"""Small, so that tests detect a reader that handles only one chunk."""
 
 
 @dataclass
@@ -133,15 +133,15 @@ class MemoryStore:
                 yield MultipartInfo(upload.key, upload_id)
 
     def signed_url(self, key: str, expires_s: int) -> str | None:
-        """None: memory serves nobody by itself."""
+        """Return None: there is no URL."""
         del key, expires_s
         return None
 
     async def check(self) -> None:
-        """Memory is always there."""
+        """Memory is always available."""
 
     async def close(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self._objects.clear()
         self._multiparts.clear()
 

@@ -1,8 +1,7 @@
-"""Files that still grow: uploads as they arrive, renditions while they are made.
+"""Files that still grow: uploads as they arrive, and renditions as they are encoded.
 
-It knows keys, descriptors and offsets; it knows nothing of what a file is for, and nothing of when it is whole. The
-server alone creates, cuts and removes; a worker gets a descriptor. Nothing here is durable before `sync`. Errors are
-those of `object_store.py`.
+Only the server creates, truncates and deletes files; a worker gets a descriptor. Nothing is durable before `sync`.
+Errors are those of `object_store.py`.
 """
 
 import os
@@ -23,46 +22,46 @@ from streamtime.storage.object_store import ObjectInfo
 
 
 class SpoolFile:
-    """One file open for reading and writing; `fd` may be handed to a worker. Close it, or use `async with`."""
+    """A file open for reading and writing; `fd` may be passed to a worker. Close it, or use `async with`."""
 
     def __init__(self, key: str, fd: int, threads: BlockingThreads) -> None:
         self.key = key
         self.fd = fd
         self._threads = threads
-        self._closing = weakref.finalize(self, os.close, fd)  # also when a cancelled caller never receives it
+        self._closing = weakref.finalize(self, os.close, fd)  # also if a cancelled caller never receives it
 
     async def write_at(
         self, offset: int, data: bytes | memoryview, *, on_written: Callable[[memoryview], None] | None = None
     ) -> None:
-        """Write all of the data there; gather to about 1 MiB before a call. Raises `NoSpace`, `Unavailable`.
+        """Write all data at an offset; callers should batch it to about 1 MiB. Raises `NoSpace`, `Unavailable`.
 
-        `also` is handed the data in the same thread, once it is written: to add up a sum, say.
+        `on_written` is called with the data in the same thread after the write, for example to update a hash.
         """
         with translate_os_errors(self.key):
             await self._threads.run(_write, self.fd, memoryview(data), offset, on_written)
 
     async def sync(self) -> None:
-        """Return when every byte written so far is on disk. After an error the file must be given up."""
+        """Return when all data written so far is on disk. After an error the file must be discarded."""
         with translate_os_errors(self.key):
             await self._threads.run(os.fdatasync, self.fd)
 
     async def truncate(self, size_bytes: int) -> None:
-        """Cut the file back, or extend it with zeros, to a size."""
+        """Truncate the file, or extend it with zeros, to a size."""
         with translate_os_errors(self.key):
             await self._threads.run(os.ftruncate, self.fd, size_bytes)
 
     async def length(self) -> int:
-        """Bytes in the file at this moment."""
+        """The current size in bytes."""
         with translate_os_errors(self.key):
             return (await self._threads.run(os.fstat, self.fd)).st_size
 
     async def reopen_read_only(self) -> OpenFile:
-        """A descriptor of the same file that cannot write; the file lives as long as either."""
+        """A read-only descriptor of the same file, which stays valid when this one is closed."""
         with translate_os_errors(self.key):
             return await self._threads.run(_reopen_read_only, self.fd)
 
     def close(self) -> None:
-        """Let go of the descriptor; a second time does nothing."""
+        """Close the descriptor; calling it again does nothing."""
         self.fd = -1
         self._closing()
 
@@ -76,16 +75,16 @@ class SpoolFile:
 
 
 MIN_FREE_BYTES = 16 << 20
-"""With less than this left a disk is called full: the database and what is being made have some megabytes under way."""
+"""A disk with less free space is reported as full: the database and running encodes need some megabytes."""
 
 TEST_WRITE_BYTES = 1 << 20
 
 
 class Spool:
-    """The growing files under one directory."""
+    """The growing files in one directory."""
 
     out_of_space = False
-    """Whether bytes were refused for want of room since they were last taken; `check` tries it."""
+    """Whether a write failed for lack of space since the last success; `check` tries again."""
 
     def __init__(self, root: Path, *, threads: BlockingThreads | None = None) -> None:
         self._tree = FileTree(root)
@@ -94,33 +93,33 @@ class Spool:
 
     @classmethod
     async def open_at(cls, root: Path) -> Self:
-        """The spool in a directory, which is made where it is missing."""
+        """Open the spool in a directory, which is created if it is missing."""
         spool = cls(root)
         with translate_os_errors(str(root)):
             await spool._threads.run(spool._tree.make_root)
         return spool
 
     def path(self, key: str) -> Path:
-        """Where a file lies, for `SupportsAdopt.adopt`; the path is never stored."""
+        """The path of a file, for `SupportsAdopt.adopt`; it must not be stored."""
         return self._tree.path(key)
 
     async def create(self, key: str) -> SpoolFile:
-        """A new empty file; its name is durable. Raises `Conflict` where the key is taken."""
+        """Create an empty file; its name is durable. Raises `Conflict` if the key exists."""
         with translate_os_errors(key, self._tree.root):
             return await self._threads.run(self._create, key)
 
     async def create_unnamed(self) -> SpoolFile:
-        """A new empty file that is gone with its last descriptor, whatever ends this process."""
+        """Create an empty file without a name; it disappears with its last descriptor, also after a crash."""
         with translate_os_errors(str(self._tree.root), self._tree.root):
             return SpoolFile("", await self._threads.run(_open_unnamed, self._tree.root), self._threads)
 
     async def open(self, key: str) -> SpoolFile:
-        """An existing file, to go on with it. Raises `NotFound`."""
+        """Open an existing file to continue it. Raises `NotFound`."""
         with translate_os_errors(key, self._tree.root):
             return await self._threads.run(self._open, key)
 
     async def head(self, key: str) -> ObjectInfo | None:
-        """The length of this moment, or None where there is no such file."""
+        """The current length, or None if there is no such file."""
         return await self._reader.head(key)
 
     async def open_file(self, key: str) -> OpenFile:
@@ -132,26 +131,26 @@ class Spool:
         return self._reader.read_nowait(key, offset, length)
 
     async def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Exactly that range; `NotFound`, or `Unavailable` where the file is not that long yet."""
+        """Exactly that range; raises `NotFound`, or `PastEnd` if the file is not that long yet."""
         return await self._reader.get_range(key, offset, length)
 
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
-        """The range in pieces, to the end of this moment where `length` is None; close it with `aclosing`."""
+        """Yield the range in chunks, to the current end if `length` is None; use `contextlib.aclosing`."""
         return self._reader.stream(key, offset, length)
 
     async def sync(self, key: str) -> None:
-        """Return when the file that a worker wrote, and the name of it, are on disk. Raises `NotFound`."""
+        """Return when the file that a worker wrote, and its name, are on disk. Raises `NotFound`."""
         with translate_os_errors(key, self._tree.root):
             await self._threads.run(_sync_file, self.path(key))
 
     async def truncate(self, key: str, size_bytes: int) -> None:
-        """Cut a file back to a size, durably. Raises `NotFound`."""
+        """Truncate a file to a size, durably. Raises `NotFound`."""
         async with await self.open(key) as file:
             await file.truncate(size_bytes)
             await file.sync()
 
     async def delete(self, key: str) -> None:
-        """Remove a file; one that is not there is a success. Whoever has it open keeps it until then."""
+        """Delete a file; a missing one is not an error. Open descriptors stay readable."""
         with self._reader.replacing(key), translate_os_errors(key, self._tree.root):
             await self._threads.run(self._tree.remove, key)
 
@@ -162,21 +161,21 @@ class Spool:
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         """Every file whose key starts with the prefix."""
-        async for key, facts in list_files(self._tree, self._threads, prefix):
-            yield ObjectInfo(key, facts.st_size)
+        async for key, info in list_files(self._tree, self._threads, prefix):
+            yield ObjectInfo(key, info.st_size)
 
     async def free_bytes(self) -> int:
-        """What the disk of the spool has left for us, the share reserved for root not counted."""
+        """The free space of the spool's disk in bytes, without the blocks reserved for root."""
         with translate_os_errors(str(self._tree.root), self._tree.root):
-            facts = await self._threads.run(os.statvfs, self._tree.root)
-        return facts.f_bavail * facts.f_frsize
+            status = await self._threads.run(os.statvfs, self._tree.root)
+        return status.f_bavail * status.f_frsize
 
     async def check(self) -> None:
-        """Return when files can be made here and the disk takes bytes.
+        """Return if files can be created and written here.
 
         Raises:
-            NoSpace: it is full, or the last bytes were refused for want of room, and bytes still are.
-            Unavailable: the folder is not there, or refuses.
+            NoSpace: the disk is full; after a write that failed for lack of space, another one failed too.
+            Unavailable: the folder is missing or not writable.
         """
         with translate_os_errors(str(self._tree.root), self._tree.root):
             await self._threads.run(self._try_to_write)
@@ -188,13 +187,13 @@ class Spool:
     def _try_to_write(self) -> None:
         descriptor = _open_unnamed(self._tree.root)
         try:
-            if self.out_of_space:  # a quota need not show in what the disk has left
+            if self.out_of_space:  # the free space does not show a quota
                 write_all(descriptor, bytes(TEST_WRITE_BYTES), 0)
         finally:
             os.close(descriptor)
 
     async def close(self) -> None:
-        """Let go of descriptors and threads."""
+        """Close descriptors and threads."""
         self._reader.close()
         self._threads.close()
 
@@ -210,7 +209,7 @@ class Spool:
 
 
 def _open_unnamed(root: Path) -> int:
-    with suppress(OSError):  # not every file system can
+    with suppress(OSError):  # not every file system supports O_TMPFILE
         return os.open(root, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fd, name = tempfile.mkstemp(prefix=".", dir=root)
     Path(name).unlink()
@@ -221,10 +220,10 @@ def _reopen_read_only(fd: int) -> OpenFile:
     return OpenFile(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC))
 
 
-def _write(fd: int, data: memoryview, offset: int, also: Callable[[memoryview], None] | None) -> None:
+def _write(fd: int, data: memoryview, offset: int, on_written: Callable[[memoryview], None] | None) -> None:
     write_all(fd, data, offset)
-    if also is not None:
-        also(data)
+    if on_written is not None:
+        on_written(data)
 
 
 def _sync_file(path: Path) -> None:

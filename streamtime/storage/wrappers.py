@@ -1,17 +1,7 @@
-"""Asks a store again that is away for a moment. It knows what may be asked twice, nothing of why a store fails.
+"""Wrappers around object stores: metrics, logging of outages, and retries.
 
-A body that comes as a stream is gone once it was read, and a stream that was handed on cannot be taken back: neither
-is repeated. Where a store takes parts, each part of a body is. What the store has
-refused (`StoreRefused`) is not. Longer absences are for jobs to wait out.
-
-A store that stands before another one and sees all that is asked of it.
-
-What the inner store can do beside the port, this one can too, and nothing else: who asks `isinstance(store, ReadsNow)`
-gets the inner store's answer. Subclasses say what happens around each question, in two methods.
-
-Counts what is asked of stores, how long they take and how often they fail, for the metrics.
-
-It says in the log when a store goes away and when it is back. It knows operations, not what they are for.
+A wrapper offers the optional capabilities of its inner store and no others: `isinstance(store, SupportsReadNowait)`
+gives the answer of the inner store.
 """
 
 import asyncio
@@ -48,48 +38,51 @@ R = TypeVar("R")
 
 
 class StoreWrapper(ABC):
-    """An `ObjectStore` before another one."""
+    """An `ObjectStore` that forwards every call to an inner store; subclasses add behaviour around the calls."""
 
     def __init__(self, inner: ObjectStore) -> None:
         self._inner = inner
-        # Set on the instance: a method of the class would claim them for every store.
+        # Set on the instance: a method of the class would offer the capability for every inner store.
         if isinstance(inner, SupportsAdopt):
             adopt = inner.adopt
             self.adopt: Callable[[str, Path], Awaitable[StoredObject]] = lambda key, path: self._call(
-                "adopt", lambda: adopt(key, path), again=True
+                "adopt", lambda: adopt(key, path), retryable=True
             )
         if isinstance(inner, SupportsReadNowait):
-            self.read_nowait = inner.read_nowait  # it waits for nothing: there is nothing to see
+            self.read_nowait = inner.read_nowait  # it never waits: nothing to measure or to retry
         if isinstance(inner, SupportsOpenFile):
             self.open_file = inner.open_file
         if isinstance(inner, SupportsRename):
             rename = inner.rename
             self.rename: Callable[[str, str], Awaitable[None]] = lambda key, to: self._call(
-                "rename", lambda: rename(key, to), again=False
+                "rename", lambda: rename(key, to), retryable=False
             )
         if isinstance(inner, SupportsPartSize):
             self.part_bytes = inner.part_bytes
 
     @abstractmethod
-    async def _call(self, operation: str, ask: Callable[[], Awaitable[R]], *, again: bool) -> R:
-        """Ask the inner store; `again` says that it may be asked more than once."""
+    async def _call(self, operation: str, call: Callable[[], Awaitable[R]], *, retryable: bool) -> R:
+        """Call the inner store; with `retryable` the call may be repeated."""
 
     @abstractmethod
     def _iterate(self, operation: str, read: Callable[[], AsyncGenerator[R, None]]) -> AsyncGenerator[R, None]:
-        """Ask the inner store for one thing after another; it may be begun again before the first one came."""
+        """Iterate over results of the inner store; it may be restarted before the first result."""
 
     async def put(self, key: str, body: Body, *, content_type: str | None = None) -> StoredObject:
         """See `ObjectStore.put`."""
-        again = isinstance(body, bytes)
-        return await self._call("put", lambda: self._inner.put(key, body, content_type=content_type), again=again)
+        return await self._call(
+            "put",
+            lambda: self._inner.put(key, body, content_type=content_type),
+            retryable=isinstance(body, bytes),  # a stream is consumed by the first attempt
+        )
 
     async def head(self, key: str) -> ObjectInfo | None:
         """See `ObjectStore.head`."""
-        return await self._call("head", lambda: self._inner.head(key), again=True)
+        return await self._call("head", lambda: self._inner.head(key), retryable=True)
 
     async def get_range(self, key: str, offset: int, length: int) -> bytes:
         """See `ObjectStore.get_range`."""
-        return await self._call("get_range", lambda: self._inner.get_range(key, offset, length), again=True)
+        return await self._call("get_range", lambda: self._inner.get_range(key, offset, length), retryable=True)
 
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """See `ObjectStore.stream`."""
@@ -101,30 +94,31 @@ class StoreWrapper(ABC):
 
     async def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
-        await self._call("delete", lambda: self._inner.delete(key), again=True)
+        await self._call("delete", lambda: self._inner.delete(key), retryable=True)
 
     async def create_multipart(self, key: str, *, content_type: str | None = None) -> str:
-        """See `ObjectStore.create_multipart`. Never asked again: after a lost answer there would be two."""
+        """See `ObjectStore.create_multipart`. Not retried: after a lost response there would be two uploads."""
         return await self._call(
-            "create_multipart", lambda: self._inner.create_multipart(key, content_type=content_type), again=False
+            "create_multipart", lambda: self._inner.create_multipart(key, content_type=content_type), retryable=False
         )
 
     async def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> PartInfo:
         """See `ObjectStore.upload_part`."""
-        again = isinstance(body, bytes)
         return await self._call(
-            "upload_part", lambda: self._inner.upload_part(key, upload_id, number, body), again=again
+            "upload_part",
+            lambda: self._inner.upload_part(key, upload_id, number, body),
+            retryable=isinstance(body, bytes),
         )
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo:
-        """See `ObjectStore.complete_multipart`. Never asked again: after a lost answer it would be `NotFound`."""
+        """See `ObjectStore.complete_multipart`. Not retried: after a lost response it would raise `NotFound`."""
         return await self._call(
-            "complete_multipart", lambda: self._inner.complete_multipart(key, upload_id, parts), again=False
+            "complete_multipart", lambda: self._inner.complete_multipart(key, upload_id, parts), retryable=False
         )
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         """See `ObjectStore.abort_multipart`."""
-        await self._call("abort_multipart", lambda: self._inner.abort_multipart(key, upload_id), again=True)
+        await self._call("abort_multipart", lambda: self._inner.abort_multipart(key, upload_id), retryable=True)
 
     def list_multiparts(self, prefix: str) -> AsyncIterator[MultipartInfo]:
         """See `ObjectStore.list_multiparts`."""
@@ -135,28 +129,28 @@ class StoreWrapper(ABC):
         return self._inner.signed_url(key, expires_s)
 
     async def check(self) -> None:
-        """See `ObjectStore.check`. Asked once: who checks wants to know how it is now."""
-        await self._call("check", self._inner.check, again=False)
+        """See `ObjectStore.check`. Not retried: a check reports the current state."""
+        await self._call("check", self._inner.check, retryable=False)
 
     async def close(self) -> None:
         """See `ObjectStore.close`."""
         await self._inner.close()
 
 
-async def _generator(found: AsyncIterator[R]) -> AsyncGenerator[R, None]:
-    """An iterator that can be closed."""
-    async for each in found:
-        yield each
+async def _generator(items: AsyncIterator[R]) -> AsyncGenerator[R, None]:
+    """Turn an iterator into a generator, which can be closed."""
+    async for item in items:
+        yield item
 
 
 LATENCY_BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-"""From a disk's cache to a line that is about to time out."""
+"""From a page cache hit to a connection that is about to time out."""
 
 _log = get_logger("storage")
 
 
 class StoreMetrics:
-    """The numbers of all stores of a process, as Prometheus takes them."""
+    """The Prometheus metrics of all stores of a process."""
 
     def __init__(self) -> None:
         self.seconds = Histogram(
@@ -171,49 +165,52 @@ class StoreMetrics:
         )
 
     def register(self, registry: CollectorRegistry) -> None:
-        """Show them with the other numbers of a server."""
+        """Add the metrics to a registry."""
         registry.register(self.seconds)
         registry.register(self.errors)
 
 
 class MeteredStore(StoreWrapper):
-    """An `ObjectStore` whose answers are counted under the name that rows give it."""
+    """An `ObjectStore` that measures its inner store and logs when it becomes unavailable and available again.
 
-    def __init__(self, inner: ObjectStore, name: str, numbers: StoreMetrics) -> None:
+    `name` is the name of the store in rows; it becomes the label of the metrics.
+    """
+
+    def __init__(self, inner: ObjectStore, name: str, metrics: StoreMetrics) -> None:
         super().__init__(inner)
         self._name = name
-        self._metrics = numbers
+        self._metrics = metrics
         self._unavailable = False
 
-    async def _call(self, operation: str, ask: Callable[[], Awaitable[R]], *, again: bool) -> R:
-        del again
+    async def _call(self, operation: str, call: Callable[[], Awaitable[R]], *, retryable: bool) -> R:
+        del retryable
         started = time.perf_counter()
         try:
-            answer = await ask()
+            result = await call()
         except StreamtimeError as error:
             self._on_error(operation, error)
             raise
         finally:
             self._observe_latency(operation, started)
         self._on_success()
-        return answer
+        return result
 
     async def _iterate(self, operation: str, read: Callable[[], AsyncGenerator[R, None]]) -> AsyncGenerator[R, None]:
         started = time.perf_counter()
-        begun = False
+        yielded = False
         try:
-            async with aclosing(read()) as found:
-                async for each in found:
-                    if not begun:
-                        begun = True
+            async with aclosing(read()) as items:
+                async for item in items:
+                    if not yielded:
+                        yielded = True
                         self._observe_latency(operation, started)
                         self._on_success()
-                    yield each
+                    yield item
         except StreamtimeError as error:
             self._on_error(operation, error)
             raise
         finally:
-            if not begun:
+            if not yielded:
                 self._observe_latency(operation, started)
 
     def _observe_latency(self, operation: str, started: float) -> None:
@@ -237,62 +234,68 @@ class MeteredStore(StoreWrapper):
 
 
 RETRY_DELAYS_S = (0.1, 0.4, 1.2)
-"""Before the second, third and fourth try, each between half of it and all: a connection that a server had closed is
-made anew at once, one that restarts is back within seconds."""
+"""Delays before the second, third and fourth attempt, each with a random factor from 0.5 to 1: a closed connection is
+reopened at once, and a restarting server is back within seconds."""
 
 
 class RetryingStore(StoreWrapper):
-    """An `ObjectStore` that asks another one up to four times."""
+    """An `ObjectStore` that calls its inner store up to four times while that is `Unavailable`.
 
-    def __init__(self, inner: ObjectStore, pauses_s: tuple[float, ...] = RETRY_DELAYS_S) -> None:
+    Streams are not repeated once they were consumed or have yielded data, and a `StoreRefused` is final. Longer
+    outages are left to the retries of jobs.
+    """
+
+    def __init__(self, inner: ObjectStore, delays_s: tuple[float, ...] = RETRY_DELAYS_S) -> None:
         super().__init__(inner)
-        self._delays_s = pauses_s
-        self._unavailable = False  # at its last answer; while it is, everybody asks once: waiting would only pile up
+        self._delays_s = delays_s
+        self._unavailable = (
+            False  # as of the last call; during an outage nothing is retried, so that calls do not pile up
+        )
 
     async def put(self, key: str, body: Body, *, content_type: str | None = None) -> StoredObject:
-        """See `ObjectStore.put`."""
+        """See `ObjectStore.put`. A stream is put in parts where the store takes them, so each part can be retried."""
         if isinstance(body, bytes) or not isinstance(self, SupportsPartSize):
             return await super().put(key, body, content_type=content_type)
         return await put_in_parts(self, key, body, part_bytes=self.part_bytes, content_type=content_type)
 
-    async def _call(self, operation: str, ask: Callable[[], Awaitable[R]], *, again: bool) -> R:
+    async def _call(self, operation: str, call: Callable[[], Awaitable[R]], *, retryable: bool) -> R:
         del operation
-        for pause_s in self._delays() if again else ():
+        for delay_s in self._delays() if retryable else ():
             try:
-                answer = await ask()
+                result = await call()
             except Unavailable as error:
-                await self._wait_before_retry(error, pause_s)
+                await self._wait_before_retry(error, delay_s)
             else:
                 self._unavailable = False
-                return answer
-        return await ask()  # the one time, where there must be no other
+                return result
+        return await call()
 
     async def _iterate(self, operation: str, read: Callable[[], AsyncGenerator[R, None]]) -> AsyncGenerator[R, None]:
         del operation
-        for pause_s in self._delays():
-            begun = False
+        for delay_s in self._delays():
+            yielded = False
             try:
-                async with aclosing(read()) as found:
-                    async for each in found:
-                        begun = True
-                        yield each
+                async with aclosing(read()) as items:
+                    async for item in items:
+                        yielded = True
+                        yield item
             except Unavailable as error:
-                if begun:
+                if yielded:
                     raise
-                await self._wait_before_retry(error, pause_s)
+                await self._wait_before_retry(error, delay_s)
             else:
                 self._unavailable = False
                 return
 
     def _delays(self) -> tuple[float | None, ...]:
-        """What follows each try that fails; None where that was the last."""
+        """The delay after each failed attempt; None after the last one."""
         return (None,) if self._unavailable else (*self._delays_s, None)
 
-    async def _wait_before_retry(self, error: Unavailable, pause_s: float | None) -> None:
-        """Wait before the next try, or raise where there is to be none."""
+    async def _wait_before_retry(self, error: Unavailable, delay_s: float | None) -> None:
+        """Wait before the next attempt, or raise if there is none."""
         if isinstance(error, StoreRefused):
             raise error
-        if pause_s is None:
+        if delay_s is None:
             self._unavailable = True
             raise error
-        await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  # no secret: many must not come at once
+        await asyncio.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # no secret: jitter spreads the retries

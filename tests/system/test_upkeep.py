@@ -51,8 +51,8 @@ def test_gc_says_what_it_would_do_and_does_it(server: Server, small_clip: Path) 
     (server.data_dir / "objects" / "deployment" / "marker").unlink()
     done = server.command("gc")
     assert done.returncode == 1
-    assert "local: refused: The store local has lost the marker" in done.stdout
-    assert "lost the marker" in server.command("check").stdout
+    assert "local: refused: The store local has lost its store id" in done.stdout
+    assert "lost its store id" in server.command("check").stdout
     server.run("gc", "--take-over")
     assert server.run("gc").count("refused") == 0
 

@@ -1,13 +1,8 @@
-"""Bytes on their way into a store: written under a random name, counted, hashed, synced.
+"""Files below a root directory: paths of keys, durable writes, listing, and temporary files for incoming data.
 
-They are gone again unless somebody gave them a place. It knows nothing of where that is; what a crash leaves here
-is swept at the next start.
-
-Files under a root: where a key lies, how a new entry is made durable, how a tree is listed and pruned.
-
-It knows keys and the file system; it knows nothing of objects, parts or tasks. All but `list_files` blocks, and is
-meant for a thread. A file is durable when its bytes are synced and so is every directory that leads to it; that
-order is kept here.
+A file is durable when its content and every directory that leads to it are synced. Incoming data is written under a
+random name, hashed and synced; it is deleted unless it is renamed to its key, and leftovers of a crash are deleted at
+the next start. All functions but `list_files` and those of `IncomingDirectory` that are coroutines block.
 """
 
 import hashlib
@@ -24,38 +19,38 @@ from streamtime.storage.blocking import BlockingThreads, translate_os_errors
 from streamtime.storage.object_store import Body, valid_key, valid_prefix
 
 LIST_BATCH = 500
-"""Entries that one thread call lists: other work gets its turn between them."""
+"""Entries listed per thread call, so that other calls can run in between."""
 
-_TRIES = 16
-"""A directory can be pruned by a delete between its making and its use; so often in a row it is no accident."""
+_MAX_ATTEMPTS = 16
+"""A concurrent delete can prune a directory between its creation and its use, but not this often in a row."""
 
 
 class FileTree:
-    """The files under one directory, by key. Names that begin with a dot are the owner's own and never listed."""
+    """The files in one directory, by key. Names that begin with a dot are internal and never listed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, key: str) -> Path:
-        """Where the file of a key lies; raises `Invalid` for a key that breaks the rules."""
+        """The path of a key; raises `Invalid` for an invalid key."""
         return self.root / valid_key(key)
 
     def make_root(self) -> None:
-        """Create the root where it is missing, durably."""
+        """Create the root if it is missing, durably."""
         if not self.root.is_dir():
             self.root.mkdir(parents=True, exist_ok=True)
             sync_directory(self.root.parent)
 
     def rename_into(self, source: Path, key: str) -> None:
-        """Rename a synced file to its key, in place of an older one, and sync every directory on the way."""
+        """Rename a synced file to its key, replacing an older one, and sync all directories of the path."""
         self._with_parents(key, source.rename)
 
     def link(self, source: Path, key: str) -> None:
-        """Give a synced file a second name; raises FileExistsError where the key is taken."""
+        """Hard-link a synced file to a key; raises FileExistsError if the key exists."""
         self._with_parents(key, lambda target: target.hardlink_to(source))
 
     def create(self, key: str, flags: int) -> int:
-        """Open a file of that key with these flags beside O_CREAT, its directories made and synced."""
+        """Open the file of a key with these flags and O_CREAT; its directories are created and synced."""
         opened: list[int] = []
         try:
             self._with_parents(
@@ -65,12 +60,12 @@ class FileTree:
             if opened:
                 os.close(opened[0])
                 if flags & os.O_EXCL:
-                    self.path(key).unlink()  # found there later, it would be taken for one whose name is on disk
+                    self.path(key).unlink()  # otherwise a later call would assume that its name is durable
             raise
         return opened[0]
 
     def rename(self, key: str, to: str) -> None:
-        """Give a file another key, in place of one that has it; raises FileNotFoundError where there is none."""
+        """Move a file to another key, replacing a file there; raises FileNotFoundError if there is none."""
         source = self.path(key)
         if not source.is_file():
             raise FileNotFoundError(source)
@@ -78,7 +73,7 @@ class FileTree:
         self._prune(source.parent)
 
     def remove(self, key: str) -> None:
-        """Unlink a file where it is there, and the directories that it leaves empty; synced."""
+        """Delete a file if it exists, and the directories that become empty; synced."""
         path = self.path(key)
         try:
             path.unlink()
@@ -87,19 +82,19 @@ class FileTree:
         self._prune(path.parent)
 
     def _prune(self, parent: Path) -> None:
-        """Remove the directories that are empty now, and sync what holds the last of them."""
+        """Remove the directories that are empty now, and sync the parent of the last one."""
         while parent != self.root:
             try:
                 parent.rmdir()
             except FileNotFoundError:
-                pass  # somebody else pruned it
+                pass  # pruned by a concurrent call
             except OSError:
                 break  # not empty
             parent = parent.parent
         sync_directory(parent)
 
     def walk(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Every key that begins with the prefix, with its file's facts; what goes meanwhile is passed over."""
+        """Every key that begins with the prefix, with its file status; files deleted meanwhile are skipped."""
         folder, _, _ = prefix.rpartition("/")
         return self._walk(self.root / folder if folder else self.root, f"{folder}/" if folder else "", prefix)
 
@@ -120,7 +115,7 @@ class FileTree:
 
     def _with_parents(self, key: str, act: Callable[[Path], object]) -> None:
         target = self.path(key)
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             self._make_parents(target.parent)
             try:
                 act(target)
@@ -132,7 +127,7 @@ class FileTree:
         sync_directory(target.parent)
 
     def _make_parents(self, folder: Path) -> None:
-        """Create the missing directories from the root down, and sync the one that holds each new one."""
+        """Create the missing directories from the root down, and sync the parent of each new one."""
         if folder == self.root or folder.is_dir():
             return
         self._make_parents(folder.parent)
@@ -141,19 +136,19 @@ class FileTree:
         except FileExistsError:
             return
         except FileNotFoundError:
-            return  # pruned in between: `_with_parents` comes again
+            return  # pruned in between: `_with_parents` tries again
         try:
             sync_directory(folder.parent)
         except OSError:
-            with suppress(OSError):  # somebody else's file may be in it already
-                folder.rmdir()  # found there later, it would be taken for one whose name is on disk
+            with suppress(OSError):  # another call may have created a file in it already
+                folder.rmdir()  # otherwise a later call would assume that its name is durable
             raise
 
 
 async def list_files(
     tree: FileTree, threads: BlockingThreads, prefix: str
 ) -> AsyncIterator[tuple[str, os.stat_result]]:
-    """What `walk` finds, a batch a thread call."""
+    """The results of `walk`, read in batches, one thread call each."""
     entries = tree.walk(valid_prefix(prefix))
     while True:
         with translate_os_errors(prefix):
@@ -165,7 +160,7 @@ async def list_files(
 
 
 def sync_directory(folder: Path) -> None:
-    """Make the names in a directory durable; one that was pruned meanwhile has none to keep."""
+    """Make the names in a directory durable; a directory that was removed meanwhile is skipped."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -177,7 +172,7 @@ def sync_directory(folder: Path) -> None:
 
 
 def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
-    """Write every byte at an offset, however many calls it takes."""
+    """Write all data at an offset, in as many calls as it takes."""
     rest = memoryview(data)
     while rest:
         written = os.pwrite(descriptor, rest, offset)
@@ -196,14 +191,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 WRITE_BYTES = 1 << 20
-"""Small pieces are gathered to this much before a thread is asked: fewer hops, and memory stays flat."""
+"""Small chunks are collected to this size before a thread call: fewer calls, and bounded memory."""
 
 COPY_BYTES = 64 << 20
-"""What one thread call copies or hashes at most: some tenths of a second, so that a cancellation need not wait."""
+"""The most that one thread call copies or hashes: some tenths of a second, so that a cancellation is not delayed."""
 
 
 class IncomingFile:
-    """One file on its way. The methods block and belong in a thread, one at a time."""
+    """A temporary file of incoming data. The methods block; call them in a thread, one at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -213,14 +208,14 @@ class IncomingFile:
 
     @property
     def sha256(self) -> bytes:
-        """Of everything that was appended with its hash."""
+        """The SHA-256 of everything that was appended."""
         return self._hash.digest()
 
     def open(self) -> None:
         """Create the file."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with suppress(FileExistsError, FileNotFoundError):
-            self.path.parent.mkdir()  # the folder of the store may have been made anew beneath us
+            self.path.parent.mkdir()  # the folder of the store may have been recreated while the server runs
         self._descriptor = os.open(self.path, flags, 0o640)
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
@@ -230,7 +225,7 @@ class IncomingFile:
         self.length_bytes += len(data)
 
     def append_from(self, source: int, offset: int) -> int:
-        """Copy and hash the next stretch of another file; how much that was, 0 at its end."""
+        """Append up to `COPY_BYTES` from a descriptor at an offset; returns the number of bytes, 0 at the end."""
         end = offset + COPY_BYTES
         at = offset
         while at < end and (data := os.pread(source, WRITE_BYTES, at)):
@@ -239,12 +234,12 @@ class IncomingFile:
         return at - offset
 
     def finish(self) -> None:
-        """Put the bytes on disk and close. A sync that failed is never tried again: what it lost is unknown."""
+        """Sync and close. A failed sync is never retried: it is unknown which data was lost."""
         os.fsync(self._descriptor)
         self._close()
 
     def discard(self) -> None:
-        """Remove what was not given a place."""
+        """Close and delete the file, unless it was renamed."""
         self._close()
         self.path.unlink(missing_ok=True)
 
@@ -255,55 +250,55 @@ class IncomingFile:
 
 
 class IncomingDirectory:
-    """The directory of bytes on their way; on the same file system as where they go."""
+    """The directory of incoming files, on the same file system as their destination."""
 
     def __init__(self, root: Path, threads: BlockingThreads) -> None:
         self.root = root
         self._threads = threads
 
     def prepare(self, *, sweep: bool) -> None:
-        """Make the directory, and clear it of what an earlier process left. Blocks."""
+        """Create the directory, and with `sweep` delete what an earlier process left in it. Blocks."""
         if sweep and self.root.is_dir():
             shutil.rmtree(self.root)
         self.root.mkdir(parents=True, exist_ok=True)
 
     def make(self) -> None:
-        """Make the directory where the folder that holds it was made anew. Blocks."""
+        """Create the directory if its parent was recreated. Blocks."""
         self.root.mkdir(exist_ok=True)
 
     @asynccontextmanager
     async def new_file(self, key: str) -> AsyncIterator[IncomingFile]:
-        """A file to append to, opened, on behalf of a key; discarded at the end unless it was renamed."""
-        arrival = IncomingFile(self.root / secrets.token_hex(16))
+        """An open file to append to; it is deleted at the end unless it was renamed. `key` is for error messages."""
+        file = IncomingFile(self.root / secrets.token_hex(16))
         try:
-            await self.run_blocking(key, arrival.open)
-            yield arrival
+            await self.run_blocking(key, file.open)
+            yield file
         finally:
             with translate_os_errors(key, self.root.parent):
-                await self._threads.run_shielded(arrival.discard)
+                await self._threads.run_shielded(file.discard)
 
     @asynccontextmanager
     async def write_body(self, key: str, body: Body) -> AsyncIterator[IncomingFile]:
-        """The whole body, synced. Errors of the body come out as they are, those of the disk translated."""
-        async with self.new_file(key) as arrival:
-            await self._append_body(key, arrival, body)
-            await self.run_blocking(key, arrival.finish)
-            yield arrival
+        """A file with the whole body, synced. Errors of the body are raised unchanged, OS errors translated."""
+        async with self.new_file(key) as file:
+            await self._append_body(key, file, body)
+            await self.run_blocking(key, file.finish)
+            yield file
 
     async def run_blocking(self, key: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """One blocking call on behalf of a key, its errors translated."""
+        """Run a blocking call in a thread and translate its OS errors."""
         with translate_os_errors(key, self.root.parent):
             return await self._threads.run(call, *args, **kwargs)
 
-    async def _append_body(self, key: str, arrival: IncomingFile, body: Body) -> None:
+    async def _append_body(self, key: str, file: IncomingFile, body: Body) -> None:
         if isinstance(body, bytes):
-            await self.run_blocking(key, arrival.append, body)
+            await self.run_blocking(key, file.append, body)
             return
-        gathered = bytearray()
+        buffer = bytearray()
         async for data in body:
-            gathered += data
-            if len(gathered) >= WRITE_BYTES:
-                await self.run_blocking(key, arrival.append, gathered)
-                gathered = bytearray()
-        if gathered:
-            await self.run_blocking(key, arrival.append, gathered)
+            buffer += data
+            if len(buffer) >= WRITE_BYTES:
+                await self.run_blocking(key, file.append, buffer)
+                buffer = bytearray()
+        if buffer:
+            await self.run_blocking(key, file.append, buffer)

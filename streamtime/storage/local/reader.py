@@ -1,8 +1,7 @@
-"""Ranges of files, read on the event loop where the bytes are in memory already, and in a thread otherwise.
+"""Reads ranges of files: in the event loop if the data is in the page cache, otherwise in a thread.
 
-It keeps a bounded number of descriptors open, so that the next segment of a film that is being watched costs one
-system call. It knows where a key lies (`files.py`); it knows nothing of who may read. Files may grow while
-they are read. All but what runs in `BlockingThreads` happens on the loop's thread: no locks.
+A bounded number of descriptors is kept open, so that the next segment of a video costs one system call. Files may grow
+while they are read. Everything that does not run in `BlockingThreads` runs in the event loop's thread, without locks.
 """
 
 import errno
@@ -18,16 +17,16 @@ from streamtime.storage.local.files import FileTree
 from streamtime.storage.object_store import ObjectInfo, PastEnd, checked_range
 
 MAX_OPEN_FILES = 128
-"""An eighth of the 1,024 descriptors that a process commonly may have; sockets need most of the rest."""
+"""An eighth of the common limit of 1,024 descriptors; sockets need most of the rest."""
 
 STREAM_CHUNK_BYTES = 256 * 1024
-"""Large enough that calls cost little beside copying, small enough to stay within a processor's cache."""
+"""Large enough that copying dominates the cost of calls, small enough for a processor's cache."""
 
 _NOWAIT_FLAG: int = getattr(os, "RWF_NOWAIT", 0)
 
 
 class OpenFile:
-    """A descriptor that closes when its last user lets go: a thread may still read what the cache has dropped."""
+    """A descriptor that is closed with its last reference: a thread may still read a file that the cache evicted."""
 
     __slots__ = ("__weakref__", "descriptor")
 
@@ -63,11 +62,11 @@ class FileReader:
         return bytes(buffer) if count == length else None
 
     async def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Exactly that range; raises `NotFound`, and `PastEnd` where the file ends before the range does."""
+        """Exactly that range; raises `NotFound`, or `PastEnd` if the range ends after the file."""
         checked_range(offset, length)
-        at_once = self.read_nowait(key, offset, length)
-        if at_once is not None:
-            return at_once
+        cached = self.read_nowait(key, offset, length)
+        if cached is not None:
+            return cached
         with translate_os_errors(key, self._tree.root):
             file = await self._file(key)
             data = await self._threads.run(_read_in_thread, file, offset, length)
@@ -76,7 +75,7 @@ class FileReader:
         return data
 
     async def stream(self, key: str, offset: int, length: int | None) -> AsyncGenerator[bytes, None]:
-        """The same in pieces. One file is read to the end, whatever happens to its name meanwhile."""
+        """Yield the range in chunks. The opened file is read to the end even if it is replaced meanwhile."""
         checked_range(offset, length or 0)
         with translate_os_errors(key, self._tree.root):
             file = await self._file(key)
@@ -85,17 +84,17 @@ class FileReader:
         if end > size or offset > size:
             raise PastEnd(f"{key!r} ends before byte {max(end, offset)}.")
         while offset < end:
-            piece = await self._piece(key, file, offset, min(STREAM_CHUNK_BYTES, end - offset))
-            offset += len(piece)
-            yield piece
+            chunk = await self._chunk(key, file, offset, min(STREAM_CHUNK_BYTES, end - offset))
+            offset += len(chunk)
+            yield chunk
 
     async def open_file(self, key: str) -> OpenFile:
-        """A descriptor of one's own, for somebody who reads without us; raises `NotFound`."""
+        """Open a separate descriptor, for a reader outside this class; raises `NotFound`."""
         with translate_os_errors(key, self._tree.root):
             return await self._threads.run(_open_in_thread, self._tree, key)
 
     async def head(self, key: str) -> ObjectInfo | None:
-        """Length of a file, or None where there is none. A growing file has the length of this moment."""
+        """The current length of a file, or None if there is none."""
         with translate_os_errors(key, self._tree.root):
             length = await self._threads.run(_length_in_thread, self._tree, key)
             if length is None:
@@ -104,7 +103,7 @@ class FileReader:
 
     @contextmanager
     def replacing(self, key: str) -> Iterator[None]:
-        """Unlink or rename a file inside this: nobody is served by its old descriptor afterwards."""
+        """Delete or rename a file inside this context: its cached descriptor is not used afterwards."""
         self._drop(key)
         try:
             yield
@@ -112,7 +111,7 @@ class FileReader:
             self._drop(key)
 
     def close(self) -> None:
-        """Forget every descriptor."""
+        """Drop all cached descriptors."""
         self._generation += 1
         self._open.clear()
 
@@ -121,28 +120,28 @@ class FileReader:
         self._open.pop(key, None)
 
     async def _file(self, key: str) -> OpenFile:
-        """The open file of a key. It is kept only if nothing was dropped while it was being opened."""
+        """The open file of a key. It is cached only if nothing was dropped while it was being opened."""
         file = self._open.get(key)
         if file is not None:
             self._open.move_to_end(key)
             return file
-        drops = self._generation
+        generation = self._generation
         file = await self._threads.run(_open_in_thread, self._tree, key)
-        if drops == self._generation:
+        if generation == self._generation:
             self._open[key] = file
             if len(self._open) > self._max_open:
                 self._open.popitem(last=False)
         return file
 
-    async def _piece(self, key: str, file: OpenFile, offset: int, length: int) -> bytes:
+    async def _chunk(self, key: str, file: OpenFile, offset: int, length: int) -> bytes:
         if self._open.get(key) is file:
-            at_once = self.read_nowait(key, offset, length)
-            if at_once is not None:
-                return at_once
+            cached = self.read_nowait(key, offset, length)
+            if cached is not None:
+                return cached
         with translate_os_errors(key, self._tree.root):
             data = await self._threads.run(_read_in_thread, file, offset, length)
         if not data:
-            raise PastEnd(f"{key!r} was cut short while it was read.")
+            raise PastEnd(f"{key!r} was truncated while it was read.")
         return data
 
 
@@ -157,18 +156,18 @@ def _open_in_thread(tree: FileTree, key: str) -> OpenFile:
 
 
 def _read_in_thread(file: OpenFile, offset: int, length: int) -> bytes:
-    """All of the range, or as much as there is before the end of the file."""
-    pieces = []
-    while length > 0 and (piece := os.pread(file.descriptor, length, offset)):
-        pieces.append(piece)
-        offset += len(piece)
-        length -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    """The range, or the part of it before the end of the file."""
+    chunks = []
+    while length > 0 and (chunk := os.pread(file.descriptor, length, offset)):
+        chunks.append(chunk)
+        offset += len(chunk)
+        length -= len(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _length_in_thread(tree: FileTree, key: str) -> int | None:
     try:
-        facts = tree.path(key).lstat()
+        info = tree.path(key).lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return facts.st_size if stat.S_ISREG(facts.st_mode) else None
+    return info.st_size if stat.S_ISREG(info.st_mode) else None

@@ -1,26 +1,14 @@
-"""An object store in a directory of this machine.
+"""An object store in a local directory.
 
-What lies where, and when:
+    <root>/<key>                                       an object, complete and synced
+    <root>/.incoming/<random>                          incoming data; deleted by `open_at`
+    <root>/.multipart/<upload id>/key                  the key of a multipart upload, as text
+    <root>/.multipart/<upload id>/<number>.<etag>      a part, complete and synced; its etag is its SHA-256
 
-    <root>/<key>                      an object, whole and synced
-    <root>/.incoming/<random>         bytes on their way; swept at `open_at`, since no process writes there any more
-    <root>/.multipart/<upload id>/    a multipart upload, see `store.py`; it outlives a restart
-
-An object is written to `.incoming`, synced, renamed to its key, and its directories are synced: a crash at any
-point leaves either the whole object or none. Only one process at a time may have a store open for writing.
-
-Taking a file as it lies: a second name for it where the file system can, a copy where it cannot.
-
-The file is read once for its hash, in stretches, so that a cancelled caller does not wait for all of it. It must
-not be written any more: a second name shares its bytes for ever.
-
-Multipart uploads of the local store: parts that arrive in any order and become one object.
-
-    <root>/<upload id>/key                 the object's key, as text
-    <root>/<upload id>/<number>.<etag>     a part, whole and synced; its etag is the SHA-256 of its bytes
-
-An upload lives until it is completed or aborted, whatever restarts come between. Completing copies the parts to a
-file of their own and gives that the key, so that a crash leaves the upload as it was or the object as it should be.
+An object is written to `.incoming`, synced, renamed to its key, and its directories are synced: a crash leaves either
+the whole object or none. A multipart upload survives restarts until it is completed or aborted; completing copies its
+parts into a new file, so a crash leaves either the upload or the object. Only one process at a time may open a store
+for writing.
 """
 
 import errno
@@ -61,8 +49,12 @@ from streamtime.storage.object_store import (
 _CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-async def adopt(tree: FileTree, incoming: IncomingDirectory, key: str, path: Path) -> StoredObject:
-    """See `SupportsAdopt.adopt`."""
+async def _adopt(tree: FileTree, incoming: IncomingDirectory, key: str, path: Path) -> StoredObject:
+    """See `SupportsAdopt.adopt`: a hard link if the file system can, otherwise a copy.
+
+    The file must not be written any more, since a hard link shares its content. It is hashed in chunks, so that a
+    cancelled caller does not wait for all of it.
+    """
     target = tree.path(key)
     async with _opened(incoming, key, path) as source:
         await incoming.run_blocking(key, os.fsync, source)
@@ -82,7 +74,7 @@ async def _opened(incoming: IncomingDirectory, key: str, path: Path) -> AsyncIte
 
 
 async def _read(incoming: IncomingDirectory, key: str, source: int) -> StoredObject:
-    """Length and hash of a file."""
+    """The length and hash of a file."""
     digest = hashlib.sha256()
     length = 0
     while count := await incoming.run_blocking(key, _hash_chunk, digest, source, length):
@@ -91,7 +83,7 @@ async def _read(incoming: IncomingDirectory, key: str, source: int) -> StoredObj
 
 
 async def _check_same_content(incoming: IncomingDirectory, adopted: StoredObject, target: Path) -> None:
-    """The key is taken: by this very file, after a crash, or by another, which is refused."""
+    """Check the file that has the key already: the same one, after a crash, or another, which is a conflict."""
     async with _opened(incoming, adopted.key, target) as present:
         if await _read(incoming, adopted.key, present) != adopted:
             raise Conflict(f"{adopted.key!r} is another object already.")
@@ -99,16 +91,16 @@ async def _check_same_content(incoming: IncomingDirectory, adopted: StoredObject
 
 
 async def _copy(tree: FileTree, incoming: IncomingDirectory, key: str, source: int) -> None:
-    async with incoming.new_file(key) as arrival:
+    async with incoming.new_file(key) as file:
         offset = 0
-        while count := await incoming.run_blocking(key, arrival.append_from, source, offset):
+        while count := await incoming.run_blocking(key, file.append_from, source, offset):
             offset += count
-        await incoming.run_blocking(key, arrival.finish)
-        await incoming.run_blocking(key, tree.rename_into, arrival.path, key)
+        await incoming.run_blocking(key, file.finish)
+        await incoming.run_blocking(key, tree.rename_into, file.path, key)
 
 
 def _link(tree: FileTree, path: Path, key: str) -> bool:
-    """Whether the file system could give it a second name."""
+    """Hard-link the file to the key; returns False if the file system cannot."""
     try:
         tree.link(path, key)
     except FileExistsError as error:
@@ -134,45 +126,45 @@ _ETAG = re.compile(r"[0-9a-f]{64}")
 
 
 class LocalMultiparts:
-    """The uploads in the making of one store."""
+    """The unfinished multipart uploads of one store."""
 
     def __init__(self, root: Path, incoming: IncomingDirectory) -> None:
         self._root = root
         self._incoming = incoming
 
     def prepare(self) -> None:
-        """Make the directory. Blocks."""
+        """Create the directory. Blocks."""
         self._root.mkdir(parents=True, exist_ok=True)
 
     async def create(self, key: str) -> str:
-        """Begin one, durably; returns its id."""
+        """Begin an upload, durably; returns its id."""
         upload_id = secrets.token_hex(16)
-        async with self._incoming.write_body(key, valid_key(key).encode()) as arrived:
-            await self._incoming.run_blocking(key, self._begin, upload_id, arrived.path)
+        async with self._incoming.write_body(key, valid_key(key).encode()) as file:
+            await self._incoming.run_blocking(key, self._begin, upload_id, file.path)
         return upload_id
 
     async def put_part(self, key: str, upload_id: str, number: int, body: Body) -> PartInfo:
-        """Store one part; raises `NotFound` for an upload that is not there, or that ended meanwhile."""
+        """Store one part; raises `NotFound` if the upload does not exist or ended meanwhile."""
         folder = await self._folder(key, upload_id)
         checked_part_number(number)
-        async with self._incoming.write_body(key, body) as arrived:
-            part = PartInfo(number, arrived.length_bytes, arrived.sha256.hex())
-            await self._incoming.run_blocking(key, _move, arrived.path, _part_path(folder, part))
+        async with self._incoming.write_body(key, body) as file:
+            part = PartInfo(number, file.length_bytes, file.sha256.hex())
+            await self._incoming.run_blocking(key, _move, file.path, _part_path(folder, part))
         return part
 
     @asynccontextmanager
     async def assemble(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> AsyncIterator[IncomingFile]:
-        """All parts as one synced file, to be given its place; raises `NotFound`, or `Invalid` for a part."""
+        """Concatenate the parts into one synced file, which the caller renames; raises `NotFound`, `Invalid`."""
         folder = await self._folder(key, upload_id)
         paths = [_part_path(folder, part) for part in checked_parts(parts)]
-        async with self._incoming.new_file(key) as arrival:
+        async with self._incoming.new_file(key) as file:
             for path in paths:
-                await self._append(key, arrival, path)
-            await self._incoming.run_blocking(key, arrival.finish)
-            yield arrival
+                await self._append(key, file, path)
+            await self._incoming.run_blocking(key, file.finish)
+            yield file
 
-    async def drop(self, key: str, upload_id: str) -> None:
-        """Remove an upload and its parts; one that is not there is a success."""
+    async def delete(self, key: str, upload_id: str) -> None:
+        """Delete an upload and its parts; a missing one is not an error."""
         try:
             folder = await self._folder(key, upload_id)
         except NotFound:
@@ -181,9 +173,9 @@ class LocalMultiparts:
 
     async def list(self, prefix: str) -> AsyncIterator[MultipartInfo]:
         """Every upload whose key begins with the prefix."""
-        for found in await self._incoming.run_blocking(valid_prefix(prefix), self._found):
-            if found.key.startswith(prefix):
-                yield found
+        for upload in await self._incoming.run_blocking(valid_prefix(prefix), self._read_all):
+            if upload.key.startswith(prefix):
+                yield upload
 
     async def _folder(self, key: str, upload_id: str) -> Path:
         """The directory of an upload of that key."""
@@ -194,33 +186,33 @@ class LocalMultiparts:
             raise NotFound
         return folder
 
-    async def _append(self, key: str, arrival: IncomingFile, path: Path) -> None:
+    async def _append(self, key: str, file: IncomingFile, path: Path) -> None:
         try:
             source = await self._incoming.run_blocking(key, path.open, "rb", 0)
         except NotFound as error:
             raise Invalid("The upload has no such part.", field="parts") from error
         offset = 0
         with source:
-            while count := await self._incoming.run_blocking(key, arrival.append_from, source.fileno(), offset):
+            while count := await self._incoming.run_blocking(key, file.append_from, source.fileno(), offset):
                 offset += count
 
     def _begin(self, upload_id: str, key_file: Path) -> None:
-        """Make the directory of an upload appear with its key inside."""
-        made = key_file.with_name(f"{key_file.name}.upload")
-        self._root.mkdir(exist_ok=True)  # the folder of the store may have been made anew beneath us
-        made.mkdir()
-        key_file.rename(made / _KEY_FILE)
-        sync_directory(made)
-        _move(made, self._root / upload_id)
+        """Create the directory of an upload atomically, with the key file inside."""
+        temporary = key_file.with_name(f"{key_file.name}.upload")
+        self._root.mkdir(exist_ok=True)  # the folder of the store may have been recreated while the server runs
+        temporary.mkdir()
+        key_file.rename(temporary / _KEY_FILE)
+        sync_directory(temporary)
+        _move(temporary, self._root / upload_id)
 
-    def _found(self) -> Sequence[MultipartInfo]:
-        found = []
+    def _read_all(self) -> Sequence[MultipartInfo]:
+        uploads = []
         for folder in self._root.iterdir():
             try:
-                found.append(MultipartInfo((folder / _KEY_FILE).read_text(), folder.name))
+                uploads.append(MultipartInfo((folder / _KEY_FILE).read_text(), folder.name))
             except FileNotFoundError:
                 continue  # it ended meanwhile
-        return found
+        return uploads
 
 
 def _part_path(folder: Path, part: PartInfo) -> Path:
@@ -235,14 +227,14 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """The key goes first: a crash in between leaves nothing that counts as an upload."""
+    """Delete an upload, the key file first: after a crash in between, the rest does not count as an upload."""
     (folder / _KEY_FILE).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     sync_directory(folder.parent)
 
 
 class LocalStore:
-    """An `ObjectStore` that also `SupportsAdopt`, `SupportsReadNowait` and `SupportsRename`. Made by `open_at`."""
+    """An `ObjectStore` with `SupportsAdopt`, `SupportsReadNowait`, `SupportsRename` and `SupportsOpenFile`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -254,9 +246,9 @@ class LocalStore:
 
     @classmethod
     async def open_at(cls, root: Path, *, sweep: bool = True) -> Self:
-        """The store in a directory, which is made where it is missing.
+        """Open the store in a directory, which is created if it is missing.
 
-        `sweep` clears what an earlier process left half-written; only the holder of the server's lock may ask it.
+        `sweep` deletes incomplete files of an earlier process; only the holder of the server's lock may use it.
         """
         store = cls(root)
         with translate_os_errors(str(root)):
@@ -267,13 +259,13 @@ class LocalStore:
         """See `ObjectStore.put`; a file system keeps no content type."""
         del content_type
         self._tree.path(key)
-        async with self._incoming.write_body(key, body) as arrived:
-            await self._place(arrived, key)
-        return StoredObject(key, arrived.length_bytes, sha256=arrived.sha256)
+        async with self._incoming.write_body(key, body) as file:
+            await self._place(file, key)
+        return StoredObject(key, file.length_bytes, sha256=file.sha256)
 
     async def adopt(self, key: str, path: Path) -> StoredObject:
-        """See `SupportsAdopt.adopt`: a second name for the file where the file system can, a copy elsewhere."""
-        return await adopt(self._tree, self._incoming, key, path)
+        """See `SupportsAdopt.adopt`: a hard link if the file system can, otherwise a copy."""
+        return await _adopt(self._tree, self._incoming, key, path)
 
     async def head(self, key: str) -> ObjectInfo | None:
         """See `ObjectStore.head`."""
@@ -288,7 +280,7 @@ class LocalStore:
         return self._reader.read_nowait(key, offset, length)
 
     async def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """See `ObjectStore.get_range`; on the loop where the bytes are in memory, in a thread elsewhere."""
+        """See `ObjectStore.get_range`; in the event loop if the data is cached, otherwise in a thread."""
         return await self._reader.get_range(key, offset, length)
 
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
@@ -297,11 +289,11 @@ class LocalStore:
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """See `ObjectStore.list`."""
-        async for key, facts in list_files(self._tree, self._threads, prefix):
-            yield ObjectInfo(key, facts.st_size)
+        async for key, info in list_files(self._tree, self._threads, prefix):
+            yield ObjectInfo(key, info.st_size)
 
     async def delete(self, key: str) -> None:
-        """See `ObjectStore.delete`; whoever reads the object keeps its bytes until then."""
+        """See `ObjectStore.delete`; open descriptors stay readable."""
         with self._reader.replacing(key):
             await self._incoming.run_blocking(key, self._tree.remove, key)
 
@@ -321,21 +313,21 @@ class LocalStore:
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo:
         """See `ObjectStore.complete_multipart`."""
-        async with self._multiparts.assemble(key, upload_id, parts) as arrived:
-            await self._place(arrived, key)
-        await self._multiparts.drop(key, upload_id)
-        return ObjectInfo(key, arrived.length_bytes)
+        async with self._multiparts.assemble(key, upload_id, parts) as file:
+            await self._place(file, key)
+        await self._multiparts.delete(key, upload_id)
+        return ObjectInfo(key, file.length_bytes)
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         """See `ObjectStore.abort_multipart`."""
-        await self._multiparts.drop(key, upload_id)
+        await self._multiparts.delete(key, upload_id)
 
     def list_multiparts(self, prefix: str) -> AsyncIterator[MultipartInfo]:
         """See `ObjectStore.list_multiparts`."""
         return self._multiparts.list(prefix)
 
     def signed_url(self, key: str, expires_s: int) -> str | None:
-        """None: a directory serves nobody by itself."""
+        """Return None: a directory has no URL."""
         del key, expires_s
         return None
 
@@ -352,9 +344,9 @@ class LocalStore:
         self._reader.close()
         self._threads.close()
 
-    async def _place(self, arrived: IncomingFile, key: str) -> None:
+    async def _place(self, file: IncomingFile, key: str) -> None:
         with self._reader.replacing(key):
-            await self._incoming.run_blocking(key, self._tree.rename_into, arrived.path, key)
+            await self._incoming.run_blocking(key, self._tree.rename_into, file.path, key)
 
     def _prepare(self, *, sweep: bool) -> None:
         self._tree.make_root()

@@ -1,1 +1,1 @@
-"""Objects as rows: the ledger, the inventory, leases, copies between stores, and the store id."""
+"""Rows of objects, leases, copies between stores, and the stores with their ids."""

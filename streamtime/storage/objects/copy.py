@@ -1,14 +1,7 @@
-"""Brings whole objects from the spool into the store where they stay. It can be broken off and done again.
+"""Copies objects between stores, and from the spool into the store where they stay. Interrupted copies are resumed.
 
-Carries the bytes of an object from one store into another, and looks that they are there.
-
-What is longer than a part is sent in parts, each noted when it has arrived (`multiparts.py`): broken off anywhere, it
-goes on at the last part. It switches no row and deletes nothing but uploads of its own.
-
-Uploads in parts that are under way, as rows: a kill or an outage costs one part, not the whole.
-
-It knows which parts of which object have arrived where. It sends nothing by itself; what is left of an upload when its
-object goes is taken back by `maintenance/garbage_collection.py`.
+Objects longer than one part are copied in parts, and every part that has arrived is recorded in the table `multiparts`,
+so that an interruption costs at most one part. Garbage collection aborts the uploads of deleted objects.
 """
 
 import asyncio
@@ -38,7 +31,7 @@ from streamtime.storage.objects.stores import Readable, Stores
 
 @dataclass(frozen=True, slots=True)
 class MultipartUpload:
-    """One upload under way, and its parts that have arrived."""
+    """An unfinished multipart upload, and its parts that have arrived."""
 
     object_id: int
     store: str
@@ -53,19 +46,19 @@ class MultipartUpload:
 
 
 class MultipartUploads:
-    """All uploads under way."""
+    """The recorded multipart uploads."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def find(self, object_id: int, store: str) -> MultipartUpload | None:
-        """The upload of an object into a store, if one was begun."""
+        """The unfinished upload of an object into a store, or None."""
         found = await self._select((multiparts.c.object_id == object_id) & (multiparts.c.store == store))
         return found[0] if found else None
 
     async def create(self, upload: MultipartUpload) -> None:
-        """Note an upload that was just created; the object must be there still."""
+        """Record a new upload; the row of its object must exist."""
         statement = insert(multiparts).values(
             object_id=upload.object_id,
             store=upload.store,
@@ -81,22 +74,22 @@ class MultipartUploads:
         await self._database.write(body)
 
     async def save_parts(self, upload: MultipartUpload) -> None:
-        """Note the parts that have arrived.
+        """Record the parts that have arrived.
 
         Raises:
-            NotFound: the object was deleted meanwhile: nobody needs the others.
+            NotFound: the object was deleted meanwhile.
         """
         wanted = select(objects.c.id).where(objects.c.id == upload.object_id, objects.c.state == "live")
         statement = update(multiparts).where(_is(upload), wanted.exists()).values(parts=_encode_parts(upload))
 
         async def body(tx: Transaction) -> None:
             if (await tx.execute(statement)).rowcount == 0:
-                raise NotFound("The object was deleted while it was being carried.")
+                raise NotFound("The object was deleted while it was being copied.")
 
         await self._database.write(body)
 
     async def delete(self, upload: MultipartUpload) -> None:
-        """There is no such upload any more."""
+        """Delete the record of an upload that no longer exists."""
 
         async def body(tx: Transaction) -> None:
             await tx.execute(delete(multiparts).where(_is(upload)))
@@ -115,7 +108,7 @@ class MultipartUploads:
 
 
 async def abort_stale(store: ObjectStore, key: str, *, except_id: str = "") -> None:
-    """Abort the uploads of a key that nobody knows of, such as one whose creation was answered to nobody."""
+    """Abort uploads of a key that are not recorded, for example because the server was killed in between."""
     if not isinstance(store, SupportsPartSize):
         return
     left = [upload async for upload in store.list_multiparts(key)]
@@ -133,7 +126,7 @@ def _encode_parts(upload: MultipartUpload) -> str:
 
 
 def _decode_parts(text: str) -> tuple[PartInfo, ...]:
-    return tuple(PartInfo(*each) for each in json.loads(text))
+    return tuple(PartInfo(*part) for part in json.loads(text))
 
 
 MIB = 2**20
@@ -142,7 +135,7 @@ _log = get_logger("objects")
 
 
 class ObjectCopier:
-    """Copies objects between stores."""
+    """Copies objects between stores. It changes no object row, and deletes nothing but its own multipart uploads."""
 
     def __init__(self, multiparts: MultipartUploads, stores: Stores, *, read_back: bool) -> None:
         self._multiparts = multiparts
@@ -150,12 +143,11 @@ class ObjectCopier:
         self._read_back = read_back
 
     async def copy(self, row: ObjectRow, source: Readable, to: str) -> StoredObject:
-        """Copy an object into the store named `to`; its length and SHA-256, once they were found to be there.
+        """Copy an object into the store named `to` and verify it; returns its length and SHA-256.
 
         Raises:
             NotFound: the source has no such object.
-            Unavailable, NoSpace: a store cannot do it now, or what arrived was not what was sent. The same call goes
-                on where this one broke off.
+            Unavailable, NoSpace: a store cannot do it now, or the copy differs. The next call resumes the copy.
         """
         target = self._stores.object_stores[to]
         if isinstance(target, SupportsPartSize) and row.length_bytes > target.part_bytes:
@@ -184,7 +176,7 @@ class ObjectCopier:
     async def _start_multipart(
         self, row: ObjectRow, to: str, target: ObjectStore, preferred_bytes: int
     ) -> MultipartUpload:
-        await abort_stale(target, row.key)  # an earlier try was killed before it could note what it had begun
+        await abort_stale(target, row.key)  # an earlier attempt was killed before it could record its upload
         upload_id = await target.create_multipart(row.key)
         upload = MultipartUpload(row.id, to, upload_id, part_size(row.length_bytes, preferred_bytes))
         await self._multiparts.create(upload)
@@ -209,7 +201,7 @@ class ObjectCopier:
             if await target.head(row.key) is None:
                 await self._multiparts.delete(upload)
                 raise _retry_later("The store has dropped the upload.") from error
-            # It was completed by a try that did not live to hear of it.
+            # An earlier attempt completed it and was killed before the response.
         except Invalid as error:
             await target.abort_multipart(row.key, upload.upload_id)
             await self._multiparts.delete(upload)
@@ -217,39 +209,39 @@ class ObjectCopier:
         await abort_stale(target, row.key)
 
     async def _verify(self, row: ObjectRow, to: str, stored: StoredObject) -> None:
-        """Raise unless the store has exactly what was sent, and as much as the row has promised."""
+        """Raise unless the store has the object with the right length and, with `read_back`, the right hash."""
         target = self._stores.object_stores[to]
         found = await target.head(row.key)
-        arrived = found is not None and found.length_bytes == stored.length_bytes == row.length_bytes
-        if arrived and self._read_back:
-            arrived = await _sha256(target, row.key) == stored.sha256
-        if not arrived:
+        matches = found is not None and found.length_bytes == stored.length_bytes == row.length_bytes
+        if matches and self._read_back:
+            matches = await _sha256(target, row.key) == stored.sha256
+        if not matches:
             if upload := await self._multiparts.find(row.id, to):
                 await self._multiparts.delete(upload)
             _log.error("copy_mismatch", object=row.id)
-            raise _retry_later("The store does not have what was sent to it.")
+            raise _retry_later("The object in the store differs from the one that was sent.")
 
 
 def part_size(length_bytes: int, preferred_bytes: int) -> int:
-    """The size of parts: as wished, or whole MiB that make 10,000 of them enough."""
+    """The part size: the preferred one, or as many whole MiB as are needed for at most 10,000 parts."""
     needed = -(-length_bytes // MAX_PART_NUMBER)
     return max(preferred_bytes, -(-needed // MIB) * MIB)
 
 
 async def _sha256(store: ObjectStore, key: str) -> bytes:
     digest = hashlib.sha256()
-    async with aclosing(store.stream(key)) as pieces:
-        async for data in pieces:
+    async with aclosing(store.stream(key)) as chunks:
+        async for data in chunks:
             digest.update(data)
     return digest.digest()
 
 
-def _retry_later(words: str) -> Unavailable:
-    return Unavailable(f"{words} It is sent again.", code="storage")
+def _retry_later(message: str) -> Unavailable:
+    return Unavailable(f"{message} It is sent again.", code="storage")
 
 
 class ObjectFinalizer:
-    """Copies (or links), verifies, switches the row, then lets go of the spool's copy."""
+    """Moves objects from the spool to the default store: copy or link, verify, switch the row, delete the file."""
 
     def __init__(self, ledger: Ledger, stores: Stores, copier: ObjectCopier) -> None:
         self._ledger = ledger
@@ -257,15 +249,15 @@ class ObjectFinalizer:
         self._copier = copier
 
     async def finalize(self, row: ObjectRow) -> None:
-        """Bring one object to where it stays. One that is there already, or deleted, is a success.
+        """Finalize one object. One that is finalized already, or deleted, is not an error.
 
         Raises:
             Unavailable, NoSpace: the store cannot take it now; nothing has changed.
         """
         async with self._stores.lock(row.id):
-            for now in await self._ledger.find([row.id]):  # it may have had to wait, and may be settled or gone
-                if now.state == "live":
-                    await self._finalize(now)
+            for current in await self._ledger.find([row.id]):  # it may have changed while this waited for the lock
+                if current.state == "live":
+                    await self._finalize(current)
 
     async def _finalize(self, row: ObjectRow) -> None:
         if row.store == SPOOL:
@@ -275,8 +267,8 @@ class ObjectFinalizer:
                     row.id, store=self._stores.default_name, sha256=stored.sha256, length_bytes=stored.length_bytes
                 )
             except NotFound:
-                return  # deleted meanwhile: the collector takes both copies, since they share the key
-        await self._stores.spool.delete(row.key)  # also where an earlier try was broken off just before this
+                return  # deleted meanwhile: garbage collection deletes both copies, since they share the key
+        await self._stores.spool.delete(row.key)  # also if an earlier attempt was interrupted just before this
 
     async def _copy(self, row: ObjectRow) -> StoredObject:
         spool, destination = self._stores.spool, self._stores.default

@@ -1,7 +1,7 @@
-"""Who keeps whom waiting among those that delete and those that copy, in this process and beside it.
+"""Named leases that exclude each other across processes: a backup and a garbage collection never run at the same time.
 
-A hold is a row with an end. Its holder pushes the end off while it lives; when it dies, the hold is void a minute
-later. Taking one is a write transaction, so two that exclude each other are never both held.
+A lease is a row with an expiry time, which its holder renews. If the holder dies, the lease expires within a minute.
+Acquiring is a write transaction, so two conflicting leases are never held at the same time.
 """
 
 import asyncio
@@ -22,24 +22,24 @@ from streamtime.logging import get_logger
 from streamtime.periodic import every
 
 BACKUP = "backup"
-"""Objects are being copied away: none may be deleted."""
+"""Held while a backup copies objects: none may be deleted."""
 
 COLLECTION = "collection"
-"""Objects are being deleted: a backup waits for the end of it."""
+"""Held while objects are being deleted: a backup waits for the end."""
 
 LEASE_TTL_MS = 60_000
-"""How long a hold lasts after it was taken or renewed."""
+"""How long a lease lasts after it was acquired or renewed."""
 
 RENEW_INTERVAL_S = 15.0
 
 MARGIN_S = 10.0
-"""So long before the end of a hold that cannot be renewed its holder is cancelled: it may have to wait for a disk."""
+"""A holder whose lease cannot be renewed is cancelled this long before it expires, since it may wait for a disk."""
 
 MAX_BACKOFF_S = 5.0
 """The longest pause between attempts to renew."""
 
 _CHECK_INTERVAL_S = 1.0
-"""How often the clock is looked at. A machine that slept has lost its holds, and the loop's clock stood still."""
+"""How often the expiry is checked. After a sleep of the machine leases have expired, while the loop's clock stood."""
 
 _HELD_MESSAGES = {
     BACKUP: "A backup is being made: what was deleted stays on disk until that is done.",
@@ -47,15 +47,15 @@ _HELD_MESSAGES = {
 }
 
 _LOST_MESSAGES = {
-    BACKUP: "The backup was broken off, since its hold on what was deleted could not be kept.",
-    COLLECTION: "The removal of what was deleted was broken off, since its hold could not be kept.",
+    BACKUP: "The backup was stopped, since its lease could not be renewed.",
+    COLLECTION: "The garbage collection was stopped, since its lease could not be renewed.",
 }
 
 _log = get_logger("objects")
 
 
 class Leases:
-    """The holds of one deployment."""
+    """The leases of one installation."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -63,29 +63,29 @@ class Leases:
 
     @asynccontextmanager
     async def acquire(self, name: str, *, conflicts: Collection[str] = ()) -> AsyncIterator[None]:
-        """Hold `name` for as long as the context lasts; it is a lease, renewed until then.
+        """Hold the lease `name` while the context is open, and renew it.
 
-        Where it cannot be renewed, the body is cancelled `MARGIN_S` before it lapses. A body that comes to its end
-        without an error has held it all the time.
+        If it cannot be renewed, the body is cancelled `MARGIN_S` before it expires. If the context ends without an
+        error, the lease was held all the time.
 
         Raises:
-            Unavailable: somebody holds it, or one that it excludes (`against`); or, with the code `hold_lost`, it
-                lapsed or was about to.
+            Unavailable: the lease or one of `conflicts` is held; or, with the code `hold_lost`, the lease expired or
+                was about to.
         """
         owner = public_id()
         loop = asyncio.get_running_loop()
         try:
             lease = _Lease(loop.time(), await self._acquire(name, owner, {name, *conflicts}))
         except asyncio.CancelledError:
-            await self._release(name, owner)  # the write goes on without its caller
+            await self._release(name, owner)  # the write completes although its caller was cancelled
             raise
         bound = asyncio.timeout_at(lease.ends_at)
         try:
             async with bound:
-                look = partial(self._renew_if_due, name, owner, lease, bound)
+                renew = partial(self._renew_if_due, name, owner, lease, bound)
                 renewing = asyncio.create_task(
                     every(
-                        _CHECK_INTERVAL_S, look, "hold-renewal", delay_s=_CHECK_INTERVAL_S, max_backoff_s=MAX_BACKOFF_S
+                        _CHECK_INTERVAL_S, renew, "hold-renewal", delay_s=_CHECK_INTERVAL_S, max_backoff_s=MAX_BACKOFF_S
                     )
                 )
                 try:
@@ -103,20 +103,20 @@ class Leases:
             await self._release(name, owner)
 
     async def _renew_if_due(self, name: str, owner: str, lease: "_Lease", bound: asyncio.Timeout) -> None:
-        """Renew the lease when it is time; cancel the holder where it has lapsed, as in a sleep of the machine."""
+        """Renew the lease when due; cancel the holder if it has expired, for example in a sleep of the machine."""
         loop = asyncio.get_running_loop()
-        left_s = (lease.until_ms - self._clock.now_ms()) / 1000
-        if loop.time() - lease.renewed_at < RENEW_INTERVAL_S and left_s > LEASE_TTL_MS / 1000 - RENEW_INTERVAL_S:
+        remaining_s = (lease.until_ms - self._clock.now_ms()) / 1000
+        if loop.time() - lease.renewed_at < RENEW_INTERVAL_S and remaining_s > LEASE_TTL_MS / 1000 - RENEW_INTERVAL_S:
             return
-        asked_at = loop.time()
+        started_at = loop.time()
         until_ms = await self._renew(owner)
         if bound.expired():
             return
         if until_ms is None:
-            _log.error("hold_lost", hold=name)
+            _log.error("lease_lost", lease=name)
             bound.reschedule(loop.time())
         else:
-            lease.renewed_at, lease.until_ms = asked_at, until_ms
+            lease.renewed_at, lease.until_ms = started_at, until_ms
             bound.reschedule(lease.ends_at)
 
     async def _acquire(self, name: str, owner: str, excluded: Collection[str]) -> int:
@@ -133,7 +133,7 @@ class Leases:
         return await self._database.write(body)
 
     async def _renew(self, owner: str) -> int | None:
-        """The new end of the lease; None where it has lapsed already: somebody else may have held it since."""
+        """The new expiry time; None if the lease has expired already: another holder may have had it since."""
 
         async def body(tx: Transaction) -> int | None:
             now = self._clock.now_ms()
@@ -148,20 +148,20 @@ class Leases:
 
         try:
             await self._database.write(body)
-        except StreamtimeError as error:  # what was done under it stands; it lapses by itself
-            _log.warning("lease_not_released", hold=name, error=error.message)
+        except StreamtimeError as error:  # it expires by itself
+            _log.warning("lease_not_released", lease=name, error=error.message)
 
 
 @dataclass(slots=True)
 class _Lease:
-    """When it was last renewed, by the loop's clock in seconds, and its end in the row, by the time of day."""
+    """When the lease was renewed, by the event loop's clock, and its expiry in the row, by wall-clock time."""
 
     renewed_at: float
     until_ms: int
 
     @property
     def ends_at(self) -> float:
-        """When the holder has to stop, by the loop's clock."""
+        """When the holder must stop, by the event loop's clock."""
         return self.renewed_at + LEASE_TTL_MS / 1000 - MARGIN_S
 
 

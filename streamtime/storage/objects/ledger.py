@@ -1,10 +1,7 @@
-"""The rows that stand for bytes: staged before the first byte, live when whole, doomed before the last one goes.
+"""The rows of objects: their life cycle, where they are, and what is known about their condition.
 
-All objects as those see them who look after bytes: which row stands for a key, what is due, what is damaged.
-
-It reads rows and writes down what was found about their bytes; it knows no store.
-
-What is where: the objects that rows say are in each store. It reads rows only, never a store.
+An object is `staging` before its first byte is written, `live` when it is complete, and `doomed` (pending deletion)
+before its bytes are deleted. Nothing here accesses a store.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -21,12 +18,12 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 
 SPOOL = "spool"
-"""The store of bytes that are still growing or have not settled yet."""
+"""The name of the spool in rows: objects that still grow, or are not yet copied to their final store."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRow:
-    """Where some bytes are. `sha256` is None until somebody has read them as a whole."""
+    """An object. `sha256` is None until the object was read as a whole."""
 
     id: int
     store: str
@@ -38,14 +35,14 @@ class ObjectRow:
 
 
 class Ledger:
-    """All objects, as rows."""
+    """Creates objects and changes their state."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def stage(self, tx: Transaction, key: str, *, kind: str, owner_id: int) -> int:
-        """Write down the intent to make an object in the spool; its bytes may be written after the commit."""
+        """Create the row of a new object in the spool; its bytes may be written after the commit."""
         statement = insert(objects).values(
             store=SPOOL, key=key, state="staging", kind=kind, owner_id=owner_id, created_at_ms=self._clock.now_ms()
         )
@@ -54,15 +51,15 @@ class Ledger:
     async def complete(
         self, tx: Transaction, object_id: int, *, length_bytes: int, sha256: bytes | None = None
     ) -> None:
-        """The object is whole and on disk, in the spool; `sha256` where somebody has added it up on the way."""
+        """Mark an object as live: it is complete and on disk in the spool; `sha256` if it is already known."""
         statement = update(objects).where(objects.c.id == object_id, objects.c.state == "staging")
         await tx.execute(statement.values(state="live", bytes=length_bytes, sha256=sha256))
 
     async def relocate(self, object_id: int, *, store: str, sha256: bytes, length_bytes: int) -> None:
-        """The object is read from another store from now on.
+        """Switch the object to another store, which has a complete copy.
 
         Raises:
-            NotFound: it was deleted meanwhile.
+            NotFound: the object was deleted meanwhile.
         """
         statement = update(objects).where(objects.c.id == object_id, objects.c.state == "live")
 
@@ -77,35 +74,35 @@ class Ledger:
         await self._database.write(body)
 
     async def mark_for_deletion(self, tx: Transaction, object_ids: Collection[int]) -> None:
-        """Mark objects for deletion: nobody reads them from this commit on."""
+        """Mark objects for deletion: they are not read after this commit."""
         await tx.execute(update(objects).where(objects.c.id.in_(object_ids)).values(state="doomed"))
 
     async def mark_unreferenced_for_deletion(self, tx: Transaction) -> int:
-        """Doom what was staged and belongs to no upload and no rendition: nobody is making it any more."""
+        """Mark staged objects for deletion that belong to no upload and no rendition; returns their number."""
         wanted = union(select(uploads.c.object_id), select(rendition_parts.c.object_id))
         statement = update(objects).where(objects.c.state == "staging", objects.c.id.not_in(wanted))
         return int((await tx.execute(statement.values(state="doomed"))).rowcount)
 
     async def find(self, object_ids: Collection[int]) -> list[ObjectRow]:
-        """These objects, as far as they exist."""
+        """The objects with these ids that exist."""
         return await self._select(objects.c.id.in_(object_ids))
 
     async def mark_staged_for_deletion(self, tx: Transaction, object_id: int) -> None:
-        """Mark an object for deletion that never became whole; one that did is left alone."""
+        """Mark an object for deletion if it is still staged."""
         await tx.execute(
             update(objects).where(objects.c.id == object_id, objects.c.state == "staging").values(state="doomed")
         )
 
     async def pending_deletion(self, *, after_id: int, limit: int) -> list[ObjectRow]:
-        """Some objects whose bytes are to be deleted, in the order of their ids, from after `after_id` on."""
+        """A batch of objects pending deletion, ordered by id, after `after_id`."""
         return await self._select(and_(objects.c.state == "doomed", objects.c.id > after_id), limit=limit)
 
     async def has_pending_deletion(self, tx: Transaction) -> bool:
-        """Whether there are bytes to be deleted, as the transaction sees it."""
+        """Whether any object is pending deletion, as the transaction sees it."""
         return (await tx.execute(select(objects.c.id).where(objects.c.state == "doomed").limit(1))).first() is not None
 
     async def delete_rows(self, object_ids: Collection[int]) -> None:
-        """Drop the rows of objects whose bytes are gone."""
+        """Delete the rows of objects whose bytes are deleted."""
 
         async def body(tx: Transaction) -> None:
             await tx.execute(delete(objects).where(objects.c.id.in_(object_ids), objects.c.state == "doomed"))
@@ -119,7 +116,7 @@ class Ledger:
 
 
 def object_row(row: RowMapping) -> ObjectRow:
-    """An object as its whole row says."""
+    """Convert a row with all columns."""
     return ObjectRow(
         id=row["id"],
         store=row["store"],
@@ -133,7 +130,7 @@ def object_row(row: RowMapping) -> ObjectRow:
 
 @dataclass(frozen=True, slots=True)
 class StoreTotals:
-    """How much a store holds of what is whole."""
+    """The number and size of the live objects of a store."""
 
     store: str
     objects: int
@@ -141,13 +138,13 @@ class StoreTotals:
 
 
 class ObjectLocations:
-    """Looks objects up by the store that they are in."""
+    """Looks up objects by store, according to the rows."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def totals_by_store(self) -> list[StoreTotals]:
-        """Each store that holds something whole, by name."""
+        """The totals of each store with live objects, ordered by name."""
         query = (
             select(objects.c.store, func.count(), func.coalesce(func.sum(objects.c.bytes), 0))
             .where(objects.c.state == "live")
@@ -158,12 +155,12 @@ class ObjectLocations:
             return [StoreTotals(*row) for row in await connection.execute(query)]
 
     async def in_other_stores(self, store: str, *, after_id: int, limit: int) -> list[ObjectRow]:
-        """Some settled objects that are in other stores than this one, in the order of their ids."""
+        """A batch of live objects in other stores, the spool excluded, ordered by id, after `after_id`."""
         elsewhere = objects.c.store.not_in([store, SPOOL]) & (objects.c.id > after_id)
         return await self._live(elsewhere, limit=limit)
 
     async def in_store(self, store: str, keys: Sequence[str]) -> list[ObjectRow]:
-        """The objects of that store which have one of these keys."""
+        """The live objects of a store with one of these keys."""
         return await self._live((objects.c.store == store) & objects.c.key.in_(keys))
 
     async def _live(self, condition: ColumnElement[bool], *, limit: int | None = None) -> list[ObjectRow]:
@@ -173,12 +170,12 @@ class ObjectLocations:
 
 
 QUERY_BATCH = 400
-"""Keys of one query: SQLite allows 999 parameters in its older versions."""
+"""Keys per query: older versions of SQLite allow 999 parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedObject:
-    """An object whose bytes are not what its row says, in words."""
+    """An object whose bytes do not match its row, and how, as a message."""
 
     id: int
     store: str
@@ -188,31 +185,31 @@ class DamagedObject:
 
 
 class Inventory:
-    """What is written down about all bytes."""
+    """Finds objects for storage maintenance, and records damage."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def by_keys(self, keys: Iterable[str]) -> dict[str, ObjectRow]:
-        """The rows of these keys, as far as there are any. A key has one row at most: it is never used again."""
+        """The existing rows of these keys. A key has at most one row, since keys are never reused."""
         found: dict[str, ObjectRow] = {}
-        rest = iter(keys)
-        while some := [*islice(rest, QUERY_BATCH)]:
-            found |= {row.key: row for row in await self._select(objects.c.key.in_(some))}
+        remaining = iter(keys)
+        while batch := [*islice(remaining, QUERY_BATCH)]:
+            found |= {row.key: row for row in await self._select(objects.c.key.in_(batch))}
         return found
 
     async def under_prefix(self, folder: str) -> list[ObjectRow]:
-        """The rows of all keys that begin with `folder`, whatever their state."""
+        """The rows of all keys that begin with `folder`, in any state."""
         return await self._select(objects.c.key.startswith(folder, autoescape=True))
 
     async def live_objects(self, store: str, *, after_id: int, limit: int = QUERY_BATCH) -> list[ObjectRow]:
-        """Some whole objects of a store, in the order of their ids."""
+        """A batch of live objects of a store, ordered by id, after `after_id`."""
         of_store = and_(objects.c.store == store, objects.c.state == "live", objects.c.id > after_id)
         return await self._select(of_store, limit=limit)
 
     async def next_to_scrub(self, stores: Collection[str], *, before_ms: int) -> ObjectRow | None:
-        """The object of these stores that was re-read the longest ago, if that was before `before_ms` or never."""
+        """The object of these stores whose last scrub was the longest ago, if it was before `before_ms` or never."""
         due = or_(objects.c.scrubbed_at_ms.is_(None), objects.c.scrubbed_at_ms < before_ms)
         of_stores = and_(objects.c.store.in_(stores), objects.c.state == "live", due)
         first = (objects.c.scrubbed_at_ms.is_not(None), objects.c.scrubbed_at_ms, objects.c.id)
@@ -220,31 +217,31 @@ class Inventory:
         return found[0] if found else None
 
     async def is_current(self, row: ObjectRow) -> bool:
-        """Whether the object is still whole and where `row` says."""
+        """Whether the object is still live and in the store of `row`."""
         same = and_(objects.c.id == row.id, objects.c.store == row.store, objects.c.state == "live")
         return bool(await self._select(same, limit=1))
 
     async def damaged(self) -> list[DamagedObject]:
-        """All that is known to be damaged."""
+        """All live objects with known damage."""
         query = select(objects).where(objects.c.damage.is_not(None), objects.c.state == "live")
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(objects.c.id))).mappings()
             return [DamagedObject(row["id"], row["store"], row["key"], row["kind"], row["damage"]) for row in rows]
 
     async def totals(self) -> dict[str, tuple[int, int]]:
-        """How many objects each state has, and how many bytes."""
+        """The number of objects and bytes in each state."""
         query = select(objects.c.state, func.count(), func.sum(objects.c.bytes)).group_by(objects.c.state)
         async with self._database.read() as connection:
             return {state: (count, size) for state, count, size in await connection.execute(query)}
 
     async def multipart_ids(self, store: str) -> set[str]:
-        """The ids of the multipart uploads under way in a store."""
+        """The ids of the recorded multipart uploads of a store."""
         query = select(multiparts.c.upload_id).where(multiparts.c.store == store)
         async with self._database.read() as connection:
             return set((await connection.execute(query)).scalars())
 
     async def active_multiparts(self, object_ids: Collection[int]) -> list[tuple[int, str]]:
-        """Which of these objects are being sent in parts, and to which stores."""
+        """Recorded multipart uploads of these objects, as pairs of object id and store."""
         query = select(multiparts.c.object_id, multiparts.c.store).where(multiparts.c.object_id.in_(object_ids))
         async with self._database.read() as connection:
             return [(object_id, store) for object_id, store in await connection.execute(query)]
@@ -258,7 +255,7 @@ class Inventory:
         sha256: bytes | None = None,
         scrubbed: bool = False,
     ) -> bool:
-        """Write down what is wrong with an object (None: nothing), as the row says; whether it is still there."""
+        """Record the damage of an object (None: none); returns False if it is no longer in the store of `row`."""
         values: dict[str, object] = {"damage": message}
         if scrubbed:
             values["scrubbed_at_ms"] = self._clock.now_ms()
@@ -276,13 +273,13 @@ class Inventory:
 
 
 def prefix_of(key: str) -> str:
-    """What the keys of one video have in common: all but the last part."""
+    """The common prefix of the keys of one video: everything up to the last slash."""
     folder, slash, _ = key.rpartition("/")
     return folder + slash
 
 
 def group_by_prefix(rows: Sequence[ObjectRow]) -> dict[str, list[ObjectRow]]:
-    """Rows by what their keys have in common."""
+    """Group rows by the prefix of their keys."""
     found: dict[str, list[ObjectRow]] = {}
     for row in rows:
         found.setdefault(prefix_of(row.key), []).append(row)

@@ -1,11 +1,9 @@
-"""The stores there are, by the names that rows give them. Mixed storage is a normal state: every row knows its own.
+"""The configured stores, and the store id: proof that a store belongs to this installation.
 
-Whose bytes these are: the marker of this deployment, as a row and as an object in every store.
-
-An unmounted disk looks like an empty store, and a database restored from last week does not know what this week
-brought. Before anything is deleted, the store has to show our marker. It is written into a store once, when nothing
-speaks against it; afterwards a store without it has been lost or changed, and nothing is deleted in it until an admin
-takes it over. Reading and writing go on all the while.
+An unmounted disk looks like an empty store, and a database restored from last week does not know the objects of this
+week. Before anything is deleted in a store, it must contain the store id of this installation (`STORE_ID_KEY`). The id
+is written once, when the contents of the store fit the database. If it is missing later, reads and writes continue, but
+nothing is deleted until an administrator takes the store over.
 """
 
 import asyncio
@@ -32,31 +30,31 @@ from streamtime.storage.spool import Spool
 
 
 class Readable(Protocol):
-    """What the spool and every object store have in common: bytes can be read and deleted by key."""
+    """The operations that the spool and every object store share."""
 
     async def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Exactly these bytes."""
+        """See `ObjectStore.get_range`."""
         ...
 
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
-        """These bytes in pieces; close it with `aclosing`."""
+        """See `ObjectStore.stream`."""
         ...
 
     async def head(self, key: str) -> ObjectInfo | None:
-        """What is known of it, or None where there is none."""
+        """See `ObjectStore.head`."""
         ...
 
     def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        """Every object whose key starts with the prefix."""
+        """See `ObjectStore.list`."""
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove it; a missing one is a success."""
+        """See `ObjectStore.delete`."""
         ...
 
 
 class Stores:
-    """The spool, the store that new objects settle in, and any other that rows may still name."""
+    """The spool, the default store of new objects, and the other stores that rows may still name."""
 
     def __init__(self, spool: Spool, object_stores: Mapping[str, ObjectStore], *, default_name: str) -> None:
         self.spool = spool
@@ -66,7 +64,7 @@ class Stores:
 
     @property
     def default(self) -> ObjectStore:
-        """The store that new objects settle in."""
+        """The store that new objects are copied to."""
         return self._object_stores[self.default_name]
 
     @property
@@ -76,7 +74,7 @@ class Stores:
 
     @property
     def names(self) -> list[str]:
-        """The spool, then all others."""
+        """The names of all stores, the spool first."""
         return [SPOOL, *self._object_stores]
 
     def readable(self, store: str) -> Readable:
@@ -94,9 +92,9 @@ class Stores:
 
     @asynccontextmanager
     async def lock(self, object_id: int) -> AsyncIterator[None]:
-        """Alone with the bytes of an object: who copies them and who deletes them wait for each other.
+        """Lock an object, so that copies and deletions of it wait for each other.
 
-        A request that was sent is not taken back by a cancellation, and its object would appear after the deletion.
+        A cancellation does not stop a request that was sent, and its object would appear after the deletion.
         """
         lock = self._locks.setdefault(object_id, asyncio.Lock())
         async with lock:
@@ -104,13 +102,13 @@ class Stores:
 
 
 INTERNAL_PREFIXES = ("deployment/", "aside/")
-"""Keys that no row stands for, and that are no strays."""
+"""Prefixes of keys that have no row and are not orphans."""
 
 STORE_ID_KEY = "deployment/marker"
 
 
 class StoreStatus(StrEnum):
-    """How a store stands to this deployment."""
+    """Whether a store belongs to this installation."""
 
     OWNED = "ours"
     ID_MISSING = "lost"
@@ -121,23 +119,22 @@ class StoreStatus(StrEnum):
 
 
 UNVERIFIED = frozenset({StoreStatus.ID_MISSING, StoreStatus.FOREIGN, StoreStatus.EMPTY, StoreStatus.UNKNOWN_CONTENT})
-"""How a store stands in which nothing is deleted until it is taken over."""
+"""The states in which nothing is deleted until an administrator takes the store over."""
 
 _TAKE_OVER_HINT = "If it is the right one, take it over: `streamtime gc --take-over`."
 _STATUS_MESSAGES = {
-    StoreStatus.ID_MISSING: "The store {name} has lost the marker of this deployment. Is its disk mounted? "
-    + _TAKE_OVER_HINT,
+    StoreStatus.ID_MISSING: "The store {name} has lost its store id. Is its disk mounted? " + _TAKE_OVER_HINT,
     StoreStatus.FOREIGN: "The store {name} belongs to another deployment, or to this one before a restore. "
     + _TAKE_OVER_HINT,
     StoreStatus.EMPTY: "The store {name} is empty, though videos should be there. Is its disk mounted? "
     + _TAKE_OVER_HINT,
-    StoreStatus.UNKNOWN_CONTENT: "The store {name} holds what this database knows nothing of. " + _TAKE_OVER_HINT,
+    StoreStatus.UNKNOWN_CONTENT: "The store {name} has objects that are not in this database. " + _TAKE_OVER_HINT,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentInfo:
-    """The marker of this deployment, and when its database was restored from a backup, if it ever was."""
+    """The store id of this installation, and when its database was restored from a backup (None: never)."""
 
     store_id: str
     created_at_ms: int
@@ -145,7 +142,7 @@ class DeploymentInfo:
 
 
 class StoreOwnership:
-    """Knows what is ours."""
+    """Checks and writes store ids."""
 
     def __init__(self, database: Database, inventory: Inventory, stores: Stores, clock: Clock) -> None:
         self._database = database
@@ -153,10 +150,10 @@ class StoreOwnership:
         self._stores = stores
         self._clock = clock
         self.last_status: dict[str, StoreStatus] = {}
-        """How each store stood when it was last looked at."""
+        """The result of the last check of each store, by name."""
 
     async def get_or_create(self) -> DeploymentInfo:
-        """The deployment; its row is made where there is none yet."""
+        """The row of this installation; it is created if there is none."""
         table = tables.deployment
         query = select(table.c.marker, table.c.created_at_ms, table.c.restored_at_ms)
 
@@ -172,28 +169,28 @@ class StoreOwnership:
         return _row(found) if found is not None else await self._database.write(body)
 
     async def check(self, name: str, *, record: bool = True) -> StoreStatus:
-        """How a store stands. One that nothing speaks against and that has no marker yet gets it, if `note`."""
+        """Check a store. With `record`, a store without an id gets one if its contents fit the database."""
         try:
-            standing = await self._check(name, record=record)
+            status = await self._check(name, record=record)
         except StreamtimeError:
-            standing = StoreStatus.UNAVAILABLE
-        self.last_status[name] = standing
-        return standing
+            status = StoreStatus.UNAVAILABLE
+        self.last_status[name] = status
+        return status
 
     async def require_owned(self, name: str, *, record: bool = True) -> None:
-        """Return where things may be deleted in a store; `note` as for `look`.
+        """Return if objects may be deleted in a store; `record` as for `check`.
 
         Raises:
-            Unavailable: it does not answer, or is not known to be ours.
+            Unavailable: the store does not answer, or its id is missing or that of another installation.
         """
-        standing = await self.check(name, record=record)
-        if standing is not StoreStatus.OWNED:
+        status = await self.check(name, record=record)
+        if status is not StoreStatus.OWNED:
             raise Unavailable(
-                status_message(name, standing), code="storage" if standing is StoreStatus.UNAVAILABLE else "marker"
+                status_message(name, status), code="storage" if status is StoreStatus.UNAVAILABLE else "marker"
             )
 
     async def take_over(self, name: str) -> None:
-        """Say that a store is ours, whatever it holds: what this database does not know of may go from now on.
+        """Write our id into a store, whatever it contains: objects unknown to this database may then be deleted.
 
         Raises:
             Unavailable: the store cannot be written.
@@ -202,7 +199,7 @@ class StoreOwnership:
         self.last_status[name] = StoreStatus.OWNED
 
     async def reset(self, tx: Transaction, *, restored_at_ms: int) -> None:
-        """After a restore: a marker of its own, so that every store has to be looked at anew."""
+        """After a restore: create a new store id, so that every store is checked again."""
         await tx.execute(delete(tables.marks))
         await tx.execute(delete(tables.deployment))
         await tx.execute(
@@ -212,23 +209,23 @@ class StoreOwnership:
         )
 
     async def _check(self, name: str, *, record: bool) -> StoreStatus:
-        row, marked = await self.get_or_create(), await self._is_recorded(name)
+        row, recorded = await self.get_or_create(), await self._is_recorded(name)
         if name == SPOOL:
-            present = row.store_id if marked else None  # a directory of ours beside the database needs no object in it
+            present = row.store_id if recorded else None  # the spool lies beside the database and has no id object
         else:
             present = await self._read_id(name)
         if present == row.store_id:
-            if record and not marked:
+            if record and not recorded:
                 await self._write_id(name, row.store_id)
             return StoreStatus.OWNED
         if present is not None:
             return StoreStatus.FOREIGN
-        if marked:
+        if recorded:
             return StoreStatus.ID_MISSING
-        standing = await self._inspect_contents(name, strict=row.restored_at_ms is not None)
-        if record and standing is StoreStatus.OWNED:
+        status = await self._inspect_contents(name, strict=row.restored_at_ms is not None)
+        if record and status is StoreStatus.OWNED:
             await self._write_id(name, row.store_id)
-        return standing
+        return status
 
     async def _read_id(self, name: str) -> str | None:
         store = self._stores.readable(name)
@@ -236,7 +233,7 @@ class StoreOwnership:
         if found is None:
             return None
         with suppress(NotFound):
-            if isinstance(store, SupportsOpenFile):  # opened anew: another disk may be mounted there by now
+            if isinstance(store, SupportsOpenFile):  # not from a cached descriptor: another disk may be mounted now
                 file = await store.open_file(STORE_ID_KEY)
                 data = await asyncio.to_thread(os.pread, file.descriptor, found.length_bytes, 0)
             else:
@@ -245,17 +242,17 @@ class StoreOwnership:
         return None
 
     async def _inspect_contents(self, name: str, *, strict: bool) -> StoreStatus:
-        """Of a store that never had our marker: keys are random, so an object that we know proves whose it is.
+        """Compare a store that never had an id with the rows. Keys are random, so one known object proves ownership.
 
-        After a restore that is not enough: the store may hold more than the backup knew of.
+        After a restore (`strict`) that is not enough: the store may contain objects newer than the backup.
         """
-        known = strange = 0
+        known = unknown = 0
         async for keys in key_batches(self._stores.readable(name)):
             rows = await self._inventory.by_keys(keys)
-            known, strange = known + len(rows), strange + len(keys) - len(rows)
-            if (strict and strange) or (known and not strict):
+            known, unknown = known + len(rows), unknown + len(keys) - len(rows)
+            if (strict and unknown) or (known and not strict):
                 break
-        if strange and (strict or not known):
+        if unknown and (strict or not known):
             return StoreStatus.UNKNOWN_CONTENT
         expected = await self._inventory.live_objects(name, after_id=0, limit=1)
         return StoreStatus.EMPTY if expected and not known else StoreStatus.OWNED
@@ -282,7 +279,7 @@ def _row(found: RowMapping) -> DeploymentInfo:
 
 
 def status_message(name: str, status: StoreStatus) -> str:
-    """What is the matter with a store, for people; nothing where it is ours."""
+    """A message for users about a store that is not `OWNED`; empty if it is."""
     if status is StoreStatus.OWNED:
         return ""
     if status is StoreStatus.UNAVAILABLE:
@@ -291,13 +288,13 @@ def status_message(name: str, status: StoreStatus) -> str:
 
 
 async def key_batches(store: Readable) -> AsyncIterator[list[str]]:
-    """The keys of a store that rows should stand for, some at a time."""
-    some: list[str] = []
+    """The keys of a store without the internal ones, in batches."""
+    batch: list[str] = []
     async for info in store.list(""):
         if not info.key.startswith(INTERNAL_PREFIXES):
-            some.append(info.key)
-        if len(some) == QUERY_BATCH:
-            yield some
-            some = []
-    if some:
-        yield some
+            batch.append(info.key)
+        if len(batch) == QUERY_BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,12 +1,8 @@
-"""Connections to an S3 server: where it is, how requests are sent, how long they may take, how one is broken off.
+"""Connections to an S3 server: TLS, timeouts, interruptible requests, and the translation of errors.
 
-It knows sockets, TLS and timeouts; it knows nothing of objects. Requests block and belong in a thread. None is
-repeated here (`storage/wrappers.py` does that), and none outlives a cancelled caller by more than the opening of a
-connection.
-
-What an S3 server's refusals, and those of the way to it, mean to a caller of a store, in words for people.
-
-It knows S3's codes and the libraries' exceptions; it names no host, no bucket and no key: visitors may read it.
+Requests block and belong in a thread. They are not retried here (`storage/wrappers.py` does that), and a cancelled
+caller ends its request, except while a connection is being opened. Error messages name no host, bucket or key, since
+visitors may see them.
 """
 
 import socket
@@ -58,15 +54,15 @@ _BUSY = "The video store is busy or out of order."
 
 @contextmanager
 def translate_s3_errors() -> Iterator[None]:
-    """Turn what the libraries raise into errors of the tree.
+    """Translate errors of `minio` and `urllib3`.
 
     Raises:
         NotFound: no such object or upload.
-        Invalid: a part that is not there.
-        NoSpace: the store or a quota is full.
-        PastEnd: the object ends before the range does.
-        Refused: the store will not do it, and would say the same again.
-        Unavailable: it cannot do it now.
+        Invalid: a part is missing.
+        NoSpace: the store is full or a quota is exceeded.
+        PastEnd: the range ends after the object.
+        StoreRefused: the store refused the request; a retry would not help.
+        Unavailable: the store cannot do it now.
     """
     try:
         yield
@@ -102,7 +98,7 @@ def _not_s3(error: InvalidResponseError) -> Unavailable:
 
 
 def _from_connection_error(error: Exception) -> Unavailable:
-    """Why there was no answer; what the way to the store cannot repair by itself is `StoreRefused`."""
+    """The error of a failed connection: `StoreRefused` if only a change of the configuration can fix it."""
     cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return StoreRefused(f"The certificate of the video store is not trusted: {cause.verify_message}.")
@@ -117,7 +113,7 @@ def _from_connection_error(error: Exception) -> Unavailable:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The innermost reason of an error: libraries wrap those of the system."""
+    """The innermost cause of an error: libraries wrap the errors of the system."""
     seen = {id(error)}
     while True:
         inner = error.__cause__ or error.__context__
@@ -131,15 +127,15 @@ def _root(error: BaseException) -> BaseException:
 R = TypeVar("R")
 
 SEND_CHUNK_BYTES = 64 * 1024
-"""A body is handed to the socket in pieces of this size: the timeout of a socket is for one piece as a whole, and
-64 KiB leave even a very slow line its time."""
+"""A body is sent in chunks of this size: the timeout of a socket applies to each call, and even a very slow connection
+can send 64 KiB within it."""
 
 MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class BucketAddress:
-    """Where a bucket is and how it is to be spoken to, as the person who runs the server chose."""
+    """The address of a bucket, its credentials and connection settings, as configured."""
 
     endpoint: str
     bucket: str
@@ -157,25 +153,25 @@ class BucketAddress:
 
 
 class Interrupt:
-    """Breaks off, from the event loop, what a thread does on a socket.
+    """Interrupts, from the event loop, a thread that waits for a socket.
 
-    In the moment between the end of a call and the hearing of it, another request may have got the connection: that
-    one then fails as if the server had hung up, and is repeated like any that does.
+    If the call has just ended, another request may have taken over the connection: it then fails as if the server had
+    closed the connection, and is retried.
     """
 
     def __init__(self) -> None:
-        self._broken_off = False
+        self._triggered = False
         self._socket: socket.socket | None = None
 
     def watch(self, used: socket.socket) -> None:
-        """The call is about to wait for this socket; raises OSError where it was broken off already."""
+        """Register the socket that the call is about to wait for; raises OSError after `trigger`."""
         self._socket = used
-        if self._broken_off:
-            raise ConnectionAbortedError("nobody waits for the answer any more")
+        if self._triggered:
+            raise ConnectionAbortedError("the caller was cancelled")
 
     def trigger(self) -> None:
-        """Let every wait for the socket end in an error."""
-        self._broken_off = True
+        """End all waits for the socket with an error."""
+        self._triggered = True
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -189,7 +185,7 @@ _current = _Current()
 
 
 def with_interrupt(interrupt: Interrupt, call: Callable[[], R]) -> R:
-    """Run a call, in the thread that runs this, so that `interrupt` breaks off its requests."""
+    """Run a call in the current thread so that `interrupt` can end its requests."""
     _current.interrupt = interrupt
     try:
         return call()
@@ -198,10 +194,10 @@ def with_interrupt(interrupt: Interrupt, call: Callable[[], R]) -> R:
 
 
 def client_for(address: BucketAddress, endpoint: str) -> Minio:
-    """A client of one endpoint. It opens no connection before it is asked something.
+    """Create a client of one endpoint. It connects with the first request.
 
     Raises:
-        ConfigError: the address cannot be one of S3.
+        ConfigError: the address or the credentials are not valid.
     """
     parts = urlsplit(endpoint)
     if not address.access_key or not address.secret_key:
@@ -227,19 +223,19 @@ def client_for(address: BucketAddress, endpoint: str) -> Minio:
 
 
 def _pool(address: BucketAddress, *, encrypted: bool) -> urllib3.PoolManager:
-    patience_s = address.read_timeout_s
+    timeout_s = address.read_timeout_s
     pool = urllib3.PoolManager(
         maxsize=address.connections,
-        timeout=urllib3.Timeout(connect=address.connect_timeout_s, read=patience_s),
+        timeout=urllib3.Timeout(connect=address.connect_timeout_s, read=timeout_s),
         retries=False,
         ssl_context=_tls_context(address.ca_file) if encrypted else None,
     )
-    pool.pool_classes_by_scheme = _pools(patience_s)
+    pool.pool_classes_by_scheme = _pool_classes(timeout_s)
     return pool
 
 
 def _tls_context(ca_file: str) -> ssl.SSLContext:
-    """What this machine trusts, what browsers do, and the file that was named."""
+    """Trust the certificates of the system, those of `certifi`, and the configured file."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     if ca_file:
@@ -250,18 +246,18 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _pools(patience_s: int) -> dict[str, type[HTTPConnectionPool]]:
-    """Pools whose connections wait so long for each piece, both ways."""
+def _pool_classes(timeout_s: int) -> dict[str, type[HTTPConnectionPool]]:
+    """Connection pools whose sockets have this timeout for each chunk sent or received."""
 
     class Plain(HTTPConnection):
         def connect(self) -> None:
             super().connect()
-            self.sock.settimeout(patience_s)
+            self.sock.settimeout(timeout_s)
 
-        def send(self, data: Any) -> None:  # noqa: ANN401  # as the standard library has it
+        def send(self, data: Any) -> None:  # noqa: ANN401  # the signature of the standard library
             if self.sock is None:
                 self.connect()
-            _in_pieces(self.sock, data, super().send)
+            _send_in_chunks(self.sock, data, super().send)
 
     class Encrypted(Plain, HTTPSConnection):
         """The same over TLS: `super()` above is HTTPS here."""
@@ -275,14 +271,14 @@ def _pools(patience_s: int) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": PlainPool, "https": EncryptedPool}
 
 
-def _in_pieces(used: socket.socket, data: Any, send: Callable[[Any], None]) -> None:  # noqa: ANN401  # as above
-    """Send in pieces, each with the whole timeout for itself, and stop between two when nobody waits any more."""
+def _send_in_chunks(used: socket.socket, data: Any, send: Callable[[Any], None]) -> None:  # noqa: ANN401  # as above
+    """Send in chunks, each with the full timeout, and stop between two of them once the caller was cancelled."""
     interrupt = _current.interrupt
-    pieces = (data,) if not isinstance(data, bytes) else _slices(data)
-    for piece in pieces:
+    chunks = (data,) if not isinstance(data, bytes) else _slices(data)
+    for chunk in chunks:
         if interrupt is not None:
             interrupt.watch(used)
-        send(piece)
+        send(chunk)
 
 
 def _slices(data: bytes) -> list[memoryview]:

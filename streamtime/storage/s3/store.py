@@ -1,16 +1,7 @@
 """An object store in a bucket of any server that speaks S3 with signature version 4.
 
-It knows names and what S3 promises of them. Connections are known to `connections.py`, errors to `errors.py`,
-reading to `store.py`, uploads to `multipart.py`. An object's name is the prefix of this deployment and its key.
-S3 shows an object whole or not at all, and calls it written when it is durable; so nothing is renamed or synced here.
-
-Reading from a bucket: what is known of an object, and ranges of it, each by one request.
-
-A response holds a connection: whoever opened one lets it go, come what may. Everything blocks, and belongs in a thread.
-
-Uploads, whole and in parts. The `minio` package keeps these requests private: this file alone asks for them.
-
-The contract suite guards it against a version that names them otherwise. Everything blocks, and belongs in a thread.
+The name of an object is the configured prefix and its key. S3 shows an object as a whole or not at all and acknowledges
+a write once it is durable, so nothing is renamed or synced here. `S3Multiparts` and `S3Reader` block: use threads.
 """
 
 import hashlib
@@ -47,30 +38,33 @@ from streamtime.storage.object_store import (
 from streamtime.storage.s3.connections import BucketAddress, Interrupt, client_for, translate_s3_errors, with_interrupt
 
 _UPLOAD_ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9._~+/=-]{1,1024}")
-"""What any server may give: nothing that climbs, where one takes it for a path."""
+"""The upload ids that servers issue, without path traversal, since some servers use the id as a path."""
 
 MAX_LISTED = 1000
-"""As S3 has it."""
+"""The page size of S3."""
 
 
 class S3Multiparts:
-    """The uploads in the making of one bucket, by the full names of their objects."""
+    """Uploads, whole and in parts, by the full names of objects.
+
+    The `minio` package keeps these requests private; the contract suite detects a version that renames them.
+    """
 
     def __init__(self, client: Minio, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def put_whole(self, name: str, data: bytes, content_type: str | None) -> str:
-        """Store an object by one request; returns its etag. The public way would cut it into parts of 5 MiB."""
+        """Store an object in one request; returns its etag. The public method would split it into parts of 5 MiB."""
         headers = _headers(content_type)
         return self._client._put_object(self._bucket, name, data, headers).etag or ""  # noqa: SLF001  # see above
 
     def create(self, name: str, content_type: str | None) -> str:
-        """Begin one; returns its id."""
+        """Begin an upload; returns its id."""
         return self._client._create_multipart_upload(self._bucket, name, _headers(content_type))  # noqa: SLF001  # see above
 
     def put_part(self, name: str, upload_id: str, number: int, data: bytes) -> PartInfo:
-        """Store one part, in place of an earlier one of its number."""
+        """Store one part, replacing an earlier one with its number."""
         if _UPLOAD_ID.fullmatch(upload_id) is None:
             raise NotFound
         checked_part_number(number)
@@ -78,26 +72,26 @@ class S3Multiparts:
         return PartInfo(number, len(data), etag)
 
     def complete(self, name: str, upload_id: str, parts: Sequence[PartInfo]) -> str:
-        """Make the parts one object; returns its etag."""
+        """Combine the parts; returns the etag of the object."""
         ordered = [Part(part.number, part.etag) for part in checked_parts(parts)]
         if _UPLOAD_ID.fullmatch(upload_id) is None:
             raise NotFound
-        done = self._client._complete_multipart_upload(self._bucket, name, upload_id, ordered)  # noqa: SLF001  # see above
-        if done.etag is None:
-            # The answer begins before the work does: a failure on the way comes as 200 with an error inside.
+        completed = self._client._complete_multipart_upload(self._bucket, name, upload_id, ordered)  # noqa: SLF001  # see above
+        if completed.etag is None:
+            # The response begins before the work does: a failure comes as status 200 with an error in the body.
             raise unavailable("The video store could not put the parts together.")
-        return done.etag
+        return completed.etag
 
     def abort(self, name: str, upload_id: str) -> None:
-        """Drop an upload; raises `NotFound` or the library's own error where there is none."""
+        """Delete an upload; raises `NotFound` or the library's own error if there is none."""
         if _UPLOAD_ID.fullmatch(upload_id) is None:
             raise NotFound
         self._client._abort_multipart_upload(self._bucket, name, upload_id)  # noqa: SLF001  # see above
 
     def page(self, prefix: str, after: str | None) -> tuple[list[MultipartInfo], str | None]:
-        """Some uploads whose names begin with the prefix, and the mark to go on from, or None at the end.
+        """A page of the uploads whose names begin with the prefix, and the marker of the next page, or None.
 
-        Of more than a thousand for one name the rest comes once these are gone.
+        Of more than a thousand uploads of one name only the first thousand are listed.
         """
         found = self._client._list_multipart_uploads(self._bucket, prefix=prefix, key_marker=after)  # noqa: SLF001  # see above
         uploads = [
@@ -105,8 +99,8 @@ class S3Multiparts:
             for upload in found.uploads
             if upload.object_name and upload.upload_id
         ]
-        goes_on = found.is_truncated and found.next_key_marker != after
-        return uploads, found.next_key_marker if goes_on else None
+        has_more = found.is_truncated and found.next_key_marker != after
+        return uploads, found.next_key_marker if has_more else None
 
 
 def _headers(content_type: str | None) -> dict[str, str | list[str] | tuple[str]]:
@@ -114,20 +108,20 @@ def _headers(content_type: str | None) -> dict[str, str | list[str] | tuple[str]
 
 
 STREAM_CHUNK_BYTES = 256 * 1024
-"""As from a disk: calls cost little beside copying."""
+"""The same as from a disk: copying dominates the cost of calls."""
 
 _PARTIAL = 206
 
 
 class S3Reader:
-    """Reads the objects of one bucket, by their full names."""
+    """Reads objects by their full names, each range in one request. A response must be released by its opener."""
 
     def __init__(self, client: Minio, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def stat(self, key: str, name: str) -> ObjectInfo:
-        """Length and etag."""
+        """The length and etag of an object."""
         found = self._client.stat_object(self._bucket, name)
         return ObjectInfo(key, found.size or 0, found.etag)
 
@@ -136,16 +130,16 @@ class S3Reader:
         response = self.open(key, name, offset, length)
         if response is None:
             return b""
-        pieces = []
+        chunks = []
         try:
             while data := read_chunk(response):
-                pieces.append(data)
+                chunks.append(data)
         finally:
             release(response)
-        return b"".join(pieces)
+        return b"".join(chunks)
 
     def open(self, key: str, name: str, offset: int, length: int | None) -> BaseHTTPResponse | None:
-        """A response to read the range from, or None where it is empty. Raises `PastEnd`."""
+        """A response to read the range from, or None if the range is empty. Raises `PastEnd`."""
         if length == 0 or (length is None and offset):
             size = self.stat(key, name).length_bytes
             length = size - offset if length is None else length
@@ -162,12 +156,12 @@ class S3Reader:
 
 
 def read_chunk(response: BaseHTTPResponse) -> bytes:
-    """The next bytes, b"" at the end."""
+    """The next chunk, b"" at the end."""
     return response.read(STREAM_CHUNK_BYTES, decode_content=False)
 
 
 def release(response: BaseHTTPResponse) -> None:
-    """Give the connection back, or close it where it was not read to its end."""
+    """Return the connection to the pool, or close it if the response was not read to its end."""
     response.close()
     response.release_conn()
 
@@ -178,7 +172,7 @@ def _check_within_object(key: str, offset: int, length: int, size: int) -> None:
 
 
 def _check_response(key: str, response: BaseHTTPResponse, offset: int, length: int | None) -> None:
-    """Raise where the answer is not the range that was asked for."""
+    """Raise if the response is not the requested range."""
     if length is None:
         return
     announced = int(response.headers.get("content-length", -1))
@@ -192,11 +186,11 @@ def _check_response(key: str, response: BaseHTTPResponse, offset: int, length: i
 R = TypeVar("R")
 
 MAX_SIGNED_URL_S = 7 * 86400
-"""As signature version 4 has it."""
+"""The limit of signature version 4."""
 
 
 class S3Store:
-    """An `ObjectStore` in a bucket. It has no files to adopt or to open, and nothing that could be read at once."""
+    """An `ObjectStore` in a bucket, with `SupportsPartSize` as its only optional capability."""
 
     def __init__(self, address: BucketAddress) -> None:
         self._bucket = address.bucket
@@ -210,11 +204,11 @@ class S3Store:
 
     @property
     def part_bytes(self) -> int:
-        """How much of an object is sent at once."""
+        """The part size."""
         return self._part_bytes
 
     async def put(self, key: str, body: Body, *, content_type: str | None = None) -> StoredObject:
-        """See `ObjectStore.put`: in parts where it is longer than one."""
+        """See `ObjectStore.put`: a stream longer than one part is uploaded in parts."""
         name = self._name(key)
         if not isinstance(body, bytes):
             return await put_in_parts(self, key, body, part_bytes=self._part_bytes, content_type=content_type)
@@ -233,7 +227,7 @@ class S3Store:
         return await self._run(partial(self._reader.read, key, self._name(key), offset, length))
 
     async def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
-        """See `ObjectStore.stream`: one request, whose connection is given back at the end, come what may."""
+        """See `ObjectStore.stream`: one request; its connection is always released."""
         checked_range(offset, length or 0)
         name = self._name(key)
         interrupt = Interrupt()
@@ -243,19 +237,19 @@ class S3Store:
             while opened[0] is not None and (data := await self._run(partial(read_chunk, opened[0]), interrupt)):
                 yield data
         finally:
-            for response in filter(None, opened):  # opened for a caller that is cancelled, too
+            for response in filter(None, opened):  # also if the caller was cancelled while it was opened
                 release(response)
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        """See `ObjectStore.list`. What somebody else keeps under names that are no keys is passed over."""
+        """See `ObjectStore.list`. Objects whose names are not valid keys are skipped."""
         found = self._client.list_objects(
             self._bucket, self._prefix + valid_prefix(prefix), recursive=True, use_url_encoding_type=True
         )
         while page := await self._run(lambda: [*islice(found, MAX_LISTED)]):
-            for each in page:
-                key = (each.object_name or "").removeprefix(self._prefix)
+            for item in page:
+                key = (item.object_name or "").removeprefix(self._prefix)
                 if is_key(key):
-                    yield ObjectInfo(key, each.size or 0, each.etag)
+                    yield ObjectInfo(key, item.size or 0, item.etag)
 
     async def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
@@ -276,7 +270,7 @@ class S3Store:
         return await self._run(create)
 
     async def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> PartInfo:
-        """See `ObjectStore.upload_part`; a streamed part is gathered first, for S3 wants its hash before it."""
+        """See `ObjectStore.upload_part`; a streamed part is read into memory first, since S3 needs its hash."""
         name = self._name(key)
         data = body if isinstance(body, bytes) else await self._collect(body)
         return await self._run(partial(self._multiparts.put_part, name, upload_id, number, data))
@@ -284,12 +278,12 @@ class S3Store:
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo:
         """See `ObjectStore.complete_multipart`."""
         name = self._name(key)
-        # Asked for, since some servers complete a second time what is complete, and others do not.
+        # Checked first, because servers differ: some accept a second completion of the same upload.
         if MultipartInfo(key, upload_id) not in [upload async for upload in self.list_multiparts(key)]:
             raise NotFound
         try:
             etag = await self._run(partial(self._multiparts.complete, name, upload_id, parts))
-        except NotFound as error:  # said by some of an upload that has no part yet
+        except NotFound as error:  # the response of some servers to an upload without parts
             raise Invalid("The upload has no such part.", field="parts") from error
         return ObjectInfo(key, sum(part.length_bytes for part in parts), etag)
 
@@ -314,7 +308,7 @@ class S3Store:
                 return
 
     def signed_url(self, key: str, expires_s: int) -> str | None:
-        """See `ObjectStore.signed_url`: at the public endpoint; None where there is none."""
+        """See `ObjectStore.signed_url`: at the public endpoint; None if there is none."""
         name = self._name(key)
         if self._public is None:
             return None
@@ -322,11 +316,11 @@ class S3Store:
         return self._public.presigned_get_object(self._bucket, name, expires)
 
     async def check(self) -> None:
-        """See `ObjectStore.check`: whether the bucket can be listed. `trial.py` tries all that is needed."""
+        """See `ObjectStore.check`: whether the bucket can be listed. `trial.py` tests all required operations."""
         await self._run(lambda: next(self._client.list_objects(self._bucket, f"{self._prefix}check/"), None))
 
     async def is_versioned(self) -> bool:
-        """Whether the bucket keeps what is deleted in it. False where the key may not ask, or nobody knows."""
+        """Whether the bucket keeps versions of deleted objects. False if that cannot be read."""
         try:
             return await self._run(lambda: self._client.get_bucket_versioning(self._bucket).status == "Enabled")
         except StreamtimeError:
@@ -340,7 +334,7 @@ class S3Store:
         return self._prefix + valid_key(key)
 
     async def _run(self, call: Callable[[], R], interrupt: Interrupt | None = None) -> R:
-        """A call in a thread; broken off when the caller is cancelled. Its errors are translated."""
+        """Run a call in a thread, interrupt it when the caller is cancelled, and translate its errors."""
         interrupt = interrupt or Interrupt()
         with translate_s3_errors():
             return await self._threads.run_interruptible(interrupt.trigger, with_interrupt, interrupt, call)
@@ -351,11 +345,11 @@ class S3Store:
         return StoredObject(key, len(data), etag, sha256=hashlib.sha256(data).digest())
 
     def _check_key_not_nested(self, key: str, name: str) -> None:
-        """Raise `Invalid` for a key inside another object's, or around it: a file system could not hold both."""
-        inside = next(self._client.list_objects(self._bucket, f"{name}/", recursive=True), None) is not None
+        """Raise `Invalid` if the key is a folder of another key, or another key its folder, as in a file system."""
+        has_children = next(self._client.list_objects(self._bucket, f"{name}/", recursive=True), None) is not None
         folders = key.split("/")[:-1]
-        around = ("/".join(folders[: n + 1]) for n in range(len(folders)))
-        if inside or any(self._exists(self._prefix + folder) for folder in around):
+        parents = ("/".join(folders[: n + 1]) for n in range(len(folders)))
+        if has_children or any(self._exists(self._prefix + folder) for folder in parents):
             raise Invalid(f"{key!r} and the key of another object contain each other.", field="key")
 
     def _exists(self, name: str) -> bool:
@@ -368,11 +362,11 @@ class S3Store:
         return True
 
     async def _collect(self, body: Body) -> bytes:
-        gathered = bytearray()
+        buffer = bytearray()
         if isinstance(body, bytes):
             return body
         async for data in body:
-            gathered += data
-            if len(gathered) > self._part_bytes:
+            buffer += data
+            if len(buffer) > self._part_bytes:
                 raise TooLarge(f"A part can have {self._part_bytes} bytes: storage.s3.part_size.")
-        return bytes(gathered)
+        return bytes(buffer)

@@ -1,7 +1,7 @@
-"""A trial of a bucket: all that is ever done in one, done once with an object of the trial's own.
+"""A trial of a bucket: every operation that Streamtime needs, once, with a temporary object.
 
-It knows in which order things are best found wrong, and what a person can do about them that the adapter cannot say
-because it must name no host to visitors. It leaves nothing behind where the bucket lets it.
+The steps are ordered so that the most basic problem is reported first. Errors name the host and bucket and give advice,
+which the adapter itself must not do because its messages are shown to visitors. The temporary object is deleted.
 """
 
 import secrets
@@ -13,17 +13,17 @@ from streamtime.storage.s3.connections import MIB, BucketAddress
 from streamtime.storage.s3.store import S3Store
 
 MIN_PART_BYTES = 5 * MIB
-"""As S3 has it, for any part but the last."""
+"""The minimum of S3, for every part but the last."""
 
 _DATA = b"Streamtime was here"
 
 
 async def check_bucket(address: BucketAddress) -> list[str]:
-    """Write, read a range, list, send in parts, delete; what went well, in words.
+    """Write, read a range, list, upload in parts, and delete; returns the results as sentences.
 
     Raises:
-        ConfigError: the address cannot be one of S3.
-        StreamtimeError: something did not go well; the message says what, where, and what to do about it.
+        ConfigError: the address or the credentials are not valid.
+        StreamtimeError: a step failed; the message says which, where, and what to do about it.
     """
     store = S3Store(address)
     key = f"check/{secrets.token_hex(8)}"
@@ -43,7 +43,7 @@ async def check_bucket(address: BucketAddress) -> list[str]:
             said.append(f"signs addresses of {address.public_endpoint}")
         return said
     finally:
-        with suppress(StreamtimeError):  # what ails the bucket has been said
+        with suppress(StreamtimeError):  # the first error is already being raised
             await _clear(store, key)
         await store.close()
 
@@ -79,7 +79,7 @@ async def _clear(store: S3Store, key: str) -> None:
 
 @contextmanager
 def _step(address: BucketAddress, doing: str) -> Iterator[None]:
-    """Say of an error what was being done, where, and what may help."""
+    """Add the step, the bucket and advice to an error."""
     try:
         yield
     except StreamtimeError as error:

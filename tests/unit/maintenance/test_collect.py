@@ -75,7 +75,7 @@ async def test_a_store_that_is_away_delays_only_its_own(setup: ObjectsSetup) -> 
 async def test_nothing_is_deleted_in_a_store_without_the_marker(setup: ObjectsSetup) -> None:
     await setup.add(f"{FOLDER}a.mp4", state="doomed")
     await setup.local.delete("deployment/marker")
-    with pytest.raises(Unavailable, match="lost the marker"):
+    with pytest.raises(Unavailable, match="lost its store id"):
         await setup.collector.collect()
     assert await setup.keys() == [f"{FOLDER}a.mp4"]
     await setup.deployment.take_over("local")

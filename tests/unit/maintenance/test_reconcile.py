@@ -65,7 +65,7 @@ async def test_an_unmounted_disk_does_not_look_like_an_empty_one(setup: ObjectsS
     await setup.many(3)
     setup.local._objects.clear()
     report = await setup.reconcile()
-    assert "lost the marker" in report.refused
+    assert "lost its store id" in report.refused
     assert report.missing == []
 
 

@@ -1,4 +1,4 @@
-"""A hold is a lease: who cannot renew it is stopped before it lapses, and who is done has held it all the time."""
+"""A lease that cannot be renewed cancels its holder before it expires; a holder that ends held it all the time."""
 
 import asyncio
 import sqlite3
@@ -14,7 +14,7 @@ from streamtime.database import tables
 from streamtime.database.transaction import Database
 from streamtime.errors import Unavailable
 from streamtime.periodic import FAILURES
-from streamtime.storage.objects import leases as holds
+from streamtime.storage.objects import leases
 from streamtime.storage.objects.leases import BACKUP, COLLECTION, Leases
 from tests.unit.maintenance.setup import ObjectsSetup
 
@@ -31,10 +31,10 @@ class JumpingClock(SystemClock):
 @pytest.fixture(autouse=True)
 def _short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Renewed every tenth of a second; the holder ends two seconds after a renewal, the row a minute after it."""
-    monkeypatch.setattr(holds, "_CHECK_INTERVAL_S", 0.02)
-    monkeypatch.setattr(holds, "RENEW_INTERVAL_S", 0.1)
-    monkeypatch.setattr(holds, "MAX_BACKOFF_S", 0.1)
-    monkeypatch.setattr(holds, "MARGIN_S", 58.0)
+    monkeypatch.setattr(leases, "_CHECK_INTERVAL_S", 0.02)
+    monkeypatch.setattr(leases, "RENEW_INTERVAL_S", 0.1)
+    monkeypatch.setattr(leases, "MAX_BACKOFF_S", 0.1)
+    monkeypatch.setattr(leases, "MARGIN_S", 58.0)
 
 
 @asynccontextmanager
@@ -72,7 +72,7 @@ async def test_a_holder_whose_lease_cannot_be_renewed_is_cancelled_before_it_lap
                 in_time.append(await end_ms(setup.database) > clock.now_ms())
                 raise
 
-    with pytest.raises(Unavailable, match="backup was broken off") as told:
+    with pytest.raises(Unavailable, match="backup was stopped") as told:
         await body()
     assert (told.value.code, in_time) == ("hold_lost", [True])
     assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]  # a test is a task
@@ -83,7 +83,7 @@ async def test_a_holder_whose_lease_cannot_be_renewed_is_cancelled_before_it_lap
 async def test_a_lease_outlasts_failures_to_renew_that_end_in_time(
     setup: ObjectsSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holds, "MARGIN_S", 10.0)
+    monkeypatch.setattr(leases, "MARGIN_S", 10.0)
     held = Leases(setup.database, SystemClock())
     failures = FAILURES.labels("hold-renewal")._value  # the library has no other way to read one
     async with held.acquire(BACKUP):
@@ -101,10 +101,10 @@ async def test_a_machine_that_slept_longer_than_a_lease_stops_its_holders_at_onc
     async def body() -> None:
         async with Leases(setup.database, clock).acquire(COLLECTION, conflicts=[BACKUP]):
             await renewed(setup.database)
-            clock.ahead_ms = holds.LEASE_TTL_MS + 1
+            clock.ahead_ms = leases.LEASE_TTL_MS + 1
             await asyncio.Event().wait()
 
-    with pytest.raises(Unavailable, match="removal of what was deleted was broken off") as told:
+    with pytest.raises(Unavailable, match="garbage collection was stopped") as told:
         await body()
     assert told.value.code == "hold_lost"
 
@@ -112,11 +112,11 @@ async def test_a_machine_that_slept_longer_than_a_lease_stops_its_holders_at_onc
 async def test_a_lapsed_lease_is_told_to_a_body_that_ends_before_anybody_looks(
     setup: ObjectsSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holds, "_CHECK_INTERVAL_S", 60.0)
+    monkeypatch.setattr(leases, "_CHECK_INTERVAL_S", 60.0)
     clock = JumpingClock()
     held = Leases(setup.database, clock).acquire(BACKUP)
     await held.__aenter__()
-    clock.ahead_ms = holds.LEASE_TTL_MS + 1
+    clock.ahead_ms = leases.LEASE_TTL_MS + 1
     with pytest.raises(Unavailable) as told:
         await held.__aexit__(None, None, None)
     assert told.value.code == "hold_lost"
@@ -125,9 +125,9 @@ async def test_a_lapsed_lease_is_told_to_a_body_that_ends_before_anybody_looks(
 async def test_a_short_sleep_costs_nothing(setup: ObjectsSetup) -> None:
     clock = JumpingClock()
     async with Leases(setup.database, clock).acquire(BACKUP):
-        clock.ahead_ms = holds.LEASE_TTL_MS // 2
+        clock.ahead_ms = leases.LEASE_TTL_MS // 2
         await renewed(setup.database)
-        assert await end_ms(setup.database) > clock.now_ms() + holds.LEASE_TTL_MS // 2
+        assert await end_ms(setup.database) > clock.now_ms() + leases.LEASE_TTL_MS // 2
 
 
 async def test_errors_and_cancellations_of_the_body_stay_what_they_are(setup: ObjectsSetup) -> None:
