@@ -1,1 +1,1 @@
-"""The SQLite database: its tables, its engines, the one door to its writer, and its migrations."""
+"""The SQLite database: tables, engines, write transactions, migrations, and copies of the file."""

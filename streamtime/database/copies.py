@@ -1,4 +1,4 @@
-"""Copies of the database file: which there are, and the words that lead a person from a fault to the newest of them."""
+"""Finds copies of the database file, and words the advice how to restore the newest one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HEADER = b"SQLite format 3\0"
-"""The first bytes of every SQLite database that is not empty."""
+"""The first bytes of every non-empty SQLite database."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseCopy:
-    """A whole copy of a database, and when its file was last written (seconds since the epoch)."""
+    """A copy of a database, and the modification time of its file (seconds since the epoch)."""
 
     path: Path
     written_at_s: float
 
 
 def is_database(path: Path) -> bool:
-    """Whether a file begins as an SQLite database does; False where it cannot be read."""
+    """Whether a file has the header of an SQLite database; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(len(HEADER)) == HEADER
@@ -27,7 +27,7 @@ def is_database(path: Path) -> bool:
 
 
 def find_copies(folder: Path) -> list[DatabaseCopy]:
-    """All copies of databases in a folder, whoever made them, the newest first."""
+    """All SQLite databases in a folder, the newest first."""
     try:
         paths = [path for path in folder.glob("*.db") if path.is_file() and is_database(path)]
         found = [DatabaseCopy(path, path.stat().st_mtime) for path in paths]
@@ -37,14 +37,14 @@ def find_copies(folder: Path) -> list[DatabaseCopy]:
 
 
 def restore_advice(folders: Sequence[Path], *, replace: bool, inside: Path | None = None) -> str:
-    """What a person can do without a usable database: the newest copy in these folders, and the command for it.
+    """Advice for an administrator without a usable database: the newest copy in these folders and the command for it.
 
-    `replace` says that a file is in its place, which `restore` puts aside only when told to. With `inside` paths are
-    told as seen from that folder: a page tells strangers nothing of the machine.
+    `replace` adds the option that sets an existing database file aside. With `inside`, paths are relative to that
+    folder, since pages must not reveal paths of the machine.
     """
     command = "streamtime restore --replace" if replace else "streamtime restore"
-    everything = [copy for folder in dict.fromkeys(folders) for copy in find_copies(folder)]
-    found = [copy for copy in everything if "-before-restore-" not in copy.path.name] or everything
+    copies = [copy for folder in dict.fromkeys(folders) for copy in find_copies(folder)]
+    found = [copy for copy in copies if "-before-restore-" not in copy.path.name] or copies
     if not found:
         where = " and ".join(_shown(folder, inside) for folder in dict.fromkeys(folders))
         return f"There is no copy of the database in {where}. Restore a backup: `{command} FILE`."

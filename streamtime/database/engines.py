@@ -1,14 +1,8 @@
-"""Two engines on one SQLite file: many readers, and one writer that takes its lock at BEGIN.
+"""SQLAlchemy engines on one SQLite file, for many readers and one writer, and a watch on its `epoch` row.
 
-With the driver's stock settings concurrent read-modify-writes lose updates without an error, and with an explicit
-BEGIN they fail with "database is locked" when a reader wants to become a writer. One connection that says
-BEGIN IMMEDIATE does neither.
-
-Notices that who may see what has changed: at once when this process did it, within milliseconds when another did.
-
-`PRAGMA data_version` moves when another connection has committed. Asking costs microseconds and some system calls,
-so it is asked on the loop, but not more often than every few milliseconds, which is less than any command beside the
-server needs to end. Only when it moved is the `epoch` row read again. Our own commits are told by `invalidate`.
+With the driver's default settings, concurrent read-modify-write transactions lose updates without an error, and with an
+explicit BEGIN they fail with "database is locked" when a reader becomes a writer. A single write connection that uses
+BEGIN IMMEDIATE avoids both.
 """
 
 import asyncio
@@ -26,23 +20,23 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS = 5_000
-"""How long a statement waits for a lock that another process holds before it fails."""
+"""How long a statement waits for another process's lock before it fails."""
 
 READER_CONNECTIONS = 4
 
-_ROWS_AT_ONCE = 64
-"""How many rows the driver fetches in one step; its own default."""
+_FETCH_ROWS = 64
+"""Rows that the driver fetches in one step; its default."""
 
 PRAGMAS = (
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: the others too may have to wait
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first, since the others may have to wait for a lock
     "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",  # with NORMAL a power cut takes back commits that were acknowledged
+    "PRAGMA synchronous=FULL",  # with NORMAL a power failure can lose acknowledged commits
     "PRAGMA foreign_keys=ON",
 )
 
 
 def reader_engine(path: Path) -> AsyncEngine:
-    """An engine for reading: each transaction is one consistent snapshot and waits for no writer."""
+    """An engine for reading: each transaction is a consistent snapshot and does not wait for writers."""
     engine = create_async_engine(
         _url(path),
         pool_size=READER_CONNECTIONS,
@@ -55,7 +49,7 @@ def reader_engine(path: Path) -> AsyncEngine:
 
 
 def writer_engine(path: Path) -> AsyncEngine:
-    """The engine for writing, of one connection. Only `transaction.py` and the migrations may use it."""
+    """The engine for writing, with one connection. Only `transaction.py` may use it."""
     engine = create_async_engine(
         _url(path), pool_size=1, max_overflow=0, pool_timeout=30, connect_args={"async_creator_fn": _connect}
     )
@@ -64,34 +58,34 @@ def writer_engine(path: Path) -> AsyncEngine:
 
 
 def read_only_uri(path: Path) -> str:
-    """What the standard library's driver takes to open a file for reading only, whatever its path is made of."""
+    """The URI with which `sqlite3` opens a file read-only; the path may contain any characters."""
     return f"file:{quote(str(path))}?mode=ro"
 
 
 def immutable_uri(path: Path) -> str:
-    """The same for a file that nobody has open: nothing is made beside it, as WAL mode would otherwise have it."""
+    """Like `read_only_uri`, for a file that nobody has open: SQLite creates no WAL files next to it."""
     log = path.with_name(f"{path.name}-wal")
     return read_only_uri(path) + ("" if log.exists() else "&immutable=1")
 
 
 class _Connection(aiosqlite.Connection):
-    """The driver's connection, which may be told twice to stop.
+    """A connection whose `stop` may be called twice.
 
-    When a read is cancelled twice, as anyio does, SQLAlchemy begins to close the connection and then stops it as well.
-    The driver's thread ends at the first stop and never answers the second, for which `close` would wait for ever.
+    When a read is cancelled twice, as anyio does, SQLAlchemy begins to close the connection and then also stops it.
+    The driver's thread ends at the first stop and never answers the second, for which `close` would wait forever.
     """
 
     _stopping: asyncio.Future[Any] | None = None
 
     def stop(self) -> asyncio.Future[Any] | None:
-        """Stop the thread; what is returned is done once it has stopped."""
+        """Stop the thread; the future completes when it has stopped."""
         if self._stopping is None:
             self._stopping = super().stop()
         return self._stopping
 
 
-def _connect(database: str, **options: Any) -> aiosqlite.Connection:  # noqa: ANN401  # the driver's own
-    connection = _Connection(partial(sqlite3.connect, database, **options), _ROWS_AT_ONCE)
+def _connect(database: str, **options: Any) -> aiosqlite.Connection:  # noqa: ANN401  # the driver's signature
+    connection = _Connection(partial(sqlite3.connect, database, **options), _FETCH_ROWS)
     connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does with connections that it makes itself
     return connection
 
@@ -101,8 +95,8 @@ def _url(path: Path) -> URL:
 
 
 def _configure(engine: AsyncEngine, begin: str, extra: tuple[str, ...] = ()) -> None:
-    def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own, untyped
-        connection.isolation_level = None  # BEGIN is ours to say
+    def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's signature, untyped
+        connection.isolation_level = None  # `on_begin` issues BEGIN, not the driver
         cursor = connection.cursor()
         for pragma in (*PRAGMAS, *extra):
             cursor.execute(pragma)
@@ -119,7 +113,12 @@ POLL_INTERVAL_S = 0.005
 
 
 class EpochWatch:
-    """A dedicated read-only connection that only ever looks at one number."""
+    """Detects changes of permissions: at once if this process made them, else within milliseconds.
+
+    `PRAGMA data_version` changes when another connection has committed. It costs microseconds and a few system calls,
+    so it is read in the event loop, at most every `POLL_INTERVAL_S`, which is less than any command that runs beside
+    the server needs to end. The `epoch` row is read only after a change. `invalidate` reports our own commits.
+    """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -132,7 +131,7 @@ class EpochWatch:
         self._unreadable = 0
 
     def current(self) -> int:
-        """The epoch now. A number that cannot be read counts as a new one: caches fall rather than lie."""
+        """The current epoch. If it cannot be read, a new number is returned, so that caches are invalidated."""
         now = self._clock()
         if now - self._polled_at < POLL_INTERVAL_S:
             return self._epoch
@@ -142,15 +141,15 @@ class EpochWatch:
             if version != self._data_version:
                 (self._epoch,) = self._connection.execute("SELECT value FROM epoch WHERE id = 1").fetchone()
                 self._data_version = version
-        except sqlite3.DatabaseError:  # the same of a damaged file, which the next query tells of
+        except sqlite3.DatabaseError:  # also for a damaged file, which the next query reports
             self._unreadable -= 1
             self._epoch, self._data_version = self._unreadable, -1
         return self._epoch
 
     def invalidate(self) -> None:
-        """Something was committed just now: the next question is answered from the file."""
+        """Something was just committed: the next call of `current` reads the file."""
         self._polled_at = -POLL_INTERVAL_S
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection."""
         self._connection.close()

@@ -1,4 +1,4 @@
-"""Brings the database file to the newest schema, after copying it. Alembic is imported only for real work."""
+"""Migrates the database file to the newest schema, after copying it. Alembic is imported only when it is needed."""
 
 import importlib
 import os
@@ -20,28 +20,28 @@ _log = get_logger("database")
 
 
 def migrations_folder() -> Path:
-    """Where the migrations live: inside an installed package, or beside it in a checkout."""
+    """The folder of the migrations: inside an installed package, or next to it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "_migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
 def newest_revision(folder: Path) -> str:
-    """The revision the code needs: versions are named `0001_what_it_does.py` and counted up."""
+    """The revision that this version needs. Migrations are numbered: `0001_what_it_does.py`."""
     return max(path.name.split("_", 1)[0] for path in (folder / "versions").glob("[0-9]*_*.py"))
 
 
 def present_revision(path: Path, *, offline: bool = False) -> str | None:
-    """The revision the file has, or None where there is no schema yet; `still` says that nobody has it open.
+    """The revision of a file, or None if there is no file or schema; `offline` means that nobody has it open.
 
     Raises:
-        ConfigError: the file cannot be read, or is no database.
+        ConfigError: the file cannot be read, or is not a database.
     """
     if not path.exists():
         return None
     address = immutable_uri(path) if offline else read_only_uri(path)
     with _translate_file_errors(path), closing(sqlite3.connect(address, uri=True)) as connection:
-        # Asked of the schema, not found out by an error: a file that is locked or damaged is not one without a schema.
+        # Read from the schema instead of catching an error: a locked or damaged file is not one without a schema.
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
             return None
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -49,9 +49,9 @@ def present_revision(path: Path, *, offline: bool = False) -> str | None:
 
 
 def migrate(path: Path, *, now_ms: EpochMs) -> bool:
-    """Bring the file at `path` to the newest schema; True when something had to be done.
+    """Migrate the file at `path` to the newest schema; returns True if it was changed.
 
-    An existing database is copied to `backups/` beside it first.
+    An existing database is first copied to the folder `backups/` next to it.
 
     Raises:
         ConfigError: the file was written by a newer version of Streamtime, or cannot be read or written.
@@ -74,14 +74,14 @@ def migrate(path: Path, *, now_ms: EpochMs) -> bool:
 
 
 def copy_database(path: Path, *, now_ms: EpochMs) -> Path:
-    """Copy a database that may be in use, by SQLite's backup API, and give the copy's path.
+    """Copy a database that may be in use with SQLite's backup API; returns the path of the copy.
 
-    A copy has its name only once it is whole and on disk; what was broken off before goes with the next one.
+    The copy gets its name when it is complete. Partial copies of earlier runs are deleted.
     """
     folder = path.parent / "backups"
     folder.mkdir(exist_ok=True)
-    for left in folder.glob("*.partial*"):
-        left.unlink()
+    for leftover in folder.glob("*.partial*"):
+        leftover.unlink()
     target = folder / f"{path.stem}-{now_ms}.db"
     partial = target.with_suffix(".partial")
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as destination:
@@ -101,7 +101,7 @@ def _sync_directory(folder: Path) -> None:
 
 @contextmanager
 def _translate_file_errors(path: Path) -> Iterator[None]:
-    """Say in words what SQLite has against a file."""
+    """Translate errors of SQLite about a file into a `ConfigError` with advice."""
     try:
         yield
     except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError) as error:

@@ -1,7 +1,4 @@
-"""The tables of links: for people who are to see something, and for those who are to send something.
-
-The tables of people: who they are, how they prove it, whom they invite, and what they did.
-"""
+"""The tables of accounts (users, sessions, tokens, invites, audit) and of sharing (share links, upload links)."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 

@@ -1,7 +1,4 @@
-"""The tables of videos and of the bytes and the work behind them. docs/data-model.md tells what rows mean.
-
-How tables are written down: one catalogue of them, the naming of constraints, and the columns that many have.
-"""
+"""The tables of videos, objects and jobs, and helpers for common columns. docs/data-model.md describes the rows."""
 
 from collections.abc import Iterable
 
@@ -32,47 +29,47 @@ metadata = MetaData(
 )
 
 RowId = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite makes only an INTEGER primary key an alias of the row id."""
+"""In SQLite only an INTEGER primary key is an alias of the row id."""
 
 
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    """The values that a column may have."""
+    """A constraint that limits a column to these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
 def row_id() -> Column[int]:
-    """The row id, which stays inside."""
+    """The row id, which is never exposed."""
     return Column("id", RowId, primary_key=True)
 
 
 def public_id() -> Column[str]:
-    """The id that leaves the server."""
+    """The id in URLs and in the API."""
     return Column("public_id", Text, nullable=False, unique=True)
 
 
 def at(name: str, *, nullable: bool = False) -> Column[int]:
-    """A moment, in milliseconds since the epoch, UTC."""
+    """A point in time, in milliseconds since the epoch, UTC."""
     return Column(f"{name}_at_ms", BigInteger, nullable=nullable)
 
 
 def owner() -> Column[int]:
-    """Whose it is. An account that has any stays."""
+    """The owning account, which cannot be deleted while it owns such rows."""
     return Column("owner_id", RowId, ForeignKey("users.id"), nullable=False)
 
 
 def user() -> Column[int]:
-    """The account that it belongs to and goes with."""
+    """The account of the row; deleted with it."""
     return Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True)
 
 
 def maker() -> Column[int]:
-    """Who made it, with whom it goes."""
+    """The account that created the row; deleted with it."""
     return Column("owner_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True)
 
 
 def video(*, index: bool = False) -> Column[int]:
-    """The video that it belongs to and goes with."""
+    """The video of the row; deleted with it."""
     return Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), nullable=False, index=index)
 
 

@@ -1,10 +1,9 @@
-"""The only door to the writer: one transaction at a time, never nested, never broken off in the middle.
+"""Read transactions, serialized write transactions, and the translation of SQLite's errors.
 
-The body runs in a task of its own under a shield. A request that is cancelled in the middle of a write would otherwise
-leave the single writer connection with an open transaction, and every later write would fail. A caller that goes away
-loses only the answer: what it began is committed or rolled back as a whole.
-
-What SQLite's errors mean to us: the one place that knows their names. See https://sqlite.org/rescode.html.
+The body of a write transaction runs in a task of its own under a shield. Otherwise a request that is cancelled during a
+write would leave the single write connection with an open transaction, and every later write would fail. A cancelled
+caller only misses the result: the transaction is committed or rolled back as a whole.
+See https://sqlite.org/rescode.html for the names of errors.
 """
 
 import asyncio
@@ -28,60 +27,60 @@ from streamtime.errors import DatabaseDamaged, NoSpace, StreamtimeError, Unavail
 from streamtime.logging import get_logger
 
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ")
-_DAMAGED_WORDS = ("no such table", "could not decode to utf-8")
-"""Errors without a name of their own: a table of ours that is gone, text that is none."""
+_DAMAGED_MESSAGES = ("no such table", "could not decode to utf-8")
+"""Messages of damage that has no error name: a missing table, invalid text."""
 
-_OTHERS = {
+_UNAVAILABLE = {
     "SQLITE_IOERR": "The disk that holds the database does not answer.",
     "SQLITE_CANTOPEN": "The file of the database cannot be opened. Is its disk mounted, and may more files be open?",
     "SQLITE_READONLY": "The database cannot be written: its file or disk is read-only.",
     "SQLITE_NOMEM": "There is no memory for the database.",
 }
 
-_PROGRAM = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_RANGE", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
-"""What a wrong statement or value of ours gives: errors of the program, not of the machine."""
+_BUGS = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_RANGE", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
+"""Errors caused by a wrong statement or value: bugs, not failures of the machine."""
 
-_PROGRAM_TYPES = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError, sqlite3.NotSupportedError)
+_BUG_TYPES = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError, sqlite3.NotSupportedError)
 _CLOSED = "Cannot operate on a closed"
 
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
 def translate_error(error: BaseException) -> StreamtimeError | None:
-    """Our error for one of the driver's, of SQLite or of SQLAlchemy around it; None for an error of the program.
+    """Translate an error of SQLite, of the driver or of SQLAlchemy; None if it is a bug.
 
-    Constraints (IntegrityError) and wrong statements are errors of the program, and so is what no driver has raised.
+    Violated constraints (IntegrityError) and wrong statements are bugs, and so are errors that no driver has raised.
     """
-    found = getattr(error, "orig", None) or error
-    if isinstance(found, OSError) and found.errno in _NO_DESCRIPTORS:
+    original = getattr(error, "orig", None) or error
+    if isinstance(original, OSError) and original.errno in _NO_DESCRIPTORS:
         return _unusable("The server may open no more files: its limit of descriptors is reached.")
-    if isinstance(found, MemoryError):
-        return _unusable(_OTHERS["SQLITE_NOMEM"])
-    if isinstance(found, RuntimeError) and "can't start new thread" in str(found):
+    if isinstance(original, MemoryError):
+        return _unusable(_UNAVAILABLE["SQLITE_NOMEM"])
+    if isinstance(original, RuntimeError) and "can't start new thread" in str(original):
         return _unusable("The server may start no more threads, and the database needs one for each connection.")
-    if isinstance(found, sqlite3.Error):
-        return _of_sqlite(found)
+    if isinstance(original, sqlite3.Error):
+        return _translate_sqlite_error(original)
     return _unusable("The connection to the database has failed.") if isinstance(error, DBAPIError) else None
 
 
-def _of_sqlite(found: sqlite3.Error) -> StreamtimeError | None:
-    if isinstance(found, sqlite3.IntegrityError):
+def _translate_sqlite_error(error: sqlite3.Error) -> StreamtimeError | None:
+    if isinstance(error, sqlite3.IntegrityError):
         return None
-    name, words = getattr(found, "sqlite_errorname", "") or "", str(found)
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or (not name and "locked" in words):
+    name, message = getattr(error, "sqlite_errorname", "") or "", str(error)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or (not name and "locked" in message):
         return Unavailable("The database is busy. Try again in a moment.", code="database_busy")
     if name == "SQLITE_FULL":
         return NoSpace("The disk that holds the database is full. Nothing was changed.")
-    if name.startswith(_DAMAGED) or words.lower().startswith(_DAMAGED_WORDS):
-        return DatabaseDamaged(words)
-    if name in _PROGRAM or (isinstance(found, _PROGRAM_TYPES) and not words.startswith(_CLOSED)):
+    if name.startswith(_DAMAGED) or message.lower().startswith(_DAMAGED_MESSAGES):
+        return DatabaseDamaged(message)
+    if name in _BUGS or (isinstance(error, _BUG_TYPES) and not message.startswith(_CLOSED)):
         return None
-    said = next((said for start, said in _OTHERS.items() if name.startswith(start)), None)
-    return _unusable(said or f"The database cannot be used now ({name or words}).")
+    known = next((text for prefix, text in _UNAVAILABLE.items() if name.startswith(prefix)), None)
+    return _unusable(known or f"The database cannot be used now ({name or message}).")
 
 
-def _unusable(words: str) -> Unavailable:
-    return Unavailable(words, code="database_io")
+def _unusable(message: str) -> Unavailable:
+    return Unavailable(message, code="database_io")
 
 
 T = TypeVar("T")
@@ -92,7 +91,7 @@ _inside: ContextVar[bool] = ContextVar("inside_transaction", default=False)
 
 
 class Transaction:
-    """One write transaction. Rooms' functions take it; only the outermost service opens one."""
+    """A write transaction. Functions take it as a parameter; only the outermost service opens one."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -100,45 +99,45 @@ class Transaction:
         self.epoch_bumped = False
 
     async def execute(self, statement: Executable) -> CursorResult[Any]:
-        """Run one statement and give its result, with its rows already fetched."""
+        """Execute a statement; returns the result with its rows already fetched."""
         return await self._connection.execute(statement)
 
     async def execute_many(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
-        """Run one statement once for each row of values."""
+        """Execute a statement once for each row of values."""
         if rows:
             await self._connection.execute(statement, rows)
 
     async def bump_epoch(self) -> None:
-        """Say that who may see what has changed: every cache of permissions falls with this commit."""
+        """Record that permissions have changed: this commit invalidates all caches of them."""
         self.epoch_bumped = True
         await self.execute(update(epoch).values(value=epoch.c.value + 1))
 
     def after_commit(self, hook: Hook) -> None:
-        """Call `hook` once the transaction is on disk, in order; never if it is rolled back."""
+        """Call `hook` after the commit, in the order of registration; never after a rollback."""
         self._hooks.append(hook)
 
     def run_hooks(self) -> None:
-        """Call what was registered; one that fails is logged and does not stop the others."""
+        """Call the registered hooks; an error is logged and does not stop the others."""
         for hook in self._hooks:
             try:
                 hook()
-            except Exception:  # noqa: BLE001  # the commit stands whatever a listener does
+            except Exception:  # noqa: BLE001  # the commit stands whatever a hook does
                 _log.exception("after_commit_hook_failed")
 
 
 class Database:
     """A database file with its readers and its writer.
 
-    Once damage was seen nothing is written any more: whatever was acknowledged would be lost by the restore that has
-    to follow. `copies` are the folders where copies of it lie.
+    After damage was detected nothing is written, since the necessary restore would lose it. `copies` are the folders
+    that contain copies of the file.
     """
 
     def __init__(self, path: Path, *, copies: Sequence[Path] = ()) -> None:
         self.path = path
         self.damage = ""
-        """What is wrong with it, and what to do, in words; empty where no damage was seen."""
+        """The detected damage and what to do about it, as a message; empty if there is none."""
         self.logs_faults = False
-        """Whether faults are logged, once each: by a server. A command says them itself."""
+        """Whether faults are logged, once each: the server does, commands print them instead."""
         self._damage_with_paths = ""
         self._copies = [*copies] or [path.parent / "backups"]
         self._logged: set[str] = set()
@@ -149,23 +148,23 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent snapshot to read from. Do not await anything else than its queries inside.
+        """A consistent snapshot for reading. Await nothing but its queries inside.
 
         Raises:
-            Unavailable: the database cannot be read in time, or not at all.
-            DatabaseDamaged: what is asked for lies in a damaged part.
+            Unavailable: the database cannot be read, or not in time.
+            DatabaseDamaged: the query reads a damaged part.
         """
         with self._translate_errors():
             async with self._reader.begin() as connection:
                 yield connection
 
     async def write(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run `body` in a write transaction of its own and give what it returns, once that is on disk.
+        """Run `body` in a write transaction; returns its result after the commit.
 
         Raises:
-            Unavailable: another process holds the write lock for longer than the busy timeout.
+            Unavailable: another process holds the write lock for longer than the busy timeout, or the disk fails.
             NoSpace: the disk is full; nothing was changed.
-            DatabaseDamaged: damage was seen, now or earlier; nothing was changed.
+            DatabaseDamaged: damage was detected, now or earlier; nothing was changed.
             RuntimeError: called inside another write transaction.
         """
         if _inside.get():
@@ -178,23 +177,23 @@ class Database:
         return await asyncio.shield(task)
 
     def mark_damaged(self, reason: str) -> None:
-        """Damage was seen: it is logged once, with the way back, and nothing is written from now on."""
+        """Record detected damage: it is logged once, with advice, and nothing is written from now on."""
         if self.damage:
             return
         reason = " ".join(reason.split()).rstrip(".")
-        words = restore_advice(self._copies, replace=True, inside=self.path.parent)
-        self.damage = f"The database is damaged ({reason}). {words}"
-        words = restore_advice(self._copies, replace=True)
-        self._damage_with_paths = f"The database {self.path} is damaged ({reason}). {words}"
+        advice = restore_advice(self._copies, replace=True, inside=self.path.parent)
+        self.damage = f"The database is damaged ({reason}). {advice}"
+        advice = restore_advice(self._copies, replace=True)
+        self._damage_with_paths = f"The database {self.path} is damaged ({reason}). {advice}"
         if self.logs_faults:
-            _log.error("database_damaged", database=str(self.path), error=reason, words=words)
+            _log.error("database_damaged", database=str(self.path), error=reason, advice=advice)
 
     def damage_error(self) -> DatabaseDamaged:
-        """The error for whoever meets the damage that was noted."""
+        """The error that reports the recorded damage."""
         return DatabaseDamaged(self.damage, message_with_paths=self._damage_with_paths)
 
     async def close(self) -> None:
-        """Wait for the writes under way, then end the driver's threads."""
+        """Wait for running writes, then close all connections."""
         while self._running:
             await asyncio.wait(self._running)
         await self._writer.dispose()
@@ -213,7 +212,7 @@ class Database:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Turn the driver's complaints into ours, and tell each kind of them once."""
+        """Translate errors of the driver, and log each kind of them once."""
         try:
             yield
         except PoolTimeout as error:
@@ -221,19 +220,19 @@ class Database:
         except StreamtimeError:
             raise
         except Exception as error:
-            ours = translate_error(error)
-            if ours is None:
+            translated = translate_error(error)
+            if translated is None:
                 raise
-            if isinstance(ours, DatabaseDamaged):
-                self.mark_damaged(ours.message)
-                ours = self.damage_error()
-            elif self.logs_faults and ours.code == "database_io" and ours.message not in self._logged:
-                self._logged.add(ours.message)
-                _log.error("database_unavailable", database=str(self.path), error=ours.message)
-            raise ours from error
+            if isinstance(translated, DatabaseDamaged):
+                self.mark_damaged(translated.message)
+                translated = self.damage_error()
+            elif self.logs_faults and translated.code == "database_io" and translated.message not in self._logged:
+                self._logged.add(translated.message)
+                _log.error("database_unavailable", database=str(self.path), error=translated.message)
+            raise translated from error
 
     def _discard_task(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # Its caller may be gone; reading the exception keeps the loop from reporting it as never retrieved.
+            # If the caller was cancelled, asyncio would report the exception as never retrieved.
             _log.debug("write_failed", error=repr(task.exception()))

@@ -1,1 +1,1 @@
-"""A durable job queue in the database, and the pool that works on it."""
+"""The job queue in the database, the pool that runs jobs, and the interface of handlers."""

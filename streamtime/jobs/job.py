@@ -1,4 +1,4 @@
-"""What a job is, and what its handler must offer. It knows no storage and no loop."""
+"""Jobs, failures, queues, and the interfaces of job handlers and admission checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from streamtime.errors import StreamtimeError
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One claimed job. `attempt` counts from 1 and counts only tries that were the job's own fault to lose."""
+    """A claimed job. `attempt` counts from 1; attempts that failed for external reasons are not counted."""
 
     id: int
     kind: str
@@ -18,19 +18,19 @@ class Job:
     attempt: int
     max_attempts: int
     weight: int = 0
-    """What it takes of its lane's capacity while it runs, in the lane's own unit."""
+    """How much of its queue's capacity it uses while it runs, in the unit of the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job was given up: a code for programs, words for people."""
+    """Why a job failed: a code for programs and a message for users."""
 
     code: str
     message: str
 
 
 class AttemptFailed(StreamtimeError):
-    """An attempt came to nothing. With `retryable` false, no further one is worth the electricity."""
+    """An attempt failed. If `retryable` is false, the job fails without further attempts."""
 
     code = "attempt_failed"
 
@@ -40,36 +40,36 @@ class AttemptFailed(StreamtimeError):
 
 
 class Handler(Protocol):
-    """Does one kind of job. It may be called again after any interruption, and takes up what is done already."""
+    """Runs one kind of job. It may be called again after an interruption at any point, and continues from there."""
 
     async def run(self, job: Job) -> None:
-        """Do the job to its end.
+        """Run the job to completion.
 
         Raises:
-            AttemptFailed: it came to nothing; the reason is kept.
-            Unavailable, NoSpace: the world is not ready; tried again later without counting as an attempt.
+            AttemptFailed: the attempt failed; the reason is recorded.
+            Unavailable, NoSpace: a resource is not available; retried later without counting as an attempt.
         """
         ...
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Mark the subject as failed, in the transaction that marks the job."""
+        """Mark the subject as failed, in the transaction that marks the job as failed."""
         ...
 
 
 class AdmissionCheck(Protocol):
-    """Holds jobs of a kind back for a time: what they need is not there, or somebody else goes first."""
+    """Decides whether jobs of a kind may start now, depending on resources or on other work."""
 
     async def blocked_reason(self) -> str | None:
-        """Why none may begin at this moment, in words for people; None where they may."""
+        """Why no job may start now, as a message for users; None if they may."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class QueueConfig:
-    """Kinds of jobs that share places, so that quick work never waits behind long work.
+    """A queue: kinds of jobs that share its concurrency, so that short jobs never wait for long ones.
 
-    Where there is a `capacity`, jobs run together only as far as their weights fit into it; one that is too heavy
-    by itself runs alone.
+    With a `capacity`, jobs run at the same time only if the sum of their weights does not exceed it; a job that is
+    heavier than the capacity runs alone.
     """
 
     name: str

@@ -1,7 +1,4 @@
-"""Works the queue off: some places in each lane, one attempt in each place. It knows no kind of job by name.
-
-What a lane carries at the moment, and how much more may be put on it. It knows weights, nothing of jobs.
-"""
+"""Runs queued jobs: each queue has as many slots as its concurrency, and each slot runs one attempt at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -15,7 +12,7 @@ from streamtime.periodic import FailureLog, every, is_outage
 
 
 class CapacityLimiter:
-    """The weights of what runs in one lane. Whoever looks at `room` and then adds to it holds `turn` meanwhile."""
+    """The weights of the jobs that run in one queue. Hold `lock` between reading `available` and `acquire`."""
 
     def __init__(self, capacity: int | None) -> None:
         self._capacity = capacity
@@ -24,34 +21,34 @@ class CapacityLimiter:
 
     @property
     def available(self) -> int | None:
-        """The heaviest that may be added now; None where any may: there is no limit, or nothing else to hinder it."""
+        """The largest weight that may be added; None for any: there is no limit, or nothing else runs."""
         if self._capacity is None or not self._weights:
             return None
         return max(0, self._capacity - sum(self._weights))
 
     def acquire(self, weight: int) -> None:
-        """Something has begun."""
+        """A job of this weight has started."""
         self._weights.append(weight)
 
     def release(self, weight: int) -> None:
-        """It has ended."""
+        """A job of this weight has ended."""
         self._weights.remove(weight)
 
 
 BACKOFF_MS = (5_000, 20_000, 80_000, 320_000)
-"""Pauses after the first, second, ... failed attempt; the last one holds from then on."""
+"""Delays after the first, second, ... failed attempt; the last one is used from then on."""
 
 UNAVAILABLE_RETRY_MS = 10_000
-"""Pause before an attempt that found a disk full or a store away; such attempts are not counted."""
+"""The delay after an attempt that found a full disk or an unavailable store; such attempts are not counted."""
 
 MAX_INTERRUPTIONS = 10
-"""A job that was under way when the server died this often, beyond its own attempts, is given up."""
+"""A job fails if the server died this often while it ran, in addition to its own attempts."""
 
 WRITE_RETRY_S = 1.0
-"""Pause before what became of an attempt is written again, when the disk has refused it."""
+"""The delay before the outcome of an attempt is written again after a database error."""
 
 POLL_INTERVAL_S = 5.0
-"""How often the queue is looked at unasked: work may come from a command beside the server, or be held no more."""
+"""How often the queue is polled: a command beside the server may add jobs, and admission checks may change."""
 
 _log = get_logger("jobs")
 
@@ -59,65 +56,67 @@ _log = get_logger("jobs")
 class JobPool:
     """Claims jobs and runs their handlers until it is stopped."""
 
-    def __init__(self, queue: JobQueue, queues: Collection[QueueConfig], clock: Clock) -> None:
-        self._queue = queue
+    def __init__(self, job_queue: JobQueue, queues: Collection[QueueConfig], clock: Clock) -> None:
+        self._job_queue = job_queue
         self._queues = queues
         self._clock = clock
         self._wakeups = [asyncio.Event() for _ in queues]
-        self._limiters = {lane.name: CapacityLimiter(lane.capacity) for lane in queues}
+        self._limiters = {queue.name: CapacityLimiter(queue.capacity) for queue in queues}
         self._blocked: dict[str, str] = {}
         self._attempts: dict[int, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
-        queue.on_enqueue = self._wake
-        queue.on_cancel = self._cancel_attempts
+        job_queue.on_enqueue = self._wake
+        job_queue.on_cancel = self._cancel_attempts
 
     async def start(self) -> None:
-        """Take over what earlier processes left, and begin."""
-        left = await self._queue.requeue_running()
-        if left:
-            _log.info("jobs_resumed", count=left)
-        for lane, news in zip(self._queues, self._wakeups, strict=True):
-            failures = FailureLog(f"jobs-{lane.name}")
-            self._tasks += [asyncio.create_task(self._run_slot(lane, news, failures)) for _ in range(lane.concurrency)]
-        # The lease is renewed three times before it lapses; after a failure it is tried again at shorter intervals.
+        """Queue the running jobs of earlier processes again, and start."""
+        requeued = await self._job_queue.requeue_running()
+        if requeued:
+            _log.info("jobs_resumed", count=requeued)
+        for queue, wakeup in zip(self._queues, self._wakeups, strict=True):
+            failures = FailureLog(f"jobs-{queue.name}")
+            self._tasks += [
+                asyncio.create_task(self._run_slot(queue, wakeup, failures)) for _ in range(queue.concurrency)
+            ]
+        # The lease is renewed three times before it expires; after a failure it is retried at shorter intervals.
         renewal = every(LEASE_MS / 3000, self._renew_leases, "job-leases", delay_s=LEASE_MS / 3000, max_backoff_s=5)
         due = every(POLL_INTERVAL_S, self._wake_due, "jobs-due", delay_s=POLL_INTERVAL_S)
         self._tasks += [asyncio.create_task(renewal), asyncio.create_task(due)]
 
     async def stop(self, *, grace_s: float) -> None:
-        """Claim no more, give what runs `grace_s` seconds to end, and queue the rest again."""
+        """Claim no more jobs, give running ones `grace_s` seconds to end, and queue the rest again."""
         self._stopping = True
         self._wake()
         if self._attempts:
             await asyncio.wait(self._attempts.values(), timeout=grace_s)
-        for place in self._tasks:
-            place.cancel()  # each ends the attempt that it holds, and waits until that is given back
+        for task in self._tasks:
+            task.cancel()  # a slot cancels its attempt and waits until the job is queued again
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def running(self) -> int:
-        """How many attempts are under way."""
+        """The number of running attempts."""
         return len(self._attempts)
 
     @property
     def alive(self) -> bool:
-        """Whether every place is still manned."""
+        """Whether all tasks of the pool are running."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     def waiting_reason(self, kind: str, weight: int) -> str:
-        """Why a job that is due does not run yet, in words for people."""
-        if why := self._blocked.get(kind):
-            return why
-        lane = next((lane for lane in self._queues if kind in lane.handlers), None)
-        room = self._limiters[lane.name].available if lane else None
-        if room is not None and weight > room:
+        """Why a job that is due does not run yet, as a message for users."""
+        if reason := self._blocked.get(kind):
+            return reason
+        queue = next((queue for queue in self._queues if kind in queue.handlers), None)
+        available = self._limiters[queue.name].available if queue else None
+        if available is not None and weight > available:
             return "Waits until there is memory for it"
         return "Waits for its turn"
 
     def _wake(self) -> None:
-        for news in self._wakeups:
-            news.set()
+        for wakeup in self._wakeups:
+            wakeup.set()
 
     def _cancel_attempts(self, ids: Collection[int]) -> None:
         for job_id in ids:
@@ -137,18 +136,18 @@ class JobPool:
         await every(0, claim_and_run, failures, max_backoff_s=POLL_INTERVAL_S, until=lambda: self._stopping)
 
     async def _runnable_kinds(self, queue: QueueConfig) -> list[str]:
-        """The kinds of a lane that nothing holds back at the moment."""
-        for kind, restraint in queue.admission.items():
-            why = await restraint.blocked_reason()
-            if why is None:
+        """The kinds of a queue whose admission checks allow them to start."""
+        for kind, check in queue.admission.items():
+            reason = await check.blocked_reason()
+            if reason is None:
                 self._blocked.pop(kind, None)
             else:
-                self._blocked[kind] = why
+                self._blocked[kind] = reason
         return [kind for kind in queue.handlers if kind not in self._blocked]
 
     async def _claim(self, kinds: Collection[str], limiter: CapacityLimiter) -> Job | None:
         async with limiter.lock:
-            job = await self._queue.claim(kinds, max_weight=limiter.available)
+            job = await self._job_queue.claim(kinds, max_weight=limiter.available)
             if job is not None:
                 limiter.acquire(job.weight)
             return job
@@ -158,13 +157,13 @@ class JobPool:
             await self._run_attempt(queue, job)
         finally:
             self._limiters[queue.name].release(job.weight)
-            wakeup.set()  # what was too heavy beside it may fit now
+            wakeup.set()  # a job that was too heavy may fit now
 
     async def _wait(self, kinds: Collection[str], limiter: CapacityLimiter, wakeup: asyncio.Event) -> None:
-        due = await self._queue.next_due_ms(kinds)
+        due = await self._job_queue.next_due_ms(kinds)
         until_due = None if due is None else max(0.05, (due - self._clock.now_ms()) / 1000)
         if due is not None and due <= self._clock.now_ms() and limiter.available is not None:
-            until_due = None  # it waits for room, and whoever makes room says so
+            until_due = None  # it waits for capacity; releasing some sets `wakeup`
         try:
             async with asyncio.timeout(until_due):
                 await wakeup.wait()
@@ -172,11 +171,11 @@ class JobPool:
             return
 
     async def _wake_due(self) -> None:
-        """Wake the lanes that something is due for: one look for all of them, so that an idle server rests."""
-        due = await self._queue.due_kinds()
-        for lane, news in zip(self._queues, self._wakeups, strict=True):
-            if not due.isdisjoint(lane.handlers):
-                news.set()
+        """Wake the queues that have due jobs, with one query for all of them, so that an idle server does little."""
+        due = await self._job_queue.due_kinds()
+        for queue, wakeup in zip(self._queues, self._wakeups, strict=True):
+            if not due.isdisjoint(queue.handlers):
+                wakeup.set()
 
     async def _run_attempt(self, queue: QueueConfig, job: Job) -> None:
         attempt = asyncio.create_task(self._execute(queue, job), name=f"{job.kind} {job.subject}")
@@ -184,7 +183,7 @@ class JobPool:
         try:
             await asyncio.wait([attempt])
         finally:
-            if not attempt.done():  # this place is being closed
+            if not attempt.done():  # the slot was cancelled
                 attempt.cancel()
                 await asyncio.wait([attempt])
             del self._attempts[job.id]
@@ -197,51 +196,57 @@ class JobPool:
             _check_interruptions(job)
             await queue.handlers[job.kind].run(job)
         except asyncio.CancelledError:
-            # Of a job that was cancelled nothing is left to give back; at a stop it goes on at the next start.
-            await self._queue.requeue(job)
+            # When the server stops, the job continues at the next start; for a cancelled job this does nothing.
+            await self._job_queue.requeue(job)
             raise
         except (Unavailable, NoSpace) as error:
             failure = Failure(error.code, error.message)
-            await _write_with_retry(lambda: self._queue.requeue(job, delay_ms=UNAVAILABLE_RETRY_MS, failure=failure))
+            await _write_with_retry(
+                lambda: self._job_queue.requeue(job, delay_ms=UNAVAILABLE_RETRY_MS, failure=failure)
+            )
         except AttemptFailed as error:
             await self._handle_failure(queue, job, Failure(error.code, error.message), retryable=error.retryable)
-        except Exception:  # noqa: BLE001  # the server outlives any handler; the log has the trace
+        except Exception:  # noqa: BLE001  # a bug in a handler must not stop the server; the log has the traceback
             _log.exception("job_crashed", job=job.id, kind=job.kind, subject=job.subject)
             failure = Failure("internal", "Something went wrong inside the server. Its log tells more.")
             await self._handle_failure(queue, job, failure, retryable=True)
         else:
-            await _write_with_retry(lambda: self._queue.finish(job))
+            await _write_with_retry(lambda: self._job_queue.finish(job))
             _log.info("job_done", kind=job.kind, subject=job.subject, seconds=self._elapsed_s(started))
 
     async def _handle_failure(self, queue: QueueConfig, job: Job, failure: Failure, *, retryable: bool) -> None:
         _log.warning("attempt_failed", kind=job.kind, subject=job.subject, attempt=job.attempt, code=failure.code)
         if retryable and job.attempt < job.max_attempts:
-            pause = BACKOFF_MS[min(job.attempt, len(BACKOFF_MS)) - 1]
-            await _write_with_retry(lambda: self._queue.requeue(job, delay_ms=pause, counts=True, failure=failure))
+            delay_ms = BACKOFF_MS[min(job.attempt, len(BACKOFF_MS)) - 1]
+            await _write_with_retry(
+                lambda: self._job_queue.requeue(job, delay_ms=delay_ms, counts=True, failure=failure)
+            )
             return
 
         handler = queue.handlers[job.kind]
-        await _write_with_retry(lambda: self._queue.fail(job, failure, lambda tx: handler.on_failed(tx, job, failure)))
+        await _write_with_retry(
+            lambda: self._job_queue.fail(job, failure, lambda tx: handler.on_failed(tx, job, failure))
+        )
 
     async def _renew_leases(self) -> None:
-        """Renew the leases of what runs here, and queue again what holds none and does not run.
+        """Renew the leases of the jobs that run here, and queue jobs again that lost their lease and do not run.
 
-        After an outage, or a sleep of the machine, that was longer than the lease, everything has lapsed. Nobody else
-        claims what is still marked as running, so what runs here goes on and takes its lease again.
+        After an outage or a sleep of the machine that was longer than the lease, all leases have expired. No other
+        process claims a job that is marked as running, so the jobs that run here continue.
         """
-        await self._queue.heartbeat(list(self._attempts))
-        if lapsed := await self._queue.requeue_expired(running=list(self._attempts)):
-            _log.warning("job_leases_expired", count=lapsed)
+        await self._job_queue.heartbeat(list(self._attempts))
+        if expired := await self._job_queue.requeue_expired(running=list(self._attempts)):
+            _log.warning("job_leases_expired", count=expired)
 
     def _elapsed_s(self, started: float) -> float:
         return round(self._clock.monotonic() - started, 3)
 
 
 async def _write_with_retry(write: Callable[[], Awaitable[object]]) -> None:
-    """Write what became of an attempt, as soon as the disk takes it: else all of it would be done again.
+    """Write the outcome of an attempt, retrying during a database outage: otherwise the work would be repeated.
 
     Raises:
-        Exception: an error of the program, which would come again each time.
+        Exception: a bug, which a retry would not fix.
     """
     ended: list[Exception | None] = []
 
@@ -249,7 +254,7 @@ async def _write_with_retry(write: Callable[[], Awaitable[object]]) -> None:
         try:
             await write()
         except DatabaseDamaged:
-            pass  # nothing is written into a damaged database any more, however often it is tried
+            pass  # nothing is written to a damaged database, so a retry is useless
         except Exception as error:
             if is_outage(error):
                 raise

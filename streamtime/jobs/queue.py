@@ -1,7 +1,4 @@
-"""Jobs as rows: put in, claimed, finished, given back. It decides nothing about when to run them.
-
-What is to be done, what is being done, and what has failed lately, for people to look at. It changes nothing.
-"""
+"""The durable job queue: jobs are added, claimed under a lease, finished, queued again, and listed for users."""
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -16,17 +13,17 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import Failure, Job
 
 LEASE_MS = 60_000
-"""How long a claim holds without a heartbeat."""
+"""How long the lease of a claimed job lasts without a heartbeat."""
 
 FAIRNESS_WINDOW_MS = 24 * 3600 * 1000
-"""What was done for somebody longer ago than this is forgotten when turns are taken."""
+"""The period in which the run time of jobs counts for fair scheduling."""
 
 ACTIVE = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """How many jobs of a kind are in a state, and since when the oldest of them waits."""
+    """The number of jobs of a kind in a state, and the creation time of the oldest."""
 
     kind: str
     state: str
@@ -35,7 +32,7 @@ class QueueDepth:
 
 
 class JobQueue:
-    """All jobs, durable."""
+    """Adds jobs, hands them out and records their outcome."""
 
     def __init__(self, database: Database, clock: Clock, *, process_id: str) -> None:
         self._database = database
@@ -56,9 +53,9 @@ class JobQueue:
         fair_key: str = "",
         weight: int = 0,
     ) -> None:
-        """Add a job, unless one with the same `dedup_key` (kind and subject, if not given) is active already.
+        """Add a job, unless an active one has the same `dedup_key` (by default kind and subject).
 
-        Jobs of equal priority with different `fair_key`s take turns; see `claim`.
+        Jobs of equal priority with different `fair_key`s are scheduled fairly; see `claim`.
         """
         now = self._clock.now_ms()
         statement = insert(jobs).values(
@@ -76,13 +73,13 @@ class JobQueue:
         try:
             await tx.execute(statement)
         except IntegrityError:
-            return  # the unique index over active jobs: it is on its way
+            return  # the unique index over active jobs: there is one already
         tx.after_commit(self.on_enqueue)
 
     async def cancel(self, tx: Transaction, subject: str, *, kinds: Collection[str] | None = None) -> bool:
-        """Take the active jobs of a subject out, all or those of some kinds; whether there were any.
+        """Cancel the active jobs of a subject, all or those of some kinds; returns whether there were any.
 
-        Attempts under way are ended after the commit.
+        Running attempts are cancelled after the commit.
         """
         chosen = jobs.c.subject == subject if kinds is None else and_(jobs.c.subject == subject, jobs.c.kind.in_(kinds))
         statement = (
@@ -96,17 +93,17 @@ class JobQueue:
         return bool(ids)
 
     async def run_now(self, tx: Transaction, subject: str) -> None:
-        """Let the waiting jobs of a subject be due now, whatever pause an earlier attempt has earned them."""
+        """Make the queued jobs of a subject due now, without waiting for the delay after a failed attempt."""
         waiting = update(jobs).where(jobs.c.subject == subject, jobs.c.state == "queued")
         await tx.execute(waiting.values(run_after_ms=self._clock.now_ms()))
         tx.after_commit(self.on_enqueue)
 
     async def claim(self, kinds: Collection[str], *, max_weight: int | None = None) -> Job | None:
-        """Take the most urgent job of these kinds, or None where none is due, or it is heavier than `room`.
+        """Claim the most urgent job of these kinds; None if none is due or it is heavier than `max_weight`.
 
-        Among equally urgent ones that goes first whose `fair_key` has the fewest jobs of these kinds under way, then
-        the one whose jobs took the least time of late, then the oldest. Nothing lighter goes past one that waits for
-        room: it would wait for ever.
+        Among equally urgent jobs the order is: the `fair_key` with the fewest running jobs of these kinds, then the
+        one whose jobs ran the least time recently (`FAIRNESS_WINDOW_MS`), then the oldest job. A lighter job does not
+        overtake a heavy one that waits for capacity: that could wait forever.
         """
         now = self._clock.now_ms()
         share = _usage_by_key(kinds, now)
@@ -128,7 +125,7 @@ class JobQueue:
             fits = and_(fits, jobs.c.weight <= max_weight)
         async with self._database.read() as connection:
             if (await connection.execute(select(jobs.c.id).where(fits))).first() is None:
-                return None  # an idle pool takes no write lock
+                return None  # an idle pool must not take the write lock
         statement = (
             update(jobs)
             .where(fits)
@@ -149,14 +146,14 @@ class JobQueue:
         return await self._database.write(body)
 
     async def next_due_ms(self, kinds: Collection[str]) -> int | None:
-        """When the next queued job of these kinds may run, or None where none is queued."""
+        """When the next queued job of these kinds is due, or None if none is queued."""
         query = select(func.min(jobs.c.run_after_ms)).where(jobs.c.state == "queued", jobs.c.kind.in_(kinds))
         async with self._database.read() as connection:
             due: int | None = (await connection.execute(query)).scalar_one()
             return due
 
     async def due_kinds(self) -> set[str]:
-        """The kinds of which a queued job may run now."""
+        """The kinds that have a queued job which is due."""
         query = select(jobs.c.kind).distinct().where(
             jobs.c.state == "queued", jobs.c.run_after_ms <= self._clock.now_ms()
         )  # fmt: skip
@@ -164,7 +161,7 @@ class JobQueue:
             return set((await connection.execute(query)).scalars())
 
     async def heartbeat(self, ids: Collection[int]) -> None:
-        """Say that these are being worked on."""
+        """Renew the leases of these running jobs."""
         statement = update(jobs).where(jobs.c.id.in_(ids), jobs.c.state == "running")
 
         async def body(tx: Transaction) -> None:
@@ -174,15 +171,15 @@ class JobQueue:
             await self._database.write(body)
 
     async def finish(self, job: Job) -> None:
-        """The job is done, unless its handler has said so already."""
+        """Mark the job as done, unless its handler has completed it already."""
         await self._database.write(lambda tx: self.complete(tx, job))
 
     async def complete(self, tx: Transaction, job: Job) -> None:
-        """The job is done, together with what else the transaction says: the next one may begin at its commit."""
+        """Mark the job as done as part of a transaction; after its commit an equal job can be added."""
         await self._finish(tx, job, "done", None)
 
     async def fail(self, job: Job, failure: Failure, on_failed: Callable[[Transaction], Awaitable[None]]) -> None:
-        """The job is given up; `mark` tells its subject so in the same transaction, unless it was cancelled."""
+        """Mark the job as failed and call `on_failed` in the same transaction, unless the job was cancelled."""
 
         async def body(tx: Transaction) -> None:
             if await self._finish(tx, job, "failed", failure):
@@ -193,15 +190,15 @@ class JobQueue:
     async def requeue(
         self, job: Job, *, delay_ms: int = 0, counts: bool = False, failure: Failure | None = None
     ) -> None:
-        """Queue the job again. Unless `counts`, the attempt is forgotten: it was not the job's fault."""
-        later = self._clock.now_ms() + delay_ms if delay_ms else jobs.c.run_after_ms  # else it keeps its place
+        """Queue the job again, after a delay; without `counts` the attempt is not counted."""
+        run_after = self._clock.now_ms() + delay_ms if delay_ms else jobs.c.run_after_ms  # else it keeps its position
         statement = (
             update(jobs)
             .where(jobs.c.id == job.id, jobs.c.state == "running")
             .values(
                 state="queued",
                 attempt=job.attempt if counts else job.attempt - 1,
-                run_after_ms=later,
+                run_after_ms=run_after,
                 lease_owner=None,
                 lease_until_ms=None,
                 failure_code=failure.code if failure else None,
@@ -215,22 +212,22 @@ class JobQueue:
         await self._database.write(body)
 
     async def requeue_running(self) -> int:
-        """Queue what earlier processes were working on when they died. Called once, under the server's lock.
+        """Queue the running jobs of earlier processes again. Called once, under the server's lock.
 
-        The attempt counts: perhaps it was this very job that took the process down.
+        The attempt counts, since the job itself may have crashed the process.
         """
         return await self._requeue(jobs.c.state == "running")
 
     async def requeue_expired(self, *, running: Collection[int] = ()) -> int:
-        """Queue what runs by its row and holds no lease any more: its end could not be written down.
+        """Queue running jobs again whose lease has expired, since their outcome could not be written.
 
-        `running` are the ids of what does run; it stays, whatever the clock says of its lease.
+        Jobs with an id in `running` do run and are left alone, whatever their lease says.
         """
-        lapsed = jobs.c.lease_until_ms < self._clock.now_ms()
-        return await self._requeue(and_(jobs.c.state == "running", lapsed, jobs.c.id.not_in(running)))
+        expired = jobs.c.lease_until_ms < self._clock.now_ms()
+        return await self._requeue(and_(jobs.c.state == "running", expired, jobs.c.id.not_in(running)))
 
     async def depths(self) -> list[QueueDepth]:
-        """How many jobs of each kind wait or run."""
+        """The number of queued and running jobs of each kind."""
         query = (
             select(jobs.c.kind, jobs.c.state, func.count(), func.min(jobs.c.created_at_ms))
             .where(jobs.c.state.in_(ACTIVE))
@@ -264,7 +261,7 @@ class JobQueue:
 
 
 def _usage_by_key(kinds: Collection[str], now: int) -> Subquery:
-    """What each `fair_key` has under way, and how long its jobs have been worked on of late."""
+    """The number of running jobs of each `fair_key`, and the run time of its recent jobs."""
     running = jobs.c.state == "running"
     until = case((running, now), else_=func.coalesce(jobs.c.finished_at_ms, jobs.c.started_at_ms))
     return (
@@ -291,12 +288,12 @@ def _job(row: RowMapping) -> Job:
 
 
 MAX_ROWS = 200
-"""Rows of one look: who has more waiting sees those that come first."""
+"""The most jobs that a list contains."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """One job as it stands. The failure is that of its latest attempt, or what it waits for."""
+    """The state of a job. The failure is that of its latest attempt."""
 
     id: int
     kind: str
@@ -314,22 +311,22 @@ class JobSummary:
 
 
 class JobOverview:
-    """Reads the queue."""
+    """Lists jobs for pages and commands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def active(self) -> list[JobSummary]:
-        """What runs, then what waits, in the order in which it is its turn."""
-        turn = (jobs.c.state.desc(), jobs.c.priority, jobs.c.run_after_ms, jobs.c.id)
-        return await self._select(jobs.c.state.in_(ACTIVE), *turn)
+        """Running jobs, then queued ones in the order of their priority."""
+        order = (jobs.c.state.desc(), jobs.c.priority, jobs.c.run_after_ms, jobs.c.id)
+        return await self._select(jobs.c.state.in_(ACTIVE), *order)
 
     async def waiting(self, kinds: tuple[str, ...]) -> list[JobSummary]:
-        """What waits, of these kinds."""
+        """The queued jobs of these kinds."""
         return await self._select((jobs.c.state == "queued") & jobs.c.kind.in_(kinds), jobs.c.id)
 
     async def failed(self, *, since_ms: int) -> list[JobSummary]:
-        """What was given up since then, the latest first."""
+        """The jobs that failed since then, the latest first."""
         recent = (jobs.c.state == "failed") & (jobs.c.finished_at_ms >= since_ms)
         return await self._select(recent, jobs.c.finished_at_ms.desc())
 
