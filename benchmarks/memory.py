@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--source FILE] [--sizes 1280x720,1920x1080]
 
 For each size the whole ladder, the largest rung alone and the others alone are made of two seconds of moving picture.
-`hls/costs.py` has the numbers that this holds to account: after a change of the encoder's settings, run it.
+`hls/ladder.py` has the numbers that this holds to account: after a change of the encoder's settings, run it.
 """
 
 import argparse
@@ -18,8 +18,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from streamtime.hls.costs import SourcePicture, encode_memory_bytes
-from streamtime.hls.ladder import PlannedRung, plan_ladder
+from streamtime.hls.ladder import PlannedRung, SourcePicture, encode_memory_bytes, plan_ladder
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.protocol import EncodeVideo, Package
 

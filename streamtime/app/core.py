@@ -48,7 +48,7 @@ from streamtime.videos.stills import StillRepository
 from streamtime.videos.timeline import Timeline
 from streamtime.videos.trash import RestoreDependencies, Trash
 from streamtime.videos.videos import Videos, VideoUpdater
-from streamtime.workers.registry import WorkerRegistry
+from streamtime.workers.worker import WorkerRegistry
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from streamtime.videos import job_kinds
 from streamtime.videos.lifecycle import CrashCounter
 from streamtime.videos.poster_choice import POSTER
 from streamtime.workers.launcher import WorkerLauncher
-from streamtime.workers.memory import memory_bytes
+from streamtime.workers.process import memory_bytes
 
 QUICK_CONCURRENCY = 2
 """Attempts at once of jobs that a person waits for: they copy rather than encode."""

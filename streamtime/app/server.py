@@ -77,7 +77,7 @@ from streamtime.videos.listing import Listing
 from streamtime.videos.poster_choice import PosterChoice
 from streamtime.videos.profile_visibility import ProfileVisibility
 from streamtime.videos.quota import StorageUsage
-from streamtime.workers.self_report import ConfinementCheck
+from streamtime.workers.launcher import ConfinementCheck
 
 FLUSH_INTERVAL_S = 3.0
 

@@ -35,7 +35,7 @@ from streamtime.storage.local.store import LocalStore
 from streamtime.storage.objects.stores import UNVERIFIED, status_message
 from streamtime.storage.s3.trial import check_bucket
 from streamtime.storage.spool import Spool
-from streamtime.workers.self_report import format_layers, query_confinement
+from streamtime.workers.launcher import format_layers, query_confinement
 
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
 

@@ -10,7 +10,7 @@ from litestar.response import Response
 from streamtime.errors import StreamtimeError, Unavailable
 from streamtime.http.services import Services
 from streamtime.storage.object_store import ObjectStore
-from streamtime.workers.self_report import format_layers
+from streamtime.workers.launcher import format_layers
 
 STORE_TIMEOUT_S = 3.0
 """Whoever asks for health has little patience, often five seconds for everything."""

@@ -60,8 +60,8 @@ from streamtime.videos.retry import VideoJobs
 from streamtime.videos.timeline import Timeline
 from streamtime.videos.trash import Trash
 from streamtime.videos.videos import Videos
-from streamtime.workers.registry import WorkerRegistry
-from streamtime.workers.self_report import ConfinementCheck
+from streamtime.workers.launcher import ConfinementCheck
+from streamtime.workers.worker import WorkerRegistry
 
 
 class QueueStatusMonitor(Protocol):

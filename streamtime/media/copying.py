@@ -18,14 +18,14 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamtime.media import refusal
+from streamtime.media import order_errors
 from streamtime.media.channel import Reporter
 from streamtime.media.copy_check import MAX_GOP_S, MIN_SEGMENT_S, OPEN_GOP_OBSTACLE, is_idr
-from streamtime.media.picture_facts import Orientation, frame_rate, prepare_decoder, shown_size
-from streamtime.media.picture_times import PacketDurations
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import exact_ticks
 from streamtime.media.source import AnyPacket
+from streamtime.media.timestamps import PacketDurations
+from streamtime.media.video_stream import Orientation, frame_rate, prepare_decoder, shown_size
 from streamtime.workers.protocol import RenditionStarted, Resume
 
 _MICRO = 1_000_000
@@ -81,7 +81,7 @@ class VideoCopy:
             Refusal: with `copy_unfit` if the file does not go on as it began.
         """
         if packet.pts is None:
-            raise refusal.copy_unfit("some of its pictures carry no time")
+            raise order_errors.copy_unfit("some of its pictures carry no time")
         if self._keyframe is None and (not packet.is_keyframe or packet.pts < self._origin):
             return
         self._check_packet(packet, packet.pts)
@@ -98,38 +98,38 @@ class VideoCopy:
             Refusal: with `copy_unfit` if what was written is no rendition that plays to the end.
         """
         if self._keyframe is None:
-            raise refusal.copy_unfit("it has no keyframe")
+            raise order_errors.copy_unfit("it has no keyframe")
         if self._held:
             self._release((self._held[-1].pts or 0) + max(1, self._held[-1].duration or 1))
         ends_s = max(self.until_s or 0.0, self.end_s)
         if ends_s - self.end_s > _TOLERATED_SHORTAGE_S:
-            raise refusal.copy_unfit("its picture ends before its sound")
+            raise order_errors.copy_unfit("its picture ends before its sound")
         if ends_s - float((self._group_begins - self._origin) * self._tick) > MAX_GOP_S:
-            raise refusal.copy_unfit(_RARE_KEYFRAMES)
+            raise order_errors.copy_unfit(_RARE_KEYFRAMES)
         try:
             self._writer.finish(self.until_s, lasts=self._durations.last_duration)
         except _NOT_WRITABLE as error:
-            raise _unwritable(error, refusal.copy_unfit) from error
+            raise _unwritable(error, order_errors.copy_unfit) from error
         if not self._writer.segments:
-            raise refusal.copy_unfit("nothing of it could be written")
+            raise order_errors.copy_unfit("nothing of it could be written")
 
     def _check_packet(self, packet: AnyPacket, pts: int) -> None:
         if packet.has_sidedata("new_extradata"):
-            raise refusal.copy_unfit("its picture changes on the way")
+            raise order_errors.copy_unfit("its picture changes on the way")
         if self._keyframe is not None and pts < self._keyframe:
-            raise refusal.copy_unfit("some pictures are shown before the keyframe they follow")
+            raise order_errors.copy_unfit("some pictures are shown before the keyframe they follow")
         if self._keyframe is not None and (pts - self._group_begins) * self._tick > MAX_GOP_S:
-            raise refusal.copy_unfit(_RARE_KEYFRAMES)
+            raise order_errors.copy_unfit(_RARE_KEYFRAMES)
         if packet.is_keyframe:
             if not is_idr(packet, self._extradata):
-                raise refusal.copy_unfit(OPEN_GOP_OBSTACLE)
+                raise order_errors.copy_unfit(OPEN_GOP_OBSTACLE)
             self._group_begins = self._origin if self._keyframe is None else pts
             self._keyframe = pts
 
     def _hold(self, packet: AnyPacket) -> None:
         """Keep a packet whose decode time the container does not tell: the first few of a Matroska file."""
         if self._last_dts is not None or len(self._held) >= _MAX_HELD_PACKETS:
-            raise refusal.copy_unfit("it does not say when its pictures are decoded")
+            raise order_errors.copy_unfit("it does not say when its pictures are decoded")
         self._held.append(packet)
 
     def _release(self, dts: int) -> None:
@@ -144,9 +144,9 @@ class VideoCopy:
     def _write(self, packet: AnyPacket) -> None:
         dts, pts = packet.dts or 0, packet.pts or 0
         if self._last_dts is not None and dts <= self._last_dts:
-            raise refusal.copy_unfit("its times jump back")
+            raise order_errors.copy_unfit("its times jump back")
         if pts < dts:
-            raise refusal.copy_unfit("some pictures are shown before they are decoded")
+            raise order_errors.copy_unfit("some pictures are shown before they are decoded")
         if self._last_dts is None:
             # Sound begins before it: shown and decoded earlier by as much, it lasts until the second one.
             pts, dts = self._origin, dts - (pts - self._origin)
@@ -157,7 +157,7 @@ class VideoCopy:
         try:
             self._writer.mux(packet)
         except _NOT_WRITABLE as error:
-            raise _unwritable(error, refusal.copy_unfit) from error
+            raise _unwritable(error, order_errors.copy_unfit) from error
 
 
 def _check_first_segment(opening: bytes) -> None:
@@ -175,12 +175,12 @@ def _check_first_segment(opening: bytes) -> None:
     except (av.error.FFmpegError, IndexError):
         frame = None
     if frame is None or frame.is_corrupt:
-        raise refusal.copy_unfit("its first picture cannot be decoded by itself")
+        raise order_errors.copy_unfit("its first picture cannot be decoded by itself")
 
 
-def _unwritable(error: Exception, unfit: Callable[[str], refusal.OrderError]) -> Exception:
+def _unwritable(error: Exception, unfit: Callable[[str], order_errors.OrderError]) -> Exception:
     """What it means for a copy that the muxer refused a packet; a failure of the disk stays one."""
-    if isinstance(error, OSError) and error.errno in refusal.DISK_ERRNOS:
+    if isinstance(error, OSError) and error.errno in order_errors.DISK_ERRNOS:
         return error
     return unfit("it cannot be written as it is")
 
@@ -262,17 +262,17 @@ class AudioCopy:
             Refusal: with `audio_copy_unfit` if there is too little of it: players wait for sound.
         """
         if (self.until_s or 0.0) - self.end_s > _TOLERATED_SHORTAGE_S:
-            raise refusal.audio_copy_unfit("it ends before the picture")
+            raise order_errors.audio_copy_unfit("it ends before the picture")
         try:
             self._writer.finish()
         except _NOT_WRITABLE as error:
-            raise _unwritable(error, refusal.audio_copy_unfit) from error
+            raise _unwritable(error, order_errors.audio_copy_unfit) from error
 
     def _is_contiguous(self, position: int) -> bool:
         """Tell whether the packet belongs where the last one ended, moving on over a small hole."""
         late_s = Fraction(position - (self._next or 0), self._rate)
         if late_s > _MAX_AUDIO_GAP_S:
-            raise refusal.audio_copy_unfit("it pauses on the way")
+            raise order_errors.audio_copy_unfit("it pauses on the way")
         if late_s > _RETIMED_S:
             self._next = position
         return late_s > -_RETIMED_S
@@ -285,4 +285,4 @@ class AudioCopy:
         try:
             self._writer.mux(packet)
         except _NOT_WRITABLE as error:
-            raise _unwritable(error, refusal.audio_copy_unfit) from error
+            raise _unwritable(error, order_errors.audio_copy_unfit) from error

@@ -19,8 +19,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from streamtime.hls.storyboard import FrameLocation
-from streamtime.media.picture_facts import prepare_decoder
 from streamtime.media.source import MAX_PIXELS
+from streamtime.media.video_stream import prepare_decoder
 
 _BOX = struct.Struct(">I4s")
 _FLAGS = struct.Struct(">I")

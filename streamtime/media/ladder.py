@@ -17,10 +17,10 @@ from streamtime.hls.segment_index import Grid
 from streamtime.media import x264
 from streamtime.media.channel import Reporter
 from streamtime.media.normalize import FrameNormalizer, Scaler
-from streamtime.media.picture_facts import Orientation
 from streamtime.media.pipeline_threads import PipelineStage, ThreadPipeline
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import ResumedDecodeTimes, check_first, exact_ticks
+from streamtime.media.video_stream import Orientation
 from streamtime.workers.protocol import EncodeVideo, RenditionStarted
 
 _QUEUE_FRAMES = 4

@@ -16,13 +16,27 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
-from streamtime.media import refusal, resume
+from streamtime.media import order_errors, resume
+from streamtime.media.audio_encoder import AudioEncoder
 from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
-from streamtime.media.decoding import VideoDecoder
+from streamtime.media.durations import CONTAINERS_WITH_LENGTH, ReadExtent, TrackEnds, is_truncated, latest_s
 from streamtime.media.ladder import FrameFormat, LadderEncoder
-from streamtime.media.picture_facts import (
+from streamtime.media.pipeline_threads import PipelineStage, Stopped, ThreadPipeline
+from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
+from streamtime.media.stills import make_poster
+from streamtime.media.timestamps import (
+    CONTAINERS_WITHOUT_TIMESTAMPS,
+    DISCONTINUOUS_CONTAINERS,
+    RAW_STREAMS,
+    FrameTimestamps,
+    TimestampRepair,
+    raw_rate,
+)
+from streamtime.media.video_decoder import VideoDecoder
+from streamtime.media.video_stream import (
+    AUDIO_ONLY,
     Orientation,
     first_frame,
     frame_rate,
@@ -30,21 +44,9 @@ from streamtime.media.picture_facts import (
     is_interlaced,
     orientation_of,
     prepare_decoder,
+    repeated,
+    still_of,
 )
-from streamtime.media.picture_times import (
-    CONTAINERS_WITHOUT_TIMESTAMPS,
-    RAW_STREAMS,
-    FrameTimestamps,
-    raw_rate,
-)
-from streamtime.media.pipeline_threads import PipelineStage, Stopped, ThreadPipeline
-from streamtime.media.poster import make_poster
-from streamtime.media.sound import AudioEncoder
-from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
-from streamtime.media.still_picture import AUDIO_ONLY, repeated, still_of
-from streamtime.media.timestamp_repair import DISCONTINUOUS_CONTAINERS, TimestampRepair
-from streamtime.media.track_ends import TrackEnds
-from streamtime.media.truncation import CONTAINERS_WITH_LENGTH, ReadExtent, is_truncated, latest_s
 from streamtime.workers.protocol import OrderDone, Package, PackageAudio, ReadCaptions
 
 READ_FROM_START = DISCONTINUOUS_CONTAINERS | CONTAINERS_WITHOUT_TIMESTAMPS
@@ -226,7 +228,7 @@ class Packager:
         end_s = max((track.end_s for track in self._tracks), default=self._duration_s or 0.0)
         end_ms = round(end_s * 1000)
         if any(isinstance(track, VideoCopy | LadderEncoder) and not track.end_s for track in self._tracks):
-            raise refusal.damaged()
+            raise order_errors.damaged()
         return OrderDone(end_ms, end_ms if self._tracks and self._ended_early(container, end_s) else None)
 
     def _ended_early(self, container: InputContainer, end_s: float) -> bool:
@@ -252,7 +254,7 @@ class Packager:
             return [*feeds, self._still_feed()]
         stream = container.streams[order.video_stream or 0]
         if not isinstance(stream, VideoStream):
-            raise refusal.no_video()
+            raise order_errors.no_video()
         puts: list[Callable[[AnyPacket], None]] = []
         closes: list[Callable[[], None]] = []
         if order.encodes:
@@ -271,7 +273,7 @@ class Packager:
     def _audio_feed(self, container: InputContainer, audio: PackageAudio) -> PacketSink:
         stream = container.streams[audio.stream]
         if not isinstance(stream, AudioStream):
-            raise refusal.OrderError("no_audio", "There is no such sound track in this file.")
+            raise order_errors.OrderError("no_audio", "There is no such sound track in this file.")
         make = AudioCopy if audio.copy else AudioEncoder
         descriptor, origin_us = self._outputs[audio.output], self._order.origin_us
         track = make(audio.output, descriptor, stream, origin_us, self._reporter, resume=audio.resume)
@@ -288,7 +290,7 @@ class Packager:
     def _caption_feed(self, container: InputContainer, captions: ReadCaptions) -> PacketSink:
         stream = container.streams[captions.stream]
         if not isinstance(stream, SubtitleStream):
-            raise refusal.OrderError("no_captions", "There is no such subtitle track in this file.")
+            raise order_errors.OrderError("no_captions", "There is no such subtitle track in this file.")
         reader = CaptionReader(stream, self._order.origin_us, self._reporter)
         return PacketSink(stream.index, reader.take, reader.finish)
 
@@ -338,7 +340,7 @@ class Packager:
         with open_source(self._descriptor) as container:
             stream = container.streams[index]
             if not isinstance(stream, VideoStream):
-                raise refusal.no_video()
+                raise order_errors.no_video()
             prepare_decoder(stream, threads=1)
             frame = first_frame(container, stream)
             interlaced = is_interlaced(stream, frame)
@@ -354,7 +356,7 @@ class Packager:
             return
         try:
             written = make_poster(self._descriptor, poster, self._order, self._outputs[poster.output])
-        except (refusal.OrderError, av.error.FFmpegError):
+        except (order_errors.OrderError, av.error.FFmpegError):
             # A video without a poster plays as well.
             return
         if written is not None:

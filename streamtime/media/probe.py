@@ -13,13 +13,18 @@ from av.subtitles.stream import SubtitleStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamtime.media import refusal
+from streamtime.media import order_errors
 from streamtime.media.copy_check import ScanLimit, VideoScan, audio_copyable, longest_copied_segment_s, video_obstacle
-from streamtime.media.picture_facts import (
+from streamtime.media.durations import claimed_duration_us
+from streamtime.media.source import container_name, open_source, start_of, wraps
+from streamtime.media.timestamps import RAW_STREAMS, FrameTimestamps, raw_rate
+from streamtime.media.video_stream import (
+    AUDIO_ONLY,
     bit_depth,
     choose_video,
     frame_rate,
     has_decoder,
+    is_audio_only,
     is_cover,
     is_interlaced,
     orientation_of,
@@ -27,11 +32,8 @@ from streamtime.media.picture_facts import (
     prepare_decoder,
     readable_packets,
     shown_size,
+    still_of,
 )
-from streamtime.media.picture_times import RAW_STREAMS, FrameTimestamps, raw_rate
-from streamtime.media.source import container_name, open_source, start_of, wraps
-from streamtime.media.still_picture import AUDIO_ONLY, is_audio_only, still_of
-from streamtime.media.truncation import claimed_duration_us
 from streamtime.workers.probe_result import AudioInfo, ChapterInfo, ProbeResult, SubtitleInfo, VideoInfo
 
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
@@ -167,9 +169,9 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
         if frame and enough:
             break
     if frame is None:
-        raise refusal.damaged()
+        raise order_errors.damaged()
     if container_name(container) in _MAY_BE_STILL and scan.packets == 1:
-        raise refusal.not_media("a picture that does not move")
+        raise order_errors.not_media("a picture that does not move")
     return frame, scan
 
 

@@ -22,11 +22,11 @@ from av.container import OutputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from streamtime.media import refusal
+from streamtime.media import order_errors
 from streamtime.media.channel import Reporter
 from streamtime.media.fragments import first_sample_end
-from streamtime.media.picture_times import TailBuffer
 from streamtime.media.source import AnyPacket
+from streamtime.media.timestamps import TailBuffer
 from streamtime.workers.protocol import RenditionFinished, RenditionStarted, Resume, SegmentWritten
 
 _AVC = struct.Struct(">BBBB")
@@ -185,7 +185,7 @@ class ResumedOutput(SegmentedOutput):
         self._dts_shift = 0
         self.bytes_total = self._segment_began = os.lseek(descriptor, 0, os.SEEK_END)
         if self.bytes_total != resume.bytes_total:
-            raise refusal.resume_unfit("its file is not as long as it should be")
+            raise order_errors.resume_unfit("its file is not as long as it should be")
         for offset in range(0, resume.bytes_total, _BUFFER_BYTES):
             self._digest.update(os.pread(descriptor, min(_BUFFER_BYTES, resume.bytes_total - offset), offset))
 
@@ -209,7 +209,7 @@ class ResumedOutput(SegmentedOutput):
     def _accept_init(self, init: bytearray) -> None:
         ahead, expected_ahead = _clear_edit_offset(init), _clear_edit_offset(expected := bytearray(self._expected))
         if init != expected:
-            raise refusal.resume_unfit("the encoder has other settings now")
+            raise order_errors.resume_unfit("the encoder has other settings now")
         self._dts_shift = expected_ahead - ahead
         self.init = self._expected
         self._start.clear()
@@ -354,7 +354,7 @@ class RenditionWriter:
 
     def _check_resume_point(self, pts: int) -> None:
         if self._resume is not None and pts * self._time_base != self._resume.starts_s:
-            raise refusal.resume_unfit("there is no picture or sound where it broke off")
+            raise order_errors.resume_unfit("there is no picture or sound where it broke off")
 
     def _begin(self, packet: AnyPacket) -> None:
         """Write the header, after which the muxer's tick is known; all packets have the first one's tick."""

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
-from streamtime.media import refusal
+from streamtime.media import order_errors
 from streamtime.workers.protocol import Package
 
 _MARGIN_S = 3
@@ -38,7 +38,7 @@ def exact_ticks(time_s: Fraction, tick: Fraction) -> int:
     """
     ticks = time_s / tick
     if ticks.denominator != 1:
-        raise refusal.resume_unfit("its times are counted in another way now")
+        raise order_errors.resume_unfit("its times are counted in another way now")
     return int(ticks)
 
 
@@ -66,7 +66,7 @@ class ResumedDecodeTimes:
             Refusal: with `resume_unfit` where there were too few before the joint.
         """
         if len(self._line) < self._delay:
-            raise refusal.resume_unfit("there is too little of it")
+            raise order_errors.resume_unfit("there is too little of it")
         self._line.append(pts)
 
     def next(self) -> int:
@@ -86,7 +86,7 @@ def seek(container: InputContainer, stream: Stream, order: Package) -> None:
     try:
         container.seek(int((wanted_s + Fraction(order.origin_us, _MICRO)) / stream.time_base), stream=stream)
     except av.error.FFmpegError:
-        raise refusal.resume_unfit("the file cannot be entered in the middle") from None
+        raise order_errors.resume_unfit("the file cannot be entered in the middle") from None
 
 
 def check_first(frame: VideoFrame | AudioFrame, place: int | None, start: int) -> None:
@@ -96,4 +96,4 @@ def check_first(frame: VideoFrame | AudioFrame, place: int | None, start: int) -
         Refusal: with `resume_unfit` where it comes later, or where nobody knows.
     """
     if place is None or place > start or frame.is_corrupt:
-        raise refusal.resume_unfit("the file does not say where it is after a jump")
+        raise order_errors.resume_unfit("the file does not say where it is after a jump")

@@ -18,12 +18,12 @@ from typing import NoReturn
 
 import av.logging
 
-from streamtime.media import refusal
+from streamtime.media import order_errors
 from streamtime.media.channel import Channel
 from streamtime.media.confinement.confine import NotConfined, confine
 from streamtime.media.package import Packager
-from streamtime.media.portrait import make_profile_picture
 from streamtime.media.probe import probe
+from streamtime.media.profile_picture import make_profile_picture
 from streamtime.media.stills import make_stills
 from streamtime.workers.protocol import (
     Confinement,
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> NoReturn:
 def refuse(channel: Channel, reason: NotConfined) -> None:
     """Answer the first order by saying why there is no work here."""
     if channel.receive() is not None:
-        channel.send(refusal.as_failed(refusal.unconfined(str(reason))))
+        channel.send(order_errors.as_failed(order_errors.unconfined(str(reason))))
 
 
 def serve(channel: Channel, source: int, confinement: Confinement) -> None:
@@ -102,10 +102,10 @@ def _answer(order: SourceOrder, source: int, descriptors: list[int], channel: Ch
     try:
         return _execute(order, source, descriptors, channel)
     except Exception as error:  # noqa: BLE001  (whatever it is, the server is told in words it can show)
-        if not isinstance(error, refusal.OrderError):
+        if not isinstance(error, order_errors.OrderError):
             # For the log of the server, which keeps the end of it; never for a page.
             traceback.print_exception(error)
-        return refusal.as_failed(error)
+        return order_errors.as_failed(error)
 
 
 def _execute(order: SourceOrder, source: int, descriptors: list[int], channel: Channel) -> Message:

@@ -4,7 +4,7 @@ import zlib
 from dataclasses import dataclass
 
 from streamtime.auth.access import Caller
-from streamtime.captions.webvtt import write_chapters
+from streamtime.captions.formats import write_chapters
 from streamtime.errors import NotFound
 from streamtime.hls.playlists import captions_playlist
 from streamtime.playback.cache import PlayableVideo, PlaybackCache

@@ -5,8 +5,7 @@ Pure: from facts and settings.
 
 from collections.abc import Sequence
 
-from streamtime.hls.costs import SourcePicture, encode_memory_bytes, planned_bps, track_bytes
-from streamtime.hls.ladder import PlannedRung
+from streamtime.hls.ladder import PlannedRung, SourcePicture, encode_memory_bytes, planned_bps, track_bytes
 from streamtime.videos.job_kinds import EncodeEstimate
 from streamtime.workers.probe_result import ProbeResult
 

@@ -23,8 +23,7 @@ from streamtime.videos.timeline import Timeline
 from streamtime.videos.video import Video
 from streamtime.videos.videos import require_not_deleted
 from streamtime.workers.protocol import OrderProgress, Package
-from streamtime.workers.registry import WorkerRegistry
-from streamtime.workers.worker import Worker
+from streamtime.workers.worker import Worker, WorkerRegistry
 
 WINDOW_S = 30.0
 MIN_WINDOW_S = 1.5

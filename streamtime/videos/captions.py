@@ -16,8 +16,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.captions.cue import Cue, normalize_cues
-from streamtime.captions.read import read_captions
-from streamtime.captions.webvtt import write_captions
+from streamtime.captions.formats import read_captions, write_captions
 from streamtime.clock import Clock
 from streamtime.database import tables
 from streamtime.database.transaction import Database, Transaction

@@ -1,14 +1,16 @@
-"""Talks to one child: an order out, messages in, with a watchdog. It knows the protocol, nothing of the pipeline."""
+"""Talks to one child: an order out, messages in, with a watchdog. It knows the protocol, nothing of the pipeline.
+
+Who is at work on what: the children of this moment by the name of their subject, and the memory that each has.
+"""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 from streamtime.workers import failure
-from streamtime.workers.memory import MemoryMonitor
 from streamtime.workers.probe_result import ProbeResult
-from streamtime.workers.process import Child
+from streamtime.workers.process import Child, MemoryMonitor, resident_bytes
 from streamtime.workers.protocol import (
     FRAME_LENGTH,
     MAX_MESSAGE_BYTES,
@@ -30,6 +32,32 @@ from streamtime.workers.protocol import (
     encode,
     output_count,
 )
+
+
+class WorkerRegistry:
+    """All children that are at work."""
+
+    def __init__(self) -> None:
+        self._pids: dict[str, int] = {}
+
+    @contextmanager
+    def register(self, subject: str, pid: int) -> Iterator[None]:
+        """For as long as the context lasts, this child works on `subject`."""
+        self._pids[subject] = pid
+        try:
+            yield
+        finally:
+            if self._pids.get(subject) == pid:
+                del self._pids[subject]
+
+    def memory_bytes(self, subject: str) -> int | None:
+        """What the child at work on `subject` has in memory just now; None where there is none, or nobody can tell."""
+        pid = self._pids.get(subject)
+        try:
+            return resident_bytes(pid) if pid is not None else None
+        except OSError:
+            return None
+
 
 _RECEIVE_BYTES = 64 << 10
 _EXIT_TIMEOUT_S = 1.0

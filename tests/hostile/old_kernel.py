@@ -9,7 +9,7 @@ import platform
 import struct
 import sys
 
-from streamtime.media.confinement.process import set_no_new_privileges
+from streamtime.media.confinement.confine import set_no_new_privileges
 from streamtime.media.confinement.seccomp import install_filter
 
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06

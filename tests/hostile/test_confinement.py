@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from streamtime.workers.failure import WorkerFailed
-from streamtime.workers.launcher import COMMAND, WorkerLauncher
+from streamtime.workers.launcher import COMMAND, WorkerLauncher, format_layers, query_confinement
 from streamtime.workers.probe_result import ProbeResult
-from streamtime.workers.self_report import format_layers, query_confinement
 from tests.clips import make_clip
 
 HERE = Path(__file__).parent

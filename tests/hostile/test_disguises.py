@@ -9,7 +9,7 @@ import av
 import av.error
 import pytest
 
-from streamtime.media.refusal import OrderError
+from streamtime.media.order_errors import OrderError
 from streamtime.media.source import SourceBytes, open_source
 from tests.hostile.honeypot import Honeypot, set_honeypot
 from tests.hostile.seeds import make_seed

@@ -91,7 +91,7 @@ def files_that_call(*names: str) -> set[str]:
 
 
 def test_only_the_supervised_loop_sleeps_between_runs() -> None:
-    assert files_that_call("sleep") - {"media/sound.py"} == set(WAITING_LOOPS)
+    assert files_that_call("sleep") - {"media/audio_encoder.py"} == set(WAITING_LOOPS)
 
 
 def test_every_task_in_the_background_is_supervised_or_awaited() -> None:

@@ -48,7 +48,7 @@ from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission
 from streamtime.transcoding.progress_weights import ProgressRange
 from streamtime.transcoding.supervision import OrderMonitor
 from streamtime.workers.launcher import WorkerLauncher
-from streamtime.workers.memory import MemoryMonitor, resident_bytes
+from streamtime.workers.process import MemoryMonitor, resident_bytes
 from streamtime.workers.protocol import EncodeVideo, Package
 
 LOOPS = {

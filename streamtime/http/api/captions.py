@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from streamtime.auth.access import Access, Caller
-from streamtime.captions.read import MAX_BYTES
+from streamtime.captions.formats import MAX_BYTES
 from streamtime.http.api.operations import BinaryBody
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from streamtime.auth.access import Caller, Role, Visibility
 from streamtime.auth.audit import Actor
-from streamtime.hls.costs import AUDIO_BPS, typical_rates
+from streamtime.hls.ladder import AUDIO_BPS, typical_rates
 from streamtime.http.api.operations import BinaryBody
 from streamtime.http.api.users import BASE_PATH as USERS
 from streamtime.http.api.users import require_admin_or_forbid

@@ -6,7 +6,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Access, Caller
-from streamtime.captions.read import MAX_BYTES
+from streamtime.captions.formats import MAX_BYTES
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.http.pages.edit import show_edit_form_again
 from streamtime.http.requests import FORM_OVERHEAD_BYTES, PageRequest, read_file, read_form

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from streamtime.captions.webvtt import write_chapters
+from streamtime.captions.formats import write_chapters
 from streamtime.errors import Invalid
 from streamtime.hls.ladder import choose_first_rung
 from streamtime.hls.playlists import captions_playlist

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtime.captions.cue import MAX_CHARACTERS, MAX_CUES, Cue, Span, normalize_cues
-from streamtime.captions.read import MAX_BYTES, decode_text, read_captions
-from streamtime.captions.webvtt import write_captions
+from streamtime.captions.formats import MAX_BYTES, decode_text, read_captions, write_captions
 from streamtime.errors import Invalid
 
 SUBRIP = """1

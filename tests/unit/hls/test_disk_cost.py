@@ -4,8 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from streamtime.hls.costs import planned_bps, rung_bps, track_bytes, typical_rates
-from streamtime.hls.ladder import DEFAULT_RUNGS, plan_ladder
+from streamtime.hls.ladder import DEFAULT_RUNGS, plan_ladder, planned_bps, rung_bps, track_bytes, typical_rates
 
 TOP = plan_ladder(1920, 1080, Fraction(25))[0]
 

@@ -4,8 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from streamtime.hls.costs import SourcePicture, encode_memory_bytes
-from streamtime.hls.ladder import plan_ladder
+from streamtime.hls.ladder import SourcePicture, encode_memory_bytes, plan_ladder
 
 MB = 10**6
 MEASURED = [

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.media.picture_facts import Orientation
-from streamtime.media.portrait import orientation_in
+from streamtime.media.profile_picture import orientation_in
+from streamtime.media.video_stream import Orientation
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.protocol import MakeProfilePicture
 from tests.clips import run_ffmpeg

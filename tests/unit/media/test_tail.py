@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from av.packet import Packet
 
-from streamtime.media.picture_times import TailBuffer
 from streamtime.media.source import AnyPacket
+from streamtime.media.timestamps import TailBuffer
 
 STEP = 20
 REORDERED = (0, 4, 2, 1, 3)

@@ -2,8 +2,7 @@
 
 from fractions import Fraction
 
-from streamtime.hls.costs import SourcePicture, encode_memory_bytes
-from streamtime.hls.ladder import plan_ladder
+from streamtime.hls.ladder import SourcePicture, encode_memory_bytes, plan_ladder
 from streamtime.transcoding.encode_passes import peak_memory, split_passes
 
 SOURCE = SourcePicture(3840, 2160)

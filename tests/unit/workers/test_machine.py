@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.workers.memory import memory_bytes
+from streamtime.workers.process import memory_bytes
 
 GIB = 2**30
 

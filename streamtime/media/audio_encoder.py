@@ -28,10 +28,9 @@ from av.stream import Stream
 
 from streamtime.media.channel import Reporter
 from streamtime.media.copying import AUDIO_FRAGMENT_S
-from streamtime.media.decoders import WHITELIST
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import check_first, exact_ticks
-from streamtime.media.source import AnyPacket
+from streamtime.media.source import WHITELIST, AnyPacket
 from streamtime.workers.protocol import RenditionStarted, Resume
 
 _PEAK = 0.84

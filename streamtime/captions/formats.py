@@ -1,14 +1,16 @@
-"""From the bytes of a file that somebody gives us to cues: which encoding, which format. Nothing of it is trusted.
+"""Writes WebVTT. All text is escaped, so a file made here holds no tag but the three that are meant.
+
+From the bytes of a file that somebody gives us to cues: which encoding, which format. Nothing of it is trusted.
 
 Reads SubRip and WebVTT: text between lines that hold two times and an arrow. It is lenient, and linear.
 """
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from streamtime.captions.ass import read_ass
-from streamtime.captions.cue import MAX_CUES, Cue, at_top, normalize_cues, parse_markup
+from streamtime.captions.cue import MAX_CUES, Cue, Span, at_top, normalize_cues, parse_markup
 from streamtime.errors import Invalid
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,:](\d{1,3})"
@@ -134,3 +136,46 @@ def _decode_utf16_without_bom(data: bytes) -> str | None:
     if max(zeros_at) * 5 < len(head):
         return None
     return "utf-16-be" if zeros_at[0] > zeros_at[1] else "utf-16-le"
+
+
+WEBVTT_HEADER = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
+"""Renditions begin at 0, and RFC 8216 section 3.5 has players told so; other readers pass the second line over."""
+
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def write_captions(cues: Iterable[Cue]) -> str:
+    """Cues that are tidied, as a file."""
+    return WEBVTT_HEADER + "".join(_cue(cue) for cue in cues)
+
+
+def write_chapters(chapters: Sequence[tuple[int, int, str]]) -> str:
+    """Chapters (start and end in milliseconds, title) as a file for a track of that kind."""
+    blocks = (f"\n{_times(start_ms, end_ms)}\n{_escaped(title)}\n" for start_ms, end_ms, title in chapters)
+    return "WEBVTT\n" + "".join(blocks)
+
+
+def _cue(cue: Cue) -> str:
+    place = " line:0" if cue.top else ""
+    return f"\n{_times(cue.start_ms, cue.end_ms)}{place}\n{''.join(map(_span, cue.spans))}\n"
+
+
+def _span(span: Span) -> str:
+    text = _escaped(span.text)
+    for tag, wanted in (("u", span.underline), ("b", span.bold), ("i", span.italic)):
+        if wanted:
+            text = f"<{tag}>{text}</{tag}>"
+    return text
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES)
+
+
+def _times(start_ms: int, end_ms: int) -> str:
+    return f"{_clock(start_ms)} --> {_clock(end_ms)}"
+
+
+def _clock(at_ms: int) -> str:
+    seconds, ms = divmod(at_ms, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{ms:03}"

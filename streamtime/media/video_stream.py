@@ -1,26 +1,32 @@
-"""What one stream of pictures is like: size as shown, turn, rate, and what its first frame tells.
+"""The picture of a file that holds only sound: its cover, else a plain one that is drawn here.
+
+It knows pictures, nothing of how they become a video.
+
+What one stream of pictures is like: size as shown, turn, rate, and what its first frame tells.
 
 It knows one decoder at work on the first packets; whether the stream may be copied is decided in `copy_check.py`.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 
 import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
+from av.filter import Graph
 from av.sidedata.sidedata import Type
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from streamtime.media import refusal
+from streamtime.media import order_errors
 from streamtime.media.colours import side_data
-from streamtime.media.decoders import DECODERS, WHITELIST
-from streamtime.media.source import MAX_PIXELS, AnyPacket, packets_of
+from streamtime.media.source import DECODERS, MAX_PIXELS, WHITELIST, AnyPacket, packets_of
 
 _MATRIX = struct.Struct("=9i")
 _ONE = 1 << 16
@@ -68,13 +74,13 @@ def choose_video(container: InputContainer) -> VideoStream:
         Refusal: if there is none, or none that can be decoded.
     """
     if container.metadata.get("major_brand") in _IMAGE_BRANDS:
-        raise refusal.no_video()
+        raise order_errors.no_video()
     candidates = [stream for stream in container.streams.video if not is_cover(stream)]
     if not candidates:
-        raise refusal.no_video()
+        raise order_errors.no_video()
     readable = [stream for stream in candidates if has_decoder(stream)]
     if not readable:
-        raise refusal.unsupported_codec(_codec_name(candidates[0]))
+        raise order_errors.unsupported_codec(_codec_name(candidates[0]))
     return max(readable, key=_rank)
 
 
@@ -99,7 +105,7 @@ def prepare_decoder(stream: VideoStream, *, threads: int) -> None:
     """Set the bounds of a decoder before it opens; in `av.open` alone the limit on pixels does not hold."""
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS:
-        raise refusal.too_large(context.width, context.height)
+        raise order_errors.too_large(context.width, context.height)
     context.options = {"max_pixels": str(MAX_PIXELS), "codec_whitelist": WHITELIST}
     context.thread_count = threads
     context.thread_type = "AUTO"
@@ -114,7 +120,7 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     for packet in readable_packets(container, stream):
         if frame := picture_in(stream, packet):
             return frame
-    raise refusal.damaged()
+    raise order_errors.damaged()
 
 
 def readable_packets(container: InputContainer, stream: VideoStream) -> Iterator[AnyPacket]:
@@ -178,3 +184,88 @@ def bit_depth(pix_fmt: str | None) -> int:
     """Read the bits a sample from FFmpeg's name of a pixel format: `yuv420p10le` has 10."""
     digits = (pix_fmt or "").removesuffix("le").removesuffix("be").rpartition("p")[2]
     return _BITS_IN_NAME.get(digits, 8)
+
+
+AUDIO_ONLY = -1
+"""Stands for the stream of pictures where there is none."""
+
+_WIDTH, _HEIGHT = 1280, 720
+_MIN_SIDE = 16
+_MAX_PACKETS = 50
+_BARS = (90, 190, 320, 240, 410, 300, 360, 220, 140)
+"""Heights of the bars of the plain picture."""
+
+_GROUND, _INK = "0x17202a", "0x5dade2"
+
+
+def is_audio_only(container: InputContainer) -> bool:
+    """Tell whether there is sound, and no pictures but covers."""
+    heard = any(has_decoder(stream) for stream in container.streams.audio)
+    return heard and all(is_cover(stream) for stream in container.streams.video)
+
+
+def still_of(container: InputContainer) -> VideoFrame:
+    """Give the cover, made to fit, or the plain picture where there is none that can be read."""
+    for stream in container.streams.video:
+        if is_cover(stream) and has_decoder(stream) and (frame := _decoded(container, stream)) is not None:
+            return _fitted(frame)
+    return _plain()
+
+
+def repeated(still: VideoFrame, times: Iterable[int]) -> Iterator[VideoFrame]:
+    """Give the picture once for each time, in its own ticks. Each is a frame of its own that may be kept."""
+    rows: list[bytes] = []
+    for time in times:
+        shown = VideoFrame(still.width, still.height, still.format.name)
+        rows = rows or [_padded(*planes) for planes in zip(still.planes, shown.planes, strict=True)]
+        for plane, data in zip(shown.planes, rows, strict=True):
+            plane.update(data)
+        shown.time_base, shown.pts = still.time_base, time
+        yield shown
+
+
+def _padded(source: VideoPlane, target: VideoPlane) -> bytes:
+    """The rows of one plane at the distance that another one has: decoders and new frames pad rows differently."""
+    data, stride, length = bytes(source), source.line_size, min(source.line_size, target.line_size)
+    starts = range(0, source.height * stride, stride)
+    return b"".join(data[start : start + length].ljust(target.line_size, b"\0") for start in starts)
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+    try:
+        prepare_decoder(stream, threads=1)
+        for packet in islice(packets_of(container, [stream]), _MAX_PACKETS):
+            if (frame := picture_in(stream, packet)) is not None:
+                return frame if min(frame.width, frame.height) >= _MIN_SIDE else None
+    except (av.error.FFmpegError, order_errors.OrderError):
+        return None
+    return None
+
+
+def _fitted(frame: VideoFrame) -> VideoFrame:
+    scale = min(1.0, _WIDTH / frame.width, _HEIGHT / frame.height)
+    width, height = (max(_MIN_SIDE, int(side * scale) // 2 * 2) for side in (frame.width, frame.height))
+    return VideoReformatter().reformat(frame, width, height, "rgb24", threads=1)
+
+
+def _plain() -> VideoFrame:
+    graph = Graph()
+    graph.threads = 1
+    step, bar = 70, 36
+    left = (_WIDTH - step * (len(_BARS) - 1) - bar) // 2
+    steps = [
+        graph.add("color", f"c={_GROUND}:s={_WIDTH}x{_HEIGHT}:r=1:d=1"),
+        graph.add("format", "rgb24"),
+        *(
+            graph.add(
+                "drawbox",
+                f"x={left + step * place}:y={(_HEIGHT - height) // 2}:w={bar}:h={height}:color={_INK}:t=fill",
+            )
+            for place, height in enumerate(_BARS)
+        ),
+        graph.add("buffersink"),
+    ]
+    for earlier, later in pairwise(steps):
+        earlier.link_to(later)
+    graph.configure()
+    return graph.vpull()

@@ -23,14 +23,12 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from streamtime.media import refusal
+from streamtime.media import order_errors
 from streamtime.media.colours import is_full_range
-from streamtime.media.decoders import STILL_WHITELIST
-from streamtime.media.filter_graph import FilterChain, FilterStep
 from streamtime.media.jpeg import for_jpeg, jpeg
-from streamtime.media.normalize import orientation_steps
-from streamtime.media.picture_facts import Orientation
-from streamtime.media.source import MAX_PIXELS
+from streamtime.media.normalize import FilterChain, FilterStep, orientation_steps
+from streamtime.media.source import MAX_PIXELS, STILL_WHITELIST
+from streamtime.media.video_stream import Orientation
 from streamtime.workers.protocol import MakeProfilePicture, ProfilePictureMade
 
 _ORIENTATION = 0x0112
@@ -212,16 +210,16 @@ def make_profile_picture(descriptor: int, order: MakeProfilePicture) -> ProfileP
     data = os.pread(descriptor, _MAX_BYTES, 0)
     kind = detect_image_format(data)
     if kind is None:
-        raise refusal.not_a_picture()
+        raise order_errors.not_a_picture()
     width, height = claimed_size(kind, data) or (0, 0)
     if width * height > MAX_PIXELS:
-        raise refusal.too_large(width, height)
+        raise order_errors.too_large(width, height)
     try:
         small = _center_square(_first_frame(kind, first_picture(kind, data)), order.side)
         upright = _apply_filters(small, orientation_steps(orientation_in(exif_of(kind, data))))
         return ProfilePictureMade(jpeg(for_jpeg(upright, order.side, order.side)))
     except (FFmpegError, ValueError) as error:
-        raise refusal.damaged_picture() from error
+        raise order_errors.damaged_picture() from error
 
 
 def _first_frame(kind: str, data: bytes) -> VideoFrame:
@@ -233,7 +231,7 @@ def _first_frame(kind: str, data: bytes) -> VideoFrame:
     decoder.thread_count = 1
     frames = [*decoder.decode(Packet(data)), *decoder.decode(None)]
     if not frames:
-        raise refusal.damaged_picture()
+        raise order_errors.damaged_picture()
     return frames[0]
 
 

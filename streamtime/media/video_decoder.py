@@ -3,11 +3,11 @@
 import av.error
 from av.video.stream import VideoStream
 
-from streamtime.media import refusal
+from streamtime.media import order_errors
 from streamtime.media.ladder import LadderEncoder
-from streamtime.media.picture_facts import MAX_PACKETS
-from streamtime.media.picture_times import FrameTimestamps
 from streamtime.media.source import AnyPacket
+from streamtime.media.timestamps import FrameTimestamps
+from streamtime.media.video_stream import MAX_PACKETS
 
 _MAX_BAD_PACKETS = 200
 
@@ -30,7 +30,7 @@ class VideoDecoder:
         except av.error.FFmpegError:
             self._bad_in_a_row += 1
             if self._bad_in_a_row > (_MAX_BAD_PACKETS if self._begun else MAX_PACKETS):
-                raise refusal.damaged(round(self._ladder.end_s * 1000)) from None
+                raise order_errors.damaged(round(self._ladder.end_s * 1000)) from None
             return
         for frame in frames:
             self._bad_in_a_row, self._begun = 0, True
