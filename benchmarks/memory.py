@@ -18,7 +18,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from streamtime.hls.ladder import PlannedRung, SourcePicture, encode_memory_bytes, plan_ladder
+from streamtime.hls.ladder import PlannedRung, SourceSize, encode_memory_bytes, plan_ladder
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.protocol import EncodeVideo, Package
 
@@ -66,7 +66,7 @@ async def _table(clip: Path, directory: Path) -> list[float]:
         async with WorkerLauncher().launch(descriptor) as worker:
             video = (await worker.probe()).video
         plan = plan_ladder(video.width, video.height, video.fps)
-        source = SourcePicture(video.stored_width, video.stored_height, video.bit_depth)
+        source = SourceSize(video.stored_width, video.stored_height, video.bit_depth)
         print(f"{clip.name}: {video.codec} {video.width}x{video.height}, {video.bit_depth} bits")
         ratios = [await _row(descriptor, source, part, directory) for part in (plan, plan[:1], plan[1:]) if part]
     finally:
@@ -74,7 +74,7 @@ async def _table(clip: Path, directory: Path) -> list[float]:
     return ratios
 
 
-async def _row(descriptor: int, source: SourcePicture, rungs: Sequence[PlannedRung], directory: Path) -> float:
+async def _row(descriptor: int, source: SourceSize, rungs: Sequence[PlannedRung], directory: Path) -> float:
     measured, foretold = await _peak(descriptor, rungs, directory), encode_memory_bytes(source, rungs)
     names = " ".join(rung.name for rung in rungs)
     print(f"  {names:44}{measured / MB:7.0f} MB, foretold {foretold / MB:5.0f} ({foretold / measured:.2f})")

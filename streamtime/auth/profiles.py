@@ -178,7 +178,7 @@ class ProfilePictures:
         try:
             with _in_memory(data) as source:
                 async with self._launcher.launch(source) as worker:
-                    jpeg = await worker.portrait(MakeProfilePicture(SIZE_PX))
+                    jpeg = await worker.profile_picture(MakeProfilePicture(SIZE_PX))
         except WorkerFailed as error:
             raise _picture_error(error) from error
         if len(jpeg) > _MAX_STORED_BYTES or not (jpeg.startswith(_JPEG_MARKERS[0]) and jpeg.endswith(_JPEG_MARKERS[1])):

@@ -1,1 +1,1 @@
-"""Captions: times and styled text as pure values, read from SubRip, WebVTT and ASS, written as WebVTT."""
+"""Captions as pure values: cues with times and styled text, read from SubRip, WebVTT and ASS, written as WebVTT."""

@@ -1,6 +1,7 @@
-"""Reads ASS and SSA: whole files, and single events as decoders give them. Drawings, effects and places go.
+"""Reads ASS and SSA: whole files, and single events as decoders return them.
 
-What stays of the styling: italic, bold, underlined, and whether the text belongs to the top of the picture.
+Italic, bold and underlined text and the position at the top are kept; drawings, effects and other positions are
+dropped.
 """
 
 import re
@@ -17,22 +18,22 @@ _BREAKS = re.compile(r"\\[Nnh]")
 _CLOCK = re.compile(r"\s*(\d{1,3}):(\d{1,2}):(\d{1,2})[.:](\d{1,3})\s*")
 _EVENT_FIELDS = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")
 _STYLE_FIELDS = 8
-"""How many commas stand before the text in an event that a decoder gives."""
+"""Number of commas before the text in an event from a decoder."""
 
 _BOLD_WEIGHT = 600
 _DEFAULT_HEIGHT = 288
-_UPPER = 0.4
+_UPPER_SHARE = 0.4
 _MAX_STYLES = 1_000
 _MAX_OVERRIDES = 2_000
-"""Characters of one block that are looked at: moving and drawn text has long ones."""
+"""Maximum length of an override block; those with animations and drawings are long."""
 
-_OLD_TOP = frozenset({5, 6, 7})
-_TOP = frozenset({7, 8, 9})
+_TOP_ALIGNMENTS_V4 = frozenset({5, 6, 7})
+_TOP_ALIGNMENTS = frozenset({7, 8, 9})
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A named style, as far as it matters here."""
+    """The supported properties of a named style."""
 
     italic: bool = False
     bold: bool = False
@@ -42,46 +43,46 @@ class Style:
 
 @dataclass(slots=True)
 class AssHeader:
-    """What stands before the events of a file."""
+    """The part of a file before its events."""
 
     styles: dict[str, Style] = field(default_factory=dict)
     height: float = _DEFAULT_HEIGHT
     event_fields: tuple[str, ...] = _EVENT_FIELDS
 
     def cue(self, start_ms: int, end_ms: int, style: str, text: str) -> Cue:
-        """One event."""
+        """Make a cue from one event."""
         return _cue(self, start_ms, end_ms, style, text)
 
 
 def read_ass(text: str) -> Iterator[Cue]:
-    """Cues of a file."""
-    reading = _AssParser()
+    """Read the cues of a file."""
+    parser = _AssParser()
     for line in text.split("\n"):
-        cue = reading.parse_line(line)
+        cue = parser.parse_line(line)
         if cue is not None:
             yield cue
-            if reading.count >= MAX_CUES:
+            if parser.count >= MAX_CUES:
                 return
 
 
 def parse_header(header: str) -> AssHeader:
-    """What a container keeps beside its events: styles and the size they are meant for."""
-    reading = _AssParser()
+    """Parse the header that a container stores: styles and the resolution they are meant for."""
+    parser = _AssParser()
     for line in header.split("\n"):
-        reading.parse_line(line)
-    return reading.header
+        parser.parse_line(line)
+    return parser.header
 
 
-def event(sheet: AssHeader, start_ms: int, end_ms: int, line: str) -> Cue:
-    """An event as decoders give it: `ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text`."""
+def parse_event(header: AssHeader, start_ms: int, end_ms: int, line: str) -> Cue:
+    """Parse an event from a decoder: `ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text`."""
     parts = line.split(",", _STYLE_FIELDS)
     if len(parts) <= _STYLE_FIELDS:
         return Cue(start_ms, end_ms, ())
-    return sheet.cue(start_ms, end_ms, parts[2], parts[_STYLE_FIELDS])
+    return header.cue(start_ms, end_ms, parts[2], parts[_STYLE_FIELDS])
 
 
 class _AssParser:
-    """Goes through the lines of a file."""
+    """Parses the lines of a file."""
 
     def __init__(self) -> None:
         self.header = AssHeader()
@@ -91,7 +92,7 @@ class _AssParser:
         self._style_fields: tuple[str, ...] = ()
 
     def parse_line(self, line: str) -> Cue | None:
-        """One line; a cue where it is one."""
+        """Parse one line; returns a cue if it is an event."""
         stripped = line.strip()
         if stripped.startswith("["):
             self._section = stripped.strip("[]").casefold()
@@ -107,8 +108,8 @@ class _AssParser:
             case ("v4 styles" | "v4+ styles", "style") if self._styles < _MAX_STYLES:
                 self._styles += 1
                 values = dict(zip(self._style_fields, map(str.strip, value.split(",")), strict=False))
-                old = self._section == "v4 styles"
-                self.header.styles[values.get("name", "").lstrip("*")] = _style(values, old=old)
+                is_v4 = self._section == "v4 styles"
+                self.header.styles[values.get("name", "").lstrip("*")] = _style(values, is_v4=is_v4)
             case ("events", "format"):
                 self.header.event_fields = _fields(value)
             case ("events", "dialogue"):
@@ -125,30 +126,30 @@ class _AssParser:
         return self.header.cue(start_ms, end_ms, values.get("style", "").strip(), values.get("text", ""))
 
 
-def _cue(sheet: AssHeader, start_ms: int, end_ms: int, style_name: str, text: str) -> Cue:
-    base = sheet.styles.get(style_name.lstrip("*"), Style())
-    now, top, drawing = base, base.top, False
+def _cue(header: AssHeader, start_ms: int, end_ms: int, style_name: str, text: str) -> Cue:
+    base = header.styles.get(style_name.lstrip("*"), Style())
+    current, top, drawing = base, base.top, False
     spans: list[Span] = []
     end = 0
     for block in _BLOCK.finditer(text):
         if not drawing and block.start() > end:
-            spans.append(_span(text[end : block.start()], now))
+            spans.append(_span(text[end : block.start()], current))
         end = block.end()
         for override in _OVERRIDE.finditer(block[1][:_MAX_OVERRIDES]):
             if override[1] == "p":
                 drawing = override[2] != "0"
             elif override[1] in {"an", "a"}:
-                top = int(override[2]) in (_TOP if override[1] == "an" else _OLD_TOP)
+                top = int(override[2]) in (_TOP_ALIGNMENTS if override[1] == "an" else _TOP_ALIGNMENTS_V4)
             elif override[5]:
-                top = (_number(override[7]) or 0.0) < sheet.height * _UPPER
+                top = (_number(override[7]) or 0.0) < header.height * _UPPER_SHARE
             else:
-                now = sheet.styles.get(override[4].strip(), base) if override[3] else _changed(now, override)
+                current = header.styles.get(override[4].strip(), base) if override[3] else _override(current, override)
     if not drawing and end < len(text):
-        spans.append(_span(text[end:], now))
+        spans.append(_span(text[end:], current))
     return Cue(start_ms, end_ms, tuple(spans), top)
 
 
-def _changed(style: Style, override: re.Match[str]) -> Style:
+def _override(style: Style, override: re.Match[str]) -> Style:
     value = int(override[2])
     match override[1]:
         case "i":
@@ -164,13 +165,13 @@ def _span(text: str, style: Style) -> Span:
     return Span(broken, style.italic, style.bold, style.underline)
 
 
-def _style(values: Mapping[str, str], *, old: bool) -> Style:
+def _style(values: Mapping[str, str], *, is_v4: bool) -> Style:
     alignment = int(_number(values.get("alignment", "")) or 0)
     return Style(
         italic=_is_on(values.get("italic", "")),
         bold=_is_on(values.get("bold", "")),
         underline=_is_on(values.get("underline", "")),
-        top=alignment in (_OLD_TOP if old else _TOP),
+        top=alignment in (_TOP_ALIGNMENTS_V4 if is_v4 else _TOP_ALIGNMENTS),
     )
 
 

@@ -1,12 +1,8 @@
-"""A cue: some styled text and when it is shown. It knows no format; what cannot be said here is not shown.
+"""A cue: styled text with start and end time; limits for untrusted input; inline tags of SubRip and WebVTT.
 
-Text is text here, never markup: whoever writes a format escapes it. Everything has a bound, since the text comes
-from strangers.
-
-Inline tags, as SubRip and WebVTT have them: italic, bold and underlined text, and where a cue stands.
-
-Tags that only colour, name a speaker or class are passed over, their text kept; what is no tag known here is text.
-Every expression here looks at each character a bounded number of times.
+The text of a cue is never markup: writers escape it. Of tags, italic, bold, underline and the position are kept;
+colours, voices and classes are dropped, their text kept; an unknown tag is text. All regular expressions here run in
+linear time.
 """
 
 import re
@@ -15,20 +11,20 @@ from collections.abc import Iterable
 import msgspec
 
 MAX_CUES = 20_000
-"""A three-hour film with a cue every second has half as many; typeset signs bring more."""
+"""A three-hour film with a cue every second has half as many; typeset signs need more."""
 
 MAX_CUE_CHARACTERS = 1_000
 MAX_CHARACTERS = 1_500_000
-"""All cues of one track together."""
+"""Of all cues of one track together."""
 
 MAX_TIME_MS = 100 * 3600 * 1000 - 1
-"""Just under a hundred hours: what two digits of hours can say."""
+"""Just under a hundred hours: the limit of two-digit hours."""
 
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 
 
 class Span(msgspec.Struct, frozen=True):
-    """A run of text in one style; a line ends with a line feed."""
+    """A run of text in one style; lines end with a line feed."""
 
     text: str
     italic: bool = False
@@ -37,7 +33,7 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Cue(msgspec.Struct, frozen=True):
-    """What is shown from `start_ms` to `end_ms`: at the top of the picture, or else at its bottom."""
+    """Text shown from `start_ms` to `end_ms` at the bottom of the video, or at its top."""
 
     start_ms: int
     end_ms: int
@@ -46,14 +42,14 @@ class Cue(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The text without its styles."""
+        """The text without styles."""
         return "".join(span.text for span in self.spans)
 
 
 def normalize_cues(cues: Iterable[Cue]) -> list[Cue]:
-    """The cues that can be shown, within every bound, in the order of their times, none twice."""
+    """Return the valid cues within all limits, sorted by time, without duplicates."""
     kept: dict[Cue, None] = {}
-    room = MAX_CHARACTERS
+    remaining = MAX_CHARACTERS
     for cue in sorted(cues, key=lambda cue: (cue.start_ms, cue.end_ms)):
         if not 0 <= cue.start_ms < cue.end_ms <= MAX_TIME_MS:
             continue
@@ -61,23 +57,23 @@ def normalize_cues(cues: Iterable[Cue]) -> list[Cue]:
         clean = Cue(cue.start_ms, cue.end_ms, spans, cue.top)
         if not spans or clean in kept:
             continue
-        room -= len(clean.text)
-        if room < 0 or len(kept) >= MAX_CUES:
+        remaining -= len(clean.text)
+        if remaining < 0 or len(kept) >= MAX_CUES:
             break
         kept[clean] = None
     return list(kept)
 
 
 def _normalize_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Without control characters, empty lines, white space around lines, and what is too long."""
+    """Remove control characters, empty lines, white space around lines, and excess text."""
     merged: list[Span] = []
-    room = MAX_CUE_CHARACTERS
+    remaining = MAX_CUE_CHARACTERS
     at_start = True
     for span in spans:
-        text = _lines(_INVISIBLE.sub("", span.text), at_start=at_start)[:room]
+        text = _lines(_INVISIBLE.sub("", span.text), at_start=at_start)[:remaining]
         if not text:
             continue
-        room -= len(text)
+        remaining -= len(text)
         at_start = text.endswith("\n")
         if merged and _style(merged[-1]) == _style(span):
             merged[-1] = Span(merged[-1].text + text, *_style(span))
@@ -91,7 +87,7 @@ def _normalize_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _lines(text: str, *, at_start: bool) -> str:
-    """The text without empty lines; where it begins a line it begins with something to see."""
+    """Remove empty lines; text at the start of a line loses its leading white space."""
     if "\n" not in text:
         return text.lstrip() if at_start else text
     first, *others = text.split("\n")
@@ -115,12 +111,12 @@ _ENTITIES = {
 }  # fmt: skip
 _STYLES = {"i": 0, "em": 0, "b": 1, "strong": 1, "u": 2}
 _IGNORED_TAGS = frozenset({"c", "v", "font", "lang", "ruby", "rt", "s", "span"})
-_TOP_ROW = frozenset({7, 8, 9})
-"""Keys of a number pad, as SubRip borrows them from ASS."""
+_TOP_ALIGNMENTS = frozenset({7, 8, 9})
+"""Numeric keypad positions, which SubRip takes from ASS."""
 
 
 def parse_markup(text: str) -> tuple[Span, ...]:
-    """Text with tags as spans."""
+    """Parse text with inline tags to spans."""
     if "<" not in text and "{" not in text:
         return (Span(_plain(text)),)
     spans: list[Span] = []
@@ -135,17 +131,17 @@ def parse_markup(text: str) -> tuple[Span, ...]:
             spans.append(_span(text[end : tag.start()], depth))
         end = tag.end()
         if name in _STYLES:
-            place = _STYLES[name]
-            depth[place] = max(0, depth[place] + (-1 if tag[1] else 1))
+            style = _STYLES[name]
+            depth[style] = max(0, depth[style] + (-1 if tag[1] else 1))
     if end < len(text):
         spans.append(_span(text[end:], depth))
     return tuple(spans)
 
 
 def at_top(text: str) -> bool:
-    """Whether a SubRip text asks for a place at the top of the picture, as `an8` in braces does."""
+    """Return whether a SubRip text is positioned at the top, as by `an8` in braces."""
     found = _POSITION.search(text) if "{" in text else None
-    return found is not None and int(found[1]) in _TOP_ROW
+    return found is not None and int(found[1]) in _TOP_ALIGNMENTS
 
 
 def _span(text: str, depth: list[int]) -> Span:

@@ -1,8 +1,7 @@
-"""Writes WebVTT. All text is escaped, so a file made here holds no tag but the three that are meant.
+"""Reads SubRip, WebVTT and ASS files from untrusted bytes, and writes WebVTT.
 
-From the bytes of a file that somebody gives us to cues: which encoding, which format. Nothing of it is trusted.
-
-Reads SubRip and WebVTT: text between lines that hold two times and an arrow. It is lenient, and linear.
+The readers are lenient and run in linear time. Written text is escaped; the only tags written are italic, bold and
+underline.
 """
 
 import codecs
@@ -17,14 +16,14 @@ _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,:](\d{1,3})"
 _TIMES = re.compile(rf"^[ \t]*{_TIME}[ \t]*-{{1,2}}>[ \t]*{_TIME}([^\n]*)\n", re.MULTILINE)
 _LINE = re.compile(r"(?:^|[ \t])line:(-?\d{1,4})(%?)")
 _UPPER_HALF = 40
-"""Percent of the height: what stands above is nearer to the top."""
+"""Percent of the height: a cue above this is shown at the top."""
 
 
 def read_subrip(text: str) -> Iterator[Cue]:
-    """Cues of a SubRip file, whose text ends where the next number and times begin."""
+    """Read the cues of a SubRip file; a text ends where the next number and times begin."""
     for start_ms, end_ms, _settings, body, last in _blocks(text):
         lines = body.split("\n")
-        # Before the next times stands the next number, if it is one, on a line of its own below an empty one.
+        # The number of the next cue precedes its times, on a line of its own after an empty line.
         if not last and len(lines) > 1 and lines[-2].strip().isdigit() and not "".join(lines[-3:-2]).strip():
             del lines[-2:]
         content = "\n".join(lines).strip()
@@ -32,27 +31,27 @@ def read_subrip(text: str) -> Iterator[Cue]:
 
 
 def read_webvtt(text: str) -> Iterator[Cue]:
-    """Cues of a WebVTT file, whose text ends with an empty line; notes, styles and regions are passed over."""
+    """Read the cues of a WebVTT file; a text ends with an empty line; notes, styles and regions are skipped."""
     for start_ms, end_ms, settings, body, _last in _blocks(text):
         content, _, _rest = body.partition("\n\n")
         yield Cue(start_ms, end_ms, parse_markup(content.strip("\n")), _is_at_top(settings))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, str, str, bool]]:
-    before: re.Match[str] | None = None
+    previous: re.Match[str] | None = None
     count = 0
     for times in _TIMES.finditer(text):
-        if before is not None:
-            yield (*_read(before), text[before.end() : times.start()], False)
+        if previous is not None:
+            yield (*_parse_times(previous), text[previous.end() : times.start()], False)
             count += 1
             if count >= MAX_CUES:
                 return
-        before = times
-    if before is not None:
-        yield (*_read(before), text[before.end() :], True)
+        previous = times
+    if previous is not None:
+        yield (*_parse_times(previous), text[previous.end() :], True)
 
 
-def _read(times: re.Match[str]) -> tuple[int, int, str]:
+def _parse_times(times: re.Match[str]) -> tuple[int, int, str]:
     parts = times.groups()
     return _ms(*parts[:4]), _ms(*parts[4:8]), parts[8]
 
@@ -70,7 +69,7 @@ def _is_at_top(settings: str) -> bool:
 
 
 MAX_BYTES = 2 << 20
-"""A three-hour film's captions have some 200 KB; typeset ones with every sign may have a megabyte."""
+"""Captions of a three-hour film have about 200 KB; typeset ones may have a megabyte."""
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -87,26 +86,26 @@ _CODE_PAGES = {
     "el": "cp1253", "et": "cp1257", "he": "cp1255", "lt": "cp1257", "lv": "cp1257", "th": "cp874", "tr": "cp1254",
     "vi": "cp1258", "ja": "cp932", "ko": "cp949", "zh": "gb18030",
 }  # fmt: skip
-"""What files without a mark that are not UTF-8 were written in, by language: they come from Windows of old."""
+"""Legacy Windows code pages by language, for files that are not UTF-8 and have no byte order mark."""
 
 _DEFAULT_CODE_PAGE = "cp1252"
-_ASS_MARK = re.compile(r"^\s{0,20}\[(?:script info|v4\+? styles|events)\]", re.IGNORECASE)
-_MARK_WITHIN = 1_000
+_ASS_SECTION = re.compile(r"^\s{0,20}\[(?:script info|v4\+? styles|events)\]", re.IGNORECASE)
+_DETECTION_BYTES = 1_000
 
 
 def read_captions(data: bytes, *, language: str = "") -> list[Cue]:
-    """The cues of a SubRip, WebVTT or ASS file; `language` (BCP 47) helps with files in an old encoding.
+    """Read a SubRip, WebVTT or ASS file; `language` (BCP 47) selects the code page of a legacy encoding.
 
     Raises:
-        Invalid: it is too large, or holds no captions.
+        Invalid: it is too large, or contains no captions.
     """
     if len(data) > MAX_BYTES:
         raise Invalid(f"A caption file has at most {MAX_BYTES >> 20} MB.", field="file", code="captions_too_large")
     text = decode_text(data, language=language).replace("\r\n", "\n").replace("\r", "\n") + "\n"
-    head = text[:_MARK_WITHIN].lstrip("\ufeff \n\t")
+    head = text[:_DETECTION_BYTES].lstrip("\ufeff \n\t")
     if head.startswith("WEBVTT"):
         cues = read_webvtt(text)
-    elif _ASS_MARK.match(head) or "\n[Events]" in text:
+    elif _ASS_SECTION.match(head) or "\n[Events]" in text:
         cues = read_ass(text)
     else:
         cues = read_subrip(text)
@@ -117,12 +116,12 @@ def read_captions(data: bytes, *, language: str = "") -> list[Cue]:
 
 
 def decode_text(data: bytes, *, language: str = "") -> str:
-    """The text of a file: by its mark, as UTF-8, as UTF-16 without a mark, else as its language was once written."""
+    """Decode text by its byte order mark, as UTF-8, as UTF-16 without a mark, or by the code page of its language."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
-    if wide := _decode_utf16_without_bom(data):
-        return data.decode(wide, "replace")
+    if utf16 := _decode_utf16_without_bom(data):
+        return data.decode(utf16, "replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -130,27 +129,27 @@ def decode_text(data: bytes, *, language: str = "") -> str:
 
 
 def _decode_utf16_without_bom(data: bytes) -> str | None:
-    """UTF-16 without a mark: times and arrows are ASCII, so every other byte of much of it is zero."""
-    head = data[:_MARK_WITHIN]
-    zeros_at = (head[0::2].count(0), head[1::2].count(0))
-    if max(zeros_at) * 5 < len(head):
+    """Detect UTF-16 without a mark: times and arrows are ASCII, so much of it has a zero in every other byte."""
+    head = data[:_DETECTION_BYTES]
+    zeros = (head[0::2].count(0), head[1::2].count(0))
+    if max(zeros) * 5 < len(head):
         return None
-    return "utf-16-be" if zeros_at[0] > zeros_at[1] else "utf-16-le"
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
 
 
 WEBVTT_HEADER = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
-"""Renditions begin at 0, and RFC 8216 section 3.5 has players told so; other readers pass the second line over."""
+"""Renditions start at 0, which RFC 8216 section 3.5 requires here; other readers ignore the second line."""
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def write_captions(cues: Iterable[Cue]) -> str:
-    """Cues that are tidied, as a file."""
+    """Write normalized cues as a WebVTT file."""
     return WEBVTT_HEADER + "".join(_cue(cue) for cue in cues)
 
 
 def write_chapters(chapters: Sequence[tuple[int, int, str]]) -> str:
-    """Chapters (start and end in milliseconds, title) as a file for a track of that kind."""
+    """Write chapters (start and end in milliseconds, title) as a WebVTT file."""
     blocks = (f"\n{_times(start_ms, end_ms)}\n{_escaped(title)}\n" for start_ms, end_ms, title in chapters)
     return "WEBVTT\n" + "".join(blocks)
 

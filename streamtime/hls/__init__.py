@@ -1,1 +1,1 @@
-"""Pure values and text of HTTP Live Streaming: ladder, grid, index, playlists. It knows only the standard library."""
+"""HLS as pure values and text: ladder, grid, segment index, playlists. It uses only the standard library."""

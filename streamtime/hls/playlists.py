@@ -1,10 +1,7 @@
-"""The text of HLS playlists (RFC 8216 with EXT-X-VERSION 7). It knows indices and names, nothing of permissions.
+"""Writes HLS playlists (RFC 8216 with EXT-X-VERSION 7): multivariant, media, I-frame and caption playlists.
 
-URIs are relative, so that a ticket in the path of a playlist is inherited by everything it names.
-
-I-frame playlists (RFC 8216 section 4.3.3.6): the keyframes alone, for scrubbing. It knows indices and names.
-
-Each entry names a segment and the first bytes of it: its header and its first picture.
+URIs are relative, so that everything a playlist names inherits the ticket in its path. An entry of an I-frame playlist
+(RFC 8216 section 4.3.3.6) is the start of a segment: its header and its first frame.
 """
 
 import re
@@ -15,10 +12,10 @@ from fractions import Fraction
 from streamtime.hls.segment_index import SegmentIndex
 
 TARGET_DURATION_S = 4
-"""What is aimed at where the cuts are ours."""
+"""Target duration of encoded renditions."""
 
 RENDITION_FILE_URI = "rendition.mp4"
-"""A whole rendition beside its playlist, init segment first."""
+"""Name of a whole rendition beside its playlist, init segment first."""
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _AUDIO_GROUP = "audio"
@@ -27,7 +24,7 @@ _SUBTITLES_GROUP = "captions"
 
 @dataclass(frozen=True)
 class IFrames:
-    """The keyframes of one picture quality. `uri` is relative; rates in bits a second, as measured."""
+    """The I-frame playlist of one variant. `uri` is relative; measured rates in bits per second."""
 
     uri: str
     peak_bps: int
@@ -36,7 +33,7 @@ class IFrames:
 
 @dataclass(frozen=True)
 class Variant:
-    """One picture quality. `uri` is relative; rates are of the picture alone, in bits a second, as measured."""
+    """One variant. `uri` is relative; measured rates of the video alone, in bits per second."""
 
     uri: str
     peak_bps: int
@@ -46,12 +43,12 @@ class Variant:
     height: int
     fps: Fraction
     iframes: IFrames | None = None
-    """The same picture's keyframes alone, where there is such a playlist."""
+    """The variant's I-frame playlist, if there is one."""
 
 
 @dataclass(frozen=True)
 class Audio:
-    """One sound track. `language` is a BCP 47 tag or None."""
+    """One audio track. `language` is a BCP 47 tag or None."""
 
     uri: str
     name: str
@@ -65,7 +62,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class Subtitles:
-    """One caption track. `uri` is relative and leads to a media playlist; `language` is a BCP 47 tag or None."""
+    """One caption track. `uri` is its media playlist, relative; `language` is a BCP 47 tag or None."""
 
     uri: str
     name: str
@@ -73,20 +70,20 @@ class Subtitles:
 
 
 def rendition_uri(generation: int | str, rendition: int | str) -> str:
-    """Name a rendition's media playlist relative to the multivariant playlist."""
+    """Return the URI of a rendition's media playlist, relative to the multivariant playlist."""
     return f"{generation}/{rendition}/playlist.m3u8"
 
 
 def target_duration_s(index: SegmentIndex, *, at_least: int = TARGET_DURATION_S) -> int:
-    """Tell the EXT-X-TARGETDURATION that holds for this index: no EXTINF, rounded, may be above it."""
+    """Return the EXT-X-TARGETDURATION of this index: no rounded EXTINF may exceed it."""
     return max(at_least, int(index.longest_s + 0.5))
 
 
 def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: bool, whole_uri: str | None = None) -> str:
-    """Write the playlist of one rendition: VOD when complete, else EVENT, which players ask for again.
+    """Write the playlist of one rendition: VOD when complete, else EVENT, which players reload.
 
-    `target_duration_s` is fixed by the first publication; it is the caller who remembers it. With `whole_uri`,
-    segments are byte ranges of that address, where the rendition is one file (RFC 8216 section 4.3.2.2).
+    `target_duration_s` must not change after the first publication; the caller stores it. With `whole_uri`, segments
+    are byte ranges of one file at that URI (RFC 8216 section 4.3.2.2).
     """
     lines = [
         "#EXTM3U",
@@ -95,7 +92,7 @@ def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: boo
         "#EXT-X-MEDIA-SEQUENCE:0",
         f"#EXT-X-PLAYLIST-TYPE:{'VOD' if complete else 'EVENT'}",
         "#EXT-X-INDEPENDENT-SEGMENTS",
-        # Without it players start a growing playlist near its end, as they would a live one.
+        # Otherwise players start a growing playlist near its end, as they do with a live stream.
         *([] if complete else ["#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"]),
         '#EXT-X-MAP:URI="init.mp4"'
         if whole_uri is None
@@ -113,14 +110,14 @@ def media_playlist(index: SegmentIndex, *, target_duration_s: int, complete: boo
 
 
 def captions_uri(generation: int, name: str) -> str:
-    """Name a caption track's media playlist relative to the multivariant playlist."""
+    """Return the URI of a caption track's media playlist, relative to the multivariant playlist."""
     return f"{generation}/captions/{name}.m3u8"
 
 
 def captions_playlist(uri: str, duration_ms: int) -> str:
-    """Write the playlist of one caption track: one segment that lasts as long as the video.
+    """Write the playlist of one caption track: one segment as long as the video.
 
-    Its target duration need not be that of the pictures (RFC 8216bis section 6.2.4: subtitles of type VOD).
+    Its target duration may differ from that of the video (RFC 8216bis section 6.2.4: subtitles of type VOD).
     """
     lines = [
         "#EXTM3U",
@@ -136,23 +133,23 @@ def captions_playlist(uri: str, duration_ms: int) -> str:
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """Names with a number where they repeat: in a group every NAME is another (RFC 8216 section 4.3.4.1.1)."""
-    told: list[str] = []
+    """Number repeated names: NAME is unique within a group (RFC 8216 section 4.3.4.1.1)."""
+    unique: list[str] = []
     for name in names:
         number, candidate = 1, name
-        while candidate in told:
+        while candidate in unique:
             number += 1
             candidate = f"{name} {number}"
-        told.append(candidate)
-    return told
+        unique.append(candidate)
+    return unique
 
 
 def multivariant_playlist(
     variants: Iterable[Variant], audios: Sequence[Audio] = (), subtitles: Sequence[Subtitles] = ()
 ) -> str:
-    """Write the playlist of playlists, variants in the order given: players begin with the first.
+    """Write the multivariant playlist, variants in the given order: players start with the first.
 
-    A variant's BANDWIDTH is its own peak and the largest sound's together (RFC 8216 section 4.3.4.2).
+    A variant's BANDWIDTH is its own peak plus that of the largest audio track (RFC 8216 section 4.3.4.2).
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines += [_media_line(audio, default=audio is _default(audios)) for audio in audios]
@@ -165,7 +162,7 @@ def multivariant_playlist(
 
 
 def audio_only_playlist(audios: Sequence[Audio]) -> str:
-    """Write a playlist of playlists for sound without a picture: each track is a variant of its own."""
+    """Write a multivariant playlist without video: each audio track is a variant."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for audio in audios:
         rates = f"BANDWIDTH={max(1, audio.peak_bps)},AVERAGE-BANDWIDTH={max(1, audio.average_bps)}"
@@ -174,7 +171,7 @@ def audio_only_playlist(audios: Sequence[Audio]) -> str:
 
 
 def exact_durations(index: SegmentIndex) -> Iterable[str]:
-    """Print durations so that their sums stay true: each is the difference of two rounded times."""
+    """Format durations as differences of rounded times, so that rounding errors do not add up."""
     elapsed = 0
     before_us = 0
     for segment in index.segments:
@@ -226,7 +223,7 @@ def _media_line(audio: Audio, *, default: bool) -> str:
 
 
 def _subtitles_line(track: Subtitles) -> str:
-    """Never by default: whoever wants captions says so, to the player or to the system."""
+    """Captions are never selected by default: viewers choose them in the player or the system."""
     attributes = ["TYPE=SUBTITLES", f"GROUP-ID={_quoted(_SUBTITLES_GROUP)}", f"NAME={_quoted(track.name)}"]
     attributes += _language(track.language)
     attributes += ["DEFAULT=NO", "AUTOSELECT=YES", "FORCED=NO", f"URI={_quoted(_uri(track.uri))}"]
@@ -242,7 +239,7 @@ def _default(audios: Sequence[Audio]) -> Audio | None:
 
 
 def _quoted(text: str) -> str:
-    """Make a quoted string: it cannot hold a quote or a line break (RFC 8216 section 4.2), so none gets in."""
+    """Write a quoted string without quotes and line breaks, which it cannot contain (RFC 8216 section 4.2)."""
     return '"' + "".join("'" if c == '"' else c for c in text if c.isprintable()) + '"'
 
 
@@ -256,17 +253,17 @@ _BITS = 8
 
 
 def iframes_uri(generation: int | str, rendition: int | str) -> str:
-    """Name a rendition's I-frame playlist relative to the multivariant playlist."""
+    """Return the URI of a rendition's I-frame playlist, relative to the multivariant playlist."""
     return f"{generation}/{rendition}/iframes.m3u8"
 
 
 def has_iframes(index: SegmentIndex) -> bool:
-    """Tell whether it is known where each keyframe ends: indices of before this was noted do not say."""
+    """Return whether the index has the length of each keyframe; old indices have none."""
     return bool(index.segments) and all(segment.keyframe_length for segment in index.segments)
 
 
 def iframes_of(index: SegmentIndex, uri: str) -> IFrames:
-    """Measure what a player of the keyframes alone would load."""
+    """Measure the bit rates of loading only the keyframes."""
     rates = [s.keyframe_length * _BITS * index.timescale // max(1, s.duration) for s in index.segments]
     total = sum(s.keyframe_length for s in index.segments)
     duration = max(1, sum(s.duration for s in index.segments))
@@ -274,7 +271,7 @@ def iframes_of(index: SegmentIndex, uri: str) -> IFrames:
 
 
 def iframes_playlist(index: SegmentIndex, *, target_duration_s: int) -> str:
-    """Write the playlist of a whole rendition's keyframes; each lasts until the next."""
+    """Write the I-frame playlist of a complete rendition; each frame lasts until the next."""
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",

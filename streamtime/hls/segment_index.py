@@ -1,10 +1,8 @@
-"""The segment index: which bytes of a rendition's object are its init segment and its segments, and how long each.
+"""The segment index of a rendition, and the grid at which all renditions of a video are cut.
 
-It knows offsets and durations, nothing of files, stores or URLs. Segments are numbered from 0 by their place.
-
-The grid: where all renditions of one video are cut, so that a player can switch at every segment.
-
-It knows times only. A rendition that is copied dictates its own cuts; otherwise they come every four seconds.
+An index has the byte ranges and durations of the init segment and the segments, numbered from 0. Renditions of one
+video share their cuts, so that a player can switch at every segment: a copied rendition dictates them, otherwise there
+is one every four seconds.
 """
 
 import struct
@@ -16,25 +14,25 @@ from fractions import Fraction
 
 _MAGIC = b"SIX2"
 _MAGIC_WITHOUT_KEYFRAMES = b"SIX1"
-"""What was written before the lengths of keyframes were noted; still read."""
+"""The old format without keyframe lengths, still read."""
 _HEAD = struct.Struct(">4sIIQ")
 _CHECK = struct.Struct(">I")
 EMPTY_INDEX_BYTES = _HEAD.size + _CHECK.size
-"""How long a packed index without segments is."""
+"""Length of a packed index without segments."""
 
 _MS = 1000
 _BITS = 8
-_MAX_BYTES_A_NUMBER = 10
+_MAX_VARINT_BYTES = 10
 _SEVEN_BITS = 0x7F
-_LOOSEST_TARGET = 2
-"""How many times the longest segment a playlist's target duration may be."""
+_MAX_TARGET_FACTOR = 2
+"""A playlist's target duration is at most this many times its longest segment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One media segment: `length` bytes at `offset` of part `part`; `duration` in the index's timescale.
 
-    Its first `keyframe_length` bytes can be decoded to its first picture; 0 where that is not known.
+    Its first `keyframe_length` bytes can be decoded to its first frame; 0 if that is unknown.
     """
 
     part: int
@@ -59,13 +57,13 @@ class SegmentIndex:
 
     @property
     def plays(self) -> bool:
-        """Whether a player can begin with it: an init segment, and segments that all hold bytes and last."""
+        """Whether the rendition is playable: an init segment, and no segment without bytes or duration."""
         lasting = all(s.length > 0 and s.duration > 0 for s in self.segments)
         return bool(self.segments) and lasting and self.init_length > 0 and self.timescale > 0
 
     @property
     def bytes_total(self) -> int:
-        """Bytes of the init segment and all segments together."""
+        """Bytes of the init segment and all segments."""
         return self.init_length + sum(s.length for s in self.segments)
 
     @property
@@ -75,21 +73,21 @@ class SegmentIndex:
 
     @property
     def peak_bps(self) -> int:
-        """Peak segment bit rate as in RFC 8216 section 4.1, bits a second; 0 without segments.
+        """Peak segment bit rate (RFC 8216 section 4.1), bits per second; 0 without segments.
 
-        The largest bit rate of any run of whole segments that lasts between 0.5 and 1.5 target durations. The playlist
-        may say a target of up to twice the longest segment; whichever it says, BANDWIDTH is not below the peak.
+        It is the largest bit rate of any run of whole segments that lasts between 0.5 and 1.5 target durations. The
+        playlist's target may be up to twice the longest segment; BANDWIDTH is not below the peak for any of these.
         """
         return _peak_bps(self.segments, self.timescale)
 
     @property
     def average_bps(self) -> int:
-        """Average segment bit rate (RFC 8216 section 4.1), bits a second; 0 without segments."""
+        """Average segment bit rate (RFC 8216 section 4.1), bits per second; 0 without segments."""
         duration = sum(s.duration for s in self.segments)
         return _rate(sum(s.length for s in self.segments), duration, self.timescale) if duration else 0
 
     def to_blob(self) -> bytes:
-        """Pack into a few bytes a segment, with a version and a checksum."""
+        """Pack into a few bytes per segment, with a version and a checksum."""
         head = _HEAD.pack(_MAGIC, self.timescale, len(self.segments), self.init_length)
         body = bytearray()
         expected = (0, self.init_length)
@@ -104,10 +102,10 @@ class SegmentIndex:
 
     @classmethod
     def from_blob(cls, blob: bytes) -> "SegmentIndex":
-        """Unpack what `to_blob` made.
+        """Unpack the result of `to_blob`.
 
         Raises:
-            ValueError: if the bytes are of another version, cut short or altered.
+            ValueError: if the bytes are of another version, truncated or corrupt.
         """
         data = _check_and_strip(blob)
         magic, timescale, count, init_length = _HEAD.unpack_from(data)
@@ -126,7 +124,7 @@ class SegmentIndex:
 
 @dataclass(slots=True)
 class GrowingIndex:
-    """The index of a rendition in the making: append is cheap, a snapshot is an ordinary index."""
+    """The index of a rendition that is still written: appending is cheap, a snapshot is a `SegmentIndex`."""
 
     timescale: int
     init_length: int
@@ -135,7 +133,7 @@ class GrowingIndex:
 
     @classmethod
     def after(cls, index: SegmentIndex) -> "GrowingIndex":
-        """Go on where an index ends."""
+        """Continue an existing index."""
         growing = cls(index.timescale, index.init_length)
         for segment in index.segments:
             growing.append(segment)
@@ -147,7 +145,7 @@ class GrowingIndex:
         self._end = segment.offset + segment.length
 
     def append_next(self, *, length: int, duration: int, keyframe_length: int = 0) -> Segment:
-        """Add a segment that begins where the last one, or the init segment, ends, and return it."""
+        """Add a segment that follows the last one, or the init segment, without a gap, and return it."""
         offset = self._end if self._segments else self.init_length
         part = self._segments[-1].part if self._segments else 0
         segment = Segment(part, offset, length, duration, keyframe_length)
@@ -158,7 +156,7 @@ class GrowingIndex:
         return len(self._segments)
 
     def snapshot(self) -> SegmentIndex:
-        """Give the index as it stands now."""
+        """Return the current index."""
         return SegmentIndex(self.timescale, self.init_length, tuple(self._segments))
 
 
@@ -175,7 +173,7 @@ def _peak_bps(segments: tuple[Segment, ...], timescale: int) -> int:
     best = 0
     for first in range(len(counted)):
         last = first + 1
-        while last <= len(counted) and ends[0][last] - ends[0][first] <= target * 1.5 * _LOOSEST_TARGET:
+        while last <= len(counted) and ends[0][last] - ends[0][first] <= target * 1.5 * _MAX_TARGET_FACTOR:
             duration = ends[0][last] - ends[0][first]
             if duration >= target * 0.5:
                 best = max(best, _rate(ends[1][last] - ends[1][first], duration, timescale))
@@ -208,14 +206,14 @@ def _with_checksum(data: bytes) -> bytes:
 def _check_and_strip(blob: bytes) -> bytes:
     if len(blob) < _HEAD.size + _CHECK.size or blob[:4] not in {_MAGIC, _MAGIC_WITHOUT_KEYFRAMES}:
         raise ValueError("this is no segment index")
-    data, seal = blob[: -_CHECK.size], blob[-_CHECK.size :]
-    if _CHECK.pack(zlib.crc32(data)) != seal:
+    data, checksum = blob[: -_CHECK.size], blob[-_CHECK.size :]
+    if _CHECK.pack(zlib.crc32(data)) != checksum:
         raise ValueError("the segment index is damaged")
     return data
 
 
 class _VarintReader:
-    """Reads one varint after another."""
+    """Reads consecutive varints."""
 
     def __init__(self, data: bytes, position: int) -> None:
         self._data = data
@@ -223,7 +221,7 @@ class _VarintReader:
 
     def read(self) -> int:
         number = 0
-        for shift in range(_MAX_BYTES_A_NUMBER):
+        for shift in range(_MAX_VARINT_BYTES):
             if self._position >= len(self._data):
                 raise ValueError("the segment index is cut short")
             byte = self._data[self._position]
@@ -235,15 +233,14 @@ class _VarintReader:
 
 
 REGULAR_S = 4
-"""Seconds between cuts where nothing is copied: a compromise of quick switching and few requests."""
+"""Seconds between cuts if nothing is copied: a compromise between fast switching and few requests."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Segment starts on the video's own time line, which begins at 0, in ticks of `1 / timescale` seconds.
+    """Segment starts on the video's timeline, in ticks of `1 / timescale` seconds.
 
-    `starts` are given exactly, in rising order from 0; after the last of them cuts come every `period` ticks, or
-    never again where that is 0.
+    `starts` are exact and ascending from 0; after the last, cuts follow every `period` ticks, or never if that is 0.
     """
 
     timescale: int
@@ -251,9 +248,9 @@ class Grid:
     period: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what is no grid: it comes from a rendition's index, which may have been damaged."""
-        rising = all(a < b for a, b in zip(self.starts, self.starts[1:], strict=False))
-        if self.timescale <= 0 or self.period < 0 or not self.starts or self.starts[0] != 0 or not rising:
+        """Reject an invalid grid: it comes from a rendition's index, which may be corrupt."""
+        ascending = all(a < b for a, b in zip(self.starts, self.starts[1:], strict=False))
+        if self.timescale <= 0 or self.period < 0 or not self.starts or self.starts[0] != 0 or not ascending:
             raise ValueError("a grid starts at 0 and rises")
 
     @classmethod
@@ -263,14 +260,14 @@ class Grid:
 
     @classmethod
     def of_copy(cls, index: SegmentIndex) -> "Grid":
-        """Cuts exactly where the whole copied rendition has them, and nowhere else."""
+        """The cuts of the copied rendition, and no others."""
         starts = [0]
         for segment in index.segments[:-1]:
             starts.append(starts[-1] + segment.duration)
         return cls(index.timescale, tuple(starts), period=0)
 
     def next_after(self, time_s: Fraction) -> Fraction | None:
-        """Tell the first cut later than `time_s`, in seconds; None where there is none."""
+        """Return the first cut later than `time_s`, in seconds; None if there is none."""
         ticks = time_s * self.timescale
         position = bisect_right(self.starts, ticks)
         if position < len(self.starts):

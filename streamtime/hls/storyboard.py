@@ -1,6 +1,6 @@
-"""What is shown of a video beside the video: where the small pictures of its storyboard, and of its preview, come from.
+"""Plans the storyboard and the preview of a video: which frames, and in which bytes of a rendition they are.
 
-Pure values and text; it knows durations and segment indices, nothing of files. Times are milliseconds of the video.
+Pure values and text. Times are milliseconds of the video.
 """
 
 from bisect import bisect_right
@@ -11,20 +11,20 @@ from streamtime.hls.segment_index import SegmentIndex
 
 MAX_TILES = 150
 SPACINGS_MS = tuple(s * 1000 for s in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 90, 120, 180, 240, 300, 600))
-"""Steps that a person can follow; beyond the last one hours are spread evenly."""
+"""Intervals between thumbnails; above the last one, hours are spread evenly."""
 
 COLUMNS = ROWS = 5
 TILE_SIDE = 160
 PREVIEW_SIDE = 320
-PREVIEW_PIECES = 6
-PREVIEW_PIECE_MS = 1000
+PREVIEW_CLIPS = 6
+PREVIEW_CLIP_MS = 1000
 _SKIP_SHARE = 0.04
-"""Titles and credits at both ends say little."""
+"""Share skipped at both ends, where titles and credits are."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameLocation:
-    """A moment of a video, and the bytes of a rendition from which, after its init segment, it can be decoded."""
+    """A time of a video, and the bytes that, after the init segment, are needed to decode its frame."""
 
     at_ms: int
     offset: int
@@ -33,7 +33,7 @@ class FrameLocation:
 
 @dataclass(frozen=True, slots=True)
 class Storyboard:
-    """Small pictures of equal size, one every `interval_ms`, laid out in rows on sheets of `columns` x `rows`."""
+    """Thumbnails of equal size, one every `interval_ms`, in rows on sheets of `columns` x `rows`."""
 
     interval_ms: int
     tiles: int
@@ -44,32 +44,32 @@ class Storyboard:
 
     @property
     def per_sheet(self) -> int:
-        """How many pictures one sheet holds."""
+        """Thumbnails per sheet."""
         return self.columns * self.rows
 
     @property
     def sheets(self) -> int:
-        """How many sheets there are."""
+        """Number of sheets."""
         return -(-self.tiles // self.per_sheet)
 
     def time_ms(self, tile: int, duration_ms: int) -> int:
-        """The moment that a picture shows: the middle of the time it stands for."""
+        """Return the time of a thumbnail: the middle of its interval."""
         start = tile * self.interval_ms
         return (start + min(start + self.interval_ms, max(duration_ms, start + 1))) // 2
 
     def sheet_size(self, sheet: int) -> tuple[int, int]:
-        """Width and height of a sheet, in pixels; the last one may be smaller."""
+        """Return width and height of a sheet in pixels; the last one may be smaller."""
         tiles = min(self.per_sheet, self.tiles - sheet * self.per_sheet)
         return min(tiles, self.columns) * self.tile_width, -(-tiles // self.columns) * self.tile_height
 
     def tile_position(self, tile: int) -> tuple[int, int, int]:
-        """The sheet a picture is on, and its left and upper edge there, in pixels."""
+        """Return the sheet of a thumbnail, and its left and top position there in pixels."""
         sheet, at = divmod(tile, self.per_sheet)
         return sheet, at % self.columns * self.tile_width, at // self.columns * self.tile_height
 
 
 def plan_storyboard(duration_ms: int, width: int, height: int) -> Storyboard:
-    """A storyboard of at most `MAX_TILES` pictures, at least a second apart, in the shape of the video."""
+    """Plan a storyboard of at most `MAX_TILES` thumbnails, at least a second apart, with the video's aspect ratio."""
     longest = -(-duration_ms // MAX_TILES)
     interval_ms = next((spacing for spacing in SPACINGS_MS if spacing >= longest), longest)
     tile_width, tile_height = fit(width, height, TILE_SIDE)
@@ -77,16 +77,16 @@ def plan_storyboard(duration_ms: int, width: int, height: int) -> Storyboard:
 
 
 def fit(width: int, height: int, side: int) -> tuple[int, int]:
-    """The largest even size of the same shape with no side above `side`; never larger than it is."""
+    """Return the largest even size with this aspect ratio and no side above `side`; never larger than the original."""
     scale = min(1.0, side / max(width, height))
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
 def locate_frames(index: SegmentIndex, times_ms: Iterable[int], *, exact: bool) -> list[FrameLocation]:
-    """Where to find the pictures of these times, which do not go back, in a rendition of one part.
+    """Locate the frames at these times, in ascending order, in a rendition of one part.
 
-    With `exact` what is shown at that very moment, else the keyframe next to it, which is much less to decode. A
-    rendition that does not play has no pictures.
+    With `exact`, the frame shown at that time; else the nearest keyframe, which is far cheaper to decode. A rendition
+    that is not playable gives no frames.
     """
     if not index.plays:
         return []
@@ -109,31 +109,31 @@ def locate_frames(index: SegmentIndex, times_ms: Iterable[int], *, exact: bool) 
     return found
 
 
-def preview_pieces(index: SegmentIndex, duration_ms: int) -> tuple[list[tuple[FrameLocation, ...]], int]:
-    """For each piece of a preview the segments to cut it from, and how long each piece is.
+def preview_clips(index: SegmentIndex, duration_ms: int) -> tuple[list[tuple[FrameLocation, ...]], int]:
+    """Return for each clip of the preview the segments that contain it, and the length of a clip.
 
-    A piece begins with a segment. A short video is shown from its beginning.
+    A clip starts at a segment. The preview of a short video starts at its beginning.
     """
-    if duration_ms <= PREVIEW_PIECES * PREVIEW_PIECE_MS * 2:
-        times, piece_ms = [0], max(1, min(duration_ms, PREVIEW_PIECES * PREVIEW_PIECE_MS))
+    if duration_ms <= PREVIEW_CLIPS * PREVIEW_CLIP_MS * 2:
+        times, clip_ms = [0], max(1, min(duration_ms, PREVIEW_CLIPS * PREVIEW_CLIP_MS))
     else:
-        times, piece_ms = _spread(duration_ms), PREVIEW_PIECE_MS
+        times, clip_ms = _spread(duration_ms), PREVIEW_CLIP_MS
     begins = {segment.offset: number for number, segment in enumerate(index.segments)}
     return [
-        tuple(_segments_covering(index, begins[pick.offset], pick.at_ms, piece_ms))
-        for pick in locate_frames(index, times, exact=False)
-    ], piece_ms
+        tuple(_segments_covering(index, begins[location.offset], location.at_ms, clip_ms))
+        for location in locate_frames(index, times, exact=False)
+    ], clip_ms
 
 
 def _spread(duration_ms: int) -> list[int]:
     first = round(duration_ms * _SKIP_SHARE)
-    last = duration_ms - first - PREVIEW_PIECE_MS
-    steps = PREVIEW_PIECES - 1
-    return [first + (last - first) * piece // steps for piece in range(PREVIEW_PIECES)]
+    last = duration_ms - first - PREVIEW_CLIP_MS
+    steps = PREVIEW_CLIPS - 1
+    return [first + (last - first) * clip // steps for clip in range(PREVIEW_CLIPS)]
 
 
 def _segments_covering(index: SegmentIndex, number: int, at_ms: int, lasting_ms: int) -> Iterator[FrameLocation]:
-    """This segment and those after it, until they last that long."""
+    """Yield this segment and those after it until they cover `lasting_ms`."""
     elapsed = 0
     for segment in index.segments[number:]:
         yield FrameLocation(at_ms, segment.offset, segment.length)
@@ -143,9 +143,9 @@ def _segments_covering(index: SegmentIndex, number: int, at_ms: int, lasting_ms:
 
 
 def storyboard_vtt(board: Storyboard, duration_ms: int, version: int | None = None) -> str:
-    """The storyboard as WebVTT: for each time, the sheet and the part of it. Addresses are relative.
+    """Write the storyboard as WebVTT: for each interval, the sheet and the area on it. URIs are relative.
 
-    With `version` they are other ones than those of earlier versions.
+    `version` makes the URIs differ from those of earlier versions.
     """
     query = "" if version is None else f"?v={version}"
     lines = ["WEBVTT", ""]
@@ -162,7 +162,7 @@ def storyboard_vtt(board: Storyboard, duration_ms: int, version: int | None = No
 
 
 def sheet_name(sheet: int) -> str:
-    """What a sheet is called beside the table of its pictures."""
+    """Return the name of a sheet beside the storyboard file."""
     return f"storyboard-{sheet}.jpg"
 
 

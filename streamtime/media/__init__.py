@@ -1,1 +1,1 @@
-"""What reads and writes media: it runs in the confined child, is synchronous, and alone imports av."""
+"""Reads and writes media in the confined worker process. It is synchronous, and the only package that imports av."""

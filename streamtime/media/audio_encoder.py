@@ -1,14 +1,13 @@
-"""Encodes one sound track to AAC-LC, stereo, 48 kHz, in step with the picture.
+"""Encodes one audio track to AAC-LC, stereo, 48 kHz, in sync with the video.
 
-Every sample has its place on the video's time line, counted from the origin: what comes before it is cut, what is
-missing (a late start, a hole of more than 20 ms) is silence, what overlaps is dropped.
+Samples are placed on the video's timeline: those before the origin are cut, gaps (a late start, more than 20 ms) become
+silence, overlaps are dropped.
 
-Keeps encoded sound below -1 dBFS as a player decodes it, without making ordinary sound quieter.
-
-Two channels mixed from eight reach 2.4 times full scale, samples of floating point any height, and AAC adds its own:
-to a sine some hundredths, to noise up to three quarters. So a limiter stands before the encoder, at twice the sample
-rate, where most of what lies between samples shows. What was encoded is decoded again, and the limiter's ceiling
-follows the highest peak found there. The ceiling begins where full-scale noise still passes.
+A limiter keeps the decoded result below -1 dBFS without making ordinary audio quieter: downmixing eight channels
+reaches 2.4 times full scale, floating-point samples any level, and AAC adds a few hundredths to a sine and up to three
+quarters to noise. It runs before the encoder at twice the sample rate, which reveals most inter-sample peaks. The
+encoded packets are decoded again, and the limiter's ceiling follows the highest peak found. It starts at a level that
+full-scale noise needs.
 """
 
 from collections import deque
@@ -34,25 +33,25 @@ from streamtime.media.source import WHITELIST, AnyPacket
 from streamtime.workers.protocol import RenditionStarted, Resume
 
 _PEAK = 0.84
-"""What is aimed at, of full scale: -1.5 dBFS, half a decibel under what is promised."""
+"""Target level, as a share of full scale: -1.5 dBFS, half a decibel below the guaranteed level."""
 
 _FIRST_CEILING, _LOWEST_CEILING, _HIGHEST_CEILING = 0.48, 0.2, 0.8
 _RISE = 1.01
-"""From one packet to the next at most: 4 dB a second."""
+"""Maximum rise from one packet to the next: 4 dB a second."""
 
 _DISTANCE = 0.9
-"""How near it rises to the highest ceiling that would have done so far: no two packets of noise are alike."""
+"""Share of the highest ceiling that would have been sufficient so far; packets of noise differ."""
 
 _MIN_CEILING_CHANGE = 0.004
 _REMEMBERED_PACKETS = 500
 _LOUD = 0.6
-"""Only packets that reach this share of the ceiling tell what the encoder adds to loud sound."""
+"""Only packets that reach this share of the ceiling tell what the encoder adds to loud audio."""
 
 _AGAIN_ERRNOS = (11, 541478725)
 
 
 class PeakLimiter:
-    """Stereo frames of `rate_hz` in, as many samples out, a few milliseconds behind; it hears what was made of them."""
+    """Limits stereo frames of `rate_hz`, with a few milliseconds of delay, by feedback from the encoded packets."""
 
     def __init__(self, rate_hz: int) -> None:
         self._tick = Fraction(1, rate_hz)
@@ -79,19 +78,19 @@ class PeakLimiter:
         self._graph.configure()
 
     def take(self, frame: AudioFrame) -> list[AudioFrame]:
-        """Limit one frame and give what is ready; its time does not matter."""
+        """Limit one frame and return what is ready; its time is ignored."""
         frame.pts, frame.time_base = self._pushed, self._tick
         self._pushed += frame.samples
         self._input.push(frame)
         return self._drain()
 
     def flush(self) -> list[AudioFrame]:
-        """Give the rest; nothing follows."""
+        """Return the rest; no frames may follow."""
         self._input.push(None)
         return self._drain()
 
     def observe(self, encoder: AudioStream, packet: AnyPacket) -> None:
-        """Decode what the encoder made, and set the ceiling by it."""
+        """Decode an encoded packet and adjust the ceiling."""
         if self._decoder is None:
             self._decoder = AudioCodecContext.create("aac", "r")
             self._decoder.extradata = encoder.codec_context.extradata
@@ -139,13 +138,13 @@ _CHANNELS = 2
 _TICK = Fraction(1, RATE_HZ)
 _FRAME_SAMPLES = 1024
 _PREROLL_SAMPLES = 2 * _FRAME_SAMPLES
-"""After so much an encoder that began in the middle writes what it would have written anyway."""
+"""After this many samples, a resumed encoder writes the same packets as one that never stopped."""
 
 _SAMPLE_BYTES = 4
 _TOLERATED_SAMPLES = RATE_HZ // 50
 _TOLERATED_SHORTAGE_SAMPLES = RATE_HZ // 4
 _MAX_GAP_SAMPLES = RATE_HZ * 3600
-"""A longer hole is a broken time, not silence: the sound runs on as if it carried none."""
+"""A longer gap is a broken timestamp, not silence: it is ignored."""
 
 _MAX_SILENCE_SAMPLES = RATE_HZ * 3600 * 12
 _MICRO = 1_000_000
@@ -176,7 +175,7 @@ class AudioEncoder:
         self._placed = False
         self.until_s: float | None = None
         self.latest_s: float | None = None
-        """From when on a time is taken for broken, in seconds."""
+        """Later times are considered broken, in seconds."""
         source.codec_context.thread_count = 1
         source.codec_context.options = {"codec_whitelist": WHITELIST}
         self._writer = RenditionWriter(
@@ -193,7 +192,7 @@ class AudioEncoder:
 
     @property
     def end_s(self) -> float:
-        """How far the sound reaches, in seconds."""
+        """End of the audio, in seconds."""
         return self._writer.end_s
 
     def take(self, packet: AnyPacket | None) -> None:
@@ -212,7 +211,7 @@ class AudioEncoder:
         self._push(self._resampled(None))
         missing = round((self.until_s or 0.0) * RATE_HZ) - self._received
         if missing > _TOLERATED_SHORTAGE_SAMPLES:
-            # Players wait for sound as long as there is a picture.
+            # Players need audio as long as there is video.
             self._push_silence(min(missing, _MAX_SILENCE_SAMPLES))
         self._keep(self._limiter.flush())
         if self._fifo.samples % _FRAME_SAMPLES:
@@ -248,7 +247,7 @@ class AudioEncoder:
         flushed: list[AudioFrame] = []
         shape = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else self._shape
         if self._resampler is not None and shape != self._shape:
-            # The track changed on the way. The resampler itself does not notice where it had nothing to do.
+            # The track's format changed. A resampler that had nothing to convert does not notice.
             flushed = self._resampler.resample(None)
             self._resampler = None
         self._shape = shape
@@ -266,7 +265,7 @@ class AudioEncoder:
     def _keep(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
             frame.pts = None
-            # A resampler that was begun anew, for a track that changed on the way, may count in another tick.
+            # A new resampler, created after a format change, may use another time base.
             frame.time_base = _TICK
             self._fifo.write(frame)
 
@@ -287,7 +286,7 @@ class AudioEncoder:
     def _mux(self, frame: AudioFrame | None) -> None:
         for packet in self._encoder.encode(frame):
             self._limiter.observe(self._encoder, packet)
-            # What lies before it is the encoder's own lead-in, and where it was gone on with what it needed to settle.
+            # Packets before the start are encoder priming, or the preroll after a resume.
             if (packet.pts or 0) >= self._start and packet.duration:
                 self._writer.mux(packet)
 

@@ -1,4 +1,4 @@
-"""Reads the cues of one subtitle track. FFmpeg makes ASS events of every text format; `captions/ass.py` reads those."""
+"""Reads the cues of one subtitle track: FFmpeg decodes text formats to ASS events, which `captions/ass.py` parses."""
 
 from fractions import Fraction
 
@@ -6,7 +6,7 @@ import av.error
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
 
-from streamtime.captions.ass import event, parse_header
+from streamtime.captions.ass import parse_event, parse_header
 from streamtime.captions.cue import MAX_CHARACTERS, MAX_CUES, Cue, normalize_cues
 from streamtime.media.channel import Reporter
 from streamtime.media.source import AnyPacket
@@ -15,13 +15,13 @@ from streamtime.workers.protocol import CuesRead
 _CHARACTERS_A_MESSAGE = 50_000
 _MAX_HEADER_BYTES = 1 << 20
 _UNTIMED_MS = 5_000
-"""How long a cue is shown that does not say so."""
+"""Duration of a cue that has none."""
 
 _MS = 1000
 
 
 class CaptionReader:
-    """Takes packets of one subtitle track and tells its cues at the end."""
+    """Collects the cues of one subtitle track and sends them at the end."""
 
     def __init__(self, stream: SubtitleStream, origin_us: int, reporter: Reporter) -> None:
         self._stream = stream
@@ -33,7 +33,7 @@ class CaptionReader:
         self._remaining_characters = 2 * MAX_CHARACTERS
 
     def take(self, packet: AnyPacket) -> None:
-        """Decode one packet; a damaged one is passed over."""
+        """Decode one packet; a damaged one is skipped."""
         if packet.pts is None or self._remaining_characters < 0 or len(self._cues) >= MAX_CUES:
             return
         try:
@@ -45,10 +45,10 @@ class CaptionReader:
             if isinstance(rect, AssSubtitle):
                 line = rect.ass.decode("utf-8", "replace")
                 self._remaining_characters -= len(line)
-                self._cues.append(event(self._header, start_ms, end_ms, line))
+                self._cues.append(parse_event(self._header, start_ms, end_ms, line))
 
     def finish(self) -> None:
-        """Tell all cues, in messages of a bounded size."""
+        """Send all cues, in messages of limited size."""
         batch: list[Cue] = []
         size = 0
         for cue in normalize_cues(self._cues):
@@ -63,5 +63,5 @@ class CaptionReader:
         tick = (packet.time_base or Fraction(1, _MS)) * _MS
         start_ms = (packet.pts or 0) * tick - self._origin_ms
         length_ms = packet.duration * tick if packet.duration else _UNTIMED_MS
-        # What is shown before the first picture begins with it.
+        # A cue before the first frame is shown with that frame.
         return max(0, round(start_ms)), round(start_ms + length_ms)

@@ -1,4 +1,4 @@
-"""The child's end of the socket to the server: orders in, messages out. It knows frames, nothing of media."""
+"""The worker's end of the socket: receives orders, sends messages and progress."""
 
 import array
 import socket
@@ -20,17 +20,17 @@ _HEARTBEAT_S = 0.5
 
 
 class Channel:
-    """Talks to the server; any thread may send."""
+    """The connection to the server; any thread may send."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lock = threading.Lock()
 
     def receive(self) -> tuple[Order, list[int]] | None:
-        """Wait for the next order and its descriptors, which are the caller's to close; None at the end.
+        """Wait for the next order and its descriptors, which the caller closes; None at the end.
 
         Raises:
-            ValueError: if what came is no order.
+            ValueError: if the data is no order.
         """
         head, descriptors = self._receive_head()
         if not head:
@@ -41,7 +41,7 @@ class Channel:
         return decode_order(self._receive_exactly(length)), descriptors
 
     def send(self, message: Message) -> None:
-        """Send one message, whole."""
+        """Send one complete message."""
         frame = encode(message)
         with self._lock:
             self._connection.sendall(FRAME_LENGTH.pack(len(frame)) + frame)
@@ -68,7 +68,7 @@ class Channel:
 
 
 class Reporter:
-    """Tells how far the work has come, about twice a second, and only while it does come further."""
+    """Reports progress about twice a second, but only while the work advances."""
 
     def __init__(self, channel: Channel, duration_s: float | None) -> None:
         self._channel = channel
@@ -80,11 +80,11 @@ class Reporter:
         self._lock = threading.Lock()
 
     def send(self, message: Message) -> None:
-        """Send one message at once."""
+        """Send one message immediately."""
         self._channel.send(message)
 
     def advance(self, time_s: float) -> None:
-        """Note that a track has reached a time of the video, in seconds. Tracks stay close to one another."""
+        """Record that a track has reached `time_s` of the video. Tracks advance at about the same pace."""
         with self._lock:
             self._from_s = time_s if self._from_s is None else self._from_s
             self._reached_s = max(time_s, self._reached_s)

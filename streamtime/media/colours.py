@@ -1,6 +1,6 @@
-"""What the numbers of a picture mean, and whether they are BT.709 already, as every browser shows it.
+"""Colour spaces of frames: their tags, what players assume where tags are missing, and whether they are BT.709.
 
-It knows the tags of frames and what players assume where there are none; `filter_graph.py` and `normalize.py` convert.
+Conversions are in `normalize.py`.
 """
 
 import struct
@@ -13,7 +13,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
 
 class Matrix(IntEnum):
-    """FFmpeg's numbers (AVColorSpace) for how brightness and colour were taken apart (ITU-T H.273, table 4)."""
+    """FFmpeg's numbers of colour matrices (AVColorSpace; ITU-T H.273, table 4)."""
 
     RGB = 0
     BT709 = 1
@@ -50,7 +50,7 @@ _EVERYDAY_MATRICES = {Matrix.BT709, Matrix.UNSPECIFIED, Matrix.BT470BG, Matrix.S
 _WIDE_PRIMARIES = {ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432}
 
 SD_WIDTH, SD_HEIGHT = 1280, 576
-"""A picture without tags is BT.601 where it is narrower than this and no higher, else BT.709: what players assume."""
+"""An untagged frame narrower than this and no higher is BT.601, any other BT.709, as players assume."""
 
 _LIGHT_LEVEL = struct.Struct("=II")
 _MASTERING_INTS = 20
@@ -61,7 +61,7 @@ _MIN_PEAK_NITS, _MAX_PEAK_NITS = 203.0, 10_000.0
 
 @dataclass(frozen=True)
 class Colours:
-    """How a picture's numbers are to be read: names as FFmpeg's filters have them."""
+    """The colour space of a frame, by the names of FFmpeg's filters."""
 
     matrix: str = "bt709"
     primaries: str = "bt709"
@@ -69,12 +69,12 @@ class Colours:
 
     @property
     def is_hdr(self) -> bool:
-        """Whether it is brighter than screens are: PQ (HDR10) or HLG."""
+        """Whether the transfer function is PQ (HDR10) or HLG."""
         return self.transfer in _HDR_TRANSFERS
 
     @property
     def is_bt709(self) -> bool:
-        """Whether nothing is to be done."""
+        """Whether no conversion is needed."""
         return self == BT709_COLOURS
 
 
@@ -82,12 +82,12 @@ BT709_COLOURS = Colours()
 
 
 def colours_of(frame: VideoFrame) -> Colours:
-    """Read a decoded frame's tags, and guess what is missing as players do."""
+    """Read a decoded frame's tags; fill in missing ones as players do."""
     if frame.color_trc in _HDR_TRANSFERS:
         matrix = _MATRIX_NAMES.get(_known(frame.colorspace), "bt2020ncl")
         primaries = _PRIMARIES_NAMES.get(_primaries(frame), "bt2020")
         return Colours(matrix, primaries, frame.color_trc)
-    # The curves of SDR are taken for one: players show them alike.
+    # All SDR transfer functions count as one: players show them alike.
     primaries = _PRIMARIES_NAMES.get(_primaries(frame), "bt709")
     if frame.format.is_rgb or frame.colorspace == Matrix.RGB:
         return Colours(primaries=primaries)
@@ -110,12 +110,12 @@ def _guessed_matrix(frame: VideoFrame, primaries: str) -> str:
 
 
 def is_full_range(frame: VideoFrame) -> bool:
-    """Tell whether black is 0 and white 255, not 16 and 235."""
+    """Return whether the frame has full range (0 to 255) instead of limited range (16 to 235)."""
     return frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
 
 
 def copy_obstacle(matrix: int, primaries: int, transfer: int) -> str | None:
-    """Tell why these colours, given as FFmpeg numbers them, would look wrong on an everyday screen; None if not."""
+    """Return why these colours (FFmpeg's numbers) would look wrong on an SDR screen; None if they would not."""
     if transfer in _HDR_TRANSFERS:
         return "it is HDR, which everyday screens show washed out"
     if primaries in _WIDE_PRIMARIES or matrix not in _EVERYDAY_MATRICES:
@@ -124,7 +124,7 @@ def copy_obstacle(matrix: int, primaries: int, transfer: int) -> str | None:
 
 
 def peak_nits(frame: VideoFrame) -> float:
-    """Tell how bright an HDR picture gets: what its maker said (MaxCLL, else the mastering screen), else 1000."""
+    """Return the peak brightness of an HDR frame: MaxCLL, else the mastering display's peak, else 1000."""
     told = _light_level(frame) or _mastering_peak(frame) or _USUAL_PEAK_NITS
     return min(max(told, _MIN_PEAK_NITS), _MAX_PEAK_NITS)
 
@@ -144,12 +144,12 @@ def _mastering_peak(frame: VideoFrame) -> float | None:
 
 
 def side_data(frame: VideoFrame, kind: Type) -> bytes:
-    """Give one kind of data that came beside a frame; none where there is none."""
-    # The library's types call it a dictionary of one key; it is a container of all kinds.
+    """Return one kind of side data of a frame; empty if there is none."""
+    # PyAV's type stubs are wrong here: `side_data` is a container of all kinds.
     try:
         container: object = frame.side_data
         return bytes(container[kind]) if isinstance(container, SideDataContainer) else b""
     except KeyError:
         return b""
-    except ValueError:  # PyAV 18 stumbles over kinds that are newer than itself: EXIF, in the pictures of cameras
+    except ValueError:  # PyAV 18 fails on kinds that it does not know, such as EXIF
         return b""

@@ -1,7 +1,7 @@
-"""Decides quickly whether the picture or the sound of a source can be used as it is, without encoding.
+"""Decides whether the video or audio track of a source can be copied without encoding.
 
-It looks at headers, at the container's own index where there is one, and at the first seconds of packets, never
-at a whole file. What it could not see is watched while copying (`copying.py`).
+It reads headers, the container's index if there is one, and the packets of the first seconds, never the whole file.
+`copying.py` checks the rest while it copies.
 """
 
 import time
@@ -19,10 +19,10 @@ from streamtime.media.colours import copy_obstacle
 from streamtime.media.source import AnyPacket
 
 MAX_GOP_S = 10
-"""Seconds from keyframe to keyframe at most: longer segments would make every seek and switch slow."""
+"""Maximum seconds between keyframes: longer segments would slow down every seek and switch."""
 
 MIN_SEGMENT_S = Fraction(39, 10)
-"""A copied segment is cut at the first keyframe after this; a little under 4 s, for keyframes every 2 s."""
+"""A copied segment ends at the first keyframe after this; just under 4 s, for keyframes every 2 s."""
 
 OPEN_GOP_OBSTACLE = "its pictures look back beyond their keyframes"
 
@@ -45,9 +45,9 @@ _START_CODE = b"\0\0\1"
 
 
 def is_idr(packet: AnyPacket, extradata: bytes | None) -> bool:
-    """Tell whether an H.264 packet is an IDR picture: a decoder can begin with it, and nothing after it looks back.
+    """Return whether an H.264 packet is an IDR frame, across which no later frame refers back.
 
-    A container marks other pictures as keyframes too (open groups, recovery points; ISO/IEC 14496-10, 7.4.1.2.4).
+    Containers also mark other frames as keyframes (open GOPs, recovery points; ISO/IEC 14496-10, 7.4.1.2.4).
     """
     data = bytes(packet)
     kinds = (
@@ -63,7 +63,7 @@ def _is_length_prefixed(extradata: bytes | None) -> TypeGuard[bytes]:
 
 
 def _length_prefixed_kinds(data: bytes, width: int) -> Iterator[int]:
-    """The kinds of units that follow their lengths, as MP4 and Matroska have them (ISO/IEC 14496-15)."""
+    """Yield NAL unit types in length-prefixed format, as in MP4 and Matroska (ISO/IEC 14496-15)."""
     at = 0
     while at + width < len(data):
         yield data[at + width] & _UNIT_KIND
@@ -71,7 +71,7 @@ def _length_prefixed_kinds(data: bytes, width: int) -> Iterator[int]:
 
 
 def _start_code_kinds(data: bytes) -> Iterator[int]:
-    """The kinds of units that follow start codes, as MPEG-TS has them (ISO/IEC 14496-10, annex B)."""
+    """Yield NAL unit types in start code format, as in MPEG-TS (ISO/IEC 14496-10, annex B)."""
     at = data.find(_START_CODE)
     while 0 <= at < len(data) - len(_START_CODE):
         yield data[at + len(_START_CODE)] & _UNIT_KIND
@@ -90,10 +90,10 @@ class VideoScan:
     length_bytes: int = 0
     packets: int = 0
     open_gop: bool = False
-    """Whether a keyframe is none by itself: open groups, recovery points."""
+    """Whether a keyframe is not an IDR frame: open GOPs, recovery points."""
 
     def take(self, packet: AnyPacket) -> None:
-        """Look at one packet, in the order of the file."""
+        """Take one packet, in file order."""
         if packet.pts is None:
             self.obstacle = self.obstacle or "its pictures carry no times"
             return
@@ -114,7 +114,7 @@ class VideoScan:
 
 
 class ScanLimit:
-    """Says when enough has been seen: four keyframes, eleven seconds, or a quarter of a second of our own time."""
+    """Ends a scan after four keyframes, eleven seconds of video, or a quarter of a second of processing time."""
 
     def __init__(self, stream: VideoStream) -> None:
         self._stream = stream
@@ -122,7 +122,7 @@ class ScanLimit:
         self._packets = 0
 
     def reached(self, scan: VideoScan) -> bool:
-        """Ask once after each packet."""
+        """Return whether the scan is complete; call it once after each packet."""
         self._packets += 1
         late = time.monotonic() > self._deadline and len(scan.keyframes) > 1
         seen_s = _seconds(scan, self._stream)
@@ -146,9 +146,9 @@ def video_obstacle(
     bitrate_bps: int | None,
     held_s: Fraction,
 ) -> str | None:
-    """Tell in plain words why the picture cannot be copied; None where it can.
+    """Return why the video cannot be copied, as a sentence fragment for the user; None if it can be.
 
-    `held_s` is how long the first picture is to be held before its own time.
+    `held_s` is how long the first frame is shown before its own time.
     """
     context = stream.codec_context
     plain = context.pix_fmt in _PIXEL_FORMATS and context.profile in _PROFILES
@@ -181,12 +181,12 @@ def _gap_obstacle(stream: VideoStream, scan: VideoScan, held_s: Fraction) -> str
 
 
 def indexed_keyframes(stream: VideoStream) -> list[int]:
-    """List the keyframe times that the container's index holds, in the stream's ticks; often none."""
+    """Return the keyframe times in the container's index, in the stream's ticks; often empty."""
     entries = stream.index_entries
     times: list[int] = []
     if not len(entries):
         return times
-    # From keyframe to keyframe by search: walking through every entry of a long film takes half a second.
+    # Search from keyframe to keyframe: iterating over all entries of a long film takes half a second.
     place = entries.search_timestamp(entries[0].timestamp, backward=False)
     while 0 <= place < len(entries) and len(times) < _MAX_INDEXED_KEYFRAMES:
         times.append(entries[place].timestamp)
@@ -195,9 +195,9 @@ def indexed_keyframes(stream: VideoStream) -> list[int]:
 
 
 def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool, held_s: Fraction) -> int:
-    """Tell how long a copied segment may get, in whole seconds: what EXT-X-TARGETDURATION must allow.
+    """Return the maximum length of a copied segment in whole seconds, for EXT-X-TARGETDURATION.
 
-    Exact where the container's index lists every keyframe; elsewhere the bound that copying keeps.
+    It is exact if the container's index lists every keyframe; otherwise it is the limit that copying enforces.
     """
     bound = int(MIN_SEGMENT_S + MAX_GOP_S)
     keyframes = indexed_keyframes(stream) if indexed_wholly else []
@@ -213,7 +213,7 @@ def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool, held_
 
 
 def audio_copyable(kind: str, stream: AudioStream, origin_s: Fraction | None) -> bool:
-    """Tell whether a sound track is AAC-LC as every browser plays it, from the start of the video on."""
+    """Return whether an audio track is AAC-LC that every browser plays, from the start of the video on."""
     context = stream.codec_context
     plain = context.name == "aac" and stream.profile == "LC" and bool(context.extradata)
     usual = context.channels in {1, 2} and context.sample_rate in _AUDIO_RATES_HZ

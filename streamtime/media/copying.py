@@ -1,7 +1,7 @@
-"""Takes pictures and sound over without encoding: packets of the source become packets of a rendition.
+"""Copies video and audio without encoding: packets of the source become packets of a rendition.
 
-It watches what `copy_check.py` could not see in the first seconds, and refuses on the way where the rest of the
-file is not as its beginning was; the server then has it encoded instead.
+It checks what `copy_check.py` could not see in the first seconds, and fails if the rest of the file is not copyable;
+the server then encodes it instead.
 """
 
 import io
@@ -37,18 +37,20 @@ _TOLERATED_SHORTAGE_S = 1.0
 _MAX_AUDIO_GAP_S = Fraction(1, 10)
 _RARE_KEYFRAMES = f"its keyframes are more than {MAX_GOP_S} s apart"
 _NOT_WRITABLE = (av.error.FFmpegError, ValueError, LookupError, struct.error)
-"""What the muxer, or who reads what it wrote, says of packets that cannot be in an MP4 as they are.
+"""Errors of the muxer, or of parsing its output, for packets that do not fit into an MP4.
 
-Not `OSError`, though an `FFmpegError` may be one: a full disk is no fault of the packets.
+Not `OSError`, although an `FFmpegError` may be one: a full disk is not caused by the packets.
 """
 
 
 class VideoCopy:
-    """Copies one stream of pictures, from the first keyframe at or after the origin on, which is held from there."""
+    """Copies one video stream from the first keyframe at or after the origin; that frame is shown from the origin
+    on.
+    """
 
     def __init__(self, output: int, descriptor: int, source: VideoStream, origin_us: int, reporter: Reporter) -> None:
         self._tick = source.time_base or Fraction(1, 90_000)
-        # Rounded down to microseconds: the first tick at or after it is the exact one.
+        # The origin was rounded down to microseconds: the first tick at or after it is exact.
         self._origin = math.ceil(Fraction(origin_us, _MICRO) / self._tick)
         self._extradata = source.codec_context.extradata
         self._held: list[AnyPacket] = []
@@ -71,14 +73,14 @@ class VideoCopy:
 
     @property
     def end_s(self) -> float:
-        """How far the copy reaches, in seconds."""
+        """End of the copy, in seconds."""
         return self._writer.end_s
 
     def take(self, packet: AnyPacket) -> None:
         """Copy one packet.
 
         Raises:
-            Refusal: with `copy_unfit` if the file does not go on as it began.
+            OrderError: with `copy_unfit` if the file does not stay copyable.
         """
         if packet.pts is None:
             raise order_errors.copy_unfit("some of its pictures carry no time")
@@ -95,7 +97,7 @@ class VideoCopy:
         """Write what is left.
 
         Raises:
-            Refusal: with `copy_unfit` if what was written is no rendition that plays to the end.
+            OrderError: with `copy_unfit` if the output does not play to its end.
         """
         if self._keyframe is None:
             raise order_errors.copy_unfit("it has no keyframe")
@@ -127,13 +129,13 @@ class VideoCopy:
             self._keyframe = pts
 
     def _hold(self, packet: AnyPacket) -> None:
-        """Keep a packet whose decode time the container does not tell: the first few of a Matroska file."""
+        """Keep a packet without a decode time: the first few of a Matroska file."""
         if self._last_dts is not None or len(self._held) >= _MAX_HELD_PACKETS:
             raise order_errors.copy_unfit("it does not say when its pictures are decoded")
         self._held.append(packet)
 
     def _release(self, dts: int) -> None:
-        """Write what was held back before a packet that is decoded at `dts`: each is decoded before it is shown."""
+        """Write the kept packets before a packet that is decoded at `dts`: each is decoded before it is shown."""
         held, self._held = self._held, []
         for packet in reversed(held):
             dts = min(dts - max(1, packet.duration or 1), packet.pts or 0)
@@ -148,7 +150,7 @@ class VideoCopy:
         if pts < dts:
             raise order_errors.copy_unfit("some pictures are shown before they are decoded")
         if self._last_dts is None:
-            # Sound begins before it: shown and decoded earlier by as much, it lasts until the second one.
+            # Audio starts earlier: the first frame is shown and decoded earlier, and lasts until the second one.
             pts, dts = self._origin, dts - (pts - self._origin)
         self._last_dts = dts
         self._durations.take(packet)
@@ -161,10 +163,10 @@ class VideoCopy:
 
 
 def _check_first_segment(opening: bytes) -> None:
-    """Decode the first picture of what was written, as a player would.
+    """Decode the first frame of the output, as a player would.
 
     Raises:
-        Refusal: with `copy_unfit` if nothing comes of it.
+        OrderError: with `copy_unfit` if that gives no frame.
     """
     frame: VideoFrame | None = None
     try:
@@ -179,7 +181,7 @@ def _check_first_segment(opening: bytes) -> None:
 
 
 def _unwritable(error: Exception, unfit: Callable[[str], order_errors.OrderError]) -> Exception:
-    """What it means for a copy that the muxer refused a packet; a failure of the disk stays one."""
+    """Convert an error of the muxer to a failed copy; a disk error stays one."""
     if isinstance(error, OSError) and error.errno in order_errors.DISK_ERRNOS:
         return error
     return unfit("it cannot be written as it is")
@@ -198,9 +200,9 @@ def _describe_video(
 
 
 class AudioCopy:
-    """Copies one AAC track, timed anew by its own samples, from the first packet that begins at or after the origin.
+    """Copies one AAC track from the first packet at or after the origin, with times counted in samples.
 
-    Containers round times (Matroska to milliseconds); counting samples keeps fragments free of tiny holes.
+    Containers round times (Matroska to milliseconds); counting samples keeps fragments free of tiny gaps.
     """
 
     def __init__(
@@ -234,19 +236,19 @@ class AudioCopy:
 
     @property
     def end_s(self) -> float:
-        """How far the copy reaches, in seconds."""
+        """End of the copy, in seconds."""
         return self._writer.end_s
 
     def take(self, packet: AnyPacket) -> None:
         """Copy one packet.
 
         Raises:
-            Refusal: with `audio_copy_unfit` if there is a hole in the sound that only encoding can fill.
+            OrderError: with `audio_copy_unfit` if there is a gap that only encoding can fill.
         """
         time = packet.pts if packet.pts is not None else packet.dts
         position = None if time is None else round((time * self._tick - self._origin_s) * self._rate)
         if self._next is None:
-            # Rounded containers may put the very first packet a hair early.
+            # Rounded times may place the very first packet slightly early.
             early = _AAC_FRAME_SAMPLES // 2 if self._start else self._rate // 1000
             if position is None or position < self._start - early:
                 return
@@ -259,7 +261,7 @@ class AudioCopy:
         """Write what is left.
 
         Raises:
-            Refusal: with `audio_copy_unfit` if there is too little of it: players wait for sound.
+            OrderError: with `audio_copy_unfit` if the track is too short: players wait for audio.
         """
         if (self.until_s or 0.0) - self.end_s > _TOLERATED_SHORTAGE_S:
             raise order_errors.audio_copy_unfit("it ends before the picture")
@@ -269,7 +271,7 @@ class AudioCopy:
             raise _unwritable(error, order_errors.audio_copy_unfit) from error
 
     def _is_contiguous(self, position: int) -> bool:
-        """Tell whether the packet belongs where the last one ended, moving on over a small hole."""
+        """Return whether the packet continues the last one, after closing a small gap."""
         late_s = Fraction(position - (self._next or 0), self._rate)
         if late_s > _MAX_AUDIO_GAP_S:
             raise order_errors.audio_copy_unfit("it pauses on the way")

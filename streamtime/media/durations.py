@@ -1,11 +1,7 @@
-"""Tells whether a file says of itself that it was longer: an upload or a recording that broke off.
+"""Finds out how long a source is: the end of each track by its packets, and whether the file is truncated.
 
-It reads the heads of containers; reading on to the end does not always notice. A broadcast (MPEG-TS, MPEG-PS) never
-says how long it is, and FLV and MXF do not say it at their head.
-
-How far each track of a source reaches, by its packets, in the order of the file.
-
-It knows one picture and any number of sounds; of the last packet of each it finds out how long it really lasts.
+Truncation is read from the lengths in container headers, because demuxers do not always report it. MPEG-TS and MPEG-PS
+never store their length, and FLV and MXF not in their header.
 """
 
 import os
@@ -26,14 +22,14 @@ from streamtime.media.timestamps import BY_ORDER, MAX_STILL_S, PacketDurations
 
 _LONGEST_SOUND_PACKET_S = 10
 _TIMES_DECODED = 4
-"""Opus drops up to 80 ms before the sound, in packets of 20 ms mostly (RFC 7845 section 4.2)."""
+"""Opus drops up to 80 ms before the audio, mostly in packets of 20 ms (RFC 7845 section 4.2)."""
 
 
 @dataclass(frozen=True)
 class _Claim:
-    """A packet of sound that may not last as long as it says, 0 where it says nothing.
+    """An audio packet that may last less long than it claims; 0 if it claims nothing.
 
-    `else_s` is how long it lasts if it cannot be decoded.
+    `else_s` is its duration if it cannot be decoded.
     """
 
     data: bytes
@@ -43,12 +39,12 @@ class _Claim:
 
     @property
     def most_s(self) -> float:
-        """How long it lasts at most."""
+        """Its maximum duration."""
         return self.lasts_s or _LONGEST_SOUND_PACKET_S
 
 
 class TrackEnds:
-    """Takes all packets of the picture and of the sounds; after `settle` it tells where each track ends."""
+    """Takes all packets of the video and audio tracks; after `settle` it has the end of each track."""
 
     def __init__(self, picture: int) -> None:
         self._picture = picture
@@ -61,34 +57,34 @@ class TrackEnds:
 
     @property
     def picture_s(self) -> float | None:
-        """When the last picture ends; None where no picture carries a time."""
+        """End of the last frame; None if no frame has a time."""
         return self._ends_s.get(self._picture)
 
     @property
     def longest_s(self) -> float | None:
-        """When the last of all tracks ends; None where no packet carries a time."""
+        """End of the longest track; None if no packet has a time."""
         return max(self._ends_s.values(), default=None)
 
     @property
     def claimed_s(self) -> float:
-        """When the last of all tracks ends by the durations that packets claim."""
+        """End of the longest track by the durations that packets claim."""
         return max(self._claimed_s, self.longest_s or 0.0)
 
     @property
     def longest_step_s(self) -> float:
-        """The longest time from one picture to the next."""
+        """The longest interval between two frames."""
         return float(self._durations.longest * self._tick)
 
     @property
     def has_several(self) -> bool:
-        """Whether the picture and one more track carry times."""
+        """Whether the video and at least one more track have times."""
         return self._picture in self._ends_s and len(self._ends_s) > 1
 
     def take(self, packet: AnyPacket, kind: str) -> None:
-        """Note one packet. A time is broken, and taken away, that lies far beyond all that was read of any track."""
+        """Take one packet. Its time is removed as broken if it is far beyond everything read of any track."""
         is_picture = packet.stream_index == self._picture
         if kind in BY_ORDER and is_picture:
-            # FFmpeg guesses the times of showing here, and they may lie a picture too late.
+            # FFmpeg guesses presentation times here, possibly one frame too late.
             packet.pts = packet.dts
         if packet.pts is None or not packet.time_base:
             return
@@ -121,10 +117,10 @@ class TrackEnds:
         self._ends_s[index] = max(end_s, self._ends_s.get(index, end_s))
 
     def settle(self, container: InputContainer, reopened: Callable[[], InputContainer]) -> None:
-        """Add how long the last packets last. Sound lasts as long as what is decoded of it, not longer.
+        """Add the durations of the last packets. For audio, that is what can be decoded of them.
 
-        A muxer may let a sample last until a later time of its track, or write a duration that is none: FFmpeg does
-        both with a sound of one packet in MP4, and with the last page of Vorbis in Ogg.
+        Muxers may extend a sample to a later time of its track, or write a wrong duration: FFmpeg does both, for
+        one-packet audio in MP4 and for the last page of Vorbis in Ogg.
         """
         if self._picture in self._ends_s:
             last = container.streams[self._picture]
@@ -138,9 +134,9 @@ class TrackEnds:
                 self._reaches(index, claim.starts_s + min(claim.most_s, real_s))
 
     def _last_picture_ticks(self, stream: Stream, kind: str) -> int:
-        """Where packets do not tell it, an MP4 track does, if it can be true.
+        """Return the last frame's duration from the MP4 track if packets have none and it is plausible.
 
-        FFmpeg gives packets of an uneven pace durations of 0 or 1 where the track begins late.
+        FFmpeg gives packets with uneven intervals durations of 0 or 1 if the track starts late.
         """
         own, last = self._durations.last_duration, self._durations.last
         if own > 1 or kind != "mp4" or last is None or stream.duration is None:
@@ -150,9 +146,9 @@ class TrackEnds:
 
 
 def _decoded_s(stream: Stream, data: bytes) -> float | None:
-    """Decode one packet by itself and tell how long the sound lasts that comes out; None where none does.
+    """Decode one packet by itself and return the duration of the audio; None if there is none.
 
-    It is decoded several times: of the first a decoder drops what lies before the sound, or needs one before it.
+    It is decoded several times: decoders drop the start of the first packet, or need a preceding one.
     """
     if not isinstance(stream, AudioStream):
         return None
@@ -168,23 +164,23 @@ def _decoded_s(stream: Stream, data: bytes) -> float | None:
 
 
 CONTAINERS_WITH_LENGTH = {"mp4", "matroska", "avi", "asf", "ogg"}
-"""Kinds of containers that are found out when their end is missing."""
+"""Container types in which a missing end is detected."""
 
 _AFTER_CLUSTERS = tuple(map(bytes.fromhex, ("1c53bb6b", "1254c367", "1941a469", "1043a770", "114d9b74")))
 """Cues, Tags, Attachments, Chapters, SeekHead (RFC 9559 section 5.1)."""
 
 _REST_OF_BLOCK_BYTES = 64
 _MAY_COUNT_FROM_ZERO = {"mp4", "matroska", "asf", "flv"}
-"""Containers whose header tells a duration that some writers count from time 0, others from the first time inside.
+"""Container types whose header duration counts from time 0 or from the first timestamp, depending on the writer.
 
-Of MP4 those in fragments, whose decode times (`tfdt`) may begin anywhere.
+For MP4, these are fragmented files, whose decode times (`tfdt`) may start anywhere.
 """
 
 _LEAST_BYTES_A_SECOND = 1000
-"""What the most frugal films take for picture and sound: 8 kbit/s."""
+"""Bit rate of the smallest films, video and audio: 8 kbit/s."""
 
 _SLACK_S = 3600
-"""Slides and silence take next to no bytes: up to an hour of them needs no claim."""
+"""Slides and silence need almost no bytes: up to an hour is accepted without a declared length."""
 
 _RIFF = struct.Struct("<4sI4s")
 _RIFF_HEAD_BYTES = 8
@@ -207,10 +203,10 @@ _HEAD_BYTES = 64 << 10
 
 
 def claimed_duration_us(descriptor: int, container: InputContainer, kind: str, origin_us: int) -> int | None:
-    """Tell how long the file says it is, from the origin on, in microseconds; None where it does not say.
+    """Return the declared duration from the origin on, in microseconds; None if there is none.
 
-    Where it is not clear what the duration in the header is counted from, the reading that fits the file's end counts,
-    or the shorter one: a whole file is never taken for one that breaks off.
+    If it is ambiguous what the header duration counts from, the reading that matches the end of the file counts, or
+    else the shorter one: a complete file must never look truncated.
     """
     if not container.duration or container.duration <= 0:
         return None
@@ -224,17 +220,17 @@ def claimed_duration_us(descriptor: int, container: InputContainer, kind: str, o
 
 
 def latest_s(descriptor: int, container: InputContainer, claimed_s: float = 0.0) -> float:
-    """Tell from when on a time is surely broken, in seconds from the origin on.
+    """Return the time from which on timestamps are certainly broken, in seconds from the origin.
 
-    That is long after the end that the file claims, and after the end that its bytes are enough for: a claim may be
-    far too short. Else a small file could ask for days of silence, or of one picture, and they would be encoded.
+    It is far beyond the declared end, and beyond the end that the file's size allows, since a declared length may be
+    too short. Without it, a small file could demand days of silence or of one frame to be encoded.
     """
     enough_for_s = os.fstat(descriptor).st_size / _LEAST_BYTES_A_SECOND
     return 2 * max(claimed_s, (container.duration or 0) / 1_000_000, enough_for_s) + _SLACK_S
 
 
 def is_truncated(descriptor: int) -> bool:
-    """Tell whether the file's end is missing; False as well where nothing can be told."""
+    """Return whether the end of the file is missing; False if that is unknown."""
     length = os.fstat(descriptor).st_size
     head = os.pread(descriptor, _HEAD_BYTES, 0)
     if head.startswith(b"RIFF") and len(head) >= _RIFF.size:
@@ -252,42 +248,42 @@ def is_truncated(descriptor: int) -> bool:
 
 
 class ReadExtent:
-    """How far the packets that were read reach, in the bytes of the file and in the decode times of each stream."""
+    """Tracks how far the packets read so far extend, in bytes of the file and in decode times of each stream."""
 
     def __init__(self) -> None:
         self._ends_at = 0
         self._decoded: dict[int, int] = {}
 
     def take(self, packet: AnyPacket) -> None:
-        """Note one packet as the file has it."""
+        """Take one packet as it is in the file."""
         self._ends_at = max(self._ends_at, (packet.pos or 0) + packet.size)
         if packet.size and packet.dts is not None:
             end = packet.dts + max(1, packet.duration or 0)
             self._decoded[packet.stream_index] = max(end, self._decoded.get(packet.stream_index, end))
 
     def is_whole(self, descriptor: int, container: InputContainer, kind: str, picture: int) -> bool:
-        """Tell whether nothing of the file is missing after the last packet.
+        """Return whether nothing of the file is missing after the last packet.
 
-        Then the packets tell how long it is, whatever the header claims. False where nothing can be told, also where
-        the rest of the file was overwritten. `picture` is the index of the stream of pictures.
+        Then the packets determine the length, whatever the header declares. False if that is unknown, also if the rest
+        of the file was overwritten. `video_stream` is the index of the video stream.
         """
         if kind == "flv":
             return _flv_last_ms(descriptor) is not None
         if kind == "avi":
-            # Of a sound the header also counts chunks that are empty, to let it begin late: they are no packets.
+            # For audio, the header also counts empty chunks that delay it, which are no packets.
             pictures = container.streams[picture].duration if picture >= 0 else None
             return bool(pictures) and self._decoded.get(picture, 0) >= (pictures or 0)
         if kind == "mp4":
             return _has_all_samples(descriptor, container)
         if kind != "matroska":
             return False
-        # Bytes that all packets begin with need not be stored: then the last one ends a little earlier.
+        # With header stripping, bytes common to all packets are not stored: the last one ends slightly earlier.
         rest = os.pread(descriptor, 3 * _REST_OF_BLOCK_BYTES, max(0, self._ends_at - _REST_OF_BLOCK_BYTES))
         return len(rest) <= 2 * _REST_OF_BLOCK_BYTES or any(element in rest for element in _AFTER_CLUSTERS)
 
 
 def _has_all_samples(descriptor: int, container: InputContainer) -> bool:
-    """Tell whether each sample in the index of an MP4 file is in the file; False where fragments may be missing."""
+    """Return whether every sample in the index of an MP4 file is in the file; False for fragmented files."""
     length = os.fstat(descriptor).st_size
     if any(kind == b"moof" for kind, _ in _boxes(descriptor)):
         return False
@@ -295,7 +291,7 @@ def _has_all_samples(descriptor: int, container: InputContainer) -> bool:
 
 
 def _riff_length(descriptor: int) -> int:
-    """Read where the last part of the file ends: a long AVI file has several (OpenDML AVI 1.02)."""
+    """Return the end of the file's last RIFF chunk: a long AVI file has several (OpenDML AVI 1.02)."""
     ends = 0
     for _ in range(_MAX_BOXES):
         head = os.pread(descriptor, _RIFF.size, ends)
@@ -307,7 +303,7 @@ def _riff_length(descriptor: int) -> int:
 
 
 def _matroska_length(head: bytes) -> int:
-    """Read where the one segment ends: 0 while it is being recorded."""
+    """Return the end of the segment; 0 if its size is unknown, as during a recording."""
     size, begins = _ebml_number(head, len(_EBML))
     begins += size or 0
     if head[begins : begins + len(_SEGMENT)] != _SEGMENT:
@@ -317,7 +313,7 @@ def _matroska_length(head: bytes) -> int:
 
 
 def _ebml_number(data: bytes, at: int) -> tuple[int | None, int]:
-    """Read a length, and where it ends; None where all its bits are set, for nobody knew it."""
+    """Read an EBML size and return it with its end; None if all bits are set, which means unknown."""
     first = data[at] if at < len(data) else 0
     width = 9 - first.bit_length()
     whole = int.from_bytes(data[at : at + width], "big") & ~(1 << (7 * width))
@@ -325,12 +321,12 @@ def _ebml_number(data: bytes, at: int) -> tuple[int | None, int]:
 
 
 def _mp4_length(descriptor: int, length: int) -> int:
-    """Tell where the first box ends that reaches over the end of the file; 0 where none does."""
+    """Return the end of the first box that extends beyond the end of the file; 0 if none does."""
     return next((ends for kind, ends in _boxes(descriptor) if ends > length and kind in _MP4_BOXES), 0)
 
 
 def _boxes(descriptor: int) -> Iterator[tuple[bytes, int]]:
-    """Give each box of an MP4 file and where it ends, up to one that does not tell its length."""
+    """Yield the type and end of each MP4 box, up to one without a size."""
     at = 0
     for _ in range(_MAX_BOXES):
         head = os.pread(descriptor, _BOX.size, at)
@@ -345,7 +341,7 @@ def _boxes(descriptor: int) -> Iterator[tuple[bytes, int]]:
 
 
 def _asf_length(head: bytes) -> int:
-    """Read how long the file says it is: 0 while it is being recorded."""
+    """Return the declared file size; 0 during a recording."""
     found = head.find(_ASF_FILE)
     if found < 0 or len(head) < found + _ASF_LENGTH_AT + _ASF_LENGTH.size:
         return 0
@@ -354,9 +350,9 @@ def _asf_length(head: bytes) -> int:
 
 
 def _flv_last_ms(descriptor: int) -> int | None:
-    """Tell the time of the last tag, in milliseconds; None where it is not whole.
+    """Return the time of the last tag, in milliseconds; None if the tag is incomplete.
 
-    Its size stands behind it too (Adobe's FLV specification 10.1, annexes E.3 and E.4.1).
+    Its size is repeated after it (Adobe's FLV specification 10.1, annexes E.3 and E.4.1).
     """
     ends = os.fstat(descriptor).st_size - _FLV_SIZE_BYTES
     tag_bytes = int.from_bytes(os.pread(descriptor, _FLV_SIZE_BYTES, max(0, ends)), "big")
@@ -369,7 +365,7 @@ def _flv_last_ms(descriptor: int) -> int | None:
 
 
 def _flv_length(head: bytes) -> int:
-    """Read how many bytes the file says it has (`filesize` of its `onMetaData`); 0 where it does not say."""
+    """Return the declared file size (`filesize` of `onMetaData`); 0 if there is none."""
     at = head.find(_FLV_FILE_SIZE) + len(_FLV_FILE_SIZE)
     if at < len(_FLV_FILE_SIZE) or len(head) < at + 8:
         return 0

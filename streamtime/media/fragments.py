@@ -1,11 +1,8 @@
-"""Reads pictures out of a finished rendition: its init segment and any one segment are a small file of their own.
+"""Decodes frames from a finished rendition: its init segment plus any one segment form a small file of their own.
 
-So no index has to be read, and a picture in the middle of a film costs as little as one at its beginning. The
-rendition is upright, in square pixels and in BT.709 already, or a copy of what is.
-
-Where the first sample of a fragment ends, read from the fragment's `moof` box (ISO/IEC 14496-12, section 8.8).
-
-It knows the boxes of one track; a player that only wants keyframes loads a segment up to there.
+No index has to be read, so a frame in the middle costs as little as one at the beginning. Renditions are upright, in
+square pixels and BT.709. `first_sample_end` reads from a fragment's `moof` box (ISO/IEC 14496-12, section 8.8) how much
+of a segment a player needs for its keyframe.
 """
 
 import os
@@ -32,10 +29,10 @@ _TRUN_OFFSET, _TRUN_FIRST_FLAGS, _TRUN_DURATION, _TRUN_SIZE = 0x1, 0x4, 0x100, 0
 
 
 def first_sample_end(moof: bytes) -> int:
-    """Tell how far the first sample reaches, counted from the first byte of the `moof` box.
+    """Return the end of the first sample, counted from the first byte of the `moof` box.
 
     Raises:
-        ValueError: if the box does not say where its first sample is.
+        ValueError: if the box does not locate its first sample.
     """
     default_size: int | None = None
     for kind, body in _boxes(moof, _BOX.size):
@@ -61,7 +58,7 @@ def _default_size(tfhd: bytes) -> int | None:
     flags = _flags(tfhd)
     if not flags & _TFHD_SIZE:
         return None
-    position = 8  # flags and the track's number
+    position = 8  # flags and track ID
     position += 8 * bool(flags & _TFHD_BASE_OFFSET)
     position += 4 * bool(flags & _TFHD_DESCRIPTION) + 4 * bool(flags & _TFHD_DURATION)
     return int(_SIZE.unpack_from(tfhd, position)[0])
@@ -69,7 +66,7 @@ def _default_size(tfhd: bytes) -> int | None:
 
 def _first_end(trun: bytes, default_size: int | None) -> int:
     flags = _flags(trun)
-    position = 8  # flags and the number of samples
+    position = 8  # flags and sample count
     if not flags & _TRUN_OFFSET:
         raise ValueError("a fragment that does not say where its samples are")
     (start,) = _OFFSET.unpack_from(trun, position)
@@ -89,7 +86,7 @@ _BUFFER_BYTES = 64 << 10
 
 
 class FragmentReader:
-    """Segments of one rendition, each opened by itself."""
+    """Opens single segments of one rendition."""
 
     def __init__(self, descriptor: int, init_length: int) -> None:
         if not 0 < init_length <= _MAX_INIT_BYTES:
@@ -98,19 +95,19 @@ class FragmentReader:
         self._init = os.pread(descriptor, init_length, 0)
 
     def frames_at(self, picks: Sequence[FrameLocation]) -> Iterator[VideoFrame | None]:
-        """What is shown at each pick, in their order, which is that of time; None where nothing can be decoded."""
+        """Yield the frame at each location, in ascending order of time; None if it cannot be decoded."""
         for (offset, length), group in groupby(picks, key=lambda pick: (pick.offset, pick.length)):
             yield from self._shown_at(offset, length, [pick.at_ms / 1000 for pick in group])
 
     def frames(self, offset: int, length: int, *, threads: int = 1) -> Iterator[VideoFrame]:
-        """All pictures of a segment, or of a part of it, as far as they can be decoded."""
+        """Yield all frames of a segment, or of a part of it, until decoding fails."""
         try:
             with self._open(offset, length) as container:
                 stream = container.streams.video[0]
                 prepare_decoder(stream, threads=threads)
                 yield from container.decode(stream)
         except av.error.FFmpegError:
-            # What came before it is used.
+            # The frames before the damage are used.
             return
 
     def _shown_at(self, offset: int, length: int, times_s: list[float]) -> Iterator[VideoFrame | None]:
@@ -140,7 +137,7 @@ class FragmentReader:
 
 
 class _InitAndSegment:
-    """A file object: the init segment, then `length` bytes of the rendition from `offset` on."""
+    """A file object: the init segment, then `length` bytes of the rendition from `offset`."""
 
     def __init__(self, init: bytes, descriptor: int, offset: int, length: int) -> None:
         self._init = init
@@ -150,7 +147,7 @@ class _InitAndSegment:
         self._position = 0
 
     def read(self, length: int) -> bytes:
-        """Give the next bytes, none at the end."""
+        """Return the next bytes; empty at the end."""
         at = self._position
         if at < len(self._init):
             data = self._init[at : at + length]
@@ -161,11 +158,11 @@ class _InitAndSegment:
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position and give it."""
+        """Move the position and return it."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def tell(self) -> int:
-        """Give the position."""
+        """Return the position."""
         return self._position

@@ -1,4 +1,4 @@
-"""Encodes one frame as a JPEG, in the colours that JPEG has: full range, BT.601. It knows nothing of where it goes."""
+"""Encodes one frame as JPEG, which is full range BT.601."""
 
 import hashlib
 import os
@@ -17,9 +17,9 @@ _QUALITY = 4
 
 
 def for_jpeg(frame: VideoFrame, width: int, height: int, *, is_bt709: bool | None = None) -> VideoFrame:
-    """Scale a frame, and give it the numbers that JPEG has: it is always read as BT.601, full range.
+    """Scale a frame and convert it to full range BT.601, as JPEG requires.
 
-    `is_bt709` is for callers who know the frame's colours better than its tags do.
+    `is_bt709` overrides the frame's tags.
     """
     if is_bt709 is None:
         is_bt709 = colours_of(frame).matrix == "bt709"
@@ -38,7 +38,7 @@ def for_jpeg(frame: VideoFrame, width: int, height: int, *, is_bt709: bool | Non
 
 
 def jpeg(frame: VideoFrame) -> bytes:
-    """Encode a frame that `for_jpeg` gave."""
+    """Encode a frame returned by `for_jpeg`."""
     encoder = CodecContext.create("mjpeg", "w")
     if not isinstance(encoder, VideoCodecContext):
         raise TypeError("there is no JPEG encoder")
@@ -51,7 +51,7 @@ def jpeg(frame: VideoFrame) -> bytes:
 
 
 def write_out(descriptor: int, data: bytes) -> bytes:
-    """Write all of the data, and give its SHA-256."""
+    """Write all data and return its SHA-256."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

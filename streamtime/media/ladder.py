@@ -1,7 +1,7 @@
-"""Encodes all rungs in one decode: frames go down a cascade of threads, one scaler and encoder each.
+"""Encodes all rungs in one decode: a cascade of threads, each with a scaler and an encoder.
 
-Each rung scales from the next larger one and passes its picture on before it encodes, so that all encode at once.
-The first rung also makes frames upright and decides, for all, which ones are keyframes.
+Each rung scales the frame of the next larger one and passes its own on before it encodes, so that all encode in
+parallel. The first rung also normalizes frames and decides, for all rungs, which are keyframes.
 """
 
 import math
@@ -26,10 +26,10 @@ from streamtime.workers.protocol import EncodeVideo, RenditionStarted
 _QUEUE_FRAMES = 4
 _LONG_STILL_S = 1
 _MIN_HELD_S = Fraction(1, 50)
-"""A first picture that is so little late is late by rounding."""
+"""A first frame that is late by no more than this is late because of rounding."""
 
 MAX_GAP_S = 3600
-"""A longer still is a broken time: the pictures run on as if it carried none."""
+"""A longer gap is a broken timestamp: frames continue as if they had none."""
 
 _NEVER, _MICRO = 1 << 62, 1_000_000
 _LARGEST_THREADS, _OTHER_THREADS = 2, 1
@@ -46,18 +46,18 @@ class LadderFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameFormat:
-    """What decoded frames will be like."""
+    """The format of the decoded frames."""
 
     tick: Fraction | None
     fps: Fraction
     orientation: Orientation
     interlaced: bool
     held: bool = False
-    """Whether the first one is shown for long before its time, the only one throughout, or each for long."""
+    """Whether frames are shown for a long time: a late first frame, a single image, or a slow frame rate."""
 
 
 class FrameClock:
-    """Gives frames their place on the common time line and marks the first one at or after each cut."""
+    """Places frames on the common timeline and marks the first one at or after each cut."""
 
     def __init__(
         self,
@@ -77,8 +77,8 @@ class FrameClock:
         self._longest = math.ceil(MAX_GAP_S / tick)
         self._frame_tick = tick
         self._scale = Fraction(1)
-        # The origin was rounded down to microseconds: the first tick at or after it is the exact one. A tick that
-        # is not the source's own must not lie after it, or the first picture would be lost.
+        # The origin was rounded down to microseconds: the first tick at or after it is exact. A tick other than the
+        # source's must not be after it, or the first frame would be lost.
         exact = Fraction(origin_us, _MICRO) / tick
         self._origin = math.ceil(exact) if own_tick else math.floor(exact)
         self._grid = grid
@@ -87,11 +87,11 @@ class FrameClock:
 
     @property
     def before_start(self) -> bool:
-        """Whether pictures so far came only from before the start: one of them may last into it."""
+        """Whether all frames so far were before the start: the last of them may extend into it."""
         return self._last < self._start
 
     def place(self, frame: VideoFrame) -> tuple[int, bool] | None:
-        """Tell a frame's time in ticks and whether it is a keyframe; None if it is not to be shown."""
+        """Return a frame's time in ticks and whether it is a keyframe; None if it is not shown."""
         if self._start and self._last < 0:
             check_first(frame, None if frame.pts is None else self._on_line(frame, frame.pts), self._start)
         pts = self._time_of(frame)
@@ -103,20 +103,20 @@ class FrameClock:
         return None if pts < self._start else (pts, self._is_key(pts))
 
     def starts_late(self, frame: VideoFrame) -> bool:
-        """Tell whether this is the first picture and has its time after 0: it is held from there."""
+        """Return whether this is the first frame and its time is after 0: it is shown from 0 on."""
         if self._start or self._last >= 0 or (self._time_of(frame) or 0) * self._tick <= _MIN_HELD_S:
             return False
         self._last, self._cut = 0, self._cut_after(0)
         return True
 
     def still_cuts(self, frame: VideoFrame) -> list[int]:
-        """List the cuts inside a long still before this frame: the picture is shown again there."""
+        """Return the cuts inside a long gap before this frame, at which the previous frame is repeated."""
         return self._cuts_before(self._time_of(frame))
 
     def end(self, own_end_s: float | None, until_s: float | None) -> int:
-        """Tell when the last picture ends, in ticks: after its own duration, or with the longest track.
+        """Return the end of the last frame in ticks: after its own duration, or with the longest track.
 
-        `own_end_s` is where the container lets it end, None where nobody knows.
+        `own_end_s` is the end of the frame according to the container, None if unknown.
         """
         usual = min(self._usual, self._long)
         own = self._last + usual
@@ -127,11 +127,11 @@ class FrameClock:
         return until if until is not None and until - own > min(usual, own - self._last) else own
 
     def cuts_to_end(self, end: int) -> list[int]:
-        """List the cuts inside a long still at the end."""
+        """Return the cuts inside a long last frame."""
         return self._cuts_before(end)
 
     def _cuts_before(self, until: int | None) -> list[int]:
-        """List cuts before a time, but one so near to it that a segment may as well last until then."""
+        """Return the cuts before a time, except one so close to it that the segment is extended instead."""
         cuts: list[int] = []
         if self._last < 0 or until is None:
             return cuts
@@ -141,12 +141,12 @@ class FrameClock:
         return cuts
 
     def _ticks(self, time_s: float | None) -> int | None:
-        """Count a time in ticks; None where it cannot be true."""
+        """Convert a time to ticks; None if it is implausible."""
         time = None if time_s is None else round(time_s / self._tick)
         return None if time is None or (self._latest is not None and time > self._latest) else time
 
     def _time_of(self, frame: VideoFrame) -> int | None:
-        """Tell a frame's time in ticks; None where it carries none, or one that cannot be true."""
+        """Return a frame's time in ticks; None if it has none, or an implausible one."""
         time = None if frame.pts is None else self._on_line(frame, frame.pts)
         if time is None or (self._latest is not None and time > self._latest):
             return None
@@ -170,17 +170,17 @@ class FrameClock:
 
 
 class FrameRateLimiter:
-    """Leaves frames out where a rung has fewer a second than the source; keyframes always stay."""
+    """Drops frames for rungs with a lower frame rate than the source; keyframes are always kept."""
 
     def __init__(self, fps: Fraction, source_fps: Fraction, tick: Fraction) -> None:
         self._step = None if fps >= source_fps else 1 / (fps * tick)
         self._due = Fraction(0)
 
     def accepts(self, picture: LadderFrame) -> bool:
-        """Tell whether this picture is to be encoded."""
+        """Return whether to encode this frame."""
         if self._step is None:
             return True
-        # Half a source frame of grace, for times that a container has rounded.
+        # Half a source frame of tolerance, for rounded timestamps.
         if not picture.key and picture.pts < self._due - self._step / 8:
             return False
         self._due = (self._due if not picture.key else picture.pts) + self._step
@@ -190,7 +190,7 @@ class FrameRateLimiter:
 
 
 class RungEncoder:
-    """One rung: scales what comes from above, hands it further down, encodes it, writes it."""
+    """One rung: scales the frame of the rung above, passes it on, encodes and writes it."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class RungEncoder:
         self._rate_limiter = FrameRateLimiter(rung.fps, source_fps, tick)
         self._tick = tick
         self._least_duration = round(1 / (rung.fps * tick)) if rung.fps < source_fps else 0
-        self._last = self.ends = 0  # when the last picture begins that is encoded, and when the source's last one ends
+        self._last = self.ends = 0  # start of the last encoded frame, and end of the source's last frame
         self._tagged = False
         self._streams: list[VideoStream] = []
         self._writer = RenditionWriter(
@@ -234,11 +234,11 @@ class RungEncoder:
 
     @property
     def end_s(self) -> float:
-        """How far the rung reaches, in seconds."""
+        """End of the rung, in seconds."""
         return self._writer.end_s
 
     def take(self, picture: LadderFrame) -> None:
-        """Encode one picture and pass it on."""
+        """Encode one frame and pass it on."""
         if not self._rate_limiter.accepts(picture):
             return
         self._last = picture.pts
@@ -256,7 +256,7 @@ class RungEncoder:
         self._encode(frame)
 
     def finish(self) -> None:
-        """Encode what the encoder holds back, and close."""
+        """Drain the encoder and close the output."""
         if self._below is not None:
             self._below.stage.close()
         if self._tagged:
@@ -278,7 +278,7 @@ class RungEncoder:
 
 
 class LadderEncoder:
-    """The whole cascade: decoded frames in, renditions out."""
+    """The cascade of all rungs: decoded frames in, renditions out."""
 
     def __init__(
         self,
@@ -307,7 +307,7 @@ class LadderEncoder:
         self._still: VideoFrame | None = None
         self._shown: LadderFrame | None = None
         self.own_end_s: float | None = None
-        """Where the container lets the last picture end; like `until_s` known before the end, if at all."""
+        """End of the last frame according to the container; like `until_s` set before the end, if at all."""
         self.until_s: float | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
         self.rungs = _cascade(
@@ -321,15 +321,15 @@ class LadderEncoder:
 
     @property
     def end_s(self) -> float:
-        """How far the shortest rung reaches, in seconds."""
+        """End of the shortest rung, in seconds."""
         return min(rung.end_s for rung in self.rungs)
 
     def put(self, frame: VideoFrame) -> None:
-        """Hand a decoded frame over; the caller does not touch it again."""
+        """Take a decoded frame; the caller must not use it again."""
         self._stage.put(frame)
 
     def close(self) -> None:
-        """Say that there are no more frames."""
+        """Signal the end of the frames."""
         self._stage.close()
 
     def _take(self, frame: VideoFrame) -> None:
@@ -350,7 +350,7 @@ class LadderEncoder:
             self._still = frame
 
     def _show(self, frame: VideoFrame, pts: int, *, key: bool) -> None:
-        """Hand the picture before this one on: now it is known how long that is shown."""
+        """Pass on the previous frame: its duration is known now."""
         self._pass_on(pts)
         self._shown = LadderFrame(frame, pts, 0, key)
 

@@ -1,17 +1,9 @@
-"""Makes frames stand upright, progressive and in the colours that every browser shows: BT.709, limited, 8-bit 4:2:0.
+"""Normalizes frames for browsers: upright, progressive, BT.709 limited range, 8-bit 4:2:0.
 
-It knows one stream's frames, nothing of rungs beyond the size it is asked for. Where nothing is to be done it costs
-nothing: the same frame comes out.
-
-Maps HDR to what an everyday screen shows (BT.709): the mathematics, and the table of it that a filter applies.
-
-PQ and HLG are read as light (ITU-R BT.2100), the colours taken to BT.709, the brightest of the three brought below
-the screen's peak by Hable's curve (known from films' tone mapping, and FFmpeg's `tonemap=hable` without
-desaturation), and written with the curve of BT.1886. 100 nits are a screen's white.
-
-One FFmpeg filter graph at work on the frames of one stream, built anew when frames change their shape.
-
-It knows graphs, not what they are for.
+A frame that is normalized already passes unchanged. HDR is tone mapped through a lookup table: PQ and HLG become linear
+light (ITU-R BT.2100), the primaries BT.709, Hable's curve brings the brightest component below the screen's peak (as in
+FFmpeg's `tonemap=hable` without desaturation), and the result is encoded with the BT.1886 curve. White is 100 nits.
+Conversions run in FFmpeg filter graphs, which are rebuilt when the frames change format.
 """
 
 import os
@@ -38,7 +30,7 @@ _LONG_AGO = -(1 << 40)
 
 @dataclass(frozen=True)
 class FilterStep:
-    """One filter with its settings. `table` is a second picture that it takes beside each frame, ever the same."""
+    """One filter with its options. `table` is a constant second input, such as a lookup table."""
 
     name: str
     settings: str = ""
@@ -46,7 +38,7 @@ class FilterStep:
 
 
 class FilterChain:
-    """Frames in, frames out, in the same order; some filters hold one back."""
+    """Runs frames through filters in order; some filters delay a frame."""
 
     def __init__(self) -> None:
         self._graph: Graph | None = None
@@ -54,7 +46,7 @@ class FilterChain:
         self._input: FilterContext | None = None
 
     def take(self, frame: VideoFrame, steps: Sequence[FilterStep]) -> list[VideoFrame]:
-        """Put one frame through `steps`; what another list of them holds back comes first."""
+        """Filter one frame by `steps`; if these differ from the last ones, frames held back before come first."""
         shape = (
             frame.width,
             frame.height,
@@ -70,7 +62,7 @@ class FilterChain:
         return ready + self._drain()
 
     def flush(self) -> list[VideoFrame]:
-        """Give what is still inside; more frames may follow."""
+        """Return the frames held back; more may follow."""
         if self._input is None:
             return []
         self._input.push(None)
@@ -92,7 +84,7 @@ class FilterChain:
         inputs = [(picture, _table_input(graph, picture, taker)) for picture, taker in tables]
         graph.configure()
         for picture, entry in inputs:
-            # A filter that takes a second picture wants it before the first frame.
+            # A filter with a second input needs it before the first frame.
             picture.pts = _LONG_AGO
             entry.push(picture)
             entry.push(None)
@@ -120,7 +112,7 @@ def _table_input(graph: Graph, picture: VideoFrame, taker: FilterContext) -> Fil
 
 _LEVEL = 6
 POINTS = _LEVEL**2
-"""Steps along each axis of the table; between them it is interpolated."""
+"""Points on each axis of the lookup table; values between them are interpolated."""
 
 _SIDE = _LEVEL**3
 _FORMAT = "rgb48le"
@@ -134,10 +126,10 @@ _NO_LIGHT = 1e-6
 
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
-"""Of PQ, BT.2100 table 4."""
+"""Constants of PQ, BT.2100 table 4."""
 
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
-"""Of HLG, BT.2100 table 5."""
+"""Constants of HLG, BT.2100 table 5."""
 
 Triple = tuple[float, float, float]
 Rows = tuple[Triple, Triple, Triple]
@@ -147,28 +139,28 @@ _TO_BT709: dict[str, Rows] = {
     "smpte432": ((1.224940, -0.224940, 0.0), (-0.042057, 1.042057, 0.0), (-0.019638, -0.078636, 1.098274)),
     "bt709": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
 }
-"""Linear light of other primaries in BT.709; from the chromaticities of BT.2087 and SMPTE EG 432-1."""
+"""Linear conversion of other primaries to BT.709; from the chromaticities of BT.2087 and SMPTE EG 432-1."""
 
 _LUMA_2020 = (0.2627, 0.6780, 0.0593)
 
 
 @dataclass(frozen=True)
 class ToneMap:
-    """One mapping: of pictures with this transfer (PQ or HLG) and these primaries, as bright as `peak_nits`."""
+    """The tone mapping of one transfer function (PQ or HLG), primaries and peak brightness."""
 
     transfer: int
     primaries: str
     peak_nits: float
 
     def map(self, red: float, green: float, blue: float) -> Triple:
-        """Map one colour; numbers from 0 to 1, as coded, in and out."""
+        """Map one colour; encoded values from 0 to 1, in and out."""
         light = self._light(
             (_inverse(red, self.transfer), _inverse(green, self.transfer), _inverse(blue, self.transfer))
         )
         return self._shown(light)
 
     def table(self) -> VideoFrame:
-        """Give all of it as the picture that FFmpeg's `haldclut` takes: red runs fastest, then green, then blue."""
+        """Return the lookup table as an image for FFmpeg's `haldclut`: red varies fastest, then green, then blue."""
         axis = [_inverse(step / (POINTS - 1), self.transfer) for step in range(POINTS)]
         values = array("H")
         for blue in axis:
@@ -178,7 +170,7 @@ class ToneMap:
         return _picture(values)
 
     def _light(self, linear: Triple) -> Triple:
-        """Turn what the curve gives into the light of a screen, 1 being the white of an everyday one."""
+        """Convert linear values to display light; 1 is the white of an SDR screen."""
         if self.transfer == ColorTrc.SMPTE2084:
             return linear
         luma = sum(share * part for share, part in zip(_LUMA_2020, linear, strict=True))
@@ -195,7 +187,7 @@ class ToneMap:
 
 
 def _inverse(coded: float, transfer: int) -> float:
-    """Read a coded number as light: of a screen of 100 nits for PQ, of the scene for HLG."""
+    """Convert an encoded value to linear light: of a screen of 100 nits for PQ, of the scene for HLG."""
     if transfer == ColorTrc.SMPTE2084:
         power: float = coded ** (1 / _M2)
         light: float = (max(power - _C1, 0.0) / (_C2 - _C3 * power)) ** (1 / _M1)
@@ -222,21 +214,21 @@ _DEEP_RGB_FORMAT = "rgb48le"
 _PLAIN_DEPTH = 8
 _TURNS = {90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}
 _SCREEN = "gamma22"
-"""How numbers become light where primaries are changed: as on a screen, whatever the camera's curve."""
+"""Transfer function for the conversion of primaries: the screen's, whatever the camera's was."""
 
 _DEINTERLACE = (FilterStep("bwdif", "mode=send_frame:deint=all"),)
 
 
 class Scaler:
-    """Scales to one size, limited range. One for each rung: a scaler keeps tables for the sizes it saw last."""
+    """Scales to one size, limited range. Use one for each rung: it caches tables for its sizes."""
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame, pixel_format: str = PIXEL_FORMAT) -> VideoFrame:
-        """Give the frame in the wanted size; the very same one where it already is. RGB becomes BT.709."""
-        # The numbers of all else are left alone: the same name on both sides, for the scaler refuses odd ones.
+        """Return the frame in the target size, or the same frame if it matches. RGB becomes BT.709."""
+        # Keep the matrix of other formats: the same name on both sides, because the scaler rejects unusual ones.
         return self._reformatter.reformat(
             frame,
             self._width,
@@ -252,7 +244,7 @@ class Scaler:
 
 
 class FrameNormalizer:
-    """Frames as stored in, frames as shown in `width` x `height` out, in the same order."""
+    """Converts stored frames to normalized frames of `width` x `height`, in the same order."""
 
     def __init__(self, width: int, height: int, turn: Orientation, *, interlaced: bool) -> None:
         self._orientation_steps = orientation_steps(turn)
@@ -265,13 +257,13 @@ class FrameNormalizer:
         self._pixel_format = PIXEL_FORMAT
 
     def take(self, frame: VideoFrame) -> list[VideoFrame]:
-        """Turn one frame; a de-interlacer gives it back one frame late."""
+        """Normalize one frame; a deinterlacer returns it one frame late."""
         if self._deinterlacer is None:
             return self._normalized(frame)
         return [shown for whole in self._deinterlacer.take(frame, _DEINTERLACE) for shown in self._normalized(whole)]
 
     def flush(self) -> list[VideoFrame]:
-        """Give what is still inside; more frames may follow."""
+        """Return the frames held back; more may follow."""
         held = self._deinterlacer.flush() if self._deinterlacer is not None else []
         return [shown for whole in held for shown in self._normalized(whole)] + self._chain.flush()
 
@@ -284,7 +276,7 @@ class FrameNormalizer:
         return self._chain.take(small, self._steps) if self._steps else [*self._chain.flush(), small]
 
     def _choose_steps(self, frame: VideoFrame) -> None:
-        """Choose what frames like this one need: the picture is made small first, for all else costs by the pixel."""
+        """Choose the steps for frames like this one; scaling comes first, since the other steps cost time per pixel."""
         colours = colours_of(frame)
         converting = () if colours.is_bt709 else _conversion_steps(colours, frame)
         self._steps = (*converting, *self._orientation_steps)
@@ -292,7 +284,7 @@ class FrameNormalizer:
 
 
 def orientation_steps(turn: Orientation) -> tuple[FilterStep, ...]:
-    """Tell the filters that turn a stored picture upright."""
+    """Return the filters that make a stored frame upright."""
     mirror = (FilterStep("hflip"),) if turn.mirrored else ()
     return (*mirror, *(FilterStep("transpose", f"dir={way}") for way in _TURNS.get(turn.rotation, ())))
 
@@ -307,7 +299,7 @@ def _working_format(frame: VideoFrame) -> str:
 def _conversion_steps(colours: Colours, frame: VideoFrame) -> tuple[FilterStep, ...]:
     if colours.is_hdr:
         return _tone_map_steps(colours, ToneMap(colours.transfer, colours.primaries, peak_nits(frame)))
-    # Without a change of primaries the numbers need not be turned into light and back: a tenth of the work.
+    # With unchanged primaries, the conversion to linear light can be skipped, which takes a tenth of the time.
     fast = int(colours.primaries == "bt709")
     return (
         FilterStep(
@@ -319,7 +311,7 @@ def _conversion_steps(colours: Colours, frame: VideoFrame) -> tuple[FilterStep, 
 
 
 def _tone_map_steps(colours: Colours, tone_map: ToneMap) -> tuple[FilterStep, ...]:
-    # Scalers of FFmpeg 8 convert by themselves between differing tags: here only the table may.
+    # Scalers of FFmpeg 8 convert between differing tags; equal tags leave the conversion to the lookup table.
     neutral = "color_primaries=bt709:color_trc=bt709"
     matrix = "bt2020nc" if colours.matrix == "bt2020ncl" else colours.matrix
     return (

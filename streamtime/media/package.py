@@ -1,6 +1,6 @@
-"""Fulfils a `Package`: one reading of the source, from which every track takes what it needs.
+"""Carries out a `Package`: reads the source once and distributes its packets to all tracks.
 
-It knows which track wants which packets and how the end is reached, in order, after damage, or by a failure.
+It also decides how long the tracks last, and whether the source ended early.
 """
 
 import os
@@ -50,16 +50,17 @@ from streamtime.media.video_stream import (
 from streamtime.workers.protocol import OrderDone, Package, PackageAudio, ReadCaptions
 
 READ_FROM_START = DISCONTINUOUS_CONTAINERS | CONTAINERS_WITHOUT_TIMESTAMPS
-"""Files of these kinds are always read from their beginning."""
+"""Container types that are always read from the beginning."""
 
 _LONG_HELD_S = 1
 _SLOW_FPS = 5
-"""Below this pictures are not reordered: decode times would lie long before (see `x264.options`)."""
+"""Below this frame rate frames are not reordered: decode times would be too early (see `x264.options`)."""
 
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2
 _SMALL_BYTES = 4 << 20
-"""A smaller file is decoded by one thread: where the last picture is cut off, several lose good ones before it."""
+"""Smaller files are decoded by one thread: if the last frame is truncated, several threads lose good frames before
+it."""
 
 _TIMED = {"video", "audio"}
 _MICRO = 1_000_000
@@ -68,14 +69,14 @@ _SHORT_SHARE = 0.02
 
 
 class Track(Protocol):
-    """What takes packets of one stream."""
+    """An output that takes packets of one stream."""
 
     until_s: float | None
-    """How far the other tracks reach, in seconds; known, if at all, before `finish`."""
+    """End of the longest track in seconds; set, if known, before `finish`."""
 
     @property
     def end_s(self) -> float:
-        """How far it reaches, in seconds."""
+        """End of the output, in seconds."""
         ...
 
     def take(self, packet: AnyPacket) -> None:
@@ -89,7 +90,7 @@ class Track(Protocol):
 
 @dataclass(frozen=True)
 class PacketSink:
-    """Where packets of stream `index` go."""
+    """The consumer of the packets of stream `index`."""
 
     index: int
     put: Callable[[AnyPacket], None]
@@ -97,7 +98,7 @@ class PacketSink:
 
 
 class Packager:
-    """One order at work."""
+    """Executes one order."""
 
     def __init__(self, descriptor: int, order: Package, outputs: Sequence[int], channel: Channel) -> None:
         self._descriptor = descriptor
@@ -105,7 +106,7 @@ class Packager:
         self._outputs = outputs
         self._duration_s = order.duration_ms / 1000 if order.duration_ms else None
         self._latest_s: float | None = None
-        """From when on a time is broken; None where nobody knows, and where times may jump."""
+        """Later times are broken; None if unknown, and if times may jump."""
         self._reporter = Reporter(channel, self._duration_s)
         self._pipeline = ThreadPipeline()
         self._tracks: list[Track | LadderEncoder] = []
@@ -116,10 +117,10 @@ class Packager:
         self._reach = ReadExtent()
 
     def run(self) -> OrderDone:
-        """Fulfil the order.
+        """Execute the order.
 
         Raises:
-            Refusal: if it cannot be.
+            OrderError: if it cannot be carried out.
             OSError: if an output cannot be written.
         """
         with open_source(self._descriptor) as container:
@@ -145,17 +146,17 @@ class Packager:
         wanted = {feed.index: feed for feed in feeds}
         if not wanted:
             return
-        # A packet that was cut off is the end of a broken file; in a broadcast it is one glitch of many.
+        # A truncated packet is the end of a broken file, but only a glitch in a broadcast.
         cut_off_counts = container_name(container) != "mpegts"
         indexes = {index for index in wanted if index != AUDIO_ONLY}
         if self._tracks:
-            # How long the whole is depends on its picture and all its sounds, also on those made by another order.
+            # The total length depends on the video and all audio tracks, including those of other orders.
             if self._order.video_stream != AUDIO_ONLY:
                 indexes.add(self._order.video_stream or 0)
             indexes |= {stream.index for stream in container.streams.audio if has_decoder(stream)}
         if container_name(container) in DISCONTINUOUS_CONTAINERS and self._order.video_stream != AUDIO_ONLY:
             self._timestamp_repair = TimestampRepair(container.streams[self._order.video_stream or 0])
-            indexes.add(self._order.video_stream or 0)  # also where captions alone are read
+            indexes.add(self._order.video_stream or 0)  # also if only captions are read
         self._kind = container_name(container)
         self._broken = is_truncated(self._descriptor)
         for packet in self._read(container, [container.streams[index] for index in indexes]):
@@ -167,9 +168,9 @@ class Packager:
         self._dispatch(wanted, self._timestamp_repair.flush() if self._timestamp_repair else ())
 
     def _read(self, container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
-        """Read to the end, or to where the file breaks off: what has been read of it plays.
+        """Read to the end, or to where the file is broken: what precedes that plays.
 
-        Errors of those who take the packets pass by here: they tell nothing about the file.
+        Errors of the consumers are not raised in here: they say nothing about the file.
         """
         try:
             yield from packets_of(container, streams)
@@ -184,7 +185,7 @@ class Packager:
                 feed.put(packet)
 
     def _set_track_ends(self, container: InputContainer) -> None:
-        """Tell all tracks how far the longest of them reaches, so that none ends long before the others."""
+        """Tell all tracks the end of the longest one, so that none ends long before the others."""
         self._ends.settle(container, lambda: open_source(self._descriptor))
         origin_s, picture_s, longest_s = self._order.origin_us / _MICRO, self._ends.picture_s, self._ends.longest_s
         for track in self._tracks:
@@ -200,12 +201,12 @@ class Packager:
         if longest_s is not None and (read_all or (until_s is None and picture_s is not None)):
             until_s = longest_s - origin_s
         if until_s and self._latest_s and until_s > self._latest_s:
-            until_s = None  # some track's times are broken: there is nothing to wait for
+            until_s = None  # a track has broken times: there is nothing to wait for
         for track in self._tracks:
             track.until_s = until_s
 
     def _set_still_end(self, ends_s: float) -> None:
-        """Show the one picture as long as there is sound, in a damaged file too."""
+        """Show the still image as long as there is audio, also in a damaged file."""
         until_s = min(ends_s, self._latest_s or ends_s)
         for track in self._tracks:
             track.until_s = until_s
@@ -213,14 +214,14 @@ class Packager:
                 track.own_end_s = until_s
 
     def _is_claim_plausible(self) -> bool:
-        """Tell whether the last picture may last as long as the file only claims: no longer than one before it did.
+        """Return whether the last frame may last until the declared end: no longer than any frame before it.
 
-        And only where a file that was cut off would have been found out.
+        This requires a container type in which truncation is detected.
         """
         if self._kind not in CONTAINERS_WITH_LENGTH or self._duration_s is None:
             return False
         if self._ends.picture_s is None:
-            return True  # its packets carry no times: nothing else tells
+            return True  # packets have no times: nothing else gives the length
         over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends.picture_s
         return over_s <= self._ends.longest_step_s
 
@@ -239,7 +240,9 @@ class Packager:
         expected_s, picture = self._duration_s or 0.0, self._order.video_stream or 0
         longest_s, origin_s = self._ends.longest_s, self._order.origin_us / _MICRO
         if longest_s is not None and expected_s - end_s > _SHORT_S:
-            is_claimed = self._ends.claimed_s - origin_s > expected_s - _SHORT_S  # all is there, and lasts less long
+            is_claimed = (
+                self._ends.claimed_s - origin_s > expected_s - _SHORT_S
+            )  # the file is complete, but shorter than declared
             if is_claimed or self._reach.is_whole(self._descriptor, container, self._kind, picture):
                 expected_s = min(expected_s, longest_s - origin_s)
         return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
@@ -295,9 +298,9 @@ class Packager:
         return PacketSink(stream.index, reader.take, reader.finish)
 
     def _still_feed(self) -> PacketSink:
-        """The same picture each second for the whole length, which is known when all sound has been read.
+        """Return the sink for a still image, repeated each second for the length of the audio.
 
-        With one in each segment Chromium waits for more pictures than a short file has, and does not begin.
+        With one frame per segment, Chromium waits for more frames than a short file has, and does not start.
         """
         with open_source(self._descriptor) as other:
             still = still_of(other)
@@ -357,7 +360,7 @@ class Packager:
         try:
             written = make_poster(self._descriptor, poster, self._order, self._outputs[poster.output])
         except (order_errors.OrderError, av.error.FFmpegError):
-            # A video without a poster plays as well.
+            # A video is playable without a poster.
             return
         if written is not None:
             self._reporter.send(written)

@@ -1,7 +1,7 @@
-"""Threads that work one behind the other, with bounded queues between them; one's failure stops them all.
+"""Pipeline threads with bounded queues between them; the failure of one stops all.
 
-It knows queues, nothing of media. FFmpeg lets go of the interpreter while it works, so threads use all cores.
-Every wait looks up now and then, so that nothing is left hanging when somebody else has failed.
+FFmpeg releases the GIL while it works, so the threads use all cores. Every wait has a timeout, so that no thread hangs
+after another has failed.
 """
 
 import queue
@@ -14,11 +14,11 @@ Item = TypeVar("Item")
 
 
 class Stopped(Exception):
-    """The work has been called off."""
+    """The pipeline was aborted."""
 
 
 class ThreadPipeline:
-    """All workers on one order."""
+    """All threads of one order."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -28,27 +28,27 @@ class ThreadPipeline:
 
     @property
     def stopped(self) -> bool:
-        """Whether the work has been called off."""
+        """Whether the pipeline was aborted."""
         return self._stop.is_set()
 
     def run(self, work: Callable[[], None], name: str) -> None:
-        """Start a member."""
+        """Start a thread."""
         member = threading.Thread(target=self._run_guarded, args=(work,), name=name, daemon=True)
         self._threads.append(member)
         member.start()
 
     def abort(self, failure: BaseException) -> None:
-        """Stop everybody; the first reason counts."""
+        """Stop all threads; the first failure is kept."""
         with self._lock:
             if self._failure is None and not isinstance(failure, Stopped):
                 self._failure = failure
         self._stop.set()
 
     def join(self) -> None:
-        """Wait until all have ended.
+        """Wait for all threads.
 
         Raises:
-            BaseException: what the first of them failed with.
+            BaseException: the first failure of a thread.
         """
         for member in self._threads:
             member.join()
@@ -64,7 +64,7 @@ class ThreadPipeline:
 
 
 class PipelineStage(Generic[Item]):
-    """One member with its queue: `take` is called for each item, `finish` once after the last."""
+    """A thread with its queue: calls `take` for each item, and `finish` once after the last."""
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class PipelineStage(Generic[Item]):
         self._pipeline = pipeline
         self._take = take
         self._finish = finish
-        # Two queues written in C, one of them of empty places: the ordinary bounded queue is written in Python and
-        # costs as much a frame as a small scaler does.
+        # A pair of C queues, one of them with free slots: the bounded `queue.Queue` is written in Python and costs as
+        # much per frame as a small scaler.
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._free_slots: queue.SimpleQueue[None] = queue.SimpleQueue()
         for _ in range(depth):
@@ -87,10 +87,10 @@ class PipelineStage(Generic[Item]):
         pipeline.run(self._work, name)
 
     def put(self, item: Item | None) -> None:
-        """Hand over an item, waiting for room; None is the end.
+        """Pass on an item, waiting for a free slot; None is the end.
 
         Raises:
-            Stopped: if the work has been called off.
+            Stopped: if the pipeline was aborted.
         """
         while not self._pipeline.stopped:
             try:
@@ -102,7 +102,7 @@ class PipelineStage(Generic[Item]):
         raise Stopped
 
     def close(self) -> None:
-        """Say that there is no more."""
+        """Signal the end of the items."""
         self.put(None)
 
     def _work(self) -> None:

@@ -1,7 +1,4 @@
-"""Tells what a source is: the answer to `Probe`. It puts together what the other modules find out.
-
-What lies beside picture and sound: subtitle tracks and chapters, as far as a look into the container tells.
-"""
+"""Answers `Probe`: the container, tracks, chapters and lengths of a source."""
 
 from fractions import Fraction
 from itertools import zip_longest
@@ -37,7 +34,7 @@ from streamtime.media.video_stream import (
 from streamtime.workers.probe_result import AudioInfo, ChapterInfo, ProbeResult, SubtitleInfo, VideoInfo
 
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
-"""Subtitles that are text, by FFmpeg's canonical names; all others are pictures, or nothing that people read."""
+"""Text subtitles, by FFmpeg's canonical names; others are bitmaps, or not meant for viewers."""
 
 _BROADCAST_TEXT = frozenset({"eia_608", "dvb_teletext", "arib_caption", "hdmv_text_subtitle", "ttml"})
 _PURPOSES = (
@@ -53,25 +50,25 @@ _MS = 1000
 
 
 def metadata_value(stream: Stream, *keys: str) -> str | None:
-    """What the file says of a track under one of these keys, if anything."""
+    """Return the first of these metadata values of a stream, if any."""
     value = next((text for key in keys if (text := stream.metadata.get(key))), None)
     return value[:_MAX_TEXT] if value and value != "und" else None
 
 
 def purpose_of(stream: Stream) -> str | None:
-    """What a sound track is for, by the container's flags; None for a film's own sound."""
+    """Return the purpose of an audio track by the container's flags; None for a main track."""
     return next((words for flag, words in _PURPOSES if stream.disposition & flag), None)
 
 
 def title_of(container: InputContainer) -> str | None:
-    """What the file calls itself; Ogg says it of its streams."""
+    """Return the title of the file; Ogg stores it with its streams."""
     told = [container.metadata, *(stream.metadata for stream in container.streams if container.format.name == "ogg")]
     titles = (text.strip() for words in told for key, text in words.items() if key.lower() == "title")
     return next((title[:_MAX_TITLE] for title in titles if title), None)
 
 
 def subtitles_of(container: InputContainer) -> tuple[SubtitleInfo, ...]:
-    """The subtitle tracks that can be named; those of broadcasts, which lie inside other data, are not."""
+    """Return the subtitle tracks, without those of broadcasts, which are embedded in other data."""
     found = []
     for stream in container.streams:
         if not isinstance(stream, SubtitleStream) or not has_decoder(stream):
@@ -83,7 +80,7 @@ def subtitles_of(container: InputContainer) -> tuple[SubtitleInfo, ...]:
 
 
 def chapters_of(container: InputContainer, origin_us: int) -> tuple[ChapterInfo, ...]:
-    """The chapters, each ending no later than the next begins."""
+    """Return the chapters; each ends no later than the next begins."""
     origin_ms = origin_us // 1000
     starts: dict[int, tuple[int, str]] = {}
     for chapter in container.chapters()[:_MAX_CHAPTERS]:
@@ -117,18 +114,18 @@ def _facts(stream: SubtitleStream, codec: str) -> SubtitleInfo:
 _MICRO = 1_000_000
 _MAY_BE_STILL = {"gif", "apng"}
 _MIN_HELD_US = 60_000
-"""Broadcasts send sound a little earlier than its picture, and coders add a packet: that much is cut."""
+"""Broadcasts start audio slightly before video, and encoders add a packet: that much is cut."""
 
 _MAX_HELD_US = 3600 * _MICRO
 _LATEST_ORIGIN_US = 1 << 53
-"""Nearly three centuries: a later first time is a broken one."""
+"""Nearly three centuries: a later first time is broken."""
 
 
 def probe(descriptor: int) -> ProbeResult:
-    """Read as little as tells what the source is.
+    """Probe the source, reading as little as possible.
 
     Raises:
-        Refusal: if it cannot be played at all.
+        OrderError: if it cannot be played.
     """
     with open_source(descriptor) as container:
         if is_audio_only(container):
@@ -154,7 +151,7 @@ def probe(descriptor: int) -> ProbeResult:
 
 
 def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame, VideoScan]:
-    """Look at the first packets once, and decode the first picture."""
+    """Scan the first packets and decode the first frame."""
     frame: VideoFrame | None = None
     scan, limit = VideoScan(stream.codec_context.extradata), ScanLimit(stream)
     times = FrameTimestamps(container_name(container), stream)
@@ -176,7 +173,7 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
 
 
 def _audio_only_facts(descriptor: int, container: InputContainer) -> ProbeResult:
-    """Tell about a file without a film: its picture is a still one, the cover or one that is drawn here."""
+    """Describe a file without video: its video track is a still image, the cover or a generated one."""
     still = still_of(container)
     origin_us = min(_sound_starts_us(container), default=0)
     return ProbeResult(
@@ -248,9 +245,9 @@ def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFra
 
 
 def _held_us(container: InputContainer, picture_us: int) -> int:
-    """Tell how long the first picture is held: from the start of the first sound on, where that is well before it.
+    """Return how long the first frame is held: from the start of the first audio, if that is well before it.
 
-    A sound that begins more than an hour earlier carries a broken time; the file's claim of its length may be false.
+    Audio that starts more than an hour earlier has a broken timestamp; the declared length may be wrong too.
     """
     held_us = [picture_us - start_us for start_us in _sound_starts_us(container)]
     return max((held for held in held_us if _MIN_HELD_US < held <= _MAX_HELD_US), default=0)
@@ -265,7 +262,7 @@ def _sound_starts_us(container: InputContainer) -> list[int]:
 
 
 def _first_picture_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan | None) -> int:
-    """Tell when the first picture is shown: the first keyframe where it is copied, else what was decoded first."""
+    """Return the time of the first frame: the first keyframe if it is copied, else the first decoded frame."""
     tick = stream.time_base or Fraction(1, 1000)
     if copied and copied.origin is not None:
         return int(copied.origin * tick * _MICRO // 1)

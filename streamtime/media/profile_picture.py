@@ -1,15 +1,8 @@
 """Carries out `MakeProfilePicture`: crops an image to a small upright square on white, without metadata.
 
-A file of one of four kinds is handed to its decoder as a whole: no container is opened, so none can lead elsewhere.
-What the file carries besides (EXIF, where it was taken, profiles, comments) is in none of the frames that are encoded.
-
-Reads from EXIF which way up a camera was held, and nothing else of all that it tells (CIPA DC-008, TIFF 6.0).
-
-It is our own, for PyAV 18 cannot show what comes beside a frame once EXIF is part of it.
-
-What a still picture's file says of itself before anything is decoded: its kind, its size, where its EXIF lies.
-
-It knows bytes, nothing of decoders. The size is the file's own claim, good for words: decoders have their own bounds.
+An image of one of four formats is passed to its decoder without a demuxer, so that it cannot refer to other files. The
+format, size, and EXIF orientation are parsed here: PyAV 18 cannot read the side data of frames with EXIF (CIPA DC-008,
+TIFF 6.0). Only decoded pixels are encoded, so no metadata is kept.
 """
 
 import os
@@ -47,18 +40,18 @@ _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
 def orientation_in(exif: bytes) -> Orientation:
-    """Tell how the stored picture becomes upright; what cannot be read is upright already."""
+    """Return the orientation from EXIF data; unreadable data means upright."""
     order = _ORDERS.get(exif[:4])
     if order is None:
         return Orientation()
     try:
         return _TURNS.get(_orientation(exif, order), Orientation())
-    except struct.error:  # it points to where nothing is
+    except struct.error:  # it points outside the data
         return Orientation()
 
 
 def _orientation(exif: bytes, order: str) -> int:
-    """The value in the first directory; 1, which is upright, where it has none."""
+    """Return the value in the first directory; 1 (upright) if there is none."""
     (start,) = struct.unpack_from(f"{order}I", exif, 4)
     (count,) = struct.unpack_from(f"{order}H", exif, start)
     for number in range(count):
@@ -71,38 +64,38 @@ def _orientation(exif: bytes, order: str) -> int:
 _SIGNATURES = {b"\xff\xd8\xff": "mjpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
 _WEBP_AT = 8
 _MAX_PARTS = 10_000
-"""Segments or chunks that are looked at: a picture of ten megabytes has some hundred."""
+"""Maximum number of segments or chunks to parse: a ten-megabyte image has about a hundred."""
 
 _PNG_CHUNKS_AT, _RIFF_CHUNKS_AT = 8, 12
 _ANMF_HEADER_BYTES = 16
 _HAS_ALPHA = 0x10
-"""How WebP keeps pictures that move (RFC 9649, section 2.7)."""
+"""Flags of extended WebP files, also used for animations (RFC 9649, section 2.7)."""
 
 _EXIF_SEGMENT = 0xE1
 _EXIF_MARK = b"Exif\0\0"
 _MARKER = 0xFF
 _START_OF_SCAN = 0xDA
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of a JPEG that are followed by the size (ITU-T T.81, table B.1); the three others define tables."""
+"""JPEG markers that are followed by the size (ITU-T T.81, table B.1); the three others define tables."""
 
 
 def detect_image_format(data: bytes) -> str | None:
-    """Name FFmpeg's decoder for a picture by how it begins; None where it is none that is read here."""
+    """Return FFmpeg's decoder for an image by its first bytes; None if the format is not supported."""
     if data.startswith(b"RIFF") and data[_WEBP_AT:].startswith(b"WEBP"):
         return "webp"
     return next((kind for signature, kind in _SIGNATURES.items() if data.startswith(signature)), None)
 
 
 def claimed_size(kind: str, data: bytes) -> tuple[int, int] | None:
-    """Tell width and height as the header has them; None where there is no such header."""
+    """Return width and height from the header; None if it cannot be parsed. Decoders have limits of their own."""
     try:
         return _SIZES[kind](data)
-    except struct.error:  # it ends before that
+    except struct.error:  # the file ends before that
         return None
 
 
 def first_picture(kind: str, data: bytes) -> bytes:
-    """Give the file, or of a WebP that moves its first picture as a file of its own, since decoders know no others."""
+    """Return the file, or the first frame of an animated WebP as a file of its own, which decoders need."""
     if kind != "webp":
         return data
     start = next((start for name, start in _riff_chunks(data) if name == b"ANMF"), None)
@@ -116,7 +109,7 @@ def first_picture(kind: str, data: bytes) -> bytes:
 
 
 def exif_of(kind: str, data: bytes) -> bytes:
-    """Give what stands in the file as EXIF, a TIFF of its own; nothing where there is none."""
+    """Return the EXIF data of the file, in TIFF format; empty if there is none."""
     match kind:
         case "mjpeg":
             found = (data[start:] for marker, start in _jpeg_segments(data) if marker == _EXIF_SEGMENT)
@@ -140,7 +133,7 @@ def _size_of_gif(data: bytes) -> tuple[int, int]:
 
 
 def _size_of_webp(data: bytes) -> tuple[int, int] | None:
-    """Three kinds of headers: lossy (RFC 6386, section 9.1), lossless, and that of files with more than a picture."""
+    """Read one of three headers: lossy (RFC 6386, section 9.1), lossless, or extended."""
     match data[12:16]:
         case b"VP8 ":
             width, height = struct.unpack_from("<HH", data, 26)
@@ -164,7 +157,7 @@ def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Give the marker of each segment before the picture itself, and where its content starts."""
+    """Yield the marker of each segment before the image data, and the start of its content."""
     position = 2
     for _ in range(_MAX_PARTS):
         if len(data) < position + 4 or data[position] != _MARKER or data[position + 1] == _START_OF_SCAN:
@@ -196,16 +189,16 @@ _SIZES = {"mjpeg": _size_of_jpeg, "png": _size_of_png, "gif": _size_of_gif, "web
 
 
 _MAX_BYTES = 64 << 20
-"""Read at most: whoever gives orders has bounds of their own, far below."""
+"""Maximum number of bytes read; callers have far lower limits."""
 
 _BRIGHTEST = 255
 
 
 def make_profile_picture(descriptor: int, order: MakeProfilePicture) -> ProfilePictureMade:
-    """Fulfil the order.
+    """Execute the order.
 
     Raises:
-        Refusal: if it is no picture, is damaged, or has more pixels than are decoded here.
+        OrderError: if it is no image, is damaged, or has too many pixels.
     """
     data = os.pread(descriptor, _MAX_BYTES, 0)
     kind = detect_image_format(data)
@@ -226,7 +219,7 @@ def _first_frame(kind: str, data: bytes) -> VideoFrame:
     decoder = CodecContext.create(kind, "r")
     if not isinstance(decoder, VideoCodecContext):
         raise TypeError("there is no such decoder")
-    # Without the last one, what is missing of a picture is made up in grey.
+    # Without the last flag, missing parts of an image are filled with grey.
     decoder.options = {"max_pixels": str(MAX_PIXELS), "codec_whitelist": STILL_WHITELIST, "err_detect": "explode"}
     decoder.thread_count = 1
     frames = [*decoder.decode(Packet(data)), *decoder.decode(None)]
@@ -236,12 +229,12 @@ def _first_frame(kind: str, data: bytes) -> VideoFrame:
 
 
 def _center_square(frame: VideoFrame, side: int) -> VideoFrame:
-    """Cut the largest square out of the middle, and make it small; what can be seen through lies on white."""
+    """Crop the largest centred square and scale it; transparent areas become white."""
     edge = min(frame.width, frame.height)
     cut = FilterStep("crop", f"{edge}:{edge}:{(frame.width - edge) // 2}:{(frame.height - edge) // 2}")
     if not _has_transparency(frame):
         return _scaled(_apply_filters(frame, (cut,)), side, "rgb24", is_full=is_full_range(frame))
-    # Colours are weighed by how much of them is seen, else the edges take on what nobody was to see.
+    # Premultiply colours with alpha, so that edges do not take on colours of transparent pixels.
     weighed = _apply_filters(frame, (cut, FilterStep("format", "gbrap"), FilterStep("premultiply", "inplace=1")))
     return _on_white(_scaled(weighed, side, "rgba", is_full=True))
 
@@ -264,7 +257,7 @@ def _scaled(frame: VideoFrame, side: int, pixel_format: str, *, is_full: bool) -
         side,
         side,
         pixel_format,
-        # What is not RGB has the matrix of JPEG in all of these kinds, whatever its size.
+        # In all these formats, YUV has the matrix of JPEG at any size.
         src_colorspace=None if frame.format.is_rgb else Colorspace.ITU601,
         src_color_range=ColorRange.JPEG if is_full else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,

@@ -1,14 +1,14 @@
-"""Writes one rendition: packets in, a fragmented MP4 out through a descriptor, and a message for each segment.
+"""Writes one rendition: packets in, a fragmented MP4 to a descriptor, and a message for each segment.
 
-It knows boxes and durations, nothing of where packets come from. The muxer's recipe, and why:
+The muxer's flags:
 
-- `frag_keyframe` (and `frag_duration` for sound, which it never cuts): one fragment is one segment.
+- `frag_keyframe` (and `frag_duration` for audio, which it does not cut): one fragment is one segment.
 - `delay_moov`, not `empty_moov`: the latter writes a first decode time of 0 whatever the first packet says.
-- `frag_discont`: decode times follow the packets, so renditions that start later stay in step.
+- `frag_discont`: decode times follow the packets, so renditions that start later stay in sync.
 - not `cmaf`: its negative composition offsets make some players show B-frames two frames late.
 - `skip_trailer`: an index at the end would belong to no segment.
 
-The names of codecs as playlists give them (RFC 6381), read from the init segment that was really written.
+Codec names for playlists (RFC 6381) are read from the written init segment.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _MORE = 0x80
 
 
 def codecs_of(init: bytes) -> str:
-    """Name the codec of the one track in an init segment: `avc1.64001F` or `mp4a.40.2`.
+    """Return the codec of the track in an init segment: `avc1.64001F` or `mp4a.40.2`.
 
     Raises:
         ValueError: if it is neither H.264 nor AAC.
@@ -49,7 +49,7 @@ def codecs_of(init: bytes) -> str:
 
 
 def _audio_config(init: bytes, esds: int) -> bytes:
-    """Find the decoder's own bytes: the descriptors before them are nested, each a tag and a length."""
+    """Return the decoder configuration, which is inside nested descriptors, each with a tag and a length."""
     position = esds + 8
     skipped = {3: 3, 4: 13}
     while position < len(init):
@@ -77,21 +77,21 @@ _BOX = struct.Struct(">I4s")
 _LONG = struct.Struct(">Q")
 _NUMBER = struct.Struct(">I")
 _EDIT_MEDIA_TIME = 16
-"""From the name of an edit list (version 0): 4 bytes of name, 4 of version, 4 of count, 4 of duration."""
+"""Offset from the name of an edit list (version 0): name, version, count and duration of 4 bytes each."""
 _LARGEST_OPENING_BYTES = 32 << 20
 
 
 class SegmentedOutput:
-    """Receives the muxer's bytes, passes them on, and notices where the init segment and each segment end."""
+    """Receives the muxer's output, writes it, and detects the ends of the init segment and of each segment."""
 
     def __init__(self, descriptor: int, *, collects_check_data: bool = False) -> None:
         self.bytes_total = 0
         self.init: bytes | None = None
         self.check_data = bytearray()
-        """The bytes up to the end of the first sample, where they are to be kept."""
+        """The bytes up to the end of the first sample, if they are collected."""
         self._collects_check_data = collects_check_data
         self.finished: list[tuple[int, int]] = []
-        """Of each segment that has ended: its length, and how far its first sample reaches."""
+        """For each finished segment, its length and the end of its first sample."""
         self._descriptor = descriptor
         self._digest = hashlib.sha256()
         self._head = bytearray()
@@ -103,11 +103,11 @@ class SegmentedOutput:
 
     @property
     def sha256(self) -> bytes:
-        """The digest of all bytes so far."""
+        """SHA-256 of all bytes so far."""
         return self._digest.digest()
 
     def write(self, data: bytes) -> int:
-        """Take what the muxer writes; it is on its way to the disk when this returns."""
+        """Write the muxer's output to the descriptor."""
         view = memoryview(data)
         while view:
             view = view[os.write(self._descriptor, view) :]
@@ -172,10 +172,10 @@ class SegmentedOutput:
 
 
 class ResumedOutput(SegmentedOutput):
-    """Goes on where a file ends: a second init segment is compared with the first and left out.
+    """Appends to a file: the second init segment is compared with the first and dropped.
 
-    The two may differ in how far decoding runs ahead of showing, where pictures come at uneven times: then the decode
-    times that follow are moved by the difference.
+    The two may differ in the offset between decoding and presentation if frame intervals are uneven: then the following
+    decode times are shifted by the difference.
     """
 
     def __init__(self, descriptor: int, resume: Resume) -> None:
@@ -190,10 +190,10 @@ class ResumedOutput(SegmentedOutput):
             self._digest.update(os.pread(descriptor, min(_BUFFER_BYTES, resume.bytes_total - offset), offset))
 
     def write(self, data: bytes) -> int:
-        """Take what the muxer writes; the init segment stays here.
+        """Take the muxer's output; the init segment is not written.
 
         Raises:
-            Refusal: with `resume_unfit` where what follows would not fit the first one.
+            OrderError: with `resume_unfit` if the output does not match the first init segment.
         """
         self._held += data
         while (length := _box_length(self._held, 0)) is not None:
@@ -216,7 +216,7 @@ class ResumedOutput(SegmentedOutput):
 
 
 def _box_length(data: bytearray, at: int) -> int | None:
-    """Tell how long the box at `at` is; None while it is not there as a whole."""
+    """Return the length of the box at `at`; None if it is incomplete."""
     if at + _BOX.size > len(data):
         return None
     size, _kind = _BOX.unpack_from(data, at)
@@ -226,7 +226,7 @@ def _box_length(data: bytearray, at: int) -> int | None:
 
 
 def _clear_edit_offset(init: bytearray) -> int:
-    """Tell by how many ticks decoding runs ahead of showing, and put 0 there: in the first edit of the edit list."""
+    """Return the offset between decoding and presentation in ticks, and set it to 0 in the edit list."""
     at = init.find(b"elst")
     if at < 0:
         return 0
@@ -236,7 +236,7 @@ def _clear_edit_offset(init: bytearray) -> int:
 
 
 def _shift_decode_time(box: bytearray, ticks: int) -> bytes:
-    """Move the decode time of a fragment."""
+    """Shift the decode time of a fragment."""
     at = box.find(b"tfdt") if ticks and box[4:8] == b"moof" else -1
     if at >= 0:
         (time,) = _LONG.unpack_from(box, at + _BOX.size)
@@ -245,11 +245,11 @@ def _shift_decode_time(box: bytearray, ticks: int) -> bytes:
 
 
 class RenditionWriter:
-    """One output: `stream` is to be filled with `mux`, then `finish`.
+    """One output: `mux` packets of `stream`, then `finish`.
 
-    `make_stream` adds the one stream to the container it is given. A segment's duration is counted from its own
-    first packet to that of the next, as shown, not as decoded: that is where other renditions are cut as well.
-    `check`, if given, is handed the init segment and the first sample before anything is announced.
+    `make_stream` adds the stream to its container. A segment's duration is counted from its own first packet to that of
+    the next in presentation order, where other renditions are cut too. `check`, if given, gets the init segment and the
+    first sample before anything is announced.
     """
 
     def __init__(
@@ -285,7 +285,7 @@ class RenditionWriter:
             buffer_size=_BUFFER_BYTES,
         )
         self.stream = make_stream(self._container)
-        # Kept here: PyAV 19 does not tell it any more once the container is closed.
+        # Kept here: PyAV 19 does not return it after the container is closed.
         self._time_base = Fraction(1, 1000)
         self._scale = Fraction(1)
         self._tick_s = 0.0
@@ -299,17 +299,17 @@ class RenditionWriter:
 
     @property
     def end_s(self) -> float:
-        """How far the rendition reaches, in seconds."""
+        """End of the rendition, in seconds."""
         before_s = float(self._resume.starts_s) if self._resume is not None else 0.0
         return max(before_s, float(self._end * self._time_base))
 
     @property
     def segments(self) -> int:
-        """How many segments are whole."""
+        """Number of complete segments."""
         return self._segments
 
     def mux(self, packet: AnyPacket) -> None:
-        """Write a packet whose times begin at 0 for the whole video; the first is a keyframe."""
+        """Write a packet with a time on the video's timeline; the first is a keyframe."""
         packet.stream = self.stream
         if self._segment_start is None:
             self._begin(packet)
@@ -324,10 +324,10 @@ class RenditionWriter:
         self._reporter.advance(pts * self._tick_s)
 
     def finish(self, until_s: float | None = None, *, lasts: int | None = None) -> None:
-        """Write what is left and say so. A rendition without a single packet is not announced at all.
+        """Write what is left and announce the end. A rendition without packets is not announced.
 
-        The last picture shown `lasts` so many ticks of its packet, or what that says; with `until_s` it stays until
-        then, where that is longer.
+        `lasts` is the duration of the last frame in ticks, instead of its packet's own; with `until_s` the frame is
+        extended until then, if that is later.
         """
         if self._has_video and self._tail_buffer.held:
             self._end = self._ticks(self._tail_buffer.finish(lasts, until_s))
@@ -357,7 +357,7 @@ class RenditionWriter:
             raise order_errors.resume_unfit("there is no picture or sound where it broke off")
 
     def _begin(self, packet: AnyPacket) -> None:
-        """Write the header, after which the muxer's tick is known; all packets have the first one's tick."""
+        """Write the header, which sets the muxer's time base; all packets have the first one's time base."""
         self._container.start_encoding()
         self._time_base = self.stream.time_base or self._time_base
         self._scale = packet.time_base / self._time_base

@@ -1,7 +1,7 @@
-"""Going on with renditions that broke off: where reading begins, and whether that is exact.
+"""Resumes interrupted renditions: where to start reading, and whether the result is exact.
 
-It knows times, nothing of encoders. Reading begins some seconds before the earliest joint, at a keyframe; what is
-decoded before an output's own joint is dropped there. Where the source cannot be read like that, all is begun anew.
+Reading starts at a keyframe some seconds before the earliest resume point; frames before an output's own resume point
+are dropped. If the source cannot be read like that, the outputs are started again.
 """
 
 from collections import deque
@@ -17,13 +17,13 @@ from streamtime.media import order_errors
 from streamtime.workers.protocol import Package
 
 _MARGIN_S = 3
-"""Sound may lie that much before the picture it belongs to, and a decoder may need a moment to settle."""
+"""Audio may be that far before its video, and a decoder may need some frames to settle."""
 
 _MICRO = 1_000_000
 
 
 def lead_in_s(order: Package) -> Fraction:
-    """Tell from where on the source is needed, on the video's own time line: 0 unless all outputs are gone on with."""
+    """Return the start of the needed part of the source, on the video's timeline: 0 unless all outputs are resumed."""
     resumes = [*(encode.resume for encode in order.encodes), *(audio.resume for audio in order.audios)]
     if order.copy is not None or not resumes or None in resumes:
         return Fraction(0)
@@ -31,10 +31,10 @@ def lead_in_s(order: Package) -> Fraction:
 
 
 def exact_ticks(time_s: Fraction, tick: Fraction) -> int:
-    """Count a time in ticks.
+    """Convert a time to ticks.
 
     Raises:
-        Refusal: with `resume_unfit` where it is no whole number of them.
+        OrderError: with `resume_unfit` if it is no whole number of ticks.
     """
     ticks = time_s / tick
     if ticks.denominator != 1:
@@ -43,10 +43,11 @@ def exact_ticks(time_s: Fraction, tick: Fraction) -> int:
 
 
 class ResumedDecodeTimes:
-    """Gives packets of an encoder that began in the middle the decode times they would have had anyway.
+    """Gives the packets of a resumed encoder the decode times that they would have had without an interruption.
 
-    An encoder shows its n-th packet no earlier than it takes the n-th picture minus its delay; so decode times are
-    the times of pictures, as many pictures late as it may reorder. A new encoder knows none from before the joint.
+    An encoder shows its n-th packet no earlier than it takes the n-th frame minus its delay; so decode times are the
+    times of frames, delayed by the number of frames that may be reordered. A new encoder lacks those before the resume
+    point.
     """
 
     def __init__(self, delay: int) -> None:
@@ -54,31 +55,31 @@ class ResumedDecodeTimes:
         self._line: deque[int] = deque()
 
     def before(self, pts: int) -> None:
-        """A picture before the joint."""
+        """Take a frame before the resume point."""
         self._line.append(pts)
         if len(self._line) > self._delay:
             self._line.popleft()
 
     def after(self, pts: int) -> None:
-        """A picture that the encoder takes.
+        """Take a frame that is encoded.
 
         Raises:
-            Refusal: with `resume_unfit` where there were too few before the joint.
+            OrderError: with `resume_unfit` if there were too few frames before the resume point.
         """
         if len(self._line) < self._delay:
             raise order_errors.resume_unfit("there is too little of it")
         self._line.append(pts)
 
     def next(self) -> int:
-        """The decode time of the next packet."""
+        """Return the decode time of the next packet."""
         return self._line.popleft()
 
 
 def seek(container: InputContainer, stream: Stream, order: Package) -> None:
-    """Go to a keyframe well before the first joint; at the beginning of the file there is nothing to do.
+    """Seek to a keyframe well before the first resume point; does nothing if that is the beginning of the file.
 
     Raises:
-        Refusal: with `resume_unfit` where the file cannot be entered in the middle.
+        OrderError: with `resume_unfit` if the file is not seekable.
     """
     wanted_s = lead_in_s(order) - _MARGIN_S
     if wanted_s <= 0 or stream.time_base is None:
@@ -90,10 +91,10 @@ def seek(container: InputContainer, stream: Stream, order: Package) -> None:
 
 
 def check_first(frame: VideoFrame | AudioFrame, place: int | None, start: int) -> None:
-    """Make sure that the first thing decoded lies at or before the joint: `place` and `start` in the same ticks.
+    """Check that the first decoded frame is at or before the resume point; both are in the same ticks.
 
     Raises:
-        Refusal: with `resume_unfit` where it comes later, or where nobody knows.
+        OrderError: with `resume_unfit` if it is later, or its time is unknown.
     """
     if place is None or place > start or frame.is_corrupt:
         raise order_errors.resume_unfit("the file does not say where it is after a jump")

@@ -1,16 +1,10 @@
-"""The file that a stranger gave, as an open descriptor: reading it, and opening it as a container.
+"""The untrusted source file: reading it through a descriptor, and opening it with allowed containers and decoders only.
 
-It knows which containers are let in, never the file's name or suffix. Every container opened here reads for
-itself (`pread`), so that several may read one descriptor at once.
+The name of the file is never used. Every container opened here reads with `pread`, so that several can share one
+descriptor. FFmpeg guesses formats without a signature from the look of their packets; such guesses are checked here.
 
-What a file is by its first bytes, where that is no container that is taken; and whether a raw stream is one.
-
-FFmpeg guesses kinds without a signature from what looks like their packets; such guesses are checked here.
-
-The decoders that may touch a stranger's file: what cameras, phones, recorders, discs and the web have left behind.
-
-The library has six hundred; those of old games and rare studios are where bugs live longest (CVE-2026-8461 was in
-one), and nobody misses them. Names are FFmpeg's, of decoders, not of codecs. It knows names, nothing of streams.
+FFmpeg has six hundred decoders; those of old games and rare formats are where bugs live longest (CVE-2026-8461 was in
+one). The allowed ones cover cameras, phones, recorders, discs and the web. Names are those of FFmpeg's decoders.
 """
 
 import os
@@ -29,13 +23,13 @@ from av.stream import Stream
 from streamtime.media import order_errors
 
 _PICTURE = (
-    # Of today, and of the web.
+    # Current formats and those of the web.
     "h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "vvc", "theora", "mjpeg", "mjpegb",
-    # Of discs, broadcasts and the time before.
+    # Discs, broadcasts and older formats.
     "mpeg1video", "mpeg2video", "mpegvideo", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4", "h261", "h263", "h263i",
     "h263p", "flv", "vp6", "vp6a", "vp6f", "vp7", "wmv1", "wmv2", "wmv3", "vc1", "svq1", "svq3", "rv30", "rv40",
     "cinepak", "indeo3", "indeo5", "msvideo1", "msrle", "qtrle", "rpza", "8bps", "rawvideo",
-    # Of cameras, studios and screen recorders.
+    # Cameras, studios and screen recorders.
     "prores", "dnxhd", "dvvideo", "cfhd", "jpeg2000", "ffv1", "huffyuv", "ffvhuff", "utvideo", "v210", "v410", "r210",
     "hap", "flashsv", "flashsv2", "mss2", "tscc2", "zmbv", "png", "gif", "apng",
 )  # fmt: skip
@@ -56,13 +50,13 @@ _TEXT = ("ass", "ssa", "srt", "subrip", "mov_text", "webvtt", "text", "cc_dec", 
 _STILL = ("mjpeg", "png", "webp", "gif")
 
 DECODERS = frozenset((*_PICTURE, *_SOUND, *_TEXT))
-"""All of them."""
+"""All allowed decoders."""
 
 WHITELIST = ",".join(sorted(DECODERS))
-"""As FFmpeg's option `codec_whitelist` takes it: opening any other decoder fails, in a container and by itself."""
+"""For FFmpeg's option `codec_whitelist`: opening any other decoder fails, inside a container or alone."""
 
 STILL_WHITELIST = ",".join(_STILL)
-"""The same for pictures of people, which are no films: some of these are let near nothing else."""
+"""The same for profile pictures; some of these decoders are used nowhere else."""
 
 
 HEAD_BYTES = 1 << 20
@@ -96,24 +90,24 @@ _SIGNATURES = (
 _WEBP_AT = 8
 _START_CODES = (b"\0\0\1", b"\0\0\0\1")
 _PARAMETER_SETS = {"h264": (0x1F, 0, {7, 8}), "hevc": (0x7E, 1, {32, 33, 34})}
-"""By kind: the bits of a header that tell the type of a unit, how far to the right, and the types of those that a
-decoder needs (ITU-T H.264 table 7-1, H.265 table 7-1)."""
+"""By format: mask and shift that give the type of a NAL unit, and the types of the required parameter sets (ITU-T
+H.264 table 7-1, H.265 table 7-1)."""
 
 _FORBIDDEN_BIT = 0x80
 _SYNC, _SYNC_MASK = 0xFFE0, 0xFFE0
 
 
 def describe_file_type(head: bytes) -> str | None:
-    """Name what begins like this, as people call it; None where nobody knows."""
+    """Return the common name of a file type by its first bytes; None if unknown."""
     if head.startswith(b"RIFF") and head[_WEBP_AT:].startswith(b"WEBP"):
         return "a WebP picture"
     return next((name for signature, name in _SIGNATURES if head.startswith(signature)), None)
 
 
 def is_plausible(container: str, head: bytes) -> bool:
-    """Tell whether a container that was guessed begins as it must; only those without a signature are asked about.
+    """Check the start of a container that was guessed; only formats without a signature need this.
 
-    A raw stream may have been cut off anywhere in front: `head` must reach to its first keyframe.
+    The beginning of a raw stream may be missing: `head` must extend to its first keyframe.
     """
     if container in _PARAMETER_SETS:
         return head.startswith(_START_CODES) or (
@@ -126,7 +120,7 @@ def is_plausible(container: str, head: bytes) -> bool:
 
 
 def _has_parameter_sets(container: str, head: bytes) -> bool:
-    """Tell whether all that a decoder needs comes, and no unit before it that cannot be one."""
+    """Return whether all parameter sets are found, and no invalid NAL unit before them."""
     bits, shift, missing = _PARAMETER_SETS[container]
     missing = set(missing)
     at = head.find(_START_CODES[0])
@@ -150,27 +144,27 @@ else:
 _CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,ogg,mxf,h264,hevc,gif,apng,mp3,flac,wav,aac,aiff,caf"
 )
-"""FFmpeg's demuxer names. A playlist, a list of files or a network session is none of them (CVE-2016-1897)."""
+"""FFmpeg's demuxer names. No playlist, list of files or network session is among them (CVE-2016-1897)."""
 
 MAX_PIXELS = 8192 * 4352
-"""8K with room to the side; a small file can claim much more (a dimension bomb)."""
+"""8K with a reserve at the sides; a small file can declare much more (a decompression bomb)."""
 
 _MAX_STREAMS = 64
 _BUFFER_BYTES = 256 << 10
 _IO_TIMEOUT_S = 30.0
 _MAY_BEGIN_LATE = {"mpegts", "mpeg"}
 _WRAP_S = Fraction(1 << 33, 90_000)
-"""Times of MPEG-TS and MPEG-PS begin anew after 26.5 hours (ISO/IEC 13818-1, 2.4.3.7)."""
+"""Times of MPEG-TS and MPEG-PS wrap around after 26.5 hours (ISO/IEC 13818-1, 2.4.3.7)."""
 
 _FAR_BYTES = 64 << 20
 _DEEP_PROBE_OPTIONS = {"probesize": str(_FAR_BYTES), "analyzeduration": "60000000"}
-"""How far to look for sound that does not begin with the picture: in bytes, and in microseconds."""
+"""How far to look for audio that starts later than the video, in bytes and microseconds."""
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 class SourceBytes:
-    """A file object with a position of its own over a shared descriptor."""
+    """A file object with its own position on a shared descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -178,19 +172,19 @@ class SourceBytes:
         self._length = os.fstat(descriptor).st_size
 
     def read(self, length: int) -> bytes:
-        """Give the next bytes, none at the end."""
+        """Return the next bytes; empty at the end."""
         data = os.pread(self._descriptor, length, self._position)
         self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position and give it."""
+        """Move the position and return it."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def tell(self) -> int:
-        """Give the position."""
+        """Return the position."""
         return self._position
 
     @property
@@ -200,10 +194,10 @@ class SourceBytes:
 
 
 def open_source(descriptor: int) -> InputContainer:
-    """Open the file as what it is, whatever it is called.
+    """Open the file by its content, whatever its name.
 
     Raises:
-        Refusal: if it is empty, no video file, or cut off before it can be understood.
+        OrderError: if it is empty, no video file, or truncated before its header ends.
     """
     if SourceBytes(descriptor).length == 0:
         raise order_errors.empty()
@@ -221,7 +215,7 @@ def open_source(descriptor: int) -> InputContainer:
 
 
 def _is_unknown(stream: "AudioStream") -> bool:
-    """Tell whether it was announced, but no packet of it was near enough to tell what it is like."""
+    """Return whether the stream was declared, but no packet of it was near enough to tell its format."""
     context: CodecContext | None = stream.codec_context
     return context is not None and not stream.codec_context.sample_rate
 
@@ -233,7 +227,7 @@ def _opened(descriptor: int, options: dict[str, str]) -> InputContainer:
         options={"max_pixels": str(MAX_PIXELS)},
         container_options={
             "format_whitelist": _CONTAINERS,
-            # A file object lifts FFmpeg's own list of protocols: without this a file could name other files.
+            # A file object disables FFmpeg's own protocol list: without this, a file could refer to other files.
             "protocol_whitelist": "none",
             "codec_whitelist": WHITELIST,
             "max_streams": str(_MAX_STREAMS),
@@ -246,10 +240,10 @@ def _opened(descriptor: int, options: dict[str, str]) -> InputContainer:
 
 
 def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
-    """Read the packets of these streams, in the order of the file; an empty one for each stream ends it.
+    """Read the packets of these streams in file order; each stream ends with an empty one.
 
     Raises:
-        FFmpegError: where the file breaks off.
+        FFmpegError: if the file is broken or truncated.
     """
     wrap = _Wrap(container)
     try:
@@ -257,24 +251,24 @@ def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator
             wrap.undo(packet)
             yield packet
     except IndexError:
-        # The library stumbles at the very end over streams that only came up on the way; all packets were given.
+        # PyAV fails at the very end for streams that appeared late; all packets were returned.
         return
 
 
 def start_of(container: InputContainer, stream: Stream) -> int | None:
-    """Tell the first time of a stream, in its ticks, as `packets_of` gives it; None where nobody knows."""
+    """Return the first time of a stream in its ticks, as in `packets_of`; None if unknown."""
     return None if stream.start_time is None else stream.start_time - _Wrap(container).before(stream, stream.start_time)
 
 
 def wraps(container: InputContainer) -> bool:
-    """Tell whether some streams begin before their times wrap around, and others after it: then no length is known."""
+    """Return whether some streams start before their times wrap around, and others after it: the length is unknown."""
     return any(start_of(container, stream) != stream.start_time for stream in container.streams)
 
 
 class _Wrap:
-    """Undoes that a broadcast's times begin anew between the first packets of its streams.
+    """Undoes a wrap-around of timestamps between the first packets of a broadcast's streams.
 
-    FFmpeg takes the first packet of the file for the earliest. A stream that seems to begin 13 hours after that begins
+    FFmpeg takes the first packet of the file for the earliest. A stream that seems to start 13 hours after it starts
     shortly before it.
     """
 
@@ -282,19 +276,19 @@ class _Wrap:
         self._may_be = container_name(container) in _MAY_BEGIN_LATE
         self._latest_s = Fraction(container.start_time or 0, av.time_base) + _WRAP_S / 2
         self._done: set[int] = set()
-        """Streams that have come to where the others begin."""
+        """Streams that have passed the wrap-around."""
 
     def before(self, stream: Stream, time: int) -> int:
-        """Tell how many ticks the first time of a stream is too late."""
+        """Return by how many ticks the first time of a stream is too late."""
         tick = stream.time_base
         return round(_WRAP_S / tick) if self._may_be and tick and time * tick > self._latest_s else 0
 
     def undo(self, packet: AnyPacket) -> None:
-        """Put the times of a packet right."""
+        """Correct the times of a packet."""
         time = packet.dts if packet.dts is not None else packet.pts
         if not self._may_be or time is None or packet.stream_index in self._done:
             return
-        # A recording may be longer than 13 hours: what is far from its beginning has no time of the beginning.
+        # A recording may be longer than 13 hours: only packets near the beginning are corrected.
         ticks = self.before(packet.stream, time) if (packet.pos or 0) < _FAR_BYTES else 0
         if not ticks:
             self._done.add(packet.stream_index)
@@ -309,6 +303,6 @@ def _refused(descriptor: int) -> order_errors.OrderError:
 
 
 def container_name(container: InputContainer) -> str:
-    """Name the kind of container in one word, as people know it."""
+    """Return a common one-word name of the container."""
     names = container.format.name.split(",")
     return {"mov": "mp4", "matroska": "matroska", "mpegts": "mpegts"}.get(names[0], names[0])

@@ -1,15 +1,8 @@
-"""Fulfils a `MakeStills`: the sheets of a storyboard, a preview, one picture as a poster, each as asked for.
+"""Makes still images and previews: storyboard sheets and previews of a `MakeStills` order, and posters.
 
-Lays small pictures out on a sheet and writes it as a JPEG. It knows frames and planes, nothing of times.
-
-Cuts a short silent film from pieces of a rendition: what a card shows when a pointer rests on it.
-
-The directory of the file stands at its beginning, so that a browser plays it while it arrives.
-
-Chooses a telling picture near the beginning and writes it as a JPEG. It reads the source for itself.
-
-A telling picture is not black, not of one colour, and has sharp edges. A few keyframes are looked at; where none
-will do, the best of them is taken. Or it is told which moment to show.
+A storyboard sheet has thumbnails in rows. A preview is a short silent MP4 with its index at the start, so that browsers
+play it while it loads. The poster is a representative frame near the beginning: not black, not of one colour, with
+sharp edges. A few keyframes are rated, and the best is taken; or the order gives the time.
 """
 
 import io
@@ -61,7 +54,7 @@ from streamtime.workers.protocol import (
 )
 
 _SHARES = (0.08, 0.03, 0.15, 0.25, 0.0)
-"""Where to look, as shares of the duration: near the beginning, but behind titles and fades."""
+"""Where to look, as shares of the duration: near the beginning, but after titles and fades."""
 
 _LATEST_S = 180.0
 _BUDGET_S = 0.6
@@ -75,7 +68,7 @@ _MICRO = 1_000_000
 
 @dataclass(frozen=True)
 class PosterCandidate:
-    """One picture and how telling it is."""
+    """A frame and its score."""
 
     frame: VideoFrame
     score: float
@@ -83,10 +76,10 @@ class PosterCandidate:
 
 
 def make_poster(descriptor: int, order: MakePoster, package: Package, output: int) -> PosterWritten | None:
-    """Write the poster to `output`; None where the stream is none of pictures.
+    """Write the poster to `output`; None if the stream is no video.
 
     Raises:
-        Refusal: if no picture can be decoded.
+        OrderError: if no frame can be decoded.
     """
     with open_source(descriptor) as container:
         if package.video_stream == AUDIO_ONLY:
@@ -103,10 +96,10 @@ def make_poster(descriptor: int, order: MakePoster, package: Package, output: in
 
 
 def _first_picture(descriptor: int, package: Package, max_width: int) -> VideoFrame:
-    """The first picture that can be decoded at all: where no keyframe is found by seeking.
+    """Return the first frame that can be decoded, for files in which seeking finds no keyframe.
 
     Raises:
-        Refusal: if there is none.
+        OrderError: if there is none.
     """
     with open_source(descriptor) as container:
         stream = container.streams[package.video_stream or 0]
@@ -117,7 +110,7 @@ def _first_picture(descriptor: int, package: Package, max_width: int) -> VideoFr
 
 
 def written_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten:
-    """Write a frame as it stands as the poster."""
+    """Write a scaled frame as the poster."""
     data = jpeg(for_jpeg(frame, frame.width, frame.height, is_bt709=True))
     return PosterWritten(number, len(data), frame.width, frame.height, write_out(output, data))
 
@@ -130,7 +123,7 @@ def _chosen(container: InputContainer, stream: VideoStream, package: Package, at
 
 
 def _exact_frame(container: InputContainer, stream: VideoStream, origin_us: int, at_ms: int) -> VideoFrame | None:
-    """The picture shown at that moment, decoded from the keyframe before it; the last one where it breaks off."""
+    """Return the frame shown at that time, decoded from the preceding keyframe; the last one if decoding fails."""
     tick = stream.time_base or Fraction(1, 90_000)
     wanted = (Fraction(origin_us, _MICRO) + Fraction(at_ms, 1000)) / tick
     best: VideoFrame | None = None
@@ -212,7 +205,7 @@ _BLACK = (0, 128, 128)
 
 
 def make_sheet(order: MakeSheet, pictures: Iterable[VideoFrame | None], output: int) -> StillWritten:
-    """Write one sheet. Where there is no picture, the one before it is shown again, or black."""
+    """Write one sheet. A missing frame is replaced by the one before it, or black."""
     rows = -(-len(order.tiles) // order.columns)
     sheet = SpriteSheet(min(len(order.tiles), order.columns) * order.tile_width, rows * order.tile_height)
     tile: VideoFrame | None = None
@@ -227,7 +220,7 @@ def make_sheet(order: MakeSheet, pictures: Iterable[VideoFrame | None], output: 
 
 
 class SpriteSheet:
-    """A large picture, black where nothing has been laid on it. Sizes and places are even."""
+    """A black canvas for thumbnails. Sizes and positions are even."""
 
     def __init__(self, width: int, height: int) -> None:
         self._frame = VideoFrame(width, height, JPEG_PIXEL_FORMAT)
@@ -237,7 +230,7 @@ class SpriteSheet:
         ]
 
     def paste(self, tile: VideoFrame, left: int, top: int) -> None:
-        """Put a smaller picture on it."""
+        """Copy a thumbnail onto the canvas."""
         for number, (source, target) in enumerate(zip(tile.planes, self._frame.planes, strict=True)):
             data = memoryview(source)
             shrink = 2 if number else 1
@@ -247,7 +240,7 @@ class SpriteSheet:
                 self._planes[number][at : at + source.width] = data[from_ : from_ + source.width]
 
     def frame(self) -> VideoFrame:
-        """The whole as a frame."""
+        """Return the canvas as a frame."""
         for plane, data in zip(self._frame.planes, self._planes, strict=True):
             plane.update(bytes(data))
         return self._frame
@@ -255,13 +248,13 @@ class SpriteSheet:
 
 _TICK = Fraction(1, 1000)
 _MIN_STEP_MS = 40
-"""At most 25 pictures a second: it is a glance, not a film."""
+"""At most 25 frames per second."""
 
 _OPTIONS = {
     "preset": "veryfast",
     "profile": "high",
     "crf": "27",
-    # Six seconds of it stay below 500 kB, whatever they show.
+    # Six seconds stay below 500 kB with any content.
     "maxrate": "500k",
     "bufsize": "500k",
 }
@@ -270,7 +263,7 @@ _DECODER_THREADS = 2
 
 
 def make_preview(order: MakePreview, fragments: FragmentReader, output: int) -> StillWritten | None:
-    """Write the preview; None where not one picture could be decoded."""
+    """Write the preview; None if no frame could be decoded."""
     buffer = io.BytesIO()
     with av.open(
         cast("BinaryIO", buffer), "w", format="mp4", options={"moov_size": str(_ROOM_FOR_DIRECTORY_BYTES)}
@@ -301,36 +294,36 @@ def _stream(container: OutputContainer, order: MakePreview) -> VideoStream:
 
 
 def _timed(order: MakePreview, fragments: FragmentReader) -> Iterator[tuple[int, VideoFrame]]:
-    """The frames of all pieces, with times that go on from piece to piece."""
-    for number, piece in enumerate(order.pieces):
-        start_ms = piece[0].at_ms
+    """Yield the frames of all clips, with continuous times."""
+    for number, clip in enumerate(order.clips):
+        start_ms = clip[0].at_ms
         next_ms = 0
-        for frame in _following(fragments, piece):
+        for frame in _following(fragments, clip):
             at_ms = round((frame.time or 0.0) * 1000) - start_ms
-            if at_ms >= order.piece_ms:
+            if at_ms >= order.clip_ms:
                 break
             if at_ms >= next_ms:
-                yield number * order.piece_ms + at_ms, frame
+                yield number * order.clip_ms + at_ms, frame
                 next_ms = at_ms + _MIN_STEP_MS - _MIN_STEP_MS // 8
 
 
-def _following(fragments: FragmentReader, piece: tuple[FrameLocation, ...]) -> Iterator[VideoFrame]:
-    for segment in piece:
+def _following(fragments: FragmentReader, clip: tuple[FrameLocation, ...]) -> Iterator[VideoFrame]:
+    for segment in clip:
         yield from fragments.frames(segment.offset, segment.length, threads=_DECODER_THREADS)
 
 
 def make_stills(source: int, order: MakeStills, outputs: Sequence[int], channel: Channel) -> OrderDone:
-    """Fulfil the order, telling of each output as it is whole.
+    """Execute the order, sending a message for each finished output.
 
     Raises:
-        Refusal: if not one picture can be decoded.
+        OrderError: if no frame can be decoded.
         OSError: if an output cannot be written.
     """
     fragments = FragmentReader(source, order.init_length)
     steps = len(order.sheets) + 1
     for number, sheet in enumerate(order.sheets):
         channel.send(make_sheet(sheet, fragments.frames_at(sheet.tiles), outputs[sheet.output]))
-        # Also the sign of life that the server waits for.
+        # This also keeps the server's stall timeout from firing.
         channel.send(OrderProgress((number + 1) / steps, 0.0))
     if order.preview is not None:
         preview = make_preview(order.preview, fragments, outputs[order.preview.output])

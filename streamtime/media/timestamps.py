@@ -1,15 +1,9 @@
-"""Makes the times of a recording run on where they jump: a broadcast that began anew, or files that were joined.
+"""Timestamps of frames and packets: presentation times, durations of last frames, and repair of jumps.
 
-It knows packets in the order of the file. Only what calls itself a stream (MPEG-TS, MPEG-PS) may jump; the picture
-decides where, so that whoever reads the file for one track alone sees the same jumps.
-
-How a stream of pictures ends: the decode times and durations of its last packets, and its real picture rate.
-
-It knows packets in the order they are decoded, nothing of files.
-
-When pictures are shown: each one's time where the container tells only an order (AVI), and how long the last stays.
-
-It knows one stream's frames in the order they are shown, or its packets in the order of the file.
+`FrameTimestamps` gives frames of containers without presentation times (AVI, raw streams) their times. `TailBuffer`
+corrects the decode times of a rendition's last packets and measures its frame rate. `TimestampRepair` makes times
+continuous across jumps, which only MPEG-TS and MPEG-PS may have; the video decides where, so that every reader of the
+file sees the same jumps.
 """
 
 from collections import deque
@@ -24,25 +18,25 @@ from av.video.stream import VideoStream
 from streamtime.media.source import AnyPacket
 
 BY_ORDER = {"avi"}
-"""Containers that tell an order, and no times of showing."""
+"""Containers that store an order, but no presentation times."""
 
 RAW_STREAMS = {"h264", "hevc"}
-"""Streams without a container: pictures follow each other evenly."""
+"""Streams without a container: frames follow at a constant rate."""
 
 CONTAINERS_WITHOUT_TIMESTAMPS = BY_ORDER | RAW_STREAMS
 
 
 MAX_STILL_S = 600
-"""How long one picture may last on its own word. Slides last minutes; what claims more carries a broken time."""
+"""Maximum declared duration of one frame. Slides last minutes; a longer duration is a broken timestamp."""
 
 _SLOWEST_FPS, _FASTEST_FPS, _USUAL_FPS = Fraction(1), Fraction(240), Fraction(25)
 
 
 class PacketDurations:
-    """Tells how long the last picture lasts by itself: what a container says of it, where that can be true.
+    """Finds the duration of the last frame from a container, if it is plausible.
 
-    MP4 gives a time from one decoding to the next. Where pictures are reordered that is not how long one is shown, so
-    the shortest of all counts, which is right for steady pictures.
+    MP4 stores intervals between decode times. With reordering these are not presentation durations, so the shortest of
+    all is used, which is right for a constant frame rate.
     """
 
     def __init__(self) -> None:
@@ -51,20 +45,20 @@ class PacketDurations:
         self._last: int | None = None
         self._lasts = 0
         self.longest = 0
-        """The longest step from one picture to the next, in the packets' ticks."""
+        """The longest interval between frames, in the packets' ticks."""
 
     @property
     def last(self) -> int | None:
-        """When the picture begins that is shown last, in the packets' ticks."""
+        """Start of the last shown frame, in the packets' ticks."""
         return self._last
 
     @property
     def last_duration(self) -> int:
-        """How long the picture lasts that is shown last, in the packets' ticks; 0 where nobody knows."""
+        """Duration of the last shown frame, in the packets' ticks; 0 if unknown."""
         return min(self._lasts, self._shortest or 0) if self._reordered else self._lasts
 
     def take(self, packet: AnyPacket) -> None:
-        """Note one packet, in the order of the file."""
+        """Take one packet, in file order."""
         duration = packet.duration or 0
         if packet.time_base and duration * packet.time_base > MAX_STILL_S:
             duration = self._shortest or max(1, round(1 / (_USUAL_FPS * packet.time_base)))
@@ -79,16 +73,16 @@ class PacketDurations:
 
 
 def raw_rate(stream: VideoStream) -> Fraction:
-    """Tell the rate that a stream without a container says of itself (VUI timing), else 25 pictures a second.
+    """Return the declared rate of a stream without a container (VUI timing), else 25 frames per second.
 
-    Where the stream begins in the middle of a group, that is known only when the first picture was decoded.
+    If the stream starts inside a GOP, the rate is known only after the first frame was decoded.
     """
     rate = stream.codec_context.framerate
     return Fraction(rate) if rate and _SLOWEST_FPS <= rate <= _FASTEST_FPS else _USUAL_FPS
 
 
 class FrameTimestamps:
-    """Gives every frame of one stream its time. The first one shown begins the stream, as its sound does."""
+    """Sets the time of every frame of one stream. The first shown frame starts the stream."""
 
     def __init__(self, kind: str, stream: VideoStream) -> None:
         self._by_order = kind in BY_ORDER
@@ -101,7 +95,7 @@ class FrameTimestamps:
         self._delay: int | None = None
 
     def put(self, frame: VideoFrame) -> VideoFrame:
-        """Set the frame's time, in the stream's ticks; None where it only follows the one before it."""
+        """Set the frame's time, in the stream's ticks; None if it only follows the one before it."""
         if self._counts:
             self._rate = self._rate or raw_rate(self._stream)
             frame.pts, frame.time_base = round(self._count / (self._rate * self._tick)), self._tick
@@ -111,7 +105,7 @@ class FrameTimestamps:
         return frame
 
     def _in_order(self, decoded: int | None) -> int | None:
-        """Read decode times as times of showing, less the time by which a decoder holds pictures back."""
+        """Use decode times as presentation times, minus the delay of the decoder."""
         if decoded is None:
             return None
         if self._delay is None:
@@ -120,23 +114,23 @@ class FrameTimestamps:
 
 
 _MAX_HELD = 32
-"""Packets whose decode times may still be moved: twice as many as H.264 may reorder."""
+"""Packets whose decode times may still be changed: twice the maximum reordering of H.264."""
 
 _LONG_STEP_S = Fraction(1, 4)
-"""From one decode time to the next: pictures of most films are nearer to each other."""
+"""Longer than the frame interval of most films."""
 
 _SHORT_STEP_S = Fraction(1, 100)
-"""How far apart decode times are that are moved to the end of a gap, or less."""
+"""Maximum interval of decode times that are moved to the end of a gap."""
 
 _EVEN_WITHIN_S = Fraction(1, 1000)
 _RATE_WITHIN = Fraction(1, 400)
 
 
 class TailBuffer:
-    """The last packets of a stream of pictures, held back until it is known how it ends. All have one tick.
+    """Holds back the last packets of a video stream until its end is known. All have the same time base.
 
-    A fragment stores no time of showing to last: a picture lasts in it from its own decode time to the next one
-    (ISO/IEC 14496-12, 8.8.8). Where pictures come at uneven times and are reordered, that may reach far beyond the end.
+    A fragment stores no duration of presentation: a frame lasts from its own decode time to the next (ISO/IEC 14496-12,
+    8.8.8). With uneven intervals and reordering, that may extend far beyond the end.
     """
 
     def __init__(self) -> None:
@@ -150,17 +144,17 @@ class TailBuffer:
         self._tick = Fraction(1, 1000)
 
     def take(self, packet: AnyPacket) -> AnyPacket | None:
-        """Hold a packet back, and give the one that need not be held any more."""
+        """Hold back a packet, and return the one that is no longer held."""
         self._tick = packet.time_base
         self._close_up(packet)
         self.held.append(packet)
         return self._released() if len(self.held) > _MAX_HELD else None
 
     def _close_up(self, packet: AnyPacket) -> None:
-        """Decode what was held as late as may be, where a long step leads to a packet.
+        """Delay the decode times of held packets as far as possible if a long gap precedes a packet.
 
-        An encoder gives a picture the decode time of an earlier one. Across a gap in the times a picture after it
-        would be left waiting as long as the gap is, and would reach as far beyond the end.
+        An encoder gives a frame the decode time of an earlier one. After a gap in the times, a frame would otherwise be
+        delayed by the length of the gap, and extend as far beyond the end.
         """
         before, latest = (self.held[-1].dts or 0) if self.held else 0, packet.dts or 0
         if not self.held or (latest - before) * self._tick < _LONG_STEP_S:
@@ -173,7 +167,7 @@ class TailBuffer:
             earlier.dts = latest
 
     def finish(self, lasts: int | None, until_s: float | None) -> int:
-        """Give the last packets decode times by which nothing is shown beyond the end, and tell the end in ticks."""
+        """Adjust the last decode times so that no frame lasts beyond the end, and return the end in ticks."""
         last = max(self.held, key=lambda packet: packet.pts or 0)
         own = max(1, (last.duration if lasts is None else lasts) or 1)
         end = (last.pts or 0) + own
@@ -194,9 +188,10 @@ class TailBuffer:
         return end
 
     def measured_rate(self, declared: Fraction) -> Fraction:
-        """Tell how many pictures a second there really are; 0 where that is what was `said` already, or less.
+        """Return the measured frame rate; 0 if it is not higher than `declared`.
 
-        FRAME-RATE is the highest of a rendition (RFC 8216 section 4.3.4.2): of an uneven one nobody knows it better.
+        FRAME-RATE is the highest rate of a rendition (RFC 8216 section 4.3.4.2), which cannot be known before for
+        uneven ones.
         """
         if self._count == 0 or self._first is None or declared <= 0:
             return Fraction(0)
@@ -227,14 +222,14 @@ class TailBuffer:
 DISCONTINUOUS_CONTAINERS = {"mpegts", "mpeg"}
 
 _FURTHEST_ON_S, _FURTHEST_BACK_S = 10, Fraction(-1, 2)
-"""From one packet of a track to its next; a pause in a broadcast is shorter, and times of decoding never go back."""
+"""Maximum step of a track forwards and backwards; broadcasts have shorter pauses, and decode times never decrease."""
 
 _MAX_WAITING = 400
 _USUAL_TICK = Fraction(1, 90_000)
 
 
 class TimestampRepair:
-    """Packets in, the same ones out with times that run on; some wait until it is clear where they belong."""
+    """Makes the times of packets continuous; some packets are held until their place is known."""
 
     def __init__(self, picture: Stream) -> None:
         self._picture = picture.index
@@ -244,11 +239,11 @@ class TimestampRepair:
 
     @property
     def repaired(self) -> bool:
-        """Whether there was any jump: then the file does not know its own length."""
+        """Whether there was a jump: then the declared duration is wrong."""
         return len(self._offsets) > 1
 
     def take(self, packet: AnyPacket) -> list[AnyPacket]:
-        """Give what can go on, in order."""
+        """Take a packet and return those that are ready, in order."""
         if self._waiting and packet.stream_index != self._picture:
             self._waiting.append(packet)
             return self.flush() if len(self._waiting) > _MAX_WAITING else []
@@ -262,7 +257,7 @@ class TimestampRepair:
         return [packet, *self.flush()]
 
     def flush(self) -> list[AnyPacket]:
-        """Give what waits, as well as it can be placed."""
+        """Return the held packets, placed as well as possible."""
         waiting, self._waiting = self._waiting, []
         for packet in waiting:
             if not self._fits(packet):
@@ -270,7 +265,7 @@ class TimestampRepair:
         return waiting
 
     def _fits(self, packet: AnyPacket) -> bool:
-        """Place the packet by the last jump, or the one before it, if it goes on from its track's last packet."""
+        """Place the packet by the last or the previous jump, if it continues its track."""
         time_s = _time_s(packet)
         last_s = self._last_s.get(packet.stream_index)
         if time_s is None or last_s is None:

@@ -1,4 +1,4 @@
-"""Decodes one stream of pictures for the ladder, and passes over what is damaged."""
+"""Decodes one video stream for the ladder and skips damaged packets."""
 
 import av.error
 from av.video.stream import VideoStream
@@ -13,7 +13,7 @@ _MAX_BAD_PACKETS = 200
 
 
 class VideoDecoder:
-    """Decodes pictures and hands them to the ladder; a damaged packet here and there is passed over."""
+    """Decodes frames and passes them to the ladder; single damaged packets are skipped."""
 
     def __init__(self, stream: VideoStream, ladder: LadderEncoder, times: FrameTimestamps) -> None:
         self._stream = stream
@@ -21,7 +21,7 @@ class VideoDecoder:
         self._ladder = ladder
         self._bad_in_a_row = 0
         self._begun = False
-        """Whether there was a picture: a stream may begin long before its first keyframe, and all before it is bad."""
+        """Whether a frame was decoded; packets before the first keyframe may all be undecodable."""
 
     def take(self, packet: AnyPacket | None) -> None:
         """Decode one packet; None drains the decoder."""
@@ -35,11 +35,11 @@ class VideoDecoder:
         for frame in frames:
             self._bad_in_a_row, self._begun = 0, True
             if frame.time_base is None:
-                # What is drained at the end belongs to no packet that could tell.
+                # Frames drained at the end have no packet to take the time base from.
                 frame.time_base = self._stream.time_base
             self._ladder.put(self._times.put(frame))
 
     def finish(self) -> None:
-        """Drain the decoder and say that there is no more."""
+        """Drain the decoder and close the ladder."""
         self.take(None)
         self._ladder.close()

@@ -1,10 +1,6 @@
-"""The picture of a file that holds only sound: its cover, else a plain one that is drawn here.
+"""The video stream of a source: choosing it, its display size, orientation and frame rate, and its first frame.
 
-It knows pictures, nothing of how they become a video.
-
-What one stream of pictures is like: size as shown, turn, rate, and what its first frame tells.
-
-It knows one decoder at work on the first packets; whether the stream may be copied is decided in `copy_check.py`.
+A source with audio only gets a still image: its cover, or a generated one.
 """
 
 import struct
@@ -31,14 +27,14 @@ from streamtime.media.source import DECODERS, MAX_PIXELS, WHITELIST, AnyPacket, 
 _MATRIX = struct.Struct("=9i")
 _ONE = 1 << 16
 MAX_PACKETS = 10_000
-"""A minute and more without a keyframe, at the highest rates."""
+"""Over a minute without a keyframe at the highest rates."""
 
 _MAX_FPS = Fraction(240)
 _USUAL_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _IMAGE_BRANDS = {"avif", "heic", "heix", "mif1", "mif2", "miaf"}
-"""Photos that phones and browsers store as MP4 does (ISO/IEC 23008-12)."""
+"""Photos that phones and browsers store in MP4 (ISO/IEC 23008-12)."""
 
 _STILL_CODECS = {"mjpeg", "png"}
 _BITS_IN_NAME = {"9": 9, "10": 10, "12": 12, "14": 14, "16": 16}
@@ -46,32 +42,32 @@ _BITS_IN_NAME = {"9": 9, "10": 10, "12": 12, "14": 14, "16": 16}
 
 @dataclass(frozen=True)
 class Orientation:
-    """How the stored picture becomes upright: flipped left to right if `mirrored`, then turned clockwise."""
+    """How a stored frame becomes upright: flipped horizontally if `mirrored`, then rotated clockwise."""
 
     rotation: int = 0
     mirrored: bool = False
 
     @property
     def is_identity(self) -> bool:
-        """Whether the picture is stored as it is shown."""
+        """Whether frames are stored as they are shown."""
         return self.rotation == 0 and not self.mirrored
 
     @property
     def swaps_axes(self) -> bool:
-        """Whether width and height change places."""
+        """Whether width and height are swapped."""
         return self.rotation in {90, 270}
 
 
 def is_cover(stream: VideoStream) -> bool:
-    """Tell whether this is cover art or a thumbnail that only poses as video."""
+    """Return whether the stream is cover art or a thumbnail."""
     return bool(stream.disposition & _STILLS)
 
 
 def choose_video(container: InputContainer) -> VideoStream:
-    """Pick the main picture: the largest that moves, and of equals the one marked as default, then the first.
+    """Choose the main video stream: the largest that moves, then the one marked as default, then the first.
 
     Raises:
-        Refusal: if there is none, or none that can be decoded.
+        OrderError: if there is none, or none that can be decoded.
     """
     if container.metadata.get("major_brand") in _IMAGE_BRANDS:
         raise order_errors.no_video()
@@ -85,7 +81,7 @@ def choose_video(container: InputContainer) -> VideoStream:
 
 
 def _rank(stream: VideoStream) -> tuple[bool, int, bool, int]:
-    # Cover art is not always marked as such; where pictures move elsewhere, a codec of stills is not the film.
+    # Cover art is not always marked: prefer streams with a codec for moving images.
     moves = stream.codec_context.name not in _STILL_CODECS
     return moves, stream.width * stream.height, bool(stream.disposition & Disposition.default), -stream.index
 
@@ -96,13 +92,13 @@ def _codec_name(stream: Stream) -> str:
 
 
 def has_decoder(stream: Stream) -> bool:
-    """Tell whether the stream may be decoded; the library's types do not say that its context may be missing."""
+    """Return whether the stream has an allowed decoder; PyAV's types do not show that its context may be missing."""
     context: CodecContext | None = stream.codec_context
     return context is not None and context.codec.name in DECODERS
 
 
 def prepare_decoder(stream: VideoStream, *, threads: int) -> None:
-    """Set the bounds of a decoder before it opens; in `av.open` alone the limit on pixels does not hold."""
+    """Set the limits of a decoder before it opens; `av.open` alone does not enforce the pixel limit."""
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS:
         raise order_errors.too_large(context.width, context.height)
@@ -112,10 +108,10 @@ def prepare_decoder(stream: VideoStream, *, threads: int) -> None:
 
 
 def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
-    """Decode until a picture comes out.
+    """Decode until there is a frame.
 
     Raises:
-        Refusal: if none does.
+        OrderError: if there is none.
     """
     for packet in readable_packets(container, stream):
         if frame := picture_in(stream, packet):
@@ -124,7 +120,7 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
 
 
 def readable_packets(container: InputContainer, stream: VideoStream) -> Iterator[AnyPacket]:
-    """Give packets from the beginning until the file breaks off, or none of so many helped."""
+    """Yield packets from the beginning until the file is broken, or the maximum number is reached."""
     try:
         yield from islice(packets_of(container, [stream]), MAX_PACKETS)
     except av.error.FFmpegError:
@@ -132,19 +128,19 @@ def readable_packets(container: InputContainer, stream: VideoStream) -> Iterator
 
 
 def picture_in(stream: VideoStream, packet: AnyPacket) -> VideoFrame | None:
-    """Decode one packet; None where no picture comes out of it."""
+    """Decode one packet; None if that gives no frame."""
     try:
         frames = stream.decode(packet)
     except av.error.FFmpegError:
         return None
     if frames and frames[0].time_base is None:
-        # What is drained at the end belongs to no packet that could tell.
+        # Frames drained at the end have no packet to take the time base from.
         frames[0].time_base = stream.time_base
     return frames[0] if frames else None
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """Read the display matrix: turns by right angles and flips; anything else is shown as stored."""
+    """Read the display matrix: right-angle rotations and flips; anything else is ignored."""
     data = side_data(frame, Type.DISPLAYMATRIX)
     if len(data) < _MATRIX.size:
         return Orientation()
@@ -157,7 +153,7 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
 
 def shown_size(stream: VideoStream, turn: Orientation) -> tuple[int, int]:
-    """Tell width and height upright in square pixels: the longer-looking axis is stretched, none is shrunk."""
+    """Return the upright size in square pixels: one axis is enlarged, none is reduced."""
     width, height = stream.width, stream.height
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if aspect > 1:
@@ -168,7 +164,7 @@ def shown_size(stream: VideoStream, turn: Orientation) -> tuple[int, int]:
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
-    """Tell the average rate, or the most likely one; containers without a clue often claim thousands."""
+    """Return the average frame rate, or the most likely one; containers often declare thousands."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0 < rate <= _MAX_FPS:
             return Fraction(rate).limit_denominator(100_000)
@@ -176,36 +172,36 @@ def frame_rate(stream: VideoStream) -> Fraction:
 
 
 def is_interlaced(stream: VideoStream, frame: VideoFrame) -> bool:
-    """Tell whether two half pictures share each frame."""
+    """Return whether frames contain two fields."""
     return frame.interlaced_frame or stream.codec_context.field_order not in _PROGRESSIVE_ORDERS
 
 
 def bit_depth(pix_fmt: str | None) -> int:
-    """Read the bits a sample from FFmpeg's name of a pixel format: `yuv420p10le` has 10."""
+    """Return the bits per sample of an FFmpeg pixel format: `yuv420p10le` has 10."""
     digits = (pix_fmt or "").removesuffix("le").removesuffix("be").rpartition("p")[2]
     return _BITS_IN_NAME.get(digits, 8)
 
 
 AUDIO_ONLY = -1
-"""Stands for the stream of pictures where there is none."""
+"""Stands for the video stream of a source with audio only."""
 
 _WIDTH, _HEIGHT = 1280, 720
 _MIN_SIDE = 16
 _MAX_PACKETS = 50
 _BARS = (90, 190, 320, 240, 410, 300, 360, 220, 140)
-"""Heights of the bars of the plain picture."""
+"""Heights of the bars of the generated image."""
 
 _GROUND, _INK = "0x17202a", "0x5dade2"
 
 
 def is_audio_only(container: InputContainer) -> bool:
-    """Tell whether there is sound, and no pictures but covers."""
+    """Return whether there is audio, and no video except covers."""
     heard = any(has_decoder(stream) for stream in container.streams.audio)
     return heard and all(is_cover(stream) for stream in container.streams.video)
 
 
 def still_of(container: InputContainer) -> VideoFrame:
-    """Give the cover, made to fit, or the plain picture where there is none that can be read."""
+    """Return the cover, scaled down if needed, or the generated image if there is no readable cover."""
     for stream in container.streams.video:
         if is_cover(stream) and has_decoder(stream) and (frame := _decoded(container, stream)) is not None:
             return _fitted(frame)
@@ -213,7 +209,7 @@ def still_of(container: InputContainer) -> VideoFrame:
 
 
 def repeated(still: VideoFrame, times: Iterable[int]) -> Iterator[VideoFrame]:
-    """Give the picture once for each time, in its own ticks. Each is a frame of its own that may be kept."""
+    """Yield the image once for each time, in its own time base. Each is a separate frame that may be kept."""
     rows: list[bytes] = []
     for time in times:
         shown = VideoFrame(still.width, still.height, still.format.name)
@@ -225,7 +221,7 @@ def repeated(still: VideoFrame, times: Iterable[int]) -> Iterator[VideoFrame]:
 
 
 def _padded(source: VideoPlane, target: VideoPlane) -> bytes:
-    """The rows of one plane at the distance that another one has: decoders and new frames pad rows differently."""
+    """Copy the rows of one plane with the line size of another: decoders and new frames pad rows differently."""
     data, stride, length = bytes(source), source.line_size, min(source.line_size, target.line_size)
     starts = range(0, source.height * stride, stride)
     return b"".join(data[start : start + length].ljust(target.line_size, b"\0") for start in starts)

@@ -1,11 +1,8 @@
-"""The confined child: `python -I -m streamtime.media.worker <control> <source> <bounds>`, the first two descriptors.
+"""The confined worker process: `python -I -m streamtime.media.worker <control> <source> <limits>` (two descriptors).
 
-It imports everything, gives up its rights, then serves one order after another until the socket ends. It opens no
-file, writes only to descriptors that came with an order, and tells the server in plain words what went wrong.
-
-Brings in, before confinement, what would otherwise be looked for in files at its first use.
-
-A module that is imported only inside a function of this room belongs here too: it could not be found later.
+It imports everything, confines itself, then executes orders until the socket closes. It opens no files and writes only
+to descriptors that came with an order. Modules that are imported lazily must be listed in `_LAZY_IMPORTS`: after
+confinement they cannot be found.
 """
 
 import importlib
@@ -50,24 +47,24 @@ _FIRST_USED_LATE = (
 
 
 def preload() -> None:
-    """Import and warm up."""
+    """Import lazily loaded modules and warm up."""
     for name in _FIRST_USED_LATE:
         importlib.import_module(name)
-    # The words for an error that nobody foresaw need modules of their own.
+    # Formatting a traceback imports further modules.
     traceback.format_exception(ValueError())
 
 
 SourceOrder = Probe | Package | MakeStills | MakeProfilePicture
-"""What touches a file, unlike an introduction."""
+"""Orders that read the source file."""
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Serve orders, then end the process."""
+    """Execute orders, then end the process."""
     control_number, source = int(arguments[0]), int(arguments[1])
     bounds = WorkerLimits.from_arguments(arguments[2:])
     control = socket.socket(fileno=control_number)
-    # Ctrl-C in a terminal reaches the whole group, and some service managers tell every process to end: it is the
-    # server that decides when a child ends.
+    # Ctrl-C in a terminal signals the whole group, and some service managers signal every process: only the server
+    # decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     av.logging.set_libav_level(av.logging.PANIC)
@@ -76,18 +73,18 @@ def main(arguments: list[str]) -> NoReturn:
         serve(Channel(control), source, confine(control, source, bounds))
     except NotConfined as reason:
         refuse(Channel(control), reason)
-    # Threads that were called off may still be inside a codec: nobody waits for them.
+    # Aborted threads may still be inside a codec: do not wait for them.
     os._exit(0)
 
 
 def refuse(channel: Channel, reason: NotConfined) -> None:
-    """Answer the first order by saying why there is no work here."""
+    """Answer the first order with the reason why the worker refuses to run."""
     if channel.receive() is not None:
         channel.send(order_errors.as_failed(order_errors.unconfined(str(reason))))
 
 
 def serve(channel: Channel, source: int, confinement: Confinement) -> None:
-    """Answer one order after another until the server closes its end, or one has failed."""
+    """Execute orders until the server closes the connection, or one fails."""
     while (received := channel.receive()) is not None:
         order, descriptors = received
         answer = confinement if isinstance(order, Handshake) else _answer(order, source, descriptors, channel)
@@ -103,7 +100,7 @@ def _answer(order: SourceOrder, source: int, descriptors: list[int], channel: Ch
         return _execute(order, source, descriptors, channel)
     except Exception as error:  # noqa: BLE001  (whatever it is, the server is told in words it can show)
         if not isinstance(error, order_errors.OrderError):
-            # For the log of the server, which keeps the end of it; never for a page.
+            # For the server's log, which keeps the end of it; never for a page.
             traceback.print_exception(error)
         return order_errors.as_failed(error)
 

@@ -1,6 +1,6 @@
-"""The H.264 encoder's settings: one quality, a ceiling for each rung, keyframes only where they are asked for.
+"""Settings of the H.264 encoder: capped CRF, keyframes only on request.
 
-It knows the encoder, nothing of frames. The settings were measured; `benchmarks/ladder.py` shows how they do.
+The settings were measured; see `benchmarks/ladder.py`.
 """
 
 from fractions import Fraction
@@ -16,23 +16,23 @@ from streamtime.media.normalize import PIXEL_FORMAT
 
 PRESET = "superfast"
 TUNING = "trellis=1:mbtree=1:rc-lookahead=10:weightp=1:subme=2:me=hex:aq-strength=0.7"
-"""Gives back to the preset what pays most for its time: `benchmarks/quality.py` compares."""
+"""Restores the preset's most worthwhile options; compared by `benchmarks/quality.py`."""
 
 PARAMETERS = f"keyint=infinite:scenecut=0:open-gop=0:{TUNING}"
-"""Keyframes come from the grid alone, and nothing refers across them."""
+"""Keyframes come only from the grid, and GOPs are closed."""
 
 MAX_REORDERED = 2
-"""Pictures by which packets may come in another order than they are shown: B-frames that others refer to."""
+"""Maximum reordering of packets: B-frames that are used as references."""
 
 _FINEST_TICK = 1_000_000
 _USUAL_TICK = Fraction(1, 90_000)
 
 
 def options(rung: PlannedRung, *, reorders: bool = True) -> dict[str, str]:
-    """List the encoder's options for one rung.
+    """Return the encoder's options for one rung.
 
-    Without `reorders` pictures are decoded in the order they are shown: where they are seconds apart, decode times
-    would otherwise lie seconds before, and hls.js places a segment by the first of them.
+    Without `reorders`, frames are decoded in presentation order: with seconds between frames, decode times would
+    otherwise be seconds too early, and hls.js places a segment by its first decode time.
     """
     return {
         "preset": PRESET,
@@ -46,7 +46,7 @@ def options(rung: PlannedRung, *, reorders: bool = True) -> dict[str, str]:
 
 
 def time_base(source_tick: Fraction | None) -> Fraction:
-    """Choose the encoder's tick: the source's own where it can be, so that all renditions share exact times."""
+    """Choose the encoder's time base: the source's own if possible, so that all renditions share exact times."""
     if source_tick is None or source_tick.numerator != 1 or source_tick.denominator > _FINEST_TICK:
         return _USUAL_TICK
     return source_tick
@@ -61,13 +61,13 @@ def make_stream(
     context = stream.codec_context
     context.time_base = tick
     context.thread_count = threads
-    # Without it packets carry no duration, and the very last picture would have none.
+    # Without it packets have no duration, and the last frame would have none.
     context.flags |= Flags.frame_duration
     return stream
 
 
 def tag_colours(stream: VideoStream) -> None:
-    """Write into the stream which colours its numbers mean: BT.709 limited, always; before the encoder opens."""
+    """Tag the stream as BT.709 limited range; before the encoder opens."""
     context = stream.codec_context
     context.colorspace = Matrix.BT709
     context.color_primaries = ColorPrimaries.BT709

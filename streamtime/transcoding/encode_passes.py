@@ -5,15 +5,15 @@ Pure: from facts and settings.
 
 from collections.abc import Sequence
 
-from streamtime.hls.ladder import PlannedRung, SourcePicture, encode_memory_bytes, planned_bps, track_bytes
+from streamtime.hls.ladder import PlannedRung, SourceSize, encode_memory_bytes, planned_bps, track_bytes
 from streamtime.videos.job_kinds import EncodeEstimate
 from streamtime.workers.probe_result import ProbeResult
 
 
-def source_of(facts: ProbeResult) -> SourcePicture:
+def source_of(facts: ProbeResult) -> SourceSize:
     """What of a source decides how much memory decoding it takes."""
     video = facts.video
-    return SourcePicture(video.stored_width, video.stored_height, video.bit_depth)
+    return SourceSize(video.stored_width, video.stored_height, video.bit_depth)
 
 
 def estimate_encode(
@@ -36,7 +36,7 @@ def rung_bytes(facts: ProbeResult, rung: PlannedRung) -> int:
     return track_bytes(bps, (facts.duration_ms or 0) / 1000)
 
 
-def split_passes(source: SourcePicture, rungs: Sequence[PlannedRung], budget_bytes: int) -> list[list[PlannedRung]]:
+def split_passes(source: SourceSize, rungs: Sequence[PlannedRung], budget_bytes: int) -> list[list[PlannedRung]]:
     """Share rungs, the largest first, out to as few encodes as keep within the budget.
 
     A rung that is over it by itself gets an encode of its own: it is made all the same, alone.
@@ -50,6 +50,6 @@ def split_passes(source: SourcePicture, rungs: Sequence[PlannedRung], budget_byt
     return made
 
 
-def peak_memory(source: SourcePicture, rungs: Sequence[PlannedRung], budget_bytes: int) -> int:
+def peak_memory(source: SourceSize, rungs: Sequence[PlannedRung], budget_bytes: int) -> int:
     """The most memory that any of the passes takes: what the job weighs in its lane."""
     return max((encode_memory_bytes(source, part) for part in split_passes(source, rungs, budget_bytes)), default=0)

@@ -10,7 +10,7 @@ import msgspec
 from streamtime.database.transaction import Transaction
 from streamtime.errors import NotFound
 from streamtime.hls.segment_index import SegmentIndex
-from streamtime.hls.storyboard import PREVIEW_SIDE, Storyboard, fit, locate_frames, plan_storyboard, preview_pieces
+from streamtime.hls.storyboard import PREVIEW_SIDE, Storyboard, fit, locate_frames, plan_storyboard, preview_clips
 from streamtime.jobs.job import AttemptFailed, Failure, Job
 from streamtime.transcoding.job_context import VideoRecords
 from streamtime.transcoding.outcome import translate_failures
@@ -54,7 +54,7 @@ class StillsPlan:
         exact = self._between_keyframes and (not self.is_expensive or self.duration_ms <= LONGEST_LARGE_MS)
         times = [board.time_ms(tile, self.duration_ms) for tile in range(board.tiles)]
         tiles = locate_frames(self._index, times, exact=exact)
-        pieces, piece_ms = preview_pieces(self._index, self.duration_ms)
+        clips, clip_ms = preview_clips(self._index, self.duration_ms)
         return MakeStills(
             init_length=self._index.init_length,
             sheets=tuple(
@@ -67,7 +67,7 @@ class StillsPlan:
                 )
                 for sheet in range(board.sheets)
             ),
-            preview=MakePreview(board.sheets, tuple(pieces), piece_ms, *fit(*self._size, PREVIEW_SIDE)),
+            preview=MakePreview(board.sheets, tuple(clips), clip_ms, *fit(*self._size, PREVIEW_SIDE)),
         )
 
 
@@ -75,7 +75,7 @@ def byte_ranges(order: MakeStills) -> list[tuple[int, int]]:
     """Offset and length of all bytes of the rendition that an order reads."""
     picked = [pick for sheet in order.sheets for pick in sheet.tiles]
     if order.preview is not None:
-        picked += [pick for piece in order.preview.pieces for pick in piece]
+        picked += [pick for clip in order.preview.clips for pick in clip]
     if order.poster is not None:
         picked.append(order.poster.location)
     return [(0, order.init_length), *((pick.offset, pick.length) for pick in picked)]

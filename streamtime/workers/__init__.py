@@ -1,1 +1,1 @@
-"""The server side of the children: launch, talk, watch, reap. It never imports av."""
+"""Server side of the worker processes: launch, protocol, watchdogs, termination. It never imports av."""

@@ -1,6 +1,6 @@
-"""Starts one freshly spawned child for each attempt and sees to its end. The only place that starts processes.
+"""Starts one new worker process for each attempt, and checks how workers are confined on this machine.
 
-What children say of their own confinement on this machine. It is asked once, and again where that went wrong.
+This is the only module that starts processes.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ from contextlib import asynccontextmanager
 from streamtime.clock import Clock
 from streamtime.logging import get_logger
 from streamtime.workers.failure import WorkerFailed, unavailable
-from streamtime.workers.process import Child, MemoryMonitor
+from streamtime.workers.process import MemoryMonitor, WorkerProcess
 from streamtime.workers.protocol import DEFAULT_MEMORY_LIMIT_BYTES, Confinement, WorkerLimits
 from streamtime.workers.worker import Worker
 
 COMMAND = (sys.executable, "-I", "-m", "streamtime.media.worker")
-"""Isolated: neither the environment nor the current directory has a say in what is imported."""
+"""Isolated mode: neither the environment nor the current directory affects what is imported."""
 
 DAY_S = 24 * 3600.0
 
 
 class WorkerLauncher:
-    """Starts children.
+    """Starts worker processes.
 
-    `stall_timeout_s` without a word, `wall_timeout_s` in all, or more than `memory_bytes` of resident memory end an
-    attempt. `allow_unconfined` lets children work where the kernel has no seccomp.
+    An attempt ends after `stall_timeout_s` without a message, after `wall_timeout_s` in total, or when resident memory
+    exceeds `memory_bytes`. `allow_unconfined` lets workers run where the kernel has no seccomp.
     """
 
     def __init__(
@@ -41,59 +41,59 @@ class WorkerLauncher:
     ) -> None:
         self._stall_timeout_s = stall_timeout_s
         self._wall_timeout_s = wall_timeout_s
-        self._bounds = WorkerLimits(nice, memory_bytes, allow_unconfined)
+        self._limits = WorkerLimits(nice, memory_bytes, allow_unconfined)
         self._command = tuple(command)
 
     @asynccontextmanager
     async def launch(self, source_fd: int) -> AsyncIterator[Worker]:
-        """Start a child that may read `source_fd`, which stays the caller's.
+        """Start a worker that can read `source_fd`; the caller keeps ownership of the descriptor.
 
-        The child is gone when the block is left, however it is left.
+        The process is terminated when the block exits, with or without an error.
 
         Raises:
-            WorkerFailed: with `worker_unavailable` if it could not be started.
+            WorkerFailed: with `worker_unavailable` if the process could not be started.
         """
-        child = Child(self._command, source_fd, self._bounds)
-        memory = MemoryMonitor(child, self._bounds.memory_bytes)
-        watching = asyncio.create_task(memory.run())
+        process = WorkerProcess(self._command, source_fd, self._limits)
+        memory = MemoryMonitor(process, self._limits.memory_bytes)
+        monitoring = asyncio.create_task(memory.run())
         try:
             deadline = asyncio.get_running_loop().time() + self._wall_timeout_s
-            yield Worker(child, memory, stall_timeout_s=self._stall_timeout_s, deadline=deadline)
+            yield Worker(process, memory, stall_timeout_s=self._stall_timeout_s, deadline=deadline)
         finally:
-            watching.cancel()
-            await child.terminate()
+            monitoring.cancel()
+            await process.terminate()
 
 
 _RETRY_AFTER_S = 60.0
-"""After a failure: whoever asks cannot have a process started each time."""
+"""Limits how often a failed check starts a new process."""
 
 _log = get_logger("workers")
 
 
 async def query_confinement(launcher: WorkerLauncher) -> Confinement:
-    """Start a child on nothing and have it tell.
+    """Start a worker on `/dev/null` and ask for its confinement.
 
     Raises:
         WorkerFailed: if it cannot be started, or is not confined enough to work.
     """
     try:
-        nothing = os.open(os.devnull, os.O_RDONLY)
+        dev_null = os.open(os.devnull, os.O_RDONLY)
     except OSError as error:
         raise unavailable(str(error)) from error
     try:
-        async with launcher.launch(nothing) as worker:
+        async with launcher.launch(dev_null) as worker:
             return await worker.confinement()
     finally:
-        os.close(nothing)
+        os.close(dev_null)
 
 
 def format_layers(confinement: Confinement) -> str:
-    """Write it in one line, for people: `process, limits, seccomp, without landlock (Function not implemented)`."""
+    """Format the layers in one line: `process, limits, seccomp, without landlock (Function not implemented)`."""
     return ", ".join([*confinement.in_force, *(f"without {layer}" for layer in confinement.missing)])
 
 
 class ConfinementCheck:
-    """Remembers the answer."""
+    """Caches the confinement of workers; a failed check is repeated after 60 seconds."""
 
     def __init__(self, launcher: WorkerLauncher, clock: Clock) -> None:
         self._launcher = launcher
@@ -104,10 +104,10 @@ class ConfinementCheck:
         self._asked_at = 0.0
 
     async def confinement(self) -> Confinement:
-        """The layers in force.
+        """Return the layers in force.
 
         Raises:
-            WorkerFailed: no work is done here; the message says why.
+            WorkerFailed: workers refuse to run; the message says why.
         """
         async with self._lock:
             if self._confinement is not None:
@@ -121,7 +121,7 @@ class ConfinementCheck:
         return self._confinement
 
     async def log_status(self) -> None:
-        """Say it in the log: what is missing as a warning, that there will be no work as an error."""
+        """Log the confinement: missing layers as a warning, a refusal to run as an error."""
         try:
             confinement = await self.confinement()
         except WorkerFailed as error:

@@ -1,4 +1,4 @@
-"""What a worker finds out about a source before anything is made of it. It knows names and numbers, no codecs."""
+"""Result of probing a source: its container, tracks, chapters and lengths."""
 
 from fractions import Fraction
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class VideoInfo(msgspec.Struct, frozen=True):
-    """The picture. `width` and `height` are as shown: upright and in square pixels, perhaps odd."""
+    """The video track. `width` and `height` are the display size: upright, square pixels, possibly odd."""
 
     stream: int
     codec: str
@@ -16,9 +16,9 @@ class VideoInfo(msgspec.Struct, frozen=True):
     width: int
     height: int
     rotation: int
-    """Degrees clockwise by which the stored picture must be turned to stand upright: 0, 90, 180 or 270."""
+    """Degrees clockwise by which the stored frame is rotated for display: 0, 90, 180 or 270."""
     mirrored: bool
-    """Whether it must be flipped left to right, before it is turned."""
+    """Whether the stored frame is flipped horizontally before it is rotated."""
     fps_num: int
     fps_den: int
     pix_fmt: str | None
@@ -27,18 +27,18 @@ class VideoInfo(msgspec.Struct, frozen=True):
     bitrate_bps: int | None
     copyable: bool
     copy_obstacle: str | None
-    """Why it cannot be copied, in plain words; None where it can."""
+    """Why the track cannot be copied, as a sentence fragment for the user; None if it can be."""
     copy_target_duration_s: int
-    """What EXT-X-TARGETDURATION must allow where it is copied, in whole seconds."""
+    """EXT-X-TARGETDURATION of a copy, in whole seconds."""
 
     @property
     def fps(self) -> Fraction:
-        """Frames a second, on average."""
+        """Average frames per second."""
         return Fraction(self.fps_num, self.fps_den)
 
 
 class AudioInfo(msgspec.Struct, frozen=True):
-    """One sound track. `language` is what the file says, not checked; `title` likewise."""
+    """One audio track. `language` and `title` are unchecked values from the file."""
 
     stream: int
     codec: str
@@ -50,11 +50,12 @@ class AudioInfo(msgspec.Struct, frozen=True):
     default: bool
     copyable: bool
     purpose: str | None = None
-    """What the file says it is for, beside the film's own sound: `commentary`, `audio description` and so on."""
+    """The track's purpose as declared by the file: `commentary`, `audio description` and so on; None for a main
+    track."""
 
 
 class SubtitleInfo(msgspec.Struct, frozen=True):
-    """One subtitle track. Where `is_text` is false it is made of pictures, which nobody reads here."""
+    """One subtitle track. Bitmap subtitles (`is_text` is false) are not supported."""
 
     stream: int
     codec: str
@@ -63,11 +64,11 @@ class SubtitleInfo(msgspec.Struct, frozen=True):
     title: str | None
     forced: bool
     hearing_impaired: bool = False
-    """Whether it tells sounds as well, for people who do not hear them (SDH)."""
+    """Whether it also describes sounds, for deaf and hard-of-hearing viewers (SDH)."""
 
 
 class ChapterInfo(msgspec.Struct, frozen=True):
-    """One chapter, in milliseconds of the common time line. `title` is what the file says, perhaps nothing."""
+    """One chapter, in milliseconds of the video's timeline. `title` is an unchecked value from the file."""
 
     start_ms: int
     end_ms: int
@@ -75,18 +76,18 @@ class ChapterInfo(msgspec.Struct, frozen=True):
 
 
 class ProbeResult(msgspec.Struct, frozen=True, tag="source_facts"):
-    """The answer to `Probe`. A source without a picture never gets here: that is a `OrderFailed`."""
+    """The answer to `Probe`. A source without video and audio gets an `OrderFailed` instead."""
 
     container: str
     duration_ms: int | None
-    """None where the file does not tell."""
+    """None if the file does not declare it."""
     origin_us: int
     bitrate_bps: int | None
     video: VideoInfo
     audios: tuple[AudioInfo, ...]
     other_streams: tuple[str, ...]
-    """What else is inside and is not used, one word each: `subtitle`, `attachment`, `data`, `cover`."""
+    """Types of the unused streams: `subtitle`, `attachment`, `data`, `cover`."""
     subtitles: tuple[SubtitleInfo, ...] = ()
     chapters: tuple[ChapterInfo, ...] = ()
     title: str | None = None
-    """What the file calls itself, not checked."""
+    """The title tag of the file, unchecked."""

@@ -1,14 +1,8 @@
-"""One child process: started with nothing but two descriptors, killed and reaped whatever happens.
+"""One worker process: start, pause, kill, wait, and the limit on its resident memory.
 
-It knows processes, nothing of messages. It must be started on the event loop's thread: the signal that makes the
-child die with the server follows the thread that started it.
-
-Looks at how much memory a child really has, and ends it when that is too much.
-
-The child's own limit is on address space, which is reserved far beyond what is used; only from outside can the real
-figure be bounded.
-
-How much memory there is to be had: the machine's, or less where a control group says so. It reads, nothing else.
+A process must be started on the event loop's thread, because the signal that kills it with the server is bound to the
+thread that started it. The worker's own limit covers only address space, much of which is reserved but unused, so the
+server polls resident memory and kills a worker that exceeds its limit.
 """
 
 import asyncio
@@ -29,24 +23,24 @@ _REAP_STEP_S = 0.005
 _KILL_TIMEOUT_S = 2.0
 
 
-class Child:
-    """A running child; `connection` is the server's end of the socket to it, not blocking."""
+class WorkerProcess:
+    """A running worker process; `connection` is the server's end of its socket, non-blocking."""
 
-    def __init__(self, command: Sequence[str], source: int, bounds: WorkerLimits) -> None:
-        """Start it.
+    def __init__(self, command: Sequence[str], source: int, limits: WorkerLimits) -> None:
+        """Start the process.
 
         Raises:
-            WorkerFailed: if the machine does not allow another process.
+            WorkerFailed: if the system cannot start another process.
         """
         try:
-            self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.connection, child_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
             raise failure.unavailable(str(error)) from error
         self._stderr_tail = bytearray()
         try:
             self._stderr, stderr = os.pipe()
             try:
-                self._process = _spawn(command, theirs.fileno(), source, bounds, stderr)
+                self._process = _spawn(command, child_socket.fileno(), source, limits, stderr)
             except OSError:
                 os.close(self._stderr)
                 raise
@@ -59,29 +53,29 @@ class Child:
             self.connection.close()
             raise
         finally:
-            theirs.close()
+            child_socket.close()
         self.connection.setblocking(False)
         os.set_blocking(self._stderr, False)
         asyncio.get_running_loop().add_reader(self._stderr, self._read_stderr)
 
     @property
     def pid(self) -> int:
-        """The process id."""
+        """Process id."""
         return self._process.pid
 
     @property
     def stderr_tail(self) -> str:
-        """The end of what it wrote to its standard error."""
+        """The end of its standard error."""
         return self._stderr_tail.decode(errors="replace").strip()
 
     async def terminate(self) -> int | None:
-        """End it, if it has not ended by itself, and tell its exit status; all its descriptors are closed after."""
+        """Kill the process if it still runs, close its descriptors, and return its exit status."""
         self.connection.close()
         reaping = asyncio.ensure_future(self._reap())
         return await asyncio.shield(reaping)
 
     async def wait_exit(self, timeout_s: float) -> int | None:
-        """Give a child that has closed its end a moment to end by itself, and tell its status; None if it does not."""
+        """Wait for a process that closed its end of the socket; return its status, or None after the timeout."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self._process.poll() is None:  # noqa: ASYNC110  (no event tells it on every kernel)
@@ -89,15 +83,15 @@ class Child:
         return self._process.returncode
 
     def pause(self) -> None:
-        """Stop it where it stands, without ending it."""
+        """Suspend the process (SIGSTOP)."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Continue the process (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process (SIGKILL)."""
         if self._process.poll() is None:
             self._process.kill()
 
@@ -111,7 +105,7 @@ class Child:
             while self._process.poll() is None:  # noqa: ASYNC110  (no event tells it on every kernel)
                 await asyncio.sleep(_REAP_STEP_S)
         except asyncio.CancelledError:
-            # The loop itself is ending: nobody will ask again, and a killed process ends promptly.
+            # The event loop is closing, so nothing can await the exit; a killed process ends promptly.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_KILL_TIMEOUT_S)
             raise
@@ -140,11 +134,11 @@ class Child:
 
 
 def _spawn(
-    command: Sequence[str], control: int, source: int, bounds: WorkerLimits, stderr: int
+    command: Sequence[str], control: int, source: int, limits: WorkerLimits, stderr: int
 ) -> subprocess.Popen[bytes]:
-    # No shell, no environment, no descriptor but these; the command is ours, never a user's.
+    # No shell, no environment, no other descriptors; the command never contains user input.
     return subprocess.Popen(  # noqa: S603  (see above)
-        [*command, str(control), str(source), *bounds.arguments()],
+        [*command, str(control), str(source), *limits.arguments()],
         env={},
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -159,25 +153,25 @@ ROOT = Path("/")
 
 
 def memory_bytes(root: Path = ROOT) -> int:
-    """The memory of the machine, or of the container that this runs in; `root` is where `/proc` and `/sys` are."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *_limits(root)])
+    """Return the memory of the machine or container; `root` is the directory that contains `/proc` and `/sys`."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([physical, *_cgroup_limits(root)])
 
 
-def _limits(root: Path) -> list[int]:
-    """What the control groups above this process allow, in both of their versions."""
-    groups = root / "sys/fs/cgroup"
-    files = [groups / "memory/memory.limit_in_bytes"]
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        _number, controllers, path = line.split(":", 2)
-        if not controllers:  # version 2 has one tree for all
-            own = groups / path.lstrip("/")
-            files += [folder / "memory.max" for folder in (own, *own.parents) if folder.is_relative_to(groups)]
-    found = [_text(file).strip() for file in files]
+def _cgroup_limits(root: Path) -> list[int]:
+    """Return the limits of all control groups of this process, cgroup version 1 and 2."""
+    cgroup_root = root / "sys/fs/cgroup"
+    files = [cgroup_root / "memory/memory.limit_in_bytes"]
+    for line in _read_text(root / "proc/self/cgroup").splitlines():
+        _hierarchy, controllers, path = line.split(":", 2)
+        if not controllers:  # cgroup version 2 has a single tree
+            own = cgroup_root / path.lstrip("/")
+            files += [folder / "memory.max" for folder in (own, *own.parents) if folder.is_relative_to(cgroup_root)]
+    found = [_read_text(file).strip() for file in files]
     return [int(limit) for limit in found if limit.isdecimal()]
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -189,15 +183,15 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class MemoryMonitor:
-    """The watch over one child; `exceeded` tells whether it had to end it."""
+    """Polls the resident memory of one process; `exceeded` tells whether it was killed for exceeding the limit."""
 
-    def __init__(self, child: Child, limit_bytes: int) -> None:
+    def __init__(self, child: WorkerProcess, limit_bytes: int) -> None:
         self._child = child
         self.limit_bytes = limit_bytes
         self.exceeded = False
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Poll until cancelled."""
         await every(_POLL_INTERVAL_S, self._check, "worker-memory", max_backoff_s=_POLL_INTERVAL_S)
 
     async def _check(self) -> None:
@@ -207,13 +201,13 @@ class MemoryMonitor:
 
 
 def resident_bytes(pid: int) -> int | None:
-    """What a process has in memory, libraries that it shares included; None where it is gone.
+    """Return the resident memory of a process, shared libraries included; None if the process does not exist.
 
     Raises:
         OSError: it cannot be read now, for example because no descriptor is left.
     """
     try:
-        # A file of the kernel's own, in memory: no disk is waited for.
+        # procfs is in memory: reading it does not wait for a disk.
         _size, resident, *_ = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return None

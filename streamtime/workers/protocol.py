@@ -37,22 +37,22 @@ from streamtime.hls.storyboard import FrameLocation
 from streamtime.workers.probe_result import ProbeResult
 
 MAX_OUTPUTS = 64
-"""Descriptors in one order at most; Linux takes 253 in one message."""
+"""Maximum number of descriptors in one order; Linux allows 253 in one message."""
 
 MAX_ORDER_BYTES = 16 << 20
-"""A grid of a day's worth of cuts has far less."""
+"""The grid of a 24-hour video is far smaller."""
 
 MAX_MESSAGE_BYTES = 1 << 20
-"""The server reads no more than this from a child at once: the child is not trusted."""
+"""The server accepts no longer message from a worker, which is untrusted."""
 
 FRAME_LENGTH = struct.Struct(">I")
 
 DEFAULT_MEMORY_LIMIT_BYTES = 3 << 30
-"""Twice what six rungs of 4K were seen to take."""
+"""Twice what an encode of six rungs from a 4K source was measured to use."""
 
 
 class WorkerLimits(msgspec.Struct, frozen=True):
-    """How far a child may go, told on its command line. Resident memory is watched by the server."""
+    """Limits of a worker, passed on its command line. The server enforces the limit on resident memory."""
 
     niceness: int = 0
     memory_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES
@@ -60,12 +60,12 @@ class WorkerLimits(msgspec.Struct, frozen=True):
     """Whether it may work where the kernel has no seccomp."""
 
     def arguments(self) -> list[str]:
-        """What stands on the command line after the descriptors."""
+        """Command-line arguments that follow the two descriptors."""
         return [str(self.niceness), str(self.memory_bytes), str(int(self.allow_unconfined))]
 
     @classmethod
     def from_arguments(cls, arguments: list[str]) -> "WorkerLimits":
-        """Read them again.
+        """Parse `arguments`.
 
         Raises:
             ValueError: if they are not three numbers.
@@ -75,32 +75,32 @@ class WorkerLimits(msgspec.Struct, frozen=True):
 
 
 class Handshake(msgspec.Struct, frozen=True, tag="introduce"):
-    """Tell which layers of the confinement are in force."""
+    """Ask which confinement layers are in force."""
 
 
 class Confinement(msgspec.Struct, frozen=True, tag="confinement"):
-    """The answer to `Handshake`: the names of layers, those missing with the kernel's reason in brackets."""
+    """The answer to `Handshake`: names of layers; a missing one has the kernel's reason in brackets."""
 
     in_force: tuple[str, ...]
     missing: tuple[str, ...]
 
 
 class Probe(msgspec.Struct, frozen=True, tag="probe"):
-    """Tell what the source is."""
+    """Ask for the tracks and lengths of the source."""
 
 
 class CopyVideo(msgspec.Struct, frozen=True):
-    """Take the source's picture over as it is. Only where `VideoFacts.copyable`."""
+    """Copy the source's video track without encoding. Only if `VideoInfo.copyable`."""
 
     output: int
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Go on with an output after its last whole segment, where its file ends: `segments` and `bytes_total` so far.
+    """Continue an output after its last whole segment; `segments` and `bytes_total` describe what exists.
 
-    `starts` is where the next segment begins, and `lead_in` where the one two before it begins (or 0), in ticks of
-    `1 / timescale` seconds: pictures from there on tell how it went on to the joint. What is added must fit the init
-    segment that is there, the first `init_length` bytes: where it would not, the answer is `resume_unfit`.
+    `starts` is the start of the next segment, and `lead_in` the start of the segment two before it (or 0), in ticks of
+    `1 / timescale` seconds: frames from `lead_in` on restore the encoder's timing. New segments must match the existing
+    init segment, which is the first `init_length` bytes; otherwise the answer is `resume_unfit`.
     """
 
     segments: int
@@ -112,17 +112,17 @@ class Resume(msgspec.Struct, frozen=True):
 
     @property
     def starts_s(self) -> Fraction:
-        """Where the next segment begins, in seconds."""
+        """Start of the next segment, in seconds."""
         return Fraction(self.starts, self.timescale)
 
     @property
     def lead_in_s(self) -> Fraction:
-        """From where on pictures are wanted, in seconds."""
+        """First time for which frames are decoded, in seconds."""
         return Fraction(self.lead_in, self.timescale)
 
 
 class EncodeVideo(msgspec.Struct, frozen=True):
-    """Encode the picture to one rung."""
+    """Encode the video to one rung."""
 
     output: int
     rung: PlannedRung
@@ -130,7 +130,7 @@ class EncodeVideo(msgspec.Struct, frozen=True):
 
 
 class PackageAudio(msgspec.Struct, frozen=True):
-    """Make a rendition of one sound track: `stream` as in `AudioInfo`. `copy` only where `AudioInfo.copyable`."""
+    """Make a rendition of one audio track; `stream` as in `AudioInfo`. `copy` only if `AudioInfo.copyable`."""
 
     output: int
     stream: int
@@ -139,7 +139,7 @@ class PackageAudio(msgspec.Struct, frozen=True):
 
 
 class MakePoster(msgspec.Struct, frozen=True):
-    """Write a JPEG of a telling picture, or of the one at `at_ms`, at most `max_width` pixels wide."""
+    """Write a JPEG of a representative frame, or of the frame at `at_ms`, at most `max_width` pixels wide."""
 
     output: int
     max_width: int = 1280
@@ -147,17 +147,18 @@ class MakePoster(msgspec.Struct, frozen=True):
 
 
 class ReadCaptions(msgspec.Struct, frozen=True):
-    """Tell the cues of one subtitle track: `stream` as in `SubtitleInfo`, one whose `is_text` is true."""
+    """Read the cues of one text subtitle track; `stream` as in `SubtitleInfo`."""
 
     stream: int
 
 
 class Package(msgspec.Struct, frozen=True, tag="package"):
-    """Make renditions and a poster, all in one reading of the source and one decode of its picture.
+    """Make renditions and a poster in one pass over the source with one decode of its video.
 
-    `origin_us` and `video_stream` are those of `ProbeResult`. `grid` says where encoded rungs are cut; a copied
-    picture cuts itself. Every `output` is an index into the descriptors sent along, each used once. `duration_ms` is
-    what the file claims, or with `measured` what a reading to its end has told: then all tracks last that long.
+    `origin_us` and `video_stream` come from `ProbeResult`. Encoded rungs are cut at `grid`; a copied video is cut at
+    its own keyframes. Every `output` is an index into the descriptors of the order, each used once. `duration_ms` is
+    the duration declared by the file, or, with `measured`, the one found by reading it to the end: then all tracks are
+    extended to that length.
     """
 
     origin_us: int
@@ -173,7 +174,7 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
 
 
 class MakeSheet(msgspec.Struct, frozen=True):
-    """Write a JPEG with small pictures in rows of `columns`; the last row may be short."""
+    """Write a JPEG sheet of thumbnails in rows of `columns`; the last row may be short."""
 
     output: int
     tiles: tuple[FrameLocation, ...]
@@ -183,18 +184,18 @@ class MakeSheet(msgspec.Struct, frozen=True):
 
 
 class MakePreview(msgspec.Struct, frozen=True):
-    """Write a short silent MP4 of pieces that follow each other, each `piece_ms` long."""
+    """Write a short silent MP4 of consecutive clips, each `clip_ms` long."""
 
     output: int
-    pieces: tuple[tuple[FrameLocation, ...], ...]
-    """For each piece the segments it is cut from; the first one says when it begins."""
-    piece_ms: int
+    clips: tuple[tuple[FrameLocation, ...], ...]
+    """For each clip, the segments that contain it; the first one gives its start."""
+    clip_ms: int
     width: int
     height: int
 
 
 class PosterAt(msgspec.Struct, frozen=True):
-    """Write a JPEG of one picture, at most `max_width` pixels wide; the rendition is shown as `width` x `height`."""
+    """Write a JPEG of one frame, at most `max_width` pixels wide; `width` x `height` is the display size."""
 
     output: int
     location: FrameLocation
@@ -204,7 +205,7 @@ class PosterAt(msgspec.Struct, frozen=True):
 
 
 class MakeStills(msgspec.Struct, frozen=True, tag="stills"):
-    """Make pictures out of a finished rendition, whose init segment is its first `init_length` bytes."""
+    """Make images from a finished rendition; its init segment is the first `init_length` bytes."""
 
     init_length: int
     sheets: tuple[MakeSheet, ...] = ()
@@ -213,7 +214,7 @@ class MakeStills(msgspec.Struct, frozen=True, tag="stills"):
 
 
 class MakeProfilePicture(msgspec.Struct, frozen=True, tag="portrait"):
-    """Make a square JPEG, `side` pixels wide, of the middle of a still picture, upright and without what it carries."""
+    """Make a square JPEG, `side` pixels wide, from the centre of a still image, upright and without metadata."""
 
     side: int
 
@@ -222,7 +223,7 @@ Order = Handshake | Probe | Package | MakeStills | MakeProfilePicture
 
 
 class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
-    """The init segment of one output is written: its first `init_length` bytes. Sizes and fps are 0 for sound."""
+    """The init segment of one output is written: its first `init_length` bytes. Sizes and fps are 0 for audio."""
 
     output: int
     codecs: str
@@ -237,14 +238,14 @@ class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
 
     @property
     def fps(self) -> Fraction:
-        """Frames a second; 0 for sound."""
+        """Frames per second; 0 for audio."""
         return Fraction(self.fps_num, self.fps_den)
 
 
 class SegmentWritten(msgspec.Struct, frozen=True, tag="segment_written"):
-    """One more segment is whole: the `length` bytes after what was written before. `duration` is in the timescale.
+    """A segment is complete: the `length` bytes after the previous one. `duration` is in timescale ticks.
 
-    Its first `keyframe_length` bytes hold its header and its first picture, or first piece of sound.
+    Its first `keyframe_length` bytes contain its header and its first frame.
     """
 
     output: int
@@ -254,9 +255,9 @@ class SegmentWritten(msgspec.Struct, frozen=True, tag="segment_written"):
 
 
 class RenditionFinished(msgspec.Struct, frozen=True, tag="rendition_finished"):
-    """The output has all its segments; `sha256` is of all its bytes.
+    """All segments of the output are written; `sha256` is of all its bytes.
 
-    `fps` is given where there are more or fewer pictures a second than `RenditionStarted` said; else it is 0.
+    The frame rate is given if it differs from that of `RenditionStarted`; else it is 0.
     """
 
     output: int
@@ -267,12 +268,12 @@ class RenditionFinished(msgspec.Struct, frozen=True, tag="rendition_finished"):
 
     @property
     def fps(self) -> Fraction:
-        """Pictures a second, as counted; 0 where what was said before is true."""
+        """The measured frames per second; 0 if the rate of `RenditionStarted` is right."""
         return Fraction(self.fps_num, self.fps_den)
 
 
 class CuesRead(msgspec.Struct, frozen=True, tag="cues_read"):
-    """Cues of one subtitle track, in no certain order; with `last` there are no more of it."""
+    """Cues of one subtitle track, in no particular order; `last` marks the track's last message."""
 
     stream: int
     cues: tuple[Cue, ...]
@@ -280,7 +281,7 @@ class CuesRead(msgspec.Struct, frozen=True, tag="cues_read"):
 
 
 class PosterWritten(msgspec.Struct, frozen=True, tag="poster_written"):
-    """The poster is whole; `sha256` is of its bytes. Where no picture could be found there is no such message."""
+    """The poster is written; `sha256` is of its bytes. The message is omitted if no frame could be decoded."""
 
     output: int
     bytes_total: int
@@ -290,7 +291,7 @@ class PosterWritten(msgspec.Struct, frozen=True, tag="poster_written"):
 
 
 class StillWritten(msgspec.Struct, frozen=True, tag="still_written"):
-    """A sheet or a preview is whole; `sha256` is of its bytes."""
+    """A sheet or preview is written; `sha256` is of its bytes."""
 
     output: int
     bytes_total: int
@@ -298,27 +299,27 @@ class StillWritten(msgspec.Struct, frozen=True, tag="still_written"):
 
 
 class ProfilePictureMade(msgspec.Struct, frozen=True, tag="portrait_made"):
-    """The answer to a `MakeProfilePicture`: a JPEG, small enough for one message."""
+    """The answer to `MakeProfilePicture`: a JPEG that fits into one message."""
 
     jpeg: bytes
 
 
 class OrderProgress(msgspec.Struct, frozen=True, tag="progress"):
-    """Work goes on: about every half second while it does. `speed` is seconds of video a second."""
+    """Sent about every half second while work advances. `speed` is seconds of video per second."""
 
     fraction: float
     speed: float
 
 
 class OrderDone(msgspec.Struct, frozen=True, tag="done"):
-    """The order is fulfilled. `damaged_after_ms` where the source broke off early: what came before it plays."""
+    """The order is complete. `damaged_after_ms` is set if the source ended early: what precedes it plays."""
 
     duration_ms: int
     damaged_after_ms: int | None = None
 
 
 class OrderFailed(msgspec.Struct, frozen=True, tag="failed"):
-    """The order cannot be fulfilled: `code` for programs, `message` in plain words for the file's owner."""
+    """The order failed: `code` for programs, `message` for the file's owner."""
 
     code: str
     message: str
@@ -334,7 +335,7 @@ Message = Confinement | ProbeResult | PackageMessage | StillsMessage | ProfilePi
 PERMANENT_FAILURE_CODES = frozenset(
     {"damaged", "empty", "incomplete", "no_video", "not_media", "too_large", "unsupported_codec"}
 )
-"""Codes of `OrderFailed` that tell what the file itself is: another attempt with this version ends in the same way."""
+"""Codes of `OrderFailed` that are properties of the file: with this version, every attempt gives the same result."""
 
 _encoder = msgspec.msgpack.Encoder()
 _orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
@@ -342,12 +343,12 @@ _messages: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
 def encode(value: Order | Message) -> bytes:
-    """Pack one frame without its length."""
+    """Encode one frame without its length."""
     return _encoder.encode(value)
 
 
 def decode_order(frame: bytes) -> Order:
-    """Unpack what the server said.
+    """Decode a message from the server.
 
     Raises:
         ValueError: if it is no order.
@@ -356,7 +357,7 @@ def decode_order(frame: bytes) -> Order:
 
 
 def decode_message(frame: bytes) -> Message:
-    """Unpack what the child said.
+    """Decode a message from the worker.
 
     Raises:
         ValueError: if it is no message.
@@ -365,7 +366,7 @@ def decode_message(frame: bytes) -> Message:
 
 
 def output_count(order: Package | MakeStills) -> int:
-    """Tell how many descriptors belong to the order.
+    """Return how many descriptors the order needs.
 
     Raises:
         ValueError: if the output numbers are not 0, 1, 2 ... each used once.

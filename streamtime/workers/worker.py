@@ -1,7 +1,4 @@
-"""Talks to one child: an order out, messages in, with a watchdog. It knows the protocol, nothing of the pipeline.
-
-Who is at work on what: the children of this moment by the name of their subject, and the memory that each has.
-"""
+"""Sends orders to one worker process and receives its messages, with watchdogs; keeps a registry of running workers."""
 
 import asyncio
 import socket
@@ -10,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from streamtime.workers import failure
 from streamtime.workers.probe_result import ProbeResult
-from streamtime.workers.process import Child, MemoryMonitor, resident_bytes
+from streamtime.workers.process import MemoryMonitor, WorkerProcess, resident_bytes
 from streamtime.workers.protocol import (
     FRAME_LENGTH,
     MAX_MESSAGE_BYTES,
@@ -35,14 +32,14 @@ from streamtime.workers.protocol import (
 
 
 class WorkerRegistry:
-    """All children that are at work."""
+    """The running workers by the id of what they work on."""
 
     def __init__(self) -> None:
         self._pids: dict[str, int] = {}
 
     @contextmanager
     def register(self, subject: str, pid: int) -> Iterator[None]:
-        """For as long as the context lasts, this child works on `subject`."""
+        """Register a worker of `subject` while the context is active."""
         self._pids[subject] = pid
         try:
             yield
@@ -51,7 +48,7 @@ class WorkerRegistry:
                 del self._pids[subject]
 
     def memory_bytes(self, subject: str) -> int | None:
-        """What the child at work on `subject` has in memory just now; None where there is none, or nobody can tell."""
+        """Return the resident memory of the worker on `subject`; None if there is none or it cannot be read."""
         pid = self._pids.get(subject)
         try:
             return resident_bytes(pid) if pid is not None else None
@@ -64,10 +61,12 @@ _EXIT_TIMEOUT_S = 1.0
 
 
 class Worker:
-    """One attempt. Orders are given one after another; after a failure the child is not to be used again."""
+    """One attempt. Orders run one after another; after a failure the worker must not be used again."""
 
-    def __init__(self, child: Child, memory: MemoryMonitor, *, stall_timeout_s: float, deadline: float) -> None:
-        self._child = child
+    def __init__(
+        self, process: WorkerProcess, memory: MemoryMonitor, *, stall_timeout_s: float, deadline: float
+    ) -> None:
+        self._process = process
         self._memory = memory
         self._stall_timeout_s = stall_timeout_s
         self._deadline = deadline
@@ -77,19 +76,19 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The child's process id."""
-        return self._child.pid
+        """Process id of the worker."""
+        return self._process.pid
 
     @property
     def stderr_tail(self) -> str:
-        """The end of what the child wrote to its standard error: for the log, never for a page."""
-        return self._child.stderr_tail
+        """The end of the worker's standard error: for the log, never for a page."""
+        return self._process.stderr_tail
 
     async def confinement(self) -> Confinement:
-        """Ask which layers of the confinement are in force.
+        """Ask which confinement layers are in force.
 
         Raises:
-            WorkerFailed: if it is not confined enough to work, or the attempt came to harm.
+            WorkerFailed: if it is not confined enough to work, or the attempt failed.
         """
         await self._send(Handshake(), ())
         message = await self._next_message()
@@ -99,30 +98,30 @@ class Worker:
 
     @property
     def paused(self) -> bool:
-        """Whether it stands still because it was told to."""
+        """Whether the process is suspended by `pause`."""
         return self._paused_since is not None
 
     def pause(self) -> None:
-        """Stop it where it stands. No watchdog counts the time until it may go on."""
+        """Suspend the process; its timeouts do not run while it is paused."""
         if self._paused_since is None:
             self._paused_since = asyncio.get_running_loop().time()
-            self._child.pause()
+            self._process.pause()
             self._reschedule(None)
 
     def resume(self) -> None:
-        """Let it go on. It has the whole of its patience again, and as much time in all as before."""
+        """Continue the process. The stall timeout starts again, and the deadline moves by the length of the pause."""
         if self._paused_since is not None:
             now = asyncio.get_running_loop().time()
             self._deadline += now - self._paused_since
             self._paused_since = None
-            self._child.resume()
+            self._process.resume()
             self._reschedule(min(now + self._stall_timeout_s, self._deadline))
 
     async def probe(self) -> ProbeResult:
-        """Ask what the source is.
+        """Probe the source.
 
         Raises:
-            WorkerFailed: if it cannot be played, or the attempt came to harm.
+            WorkerFailed: if it cannot be played, or the attempt failed.
         """
         await self._send(Probe(), ())
         message = await self._next_message()
@@ -131,12 +130,12 @@ class Worker:
         return message
 
     async def package(self, order: Package, output_fds: Sequence[int]) -> AsyncIterator[PackageMessage]:
-        """Have renditions made; what is done is told as it happens, `OrderDone` last.
+        """Make renditions; yields messages as they arrive, `OrderDone` last.
 
-        `output_fds[n]` is what `output` number n of the order names, open for writing; they stay the caller's.
+        `output_fds[n]` is the descriptor of `output` number n, open for writing; the caller keeps ownership.
 
         Raises:
-            WorkerFailed: if it cannot be done, or the attempt came to harm.
+            WorkerFailed: if the order or the attempt failed.
             ValueError: if outputs and descriptors do not match.
         """
         if output_count(order) != len(output_fds):
@@ -151,10 +150,10 @@ class Worker:
                 return
 
     async def stills(self, order: MakeStills, output_fds: Sequence[int]) -> AsyncIterator[StillsMessage]:
-        """Have pictures made of a finished rendition; otherwise as `package`.
+        """Make images from a finished rendition; yields messages as `package` does.
 
         Raises:
-            WorkerFailed: if it cannot be done, or the attempt came to harm.
+            WorkerFailed: if the order or the attempt failed.
             ValueError: if outputs and descriptors do not match.
         """
         if output_count(order) != len(output_fds):
@@ -168,11 +167,11 @@ class Worker:
             if isinstance(message, OrderDone):
                 return
 
-    async def portrait(self, order: MakeProfilePicture) -> bytes:
-        """Have a small JPEG made of a still picture. It comes from the child, and is not to be trusted further.
+    async def profile_picture(self, order: MakeProfilePicture) -> bytes:
+        """Make a small JPEG from a still image. The result comes from an untrusted process.
 
         Raises:
-            WorkerFailed: if the source is no picture, or the attempt came to harm.
+            WorkerFailed: if the source is no image, or the attempt failed.
         """
         await self._send(order, ())
         message = await self._next_message()
@@ -182,10 +181,10 @@ class Worker:
 
     async def _send(self, order: Order, descriptors: Sequence[int]) -> None:
         frame = encode(order)
-        connection = self._child.connection
+        connection = self._process.connection
         try:
             async with self._stall_timeout():
-                # Four bytes always fit into a socket whose other end waits for an order.
+                # Four bytes always fit into the socket of a worker that waits for an order.
                 socket.send_fds(connection, [FRAME_LENGTH.pack(len(frame))], list(descriptors))
                 await asyncio.get_running_loop().sock_sendall(connection, frame)
         except TimeoutError:
@@ -196,7 +195,7 @@ class Worker:
     async def _next_message(self) -> PackageMessage | StillsMessage | ProbeResult | Confinement | ProfilePictureMade:
         message = await self._read_message()
         if isinstance(message, OrderFailed):
-            raise failure.from_message(message, self._child.stderr_tail)
+            raise failure.from_message(message, self._process.stderr_tail)
         return message
 
     async def _read_message(self) -> Message:
@@ -221,7 +220,7 @@ class Worker:
 
     @asynccontextmanager
     async def _stall_timeout(self) -> AsyncIterator[None]:
-        """Wait for the child as long as it may take; while it is held, that is for ever."""
+        """Limit the wait for the next message by the stall timeout and the deadline; without a limit while paused."""
         until = None if self.paused else min(asyncio.get_running_loop().time() + self._stall_timeout_s, self._deadline)
         try:
             async with asyncio.timeout_at(until) as self._timeout:
@@ -233,7 +232,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         try:
             async with self._stall_timeout():
-                data = await loop.sock_recv(self._child.connection, _RECEIVE_BYTES)
+                data = await loop.sock_recv(self._process.connection, _RECEIVE_BYTES)
         except TimeoutError:
             raise await self._on_timeout() from None
         except OSError:
@@ -243,19 +242,19 @@ class Worker:
         return data
 
     async def _on_timeout(self) -> failure.WorkerFailed:
-        self._child.kill()
-        await self._child.wait_exit(_EXIT_TIMEOUT_S)
+        self._process.kill()
+        await self._process.wait_exit(_EXIT_TIMEOUT_S)
         over = asyncio.get_running_loop().time() >= self._deadline
-        return (failure.timed_out if over else failure.stalled)(self._child.stderr_tail)
+        return (failure.timed_out if over else failure.stalled)(self._process.stderr_tail)
 
     async def _on_disconnect(self) -> failure.WorkerFailed:
-        status = await self._child.wait_exit(_EXIT_TIMEOUT_S)
+        status = await self._process.wait_exit(_EXIT_TIMEOUT_S)
         if self._memory.exceeded:
-            return failure.out_of_memory(self._memory.limit_bytes, self._child.stderr_tail)
-        return failure.crashed(status, self._child.stderr_tail)
+            return failure.out_of_memory(self._memory.limit_bytes, self._process.stderr_tail)
+        return failure.crashed(status, self._process.stderr_tail)
 
     async def _protocol_error(self) -> failure.WorkerFailed:
-        """End a child that speaks another language: it is as good as crashed."""
-        self._child.kill()
-        await self._child.wait_exit(_EXIT_TIMEOUT_S)
-        return failure.crashed(None, f"it broke the protocol; {self._child.stderr_tail}")
+        """Kill a worker that breaks the protocol, and report it as crashed."""
+        self._process.kill()
+        await self._process.wait_exit(_EXIT_TIMEOUT_S)
+        return failure.crashed(None, f"it broke the protocol; {self._process.stderr_tail}")

@@ -267,7 +267,7 @@ async def test_a_child_without_bounds_is_found_after_its_memory_could_not_be_rea
         await worker.confinement()
         with no_descriptors():
             await until(lambda: counts()["worker-memory"] >= before + 2)
-        watch = MemoryMonitor(worker._child, 2**20)  # the child's bound is that of a process that works
+        watch = MemoryMonitor(worker._process, 2**20)  # the child's bound is that of a process that works
         looking = asyncio.create_task(watch.run())
         await until(lambda: watch.exceeded)
         await ended(looking)

@@ -1,19 +1,13 @@
-"""All layers, in their order. Everything that will ever be imported must be before this is called.
+"""Applies all confinement layers in order: process settings, resource limits, Landlock, seccomp.
 
-Without seccomp a child must not go on, unless the person who runs the server allowed it; Landlock may be missing,
-which is told. Everything else is there on every kernel.
+Everything must be imported before `confine` is called. Seccomp is required unless an administrator allowed unconfined
+workers; a missing Landlock is reported; the other layers exist on every kernel.
 
-Landlock: no file may be opened, made or removed, no TCP used, nobody outside signalled. Descriptors in hand stay.
+Landlock denies opening, creating and removing files, TCP, and signals to processes outside; open descriptors stay
+usable. Kernels support it from 5.13 (files), 6.7 (TCP) and 6.12 (signals, abstract sockets). It does not cover UDP or
+file metadata, which seccomp denies.
 
-Kernels have it from 5.13 on (files), 6.7 (TCP), 6.12 (signals, abstract sockets); many NAS kernels do not. It does
-not know UDP, nor the reading of a file's size and times: those are refused by seccomp.
-
-Ties the child to the server and takes from it what it could gain. Every kernel has this layer.
-
-Bounds on what the child may use up (`setrlimit`). Every kernel has this layer.
-
-There is none on CPU time: a long film takes hours of it honestly. That something stands still, or takes longer
-than all limits, is the server's to see.
+There is no limit on CPU time, since a long film needs hours; the server has timeouts.
 """
 
 import contextlib
@@ -35,26 +29,26 @@ _ASK_VERSION = 1
 _RULESET = struct.Struct("=QQQ")
 
 _FILES_SINCE = {1: 13, 2: 14, 3: 15, 5: 16}
-"""By version: how many of the accesses to files, numbered from bit 0, it knows."""
+"""By ABI version: the number of file access rights, from bit 0."""
 
 _NETWORK_SINCE, _NETWORK = 4, 0b11
 _SCOPES_SINCE, _SCOPES = 6, 0b11
 
 
 def landlock_version() -> int:
-    """The version that the kernel speaks.
+    """Return the kernel's Landlock ABI version.
 
     Raises:
-        OSError: if it speaks none.
+        OSError: if the kernel has no Landlock.
     """
     return syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
 
 
 def apply_landlock() -> int:
-    """Refuse everything that this kernel's version knows, for this thread and those it starts; tell the version.
+    """Deny everything this ABI version can deny, for this thread and its future threads; return the version.
 
     Raises:
-        OSError: if the kernel has no Landlock, or it is turned off.
+        OSError: if the kernel has no Landlock, or it is disabled.
     """
     abi = landlock_version()
     known = max(bits for since, bits in _FILES_SINCE.items() if since <= abi)
@@ -63,7 +57,7 @@ def apply_landlock() -> int:
         _NETWORK if abi >= _NETWORK_SINCE else 0,
         _SCOPES if abi >= _SCOPES_SINCE else 0,
     )
-    # No rule is added: what is handled and not allowed is refused.
+    # No rules are added: every handled access is denied.
     ruleset = syscall(_CREATE_RULESET, handled, len(handled), 0)
     try:
         syscall(_RESTRICT_SELF, ruleset, 0)
@@ -75,24 +69,24 @@ def apply_landlock() -> int:
 _GIB = 1 << 30
 
 _MAX_DESCRIPTORS = 128
-"""Those of an order (64), the source, the socket, and room."""
+"""Outputs of an order (64), source, socket, and a reserve."""
 
 _SOURCE_TIMES = 16
 _MIN_FILE_BYTES = 16 * _GIB
-"""A rendition may well be larger than its source, but not without bound: a child gone wild must not fill the disk."""
+"""A rendition may be larger than its source, but a faulty worker must not fill the disk."""
 
 
 def address_space(memory_bytes: int) -> int:
-    """How much address space goes with a bound on resident memory.
+    """Return the address space limit that goes with a limit on resident memory.
 
-    Measured with x264: threads reserve arenas that they never touch, three to six times what they use at small
-    sizes, less than twice at large ones.
+    Measured with x264: threads reserve arenas that they never use, three to six times the used memory at small sizes,
+    less than twice at large ones.
     """
     return 2 * memory_bytes + _GIB
 
 
 def set_limits(source: int, memory_bytes: int) -> None:
-    """Set them all, for good.
+    """Set all resource limits.
 
     Raises:
         OSError, ValueError: if the system refuses.
@@ -110,7 +104,7 @@ def set_limits(source: int, memory_bytes: int) -> None:
 
 def _lower(kind: int, most: int) -> None:
     _soft, hard = resource.getrlimit(kind)
-    # What somebody has set lower outside holds: raising it is not ours, nor allowed.
+    # A lower limit set from outside stays in force.
     bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(kind, (bound, bound))
 
@@ -121,20 +115,20 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 def die_with_server(control: socket.socket) -> bool:
-    """End when the server ends; False where it has ended already.
+    """Die when the server dies; returns False if it has died already.
 
     Raises:
         OSError: if the kernel refuses.
     """
     prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    # The signal is only sent for a death after the call above: was the server alive then? The socket knows who
-    # made it, which also holds where the server is process 1 of a container.
+    # The signal is not sent for a death before the call above, so check that the server was alive. The socket knows
+    # its creator, which also works if the server is process 1 of a container.
     credentials = control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return bool(os.getppid() == _CREDENTIALS.unpack(credentials)[0])
 
 
 def set_no_new_privileges() -> None:
-    """Never have more rights than now. The layers that follow ask for this first.
+    """Set `no_new_privs`, which Landlock and seccomp require.
 
     Raises:
         OSError: if the kernel refuses.
@@ -143,30 +137,30 @@ def set_no_new_privileges() -> None:
 
 
 def set_niceness(niceness: int) -> None:
-    """Stand back behind everything else; 0 changes nothing."""
+    """Lower the CPU priority; 0 changes nothing."""
     if niceness <= 0:
         return
     os.nice(niceness)
-    # Where the kernel groups processes by session, niceness counts only inside the group, and this process has a
-    # session of its own: the group must yield as well.
+    # With autogrouping, niceness only counts within the session, and this process has its own session: lower the
+    # priority of the group too.
     with contextlib.suppress(OSError), Path("/proc/self/autogroup").open("w", encoding="ascii") as group:
         group.write(str(niceness))
 
 
 def thread_count() -> int:
-    """How many threads this process has: some layers bind only the one that asks for them, and those it starts."""
+    """Return the number of threads: some layers apply only to the calling thread and those it starts."""
     return len(list(Path("/proc/self/task").iterdir()))
 
 
 class NotConfined(Exception):
-    """A right could not be given up; the child must not go on. The text says why."""
+    """A required layer could not be applied, so the worker must not continue. The text says why."""
 
 
 def confine(control: socket.socket, source: int, bounds: WorkerLimits) -> Confinement:
-    """Give up what is not needed, and tell which layers are in force.
+    """Apply all layers and return which are in force.
 
     Raises:
-        NotConfined: if the kernel refuses what must be, or the server that started this process is already gone.
+        NotConfined: if a required layer fails, or the server that started this process has died.
     """
     in_force: list[str] = []
     missing: list[str] = []

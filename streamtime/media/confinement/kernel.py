@@ -1,4 +1,4 @@
-"""Asks the kernel, through the C library, for what Python has no function for. It knows no layer."""
+"""System calls and `prctl` through the C library, for what Python has no function for."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def syscall(number: int, *arguments: object) -> int:
-    """Make a system call by its number and give its answer. Integers fill a register; anything else goes as it is.
+    """Make a system call by number and return its result. Integers are passed as longs, other arguments unchanged.
 
     Raises:
         OSError: if the kernel refuses.
@@ -26,7 +26,7 @@ def prctl(option: int, *values: object) -> None:
 
 
 def _wide(arguments: tuple[object, ...]) -> list[object]:
-    # A number that is passed as a C int leaves the upper half of its register undefined.
+    # A value passed as a C int leaves the upper half of its register undefined.
     return [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
 
 

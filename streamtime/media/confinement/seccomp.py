@@ -1,15 +1,8 @@
-"""Seccomp: of all system calls only those on a list, for good. The one layer that must be there.
+"""Seccomp: restricts the process to an allowlist of system calls. This layer is required.
 
-The program is put together here and handed to the kernel by ctypes: no library is needed for it.
-
-The system calls that decoding and encoding need, and nothing else: names, conditions, numbers.
-
-Found by trying (tests/hostile/test_codecs.py): every codec and container that is taken in, x264, AAC and JPEG.
-
-Assembles a program for the kernel's filter machine (classic BPF), which judges every system call.
-
-It knows instructions and the layout of what they look at, nothing of which calls are good. Each call has a block
-that starts with its number and ends with a verdict, so that no jump is longer than a block.
+The list was found by testing every accepted codec and container, x264, AAC and JPEG (tests/hostile/test_codecs.py). The
+filter is a classic BPF program, assembled here and installed through ctypes. Each system call has a block that starts
+with its number and ends with a verdict, so that no jump is longer than a block.
 """
 
 import ctypes
@@ -24,13 +17,13 @@ from streamtime.media.confinement.kernel import prctl
 
 _CLONE_THREAD = 0x10000
 _CLONE_FLAGS_OF_THREADS = 0x7D0F00
-"""What the C libraries set for a thread: glibc all but one bit of these. No new process, no namespace."""
+"""Flags that C libraries set for a thread (glibc: all but one). No new process, no namespace."""
 
 _PROT_EXEC = 4
 _AT_EMPTY_PATH = 0x1000
 _PR_SET_NAME = 15
 _FCNTL_HARMLESS = (0, 1, 2, 3, 4, 1030)
-"""Duplicate, and read or set flags. With others a process can have signals sent to a stranger."""
+"""Duplicate, and get or set flags. Other commands can send signals to other processes."""
 
 _WHOLE = 0xFFFFFFFF
 
@@ -46,11 +39,11 @@ class Condition:
 
 
 Rules = dict[str, tuple[Condition, ...]]
-"""By name of the system call: all its conditions must hold."""
+"""By name of the system call; all its conditions must hold."""
 
 
 def allowed_calls(pid: int) -> Rules:
-    """The calls that process `pid` may make."""
+    """Return the calls that process `pid` may make."""
     rules: Rules = dict.fromkeys(_UNCONDITIONAL, ())
     not_executable = (Condition(2, (0,), mask=_PROT_EXEC),)
     return rules | {
@@ -63,27 +56,27 @@ def allowed_calls(pid: int) -> Rules:
         "tgkill": (Condition(0, (pid,)),),
         "fcntl": (Condition(1, _FCNTL_HARMLESS),),
         "prctl": (Condition(0, (_PR_SET_NAME,)),),
-        # Asking for a limit of one's own, not setting one.
+        # Reading its own limits, not setting them.
         "prlimit64": (Condition(0, (0, pid)), Condition(2, (0,)), Condition(2, (0,), upper_half=True)),
-        # How new C libraries ask for the size of an open file.
+        # How newer C libraries get the size of an open file.
         "newfstatat": (Condition(3, (_AT_EMPTY_PATH,), mask=_AT_EMPTY_PATH),),
     }
 
 
 ABSENT = ("clone3",)
-"""Calls that seem not to exist: the C library then starts threads with `clone`, whose flags can be looked at."""
+"""Calls that return ENOSYS: the C library then starts threads with `clone`, whose flags can be checked."""
 
 _UNCONDITIONAL = (
-    # Often first: an old kernel looks for each call from the top.
+    # Frequent calls first: old kernels search the filter from the top.
     "futex", "read", "write", "pread64", "madvise", "munmap", "brk", "mremap",
-    # Descriptors in hand, the socket to the server among them.
+    # Open descriptors, including the socket to the server.
     "pwrite64", "readv", "writev", "lseek", "fstat", "close", "dup", "recvfrom", "recvmsg", "sendto", "poll", "ppoll",
     # Threads.
     "set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "gettid", "getpid", "membarrier", "exit",
     "exit_group",
-    # Signals to oneself.
+    # Signal handlers of this process.
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
-    # Time, chance, what one uses.
+    # Time, random numbers, resource usage.
     "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom", "sysinfo",
     "uname", "getrusage", "getrlimit", "times", "getcpu",
 )  # fmt: skip
@@ -91,7 +84,7 @@ _UNCONDITIONAL = (
 
 @dataclass(frozen=True)
 class Architecture:
-    """One architecture: how the kernel names it in filters, and the numbers of its system calls."""
+    """One architecture: its number in filters (AUDIT_ARCH), and its system call numbers."""
 
     audit: int
     numbers: dict[str, int]
@@ -122,7 +115,7 @@ _AARCH64 = {
 }  # fmt: skip
 
 ARCHITECTURES = {"x86_64": Architecture(0xC000003E, _X86_64), "aarch64": Architecture(0xC00000B7, _AARCH64)}
-"""By the name that the kernel gives itself (`uname -m`). Both are little-endian."""
+"""By machine name (`uname -m`). All are little-endian."""
 
 
 _INSTRUCTION = struct.Struct("=HBBI")
@@ -133,9 +126,9 @@ _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 
 
 def assemble(machine: Architecture, rules: Rules, absent: tuple[str, ...]) -> bytes:
-    """Allow what `rules` allow, answer ENOSYS to what is `absent`, EPERM to all else; another machine's call kills.
+    """Allow `rules`, return ENOSYS for `absent` and EPERM for the rest; kill on calls of another architecture.
 
-    A call that this machine does not have is passed over.
+    Calls that the architecture does not have are skipped.
     """
     program = [
         _instruction(_LOAD, _AT_MACHINE),
@@ -166,7 +159,7 @@ def _verdict(conditions: tuple[Condition, ...]) -> list[bytes]:
         ]
         left = len(condition.allowed_values)
         for value in condition.allowed_values:
-            # Over the values that are left and the refusal, to what comes next.
+            # Jump over the remaining values and the denial.
             block.append(_instruction(_JUMP_IF_EQUAL, value, if_true=left))
             left -= 1
         block.append(_refusal(errno.EPERM))
@@ -186,7 +179,7 @@ _INSTRUCTION_BYTES = 8
 
 
 class Unsupported(OSError):
-    """There is no list for this machine, or the kernel does not do what it says."""
+    """There is no allowlist for this machine, or the kernel ignores the filter."""
 
 
 class _Program(ctypes.Structure):
@@ -194,10 +187,10 @@ class _Program(ctypes.Structure):
 
 
 def install_allowlist() -> None:
-    """Refuse every system call that is not on the list, for this thread and those it starts.
+    """Deny every system call that is not on the list, for this thread and its future threads.
 
     Raises:
-        OSError: if the kernel refuses, has no seccomp, or this is a machine without a list.
+        OSError: if the kernel refuses, has no seccomp, or there is no list for this machine.
     """
     machine = ARCHITECTURES.get(platform.machine())
     if machine is None:
@@ -207,7 +200,7 @@ def install_allowlist() -> None:
 
 
 def install_filter(program: bytes) -> None:
-    """Hand a filter to the kernel; it adds to those in force.
+    """Install a filter in addition to those in force.
 
     Raises:
         OSError: if the kernel refuses.
@@ -217,7 +210,7 @@ def install_filter(program: bytes) -> None:
 
 
 def _self_test() -> None:
-    # An emulator may say yes and do nothing: believed is what was seen.
+    # Emulators may accept a filter and ignore it, so test that it works.
     try:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
     except PermissionError:

@@ -9,7 +9,7 @@ from streamtime.hls.storyboard import (
     fit,
     locate_frames,
     plan_storyboard,
-    preview_pieces,
+    preview_clips,
     storyboard_vtt,
 )
 
@@ -79,13 +79,13 @@ def test_without_exactness_the_nearest_keyframe_does_and_only_its_bytes() -> Non
 
 
 def test_a_preview_spreads_over_a_long_video_and_begins_a_short_one() -> None:
-    pieces, piece_ms = preview_pieces(index_of(*[4] * 30), 120_000)
-    assert (len(pieces), piece_ms) == (6, 1000)
-    starts = [piece[0].at_ms for piece in pieces]
+    clips, clip_ms = preview_clips(index_of(*[4] * 30), 120_000)
+    assert (len(clips), clip_ms) == (6, 1000)
+    starts = [clip[0].at_ms for clip in clips]
     assert starts == sorted(set(starts))
     assert starts[0] > 0
     assert starts[-1] > 100_000
-    assert preview_pieces(index_of(4, 2), 6000) == ([(FrameLocation(0, 100, 1000), FrameLocation(0, 1100, 1001))], 6000)
+    assert preview_clips(index_of(4, 2), 6000) == ([(FrameLocation(0, 100, 1000), FrameLocation(0, 1100, 1001))], 6000)
 
 
 def test_the_table_covers_all_the_time() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from streamtime.hls.storyboard import Storyboard, locate_frames, plan_storyboard, preview_pieces
+from streamtime.hls.storyboard import Storyboard, locate_frames, plan_storyboard, preview_clips
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.protocol import (
     MakePreview,
@@ -97,9 +97,9 @@ async def test_a_preview_is_short_small_silent_and_shows_its_pieces(tmp_path: Pa
     clip = tmp_path / "clip.mp4"
     make_clip(clip, duration_s=16, width=480, height=270, gop_s=1, extra=("-vf", "noise=alls=60:allf=t"))
     made = await rendition_of(clip, tmp_path)
-    pieces, piece_ms = preview_pieces(made.index, made.index.duration_ms)
+    clips, clip_ms = preview_clips(made.index, made.index.duration_ms)
     preview = tmp_path / "preview.mp4"
-    order = MakeStills(made.index.init_length, preview=MakePreview(0, tuple(pieces), piece_ms, 320, 180))
+    order = MakeStills(made.index.init_length, preview=MakePreview(0, tuple(clips), clip_ms, 320, 180))
     written, *_ = await develop(made.path, order, [preview])
     assert isinstance(written, StillWritten)
     data = preview.read_bytes()

@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-from streamtime.hls.ladder import SourcePicture, encode_memory_bytes, plan_ladder
+from streamtime.hls.ladder import SourceSize, encode_memory_bytes, plan_ladder
 from streamtime.transcoding.encode_passes import peak_memory, split_passes
 
-SOURCE = SourcePicture(3840, 2160)
+SOURCE = SourceSize(3840, 2160)
 PLAN = plan_ladder(3840, 2160, Fraction(25))
 GIB = 2**30
 
