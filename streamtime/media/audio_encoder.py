@@ -29,22 +29,22 @@ from streamtime.media.channel import Reporter
 from streamtime.media.copying import AUDIO_FRAGMENT_S
 from streamtime.media.rendition_writer import RenditionWriter
 from streamtime.media.resume import check_first, exact_ticks
-from streamtime.media.source import WHITELIST, AnyPacket
+from streamtime.media.source import DECODER_WHITELIST, AnyPacket
 from streamtime.workers.protocol import RenditionStarted, Resume
 
 _PEAK = 0.84
 """Target level, as a share of full scale: -1.5 dBFS, half a decibel below the guaranteed level."""
 
 _FIRST_CEILING, _LOWEST_CEILING, _HIGHEST_CEILING = 0.48, 0.2, 0.8
-_RISE = 1.01
+_MAX_RISE = 1.01
 """Maximum rise from one packet to the next: 4 dB a second."""
 
-_DISTANCE = 0.9
+_CEILING_MARGIN = 0.9
 """Share of the highest ceiling that would have been sufficient so far; packets of noise differ."""
 
 _MIN_CEILING_CHANGE = 0.004
 _REMEMBERED_PACKETS = 500
-_LOUD = 0.6
+_LOUD_SHARE = 0.6
 """Only packets that reach this share of the ceiling tell what the encoder adds to loud audio."""
 
 _AGAIN_ERRNOS = (11, 541478725)
@@ -102,11 +102,11 @@ class PeakLimiter:
             self._adjust_ceiling(_peak(frame))
 
     def _adjust_ceiling(self, peak: float) -> None:
-        if peak < _LOUD * self._ceiling:
+        if peak < _LOUD_SHARE * self._ceiling:
             return
         self._added.append(peak / self._ceiling)
         highest = _PEAK / max(self._added)
-        risen = max(self._ceiling, min(_DISTANCE * highest, _HIGHEST_CEILING, self._ceiling * _RISE))
+        risen = max(self._ceiling, min(_CEILING_MARGIN * highest, _HIGHEST_CEILING, self._ceiling * _MAX_RISE))
         self._ceiling = max(_LOWEST_CEILING, min(highest, risen))
         if abs(self._ceiling - self._applied_ceiling) > _MIN_CEILING_CHANGE:
             self._applied_ceiling = self._ceiling
@@ -165,7 +165,7 @@ class AudioEncoder:
     ) -> None:
         self._source = source
         self._origin = round(Fraction(origin_us * RATE_HZ, _MICRO))
-        self._samples_a_tick = (source.time_base or Fraction(1, RATE_HZ)) * RATE_HZ
+        self._samples_per_tick = (source.time_base or Fraction(1, RATE_HZ)) * RATE_HZ
         self._resampler: AudioResampler | None = None
         self._shape: tuple[str, str, int] | None = None
         self._fifo = AudioFifo()
@@ -177,7 +177,7 @@ class AudioEncoder:
         self.latest_s: float | None = None
         """Later times are considered broken, in seconds."""
         source.codec_context.thread_count = 1
-        source.codec_context.options = {"codec_whitelist": WHITELIST}
+        source.codec_context.options = {"codec_whitelist": DECODER_WHITELIST}
         self._writer = RenditionWriter(
             output,
             descriptor,
@@ -230,7 +230,7 @@ class AudioEncoder:
     def _place(self, frame: AudioFrame) -> None:
         frames = self._resampled(frame)
         if frame.pts is not None:
-            scale = self._samples_a_tick
+            scale = self._samples_per_tick
             begins = frame.pts * scale.numerator // scale.denominator - self._origin
             if self._begins and not self._placed:
                 check_first(frame, begins, self._begins)

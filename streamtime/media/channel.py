@@ -47,8 +47,8 @@ class Channel:
             self._connection.sendall(FRAME_LENGTH.pack(len(frame)) + frame)
 
     def _receive_head(self) -> tuple[bytes, list[int]]:
-        room = socket.CMSG_SPACE(MAX_OUTPUTS * array.array("i").itemsize)
-        head, ancillary, _flags, _address = self._connection.recvmsg(FRAME_LENGTH.size, room)
+        buffer_size = socket.CMSG_SPACE(MAX_OUTPUTS * array.array("i").itemsize)
+        head, ancillary, _flags, _address = self._connection.recvmsg(FRAME_LENGTH.size, buffer_size)
         descriptors = array.array("i")
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

@@ -46,7 +46,7 @@ _PRIMARIES_NAMES = {
     ColorPrimaries.EBU3213: "jedec-p22",
 }
 _HDR_TRANSFERS = {ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67}
-_EVERYDAY_MATRICES = {Matrix.BT709, Matrix.UNSPECIFIED, Matrix.BT470BG, Matrix.SMPTE170M}
+_COMMON_MATRICES = {Matrix.BT709, Matrix.UNSPECIFIED, Matrix.BT470BG, Matrix.SMPTE170M}
 _WIDE_PRIMARIES = {ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432}
 
 SD_WIDTH, SD_HEIGHT = 1280, 576
@@ -55,7 +55,7 @@ SD_WIDTH, SD_HEIGHT = 1280, 576
 _LIGHT_LEVEL = struct.Struct("=II")
 _MASTERING_INTS = 20
 _MASTERING = struct.Struct(f"={_MASTERING_INTS}i2i")
-_USUAL_PEAK_NITS = 1000.0
+_DEFAULT_PEAK_NITS = 1000.0
 _MIN_PEAK_NITS, _MAX_PEAK_NITS = 203.0, 10_000.0
 
 
@@ -118,15 +118,15 @@ def copy_obstacle(matrix: int, primaries: int, transfer: int) -> str | None:
     """Return why these colours (FFmpeg's numbers) would look wrong on an SDR screen; None if they would not."""
     if transfer in _HDR_TRANSFERS:
         return "it is HDR, which everyday screens show washed out"
-    if primaries in _WIDE_PRIMARIES or matrix not in _EVERYDAY_MATRICES:
+    if primaries in _WIDE_PRIMARIES or matrix not in _COMMON_MATRICES:
         return "its colours are of a kind that not every browser shows"
     return None
 
 
 def peak_nits(frame: VideoFrame) -> float:
     """Return the peak brightness of an HDR frame: MaxCLL, else the mastering display's peak, else 1000."""
-    told = _light_level(frame) or _mastering_peak(frame) or _USUAL_PEAK_NITS
-    return min(max(told, _MIN_PEAK_NITS), _MAX_PEAK_NITS)
+    declared = _light_level(frame) or _mastering_peak(frame) or _DEFAULT_PEAK_NITS
+    return min(max(declared, _MIN_PEAK_NITS), _MAX_PEAK_NITS)
 
 
 def _light_level(frame: VideoFrame) -> float | None:
@@ -139,8 +139,8 @@ def _mastering_peak(frame: VideoFrame) -> float | None:
     if len(data) < _MASTERING.size:
         return None
     *fractions, _has_primaries, has_luminance = _MASTERING.unpack_from(data)
-    most, divisor = fractions[-2:]
-    return most / divisor if has_luminance and divisor > 0 and most > 0 else None
+    peak, divisor = fractions[-2:]
+    return peak / divisor if has_luminance and divisor > 0 and peak > 0 else None
 
 
 def side_data(frame: VideoFrame, kind: Type) -> bytes:

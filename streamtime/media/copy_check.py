@@ -151,11 +151,11 @@ def video_obstacle(
     `held_s` is how long the first frame is shown before its own time.
     """
     context = stream.codec_context
-    plain = context.pix_fmt in _PIXEL_FORMATS and context.profile in _PROFILES
+    is_supported = context.pix_fmt in _PIXEL_FORMATS and context.profile in _PROFILES
     colours = copy_obstacle(context.colorspace, context.color_primaries, context.color_trc)
     obstacles = (
         (context.name != "h264", f"it is {context.codec.canonical_name}, which not every browser plays"),
-        (not plain, f"its kind of H.264 ({context.profile}, {context.pix_fmt}) is not played by every browser"),
+        (not is_supported, f"its kind of H.264 ({context.profile}, {context.pix_fmt}) is not played by every browser"),
         (kind not in _CONTAINERS_WITH_TIMES, f"its container, {kind}, does not say when pictures are shown"),
         (interlaced, "it is interlaced"),
         (not upright, "it must be turned to stand upright"),
@@ -163,8 +163,8 @@ def video_obstacle(
         (bool(bitrate_bps and bitrate_bps > _MAX_BPS), "its bit rate is too high for most networks"),
         (scan.origin is None, "no keyframe is near its beginning"),
     )
-    seen = scan.obstacle or (OPEN_GOP_OBSTACLE if scan.open_gop else None) or _gap_obstacle(stream, scan, held_s)
-    return next((why for present, why in obstacles if present), seen)
+    observed = scan.obstacle or (OPEN_GOP_OBSTACLE if scan.open_gop else None) or _gap_obstacle(stream, scan, held_s)
+    return next((why for present, why in obstacles if present), observed)
 
 
 def _gap_obstacle(stream: VideoStream, scan: VideoScan, held_s: Fraction) -> str | None:
@@ -187,10 +187,10 @@ def indexed_keyframes(stream: VideoStream) -> list[int]:
     if not len(entries):
         return times
     # Search from keyframe to keyframe: iterating over all entries of a long film takes half a second.
-    place = entries.search_timestamp(entries[0].timestamp, backward=False)
-    while 0 <= place < len(entries) and len(times) < _MAX_INDEXED_KEYFRAMES:
-        times.append(entries[place].timestamp)
-        place = entries.search_timestamp(times[-1] + 1, backward=False)
+    entry = entries.search_timestamp(entries[0].timestamp, backward=False)
+    while 0 <= entry < len(entries) and len(times) < _MAX_INDEXED_KEYFRAMES:
+        times.append(entries[entry].timestamp)
+        entry = entries.search_timestamp(times[-1] + 1, backward=False)
     return times
 
 
@@ -215,9 +215,9 @@ def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool, held_
 def audio_copyable(kind: str, stream: AudioStream, origin_s: Fraction | None) -> bool:
     """Return whether an audio track is AAC-LC that every browser plays, from the start of the video on."""
     context = stream.codec_context
-    plain = context.name == "aac" and stream.profile == "LC" and bool(context.extradata)
+    is_supported = context.name == "aac" and stream.profile == "LC" and bool(context.extradata)
     usual = context.channels in {1, 2} and context.sample_rate in _AUDIO_RATES_HZ
-    return kind in _AUDIO_CONTAINERS and plain and usual and _starts_in_time(stream, origin_s)
+    return kind in _AUDIO_CONTAINERS and is_supported and usual and _starts_in_time(stream, origin_s)
 
 
 def _starts_in_time(stream: Stream, origin_s: Fraction | None) -> bool:

@@ -44,9 +44,7 @@ Not `OSError`, although an `FFmpegError` may be one: a full disk is not caused b
 
 
 class VideoCopy:
-    """Copies one video stream from the first keyframe at or after the origin; that frame is shown from the origin
-    on.
-    """
+    """Copies one video stream from the first keyframe at or after the origin, which is shown from the origin on."""
 
     def __init__(self, output: int, descriptor: int, source: VideoStream, origin_us: int, reporter: Reporter) -> None:
         self._tick = source.time_base or Fraction(1, 90_000)
@@ -109,7 +107,7 @@ class VideoCopy:
         if ends_s - float((self._group_begins - self._origin) * self._tick) > MAX_GOP_S:
             raise order_errors.copy_unfit(_RARE_KEYFRAMES)
         try:
-            self._writer.finish(self.until_s, lasts=self._durations.last_duration)
+            self._writer.finish(self.until_s, last_duration=self._durations.last_duration)
         except _NOT_WRITABLE as error:
             raise _unwritable(error, order_errors.copy_unfit) from error
         if not self._writer.segments:

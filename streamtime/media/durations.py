@@ -17,10 +17,10 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from streamtime.media.source import WHITELIST, AnyPacket, container_name
-from streamtime.media.timestamps import BY_ORDER, MAX_STILL_S, PacketDurations
+from streamtime.media.source import DECODER_WHITELIST, AnyPacket, container_name
+from streamtime.media.timestamps import MAX_STILL_S, ORDER_ONLY_CONTAINERS, PacketDurations
 
-_LONGEST_SOUND_PACKET_S = 10
+_MAX_AUDIO_PACKET_S = 10
 _TIMES_DECODED = 4
 """Opus drops up to 80 ms before the audio, mostly in packets of 20 ms (RFC 7845 section 4.2)."""
 
@@ -29,25 +29,25 @@ _TIMES_DECODED = 4
 class _Claim:
     """An audio packet that may last less long than it claims; 0 if it claims nothing.
 
-    `else_s` is its duration if it cannot be decoded.
+    `fallback_s` is its duration if it cannot be decoded.
     """
 
     data: bytes
     starts_s: float
     lasts_s: float
-    else_s: float
+    fallback_s: float
 
     @property
-    def most_s(self) -> float:
+    def max_s(self) -> float:
         """Its maximum duration."""
-        return self.lasts_s or _LONGEST_SOUND_PACKET_S
+        return self.lasts_s or _MAX_AUDIO_PACKET_S
 
 
 class TrackEnds:
-    """Takes all packets of the video and audio tracks; after `settle` it has the end of each track."""
+    """Takes all packets of the video and audio tracks; after `resolve` it has the end of each track."""
 
-    def __init__(self, picture: int) -> None:
-        self._picture = picture
+    def __init__(self, video_stream: int) -> None:
+        self._video_stream = video_stream
         self._ends_s: dict[int, float] = {}
         self._claimed_s = 0.0
         self._durations = PacketDurations()
@@ -56,9 +56,9 @@ class TrackEnds:
         self._claims: dict[int, _Claim] = {}
 
     @property
-    def picture_s(self) -> float | None:
+    def video_s(self) -> float | None:
         """End of the last frame; None if no frame has a time."""
-        return self._ends_s.get(self._picture)
+        return self._ends_s.get(self._video_stream)
 
     @property
     def longest_s(self) -> float | None:
@@ -78,12 +78,12 @@ class TrackEnds:
     @property
     def has_several(self) -> bool:
         """Whether the video and at least one more track have times."""
-        return self._picture in self._ends_s and len(self._ends_s) > 1
+        return self._video_stream in self._ends_s and len(self._ends_s) > 1
 
     def take(self, packet: AnyPacket, kind: str) -> None:
         """Take one packet. Its time is removed as broken if it is far beyond everything read of any track."""
-        is_picture = packet.stream_index == self._picture
-        if kind in BY_ORDER and is_picture:
+        is_video = packet.stream_index == self._video_stream
+        if kind in ORDER_ONLY_CONTAINERS and is_video:
             # FFmpeg guesses presentation times here, possibly one frame too late.
             packet.pts = packet.dts
         if packet.pts is None or not packet.time_base:
@@ -91,19 +91,19 @@ class TrackEnds:
         starts_s = packet.pts * packet.time_base
         if starts_s - max(self._ends_s.values(), default=starts_s) > MAX_STILL_S:
             packet.pts = None
-        elif is_picture:
+        elif is_video:
             self._tick = packet.time_base
             self._durations.take(packet)
             self._reaches(packet.stream_index, float(starts_s))
         else:
-            self._take_sound(packet, float(starts_s))
+            self._take_audio(packet, float(starts_s))
 
-    def _take_sound(self, packet: AnyPacket, starts_s: float) -> None:
+    def _take_audio(self, packet: AnyPacket, starts_s: float) -> None:
         index = packet.stream_index
         if (before := self._claims.pop(index, None)) is not None:
             self._reaches(index, before.starts_s + before.lasts_s)
         claimed_s = float((packet.duration or 0) * packet.time_base)
-        lasts_s = min(claimed_s, _LONGEST_SOUND_PACKET_S)
+        lasts_s = min(claimed_s, _MAX_AUDIO_PACKET_S)
         shortest_s = self._shortest_s.get(index, 0.0)
         self._claimed_s = max(self._claimed_s, starts_s + claimed_s)
         if lasts_s > shortest_s or lasts_s <= 0:
@@ -116,24 +116,26 @@ class TrackEnds:
     def _reaches(self, index: int, end_s: float) -> None:
         self._ends_s[index] = max(end_s, self._ends_s.get(index, end_s))
 
-    def settle(self, container: InputContainer, reopened: Callable[[], InputContainer]) -> None:
+    def resolve(self, container: InputContainer, reopened: Callable[[], InputContainer]) -> None:
         """Add the durations of the last packets. For audio, that is what can be decoded of them.
 
         Muxers may extend a sample to a later time of its track, or write a wrong duration: FFmpeg does both, for
         one-packet audio in MP4 and for the last page of Vorbis in Ogg.
         """
-        if self._picture in self._ends_s:
-            last = container.streams[self._picture]
-            self._ends_s[self._picture] += float(self._last_picture_ticks(last, container_name(container)) * self._tick)
+        if self._video_stream in self._ends_s:
+            last = container.streams[self._video_stream]
+            self._ends_s[self._video_stream] += float(
+                self._last_frame_ticks(last, container_name(container)) * self._tick
+            )
         if not self._claims:
             return
         with reopened() as other:
             for index, claim in self._claims.items():
                 decoded_s = _decoded_s(other.streams[index], claim.data)
-                real_s = claim.else_s if decoded_s is None else decoded_s
-                self._reaches(index, claim.starts_s + min(claim.most_s, real_s))
+                real_s = claim.fallback_s if decoded_s is None else decoded_s
+                self._reaches(index, claim.starts_s + min(claim.max_s, real_s))
 
-    def _last_picture_ticks(self, stream: Stream, kind: str) -> int:
+    def _last_frame_ticks(self, stream: Stream, kind: str) -> int:
         """Return the last frame's duration from the MP4 track if packets have none and it is plausible.
 
         FFmpeg gives packets with uneven intervals durations of 0 or 1 if the track starts late.
@@ -154,7 +156,7 @@ def _decoded_s(stream: Stream, data: bytes) -> float | None:
         return None
     context = stream.codec_context
     context.thread_count = 1
-    context.options = {"codec_whitelist": WHITELIST}
+    context.options = {"codec_whitelist": DECODER_WHITELIST}
     longest_s = 0.0
     for _ in range(_TIMES_DECODED):
         with suppress(av.error.FFmpegError, ValueError):
@@ -176,7 +178,7 @@ _MAY_COUNT_FROM_ZERO = {"mp4", "matroska", "asf", "flv"}
 For MP4, these are fragmented files, whose decode times (`tfdt`) may start anywhere.
 """
 
-_LEAST_BYTES_A_SECOND = 1000
+_MIN_BYTES_PER_SECOND = 1000
 """Bit rate of the smallest films, video and audio: 8 kbit/s."""
 
 _SLACK_S = 3600
@@ -225,8 +227,8 @@ def latest_s(descriptor: int, container: InputContainer, claimed_s: float = 0.0)
     It is far beyond the declared end, and beyond the end that the file's size allows, since a declared length may be
     too short. Without it, a small file could demand days of silence or of one frame to be encoded.
     """
-    enough_for_s = os.fstat(descriptor).st_size / _LEAST_BYTES_A_SECOND
-    return 2 * max(claimed_s, (container.duration or 0) / 1_000_000, enough_for_s) + _SLACK_S
+    max_by_size_s = os.fstat(descriptor).st_size / _MIN_BYTES_PER_SECOND
+    return 2 * max(claimed_s, (container.duration or 0) / 1_000_000, max_by_size_s) + _SLACK_S
 
 
 def is_truncated(descriptor: int) -> bool:
@@ -261,7 +263,7 @@ class ReadExtent:
             end = packet.dts + max(1, packet.duration or 0)
             self._decoded[packet.stream_index] = max(end, self._decoded.get(packet.stream_index, end))
 
-    def is_whole(self, descriptor: int, container: InputContainer, kind: str, picture: int) -> bool:
+    def is_complete(self, descriptor: int, container: InputContainer, kind: str, video_stream: int) -> bool:
         """Return whether nothing of the file is missing after the last packet.
 
         Then the packets determine the length, whatever the header declares. False if that is unknown, also if the rest
@@ -271,8 +273,8 @@ class ReadExtent:
             return _flv_last_ms(descriptor) is not None
         if kind == "avi":
             # For audio, the header also counts empty chunks that delay it, which are no packets.
-            pictures = container.streams[picture].duration if picture >= 0 else None
-            return bool(pictures) and self._decoded.get(picture, 0) >= (pictures or 0)
+            frames = container.streams[video_stream].duration if video_stream >= 0 else None
+            return bool(frames) and self._decoded.get(video_stream, 0) >= (frames or 0)
         if kind == "mp4":
             return _has_all_samples(descriptor, container)
         if kind != "matroska":

@@ -94,10 +94,10 @@ class FragmentReader:
         self._descriptor = descriptor
         self._init = os.pread(descriptor, init_length, 0)
 
-    def frames_at(self, picks: Sequence[FrameLocation]) -> Iterator[VideoFrame | None]:
+    def frames_at(self, locations: Sequence[FrameLocation]) -> Iterator[VideoFrame | None]:
         """Yield the frame at each location, in ascending order of time; None if it cannot be decoded."""
-        for (offset, length), group in groupby(picks, key=lambda pick: (pick.offset, pick.length)):
-            yield from self._shown_at(offset, length, [pick.at_ms / 1000 for pick in group])
+        for (offset, length), group in groupby(locations, key=lambda location: (location.offset, location.length)):
+            yield from self._shown_at(offset, length, [location.at_ms / 1000 for location in group])
 
     def frames(self, offset: int, length: int, *, threads: int = 1) -> Iterator[VideoFrame]:
         """Yield all frames of a segment, or of a part of it, until decoding fails."""

@@ -16,7 +16,7 @@ _QUALITY = 4
 """From 2, the best, to 31."""
 
 
-def for_jpeg(frame: VideoFrame, width: int, height: int, *, is_bt709: bool | None = None) -> VideoFrame:
+def convert_for_jpeg(frame: VideoFrame, width: int, height: int, *, is_bt709: bool | None = None) -> VideoFrame:
     """Scale a frame and convert it to full range BT.601, as JPEG requires.
 
     `is_bt709` overrides the frame's tags.
@@ -37,8 +37,8 @@ def for_jpeg(frame: VideoFrame, width: int, height: int, *, is_bt709: bool | Non
     )
 
 
-def jpeg(frame: VideoFrame) -> bytes:
-    """Encode a frame returned by `for_jpeg`."""
+def encode_jpeg(frame: VideoFrame) -> bytes:
+    """Encode a frame returned by `convert_for_jpeg`."""
     encoder = CodecContext.create("mjpeg", "w")
     if not isinstance(encoder, VideoCodecContext):
         raise TypeError("there is no JPEG encoder")
@@ -50,7 +50,7 @@ def jpeg(frame: VideoFrame) -> bytes:
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
 
 
-def write_out(descriptor: int, data: bytes) -> bytes:
+def write_all(descriptor: int, data: bytes) -> bytes:
     """Write all data and return its SHA-256."""
     view = memoryview(data)
     while view:

@@ -65,14 +65,14 @@ class FrameClock:
         tick: Fraction,
         grid: Grid,
         *,
-        usual: int,
+        default_duration: int,
         own_tick: bool,
         starts_s: Fraction = Fraction(0),
         latest_s: float | None = None,
     ) -> None:
         self._tick = tick
         self._latest = None if latest_s is None else math.ceil(latest_s / tick)
-        self._usual = usual
+        self._default_duration = default_duration
         self._long = math.ceil(_LONG_STILL_S / tick)
         self._longest = math.ceil(MAX_GAP_S / tick)
         self._frame_tick = tick
@@ -93,10 +93,10 @@ class FrameClock:
     def place(self, frame: VideoFrame) -> tuple[int, bool] | None:
         """Return a frame's time in ticks and whether it is a keyframe; None if it is not shown."""
         if self._start and self._last < 0:
-            check_first(frame, None if frame.pts is None else self._on_line(frame, frame.pts), self._start)
+            check_first(frame, None if frame.pts is None else self._on_timeline(frame, frame.pts), self._start)
         pts = self._time_of(frame)
         if pts is None:
-            pts = self._last + self._usual
+            pts = self._last + self._default_duration
         if pts < 0 or pts <= self._last:
             return None
         self._last = pts
@@ -109,22 +109,22 @@ class FrameClock:
         self._last, self._cut = 0, self._cut_after(0)
         return True
 
-    def still_cuts(self, frame: VideoFrame) -> list[int]:
+    def gap_cuts(self, frame: VideoFrame) -> list[int]:
         """Return the cuts inside a long gap before this frame, at which the previous frame is repeated."""
         return self._cuts_before(self._time_of(frame))
 
-    def end(self, own_end_s: float | None, until_s: float | None) -> int:
+    def end(self, container_end_s: float | None, until_s: float | None) -> int:
         """Return the end of the last frame in ticks: after its own duration, or with the longest track.
 
-        `own_end_s` is the end of the frame according to the container, None if unknown.
+        `container_end_s` is the end of the frame according to the container, None if unknown.
         """
-        usual = min(self._usual, self._long)
-        own = self._last + usual
-        claimed = self._ticks(own_end_s)
+        default_duration = min(self._default_duration, self._long)
+        own = self._last + default_duration
+        claimed = self._ticks(container_end_s)
         if claimed is not None and self._last < claimed <= self._last + self._longest:
             own = claimed
         until = self._ticks(until_s)
-        return until if until is not None and until - own > min(usual, own - self._last) else own
+        return until if until is not None and until - own > min(default_duration, own - self._last) else own
 
     def cuts_to_end(self, end: int) -> list[int]:
         """Return the cuts inside a long last frame."""
@@ -147,12 +147,12 @@ class FrameClock:
 
     def _time_of(self, frame: VideoFrame) -> int | None:
         """Return a frame's time in ticks; None if it has none, or an implausible one."""
-        time = None if frame.pts is None else self._on_line(frame, frame.pts)
+        time = None if frame.pts is None else self._on_timeline(frame, frame.pts)
         if time is None or (self._latest is not None and time > self._latest):
             return None
         return None if time - max(0, self._last) > self._longest else time
 
-    def _on_line(self, frame: VideoFrame, pts: int) -> int:
+    def _on_timeline(self, frame: VideoFrame, pts: int) -> int:
         frame_tick = frame.time_base or self._tick
         if frame_tick != self._frame_tick:
             self._frame_tick, self._scale = frame_tick, frame_tick / self._tick
@@ -176,16 +176,16 @@ class FrameRateLimiter:
         self._step = None if fps >= source_fps else 1 / (fps * tick)
         self._due = Fraction(0)
 
-    def accepts(self, picture: LadderFrame) -> bool:
+    def accepts(self, item: LadderFrame) -> bool:
         """Return whether to encode this frame."""
         if self._step is None:
             return True
         # Half a source frame of tolerance, for rounded timestamps.
-        if not picture.key and picture.pts < self._due - self._step / 8:
+        if not item.key and item.pts < self._due - self._step / 8:
             return False
-        self._due = (self._due if not picture.key else picture.pts) + self._step
-        if self._due < picture.pts:
-            self._due = picture.pts + self._step
+        self._due = (self._due if not item.key else item.pts) + self._step
+        if self._due < item.pts:
+            self._due = item.pts + self._step
         return True
 
 
@@ -194,7 +194,7 @@ class RungEncoder:
 
     def __init__(
         self,
-        crew: ThreadPipeline,
+        pipeline: ThreadPipeline,
         order: EncodeVideo,
         descriptor: int,
         reporter: Reporter,
@@ -229,7 +229,7 @@ class RungEncoder:
         self._stream = self._streams[0]
         self._resumed_dts = ResumedDecodeTimes(x264.MAX_REORDERED if reorders else 0) if order.resume else None
         self.stage: PipelineStage[LadderFrame] = PipelineStage(
-            crew, f"rung {rung.name}", self.take, self.finish, depth=_QUEUE_FRAMES
+            pipeline, f"rung {rung.name}", self.take, self.finish, depth=_QUEUE_FRAMES
         )
 
     @property
@@ -237,22 +237,22 @@ class RungEncoder:
         """End of the rung, in seconds."""
         return self._writer.end_s
 
-    def take(self, picture: LadderFrame) -> None:
+    def take(self, item: LadderFrame) -> None:
         """Encode one frame and pass it on."""
-        if not self._rate_limiter.accepts(picture):
+        if not self._rate_limiter.accepts(item):
             return
-        self._last = picture.pts
-        frame = self._scaler(picture.frame)
-        frame.pts, frame.time_base = picture.pts, self._tick
-        frame.duration = max(picture.duration, self._least_duration)
-        frame.pict_type = PictureType.I if picture.key else PictureType.NONE
+        self._last = item.pts
+        frame = self._scaler(item.frame)
+        frame.pts, frame.time_base = item.pts, self._tick
+        frame.duration = max(item.duration, self._least_duration)
+        frame.pict_type = PictureType.I if item.key else PictureType.NONE
         if self._below is not None:
-            self._below.stage.put(LadderFrame(frame, picture.pts, picture.duration, picture.key))
+            self._below.stage.put(LadderFrame(frame, item.pts, item.duration, item.key))
         if self._resumed_dts is not None:
-            if picture.pts < self._start:
-                self._resumed_dts.before(picture.pts)
+            if item.pts < self._start:
+                self._resumed_dts.add_skipped(item.pts)
                 return
-            self._resumed_dts.after(picture.pts)
+            self._resumed_dts.add_encoded(item.pts)
         self._encode(frame)
 
     def finish(self) -> None:
@@ -261,7 +261,7 @@ class RungEncoder:
             self._below.stage.close()
         if self._tagged:
             self._encode(None)
-        self._writer.finish(lasts=max(1, self.ends - self._last))
+        self._writer.finish(last_duration=max(1, self.ends - self._last))
 
     def _keep_stream(self, stream: VideoStream) -> VideoStream:
         self._streams.append(stream)
@@ -282,7 +282,7 @@ class LadderEncoder:
 
     def __init__(
         self,
-        crew: ThreadPipeline,
+        pipeline: ThreadPipeline,
         orders: Sequence[EncodeVideo],
         descriptors: Sequence[int],
         source: FrameFormat,
@@ -294,29 +294,29 @@ class LadderEncoder:
         latest_s: float | None,
     ) -> None:
         tick, source_fps = x264.time_base(source.tick), source.fps
-        self._usual = max(1, round(1 / (source_fps * tick)))
+        self._default_duration = max(1, round(1 / (source_fps * tick)))
         self._clock = FrameClock(
             origin_us,
             tick,
             grid,
-            usual=self._usual,
+            default_duration=self._default_duration,
             own_tick=tick == source.tick,
             starts_s=starts_s,
             latest_s=latest_s,
         )
-        self._still: VideoFrame | None = None
-        self._shown: LadderFrame | None = None
-        self.own_end_s: float | None = None
+        self._last_frame: VideoFrame | None = None
+        self._previous: LadderFrame | None = None
+        self.container_end_s: float | None = None
         """End of the last frame according to the container; like `until_s` set before the end, if at all."""
         self.until_s: float | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
         self.rungs = _cascade(
-            crew, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps, reorders=not source.held
+            pipeline, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps, reorders=not source.held
         )
         top = largest_first[0].rung
         self._normalizer = FrameNormalizer(top.width, top.height, source.orientation, interlaced=source.interlaced)
         self._stage: PipelineStage[VideoFrame] = PipelineStage(
-            crew, "upright", self._take, self._finish, depth=_QUEUE_FRAMES
+            pipeline, "upright", self._take, self._finish, depth=_QUEUE_FRAMES
         )
 
     @property
@@ -333,48 +333,48 @@ class LadderEncoder:
         self._stage.close()
 
     def _take(self, frame: VideoFrame) -> None:
-        for upright in self._normalizer.take(frame):
-            self._place(upright)
+        for normalized in self._normalizer.take(frame):
+            self._place(normalized)
 
     def _place(self, frame: VideoFrame) -> None:
         if self._clock.starts_late(frame):
-            self._show(frame, 0, key=True)
-            self._still = frame
-        if self._still is not None:
-            for cut in self._clock.still_cuts(frame):
-                self._show(self._still, cut, key=True)
+            self._emit(frame, 0, key=True)
+            self._last_frame = frame
+        if self._last_frame is not None:
+            for cut in self._clock.gap_cuts(frame):
+                self._emit(self._last_frame, cut, key=True)
         place = self._clock.place(frame)
         if place is not None:
-            self._show(frame, place[0], key=place[1])
+            self._emit(frame, place[0], key=place[1])
         if place is not None or self._clock.before_start:
-            self._still = frame
+            self._last_frame = frame
 
-    def _show(self, frame: VideoFrame, pts: int, *, key: bool) -> None:
+    def _emit(self, frame: VideoFrame, pts: int, *, key: bool) -> None:
         """Pass on the previous frame: its duration is known now."""
-        self._pass_on(pts)
-        self._shown = LadderFrame(frame, pts, 0, key)
+        self._emit_previous(pts)
+        self._previous = LadderFrame(frame, pts, 0, key)
 
-    def _pass_on(self, until: int) -> None:
-        if self._shown is not None:
-            frame, pts, _, key = self._shown
+    def _emit_previous(self, until: int) -> None:
+        if self._previous is not None:
+            frame, pts, _, key = self._previous
             self.rungs[0].stage.put(LadderFrame(frame, pts, max(1, until - pts), key))
-            self._shown = None
+            self._previous = None
 
     def _finish(self) -> None:
-        for upright in self._normalizer.flush():
-            self._place(upright)
-        if self._still is not None:
-            end = self._clock.end(self.own_end_s, self.until_s)
+        for normalized in self._normalizer.flush():
+            self._place(normalized)
+        if self._last_frame is not None:
+            end = self._clock.end(self.container_end_s, self.until_s)
             for cut in self._clock.cuts_to_end(end):
-                self._show(self._still, cut, key=True)
+                self._emit(self._last_frame, cut, key=True)
             for rung in self.rungs:
                 rung.ends = end
-            self._pass_on(end)
+            self._emit_previous(end)
         self.rungs[0].stage.close()
 
 
 def _cascade(
-    crew: ThreadPipeline,
+    pipeline: ThreadPipeline,
     orders: Sequence[EncodeVideo],
     descriptors: Sequence[int],
     reporter: Reporter,
@@ -388,7 +388,7 @@ def _cascade(
     for order in reversed(orders):
         threads = _LARGEST_THREADS if order is orders[0] else _OTHER_THREADS
         below = RungEncoder(
-            crew, order, descriptors[order.output], reporter,
+            pipeline, order, descriptors[order.output], reporter,
             tick=tick, source_fps=source_fps, threads=threads, reorders=reorders, below=below,
         )  # fmt: skip
         rungs.insert(0, below)

@@ -23,7 +23,7 @@ from streamtime.media.colours import Colours, colours_of, is_full_range, peak_ni
 from streamtime.media.video_stream import Orientation
 
 _AGAIN_ERRNOS = (11, 541478725)
-_USUAL_TICK = Fraction(1, 90_000)
+_DEFAULT_TICK = Fraction(1, 90_000)
 _MAX_THREADS = 4
 _LONG_AGO = -(1 << 40)
 
@@ -75,18 +75,18 @@ class FilterChain:
         heavy = any(step.lookup_table for step in steps)
         graph.threads = min(_MAX_THREADS, os.cpu_count() or 1) if heavy else 1
         source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format,
-                                  time_base=frame.time_base or _USUAL_TICK)  # fmt: skip
+                                  time_base=frame.time_base or _DEFAULT_TICK)  # fmt: skip
         filters = [graph.add(step.name, step.settings or None) for step in steps]
         nodes = [source, *filters, graph.add("buffersink")]
         for earlier, later in pairwise(nodes):
             earlier.link_to(later)
         tables = [(step.lookup_table(), taker) for step, taker in zip(steps, filters, strict=True) if step.lookup_table]
-        inputs = [(picture, _table_input(graph, picture, taker)) for picture, taker in tables]
+        inputs = [(table_frame, _table_input(graph, table_frame, taker)) for table_frame, taker in tables]
         graph.configure()
-        for picture, entry in inputs:
+        for table_frame, entry in inputs:
             # A filter with a second input needs it before the first frame.
-            picture.pts = _LONG_AGO
-            entry.push(picture)
+            table_frame.pts = _LONG_AGO
+            entry.push(table_frame)
             entry.push(None)
         return source
 
@@ -104,17 +104,19 @@ class FilterChain:
         return frames
 
 
-def _table_input(graph: Graph, picture: VideoFrame, taker: FilterContext) -> FilterContext:
-    entry = graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=_USUAL_TICK)
+def _table_input(graph: Graph, table_frame: VideoFrame, taker: FilterContext) -> FilterContext:
+    entry = graph.add_buffer(
+        width=table_frame.width, height=table_frame.height, format=table_frame.format, time_base=_DEFAULT_TICK
+    )
     entry.link_to(taker, 0, 1)
     return entry
 
 
-_LEVEL = 6
-POINTS = _LEVEL**2
+_HALD_LEVEL = 6
+POINTS = _HALD_LEVEL**2
 """Points on each axis of the lookup table; values between them are interpolated."""
 
-_SIDE = _LEVEL**3
+_SIDE = _HALD_LEVEL**3
 _FORMAT = "rgb48le"
 _PIXEL_BYTES = 6
 _WHITE = 65535
@@ -157,7 +159,7 @@ class ToneMap:
         light = self._light(
             (_inverse(red, self.transfer), _inverse(green, self.transfer), _inverse(blue, self.transfer))
         )
-        return self._shown(light)
+        return self._to_screen(light)
 
     def table(self) -> VideoFrame:
         """Return the lookup table as an image for FFmpeg's `haldclut`: red varies fastest, then green, then blue."""
@@ -166,8 +168,8 @@ class ToneMap:
         for blue in axis:
             for green in axis:
                 for red in axis:
-                    values.extend(round(part * _WHITE) for part in self._shown(self._light((red, green, blue))))
-        return _picture(values)
+                    values.extend(round(part * _WHITE) for part in self._to_screen(self._light((red, green, blue))))
+        return _table_frame(values)
 
     def _light(self, linear: Triple) -> Triple:
         """Convert linear values to display light; 1 is the white of an SDR screen."""
@@ -177,7 +179,7 @@ class ToneMap:
         scale = _HLG_NITS / _SCREEN_NITS * luma ** (_HLG_GAMMA - 1)
         return linear[0] * scale, linear[1] * scale, linear[2] * scale
 
-    def _shown(self, light: Triple) -> Triple:
+    def _to_screen(self, light: Triple) -> Triple:
         red, green, blue = light
         mapped = [m[0] * red + m[1] * green + m[2] * blue for m in _TO_BT709.get(self.primaries, _TO_BT709["bt2020"])]
         brightest, peak = max(*mapped, _NO_LIGHT), self.peak_nits / _SCREEN_NITS
@@ -199,7 +201,7 @@ def _hable(x: float) -> float:
     return (x * (0.15 * x + 0.05) + 0.004) / (x * (0.15 * x + 0.5) + 0.06) - 0.02 / 0.3
 
 
-def _picture(values: "array[int]") -> VideoFrame:
+def _table_frame(values: "array[int]") -> VideoFrame:
     frame = VideoFrame(_SIDE, _SIDE, _FORMAT)
     plane, row = frame.planes[0], _SIDE * _PIXEL_BYTES
     data = memoryview(values.tobytes())
@@ -209,10 +211,10 @@ def _picture(values: "array[int]") -> VideoFrame:
 
 
 PIXEL_FORMAT = "yuv420p"
-_DEEP_FORMAT = "yuv420p10le"
-_DEEP_RGB_FORMAT = "rgb48le"
-_PLAIN_DEPTH = 8
-_TURNS = {90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}
+_HIGH_DEPTH_FORMAT = "yuv420p10le"
+_HIGH_DEPTH_RGB_FORMAT = "rgb48le"
+_STANDARD_DEPTH = 8
+_ROTATIONS = {90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}
 _SCREEN = "gamma22"
 """Transfer function for the conversion of primaries: the screen's, whatever the camera's was."""
 
@@ -246,11 +248,11 @@ class Scaler:
 class FrameNormalizer:
     """Converts stored frames to normalized frames of `width` x `height`, in the same order."""
 
-    def __init__(self, width: int, height: int, turn: Orientation, *, interlaced: bool) -> None:
-        self._orientation_steps = orientation_steps(turn)
+    def __init__(self, width: int, height: int, orientation: Orientation, *, interlaced: bool) -> None:
+        self._orientation_steps = orientation_steps(orientation)
         self._deinterlacer = FilterChain() if interlaced else None
         self._chain = FilterChain()
-        stored = (height, width) if turn.swaps_axes else (width, height)
+        stored = (height, width) if orientation.swaps_axes else (width, height)
         self._scaler = Scaler(*stored)
         self._tags: tuple[object, ...] = ()
         self._steps: Sequence[FilterStep] = ()
@@ -260,20 +262,26 @@ class FrameNormalizer:
         """Normalize one frame; a deinterlacer returns it one frame late."""
         if self._deinterlacer is None:
             return self._normalized(frame)
-        return [shown for whole in self._deinterlacer.take(frame, _DEINTERLACE) for shown in self._normalized(whole)]
+        return [
+            normalized
+            for deinterlaced in self._deinterlacer.take(frame, _DEINTERLACE)
+            for normalized in self._normalized(deinterlaced)
+        ]
 
     def flush(self) -> list[VideoFrame]:
         """Return the frames held back; more may follow."""
         held = self._deinterlacer.flush() if self._deinterlacer is not None else []
-        return [shown for whole in held for shown in self._normalized(whole)] + self._chain.flush()
+        return [
+            normalized for deinterlaced in held for normalized in self._normalized(deinterlaced)
+        ] + self._chain.flush()
 
     def _normalized(self, frame: VideoFrame) -> list[VideoFrame]:
         tags = (frame.colorspace, frame.color_primaries, frame.color_trc, frame.format.name, frame.width, frame.height)
         if tags != self._tags:
             self._tags = tags
             self._choose_steps(frame)
-        small = self._scaler(frame, self._pixel_format)
-        return self._chain.take(small, self._steps) if self._steps else [*self._chain.flush(), small]
+        scaled = self._scaler(frame, self._pixel_format)
+        return self._chain.take(scaled, self._steps) if self._steps else [*self._chain.flush(), scaled]
 
     def _choose_steps(self, frame: VideoFrame) -> None:
         """Choose the steps for frames like this one; scaling comes first, since the other steps cost time per pixel."""
@@ -283,17 +291,20 @@ class FrameNormalizer:
         self._pixel_format = _working_format(frame) if converting else PIXEL_FORMAT
 
 
-def orientation_steps(turn: Orientation) -> tuple[FilterStep, ...]:
+def orientation_steps(orientation: Orientation) -> tuple[FilterStep, ...]:
     """Return the filters that make a stored frame upright."""
-    mirror = (FilterStep("hflip"),) if turn.mirrored else ()
-    return (*mirror, *(FilterStep("transpose", f"dir={way}") for way in _TURNS.get(turn.rotation, ())))
+    mirror = (FilterStep("hflip"),) if orientation.mirrored else ()
+    return (
+        *mirror,
+        *(FilterStep("transpose", f"dir={direction}") for direction in _ROTATIONS.get(orientation.rotation, ())),
+    )
 
 
 def _working_format(frame: VideoFrame) -> str:
-    deep = max(part.bits for part in frame.format.components) > _PLAIN_DEPTH
+    deep = max(part.bits for part in frame.format.components) > _STANDARD_DEPTH
     if frame.format.is_rgb and colours_of(frame).is_hdr:
-        return _DEEP_RGB_FORMAT
-    return _DEEP_FORMAT if deep else PIXEL_FORMAT
+        return _HIGH_DEPTH_RGB_FORMAT
+    return _HIGH_DEPTH_FORMAT if deep else PIXEL_FORMAT
 
 
 def _conversion_steps(colours: Colours, frame: VideoFrame) -> tuple[FilterStep, ...]:
@@ -317,7 +328,7 @@ def _tone_map_steps(colours: Colours, tone_map: ToneMap) -> tuple[FilterStep, ..
     return (
         FilterStep("setparams", f"{neutral}:colorspace={matrix}:range=tv"),
         FilterStep("scale", "flags=bilinear"),
-        FilterStep("format", _DEEP_RGB_FORMAT),
+        FilterStep("format", _HIGH_DEPTH_RGB_FORMAT),
         FilterStep("haldclut", "clut=first:interp=tetrahedral", tone_map.table),
         FilterStep("scale", "flags=bilinear:out_color_matrix=bt709:out_range=tv"),
         FilterStep("format", PIXEL_FORMAT),

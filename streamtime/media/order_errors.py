@@ -67,36 +67,38 @@ def too_large(width: int, height: int) -> OrderError:
     return OrderError("too_large", f"A picture of {width} x {height} pixels is larger than what is supported.")
 
 
-def not_a_picture() -> OrderError:
+def not_an_image() -> OrderError:
     """The file is no still image of a supported type."""
     return OrderError("not_a_picture", "This is not a picture that can be read here: JPEG, PNG, WebP and GIF can.")
 
 
-def damaged_picture() -> OrderError:
+def damaged_image() -> OrderError:
     """The image is corrupt or truncated."""
     return OrderError("damaged_picture", "This picture is damaged, or its end is missing.")
 
 
-def unconfined(why: str) -> OrderError:
+def unconfined(reason: str) -> OrderError:
     """The kernel does not allow the worker to confine itself, so it does not read the file."""
     return OrderError(
-        "unconfined", f"Videos are not worked on: this machine cannot confine the work. Missing: {why}.", retryable=True
+        "unconfined",
+        f"Videos are not worked on: this machine cannot confine the work. Missing: {reason}.",
+        retryable=True,
     )
 
 
-def copy_unfit(why: str) -> OrderError:
+def copy_unfit(reason: str) -> OrderError:
     """The video turned out not to be copyable and must be encoded."""
-    return OrderError("copy_unfit", f"The video cannot be used as it is: {why}.")
+    return OrderError("copy_unfit", f"The video cannot be used as it is: {reason}.")
 
 
-def audio_copy_unfit(why: str) -> OrderError:
+def audio_copy_unfit(reason: str) -> OrderError:
     """The audio turned out not to be copyable and must be encoded."""
-    return OrderError("audio_copy_unfit", f"The sound cannot be used as it is: {why}.")
+    return OrderError("audio_copy_unfit", f"The sound cannot be used as it is: {reason}.")
 
 
-def resume_unfit(why: str) -> OrderError:
+def resume_unfit(reason: str) -> OrderError:
     """The output cannot be resumed exactly and must be started again."""
-    return OrderError("resume_unfit", f"It cannot be gone on with: {why}.")
+    return OrderError("resume_unfit", f"It cannot be gone on with: {reason}.")
 
 
 def as_failed(error: BaseException) -> OrderFailed:

@@ -44,8 +44,8 @@ from streamtime.media.video_stream import (
     is_interlaced,
     orientation_of,
     prepare_decoder,
-    repeated,
-    still_of,
+    repeat_frame,
+    still_image,
 )
 from streamtime.workers.protocol import OrderDone, Package, PackageAudio, ReadCaptions
 
@@ -114,7 +114,7 @@ class Packager:
         self._kind = ""
         self._timestamp_repair: TimestampRepair | None = None
         self._ends = TrackEnds(order.video_stream or 0)
-        self._reach = ReadExtent()
+        self._read_extent = ReadExtent()
 
     def run(self) -> OrderDone:
         """Execute the order.
@@ -126,29 +126,29 @@ class Packager:
         with open_source(self._descriptor) as container:
             if self._duration_s and container_name(container) not in DISCONTINUOUS_CONTAINERS:
                 self._latest_s = latest_s(self._descriptor, container, self._duration_s)
-            feeds = self._feeds(container)
+            sinks = self._make_sinks(container)
             from_beginning = self._order.video_stream == AUDIO_ONLY or container_name(container) in READ_FROM_START
-            if feeds and not from_beginning:
-                resume.seek(container, container.streams[feeds[-1].index], self._order)
+            if sinks and not from_beginning:
+                resume.seek(container, container.streams[sinks[-1].index], self._order)
             if self._order.poster is not None:
                 self._pipeline.run(self._poster, "poster")
             try:
-                self._pump(container, feeds)
+                self._read_packets(container, sinks)
                 self._set_track_ends(container)
-                for feed in feeds:
-                    feed.close()
+                for sink in sinks:
+                    sink.close()
             except BaseException as failure:  # noqa: BLE001  (raised again by `join`, or the first of several)
                 self._pipeline.abort(failure)
             self._pipeline.join()
             return self._done(container)
 
-    def _pump(self, container: InputContainer, feeds: list[PacketSink]) -> None:
-        wanted = {feed.index: feed for feed in feeds}
-        if not wanted:
+    def _read_packets(self, container: InputContainer, sinks: list[PacketSink]) -> None:
+        sinks_by_index = {sink.index: sink for sink in sinks}
+        if not sinks_by_index:
             return
         # A truncated packet is the end of a broken file, but only a glitch in a broadcast.
         cut_off_counts = container_name(container) != "mpegts"
-        indexes = {index for index in wanted if index != AUDIO_ONLY}
+        indexes = {index for index in sinks_by_index if index != AUDIO_ONLY}
         if self._tracks:
             # The total length depends on the video and all audio tracks, including those of other orders.
             if self._order.video_stream != AUDIO_ONLY:
@@ -162,10 +162,12 @@ class Packager:
         for packet in self._read(container, [container.streams[index] for index in indexes]):
             if self._pipeline.stopped:
                 raise Stopped
-            self._reach.take(packet)
+            self._read_extent.take(packet)
             if packet.size and not (packet.is_corrupt and cut_off_counts):
-                self._dispatch(wanted, self._timestamp_repair.take(packet) if self._timestamp_repair else (packet,))
-        self._dispatch(wanted, self._timestamp_repair.flush() if self._timestamp_repair else ())
+                self._dispatch(
+                    sinks_by_index, self._timestamp_repair.take(packet) if self._timestamp_repair else (packet,)
+                )
+        self._dispatch(sinks_by_index, self._timestamp_repair.flush() if self._timestamp_repair else ())
 
     def _read(self, container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
         """Read to the end, or to where the file is broken: what precedes that plays.
@@ -177,20 +179,20 @@ class Packager:
         except av.error.FFmpegError:
             self._broken = True
 
-    def _dispatch(self, wanted: dict[int, PacketSink], packets: Sequence[AnyPacket]) -> None:
+    def _dispatch(self, sinks_by_index: dict[int, PacketSink], packets: Sequence[AnyPacket]) -> None:
         for packet in packets:
             if packet.stream.type in _TIMED:
                 self._ends.take(packet, self._kind)
-            if feed := wanted.get(packet.stream_index):
-                feed.put(packet)
+            if sink := sinks_by_index.get(packet.stream_index):
+                sink.put(packet)
 
     def _set_track_ends(self, container: InputContainer) -> None:
         """Tell all tracks the end of the longest one, so that none ends long before the others."""
-        self._ends.settle(container, lambda: open_source(self._descriptor))
-        origin_s, picture_s, longest_s = self._order.origin_us / _MICRO, self._ends.picture_s, self._ends.longest_s
+        self._ends.resolve(container, lambda: open_source(self._descriptor))
+        origin_s, video_s, longest_s = self._order.origin_us / _MICRO, self._ends.video_s, self._ends.longest_s
         for track in self._tracks:
-            if isinstance(track, LadderEncoder) and picture_s is not None:
-                track.own_end_s = picture_s - origin_s
+            if isinstance(track, LadderEncoder) and video_s is not None:
+                track.container_end_s = video_s - origin_s
         if self._order.video_stream == AUDIO_ONLY and longest_s is not None:
             self._set_still_end(longest_s - origin_s)
             return
@@ -198,7 +200,7 @@ class Packager:
         if self._broken and not read_all:
             return
         until_s = self._duration_s if self._order.measured or self._is_claim_plausible() else None
-        if longest_s is not None and (read_all or (until_s is None and picture_s is not None)):
+        if longest_s is not None and (read_all or (until_s is None and video_s is not None)):
             until_s = longest_s - origin_s
         if until_s and self._latest_s and until_s > self._latest_s:
             until_s = None  # a track has broken times: there is nothing to wait for
@@ -211,7 +213,7 @@ class Packager:
         for track in self._tracks:
             track.until_s = until_s
             if isinstance(track, LadderEncoder):
-                track.own_end_s = until_s
+                track.container_end_s = until_s
 
     def _is_claim_plausible(self) -> bool:
         """Return whether the last frame may last until the declared end: no longer than any frame before it.
@@ -220,9 +222,9 @@ class Packager:
         """
         if self._kind not in CONTAINERS_WITH_LENGTH or self._duration_s is None:
             return False
-        if self._ends.picture_s is None:
+        if self._ends.video_s is None:
             return True  # packets have no times: nothing else gives the length
-        over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends.picture_s
+        over_s = self._duration_s + self._order.origin_us / _MICRO - self._ends.video_s
         return over_s <= self._ends.longest_step_s
 
     def _done(self, container: InputContainer) -> OrderDone:
@@ -237,24 +239,24 @@ class Packager:
             return True
         if self._timestamp_repair is not None and self._timestamp_repair.repaired:
             return False
-        expected_s, picture = self._duration_s or 0.0, self._order.video_stream or 0
+        expected_s, video_stream = self._duration_s or 0.0, self._order.video_stream or 0
         longest_s, origin_s = self._ends.longest_s, self._order.origin_us / _MICRO
         if longest_s is not None and expected_s - end_s > _SHORT_S:
             is_claimed = (
                 self._ends.claimed_s - origin_s > expected_s - _SHORT_S
             )  # the file is complete, but shorter than declared
-            if is_claimed or self._reach.is_whole(self._descriptor, container, self._kind, picture):
+            if is_claimed or self._read_extent.is_complete(self._descriptor, container, self._kind, video_stream):
                 expected_s = min(expected_s, longest_s - origin_s)
         return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
 
-    def _feeds(self, container: InputContainer) -> list[PacketSink]:
+    def _make_sinks(self, container: InputContainer) -> list[PacketSink]:
         order = self._order
-        feeds = [self._audio_feed(container, audio) for audio in order.audios]
-        feeds += [self._caption_feed(container, captions) for captions in order.captions]
+        sinks = [self._audio_sink(container, audio) for audio in order.audios]
+        sinks += [self._caption_sink(container, captions) for captions in order.captions]
         if order.copy is None and not order.encodes:
-            return feeds
+            return sinks
         if order.video_stream == AUDIO_ONLY:
-            return [*feeds, self._still_feed()]
+            return [*sinks, self._still_image_sink()]
         stream = container.streams[order.video_stream or 0]
         if not isinstance(stream, VideoStream):
             raise order_errors.no_video()
@@ -271,65 +273,65 @@ class Packager:
             self._tracks.append(copy)
             puts.append(copy.take)
             closes.append(copy.finish)
-        return [*feeds, PacketSink(stream.index, _each(puts), _all(closes))]
+        return [*sinks, PacketSink(stream.index, _each(puts), _all(closes))]
 
-    def _audio_feed(self, container: InputContainer, audio: PackageAudio) -> PacketSink:
+    def _audio_sink(self, container: InputContainer, audio: PackageAudio) -> PacketSink:
         stream = container.streams[audio.stream]
         if not isinstance(stream, AudioStream):
             raise order_errors.OrderError("no_audio", "There is no such sound track in this file.")
-        make = AudioCopy if audio.copy else AudioEncoder
+        track_type = AudioCopy if audio.copy else AudioEncoder
         descriptor, origin_us = self._outputs[audio.output], self._order.origin_us
-        track = make(audio.output, descriptor, stream, origin_us, self._reporter, resume=audio.resume)
+        track = track_type(audio.output, descriptor, stream, origin_us, self._reporter, resume=audio.resume)
         self._tracks.append(track)
         if not isinstance(track, AudioEncoder):
             return PacketSink(stream.index, track.take, track.finish)
         track.latest_s = self._latest_s
         name = f"sound {audio.output}"
-        station: PipelineStage[AnyPacket] = PipelineStage(
+        stage: PipelineStage[AnyPacket] = PipelineStage(
             self._pipeline, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS
         )
-        return PacketSink(stream.index, station.put, station.close)
+        return PacketSink(stream.index, stage.put, stage.close)
 
-    def _caption_feed(self, container: InputContainer, captions: ReadCaptions) -> PacketSink:
+    def _caption_sink(self, container: InputContainer, captions: ReadCaptions) -> PacketSink:
         stream = container.streams[captions.stream]
         if not isinstance(stream, SubtitleStream):
             raise order_errors.OrderError("no_captions", "There is no such subtitle track in this file.")
         reader = CaptionReader(stream, self._order.origin_us, self._reporter)
         return PacketSink(stream.index, reader.take, reader.finish)
 
-    def _still_feed(self) -> PacketSink:
+    def _still_image_sink(self) -> PacketSink:
         """Return the sink for a still image, repeated each second for the length of the audio.
 
         With one frame per segment, Chromium waits for more frames than a short file has, and does not start.
         """
         with open_source(self._descriptor) as other:
-            still = still_of(other)
+            still = still_image(other)
         still.time_base, still.pts = Fraction(1, _MICRO), self._order.origin_us
-        pictures = FrameFormat(still.time_base, Fraction(1), Orientation(), interlaced=False, held=True)
-        ladder = self._ladder(pictures)
+        frames = FrameFormat(still.time_base, Fraction(1), Orientation(), interlaced=False, held=True)
+        ladder = self._ladder(frames)
 
         def close() -> None:
             ends_s = self._ends.longest_s or 0.0
             begins = self._order.origin_us
             seconds = range(max(1, round(ends_s - begins / _MICRO)))
-            for shown in repeated(still, (begins + number * _MICRO for number in seconds)):
+            for shown in repeat_frame(still, (begins + number * _MICRO for number in seconds)):
                 ladder.put(shown)
             ladder.close()
 
         return PacketSink(AUDIO_ONLY, lambda _packet: None, close)
 
     def _video_decoder(self, stream: VideoStream, kind: str) -> VideoDecoder:
-        pictures = self._frame_format(stream.index)
+        frames = self._frame_format(stream.index)
         is_small = os.fstat(self._descriptor).st_size < _SMALL_BYTES
         prepare_decoder(stream, threads=1 if is_small else _DECODER_THREADS)
-        return VideoDecoder(stream, self._ladder(pictures), FrameTimestamps(kind, stream))
+        return VideoDecoder(stream, self._ladder(frames), FrameTimestamps(kind, stream))
 
-    def _ladder(self, pictures: FrameFormat) -> LadderEncoder:
+    def _ladder(self, frames: FrameFormat) -> LadderEncoder:
         ladder = LadderEncoder(
             self._pipeline,
             self._order.encodes,
             self._outputs,
-            pictures,
+            frames,
             self._reporter,
             origin_us=self._order.origin_us,
             grid=self._order.grid,

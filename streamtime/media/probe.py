@@ -13,23 +13,23 @@ from av.video.stream import VideoStream
 from streamtime.media import order_errors
 from streamtime.media.copy_check import ScanLimit, VideoScan, audio_copyable, longest_copied_segment_s, video_obstacle
 from streamtime.media.durations import claimed_duration_us
-from streamtime.media.source import container_name, open_source, start_of, wraps
+from streamtime.media.source import container_name, open_source, start_of, wraps_around
 from streamtime.media.timestamps import RAW_STREAMS, FrameTimestamps, raw_rate
 from streamtime.media.video_stream import (
     AUDIO_ONLY,
     bit_depth,
     choose_video,
+    decode_frame,
     frame_rate,
     has_decoder,
     is_audio_only,
     is_cover,
     is_interlaced,
     orientation_of,
-    picture_in,
     prepare_decoder,
     readable_packets,
     shown_size,
-    still_of,
+    still_image,
 )
 from streamtime.workers.probe_result import AudioInfo, ChapterInfo, ProbeResult, SubtitleInfo, VideoInfo
 
@@ -62,8 +62,11 @@ def purpose_of(stream: Stream) -> str | None:
 
 def title_of(container: InputContainer) -> str | None:
     """Return the title of the file; Ogg stores it with its streams."""
-    told = [container.metadata, *(stream.metadata for stream in container.streams if container.format.name == "ogg")]
-    titles = (text.strip() for words in told for key, text in words.items() if key.lower() == "title")
+    declared = [
+        container.metadata,
+        *(stream.metadata for stream in container.streams if container.format.name == "ogg"),
+    ]
+    titles = (text.strip() for words in declared for key, text in words.items() if key.lower() == "title")
     return next((title[:_MAX_TITLE] for title in titles if title), None)
 
 
@@ -75,7 +78,7 @@ def subtitles_of(container: InputContainer) -> tuple[SubtitleInfo, ...]:
             continue
         codec = stream.codec_context.codec.canonical_name
         if codec not in _BROADCAST_TEXT:
-            found.append(_facts(stream, codec))
+            found.append(_subtitle_info(stream, codec))
     return tuple(found)
 
 
@@ -89,17 +92,17 @@ def chapters_of(container: InputContainer, origin_us: int) -> tuple[ChapterInfo,
         end_ms = round(chapter["end"] * tick * _MS) - origin_ms
         starts.setdefault(start_ms, (end_ms, str(chapter["metadata"].get("title", ""))[:_MAX_TEXT]))
     ordered = sorted(starts)
-    facts = []
+    chapters = []
     for start_ms, following_ms in zip_longest(ordered, ordered[1:]):
         end_ms, title = starts[start_ms]
         if following_ms is not None:
             end_ms = min(end_ms, following_ms) if end_ms > start_ms else following_ms
         if end_ms > start_ms:
-            facts.append(ChapterInfo(start_ms, end_ms, title))
-    return tuple(facts)
+            chapters.append(ChapterInfo(start_ms, end_ms, title))
+    return tuple(chapters)
 
 
-def _facts(stream: SubtitleStream, codec: str) -> SubtitleInfo:
+def _subtitle_info(stream: SubtitleStream, codec: str) -> SubtitleInfo:
     return SubtitleInfo(
         stream=stream.index,
         codec=codec,
@@ -129,13 +132,13 @@ def probe(descriptor: int) -> ProbeResult:
     """
     with open_source(descriptor) as container:
         if is_audio_only(container):
-            return _audio_only_facts(descriptor, container)
+            return _audio_only_result(descriptor, container)
         stream = choose_video(container)
         prepare_decoder(stream, threads=1)
-        frame, scan = _survey(container, stream)
-        video = _video_facts(container, stream, frame, scan)
-        picture_us = _first_picture_us(stream, frame, scan if video.copyable else None)
-        origin_us = picture_us - _held_us(container, picture_us)
+        frame, scan = _scan_start(container, stream)
+        video = _video_info(container, stream, frame, scan)
+        first_frame_us = _first_frame_us(stream, frame, scan if video.copyable else None)
+        origin_us = first_frame_us - _held_us(container, first_frame_us)
         return ProbeResult(
             container=container_name(container),
             duration_ms=_duration_ms(descriptor, container, origin_us),
@@ -143,14 +146,14 @@ def probe(descriptor: int) -> ProbeResult:
             bitrate_bps=container.bit_rate or None,
             video=video,
             audios=_audios(container, Fraction(origin_us, _MICRO)),
-            other_streams=_others(container, stream),
+            other_streams=_other_streams(container, stream),
             subtitles=subtitles_of(container),
             chapters=chapters_of(container, origin_us),
             title=title_of(container),
         )
 
 
-def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame, VideoScan]:
+def _scan_start(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame, VideoScan]:
     """Scan the first packets and decode the first frame."""
     frame: VideoFrame | None = None
     scan, limit = VideoScan(stream.codec_context.extradata), ScanLimit(stream)
@@ -161,7 +164,7 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
             scan.packets += 1
             scan.take(packet)
             enough = limit.reached(scan)
-        if frame is None and (found := picture_in(stream, packet)) is not None:
+        if frame is None and (found := decode_frame(stream, packet)) is not None:
             frame = times.put(found)
         if frame and enough:
             break
@@ -172,10 +175,10 @@ def _survey(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame,
     return frame, scan
 
 
-def _audio_only_facts(descriptor: int, container: InputContainer) -> ProbeResult:
+def _audio_only_result(descriptor: int, container: InputContainer) -> ProbeResult:
     """Describe a file without video: its video track is a still image, the cover or a generated one."""
-    still = still_of(container)
-    origin_us = min(_sound_starts_us(container), default=0)
+    still = still_image(container)
+    origin_us = min(_audio_starts_us(container), default=0)
     return ProbeResult(
         container=container_name(container),
         duration_ms=_duration_ms(descriptor, container, origin_us),
@@ -209,18 +212,24 @@ def _audio_only_facts(descriptor: int, container: InputContainer) -> ProbeResult
     )
 
 
-def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFrame, scan: VideoScan) -> VideoInfo:
-    turn, rate = (
+def _video_info(container: InputContainer, stream: VideoStream, frame: VideoFrame, scan: VideoScan) -> VideoInfo:
+    orientation, rate = (
         orientation_of(frame),
         raw_rate(stream) if container_name(container) in RAW_STREAMS else frame_rate(stream),
     )
-    width, height = shown_size(stream, turn)
+    width, height = shown_size(stream, orientation)
     bitrate_bps = stream.codec_context.bit_rate or container.bit_rate or None
     interlaced = is_interlaced(stream, frame)
     kind = container_name(container)
-    held_s = Fraction(_held_us(container, _first_picture_us(stream, frame, scan)), _MICRO)
+    held_s = Fraction(_held_us(container, _first_frame_us(stream, frame, scan)), _MICRO)
     obstacle = video_obstacle(
-        kind, stream, scan, upright=turn.is_identity, interlaced=interlaced, bitrate_bps=bitrate_bps, held_s=held_s
+        kind,
+        stream,
+        scan,
+        upright=orientation.is_identity,
+        interlaced=interlaced,
+        bitrate_bps=bitrate_bps,
+        held_s=held_s,
     )
     return VideoInfo(
         stream=stream.index,
@@ -230,8 +239,8 @@ def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFra
         stored_height=stream.height,
         width=width,
         height=height,
-        rotation=turn.rotation,
-        mirrored=turn.mirrored,
+        rotation=orientation.rotation,
+        mirrored=orientation.mirrored,
         fps_num=rate.numerator,
         fps_den=rate.denominator,
         pix_fmt=frame.format.name,
@@ -244,16 +253,16 @@ def _video_facts(container: InputContainer, stream: VideoStream, frame: VideoFra
     )
 
 
-def _held_us(container: InputContainer, picture_us: int) -> int:
+def _held_us(container: InputContainer, first_frame_us: int) -> int:
     """Return how long the first frame is held: from the start of the first audio, if that is well before it.
 
     Audio that starts more than an hour earlier has a broken timestamp; the declared length may be wrong too.
     """
-    held_us = [picture_us - start_us for start_us in _sound_starts_us(container)]
+    held_us = [first_frame_us - start_us for start_us in _audio_starts_us(container)]
     return max((held for held in held_us if _MIN_HELD_US < held <= _MAX_HELD_US), default=0)
 
 
-def _sound_starts_us(container: InputContainer) -> list[int]:
+def _audio_starts_us(container: InputContainer) -> list[int]:
     return [
         int(start * stream.time_base * _MICRO)
         for stream in container.streams.audio
@@ -261,7 +270,7 @@ def _sound_starts_us(container: InputContainer) -> list[int]:
     ]
 
 
-def _first_picture_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan | None) -> int:
+def _first_frame_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan | None) -> int:
     """Return the time of the first frame: the first keyframe if it is copied, else the first decoded frame."""
     tick = stream.time_base or Fraction(1, 1000)
     if copied and copied.origin is not None:
@@ -272,7 +281,7 @@ def _first_picture_us(stream: VideoStream, frame: VideoFrame, copied: VideoScan 
 
 
 def _duration_ms(descriptor: int, container: InputContainer, origin_us: int) -> int | None:
-    if wraps(container):
+    if wraps_around(container):
         return None
     duration_us = claimed_duration_us(descriptor, container, container_name(container), origin_us)
     return None if duration_us is None else max(1, round(duration_us / 1000))
@@ -280,14 +289,14 @@ def _duration_ms(descriptor: int, container: InputContainer, origin_us: int) -> 
 
 def _audios(container: InputContainer, origin_s: Fraction) -> tuple[AudioInfo, ...]:
     kind = container_name(container)
-    return tuple(_audio_facts(kind, stream, origin_s) for stream in container.streams.audio if _is_readable(stream))
+    return tuple(_audio_info(kind, stream, origin_s) for stream in container.streams.audio if _is_readable(stream))
 
 
 def _is_readable(stream: AudioStream) -> bool:
     return has_decoder(stream) and stream.codec_context.sample_rate > 0 and stream.codec_context.channels > 0
 
 
-def _audio_facts(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioInfo:
+def _audio_info(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioInfo:
     return AudioInfo(
         stream=stream.index,
         codec=stream.codec_context.codec.canonical_name,
@@ -302,7 +311,7 @@ def _audio_facts(kind: str, stream: AudioStream, origin_s: Fraction) -> AudioInf
     )
 
 
-def _others(container: InputContainer, chosen: VideoStream) -> tuple[str, ...]:
+def _other_streams(container: InputContainer, chosen: VideoStream) -> tuple[str, ...]:
     kinds = []
     for stream in container.streams:
         if isinstance(stream, VideoStream):

@@ -18,9 +18,9 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from streamtime.media import order_errors
 from streamtime.media.colours import is_full_range
-from streamtime.media.jpeg import for_jpeg, jpeg
+from streamtime.media.jpeg import convert_for_jpeg, encode_jpeg
 from streamtime.media.normalize import FilterChain, FilterStep, orientation_steps
-from streamtime.media.source import MAX_PIXELS, STILL_WHITELIST
+from streamtime.media.source import IMAGE_DECODER_WHITELIST, MAX_PIXELS
 from streamtime.media.video_stream import Orientation
 from streamtime.workers.protocol import MakeProfilePicture, ProfilePictureMade
 
@@ -63,7 +63,7 @@ def _orientation(exif: bytes, order: str) -> int:
 
 _SIGNATURES = {b"\xff\xd8\xff": "mjpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
 _WEBP_AT = 8
-_MAX_PARTS = 10_000
+_MAX_CHUNKS = 10_000
 """Maximum number of segments or chunks to parse: a ten-megabyte image has about a hundred."""
 
 _PNG_CHUNKS_AT, _RIFF_CHUNKS_AT = 8, 12
@@ -72,7 +72,7 @@ _HAS_ALPHA = 0x10
 """Flags of extended WebP files, also used for animations (RFC 9649, section 2.7)."""
 
 _EXIF_SEGMENT = 0xE1
-_EXIF_MARK = b"Exif\0\0"
+_EXIF_PREFIX = b"Exif\0\0"
 _MARKER = 0xFF
 _START_OF_SCAN = 0xDA
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -94,7 +94,7 @@ def claimed_size(kind: str, data: bytes) -> tuple[int, int] | None:
         return None
 
 
-def first_picture(kind: str, data: bytes) -> bytes:
+def first_image(kind: str, data: bytes) -> bytes:
     """Return the file, or the first frame of an animated WebP as a file of its own, which decoders need."""
     if kind != "webp":
         return data
@@ -113,7 +113,7 @@ def exif_of(kind: str, data: bytes) -> bytes:
     match kind:
         case "mjpeg":
             found = (data[start:] for marker, start in _jpeg_segments(data) if marker == _EXIF_SEGMENT)
-            return next((part[len(_EXIF_MARK) :] for part in found if part.startswith(_EXIF_MARK)), b"")
+            return next((part[len(_EXIF_PREFIX) :] for part in found if part.startswith(_EXIF_PREFIX)), b"")
         case "png":
             return next((data[start:] for name, start in _png_chunks(data) if name == b"eXIf"), b"")
         case "webp":
@@ -159,7 +159,7 @@ def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield the marker of each segment before the image data, and the start of its content."""
     position = 2
-    for _ in range(_MAX_PARTS):
+    for _ in range(_MAX_CHUNKS):
         if len(data) < position + 4 or data[position] != _MARKER or data[position + 1] == _START_OF_SCAN:
             return
         yield data[position + 1], position + 4
@@ -168,7 +168,7 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
     position = _PNG_CHUNKS_AT
-    for _ in range(_MAX_PARTS):
+    for _ in range(_MAX_CHUNKS):
         if len(data) < position + 12:
             return
         yield data[position + 4 : position + 8], position + 8
@@ -177,7 +177,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
     position = _RIFF_CHUNKS_AT
-    for _ in range(_MAX_PARTS):
+    for _ in range(_MAX_CHUNKS):
         if len(data) < position + 8:
             return
         yield data[position : position + 4], position + 8
@@ -203,16 +203,16 @@ def make_profile_picture(descriptor: int, order: MakeProfilePicture) -> ProfileP
     data = os.pread(descriptor, _MAX_BYTES, 0)
     kind = detect_image_format(data)
     if kind is None:
-        raise order_errors.not_a_picture()
+        raise order_errors.not_an_image()
     width, height = claimed_size(kind, data) or (0, 0)
     if width * height > MAX_PIXELS:
         raise order_errors.too_large(width, height)
     try:
-        small = _center_square(_first_frame(kind, first_picture(kind, data)), order.side)
+        small = _center_square(_first_frame(kind, first_image(kind, data)), order.side)
         upright = _apply_filters(small, orientation_steps(orientation_in(exif_of(kind, data))))
-        return ProfilePictureMade(jpeg(for_jpeg(upright, order.side, order.side)))
+        return ProfilePictureMade(encode_jpeg(convert_for_jpeg(upright, order.side, order.side)))
     except (FFmpegError, ValueError) as error:
-        raise order_errors.damaged_picture() from error
+        raise order_errors.damaged_image() from error
 
 
 def _first_frame(kind: str, data: bytes) -> VideoFrame:
@@ -220,11 +220,15 @@ def _first_frame(kind: str, data: bytes) -> VideoFrame:
     if not isinstance(decoder, VideoCodecContext):
         raise TypeError("there is no such decoder")
     # Without the last flag, missing parts of an image are filled with grey.
-    decoder.options = {"max_pixels": str(MAX_PIXELS), "codec_whitelist": STILL_WHITELIST, "err_detect": "explode"}
+    decoder.options = {
+        "max_pixels": str(MAX_PIXELS),
+        "codec_whitelist": IMAGE_DECODER_WHITELIST,
+        "err_detect": "explode",
+    }
     decoder.thread_count = 1
     frames = [*decoder.decode(Packet(data)), *decoder.decode(None)]
     if not frames:
-        raise order_errors.damaged_picture()
+        raise order_errors.damaged_image()
     return frames[0]
 
 
@@ -235,8 +239,8 @@ def _center_square(frame: VideoFrame, side: int) -> VideoFrame:
     if not _has_transparency(frame):
         return _scaled(_apply_filters(frame, (cut,)), side, "rgb24", is_full=is_full_range(frame))
     # Premultiply colours with alpha, so that edges do not take on colours of transparent pixels.
-    weighed = _apply_filters(frame, (cut, FilterStep("format", "gbrap"), FilterStep("premultiply", "inplace=1")))
-    return _on_white(_scaled(weighed, side, "rgba", is_full=True))
+    premultiplied = _apply_filters(frame, (cut, FilterStep("format", "gbrap"), FilterStep("premultiply", "inplace=1")))
+    return _on_white(_scaled(premultiplied, side, "rgba", is_full=True))
 
 
 def _has_transparency(frame: VideoFrame) -> bool:

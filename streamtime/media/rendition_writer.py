@@ -78,7 +78,7 @@ _LONG = struct.Struct(">Q")
 _NUMBER = struct.Struct(">I")
 _EDIT_MEDIA_TIME = 16
 """Offset from the name of an edit list (version 0): name, version, count and duration of 4 bytes each."""
-_LARGEST_OPENING_BYTES = 32 << 20
+_MAX_CHECK_BYTES = 32 << 20
 
 
 class SegmentedOutput:
@@ -114,13 +114,13 @@ class SegmentedOutput:
         self._digest.update(data)
         if self._collects_check_data:
             self.check_data += data
-        self._follow(memoryview(data))
-        if self._collects_check_data and (self.finished or len(self.check_data) > _LARGEST_OPENING_BYTES):
+        self._parse(memoryview(data))
+        if self._collects_check_data and (self.finished or len(self.check_data) > _MAX_CHECK_BYTES):
             self._collects_check_data = False
             del self.check_data[len(self.init or b"") + self._first_sample_end :]
         return len(data)
 
-    def _follow(self, view: memoryview) -> None:
+    def _parse(self, view: memoryview) -> None:
         while view:
             if not self._left:
                 view = self._read_head(view)
@@ -131,7 +131,7 @@ class SegmentedOutput:
             self._left -= taken
             view = view[taken:]
             if not self._left and self._kind:
-                self._box_ended()
+                self._end_box()
 
     def _read_head(self, view: memoryview) -> memoryview:
         wanted = _BOX.size + _LONG.size if self._head[:4] == b"\0\0\0\1" else _BOX.size
@@ -154,9 +154,9 @@ class SegmentedOutput:
             self._start += self._head
         self._head.clear()
         if self._left <= 0:
-            self._box_ended()
+            self._end_box()
 
-    def _box_ended(self) -> None:
+    def _end_box(self) -> None:
         kind, self._kind = self._kind, b""
         if kind == b"moov":
             self.init = bytes(self._start)
@@ -323,14 +323,14 @@ class RenditionWriter:
         self._end = max(self._end, self._ticks((packet.pts or 0) + (packet.duration or 0)))
         self._reporter.advance(pts * self._tick_s)
 
-    def finish(self, until_s: float | None = None, *, lasts: int | None = None) -> None:
+    def finish(self, until_s: float | None = None, *, last_duration: int | None = None) -> None:
         """Write what is left and announce the end. A rendition without packets is not announced.
 
-        `lasts` is the duration of the last frame in ticks, instead of its packet's own; with `until_s` the frame is
-        extended until then, if that is later.
+        `last_duration` is the duration of the last frame in ticks, instead of its packet's own; with `until_s` the
+        frame is extended until then, if that is later.
         """
         if self._has_video and self._tail_buffer.held:
-            self._end = self._ticks(self._tail_buffer.finish(lasts, until_s))
+            self._end = self._ticks(self._tail_buffer.finish(last_duration, until_s))
         for packet in self._tail_buffer.held:
             self._write(packet)
         self._container.close()

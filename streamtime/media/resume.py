@@ -52,27 +52,27 @@ class ResumedDecodeTimes:
 
     def __init__(self, delay: int) -> None:
         self._delay = delay
-        self._line: deque[int] = deque()
+        self._times: deque[int] = deque()
 
-    def before(self, pts: int) -> None:
+    def add_skipped(self, pts: int) -> None:
         """Take a frame before the resume point."""
-        self._line.append(pts)
-        if len(self._line) > self._delay:
-            self._line.popleft()
+        self._times.append(pts)
+        if len(self._times) > self._delay:
+            self._times.popleft()
 
-    def after(self, pts: int) -> None:
+    def add_encoded(self, pts: int) -> None:
         """Take a frame that is encoded.
 
         Raises:
             OrderError: with `resume_unfit` if there were too few frames before the resume point.
         """
-        if len(self._line) < self._delay:
+        if len(self._times) < self._delay:
             raise order_errors.resume_unfit("there is too little of it")
-        self._line.append(pts)
+        self._times.append(pts)
 
     def next(self) -> int:
         """Return the decode time of the next packet."""
-        return self._line.popleft()
+        return self._times.popleft()
 
 
 def seek(container: InputContainer, stream: Stream, order: Package) -> None:
@@ -81,11 +81,11 @@ def seek(container: InputContainer, stream: Stream, order: Package) -> None:
     Raises:
         OrderError: with `resume_unfit` if the file is not seekable.
     """
-    wanted_s = lead_in_s(order) - _MARGIN_S
-    if wanted_s <= 0 or stream.time_base is None:
+    target_s = lead_in_s(order) - _MARGIN_S
+    if target_s <= 0 or stream.time_base is None:
         return
     try:
-        container.seek(int((wanted_s + Fraction(order.origin_us, _MICRO)) / stream.time_base), stream=stream)
+        container.seek(int((target_s + Fraction(order.origin_us, _MICRO)) / stream.time_base), stream=stream)
     except av.error.FFmpegError:
         raise order_errors.resume_unfit("the file cannot be entered in the middle") from None
 

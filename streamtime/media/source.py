@@ -22,7 +22,7 @@ from av.stream import Stream
 
 from streamtime.media import order_errors
 
-_PICTURE = (
+_VIDEO_DECODERS = (
     # Current formats and those of the web.
     "h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "vvc", "theora", "mjpeg", "mjpegb",
     # Discs, broadcasts and older formats.
@@ -34,7 +34,7 @@ _PICTURE = (
     "hap", "flashsv", "flashsv2", "mss2", "tscc2", "zmbv", "png", "gif", "apng",
 )  # fmt: skip
 
-_SOUND = (
+_AUDIO_DECODERS = (
     "aac", "aac_fixed", "aac_latm", "ac3", "ac3_fixed", "eac3", "dca", "truehd", "mlp", "mp1", "mp1float", "mp2",
     "mp2float", "mp3", "mp3float", "mp3adu", "mp3adufloat", "opus", "libopus", "vorbis", "flac", "alac", "speex", "ape",
     "tta", "wavpack", "wmav1", "wmav2", "wmapro", "wmalossless", "wmavoice", "amrnb", "amrwb", "libopencore_amrnb",
@@ -45,17 +45,30 @@ _SOUND = (
     "pcm_u16le", "pcm_u24le", "pcm_u32le",
 )  # fmt: skip
 
-_TEXT = ("ass", "ssa", "srt", "subrip", "mov_text", "webvtt", "text", "cc_dec", "dvbsub", "dvdsub", "pgssub", "xsub")
+_SUBTITLE_DECODERS = (
+    "ass",
+    "ssa",
+    "srt",
+    "subrip",
+    "mov_text",
+    "webvtt",
+    "text",
+    "cc_dec",
+    "dvbsub",
+    "dvdsub",
+    "pgssub",
+    "xsub",
+)
 
-_STILL = ("mjpeg", "png", "webp", "gif")
+_IMAGE_DECODERS = ("mjpeg", "png", "webp", "gif")
 
-DECODERS = frozenset((*_PICTURE, *_SOUND, *_TEXT))
+DECODERS = frozenset((*_VIDEO_DECODERS, *_AUDIO_DECODERS, *_SUBTITLE_DECODERS))
 """All allowed decoders."""
 
-WHITELIST = ",".join(sorted(DECODERS))
+DECODER_WHITELIST = ",".join(sorted(DECODERS))
 """For FFmpeg's option `codec_whitelist`: opening any other decoder fails, inside a container or alone."""
 
-STILL_WHITELIST = ",".join(_STILL)
+IMAGE_DECODER_WHITELIST = ",".join(_IMAGE_DECODERS)
 """The same for profile pictures; some of these decoders are used nowhere else."""
 
 
@@ -156,8 +169,8 @@ _MAY_BEGIN_LATE = {"mpegts", "mpeg"}
 _WRAP_S = Fraction(1 << 33, 90_000)
 """Times of MPEG-TS and MPEG-PS wrap around after 26.5 hours (ISO/IEC 13818-1, 2.4.3.7)."""
 
-_FAR_BYTES = 64 << 20
-_DEEP_PROBE_OPTIONS = {"probesize": str(_FAR_BYTES), "analyzeduration": "60000000"}
+_DEEP_PROBE_BYTES = 64 << 20
+_DEEP_PROBE_OPTIONS = {"probesize": str(_DEEP_PROBE_BYTES), "analyzeduration": "60000000"}
 """How far to look for audio that starts later than the video, in bytes and microseconds."""
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
@@ -207,10 +220,10 @@ def open_source(descriptor: int) -> InputContainer:
             container.close()
             container = _opened(descriptor, _DEEP_PROBE_OPTIONS)
     except (av.error.FFmpegError, ValueError) as error:
-        raise _refused(descriptor) from error
+        raise _open_error(descriptor) from error
     if not is_plausible(container_name(container), os.pread(descriptor, HEAD_BYTES, 0)):
         container.close()
-        raise _refused(descriptor)
+        raise _open_error(descriptor)
     return container
 
 
@@ -229,7 +242,7 @@ def _opened(descriptor: int, options: dict[str, str]) -> InputContainer:
             "format_whitelist": _CONTAINERS,
             # A file object disables FFmpeg's own protocol list: without this, a file could refer to other files.
             "protocol_whitelist": "none",
-            "codec_whitelist": WHITELIST,
+            "codec_whitelist": DECODER_WHITELIST,
             "max_streams": str(_MAX_STREAMS),
             **options,
         },
@@ -245,10 +258,10 @@ def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator
     Raises:
         FFmpegError: if the file is broken or truncated.
     """
-    wrap = _Wrap(container)
+    wrap = _WrapCorrection(container)
     try:
         for packet in container.demux(list(streams)):
-            wrap.undo(packet)
+            wrap.correct(packet)
             yield packet
     except IndexError:
         # PyAV fails at the very end for streams that appeared late; all packets were returned.
@@ -257,15 +270,19 @@ def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator
 
 def start_of(container: InputContainer, stream: Stream) -> int | None:
     """Return the first time of a stream in its ticks, as in `packets_of`; None if unknown."""
-    return None if stream.start_time is None else stream.start_time - _Wrap(container).before(stream, stream.start_time)
+    return (
+        None
+        if stream.start_time is None
+        else stream.start_time - _WrapCorrection(container).before(stream, stream.start_time)
+    )
 
 
-def wraps(container: InputContainer) -> bool:
+def wraps_around(container: InputContainer) -> bool:
     """Return whether some streams start before their times wrap around, and others after it: the length is unknown."""
     return any(start_of(container, stream) != stream.start_time for stream in container.streams)
 
 
-class _Wrap:
+class _WrapCorrection:
     """Undoes a wrap-around of timestamps between the first packets of a broadcast's streams.
 
     FFmpeg takes the first packet of the file for the earliest. A stream that seems to start 13 hours after it starts
@@ -283,13 +300,13 @@ class _Wrap:
         tick = stream.time_base
         return round(_WRAP_S / tick) if self._may_be and tick and time * tick > self._latest_s else 0
 
-    def undo(self, packet: AnyPacket) -> None:
+    def correct(self, packet: AnyPacket) -> None:
         """Correct the times of a packet."""
         time = packet.dts if packet.dts is not None else packet.pts
         if not self._may_be or time is None or packet.stream_index in self._done:
             return
         # A recording may be longer than 13 hours: only packets near the beginning are corrected.
-        ticks = self.before(packet.stream, time) if (packet.pos or 0) < _FAR_BYTES else 0
+        ticks = self.before(packet.stream, time) if (packet.pos or 0) < _DEEP_PROBE_BYTES else 0
         if not ticks:
             self._done.add(packet.stream_index)
             return
@@ -297,7 +314,7 @@ class _Wrap:
         packet.dts = None if packet.dts is None else packet.dts - ticks
 
 
-def _refused(descriptor: int) -> order_errors.OrderError:
+def _open_error(descriptor: int) -> order_errors.OrderError:
     head = os.pread(descriptor, HEAD_BYTES, 0)
     return order_errors.incomplete() if head[4:8] in _MP4_BOXES else order_errors.not_media(describe_file_type(head))
 

@@ -25,7 +25,7 @@ from streamtime.media import order_errors
 from streamtime.media.channel import Channel
 from streamtime.media.fragments import FragmentReader
 from streamtime.media.jpeg import PIXEL_FORMAT as JPEG_PIXEL_FORMAT
-from streamtime.media.jpeg import for_jpeg, jpeg, write_out
+from streamtime.media.jpeg import convert_for_jpeg, encode_jpeg, write_all
 from streamtime.media.normalize import PIXEL_FORMAT, FrameNormalizer
 from streamtime.media.source import container_name, open_source, packets_of
 from streamtime.media.timestamps import RAW_STREAMS
@@ -37,7 +37,7 @@ from streamtime.media.video_stream import (
     orientation_of,
     prepare_decoder,
     shown_size,
-    still_of,
+    still_image,
 )
 from streamtime.media.x264 import tag_colours
 from streamtime.workers.protocol import (
@@ -53,7 +53,7 @@ from streamtime.workers.protocol import (
     StillWritten,
 )
 
-_SHARES = (0.08, 0.03, 0.15, 0.25, 0.0)
+_POSITIONS = (0.08, 0.03, 0.15, 0.25, 0.0)
 """Where to look, as shares of the duration: near the beginning, but after titles and fades."""
 
 _LATEST_S = 180.0
@@ -72,7 +72,7 @@ class PosterCandidate:
 
     frame: VideoFrame
     score: float
-    good: bool
+    is_good: bool
 
 
 def make_poster(descriptor: int, order: MakePoster, package: Package, output: int) -> PosterWritten | None:
@@ -83,19 +83,19 @@ def make_poster(descriptor: int, order: MakePoster, package: Package, output: in
     """
     with open_source(descriptor) as container:
         if package.video_stream == AUDIO_ONLY:
-            return written_poster(still_of(container), order.output, output)
+            return write_poster(still_image(container), order.output, output)
         stream = container.streams[package.video_stream or 0]
         if not isinstance(stream, VideoStream):
             return None
         prepare_decoder(stream, threads=2)
         found = _chosen(container, stream, package, order.at_ms)
-        frame = None if found is None else _shown(stream, found, order.max_width)
+        frame = None if found is None else _display_frame(stream, found, order.max_width)
     if frame is None:
-        frame = _first_picture(descriptor, package, order.max_width)
-    return written_poster(frame, order.output, output)
+        frame = _first_decodable_frame(descriptor, package, order.max_width)
+    return write_poster(frame, order.output, output)
 
 
-def _first_picture(descriptor: int, package: Package, max_width: int) -> VideoFrame:
+def _first_decodable_frame(descriptor: int, package: Package, max_width: int) -> VideoFrame:
     """Return the first frame that can be decoded, for files in which seeking finds no keyframe.
 
     Raises:
@@ -106,13 +106,13 @@ def _first_picture(descriptor: int, package: Package, max_width: int) -> VideoFr
         if not isinstance(stream, VideoStream):
             raise order_errors.no_video()
         prepare_decoder(stream, threads=2)
-        return _shown(stream, first_frame(container, stream), max_width)
+        return _display_frame(stream, first_frame(container, stream), max_width)
 
 
-def written_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten:
+def write_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten:
     """Write a scaled frame as the poster."""
-    data = jpeg(for_jpeg(frame, frame.width, frame.height, is_bt709=True))
-    return PosterWritten(number, len(data), frame.width, frame.height, write_out(output, data))
+    data = encode_jpeg(convert_for_jpeg(frame, frame.width, frame.height, is_bt709=True))
+    return PosterWritten(number, len(data), frame.width, frame.height, write_all(output, data))
 
 
 def _chosen(container: InputContainer, stream: VideoStream, package: Package, at_ms: int | None) -> VideoFrame | None:
@@ -143,14 +143,14 @@ def _best_candidate(container: InputContainer, stream: VideoStream, package: Pac
     deadline = time.monotonic() + _BUDGET_S
     duration_s = (package.duration_ms or 0) / 1000
     best: PosterCandidate | None = None
-    for share in _SHARES if duration_s else (0.0,):
+    for share in _POSITIONS if duration_s else (0.0,):
         frame = _frame_at(container, stream, package.origin_us, min(duration_s * share, _LATEST_S))
         if frame is None:
             continue
-        look = _scored(frame)
+        look = _score(frame)
         if best is None or look.score > best.score:
             best = look
-        if best.good or time.monotonic() > deadline:
+        if best.is_good or time.monotonic() > deadline:
             break
     return best
 
@@ -174,7 +174,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, origin_us: int, at
     return None
 
 
-def _scored(frame: VideoFrame) -> PosterCandidate:
+def _score(frame: VideoFrame) -> PosterCandidate:
     width, height = _SMALL
     small = VideoReformatter().reformat(frame, width, height, "gray", interpolation=Interpolation.AREA, threads=1)
     plane = small.planes[0]
@@ -185,18 +185,18 @@ def _scored(frame: VideoFrame) -> PosterCandidate:
     edges = sum(sum(abs(a - b) for a, b in pairwise(row)) for row in rows)
     sharpness = edges / (width * height)
     lit = _DARK <= mean <= _BRIGHT
-    good = lit and contrast >= _MIN_CONTRAST and sharpness >= _MIN_SHARPNESS
-    return PosterCandidate(frame, (1.0 if lit else 0.2) * contrast * (1.0 + sharpness), good)
+    is_good = lit and contrast >= _MIN_CONTRAST and sharpness >= _MIN_SHARPNESS
+    return PosterCandidate(frame, (1.0 if lit else 0.2) * contrast * (1.0 + sharpness), is_good)
 
 
-def _shown(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame:
-    turn = orientation_of(frame)
-    width, height = shown_size(stream, turn)
+def _display_frame(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame:
+    orientation = orientation_of(frame)
+    width, height = shown_size(stream, orientation)
     scale = min(1.0, max_width / width)
     size = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))
     if frame.pts is None:
         frame.pts = 0
-    upright = FrameNormalizer(*size, turn, interlaced=is_interlaced(stream, frame))
+    upright = FrameNormalizer(*size, orientation, interlaced=is_interlaced(stream, frame))
     frames = [*upright.take(frame), *upright.flush()]
     return frames[0]
 
@@ -204,19 +204,19 @@ def _shown(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame
 _BLACK = (0, 128, 128)
 
 
-def make_sheet(order: MakeSheet, pictures: Iterable[VideoFrame | None], output: int) -> StillWritten:
+def make_sheet(order: MakeSheet, frames: Iterable[VideoFrame | None], output: int) -> StillWritten:
     """Write one sheet. A missing frame is replaced by the one before it, or black."""
     rows = -(-len(order.tiles) // order.columns)
     sheet = SpriteSheet(min(len(order.tiles), order.columns) * order.tile_width, rows * order.tile_height)
     tile: VideoFrame | None = None
-    for place, picture in enumerate(pictures):
-        if picture is not None:
-            tile = for_jpeg(picture, order.tile_width, order.tile_height)
+    for place, frame in enumerate(frames):
+        if frame is not None:
+            tile = convert_for_jpeg(frame, order.tile_width, order.tile_height)
         if tile is not None:
             row, column = divmod(place, order.columns)
             sheet.paste(tile, column * order.tile_width, row * order.tile_height)
-    data = jpeg(sheet.frame())
-    return StillWritten(order.output, len(data), write_out(output, data))
+    data = encode_jpeg(sheet.frame())
+    return StillWritten(order.output, len(data), write_all(output, data))
 
 
 class SpriteSheet:
@@ -258,7 +258,7 @@ _OPTIONS = {
     "maxrate": "500k",
     "bufsize": "500k",
 }
-_ROOM_FOR_DIRECTORY_BYTES = 8 << 10
+_INDEX_RESERVE_BYTES = 8 << 10
 _DECODER_THREADS = 2
 
 
@@ -266,7 +266,7 @@ def make_preview(order: MakePreview, fragments: FragmentReader, output: int) -> 
     """Write the preview; None if no frame could be decoded."""
     buffer = io.BytesIO()
     with av.open(
-        cast("BinaryIO", buffer), "w", format="mp4", options={"moov_size": str(_ROOM_FOR_DIRECTORY_BYTES)}
+        cast("BinaryIO", buffer), "w", format="mp4", options={"moov_size": str(_INDEX_RESERVE_BYTES)}
     ) as container:
         stream = _stream(container, order)
         tag_colours(stream)
@@ -282,7 +282,7 @@ def make_preview(order: MakePreview, fragments: FragmentReader, output: int) -> 
     if not written:
         return None
     data = buffer.getvalue()
-    return StillWritten(order.output, len(data), write_out(output, data))
+    return StillWritten(order.output, len(data), write_all(output, data))
 
 
 def _stream(container: OutputContainer, order: MakePreview) -> VideoStream:
@@ -336,9 +336,9 @@ def make_stills(source: int, order: MakeStills, outputs: Sequence[int], channel:
 
 
 def _poster(order: PosterAt, fragments: FragmentReader, output: int) -> PosterWritten:
-    picture = next(fragments.frames_at([order.location]))
-    if picture is None:
+    frame = next(fragments.frames_at([order.location]))
+    if frame is None:
         raise order_errors.damaged()
     scale = min(1.0, order.max_width / order.width)
     width, height = (max(2, int(side * scale) // 2 * 2) for side in (order.width, order.height))
-    return written_poster(for_jpeg(picture, width, height), order.output, output)
+    return write_poster(convert_for_jpeg(frame, width, height), order.output, output)

@@ -17,19 +17,19 @@ from av.video.stream import VideoStream
 
 from streamtime.media.source import AnyPacket
 
-BY_ORDER = {"avi"}
+ORDER_ONLY_CONTAINERS = {"avi"}
 """Containers that store an order, but no presentation times."""
 
 RAW_STREAMS = {"h264", "hevc"}
 """Streams without a container: frames follow at a constant rate."""
 
-CONTAINERS_WITHOUT_TIMESTAMPS = BY_ORDER | RAW_STREAMS
+CONTAINERS_WITHOUT_TIMESTAMPS = ORDER_ONLY_CONTAINERS | RAW_STREAMS
 
 
 MAX_STILL_S = 600
 """Maximum declared duration of one frame. Slides last minutes; a longer duration is a broken timestamp."""
 
-_SLOWEST_FPS, _FASTEST_FPS, _USUAL_FPS = Fraction(1), Fraction(240), Fraction(25)
+_SLOWEST_FPS, _FASTEST_FPS, _DEFAULT_FPS = Fraction(1), Fraction(240), Fraction(25)
 
 
 class PacketDurations:
@@ -61,7 +61,7 @@ class PacketDurations:
         """Take one packet, in file order."""
         duration = packet.duration or 0
         if packet.time_base and duration * packet.time_base > MAX_STILL_S:
-            duration = self._shortest or max(1, round(1 / (_USUAL_FPS * packet.time_base)))
+            duration = self._shortest or max(1, round(1 / (_DEFAULT_FPS * packet.time_base)))
         if duration > 0:
             self._shortest = duration if self._shortest is None else min(self._shortest, duration)
         if packet.pts is None:
@@ -78,16 +78,16 @@ def raw_rate(stream: VideoStream) -> Fraction:
     If the stream starts inside a GOP, the rate is known only after the first frame was decoded.
     """
     rate = stream.codec_context.framerate
-    return Fraction(rate) if rate and _SLOWEST_FPS <= rate <= _FASTEST_FPS else _USUAL_FPS
+    return Fraction(rate) if rate and _SLOWEST_FPS <= rate <= _FASTEST_FPS else _DEFAULT_FPS
 
 
 class FrameTimestamps:
     """Sets the time of every frame of one stream. The first shown frame starts the stream."""
 
     def __init__(self, kind: str, stream: VideoStream) -> None:
-        self._by_order = kind in BY_ORDER
+        self._by_order = kind in ORDER_ONLY_CONTAINERS
         self._stream = stream
-        self._counts = kind in RAW_STREAMS
+        self._counts_frames = kind in RAW_STREAMS
         self._rate: Fraction | None = None
         self._count = 0
         self._tick = stream.time_base or Fraction(1, 90_000)
@@ -96,15 +96,15 @@ class FrameTimestamps:
 
     def put(self, frame: VideoFrame) -> VideoFrame:
         """Set the frame's time, in the stream's ticks; None if it only follows the one before it."""
-        if self._counts:
+        if self._counts_frames:
             self._rate = self._rate or raw_rate(self._stream)
             frame.pts, frame.time_base = round(self._count / (self._rate * self._tick)), self._tick
             self._count += 1
         if self._by_order:
-            frame.pts = self._in_order(frame.dts)
+            frame.pts = self._from_decode_time(frame.dts)
         return frame
 
-    def _in_order(self, decoded: int | None) -> int | None:
+    def _from_decode_time(self, decoded: int | None) -> int | None:
         """Use decode times as presentation times, minus the delay of the decoder."""
         if decoded is None:
             return None
@@ -146,11 +146,11 @@ class TailBuffer:
     def take(self, packet: AnyPacket) -> AnyPacket | None:
         """Hold back a packet, and return the one that is no longer held."""
         self._tick = packet.time_base
-        self._close_up(packet)
+        self._delay_decode_times(packet)
         self.held.append(packet)
         return self._released() if len(self.held) > _MAX_HELD else None
 
-    def _close_up(self, packet: AnyPacket) -> None:
+    def _delay_decode_times(self, packet: AnyPacket) -> None:
         """Delay the decode times of held packets as far as possible if a long gap precedes a packet.
 
         An encoder gives a frame the decode time of an earlier one. After a gap in the times, a frame would otherwise be
@@ -166,10 +166,10 @@ class TailBuffer:
                 return
             earlier.dts = latest
 
-    def finish(self, lasts: int | None, until_s: float | None) -> int:
+    def finish(self, last_duration: int | None, until_s: float | None) -> int:
         """Adjust the last decode times so that no frame lasts beyond the end, and return the end in ticks."""
         last = max(self.held, key=lambda packet: packet.pts or 0)
-        own = max(1, (last.duration if lasts is None else lasts) or 1)
+        own = max(1, (last.duration if last_duration is None else last_duration) or 1)
         end = (last.pts or 0) + own
         until = end if until_s is None else round(until_s / self._tick)
         if until - end > own:
@@ -195,8 +195,8 @@ class TailBuffer:
         """
         if self._count == 0 or self._first is None or declared <= 0:
             return Fraction(0)
-        lasted = max(1, self._ends - self._first)
-        measured = self._count / (lasted * self._tick)
+        total = max(1, self._ends - self._first)
+        measured = self._count / (total * self._tick)
         even = (self._longest - self._shortest) * self._tick <= max(2 * self._tick, _EVEN_WITHIN_S)
         off = abs(measured - declared) if even else measured - declared
         return measured.limit_denominator(100_000) if off > declared * _RATE_WITHIN else Fraction(0)
@@ -211,11 +211,10 @@ class TailBuffer:
         return packet
 
     def _note(self, packet: AnyPacket, next_dts: int | None) -> None:
-        lasts = (packet.duration or 1) if next_dts is None else next_dts - (packet.dts or 0)
-        self._first = packet.dts if self._first is None else self._first
-        self._shortest = min(self._shortest, lasts) if self._count else lasts
-        self._longest = max(self._longest, lasts)
-        self._ends = (packet.dts or 0) + lasts
+        duration = (packet.duration or 1) if next_dts is None else next_dts - (packet.dts or 0)
+        self._shortest = min(self._shortest, duration) if self._count else duration
+        self._longest = max(self._longest, duration)
+        self._ends = (packet.dts or 0) + duration
         self._count += 1
 
 
@@ -225,14 +224,14 @@ _FURTHEST_ON_S, _FURTHEST_BACK_S = 10, Fraction(-1, 2)
 """Maximum step of a track forwards and backwards; broadcasts have shorter pauses, and decode times never decrease."""
 
 _MAX_WAITING = 400
-_USUAL_TICK = Fraction(1, 90_000)
+_DEFAULT_TICK = Fraction(1, 90_000)
 
 
 class TimestampRepair:
     """Makes the times of packets continuous; some packets are held until their place is known."""
 
     def __init__(self, picture: Stream) -> None:
-        self._picture = picture.index
+        self._video_stream = picture.index
         self._offsets = [Fraction(0)]
         self._last_s: dict[int, Fraction] = {}
         self._waiting: list[AnyPacket] = []
@@ -244,12 +243,12 @@ class TimestampRepair:
 
     def take(self, packet: AnyPacket) -> list[AnyPacket]:
         """Take a packet and return those that are ready, in order."""
-        if self._waiting and packet.stream_index != self._picture:
+        if self._waiting and packet.stream_index != self._video_stream:
             self._waiting.append(packet)
             return self.flush() if len(self._waiting) > _MAX_WAITING else []
         if self._fits(packet):
             return [packet]
-        if packet.stream_index != self._picture:
+        if packet.stream_index != self._video_stream:
             self._waiting.append(packet)
             return []
         self._offsets.append(self._offset_after(packet))
@@ -278,7 +277,7 @@ class TimestampRepair:
         return False
 
     def _offset_after(self, packet: AnyPacket) -> Fraction:
-        length_s = (packet.duration or 0) * (packet.time_base or _USUAL_TICK)
+        length_s = (packet.duration or 0) * (packet.time_base or _DEFAULT_TICK)
         return self._last_s[packet.stream_index] + length_s - (_time_s(packet) or 0)
 
     def _shift(self, packet: AnyPacket, offset: Fraction) -> None:
@@ -287,11 +286,11 @@ class TimestampRepair:
             self._last_s[packet.stream_index] = time_s + offset
         if not offset:
             return
-        ticks = round(offset / (packet.time_base or _USUAL_TICK))
+        ticks = round(offset / (packet.time_base or _DEFAULT_TICK))
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
 
 
 def _time_s(packet: AnyPacket) -> Fraction | None:
     time = packet.dts if packet.dts is not None else packet.pts
-    return None if time is None else time * (packet.time_base or _USUAL_TICK)
+    return None if time is None else time * (packet.time_base or _DEFAULT_TICK)

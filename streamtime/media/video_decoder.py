@@ -20,7 +20,7 @@ class VideoDecoder:
         self._times = times
         self._ladder = ladder
         self._bad_in_a_row = 0
-        self._begun = False
+        self._has_decoded = False
         """Whether a frame was decoded; packets before the first keyframe may all be undecodable."""
 
     def take(self, packet: AnyPacket | None) -> None:
@@ -29,11 +29,11 @@ class VideoDecoder:
             frames = self._stream.decode(packet)
         except av.error.FFmpegError:
             self._bad_in_a_row += 1
-            if self._bad_in_a_row > (_MAX_BAD_PACKETS if self._begun else MAX_PACKETS):
+            if self._bad_in_a_row > (_MAX_BAD_PACKETS if self._has_decoded else MAX_PACKETS):
                 raise order_errors.damaged(round(self._ladder.end_s * 1000)) from None
             return
         for frame in frames:
-            self._bad_in_a_row, self._begun = 0, True
+            self._bad_in_a_row, self._has_decoded = 0, True
             if frame.time_base is None:
                 # Frames drained at the end have no packet to take the time base from.
                 frame.time_base = self._stream.time_base

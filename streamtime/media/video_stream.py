@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from streamtime.media import order_errors
 from streamtime.media.colours import side_data
-from streamtime.media.source import DECODERS, MAX_PIXELS, WHITELIST, AnyPacket, packets_of
+from streamtime.media.source import DECODER_WHITELIST, DECODERS, MAX_PIXELS, AnyPacket, packets_of
 
 _MATRIX = struct.Struct("=9i")
 _ONE = 1 << 16
@@ -30,7 +30,7 @@ MAX_PACKETS = 10_000
 """Over a minute without a keyframe at the highest rates."""
 
 _MAX_FPS = Fraction(240)
-_USUAL_FPS = Fraction(25)
+_DEFAULT_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _IMAGE_BRANDS = {"avif", "heic", "heix", "mif1", "mif2", "miaf"}
@@ -102,7 +102,7 @@ def prepare_decoder(stream: VideoStream, *, threads: int) -> None:
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS:
         raise order_errors.too_large(context.width, context.height)
-    context.options = {"max_pixels": str(MAX_PIXELS), "codec_whitelist": WHITELIST}
+    context.options = {"max_pixels": str(MAX_PIXELS), "codec_whitelist": DECODER_WHITELIST}
     context.thread_count = threads
     context.thread_type = "AUTO"
 
@@ -114,7 +114,7 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
         OrderError: if there is none.
     """
     for packet in readable_packets(container, stream):
-        if frame := picture_in(stream, packet):
+        if frame := decode_frame(stream, packet):
             return frame
     raise order_errors.damaged()
 
@@ -127,7 +127,7 @@ def readable_packets(container: InputContainer, stream: VideoStream) -> Iterator
         return
 
 
-def picture_in(stream: VideoStream, packet: AnyPacket) -> VideoFrame | None:
+def decode_frame(stream: VideoStream, packet: AnyPacket) -> VideoFrame | None:
     """Decode one packet; None if that gives no frame."""
     try:
         frames = stream.decode(packet)
@@ -152,7 +152,7 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     return Orientation({(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}.get((a, b), 0), mirrored)
 
 
-def shown_size(stream: VideoStream, turn: Orientation) -> tuple[int, int]:
+def shown_size(stream: VideoStream, orientation: Orientation) -> tuple[int, int]:
     """Return the upright size in square pixels: one axis is enlarged, none is reduced."""
     width, height = stream.width, stream.height
     aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -160,7 +160,7 @@ def shown_size(stream: VideoStream, turn: Orientation) -> tuple[int, int]:
         width = round(width * aspect)
     elif 0 < aspect < 1:
         height = round(height / aspect)
-    return (height, width) if turn.swaps_axes else (width, height)
+    return (height, width) if orientation.swaps_axes else (width, height)
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
@@ -168,7 +168,7 @@ def frame_rate(stream: VideoStream) -> Fraction:
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0 < rate <= _MAX_FPS:
             return Fraction(rate).limit_denominator(100_000)
-    return _USUAL_FPS
+    return _DEFAULT_FPS
 
 
 def is_interlaced(stream: VideoStream, frame: VideoFrame) -> bool:
@@ -191,71 +191,71 @@ _MAX_PACKETS = 50
 _BARS = (90, 190, 320, 240, 410, 300, 360, 220, 140)
 """Heights of the bars of the generated image."""
 
-_GROUND, _INK = "0x17202a", "0x5dade2"
+_BACKGROUND, _FOREGROUND = "0x17202a", "0x5dade2"
 
 
 def is_audio_only(container: InputContainer) -> bool:
     """Return whether there is audio, and no video except covers."""
-    heard = any(has_decoder(stream) for stream in container.streams.audio)
-    return heard and all(is_cover(stream) for stream in container.streams.video)
+    has_audio = any(has_decoder(stream) for stream in container.streams.audio)
+    return has_audio and all(is_cover(stream) for stream in container.streams.video)
 
 
-def still_of(container: InputContainer) -> VideoFrame:
+def still_image(container: InputContainer) -> VideoFrame:
     """Return the cover, scaled down if needed, or the generated image if there is no readable cover."""
     for stream in container.streams.video:
-        if is_cover(stream) and has_decoder(stream) and (frame := _decoded(container, stream)) is not None:
-            return _fitted(frame)
-    return _plain()
+        if is_cover(stream) and has_decoder(stream) and (frame := _decode_cover(container, stream)) is not None:
+            return _scale_down(frame)
+    return _generated_image()
 
 
-def repeated(still: VideoFrame, times: Iterable[int]) -> Iterator[VideoFrame]:
+def repeat_frame(still: VideoFrame, times: Iterable[int]) -> Iterator[VideoFrame]:
     """Yield the image once for each time, in its own time base. Each is a separate frame that may be kept."""
     rows: list[bytes] = []
     for time in times:
         shown = VideoFrame(still.width, still.height, still.format.name)
-        rows = rows or [_padded(*planes) for planes in zip(still.planes, shown.planes, strict=True)]
+        rows = rows or [_pad_rows(*planes) for planes in zip(still.planes, shown.planes, strict=True)]
         for plane, data in zip(shown.planes, rows, strict=True):
             plane.update(data)
         shown.time_base, shown.pts = still.time_base, time
         yield shown
 
 
-def _padded(source: VideoPlane, target: VideoPlane) -> bytes:
+def _pad_rows(source: VideoPlane, target: VideoPlane) -> bytes:
     """Copy the rows of one plane with the line size of another: decoders and new frames pad rows differently."""
     data, stride, length = bytes(source), source.line_size, min(source.line_size, target.line_size)
     starts = range(0, source.height * stride, stride)
     return b"".join(data[start : start + length].ljust(target.line_size, b"\0") for start in starts)
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+def _decode_cover(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
     try:
         prepare_decoder(stream, threads=1)
         for packet in islice(packets_of(container, [stream]), _MAX_PACKETS):
-            if (frame := picture_in(stream, packet)) is not None:
+            if (frame := decode_frame(stream, packet)) is not None:
                 return frame if min(frame.width, frame.height) >= _MIN_SIDE else None
     except (av.error.FFmpegError, order_errors.OrderError):
         return None
     return None
 
 
-def _fitted(frame: VideoFrame) -> VideoFrame:
+def _scale_down(frame: VideoFrame) -> VideoFrame:
     scale = min(1.0, _WIDTH / frame.width, _HEIGHT / frame.height)
     width, height = (max(_MIN_SIDE, int(side * scale) // 2 * 2) for side in (frame.width, frame.height))
     return VideoReformatter().reformat(frame, width, height, "rgb24", threads=1)
 
 
-def _plain() -> VideoFrame:
+def _generated_image() -> VideoFrame:
     graph = Graph()
     graph.threads = 1
     step, bar = 70, 36
     left = (_WIDTH - step * (len(_BARS) - 1) - bar) // 2
     steps = [
-        graph.add("color", f"c={_GROUND}:s={_WIDTH}x{_HEIGHT}:r=1:d=1"),
+        graph.add("color", f"c={_BACKGROUND}:s={_WIDTH}x{_HEIGHT}:r=1:d=1"),
         graph.add("format", "rgb24"),
         *(
             graph.add(
                 "drawbox",
-                f"x={left + step * place}:y={(_HEIGHT - height) // 2}:w={bar}:h={height}:color={_INK}:t=fill",
+                f"x={left + step * place}:y={(_HEIGHT - height) // 2}:w={bar}:h={height}:color={_FOREGROUND}:t=fill",
             )
             for place, height in enumerate(_BARS)
         ),

@@ -35,7 +35,7 @@ from streamtime.workers.protocol import (
     output_count,
 )
 
-_FIRST_USED_LATE = (
+_LAZY_IMPORTS = (
     "av.subtitles.codeccontext",
     "av.subtitles.stream",
     "av.subtitles.subtitle",
@@ -48,7 +48,7 @@ _FIRST_USED_LATE = (
 
 def preload() -> None:
     """Import lazily loaded modules and warm up."""
-    for name in _FIRST_USED_LATE:
+    for name in _LAZY_IMPORTS:
         importlib.import_module(name)
     # Formatting a traceback imports further modules.
     traceback.format_exception(ValueError())
@@ -61,7 +61,7 @@ SourceOrder = Probe | Package | MakeStills | MakeProfilePicture
 def main(arguments: list[str]) -> NoReturn:
     """Execute orders, then end the process."""
     control_number, source = int(arguments[0]), int(arguments[1])
-    bounds = WorkerLimits.from_arguments(arguments[2:])
+    limits = WorkerLimits.from_arguments(arguments[2:])
     control = socket.socket(fileno=control_number)
     # Ctrl-C in a terminal signals the whole group, and some service managers signal every process: only the server
     # decides when a worker ends.
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> NoReturn:
     av.logging.set_libav_level(av.logging.PANIC)
     preload()
     try:
-        serve(Channel(control), source, confine(control, source, bounds))
+        serve(Channel(control), source, confine(control, source, limits))
     except NotConfined as reason:
         refuse(Channel(control), reason)
     # Aborted threads may still be inside a codec: do not wait for them.

@@ -25,7 +25,7 @@ MAX_REORDERED = 2
 """Maximum reordering of packets: B-frames that are used as references."""
 
 _FINEST_TICK = 1_000_000
-_USUAL_TICK = Fraction(1, 90_000)
+_DEFAULT_TICK = Fraction(1, 90_000)
 
 
 def options(rung: PlannedRung, *, reorders: bool = True) -> dict[str, str]:
@@ -48,7 +48,7 @@ def options(rung: PlannedRung, *, reorders: bool = True) -> dict[str, str]:
 def time_base(source_tick: Fraction | None) -> Fraction:
     """Choose the encoder's time base: the source's own if possible, so that all renditions share exact times."""
     if source_tick is None or source_tick.numerator != 1 or source_tick.denominator > _FINEST_TICK:
-        return _USUAL_TICK
+        return _DEFAULT_TICK
     return source_tick
 
 

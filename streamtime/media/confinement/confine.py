@@ -52,13 +52,13 @@ def apply_landlock() -> int:
     """
     abi = landlock_version()
     known = max(bits for since, bits in _FILES_SINCE.items() if since <= abi)
-    handled = _RULESET.pack(
+    ruleset_attr = _RULESET.pack(
         (1 << known) - 1,
         _NETWORK if abi >= _NETWORK_SINCE else 0,
         _SCOPES if abi >= _SCOPES_SINCE else 0,
     )
     # No rules are added: every handled access is denied.
-    ruleset = syscall(_CREATE_RULESET, handled, len(handled), 0)
+    ruleset = syscall(_CREATE_RULESET, ruleset_attr, len(ruleset_attr), 0)
     try:
         syscall(_RESTRICT_SELF, ruleset, 0)
     finally:
@@ -91,22 +91,22 @@ def set_limits(source: int, memory_bytes: int) -> None:
     Raises:
         OSError, ValueError: if the system refuses.
     """
-    longest = max(_MIN_FILE_BYTES, _SOURCE_TIMES * os.fstat(source).st_size)
-    for kind, most in (
+    max_file_bytes = max(_MIN_FILE_BYTES, _SOURCE_TIMES * os.fstat(source).st_size)
+    for kind, maximum in (
         (resource.RLIMIT_AS, address_space(memory_bytes)),
-        (resource.RLIMIT_FSIZE, longest),
+        (resource.RLIMIT_FSIZE, max_file_bytes),
         (resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        _lower(kind, most)
+        _lower(kind, maximum)
 
 
-def _lower(kind: int, most: int) -> None:
+def _lower(kind: int, maximum: int) -> None:
     _soft, hard = resource.getrlimit(kind)
     # A lower limit set from outside stays in force.
-    bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(kind, (bound, bound))
+    limit = maximum if hard == resource.RLIM_INFINITY else min(maximum, hard)
+    resource.setrlimit(kind, (limit, limit))
 
 
 _PR_SET_PDEATHSIG = 1
@@ -156,7 +156,7 @@ class NotConfined(Exception):
     """A required layer could not be applied, so the worker must not continue. The text says why."""
 
 
-def confine(control: socket.socket, source: int, bounds: WorkerLimits) -> Confinement:
+def confine(control: socket.socket, source: int, limits: WorkerLimits) -> Confinement:
     """Apply all layers and return which are in force.
 
     Raises:
@@ -165,7 +165,7 @@ def confine(control: socket.socket, source: int, bounds: WorkerLimits) -> Confin
     in_force: list[str] = []
     missing: list[str] = []
     try:
-        _apply_basic_layers(control, source, bounds)
+        _apply_basic_layers(control, source, limits)
         in_force += ["process", "limits"]
     except (OSError, ValueError) as error:
         raise NotConfined(f"limits: {error}") from error
@@ -178,17 +178,17 @@ def confine(control: socket.socket, source: int, bounds: WorkerLimits) -> Confin
         in_force.append("seccomp")
     except OSError as error:
         why = f"seccomp ({error.strerror or error})"
-        if not bounds.allow_unconfined:
+        if not limits.allow_unconfined:
             raise NotConfined(why) from error
         missing.append(why)
     return Confinement(tuple(in_force), tuple(missing))
 
 
-def _apply_basic_layers(control: socket.socket, source: int, bounds: WorkerLimits) -> None:
+def _apply_basic_layers(control: socket.socket, source: int, limits: WorkerLimits) -> None:
     if not die_with_server(control):
         raise NotConfined("the server is gone")
     if thread_count() > 1:
         raise NotConfined("a thread has been started before")
     set_no_new_privileges()
-    set_niceness(bounds.niceness)
-    set_limits(source, bounds.memory_bytes)
+    set_niceness(limits.niceness)
+    set_limits(source, limits.memory_bytes)

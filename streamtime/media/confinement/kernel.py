@@ -12,8 +12,8 @@ def syscall(number: int, *arguments: object) -> int:
     Raises:
         OSError: if the kernel refuses.
     """
-    answer: int = _libc.syscall(ctypes.c_long(number), *_wide(arguments))
-    return _checked(answer)
+    result: int = _libc.syscall(ctypes.c_long(number), *_as_longs(arguments))
+    return _checked(result)
 
 
 def prctl(option: int, *values: object) -> None:
@@ -22,16 +22,16 @@ def prctl(option: int, *values: object) -> None:
     Raises:
         OSError: if the kernel refuses.
     """
-    _checked(_libc.prctl(option, *_wide((*values, 0, 0, 0, 0)[:4])))
+    _checked(_libc.prctl(option, *_as_longs((*values, 0, 0, 0, 0)[:4])))
 
 
-def _wide(arguments: tuple[object, ...]) -> list[object]:
+def _as_longs(arguments: tuple[object, ...]) -> list[object]:
     # A value passed as a C int leaves the upper half of its register undefined.
     return [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
 
 
-def _checked(answer: int) -> int:
-    if answer < 0:
+def _checked(result: int) -> int:
+    if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-    return answer
+    return result

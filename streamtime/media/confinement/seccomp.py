@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from streamtime.media.confinement.kernel import prctl
 
 _CLONE_THREAD = 0x10000
-_CLONE_FLAGS_OF_THREADS = 0x7D0F00
+_THREAD_CLONE_FLAGS = 0x7D0F00
 """Flags that C libraries set for a thread (glibc: all but one). No new process, no namespace."""
 
 _PROT_EXEC = 4
 _AT_EMPTY_PATH = 0x1000
 _PR_SET_NAME = 15
-_FCNTL_HARMLESS = (0, 1, 2, 3, 4, 1030)
+_ALLOWED_FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
 """Duplicate, and get or set flags. Other commands can send signals to other processes."""
 
-_WHOLE = 0xFFFFFFFF
+_ALL_BITS = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Condition:
 
     argument: int
     allowed_values: tuple[int, ...]
-    mask: int = _WHOLE
+    mask: int = _ALL_BITS
     upper_half: bool = False
 
 
@@ -51,10 +51,10 @@ def allowed_calls(pid: int) -> Rules:
         "mprotect": not_executable,
         "clone": (
             Condition(0, (_CLONE_THREAD,), mask=_CLONE_THREAD),
-            Condition(0, (0,), mask=_WHOLE & ~_CLONE_FLAGS_OF_THREADS),
+            Condition(0, (0,), mask=_ALL_BITS & ~_THREAD_CLONE_FLAGS),
         ),
         "tgkill": (Condition(0, (pid,)),),
-        "fcntl": (Condition(1, _FCNTL_HARMLESS),),
+        "fcntl": (Condition(1, _ALLOWED_FCNTL_COMMANDS),),
         "prctl": (Condition(0, (_PR_SET_NAME,)),),
         # Reading its own limits, not setting them.
         "prlimit64": (Condition(0, (0, pid)), Condition(2, (0,)), Condition(2, (0,), upper_half=True)),
@@ -141,8 +141,8 @@ def assemble(machine: Architecture, rules: Rules, absent: tuple[str, ...]) -> by
         if name in numbers:
             program += _block(numbers[name], _verdict(conditions))
     for name in absent:
-        program += _block(numbers[name], [_refusal(errno.ENOSYS)])
-    program.append(_refusal(errno.EPERM))
+        program += _block(numbers[name], [_deny(errno.ENOSYS)])
+    program.append(_deny(errno.EPERM))
     return b"".join(program)
 
 
@@ -157,16 +157,16 @@ def _verdict(conditions: tuple[Condition, ...]) -> list[bytes]:
             _instruction(_LOAD, _AT_ARGUMENTS + 8 * condition.argument + 4 * condition.upper_half),
             _instruction(_AND, condition.mask),
         ]
-        left = len(condition.allowed_values)
+        remaining = len(condition.allowed_values)
         for value in condition.allowed_values:
             # Jump over the remaining values and the denial.
-            block.append(_instruction(_JUMP_IF_EQUAL, value, if_true=left))
-            left -= 1
-        block.append(_refusal(errno.EPERM))
+            block.append(_instruction(_JUMP_IF_EQUAL, value, if_true=remaining))
+            remaining -= 1
+        block.append(_deny(errno.EPERM))
     return [*block, _instruction(_RETURN, _ALLOW)]
 
 
-def _refusal(number: int) -> bytes:
+def _deny(number: int) -> bytes:
     return _instruction(_RETURN, _REFUSE | number)
 
 
@@ -205,8 +205,8 @@ def install_filter(program: bytes) -> None:
     Raises:
         OSError: if the kernel refuses.
     """
-    filed = _Program(len(program) // _INSTRUCTION_BYTES, program)
-    prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filed))
+    prog = _Program(len(program) // _INSTRUCTION_BYTES, program)
+    prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(prog))
 
 
 def _self_test() -> None:

@@ -57,13 +57,13 @@ def test_even_pictures_keep_their_decode_times() -> None:
 @pytest.mark.parametrize("claimed", [1, STEP, 3 * STEP])
 @pytest.mark.parametrize("lasts", [1, STEP // 2, STEP])
 def test_nothing_reaches_beyond_the_end_however_long_packets_claim_to_last(
-    count: int, claimed: int, lasts: int
+    count: int, claimed: int, last_duration: int
 ) -> None:
     tail = TailBuffer()
     for packet in packets([number * STEP for number in range(count)]):
         packet.duration = claimed
         tail.take(packet)
-    end = tail.finish(lasts, None)
-    assert end == (count - 1) * STEP + lasts
+    end = tail.finish(last_duration, None)
+    assert end == (count - 1) * STEP + last_duration
     reaches = [(one.pts or 0) + (after.dts or 0) - (one.dts or 0) for one, after in pairwise(tail.held)]
     assert max(*reaches, (tail.held[-1].pts or 0) + (tail.held[-1].duration or 0)) == end
