@@ -117,7 +117,7 @@ def is_full_range(frame: VideoFrame) -> bool:
 def copy_obstacle(matrix: int, primaries: int, transfer: int) -> str | None:
     """Return why these colours (FFmpeg's numbers) would look wrong on an SDR screen; None if they would not."""
     if transfer in _HDR_TRANSFERS:
-        return "it is HDR, which everyday screens show washed out"
+        return "it is HDR, which most screens show washed out"
     if primaries in _WIDE_PRIMARIES or matrix not in _COMMON_MATRICES:
         return "its colours are of a kind that not every browser shows"
     return None

@@ -24,7 +24,7 @@ MAX_GOP_S = 10
 MIN_SEGMENT_S = Fraction(39, 10)
 """A copied segment ends at the first keyframe after this; just under 4 s, for keyframes every 2 s."""
 
-OPEN_GOP_OBSTACLE = "its pictures look back beyond their keyframes"
+OPEN_GOP_OBSTACLE = "its frames refer back across keyframes"
 
 _CONTAINERS_WITH_TIMES = {"mp4", "matroska", "mpegts", "flv"}
 _AUDIO_CONTAINERS = {"mp4", "matroska"}
@@ -95,7 +95,7 @@ class VideoScan:
     def take(self, packet: AnyPacket) -> None:
         """Take one packet, in file order."""
         if packet.pts is None:
-            self.obstacle = self.obstacle or "its pictures carry no times"
+            self.obstacle = self.obstacle or "its frames have no timestamps"
             return
         if packet.is_keyframe:
             if self.origin is None:
@@ -108,7 +108,7 @@ class VideoScan:
         if packet.is_discard:
             self.obstacle = self.obstacle or "it was cut between two keyframes"
         if packet.pts < self.keyframes[-1]:
-            self.obstacle = self.obstacle or "some pictures are shown before the keyframe they follow"
+            self.obstacle = self.obstacle or "some frames are shown before the keyframe they follow"
         self.last = max(self.last if self.last is not None else packet.pts, packet.pts)
         self.length_bytes += packet.size
 
@@ -156,7 +156,7 @@ def video_obstacle(
     obstacles = (
         (context.name != "h264", f"it is {context.codec.canonical_name}, which not every browser plays"),
         (not is_supported, f"its kind of H.264 ({context.profile}, {context.pix_fmt}) is not played by every browser"),
-        (kind not in _CONTAINERS_WITH_TIMES, f"its container, {kind}, does not say when pictures are shown"),
+        (kind not in _CONTAINERS_WITH_TIMES, f"its container, {kind}, does not store when frames are shown"),
         (interlaced, "it is interlaced"),
         (not upright, "it must be turned to stand upright"),
         (bool(colours), colours or ""),
@@ -174,7 +174,7 @@ def _gap_obstacle(stream: VideoStream, scan: VideoScan, held_s: Fraction) -> str
     gaps += [later - earlier for earlier, later in pairwise(indexed)]
     tick = stream.time_base or Fraction(1, 1000)
     if held_s and held_s + (gaps[0] if gaps else 0) * tick > MAX_GOP_S:
-        return "its sound begins long before its picture"
+        return "its audio starts long before its video"
     if max(gaps, default=0) * tick > MAX_GOP_S:
         return f"its keyframes are more than {MAX_GOP_S} s apart"
     return None

@@ -81,7 +81,7 @@ class VideoCopy:
             OrderError: with `copy_unfit` if the file does not stay copyable.
         """
         if packet.pts is None:
-            raise order_errors.copy_unfit("some of its pictures carry no time")
+            raise order_errors.copy_unfit("some of its frames have no timestamp")
         if self._keyframe is None and (not packet.is_keyframe or packet.pts < self._origin):
             return
         self._check_packet(packet, packet.pts)
@@ -103,7 +103,7 @@ class VideoCopy:
             self._release((self._held[-1].pts or 0) + max(1, self._held[-1].duration or 1))
         ends_s = max(self.until_s or 0.0, self.end_s)
         if ends_s - self.end_s > _TOLERATED_SHORTAGE_S:
-            raise order_errors.copy_unfit("its picture ends before its sound")
+            raise order_errors.copy_unfit("its video ends before its audio")
         if ends_s - float((self._group_begins - self._origin) * self._tick) > MAX_GOP_S:
             raise order_errors.copy_unfit(_RARE_KEYFRAMES)
         try:
@@ -115,9 +115,9 @@ class VideoCopy:
 
     def _check_packet(self, packet: AnyPacket, pts: int) -> None:
         if packet.has_sidedata("new_extradata"):
-            raise order_errors.copy_unfit("its picture changes on the way")
+            raise order_errors.copy_unfit("its format changes midway")
         if self._keyframe is not None and pts < self._keyframe:
-            raise order_errors.copy_unfit("some pictures are shown before the keyframe they follow")
+            raise order_errors.copy_unfit("some frames are shown before the keyframe they follow")
         if self._keyframe is not None and (pts - self._group_begins) * self._tick > MAX_GOP_S:
             raise order_errors.copy_unfit(_RARE_KEYFRAMES)
         if packet.is_keyframe:
@@ -129,7 +129,7 @@ class VideoCopy:
     def _hold(self, packet: AnyPacket) -> None:
         """Keep a packet without a decode time: the first few of a Matroska file."""
         if self._last_dts is not None or len(self._held) >= _MAX_HELD_PACKETS:
-            raise order_errors.copy_unfit("it does not say when its pictures are decoded")
+            raise order_errors.copy_unfit("it does not store when its frames are decoded")
         self._held.append(packet)
 
     def _release(self, dts: int) -> None:
@@ -144,9 +144,9 @@ class VideoCopy:
     def _write(self, packet: AnyPacket) -> None:
         dts, pts = packet.dts or 0, packet.pts or 0
         if self._last_dts is not None and dts <= self._last_dts:
-            raise order_errors.copy_unfit("its times jump back")
+            raise order_errors.copy_unfit("its timestamps go backwards")
         if pts < dts:
-            raise order_errors.copy_unfit("some pictures are shown before they are decoded")
+            raise order_errors.copy_unfit("some frames are shown before they are decoded")
         if self._last_dts is None:
             # Audio starts earlier: the first frame is shown and decoded earlier, and lasts until the second one.
             pts, dts = self._origin, dts - (pts - self._origin)
@@ -175,7 +175,7 @@ def _check_first_segment(opening: bytes) -> None:
     except (av.error.FFmpegError, IndexError):
         frame = None
     if frame is None or frame.is_corrupt:
-        raise order_errors.copy_unfit("its first picture cannot be decoded by itself")
+        raise order_errors.copy_unfit("its first frame cannot be decoded by itself")
 
 
 def _unwritable(error: Exception, unfit: Callable[[str], order_errors.OrderError]) -> Exception:
@@ -262,7 +262,7 @@ class AudioCopy:
             OrderError: with `audio_copy_unfit` if the track is too short: players wait for audio.
         """
         if (self.until_s or 0.0) - self.end_s > _TOLERATED_SHORTAGE_S:
-            raise order_errors.audio_copy_unfit("it ends before the picture")
+            raise order_errors.audio_copy_unfit("it ends before the video")
         try:
             self._writer.finish()
         except _NOT_WRITABLE as error:
@@ -272,7 +272,7 @@ class AudioCopy:
         """Return whether the packet continues the last one, after closing a small gap."""
         late_s = Fraction(position - (self._next or 0), self._rate)
         if late_s > _MAX_AUDIO_GAP_S:
-            raise order_errors.audio_copy_unfit("it pauses on the way")
+            raise order_errors.audio_copy_unfit("it has gaps")
         if late_s > _RETIMED_S:
             self._next = position
         return late_s > -_RETIMED_S

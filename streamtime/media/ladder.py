@@ -316,7 +316,7 @@ class LadderEncoder:
         top = largest_first[0].rung
         self._normalizer = FrameNormalizer(top.width, top.height, source.orientation, interlaced=source.interlaced)
         self._stage: PipelineStage[VideoFrame] = PipelineStage(
-            pipeline, "upright", self._take, self._finish, depth=_QUEUE_FRAMES
+            pipeline, "normalize", self._take, self._finish, depth=_QUEUE_FRAMES
         )
 
     @property

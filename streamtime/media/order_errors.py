@@ -36,13 +36,13 @@ SUPPORTED_FORMATS = (
 
 def not_media(kind: str | None = None) -> OrderError:
     """The file has no video or audio: text, an image, a program. `kind` is its type, if known."""
-    what = f"This is {kind}, which is not taken." if kind else "This is not a video file."
-    return OrderError("not_media", f"{what} Taken are {SUPPORTED_FORMATS}.")
+    what = f"This is {kind}, which is not supported." if kind else "This is not a video file."
+    return OrderError("not_media", f"{what} Supported are {SUPPORTED_FORMATS}.")
 
 
 def incomplete() -> OrderError:
     """The index of an MP4 (`moov`) is missing. It is written last, so the file is truncated."""
-    return OrderError("incomplete", "This video is incomplete: its end, where its directory is, is missing.")
+    return OrderError("incomplete", "This video is incomplete: its end, which contains the index, is missing.")
 
 
 def no_video() -> OrderError:
@@ -58,7 +58,7 @@ def unsupported_codec(codec: str) -> OrderError:
 def damaged(after_ms: int | None = None) -> OrderError:
     """No frame, or nothing after `after_ms`, can be decoded."""
     if not after_ms:
-        return OrderError("damaged", "This video is damaged: no picture could be read from it.")
+        return OrderError("damaged", "This video is damaged: no frame could be decoded.")
     return OrderError("damaged", f"This video is damaged after {clock_time(after_ms)}.")
 
 
@@ -81,7 +81,7 @@ def unconfined(reason: str) -> OrderError:
     """The kernel does not allow the worker to confine itself, so it does not read the file."""
     return OrderError(
         "unconfined",
-        f"Videos are not worked on: this machine cannot confine the work. Missing: {reason}.",
+        f"Videos cannot be processed: this machine cannot confine the worker. Missing: {reason}.",
         retryable=True,
     )
 
@@ -93,12 +93,12 @@ def copy_unfit(reason: str) -> OrderError:
 
 def audio_copy_unfit(reason: str) -> OrderError:
     """The audio turned out not to be copyable and must be encoded."""
-    return OrderError("audio_copy_unfit", f"The sound cannot be used as it is: {reason}.")
+    return OrderError("audio_copy_unfit", f"The audio cannot be used as it is: {reason}.")
 
 
 def resume_unfit(reason: str) -> OrderError:
     """The output cannot be resumed exactly and must be started again."""
-    return OrderError("resume_unfit", f"It cannot be gone on with: {reason}.")
+    return OrderError("resume_unfit", f"It cannot be resumed: {reason}.")
 
 
 def as_failed(error: BaseException) -> OrderFailed:

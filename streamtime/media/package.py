@@ -147,7 +147,7 @@ class Packager:
         if not sinks_by_index:
             return
         # A truncated packet is the end of a broken file, but only a glitch in a broadcast.
-        cut_off_counts = container_name(container) != "mpegts"
+        skips_corrupt = container_name(container) != "mpegts"
         indexes = {index for index in sinks_by_index if index != AUDIO_ONLY}
         if self._tracks:
             # The total length depends on the video and all audio tracks, including those of other orders.
@@ -163,7 +163,7 @@ class Packager:
             if self._pipeline.stopped:
                 raise Stopped
             self._read_extent.take(packet)
-            if packet.size and not (packet.is_corrupt and cut_off_counts):
+            if packet.size and not (packet.is_corrupt and skips_corrupt):
                 self._dispatch(
                     sinks_by_index, self._timestamp_repair.take(packet) if self._timestamp_repair else (packet,)
                 )
@@ -242,9 +242,8 @@ class Packager:
         expected_s, video_stream = self._duration_s or 0.0, self._order.video_stream or 0
         longest_s, origin_s = self._ends.longest_s, self._order.origin_us / _MICRO
         if longest_s is not None and expected_s - end_s > _SHORT_S:
-            is_claimed = (
-                self._ends.claimed_s - origin_s > expected_s - _SHORT_S
-            )  # the file is complete, but shorter than declared
+            # A file whose packets claim the declared length is complete, but shorter than that.
+            is_claimed = self._ends.claimed_s - origin_s > expected_s - _SHORT_S
             if is_claimed or self._read_extent.is_complete(self._descriptor, container, self._kind, video_stream):
                 expected_s = min(expected_s, longest_s - origin_s)
         return expected_s - end_s > max(_SHORT_S, expected_s * _SHORT_SHARE)
@@ -278,7 +277,7 @@ class Packager:
     def _audio_sink(self, container: InputContainer, audio: PackageAudio) -> PacketSink:
         stream = container.streams[audio.stream]
         if not isinstance(stream, AudioStream):
-            raise order_errors.OrderError("no_audio", "There is no such sound track in this file.")
+            raise order_errors.OrderError("no_audio", "There is no such audio track in this file.")
         track_type = AudioCopy if audio.copy else AudioEncoder
         descriptor, origin_us = self._outputs[audio.output], self._order.origin_us
         track = track_type(audio.output, descriptor, stream, origin_us, self._reporter, resume=audio.resume)
@@ -286,7 +285,7 @@ class Packager:
         if not isinstance(track, AudioEncoder):
             return PacketSink(stream.index, track.take, track.finish)
         track.latest_s = self._latest_s
-        name = f"sound {audio.output}"
+        name = f"audio {audio.output}"
         stage: PipelineStage[AnyPacket] = PipelineStage(
             self._pipeline, name, track.take, track.finish, depth=_AUDIO_QUEUE_PACKETS
         )
@@ -307,8 +306,8 @@ class Packager:
         with open_source(self._descriptor) as other:
             still = still_image(other)
         still.time_base, still.pts = Fraction(1, _MICRO), self._order.origin_us
-        frames = FrameFormat(still.time_base, Fraction(1), Orientation(), interlaced=False, held=True)
-        ladder = self._ladder(frames)
+        frame_format = FrameFormat(still.time_base, Fraction(1), Orientation(), interlaced=False, held=True)
+        ladder = self._ladder(frame_format)
 
         def close() -> None:
             ends_s = self._ends.longest_s or 0.0
@@ -321,17 +320,17 @@ class Packager:
         return PacketSink(AUDIO_ONLY, lambda _packet: None, close)
 
     def _video_decoder(self, stream: VideoStream, kind: str) -> VideoDecoder:
-        frames = self._frame_format(stream.index)
+        frame_format = self._frame_format(stream.index)
         is_small = os.fstat(self._descriptor).st_size < _SMALL_BYTES
         prepare_decoder(stream, threads=1 if is_small else _DECODER_THREADS)
-        return VideoDecoder(stream, self._ladder(frames), FrameTimestamps(kind, stream))
+        return VideoDecoder(stream, self._ladder(frame_format), FrameTimestamps(kind, stream))
 
-    def _ladder(self, frames: FrameFormat) -> LadderEncoder:
+    def _ladder(self, frame_format: FrameFormat) -> LadderEncoder:
         ladder = LadderEncoder(
             self._pipeline,
             self._order.encodes,
             self._outputs,
-            frames,
+            frame_format,
             self._reporter,
             origin_us=self._order.origin_us,
             grid=self._order.grid,

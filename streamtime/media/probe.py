@@ -201,7 +201,7 @@ def _audio_only_result(descriptor: int, container: InputContainer) -> ProbeResul
             interlaced=False,
             bitrate_bps=None,
             copyable=False,
-            copy_obstacle="there is only sound in it",
+            copy_obstacle="it has only audio",
             copy_target_duration_s=0,
         ),
         audios=_audios(container, Fraction(origin_us, _MICRO)),

@@ -58,7 +58,7 @@ def _audio_config(init: bytes, esds: int) -> bytes:
         if tag == _DECODER_SPECIFIC:
             return init[position : position + length]
         position += skipped.get(tag, length)
-    raise ValueError("the init segment does not say how its sound is coded")
+    raise ValueError("the init segment has no audio configuration")
 
 
 def _descriptor_length(init: bytes, position: int) -> tuple[int, int]:
@@ -185,7 +185,7 @@ class ResumedOutput(SegmentedOutput):
         self._dts_shift = 0
         self.bytes_total = self._segment_began = os.lseek(descriptor, 0, os.SEEK_END)
         if self.bytes_total != resume.bytes_total:
-            raise order_errors.resume_unfit("its file is not as long as it should be")
+            raise order_errors.resume_unfit("its file has the wrong length")
         for offset in range(0, resume.bytes_total, _BUFFER_BYTES):
             self._digest.update(os.pread(descriptor, min(_BUFFER_BYTES, resume.bytes_total - offset), offset))
 
@@ -209,7 +209,7 @@ class ResumedOutput(SegmentedOutput):
     def _accept_init(self, init: bytearray) -> None:
         ahead, expected_ahead = _clear_edit_offset(init), _clear_edit_offset(expected := bytearray(self._expected))
         if init != expected:
-            raise order_errors.resume_unfit("the encoder has other settings now")
+            raise order_errors.resume_unfit("the settings of the encoder have changed")
         self._dts_shift = expected_ahead - ahead
         self.init = self._expected
         self._start.clear()
@@ -354,7 +354,7 @@ class RenditionWriter:
 
     def _check_resume_point(self, pts: int) -> None:
         if self._resume is not None and pts * self._time_base != self._resume.starts_s:
-            raise order_errors.resume_unfit("there is no picture or sound where it broke off")
+            raise order_errors.resume_unfit("there is no frame at the resume point")
 
     def _begin(self, packet: AnyPacket) -> None:
         """Write the header, which sets the muxer's time base; all packets have the first one's time base."""

@@ -38,7 +38,7 @@ def exact_ticks(time_s: Fraction, tick: Fraction) -> int:
     """
     ticks = time_s / tick
     if ticks.denominator != 1:
-        raise order_errors.resume_unfit("its times are counted in another way now")
+        raise order_errors.resume_unfit("its time base has changed")
     return int(ticks)
 
 
@@ -67,7 +67,7 @@ class ResumedDecodeTimes:
             OrderError: with `resume_unfit` if there were too few frames before the resume point.
         """
         if len(self._times) < self._delay:
-            raise order_errors.resume_unfit("there is too little of it")
+            raise order_errors.resume_unfit("there are too few frames before the resume point")
         self._times.append(pts)
 
     def next(self) -> int:
@@ -87,7 +87,7 @@ def seek(container: InputContainer, stream: Stream, order: Package) -> None:
     try:
         container.seek(int((target_s + Fraction(order.origin_us, _MICRO)) / stream.time_base), stream=stream)
     except av.error.FFmpegError:
-        raise order_errors.resume_unfit("the file cannot be entered in the middle") from None
+        raise order_errors.resume_unfit("the file is not seekable") from None
 
 
 def check_first(frame: VideoFrame | AudioFrame, place: int | None, start: int) -> None:
@@ -97,4 +97,4 @@ def check_first(frame: VideoFrame | AudioFrame, place: int | None, start: int) -
         OrderError: with `resume_unfit` if it is later, or its time is unknown.
     """
     if place is None or place > start or frame.is_corrupt:
-        raise order_errors.resume_unfit("the file does not say where it is after a jump")
+        raise order_errors.resume_unfit("the file has no timestamps after seeking")

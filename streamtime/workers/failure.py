@@ -50,7 +50,7 @@ def from_message(failed: OrderFailed, stderr_tail: str) -> WorkerFailed:
 def crashed(status: int | None, stderr_tail: str) -> WorkerFailed:
     """The worker exited during an order; `status` is `Popen.returncode`."""
     if status == -signal.SIGKILL:
-        message = "The work on this video was ended from outside, perhaps because memory ran out."
+        message = "The work on this video was stopped from outside, perhaps because memory ran out."
         return WorkerFailed("worker_killed", message, retryable=True, stderr_tail=stderr_tail)
     message = "The program that works on this video crashed."
     return WorkerFailed("worker_crashed", message, retryable=True, stderr_tail=f"[exit {status}] {stderr_tail}")
@@ -58,19 +58,19 @@ def crashed(status: int | None, stderr_tail: str) -> WorkerFailed:
 
 def out_of_memory(limit_bytes: int, stderr_tail: str) -> WorkerFailed:
     """The worker exceeded its memory limit and was killed by the server."""
-    message = f"This video needs more memory to work on than the {limit_bytes >> 20} MiB that are allowed for it."
+    message = f"This video needs more than the {limit_bytes >> 20} MiB of memory that are allowed."
     return WorkerFailed("worker_memory", message, retryable=False, stderr_tail=stderr_tail)
 
 
 def stalled(stderr_tail: str) -> WorkerFailed:
     """The worker sent no message within the stall timeout."""
-    message = "The work on this video came to a standstill and was ended."
+    message = "The work on this video stalled and was stopped."
     return WorkerFailed("worker_stalled", message, retryable=True, stderr_tail=stderr_tail)
 
 
 def timed_out(stderr_tail: str) -> WorkerFailed:
     """The worker exceeded the total time limit."""
-    message = "The work on this video took too long and was ended."
+    message = "The work on this video took too long and was stopped."
     return WorkerFailed("worker_timeout", message, retryable=False, stderr_tail=stderr_tail)
 
 

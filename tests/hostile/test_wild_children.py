@@ -34,7 +34,7 @@ def source(clip: Path) -> Iterator[int]:
     [
         ("abort", "worker_crashed", "crashed"),
         ("allocate", "worker_memory", "128 MiB"),
-        ("spin", "worker_stalled", "standstill"),
+        ("spin", "worker_stalled", "stalled"),
     ],
 )
 async def test_a_wild_child_ends_its_attempt_alone(source: int, tmp_path: Path, way: str, code: str, word: str) -> None:

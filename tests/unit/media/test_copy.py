@@ -60,7 +60,7 @@ async def test_the_longest_segment_is_known_beforehand(tmp_path: Path) -> None:
         ("colours.mp4", {"pix_fmt": "yuv444p"}, "kind of H.264"),
         ("turned.mp4", {"rotation": 90}, "turned"),
         ("other.mkv", {"video": "vp9"}, "vp9"),
-        ("times.avi", {}, "does not say when"),
+        ("times.avi", {}, "does not store when"),
     ],
 )
 async def test_what_cannot_be_copied_is_told_at_once(
@@ -106,7 +106,7 @@ async def test_keyframes_that_are_no_new_beginning_are_not_copied(tmp_path: Path
     late.write_bytes(source.read_bytes()[188 * 200 :])
     video = (await facts_of(late)).video
     assert not video.copyable
-    assert "look back" in (video.copy_obstacle or "")
+    assert "refer back" in (video.copy_obstacle or "")
 
 
 @pytest.mark.parametrize("name", ["still.mkv", "still.mp4"])

@@ -55,9 +55,9 @@ async def test_what_is_not_taken_is_named_with_what_is(tmp_path: Path, begins: b
     path.write_bytes(begins + bytes(range(256)) * 40)
     refused = await refusal_of(path)
     assert refused.code == "not_media"
-    assert refused.message.startswith(f"This is {kind}, which is not taken.")
+    assert refused.message.startswith(f"This is {kind}, which is not supported.")
     assert len(refused.message) < 200
-    assert "Taken are MP4, MOV" in refused.message
+    assert "Supported are MP4, MOV" in refused.message
 
 
 async def test_an_mp4_without_its_directory(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_even_pictures_keep_their_decode_times() -> None:
 
 @pytest.mark.parametrize("count", range(2, 12))
 @pytest.mark.parametrize("claimed", [1, STEP, 3 * STEP])
-@pytest.mark.parametrize("lasts", [1, STEP // 2, STEP])
+@pytest.mark.parametrize("last_duration", [1, STEP // 2, STEP])
 def test_nothing_reaches_beyond_the_end_however_long_packets_claim_to_last(
     count: int, claimed: int, last_duration: int
 ) -> None:
