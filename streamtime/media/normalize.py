@@ -25,15 +25,15 @@ from streamtime.media.video_stream import Orientation
 _AGAIN_ERRNOS = (11, 541478725)
 _DEFAULT_TICK = Fraction(1, 90_000)
 _MAX_THREADS = 4
-_LONG_AGO = -(1 << 40)
+_BEFORE_ALL = -(1 << 40)
 
 
 @dataclass(frozen=True)
 class FilterStep:
-    """One filter with its options. `table` is a constant second input, such as a lookup table."""
+    """One filter with its options. `lookup_table` makes a constant second input."""
 
     name: str
-    settings: str = ""
+    options: str = ""
     lookup_table: Callable[[], VideoFrame] | None = None
 
 
@@ -52,7 +52,7 @@ class FilterChain:
             frame.height,
             frame.format.name,
             frame.time_base,
-            tuple((s.name, s.settings) for s in steps),
+            tuple((s.name, s.options) for s in steps),
         )
         ready = self.flush() if shape != self._shape else []
         if self._input is None:
@@ -72,20 +72,22 @@ class FilterChain:
 
     def _build(self, frame: VideoFrame, steps: Sequence[FilterStep]) -> FilterContext:
         self._graph = graph = Graph()
-        heavy = any(step.lookup_table for step in steps)
-        graph.threads = min(_MAX_THREADS, os.cpu_count() or 1) if heavy else 1
+        is_heavy = any(step.lookup_table for step in steps)
+        graph.threads = min(_MAX_THREADS, os.cpu_count() or 1) if is_heavy else 1
         source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format,
                                   time_base=frame.time_base or _DEFAULT_TICK)  # fmt: skip
-        filters = [graph.add(step.name, step.settings or None) for step in steps]
+        filters = [graph.add(step.name, step.options or None) for step in steps]
         nodes = [source, *filters, graph.add("buffersink")]
         for earlier, later in pairwise(nodes):
             earlier.link_to(later)
-        tables = [(step.lookup_table(), taker) for step, taker in zip(steps, filters, strict=True) if step.lookup_table]
-        inputs = [(table_frame, _table_input(graph, table_frame, taker)) for table_frame, taker in tables]
+        tables = [
+            (step.lookup_table(), consumer) for step, consumer in zip(steps, filters, strict=True) if step.lookup_table
+        ]
+        inputs = [(table_frame, _table_input(graph, table_frame, consumer)) for table_frame, consumer in tables]
         graph.configure()
         for table_frame, entry in inputs:
             # A filter with a second input needs it before the first frame.
-            table_frame.pts = _LONG_AGO
+            table_frame.pts = _BEFORE_ALL
             entry.push(table_frame)
             entry.push(None)
         return source
@@ -104,11 +106,11 @@ class FilterChain:
         return frames
 
 
-def _table_input(graph: Graph, table_frame: VideoFrame, taker: FilterContext) -> FilterContext:
+def _table_input(graph: Graph, table_frame: VideoFrame, consumer: FilterContext) -> FilterContext:
     entry = graph.add_buffer(
         width=table_frame.width, height=table_frame.height, format=table_frame.format, time_base=_DEFAULT_TICK
     )
-    entry.link_to(taker, 0, 1)
+    entry.link_to(consumer, 0, 1)
     return entry
 
 

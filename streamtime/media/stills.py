@@ -59,7 +59,7 @@ _POSITIONS = (0.08, 0.03, 0.15, 0.25, 0.0)
 _LATEST_S = 180.0
 _BUDGET_S = 0.6
 _MAX_PACKETS_PER_CANDIDATE = 60
-_SMALL = (96, 54)
+_THUMBNAIL_SIZE = (96, 54)
 _DARK, _BRIGHT = 40.0, 225.0
 _MIN_CONTRAST = 18.0
 _MIN_SHARPNESS = 4.0
@@ -88,7 +88,7 @@ def make_poster(descriptor: int, order: MakePoster, package: Package, output: in
         if not isinstance(stream, VideoStream):
             return None
         prepare_decoder(stream, threads=2)
-        found = _chosen(container, stream, package, order.at_ms)
+        found = _choose_frame(container, stream, package, order.at_ms)
         frame = None if found is None else _display_frame(stream, found, order.max_width)
     if frame is None:
         frame = _first_decodable_frame(descriptor, package, order.max_width)
@@ -115,23 +115,25 @@ def write_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten:
     return PosterWritten(number, len(data), frame.width, frame.height, write_all(output, data))
 
 
-def _chosen(container: InputContainer, stream: VideoStream, package: Package, at_ms: int | None) -> VideoFrame | None:
+def _choose_frame(
+    container: InputContainer, stream: VideoStream, package: Package, at_ms: int | None
+) -> VideoFrame | None:
     if at_ms is not None:
         return _exact_frame(container, stream, package.origin_us, at_ms)
-    look = _best_candidate(container, stream, package)
-    return look.frame if look else None
+    candidate = _best_candidate(container, stream, package)
+    return candidate.frame if candidate else None
 
 
 def _exact_frame(container: InputContainer, stream: VideoStream, origin_us: int, at_ms: int) -> VideoFrame | None:
     """Return the frame shown at that time, decoded from the preceding keyframe; the last one if decoding fails."""
     tick = stream.time_base or Fraction(1, 90_000)
-    wanted = (Fraction(origin_us, _MICRO) + Fraction(at_ms, 1000)) / tick
+    target = (Fraction(origin_us, _MICRO) + Fraction(at_ms, 1000)) / tick
     best: VideoFrame | None = None
     try:
-        container.seek(int(wanted), stream=stream)
+        container.seek(int(target), stream=stream)
         for packet in packets_of(container, [stream]):
             for frame in stream.decode(packet):
-                if best is not None and frame.pts is not None and frame.pts > wanted:
+                if best is not None and frame.pts is not None and frame.pts > target:
                     return best
                 best = frame
     except av.error.FFmpegError:
@@ -143,13 +145,13 @@ def _best_candidate(container: InputContainer, stream: VideoStream, package: Pac
     deadline = time.monotonic() + _BUDGET_S
     duration_s = (package.duration_ms or 0) / 1000
     best: PosterCandidate | None = None
-    for share in _POSITIONS if duration_s else (0.0,):
-        frame = _frame_at(container, stream, package.origin_us, min(duration_s * share, _LATEST_S))
+    for position in _POSITIONS if duration_s else (0.0,):
+        frame = _frame_at(container, stream, package.origin_us, min(duration_s * position, _LATEST_S))
         if frame is None:
             continue
-        look = _score(frame)
-        if best is None or look.score > best.score:
-            best = look
+        candidate = _score(frame)
+        if best is None or candidate.score > best.score:
+            best = candidate
         if best.is_good or time.monotonic() > deadline:
             break
     return best
@@ -175,7 +177,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, origin_us: int, at
 
 
 def _score(frame: VideoFrame) -> PosterCandidate:
-    width, height = _SMALL
+    width, height = _THUMBNAIL_SIZE
     small = VideoReformatter().reformat(frame, width, height, "gray", interpolation=Interpolation.AREA, threads=1)
     plane = small.planes[0]
     data, stride = bytes(plane), plane.line_size
@@ -184,9 +186,9 @@ def _score(frame: VideoFrame) -> PosterCandidate:
     contrast = (sum(sum((v - mean) ** 2 for v in row) for row in rows) / (width * height)) ** 0.5
     edges = sum(sum(abs(a - b) for a, b in pairwise(row)) for row in rows)
     sharpness = edges / (width * height)
-    lit = _DARK <= mean <= _BRIGHT
-    is_good = lit and contrast >= _MIN_CONTRAST and sharpness >= _MIN_SHARPNESS
-    return PosterCandidate(frame, (1.0 if lit else 0.2) * contrast * (1.0 + sharpness), is_good)
+    is_lit = _DARK <= mean <= _BRIGHT
+    is_good = is_lit and contrast >= _MIN_CONTRAST and sharpness >= _MIN_SHARPNESS
+    return PosterCandidate(frame, (1.0 if is_lit else 0.2) * contrast * (1.0 + sharpness), is_good)
 
 
 def _display_frame(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame:
@@ -196,8 +198,8 @@ def _display_frame(stream: VideoStream, frame: VideoFrame, max_width: int) -> Vi
     size = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))
     if frame.pts is None:
         frame.pts = 0
-    upright = FrameNormalizer(*size, orientation, interlaced=is_interlaced(stream, frame))
-    frames = [*upright.take(frame), *upright.flush()]
+    normalizer = FrameNormalizer(*size, orientation, interlaced=is_interlaced(stream, frame))
+    frames = [*normalizer.take(frame), *normalizer.flush()]
     return frames[0]
 
 
@@ -246,11 +248,11 @@ class SpriteSheet:
         return self._frame
 
 
-_TICK = Fraction(1, 1000)
+_PREVIEW_TICK = Fraction(1, 1000)
 _MIN_STEP_MS = 40
 """At most 25 frames per second."""
 
-_OPTIONS = {
+_PREVIEW_OPTIONS = {
     "preset": "veryfast",
     "profile": "high",
     "crf": "27",
@@ -268,13 +270,13 @@ def make_preview(order: MakePreview, fragments: FragmentReader, output: int) -> 
     with av.open(
         cast("BinaryIO", buffer), "w", format="mp4", options={"moov_size": str(_INDEX_RESERVE_BYTES)}
     ) as container:
-        stream = _stream(container, order)
+        stream = _add_stream(container, order)
         tag_colours(stream)
-        upright = FrameNormalizer(order.width, order.height, Orientation(), interlaced=False)
+        normalizer = FrameNormalizer(order.width, order.height, Orientation(), interlaced=False)
         written = 0
-        for at_ms, frame in _timed(order, fragments):
-            for small in upright.take(frame):
-                small.pts, small.time_base, small.pict_type = at_ms, _TICK, PictureType.NONE
+        for at_ms, frame in _clip_frames(order, fragments):
+            for small in normalizer.take(frame):
+                small.pts, small.time_base, small.pict_type = at_ms, _PREVIEW_TICK, PictureType.NONE
                 container.mux(stream.encode(small))
                 written += 1
         if written:
@@ -285,20 +287,22 @@ def make_preview(order: MakePreview, fragments: FragmentReader, output: int) -> 
     return StillWritten(order.output, len(data), write_all(output, data))
 
 
-def _stream(container: OutputContainer, order: MakePreview) -> VideoStream:
-    stream = container.add_stream("libx264", rate=1000 // _MIN_STEP_MS, options=_OPTIONS, time_base=_TICK)
+def _add_stream(container: OutputContainer, order: MakePreview) -> VideoStream:
+    stream = container.add_stream(
+        "libx264", rate=1000 // _MIN_STEP_MS, options=_PREVIEW_OPTIONS, time_base=_PREVIEW_TICK
+    )
     stream.width, stream.height, stream.pix_fmt = order.width, order.height, PIXEL_FORMAT
-    stream.codec_context.time_base = _TICK
+    stream.codec_context.time_base = _PREVIEW_TICK
     stream.codec_context.thread_count = 1
     return stream
 
 
-def _timed(order: MakePreview, fragments: FragmentReader) -> Iterator[tuple[int, VideoFrame]]:
+def _clip_frames(order: MakePreview, fragments: FragmentReader) -> Iterator[tuple[int, VideoFrame]]:
     """Yield the frames of all clips, with continuous times."""
     for number, clip in enumerate(order.clips):
         start_ms = clip[0].at_ms
         next_ms = 0
-        for frame in _following(fragments, clip):
+        for frame in _decode_segments(fragments, clip):
             at_ms = round((frame.time or 0.0) * 1000) - start_ms
             if at_ms >= order.clip_ms:
                 break
@@ -307,7 +311,7 @@ def _timed(order: MakePreview, fragments: FragmentReader) -> Iterator[tuple[int,
                 next_ms = at_ms + _MIN_STEP_MS - _MIN_STEP_MS // 8
 
 
-def _following(fragments: FragmentReader, clip: tuple[FrameLocation, ...]) -> Iterator[VideoFrame]:
+def _decode_segments(fragments: FragmentReader, clip: tuple[FrameLocation, ...]) -> Iterator[VideoFrame]:
     for segment in clip:
         yield from fragments.frames(segment.offset, segment.length, threads=_DECODER_THREADS)
 

@@ -29,7 +29,7 @@ CONTAINERS_WITHOUT_TIMESTAMPS = ORDER_ONLY_CONTAINERS | RAW_STREAMS
 MAX_STILL_S = 600
 """Maximum declared duration of one frame. Slides last minutes; a longer duration is a broken timestamp."""
 
-_SLOWEST_FPS, _FASTEST_FPS, _DEFAULT_FPS = Fraction(1), Fraction(240), Fraction(25)
+_MIN_FPS, _MAX_FPS, _DEFAULT_FPS = Fraction(1), Fraction(240), Fraction(25)
 
 
 class PacketDurations:
@@ -43,7 +43,7 @@ class PacketDurations:
         self._shortest: int | None = None
         self._reordered = False
         self._last: int | None = None
-        self._lasts = 0
+        self._last_duration = 0
         self.longest = 0
         """The longest interval between frames, in the packets' ticks."""
 
@@ -55,7 +55,7 @@ class PacketDurations:
     @property
     def last_duration(self) -> int:
         """Duration of the last shown frame, in the packets' ticks; 0 if unknown."""
-        return min(self._lasts, self._shortest or 0) if self._reordered else self._lasts
+        return min(self._last_duration, self._shortest or 0) if self._reordered else self._last_duration
 
     def take(self, packet: AnyPacket) -> None:
         """Take one packet, in file order."""
@@ -69,7 +69,7 @@ class PacketDurations:
         self._reordered = self._reordered or (packet.dts is not None and packet.pts != packet.dts)
         if self._last is None or packet.pts >= self._last:
             self.longest = max(self.longest, 0 if self._last is None else packet.pts - self._last)
-            self._last, self._lasts = packet.pts, duration
+            self._last, self._last_duration = packet.pts, duration
 
 
 def raw_rate(stream: VideoStream) -> Fraction:
@@ -78,7 +78,7 @@ def raw_rate(stream: VideoStream) -> Fraction:
     If the stream starts inside a GOP, the rate is known only after the first frame was decoded.
     """
     rate = stream.codec_context.framerate
-    return Fraction(rate) if rate and _SLOWEST_FPS <= rate <= _FASTEST_FPS else _DEFAULT_FPS
+    return Fraction(rate) if rate and _MIN_FPS <= rate <= _MAX_FPS else _DEFAULT_FPS
 
 
 class FrameTimestamps:
@@ -148,7 +148,7 @@ class TailBuffer:
         self._tick = packet.time_base
         self._delay_decode_times(packet)
         self.held.append(packet)
-        return self._released() if len(self.held) > _MAX_HELD else None
+        return self._release_first() if len(self.held) > _MAX_HELD else None
 
     def _delay_decode_times(self, packet: AnyPacket) -> None:
         """Delay the decode times of held packets as far as possible if a long gap precedes a packet.
@@ -205,13 +205,14 @@ class TailBuffer:
         for packet, after in pairwise(self.held):
             yield (packet.pts or 0) + (after.dts or 0) - (packet.dts or 0)
 
-    def _released(self) -> AnyPacket:
+    def _release_first(self) -> AnyPacket:
         packet = self.held.popleft()
         self._note(packet, self.held[0].dts)
         return packet
 
     def _note(self, packet: AnyPacket, next_dts: int | None) -> None:
         duration = (packet.duration or 1) if next_dts is None else next_dts - (packet.dts or 0)
+        self._first = packet.dts if self._first is None else self._first
         self._shortest = min(self._shortest, duration) if self._count else duration
         self._longest = max(self._longest, duration)
         self._ends = (packet.dts or 0) + duration
@@ -220,21 +221,21 @@ class TailBuffer:
 
 DISCONTINUOUS_CONTAINERS = {"mpegts", "mpeg"}
 
-_FURTHEST_ON_S, _FURTHEST_BACK_S = 10, Fraction(-1, 2)
+_MAX_STEP_S, _MIN_STEP_S = 10, Fraction(-1, 2)
 """Maximum step of a track forwards and backwards; broadcasts have shorter pauses, and decode times never decrease."""
 
-_MAX_WAITING = 400
+_MAX_HELD_PACKETS = 400
 _DEFAULT_TICK = Fraction(1, 90_000)
 
 
 class TimestampRepair:
     """Makes the times of packets continuous; some packets are held until their place is known."""
 
-    def __init__(self, picture: Stream) -> None:
-        self._video_stream = picture.index
+    def __init__(self, video_stream: Stream) -> None:
+        self._video_stream = video_stream.index
         self._offsets = [Fraction(0)]
         self._last_s: dict[int, Fraction] = {}
-        self._waiting: list[AnyPacket] = []
+        self._held: list[AnyPacket] = []
 
     @property
     def repaired(self) -> bool:
@@ -243,13 +244,13 @@ class TimestampRepair:
 
     def take(self, packet: AnyPacket) -> list[AnyPacket]:
         """Take a packet and return those that are ready, in order."""
-        if self._waiting and packet.stream_index != self._video_stream:
-            self._waiting.append(packet)
-            return self.flush() if len(self._waiting) > _MAX_WAITING else []
+        if self._held and packet.stream_index != self._video_stream:
+            self._held.append(packet)
+            return self.flush() if len(self._held) > _MAX_HELD_PACKETS else []
         if self._fits(packet):
             return [packet]
         if packet.stream_index != self._video_stream:
-            self._waiting.append(packet)
+            self._held.append(packet)
             return []
         self._offsets.append(self._offset_after(packet))
         self._fits(packet)
@@ -257,11 +258,11 @@ class TimestampRepair:
 
     def flush(self) -> list[AnyPacket]:
         """Return the held packets, placed as well as possible."""
-        waiting, self._waiting = self._waiting, []
-        for packet in waiting:
+        held, self._held = self._held, []
+        for packet in held:
             if not self._fits(packet):
                 self._shift(packet, self._offsets[-1])
-        return waiting
+        return held
 
     def _fits(self, packet: AnyPacket) -> bool:
         """Place the packet by the last or the previous jump, if it continues its track."""
@@ -271,7 +272,7 @@ class TimestampRepair:
             self._shift(packet, self._offsets[-1])
             return True
         for offset in reversed(self._offsets[-2:]):
-            if _FURTHEST_BACK_S <= time_s + offset - last_s <= _FURTHEST_ON_S:
+            if _MIN_STEP_S <= time_s + offset - last_s <= _MAX_STEP_S:
                 self._shift(packet, offset)
                 return True
         return False

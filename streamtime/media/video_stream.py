@@ -32,7 +32,7 @@ MAX_PACKETS = 10_000
 _MAX_FPS = Fraction(240)
 _DEFAULT_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
-_STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_COVER_DISPOSITIONS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _IMAGE_BRANDS = {"avif", "heic", "heix", "mif1", "mif2", "miaf"}
 """Photos that phones and browsers store in MP4 (ISO/IEC 23008-12)."""
 
@@ -60,7 +60,7 @@ class Orientation:
 
 def is_cover(stream: VideoStream) -> bool:
     """Return whether the stream is cover art or a thumbnail."""
-    return bool(stream.disposition & _STILLS)
+    return bool(stream.disposition & _COVER_DISPOSITIONS)
 
 
 def choose_video(container: InputContainer) -> VideoStream:
@@ -82,8 +82,8 @@ def choose_video(container: InputContainer) -> VideoStream:
 
 def _rank(stream: VideoStream) -> tuple[bool, int, bool, int]:
     # Cover art is not always marked: prefer streams with a codec for moving images.
-    moves = stream.codec_context.name not in _STILL_CODECS
-    return moves, stream.width * stream.height, bool(stream.disposition & Disposition.default), -stream.index
+    is_moving = stream.codec_context.name not in _STILL_CODECS
+    return is_moving, stream.width * stream.height, bool(stream.disposition & Disposition.default), -stream.index
 
 
 def _codec_name(stream: Stream) -> str:

@@ -71,7 +71,7 @@ _GIB = 1 << 30
 _MAX_DESCRIPTORS = 128
 """Outputs of an order (64), source, socket, and a reserve."""
 
-_SOURCE_TIMES = 16
+_SOURCE_FACTOR = 16
 _MIN_FILE_BYTES = 16 * _GIB
 """A rendition may be larger than its source, but a faulty worker must not fill the disk."""
 
@@ -91,7 +91,7 @@ def set_limits(source: int, memory_bytes: int) -> None:
     Raises:
         OSError, ValueError: if the system refuses.
     """
-    max_file_bytes = max(_MIN_FILE_BYTES, _SOURCE_TIMES * os.fstat(source).st_size)
+    max_file_bytes = max(_MIN_FILE_BYTES, _SOURCE_FACTOR * os.fstat(source).st_size)
     for kind, maximum in (
         (resource.RLIMIT_AS, address_space(memory_bytes)),
         (resource.RLIMIT_FSIZE, max_file_bytes),
@@ -177,10 +177,10 @@ def confine(control: socket.socket, source: int, limits: WorkerLimits) -> Confin
         install_allowlist()
         in_force.append("seccomp")
     except OSError as error:
-        why = f"seccomp ({error.strerror or error})"
+        reason = f"seccomp ({error.strerror or error})"
         if not limits.allow_unconfined:
-            raise NotConfined(why) from error
-        missing.append(why)
+            raise NotConfined(reason) from error
+        missing.append(reason)
     return Confinement(tuple(in_force), tuple(missing))
 
 
