@@ -118,9 +118,9 @@ def preview_clips(index: SegmentIndex, duration_ms: int) -> tuple[list[tuple[Fra
         times, clip_ms = [0], max(1, min(duration_ms, PREVIEW_CLIPS * PREVIEW_CLIP_MS))
     else:
         times, clip_ms = _spread(duration_ms), PREVIEW_CLIP_MS
-    begins = {segment.offset: number for number, segment in enumerate(index.segments)}
+    number_by_offset = {segment.offset: number for number, segment in enumerate(index.segments)}
     return [
-        tuple(_segments_covering(index, begins[location.offset], location.at_ms, clip_ms))
+        tuple(_segments_covering(index, number_by_offset[location.offset], location.at_ms, clip_ms))
         for location in locate_frames(index, times, exact=False)
     ], clip_ms
 

@@ -171,7 +171,7 @@ class AudioEncoder:
         self._fifo = AudioFifo()
         self._limiter = PeakLimiter(RATE_HZ)
         self._start = exact_ticks(resume.starts_s, _TICK) if resume else 0
-        self._begins = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
+        self._first_start = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
         self._placed = False
         self.until_s: float | None = None
         self.latest_s: float | None = None
@@ -231,15 +231,15 @@ class AudioEncoder:
         frames = self._resampled(frame)
         if frame.pts is not None:
             scale = self._samples_per_tick
-            begins = frame.pts * scale.numerator // scale.denominator - self._origin
-            if self._begins and not self._placed:
-                check_first(frame, begins, self._begins)
+            start = frame.pts * scale.numerator // scale.denominator - self._origin
+            if self._first_start and not self._placed:
+                check_first(frame, start, self._first_start)
             self._placed = True
-            late = begins - self._received
-            broken = late > _MAX_GAP_SAMPLES or (self.latest_s is not None and begins > self.latest_s * RATE_HZ)
+            late = start - self._received
+            broken = late > _MAX_GAP_SAMPLES or (self.latest_s is not None and start > self.latest_s * RATE_HZ)
             if late > _TOLERATED_SAMPLES and not broken:
                 self._push_silence(late)
-            elif late < -_TOLERATED_SAMPLES or (late < 0 and self._received == self._begins):
+            elif late < -_TOLERATED_SAMPLES or (late < 0 and self._received == self._first_start):
                 frames = _without_head(frames, -late)
         self._push(frames)
 

@@ -34,13 +34,13 @@ class _Claim:
 
     data: bytes
     starts_s: float
-    lasts_s: float
+    claimed_s: float
     fallback_s: float
 
     @property
     def max_s(self) -> float:
         """Its maximum duration."""
-        return self.lasts_s or _MAX_AUDIO_PACKET_S
+        return self.claimed_s or _MAX_AUDIO_PACKET_S
 
 
 class TrackEnds:
@@ -101,15 +101,15 @@ class TrackEnds:
     def _take_audio(self, packet: AnyPacket, starts_s: float) -> None:
         index = packet.stream_index
         if (before := self._claims.pop(index, None)) is not None:
-            self._reaches(index, before.starts_s + before.lasts_s)
+            self._reaches(index, before.starts_s + before.claimed_s)
         claimed_s = float((packet.duration or 0) * packet.time_base)
-        lasts_s = min(claimed_s, _MAX_AUDIO_PACKET_S)
+        duration_s = min(claimed_s, _MAX_AUDIO_PACKET_S)
         shortest_s = self._shortest_s.get(index, 0.0)
         self._claimed_s = max(self._claimed_s, starts_s + claimed_s)
-        if lasts_s > shortest_s or lasts_s <= 0:
-            self._claims[index] = _Claim(bytes(packet), starts_s, lasts_s, shortest_s)
-            lasts_s = 0.0
-        self._reaches(index, starts_s + lasts_s)
+        if duration_s > shortest_s or duration_s <= 0:
+            self._claims[index] = _Claim(bytes(packet), starts_s, duration_s, shortest_s)
+            duration_s = 0.0
+        self._reaches(index, starts_s + duration_s)
         if claimed_s > 0:
             self._shortest_s[index] = min(claimed_s, shortest_s or claimed_s)
 
@@ -306,12 +306,12 @@ def _riff_length(descriptor: int) -> int:
 
 def _matroska_length(head: bytes) -> int:
     """Return the end of the segment; 0 if its size is unknown, as during a recording."""
-    size, begins = _ebml_number(head, len(_EBML))
-    begins += size or 0
-    if head[begins : begins + len(_SEGMENT)] != _SEGMENT:
+    size, start = _ebml_number(head, len(_EBML))
+    start += size or 0
+    if head[start : start + len(_SEGMENT)] != _SEGMENT:
         return 0
-    size, begins = _ebml_number(head, begins + len(_SEGMENT))
-    return begins + size if size is not None else 0
+    size, start = _ebml_number(head, start + len(_SEGMENT))
+    return start + size if size is not None else 0
 
 
 def _ebml_number(data: bytes, at: int) -> tuple[int | None, int]:

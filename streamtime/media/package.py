@@ -207,9 +207,9 @@ class Packager:
         for track in self._tracks:
             track.until_s = until_s
 
-    def _set_still_end(self, ends_s: float) -> None:
+    def _set_still_end(self, end_s: float) -> None:
         """Show the still image as long as there is audio, also in a damaged file."""
-        until_s = min(ends_s, self._latest_s or ends_s)
+        until_s = min(end_s, self._latest_s or end_s)
         for track in self._tracks:
             track.until_s = until_s
             if isinstance(track, LadderEncoder):
@@ -310,10 +310,10 @@ class Packager:
         ladder = self._ladder(frame_format)
 
         def close() -> None:
-            ends_s = self._ends.longest_s or 0.0
-            begins = self._order.origin_us
-            seconds = range(max(1, round(ends_s - begins / _MICRO)))
-            for shown in repeat_frame(still, (begins + number * _MICRO for number in seconds)):
+            end_s = self._ends.longest_s or 0.0
+            start_us = self._order.origin_us
+            seconds = range(max(1, round(end_s - start_us / _MICRO)))
+            for shown in repeat_frame(still, (start_us + number * _MICRO for number in seconds)):
                 ladder.put(shown)
             ladder.close()
 

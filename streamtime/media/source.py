@@ -127,8 +127,8 @@ def is_plausible(container: str, head: bytes) -> bool:
             describe_file_type(head) is None and _has_parameter_sets(container, head)
         )
     if container in {"mp3", "aac"}:
-        begins = head.lstrip(b"\0")
-        return head.startswith(b"ID3") or int.from_bytes(begins[:2], "big") & _SYNC_MASK == _SYNC
+        stripped = head.lstrip(b"\0")
+        return head.startswith(b"ID3") or int.from_bytes(stripped[:2], "big") & _SYNC_MASK == _SYNC
     return True
 
 

@@ -1,12 +1,12 @@
-"""The messages between the server and the confined child process.
+"""The messages between the server and a confined worker process.
 
-One Unix stream socket carries frames: four bytes of length (big-endian), then one msgpack struct. The server sends
-orders; the child answers each with messages, of which the last is `OrderDone`, `OrderFailed`, or the result of the
-order (`ProbeResult`, `Confinement`, `ProfilePictureMade`). The descriptors that an order's `output` numbers name
-travel beside the length of that frame (SCM_RIGHTS), so the child never opens a file. The child serves orders one
-after another until the socket closes.
+A Unix stream socket carries frames: four bytes of length (big-endian), then one msgpack struct. The server sends
+orders; the worker answers each with messages, the last of which is `OrderDone`, `OrderFailed`, or the result of the
+order (`ProbeResult`, `Confinement`, `ProfilePictureMade`). The descriptors for an order's `output` numbers are sent
+with the length of its frame (SCM_RIGHTS), so the worker never opens a file. The worker executes one order after
+another until the socket closes.
 
-    server                                            child
+    server                                            worker
     Handshake                                   ->
                                                 <-    Confinement | OrderFailed
     Probe                                       ->
@@ -22,7 +22,7 @@ after another until the socket closes.
     MakeProfilePicture                          ->    (the source is a still image)
                                                 <-    ProfilePictureMade | OrderFailed
 
-Times of a package begin at 0, which is `origin_us` of the source: the first picture shown.
+Times of a package start at 0, which is `origin_us` of the source: the first frame shown.
 """
 
 import struct
