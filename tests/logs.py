@@ -28,7 +28,7 @@ FAULT = re.compile(
     r"|was scheduled after loop\.shutdown_asyncgens"
 )
 
-REPORTED = ("last_words",)
+REPORTED = ("stderr_tail",)
 """Fields of events that hold what a confined child said of a stranger's file: it ends by any error, as it may."""
 
 SHOWN_LINES = 40

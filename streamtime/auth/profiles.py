@@ -203,7 +203,7 @@ def picture_unreadable() -> Invalid:
 def _picture_error(error: WorkerFailed) -> StreamtimeError:
     if error.code in _FILE_ERRORS:
         return Invalid(error.message, field="picture", code=error.code)
-    _log.warning("picture_failed", code=error.code, last_words=error.stderr_tail)
+    _log.warning("picture_failed", code=error.code, stderr_tail=error.stderr_tail)
     if error.code in _SERVER_ERRORS:
         return Unavailable("Pictures cannot be worked on here at the moment.", code=error.code)
     return picture_unreadable()

@@ -54,7 +54,7 @@ async def translate_failures(job: Job, records: VideoRecords) -> AsyncIterator[N
         try:
             yield
         except WorkerFailed as error:
-            _log.warning("worker_failed", subject=job.subject, code=error.code, last_words=error.stderr_tail)
+            _log.warning("worker_failed", subject=job.subject, code=error.code, stderr_tail=error.stderr_tail)
             why = error
             await records.database.write(lambda tx: _record_failed_attempt(tx, records, job, why))
             raise _to_job_error(error) from error

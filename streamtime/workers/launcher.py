@@ -125,10 +125,10 @@ class ConfinementCheck:
         try:
             confinement = await self.confinement()
         except WorkerFailed as error:
-            _log.error("workers_refuse", code=error.code, reason=error.message, last_words=error.stderr_tail)
+            _log.error("workers_refuse", code=error.code, reason=error.message, stderr_tail=error.stderr_tail)
             return
         if confinement.missing:
-            _log.warning("workers_confined_in_part", layers=confinement.in_force, missing=confinement.missing)
+            _log.warning("workers_partly_confined", layers=confinement.in_force, missing=confinement.missing)
         else:
             _log.info("workers_confined", layers=confinement.in_force)
 

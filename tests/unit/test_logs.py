@@ -38,7 +38,7 @@ def test_a_fault_is_found_and_shown_with_what_follows(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        json.dumps({**EVENT, "last_words": TRACEBACK}),
+        json.dumps({**EVENT, "stderr_tail": TRACEBACK}),
         json.dumps({"event": "media_broken_off", "level": "warning", "error": "The store does not answer."}),
         json.dumps({"event": "request_completed", "path": "/watch/exceptions", "status": 200}),
         "Streamtime is ready: http://127.0.0.1:80",
@@ -49,4 +49,4 @@ def test_what_a_log_may_say(line: str) -> None:
 
 
 def test_a_child_may_say_so_and_its_server_may_not() -> None:
-    assert [*faults(json.dumps({**EVENT, "last_words": TRACEBACK, "exception": TRACEBACK}))]
+    assert [*faults(json.dumps({**EVENT, "stderr_tail": TRACEBACK, "exception": TRACEBACK}))]
