@@ -115,7 +115,7 @@ class Metrics:
         for store in seen.stores:
             self.stored.labels(store.name).set(store.length_bytes)
             self.store_ok.labels(store.name).set(not store.error)
-            self.orphans.labels(store.name, "watched").set(store.watched)
+            self.orphans.labels(store.name, "watched").set(store.observed)
             self.orphans.labels(store.name, "aside").set(store.quarantined)
         for task, done in seen.tasks.items():
             if done.finished_at_ms is None:

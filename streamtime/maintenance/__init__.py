@@ -1,1 +1,1 @@
-"""Storage maintenance: garbage collection, reconciliation, scrubbing, moving, expiry, and their schedule."""
+"""Storage maintenance: garbage collection, reconciliation, scrubbing, moving, expiry, backups, and their schedule."""

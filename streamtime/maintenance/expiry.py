@@ -1,4 +1,4 @@
-"""What has a term, and goes when it is over: videos in the bin, uploads that nobody goes on with, the audit's lines."""
+"""Deletes what has expired: videos in the trash, abandoned uploads, and old lines of the audit log."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.trash import DAY_MS, Trash
 
 CLOCK_STABLE_S = 3600.0
-"""For so long the clock has to have been steady before it is believed, or for as long as the term itself."""
+"""The clock is trusted after it ran this long without a jump, or as long as the retention if that is shorter."""
 
 CHECK_INTERVAL_S = 60.0
 
@@ -31,27 +31,27 @@ class ExpireHandler:
         self._audit = audit
 
     async def run(self, job: Job) -> None:
-        """Let go what is overdue, each in a transaction of its own."""
-        given_up = await self._uploads.expire()
+        """Delete what has expired, each item in a transaction of its own."""
+        uploads = await self._uploads.expire()
         purged = 0
-        while overdue := await self._trash.expired():
-            for video in overdue:
+        while expired := await self._trash.expired():
+            for video in expired:
                 try:
                     await self._database.write(partial(self._trash.purge, video=video))
                     purged += 1
                 except Conflict:
-                    continue  # brought back, or deleted for good, a moment ago
+                    continue  # restored or purged meanwhile
         lines = await self._audit.delete_expired()
-        _log.info("expired", job=job.id, uploads=given_up, videos=purged, audit=lines)
+        _log.info("expired", job=job.id, uploads=uploads, videos=purged, audit=lines)
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Never given up; the next look queues it again."""
+        """Do nothing: the scheduler queues it again."""
 
 
 class ExpiryScheduler:
-    """Looks now and then whether something is overdue, and queues the job that lets it go.
+    """Checks periodically whether something has expired, and queues the `expire` job.
 
-    What a clock says right after a start or a jump is not believed: nothing comes back from there.
+    The clock is not trusted right after a start or a jump, since expired items cannot be restored.
     """
 
     def __init__(
@@ -70,27 +70,27 @@ class ExpiryScheduler:
         self._trash = trash
         self._uploads = uploads
         self._audit = audit
-        self._watch = ClockStability(clock)
+        self._clock_stability = ClockStability(clock)
         self._upload_expiry_s = expire_after_s
         self._trash_retention_s = trash.retention_days * DAY_MS / 1000
 
     async def run_forever(self) -> None:
-        """Look when something is overdue, until cancelled."""
-        begun = False
+        """Check periodically, until cancelled."""
+        backfilled = False
 
-        async def look() -> None:
-            nonlocal begun
-            if not begun:
+        async def check() -> None:
+            nonlocal backfilled
+            if not backfilled:
                 await self._uploads.backfill()
-                begun = True
+                backfilled = True
             await self.run_once()
 
-        await every(min(CHECK_INTERVAL_S, max(1.0, self._upload_expiry_s / 4)), look, "expiry")
+        await every(min(CHECK_INTERVAL_S, max(1.0, self._upload_expiry_s / 4)), check, "expiry")
 
     async def run_once(self) -> None:
-        """Queue the job where something is overdue by a clock that can be believed."""
-        steady_s = self._watch.stable_s()
-        uploads = steady_s >= min(CLOCK_STABLE_S, self._upload_expiry_s) and await self._uploads.has_expired()
-        binned = steady_s >= min(CLOCK_STABLE_S, self._trash_retention_s) and bool(await self._trash.expired())
-        if uploads or binned or (steady_s >= CLOCK_STABLE_S and await self._audit.has_expired()):
+        """Queue the job if something has expired and the clock can be trusted."""
+        stable_s = self._clock_stability.stable_s()
+        uploads = stable_s >= min(CLOCK_STABLE_S, self._upload_expiry_s) and await self._uploads.has_expired()
+        trashed = stable_s >= min(CLOCK_STABLE_S, self._trash_retention_s) and bool(await self._trash.expired())
+        if uploads or trashed or (stable_s >= CLOCK_STABLE_S and await self._audit.has_expired()):
             await self._database.write(self._work_queue.expire)

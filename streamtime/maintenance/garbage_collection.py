@@ -1,9 +1,9 @@
-"""Deletes the bytes of doomed objects, then their rows. It can be broken off and done again at any point.
+"""Deletes the bytes of objects pending deletion, then their rows. It can be interrupted and repeated at any point.
 
-Objects go by the folder of their video. What lies in it is listed once a store rather than deleted by guess: so only
-what is there costs a delete, and what a settling or a move that was broken off left in another store is found. Where
-no row but doomed ones is left of a folder, all that lies in it goes. A store that is away, or that does not show our
-marker, delays its own objects alone; leftovers in it are `reconcile.py`'s.
+Objects are deleted by the folder of their video. Each store is listed once per folder: a delete request is sent only
+for objects that exist, and copies that an interrupted finalize or move left in another store are found. If all rows of
+a folder are pending deletion, everything in it is deleted. A store that is unavailable, or does not have our store id,
+delays only its own objects; its orphans are handled by `reconcile.py`.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ BATCH = 100
 
 
 class GarbageCollector:
-    """Removes what nobody can read any more."""
+    """Deletes objects pending deletion."""
 
     def __init__(
         self, ledger: Ledger, inventory: Inventory, stores: Stores, ownership: StoreOwnership, leases: Leases
@@ -31,95 +31,95 @@ class GarbageCollector:
         self._leases = leases
 
     async def collect(self) -> int:
-        """Delete everything that is doomed now, and give the number of objects.
+        """Delete all objects pending deletion; returns their number.
 
         Raises:
-            Unavailable: a backup is being made; or a store does not answer, or is not known to be ours: all that it
-                does not hold is gone, the rest goes at the next call.
+            Unavailable: a backup is running; or a store is unavailable or does not have our store id. Objects that
+                are not in such a store are deleted, the others remain for the next call.
         """
         count = last_id = 0
-        trouble: StreamtimeError | None = None
-        while doomed := await self._ledger.pending_deletion(after_id=last_id, limit=BATCH):
+        last_error: StreamtimeError | None = None
+        while pending := await self._ledger.pending_deletion(after_id=last_id, limit=BATCH):
             async with self._leases.acquire(COLLECTION, conflicts=[BACKUP]):
                 sweep = _Sweep(self._inventory, self._stores, self._ownership)
-                gone = await sweep.clear(doomed)
-                await self._ledger.delete_rows(gone)
-            trouble = sweep.error or trouble
-            count, last_id = count + len(gone), doomed[-1].id
-        if trouble is not None:
-            raise trouble
+                deleted = await sweep.delete(pending)
+                await self._ledger.delete_rows(deleted)
+            last_error = sweep.error or last_error
+            count, last_id = count + len(deleted), pending[-1].id
+        if last_error is not None:
+            raise last_error
         return count
 
 
 class _Sweep:
-    """One batch, and what the stores were found to be at its beginning."""
+    """Deletes one batch of objects. Each store is checked once per batch."""
 
     def __init__(self, inventory: Inventory, stores: Stores, ownership: StoreOwnership) -> None:
         self._inventory = inventory
         self._stores = stores
         self._ownership = ownership
-        self._refused: dict[str, StreamtimeError | None] = {}
+        self._store_errors: dict[str, StreamtimeError | None] = {}
         self._multipart_keys: set[tuple[str, str]] = set()
         self.error: StreamtimeError | None = None
 
-    async def clear(self, doomed: Sequence[ObjectRow]) -> list[int]:
-        """Delete their bytes; the ids of those that are gone wherever they may have been."""
-        needed = {row.id: {row.store} for row in doomed}
-        keys = {row.id: row.key for row in doomed}
+    async def delete(self, pending: Sequence[ObjectRow]) -> list[int]:
+        """Delete the bytes of objects; returns the ids of those that are deleted from every store they may be in."""
+        needed = {row.id: {row.store} for row in pending}
+        keys = {row.id: row.key for row in pending}
         for object_id, store in await self._inventory.active_multiparts(list(needed)):
             needed[object_id].add(store)
             self._multipart_keys.add((store, keys[object_id]))
-        gone: list[int] = []
-        for folder, rows in group_by_prefix(doomed).items():
-            wanted = {name for row in rows for name in needed[row.id]}
-            async with AsyncExitStack() as turns:
-                for row in rows:  # who copies one of them is waited for: its copy would appear after the deletion
-                    await turns.enter_async_context(self._stores.lock(row.id))
-                # The disk of this machine comes first: a store that is away must not keep it full.
-                places = dict.fromkeys([*self._stores.names, *wanted])
-                cleared = {name for name in places if await self._try_clear(name, folder, rows, wanted)}
-            gone += [row.id for row in rows if needed[row.id] <= cleared]
-        return gone
+        deleted: list[int] = []
+        for folder, rows in group_by_prefix(pending).items():
+            required = {name for row in rows for name in needed[row.id]}
+            async with AsyncExitStack() as locks:
+                for row in rows:  # a running copy is waited for: it would appear after the deletion
+                    await locks.enter_async_context(self._stores.lock(row.id))
+                # The spool comes first: an unavailable store must not prevent freeing the local disk.
+                names = dict.fromkeys([*self._stores.names, *required])
+                cleared = {name for name in names if await self._try_clear(name, folder, rows, required)}
+            deleted += [row.id for row in rows if needed[row.id] <= cleared]
+        return deleted
 
-    async def _try_clear(self, name: str, folder: str, rows: Sequence[ObjectRow], wanted: set[str]) -> bool:
+    async def _try_clear(self, name: str, folder: str, rows: Sequence[ObjectRow], required: set[str]) -> bool:
         try:
-            await self._require_ours(name)
+            await self._require_owned(name)
             await self._clear(name, folder, {row.key for row in rows})
         except StreamtimeError as error:
-            if name in wanted:
+            if name in required:
                 self.error = error
             return False
         return True
 
-    async def _clear(self, name: str, folder: str, doomed: set[str]) -> None:
+    async def _clear(self, name: str, folder: str, pending: set[str]) -> None:
         store = self._stores.readable(name)
         listed = {info.key async for info in store.list(folder)}
-        uploads = [] if name == SPOOL else await self._uploads(name, folder, doomed)
+        uploads = [] if name == SPOOL else await self._uploads(name, folder, pending)
         kept = {
             row.key for row in await self._inventory.under_prefix(folder) if row.state != "doomed"
-        }  # asked afterwards
-        wholly = bool(folder) and not kept
-        for key in listed if wholly else listed & (doomed - kept):
+        }  # read after the listing, so that no new object is missed
+        whole_folder = bool(folder) and not kept
+        for key in listed if whole_folder else listed & (pending - kept):
             await store.delete(key)
         for upload in uploads:
             if upload.key not in kept:
                 await self._stores.object_stores[name].abort_multipart(upload.key, upload.upload_id)
 
-    async def _uploads(self, name: str, folder: str, doomed: set[str]) -> list[MultipartInfo]:
-        """What is being sent there; asked for by key too, since MinIO lists uploads of whole keys alone."""
-        asked = {folder, *(key for store, key in self._multipart_keys if store == name and key in doomed)}
+    async def _uploads(self, name: str, folder: str, pending: set[str]) -> list[MultipartInfo]:
+        """The unfinished uploads of the folder; also listed by key, since MinIO lists only those of exact keys."""
+        prefixes = {folder, *(key for store, key in self._multipart_keys if store == name and key in pending)}
         store = self._stores.object_stores[name]
-        return [info for prefix in sorted(asked) async for info in store.list_multiparts(prefix)]
+        return [info for prefix in sorted(prefixes) async for info in store.list_multiparts(prefix)]
 
-    async def _require_ours(self, name: str) -> None:
-        if name not in self._refused:
+    async def _require_owned(self, name: str) -> None:
+        if name not in self._store_errors:
             try:
                 self._stores.readable(name)
                 await self._ownership.require_owned(name)
             except StreamtimeError as error:
-                self._refused[name] = error
+                self._store_errors[name] = error
             else:
-                self._refused[name] = None
-        refused = self._refused[name]
-        if refused is not None:
-            raise refused
+                self._store_errors[name] = None
+        store_error = self._store_errors[name]
+        if store_error is not None:
+            raise store_error

@@ -1,13 +1,8 @@
-"""Where strays lie for a while before they are deleted: `aside/<time>/<key>` in the store that they were found in.
+"""Orphans: objects and multipart uploads in stores that have no row, and the quarantine of orphaned objects.
 
-The time is when they were put there, in milliseconds since the epoch, so that a name says how long it has to stay
-even where no row remembers it.
-
-What lies in stores and no row stands for: since when it is known, how often it was seen, when it was put aside.
-
-It knows rows alone. A multipart upload counts as a stray as well; its key says so.
-
-Gives an object another key in any store: at once where the store can, by a copy and a delete elsewhere.
+The table `strays` records since when an orphan is known and how often it was seen. Before an orphan is deleted it is
+kept under `aside/<time>/<key>` in the same store; the time, in milliseconds since the epoch, is when it was moved
+there, so that its age is known even without a row. The key of an orphaned upload contains its upload id.
 """
 
 import re
@@ -29,12 +24,12 @@ from streamtime.storage.objects.stores import Stores
 from streamtime.storage.spool import Spool
 
 MIN_PASSES = 2
-"""Reconciliations that must have seen a stray before it is touched."""
+"""Reconciliations that must have seen an orphan before it is moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """One of them. `passes` counts the reconciliations that saw it, this one included."""
+    """An orphan. `passes` is the number of reconciliations that saw it, including the current one."""
 
     key: str
     length_bytes: int
@@ -43,39 +38,39 @@ class Orphan:
     quarantined_at_ms: int | None
 
     def is_confirmed(self, *, now_ms: int, age_ms: int) -> bool:
-        """Whether it has been known for so long, and seen so often, that it is no accident."""
+        """Whether it has been known for `age_ms` and seen `MIN_PASSES` times."""
         return self.passes >= MIN_PASSES and now_ms - self.first_seen_at_ms >= age_ms
 
 
 class Orphans:
-    """The strays of all stores."""
+    """The recorded orphans of all stores."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def record_pass(self, store: str, found: Mapping[str, int], *, record: bool) -> list[Orphan]:
-        """These were found in a store, with their lengths: what is known of them, this time counted.
+        """Count a reconciliation pass that found these keys, with their lengths, in a store.
 
-        With `note` it is written down, and what is not there any more and was not put aside is forgotten.
+        With `record` the result is written, and rows of orphans that are gone and not in quarantine are deleted.
         """
-        now, before = self._clock.now_ms(), {stray.key: stray for stray in await self._for_store(store)}
+        now, before = self._clock.now_ms(), {orphan.key: orphan for orphan in await self._for_store(store)}
         counted = [_count_pass(before.get(key), key, size, now) for key, size in found.items()]
         if record:
-            vanished = [key for key, stray in before.items() if key not in found and stray.quarantined_at_ms is None]
+            vanished = [key for key, orphan in before.items() if key not in found and orphan.quarantined_at_ms is None]
             await self._database.write(lambda tx: self._write(tx, store, before, counted, vanished))
         return counted
 
     async def mark_quarantined(self, store: str, key: str, at_ms: int) -> None:
-        """It is moved aside, under this time, which may be later than the move."""
+        """Record that an orphan is in quarantine, or about to be moved there, with this time in its name."""
         await self._set_quarantined_at(store, key, at_ms)
 
     async def mark_restored(self, store: str, key: str) -> None:
-        """It is no stray: a row stands for it."""
+        """Delete the record of a key that has a row after all."""
         await self.delete(store, [key])
 
     async def delete(self, store: str, keys: list[str]) -> None:
-        """They are gone."""
+        """Delete the records of these keys."""
 
         async def body(tx: Transaction) -> None:
             for key in keys:
@@ -85,11 +80,13 @@ class Orphans:
             await self._database.write(body)
 
     async def totals(self) -> dict[str, tuple[int, int, int]]:
-        """Of each store: how many are watched, how many lie aside, and the bytes of all."""
-        aside = func.count(strays.c.put_aside_at_ms)
-        query = select(strays.c.store, func.count() - aside, aside, func.sum(strays.c.bytes)).group_by(strays.c.store)
+        """For each store the number of observed orphans, of those in quarantine, and the bytes of all."""
+        quarantined = func.count(strays.c.put_aside_at_ms)
+        query = select(
+            strays.c.store, func.count() - quarantined, quarantined, func.sum(strays.c.bytes)
+        ).group_by(strays.c.store)  # fmt: skip
         async with self._database.read() as connection:
-            return {store: (watched, put, size) for store, watched, put, size in await connection.execute(query)}
+            return {store: (observed, put, size) for store, observed, put, size in await connection.execute(query)}
 
     async def _for_store(self, store: str) -> list[Orphan]:
         query = select(strays).where(strays.c.store == store)
@@ -108,15 +105,15 @@ class Orphans:
         self, tx: Transaction, store: str, before: Mapping[str, Orphan], counted: list[Orphan], vanished: list[str]
     ) -> None:
         new = [
-            {"store": store, "key": s.key, "bytes": s.length_bytes, "first_seen_at_ms": s.first_seen_at_ms, "passes": 1}
-            for s in counted
-            if s.key not in before
+            {"store": store, "key": o.key, "bytes": o.length_bytes, "first_seen_at_ms": o.first_seen_at_ms, "passes": 1}
+            for o in counted
+            if o.key not in before
         ]
         await tx.execute_many(insert(strays), new)
-        for stray in counted:
-            if stray.key in before:
-                same = update(strays).where(strays.c.store == store, strays.c.key == stray.key)
-                await tx.execute(same.values(passes=stray.passes, bytes=stray.length_bytes))
+        for orphan in counted:
+            if orphan.key in before:
+                same = update(strays).where(strays.c.store == store, strays.c.key == orphan.key)
+                await tx.execute(same.values(passes=orphan.passes, bytes=orphan.length_bytes))
         for key in vanished:
             await tx.execute(delete(strays).where(strays.c.store == store, strays.c.key == key))
 
@@ -132,7 +129,7 @@ def _count_pass(before: Orphan | None, key: str, length_bytes: int, now_ms: int)
 
 
 async def rename(store: ObjectStore | Spool, key: str, to: str) -> None:
-    """Move an object to another key. Broken off, it leaves the old one, or both: it can be done again.
+    """Rename an object in any store, by a copy if the store cannot rename. It can be interrupted and repeated.
 
     Raises:
         NotFound: there is no such object.
@@ -147,7 +144,7 @@ async def rename(store: ObjectStore | Spool, key: str, to: str) -> None:
     async with aclosing(store.stream(key)) as body:
         copied = await store.put(to, body)
     if copied.length_bytes != before.length_bytes:
-        raise unavailable(f"The copy of {key!r} came out shorter than the object.")
+        raise unavailable(f"The copy of {key!r} is shorter than the object.")
     await store.delete(key)
 
 
@@ -155,29 +152,29 @@ _NAME = re.compile(r"aside/(\d{1,15})/(.+)")
 
 
 class OrphanQuarantine:
-    """Moves strays out of the way, back, and at last out of the world."""
+    """Moves orphans to quarantine, restores them, and deletes them."""
 
     def __init__(self, stores: Stores, orphans: Orphans, clock: Clock) -> None:
         self._stores = stores
         self._orphans = orphans
         self._clock = clock
 
-    async def put(self, store: str, stray: Orphan) -> str:
-        """Move it aside, and give its name there. The intent is written down first, so it can be done again."""
-        at_ms = stray.quarantined_at_ms or self._clock.now_ms()
-        await self._orphans.mark_quarantined(store, stray.key, at_ms)
-        name = quarantine_key(stray.key, at_ms)
-        await rename(self._store(store), stray.key, name)
+    async def put(self, store: str, orphan: Orphan) -> str:
+        """Move an orphan to quarantine; returns its name there. The row is written first, so it can be repeated."""
+        at_ms = orphan.quarantined_at_ms or self._clock.now_ms()
+        await self._orphans.mark_quarantined(store, orphan.key, at_ms)
+        name = quarantine_key(orphan.key, at_ms)
+        await rename(self._store(store), orphan.key, name)
         return name
 
     async def restore(self, store: str, name: str) -> None:
-        """A row stands for it after all: give it its key again."""
+        """Move an object back to its key, since it has a row after all."""
         key = original_key(name)
         await rename(self._store(store), name, key)
         await self._orphans.mark_restored(store, key)
 
     async def delete(self, store: str, names: Collection[str]) -> None:
-        """Delete them for good."""
+        """Delete objects from quarantine."""
         for name in names:
             await self._store(store).delete(name)
         await self._orphans.delete(store, [original_key(name) for name in names])
@@ -187,17 +184,17 @@ class OrphanQuarantine:
 
 
 def quarantine_key(key: str, at_ms: int) -> str:
-    """What a stray is called while it lies aside."""
+    """The name of an orphan in quarantine."""
     return f"aside/{at_ms}/{key}"
 
 
 def original_key(name: str) -> str:
-    """The key that it had; empty where the name is none of ours."""
+    """The key of an object in quarantine; empty if the name is not valid."""
     found = _NAME.fullmatch(name)
     return found[2] if found else ""
 
 
 def quarantined_at_ms(name: str) -> int:
-    """When it was put aside."""
+    """When the object was moved to quarantine; 0 if the name is not valid."""
     found = _NAME.fullmatch(name)
     return int(found[1]) if found else 0

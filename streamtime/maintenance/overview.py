@@ -1,4 +1,4 @@
-"""How the bytes are kept, for people to look at: stores, what lies in them, what was done last. It changes nothing."""
+"""A summary of storage for pages, metrics and health checks. It reads rows and the last known status of the stores."""
 
 from dataclasses import dataclass
 
@@ -11,20 +11,20 @@ from streamtime.storage.objects.stores import StoreOwnership, Stores, StoreStatu
 
 @dataclass(frozen=True, slots=True)
 class StoreSummary:
-    """One store as it stood when it was last looked at. `trouble` is empty where it is ours and answers."""
+    """A store. `error` is empty if it belongs to this deployment and was available at the last check."""
 
     name: str
     is_default: bool
     error: str
     objects: int
     length_bytes: int
-    watched: int
+    observed: int
     quarantined: int
 
 
 @dataclass(frozen=True, slots=True)
 class StorageSummary:
-    """All of it."""
+    """All stores, and the state of storage maintenance."""
 
     stores: list[StoreSummary]
     pending_deletion: int
@@ -35,7 +35,7 @@ class StorageSummary:
 
 
 class StorageOverview:
-    """Reads rows, and remembers what the last round saw of the stores."""
+    """Summarizes storage."""
 
     def __init__(
         self,
@@ -54,42 +54,41 @@ class StorageOverview:
         self._log = log
 
     async def summary(self) -> StorageSummary:
-        """What there is to see, without asking a store anything."""
-        held = {each.store: each for each in await self._locations.totals_by_store()}
-        strays = await self._orphans.totals()
-        doomed, doomed_bytes = (await self._inventory.totals()).get("doomed", (0, 0))
-        names = [*self._stores.names, *(name for name in held if name not in self._stores.names)]
+        """The summary, without a request to any store."""
+        totals = {each.store: each for each in await self._locations.totals_by_store()}
+        orphans = await self._orphans.totals()
+        pending, pending_bytes = (await self._inventory.totals()).get("doomed", (0, 0))
+        names = [*self._stores.names, *(name for name in totals if name not in self._stores.names)]
         return StorageSummary(
             stores=[
-                self._store(name, held.get(name) or StoreTotals(name, 0, 0), strays.get(name, (0, 0, 0)))
+                self._store(name, totals.get(name) or StoreTotals(name, 0, 0), orphans.get(name, (0, 0, 0)))
                 for name in names
             ],
-            pending_deletion=doomed,
-            pending_deletion_bytes=doomed_bytes,
+            pending_deletion=pending,
+            pending_deletion_bytes=pending_bytes,
             damaged=await self._inventory.damaged(),
             tasks=await self._log.latest_runs(),
             restored_at_ms=(await self._ownership.get_or_create()).restored_at_ms,
         )
 
     async def damaged(self) -> list[DamagedObject]:
-        """All that is known to be damaged."""
+        """All objects with known damage."""
         return await self._inventory.damaged()
 
     def store_errors(self) -> str:
-        """What is the matter with the stores, as far as it is known; nothing where all are well."""
-        return " ".join(
-            filter(None, (status_message(name, seen) for name, seen in self._ownership.last_status.items()))
-        )
+        """The messages of stores that failed their last check; empty if none did."""
+        statuses = self._ownership.last_status.items()
+        return " ".join(filter(None, (status_message(name, status) for name, status in statuses)))
 
-    def _store(self, name: str, held: StoreTotals, strays: tuple[int, int, int]) -> StoreSummary:
+    def _store(self, name: str, totals: StoreTotals, orphans: tuple[int, int, int]) -> StoreSummary:
         return StoreSummary(
             name=name,
             is_default=name == self._stores.default_name,
             error=self._error(name),
-            objects=held.objects,
-            length_bytes=held.length_bytes,
-            watched=strays[0],
-            quarantined=strays[1],
+            objects=totals.objects,
+            length_bytes=totals.length_bytes,
+            observed=orphans[0],
+            quarantined=orphans[1],
         )
 
     def _error(self, name: str) -> str:

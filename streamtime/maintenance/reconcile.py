@@ -1,11 +1,11 @@
-"""Compares what lies in each store with what rows say, both ways.
+"""Compares the contents of each store with the rows, in both directions.
 
-What no row stands for is a stray. It is listed first and rows are asked afterwards, so nothing counts that was written
-meanwhile: a row is always older than its bytes. A stray is watched; when it has been known for a day and was seen by
-two passes it is put aside, and some time later it is deleted. The brakes: nothing is touched in a store without our
-marker, and nothing where more than a twentieth of all objects would go.
+An object without a row is an orphan. Stores are listed before rows are read, and a row is written before its bytes, so
+new objects do not count. An orphan is observed first; when it has been known for the grace period and was seen by two
+passes it is moved to quarantine, and deleted later. Nothing is moved in a store without our store id, or if the orphans
+are more than `MAX_QUARANTINE_SHARE` of its objects.
 
-What a row says and no store holds is damage: it is marked, and told by whoever called.
+A row without an object is damage: it is recorded, and the caller reports it to the owner.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -20,7 +20,7 @@ from streamtime.storage.objects.ledger import SPOOL, DamagedObject, Inventory, O
 from streamtime.storage.objects.stores import INTERNAL_PREFIXES, StoreOwnership, Stores
 
 MAX_QUARANTINE_SHARE = 0.05
-"""The share of a store's objects that one pass may put aside."""
+"""The share of a store's objects that one pass may move to quarantine."""
 
 MISSING = "It is missing from the store."
 _PARTS = "?uploadId="
@@ -28,7 +28,7 @@ _PARTS = "?uploadId="
 
 @dataclass(frozen=True, slots=True)
 class OrphanRetention:
-    """How long a stray is only watched, and how long it lies aside afterwards."""
+    """How long an orphan is only observed, and how long it is kept in quarantine afterwards."""
 
     grace_ms: int
     quarantine_ms: int
@@ -36,30 +36,30 @@ class OrphanRetention:
 
 @dataclass(slots=True)
 class StoreReport:
-    """What was found in a store, and done about it. Counts are of objects but for `aborted`: multipart uploads."""
+    """The result for one store: counts of objects, except `aborted`, which counts multipart uploads."""
 
     store: str
     objects: int = 0
-    watched: int = 0
-    put_aside: int = 0
-    aside: int = 0
+    observed: int = 0
+    quarantined: int = 0
+    in_quarantine: int = 0
     deleted: int = 0
-    brought_back: int = 0
+    restored: int = 0
     aborted: int = 0
-    refused: str = ""
+    error: str = ""
     missing: list[DamagedObject] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """What a store lists: its objects with their lengths, and the names of what lies aside."""
+    """The contents of a store: objects with their lengths, and the names of objects in quarantine."""
 
     objects: dict[str, int]
     quarantined: list[str]
 
 
 class Reconciler:
-    """One pass over all stores at each call."""
+    """Reconciles all stores."""
 
     def __init__(
         self,
@@ -76,41 +76,42 @@ class Reconciler:
         self._ownership = ownership
         self._clock = clock
         self._retention = retention
-        self._strays = Orphans(database, clock)
-        self._quarantine = OrphanQuarantine(stores, self._strays, clock)
+        self._orphans = Orphans(database, clock)
+        self._quarantine = OrphanQuarantine(stores, self._orphans, clock)
 
     async def reconcile(self, *, dry_run: bool = False, ignore_share_limit: bool = False) -> AsyncIterator[StoreReport]:
-        """Look through one store after another. `dry_run` changes nothing; `despite_share` lets any share go."""
+        """Reconcile one store after another. `dry_run` changes nothing; `ignore_share_limit` allows any share."""
         for name in self._stores.names:
             report = StoreReport(name)
             try:
                 await self._ownership.require_owned(name, record=not dry_run)
-                await self._pass(report, dry_run=dry_run, most=1.0 if ignore_share_limit else MAX_QUARANTINE_SHARE)
+                max_share = 1.0 if ignore_share_limit else MAX_QUARANTINE_SHARE
+                await self._reconcile(report, dry_run=dry_run, max_share=max_share)
             except StreamtimeError as error:
-                report.refused = error.message
+                report.error = error.message
             yield report
 
-    async def _pass(self, report: StoreReport, *, dry_run: bool, most: float) -> None:
+    async def _reconcile(self, report: StoreReport, *, dry_run: bool, max_share: float) -> None:
         name = report.store
-        found = await self._listed(name)
+        found = await self._list(name)
         uploads = await self._unknown_uploads(name)
-        strays = await self._find_orphans(name, found.objects)
+        orphans = await self._find_orphans(name, found.objects)
         report.objects = len(found.objects)
-        lost = await self._mark_missing(report, found, dry_run=dry_run)
-        every = {**strays, **{_upload_key(upload): 0 for upload in uploads}}
-        seen = await self._strays.record_pass(name, every, record=not dry_run)
+        restored = await self._mark_missing(report, found, dry_run=dry_run)
+        current = {**orphans, **{_upload_key(upload): 0 for upload in uploads}}
+        seen = await self._orphans.record_pass(name, current, record=not dry_run)
         now = self._clock.now_ms()
-        ripe = [stray for stray in seen if stray.is_confirmed(now_ms=now, age_ms=self._retention.grace_ms)]
-        objects = [stray for stray in ripe if stray.key in strays]
-        report.watched = len(seen) - len(ripe)
-        self._check_share(report, len(objects), most)
-        await self._abort(report, uploads, {stray.key for stray in ripe}, dry_run=dry_run)
+        confirmed = [orphan for orphan in seen if orphan.is_confirmed(now_ms=now, age_ms=self._retention.grace_ms)]
+        objects = [orphan for orphan in confirmed if orphan.key in orphans]
+        report.observed = len(seen) - len(confirmed)
+        self._check_share(report, len(objects), max_share)
+        await self._abort(report, uploads, {orphan.key for orphan in confirmed}, dry_run=dry_run)
         await self._quarantine_orphans(report, objects, dry_run=dry_run)
         await self._delete_expired(
-            report, [name for name in found.quarantined if original_key(name) not in lost], dry_run=dry_run
+            report, [name for name in found.quarantined if original_key(name) not in restored], dry_run=dry_run
         )
 
-    async def _listed(self, name: str) -> _Listing:
+    async def _list(self, name: str) -> _Listing:
         found = _Listing({}, [])
         async for info in self._stores.readable(name).list(""):
             if info.key.startswith("aside/"):
@@ -130,77 +131,79 @@ class Reconciler:
         known = await self._inventory.multipart_ids(name)
         return [upload for upload in listed if upload.upload_id not in known]
 
-    def _check_share(self, report: StoreReport, count: int, most: float) -> None:
-        if count > most * max(1, report.objects):
+    def _check_share(self, report: StoreReport, count: int, max_share: float) -> None:
+        if count > max_share * max(1, report.objects):
             share = f"{100 * count / max(1, report.objects):.0f} %"
             raise StreamtimeError(
-                f"No row stands for {count} of the {report.objects} objects in the store {report.store} ({share}). "
-                "That is too much to be an accident, so nothing was put aside. Is this the right database? If so: "
-                "`streamtime gc --take-over`.",
+                f"The database has no row for {count} of the {report.objects} objects in the store {report.store} "
+                f"({share}). That is too many for leftovers, so none was moved to quarantine. Is this the right "
+                "database? If so: `streamtime gc --take-over`.",
                 code="too_many_strays",
             )
 
-    async def _abort(self, report: StoreReport, uploads: list[MultipartInfo], ripe: set[str], *, dry_run: bool) -> None:
+    async def _abort(
+        self, report: StoreReport, uploads: list[MultipartInfo], confirmed: set[str], *, dry_run: bool
+    ) -> None:
         for upload in uploads:
-            if (key := _upload_key(upload)) in ripe:
+            if (key := _upload_key(upload)) in confirmed:
                 report.aborted += 1
                 if not dry_run:
                     await self._stores.object_stores[report.store].abort_multipart(upload.key, upload.upload_id)
-                    await self._strays.delete(report.store, [key])
+                    await self._orphans.delete(report.store, [key])
 
-    async def _quarantine_orphans(self, report: StoreReport, strays: list[Orphan], *, dry_run: bool) -> None:
-        for stray in strays:
+    async def _quarantine_orphans(self, report: StoreReport, orphans: list[Orphan], *, dry_run: bool) -> None:
+        for orphan in orphans:
             if not dry_run:
-                name = await self._quarantine.put(report.store, stray)
-                known = await self._inventory.by_keys([stray.key])
-                if not _is_orphan(report.store, known.get(stray.key)):
-                    await self._quarantine.restore(report.store, name)  # a move ended on it just now
+                name = await self._quarantine.put(report.store, orphan)
+                known = await self._inventory.by_keys([orphan.key])
+                if not _is_orphan(report.store, known.get(orphan.key)):
+                    await self._quarantine.restore(report.store, name)  # a move switched its row meanwhile
                     continue
-            report.put_aside += 1
+            report.quarantined += 1
 
     async def _delete_expired(self, report: StoreReport, names: list[str], *, dry_run: bool) -> None:
-        """Delete what has lain aside for long enough."""
+        """Delete objects whose time in quarantine is over."""
         until = self._clock.now_ms() - self._retention.quarantine_ms
-        over = [name for name in names if original_key(name) and quarantined_at_ms(name) <= until]
-        known = await self._inventory.by_keys([original_key(name) for name in over])
-        gone = [name for name in over if _is_orphan(report.store, known.get(original_key(name)))]
-        report.deleted = len(gone)
-        report.aside = len(names) - len(gone) + report.put_aside
+        expired = [name for name in names if original_key(name) and quarantined_at_ms(name) <= until]
+        known = await self._inventory.by_keys([original_key(name) for name in expired])
+        deleted = [name for name in expired if _is_orphan(report.store, known.get(original_key(name)))]
+        report.deleted = len(deleted)
+        report.in_quarantine = len(names) - len(deleted) + report.quarantined
         if not dry_run:
-            await self._quarantine.delete(report.store, gone)
+            await self._quarantine.delete(report.store, deleted)
 
     async def _mark_missing(self, report: StoreReport, found: _Listing, *, dry_run: bool) -> set[str]:
-        """Find what rows say is whole and the store does not hold; the keys of what was brought back from aside."""
-        aside = {original_key(name): name for name in found.quarantined}
-        last_id, back = 0, set[str]()
+        """Record live objects that are missing from the store; returns the keys that were restored from quarantine."""
+        quarantined = {original_key(name): name for name in found.quarantined}
+        last_id, restored = 0, set[str]()
         while rows := await self._inventory.live_objects(report.store, after_id=last_id):
             for row in rows:
-                words = await self._find_damage(row, found.objects)
-                if words and row.key in aside:
-                    back.add(row.key)
-                    report.brought_back += 1
+                damage = await self._find_damage(row, found.objects)
+                if damage and row.key in quarantined:
+                    restored.add(row.key)
+                    report.restored += 1
                     if not dry_run:
-                        await self._quarantine.restore(report.store, aside[row.key])
-                elif words:
-                    report.missing.append(DamagedObject(row.id, row.store, row.key, row.kind, words))
+                        await self._quarantine.restore(report.store, quarantined[row.key])
+                elif damage:
+                    report.missing.append(DamagedObject(row.id, row.store, row.key, row.kind, damage))
                     if not dry_run:
-                        await self._mark(row, words)
+                        await self._set_damage(row, damage)
             last_id = rows[-1].id
         await self._clear_found(report, found, dry_run=dry_run)
-        return back
+        return restored
 
     async def _clear_found(self, report: StoreReport, found: _Listing, *, dry_run: bool) -> None:
-        """What was missing and is there now counts as sound, until it is read again."""
-        missed = {row.key for row in await self._inventory.damaged() if row.message == MISSING}
-        for row in (await self._inventory.by_keys(missed & found.objects.keys())).values():
+        """Clear the damage of objects that were missing and are found again; a scrub will verify them."""
+        missing = {row.key for row in await self._inventory.damaged() if row.message == MISSING}
+        for row in (await self._inventory.by_keys(missing & found.objects.keys())).values():
             if row.store == report.store and found.objects[row.key] == row.length_bytes and not dry_run:
-                await self._mark(row, None)
+                await self._set_damage(row, None)
 
-    async def _mark(self, row: ObjectRow, words: str | None) -> None:
-        await self._database.write(lambda tx: self._inventory.set_damage(tx, row, words))
+    async def _set_damage(self, row: ObjectRow, message: str | None) -> None:
+        await self._database.write(lambda tx: self._inventory.set_damage(tx, row, message))
 
     async def _find_damage(self, row: ObjectRow, listed: Mapping[str, int]) -> str:
-        """What is wrong with the bytes of a row; nothing where they are there, or the row has changed meanwhile."""
+        """The damage of an object; empty if its length matches or its row has changed meanwhile."""
         size = listed.get(row.key)
         if size is None:
             head = await self._stores.readable(row.store).head(row.key)
@@ -211,10 +214,10 @@ class Reconciler:
 
 
 def _is_orphan(store: str, row: ObjectRow | None) -> bool:
-    """Whether nothing needs the bytes of a key in this store.
+    """Whether an object in this store, with this row, is an orphan.
 
-    A copy of what is whole in another store was left by a move or a settling that was broken off. What is still in the
-    spool may be on its way here.
+    An object that is live in another store was left here by an interrupted move or finalize. An object whose row is
+    still in the spool may be being copied here.
     """
     if row is None:
         return True

@@ -1,12 +1,10 @@
-"""Looks after bytes: collects, reconciles, scrubs, and writes down what came of it, whoever asked for it.
+"""Runs the maintenance tasks garbage collection, reconciliation and scrub, and records the latest run of each.
 
-Only who holds the server's lock may let it delete anything: the server itself, or a command without one.
-
-What the tasks that look after bytes did last, as rows: for pages, metrics, and commands beside the server.
+Only the holder of the server's lock may run them: the server itself, or a command while no server runs.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -30,7 +28,7 @@ from streamtime.videos.lifecycle import Lifecycle
 
 
 class MaintenanceTask(StrEnum):
-    """What there is to do."""
+    """A maintenance task, as named in rows."""
 
     COLLECT = "collect"
     RECONCILE = "reconcile"
@@ -39,7 +37,7 @@ class MaintenanceTask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """The latest run of a task, or the one under way. `trouble` says in words what kept it from its end."""
+    """The latest or current run of a task. `error` says what kept it from completing."""
 
     task: MaintenanceTask
     started_at_ms: int
@@ -49,24 +47,24 @@ class TaskRun:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What came of it, in numbers; those of several stores added up."""
-        found: dict[str, int] = {}
+        """The counts of the outcome, summed over all stores."""
+        counts: dict[str, int] = {}
         for part in [self.outcome, *self.outcome.get("stores", [])]:
             for name, value in part.items():
                 if isinstance(value, int) and not isinstance(value, bool):
-                    found[name] = found.get(name, 0) + value
-        return found
+                    counts[name] = counts.get(name, 0) + value
+        return counts
 
 
 class MaintenanceLog:
-    """The latest run of each task."""
+    """Records the latest run of each task."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def start(self, task: MaintenanceTask) -> None:
-        """It runs; what came of the run before is still to be read."""
+        """Record the start of a task; the outcome of the previous run is kept until `finish`."""
         values = {"started_at_ms": self._clock.now_ms(), "finished_at_ms": None}
         statement = insert(tables.upkeep).values(task=task.value, **values)
 
@@ -76,7 +74,7 @@ class MaintenanceLog:
         await self._database.write(body)
 
     async def finish(self, task: MaintenanceTask, outcome: Mapping[str, object], *, error: str = "") -> None:
-        """It ran, and this came of it."""
+        """Record the end of a task and its outcome."""
         values = {
             "finished_at_ms": self._clock.now_ms(),
             "trouble": error,
@@ -89,17 +87,17 @@ class MaintenanceLog:
         await self._database.write(body)
 
     async def mark_interrupted(self, *, before_ms: int) -> None:
-        """What began before then and has not ended never will: the process that did it is gone."""
-        left = tables.upkeep.c.finished_at_ms.is_(None) & (tables.upkeep.c.started_at_ms < before_ms)
+        """Mark runs that started before `before_ms` and have not ended: their process has died."""
+        unfinished = tables.upkeep.c.finished_at_ms.is_(None) & (tables.upkeep.c.started_at_ms < before_ms)
         values = {"finished_at_ms": tables.upkeep.c.started_at_ms, "trouble": "The server ended before it was done."}
 
         async def body(tx: Transaction) -> None:
-            await tx.execute(update(tables.upkeep).where(left).values(**values))
+            await tx.execute(update(tables.upkeep).where(unfinished).values(**values))
 
         await self._database.write(body)
 
     async def latest_runs(self) -> dict[MaintenanceTask, TaskRun]:
-        """Those that ever ran."""
+        """The latest run of each task that ever ran."""
         async with self._database.read() as connection:
             rows = (await connection.execute(select(tables.upkeep))).mappings()
             return {MaintenanceTask(row["task"]): _task_run(row) for row in rows}
@@ -111,16 +109,16 @@ def _task_run(row: RowMapping) -> TaskRun:
 
 
 TAKEN_OVER = "taken over"
-"""The subject of a job that reconciles whatever the share of strays."""
+"""The subject of a `reconcile` job that ignores the share limit of orphans."""
 
 MAX_REPORTED = 100
-"""Missing objects that a report names; all of them are on the storage page."""
+"""Missing objects that an outcome names; the storage page lists all of them."""
 
 _log = get_logger("upkeep")
 
 
 class MaintenanceRunner:
-    """What there is to do about bytes, one task a method."""
+    """Runs maintenance tasks, one method each."""
 
     def __init__(
         self,
@@ -141,16 +139,16 @@ class MaintenanceRunner:
         self._scrubber = scrubber
 
     async def collect(self, job: Job | None = None) -> int:
-        """Delete all doomed bytes, then the rows of the videos they belonged to, and end the job with that.
+        """Delete all objects pending deletion, then the rows of their videos, and complete the job with them.
 
         Raises:
-            Unavailable: not all could be deleted now.
+            Unavailable: not all objects could be deleted now.
         """
-        ending = job or Job(0, COLLECT, COLLECT_SUBJECT, 1, 1)
+        job = job or Job(0, COLLECT, COLLECT_SUBJECT, 1, 1)
         await self._log.start(MaintenanceTask.COLLECT)
         count = 0
         try:
-            while not await self._database.write(lambda tx: self._lifecycle.delete_tombstones(tx, job=ending)):
+            while not await self._database.write(lambda tx: self._lifecycle.delete_tombstones(tx, job=job)):
                 count += await self._garbage_collector.collect()
         except StreamtimeError as error:
             await self._log.finish(MaintenanceTask.COLLECT, {"objects": count}, error=error.message)
@@ -160,7 +158,7 @@ class MaintenanceRunner:
         return count
 
     async def reconcile(self, *, dry_run: bool = False, ignore_share_limit: bool = False) -> list[StoreReport]:
-        """Compare every store with the rows; `dry_run` changes nothing and is written down nowhere."""
+        """Compare every store with the rows; `dry_run` changes and records nothing."""
         if not dry_run:
             await self._log.start(MaintenanceTask.RECONCILE)
         reports = [
@@ -168,17 +166,17 @@ class MaintenanceRunner:
             async for report in self._reconciler.reconcile(dry_run=dry_run, ignore_share_limit=ignore_share_limit)
         ]
         if not dry_run:
-            await self._damage_reporter.report([one for report in reports for one in report.missing])
-            refused = " ".join(report.refused for report in reports if report.refused)
+            await self._damage_reporter.report([each for report in reports for each in report.missing])
+            errors = " ".join(report.error for report in reports if report.error)
             await self._log.finish(
-                MaintenanceTask.RECONCILE, {"stores": [report_counts(report) for report in reports]}, error=refused
+                MaintenanceTask.RECONCILE, {"stores": [report_counts(report) for report in reports]}, error=errors
             )
             for report in reports:
-                (_log.warning if report.refused or report.missing else _log.info)("reconciled", **report_counts(report))
+                (_log.warning if report.error or report.missing else _log.info)("reconciled", **report_counts(report))
         return reports
 
     async def scrub(self, *, for_s: float) -> ScrubReport:
-        """Re-read objects for so long."""
+        """Scrub objects for `for_s` seconds."""
         await self._log.start(MaintenanceTask.SCRUB)
         report = await self._scrubber.scrub(for_s=for_s)
         await self._damage_reporter.report(report.damaged)
@@ -188,13 +186,25 @@ class MaintenanceRunner:
             "damaged": len(report.damaged),
             "more": report.more,
         }
-        away = "".join(f"The store {name} does not answer. " for name in report.unavailable)
-        await self._log.finish(MaintenanceTask.SCRUB, outcome, error=away.strip())
-        (_log.warning if report.damaged or away else _log.info)("scrubbed", away=report.unavailable, **outcome)
+        errors = " ".join(f"The store {name} does not answer." for name in report.unavailable)
+        await self._log.finish(MaintenanceTask.SCRUB, outcome, error=errors)
+        log = _log.warning if report.damaged or errors else _log.info
+        log("scrubbed", unavailable=report.unavailable, **outcome)
         return report
 
 
 def report_counts(report: StoreReport) -> dict[str, Any]:
-    """A report as it is written down: counts, and the first of what is missing in words."""
-    words = [f"{one.key} ({one.kind}): {one.message}" for one in report.missing[:MAX_REPORTED]]
-    return {**asdict(report), "missing": len(report.missing), "damage": words}
+    """A report with the names of rows and logs: counts, and messages about the first missing objects."""
+    return {
+        "store": report.store,
+        "objects": report.objects,
+        "watched": report.observed,
+        "put_aside": report.quarantined,
+        "aside": report.in_quarantine,
+        "deleted": report.deleted,
+        "brought_back": report.restored,
+        "aborted": report.aborted,
+        "refused": report.error,
+        "missing": len(report.missing),
+        "damage": [f"{each.key} ({each.kind}): {each.message}" for each in report.missing[:MAX_REPORTED]],
+    }

@@ -1,7 +1,4 @@
-"""When bytes are looked after: asks for reconciliation and scrubbing when they are due, and minds the markers.
-
-The jobs that tidy up: bytes carried to where they stay, deleted when nobody can read them, and looked after.
-"""
+"""Handles the maintenance jobs, queues reconciliation and scrub when they are due, and checks the stores."""
 
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
@@ -19,11 +16,11 @@ from streamtime.videos.job_kinds import RECONCILE, SCRUB, WorkQueue
 from streamtime.videos.video import video_id_of
 
 SCRUB_SLICE_S = 300.0
-"""How long one job re-reads objects: between two of them others get their turn."""
+"""How long one `scrub` job reads objects, so that other jobs can run in between."""
 
 
 class FinalizeHandler:
-    """Handles jobs of the kind `settle`: everything of a video that is whole and still in the spool."""
+    """Handles jobs of the kind `settle`: copies the complete objects of a video from the spool to the default store."""
 
     def __init__(self, database: Database, ledger: Ledger, finalizer: ObjectFinalizer) -> None:
         self._database = database
@@ -31,19 +28,19 @@ class FinalizeHandler:
         self._finalizer = finalizer
 
     async def run(self, job: Job) -> None:
-        """Carry them over, one after another."""
+        """Finalize the objects, one after another."""
         object_ids = await object_ids_of(self._database, video_id_of(job.subject))
-        trouble: StreamtimeError | None = None
+        last_error: StreamtimeError | None = None
         for row in await self._ledger.find(object_ids):
             try:
                 await self._finalizer.finalize(row)
             except StreamtimeError as error:
-                trouble = error
-        if trouble is not None:
-            raise trouble
+                last_error = error
+        if last_error is not None:
+            raise last_error
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Never given up; the bytes are served from the spool meanwhile."""
+        """Do nothing: the objects are served from the spool."""
 
 
 class CollectHandler:
@@ -53,14 +50,14 @@ class CollectHandler:
         self._runner = runner
 
     async def run(self, job: Job) -> None:
-        """Delete doomed bytes, then the rows of the videos they belonged to.
+        """Delete objects pending deletion, then the rows of their videos.
 
-        The job ends in the transaction that finds nothing left: what is doomed after it enqueues the next one.
+        The job is completed in the transaction that finds nothing left; a later deletion queues the next one.
         """
         await self._runner.collect(job)
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Never given up; the next deletion queues it again."""
+        """Do nothing: the next deletion queues it again."""
 
 
 class ReconcileHandler:
@@ -70,26 +67,26 @@ class ReconcileHandler:
         self._runner = runner
 
     async def run(self, job: Job) -> None:
-        """Compare all stores with the rows once; what was refused is said where results are shown."""
+        """Reconcile all stores once; errors are recorded with the outcome."""
         await self._runner.reconcile(ignore_share_limit=job.subject == TAKEN_OVER)
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """The next round asks for it again."""
+        """Do nothing: the scheduler queues it again."""
 
 
 class ScrubHandler:
-    """Handles jobs of the kind `scrub`: one stretch of re-reading."""
+    """Handles jobs of the kind `scrub`."""
 
     def __init__(self, runner: MaintenanceRunner) -> None:
         self._runner = runner
 
     async def run(self, job: Job) -> None:
-        """Read for some minutes; the next round goes on."""
+        """Scrub for `SCRUB_SLICE_S`; the next job continues."""
         del job
         await self._runner.scrub(for_s=SCRUB_SLICE_S)
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """The next round asks for it again."""
+        """Do nothing: the scheduler queues it again."""
 
 
 MAX_SLEEP_S = 60.0
@@ -98,7 +95,7 @@ _log = get_logger("upkeep")
 
 
 class MaintenanceScheduler:
-    """A caretaker's rounds, for as long as the server runs."""
+    """Queues reconciliation and scrub jobs, and checks the store ids, while the server runs."""
 
     def __init__(
         self,
@@ -120,22 +117,22 @@ class MaintenanceScheduler:
         self._scrubber = scrubber
         self._clock = clock
         self._every_s = reconcile_every_s
-        self._begun_at_ms = clock.now_ms()
+        self._started_at_ms = clock.now_ms()
 
     async def run_forever(self) -> None:
-        """Look when tasks are due, until cancelled."""
+        """Check periodically, until cancelled."""
         await every(min(MAX_SLEEP_S, self._every_s or MAX_SLEEP_S), self.run_once, "storage-schedule")
 
     async def run_once(self) -> None:
-        """See how each store stands, and ask for what is due."""
-        if any(done.finished_at_ms is None for done in (await self._log.latest_runs()).values()):
-            await self._log.mark_interrupted(before_ms=self._begun_at_ms)
+        """Check every store, and queue the tasks that are due."""
+        if any(run.finished_at_ms is None for run in (await self._log.latest_runs()).values()):
+            await self._log.mark_interrupted(before_ms=self._started_at_ms)
         for name in self._stores.names:
             before = self._ownership.last_status.get(name, StoreStatus.OWNED)
-            standing = await self._ownership.check(name)
-            if standing is not before:
-                tell = _log.info if standing is StoreStatus.OWNED else _log.warning
-                tell("store_status", store=name, standing=standing.value, words=status_message(name, standing))
+            status = await self._ownership.check(name)
+            if status is not before:
+                log = _log.info if status is StoreStatus.OWNED else _log.warning
+                log("store_status", store=name, status=status.value, error=status_message(name, status))
         if await self._reconcile_due():
             await self._database.write(lambda tx: self._work_queue.queue_maintenance(tx, RECONCILE))
         if await self._scrubber.due():

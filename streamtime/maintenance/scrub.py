@@ -1,7 +1,7 @@
-"""Reads whole objects again, the longest unread first, and compares them with what was written down when they came.
+"""Reads stored objects again at a limited rate, the longest unread first, and compares them with their recorded hashes.
 
-Slowly: it keeps to a rate, whatever the disk could do. A store that is away is no damage. What cannot be read from a
-store that answers otherwise, or is other bytes, is; so is what is missing.
+An unavailable store is not damage. An object is damaged if it is missing, differs from its hash, or cannot be read
+although its store is available.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from streamtime.storage.objects.ledger import DamagedObject, Inventory, ObjectRo
 from streamtime.storage.objects.stores import Stores
 
 READ_ATTEMPTS = 2
-"""A disk that failed to read once may have been busy failing over."""
+"""A read error may be temporary, for example during a failover."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScrubPolicy:
-    """How often each object is read (0: never), and how fast."""
+    """How often each object is read, in milliseconds (0: never), and the rate in bytes per second."""
 
     every_ms: int
     bytes_per_s: int
@@ -30,19 +30,19 @@ class ScrubPolicy:
 
 @dataclass(slots=True)
 class ScrubReport:
-    """What one stretch of scrubbing came to."""
+    """The result of one call of `scrub`."""
 
     objects: int = 0
     length_bytes: int = 0
     damaged: list[DamagedObject] = field(default_factory=list)
     unavailable: list[str] = field(default_factory=list)
     more: bool = False
-    """Whether there is something left that is due."""
+    """Whether more objects are due."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What an object turned out to be; `words` tell what is wrong with it."""
+    """The length and hash of an object as read; `damage` is a message, empty if it could be read."""
 
     length_bytes: int = 0
     sha256: bytes = b""
@@ -50,7 +50,7 @@ class _Reading:
 
 
 class Scrubber:
-    """Goes on where it stopped: the order is in the rows."""
+    """Scrubs objects. The progress is in the rows, so each call continues where the last one stopped."""
 
     def __init__(
         self, database: Database, inventory: Inventory, stores: Stores, clock: Clock, policy: ScrubPolicy
@@ -62,13 +62,14 @@ class Scrubber:
         self._policy = policy
 
     async def due(self) -> bool:
-        """Whether any object is to be read."""
+        """Whether any object is due."""
         return await self._next([*self._stores.object_stores], self._before_ms()) is not None
 
     async def scrub(self, *, for_s: float) -> ScrubReport:
-        """Read what is due, for so many seconds; the object under way is read to its end."""
+        """Read due objects for `for_s` seconds; the last object is read to its end."""
         report, end = ScrubReport(), self._clock.monotonic() + for_s
-        stores, before_ms = [*self._stores.object_stores], self._before_ms()  # what it reads is not due again within it
+        # A fixed time, so that an object read in this call does not become due again in it.
+        stores, before_ms = [*self._stores.object_stores], self._before_ms()
         while row := await self._next(stores, before_ms):
             if self._clock.monotonic() >= end:
                 report.more = True
@@ -89,23 +90,23 @@ class Scrubber:
         return await self._inventory.next_to_scrub(stores, before_ms=before_ms) if self._policy.every_ms else None
 
     async def _record(self, row: ObjectRow, reading: _Reading, report: ScrubReport) -> None:
-        words = reading.damage or _difference(row, reading)
-        sha256 = reading.sha256 if row.sha256 is None and not words else None
-        still = await self._database.write(
-            lambda tx: self._inventory.set_damage(tx, row, words or None, sha256=sha256, scrubbed=True)
+        damage = reading.damage or _difference(row, reading)
+        sha256 = reading.sha256 if row.sha256 is None and not damage else None
+        recorded = await self._database.write(
+            lambda tx: self._inventory.set_damage(tx, row, damage or None, sha256=sha256, scrubbed=True)
         )
-        if not still:
+        if not recorded:
             return  # deleted or moved meanwhile
         report.objects += 1
         report.length_bytes += reading.length_bytes
-        if words:
-            report.damaged.append(DamagedObject(row.id, row.store, row.key, row.kind, words))
+        if damage:
+            report.damaged.append(DamagedObject(row.id, row.store, row.key, row.kind, damage))
 
     async def _read(self, row: ObjectRow) -> _Reading:
-        """Read it to its end. Raises what the store raises where it is the store that is away."""
+        """Read an object to its end. Raises the store's error if the store is unavailable."""
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
-                return await self._hashed(row)
+                return await self._hash(row)
             except NotFound:
                 return _Reading(damage=MISSING)
             except StreamtimeError as error:
@@ -114,14 +115,14 @@ class Scrubber:
                     return _Reading(damage=f"It cannot be read. {error.message}")
         raise AssertionError
 
-    async def _hashed(self, row: ObjectRow) -> _Reading:
+    async def _hash(self, row: ObjectRow) -> _Reading:
         digest, length, started = hashlib.sha256(), 0, self._clock.monotonic()
-        async with aclosing(self._stores.readable(row.store).stream(row.key)) as pieces:
-            async for piece in pieces:
-                digest.update(piece)
-                length += len(piece)
-                ahead = length / self._policy.bytes_per_s - (self._clock.monotonic() - started)
-                await asyncio.sleep(max(0.0, ahead))
+        async with aclosing(self._stores.readable(row.store).stream(row.key)) as chunks:
+            async for chunk in chunks:
+                digest.update(chunk)
+                length += len(chunk)
+                ahead_s = length / self._policy.bytes_per_s - (self._clock.monotonic() - started)
+                await asyncio.sleep(max(0.0, ahead_s))
         return _Reading(length, digest.digest())
 
 

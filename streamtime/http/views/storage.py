@@ -132,7 +132,7 @@ def _database(services: Services, now_ms: int) -> DatabaseRow:
 def _store(seen: StoreSummary) -> StoreRow:
     figure, _, unit = size_text(seen.length_bytes).partition(" ")
     return StoreRow(
-        seen.name, seen.is_default, seen.error, seen.objects, (figure, unit), seen.watched, seen.quarantined
+        seen.name, seen.is_default, seen.error, seen.objects, (figure, unit), seen.observed, seen.quarantined
     )
 
 

@@ -55,7 +55,7 @@ _log = get_logger("objects")
 
 
 class Leases:
-    """The leases of one installation."""
+    """The leases of one deployment."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database

@@ -1,7 +1,7 @@
-"""The configured stores, and the store id: proof that a store belongs to this installation.
+"""The configured stores, and the store id: proof that a store belongs to this deployment.
 
 An unmounted disk looks like an empty store, and a database restored from last week does not know the objects of this
-week. Before anything is deleted in a store, it must contain the store id of this installation (`STORE_ID_KEY`). The id
+week. Before anything is deleted in a store, it must contain the store id of this deployment (`STORE_ID_KEY`). The id
 is written once, when the contents of the store fit the database. If it is missing later, reads and writes continue, but
 nothing is deleted until an administrator takes the store over.
 """
@@ -108,7 +108,7 @@ STORE_ID_KEY = "deployment/marker"
 
 
 class StoreStatus(StrEnum):
-    """Whether a store belongs to this installation."""
+    """Whether a store belongs to this deployment."""
 
     OWNED = "ours"
     ID_MISSING = "lost"
@@ -134,7 +134,7 @@ _STATUS_MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class DeploymentInfo:
-    """The store id of this installation, and when its database was restored from a backup (None: never)."""
+    """The store id of this deployment, and when its database was restored from a backup (None: never)."""
 
     store_id: str
     created_at_ms: int
@@ -153,7 +153,7 @@ class StoreOwnership:
         """The result of the last check of each store, by name."""
 
     async def get_or_create(self) -> DeploymentInfo:
-        """The row of this installation; it is created if there is none."""
+        """The row of this deployment; it is created if there is none."""
         table = tables.deployment
         query = select(table.c.marker, table.c.created_at_ms, table.c.restored_at_ms)
 
@@ -181,7 +181,7 @@ class StoreOwnership:
         """Return if objects may be deleted in a store; `record` as for `check`.
 
         Raises:
-            Unavailable: the store does not answer, or its id is missing or that of another installation.
+            Unavailable: the store does not answer, or its id is missing or that of another deployment.
         """
         status = await self.check(name, record=record)
         if status is not StoreStatus.OWNED:

@@ -14,14 +14,14 @@ async def test_a_stray_is_watched_for_a_day_then_put_aside_then_deleted(setup: O
     await setup.put(STRAY)
     for _ in range(3):
         report = await setup.reconcile()
-        assert (report.watched, report.put_aside) == (1, 0)
+        assert (report.observed, report.quarantined) == (1, 0)
     setup.clock.at_ms += DAY_MS
-    assert (await setup.reconcile()).put_aside == 1
+    assert (await setup.reconcile()).quarantined == 1
     aside = f"aside/{setup.clock.at_ms}/{STRAY}"
     assert await setup.keys(prefix="aside/") == [aside]
     assert len(await setup.keys()) == 30
     setup.clock.at_ms += 7 * DAY_MS - 1
-    assert (await setup.reconcile()).aside == 1
+    assert (await setup.reconcile()).in_quarantine == 1
     setup.clock.at_ms += 1
     assert (await setup.reconcile()).deleted == 1
     assert await setup.keys(prefix="aside/") == []
@@ -33,8 +33,8 @@ async def test_age_alone_is_not_enough(setup: ObjectsSetup) -> None:
     await setup.many(30)
     await setup.put(STRAY)
     setup.watched_ms = 0
-    assert (await setup.reconcile()).watched == 1
-    assert (await setup.reconcile()).put_aside == 1
+    assert (await setup.reconcile()).observed == 1
+    assert (await setup.reconcile()).quarantined == 1
 
 
 async def test_more_than_a_twentieth_is_refused(setup: ObjectsSetup) -> None:
@@ -43,10 +43,10 @@ async def test_more_than_a_twentieth_is_refused(setup: ObjectsSetup) -> None:
     setup.watched_ms = 0
     await setup.reconcile()
     report = await setup.reconcile()
-    assert "1 of the 19 objects" in report.refused
-    assert "gc --take-over" in report.refused
+    assert "1 of the 19 objects" in report.error
+    assert "gc --take-over" in report.error
     assert STRAY in await setup.keys()
-    assert (await setup.reconcile(ignore_share_limit=True)).put_aside == 1
+    assert (await setup.reconcile(ignore_share_limit=True)).quarantined == 1
 
 
 async def test_a_dry_run_changes_nothing(setup: ObjectsSetup) -> None:
@@ -54,10 +54,10 @@ async def test_a_dry_run_changes_nothing(setup: ObjectsSetup) -> None:
     await setup.put(STRAY)
     setup.watched_ms = 0
     for _ in range(3):
-        assert (await setup.reconcile(dry_run=True)).watched == 1
+        assert (await setup.reconcile(dry_run=True)).observed == 1
     assert await setup.stray_rows() == 0
     await setup.reconcile()
-    assert (await setup.reconcile(dry_run=True)).put_aside == 1
+    assert (await setup.reconcile(dry_run=True)).quarantined == 1
     assert STRAY in await setup.keys()
 
 
@@ -65,7 +65,7 @@ async def test_an_unmounted_disk_does_not_look_like_an_empty_one(setup: ObjectsS
     await setup.many(3)
     setup.local._objects.clear()
     report = await setup.reconcile()
-    assert "lost its store id" in report.refused
+    assert "lost its store id" in report.error
     assert report.missing == []
 
 
@@ -75,7 +75,7 @@ async def test_a_store_of_another_deployment_is_left_alone(setup: ObjectsSetup) 
     await setup.local.put(STORE_ID_KEY, b"somebody else's")
     setup.watched_ms = 0
     for _ in range(2):
-        assert "another deployment" in (await setup.reconcile()).refused
+        assert "another deployment" in (await setup.reconcile()).error
     assert STRAY in await setup.keys()
 
 
@@ -88,7 +88,7 @@ async def test_a_copy_that_a_move_left_is_a_stray_but_one_on_its_way_is_not(setu
     await setup.put("videos/coming/a.mp4")
     setup.watched_ms = 0
     await setup.reconcile()
-    assert (await setup.reconcile()).put_aside == 1
+    assert (await setup.reconcile()).quarantined == 1
     assert "videos/coming/a.mp4" in await setup.keys()
     assert "videos/moved/a.mp4" not in await setup.keys()
     assert await setup.keys("far") == ["videos/moved/a.mp4"]
@@ -103,7 +103,7 @@ async def test_what_was_put_aside_and_is_needed_after_all_comes_back(setup: Obje
     await setup.reconcile()
     await setup.change(object_id, store="local")
     report = await setup.reconcile()
-    assert (report.brought_back, report.missing) == (1, [])
+    assert (report.restored, report.missing) == (1, [])
     assert "videos/moved/a.mp4" in await setup.keys()
     assert await setup.stray_rows() == 1  # the other store has a copy now
 
@@ -114,7 +114,7 @@ async def test_leftovers_of_the_spool_are_found(setup: ObjectsSetup) -> None:
     await setup.put(STRAY, store="spool")
     setup.watched_ms = 0
     await setup.reconcile("spool")
-    assert (await setup.reconcile("spool")).put_aside == 1
+    assert (await setup.reconcile("spool")).quarantined == 1
     assert STRAY not in await setup.keys("spool")
     assert len(await setup.keys("spool", "aside/")) == 1
 
