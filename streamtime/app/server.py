@@ -58,9 +58,8 @@ from streamtime.maintenance.overview import StorageOverview
 from streamtime.periodic import every
 from streamtime.playback.cache import PlaybackCache
 from streamtime.playback.media_reader import MediaReader, SegmentCache
-from streamtime.playback.playlists import Playlists
+from streamtime.playback.playlists import Playlists, TextTracks
 from streamtime.playback.segments import PresignedUrls, Segments
-from streamtime.playback.text_tracks import TextTracks
 from streamtime.sharing.links import Links
 from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests
@@ -69,8 +68,8 @@ from streamtime.storage.s3.connections import client_for
 from streamtime.transcoding.queue_status import QueueStatus
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
-from streamtime.uploads.reserve import UploadSpace
 from streamtime.uploads.terminate import Termination
+from streamtime.uploads.upload import UploadSpace
 from streamtime.videos.editing import Editor
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.listing import Listing

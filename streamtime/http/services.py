@@ -28,9 +28,8 @@ from streamtime.jobs.queue import JobOverview, JobQueue, JobSummary
 from streamtime.maintenance.backup.automatic import DatabaseBackups
 from streamtime.maintenance.overview import StorageOverview
 from streamtime.playback.media_reader import MediaReader
-from streamtime.playback.playlists import Playlists
+from streamtime.playback.playlists import Playlists, TextTracks
 from streamtime.playback.segments import Segments
-from streamtime.playback.text_tracks import TextTracks
 from streamtime.sharing.links import Links
 from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests

@@ -1,1 +1,1 @@
-"""Resumable uploads, tus 1.0: created, received at an offset, finished or given up."""
+"""Resumable uploads (tus 1.0): create, append at an offset, complete, terminate, expire."""

@@ -1,8 +1,7 @@
-"""The SHA-256 of uploads while they arrive, so that the whole file need not be read for it at the end.
+"""Checksums of uploads: the tus checksum extension, and a running SHA-256 of each upload.
 
-It is in memory alone: after a restart there is none for what had begun before, and settling finds it out instead.
-
-tus' checksum extension: what a client says that its bytes amount to, and whether they do.
+Running hashes are kept in memory only. Where one is missing, for example after a restart, finalizing the object
+computes it.
 """
 
 import base64
@@ -14,102 +13,101 @@ from typing import Protocol, Self
 from streamtime.errors import ChecksumMismatch, Invalid, TooLarge
 
 ALGORITHMS = ("sha256", "sha1")
-"""Those that every client has; the specification asks for sha1."""
+"""The specification requires sha1; every client supports both."""
 
 MAX_CHECKED_BYTES = 64 << 20
-"""What is taken as a whole or not at all: nothing of it can be resumed, and all of it is written before it counts."""
+"""Longest request body with a checksum. Such a body is accepted or rejected as a whole and can't be resumed."""
+
+MAX_HASHERS = 1_000
+"""Number of running hashes kept; the least recently used are dropped."""
 
 _LENGTHS = {"sha256": 32, "sha1": 20}
 
 
 class Hasher(Protocol):
-    """A hash of `hashlib`, as far as it is used here."""
+    """The part of a `hashlib` hash object that is used here."""
 
     def update(self, data: memoryview, /) -> None:
-        """Add bytes."""
+        """Hash more bytes."""
         ...
 
     def digest(self) -> bytes:
-        """What they come to so far."""
+        """Return the digest of the bytes so far."""
         ...
 
     def copy(self) -> Self:
-        """Another one, to be gone on with apart."""
+        """Return an independent copy."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """An algorithm, and what it has to come to."""
+    """An algorithm and the expected digest."""
 
     algorithm: str
     digest: bytes
 
     @classmethod
     def parse(cls, header: str) -> Self:
-        """The `Upload-Checksum` header: the algorithm, a space, the digest in base64.
+        """Parse an `Upload-Checksum` header: the algorithm, a space, the digest in base64.
 
         Raises:
-            Invalid: it cannot be read, or is of a kind that is not known here.
+            Invalid: the header is malformed or its algorithm is not supported.
         """
         algorithm, _, encoded = header.strip().partition(" ")
         if algorithm not in ALGORITHMS:
             known = " and ".join(ALGORITHMS)
-            raise Invalid(f"Checksums of {known} are known here.", field="Upload-Checksum", code="checksum_algorithm")
+            raise Invalid(f"Supported checksums are {known}.", field="Upload-Checksum", code="checksum_algorithm")
         try:
             digest = base64.b64decode(encoded.strip(), validate=True)
-        except ValueError:  # no base64, or no ASCII
+        except ValueError:  # not base64, or not ASCII
             digest = b""
         if len(digest) != _LENGTHS[algorithm]:
-            raise Invalid("Upload-Checksum holds no checksum in base64.", field="Upload-Checksum", code="checksum")
+            raise Invalid("Upload-Checksum has no valid base64 digest.", field="Upload-Checksum", code="checksum")
         return cls(algorithm, digest)
 
     def new_hasher(self) -> Hasher:
-        """A sum to add the bytes to."""
+        """Return a hasher for the algorithm."""
         return hashlib.new(self.algorithm, usedforsecurity=False)
 
     def check(self, digest: bytes) -> None:
-        """Compare.
+        """Compare `digest` with the expected one.
 
         Raises:
-            ChecksumMismatch: the bytes are not those that were sent.
+            ChecksumMismatch: they differ.
         """
         if digest != self.digest:
-            raise ChecksumMismatch("These bytes were changed on their way. None of them was kept: send them again.")
+            raise ChecksumMismatch("The bytes were corrupted in transit and were discarded. Send them again.")
 
 
 def too_large_to_check() -> TooLarge:
-    """More came with a checksum than is taken as a whole."""
+    """Return the error for a body with a checksum that exceeds `MAX_CHECKED_BYTES`."""
     return TooLarge(
-        f"At most {MAX_CHECKED_BYTES} bytes are checked at once. Send smaller pieces.",
+        f"A request with a checksum may have at most {MAX_CHECKED_BYTES} bytes. Send smaller pieces.",
         facts={"limit": MAX_CHECKED_BYTES},
     )
 
 
-MAX_UPLOADS = 1_000
-"""Sums that are kept; those of uploads that were touched least of late are forgotten."""
-
-
 class RunningHashes:
-    """The sum of each upload, as far as its bytes are on disk."""
+    """SHA-256 hashers of unfinished uploads, each over the bytes that are on disk."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, tuple[int, Hasher]] = OrderedDict()
+        self._hashers: OrderedDict[int, tuple[int, Hasher]] = OrderedDict()
 
     def get(self, upload_id: int, offset: int) -> Hasher | None:
-        """A sum of the first `offset` bytes, to be gone on with; None where nobody has kept count."""
+        """Return a copy of the hasher over the first `offset` bytes, or None if it is not known."""
         if offset == 0:
             return hashlib.sha256()
-        counted, sum_ = self._known.get(upload_id, (-1, None))
-        return sum_.copy() if sum_ is not None and counted == offset else None
+        hashed_bytes, hasher = self._hashers.get(upload_id, (-1, None))
+        return hasher.copy() if hasher is not None and hashed_bytes == offset else None
 
-    def put(self, upload_id: int, offset: int, sum_: Hasher) -> None:
-        """So much of the upload is on disk, and this is its sum."""
-        self._known[upload_id] = offset, sum_.copy()
-        self._known.move_to_end(upload_id)
-        if len(self._known) > MAX_UPLOADS:
-            self._known.popitem(last=False)
+    def put(self, upload_id: int, offset: int, hasher: Hasher) -> None:
+        """Store a copy of the hasher over the first `offset` bytes."""
+        self._hashers[upload_id] = offset, hasher.copy()
+        self._hashers.move_to_end(upload_id)
+        if len(self._hashers) > MAX_HASHERS:
+            self._hashers.popitem(last=False)
 
     def discard(self, upload_id: int) -> None:
-        """Nobody will ask any more."""
-        self._known.pop(upload_id, None)
+        """Drop the hasher of an upload, if there is one."""
+        self._hashers.pop(upload_id, None)

@@ -1,7 +1,4 @@
-"""Giving up uploads that nobody goes on with: what has arrived of them goes, and so does the video it was to become.
-
-Giving an upload up: it, its bytes and the video that it was to become are gone.
-"""
+"""Terminate and expire unfinished uploads. The received bytes and the video's row are deleted too."""
 
 from functools import partial
 
@@ -16,7 +13,7 @@ from streamtime.videos.videos import Videos, require_not_deleted
 
 
 class Termination:
-    """tus' termination extension."""
+    """The tus termination extension."""
 
     def __init__(self, database: Database, videos: Videos, deletion: VideoDeletion, receiver: Receiver) -> None:
         self._database = database
@@ -25,10 +22,10 @@ class Termination:
         self._receiver = receiver
 
     async def terminate(self, upload: Upload) -> None:
-        """Give an unfinished upload up.
+        """Delete an unfinished upload.
 
         Raises:
-            Conflict: it is complete; its video can be deleted instead.
+            Conflict: the upload is complete; its video can be deleted instead.
         """
         await self._receiver.interrupt(upload)
         video = await self._videos.by_id(upload.video_id)
@@ -44,7 +41,7 @@ class Termination:
 
 
 class UploadExpiry:
-    """Finds them and lets them go."""
+    """Deletes unfinished uploads that received no bytes for too long."""
 
     def __init__(self, database: Database, rows: UploadRepository, videos: Videos, deletion: VideoDeletion) -> None:
         self._database = database
@@ -53,24 +50,24 @@ class UploadExpiry:
         self._deletion = deletion
 
     async def backfill(self) -> None:
-        """Once, at the start: every unfinished upload has an end."""
+        """Set an expiry on unfinished uploads that have none; called once at startup."""
         await self._database.write(self._rows.backfill_expiry)
 
     async def has_expired(self) -> bool:
-        """Whether there is something to do."""
+        """Return whether any upload has expired."""
         return bool(await self._rows.expired())
 
     async def expire(self) -> int:
-        """Give up those that are overdue now; how many there were."""
+        """Delete all expired uploads and return their number."""
         count = 0
-        while overdue := await self._rows.expired():
-            for video_id in overdue:
+        while expired := await self._rows.expired():
+            for video_id in expired:
                 count += await self._database.write(partial(self._expire, video_id=video_id))
         return count
 
     async def _expire(self, tx: Transaction, video_id: int) -> bool:
         if not await self._rows.is_expired(tx, video_id):
-            return False  # more of it has come
+            return False  # more bytes arrived since
         drop_id = await self._rows.drop_id_of(tx, video_id)
         if drop_id is not None:
             await release_file(tx, drop_id)

@@ -1,7 +1,4 @@
-"""An upload as a value, and its rows: found for its owner, its offset moved, its end noted.
-
-The `Upload-Metadata` header of tus 1.0: keys, and values in base64.
-"""
+"""Uploads: their rows, the tus `Upload-Metadata` header, and the disk space reserved for them."""
 
 import base64
 from dataclasses import asdict, dataclass
@@ -14,20 +11,27 @@ from streamtime.auth.access import Caller
 from streamtime.clock import Clock
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Invalid, NotFound, TooManyRequests
+from streamtime.errors import Invalid, NoSpace, NotFound, TooManyRequests
 from streamtime.ids import public_id
+from streamtime.storage.spool import Spool
+from streamtime.videos.quota import QuotaExceeded, SpaceRequest, StorageUsage
 from streamtime.videos.reservations import Reservations
 
 MAX_HEADER = 8_192
 MAX_NAME = 255
 MAX_CLIENT_KEY = 200
 
+MAX_OPEN_UPLOADS = 1_000
+"""Open uploads of one person, or of one upload request; each has a video, rows and a file."""
+
+TOO_MANY_RETRY_S = 600
+
 
 def parse_metadata(header: str) -> dict[str, str]:
-    """The pairs of the header; a key without a value has an empty one.
+    """Parse an `Upload-Metadata` header (keys, and values in base64). A key without a value gets an empty string.
 
     Raises:
-        Invalid: it is too long, a key stands twice, or a value is not base64 of UTF-8.
+        Invalid: the header is too long, a key occurs twice, or a value is not base64 of UTF-8.
     """
     if len(header) > MAX_HEADER:
         raise Invalid(f"Upload-Metadata may have at most {MAX_HEADER} characters.", field="Upload-Metadata")
@@ -40,42 +44,36 @@ def parse_metadata(header: str) -> dict[str, str]:
             raise Invalid(f"Upload-Metadata has {key[:40]} twice.", field="Upload-Metadata")
         try:
             pairs[key] = base64.b64decode(encoded.strip(), validate=True).decode()
-        except ValueError:  # no ASCII, no base64, or no UTF-8
-            words = "Upload-Metadata holds a value that is not base64 of UTF-8."
-            raise Invalid(words, field="Upload-Metadata") from None
+        except ValueError:  # not ASCII, base64 or UTF-8
+            message = "Upload-Metadata holds a value that is not base64 of UTF-8."
+            raise Invalid(message, field="Upload-Metadata") from None
     return pairs
 
 
 def sanitize_file_name(text: str) -> str:
-    """The last part of whatever path a browser sent, fit to be shown; never used as a path."""
+    """Return the base name of the path that a browser sent, printable. It is for display only, never a path."""
     name = PureWindowsPath(PurePosixPath(text).name).name
     printable = "".join(character for character in name if character.isprintable()).strip()
     return printable[:MAX_NAME] or "video"
 
 
 def clean_client_key(text: str | None) -> str | None:
-    """A client's own name for an upload, or None where it gives none.
+    """Validate a client's idempotency key; None if it sent none.
 
     Raises:
-        Invalid: it is longer than a key needs to be, or has characters that are not plain ones.
+        Invalid: the key is too long, or not printable ASCII.
     """
     if not text:
         return None
     if len(text) > MAX_CLIENT_KEY or not text.isascii() or not text.isprintable():
-        words = f"A client key has 1 to {MAX_CLIENT_KEY} plain characters."
-        raise Invalid(words, field="Idempotency-Key", code="client_key")
+        message = f"A client key has 1 to {MAX_CLIENT_KEY} printable ASCII characters."
+        raise Invalid(message, field="Idempotency-Key", code="client_key")
     return text
-
-
-MAX_OPEN_UPLOADS = 1_000
-"""Uploads of one person, or by one link for sending, that are open at once: each has a video, rows and a file."""
-
-TOO_MANY_RETRY_S = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Bytes on their way in. `offset_bytes` of them are on disk."""
+    """An upload. The first `offset_bytes` of its `length_bytes` are on disk."""
 
     id: int
     public_id: str
@@ -90,21 +88,21 @@ class Upload:
     client_key: str | None
     finished: bool
     expires_at_ms: int | None
-    """When it is given up unless more of it comes; None for one that is complete."""
+    """When the upload expires unless more bytes arrive; None if it is complete."""
     drop_id: int | None
-    """The link for sending that it comes by."""
+    """Row id of the upload request, if a guest uploads."""
     reserved: bool
-    """Whether room is reserved for what is still to come."""
+    """Whether space is reserved for the remaining bytes."""
 
     @property
     def asks_about_duplicates(self) -> bool:
-        """Whether its client said that it will ask its owner what is to become of what is there already."""
+        """Whether the client lets its user decide about a duplicate before it is processed."""
         return self.drop_id is None and parse_metadata(self.metadata).get("duplicates") == "ask"
 
 
 @dataclass(frozen=True, slots=True)
 class NewUpload:
-    """What is written down of an upload before its first byte. `client_key` is its client's own name for it."""
+    """The row of a new upload. `client_key` is the client's idempotency key."""
 
     owner_id: int
     video_id: int
@@ -116,7 +114,7 @@ class NewUpload:
 
 
 class UploadRepository:
-    """All uploads, as rows. One that nobody goes on with for `expire_after_ms` is to be given up."""
+    """Rows of uploads. An upload expires `expire_after_ms` after its last byte."""
 
     def __init__(self, database: Database, reservations: Reservations, clock: Clock, *, expire_after_ms: int) -> None:
         self._database = database
@@ -125,71 +123,72 @@ class UploadRepository:
         self._expire_after_ms = expire_after_ms
 
     async def add(self, tx: Transaction, new: NewUpload) -> str:
-        """Write a new upload down; its public id."""
-        now, name = self._clock.now_ms(), public_id()
-        expires = now + self._expire_after_ms
-        values = {"public_id": name, "created_at_ms": now, "reserved_at_ms": now, "expires_at_ms": expires}
+        """Insert a new upload and return its public id."""
+        now, upload_id = self._clock.now_ms(), public_id()
+        expires_at_ms = now + self._expire_after_ms
+        values = {"public_id": upload_id, "created_at_ms": now, "reserved_at_ms": now, "expires_at_ms": expires_at_ms}
         await tx.execute(insert(uploads).values(**values, **asdict(new)))
-        return name
+        return upload_id
 
     async def by_client_key(self, tx: Transaction, owner_id: int, client_key: str) -> RowMapping | None:
-        """The upload that its client has called so: public id and length."""
+        """Return public id and length of the owner's upload with that client key, if there is one."""
         query = select(uploads.c.public_id, uploads.c.length_bytes).where(
             uploads.c.owner_id == owner_id, uploads.c.client_key == client_key
         )
         return (await tx.execute(query)).mappings().first()
 
     async def require_open_slot(self, tx: Transaction, owner_id: int, drop_id: int | None) -> None:
-        """Bound how many uploads of one person, or by one link for sending, are open at once.
+        """Limit the open uploads of one person, or of one upload request.
 
         Raises:
-            TooMany: there are `MOST_OPEN`.
+            TooManyRequests: there are `MAX_OPEN_UPLOADS`.
         """
-        of_link = uploads.c.drop_id.is_(None) if drop_id is None else uploads.c.drop_id == drop_id
-        query = select(func.count()).where(uploads.c.owner_id == owner_id, of_link, uploads.c.finished_at_ms.is_(None))
+        same_request = uploads.c.drop_id.is_(None) if drop_id is None else uploads.c.drop_id == drop_id
+        unfinished = uploads.c.finished_at_ms.is_(None)
+        query = select(func.count()).where(uploads.c.owner_id == owner_id, same_request, unfinished)
         if (await tx.execute(query)).scalar_one() >= MAX_OPEN_UPLOADS:
-            words = f"{MAX_OPEN_UPLOADS:,} uploads are not complete. Finish some of them, or give them up."
-            raise TooManyRequests(words, retry_after_s=TOO_MANY_RETRY_S)
+            message = f"{MAX_OPEN_UPLOADS:,} uploads are not complete. Finish or cancel some of them."
+            raise TooManyRequests(message, retry_after_s=TOO_MANY_RETRY_S)
 
     async def expired(self) -> list[int]:
-        """The videos whose uploads nobody went on with for too long, some of them, by row id."""
+        """Return the row ids of videos with expired uploads, up to 100."""
         query = select(uploads.c.video_id).where(self._is_expired).order_by(uploads.c.expires_at_ms).limit(100)
         async with self._database.read() as connection:
             return list((await connection.execute(query)).scalars())
 
     async def is_expired(self, tx: Transaction, video_id: int) -> bool:
-        """Whether nobody has gone on with the upload of that video, as the transaction sees it."""
+        """Return whether the upload of that video has expired."""
         query = select(uploads.c.id).where(uploads.c.video_id == video_id, self._is_expired)
         return (await tx.execute(query)).first() is not None
 
     async def drop_id_of(self, tx: Transaction, video_id: int) -> int | None:
-        """The link for sending by which that video comes, by row id; None where it comes by none."""
+        """Return the row id of the upload request through which that video is uploaded, or None."""
         query = select(uploads.c.drop_id).where(uploads.c.video_id == video_id)
         found: int | None = (await tx.execute(query)).scalar()
         return found
 
     async def backfill_expiry(self, tx: Transaction) -> None:
-        """Uploads from before there was an end to them get theirs now."""
-        ends = self._clock.now_ms() + self._expire_after_ms
-        without = uploads.c.finished_at_ms.is_(None) & uploads.c.expires_at_ms.is_(None)
-        await tx.execute(update(uploads).where(without).values(expires_at_ms=ends))
+        """Set an expiry on unfinished uploads from versions that had none."""
+        expires_at_ms = self._clock.now_ms() + self._expire_after_ms
+        without_expiry = uploads.c.finished_at_ms.is_(None) & uploads.c.expires_at_ms.is_(None)
+        await tx.execute(update(uploads).where(without_expiry).values(expires_at_ms=expires_at_ms))
 
     @property
     def _is_expired(self) -> ColumnElement[bool]:
         return uploads.c.finished_at_ms.is_(None) & (uploads.c.expires_at_ms <= self._clock.now_ms())
 
     async def require(self, caller: Caller, public_id: str) -> Upload:
-        """The caller's own upload of that id.
+        """Return the caller's upload with that id.
 
         Raises:
-            NotFound: there is none, or it is somebody else's.
+            NotFound: there is none, or it belongs to another account.
         """
         owner_id = caller.user_id if caller.signed_in else -1
         own = uploads.c.owner_id == owner_id
         return await self._one(uploads.c.public_id == public_id, own, uploads.c.drop_id.is_(None))
 
     async def by_upload_request(self, drop_id: int, public_id: str) -> Upload:
-        """The upload of that id which comes by that link for sending.
+        """Return the upload with that id, made through that upload request.
 
         Raises:
             NotFound: there is none.
@@ -197,36 +196,36 @@ class UploadRepository:
         return await self._one(uploads.c.public_id == public_id, uploads.c.drop_id == drop_id)
 
     async def by_id(self, upload_id: int) -> Upload:
-        """The upload as it is now.
+        """Return the current state of an upload.
 
         Raises:
-            NotFound: it was given up.
+            NotFound: it was terminated.
         """
         return await self._one(uploads.c.id == upload_id)
 
     async def set_offset(
         self, tx: Transaction, upload_id: int, offset_bytes: int, *, finished_at_ms: int | None
     ) -> bool:
-        """So much of it is on disk; with `finished_at_ms` that is all of it.
+        """Save the offset; with `finished_at_ms`, mark the upload complete.
 
-        A reservation in force lasts on from now; whether there is one is the answer.
+        An active reservation is extended. Returns whether there is one.
 
         Raises:
-            NotFound: it was given up meanwhile.
+            NotFound: the upload was terminated.
         """
         now = self._clock.now_ms()
-        expires = now + self._expire_after_ms if finished_at_ms is None else None
-        values = {"offset_bytes": offset_bytes, "finished_at_ms": finished_at_ms, "expires_at_ms": expires}
+        expires_at_ms = now + self._expire_after_ms if finished_at_ms is None else None
+        values = {"offset_bytes": offset_bytes, "finished_at_ms": finished_at_ms, "expires_at_ms": expires_at_ms}
         statement = update(uploads).where(uploads.c.id == upload_id)
-        in_force = statement.where(self._reservations.is_active())
-        if (await tx.execute(in_force.values(**values, reserved_at_ms=now))).rowcount:
+        with_reservation = statement.where(self._reservations.is_active())
+        if (await tx.execute(with_reservation.values(**values, reserved_at_ms=now))).rowcount:
             return True
         if (await tx.execute(statement.values(**values))).rowcount == 0:
             raise NotFound
         return False
 
     async def reserve(self, tx: Transaction, upload_id: int) -> None:
-        """Note that room is reserved for it from now on; that there is enough was found in the same transaction."""
+        """Start a reservation now. The caller has checked in the same transaction that there is space."""
         statement = update(uploads).where(uploads.c.id == upload_id, uploads.c.finished_at_ms.is_(None))
         await tx.execute(statement.values(reserved_at_ms=self._clock.now_ms()))
 
@@ -267,3 +266,45 @@ def _upload(row: RowMapping) -> Upload:
         drop_id=row["drop_id"],
         reserved=bool(row["reserved"]),
     )
+
+
+class UploadSpace:
+    """Reserves space for uploads against quota and disk. `minimum_free_bytes` of the disk are never reserved."""
+
+    def __init__(self, usage: StorageUsage, spool: Spool, rows: UploadRepository, *, minimum_free_bytes: int) -> None:
+        self._usage = usage
+        self._spool = spool
+        self._rows = rows
+        self._minimum_free_bytes = minimum_free_bytes
+
+    async def require_available(self) -> None:
+        """Check that the spool directory exists.
+
+        Raises:
+            Unavailable: it does not; the message names it.
+        """
+        await self._free_bytes()
+
+    async def reserve(self, tx: Transaction, owner_id: int, length_bytes: int, *, via_upload_request: bool) -> None:
+        """Check in this transaction that an upload of `length_bytes` fits.
+
+        Raises:
+            QuotaExceeded: it exceeds the owner's quota.
+            NoSpace: it does not fit on the disk; for an upload request, either of the two.
+        """
+        try:
+            await self._usage.reserve(tx, SpaceRequest(owner_id, length_bytes, via_upload_request), self._free_bytes)
+        except (QuotaExceeded, NoSpace):
+            if not via_upload_request:
+                raise
+            # Guests must not learn the owner's quota or the disk's free space.
+            raise NoSpace("There is no room left for this file.") from None
+
+    async def renew(self, tx: Transaction, upload: Upload, offset_bytes: int) -> None:
+        """Reserve space for the remaining bytes of an upload with an expired reservation. Raises as `reserve`."""
+        via_request = upload.drop_id is not None
+        await self.reserve(tx, upload.owner_id, upload.length_bytes - offset_bytes, via_upload_request=via_request)
+        await self._rows.reserve(tx, upload.id)
+
+    async def _free_bytes(self) -> int:
+        return await self._spool.free_bytes() - self._minimum_free_bytes

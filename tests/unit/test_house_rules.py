@@ -70,7 +70,7 @@ BACKGROUND_TASKS = {
     "transcoding/supervision.py": "a supervised loop",
     "playback/media_reader.py": "one read, whose readers get the error",
     "storage/object_store.py": "one abort, whose caller waits for it",
-    "uploads/write.py": "one write, whose caller waits for it",
+    "uploads/receive.py": "one write, whose caller waits for it",
     "workers/process.py": "the end of a child, whose caller waits for it",
     "workers/launcher.py": "a supervised loop",
 }

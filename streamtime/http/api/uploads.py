@@ -83,7 +83,7 @@ async def create_upload(
     length = _number(request, "upload-length")
     metadata, client_key = request.headers.get("upload-metadata", ""), request.headers.get("idempotency-key")
     checksum = announced_checksum(request)
-    upload = await services.upload_creation.create(caller, length, metadata, client_key, drop=drop)
+    upload = await services.upload_creation.create(caller, length, metadata, client_key, upload_request=drop)
     if request.headers.get("content-type") == BYTES_TYPE and upload.offset_bytes == 0:
         try:
             await services.receiver.receive(upload, 0, body_of(request), checksum)

@@ -15,8 +15,7 @@ from streamtime.http.secret_paths import masked
 from streamtime.http.services import Services
 from streamtime.logging import get_logger
 from streamtime.playback.media_reader import MediaRange
-from streamtime.playback.playlists import Playlist
-from streamtime.playback.text_tracks import WebVttFile
+from streamtime.playback.playlists import Playlist, WebVttFile
 
 MOUNT = "/media"
 
