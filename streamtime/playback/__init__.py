@@ -1,1 +1,1 @@
-"""Playback: what a player asks for, found in memory when warm, never without asking for permission first."""
+"""Playback: playlists, segments, captions and other files that players request, each after an access check."""

@@ -1,6 +1,6 @@
-"""What is playable, by the ids in URLs: read once, kept in memory, dropped the moment the epoch moves.
+"""The playback cache: videos with everything a player may request, kept in memory until the epoch changes.
 
-Every answer passes `access` with the facts of the very row it was read with.
+Each lookup checks access with the facts of the row that the entry was read from.
 """
 
 from collections import OrderedDict
@@ -16,12 +16,12 @@ from streamtime.videos.stills import StillsFacts
 from streamtime.videos.videos import Videos
 
 MAX_CACHED = 200
-"""Programmes kept in memory; a two-hour film in six renditions has some 10,000 segments, a megabyte or two."""
+"""Cached videos. A two-hour film in six renditions has about 10,000 segments, which take one to two megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayableVideo:
-    """One video with all that a player may ask for."""
+    """A video with everything that a player may request."""
 
     video_id: int
     access_facts: VideoAccessFacts
@@ -35,24 +35,24 @@ class PlayableVideo:
     duration_ms: int | None
     chapters: list[Chapter]
     captions: dict[str, CaptionTrack]
-    """By the name in their addresses, those of the file first."""
+    """By the name in their URLs, those from the video file first."""
     stills: StillsFacts | None
     stills_version: int
     renditions: dict[str, Rendition]
-    """By attempt id, the largest picture first, sound last."""
+    """By attempt id, the largest video rendition first, audio last."""
 
     @property
     def anonymously_viewable(self) -> bool:
-        """Whether it may be watched by anybody who has its address."""
+        """Whether anyone with the URL may watch it."""
         return access_level(ANONYMOUS, self.access_facts) >= Access.VIEW
 
     def of_kind(self, kind: RenditionKind) -> list[Rendition]:
-        """The renditions of picture or of sound."""
+        """Return the renditions of that kind."""
         return [rendition for rendition in self.renditions.values() if rendition.kind is kind]
 
 
 class PlaybackCache:
-    """Finds programmes for callers."""
+    """Looks up playable videos for callers."""
 
     def __init__(
         self, videos: Videos, renditions: Renditions, captions: Captions, chapters: Chapters, epoch: EpochWatch
@@ -66,16 +66,16 @@ class PlaybackCache:
         self._cache: OrderedDict[str, PlayableVideo] = OrderedDict()
 
     async def find(self, caller: Caller, public_id: str, *, generation: int | None = None) -> PlayableVideo:
-        """The programme, if the caller may watch it; with `generation`, only that one.
+        """Return the video if the caller may watch it.
 
         Raises:
-            NotFound: there is none, the caller may not know of it, or the generation is over.
+            NotFound: there is none, the caller may not know of it, or `generation` is not its access generation.
         """
-        programme = self._cached(public_id) or await self._read(public_id)
-        require(caller, programme.access_facts, Access.VIEW)
-        if generation is not None and generation != programme.generation:
+        playable_video = self._cached(public_id) or await self._read(public_id)
+        require(caller, playable_video.access_facts, Access.VIEW)
+        if generation is not None and generation != playable_video.generation:
             raise NotFound
-        return programme
+        return playable_video
 
     def _cached(self, public_id: str) -> PlayableVideo | None:
         epoch = self._epoch.current()
@@ -86,9 +86,9 @@ class PlaybackCache:
         return self._cache.get(public_id)
 
     async def _read(self, public_id: str) -> PlayableVideo:
-        known_at = self._cache_epoch
+        epoch = self._cache_epoch
         video = await self._videos.by_public_id(public_id)
-        programme = PlayableVideo(
+        playable_video = PlayableVideo(
             video_id=video.id,
             access_facts=video.facts,
             playable=video.playable,
@@ -109,9 +109,9 @@ class PlaybackCache:
                 rendition.attempt_id: rendition for rendition in await self._renditions.list_for_video(video.id)
             },
         )
-        # What was read while the epoch moved may be stale already: it serves this one request and is not kept.
-        if self._epoch.current() == known_at == self._cache_epoch:
-            self._cache[public_id] = programme
+        # If the epoch changed during the reads, the entry may be stale: it serves this request but is not cached.
+        if self._epoch.current() == epoch == self._cache_epoch:
+            self._cache[public_id] = playable_video
             if len(self._cache) > MAX_CACHED:
                 self._cache.popitem(last=False)
-        return programme
+        return playable_video

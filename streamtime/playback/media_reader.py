@@ -1,14 +1,7 @@
-"""What a request for media comes down to: a run of bytes of one object, or a text made on the spot.
+"""Read byte ranges of stored objects for playback.
 
-Where a store answers at once (a disk), it is asked. Where it does not (S3), runs are read whole, once for all who want
-them, kept in memory while they are hot, and the one that follows is read before it is asked for.
-
-Segments that are being watched, in memory, bounded by bytes: many viewers of one film cost one read.
-
-One read for everybody who wants the same bytes at the same time.
-
-A read belongs to nobody who waits for it: one who leaves, or whose patience ends, does not end it for the others. It
-fails for all who wait, and whoever comes next begins another. It knows nothing of stores.
+A store that reads without waiting (a local disk) is read directly. From other stores (S3) whole ranges are read, once
+for all concurrent requests, cached in memory, and the following range is read ahead.
 """
 
 import asyncio
@@ -26,11 +19,24 @@ from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.objects.stores import Stores
 
 MAX_ENTRY_FRACTION = 4
-"""One entry may take a quarter of the room at most."""
+"""One entry may take at most the cache's size divided by this."""
+
+MAX_BUFFERED_BYTES = 16 << 20
+"""Longest range that is read as a whole; longer ones are streamed."""
+
+READ_TIMEOUT_S = 8.0
+"""Players wait ten seconds for the first byte of a segment; before that, `Unavailable` tells them to retry."""
+
+MAX_READ_AHEADS = 4
+"""Concurrent read-aheads. The limit leaves connections to the store for actual requests."""
+
+Read = Callable[[], Awaitable[bytes]]
+
+_log = get_logger("playback")
 
 
 class ByteRange(NamedTuple):
-    """A run of bytes of an object. Runs that begin at the same offset and differ in length are different places."""
+    """A byte range of an object; the key of the segment cache."""
 
     key: str
     offset: int
@@ -38,7 +44,7 @@ class ByteRange(NamedTuple):
 
 
 class SegmentCache:
-    """Keeps what was read last, by place. Keys of objects are never reused, so nothing goes stale."""
+    """An LRU cache of byte ranges, limited to `max_bytes`. Object keys are never reused, so entries can't get stale."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -49,21 +55,21 @@ class SegmentCache:
         return at in self._entries
 
     def get(self, at: ByteRange) -> bytes | None:
-        """What is kept there, if anything."""
+        """Return the cached bytes of that range, or None."""
         found = self._entries.get(at)
         if found is not None:
             self._entries.move_to_end(at)
         return found
 
     def fits(self, length: int) -> bool:
-        """Whether a run of that length would be kept."""
+        """Return whether a range of that length would be cached."""
         return length * MAX_ENTRY_FRACTION <= self._max_bytes
 
     def put(self, at: ByteRange, data: bytes) -> None:
-        """Keep it, in place of what was used longest ago.
+        """Cache a range, and evict the least recently used ones.
 
         Raises:
-            ValueError: `data` has another length than the place.
+            ValueError: `data` has not the length of the range.
         """
         if len(data) != at.length:
             raise ValueError(f"{len(data)} bytes for {at}")
@@ -72,17 +78,16 @@ class SegmentCache:
         self._entries[at] = data
         self._used_bytes += len(data)
         while self._used_bytes > self._max_bytes:
-            _, dropped = self._entries.popitem(last=False)
-            self._used_bytes -= len(dropped)
-
-
-Read = Callable[[], Awaitable[bytes]]
-
-_log = get_logger("playback")
+            _, evicted = self._entries.popitem(last=False)
+            self._used_bytes -= len(evicted)
 
 
 class SingleFlightReads:
-    """The reads under way, by what they read."""
+    """Reads in progress, shared by all requests for the same range.
+
+    A read does not end when a waiting request is cancelled or times out. If it fails, it fails for all who wait, and
+    the next request starts a new one.
+    """
 
     def __init__(self) -> None:
         self._in_flight: dict[ByteRange, asyncio.Task[bytes]] = {}
@@ -91,7 +96,7 @@ class SingleFlightReads:
         return at in self._in_flight
 
     def start(self, at: ByteRange, read: Read) -> asyncio.Task[bytes]:
-        """The read of that place: the one under way, or else `read`, begun now."""
+        """Return the task that reads that range: the one in progress, or a new one that runs `read`."""
         task = self._in_flight.get(at)
         if task is None:
             task = asyncio.ensure_future(_run(read))
@@ -100,10 +105,10 @@ class SingleFlightReads:
         return task
 
     async def wait(self, at: ByteRange, read: Read, *, within_s: float) -> bytes:
-        """What it gives.
+        """Start or join the read of that range, and return its bytes.
 
         Raises:
-            Unavailable: it takes longer than `within_s`; it goes on, for whoever asks again.
+            Unavailable: it takes longer than `within_s`. The read goes on for later requests.
         """
         task = self.start(at, read)
         done, _ = await asyncio.wait([task], timeout=within_s)
@@ -114,22 +119,22 @@ class SingleFlightReads:
         return task.result()
 
     async def close(self) -> None:
-        """End what is under way."""
-        left = [*self._in_flight.values()]
-        for task in left:
+        """Cancel the reads in progress."""
+        tasks = [*self._in_flight.values()]
+        for task in tasks:
             task.cancel()
-        if left:
-            await asyncio.wait(left)
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _ended(self, at: ByteRange, task: asyncio.Task[bytes]) -> None:
         del self._in_flight[at]
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Whoever waits is told; a read ahead, or one that nobody waits for any more, leaves a line in the log.
+            # Waiting requests get the error; a read-ahead or an abandoned read is only logged.
             _log.info("read_failed", key=at.key, offset=at.offset, length=at.length, error=repr(error))
 
 
 def storage_timeout() -> Unavailable:
-    """What somebody is told whose patience has ended."""
+    """Return the error for a store that does not answer in time."""
     return Unavailable("The storage takes too long to answer. Try again in a moment.", code="storage")
 
 
@@ -137,19 +142,9 @@ async def _run(read: Read) -> bytes:
     return await read()
 
 
-MAX_BUFFERED_BYTES = 16 << 20
-"""Runs up to this long are read in one piece; longer ones are streamed."""
-
-READ_TIMEOUT_S = 8.0
-"""Players give a segment's first byte ten seconds: after less than that they are told to ask again."""
-
-MAX_READ_AHEADS = 4
-"""Runs that are read before anybody asks: whoever does ask goes first with the store's connections."""
-
-
 @dataclass(frozen=True, slots=True)
 class MediaRange:
-    """A run of bytes of an object. `etag` is strong: the same tag, the same bytes, for ever."""
+    """A byte range of an object, with the headers of its response. `etag` is a strong validator (RFC 9110, 8.8.1)."""
 
     object_id: int
     store: str
@@ -161,18 +156,18 @@ class MediaRange:
     immutable: bool
     download_name: str | None = None
     following_length: int = 0
-    """Length of the run right behind this one that will probably be wanted next; 0 where there is none."""
+    """Length of the adjacent range that will probably be requested next; 0 if there is none."""
     presigned_url: str | None = None
-    """An address at which the run's store serves it itself, for a moment; only ever of a public video."""
+    """A short-lived URL at which the store itself serves the range; only for public videos."""
 
     @property
     def byte_range(self) -> ByteRange:
-        """What identifies the bytes of this run."""
+        """The range as a cache key."""
         return ByteRange(self.key, self.offset, self.length)
 
 
 class MediaReader:
-    """Reads runs of bytes, from memory where they are hot. Whoever asks has passed the check of permission."""
+    """Reads byte ranges from the cache or their store. The caller has checked access."""
 
     def __init__(self, stores: Stores, ledger: Ledger, cache: SegmentCache) -> None:
         self._stores = stores
@@ -183,13 +178,13 @@ class MediaReader:
         self._immediate: dict[str, bool] = {}
 
     def reads_whole(self, media: MediaRange, length: int) -> bool:
-        """Whether a part of that length comes in one piece; else it is to be streamed."""
+        """Return whether to `read` a part of that length; else it must be streamed."""
         if self._is_immediate(media.store):
             return length <= MAX_BUFFERED_BYTES
         return media.immutable and media.length <= MAX_BUFFERED_BYTES
 
     def read_nowait(self, media: MediaRange) -> bytes | None:
-        """The whole run, if it is in memory."""
+        """Return the whole range if that needs no waiting, else None."""
         if media.length > MAX_BUFFERED_BYTES:
             return None
         found = self._cache.get(media.byte_range)
@@ -208,12 +203,12 @@ class MediaReader:
         return found
 
     async def read(self, media: MediaRange, start: int, length: int) -> bytes:
-        """Exactly `length` bytes from `start` of the run on.
+        """Return `length` bytes of the range, from `start`.
 
         Raises:
-            NotFound: the object is gone.
-            Damaged: its store has another number of bytes.
-            Unavailable: its store does not answer, or not in time.
+            NotFound: the object was deleted.
+            ObjectDamaged: the stored object is too short.
+            Unavailable: the store does not answer in time.
         """
         if self._is_immediate(media.store):
             return await self._read(media, start, length)
@@ -222,47 +217,47 @@ class MediaReader:
         return data if length == media.length else data[start : start + length]
 
     async def stream(self, media: MediaRange, start: int, length: int) -> AsyncGenerator[bytes, None]:
-        """The same in pieces, which have `length` bytes together, or end in one of the same errors.
+        """Yield `length` bytes of the range from `start`, in chunks. Raises the errors of `read`.
 
-        It goes on from the new place where the object is moved in the middle of it.
+        If the object is moved to another store meanwhile, the stream continues from there.
         """
         sent = 0
         try:
-            async with aclosing(self._pieces(media, start, length)) as pieces:
-                piece = await _first_piece(pieces)
-                while piece:
-                    sent += len(piece)
-                    yield piece
-                    piece = await anext(pieces, b"")
+            async with aclosing(self._chunks(media, start, length)) as chunks:
+                chunk = await _first_chunk(chunks)
+                while chunk:
+                    sent += len(chunk)
+                    yield chunk
+                    chunk = await anext(chunks, b"")
         except (NotFound, Unavailable, ObjectDamaged) as error:
             moved = await self._relocated(media, error)
         else:
             return
-        async with aclosing(self._pieces(moved, start + sent, length - sent)) as pieces:
-            async for piece in pieces:
-                yield piece
+        async with aclosing(self._chunks(moved, start + sent, length - sent)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def close(self) -> None:
-        """End the reads under way."""
+        """Cancel the reads in progress."""
         await self._reads.close()
 
     def _is_immediate(self, name: str) -> bool:
-        known = self._immediate.get(name)
-        if known is None:
-            known = self._immediate[name] = isinstance(self._stores.readable(name), SupportsReadNowait)
-        return known
+        immediate = self._immediate.get(name)
+        if immediate is None:
+            immediate = self._immediate[name] = isinstance(self._stores.readable(name), SupportsReadNowait)
+        return immediate
 
-    async def _pieces(self, media: MediaRange, start: int, length: int) -> AsyncGenerator[bytes, None]:
-        """Bytes from one store. Raises `ObjectDamaged` where there are more or fewer than `length`."""
+    async def _chunks(self, media: MediaRange, start: int, length: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from one store. Raises `ObjectDamaged` if it sends more or fewer than `length`."""
         left = length
         try:
             store = self._stores.readable(media.store)
-            async with aclosing(store.stream(media.key, media.offset + start, length)) as pieces:
-                async for piece in pieces:
-                    left -= len(piece)
+            async with aclosing(store.stream(media.key, media.offset + start, length)) as chunks:
+                async for chunk in chunks:
+                    left -= len(chunk)
                     if left < 0:
                         break
-                    yield piece
+                    yield chunk
         except PastEnd as error:
             raise ObjectDamaged from error
         if left:
@@ -296,7 +291,7 @@ class MediaReader:
         return data
 
     def _read_ahead(self, media: MediaRange) -> None:
-        """Begin to read the run behind this one, unless it is there, or on its way, or there is much on its way."""
+        """Start reading the adjacent range, unless it is cached or being read, or too many read-aheads run."""
         length = media.following_length
         if not length or not self._cache.fits(length) or length > MAX_BUFFERED_BYTES:
             return
@@ -308,23 +303,25 @@ class MediaReader:
         ):
             return
         self._read_aheads += 1
-        self._reads.start(following.byte_range, lambda: self._fetch(following)).add_done_callback(self._ahead_ended)
+        self._reads.start(following.byte_range, lambda: self._fetch(following)).add_done_callback(
+            self._on_read_ahead_done
+        )
 
-    def _ahead_ended(self, _task: asyncio.Task[bytes]) -> None:
+    def _on_read_ahead_done(self, _task: asyncio.Task[bytes]) -> None:
         self._read_aheads -= 1
 
     async def _relocated(self, media: MediaRange, error: NotFound | Unavailable | ObjectDamaged) -> MediaRange:
-        """The same run where it is by now, if it settled or moved between the look-up and the read; else `error`."""
+        """Return the range at the object's new store if it was moved since the lookup; else raise `error`."""
         found = await self._ledger.find([media.object_id])
         if not found or found[0].state == "doomed" or found[0].store == media.store:
             raise error
         return replace(media, store=found[0].store)
 
 
-async def _first_piece(pieces: AsyncGenerator[bytes, None]) -> bytes:
-    """The first piece, or nothing where there is none. Raises `Unavailable` where it takes too long."""
+async def _first_chunk(chunks: AsyncGenerator[bytes, None]) -> bytes:
+    """Return the first chunk, empty if there is none. Raises `Unavailable` after `READ_TIMEOUT_S`."""
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
-            return await anext(pieces, b"")
+            return await anext(chunks, b"")
     except TimeoutError as error:
         raise storage_timeout() from error

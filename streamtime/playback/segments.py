@@ -1,10 +1,6 @@
-"""From the ids in a URL to the bytes of a segment, an init segment, a still or the original.
+"""Resolve the ids in media URLs to byte ranges of objects: segments, init segments, stills and originals.
 
-Whether anybody watches: the time of the last segment that was handed out, and nothing about whom.
-
-Addresses at which a store itself serves renditions of public videos: signed, and good for minutes.
-
-Only what everybody may watch is handed out so: such an address can be passed on, and asks nobody for permission.
+Renditions of public videos may also be served by their store at presigned URLs.
 """
 
 from collections.abc import Collection
@@ -24,11 +20,11 @@ from streamtime.videos.renditions import Rendition, RenditionKind
 from streamtime.videos.stills import StillKind, StillRepository
 
 ACTIVE_FOR_S = 15.0
-"""A player that has filled its buffer asks for a segment of four seconds about every four seconds."""
+"""A player with a full buffer requests one four-second segment about every four seconds."""
 
 
 class ViewerActivity:
-    """Remembers when a segment was last asked for."""
+    """Remembers when any segment was last requested; nothing about the viewer."""
 
     def __init__(self, clock: Clock, *, active_for_s: float = ACTIVE_FOR_S) -> None:
         self._clock = clock
@@ -36,21 +32,21 @@ class ViewerActivity:
         self._last: float | None = None
 
     def record(self) -> None:
-        """Somebody has asked for a segment."""
+        """Note that a segment was requested now."""
         self._last = self._clock.monotonic()
 
     @property
     def is_active(self) -> bool:
-        """Whether somebody watches, as far as one can tell."""
+        """Whether a segment was requested recently."""
         return self._last is not None and self._clock.monotonic() - self._last < self._active_for_s
 
 
 URL_LIFETIME_S = 300
-"""A player asks for an address with each range and uses it at once; the rest is for clocks that differ."""
+"""A player gets a new URL for each range and uses it immediately; the rest allows for clock skew."""
 
 
 class PresignedUrls:
-    """Knows which stores serve browsers themselves."""
+    """Presigned URLs of the stores in `names`, only for renditions that everybody may watch: a URL can be shared."""
 
     def __init__(self, stores: Stores, names: Collection[str]) -> None:
         self._stores = stores
@@ -58,20 +54,20 @@ class PresignedUrls:
 
     @property
     def origins(self) -> list[str]:
-        """Where addresses of this kind lead, as pages have to allow it."""
+        """The origins of presigned URLs, for the Content-Security-Policy of pages."""
         found = []
         for name in sorted(self._names):
             address = urlsplit(self.url(name, "any") or "")
             found += [f"{address.scheme}://{address.netloc}"] if address.netloc else []
         return found
 
-    def serves(self, programme: PlayableVideo, rendition: Rendition) -> bool:
-        """Whether a rendition is to be had at its store: a whole one of a public video."""
-        public = programme.access_facts.visibility is Visibility.PUBLIC and not programme.access_facts.deleted
+    def serves(self, playable_video: PlayableVideo, rendition: Rendition) -> bool:
+        """Return whether the store serves the rendition: it is complete and its video is public."""
+        public = playable_video.access_facts.visibility is Visibility.PUBLIC and not playable_video.access_facts.deleted
         return public and rendition.is_complete and rendition.store in self._names
 
     def url(self, store: str, key: str) -> str | None:
-        """The address of an object; None where its store serves nobody itself."""
+        """Return the URL of an object; None if its store has no presigned URLs."""
         return self._stores.object_stores[store].signed_url(key, URL_LIFETIME_S)
 
 
@@ -79,7 +75,7 @@ _CONTENT_TYPES = {RenditionKind.VIDEO: "video/mp4", RenditionKind.AUDIO: "audio/
 
 
 class Segments:
-    """Resolves media URLs. Each answer has passed the one check of permission."""
+    """Resolves media URLs; every method checks access."""
 
     def __init__(
         self,
@@ -88,51 +84,51 @@ class Segments:
         stills: StillRepository,
         ledger: Ledger,
         viewer_activity: ViewerActivity,
-        direct: PresignedUrls,
+        presigned_urls: PresignedUrls,
     ) -> None:
         self._playback_cache = playback_cache
         self._growing_renditions = growing_renditions
         self._stills = stills
         self._ledger = ledger
         self._viewer_activity = viewer_activity
-        self.presigned_urls = direct
+        self.presigned_urls = presigned_urls
 
     async def rendition(
         self, caller: Caller, video: str, generation: int, attempt_id: str
     ) -> tuple[PlayableVideo, Rendition, SegmentIndex]:
-        """A rendition and what exists of it at this moment.
+        """Return a rendition and the index of its segments available now.
 
         Raises:
-            NotFound: there is no such thing for this caller.
+            NotFound: the caller may not watch the video, or it has no such rendition.
         """
-        programme = await self._playback_cache.find(caller, video, generation=generation)
-        rendition = programme.renditions.get(attempt_id)
+        playable_video = await self._playback_cache.find(caller, video, generation=generation)
+        rendition = playable_video.renditions.get(attempt_id)
         if rendition is None:
             raise NotFound
         index = self.available_index(rendition)
         if index is None:
             raise NotFound
-        return programme, rendition, index
+        return playable_video, rendition, index
 
     async def is_public(self, anonymous: Caller, video: str) -> bool:
-        """Whether a video is for everybody, without an account and without knowing of it."""
+        """Return whether a video is public. `anonymous` is a caller without an account."""
         try:
-            programme = await self._playback_cache.find(anonymous, video)
+            playable_video = await self._playback_cache.find(anonymous, video)
         except NotFound:
             return False
-        return programme.access_facts.visibility is Visibility.PUBLIC
+        return playable_video.access_facts.visibility is Visibility.PUBLIC
 
     def available_index(self, rendition: Rendition) -> SegmentIndex | None:
-        """What may be played of a rendition at this moment: all, what is shown of it, or its last checkpoint."""
+        """Return the segments available now: all, those published while it grows, or those of its last checkpoint."""
         return rendition.index or self._growing_renditions.get(rendition.id) or rendition.checkpoint
 
     async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaRange:
-        """The init segment. Raises `NotFound`."""
+        """Return the init segment. Raises `NotFound`."""
         _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
         return _part(rendition, 0, index.init_length, "init", following_length=_length_at(index, 0))
 
     async def segment(self, caller: Caller, video: str, generation: int, attempt_id: str, number: int) -> MediaRange:
-        """Segment `number`, counted from 0. Raises `NotFound`."""
+        """Return segment `number`, counted from 0. Raises `NotFound`."""
         _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
         if not 0 <= number < len(index.segments):
             raise NotFound
@@ -142,39 +138,39 @@ class Segments:
         return _part(rendition, segment.offset, segment.length, str(number), following_length=following_length)
 
     async def whole_file(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaRange:
-        """A whole rendition as one file, for players that are to ask its store. Raises `NotFound`."""
-        programme, rendition, index = await self.rendition(caller, video, generation, attempt_id)
+        """Return a complete rendition as one file, for playlists with byte ranges. Raises `NotFound`."""
+        playable_video, rendition, index = await self.rendition(caller, video, generation, attempt_id)
         if not rendition.is_complete:
             raise NotFound
         self._viewer_activity.record()
         media = _part(rendition, 0, index.bytes_total, "whole")
-        if not self.presigned_urls.serves(programme, rendition):
+        if not self.presigned_urls.serves(playable_video, rendition):
             return media
         return replace(media, presigned_url=self.presigned_urls.url(rendition.store, rendition.key))
 
     async def poster(self, caller: Caller, video: str, generation: int) -> MediaRange:
-        """The poster. Raises `NotFound`."""
-        programme = await self._playback_cache.find(caller, video, generation=generation)
-        row = await self._object(programme.poster_object_id)
+        """Return the poster. Raises `NotFound`."""
+        playable_video = await self._playback_cache.find(caller, video, generation=generation)
+        row = await self._object(playable_video.poster_object_id)
         return _whole(row, content_type="image/jpeg", immutable=True)
 
     async def sheet(self, caller: Caller, video: str, generation: int, number: int) -> MediaRange:
-        """Sheet `number` of the storyboard, counted from 0. Raises `NotFound`."""
-        programme = await self._playback_cache.find(caller, video, generation=generation)
-        row = await self._object(await self._stills.find(programme.video_id, StillKind.SHEET, number))
+        """Return sheet `number` of the storyboard, counted from 0. Raises `NotFound`."""
+        playable_video = await self._playback_cache.find(caller, video, generation=generation)
+        row = await self._object(await self._stills.find(playable_video.video_id, StillKind.SHEET, number))
         return _whole(row, content_type="image/jpeg", immutable=True)
 
     async def preview(self, caller: Caller, video: str, generation: int) -> MediaRange:
-        """The short silent film of a card. Raises `NotFound`."""
-        programme = await self._playback_cache.find(caller, video, generation=generation)
-        row = await self._object(await self._stills.find(programme.video_id, StillKind.PREVIEW))
+        """Return the short silent preview clip. Raises `NotFound`."""
+        playable_video = await self._playback_cache.find(caller, video, generation=generation)
+        row = await self._object(await self._stills.find(playable_video.video_id, StillKind.PREVIEW))
         return _whole(row, content_type="video/mp4", immutable=True)
 
     async def original(self, caller: Caller, video: str) -> MediaRange:
-        """The file as it was uploaded. Raises `NotFound`."""
-        programme = await self._playback_cache.find(caller, video)
-        row = await self._object(programme.source_object_id)
-        name = programme.source_name
+        """Return the uploaded file. Raises `NotFound`."""
+        playable_video = await self._playback_cache.find(caller, video)
+        row = await self._object(playable_video.source_object_id)
+        name = playable_video.source_name
         return _whole(row, content_type="application/octet-stream", immutable=False, name=name)
 
     async def _object(self, object_id: int | None) -> ObjectRow:
@@ -185,7 +181,7 @@ class Segments:
 
 
 def _length_at(index: SegmentIndex, number: int) -> int:
-    """Length of a segment, which lies right behind the one before it; 0 where there is none."""
+    """Return the length of a segment; 0 if there is none. Segments are adjacent."""
     return index.segments[number].length if number < len(index.segments) else 0
 
 
