@@ -30,22 +30,18 @@ from streamtime.storage.wrappers import MeteredStore, RetryingStore, StoreMetric
 from streamtime.uploads.terminate import UploadExpiry
 from streamtime.uploads.upload import UploadRepository
 from streamtime.videos.account_deletion import AccountDeletion
-from streamtime.videos.captions import Captions
-from streamtime.videos.chapters import Chapters
+from streamtime.videos.captions import Captions, Chapters
 from streamtime.videos.damage import DamageReporter
 from streamtime.videos.deletion import DerivedFiles, VideoDeletion
 from streamtime.videos.duplicates import Duplicates
-from streamtime.videos.events import EventBus, VideoEventPublisher
+from streamtime.videos.editing import PosterChoice
+from streamtime.videos.events import EventBus, Timeline, VideoEventPublisher
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.job_kinds import WorkQueue
-from streamtime.videos.lifecycle import Lifecycle
-from streamtime.videos.poster_choice import PosterChoice
+from streamtime.videos.lifecycle import Lifecycle, VideoJobs
 from streamtime.videos.progress import GrowingRenditions, ProgressTracker
-from streamtime.videos.renditions import Renditions
-from streamtime.videos.reservations import Reservations, ReservationTimeouts
-from streamtime.videos.retry import VideoJobs
-from streamtime.videos.stills import StillRepository
-from streamtime.videos.timeline import Timeline
+from streamtime.videos.quota import Reservations, ReservationTimeouts
+from streamtime.videos.renditions import Renditions, StillRepository
 from streamtime.videos.trash import RestoreDependencies, Trash
 from streamtime.videos.videos import Videos, VideoUpdater
 from streamtime.workers.worker import WorkerRegistry

@@ -70,13 +70,12 @@ from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadSpace
-from streamtime.videos.editing import Editor
+from streamtime.videos.editing import Editor, PosterChoice
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.listing import Listing
-from streamtime.videos.poster_choice import PosterChoice
-from streamtime.videos.profile_visibility import ProfileVisibility
 from streamtime.videos.quota import StorageUsage
 from streamtime.workers.launcher import ConfinementCheck
+from streamtime.videos.videos import ProfileVisibility
 
 FLUSH_INTERVAL_S = 3.0
 

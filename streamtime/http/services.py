@@ -41,26 +41,22 @@ from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRepository
 from streamtime.videos.account_deletion import AccountDeletion
-from streamtime.videos.captions import Captions
-from streamtime.videos.chapters import Chapters
+from streamtime.videos.captions import Captions, Chapters
 from streamtime.videos.damage import DamageReporter
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor
-from streamtime.videos.events import EventBus
-from streamtime.videos.lifecycle import Lifecycle
+from streamtime.videos.events import EventBus, Timeline
+from streamtime.videos.lifecycle import Lifecycle, VideoJobs
 from streamtime.videos.listing import Listing
-from streamtime.videos.profile_visibility import ProfileVisibility
 from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.quota import StorageUsage
+from streamtime.videos.quota import Reservations, StorageUsage
 from streamtime.videos.renditions import Renditions
-from streamtime.videos.reservations import Reservations
-from streamtime.videos.retry import VideoJobs
-from streamtime.videos.timeline import Timeline
 from streamtime.videos.trash import Trash
 from streamtime.videos.videos import Videos
 from streamtime.workers.launcher import ConfinementCheck
 from streamtime.workers.worker import WorkerRegistry
+from streamtime.videos.videos import ProfileVisibility, Videos
 
 
 class QueueStatusMonitor(Protocol):

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from streamtime.auth.access import ANONYMOUS, Access, Caller, VideoAccessFacts, access_level, require
 from streamtime.database.engines import EpochWatch
 from streamtime.errors import NotFound
-from streamtime.videos.captions import Captions, CaptionTrack
-from streamtime.videos.chapters import Chapter, Chapters
-from streamtime.videos.renditions import Rendition, RenditionKind, Renditions
-from streamtime.videos.stills import StillsFacts
+from streamtime.videos.captions import Captions, CaptionTrack, Chapter, Chapters
+from streamtime.videos.renditions import Rendition, RenditionKind, Renditions, StillsFacts
 from streamtime.videos.videos import Videos
 
 MAX_CACHED = 200

@@ -16,8 +16,7 @@ from streamtime.playback.media_reader import MediaRange
 from streamtime.storage.objects.ledger import Ledger, ObjectRow
 from streamtime.storage.objects.stores import Stores
 from streamtime.videos.progress import GrowingRenditions
-from streamtime.videos.renditions import Rendition, RenditionKind
-from streamtime.videos.stills import StillKind, StillRepository
+from streamtime.videos.renditions import Rendition, RenditionKind, StillKind, StillRepository
 
 ACTIVE_FOR_S = 15.0
 """A player with a full buffer requests one four-second segment about every four seconds."""

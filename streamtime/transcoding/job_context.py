@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from streamtime.database.transaction import Database
 from streamtime.hls.ladder import Rung
+from streamtime.videos.events import Timeline
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.renditions import Renditions
-from streamtime.videos.timeline import Timeline
 from streamtime.videos.videos import Videos
 
 

@@ -30,8 +30,7 @@ from streamtime.transcoding.plan import (
 from streamtime.transcoding.progress_weights import COPIED_FRACTION, ProgressRange
 from streamtime.transcoding.source import Sources
 from streamtime.transcoding.subtitles import chapters, unsupported_subtitles
-from streamtime.videos.captions import imported_streams
-from streamtime.videos.chapters import replace_chapters
+from streamtime.videos.captions import imported_streams, replace_chapters
 from streamtime.videos.ingest import embedded_title
 from streamtime.videos.lifecycle import MediaInfo
 from streamtime.videos.renditions import NewRendition, Rendition, RenditionKind, RenditionOrigin

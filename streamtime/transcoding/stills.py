@@ -16,8 +16,7 @@ from streamtime.transcoding.job_context import VideoRecords
 from streamtime.transcoding.outcome import translate_failures
 from streamtime.transcoding.source import Sources
 from streamtime.transcoding.staging import FileSpec, StagedFile, Staging
-from streamtime.videos.renditions import Rendition, RenditionKind
-from streamtime.videos.stills import StillKind, StillsFacts
+from streamtime.videos.renditions import Rendition, RenditionKind, StillKind, StillsFacts
 from streamtime.videos.video import Video, VideoState, video_id_of
 from streamtime.videos.videos import VideoNotFound
 from streamtime.workers.launcher import WorkerLauncher

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from streamtime.captions.cue import MAX_CUES, Cue
 from streamtime.languages import bcp47, language_name
-from streamtime.videos.captions import MAX_LABEL, NewCaptions, compress_captions, new_from_file
-from streamtime.videos.chapters import Chapter
+from streamtime.videos.captions import MAX_LABEL, Chapter, NewCaptions, compress_captions, new_from_file
 from streamtime.workers.probe_result import AudioInfo, ProbeResult, SubtitleInfo
 from streamtime.workers.protocol import CuesRead
 

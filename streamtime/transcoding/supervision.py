@@ -18,8 +18,8 @@ from streamtime.logging import get_logger
 from streamtime.periodic import every
 from streamtime.transcoding.admission import EncodeAdmission
 from streamtime.transcoding.progress_weights import ProgressRange
+from streamtime.videos.events import Timeline
 from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.timeline import Timeline
 from streamtime.videos.video import Video
 from streamtime.videos.videos import require_not_deleted
 from streamtime.workers.protocol import OrderProgress, Package

@@ -14,8 +14,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, NoSpace, NotFound, TooManyRequests
 from streamtime.ids import public_id
 from streamtime.storage.spool import Spool
-from streamtime.videos.quota import QuotaExceeded, SpaceRequest, StorageUsage
-from streamtime.videos.reservations import Reservations
+from streamtime.videos.quota import QuotaExceeded, Reservations, SpaceRequest, StorageUsage
 
 MAX_HEADER = 8_192
 MAX_NAME = 255

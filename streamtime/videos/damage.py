@@ -10,7 +10,7 @@ from streamtime.database import tables
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.storage.objects.ledger import DamagedObject
-from streamtime.videos.timeline import Timeline
+from streamtime.videos.events import Timeline
 
 DAMAGED = "damaged"
 """The event in a video's timeline."""

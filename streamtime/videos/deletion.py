@@ -18,8 +18,7 @@ from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.events import ChangeKind, VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.renditions import Renditions
-from streamtime.videos.stills import StillRepository
+from streamtime.videos.renditions import Renditions, StillRepository
 from streamtime.videos.video import Video
 from streamtime.videos.videos import VideoNotFound
 

@@ -12,8 +12,8 @@ from sqlalchemy.engine import RowMapping
 
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
+from streamtime.videos.events import Timeline
 from streamtime.videos.job_kinds import WorkQueue
-from streamtime.videos.timeline import Timeline
 from streamtime.videos.video import Video, VideoState, subject_of
 from streamtime.videos.videos import VideoUpdater, require_not_deleted
 

@@ -18,9 +18,8 @@ from streamtime.database.transaction import Transaction
 from streamtime.ids import public_id
 from streamtime.videos.duplicates import DUPLICATE_PENDING, WAITING_STAGE, Duplicates
 from streamtime.videos.editing import LISTED_VISIBILITIES, MAX_TITLE, clean_line
-from streamtime.videos.events import VideoEventPublisher
+from streamtime.videos.events import Timeline, VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
-from streamtime.videos.timeline import Timeline
 from streamtime.videos.video import Video, VideoState
 from streamtime.videos.videos import VideoUpdater
 

@@ -12,7 +12,7 @@ from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
 from streamtime.errors import MediaError
 from streamtime.hls.segment_index import EMPTY_INDEX_BYTES, SegmentIndex
-from streamtime.videos.timeline import Timeline
+from streamtime.videos.events import Timeline
 from streamtime.videos.video import VideoState
 
 UNPLAYABLE = "unplayable"

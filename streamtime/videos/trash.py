@@ -19,12 +19,11 @@ from streamtime.errors import Conflict
 from streamtime.jobs.queue import JobQueue
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import DUPLICATE_PENDING
-from streamtime.videos.events import ChangeKind, VideoEventPublisher
+from streamtime.videos.editing import POSTER, PosterChoice
+from streamtime.videos.events import ChangeKind, Timeline, VideoEventPublisher
 from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE, STILLS, WorkQueue
 from streamtime.videos.lifecycle import Lifecycle
-from streamtime.videos.poster_choice import POSTER, PosterChoice
 from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.timeline import Timeline
 from streamtime.videos.video import Video, VideoState
 from streamtime.videos.videos import VideoNotFound, read_videos, require_not_deleted, select_videos
 

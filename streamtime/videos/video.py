@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.access import VideoAccessFacts, Visibility
 from streamtime.ids import public_id
-from streamtime.videos.stills import StillsFacts
+from streamtime.videos.renditions import StillsFacts
 from streamtime.workers.protocol import PERMANENT_FAILURE_CODES
 
 

@@ -1,6 +1,8 @@
 """Changing what stands in a video's row, unless the video is gone. Every change is told to the pages that watch.
 
 Finding single videos, and the one check of who may have them.
+
+Whose name and picture somebody may see: everybody's with an account; else those of whom a video can be watched.
 """
 
 from collections.abc import Collection
@@ -9,13 +11,38 @@ from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from streamtime.auth.access import Access, Caller, require
+from streamtime.auth.access import VISIBLE_TO_ANONYMOUS, Access, Caller, may_view_profile, require
+from streamtime.auth.users import User
 from streamtime.database.people_tables import users
 from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.videos.events import VideoEventPublisher
 from streamtime.videos.video import Video, video_from_row
+
+
+class ProfileVisibility:
+    """Knows who may know whom."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def require(self, caller: Caller, person: User) -> None:
+        """Let pass, or raise.
+
+        Raises:
+            NotFound: the caller may not know that there is such a person.
+        """
+        if not may_view_profile(caller, shows_something=caller.signed_in or await self._shows_something(person)):
+            raise NotFound
+
+    async def _shows_something(self, person: User) -> bool:
+        shown = [visibility.value for visibility in VISIBLE_TO_ANONYMOUS]
+        theirs = select(videos.c.id).where(
+            videos.c.owner_id == person.id, videos.c.deleted_at_ms.is_(None), videos.c.visibility.in_(shown)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(theirs.limit(1))).first() is not None
 
 
 class VideoNotFound(NotFound):

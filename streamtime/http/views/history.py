@@ -9,8 +9,8 @@ from streamtime.errors import NotFound
 from streamtime.formatting import size_text, span_text, speed_text, time_iso
 from streamtime.http.services import Services
 from streamtime.languages import language_name
+from streamtime.videos.events import TimelineEntry
 from streamtime.videos.renditions import Rendition, RenditionKind, RenditionOrigin
-from streamtime.videos.timeline import TimelineEntry
 from streamtime.videos.video import Video, VideoState
 
 _ERROR_EVENTS = frozenset({"failed", "attempt_failed", "crashed", "damaged"})

@@ -6,8 +6,8 @@ from streamtime.formatting import age_text, size_text, span_text, speed_text
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views.videos import watch_href
 from streamtime.jobs.queue import JobSummary
+from streamtime.videos.editing import POSTER
 from streamtime.videos.job_kinds import COLLECT, EXPIRE, FIRST, LADDER, PREPARE, RECONCILE, SCRUB, SETTLE, STILLS
-from streamtime.videos.poster_choice import POSTER
 from streamtime.videos.video import Video, VideoState, subject_of, video_id_of
 
 KIND_TEXTS = {

@@ -7,7 +7,7 @@ from streamtime.http.services import Services
 from streamtime.maintenance.overview import StoreSummary
 from streamtime.maintenance.runner import MaintenanceTask, TaskRun
 from streamtime.videos.damage import damage_message
-from streamtime.videos.reservations import ReservationSummary
+from streamtime.videos.quota import ReservationSummary
 
 
 @dataclass(frozen=True, slots=True)

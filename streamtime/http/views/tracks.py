@@ -6,8 +6,7 @@ import msgspec
 
 from streamtime.formatting import duration_text
 from streamtime.http.services import Services
-from streamtime.videos.captions import CaptionOrigin, CaptionTrack
-from streamtime.videos.chapters import Chapter
+from streamtime.videos.captions import CaptionOrigin, CaptionTrack, Chapter
 from streamtime.videos.video import Video
 
 

@@ -35,7 +35,7 @@ from streamtime.maintenance.reconcile import MISSING
 from streamtime.storage.objects.ledger import SPOOL, Inventory
 from streamtime.storage.objects.stores import StoreOwnership, Stores, StoreStatus
 from streamtime.videos.damage import DamageReporter
-from streamtime.videos.timeline import Timeline
+from streamtime.videos.events import Timeline
 
 
 @dataclass(slots=True)

@@ -18,8 +18,7 @@ from streamtime.database.transaction import Transaction
 from streamtime.errors import NoSpace, TooManyRequests
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.uploads.upload import MAX_OPEN_UPLOADS, NewUpload, Upload
-from streamtime.videos.quota import QuotaExceeded, SpaceRequest, StorageUsage
-from streamtime.videos.reservations import ReservationTotals
+from streamtime.videos.quota import QuotaExceeded, ReservationTotals, SpaceRequest, StorageUsage
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
