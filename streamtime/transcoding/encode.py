@@ -162,7 +162,7 @@ async def record_source_end(records: VideoRecords, video: Video, done: OrderDone
             await records.lifecycle.set_duration(tx, video, duration_ms=done.duration_ms)
         if done.damaged_after_ms is not None:
             words = f"The file is damaged after {format_time(done.damaged_after_ms)}; what comes before plays."
-            await records.lifecycle.mark_truncated(tx, video, after_ms=done.damaged_after_ms, words=words)
+            await records.lifecycle.mark_truncated(tx, video, after_ms=done.damaged_after_ms, message=words)
 
     await records.database.write(body)
 

@@ -1,7 +1,6 @@
-"""How an account ends: its videos go to somebody else or for good, and everything that let it in ends with it.
+"""Delete accounts: transfer or purge their videos and revoke their sessions, tokens and links, in one transaction.
 
-All of it is one transaction. The row stays as a tombstone, whose name is free again, until nothing of it is left to
-collect: `Lifecycle.bury` drops it then.
+The row stays as a tombstone without its name until its objects are collected; `Lifecycle.delete_tombstones` deletes it.
 """
 
 from dataclasses import replace
@@ -56,20 +55,20 @@ class AccountDeletion:
         self._clock = clock
 
     async def count_videos(self, user: User) -> int:
-        """How many videos somebody has, with those in the bin."""
-        kept = select(func.count()).where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        """Return the number of a user's videos, those in the trash included."""
+        query = select(func.count()).where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
         async with self._database.read() as connection:
-            return int((await connection.execute(kept)).scalar_one())
+            return int((await connection.execute(query)).scalar_one())
 
     async def delete(
         self, tx: Transaction, user: User, actor: Actor, *, new_owner: User | None = None, delete_videos: bool = False
     ) -> None:
-        """Delete an account. Its videos become the heir's, whatever room that has, or are deleted for good.
+        """Delete an account. Its videos go to `new_owner`, without a quota check, or are purged.
 
         Raises:
-            NotFound: it has been deleted already, or the heir has.
-            Conflict: it is the last admin's; the heir can have no videos; or there are videos, and nothing was said
-                about them.
+            NotFound: the account or the new owner has been deleted.
+            Conflict: it is the last administrator; the new owner can't have videos; or the account has videos and
+                neither `new_owner` nor `delete_videos` is given.
         """
         await require_user(tx, user.id)
         await require_another_admin(tx, user.id)
@@ -79,37 +78,37 @@ class AccountDeletion:
             else await self._purge(tx, user, delete_videos)
         )
         await self._revoke_access(tx, user)
-        became = f"{count} to {new_owner.name}" if new_owner else f"{count} deleted"
-        await self._audit.record(tx, actor, AuditEvent.ACCOUNT_DELETED, user.name, videos=became)
+        outcome = f"{count} to {new_owner.name}" if new_owner else f"{count} deleted"
+        await self._audit.record(tx, actor, AuditEvent.ACCOUNT_DELETED, user.name, videos=outcome)
         await self._work_queue.collect(tx)
         await tx.bump_epoch()
 
     async def _transfer_videos(self, tx: Transaction, user: User, new_owner: User) -> int:
         row = await require_user(tx, new_owner.id)
         if new_owner.id == user.id or row["role"] == Role.VIEWER or is_inactive(row):
-            words = (
+            message = (
                 f"{new_owner.name} cannot take them: videos go to another account that may have some and may sign in."
             )
-            raise Conflict(words, code="no_heir")
-        alive = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
-        found = [video_from_row(row, ()) for row in (await tx.execute(alive)).mappings()]
+            raise Conflict(message, code="no_heir")
+        query = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        found = [video_from_row(row, ()) for row in (await tx.execute(query)).mappings()]
         await tx.execute(update(videos).where(videos.c.owner_id == user.id).values(owner_id=new_owner.id))
         await tx.execute(update(objects).where(objects.c.owner_id == user.id).values(owner_id=new_owner.id))
-        # A client's own key for an upload is unique for its owner, and who began it goes on with nothing.
-        theirs = update(uploads).where(uploads.c.owner_id == user.id)
-        await tx.execute(theirs.values(owner_id=new_owner.id, client_key=None, drop_id=None))
+        # Client keys are unique per owner, and a deleted account resumes no upload.
+        statement = update(uploads).where(uploads.c.owner_id == user.id)
+        await tx.execute(statement.values(owner_id=new_owner.id, client_key=None, drop_id=None))
         for video in found:
             if video.deleted_at_ms is None:
                 self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
                 self._publisher.publish_on_commit(tx, replace(video, owner_id=new_owner.id), ChangeKind.CREATED)
         return len(found)
 
-    async def _purge(self, tx: Transaction, user: User, delete_videos: bool) -> int:  # said by name above
-        theirs = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
-        found = [video_from_row(row, ()) for row in (await tx.execute(theirs)).mappings()]
+    async def _purge(self, tx: Transaction, user: User, delete_videos: bool) -> int:
+        query = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        found = [video_from_row(row, ()) for row in (await tx.execute(query)).mappings()]
         if found and not delete_videos:
-            words = f"{user.name} has {len(found)} videos. Say who is to have them, or that they are to be deleted."
-            raise Conflict(words, code="videos_remain")
+            message = f"{user.name} has {len(found)} videos. Choose a new owner for them, or delete them too."
+            raise Conflict(message, code="videos_remain")
         for video in found:
             await self._deletion.purge(tx, video)
         return len(found)
@@ -123,7 +122,7 @@ class AccountDeletion:
         await tx.execute(update(uploads).where(uploads.c.drop_id.in_(own_drops)).values(drop_id=None))
         await tx.execute(delete(drops).where(drops.c.owner_id == user.id))
         values = {
-            "name_folded": f":{user.public_id}",  # no name has a colon, so it is in nobody's way
+            "name_folded": f":{user.public_id}",  # frees the name: no user name contains a colon
             "password_hash": "",
             "display_name": "",
             "picture_version": 0,

@@ -1,9 +1,7 @@
-"""Captions of videos: tracks that came with the file and tracks that people add, as WebVTT that was written here.
+"""Captions and chapters of videos.
 
-The text lies in the row, compressed: a film's captions take about what its segment indices take, and a row is
-replaced and deleted in one transaction. Every change raises the epoch: what players are offered changes with it.
-
-Chapters of videos, as their files name them.
+Caption tracks come from the video file or are uploaded. Their WebVTT is stored compressed in the row: it is about as
+small as a segment index, and is replaced or deleted in one transaction. Every change raises the epoch.
 """
 
 import asyncio
@@ -34,7 +32,7 @@ MAX_TITLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A part of a video; times in milliseconds of the video's own time line."""
+    """A chapter; times in milliseconds from the start of the video."""
 
     start_ms: int
     end_ms: int
@@ -42,13 +40,13 @@ class Chapter:
 
 
 class Chapters:
-    """The chapters of all videos."""
+    """Reads the chapters of videos."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def list_for_videos(self, video_ids: Collection[int]) -> dict[int, list[Chapter]]:
-        """The chapters of several videos, in their order; a video without any is not in it."""
+        """Return the chapters by video row id, in order; videos without chapters are omitted."""
         table = tables.chapters
         query = select(table.c.video_id, table.c.start_ms, table.c.end_ms, table.c.title)
         found: dict[int, list[Chapter]] = {}
@@ -62,7 +60,7 @@ class Chapters:
 
 
 async def replace_chapters(tx: Transaction, video_id: int, chapters: Sequence[Chapter]) -> None:
-    """Put these in place of the chapters that the video had."""
+    """Replace the chapters of a video."""
     table = tables.chapters
     await tx.execute(delete(table).where(table.c.video_id == video_id))
     rows = [
@@ -86,7 +84,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
 class CaptionOrigin(StrEnum):
-    """Where a track came from."""
+    """Where a track comes from."""
 
     FILE = "file"
     UPLOAD = "upload"
@@ -94,7 +92,7 @@ class CaptionOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaptionTrack:
-    """One track. `name` is in its address: its language, and a number where several share it."""
+    """A caption track. `name` is part of its URL: its language, numbered if several tracks share it."""
 
     id: int
     name: str
@@ -107,20 +105,20 @@ class CaptionTrack:
 
 @dataclass(frozen=True, slots=True)
 class CompressedCaptions:
-    """The content of a track, ready for its row."""
+    """The content of a track as stored in its row: WebVTT compressed with zlib, and the number of cues."""
 
     cues: int
     webvtt: bytes
 
     @property
     def text(self) -> str:
-        """The track as WebVTT."""
+        """The WebVTT text."""
         return zlib.decompress(self.webvtt).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class NewCaptions:
-    """A track to be added. `stream` is its place in the file it came with."""
+    """A track to add. `stream` is its index in the video file; None for an uploaded track."""
 
     content: CompressedCaptions
     language: str
@@ -129,7 +127,7 @@ class NewCaptions:
 
 
 class Captions:
-    """The caption tracks of all videos."""
+    """Reads and changes the caption tracks of videos."""
 
     def __init__(self, database: Database, publisher: VideoEventPublisher, clock: Clock) -> None:
         self._database = database
@@ -137,7 +135,7 @@ class Captions:
         self._clock = clock
 
     async def list_for_videos(self, video_ids: Collection[int]) -> dict[int, list[CaptionTrack]]:
-        """The tracks of several videos, those of the file first; a video without any is not in it."""
+        """Return the tracks by video row id, those from the file first; videos without tracks are omitted."""
         table = tables.captions
         query = select(
             table.c.video_id, table.c.id, table.c.name, table.c.language, table.c.label, table.c.origin,
@@ -151,7 +149,7 @@ class Captions:
         return found
 
     async def get(self, video: Video, name: str) -> CaptionTrack:
-        """A track by its name. Raises `NotFound`."""
+        """Return a track by name. Raises `NotFound`."""
         tracks = (await self.list_for_videos([video.id])).get(video.id, [])
         found = next((track for track in tracks if track.name == name), None)
         if found is None:
@@ -159,11 +157,11 @@ class Captions:
         return found
 
     async def upload(self, video: Video, data: bytes, *, language: str, label: str) -> CaptionTrack:
-        """Add a track from a file that somebody gives.
+        """Add a track from an uploaded caption file.
 
         Raises:
-            Invalid: the file holds no captions, or language or label cannot be used.
-            Conflict: the video has as many tracks as it may.
+            Invalid: the file holds no captions, or the language or label is invalid.
+            Conflict: the video has `MAX_TRACKS` tracks.
         """
         tag = clean_language(language)
         label = clean_label(label, tag)
@@ -172,7 +170,7 @@ class Captions:
         return await self.get(video, name)
 
     async def replace_from_file(self, video: Video, name: str, data: bytes) -> CaptionTrack:
-        """Put the text of a file in the place of a track's.
+        """Replace the text of a track with that of a caption file.
 
         Raises:
             NotFound: there is no such track.
@@ -184,23 +182,23 @@ class Captions:
         return await self.get(video, name)
 
     async def text(self, track_id: int) -> str:
-        """A track as WebVTT.
+        """Return the WebVTT text of a track.
 
         Raises:
             NotFound: it was deleted.
         """
         query = select(tables.captions.c.webvtt).where(tables.captions.c.id == track_id)
         async with self._database.read() as connection:
-            compress_captions = (await connection.execute(query)).scalar()
-        if compress_captions is None:
+            compressed = (await connection.execute(query)).scalar()
+        if compressed is None:
             raise NotFound
-        return zlib.decompress(compress_captions).decode()
+        return zlib.decompress(compressed).decode()
 
     async def add(self, tx: Transaction, video: Video, new: NewCaptions) -> str:
-        """Add a track; its name. Those of a file are bounded by what is read of files.
+        """Add a track and return its name. `MAX_TRACKS` applies to uploaded tracks; the probe limits those of files.
 
         Raises:
-            Conflict: it is added by hand, and the video has as many as it may.
+            Conflict: the track is uploaded, and the video has `MAX_TRACKS` tracks.
             NotFound: the video was deleted meanwhile.
         """
         await require_not_deleted(tx, video.id)
@@ -228,28 +226,29 @@ class Captions:
         return name
 
     async def replace(self, tx: Transaction, video: Video, name: str, content: CompressedCaptions) -> None:
-        """Put other text in the place of a track's.
+        """Replace the text of a track.
 
         Raises:
             NotFound: there is no such track.
         """
         table = tables.captions
-        statement = update(table).where(_is(video, name)).values(version=table.c.version + 1)
+        statement = update(table).where(_is_track(video, name)).values(version=table.c.version + 1)
         done = await tx.execute(statement.values(cues=content.cues, webvtt=content.webvtt))
         if done.rowcount == 0:
             raise NotFound
         await self._changed(tx, video)
 
     async def delete(self, tx: Transaction, video: Video, name: str) -> None:
-        """Take a track away. Of one that came with the file a row stays, so that it does not come back.
+        """Delete a track. The row of a track from the file stays without text, so that it is not imported again.
 
         Raises:
             NotFound: there is no such track.
         """
         table = tables.captions
-        own = (await tx.execute(delete(table).where(_is(video, name), table.c.stream.is_(None)))).rowcount
-        others = (await tx.execute(update(table).where(_is(video, name)).values(webvtt=None, cues=0))).rowcount
-        if not own + others:
+        track = _is_track(video, name)
+        deleted = (await tx.execute(delete(table).where(track, table.c.stream.is_(None)))).rowcount
+        cleared = (await tx.execute(update(table).where(track).values(webvtt=None, cues=0))).rowcount
+        if not deleted + cleared:
             raise NotFound
         await self._changed(tx, video)
 
@@ -259,7 +258,7 @@ class Captions:
 
 
 async def imported_streams(database: Database, video_id: int) -> frozenset[int]:
-    """Which streams of a video's file have been read already, the deleted ones too: those are not to come back."""
+    """Return the indices of subtitle streams that were imported before, deleted tracks included."""
     table = tables.captions
     query = select(table.c.stream).where(table.c.video_id == video_id, table.c.stream.is_not(None))
     async with database.read() as connection:
@@ -267,9 +266,9 @@ async def imported_streams(database: Database, video_id: int) -> frozenset[int]:
 
 
 def compress_captions(cues: Iterable[Cue]) -> CompressedCaptions:
-    """Write cues as WebVTT and pack it: some tenths of a second for the largest, so not on the loop."""
-    kept = normalize_cues(cues)
-    return CompressedCaptions(len(kept), zlib.compress(write_captions(kept).encode()))
+    """Write cues as compressed WebVTT. Call it in a thread: large tracks take some tenths of a second."""
+    normalized = normalize_cues(cues)
+    return CompressedCaptions(len(normalized), zlib.compress(write_captions(normalized).encode()))
 
 
 def _read_and_compress(data: bytes, language: str) -> CompressedCaptions:
@@ -277,10 +276,10 @@ def _read_and_compress(data: bytes, language: str) -> CompressedCaptions:
 
 
 def clean_language(value: str) -> str:
-    """The tag of a language that somebody names.
+    """Return the BCP 47 tag of a language.
 
     Raises:
-        Invalid: it is none.
+        Invalid: `value` is not a known language.
     """
     tag = bcp47(value)
     if tag is None:
@@ -289,10 +288,10 @@ def clean_language(value: str) -> str:
 
 
 def clean_label(value: str, language: str | None) -> str:
-    """What a track is called: as somebody wishes, else by its language.
+    """Return `value` on one line without control characters; if it is empty, the name of the language.
 
     Raises:
-        Invalid: it is too long.
+        Invalid: it is longer than `MAX_LABEL`.
     """
     label = " ".join(_CONTROL.sub(" ", value).split())
     if len(label) > MAX_LABEL:
@@ -301,21 +300,21 @@ def clean_label(value: str, language: str | None) -> str:
 
 
 def new_from_file(content: CompressedCaptions, stream: int, language: str | None, title: str | None) -> NewCaptions:
-    """A track as a file holds it: whatever it says of itself is made to fit."""
+    """Return a track of the video file. Its title is truncated, and an invalid language becomes `und`."""
     tag = bcp47(language)
     return NewCaptions(content, tag or UNKNOWN, clean_label((title or "")[:MAX_LABEL], tag), stream)
 
 
-def _is(video: Video, name: str) -> ColumnElement[bool]:
+def _is_track(video: Video, name: str) -> ColumnElement[bool]:
     table = tables.captions
     return and_(table.c.video_id == video.id, table.c.name == name, table.c.webvtt.is_not(None))
 
 
-def unique_name(wanted: str, taken: Collection[str], joint: str) -> str:
-    """The wanted name, or the first with a number that is not taken."""
+def unique_name(wanted: str, taken: Collection[str], separator: str) -> str:
+    """Return `wanted`, or if it is taken, the first free name with a number appended."""
     if wanted not in taken:
         return wanted
-    return next(name for number in count(2) if (name := f"{wanted}{joint}{number}") not in taken)
+    return next(name for number in count(2) if (name := f"{wanted}{separator}{number}") not in taken)
 
 
 def _track(row: RowMapping) -> CaptionTrack:

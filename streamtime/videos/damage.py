@@ -1,4 +1,4 @@
-"""Damaged objects as their owners know them: which part of which video it is, and what can be done about it."""
+"""Report damaged objects to the owners of their videos, with what the owner can do about it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from streamtime.storage.objects.ledger import DamagedObject
 from streamtime.videos.events import Timeline
 
 DAMAGED = "damaged"
-"""The event in a video's timeline."""
+"""The timeline event."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectReference:
-    """What an object is to a video. `name` is that of a rendition, else empty; `kind` that of the object."""
+    """The video that an object belongs to. `name` is the rendition's name, or empty; `kind` is the object's kind."""
 
     object_id: int
     video_id: int
@@ -27,18 +27,18 @@ class ObjectReference:
     kind: str
     name: str
     can_reencode: bool
-    """Whether it was encoded from an original that is still there."""
+    """Whether it was encoded from an original that still exists."""
 
 
 class DamageReporter:
-    """Tells owners what was found."""
+    """Writes damage into the timelines of videos."""
 
     def __init__(self, database: Database, timeline: Timeline) -> None:
         self._database = database
         self._timeline = timeline
 
     async def references(self, object_ids: Collection[int]) -> dict[int, ObjectReference]:
-        """What these objects are; those that no video holds any more are left out."""
+        """Return the references by object id; objects that belong to no video are omitted."""
         async with self._database.read() as connection:
             rows = (await connection.execute(_references_query(object_ids))).mappings()
             return {
@@ -46,37 +46,41 @@ class DamageReporter:
             }
 
     async def report(self, found: Collection[DamagedObject]) -> int:
-        """Write into the timelines what is not the last word there already; of how many objects."""
-        pieces = await self.references([one.id for one in found])
-        telling = [(pieces[one.id], damage_message(pieces[one.id], one.message)) for one in found if one.id in pieces]
+        """Add timeline entries that are not there yet, and return their number."""
+        references = await self.references([one.id for one in found])
+        entries = [
+            (reference, damage_message(reference, damaged.message))
+            for damaged in found
+            if (reference := references.get(damaged.id))
+        ]
 
         async def body(tx: Transaction) -> int:
-            told = 0
-            for piece, words in telling:
-                if not await _already_reported(tx, piece.video_id, words):
-                    await self._timeline.add(tx, piece.video_id, DAMAGED, words)
-                    told += 1
-            return told
+            added = 0
+            for reference, message in entries:
+                if not await _already_reported(tx, reference.video_id, message):
+                    await self._timeline.add(tx, reference.video_id, DAMAGED, message)
+                    added += 1
+            return added
 
-        return await self._database.write(body) if telling else 0
+        return await self._database.write(body) if entries else 0
 
 
-def damage_message(piece: ObjectReference, words: str) -> str:
-    """What has happened to a part of a video, and what can be done."""
+def damage_message(reference: ObjectReference, message: str) -> str:
+    """Return a sentence for the owner: which part is damaged, why, and what they can do."""
     names = {"source": "The original", "poster": "The poster", "storyboard": "A storyboard sheet"}
-    what = piece.name or names.get(piece.kind, "The preview")
-    if piece.kind == "rendition":
-        hope = "It can be made again from the original." if piece.can_reencode else "Prepare the video again."
-    elif piece.kind == "source":
-        hope = "What was made of it plays on, but nothing can be made of it again."
+    part = reference.name or names.get(reference.kind, "The preview")
+    if reference.kind == "rendition":
+        advice = "It can be made again from the original." if reference.can_reencode else "Prepare the video again."
+    elif reference.kind == "source":
+        advice = "What was made of it plays on, but nothing can be made of it again."
     else:
-        hope = ""
-    return f"{what} is damaged. {words} {hope}".strip()
+        advice = ""
+    return f"{part} is damaged. {message} {advice}".strip()
 
 
-async def _already_reported(tx: Transaction, video_id: int, words: str) -> bool:
+async def _already_reported(tx: Transaction, video_id: int, message: str) -> bool:
     table = tables.timeline
-    query = select(table.c.id).where(table.c.video_id == video_id, table.c.event == DAMAGED, table.c.message == words)
+    query = select(table.c.id).where(table.c.video_id == video_id, table.c.event == DAMAGED, table.c.message == message)
     return (await tx.execute(query.limit(1))).first() is not None
 
 

@@ -1,7 +1,4 @@
-"""Which objects belong to a video: its source, its poster, the parts of its renditions, its stills.
-
-How a video ends for good: gone in one transaction, its bytes and its row soon after. `trash.py` stands before it.
-"""
+"""Purge videos: hide one for good in a transaction, and queue the deletion of its objects and row."""
 
 from dataclasses import dataclass
 
@@ -25,14 +22,14 @@ from streamtime.videos.videos import VideoNotFound
 
 @dataclass(frozen=True, slots=True)
 class DerivedFiles:
-    """What is made of a video."""
+    """The repositories of files generated from a video."""
 
     renditions: Renditions
     stills: StillRepository
 
 
 class VideoDeletion:
-    """Takes videos away."""
+    """Purges videos. See `trash.py` for the reversible deletion before it."""
 
     def __init__(
         self,
@@ -57,12 +54,12 @@ class VideoDeletion:
         self._clock = clock
 
     async def purge(self, tx: Transaction, video: Video, by: Actor | None = None) -> None:
-        """Hide a video from everybody, end the work on it, and have its bytes collected. It never comes back.
+        """Delete a video for good: cancel its jobs and mark its objects for deletion.
 
-        Nobody does it (`by` is None) where a term is over, or an upload is given up.
+        `by` is None, and no audit entry is written, if the video expired in the trash or its upload was terminated.
 
         Raises:
-            VideoGone: it is gone already.
+            VideoNotFound: it has been purged already.
         """
         query = select(videos).where(videos.c.id == video.id, videos.c.purged_at_ms.is_(None))
         row = (await tx.execute(query)).mappings().first()
@@ -84,11 +81,11 @@ class VideoDeletion:
         await self._derived.renditions.drop(tx, video.id, only_growing=False)
         await self._derived.stills.drop(tx, video.id)
         uploads = tables.uploads
-        arrived = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
-        arriving = list((await tx.execute(arrived)).scalars())
+        query_uploads = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
+        uploaded = list((await tx.execute(query_uploads)).scalars())
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
         await self._ledger.mark_for_deletion(
-            tx, [i for i in (row["source_object_id"], row["poster_object_id"], *arriving) if i]
+            tx, [i for i in (row["source_object_id"], row["poster_object_id"], *uploaded) if i]
         )
         await self._duplicates.resume_unblocked(tx, video.owner_id)
         await self._work_queue.collect(tx)
@@ -100,7 +97,7 @@ class VideoDeletion:
 
 
 async def object_ids_of(database: Database, video_id: int) -> list[int]:
-    """The row ids of all objects of a video; none where it was deleted."""
+    """Return the row ids of a video's objects: source, poster, renditions and stills; none after a purge."""
     own = [
         select(column).where(videos.c.id == video_id, column.is_not(None))
         for column in (videos.c.source_object_id, videos.c.poster_object_id)
@@ -110,6 +107,6 @@ async def object_ids_of(database: Database, video_id: int) -> list[int]:
         .join_from(rendition_parts, renditions)
         .where(renditions.c.video_id == video_id)
     )
-    beside = select(stills.c.object_id).where(stills.c.video_id == video_id)
+    of_stills = select(stills.c.object_id).where(stills.c.video_id == video_id)
     async with database.read() as connection:
-        return list((await connection.execute(union(*own, parts, beside))).scalars())
+        return list((await connection.execute(union(*own, parts, of_stills))).scalars())

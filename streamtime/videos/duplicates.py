@@ -1,7 +1,6 @@
-"""Files that somebody has already: found by their hash, and pointed out rather than dropped.
+"""Find videos of one owner with the same original. The owner decides whether to keep both or delete the later one.
 
-Bytes are never shared between videos: each has objects of its own, so that deleting one cannot touch the other. What
-is the same is said to its owner, who lets the later copy go or keeps both.
+Videos never share objects, so deleting one can't affect another.
 """
 
 from collections.abc import Collection
@@ -18,17 +17,17 @@ from streamtime.videos.video import Video, VideoState, subject_of
 from streamtime.videos.videos import VideoUpdater, require_not_deleted
 
 DUPLICATE_PENDING = "asked"
-"""Nothing is made of it before its owner has said what is to become of it."""
+"""The video is not processed until its owner decides."""
 
 DUPLICATE_KEPT = "kept"
-"""Its owner wants both."""
+"""The owner keeps both."""
 
 WAITING_STAGE = "Waiting for you: you have this already"
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The earlier video that has the same bytes as its original; `binned` where it lies in the bin."""
+    """The earlier video with the same original."""
 
     public_id: str
     title: str
@@ -36,7 +35,7 @@ class Duplicate:
 
 
 class Duplicates:
-    """Finds them, and writes down what their owners say."""
+    """Finds duplicates, and stores the decisions of their owners."""
 
     def __init__(self, database: Database, work_queue: WorkQueue, updater: VideoUpdater, timeline: Timeline) -> None:
         self._database = database
@@ -45,23 +44,23 @@ class Duplicates:
         self._timeline = timeline
 
     async def find_for_videos(self, found: Collection[Video]) -> dict[int, Duplicate]:
-        """The twins of these videos, by row id, where there are any and nothing was said of them."""
-        asked = [
+        """Return the duplicates of these videos by row id, without those that the owner decided to keep."""
+        undecided = [
             video.id for video in found if video.source_object_id is not None and video.duplicate != DUPLICATE_KEPT
         ]
-        if not asked:
+        if not undecided:
             return {}
         async with self._database.read() as connection:
-            rows = (await connection.execute(_duplicates_query(asked))).mappings().all()
+            rows = (await connection.execute(_duplicates_query(undecided))).mappings().all()
         return {row["later"]: _duplicate(row) for row in rows}
 
     async def find_exact(self, tx: Transaction, video: Video) -> Duplicate | None:
-        """The twin of a video whose last byte has come just now, as the transaction sees it."""
+        """Return the duplicate of a video whose upload completes in this transaction."""
         row = (await tx.execute(_duplicates_query([video.id]))).mappings().first()
         return _duplicate(row) if row else None
 
     async def find_probable(self, video_id: int) -> Duplicate | None:
-        """A video of the same owner, file name and length as one whose bytes are still to come: a guess, no more."""
+        """Return a likely duplicate of a video that is still uploading: same owner, file name and length."""
         new = videos.alias("new")
         query = (
             select(videos.c.public_id, videos.c.title, videos.c.deleted_at_ms)
@@ -86,34 +85,37 @@ class Duplicates:
         return _duplicate(row) if row else None
 
     async def keep_both(self, tx: Transaction, video: Video) -> None:
-        """Its owner wants it although it is there already: go on with it, and say no more.
+        """Keep a video beside its duplicate, and process it if it was waiting for this decision.
 
         Raises:
-            VideoGone: it was deleted meanwhile.
+            VideoNotFound: it was deleted meanwhile.
         """
         row = await require_not_deleted(tx, video.id)
         await tx.execute(update(videos).where(videos.c.id == video.id).values(duplicate=DUPLICATE_KEPT))
-        await self._timeline.add(tx, video.id, "kept_both", "It is kept beside the video that has the same bytes.")
+        await self._timeline.add(tx, video.id, "kept_both", "Kept beside the video with the same bytes.")
         if row["duplicate"] == DUPLICATE_PENDING and row["state"] == VideoState.QUEUED:
             await self._updater.update(tx, video, stage="Waiting")
             await self._work_queue.prepare(tx, video)
 
     async def resume_unblocked(self, tx: Transaction, owner_id: int) -> None:
-        """An original of theirs has gone: what waited for an answer because of it alone goes on."""
+        """Process videos of an owner that wait for a decision but have no duplicate left."""
         waiting = select(videos.c.id).where(
             videos.c.owner_id == owner_id, videos.c.duplicate == DUPLICATE_PENDING, videos.c.deleted_at_ms.is_(None)
         )
-        asked = set((await tx.execute(waiting)).scalars())
-        if not asked:
+        unblocked = set((await tx.execute(waiting)).scalars())
+        if not unblocked:
             return
-        asked -= {row["later"] for row in (await tx.execute(_duplicates_query(asked))).mappings()}
-        for video_id in asked:
+        unblocked -= {row["later"] for row in (await tx.execute(_duplicates_query(unblocked))).mappings()}
+        for video_id in unblocked:
             await tx.execute(update(videos).where(videos.c.id == video_id).values(duplicate=None, stage="Waiting"))
             await self._work_queue.prepare_by_subject(tx, subject_of(video_id), owner_id)
 
 
 def _duplicates_query(video_ids: Collection[int]) -> Select[int, str, str, int | None]:
-    """The earlier ones of the same owner with the same bytes, those outside the bin last: they are preferred."""
+    """Select earlier videos of the same owner with the same bytes.
+
+    Videos outside the trash come last: `find_for_videos` keeps the last row of each video.
+    """
     late, late_source = videos.alias("late"), objects.alias("late_source")
     return (
         select(late.c.id.label("later"), videos.c.public_id, videos.c.title, videos.c.deleted_at_ms)

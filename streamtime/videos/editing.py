@@ -1,7 +1,4 @@
-"""What an owner changes by hand: title, description, tags, who may watch, and the poster.
-
-An owner's wish for another poster: which moment of the video it is to show. The picture itself is a job's work.
-"""
+"""Edit videos: title, description, tags, visibility and poster."""
 
 import re
 from dataclasses import dataclass
@@ -22,31 +19,31 @@ from streamtime.videos.videos import require_not_deleted
 
 POSTER = "poster"
 POSTER_PRIORITY = 5
-"""Somebody looks at the page and waits for it, and it takes a moment."""
+"""The highest priority: the owner waits for it, and it takes a moment."""
 
 
 class PosterChoice:
-    """Writes wishes down and has them fulfilled."""
+    """Saves the moment that an owner chose for the poster, and queues the job that makes it."""
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
 
     async def choose(self, tx: Transaction, row: RowMapping, at_ms: int) -> None:
-        """Have the poster of the video in `row` show that moment.
+        """Choose the frame at `at_ms` as the poster of the video in `row`.
 
         Raises:
-            Invalid: the video is not that long.
-            Conflict: nothing of it can be shown yet.
+            Invalid: the video is shorter.
+            Conflict: the video was not probed yet, or has no frames to choose from.
         """
         if row["source_facts"] is None or (row["source_object_id"] is None and not row["playable"]):
-            raise Conflict("A poster can be chosen once the video has been looked at.")
+            raise Conflict("A poster can be chosen once the video has been examined.")
         if at_ms < 0 or at_ms > (row["duration_ms"] or at_ms):
             raise Invalid("The poster has to be a moment of the video.", field="poster_ms")
         await tx.execute(update(videos).where(videos.c.id == row["id"]).values(poster_ms=at_ms))
         await self._enqueue(tx, subject_of(row["id"]))
 
     async def requeue(self, tx: Transaction, video: Video) -> None:
-        """Fulfil the wish that is written down once more: nobody knows whether it was."""
+        """Queue the chosen poster again, when it is not known whether it was made."""
         await self._enqueue(tx, video.subject)
 
     async def _enqueue(self, tx: Transaction, subject: str) -> None:
@@ -59,15 +56,15 @@ MAX_TAGS = 30
 MAX_TAG = 50
 
 LISTED_VISIBILITIES = frozenset({Visibility.MEMBERS, Visibility.PUBLIC})
-"""Visibilities under which a video stands on somebody's Explore page."""
+"""Visibilities with which a video is listed on the Explore page of other users."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and the marks that turn the direction of text and let one title pose as another."""
+"""Control characters, and bidirectional formatting characters that can make one title look like another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What is to change; None leaves a thing as it is."""
+    """Changes to a video; None leaves a field unchanged."""
 
     title: str | None = None
     description: str | None = None
@@ -78,7 +75,7 @@ class Edit:
 
 
 class Editor:
-    """Changes what owners may change."""
+    """Applies edits to videos."""
 
     def __init__(
         self, database: Database, posters: PosterChoice, publisher: VideoEventPublisher, audit: AuditLog, clock: Clock
@@ -90,11 +87,11 @@ class Editor:
         self._clock = clock
 
     async def apply(self, video: Video, edit: Edit, by: Actor) -> None:
-        """Change a video, all of it or nothing.
+        """Apply an edit in one transaction.
 
         Raises:
-            Invalid: one of the texts is empty or too long, or the poster is of no moment of the video.
-            Conflict: there is no picture yet that could be the poster.
+            Invalid: a text is empty or too long, or `poster_ms` is outside the video.
+            Conflict: no frame can be chosen as the poster yet.
             NotFound: the video was deleted meanwhile.
         """
         values = _texts(edit)
@@ -119,11 +116,11 @@ class Editor:
         if wanted in LISTED_VISIBILITIES and row["published_at_ms"] is None:
             values["published_at_ms"] = self._clock.now_ms()
         if row["visibility"] == Visibility.PUBLIC.value:
-            # Whoever kept a URL of the public time holds one that no longer leads anywhere.
+            # Media URLs from the time when it was public stop working.
             values["access_generation"] = videos.c.access_generation + 1
         await tx.execute(update(videos).where(videos.c.id == row["id"]).values(**values))
-        seen_by = {"before": row["visibility"], "now": wanted.value}
-        await self._audit.record(tx, by, AuditEvent.VISIBILITY_CHANGED, row["public_id"], title=row["title"], **seen_by)
+        change = {"before": row["visibility"], "now": wanted.value}
+        await self._audit.record(tx, by, AuditEvent.VISIBILITY_CHANGED, row["public_id"], title=row["title"], **change)
         await tx.bump_epoch()
 
 
@@ -140,15 +137,15 @@ def _texts(edit: Edit) -> dict[str, object]:
 
 
 def clean_line(text: str) -> str:
-    """A text on one line, without control characters; it may be empty."""
+    """Return the text on one line without control characters; it may be empty."""
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def clean_title(text: str) -> str:
-    """A title fit to store: one line, no control characters.
+    """Return the title on one line without control characters.
 
     Raises:
-        Invalid: nothing is left of it, or it is too long.
+        Invalid: it is empty or too long.
     """
     title = clean_line(text)
     if not 1 <= len(title) <= MAX_TITLE:
@@ -157,7 +154,7 @@ def clean_title(text: str) -> str:
 
 
 def clean_description(text: str) -> str:
-    """A description fit to store.
+    """Return the description without control characters except newlines.
 
     Raises:
         Invalid: it is too long.
@@ -169,17 +166,17 @@ def clean_description(text: str) -> str:
 
 
 def clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Tags fit to store: no empty ones, none twice.
+    """Return the tags without empty ones and duplicates; case is ignored in comparisons.
 
     Raises:
-        Invalid: too many of them, or one too long.
+        Invalid: there are too many, or one is too long.
     """
     cleaned = [clean_line(tag) for tag in tags]
-    unique = {tag.casefold(): tag for tag in reversed(cleaned) if tag}
-    kept = tuple(reversed(unique.values()))
-    if len(kept) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in kept):
+    by_folded = {tag.casefold(): tag for tag in reversed(cleaned) if tag}
+    unique = tuple(reversed(by_folded.values()))
+    if len(unique) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in unique):
         raise Invalid(f"A video has at most {MAX_TAGS} tags of at most {MAX_TAG} characters.", field="tags")
-    return kept
+    return unique
 
 
 async def _replace_tags(tx: Transaction, video_id: int, tags: tuple[str, ...]) -> None:

@@ -1,10 +1,7 @@
-"""Tells the bus what a transaction has changed, once it is committed.
+"""Events of videos: the timeline that owners read, and the in-process event bus for pages.
 
-Tells listeners that something about a video has changed. It says which, never what: listeners look it up.
-
-A slow listener loses nothing that matters: events of one video that wait in its queue are one event.
-
-What was decided about a video, when and why: for its owner to read when something surprises.
+A bus event says which video changed, not what: subscribers read the video. Pending events of one video are merged, so
+a slow subscriber misses nothing.
 """
 
 import asyncio
@@ -25,7 +22,7 @@ from streamtime.videos.video import Video
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One decision or event."""
+    """An event in the history of a video, with its reason."""
 
     happened_at_ms: int
     event: str
@@ -34,14 +31,14 @@ class TimelineEntry:
 
 
 class Timeline:
-    """The entries of all videos."""
+    """Writes and reads the timelines of videos."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def add(self, tx: Transaction, video_id: int, event: str, message: str, **detail: object) -> None:
-        """Write an entry down in a transaction that is under way."""
+        """Add an entry."""
         await tx.execute(
             insert(tables.timeline).values(
                 video_id=video_id,
@@ -53,7 +50,7 @@ class Timeline:
         )
 
     async def list_for_video(self, video_id: int) -> list[TimelineEntry]:
-        """A video's entries, the oldest first."""
+        """Return the entries of a video, oldest first."""
         table = tables.timeline
         query = select(table.c.happened_at_ms, table.c.event, table.c.message, table.c.detail)
         async with self._database.read() as connection:
@@ -62,11 +59,11 @@ class Timeline:
 
 
 MAX_PENDING = 1_000
-"""Videos whose news one listener may have waiting; beyond that the oldest is dropped."""
+"""Pending events per subscriber; beyond that, the oldest is dropped."""
 
 
 class ChangeKind(StrEnum):
-    """What kind of news it is."""
+    """How a video changed."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -75,7 +72,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VideoChanged:
-    """News of one video: enough to decide who may hear of it without a look at the database."""
+    """A change event, with the facts to filter by without a database query."""
 
     video_id: int
     public_id: str
@@ -88,7 +85,7 @@ EventHandler = Callable[[VideoChanged], None]
 
 
 class Subscription:
-    """One listener's waiting news."""
+    """The pending events of one subscriber."""
 
     def __init__(self, event_filter: EventFilter) -> None:
         self._filter = event_filter
@@ -97,25 +94,25 @@ class Subscription:
         self._closed = False
 
     def put(self, event: VideoChanged) -> None:
-        """Add news, unless the listener does not want it."""
+        """Add an event if the subscriber's filter accepts it."""
         if not self._filter(event):
             return
-        # News of creation stays news of creation until it is heard; the rest is only "look again".
+        # A pending "created" is not replaced by a later "changed".
         self._pending.setdefault((event.video_id, event.change is ChangeKind.DELETED), event)
         if len(self._pending) > MAX_PENDING:
             self._pending.pop(next(iter(self._pending)))
         self._available.set()
 
     def close(self) -> None:
-        """End the listener's iteration."""
+        """Make `next` raise from now on."""
         self._closed = True
         self._available.set()
 
     async def next(self, *, timeout_s: float) -> VideoChanged | None:
-        """The next news, or None when there was none for `timeout_s` seconds.
+        """Return the next event, or None after `timeout_s` seconds without one.
 
         Raises:
-            StopAsyncIteration: the bus is closed.
+            StopAsyncIteration: the subscription is closed.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -131,7 +128,7 @@ class Subscription:
 
 
 class EventBus:
-    """Carries news from whoever commits to whoever listens, within this process."""
+    """Delivers events to the subscribers in this process."""
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
@@ -139,15 +136,15 @@ class EventBus:
         self._closed = False
 
     def publish(self, event: VideoChanged) -> None:
-        """Offer news to every listener; never waits."""
-        for hear in self._handlers:
-            hear(event)
+        """Call the handlers and add the event to all subscriptions; never waits."""
+        for handler in self._handlers:
+            handler(event)
         for subscription in self._subscriptions:
             subscription.put(event)
 
     @contextmanager
     def subscribe(self, event_filter: EventFilter) -> Iterator[Subscription]:
-        """Listen for as long as the context lasts."""
+        """Subscribe for the duration of the context."""
         subscription = self.add_subscription(event_filter)
         try:
             yield subscription
@@ -155,7 +152,7 @@ class EventBus:
             self.unsubscribe(subscription)
 
     def add_subscription(self, event_filter: EventFilter) -> Subscription:
-        """Listen until `leave`."""
+        """Subscribe until `unsubscribe`."""
         subscription = Subscription(event_filter)
         if self._closed:
             subscription.close()
@@ -163,40 +160,40 @@ class EventBus:
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """Listen no more; a second time does nothing."""
+        """Remove a subscription; it may have been removed before."""
         self._subscriptions.discard(subscription)
 
     def add_handler(self, handler: EventHandler) -> None:
-        """Call `hear` with all news, before any listener is offered it: to forget what it makes untrue."""
+        """Call `handler` with every event before subscribers get it, for example to invalidate a cache."""
         self._handlers.append(handler)
 
     def close(self) -> None:
-        """End every listener's iteration, now and from now on: the server is stopping."""
+        """Close all subscriptions, also later ones; called when the server stops."""
         self._closed = True
         for subscription in self._subscriptions:
             subscription.close()
 
     @property
     def subscriber_count(self) -> int:
-        """How many listen at the moment."""
+        """The number of subscriptions."""
         return len(self._subscriptions)
 
 
 class VideoEventPublisher:
-    """What pages are told about videos."""
+    """Publishes events of videos on the bus."""
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
 
     def publish_on_commit(self, tx: Transaction, video: Video, change: ChangeKind = ChangeKind.CHANGED) -> None:
-        """Tell it when `tx` is on disk."""
+        """Publish an event when `tx` is committed."""
         tx.after_commit(lambda: self.publish(video, change))
 
     def publish_created_on_commit(self, tx: Transaction, video_id: int, public_id: str, owner_id: int) -> None:
-        """Tell of a new video when `tx` is on disk."""
-        news = VideoChanged(video_id, public_id, owner_id, ChangeKind.CREATED)
-        tx.after_commit(lambda: self._bus.publish(news))
+        """Publish the creation of a video when `tx` is committed."""
+        event = VideoChanged(video_id, public_id, owner_id, ChangeKind.CREATED)
+        tx.after_commit(lambda: self._bus.publish(event))
 
     def publish(self, video: Video, change: ChangeKind = ChangeKind.CHANGED) -> None:
-        """Tell it at once: for soft facts that no transaction carries."""
+        """Publish an event now, for changes without a transaction such as progress."""
         self._bus.publish(VideoChanged(video.id, video.public_id, video.owner_id, change))

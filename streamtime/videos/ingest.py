@@ -1,8 +1,7 @@
-"""How a video comes into being: written down before its first byte, queued when its last one is there.
+"""Create videos for uploads, queue them when the upload completes, and derive their titles.
 
-A first title for a video: what the file says of itself, else its name without what release groups add.
-
-Titles that nobody wrote are left out: names of programs, of sites, of the file itself.
+The title comes from the file's metadata, or else from the file name without the tags of release groups. Metadata
+titles that no person wrote (names of programs, sites or files) are ignored.
 """
 
 import re
@@ -30,7 +29,7 @@ _RELEASE = re.compile(
     r"(8|10|12)bit|hdr(10\+?)?",
     re.IGNORECASE,
 )
-"""Words of releases that stand in no title: sizes, codecs and where it was taken from."""
+"""Release tags that are no part of a title: sizes, codecs and sources."""
 
 _YEAR = re.compile(r"[(\[]?((?:19|20)\d\d)[)\]]?")
 _GROUP = re.compile(r"^\[[^\]]*\]\s*")
@@ -47,70 +46,73 @@ _ADDRESS = re.compile(r"(https?:|www\.)\S+|\S+\.(com|net|org|to|tv|io)", re.IGNO
 _FILE = re.compile(
     r".*[\\/].*\.\w{2,6}|\S+\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m2?ts|flv|wmv|prproj|mp3|m4a|wav|flac)", re.IGNORECASE
 )
-_LEAST_LETTERS = 2
+_MIN_LETTERS = 2
 
 
 def embedded_title(title_tag: str | None, file_name: str) -> str | None:
-    """The title that a file carries, fit to store; None where it carries none that a person wrote."""
+    """Return the title in a file's metadata; None if there is none that a person wrote."""
     title = clean_line(title_tag or "")[: 4 * MAX_TITLE]
-    if _is_junk(title) or _bare(title) in {_bare(file_name), _bare(PurePosixPath(file_name).stem)}:
+    if _is_junk(title) or _alphanumeric(title) in {
+        _alphanumeric(file_name),
+        _alphanumeric(PurePosixPath(file_name).stem),
+    }:
         return None
-    return (_released(title) or title)[:MAX_TITLE].rstrip() or None
+    return (_without_release_tags(title) or title)[:MAX_TITLE].rstrip() or None
 
 
 def title_from(name: str) -> str:
-    """A title from a file's name: without its ending, dots and underscores as spaces, a release's words left out."""
+    """Return a title from a file name: no extension, spaces for dots and underscores, no release tags."""
     stem = PurePosixPath(name).stem
-    released = _released(stem)
-    if released is None and not any(letter.isspace() for letter in stem):
+    title = _without_release_tags(stem)
+    if title is None and not any(letter.isspace() for letter in stem):
         stem = _BETWEEN_LETTERS.sub(" ", stem)
-    return clean_line((released or stem).replace("_", " "))[:MAX_TITLE].rstrip() or "Untitled"
+    return clean_line((title or stem).replace("_", " "))[:MAX_TITLE].rstrip() or "Untitled"
 
 
 def _is_junk(title: str) -> bool:
     letters = sum(letter.isalpha() for letter in title)
-    return letters < _LEAST_LETTERS or any(kind.fullmatch(title) for kind in (_JUNK, _ADDRESS, _FILE))
+    return letters < _MIN_LETTERS or any(kind.fullmatch(title) for kind in (_JUNK, _ADDRESS, _FILE))
 
 
-def _bare(text: str) -> str:
+def _alphanumeric(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
-def _released(name: str) -> str | None:
-    """What stands before the words of a release, its year in brackets; None where this is no release's name."""
+def _without_release_tags(name: str) -> str | None:
+    """Return the words before the first release tag, a year in brackets; None if there is no release tag."""
     words = [word for word in _SPACES.split(_GROUP.sub("", name)) if word]
-    end = next((place for place, word in enumerate(words) if place and _is_release(word)), None)
+    end = next((position for position, word in enumerate(words) if position and _is_release_tag(word)), None)
     if end is None:
         return None
-    kept = words[:end]
-    if len(kept) > 1 and (year := _YEAR.fullmatch(kept[-1])):
-        kept[-1] = f"({year[1]})"
-    while len(kept) > 1 and not any(letter.isalnum() for letter in kept[-1]):
-        kept.pop()
-    return " ".join(kept)
+    title = words[:end]
+    if len(title) > 1 and (year := _YEAR.fullmatch(title[-1])):
+        title[-1] = f"({year[1]})"
+    while len(title) > 1 and not any(letter.isalnum() for letter in title[-1]):
+        title.pop()
+    return " ".join(title)
 
 
-def _is_release(word: str) -> bool:
+def _is_release_tag(word: str) -> bool:
     whole, first = word.strip("[](){}-"), word.split("-", maxsplit=1)[0].strip("[](){}")
-    return any(_RELEASE.fullmatch(one) for one in (whole, first))
+    return any(_RELEASE.fullmatch(part) for part in (whole, first))
 
 
 @dataclass(frozen=True, slots=True)
 class NewVideo:
-    """What is known of a video before its first byte has arrived."""
+    """A video to create for an upload."""
 
     owner_id: int
     title: str
     visibility: Visibility
     source_name: str
     title_chosen: bool = True
-    """Whether a person chose the title; else what the file says of itself takes its place."""
+    """Whether a person chose the title; else a title in the file's metadata replaces it."""
     guest_name: str | None = None
-    """What somebody without an account who sends it calls themselves."""
+    """The name that a guest entered for an upload without an account."""
 
 
 class VideoIngest:
-    """Takes new videos in."""
+    """Creates videos and queues them when their upload completes."""
 
     def __init__(
         self,
@@ -129,11 +131,11 @@ class VideoIngest:
         self._clock = clock
 
     async def create(self, tx: Transaction, new: NewVideo) -> tuple[int, str]:
-        """Write down a video whose bytes are still to come; its row id, and the key for its source."""
-        name, prefix = public_id(), f"videos/{public_id()}/"
+        """Insert a video before its upload. Returns its row id and the object key of its source."""
+        video_public_id, prefix = public_id(), f"videos/{public_id()}/"
         now = self._clock.now_ms()
         statement = insert(videos).values(
-            public_id=name,
+            public_id=video_public_id,
             owner_id=new.owner_id,
             title=new.title,
             title_folded=new.title.casefold(),
@@ -148,24 +150,24 @@ class VideoIngest:
             published_at_ms=now if new.visibility in LISTED_VISIBILITIES else None,
         )
         video_id: int = (await tx.execute(statement.returning(videos.c.id))).scalar_one()
-        await self._timeline.add(tx, video_id, "created", f"Upload of {new.source_name} begun.")
-        self._publisher.publish_created_on_commit(tx, video_id, name, new.owner_id)
+        await self._timeline.add(tx, video_id, "created", f"Upload of {new.source_name} started.")
+        self._publisher.publish_created_on_commit(tx, video_id, video_public_id, new.owner_id)
         return video_id, f"{prefix}source"
 
     async def complete(
         self, tx: Transaction, video: Video, source_object_id: int, *, ask_about_duplicate: bool
     ) -> None:
-        """All bytes are here: queue the work. With `ask`, a file that its owner has already waits for an answer."""
+        """Queue a video whose upload is complete. With `ask_about_duplicate`, a duplicate waits for its owner."""
         await self._updater.update(
             tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, source_object_id=source_object_id
         )
         await self._timeline.add(tx, video.id, "arrived", "The upload is complete.")
         await self._work_queue.finalize(tx, video, source_object_id)
-        twin = await self._duplicates.find_exact(tx, video)
-        if twin is not None:
-            words = f"The same bytes are there already, as “{twin.title}”."
-            await self._timeline.add(tx, video.id, "duplicate", words, video=twin.public_id)
-        if twin is not None and ask_about_duplicate:
+        duplicate = await self._duplicates.find_exact(tx, video)
+        if duplicate is not None:
+            message = f"The same file exists already, as “{duplicate.title}”."
+            await self._timeline.add(tx, video.id, "duplicate", message, video=duplicate.public_id)
+        if duplicate is not None and ask_about_duplicate:
             await self._updater.update(tx, video, stage=WAITING_STAGE, duplicate=DUPLICATE_PENDING)
             return
         await self._work_queue.prepare(tx, video)

@@ -1,4 +1,4 @@
-"""What kinds of work there are on videos, as the queue knows them: their names, how urgent they are, what they cost."""
+"""The kinds of jobs with their priorities, and the methods that enqueue them."""
 
 from dataclasses import dataclass
 
@@ -27,30 +27,30 @@ EXPIRE_PRIORITY = 45
 COLLECT_PRIORITY = 50
 RECONCILE_PRIORITY = 60
 SCRUB_PRIORITY = 70
-"""Lower goes first: what makes a person wait before what only tidies up."""
+"""Lower numbers run first: jobs that a person waits for before maintenance."""
 
 FEW_ATTEMPTS = 3
-"""For work that is asked for again when its time comes."""
+"""For jobs that are enqueued again on a schedule."""
 
 UNLIMITED_ATTEMPTS = 1_000_000
-"""For work that is never given up: bytes must settle, and doomed ones must go."""
+"""For jobs that must succeed eventually: finalizing objects and garbage collection."""
 
 MAINTENANCE = {
     COLLECT: (COLLECT_PRIORITY, UNLIMITED_ATTEMPTS),
     RECONCILE: (RECONCILE_PRIORITY, FEW_ATTEMPTS),
     SCRUB: (SCRUB_PRIORITY, FEW_ATTEMPTS),
 }
-"""What looks after bytes: priority and attempts of each."""
+"""Storage maintenance: priority and maximum attempts of each kind."""
 
 
 def fair_key(owner_id: int) -> str:
-    """What the queue tells people apart by when they take turns."""
+    """Return the key by which the queue shares workers fairly between owners."""
     return f"user:{owner_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeEstimate:
-    """What an encode will make, and what it is expected to cost on disk and in memory, in so many passes."""
+    """The renditions that an encode makes, and its expected disk use, peak memory and number of passes."""
 
     names: list[str]
     disk_bytes: int
@@ -59,37 +59,37 @@ class EncodeEstimate:
 
 
 class WorkQueue:
-    """Puts work on videos into the queue."""
+    """Enqueues jobs for videos."""
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
 
     async def prepare(self, tx: Transaction, video: Video) -> None:
-        """Look at its file, and make what can be had quickly."""
+        """Probe the file, and make everything that needs no video encoding."""
         await self.prepare_by_subject(tx, video.subject, video.owner_id)
 
     async def prepare_by_subject(self, tx: Transaction, subject: str, owner_id: int) -> None:
-        """The same, for a video that is known by its row alone."""
+        """As `prepare`, with the subject of the video."""
         await self._queue.enqueue(tx, PREPARE, subject, priority=PREPARE_PRIORITY, fair_key=fair_key(owner_id))
 
     async def first(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
-        """Encode the one rendition that is quickly made and useful; `memory_bytes` is what it is expected to need."""
+        """Encode the first rendition. `memory_bytes` is its expected memory use."""
         await self._queue.enqueue(
             tx, FIRST, video.subject, priority=FIRST_PRIORITY, weight=memory_bytes, fair_key=fair_key(video.owner_id)
         )
 
     async def ladder(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
-        """Encode all that takes time; `memory_bytes` is what that is expected to need."""
+        """Encode the remaining renditions. `memory_bytes` is the expected peak memory use."""
         await self._queue.enqueue(
             tx, LADDER, video.subject, priority=LADDER_PRIORITY, weight=memory_bytes, fair_key=fair_key(video.owner_id)
         )
 
     async def stills(self, tx: Transaction, video: Video) -> None:
-        """Make its storyboard and preview."""
+        """Make the storyboard and the preview."""
         await self._queue.enqueue(tx, STILLS, video.subject, priority=STILLS_PRIORITY)
 
     async def finalize(self, tx: Transaction, video: Video, object_id: int) -> None:
-        """Carry an object of the video into the store where it stays."""
+        """Move a complete object from the spool to its store."""
         await self._queue.enqueue(
             tx,
             SETTLE,
@@ -101,17 +101,17 @@ class WorkQueue:
         )
 
     async def expire(self, tx: Transaction) -> None:
-        """Let go what has been in the bin, or has waited for its bytes, for as long as it may."""
+        """Purge expired videos in the trash and expired uploads."""
         await self._queue.enqueue(tx, EXPIRE, EXPIRE_SUBJECT, priority=EXPIRE_PRIORITY, max_attempts=UNLIMITED_ATTEMPTS)
 
     async def collect(self, tx: Transaction) -> None:
-        """Delete the bytes of doomed objects."""
+        """Delete the bytes of objects that are pending deletion."""
         await self.queue_maintenance(tx, COLLECT)
 
     async def queue_maintenance(
         self, tx: Transaction, kind: str, subject: str = COLLECT_SUBJECT, *, at_once: bool = False
     ) -> None:
-        """Do one of the tasks of `UPKEEP`; `at_once`, whatever pause an earlier attempt has earned it."""
+        """Enqueue a kind of `MAINTENANCE`; with `at_once`, without the backoff of an earlier attempt."""
         priority, attempts = MAINTENANCE[kind]
         await self._queue.enqueue(tx, kind, subject, priority=priority, max_attempts=attempts)
         if at_once:

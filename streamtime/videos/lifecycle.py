@@ -1,11 +1,6 @@
-"""How a video goes from state to state while it is prepared. Every change is told to the pages that watch.
+"""The states of a video during processing, and the retry, repetition and cancellation of processing by users.
 
-How it comes into being stands in `ingest.py`, what people do about its preparation in `retry.py`, how it ends in
-`trash.py` and `deletion.py`.
-
-How often the program that works on a video crashed over it. The count is kept for good, retries included.
-
-What a person has done about the preparation of a video: try it again, make it anew, stop it.
+`ingest.py` creates videos, `trash.py` and `deletion.py` delete them.
 """
 
 from collections.abc import Collection, Sequence
@@ -41,7 +36,7 @@ from streamtime.videos.videos import VideoUpdater, require_not_deleted
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """How long a video lasts, as far as its file tells, and how large it is shown."""
+    """Duration from the file's metadata, if known, and display size in pixels."""
 
     duration_ms: int | None
     width: int
@@ -52,11 +47,11 @@ _NOTHING_LEFT = tuple(
     ~select(table.c.id).where(table.c.owner_id == users.c.id).exists()
     for table in (videos, tables.objects, tables.uploads)
 )
-"""Of a closed account: no row needs it any more."""
+"""Conditions for a deleted account's row: nothing refers to it any more."""
 
 
 class Lifecycle:
-    """Moves videos from state to state as work on them goes on."""
+    """Changes the state of videos during processing. Methods raise `VideoNotFound` if the video was deleted."""
 
     def __init__(
         self,
@@ -81,14 +76,14 @@ class Lifecycle:
         self._progress = progress
 
     async def mark_processing(self, tx: Transaction, video: Video, *, stage: str) -> None:
-        """A worker has it. Whole pictures that do not play are made anew: nothing is built on them."""
+        """Set the state `processing`, and drop complete video renditions that do not play."""
         await self.drop_unplayable(tx, video)
         await self._updater.update(tx, video, state=VideoState.PROCESSING, stage=stage)
 
     async def set_probe_result(
         self, tx: Transaction, video: Video, facts: bytes, media_info: MediaInfo, title: str | None = None
     ) -> None:
-        """It is known what is in the file; its own title stands where nobody has chosen one."""
+        """Save the probe result `facts`, and use the file's `title` if no person chose one."""
         row = await require_not_deleted(tx, video.id)
         if title and not row["title_chosen"]:
             await self._updater.update(tx, video, title=title, title_folded=title.casefold())
@@ -102,19 +97,16 @@ class Lifecycle:
         )
 
     async def set_duration(self, tx: Transaction, video: Video, *, duration_ms: int) -> None:
-        """Somebody has read it to its end and knows how long it is."""
+        """Set the duration measured by reading the source to its end."""
         await self._updater.update(tx, video, duration_ms=duration_ms)
 
-    async def mark_truncated(self, tx: Transaction, video: Video, *, after_ms: int, words: str) -> None:
-        """Its original breaks off there; what comes before is all that there will be."""
+    async def mark_truncated(self, tx: Transaction, video: Video, *, after_ms: int, message: str) -> None:
+        """Note that the original can't be read beyond `after_ms`."""
         await self._updater.update(tx, video, damaged_after_ms=after_ms)
-        await self._timeline.add(tx, video.id, "damaged", words)
+        await self._timeline.add(tx, video.id, "damaged", message)
 
     async def mark_playable(self, tx: Transaction, video: Video, *, growing: bool) -> None:
-        """It can be watched from now on, however much is still to come: whole, or with `growing` as far as it is shown.
-
-        Nothing happens where neither is true.
-        """
+        """Mark a video as playable if it has a `growing` rendition with enough segments, or a complete one."""
         if not growing and not await is_playable(tx, video.id):
             return
         await self._updater.update(tx, video, playable=True)
@@ -122,78 +114,78 @@ class Lifecycle:
         await self._timeline.add(tx, video.id, "playable", "It can be watched.")
 
     async def set_poster(self, tx: Transaction, video: Video, object_id: int) -> None:
-        """It has a poster; one that it had before goes."""
-        before = (await require_not_deleted(tx, video.id))["poster_object_id"]
-        if before is not None:
-            await self._ledger.mark_for_deletion(tx, [before])
+        """Set the poster, and mark the previous one for deletion."""
+        previous = (await require_not_deleted(tx, video.id))["poster_object_id"]
+        if previous is not None:
+            await self._ledger.mark_for_deletion(tx, [previous])
         await self._updater.update(tx, video, poster_object_id=object_id, poster_version=videos.c.poster_version + 1)
         await tx.bump_epoch()
 
     async def set_chosen_poster(self, tx: Transaction, video: Video, object_id: int, *, job: Job) -> None:
-        """It has the poster that its owner wished for, and the job that made it is done."""
+        """Set the poster that the owner chose, and complete its job."""
         await self._queue.complete(tx, job)
         await self.set_poster(tx, video, object_id)
 
     async def clear_chosen_poster(self, tx: Transaction, video: Video) -> None:
-        """The poster that its owner wished for cannot be made: the wish is forgotten."""
+        """Forget the owner's choice of a poster that can't be made."""
         await self._updater.update(tx, video, poster_ms=None)
 
     async def queue_stills(self, tx: Transaction, video: Video) -> None:
-        """There is one more whole picture: have stills made of it, unless there are some."""
+        """Queue storyboard and preview unless the video has them; called for each complete video rendition."""
         if (await require_not_deleted(tx, video.id))["stills"] is None:
             await self._work_queue.stills(tx, video)
 
     async def defer_stills(self, tx: Transaction, video: Video, *, job: Job) -> bool:
-        """A better picture for its stills is to come: end the job. False where none is to come any more."""
+        """Complete a stills job that waits for a smaller rendition. False if the video is ready, so none will come."""
         if (await require_not_deleted(tx, video.id))["state"] == VideoState.READY:
             return False
         await self._queue.complete(tx, job)
         return True
 
     async def set_stills(self, tx: Transaction, video: Video, facts: bytes, *, sheets: list[int], preview: int) -> None:
-        """It has a storyboard and a preview; those that it had before go."""
+        """Set storyboard and preview, and drop the previous ones."""
         await require_not_deleted(tx, video.id)
         await self._stills.replace(tx, video.id, sheets, preview)
         await self._updater.update(tx, video, stills=facts, stills_version=videos.c.stills_version + 1)
-        await self._timeline.add(tx, video.id, "stills", "Storyboard and preview are made.")
+        await self._timeline.add(tx, video.id, "stills", "Storyboard and preview are ready.")
         await self.queue_garbage_collection(tx)
         await tx.bump_epoch()
 
     async def drop_growing(
         self, tx: Transaction, video_id: int, *, keep: Collection[int] = (), only: Collection[int] | None = None
     ) -> None:
-        """Take out what attempts left half made (`only` of these renditions), but what is to be gone on with (`keep`).
+        """Drop growing renditions (all, or `only` these row ids) except those to `keep`.
 
-        What could be watched only as it grew cannot be any more, unless all of it is kept.
+        Unless all are kept, the video is playable only if a complete rendition plays.
         """
         if not await self._renditions.drop(tx, video_id, only_growing=True, keep=keep, only=only):
             return
-        whole = await is_playable(tx, video_id)
+        playable = await is_playable(tx, video_id)
         await tx.execute(
-            update(videos).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None)).values(playable=whole)
+            update(videos).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None)).values(playable=playable)
         )
         await self.queue_garbage_collection(tx)
 
     async def add_timeline_entry(
         self, tx: Transaction, video: Video, event: str, message: str, **detail: object
     ) -> None:
-        """Write down what was decided or done about it."""
+        """Add an entry to the timeline of a video."""
         await self._timeline.add(tx, video.id, event, message, **detail)
 
     async def record_failed_attempt(self, tx: Transaction, video_id: int, message: str, **detail: object) -> None:
-        """An attempt came to nothing: write down why, whatever comes after it. Raises `VideoGone`."""
+        """Add a failed attempt to the timeline."""
         await require_not_deleted(tx, video_id)
         await self._timeline.add(tx, video_id, "attempt_failed", message, **detail)
 
     async def discard_staged(self, tx: Transaction, object_id: int) -> None:
-        """An object that was to be made never came to anything; one that did after all is left alone."""
+        """Mark a staged object for deletion if it is still staged."""
         await self._ledger.mark_staged_for_deletion(tx, object_id)
         await self.queue_garbage_collection(tx)
 
     async def recover(self, tx: Transaction) -> None:
-        """Once, at the start: take out what an earlier process made that nobody can go on with, and have it collected.
+        """Clean up after an earlier process; called once at startup.
 
-        What has a checkpoint stays, and plays as far as that.
+        Drops growing renditions without a checkpoint; those with one stay and play up to it.
         """
         table = tables.renditions
         growing = select(
@@ -209,9 +201,9 @@ class Lifecycle:
         await self.queue_garbage_collection(tx)
 
     async def recheck(self, tx: Transaction, video: Video) -> None:
-        """Compare what is said of a video with what is stored: unless a whole picture plays, it is not playable.
+        """Compare a video's row with its stored renditions, and clear `playable` if none plays.
 
-        One that was ready has failed, and can be tried again; one in preparation goes on. Raises `VideoGone`.
+        A ready video becomes failed and can be retried; processing of others continues.
         """
         row = await require_not_deleted(tx, video.id)
         if not row["playable"] or await has_growing_rendition(tx, video.id) or await is_playable(tx, video.id):
@@ -222,20 +214,20 @@ class Lifecycle:
         await tx.bump_epoch()
 
     async def queue_first_rendition(self, tx: Transaction, video: Video, estimate: EncodeEstimate) -> None:
-        """Nothing can be copied: queue the one rendition that is quickly made and useful, and the sound with it."""
+        """Queue the encoding of the first rendition and the audio of a video that can't be copied."""
         await self._timeline.add(tx, video.id, "planned", f"To be encoded first: {estimate.names[0]}.")
         await self._work_queue.first(tx, video, memory_bytes=estimate.memory_bytes)
 
     async def fall_back_to_encode(self, tx: Transaction, video: Video, estimate: EncodeEstimate, *, job: Job) -> None:
-        """What was copied does not play: take out all that does not, and queue the first rendition to be encoded."""
+        """Drop renditions that do not play after a copy, queue the first rendition to encode, and complete the job."""
         await self._queue.complete(tx, job)
-        pictures = [one for one in await complete_video_renditions(tx, video.id, full_length=True) if not one.playable]
-        await self._drop_broken(tx, video, pictures)
+        statuses = await complete_video_renditions(tx, video.id, full_length=True)
+        await self._drop_broken(tx, video, [status for status in statuses if not status.playable])
         await self._updater.update(tx, video, stage="Waiting")
         await self.queue_first_rendition(tx, video, estimate)
 
     async def queue_ladder(self, tx: Transaction, video: Video, estimate: EncodeEstimate, *, job: Job) -> None:
-        """What could be had quickly is there: queue the renditions that take time, and end the job before them."""
+        """Queue the encoding of the remaining renditions, and complete the job before it."""
         await self._queue.complete(tx, job)
         await self._timeline.add(
             tx, video.id, "planned", "To be encoded: " + ", ".join(estimate.names) + ".",
@@ -246,19 +238,19 @@ class Lifecycle:
         await self._work_queue.ladder(tx, video, memory_bytes=estimate.memory_bytes)
 
     async def queue_finalize(self, tx: Transaction, video: Video, object_id: int) -> None:
-        """An object of the video is whole: have it carried into the store where it stays."""
+        """Queue the move of a complete object from the spool to its store."""
         await self._work_queue.finalize(tx, video, object_id)
 
     async def mark_ready(self, tx: Transaction, video: Video, *, job: Job, keep_original: bool) -> None:
-        """Everything that was to be made of it is made, and the last job is done.
+        """Set the state `ready` and complete the last job.
 
         Raises:
-            NothingPlays: no whole picture plays to its end, or one that was copied does not; nothing was changed.
+            NoPlayableRendition: no video rendition plays to its end, or a copied one does not; nothing was changed.
         """
-        pictures = [one for one in await complete_video_renditions(tx, video.id, full_length=True) if not one.outdated]
-        broken = [one for one in pictures if not one.playable]
-        if len(broken) == len(pictures) or any(one.copied for one in broken):
-            raise NoPlayableRendition(copied=any(one.copied for one in broken))
+        statuses = [one for one in await complete_video_renditions(tx, video.id, full_length=True) if not one.outdated]
+        broken = [status for status in statuses if not status.playable]
+        if len(broken) == len(statuses) or any(status.copied for status in broken):
+            raise NoPlayableRendition(copied=any(status.copied for status in broken))
         await self._drop_broken(tx, video, broken)
         await self._queue.complete(tx, job)
         if not keep_original:
@@ -272,7 +264,7 @@ class Lifecycle:
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def mark_failed(self, tx: Transaction, video: Video, failure: Failure) -> None:
-        """Nothing more will come of it by itself; what can be watched stays, and so does the original."""
+        """Set the state `failed`. The original and all complete renditions stay."""
         await self.drop_growing(tx, video.id)
         await self._updater.update(
             tx,
@@ -288,7 +280,10 @@ class Lifecycle:
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def delete_tombstones(self, tx: Transaction, *, job: Job) -> bool:
-        """Drop the rows of purged videos and closed accounts and end the job; False where bytes are still to go."""
+        """Delete the rows of purged videos and deleted accounts, and complete the job.
+
+        Returns False, and does nothing, if objects are still pending deletion.
+        """
         if await self._ledger.has_pending_deletion(tx):
             return False
         await tx.execute(delete(videos).where(videos.c.purged_at_ms.is_not(None)))
@@ -297,7 +292,7 @@ class Lifecycle:
         return True
 
     async def _drop_original(self, tx: Transaction, video: Video) -> None:
-        """Let the uploaded file go: everything that can be watched has been made of it."""
+        """Delete the original, which is not needed after processing."""
         uploads = tables.uploads
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
         source = (await require_not_deleted(tx, video.id))["source_object_id"]
@@ -308,27 +303,27 @@ class Lifecycle:
         await tx.bump_epoch()
 
     async def queue_garbage_collection(self, tx: Transaction) -> None:
-        """Have the bytes of doomed objects deleted soon."""
+        """Queue the deletion of objects that are pending deletion."""
         await self._work_queue.collect(tx)
 
     async def drop_unplayable(self, tx: Transaction, video: Video) -> None:
-        """Take out whole pictures that do not play: their index is damaged, or their bytes are gone."""
-        broken = [one for one in await complete_video_renditions(tx, video.id) if not one.playable]
-        await self._drop_broken(tx, video, broken)
+        """Drop complete video renditions with a damaged index or missing bytes."""
+        statuses = await complete_video_renditions(tx, video.id)
+        await self._drop_broken(tx, video, [status for status in statuses if not status.playable])
 
     async def _drop_broken(self, tx: Transaction, video: Video, broken: Sequence[VideoRenditionStatus]) -> None:
         if not broken:
             return
-        await self._renditions.drop_by_ids(tx, [one.id for one in broken])
-        names = ", ".join(one.name for one in broken)
-        await self._timeline.add(tx, video.id, "dropped", f"Taken out, as it does not play: {names}.")
+        await self._renditions.drop_by_ids(tx, [status.id for status in broken])
+        names = ", ".join(status.name for status in broken)
+        await self._timeline.add(tx, video.id, "dropped", f"Removed, because it does not play: {names}.")
         await self._updater.update(tx, video, playable=await is_playable(tx, video.id))
         await tx.bump_epoch()
         await self.queue_garbage_collection(tx)
 
 
 class VideoJobs:
-    """Queues and stops preparation by hand."""
+    """Retries, repeats and cancels processing on a user's request."""
 
     def __init__(
         self,
@@ -347,10 +342,10 @@ class VideoJobs:
         self._lifecycle = lifecycle
 
     async def retry(self, tx: Transaction, video: Video) -> None:
-        """Try a failed video again, from its original; what is finished already is kept.
+        """Process a failed video again. Complete renditions are kept.
 
         Raises:
-            Conflict: it has not failed.
+            Conflict: the video has not failed.
         """
         row = await require_not_deleted(tx, video.id)
         if row["state"] != VideoState.FAILED:
@@ -362,12 +357,12 @@ class VideoJobs:
         await self._work_queue.prepare(tx, video)
 
     async def reprocess(self, tx: Transaction, video: Video, *, rungs: Collection[str] | None) -> None:
-        """Make all of it anew from its original, or the `rungs` named, there already or not.
+        """Make all renditions again from the original, or only those of the named `rungs`.
 
-        What it has is played until the new ones are whole; then they take its place at once, at new addresses.
+        The present renditions are played until all new ones are complete, and are then replaced under new URLs.
 
         Raises:
-            Conflict: it is being prepared, or there is no original to make anything of.
+            Conflict: the video is being processed, or its original was not kept.
         """
         row = await require_not_deleted(tx, video.id)
         if row["state"] not in {VideoState.READY, VideoState.FAILED}:
@@ -378,16 +373,16 @@ class VideoJobs:
         wanted = " ".join(sorted({*row["wanted_rungs"].split(), *(rungs or ())}))
         values: dict[str, object] = {"failure_code": None, "failure_message": None, "wanted_rungs": wanted}
         await self._updater.update(tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, **values)
-        what = "Everything" if rungs is None else ", ".join(rungs)
-        await self._timeline.add(tx, video.id, "again", f"{what} is to be made anew.")
+        subject = "Everything" if rungs is None else ", ".join(rungs)
+        await self._timeline.add(tx, video.id, "again", f"{subject} is to be made again.")
         await self._work_queue.prepare(tx, video)
 
     async def cancel(self, tx: Transaction, video: Video, failure: Failure) -> None:
-        """End the work on it by hand: it counts as failed, and can be tried again.
+        """Cancel the processing of a video. It becomes failed and can be retried.
 
         Raises:
-            Conflict: nothing is being done, or waits to be done.
+            Conflict: no job is queued or running.
         """
         if not await self._queue.cancel(tx, video.subject, kinds=(PREPARE, FIRST, LADDER)):
-            raise Conflict("Nothing is being done with this video any more.")
+            raise Conflict("This video is not being processed any more.")
         await self._lifecycle.mark_failed(tx, video, failure)

@@ -1,4 +1,4 @@
-"""Lists of videos: which ones a caller may find, filtered, ordered, a page at a time."""
+"""List the videos that a caller may find: filters, orders and keyset pagination."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ from streamtime.videos.videos import read_videos, select_videos
 
 MAX_LIMIT = 100
 PAGE_SIZE = 12
-"""Cards on one page of a grid: more would make more than 30 KB of HTML; the rest is fetched while one scrolls."""
+"""Cards per page of a grid; more would exceed 30 KB of HTML. Scrolling loads further pages."""
 
 
 _Integer = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -29,14 +29,14 @@ _NumberCursor = tuple[_Integer, _Integer]
 
 
 class ListScope(StrEnum):
-    """Which shelf is looked at."""
+    """Which videos are listed."""
 
     FINDABLE = "findable"
-    """All that the caller may find: what is listed for them, and their own in every state."""
+    """All videos listed for the caller, and the caller's own in every state."""
     LISTED = "listed"
-    """What Explore shows: listed for the caller, and playable."""
+    """The Explore page: playable videos listed for the caller."""
     OWN = "own"
-    """The caller's own, in every state and visibility."""
+    """The caller's own videos, in every state and visibility."""
 
 
 class Sort(StrEnum):
@@ -49,7 +49,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for. `q` is matched in titles and tags, whatever the capitals."""
+    """A list request. `q` is searched in titles and tags, ignoring case."""
 
     scope: ListScope = ListScope.FINDABLE
     q: str = ""
@@ -63,23 +63,23 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some videos, and the cursor of the next page where there is one."""
+    """One page of videos, and the cursor of the next page if there is one."""
 
     items: list[Video]
     next: str | None
 
 
 class Listing:
-    """Answers queries over all videos."""
+    """Lists videos."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def page(self, caller: Caller, query: Query) -> Page:
-        """One page of what the query asks for and the caller may find.
+        """Return one page of the matching videos that the caller may find.
 
         Raises:
-            Invalid: the cursor is none of ours, or the limit is out of bounds.
+            Invalid: the cursor is invalid, or the limit is out of range.
         """
         if not 1 <= query.limit <= MAX_LIMIT:
             raise Invalid(f"Ask for 1 to {MAX_LIMIT} videos at a time.", field="limit")
@@ -93,21 +93,23 @@ class Listing:
 
 
 def _conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
-    binned = query.state is VideoState.TRASHED
-    conditions = _in_trash(caller, query) if binned else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
+    trashed = query.state is VideoState.TRASHED
+    conditions = (
+        _in_trash(caller, query) if trashed else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
+    )
     if query.q.strip():
         conditions.append(_matches(query.q.strip().casefold(), caller))
     if query.owner:
         conditions.append(users.c.name_folded == query.owner.casefold())
     if query.visibility is not None:
         conditions.append(videos.c.visibility == query.visibility.value)
-    if query.state is not None and not binned:
+    if query.state is not None and not trashed:
         conditions.append(videos.c.state == query.state.value)
     return conditions
 
 
 def _in_trash(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
-    """What the caller could bring back: their own; for an admin who names somebody, theirs."""
+    """Match the videos in the trash that the caller may restore: their own, or any owner's for an administrator."""
     if caller.is_admin and query.owner:
         return [IN_TRASH]
     return [IN_TRASH, videos.c.owner_id == (caller.user_id if caller.signed_in else -1)]
@@ -116,21 +118,21 @@ def _in_trash(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
 def _scope(caller: Caller, scope: ListScope) -> ColumnElement[bool]:
     if scope is ListScope.OWN:
         return videos.c.owner_id == (caller.user_id if caller.signed_in else -1)
-    shown = [visibility.value for visibility in listed_visibilities(caller)]
-    listed = and_(videos.c.visibility.in_(shown), videos.c.playable)
+    visibilities = [visibility.value for visibility in listed_visibilities(caller)]
+    listed = and_(videos.c.visibility.in_(visibilities), videos.c.playable)
     if scope is ListScope.LISTED or not caller.signed_in:
         return listed
     return or_(listed, videos.c.owner_id == caller.user_id)
 
 
 def _matches(folded: str, caller: Caller) -> ColumnElement[bool]:
-    """By title or tag; one's own also by the name of the file, which is nobody else's business."""
-    named = and_(
+    """Match by title or tag; the caller's own videos also by file name, which others must not learn."""
+    own_by_file_name = and_(
         videos.c.owner_id == (caller.user_id if caller.signed_in else -1),
         func.lower(videos.c.source_name).contains(folded, autoescape=True),
     )
     tagged = select(video_tags.c.video_id).where(video_tags.c.tag_folded == folded)
-    return or_(videos.c.title_folded.contains(folded, autoescape=True), videos.c.id.in_(tagged), named)
+    return or_(videos.c.title_folded.contains(folded, autoescape=True), videos.c.id.in_(tagged), own_by_file_name)
 
 
 def _sort_key(query: Query) -> ColumnElement[object]:

@@ -1,6 +1,7 @@
-"""Whether what is stored of a video plays: read in the very transaction that says so.
+"""Decide whether the stored renditions of a video play, within the transaction that depends on it.
 
-A whole picture plays if its index can be read, every segment holds bytes and lasts, and all those bytes are stored.
+A complete video rendition plays if its index is readable, every segment has bytes and a duration, and all bytes are
+stored.
 """
 
 from dataclasses import dataclass
@@ -16,14 +17,14 @@ from streamtime.videos.events import Timeline
 from streamtime.videos.video import VideoState
 
 UNPLAYABLE = "unplayable"
-UNPLAYABLE_MESSAGE = "Nothing that plays has come of this video."
+UNPLAYABLE_MESSAGE = "This video has no rendition that plays."
 
-_SHORT_MS, _SHORT_SHARE = 2000, 0.05
-"""By how much a picture may be shorter than the sound that is heard with it."""
+_SHORT_MS, _SHORT_FRACTION = 2000, 0.05
+"""How much shorter than the default audio track a video rendition may be: milliseconds, or a fraction if longer."""
 
 
 class NoPlayableRendition(MediaError):
-    """A video is not ready: no whole picture of it plays. `copied` where one that was copied does not."""
+    """A video can't become ready: no video rendition plays, or (`copied`) a copied one does not."""
 
     def __init__(self, *, copied: bool) -> None:
         super().__init__(UNPLAYABLE_MESSAGE, code=UNPLAYABLE)
@@ -32,7 +33,7 @@ class NoPlayableRendition(MediaError):
 
 @dataclass(frozen=True, slots=True)
 class VideoRenditionStatus:
-    """A whole picture of a video. `plays` says whether a player can show it from beginning to end."""
+    """A complete video rendition. `playable` says whether it plays from beginning to end."""
 
     id: int
     name: str
@@ -44,7 +45,7 @@ class VideoRenditionStatus:
 async def complete_video_renditions(
     tx: Transaction, video_id: int, *, full_length: bool = False
 ) -> list[VideoRenditionStatus]:
-    """Judge all of a video's whole pictures; with `to_the_end` they have to be as long as its sound."""
+    """Check all complete video renditions; with `full_length`, also that they are as long as the audio."""
     table, parts, stored = tables.renditions, tables.rendition_parts, tables.objects
     query = (
         select(table, stored.c.bytes, stored.c.state.label("stored"))
@@ -53,15 +54,15 @@ async def complete_video_renditions(
         .where(table.c.video_id == video_id, table.c.state == "whole")
     )
     rows = list((await tx.execute(query)).mappings())
-    heard_ms = _default_audio_ms(rows) if full_length and not await _is_damaged(tx, video_id) else 0
-    least_ms = max(0, heard_ms - max(_SHORT_MS, heard_ms * _SHORT_SHARE))
+    audio_ms = _default_audio_ms(rows) if full_length and not await _is_damaged(tx, video_id) else 0
+    min_ms = max(0, audio_ms - max(_SHORT_MS, audio_ms * _SHORT_FRACTION))
     return [
         VideoRenditionStatus(
             row["id"],
             row["name"],
             row["origin"] == "copy",
             bool(row["outdated"]),
-            playable=_duration_ms(row) > least_ms,
+            playable=_duration_ms(row) > min_ms,
         )
         for row in rows
         if row["kind"] == "video"
@@ -69,27 +70,28 @@ async def complete_video_renditions(
 
 
 async def is_playable(tx: Transaction, video_id: int) -> bool:
-    """Whether a whole picture of the video plays."""
-    return any(picture.playable for picture in await complete_video_renditions(tx, video_id))
+    """Return whether a complete video rendition plays."""
+    return any(status.playable for status in await complete_video_renditions(tx, video_id))
 
 
 async def has_growing_rendition(tx: Transaction, video_id: int) -> bool:
-    """Whether a picture of the video is in the making, which may be watched as it grows."""
+    """Return whether a video rendition is growing, and may be playable meanwhile."""
     table = tables.renditions
     growing = (table.c.video_id == video_id) & (table.c.kind == "video") & (table.c.state == "growing")
     return (await tx.execute(select(table.c.id).where(growing).limit(1))).first() is not None
 
 
 async def recheck_all(tx: Transaction, timeline: Timeline) -> None:
-    """Once, at the start: no video is called ready or playable that has nothing to play.
+    """Correct all videos that are ready or playable without a rendition to play; called once at startup.
 
-    What an earlier version, or a hand in the database, left like that has failed, and can be tried again.
+    Earlier versions, or manual changes of the database, may have left such rows. Ready videos become failed and can be
+    retried.
     """
     table = tables.renditions
     stored = func.length(table.c.segment_index) > EMPTY_INDEX_BYTES
     of_video = (table.c.video_id == videos.c.id) & (table.c.kind == "video") & stored
-    whole = exists().where(of_video, table.c.state == "whole")
-    ready = select(videos.c.id).where(videos.c.state == VideoState.READY, videos.c.deleted_at_ms.is_(None), ~whole)
+    complete = exists().where(of_video, table.c.state == "whole")
+    ready = select(videos.c.id).where(videos.c.state == VideoState.READY, videos.c.deleted_at_ms.is_(None), ~complete)
     for video_id in list((await tx.execute(ready)).scalars()):
         await fail_unplayable(tx, timeline, video_id)
     nothing = ~exists().where(of_video, or_(table.c.state == "whole", table.c.state == "growing"))
@@ -97,7 +99,7 @@ async def recheck_all(tx: Transaction, timeline: Timeline) -> None:
 
 
 async def fail_unplayable(tx: Transaction, timeline: Timeline, video_id: int) -> None:
-    """Say that a video that was called ready has nothing to play: it can be tried again from its original."""
+    """Set a ready video without a playable rendition to failed, so that it can be retried."""
     values = {"failure_code": UNPLAYABLE, "failure_message": UNPLAYABLE_MESSAGE, "playable": False, "stage": ""}
     await tx.execute(update(videos).where(videos.c.id == video_id).values(state=VideoState.FAILED.value, **values))
     await timeline.add(tx, video_id, "failed", UNPLAYABLE_MESSAGE, code=UNPLAYABLE)
@@ -105,13 +107,13 @@ async def fail_unplayable(tx: Transaction, timeline: Timeline, video_id: int) ->
 
 
 def _default_audio_ms(rows: list[RowMapping]) -> int:
-    """How long the sound lasts that is heard first; 0 without any."""
-    sounds = (row for row in rows if row["kind"] == "audio" and row["is_default"] and not row["outdated"])
-    return max(map(_duration_ms, sounds), default=0)
+    """Return the duration of the default audio track; 0 without any."""
+    tracks = (row for row in rows if row["kind"] == "audio" and row["is_default"] and not row["outdated"])
+    return max(map(_duration_ms, tracks), default=0)
 
 
 def _duration_ms(row: RowMapping) -> int:
-    """How long a whole rendition plays; 0 where it does not."""
+    """Return the duration of a complete rendition; 0 if it does not play."""
     try:
         index = SegmentIndex.from_blob(row["segment_index"] or b"")
     except ValueError:

@@ -1,8 +1,7 @@
-"""How far the work on each video is: a soft fact, in memory, told at most once a second, written every few seconds.
+"""Progress of processing and the available segments of growing renditions, both in memory.
 
-Renditions in the making: what may be played of each at this moment, in memory, a segment longer every few moments.
-
-Nothing here outlives the process; what of a rendition does is its checkpoint, in its row.
+Progress is published at most once a second and saved every few seconds. Of a growing rendition, only its checkpoint in
+the row survives the process.
 """
 
 from dataclasses import dataclass
@@ -18,21 +17,21 @@ from streamtime.videos.video import Video
 
 
 class GrowingRenditions:
-    """What is shown so far of each rendition that is being made, by its row id."""
+    """The segments of growing renditions that may be played, by rendition row id."""
 
     def __init__(self) -> None:
         self._growing: dict[int, SegmentIndex] = {}
 
     def publish(self, rendition_id: int, index: SegmentIndex) -> None:
-        """So much of it may be played from now on; what was shown before is never taken back."""
+        """Set the playable segments. The index only grows: published segments are never withdrawn."""
         self._growing[rendition_id] = index
 
     def get(self, rendition_id: int) -> SegmentIndex | None:
-        """What is shown at this moment, or None where nothing is."""
+        """Return the playable segments, or None if nothing was published."""
         return self._growing.get(rendition_id)
 
     def remove(self, rendition_id: int) -> None:
-        """It is whole, or given up: forget it. One that is not known is a success."""
+        """Forget a rendition, if it is known."""
         self._growing.pop(rendition_id, None)
 
 
@@ -41,10 +40,10 @@ PUBLISH_INTERVAL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class VideoProgress:
-    """`fraction` from 0 to 1 of the whole work, and the stage in words for people.
+    """Progress of a video: `fraction` of all work from 0 to 1, and the current stage as text for users.
 
-    `speed` is seconds of video a second and `left_s` how long the stage still takes, where that can be told.
-    `waiting` says why nothing goes on just now; empty while something does.
+    `speed` is in seconds of video per second, `remaining_s` the remaining time of the stage; both may be unknown.
+    `waiting` is the reason why no work is done now, or empty.
     """
 
     fraction: float
@@ -55,7 +54,7 @@ class VideoProgress:
 
 
 class ProgressTracker:
-    """The progress of everything under way."""
+    """Holds the progress of all videos being uploaded or processed."""
 
     def __init__(self, database: Database, publisher: VideoEventPublisher, clock: Clock) -> None:
         self._database = database
@@ -68,52 +67,52 @@ class ProgressTracker:
     def report(
         self, video: Video, fraction: float, stage: str, *, speed: float | None = None, remaining_s: float | None = None
     ) -> None:
-        """The work on `video` is that far."""
-        before = self._progress.get(video.id)
+        """Set the progress of a video."""
+        previous = self._progress.get(video.id)
         self._progress[video.id] = VideoProgress(min(max(fraction, 0.0), 1.0), stage, speed, remaining_s)
         self._dirty.add(video.id)
         now = self._clock.monotonic()
-        new_stage = before is None or before.stage != stage
+        new_stage = previous is None or previous.stage != stage
         if new_stage or now - self._published_at.get(video.id, 0.0) >= PUBLISH_INTERVAL_S:
             self._published_at[video.id] = now
             self._publisher.publish(video)
 
     def set_waiting_reason(self, video: Video, reason: str) -> None:
-        """Nothing goes on just now, and why; or, with nothing said, it goes on."""
-        before = self.get(video)
-        if before.waiting != reason:
-            self._progress[video.id] = VideoProgress(before.fraction, before.stage, waiting=reason)
+        """Set the reason why no work is done now; an empty reason clears it."""
+        progress = self.get(video)
+        if progress.waiting != reason:
+            self._progress[video.id] = VideoProgress(progress.fraction, progress.stage, waiting=reason)
             self._publisher.publish(video)
 
     def waiting_reason(self, video_id: int) -> str:
-        """Why nothing goes on just now, as far as the board knows; empty while something does."""
-        noted = self._progress.get(video_id)
-        return noted.waiting if noted else ""
+        """Return the reason why no work is done now, or an empty string."""
+        progress = self._progress.get(video_id)
+        return progress.waiting if progress else ""
 
     def get(self, video: Video) -> VideoProgress:
-        """How far it is now: the board knows better than the row."""
+        """Return the progress in memory, or else that of the row."""
         return self._progress.get(video.id) or VideoProgress(video.progress, video.stage)
 
     def clear(self, video_id: int) -> None:
-        """Nothing is under way any more."""
+        """Forget the progress of a video."""
         self._progress.pop(video_id, None)
         self._published_at.pop(video_id, None)
         self._dirty.discard(video_id)
 
     async def flush(self) -> None:
-        """Write what has changed since the last time, in one transaction."""
-        unwritten, self._dirty = self._dirty, set()
+        """Save the progress that changed since the last flush, in one transaction."""
+        dirty, self._dirty = self._dirty, set()
         rows = [
-            {"row": video_id, "fraction": noted.fraction, "words": noted.stage}
-            for video_id in unwritten
-            if (noted := self._progress.get(video_id))
+            {"row": video_id, "fraction": progress.fraction, "stage_text": progress.stage}
+            for video_id in dirty
+            if (progress := self._progress.get(video_id))
         ]
         if not rows:
             return
         statement = (
             update(videos)
             .where(videos.c.id == bindparam("row"), videos.c.state != "ready", videos.c.state != "failed")
-            .values(progress=bindparam("fraction"), stage=bindparam("words"))
+            .values(progress=bindparam("fraction"), stage=bindparam("stage_text"))
         )
 
         async def body(tx: Transaction) -> None:
@@ -122,5 +121,5 @@ class ProgressTracker:
         try:
             await self._database.write(body)
         except Exception:
-            self._dirty |= unwritten
+            self._dirty |= dirty
             raise

@@ -1,6 +1,6 @@
-"""Renditions as rows: begun with the object they grow in, described once their first bytes exist, then whole.
+"""The rows of renditions and stills (storyboard sheets and preview), and of the objects that hold them.
 
-The pictures beside a video: the sheets of its storyboard and its preview, as rows. The poster is the video's own.
+A rendition starts with a staged object, gets its format with its init segment, and is then completed.
 """
 
 from collections.abc import Collection
@@ -22,28 +22,28 @@ from streamtime.storage.objects.ledger import Ledger
 
 
 class StillKind(StrEnum):
-    """What an object shows; also the kind of the object."""
+    """The kind of a still, which is also the kind of its object."""
 
     SHEET = "storyboard"
     PREVIEW = "preview"
 
 
 class StillsFacts(msgspec.Struct, frozen=True):
-    """What a video's row says of its stills once they are made; `duration_ms` is what they were made of."""
+    """The stills as described in a video's row. `duration_ms` is the duration of the rendition they show."""
 
     storyboard: Storyboard
     duration_ms: int
 
 
 class StillRepository:
-    """Which object shows which part of which video."""
+    """Reads and changes the storyboard sheets and previews of videos."""
 
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._database = database
         self._ledger = ledger
 
     async def replace(self, tx: Transaction, video_id: int, sheets: list[int], preview: int) -> None:
-        """These objects, whole by now, are the video's stills; those it had before go."""
+        """Set the stills of a video to these complete objects, and drop the previous ones."""
         await self.drop(tx, video_id)
         kinds = [(StillKind.SHEET, number, object_id) for number, object_id in enumerate(sheets)]
         rows = [
@@ -53,14 +53,14 @@ class StillRepository:
         await tx.execute_many(insert(tables.stills), rows)
 
     async def drop(self, tx: Transaction, video_id: int) -> None:
-        """Take a video's stills out, and doom their bytes."""
+        """Delete a video's stills, and mark their objects for deletion."""
         table = tables.stills
         object_ids = list((await tx.execute(select(table.c.object_id).where(table.c.video_id == video_id))).scalars())
         await tx.execute(delete(table).where(table.c.video_id == video_id))
         await self._ledger.mark_for_deletion(tx, object_ids)
 
     async def find(self, video_id: int, kind: StillKind, number: int = 0) -> int | None:
-        """The object that shows it, if there is one."""
+        """Return the object id of a still, or None."""
         table = tables.stills
         query = select(table.c.object_id).where(
             table.c.video_id == video_id, table.c.kind == kind.value, table.c.number == number
@@ -71,14 +71,14 @@ class StillRepository:
 
 
 class RenditionKind(StrEnum):
-    """What a rendition carries; picture and sound are kept apart, so that sound is stored once."""
+    """Video or audio. They are separate renditions, so that audio is stored once."""
 
     VIDEO = "video"
     AUDIO = "audio"
 
 
 class RenditionOrigin(StrEnum):
-    """How it came to be."""
+    """How a rendition was made."""
 
     COPY = "copy"
     ENCODE = "encode"
@@ -86,7 +86,7 @@ class RenditionOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """What a sound track is called: a BCP 47 tag, the file's own words; and whether it is heard first."""
+    """Metadata of an audio track: a BCP 47 tag, the title in the file, and whether it is the default track."""
 
     language: str | None = None
     title: str | None = None
@@ -94,13 +94,13 @@ class AudioTrack:
 
     @property
     def label(self) -> str:
-        """What a player's menu calls it."""
+        """The label in the player's menu."""
         return self.title or language_name(self.language) or "Sound"
 
 
 @dataclass(frozen=True, slots=True)
 class NewRendition:
-    """What is known of a rendition before its first byte. `ceiling_bps` is a bit rate it will not exceed."""
+    """A rendition to make. `ceiling_bps` is the bit rate that it will not exceed, if known."""
 
     kind: RenditionKind
     origin: RenditionOrigin
@@ -113,7 +113,7 @@ class NewRendition:
 
 @dataclass(frozen=True, slots=True)
 class RenditionFormat:
-    """What is known with its init segment. Pictures have a size and a rate, sound has channels."""
+    """The format in the init segment. Video has a size and a frame rate, audio has channels."""
 
     codecs: str
     width: int | None = None
@@ -124,10 +124,10 @@ class RenditionFormat:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One rendition. While it grows `index` is None and `videos/progress.py` knows more.
+    """A rendition. `index` is None while it grows; see `GrowingRenditions` for its available segments.
 
-    `checkpoint` is then what of it survives the process: whole segments that are on disk. An `outdated` one is played
-    until the one that is made in its place is whole.
+    `checkpoint` lists the segments of a growing rendition that are on disk and survive the process. An `outdated`
+    rendition is played until its replacement is complete.
     """
 
     id: int
@@ -150,7 +150,7 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True)
 class StartedRendition:
-    """A rendition just written down."""
+    """A rendition whose rows were just inserted."""
 
     id: int
     object_id: int
@@ -158,7 +158,7 @@ class StartedRendition:
 
 
 class Renditions:
-    """The renditions of all videos."""
+    """Reads and changes renditions."""
 
     def __init__(self, database: Database, ledger: Ledger, clock: Clock) -> None:
         self._database = database
@@ -166,7 +166,7 @@ class Renditions:
         self._clock = clock
 
     async def begin(self, tx: Transaction, video_id: int, owner_id: int, new: NewRendition) -> StartedRendition:
-        """Write the intent down: the object's row, the rendition and what joins them."""
+        """Insert a growing rendition with its staged object."""
         object_id = await self._ledger.stage(tx, new.spool_key, kind="rendition", owner_id=owner_id)
         attempt_id = public_id()
         statement = insert(tables.renditions).values(
@@ -188,7 +188,7 @@ class Renditions:
         return StartedRendition(rendition_id, object_id, attempt_id)
 
     async def describe(self, tx: Transaction, rendition_id: int, description: RenditionFormat) -> None:
-        """Its init segment exists: say what is in it."""
+        """Save the format of a rendition, once its init segment exists."""
         await self._update(
             tx,
             rendition_id,
@@ -200,11 +200,11 @@ class Renditions:
         )
 
     async def checkpoint(self, tx: Transaction, rendition_id: int, index: SegmentIndex) -> None:
-        """These segments of a growing rendition are on disk: whoever goes on with it keeps them."""
+        """Save the segments of a growing rendition that are on disk; the next attempt resumes after them."""
         await self._update(tx, rendition_id, segment_index=index.to_blob())
 
     async def mark_outdated(self, tx: Transaction, video_id: int, names: Collection[str] | None) -> None:
-        """Whole renditions are to be made anew, all or those encoded pictures named; until then they are played."""
+        """Mark complete renditions as outdated: all, or the encoded video renditions with these names."""
         table = tables.renditions
         condition = (table.c.video_id == video_id) & (table.c.state == "whole")
         if names is not None:
@@ -214,7 +214,7 @@ class Renditions:
         await tx.bump_epoch()
 
     async def complete(self, tx: Transaction, begun: StartedRendition, index: SegmentIndex) -> None:
-        """It is whole and on disk: from this commit on its index comes from the row."""
+        """Mark a rendition as complete, with its final index. Its bytes are on disk."""
         await self._ledger.complete(tx, begun.object_id, length_bytes=index.bytes_total)
         await self._update(tx, begun.id, state="whole", segment_index=index.to_blob())
         await tx.bump_epoch()
@@ -228,7 +228,10 @@ class Renditions:
         keep: Collection[int] = (),
         only: Collection[int] | None = None,
     ) -> int:
-        """Take renditions of a video out (`only` these) but those to `keep`, and doom their bytes; how many objects."""
+        """Delete renditions of a video (all, or `only` these ids) except those to `keep`.
+
+        Returns the number of objects marked for deletion.
+        """
         condition = (tables.renditions.c.video_id == video_id) & tables.renditions.c.id.not_in(keep)
         if only is not None:
             condition &= tables.renditions.c.id.in_(only)
@@ -237,12 +240,12 @@ class Renditions:
         return await self._drop(tx, condition)
 
     async def drop_outdated(self, tx: Transaction, video_id: int) -> int:
-        """Everything that was to be made anew is: take out what it replaces; how many objects."""
+        """Delete outdated renditions, which are replaced. Returns the number of objects marked for deletion."""
         table = tables.renditions
         return await self._drop(tx, (table.c.video_id == video_id) & table.c.outdated)
 
     async def drop_by_ids(self, tx: Transaction, ids: Collection[int]) -> int:
-        """Take these renditions out, and doom their bytes; how many objects."""
+        """Delete these renditions. Returns the number of objects marked for deletion."""
         return await self._drop(tx, tables.renditions.c.id.in_(ids))
 
     async def _drop(self, tx: Transaction, condition: ColumnElement[bool]) -> int:
@@ -256,7 +259,7 @@ class Renditions:
         return len(object_ids)
 
     async def list_for_video(self, video_id: int) -> list[Rendition]:
-        """A video's renditions, the ones with the largest picture first, sound last."""
+        """Return a video's renditions, largest video first, audio last."""
         table, parts, stored = tables.renditions, tables.rendition_parts, tables.objects
         query = (
             select(table, stored.c.id.label("object_id"), stored.c.store, stored.c.key)
@@ -269,7 +272,7 @@ class Renditions:
             return [_rendition(row) for row in (await connection.execute(query)).mappings()]
 
     async def names(self, video_ids: Collection[int], *, growing: bool = False) -> dict[int, list[str]]:
-        """The names of the whole pictures of several videos, or of those in the making; the largest first."""
+        """Return the names of complete (or `growing`) video renditions by video id, largest first."""
         table = tables.renditions
         state = "growing" if growing else "whole"
         query = select(table.c.video_id, table.c.name).where(
@@ -278,7 +281,7 @@ class Renditions:
         names: dict[int, list[str]] = {}
         async with self._database.read() as connection:
             for video_id, name in await connection.execute(query.order_by(table.c.height.desc())):
-                if name not in names.setdefault(video_id, []):  # twice where one is made anew
+                if name not in names.setdefault(video_id, []):  # an outdated rendition and its replacement share a name
                     names[video_id].append(name)
         return names
 
@@ -288,7 +291,7 @@ class Renditions:
 
 
 def _read_index(blob: bytes | None) -> SegmentIndex | None:
-    """Unpack an index; None where there is none, or one that is damaged: then there is nothing to play."""
+    """Decode an index; None if there is none or it is damaged."""
     try:
         return None if blob is None else SegmentIndex.from_blob(blob)
     except ValueError:

@@ -1,7 +1,6 @@
-"""The bin: what was deleted is hidden from everybody at once, and can be brought back for some days.
+"""The trash: deleted videos are hidden immediately, and can be restored for some days before they are purged.
 
-Its whole files stay where they are, and count against their owner's quota; what was half made goes. `deletion.py` does
-the rest when the time is over, or at once where somebody says so.
+Their complete files stay in place and count against the owner's quota; growing renditions are dropped.
 """
 
 from dataclasses import dataclass
@@ -30,15 +29,15 @@ from streamtime.videos.videos import VideoNotFound, read_videos, require_not_del
 DAY_MS = 86_400_000
 
 PROCESSING_KINDS = (PREPARE, FIRST, LADDER, STILLS, POSTER)
-"""Work that ends when its video is deleted. What only carries whole files to where they stay goes on."""
+"""Jobs that are cancelled when their video is deleted. Moving complete files to their store continues."""
 
 IN_TRASH: ColumnElement[bool] = and_(videos.c.deleted_at_ms.is_not(None), videos.c.purged_at_ms.is_(None))
-"""Deleted, and can still be brought back."""
+"""The condition for deleted videos that can be restored."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreDependencies:
-    """What may have to be queued again for a video that comes back, and how far its making is."""
+    """The services that requeue the work on a restored video."""
 
     queue: JobQueue
     work: WorkQueue
@@ -47,7 +46,7 @@ class RestoreDependencies:
 
 
 class Trash:
-    """Keeps deleted videos for a time."""
+    """Soft-deletes, restores and purges videos."""
 
     def __init__(
         self,
@@ -73,10 +72,10 @@ class Trash:
         self.retention_days = retention_days
 
     async def require(self, caller: Caller, public_id: str) -> Video:
-        """The video in the bin, for its owner or an admin.
+        """Return a video in the trash, for its owner or an administrator.
 
         Raises:
-            NotFound: there is none, or it is not in the caller's hands.
+            NotFound: there is none, or the caller may not restore it.
         """
         async with self._database.read() as connection:
             found = await read_videos(connection, select_videos().where(videos.c.public_id == public_id, IN_TRASH))
@@ -85,14 +84,14 @@ class Trash:
         return found[0]
 
     def purge_at_ms(self, video: Video) -> int | None:
-        """When a deleted video goes for good; None for one that is not deleted."""
+        """Return when a deleted video will be purged; None if it is not deleted."""
         return None if video.deleted_at_ms is None else video.deleted_at_ms + self.retention_days * DAY_MS
 
     async def soft_delete(self, tx: Transaction, video: Video, by: Actor) -> None:
-        """Delete a video: nobody sees it from the commit on. One whose bytes have not all come goes for good.
+        """Move a video to the trash. One that is still uploading is purged, as is any if retention is 0 days.
 
         Raises:
-            VideoGone: it is deleted already.
+            VideoNotFound: it is deleted already.
         """
         row = await require_not_deleted(tx, video.id)
         if self.retention_days == 0 or row["state"] == VideoState.UPLOADING:
@@ -100,8 +99,8 @@ class Trash:
             return
         await self._restore.queue.cancel(tx, video.subject, kinds=PROCESSING_KINDS)
         await self._restore.lifecycle.drop_growing(tx, video.id)
-        await self._timeline.add(tx, video.id, "binned", "It was deleted, and lies in the bin.")
-        deleted_at = max(self._clock.now_ms(), row["created_at_ms"])  # a clock that stands wrong is behind, most often
+        await self._timeline.add(tx, video.id, "binned", "It was deleted, and is in the bin.")
+        deleted_at = max(self._clock.now_ms(), row["created_at_ms"])  # a wrong clock is mostly behind
         await tx.execute(update(videos).where(videos.c.id == video.id).values(deleted_at_ms=deleted_at))
         await self._forget_client_key(tx, video)
         await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"])
@@ -110,47 +109,47 @@ class Trash:
         tx.after_commit(lambda: self._progress.clear(video.id))
 
     async def restore(self, tx: Transaction, video: Video, by: Actor) -> None:
-        """Bring a video back as it was. What was half made of it is queued again.
+        """Restore a video, and queue its unfinished work again.
 
         Raises:
-            Conflict: it is not in the bin any more.
+            Conflict: it is not in the trash any more.
         """
         row = await self._require_trashed(tx, video)
         values: dict[str, object] = {
             "deleted_at_ms": None,
-            # Whoever kept an address from before has been told that there is nothing: it stays so.
+            # Media URLs from before the deletion have answered 404, and must continue to.
             "access_generation": videos.c.access_generation + 1,
         }
         if row["duplicate"] == DUPLICATE_PENDING:
-            values["duplicate"] = None  # who brings it back wants it
-        in_work = row["state"] in {VideoState.QUEUED, VideoState.PROCESSING}
-        if in_work:
+            values["duplicate"] = None  # restoring it answers the question
+        unfinished = row["state"] in {VideoState.QUEUED, VideoState.PROCESSING}
+        if unfinished:
             values |= {"state": VideoState.QUEUED.value, "stage": "Waiting", "progress": 0.0}
         await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
         await self._timeline.add(tx, video.id, "restored", "It was brought back from the bin.")
-        await self._requeue_work(tx, video, row, in_work=in_work)
+        await self._requeue_work(tx, video, row, unfinished=unfinished)
         await self._audit.record(tx, by, AuditEvent.VIDEO_RESTORED, video.public_id, title=row["title"])
         await tx.bump_epoch()
         self._publisher.publish_on_commit(tx, video, ChangeKind.CREATED)
 
     async def purge(self, tx: Transaction, video: Video, by: Actor | None = None) -> None:
-        """Let a video in the bin go for good: somebody says so, or, where `by` is None, its term is over.
+        """Purge a video in the trash. `by` is None if its retention is over.
 
         Raises:
-            Conflict: it is not in the bin any more.
+            Conflict: it is not in the trash any more.
         """
         await self._require_trashed(tx, video)
         await self._deletion.purge(tx, video, by)
 
     async def expired(self) -> list[Video]:
-        """The videos that have been in the bin for as long as they may, the first ones first."""
+        """Return videos in the trash whose retention is over, oldest first, up to 100."""
         before = self._clock.now_ms() - self.retention_days * DAY_MS
         query = select_videos().where(IN_TRASH, videos.c.deleted_at_ms <= before)
         async with self._database.read() as connection:
             return await read_videos(connection, query.order_by(videos.c.deleted_at_ms, videos.c.id).limit(100))
 
     async def list_for_owner(self, owner_id: int) -> list[Video]:
-        """Somebody's videos in the bin, the last deleted first."""
+        """Return an owner's videos in the trash, last deleted first."""
         query = select_videos().where(IN_TRASH, videos.c.owner_id == owner_id)
         async with self._database.read() as connection:
             return await read_videos(connection, query.order_by(videos.c.deleted_at_ms.desc(), videos.c.id.desc()))
@@ -161,8 +160,8 @@ class Trash:
             raise Conflict("This video is not in the bin any more.", code="not_binned")
         return row
 
-    async def _requeue_work(self, tx: Transaction, video: Video, row: RowMapping, *, in_work: bool) -> None:
-        if in_work:
+    async def _requeue_work(self, tx: Transaction, video: Video, row: RowMapping, *, unfinished: bool) -> None:
+        if unfinished:
             await self._restore.work.prepare(tx, video)
         elif row["state"] == VideoState.READY:
             await self._restore.lifecycle.recheck(tx, video)
@@ -171,6 +170,6 @@ class Trash:
             await self._restore.posters.requeue(tx, video)
 
     async def _forget_client_key(self, tx: Transaction, video: Video) -> None:
-        """The same file may be sent anew while this one lies in the bin."""
+        """Allow uploading the same file again while this video is in the trash."""
         uploads = tables.uploads
         await tx.execute(update(uploads).where(uploads.c.video_id == video.id).values(client_key=None))

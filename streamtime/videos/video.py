@@ -1,4 +1,4 @@
-"""A video as a value, as read from its row. It knows no query and no rule."""
+"""The `Video` value and its conversion from a row."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ from streamtime.workers.protocol import PERMANENT_FAILURE_CODES
 
 
 class VideoState(StrEnum):
-    """Where a video is on its way. Whether it can be watched already is `playable`."""
+    """The processing state of a video. Whether it can be watched is `playable`."""
 
     UPLOADING = "uploading"
     QUEUED = "queued"
@@ -21,19 +21,19 @@ class VideoState(StrEnum):
     READY = "ready"
     FAILED = "failed"
     TRASHED = "binned"
-    """In no row, which keeps the state to come back to: what a deleted one is called while it can be restored."""
+    """Never stored: the state shown for a video in the trash. Its row keeps the state to restore."""
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One video."""
+    """A video."""
 
     id: int
     public_id: str
     owner_id: int
     owner_name: str
     owner_shown_name: str
-    """What others read."""
+    """The display name, or else the user name."""
     owner_public_id: str
     owner_picture_version: int
     """0 without a picture."""
@@ -44,9 +44,9 @@ class Video:
     playable: bool
     visibility: Visibility
     embeddable: bool
-    """Whether its owner lets other sites show it in a frame."""
+    """Whether other sites may embed it."""
     guest_name: str | None
-    """What somebody without an account who sent it called themselves."""
+    """The name that a guest entered for an upload without an account."""
     access_generation: int
     progress: float
     stage: str
@@ -56,62 +56,62 @@ class Video:
     source_name: str
     source_facts: bytes | None
     wanted_rungs: tuple[str, ...]
-    """Rungs that its owner asked for by name: they are made even where they save little."""
+    """Rungs that the owner requested by name; they are made even if they save little bandwidth."""
     source_object_id: int | None
     poster_object_id: int | None
     poster_version: int
     poster_ms: int | None
-    """The moment its owner chose for the poster; None where the poster was chosen by itself."""
+    """The moment that the owner chose for the poster; None for an automatic poster."""
     stills: StillsFacts | None
     stills_version: int
     duration_ms: int | None
     damaged_after_ms: int | None
-    """How far the original could be read, where it breaks off."""
+    """How far a truncated or damaged original could be read."""
     width: int | None
     height: int | None
     created_at_ms: int
     published_at_ms: int | None
     deleted_at_ms: int | None
     duplicate: str | None
-    """What is to become of a file that its owner has already: see `duplicates.py`."""
+    """The owner's decision about a duplicate; see `duplicates.py`."""
 
     @property
     def display_state(self) -> VideoState:
-        """The state as people are told it."""
+        """The state shown to users."""
         return self.state if self.deleted_at_ms is None else VideoState.TRASHED
 
     @property
     def is_unrecoverable(self) -> bool:
-        """Whether it failed for what its file is, so that trying again changes nothing, and nothing of it plays."""
+        """Whether it failed because of its file, so that a retry can't help, and nothing of it plays."""
         return self.state is VideoState.FAILED and not self.playable and self.failure_code in PERMANENT_FAILURE_CODES
 
     @property
     def facts(self) -> VideoAccessFacts:
-        """What the rules of access need to know."""
+        """The facts for access checks."""
         return VideoAccessFacts(self.public_id, self.owner_id, self.visibility, deleted=self.deleted_at_ms is not None)
 
     def new_key(self, ending: str) -> str:
-        """A key for one more object of this video: never used before, and telling nothing."""
+        """Return a new random object key for this video."""
         return f"{self.storage_prefix}{public_id()}{ending}"
 
     @property
     def subject(self) -> str:
-        """The name that jobs know this video by."""
+        """The subject of this video's jobs."""
         return subject_of(self.id)
 
 
 def subject_of(video_id: int) -> str:
-    """The name that jobs know a video by."""
+    """Return the subject of a video's jobs."""
     return f"video:{video_id}"
 
 
 def video_id_of(subject: str) -> int:
-    """The video that a job's subject names."""
+    """Return the row id of the video that is a job's subject."""
     return int(subject.removeprefix("video:"))
 
 
 def video_from_row(row: RowMapping, tags: tuple[str, ...]) -> Video:
-    """A row of `videos` joined with its owner's name, as a value."""
+    """Convert a row of `select_videos()`."""
     return Video(
         id=row["id"],
         public_id=row["public_id"],

@@ -1,9 +1,4 @@
-"""Changing what stands in a video's row, unless the video is gone. Every change is told to the pages that watch.
-
-Finding single videos, and the one check of who may have them.
-
-Whose name and picture somebody may see: everybody's with an account; else those of whom a video can be watched.
-"""
+"""Find single videos with an access check, update their rows, and check who may see the profiles of owners."""
 
 from collections.abc import Collection
 
@@ -22,52 +17,55 @@ from streamtime.videos.video import Video, video_from_row
 
 
 class ProfileVisibility:
-    """Knows who may know whom."""
+    """Checks who may see the profile of a user.
+
+    Signed-in callers may see all; others only that of users with a video that they may watch.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def require(self, caller: Caller, person: User) -> None:
-        """Let pass, or raise.
+        """Check that the caller may see a profile.
 
         Raises:
-            NotFound: the caller may not know that there is such a person.
+            NotFound: the caller may not know that the user exists.
         """
         if not may_view_profile(caller, shows_something=caller.signed_in or await self._shows_something(person)):
             raise NotFound
 
     async def _shows_something(self, person: User) -> bool:
-        shown = [visibility.value for visibility in VISIBLE_TO_ANONYMOUS]
-        theirs = select(videos.c.id).where(
-            videos.c.owner_id == person.id, videos.c.deleted_at_ms.is_(None), videos.c.visibility.in_(shown)
+        visibilities = [visibility.value for visibility in VISIBLE_TO_ANONYMOUS]
+        query = select(videos.c.id).where(
+            videos.c.owner_id == person.id, videos.c.deleted_at_ms.is_(None), videos.c.visibility.in_(visibilities)
         )
         async with self._database.read() as connection:
-            return (await connection.execute(theirs.limit(1))).first() is not None
+            return (await connection.execute(query.limit(1))).first() is not None
 
 
 class VideoNotFound(NotFound):
-    """There is no such video, or there was one until a moment ago."""
+    """The video does not exist or was deleted."""
 
 
 class Videos:
-    """Looks videos up. A deleted one is not there."""
+    """Finds single videos that are not deleted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def require(self, caller: Caller, public_id: str, wanted: Access) -> Video:
-        """The video, if the caller may do that with it.
+        """Return a video if the caller has the `wanted` access to it.
 
         Raises:
             NotFound: there is none, or the caller may not know of it.
-            Forbidden: the caller sees it, but may not do this.
+            Forbidden: the caller may see it, but has not the wanted access.
         """
         video = await self.by_public_id(public_id)
         require(caller, video.facts, wanted)
         return video
 
     async def by_public_id(self, public_id: str) -> Video:
-        """The video of that public id, for a caller whose right to it is decided next.
+        """Return the video with that public id. The caller of this method must check access.
 
         Raises:
             NotFound: there is none.
@@ -75,15 +73,15 @@ class Videos:
         return await self._one(videos.c.public_id == public_id)
 
     async def by_id(self, video_id: int) -> Video:
-        """The video with that row id, for work that the server does by itself.
+        """Return the video with that row id, without an access check.
 
         Raises:
-            NotFound: there is none any more.
+            NotFound: there is none.
         """
         return await self._one(videos.c.id == video_id)
 
     async def by_ids(self, video_ids: Collection[int]) -> dict[int, Video]:
-        """Those of these videos that still exist, by row id, for work that the server does by itself."""
+        """Return those of these videos that exist, by row id, without an access check."""
         query = select_videos().where(videos.c.id.in_(video_ids), videos.c.deleted_at_ms.is_(None))
         async with self._database.read() as connection:
             return {video.id: video for video in await read_videos(connection, query)}
@@ -97,10 +95,10 @@ class Videos:
 
 
 async def require_not_deleted(tx: Transaction, video_id: int) -> RowMapping:
-    """The video's row as a write transaction sees it: what was read before may have changed since.
+    """Return the video's current row within a write transaction.
 
     Raises:
-        VideoGone: it has been deleted.
+        VideoNotFound: it has been deleted.
     """
     query = select(videos).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None))
     row = (await tx.execute(query)).mappings().first()
@@ -110,7 +108,7 @@ async def require_not_deleted(tx: Transaction, video_id: int) -> RowMapping:
 
 
 def select_videos() -> Select[tuple[object, ...]]:
-    """The columns that `read_videos` needs."""
+    """Select the columns that `read_videos` needs."""
     of_owner = [
         users.c[name].label(f"owner_{name}") for name in ("public_id", "name", "display_name", "picture_version")
     ]
@@ -118,7 +116,7 @@ def select_videos() -> Select[tuple[object, ...]]:
 
 
 async def read_videos(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> list[Video]:
-    """The videos of a `selection()`, with their tags, in the order of the query."""
+    """Run a `select_videos()` query and return the videos with their tags, in its order."""
     rows = (await connection.execute(query)).mappings().all()
     tags = await _tags(connection, [row["id"] for row in rows])
     return [video_from_row(row, tags.get(row["id"], ())) for row in rows]
@@ -135,16 +133,16 @@ async def _tags(connection: AsyncConnection, ids: Collection[int]) -> dict[int, 
 
 
 class VideoUpdater:
-    """Writes columns of videos."""
+    """Updates rows of videos and publishes the change."""
 
     def __init__(self, publisher: VideoEventPublisher) -> None:
         self._publisher = publisher
 
     async def update(self, tx: Transaction, video: Video, **values: object) -> None:
-        """Write these columns, by name.
+        """Update these columns.
 
         Raises:
-            VideoGone: it has been deleted.
+            VideoNotFound: it has been deleted.
         """
         done = await tx.execute(
             update(videos).where(videos.c.id == video.id, videos.c.deleted_at_ms.is_(None)).values(**values)

@@ -104,7 +104,7 @@ def assert_failed(person: Person, video: str) -> None:
     """It says that it does not play, and why."""
     body = ended(person, video)
     assert (body["state"], body["playable"]) == ("failed", False)
-    words = "Nothing that plays has come of this video."
+    words = "This video has no rendition that plays."
     assert body["failure"] == {"code": "unplayable", "message": words, "final": False}
 
 
