@@ -24,13 +24,14 @@ from streamtime.transcoding.order_runner import OrderRunner
 from streamtime.transcoding.package.packager import Packager
 from streamtime.transcoding.poster import PosterHandler
 from streamtime.transcoding.prepare import PrepareHandler
-from streamtime.transcoding.quarantine import CrashCounter, CrashQuarantine
+from streamtime.transcoding.quarantine import CrashQuarantine
 from streamtime.transcoding.source import Fetcher, Sources
 from streamtime.transcoding.staging import Staging
 from streamtime.transcoding.stills import StillsHandler
 from streamtime.transcoding.supervision import OrderMonitor
 from streamtime.videos import job_kinds
 from streamtime.videos.editing import POSTER
+from streamtime.videos.events import CrashCounter
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.process import memory_bytes
 

@@ -4,13 +4,10 @@ A file that crashes a decoder may be an attack that is still being tried out, so
 The owner's own retry is one more attempt: the count stays, and the next crash sets it aside again at once.
 """
 
-from sqlalchemy import update
-
-from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import AttemptFailed, Failure, Handler, Job
 from streamtime.transcoding.outcome import CRASH_CODES
-from streamtime.videos.events import Timeline
+from streamtime.videos.events import CrashCounter
 from streamtime.videos.video import video_id_of
 from streamtime.workers.failure import WorkerFailed, sanitize_stderr
 
@@ -24,26 +21,6 @@ MESSAGE = (
 )
 
 _STDERR_CHARS = 500
-
-
-class CrashCounter:
-    """Counts them."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-
-    async def increment(self, tx: Transaction, video_id: int, message: str, *, code: str, stderr_tail: str) -> int:
-        """Write one more down and tell how many there are now; 0 where the video is gone."""
-        statement = (
-            update(videos)
-            .where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None))
-            .values(crashes=videos.c.crashes + 1)
-            .returning(videos.c.crashes)
-        )
-        count: int = (await tx.execute(statement)).scalar_one_or_none() or 0
-        if count:
-            await self._timeline.add(tx, video_id, "crashed", message, code=code, count=count, last_words=stderr_tail)
-        return count
 
 
 class CrashQuarantine:

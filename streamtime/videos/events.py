@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from streamtime.clock import Clock
 from streamtime.database import tables
+from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.videos.video import Video
 
@@ -56,6 +57,26 @@ class Timeline:
         async with self._database.read() as connection:
             rows = await connection.execute(query.where(table.c.video_id == video_id).order_by(table.c.id))
             return [TimelineEntry(*row[:3], msgspec.json.decode(row[3])) for row in rows]
+
+
+class CrashCounter:
+    """Counts how often workers crashed over a video. The count is never reset."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+
+    async def increment(self, tx: Transaction, video_id: int, message: str, *, code: str, stderr_tail: str) -> int:
+        """Count a crash and add it to the timeline. Returns the new count; 0 if the video was deleted."""
+        statement = (
+            update(videos)
+            .where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None))
+            .values(crashes=videos.c.crashes + 1)
+            .returning(videos.c.crashes)
+        )
+        count: int = (await tx.execute(statement)).scalar_one_or_none() or 0
+        if count:
+            await self._timeline.add(tx, video_id, "crashed", message, code=code, count=count, last_words=stderr_tail)
+        return count
 
 
 MAX_PENDING = 1_000
