@@ -74,8 +74,8 @@ from streamtime.videos.editing import Editor, PosterChoice
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.listing import Listing
 from streamtime.videos.quota import StorageUsage
-from streamtime.workers.launcher import ConfinementCheck
 from streamtime.videos.videos import ProfileVisibility
+from streamtime.workers.launcher import ConfinementCheck
 
 FLUSH_INTERVAL_S = 3.0
 

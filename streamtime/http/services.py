@@ -53,10 +53,9 @@ from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import Reservations, StorageUsage
 from streamtime.videos.renditions import Renditions
 from streamtime.videos.trash import Trash
-from streamtime.videos.videos import Videos
+from streamtime.videos.videos import ProfileVisibility, Videos
 from streamtime.workers.launcher import ConfinementCheck
 from streamtime.workers.worker import WorkerRegistry
-from streamtime.videos.videos import ProfileVisibility, Videos
 
 
 class QueueStatusMonitor(Protocol):
