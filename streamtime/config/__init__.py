@@ -1,1 +1,1 @@
-"""What the person who runs the server may choose. Only the composition root and the commands read it."""
+"""The configuration: all keys with defaults and bounds, read from a file, the environment and the command line."""

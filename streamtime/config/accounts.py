@@ -1,4 +1,4 @@
-"""The keys of `[accounts.oidc]`; `sections.py` has all the others."""
+"""The keys of `[accounts]` and `[accounts.oidc]`."""
 
 from typing import Annotated, Literal
 
@@ -10,78 +10,79 @@ DAY = 86400
 
 
 class OidcConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An OpenID provider that people may sign in by. It is used where `issuer` and `client_id` are set."""
+    """An OpenID provider for sign-in. It is used if `issuer` and `client_id` are set."""
 
     issuer: Annotated[
         Issuer,
         Meta(
             description=(
-                "The OpenID provider, by the name that it calls itself (`issuer`); it is asked for the rest at "
-                "`/.well-known/openid-configuration` below it. Needs the extra `streamtime[oidc]`."
+                "The issuer URL of the OpenID provider. Its metadata is read from `/.well-known/openid-configuration` "
+                "below it. Needs the extra `streamtime[oidc]`."
             )
         ),
     ] = Issuer("")
-    client_id: Annotated[str, Meta(description="What the provider calls this server.")] = ""
+    client_id: Annotated[str, Meta(description="The client id of this server at the provider.")] = ""
     client_secret: Annotated[
         str,
-        Meta(description="The secret that goes with it; empty for a public client.", extra={"secret": True}),
+        Meta(description="The client secret; empty for a public client.", extra={"secret": True}),
     ] = ""
     client_secret_file: Annotated[
-        str, Meta(description="A file that holds the secret, in place of `client_secret`.")
+        str, Meta(description="A file that contains the client secret, instead of `client_secret`.")
     ] = ""
     name: Annotated[
-        str, Meta(min_length=1, max_length=40, description='What people read on the button: "Sign in with ...".')
+        str,
+        Meta(min_length=1, max_length=40, description='The provider\'s name on the button "Sign in with ...".'),
     ] = "single sign-on"
     scopes: Annotated[
         tuple[str, ...],
         Meta(
             max_length=20,
-            description="What the provider is asked to tell of somebody; some tell groups only if asked for `groups`.",
+            description="The requested scopes; some providers send groups only if `groups` is requested.",
         ),
     ] = ("openid", "profile")
     create_accounts: Annotated[
         bool,
         Meta(
             description=(
-                "Make an account for everybody whom the provider lets in and who has none. Otherwise people connect "
-                "the account they have, in their settings."
+                "Create an account for every user of the provider who has none. Otherwise people connect their "
+                "existing account in their settings."
             )
         ),
     ] = False
-    role: Annotated[Literal["member", "viewer"], Meta(description="What such a new account is for.")] = "member"
+    role: Annotated[Literal["member", "viewer"], Meta(description="The role of accounts created this way.")] = "member"
     admin_group: Annotated[
         str,
         Meta(
             description=(
-                "Whoever is in this group is an administrator from their next sign-in by the provider on, and whoever "
-                "is not is none. Empty leaves roles alone."
+                "Members of this group become administrators at their next sign-in with the provider, and others lose "
+                "the role. Empty: roles are not changed."
             )
         ),
     ] = ""
-    groups_claim: Annotated[
-        str, Meta(min_length=1, description="The claim in which the provider tells somebody's groups.")
-    ] = "groups"
+    groups_claim: Annotated[str, Meta(min_length=1, description="The claim that contains the user's groups.")] = (
+        "groups"
+    )
     timeout: Annotated[
-        Seconds, Meta(ge=1, le=60, description="How long somebody who signs in waits for the provider at most.")
+        Seconds, Meta(ge=1, le=60, description="The longest time that a sign-in waits for the provider.")
     ] = Seconds(10)
 
 
 class AccountsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """People and what they share."""
+    """Accounts, registration and quotas."""
 
     session_lifetime: Annotated[Seconds, Meta(ge=300, description="How long a browser stays signed in.")] = Seconds(
         30 * DAY
     )
     default_visibility: Annotated[
         Literal["private", "members", "unlisted", "public"],
-        Meta(description="Who may see a new video before its owner says so."),
+        Meta(description="The visibility of new videos."),
     ] = "private"
     anonymous_browsing: Annotated[
         bool,
         Meta(
             description=(
-                "Let people without an account look at public and unlisted videos. False keeps everything but share "
-                "links for those who sign in."
+                "Whether people without an account may watch public and unlisted videos. If false, only share links "
+                "work without signing in."
             )
         ),
     ] = True
@@ -89,8 +90,8 @@ class AccountsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Literal["closed", "invite", "open"],
         Meta(
             description=(
-                "Who may make themselves an account: nobody (`closed`), people with an invitation (`invite`), or "
-                "anybody (`open`), who then waits for approval."
+                "Who may create an account: nobody (`closed`), people with an invitation (`invite`), or anyone "
+                "(`open`), subject to approval."
             )
         ),
     ] = "invite"
@@ -99,7 +100,7 @@ class AccountsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(
             ge=0,
             le=36500,
-            description="How many days it is kept who did what (`/admin/audit`), with addresses; 0 is for ever.",
+            description="How many days entries of the audit log (`/admin/audit`) are kept; 0 is forever.",
         ),
     ] = 365
     quota: Annotated[
@@ -107,8 +108,8 @@ class AccountsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(
             ge=0,
             description=(
-                "What the files of one person may take together, the bin and unfinished uploads counted; 0 is no "
-                "limit. `streamtime user quota` sets another one for somebody."
+                "The storage quota of each account, including the trash and unfinished uploads; 0 is no limit. "
+                "`streamtime user quota` overrides it for one account."
             ),
         ),
     ] = ByteCount(0)

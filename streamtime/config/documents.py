@@ -1,7 +1,7 @@
-"""The keys as people read them: `config.example.toml` and the tables of `docs/configuration.md`.
+"""Writes `config.example.toml` and the tables of `docs/configuration.md` from the keys.
 
-Both are written from the catalogue by `make docs`, that is `python -m streamtime.config.documents`, and a test holds
-them to it. It knows where these two files lie below the current directory, and nothing of values in force.
+Run by `make docs` (`python -m streamtime.config.documents`) in the repository's root; a test checks that both are
+up to date.
 """
 
 import json
@@ -25,7 +25,7 @@ _HEADER = """\
 
 @dataclass(frozen=True, slots=True)
 class KeyDoc:
-    """One key in words: its table, its name, what it takes, its default as TOML, and what it is for."""
+    """The documentation of a key: section, name, accepted values, default as TOML, and description."""
 
     section: str
     key: str
@@ -36,12 +36,12 @@ class KeyDoc:
 
 
 def describe() -> list[KeyDoc]:
-    """Every key, in the order in which people should meet them."""
-    return [_described(key) for key in KEYS.values()]
+    """Return the documentation of all keys, in their order in the structs."""
+    return [_describe(key) for key in KEYS.values()]
 
 
 def example() -> str:
-    """The text of `config.example.toml`."""
+    """Return the text of `config.example.toml`."""
     tables = []
     for section, keys in groupby(describe(), lambda doc: doc.section):
         head = f"[{section}]\n" if section else ""
@@ -50,17 +50,21 @@ def example() -> str:
 
 
 def tables() -> str:
-    """The tables of `docs/configuration.md`, one a section."""
+    """Return the tables of `docs/configuration.md`, one per section."""
     return "\n".join(_table(section, [*keys]) for section, keys in groupby(describe(), lambda doc: doc.section))
 
 
 def page(text: str) -> str:
-    """A page with the tables between its two marks written anew; raises ValueError where a mark is missing."""
+    """Return a page with the tables between its two markers replaced.
+
+    Raises:
+        ValueError: a marker is missing.
+    """
     before, after = text.index(BEGIN) + len(BEGIN), text.index(END)
     return f"{text[:before]}\n\n{tables()}\n{text[after:]}"
 
 
-def _described(key: Key) -> KeyDoc:
+def _describe(key: Key) -> KeyDoc:
     return KeyDoc(
         section=key.section,
         key=key.name.rpartition(".")[2],
@@ -72,7 +76,7 @@ def _described(key: Key) -> KeyDoc:
 
 
 def _toml(value: object) -> str:
-    """A default as a person would write it in a file; text in JSON's quotes is text in TOML's."""
+    """Return a default as TOML; a JSON string is also a TOML string."""
     if isinstance(value, tuple):
         return f"[{', '.join(_toml(item) for item in value)}]"
     if isinstance(value, bool) or type(value) is int:
@@ -81,8 +85,8 @@ def _toml(value: object) -> str:
 
 
 def _commented(doc: KeyDoc) -> str:
-    words = f"{doc.text} It takes {doc.type}."
-    comment = textwrap.fill(words, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+    text = f"{doc.text} It takes {doc.type}."
+    comment = textwrap.fill(text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
     return f"{comment}\n{doc.key} = {doc.default}\n"
 
 

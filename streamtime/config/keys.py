@@ -1,8 +1,6 @@
-"""One given value made into what its key takes, or refused. It knows types and bounds, not where a value came from.
+"""The catalogue of keys, derived from the structs in `sections.py`, and the conversion of given values to their types.
 
-The catalogue of keys, read off the structs of `sections.py`: names, types, bounds, defaults, words.
-
-It knows what a key takes and how it is named in a file and in an environment; it reads neither.
+Where values come from is in `load.py`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +21,7 @@ _PLAIN: dict[object, str] = {int: "a whole number", bool: "true or false", Path:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: its dotted name, its type with bounds as the struct has it, its default and what it is for."""
+    """A key: its dotted name, its annotated type with bounds, its default and its description."""
 
     name: str
     annotation: object
@@ -32,27 +30,27 @@ class Key:
 
     @property
     def section(self) -> str:
-        """The dotted name of the table it stands in; "" at the top of the file."""
+        """The dotted name of its section; empty for top-level keys."""
         return self.name.rpartition(".")[0]
 
     @property
     def environment_name(self) -> str:
-        """The variable that sets it."""
+        """The environment variable that sets it."""
         return ENVIRONMENT_PREFIX + self.name.replace(".", "__").upper()
 
     @property
     def is_secret(self) -> bool:
-        """Whether its value must never be shown."""
+        """Whether its value must not be shown in messages."""
         return bool((split(self.annotation)[1].extra or {}).get("secret"))
 
     @property
     def accepts(self) -> str:
-        """What it takes, in words that finish "it takes ..."."""
+        """The accepted values, as a phrase that completes "it takes ..."."""
         return accepts(self.annotation)
 
 
 def accepts(annotation: object) -> str:
-    """What a type within bounds takes, in words."""
+    """Return the accepted values of an annotated type, as a phrase."""
     kind, bounds = split(annotation)
     if get_origin(kind) is tuple:
         return f"a list, each {accepts(get_args(kind)[0])}"
@@ -64,7 +62,7 @@ def accepts(annotation: object) -> str:
 
 
 def split(annotation: object) -> tuple[object, Meta]:
-    """A type and its bounds, apart."""
+    """Return a type and its bounds."""
     if get_origin(annotation) is not Annotated:
         return annotation, Meta()
     kind, *rest = get_args(annotation)
@@ -93,21 +91,21 @@ def _keys(struct: type[Struct], prefix: str) -> Iterator[Key]:
 
 
 KEYS: Mapping[str, Key] = {key.name: key for key in _keys(Config, "")}
-"""Every key by its dotted name, in the order of the structs."""
+"""All keys by dotted name, in the order of the structs."""
 
 SECTIONS = frozenset(name.rpartition(".")[0] for name in KEYS) - {""}
-"""The dotted names of all tables."""
+"""The dotted names of all sections."""
 
 
 MAX_ITEMS = 1000
-"""Of any list: a bound on what nobody writes."""
+"""The most items that a list may have."""
 
 
 def convert(key: Key, raw: object, *, is_text: bool) -> object:
-    """The value of a key; `is_text` where all that can be given is text, as in an environment.
+    """Return the value of a key. With `is_text` the raw value is text, as in an environment variable.
 
     Raises:
-        ValueError: when the key does not take it; `Key.accepts` says what would do.
+        ValueError: the key does not accept the value; `Key.accepts` says what it accepts.
     """
     return _value(key.annotation, raw, is_text=is_text)
 
@@ -127,7 +125,7 @@ def _value(annotation: object, raw: object, *, is_text: bool) -> object:
 
 
 def _items(bounds: Meta, raw: object, *, is_text: bool) -> list[object]:
-    """A list; in text, what stands between commas."""
+    """Return the items of a list; text is split at commas."""
     if is_text and isinstance(raw, str):
         raw = [item.strip() for item in raw.split(",") if item.strip()]
     if not isinstance(raw, list) or not (bounds.min_length or 0) <= len(raw) <= (bounds.max_length or MAX_ITEMS):

@@ -1,11 +1,7 @@
-"""Where values come from: command line over environment over file over default.
+"""Loads the configuration: the command line overrides the environment, which overrides the file and the defaults.
 
-It knows files and variables, and how to say what is wrong with one so that it can be put right; what a key takes is
-known to `keys.py` and `keys.py`.
-
-Rules that hold between several keys. They are checked when the configuration is loaded, before anything is made.
-
-Each error names the place that set the key (file, environment or command line) and the key to change.
+Errors name the place that set a key (file, environment or command line) and what to change. Rules between several
+keys are checked here as well; `keys.py` converts single values.
 """
 
 import re
@@ -25,13 +21,13 @@ from streamtime.errors import ConfigError, Invalid
 from streamtime.storage.object_store import valid_prefix
 
 _BUCKET = re.compile(r"(?!.*(\.\.|\.-|-\.))(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-"""Bucket names, as S3 documents them: 3 to 63 of a-z 0-9 . -, and no IPv4 address."""
+"""Bucket names as S3 documents them: 3 to 63 characters of a-z 0-9 . -, not an IPv4 address."""
 
 _S3 = "storage.s3."
 
 
 def require_consistent(config: Config, places: Mapping[str, str]) -> None:
-    """Check the rules between keys. `places` tells where each key that was set got its value.
+    """Check the rules between keys. `places` maps each key that was set to the place that set it.
 
     Raises:
         ConfigError: a rule is broken.
@@ -39,7 +35,7 @@ def require_consistent(config: Config, places: Mapping[str, str]) -> None:
     _check_backend(config, places)
     if config.storage.s3.endpoint and config.storage.s3.bucket:
         _check_bucket(config.storage.s3, places)
-    _check_copies(config, places)
+    _check_backup_folder(config, places)
     _check_heights(config, places)
     _check_provider(config, places)
 
@@ -56,11 +52,11 @@ def _check_bucket(chosen: S3Config, places: Mapping[str, str]) -> None:
         if not getattr(chosen, name):
             raise _missing(places, f"{_S3}bucket", f"{_S3}bucket", _S3 + name)
     if _BUCKET.fullmatch(chosen.bucket) is None:
-        raise _refused(places, f"{_S3}bucket", f"{chosen.bucket!r} is no name of a bucket")
+        raise _invalid(places, f"{_S3}bucket", f"{chosen.bucket!r} is no name of a bucket")
     try:
         valid_prefix(chosen.prefix.strip("/"))
     except Invalid as error:
-        raise _refused(places, f"{_S3}prefix", error.message.removesuffix(".")) from error
+        raise _invalid(places, f"{_S3}prefix", error.message.removesuffix(".")) from error
     if chosen.redirect_public and not chosen.public_endpoint:
         key = f"{_S3}redirect_public"
         raise _missing(places, key, key, f"{_S3}public_endpoint")
@@ -68,17 +64,17 @@ def _check_bucket(chosen: S3Config, places: Mapping[str, str]) -> None:
         _check_file(places, f"{_S3}ca_file", Path(chosen.ca_file))
 
 
-def _check_copies(config: Config, places: Mapping[str, str]) -> None:
-    """Files in the folders of objects and of uploads that belong to no video would be put aside and deleted."""
+def _check_backup_folder(config: Config, places: Mapping[str, str]) -> None:
+    """Reject a folder inside `objects` or `spool`, where files without a row are quarantined and deleted."""
     try:
         folder = (config.data_dir / Path(config.backup.to).expanduser()).absolute()
     except RuntimeError as error:  # "~nobody/copies"
-        raise _refused(places, "backup.to", f"{config.backup.to!r} is in no known person's home") from error
+        raise _invalid(places, "backup.to", f"{config.backup.to!r} is in no known person's home") from error
     if "\0" in config.backup.to:
-        raise _refused(places, "backup.to", f"{config.backup.to!r} is no path")
+        raise _invalid(places, "backup.to", f"{config.backup.to!r} is no path")
     for name in ("objects", "spool"):
         if folder.is_relative_to((config.data_dir / name).absolute()):
-            raise _refused(places, "backup.to", f"{folder} is inside {name}/, which is for videos")
+            raise _invalid(places, "backup.to", f"{folder} is inside {name}/, which is for videos")
 
 
 def _check_heights(config: Config, places: Mapping[str, str]) -> None:
@@ -86,15 +82,15 @@ def _check_heights(config: Config, places: Mapping[str, str]) -> None:
     if all(height > chosen.max_height for height in chosen.heights):
         heights = ", ".join(str(height) for height in chosen.heights)
         key = "transcode.max_height" if "transcode.max_height" in places else "transcode.heights"
-        words = f"transcode.max_height {chosen.max_height} leaves none of transcode.heights: {heights}."
-        raise ConfigError(f"{places.get(key, 'defaults')}: {words}")
+        message = f"transcode.max_height {chosen.max_height} leaves none of transcode.heights: {heights}."
+        raise ConfigError(f"{places.get(key, 'defaults')}: {message}")
 
 
 def _check_provider(config: Config, places: Mapping[str, str]) -> None:
     chosen, section = config.accounts.oidc, "accounts.oidc."
-    for one, other in (("issuer", "client_id"), ("client_id", "issuer")):
-        if getattr(chosen, one) and not getattr(chosen, other):
-            raise _missing(places, section + one, section + one, section + other)
+    for key, other in (("issuer", "client_id"), ("client_id", "issuer")):
+        if getattr(chosen, key) and not getattr(chosen, other):
+            raise _missing(places, section + key, section + key, section + other)
     if chosen.client_secret and chosen.client_secret_file:
         key = f"{section}client_secret_file"
         raise ConfigError(f"{places.get(key, 'defaults')}: set {section}client_secret or {key}, not both.")
@@ -108,36 +104,36 @@ def _check_file(places: Mapping[str, str], key: str, path: Path) -> None:
             file.read(1)
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise _refused(places, key, f"{str(path)!r} cannot be read ({reason})") from error
+        raise _invalid(places, key, f"{str(path)!r} cannot be read ({reason})") from error
 
 
-def _missing(places: Mapping[str, str], set_key: str, said: str, needed: str) -> ConfigError:
+def _missing(places: Mapping[str, str], set_key: str, setting: str, needed: str) -> ConfigError:
     variable = KEYS[needed].environment_name
     place = places.get(set_key, "defaults")
-    return ConfigError(f"{place}: {said} needs {needed} (or {variable}), which is not set.")
+    return ConfigError(f"{place}: {setting} needs {needed} (or {variable}), which is not set.")
 
 
-def _refused(places: Mapping[str, str], key: str, words: str) -> ConfigError:
-    return ConfigError(f"{places.get(key, 'defaults')}: {key}: {words}.")
+def _invalid(places: Mapping[str, str], key: str, reason: str) -> ConfigError:
+    return ConfigError(f"{places.get(key, 'defaults')}: {key}: {reason}.")
 
 
 FILE_VARIABLE = "STREAMTIME_CONFIG"
 DEFAULT_FILE = "config.toml"
 MAX_FILE_BYTES = 1 << 20
-"""Larger than any configuration: a bound for a path that names something else, such as a film or a device."""
+"""Larger than any configuration file; protects against a path that names a video or a device."""
 
 MAX_SHOWN = 100
-"""Characters of a refused value that a message repeats."""
+"""Characters of a rejected value that a message repeats."""
 
 S = TypeVar("S", bound=Struct)
 
 _KUBERNETES_VARIABLE = re.compile(r"STREAMTIME_(SERVICE_(HOST|PORT)\w*|PORT(_\d+_\w+)?)")
-"""What Kubernetes sets for a service of that name, and means nothing by: `STREAMTIME_PORT=tcp://10.0.0.7:8000`."""
+"""Variables that Kubernetes sets for a service named streamtime: `STREAMTIME_PORT=tcp://10.0.0.7:8000`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _RawValue:
-    """One value as it was found: `name` is how its place calls the key, `place` is that place."""
+    """A value as it was found: `place` is where, `name` is the key's name there."""
 
     key: Key
     raw: object
@@ -148,23 +144,23 @@ class _RawValue:
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]) -> Config:
-    """The configuration in force.
+    """Load the configuration.
 
     Args:
-        path: the file that `--config` names; without it `STREAMTIME_CONFIG`, then `config.toml` here if there is one.
-        environ: every variable that begins with `STREAMTIME_` is a key, or an error.
-        overrides: what the command line says, by dotted key (`"server.port"`); None is what was not said.
+        path: the file of `--config`; without it `STREAMTIME_CONFIG`, then `config.toml` in the current directory.
+        environ: every variable that begins with `STREAMTIME_` must be a key.
+        overrides: values of the command line by dotted key (`"server.port"`); None means not given.
 
     Raises:
-        ConfigError: for a file that cannot be read, a key that does not exist, a value that its key does not take, or
-            keys that contradict each other.
+        ConfigError: the file cannot be read, a key does not exist, a value is not accepted, or keys contradict each
+            other.
     """
     values: dict[str, object] = {}
     places: dict[str, str] = {}
     for given in (*_from_file(_file(path, environ)), *_from_environment(environ), *_from_overrides(overrides)):
-        values[given.key.name] = _converted(given)
+        values[given.key.name] = _convert(given)
         places[given.key.name] = given.place
-    config = _built(Config, values, "")
+    config = _build(Config, values, "")
     require_consistent(config, places)
     return msgspec.structs.replace(config, data_dir=config.data_dir.absolute())
 
@@ -198,8 +194,8 @@ def _from_file(path: Path | None) -> Iterator[_RawValue]:
 
 
 def _from_table(table: Mapping[str, object], section: str, path: Path) -> Iterator[_RawValue]:
-    for word, raw in table.items():
-        name = f"{section}{word}"
+    for key, raw in table.items():
+        name = f"{section}{key}"
         if name in KEYS:
             yield _RawValue(KEYS[name], raw, name, str(path), folder=path.parent)
         elif name in SECTIONS and isinstance(raw, dict):
@@ -220,9 +216,9 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[_RawValue]:
 
 
 def _is_foreign(variable: str) -> bool:
-    """Whether a variable is none of ours, or is the one that names the file."""
-    ours = variable.startswith(ENVIRONMENT_PREFIX) and variable != FILE_VARIABLE
-    return not ours or _KUBERNETES_VARIABLE.fullmatch(variable) is not None
+    """Return whether a variable is not a key: it lacks the prefix, names the file, or is set by Kubernetes."""
+    has_prefix = variable.startswith(ENVIRONMENT_PREFIX) and variable != FILE_VARIABLE
+    return not has_prefix or _KUBERNETES_VARIABLE.fullmatch(variable) is not None
 
 
 def _from_overrides(overrides: Mapping[str, object]) -> Iterator[_RawValue]:
@@ -233,7 +229,7 @@ def _from_overrides(overrides: Mapping[str, object]) -> Iterator[_RawValue]:
             yield _RawValue(KEYS[name], raw, name, "command line", is_text=isinstance(raw, str))
 
 
-def _converted(given: _RawValue) -> object:
+def _convert(given: _RawValue) -> object:
     try:
         value = convert(given.key, given.raw, is_text=given.is_text)
     except ValueError as error:
@@ -247,21 +243,21 @@ def _shortened(text: str) -> str:
 
 
 def _unknown(name: str, place: str, names: list[str]) -> ConfigError:
-    """An error that names the nearest right one: by spelling, or the same word in another section."""
+    """Return an error that suggests the closest key: the same name in another section, or a similar spelling."""
     last = re.split(r"\.|__", name)[-1].lower()
-    same_word = [known for known in names if re.split(r"\.|__", known)[-1].lower() == last]
-    nearest = same_word or get_close_matches(name, names, n=1, cutoff=0.3) or names
+    same_name = [known for known in names if re.split(r"\.|__", known)[-1].lower() == last]
+    nearest = same_name or get_close_matches(name, names, n=1, cutoff=0.3) or names
     return ConfigError(f"{place}: there is no {_shortened(name)}; did you mean {nearest[0]}?")
 
 
-def _built(struct: type[S], values: Mapping[str, object], prefix: str) -> S:
-    """A struct out of the values whose names begin with the prefix; defaults for the rest."""
+def _build(struct: type[S], values: Mapping[str, object], prefix: str) -> S:
+    """Build a struct from the values under a prefix, with defaults for the others."""
     given: dict[str, object] = {}
     for field in msgspec.structs.fields(struct):
         kind, _ = split(field.type)
         name = prefix + field.name
         if isinstance(kind, type) and issubclass(kind, Struct):
-            given[field.name] = _built(kind, values, f"{name}.")
+            given[field.name] = _build(kind, values, f"{name}.")
         elif name in values:
             given[field.name] = values[name]
     return struct(**given)

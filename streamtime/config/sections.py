@@ -1,7 +1,7 @@
-"""Every key there is: its type, its bounds, its default and the words that describe it, in one place.
+"""The structs of the configuration: every key with its type, bounds, default and description.
 
-`load.py` reads values into these structs; `describe.py` turns them into `config.example.toml` and the tables
-of `docs/configuration.md`. It knows nothing of files, environments or flags.
+`server.py` and `accounts.py` have the larger sections. `load.py` reads values into these structs; `documents.py`
+writes `config.example.toml` and the tables of `docs/configuration.md` from them.
 """
 
 from pathlib import Path
@@ -19,47 +19,45 @@ DAY = 86400
 
 
 class S3Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A bucket, and how it is spoken to. It is used where `endpoint` and `bucket` are set."""
+    """An S3 bucket and its connection. It is used if `endpoint` and `bucket` are set."""
 
     endpoint: Annotated[
         PublicUrl,
-        Meta(description="Address of the S3 server; `https://` is with TLS, `http://` without."),
+        Meta(description="URL of the S3 server, with `https://` or `http://`."),
     ] = PublicUrl("")
-    bucket: Annotated[str, Meta(description="The bucket, which must exist; it may be shared, see `prefix`.")] = ""
+    bucket: Annotated[str, Meta(description="The bucket; it must exist. It can be shared, see `prefix`.")] = ""
     region: Annotated[
-        str, Meta(min_length=1, description="The region of the bucket; many servers of one's own take any.")
+        str, Meta(min_length=1, description="The region of the bucket; many self-hosted servers accept any.")
     ] = "us-east-1"
-    access_key: Annotated[str, Meta(description="The name of the key that may read and write the bucket.")] = ""
-    secret_key: Annotated[str, Meta(description="The secret of that key.", extra={"secret": True})] = ""
+    access_key: Annotated[str, Meta(description="The access key id, with read and write access to the bucket.")] = ""
+    secret_key: Annotated[str, Meta(description="The secret access key.", extra={"secret": True})] = ""
     prefix: Annotated[
         str,
         Meta(
             description=(
-                "All object names begin with this and a slash, so that several servers can share a bucket. It must "
-                "not change while the bucket holds videos."
+                "All object keys begin with this and a slash, so that several servers can share a bucket. It must not "
+                "change while the bucket contains videos."
             )
         ),
     ] = ""
     path_style: Annotated[
         bool,
         Meta(
-            description=(
-                "The bucket is named in the path of addresses; false puts it before the host name, as AWS prefers."
-            )
+            description=("Address the bucket in the path of URLs; false puts it into the host name, as AWS recommends.")
         ),
     ] = True
     public_endpoint: Annotated[
         PublicUrl,
         Meta(
-            description="Where browsers reach the S3 server, for signed addresses; empty where they cannot.",
+            description="URL at which browsers reach the S3 server, for presigned URLs; empty if they cannot.",
         ),
     ] = PublicUrl("")
     redirect_public: Annotated[
         bool,
         Meta(
             description=(
-                "Let browsers fetch the segments of public videos from `public_endpoint` by short-lived signed "
-                "addresses instead of through this server."
+                "Redirect browsers to `public_endpoint` for segments of public videos, by short-lived presigned URLs, "
+                "instead of serving them from this server."
             )
         ),
     ] = False
@@ -67,8 +65,8 @@ class S3Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool,
         Meta(
             description=(
-                "Read every object back and compare it before its copy on disk is let go. False trusts the server's "
-                "own check of what it received, where reading costs money."
+                "Read every object back and compare it before the copy on disk is deleted. False relies on the S3 "
+                "server's checksum of the upload, which saves traffic costs."
             )
         ),
     ] = True
@@ -78,38 +76,38 @@ class S3Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ge=5 * MIB,
             le=GIB,
             description=(
-                "How much of an object is sent at once, and held in memory meanwhile; what breaks off goes on at the "
-                "last part. An object can have 10,000 parts."
+                "Size of the parts of a multipart upload. One part is held in memory; an interrupted upload continues "
+                "after the last part. An object can have 10,000 parts."
             ),
         ),
     ] = ByteCount(16 * MIB)
-    connections: Annotated[int, Meta(ge=1, le=256, description="How many requests may be under way at once.")] = 16
-    connect_timeout: Annotated[Seconds, Meta(ge=1, le=300, description="How long a connection may take to open.")] = (
-        Seconds(5)
+    connections: Annotated[int, Meta(ge=1, le=256, description="The most concurrent requests.")] = 16
+    connect_timeout: Annotated[Seconds, Meta(ge=1, le=300, description="Timeout for opening a connection.")] = Seconds(
+        5
     )
-    read_timeout: Annotated[
-        Seconds, Meta(ge=1, le=3600, description="How long a connection may stand still before it is given up.")
-    ] = Seconds(30)
+    read_timeout: Annotated[Seconds, Meta(ge=1, le=3600, description="Timeout for a connection without traffic.")] = (
+        Seconds(30)
+    )
     ca_file: Annotated[
         str,
         Meta(
             description=(
-                "A file of certificates (PEM) that are trusted beside the usual ones: for a server with a certificate "
-                "of one's own."
+                "A file of CA certificates (PEM) that are trusted in addition to the system's, for a server with a "
+                "private CA."
             )
         ),
     ] = ""
 
 
 class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where finished videos are kept."""
+    """Where finished videos are stored, and storage maintenance."""
 
     backend: Annotated[
         Literal["local", "s3"],
         Meta(
             description=(
-                "Where new videos stay: `local` is the data directory, `s3` the bucket of `[storage.s3]`. Those that "
-                "are there already stay where they are and play as before."
+                "Where new videos are stored: `local` is the data directory, `s3` the bucket of `[storage.s3]`. "
+                "Existing videos stay where they are and keep playing."
             )
         ),
     ] = "local"
@@ -119,57 +117,57 @@ class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             ge=0,
             le=3650,
             description=(
-                "How many days a deleted video can still be brought back. Until then it takes its room; 0 deletes at "
-                "once and for good."
+                "How many days a deleted video stays in the trash and can be restored. It counts as used space until "
+                "then; 0 deletes at once and permanently."
             ),
         ),
     ] = 30
     memory_cache: Annotated[
-        ByteCount, Meta(ge=0, description="Memory for segments that are being watched; 0 turns it off.")
+        ByteCount, Meta(ge=0, description="Size of the memory cache for segments; 0 turns it off.")
     ] = ByteCount(128 * MIB)
     reconcile_every: Annotated[
         Seconds,
-        Meta(ge=0, description="How often stores are compared with what the database says is in them; 0 is never."),
+        Meta(ge=0, description="How often the stores are compared with the database; 0 is never."),
     ] = Seconds(DAY)
     stray_age: Annotated[
         Seconds,
-        Meta(ge=0, description="How long something in a store that belongs to nothing is only watched."),
+        Meta(ge=0, description="How long an object in a store must be without a row before it is moved to quarantine."),
     ] = Seconds(DAY)
     aside_for: Annotated[
         Seconds,
-        Meta(ge=0, description="How long it lies aside afterwards, in `aside/` of its store, before it is deleted."),
+        Meta(ge=0, description="How long it stays in quarantine (`aside/` in its store) before it is deleted."),
     ] = Seconds(14 * DAY)
     scrub_every: Annotated[
         Seconds,
-        Meta(ge=0, description="How often each stored file is read again and compared with its hash; 0 is never."),
+        Meta(ge=0, description="How often each stored object is read and compared with its hash; 0 is never."),
     ] = Seconds(90 * DAY)
-    scrub_rate: Annotated[
-        ByteCount, Meta(ge=64 * 1024, description="How much of that is read in a second at most.")
-    ] = ByteCount(8 * MIB)
+    scrub_rate: Annotated[ByteCount, Meta(ge=64 * 1024, description="The most bytes per second that this reads.")] = (
+        ByteCount(8 * MIB)
+    )
     s3: S3Config = S3Config()
 
 
 class BackupConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Copies of the database that the server makes by itself."""
+    """Automatic copies of the database."""
 
     every: Annotated[
         Seconds,
         Meta(
             ge=0,
             description=(
-                "How often the database is copied, beside all that goes on; a copy that was missed is made at the "
-                "start. 0 is never."
+                "How often the database is copied while the server runs; a missed copy is made at the next start. 0 is "
+                "never."
             ),
         ),
     ] = Seconds(DAY)
-    keep: Annotated[int, Meta(ge=1, le=10_000, description="How many of these copies are kept; the oldest go.")] = 7
+    keep: Annotated[int, Meta(ge=1, le=10_000, description="How many copies are kept; older ones are deleted.")] = 7
     to: Annotated[
         str,
         Meta(
             min_length=1,
             description=(
-                "The folder of the copies; a relative path begins in the data directory. Another disk is better: what "
-                "takes the database takes a copy beside it too."
+                "The folder of the copies; a relative path begins in the data directory. Use another disk if you can, "
+                "so that one failure does not destroy both."
             ),
         ),
     ] = "backups"
@@ -180,37 +178,37 @@ class BackupConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class TranscodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How videos are prepared. Changes hold for videos uploaded afterwards."""
+    """How videos are processed. Changes apply to videos uploaded afterwards."""
 
-    workers: Annotated[int, Meta(ge=1, le=64, description="How many videos are prepared at once.")] = 1
+    workers: Annotated[int, Meta(ge=1, le=64, description="How many videos are encoded concurrently.")] = 1
     nice: Annotated[
         int,
         Meta(
             ge=0,
             le=19,
-            description=("How far workers stand back behind everything else on the machine; 19 is farthest."),
+            description="Niceness of worker processes; 19 is the lowest priority.",
         ),
     ] = 10
     memory_budget: Annotated[
         MemoryBudget,
         Meta(
             description=(
-                "Memory that encoders may have together, a quarter of it kept for the first quality of videos that "
-                "nobody can watch yet: as many encode at once as fit, `workers` at most. A ladder that needs more by "
-                "itself is made in several passes. `auto`: half of the machine's or container's."
+                "Memory for all encoders together, a quarter of it reserved for the first rendition of videos that "
+                "are not playable yet. It limits how many encode concurrently, up to `workers`. A ladder that needs "
+                "more is encoded in several passes. `auto`: half of the machine's or container's memory."
             ),
         ),
     ] = MemoryBudget(0)
     yield_to_viewers: Annotated[
         bool,
-        Meta(description="Pause long encodes while somebody watches. What makes a video playable is never paused."),
+        Meta(description="Pause long encodes while a video is watched, except those that make a video playable."),
     ] = False
     quiet_hours: Annotated[
         DailyHours,
         Meta(
             description=(
-                "Long encodes run only in these hours, local time; one that is not done by their end pauses until the "
-                "next. What is quick, and what makes a video playable, goes on at any time."
+                "Long encodes run only in these hours, local time; an unfinished one pauses until they begin again. "
+                "Quick jobs and encodes that make a video playable run at any time."
             )
         ),
     ] = DailyHours("")
@@ -219,8 +217,8 @@ class TranscodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(
             ge=0,
             description=(
-                "Encoding waits while the disk has less than this left, or would have when it is done. "
-                "It goes on by itself."
+                "Encoding waits while the disk has less free space than this, or would have afterwards, and continues "
+                "automatically."
             ),
         ),
     ] = ByteCount(2 * GIB)
@@ -229,50 +227,50 @@ class TranscodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(
             min_length=1,
             max_length=12,
-            description=("The picture heights that a video may be offered in; those above its own are left out."),
+            description="The heights of encoded renditions; those above the video's own height are left out.",
         ),
     ] = (2160, 1440, 1080, 720, 480, 360, 240)
     max_height: Annotated[
-        int, Meta(ge=144, le=4320, description="The largest height that is made, whatever `heights` says.")
+        int, Meta(ge=144, le=4320, description="The largest height that is encoded, whatever `heights` has.")
     ] = 2160
     crf: Annotated[
         int,
         Meta(
             ge=0,
             le=51,
-            description=("Quality of the picture (x264's constant rate factor): lower is better and larger."),
+            description="Video quality (x264's constant rate factor): lower is better and larger.",
         ),
     ] = 23
     keep_original: Annotated[
-        bool, Meta(description=("Keep the uploaded file, so that it can be downloaded and prepared anew."))
+        bool, Meta(description="Keep the uploaded file, so that it can be downloaded and encoded again.")
     ] = True
     stall_timeout: Annotated[
         Seconds,
         Meta(
             ge=5,
-            description=("A worker that shows no progress for so long is ended, and the job tried again."),
+            description="A worker without progress for this time is stopped, and the job is retried.",
         ),
     ] = Seconds(60)
     worker_memory: Annotated[
         ByteCount,
-        Meta(ge=256 * MIB, description="A worker that takes more memory than this is ended, and its video failed."),
+        Meta(ge=256 * MIB, description="A worker that uses more memory than this is stopped, and its video fails."),
     ] = ByteCount(3 * GIB)
     allow_unconfined: Annotated[
         bool,
         Meta(
             description=(
-                "Let workers read strangers' files where the kernel has no seccomp. A hostile file could then do what "
-                "the server may do."
+                "Let workers read untrusted files although the kernel has no seccomp. A malicious file could then do "
+                "everything that the server may do."
             )
         ),
     ] = False
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that the person who runs the server chose."""
+    """The whole configuration."""
 
-    data_dir: Annotated[Path, Meta(description="Directory of all state: database, videos, uploads in progress.")] = (
-        Path("data")
+    data_dir: Annotated[Path, Meta(description="Directory of all data: database, videos, uploads in progress.")] = Path(
+        "data"
     )
     server: ServerConfig = ServerConfig()
     storage: StorageConfig = StorageConfig()

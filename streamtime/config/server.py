@@ -1,9 +1,4 @@
-"""The keys of `[server]`; `sections.py` has all the others.
-
-The keys of `[events]`; `sections.py` has all the others.
-
-The keys of `[uploads]`; `sections.py` has all the others.
-"""
+"""The keys of `[server]`, `[events]` and `[uploads]`."""
 
 from typing import Annotated, Literal
 
@@ -13,22 +8,22 @@ from streamtime.config.values import ByteCount, HostName, Network, Origin, Publi
 
 
 class EventsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Event streams, by which open pages hear of changes. One that is refused (429) tries again later."""
+    """Event streams, which update open pages. A rejected one (429) is retried later."""
 
-    streams: Annotated[int, Meta(ge=1, le=100_000, description="How many may be open at once, in all.")] = 2000
+    streams: Annotated[int, Meta(ge=1, le=100_000, description="The most concurrent event streams in total.")] = 2000
     streams_per_address: Annotated[
         int,
         Meta(
             ge=1,
             le=100_000,
             description=(
-                "The same from one address, or one IPv6 network of 64 bits. A household behind one address is one: "
-                "each page that shows a video in the making holds one stream while it is in front."
+                "The most from one IPv4 address or IPv6 /64 network, such as a household. Each visible page with a "
+                "video in progress has one stream."
             ),
         ),
     ] = 600
     streams_per_session: Annotated[
-        int, Meta(ge=1, le=100_000, description="The same of one browser that is signed in, or one API token.")
+        int, Meta(ge=1, le=100_000, description="The most of one browser session or API token.")
     ] = 100
 
 
@@ -37,29 +32,28 @@ DAY = 86400
 
 
 class UploadsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be uploaded, and how."""
+    """Limits of uploads."""
 
-    max_size: Annotated[ByteCount, Meta(ge=1, description="The largest file that is taken.")] = ByteCount(64 * GIB)
+    max_size: Annotated[ByteCount, Meta(ge=1, description="The largest accepted file.")] = ByteCount(64 * GIB)
     chunk_size: Annotated[
         ByteCount,
         Meta(
             ge=256 * 1024,
             le=GIB,
             description=(
-                "How much a browser sends in one request. Behind a proxy with a limit on bodies, less than that limit."
+                "How much a browser sends in one request. It must be below a proxy's limit on request bodies."
             ),
         ),
     ] = ByteCount(32 * 2**20)
     minimum_free_space: Annotated[
-        ByteCount, Meta(ge=0, description="Uploads are refused when the disk would have less than this left.")
+        ByteCount, Meta(ge=0, description="Uploads are rejected if less free space than this would remain on the disk.")
     ] = ByteCount(GIB)
     expire_after: Annotated[
         Seconds,
         Meta(
             ge=1,
             description=(
-                "An upload that nobody goes on with for so long after its last byte is given up, and what has arrived "
-                "of it goes."
+                "An unfinished upload without new data for this time expires, and the received data is deleted."
             ),
         ),
     ] = Seconds(7 * DAY)
@@ -68,31 +62,33 @@ class UploadsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Meta(
             ge=1,
             description=(
-                "The room that an upload still needs is reserved for so long after its last byte. What has arrived "
-                "stays for `expire_after`, and going on reserves anew, where there is room."
+                "How long the space that an upload still needs stays reserved after its last data. Received data is "
+                "kept for `expire_after`; continuing reserves again, if there is space."
             ),
         ),
     ] = Seconds(3600)
-    first_byte_timeout: Annotated[
-        Seconds, Meta(ge=1, description="The same for an upload of which no byte has come yet.")
-    ] = Seconds(900)
+    first_byte_timeout: Annotated[Seconds, Meta(ge=1, description="The same for an upload without any data.")] = (
+        Seconds(900)
+    )
 
 
 DAY_S = 86400
 
 
 class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the server listens, and whom it believes."""
+    """Listening, proxies, connection limits and logs."""
 
     host: Annotated[
-        str, Meta(min_length=1, description="Address to listen on; `127.0.0.1` keeps it to this machine.")
-    ] = "0.0.0.0"  # noqa: S104  (a home server is there for the home)
-    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")] = 8000
+        str,
+        Meta(min_length=1, description="Address to listen on; `127.0.0.1` is for this machine only."),
+    ] = "0.0.0.0"  # noqa: S104  (a home server is for the home network)
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 chooses a free one.")] = 8000
     public_url: Annotated[
         PublicUrl,
         Meta(
             description=(
-                "The address that people use, when it is not this machine's own: behind a proxy, or with a domain."
+                "The public URL of the server, if it differs from this machine's address: behind a proxy, or with a "
+                "domain."
             )
         ),
     ] = PublicUrl("")
@@ -100,14 +96,14 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         tuple[HostName, ...],
         Meta(
             description=(
-                "Further host names that requests may carry. IP addresses, names without a dot, "
-                "`.local` names and the host of `public_url` always may."
+                "Additional host names that requests may use. IP addresses, names without a dot, `.local` names and "
+                "the host of `public_url` are always allowed."
             )
         ),
     ] = ()
     trusted_proxies: Annotated[
         tuple[Network, ...],
-        Meta(description=("Proxies whose `X-Forwarded-*` headers are believed, as addresses or networks.")),
+        Meta(description="Addresses or networks of proxies; their `X-Forwarded-*` headers are trusted."),
     ] = ()
     max_connections: Annotated[
         int,
@@ -115,9 +111,9 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             ge=0,
             le=100_000,
             description=(
-                "How many connections there may be at once. 0 is as many as the limit on open files leaves room for "
-                "(half of it, less 128), at most 4,096. Where there are too many, those are closed that have been idle "
-                "for longest, or whose requests do not get on, from the address that has the most."
+                "The most concurrent connections. 0 is as many as the limit on open files allows (half of it, less "
+                "128), at most 4,096. Above the limit, connections of the address with the most are closed: the "
+                "longest idle ones, or those with stalled requests."
             ),
         ),
     ] = 0
@@ -127,14 +123,14 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             ge=0,
             le=100_000,
             description=(
-                "How many of them one address may have, or one IPv6 network of 64 bits; 0 is half of all. Of a client "
-                "behind one of `trusted_proxies`, its requests under way are counted. The proxies themselves and this "
-                "machine's own address have no such limit."
+                "The most connections of one IPv4 address or IPv6 /64 network; 0 is half of all. For a client behind "
+                "one of `trusted_proxies`, its concurrent requests are counted. The proxies themselves and this "
+                "machine are exempt."
             ),
         ),
     ] = 0
     head_timeout: Annotated[
-        Seconds, Meta(ge=1, le=3600, description="How long a request's head may take, from its first byte.")
+        Seconds, Meta(ge=1, le=3600, description="Timeout for receiving the head of a request, from its first byte.")
     ] = Seconds(10)
     body_timeout: Annotated[
         Seconds,
@@ -142,13 +138,13 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             ge=1,
             le=3600,
             description=(
-                "How long a request's body may pause; on average it must come at 500 bytes a second besides. What has "
-                "arrived of an upload is kept."
+                "How long a request body may pause; on average it must also arrive at 500 bytes per second. Received "
+                "data of an upload is kept."
             ),
         ),
     ] = Seconds(30)
     keep_alive_timeout: Annotated[
-        Seconds, Meta(ge=1, le=3600, description="How long a connection is kept for a further request.")
+        Seconds, Meta(ge=1, le=3600, description="How long an idle connection is kept open for another request.")
     ] = Seconds(30)
     send_timeout: Annotated[
         Seconds,
@@ -156,15 +152,15 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             ge=1,
             le=DAY_S,
             description=(
-                "How long a client may read nothing of an answer that waits for it. A player that is paused does so, "
-                "and asks again for what it misses."
+                "How long a client may read nothing of a response. A paused player does so, and requests the missing "
+                "part again."
             ),
         ),
     ] = Seconds(600)
     metrics_token: Annotated[
         str,
         Meta(
-            description=("Bearer token for `/metrics`. Without one it answers direct requests from this machine only."),
+            description="Bearer token for `/metrics`. If empty, only direct requests from this machine are allowed.",
             extra={"secret": True},
         ),
     ] = ""
@@ -172,8 +168,8 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         tuple[Origin, ...],
         Meta(
             description=(
-                "Sites whose pages may show the player of public and unlisted videos in a frame, where the owner of "
-                "the video allows it; `https://blog.example.org`, for example. None by default."
+                "Origins that may embed the player of public and unlisted videos, if the owner of the video allows "
+                "it, such as `https://blog.example.org`. None by default."
             )
         ),
     ] = ()
@@ -183,17 +179,17 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             ge=0,
             le=DAY_S,
             description=(
-                "How long caches between this server and its viewers may keep segments and pictures of public videos; "
-                "0 is not at all. A public video that is hidden or deleted can still be had from such a cache for so "
-                "long. Whatever is not public is never kept."
+                "How long shared caches (proxies, CDNs) may keep segments and images of public videos; 0 forbids it. "
+                "After a public video is hidden or deleted, such a cache can serve it for this time. Other videos are "
+                "never cached there."
             ),
         ),
     ] = Seconds(0)
     log_format: Annotated[
         Literal["auto", "text", "json"],
-        Meta(description=("`text` for people, `json` for machines; `auto` is text on a terminal and json elsewhere.")),
+        Meta(description="`text` for people, `json` for machines; `auto` is text on a terminal and json elsewhere."),
     ] = "auto"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Meta(description="The least important kind of line that is logged."),
+        Meta(description="The lowest level of log events that are written."),
     ] = "info"

@@ -1,7 +1,6 @@
-"""The values of a configuration that are more than text or a number: how people write them, not what for.
+"""Types of configuration values that have their own written form, such as sizes and durations.
 
-Each type parses what a file or an environment gives (`parse`), says in words what it takes (`accepts`), and writes
-itself back the way a person would (`str`).
+Each type reads what a user wrote (`parse`), describes what it accepts (`accepts`), and formats itself (`str`).
 """
 
 import ipaddress
@@ -26,25 +25,29 @@ _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
 
 
 class ConfigValue:
-    """A value with a written form of its own."""
+    """A value with its own written form."""
 
     __slots__ = ()
     accepts: ClassVar[str]
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read what a person wrote; raises ValueError for what it cannot be."""
+        """Parse what a user wrote.
+
+        Raises:
+            ValueError: the type does not accept it.
+        """
         raise NotImplementedError
 
 
 class ByteCount(int, ConfigValue):
-    """A number of bytes, written as a number, as "20 GiB" (powers of 1,024) or as "20 GB" (powers of 1,000)."""
+    """A number of bytes, written as a number, with a binary unit ("20 GiB") or a decimal one ("20 GB")."""
 
     accepts = 'a size such as "20 GiB" or "500 MB"'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read a size."""
+        """Parse a size."""
         found = re.fullmatch(r"(\d{1,19}(?:\.\d{1,9})?)\s*([a-z]*)", _number_or_text(raw))
         if found is None or (found[2] or "b") not in _BYTES:
             raise ValueError(raw)
@@ -60,13 +63,13 @@ class ByteCount(int, ConfigValue):
 
 
 class MemoryBudget(int, ConfigValue):
-    """A number of bytes, or "auto", which is kept as 0: as much as the machine suggests."""
+    """A number of bytes, or "auto", which is stored as 0 and depends on the machine's memory."""
 
     accepts = ByteCount.accepts + ', or "auto"'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read a size, or the word."""
+        """Parse a size or "auto"."""
         return cls(0 if raw == "auto" else ByteCount.parse(raw))
 
     def __str__(self) -> str:
@@ -74,14 +77,14 @@ class MemoryBudget(int, ConfigValue):
 
 
 class DailyHours(str, ConfigValue):
-    """A part of the day in local time, such as "23:00-07:00", or nothing."""
+    """A daily time range in local time, such as "23:00-07:00", or empty."""
 
     __slots__ = ()
     accepts = 'a part of the day such as "23:00-07:00", or ""'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read two times of day."""
+        """Parse two times of day."""
         text = _text(raw).replace(" ", "")
         if text and (_HOURS.fullmatch(text) is None or len(set(text.split("-"))) == 1):
             raise ValueError(raw)
@@ -89,13 +92,13 @@ class DailyHours(str, ConfigValue):
 
 
 class Seconds(int, ConfigValue):
-    """A length of time in whole seconds, written as a number or like "90s", "15m", "12h", "30d", "2w"."""
+    """A duration in whole seconds, written as a number or as "90s", "15m", "12h", "30d", "2w"."""
 
     accepts = 'a length of time such as "90s", "15m", "12h" or "30d"'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read a length of time."""
+        """Parse a duration."""
         found = re.fullmatch(r"(\d{1,12})\s*([smhdw]?)", _number_or_text(raw))
         if found is None:
             raise ValueError(raw)
@@ -109,14 +112,14 @@ class Seconds(int, ConfigValue):
 
 
 class PublicUrl(str, ConfigValue):
-    """Where people reach the server: scheme and host, no path, no slash at the end; or nothing."""
+    """A URL of scheme and host, without path and trailing slash; or empty."""
 
     __slots__ = ()
     accepts = 'an address without a path, such as "https://video.example.org", or ""'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read an address."""
+        """Parse a URL."""
         text = _text(raw).rstrip("/")
         parts = urlsplit(text)
         extra = parts.path or parts.query or parts.fragment or "@" in parts.netloc
@@ -126,14 +129,14 @@ class PublicUrl(str, ConfigValue):
 
 
 class Issuer(str, ConfigValue):
-    """An OpenID provider, as it names itself: scheme, host, often a path; a slash at the end is a part of it."""
+    """The issuer URL of an OpenID provider: scheme, host and often a path; a trailing slash is kept."""
 
     __slots__ = ()
     accepts = 'an address such as "https://auth.example.org/realms/home", or ""'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read an address."""
+        """Parse a URL."""
         text = _text(raw)
         parts = urlsplit(text)
         extra = parts.query or parts.fragment or "@" in parts.netloc or not text.isprintable() or " " in text
@@ -143,14 +146,14 @@ class Issuer(str, ConfigValue):
 
 
 class HostName(str, ConfigValue):
-    """The name of a host as a request may carry it, in small letters, without a port."""
+    """A host name in lower case, without a port."""
 
     __slots__ = ()
     accepts = 'a host name such as "video.example.org"'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read a name."""
+        """Parse a host name."""
         name = _text(raw).lower()
         if _HOST.fullmatch(name) is None:
             raise ValueError(raw)
@@ -158,14 +161,14 @@ class HostName(str, ConfigValue):
 
 
 class Origin(PublicUrl):
-    """A site, as browsers name the place a page comes from: scheme, host and port."""
+    """A web origin: scheme, host and port."""
 
     __slots__ = ()
     accepts = 'the address of a site without a path, such as "https://blog.example.org"'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read an address. What stands in it becomes part of a header's own grammar."""
+        """Parse an origin. Its characters are restricted, since it becomes part of a header."""
         text = super().parse(raw).lower()
         if _HOST.fullmatch(urlsplit(text).hostname or "") is None:
             raise ValueError(raw)
@@ -173,27 +176,27 @@ class Origin(PublicUrl):
 
 
 class Network(str, ConfigValue):
-    """An IP address or a network of them, as proxies are named."""
+    """An IP address or network."""
 
     __slots__ = ()
     accepts = 'an IP address or network such as "127.0.0.1" or "172.16.0.0/12"'
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        """Read an address or a network."""
+        """Parse an address or a network."""
         text = _text(raw)
         return cls(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
 
 
 def _text(raw: object) -> str:
-    """Text without space around it; a configuration has no other spaces that matter."""
+    """Return text without surrounding space."""
     if not isinstance(raw, str):
-        raise ValueError(raw)  # noqa: TRY004  (one kind of refusal for the loader to catch)
+        raise ValueError(raw)  # noqa: TRY004  (the loader catches one type of error)
     return raw.strip()
 
 
 def _number_or_text(raw: object) -> str:
-    """Numbers and text only: a boolean is a number to Python, but to nobody else."""
+    """Return a number or text as text; a boolean is rejected, although it is an int in Python."""
     if isinstance(raw, int) and not isinstance(raw, bool):
         return str(int(raw))
     return _text(raw).lower()
