@@ -1,4 +1,4 @@
-"""The OpenID provider of the configuration, if there is one: the part of the composition root that needs an extra."""
+"""Composition of the account services for commands, and of the OpenID sign-in, which needs the extra `oidc`."""
 
 import importlib
 import sys
@@ -35,7 +35,7 @@ OIDC_EXTRA_PACKAGES = frozenset({"authlib", "httpx2", "joserfc"})
 
 @dataclass(frozen=True, slots=True)
 class AccountServices:
-    """What commands need that set a server up, whether it runs or not."""
+    """Services for commands that manage accounts, with or without a running server."""
 
     database: Database
     users: Users
@@ -48,7 +48,7 @@ class AccountServices:
 
 @asynccontextmanager
 async def open_account_services(config: Config) -> AsyncIterator[AccountServices]:
-    """Accounts alone, beside a running server or without one."""
+    """Open the account services only."""
     clock = SystemClock()
     passwords = PasswordHashing()
     database = Database(database_path(config), copies=backup_folders(config))
@@ -69,22 +69,22 @@ async def open_account_services(config: Config) -> AsyncIterator[AccountServices
 
 @dataclass(frozen=True, slots=True)
 class OidcDependencies:
-    """What signing in by a provider stands on."""
+    """The services that the OpenID sign-in uses."""
 
     users: Users
     sign_in: SignIn
     administration: Administration
-    limits: RateLimiter
-    failures: FailedLoginLog
+    rate_limiter: RateLimiter
+    failed_logins: FailedLoginLog
 
 
 def build_oidc_sign_in(
-    config: Config, base: Infrastructure, audit: AuditLog, on: OidcDependencies
+    config: Config, base: Infrastructure, audit: AuditLog, dependencies: OidcDependencies
 ) -> OidcSignIn | None:
-    """Signing in by the provider of the configuration; None where there is none. Nothing is asked of it yet.
+    """Build the sign-in with the configured OpenID provider, without contacting it; None if none is configured.
 
     Raises:
-        ConfigError: it is configured by halves, or the extra is not installed.
+        ConfigError: the configuration is incomplete, or the extra is not installed.
     """
     chosen = config.accounts.oidc
     provider = build_oidc_provider(chosen, base.clock)
@@ -100,20 +100,20 @@ def build_oidc_sign_in(
     return OidcSignIn(
         provider,
         identities,
-        OidcAccounts(base.database, identities, on.users, on.administration, policy=policy),
+        OidcAccounts(base.database, identities, dependencies.users, dependencies.administration, policy=policy),
         OidcLoginStates(base.clock),
-        on.sign_in,
-        on.limits,
-        on.failures,
+        dependencies.sign_in,
+        dependencies.rate_limiter,
+        dependencies.failed_logins,
         name=chosen.name,
     )
 
 
 def build_oidc_provider(chosen: OidcConfig, clock: Clock) -> IdentityProvider | None:
-    """The provider itself; None where there is none.
+    """Build the configured OpenID provider; None if none is configured.
 
     Raises:
-        ConfigError: it is configured by halves, or the extra is not installed.
+        ConfigError: the configuration is incomplete, or the extra is not installed.
     """
     if not chosen.issuer and not chosen.client_id:
         return None

@@ -1,4 +1,4 @@
-"""The lower floors of the house, built and connected: what everything above is handed."""
+"""Composition of the core services: infrastructure (database, stores, queue), video services, and maintenance services."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -49,20 +49,20 @@ from streamtime.workers.worker import WorkerRegistry
 
 @dataclass(frozen=True, slots=True)
 class Infrastructure:
-    """The lower floors."""
+    """Clock, database, stores, events and job queue."""
 
     clock: Clock
     database: Database
     epoch: EpochWatch
     stores: Stores
-    store_numbers: StoreMetrics
+    store_metrics: StoreMetrics
     bus: EventBus
     queue: JobQueue
 
 
 @dataclass(frozen=True, slots=True)
 class VideoServices:
-    """The middle floors."""
+    """Services for videos and what belongs to them."""
 
     ledger: Ledger
     publisher: VideoEventPublisher
@@ -85,14 +85,14 @@ class VideoServices:
     audit: AuditLog
 
     async def recheck(self, database: Database, video_id: int) -> None:
-        """Compare what is said of a video with what is stored of it."""
+        """Check a video's state against its stored objects, and correct it."""
         video = await self.videos.by_id(video_id)
         await database.write(lambda tx: self.lifecycle.recheck(tx, video))
 
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceServices:
-    """What those need who look after bytes, on the lower floors."""
+    """Services for storage maintenance."""
 
     inventory: Inventory
     ownership: StoreOwnership
@@ -101,29 +101,29 @@ class MaintenanceServices:
 
 
 def database_path(config: Config) -> Path:
-    """Where the database file is."""
+    """Return the path of the database file."""
     return config.data_dir / "streamtime.db"
 
 
 def backup_folders(config: Config) -> list[Path]:
-    """Where copies of the database are looked for."""
+    """Return the folders in which copies of the database are looked for."""
     return [config.data_dir / "backups", *([backup_folder(config)] if config.backup.every else [])]
 
 
 def backup_folder(config: Config) -> Path:
-    """Where automatic copies of the database go."""
+    """Return the folder of automatic database copies."""
     return config.data_dir / Path(config.backup.to).expanduser()
 
 
 def build_automatic_backups(config: Config) -> AutomaticBackups:
-    """The copies of the database that are made by themselves."""
+    """Build the service for automatic database copies."""
     return AutomaticBackups(database_path(config), backup_folder(config), keep=config.backup.keep)
 
 
 async def open_infrastructure(config: Config, stack: AsyncExitStack, *, sweep: bool = True) -> Infrastructure:
-    """The lower floors, with their files open until the stack is left.
+    """Open the infrastructure; its files stay open until the stack is closed.
 
-    `sweep` clears what an earlier process left half-written; only the holder of the server's lock may ask it.
+    `sweep` deletes partial files of an earlier process; only the holder of the server lock may use it.
     """
     clock = SystemClock()
     path = database_path(config)
@@ -132,31 +132,31 @@ async def open_infrastructure(config: Config, stack: AsyncExitStack, *, sweep: b
     epoch = EpochWatch(path)
     database.on_epoch_bumped = epoch.invalidate
     stack.callback(epoch.close)
-    numbers = StoreMetrics()
-    stores = await open_stores(config, stack, numbers, sweep=sweep)
+    store_metrics = StoreMetrics()
+    stores = await open_stores(config, stack, store_metrics, sweep=sweep)
     return Infrastructure(
         clock=clock,
         database=database,
         epoch=epoch,
         stores=stores,
-        store_numbers=numbers,
+        store_metrics=store_metrics,
         bus=EventBus(),
         queue=JobQueue(database, clock, process_id=public_id()),
     )
 
 
-async def open_stores(config: Config, stack: AsyncExitStack, numbers: StoreMetrics, *, sweep: bool) -> Stores:
-    """The spool and all stores; `sweep` as for `open_foundation`."""
+async def open_stores(config: Config, stack: AsyncExitStack, metrics: StoreMetrics, *, sweep: bool) -> Stores:
+    """Open the spool and all object stores; `sweep` as for `open_infrastructure`."""
     spool = await Spool.open_at(config.data_dir / "spool")
     stack.push_async_callback(spool.close)
     opened = await _open_object_stores(config, stack, sweep=sweep)
-    settled = {name: MeteredStore(store, name, numbers) for name, store in opened.items()}
-    return Stores(spool, settled, default_name=config.storage.backend)
+    metered = {name: MeteredStore(store, name, metrics) for name, store in opened.items()}
+    return Stores(spool, metered, default_name=config.storage.backend)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectStorage:
-    """What commands need that work on stored objects, whether the server runs or not."""
+    """Services for commands that work on stored objects, with or without a running server."""
 
     database: Database
     ledger: Ledger
@@ -166,23 +166,23 @@ class ObjectStorage:
 
 @asynccontextmanager
 async def open_object_storage(config: Config) -> AsyncIterator[ObjectStorage]:
-    """Rows and stores alone. What a running server has half-written is left alone."""
+    """Open the database and the stores only. Partial files of a running server are not touched."""
     async with AsyncExitStack() as stack:
         database = Database(database_path(config), copies=backup_folders(config))
         stack.push_async_callback(database.close)
         stores = await open_stores(config, stack, StoreMetrics(), sweep=False)
         clock = SystemClock()
-        carrier = ObjectCopier(MultipartUploads(database, clock), stores, read_back=True)
-        yield ObjectStorage(database, Ledger(database, clock), stores, carrier)
+        copier = ObjectCopier(MultipartUploads(database, clock), stores, read_back=True)
+        yield ObjectStorage(database, Ledger(database, clock), stores, copier)
 
 
 def store_names(config: Config) -> list[str]:
-    """The names of the stores that rows may give and this configuration knows."""
+    """Return the names of the stores that are configured, as rows name them."""
     return ["local"] if bucket_address(config.storage.s3) is None else ["local", "s3"]
 
 
 async def _open_object_stores(config: Config, stack: AsyncExitStack, *, sweep: bool) -> dict[str, ObjectStore]:
-    """All stores that rows may name: the local one always, the bucket whenever there is one."""
+    """Open all stores: the local one always, the bucket if it is configured."""
     stores: dict[str, ObjectStore] = {"local": await LocalStore.open_at(config.data_dir / "objects", sweep=sweep)}
     address = bucket_address(config.storage.s3)
     if address is not None:
@@ -195,7 +195,7 @@ async def _open_object_stores(config: Config, stack: AsyncExitStack, *, sweep: b
 
 
 def bucket_address(chosen: S3Config) -> BucketAddress | None:
-    """The bucket of the configuration, or None where there is none."""
+    """Return the configured bucket, or None."""
     if not chosen.endpoint or not chosen.bucket:
         return None
     return BucketAddress(
@@ -215,57 +215,63 @@ def bucket_address(chosen: S3Config) -> BucketAddress | None:
     )
 
 
-def build_trash(config: Config, base: Infrastructure, library: VideoServices) -> Trash:
-    """The bin of that library."""
+def build_trash(config: Config, base: Infrastructure, video_services: VideoServices) -> Trash:
+    """Build the trash."""
     return Trash(
         base.database,
-        RestoreDependencies(base.queue, WorkQueue(base.queue), PosterChoice(base.queue), library.lifecycle),
-        library.deletion,
-        library.timeline,
-        library.progress,
-        library.publisher,
-        library.audit,
+        RestoreDependencies(base.queue, WorkQueue(base.queue), PosterChoice(base.queue), video_services.lifecycle),
+        video_services.deletion,
+        video_services.timeline,
+        video_services.progress,
+        video_services.publisher,
+        video_services.audit,
         base.clock,
         retention_days=config.storage.bin_days,
     )
 
 
 def build_audit_retention(config: Config, base: Infrastructure) -> AuditRetention:
-    """What lets go of old lines of the audit."""
+    """Build the retention of the audit log."""
     return AuditRetention(base.database, base.clock, days=config.accounts.audit_days)
 
 
-def build_account_deletion(base: Infrastructure, library: VideoServices) -> AccountDeletion:
-    """What deletes accounts, with the videos of that library."""
+def build_account_deletion(base: Infrastructure, video_services: VideoServices) -> AccountDeletion:
+    """Build the deletion of accounts and their videos."""
     audit = AuditLog(base.database, base.clock)
     sessions = Sessions(base.database, audit, base.clock)
     return AccountDeletion(
-        base.database, library.deletion, WorkQueue(base.queue), library.publisher, sessions, audit, base.clock
+        base.database,
+        video_services.deletion,
+        WorkQueue(base.queue),
+        video_services.publisher,
+        sessions,
+        audit,
+        base.clock,
     )
 
 
 def build_uploads(config: Config, base: Infrastructure) -> UploadRepository:
-    """The rows of uploads, with the term that the configuration sets them."""
+    """Build the repository of uploads, with the configured expiry."""
     reservations = build_reservations(config, base)
     return UploadRepository(base.database, reservations, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
 
 
 def build_reservations(config: Config, base: Infrastructure) -> Reservations:
-    """Room reserved for uploads, with the terms that the configuration sets."""
+    """Build the reservations of space for uploads, with the configured timeouts."""
     chosen = config.uploads
-    terms = ReservationTimeouts(
+    timeouts = ReservationTimeouts(
         idle_ms=chosen.reservation_timeout * 1000, first_byte_ms=chosen.first_byte_timeout * 1000
     )
-    return Reservations(base.database, base.clock, terms)
+    return Reservations(base.database, base.clock, timeouts)
 
 
-def build_upload_expiry(config: Config, base: Infrastructure, library: VideoServices) -> UploadExpiry:
-    """What gives up uploads whose term is over."""
-    return UploadExpiry(base.database, build_uploads(config, base), library.videos, library.deletion)
+def build_upload_expiry(config: Config, base: Infrastructure, video_services: VideoServices) -> UploadExpiry:
+    """Build the expiry of abandoned uploads."""
+    return UploadExpiry(base.database, build_uploads(config, base), video_services.videos, video_services.deletion)
 
 
 def build_video_services(base: Infrastructure) -> VideoServices:
-    """The middle floors, on the lower ones."""
+    """Build the video services."""
     ledger = Ledger(base.database, base.clock)
     news = VideoEventPublisher(base.bus)
     renditions = Renditions(base.database, ledger, base.clock)
@@ -302,7 +308,7 @@ def build_video_services(base: Infrastructure) -> VideoServices:
 
 
 def build_maintenance_services(base: Infrastructure) -> MaintenanceServices:
-    """What looks after bytes."""
+    """Build the storage maintenance services."""
     inventory = Inventory(base.database, base.clock)
     return MaintenanceServices(
         inventory=inventory,

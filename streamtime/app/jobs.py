@@ -1,4 +1,4 @@
-"""What works the queue off: handlers with what they need, workers with their bounds, and the lanes they run in."""
+"""Composition of the job queues: handlers, workers with their limits, and the concurrency of the queues."""
 
 from streamtime.app.core import (
     Infrastructure,
@@ -36,63 +36,73 @@ from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.process import memory_bytes
 
 QUICK_CONCURRENCY = 2
-"""Attempts at once of jobs that a person waits for: they copy rather than encode."""
+"""Concurrent quick jobs, which a person waits for: they copy instead of encoding."""
 
 PREPARE_NICE = 0
-"""Somebody waits for it, and it takes moments: only encoders stand back."""
+"""Normal priority: a person waits for these jobs, and they are short."""
 
 FIRST_CONCURRENCY = 2
-"""First rungs at once: a clip does not wait behind a film."""
+"""Concurrent first rungs, so that a clip does not wait behind a film."""
 
 FIRST_NICE = 5
-"""Somebody waits for it: it goes before ladders, though not before the server itself."""
+"""A person waits for it: higher priority than ladders, lower than the server."""
 
 PORTRAIT_TIMEOUT_S = 60.0
 PORTRAIT_MEMORY_BYTES = 1 << 30
-"""A picture of as many pixels as are let in, 16 bits deep and with a layer that can be seen through, takes half."""
+"""An image with the most pixels allowed, 16 bits per channel and an alpha channel, takes half of this."""
 
 SETTLE_CONCURRENCY = 2
-"""Over a slow line a film takes hours: what is small must not wait behind it, and deleting behind neither."""
+"""Concurrent copies into the store: on a slow connection a film takes hours, and small files must not wait for it."""
 
 
 def job_queues(
-    config: Config, base: Infrastructure, library: VideoServices, maintenance: MaintenanceServices
+    config: Config, base: Infrastructure, video_services: VideoServices, maintenance: MaintenanceServices
 ) -> list[QueueConfig]:
-    """All lanes, with the handlers of their jobs."""
+    """Build all job queues with their handlers."""
     chosen = config.transcode
     settings = _transcode_settings(config)
-    restraint = _build_admission(config, base, library)
-    supervision = OrderMonitor(library.timeline, library.progress, library.worker_registry, restraint, base.clock)
-    records = VideoRecords(base.database, library.videos, library.lifecycle, library.renditions, library.timeline)
+    admission = _build_admission(config, base, video_services)
+    monitor = OrderMonitor(
+        video_services.timeline, video_services.progress, video_services.worker_registry, admission, base.clock
+    )
+    records = VideoRecords(
+        base.database,
+        video_services.videos,
+        video_services.lifecycle,
+        video_services.renditions,
+        video_services.timeline,
+    )
     spool = base.stores.spool
-    maker = OrderRunner(records, library.growing, library.ledger, supervision, spool, library.captions)
+    order_runner = OrderRunner(
+        records, video_services.growing, video_services.ledger, monitor, spool, video_services.captions
+    )
     fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
-    sources = Sources(library.ledger, base.stores, fetcher)
-    at_once = worker_launcher(config, nice=PREPARE_NICE)
-    at_leisure = worker_launcher(config, nice=chosen.nice)
-    prepare = PrepareHandler(records, sources, at_once, at_leisure, maker, settings)
-    sounds = ExtraAudio(records, sources, at_leisure, maker)
+    sources = Sources(video_services.ledger, base.stores, fetcher)
+    normal_priority = worker_launcher(config, nice=PREPARE_NICE)
+    low_priority = worker_launcher(config, nice=chosen.nice)
+    prepare = PrepareHandler(records, sources, normal_priority, low_priority, order_runner, settings)
+    extra_audio = ExtraAudio(records, sources, low_priority, order_runner)
 
     def encoding(nice: int) -> EncodeRunner:
-        return EncodeRunner(records, sources, worker_launcher(config, nice=nice), maker, spool)
+        return EncodeRunner(records, sources, worker_launcher(config, nice=nice), order_runner, spool)
 
     first = FirstRungHandler(records, encoding(min(FIRST_NICE, chosen.nice)), settings)
-    ladder = LadderHandler(records, encoding(chosen.nice), sounds, settings)
-    staging = Staging(base.database, library.ledger, library.lifecycle, spool)
-    stills = StillsHandler(records, sources, at_leisure, staging)
-    poster = PosterHandler(records, sources, at_once, staging)
+    ladder = LadderHandler(records, encoding(chosen.nice), extra_audio, settings)
+    staging = Staging(base.database, video_services.ledger, video_services.lifecycle, spool)
+    stills = StillsHandler(records, sources, low_priority, staging)
+    poster = PosterHandler(records, sources, normal_priority, staging)
     multiparts = MultipartUploads(base.database, base.clock)
-    settle = FinalizeHandler(
+    finalize = FinalizeHandler(
         base.database,
-        library.ledger,
-        ObjectFinalizer(library.ledger, base.stores, build_copier(config, base, multiparts)),
+        video_services.ledger,
+        ObjectFinalizer(video_services.ledger, base.stores, build_copier(config, base, multiparts)),
     )
-    crashes = CrashCounter(library.timeline)
-    care = build_maintenance_runner(config, base, library, maintenance)
+    crashes = CrashCounter(video_services.timeline)
+    runner = build_maintenance_runner(config, base, video_services, maintenance)
     expire = ExpireHandler(
         base.database,
-        build_trash(config, base, library),
-        build_upload_expiry(config, base, library),
+        build_trash(config, base, video_services),
+        build_upload_expiry(config, base, video_services),
         build_audit_retention(config, base),
     )
     return [
@@ -112,23 +122,23 @@ def job_queues(
             chosen.workers,
             {job_kinds.LADDER: CrashQuarantine(ladder, base.database, crashes)},
             ladder_budget(config),
-            {job_kinds.LADDER: restraint},
+            {job_kinds.LADDER: admission},
         ),
         QueueConfig("stills", 1, {job_kinds.STILLS: stills}),
-        QueueConfig("settle", SETTLE_CONCURRENCY, {job_kinds.SETTLE: settle}),
-        QueueConfig("upkeep", 1, {job_kinds.EXPIRE: expire, job_kinds.COLLECT: CollectHandler(care)}),
-        QueueConfig("reconcile", 1, {job_kinds.RECONCILE: ReconcileHandler(care)}),
-        QueueConfig("scrub", 1, {job_kinds.SCRUB: ScrubHandler(care)}),
+        QueueConfig("settle", SETTLE_CONCURRENCY, {job_kinds.SETTLE: finalize}),
+        QueueConfig("upkeep", 1, {job_kinds.EXPIRE: expire, job_kinds.COLLECT: CollectHandler(runner)}),
+        QueueConfig("reconcile", 1, {job_kinds.RECONCILE: ReconcileHandler(runner)}),
+        QueueConfig("scrub", 1, {job_kinds.SCRUB: ScrubHandler(runner)}),
     ]
 
 
 def build_copier(config: Config, base: Infrastructure, multiparts: MultipartUploads) -> ObjectCopier:
-    """Copies objects between stores as the configuration wants it."""
+    """Build the copier between stores."""
     return ObjectCopier(multiparts, base.stores, read_back=config.storage.s3.read_back)
 
 
 def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
-    """Starts workers within the bounds that the configuration sets."""
+    """Build a launcher of workers with the configured limits."""
     chosen = config.transcode
     return WorkerLauncher(
         stall_timeout_s=chosen.stall_timeout,
@@ -139,7 +149,7 @@ def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
 
 
 def portrait_launcher(config: Config) -> WorkerLauncher:
-    """The same for pictures of people: the person who sent one waits for the answer to a request."""
+    """Build the launcher for profile pictures, with shorter timeouts since a request waits for the result."""
     chosen = config.transcode
     return WorkerLauncher(
         stall_timeout_s=min(PORTRAIT_TIMEOUT_S, chosen.stall_timeout),
@@ -151,37 +161,37 @@ def portrait_launcher(config: Config) -> WorkerLauncher:
 
 
 def packager(config: Config, *, may_copy: bool, explicit_heights: bool) -> Packager:
-    """What makes HLS folders without a server; `asked_for` says that all heights of the ladder are to be made."""
+    """Build the packager of HLS folders. `explicit_heights` means that all heights of the ladder are encoded."""
     launcher = worker_launcher(config, nice=config.transcode.nice)
     return Packager(launcher, _transcode_settings(config), may_copy=may_copy, explicit_heights=explicit_heights)
 
 
 def _transcode_settings(config: Config) -> TranscodeSettings:
     chosen = config.transcode
-    # A worker is ended beyond a bound of its own: one pass stays well below that.
+    # A worker has its own memory limit: one pass stays well below it.
     budget = min(ladder_budget(config), int(chosen.worker_memory) * 4 // 5)
     return TranscodeSettings(rungs=rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
-def _build_admission(config: Config, base: Infrastructure, library: VideoServices) -> EncodeAdmission:
+def _build_admission(config: Config, base: Infrastructure, video_services: VideoServices) -> EncodeAdmission:
     chosen = config.transcode
     hours = QuietHours.parse(chosen.quiet_hours)
     rules = AdmissionRules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
-    return EncodeAdmission(rules, library.viewer_activity, base.stores.spool, base.clock)
+    return EncodeAdmission(rules, video_services.viewer_activity, base.stores.spool, base.clock)
 
 
 def memory_budget(config: Config) -> int:
-    """What encoders may have together: as chosen, or half of what there is."""
+    """Return the memory for all encoders together: as configured, or half of the machine's."""
     return int(config.transcode.memory_budget) or memory_bytes() // 2
 
 
 def ladder_budget(config: Config) -> int:
-    """What of it ladders may have. The rest is kept for first rungs: they wait for no ladder, not for memory either."""
+    """Return the memory for ladders. The rest is reserved for first rungs, which must not wait for a ladder."""
     return memory_budget(config) * 3 // 4
 
 
 def rungs(config: Config) -> tuple[Rung, ...]:
-    """The default ladder, as far as its heights are wanted; another height gets the ceiling of the next above."""
+    """Return the ladder for the configured heights; a custom height gets the bitrate limit of the next one above."""
     chosen = config.transcode
     rungs = []
     for height in sorted({h for h in chosen.heights if h <= chosen.max_height}, reverse=True):

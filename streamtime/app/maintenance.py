@@ -1,4 +1,4 @@
-"""What looks after bytes, built with the times and the pace of the configuration: for the server and for `gc`."""
+"""Composition of storage maintenance, for the server and for `streamtime gc`."""
 
 from streamtime.app.core import Infrastructure, MaintenanceServices, VideoServices
 from streamtime.config.sections import Config
@@ -11,18 +11,20 @@ from streamtime.videos.job_kinds import WorkQueue
 
 
 def build_maintenance_runner(
-    config: Config, base: Infrastructure, library: VideoServices, maintenance: MaintenanceServices
+    config: Config, base: Infrastructure, video_services: VideoServices, maintenance: MaintenanceServices
 ) -> MaintenanceRunner:
-    """What collects, reconciles and scrubs."""
+    """Build the runner of garbage collection, reconciliation and scrub."""
     chosen = config.storage
-    patience = OrphanRetention(grace_ms=chosen.stray_age * 1000, quarantine_ms=chosen.aside_for * 1000)
+    retention = OrphanRetention(grace_ms=chosen.stray_age * 1000, quarantine_ms=chosen.aside_for * 1000)
     return MaintenanceRunner(
         base.database,
-        library.lifecycle,
-        library.damage_reporter,
+        video_services.lifecycle,
+        video_services.damage_reporter,
         maintenance.log,
-        GarbageCollector(library.ledger, maintenance.inventory, base.stores, maintenance.ownership, maintenance.leases),
-        Reconciler(base.database, maintenance.inventory, base.stores, maintenance.ownership, base.clock, patience),
+        GarbageCollector(
+            video_services.ledger, maintenance.inventory, base.stores, maintenance.ownership, maintenance.leases
+        ),
+        Reconciler(base.database, maintenance.inventory, base.stores, maintenance.ownership, base.clock, retention),
         _scrubber(config, base, maintenance),
     )
 
@@ -30,7 +32,7 @@ def build_maintenance_runner(
 def build_maintenance_scheduler(
     config: Config, base: Infrastructure, maintenance: MaintenanceServices
 ) -> MaintenanceScheduler:
-    """When it is done by itself."""
+    """Build the scheduler of storage maintenance."""
     return MaintenanceScheduler(
         base.database,
         WorkQueue(base.queue),
@@ -45,5 +47,5 @@ def build_maintenance_scheduler(
 
 def _scrubber(config: Config, base: Infrastructure, maintenance: MaintenanceServices) -> Scrubber:
     chosen = config.storage
-    pace = ScrubPolicy(every_ms=chosen.scrub_every * 1000, bytes_per_s=int(chosen.scrub_rate))
-    return Scrubber(base.database, maintenance.inventory, base.stores, base.clock, pace)
+    policy = ScrubPolicy(every_ms=chosen.scrub_every * 1000, bytes_per_s=int(chosen.scrub_rate))
+    return Scrubber(base.database, maintenance.inventory, base.stores, base.clock, policy)

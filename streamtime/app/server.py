@@ -1,4 +1,4 @@
-"""The composition root: builds everything, connects it, starts and stops it, with `core.py` and `jobs.py`."""
+"""Composition of the server: builds all services, and starts and stops the job pool and the background tasks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -84,26 +84,26 @@ _log = get_logger("app")
 
 @asynccontextmanager
 async def open_services(config: Config) -> AsyncIterator[Services]:
-    """Everything that the HTTP room calls, with its files open; nothing is running yet."""
+    """Open all services of the server; nothing is running yet."""
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack)
         base.database.logs_faults = True
-        library, keeping = build_video_services(base), build_maintenance_services(base)
+        video_services, maintenance = build_video_services(base), build_maintenance_services(base)
         passwords = PasswordHashing()
         stack.callback(passwords.close)
         last_use = LastUsedTracker(base.database)
-        pool = JobPool(base.queue, job_queues(config, base, library, keeping), base.clock)
-        services = _services(config, base, library, keeping, passwords, last_use, pool)
+        pool = JobPool(base.queue, job_queues(config, base, video_services, maintenance), base.clock)
+        services = _services(config, base, video_services, maintenance, passwords, last_use, pool)
         stack.push_async_callback(services.media_reader.close)
         yield services
-        for flush in (library.progress.flush, last_use.flush, partial(services.failed_logins.flush, last=True)):
+        for flush in (video_services.progress.flush, last_use.flush, partial(services.failed_logins.flush, last=True)):
             with suppress(StreamtimeError):
                 await flush()
 
 
 @asynccontextmanager
 async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIterator[None]:
-    """The job pool and the writing of soft facts, for as long as the context lasts."""
+    """Run the job pool and the periodic tasks for as long as the context lasts."""
     await services.database.write(services.lifecycle.recover)
     await services.pool.start()
     background = [
@@ -125,7 +125,7 @@ async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIt
         services.events.close()
         for task in background:
             task.cancel()
-        # Waited for, since one may have a child, which goes with it.
+        # Wait for them: one may have a child process, which must end as well.
         for ended in await asyncio.gather(*background, return_exceptions=True):
             if isinstance(ended, Exception):
                 _log.error("background_task_failed", error=repr(ended))
@@ -133,7 +133,7 @@ async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIt
 
 
 def http_settings(config: Config, listening: ListenAddress) -> HttpSettings:
-    """What the HTTP room needs to know of the configuration."""
+    """Return the settings of the HTTP server."""
     return HttpSettings(
         listening=listening,
         public_url=config.server.public_url,
@@ -152,7 +152,7 @@ def http_settings(config: Config, listening: ListenAddress) -> HttpSettings:
 def _services(
     config: Config,
     base: Infrastructure,
-    library: VideoServices,
+    video_services: VideoServices,
     maintenance: MaintenanceServices,
     passwords: PasswordHashing,
     last_use: LastUsedTracker,
@@ -160,119 +160,134 @@ def _services(
 ) -> Services:
     audit = AuditLog(base.database, base.clock)
     users, sessions = Users(base.database, passwords, audit, base.clock), Sessions(base.database, audit, base.clock)
-    catalogue = PlaybackCache(library.videos, library.renditions, library.captions, library.chapters, base.epoch)
+    playback_cache = PlaybackCache(
+        video_services.videos, video_services.renditions, video_services.captions, video_services.chapters, base.epoch
+    )
     direct = PresignedUrls(base.stores, _redirect_stores(config))
-    segments = Segments(catalogue, library.growing, library.stills, library.ledger, library.viewer_activity, direct)
+    segments = Segments(
+        playback_cache,
+        video_services.growing,
+        video_services.stills,
+        video_services.ledger,
+        video_services.viewer_activity,
+        direct,
+    )
     overview = JobOverview(base.database)
-    rows = build_uploads(config, base)
+    uploads = build_uploads(config, base)
     reservations = build_reservations(config, base)
-    space = StorageUsage(base.database, reservations, quota_bytes=int(config.accounts.quota))
-    room = UploadSpace(space, base.stores.spool, rows, minimum_free_bytes=int(config.uploads.minimum_free_space))
-    bin_ = build_trash(config, base, library)
+    usage = StorageUsage(base.database, reservations, quota_bytes=int(config.accounts.quota))
+    upload_space = UploadSpace(
+        usage, base.stores.spool, uploads, minimum_free_bytes=int(config.uploads.minimum_free_space)
+    )
+    trash = build_trash(config, base, video_services)
     expiry = ExpiryScheduler(
         base.database,
         WorkQueue(base.queue),
-        bin_,
-        build_upload_expiry(config, base, library),
+        trash,
+        build_upload_expiry(config, base, video_services),
         build_audit_retention(config, base),
         base.clock,
         expire_after_s=config.uploads.expire_after,
     )
     receiver = Receiver(
         base.database,
-        rows,
-        library.ledger,
-        library.videos,
-        library.ingest,
-        library.progress,
-        room,
+        uploads,
+        video_services.ledger,
+        video_services.videos,
+        video_services.ingest,
+        video_services.progress,
+        upload_space,
         base.stores.spool,
         base.clock,
     )
     mode = RegistrationMode(config.accounts.registration)
     invites = Invites(base.database, audit, base.clock, mode=mode)
     lifetime_s = config.accounts.session_lifetime
-    audit, limits = library.audit, RateLimiter(base.clock)
-    failures = FailedLoginLog(base.database, audit, base.clock)
-    codes = SecondFactorCodes(base.database, limits, audit, failures, base.clock)
+    audit, rate_limiter = video_services.audit, RateLimiter(base.clock)
+    failed_logins = FailedLoginLog(base.database, audit, base.clock)
+    codes = SecondFactorCodes(base.database, rate_limiter, audit, failed_logins, base.clock)
     administration = Administration(base.database, passwords, sessions, audit, base.clock)
-    sign_in = SignIn(base.database, users, passwords, codes, limits, audit, failures, base.clock, lifetime_s=lifetime_s)
+    sign_in = SignIn(
+        base.database, users, passwords, codes, rate_limiter, audit, failed_logins, base.clock, lifetime_s=lifetime_s
+    )
     access_tokens = AccessTokens(SigningKeys(base.database, base.epoch, base.clock, Purpose.ACCESS), base.clock)
     ticket_keys = SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET)
     return Services(
         clock=base.clock,
         database=base.database,
         events=base.bus,
-        stream_slots=StreamSlots(_stream_caps(config)),
+        stream_slots=StreamSlots(_stream_limits(config)),
         render_cache=RenderCache(base.bus, base.clock),
         audit=audit,
-        rate_limiter=limits,
-        failed_logins=failures,
+        rate_limiter=rate_limiter,
+        failed_logins=failed_logins,
         users=users,
         administration=administration,
         invites=invites,
-        registration=Registration(base.database, users, invites, passwords, limits, mode=mode),
+        registration=Registration(base.database, users, invites, passwords, rate_limiter, mode=mode),
         profiles=Profiles(base.database),
-        pictures=ProfilePictures(base.database, portrait_launcher(config), limits, audit),
+        pictures=ProfilePictures(base.database, portrait_launcher(config), rate_limiter, audit),
         profile_visibility=ProfileVisibility(base.database),
-        setup=Setup(users, limits),
+        setup=Setup(users, rate_limiter),
         mfa_challenges=MfaChallenges(base.database, ticket_keys, base.clock),
         second_factor=SecondFactor(base.database, sessions, codes, audit, base.clock),
         sign_in=sign_in,
         oidc_sign_in=build_oidc_sign_in(
-            config, base, audit, OidcDependencies(users, sign_in, administration, limits, failures)
+            config, base, audit, OidcDependencies(users, sign_in, administration, rate_limiter, failed_logins)
         ),
-        refresh_tokens=RefreshTokens(base.database, access_tokens, limits, audit, base.clock, lifetime_s=lifetime_s),
+        refresh_tokens=RefreshTokens(
+            base.database, access_tokens, rate_limiter, audit, base.clock, lifetime_s=lifetime_s
+        ),
         sessions=sessions,
         api_tokens=ApiTokens(base.database, audit, base.clock),
         authenticator=Authenticator(
-            base.database, base.epoch, access_tokens, last_use, base.clock, anonymous_access=_anonymous_reach(config)
+            base.database, base.epoch, access_tokens, last_use, base.clock, anonymous_access=_anonymous_access(config)
         ),
         last_used=last_use,
-        videos=library.videos,
+        videos=video_services.videos,
         listing=Listing(base.database),
-        editor=Editor(base.database, PosterChoice(base.queue), library.publisher, audit, base.clock),
-        lifecycle=library.lifecycle,
-        video_jobs=library.video_jobs,
-        deletion=library.deletion,
-        trash=bin_,
-        account_deletion=build_account_deletion(base, library),
-        duplicates=library.duplicates,
-        progress=library.progress,
-        renditions=library.renditions,
-        ledger=library.ledger,
+        editor=Editor(base.database, PosterChoice(base.queue), video_services.publisher, audit, base.clock),
+        lifecycle=video_services.lifecycle,
+        video_jobs=video_services.video_jobs,
+        deletion=video_services.deletion,
+        trash=trash,
+        account_deletion=build_account_deletion(base, video_services),
+        duplicates=video_services.duplicates,
+        progress=video_services.progress,
+        renditions=video_services.renditions,
+        ledger=video_services.ledger,
         stores=base.stores,
-        store_metrics=base.store_numbers,
+        store_metrics=base.store_metrics,
         segments=segments,
-        playlists=Playlists(catalogue, segments, partial(library.recheck, base.database)),
-        text_tracks=TextTracks(catalogue, library.captions),
-        captions=library.captions,
-        chapters=library.chapters,
-        media_reader=MediaReader(base.stores, library.ledger, SegmentCache(config.storage.memory_cache)),
-        uploads=rows,
+        playlists=Playlists(playback_cache, segments, partial(video_services.recheck, base.database)),
+        text_tracks=TextTracks(playback_cache, video_services.captions),
+        captions=video_services.captions,
+        chapters=video_services.chapters,
+        media_reader=MediaReader(base.stores, video_services.ledger, SegmentCache(config.storage.memory_cache)),
+        uploads=uploads,
         upload_creation=UploadCreation(
             base.database,
-            rows,
-            library.ledger,
-            library.videos,
-            library.ingest,
-            library.deletion,
-            room,
+            uploads,
+            video_services.ledger,
+            video_services.videos,
+            video_services.ingest,
+            video_services.deletion,
+            upload_space,
             base.stores.spool,
             _upload_limits(config),
         ),
         receiver=receiver,
-        termination=Termination(base.database, library.videos, library.deletion, receiver),
+        termination=Termination(base.database, video_services.videos, video_services.deletion, receiver),
         queue=base.queue,
         pool=pool,
         confinement=ConfinementCheck(worker_launcher(config, nice=PREPARE_NICE), base.clock),
-        timeline=library.timeline,
+        timeline=video_services.timeline,
         jobs=overview,
-        worker_registry=library.worker_registry,
-        usage=space,
+        worker_registry=video_services.worker_registry,
+        usage=usage,
         reservations=reservations,
         expiry=expiry,
-        queue_status=QueueStatus(overview, pool, library.videos, library.progress, base.clock),
+        queue_status=QueueStatus(overview, pool, video_services.videos, video_services.progress, base.clock),
         maintenance_scheduler=build_maintenance_scheduler(config, base, maintenance),
         storage=StorageOverview(
             maintenance.inventory,
@@ -282,7 +297,7 @@ def _services(
             maintenance.ownership,
             maintenance.log,
         ),
-        damage_reporter=library.damage_reporter,
+        damage_reporter=video_services.damage_reporter,
         database_backups=DatabaseBackups(
             base.database,
             build_automatic_backups(config),
@@ -290,17 +305,17 @@ def _services(
             MaintenanceIntervals(config.backup.every, config.backup.check_every),
         ),
         tickets=Tickets(base.database, base.epoch, ticket_keys, base.clock),
-        links=Links(base.database, passwords, limits, audit, base.clock),
+        links=Links(base.database, passwords, rate_limiter, audit, base.clock),
         view_sessions=ViewSessions(ticket_keys, base.clock),
         upload_requests=UploadRequests(base.database, audit, base.clock),
     )
 
 
 def require_usable(config: Config) -> None:
-    """Build what the configuration alone can spoil, and drop it: called before anything is made on disk.
+    """Build everything that a wrong configuration can make fail, before anything is written to disk.
 
     Raises:
-        ConfigError: it cannot be used, for example a file of certificates that holds none.
+        ConfigError: the configuration cannot be used, for example a CA file without certificates.
     """
     build_oidc_provider(config.accounts.oidc, SystemClock())
     rungs(config)
@@ -310,22 +325,22 @@ def require_usable(config: Config) -> None:
             client_for(address, endpoint)
 
 
-def _anonymous_reach(config: Config) -> AnonymousAccess:
-    """How far people without an account may look."""
+def _anonymous_access(config: Config) -> AnonymousAccess:
+    """Return what visitors without an account may see."""
     return AnonymousAccess.PUBLIC if config.accounts.anonymous_browsing else AnonymousAccess.NOTHING
 
 
 def _redirect_stores(config: Config) -> list[str]:
-    """The stores that serve public videos to browsers themselves."""
+    """Return the names of the stores that browsers are redirected to for public videos."""
     chosen = config.storage.s3
     if not chosen.redirect_public or bucket_address(chosen) is None:
         return []
     if not chosen.public_endpoint:
-        raise ConfigError("storage.s3.redirect_public needs storage.s3.public_endpoint: where browsers find it.")
+        raise ConfigError("storage.s3.redirect_public needs storage.s3.public_endpoint.")
     return ["s3"]
 
 
-def _stream_caps(config: Config) -> StreamLimits:
+def _stream_limits(config: Config) -> StreamLimits:
     chosen = config.events
     return StreamLimits(chosen.streams, chosen.streams_per_address, chosen.streams_per_session)
 
