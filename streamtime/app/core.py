@@ -1,4 +1,4 @@
-"""Composition of the core services: infrastructure (database, stores, queue), video services, and maintenance services."""
+"""Composition of the core services: infrastructure (database, stores, queue), video services, storage maintenance."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,1 +1,1 @@
-"""The commands. A person never sees a traceback; a pipe gets plain lines."""
+"""The commands. Errors are one line without a traceback; output to a pipe has no control characters."""

@@ -1,8 +1,6 @@
-"""`streamtime restore`: a deployment from a backup, while no server works on the data directory.
+"""`streamtime backup`, `restore` and `verify`: writes a backup file, restores from one, and checks one.
 
-`streamtime backup`: everything that a restore needs, in one file, beside a running server or without one.
-
-`streamtime verify`: whether a backup, or a copy of the database, would bring everything back.
+A backup can be made beside a running server; a restore needs the server stopped.
 """
 
 import asyncio
@@ -46,24 +44,24 @@ from streamtime.storage.wrappers import StoreMetrics
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--with-objects", is_flag=True, help="Copy the videos as well, not only what is known of them.")
-@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+@click.option("--with-objects", is_flag=True, help="Include the videos, not only the database.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.pass_obj
 def backup(context: Context, file: Path, with_objects: bool, force: bool) -> None:
-    """Write the database, and with --with-objects all videos, into one FILE, whatever goes on meanwhile.
+    """Write the database, and with --with-objects all videos, into one FILE, also while the server runs.
 
-    FILE appears whole or not at all. Exit code 1 where it does not, or where objects could not be read.
+    FILE is written completely or not at all. Exit code 1 if it is not, or if objects could not be read.
     """
     config = context.prepared_config()
     with StageReporter() as report:
-        made = asyncio.run(_backup(config, file, report, with_objects=with_objects, force=force))
-    for lost in made.failed:
-        click.echo(f"streamtime: not in the backup: {lost}", err=True)
-    objects = made.manifest.objects
-    size = size_text(sum(one.bytes for one in objects))
-    what = "with" if with_objects else "needs"
-    click.echo(f"{file}: {size_text(file.stat().st_size)}, {what} {len(objects)} objects ({size})")
-    sys.exit(1 if made.failed else 0)
+        result = asyncio.run(_backup(config, file, report, with_objects=with_objects, force=force))
+    for key in result.failed:
+        click.echo(f"streamtime: not in the backup: {key}", err=True)
+    objects = result.manifest.objects
+    size = size_text(sum(entry.bytes for entry in objects))
+    verb = "with" if with_objects else "needs"
+    click.echo(f"{file}: {size_text(file.stat().st_size)}, {verb} {len(objects)} objects ({size})")
+    sys.exit(1 if result.failed else 0)
 
 
 async def _backup(
@@ -71,9 +69,9 @@ async def _backup(
 ) -> BackupResult:
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack, sweep=False)
-        keeping = build_maintenance_services(base)
+        maintenance = build_maintenance_services(base)
         ledger = build_video_services(base).ledger
-        maker = BackupMaker(base.database, ledger, base.stores, keeping.ownership, keeping.leases, base.clock)
+        maker = BackupMaker(base.database, ledger, base.stores, maintenance.ownership, maintenance.leases, base.clock)
         return await maker.make(file, report.step, with_objects=with_objects, force=force)
 
 
@@ -82,31 +80,31 @@ async def _backup(
 @click.option(
     "--scratch",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A folder with room for the database of FILE, instead of the system's own for temporary files.",
+    help="A folder with space for the database of FILE, instead of the system's temporary folder.",
 )
 def verify_file(file: Path, scratch: Path | None) -> None:
     """Restore the database of FILE into a scratch folder, check it, and compare all objects in FILE with their hashes.
 
-    It needs no configuration and no server, and changes nothing. Exit code 1 where something is wrong; each fault is
-    a line on standard output.
+    It needs no configuration and no server, and changes nothing. Exit code 1 if something is wrong; each fault is a
+    line on standard output.
     """
     with tempfile.TemporaryDirectory(prefix="streamtime-verify-", dir=scratch) as folder, StageReporter() as report:
-        found = verify(file, Path(folder), report.step, now_ms=SystemClock().now_ms())
-    for words in found.problems:
-        click.echo(f"wrong: {words}")
-    if found.problems:
-        click.echo(f"{file}: {counted(len(found.problems), 'fault')}")
+        result = verify(file, Path(folder), report.step, now_ms=SystemClock().now_ms())
+    for problem in result.problems:
+        click.echo(f"wrong: {problem}")
+    if result.problems:
+        click.echo(f"{file}: {counted(len(result.problems), 'fault')}")
         sys.exit(1)
-    click.echo(f"{file}: well, {_summary(found)}")
+    click.echo(f"{file}: well, {_summary(result)}")
 
 
-def _summary(found: VerifyReport) -> str:
-    said = [f"schema {found.schema}"]
-    for words, objects in (("holds", found.held), ("needs, and does not hold,", found.needed)):
+def _summary(result: VerifyReport) -> str:
+    parts = [f"schema {result.schema}"]
+    for verb, objects in (("holds", result.held), ("needs, and does not hold,", result.needed)):
         if objects:
-            size = size_text(sum(one.bytes for one in objects))
-            said.append(f"{words} {counted(len(objects), 'object')} ({size})")
-    return ", ".join(said)
+            size = size_text(sum(entry.bytes for entry in objects))
+            parts.append(f"{verb} {counted(len(objects), 'object')} ({size})")
+    return ", ".join(parts)
 
 
 MAX_LISTED = 50
@@ -114,14 +112,13 @@ MAX_LISTED = 50
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option("--replace", is_flag=True, help="Put the database that is there aside; it goes to backups/.")
-@click.option("--allow-missing", is_flag=True, help="Restore although objects are missing; their videos will say so.")
+@click.option("--replace", is_flag=True, help="Replace the existing database; it is moved to backups/.")
+@click.option("--allow-missing", is_flag=True, help="Restore although objects are missing; their videos are marked.")
 @click.pass_obj
 def restore(context: Context, file: Path, replace: bool, allow_missing: bool) -> None:
-    """Bring back what FILE holds: a backup, or a copy of the database alone. The server must be stopped.
+    """Restore FILE: a backup, or a copy of the database alone. The server must be stopped.
 
-    Objects that are in their stores already stay as they are. Exit code 1 where it cannot be done; nothing is changed
-    then.
+    Objects that exist in their stores stay as they are. Exit code 1 if the restore fails; nothing is changed then.
     """
     config = context.config()
     prepare_data_dir(config)
@@ -130,20 +127,20 @@ def restore(context: Context, file: Path, replace: bool, allow_missing: bool) ->
         check_schema(reader)
         if database.exists() and database.stat().st_size and not replace:
             raise Conflict(
-                f"There is a database in {config.data_dir}. --replace puts it aside, or choose another data_dir."
+                f"There is a database in {config.data_dir}. --replace moves it to backups/, or choose another data_dir."
             )
         folder = make_work_dir(config.data_dir)
         try:
             with StageReporter() as report:
                 restored = asyncio.run(_restore(config, reader, folder, report, allow_missing=allow_missing))
-            aside = replace_database(folder / DATABASE, database, now_ms=SystemClock().now_ms())
+            replaced = replace_database(folder / DATABASE, database, now_ms=SystemClock().now_ms())
         except MissingObjects as error:
-            _name(error.names)
+            _list_missing(error.names)
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    _name(restored.missing)
-    _report(restored, aside)
+    _list_missing(restored.missing)
+    _report(restored, replaced)
 
 
 async def _restore(
@@ -155,23 +152,23 @@ async def _restore(
         return await restorer.prepare(reader, folder, report.step, allow_missing=allow_missing)
 
 
-def _name(missing: list[str]) -> None:
+def _list_missing(missing: list[str]) -> None:
     for name in missing[:MAX_LISTED]:
         click.echo(f"missing: {name}", err=True)
     if len(missing) > MAX_LISTED:
         click.echo(f"missing: and {len(missing) - MAX_LISTED} more", err=True)
 
 
-def _report(restored: RestoreResult, aside: Path | None) -> None:
-    there = restored.objects - len(restored.missing)
+def _report(restored: RestoreResult, replaced: Path | None) -> None:
+    present = restored.objects - len(restored.missing)
     click.echo(
-        f"Restored: {there} of {restored.objects} objects are there, {restored.restored} of them from the backup."
+        f"Restored: {present} of {restored.objects} objects are there, {restored.restored} of them from the backup."
     )
-    if aside is not None:
-        click.echo(f"The database that was there is {aside} now.")
-    closed = [name for name, standing in restored.store_statuses.items() if standing is not StoreStatus.OWNED]
-    if closed:
+    if replaced is not None:
+        click.echo(f"The previous database is {replaced} now.")
+    unowned = [name for name, status in restored.store_statuses.items() if status is not StoreStatus.OWNED]
+    if unowned:
         click.echo(
-            f"Nothing is deleted in {', '.join(closed)}, which may hold more than the backup knew of, until "
-            "`streamtime gc --take-over` says that it may."
+            f"Nothing is deleted in {', '.join(unowned)}, which may hold more than the backup knew of, until "
+            "`streamtime gc --take-over` allows it."
         )

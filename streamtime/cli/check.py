@@ -1,4 +1,4 @@
-"""`streamtime check`: whether everything that the server needs is there, one line each."""
+"""`streamtime check`: checks everything that the server needs, with one line per part."""
 
 import asyncio
 import os
@@ -42,56 +42,56 @@ _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p",
 
 @dataclass(slots=True)
 class CheckReport:
-    """What was found, printed as it is found."""
+    """Prints the result of each check and counts the failures."""
 
     failures: int = 0
 
     @contextmanager
     def check(self, name: str) -> Iterator[list[str]]:
-        """Check one part: what is appended is said of it, an error of ours is its fault."""
-        said: list[str] = []
+        """Check one part: notes appended to the yielded list are printed; a `StreamtimeError` is a failure."""
+        notes: list[str] = []
         try:
-            yield said
+            yield notes
         except StreamtimeError as error:
             self.failures += 1
             click.echo(f"fault  {name}: {error.message}")
         else:
-            click.echo(f"ok     {name}: {', '.join(said)}")
+            click.echo(f"ok     {name}: {', '.join(notes)}")
 
 
 @click.command()
 @click.pass_obj
 def check(context: Context) -> None:
-    """Check configuration, database, storage, worker and front end. Exit code 1 where one has a fault."""
-    findings = CheckReport()
-    with findings.check("config") as said:
+    """Check configuration, database, storage, worker and front end. Exit code 1 if one has a fault."""
+    report = CheckReport()
+    with report.check("config") as notes:
         config = context.config()
         prepare_data_dir(config)
-        said.append(f"data in {config.data_dir.resolve()}")
-    if not findings.failures:
-        asyncio.run(_check(config, findings))
-    sys.exit(1 if findings.failures else 0)
+        notes.append(f"data in {config.data_dir.resolve()}")
+    if not report.failures:
+        asyncio.run(_check(config, report))
+    sys.exit(1 if report.failures else 0)
 
 
-async def _check(config: Config, findings: CheckReport) -> None:
-    with findings.check("database") as said:
-        said.extend(await asyncio.to_thread(_database, config))
-    with findings.check("backup") as said:
-        said.extend(await asyncio.to_thread(_automatic_backups, config))
-    await _run_check(findings, "storage", lambda: _storage(config))
+async def _check(config: Config, report: CheckReport) -> None:
+    with report.check("database") as notes:
+        notes.extend(await asyncio.to_thread(_database, config))
+    with report.check("backup") as notes:
+        notes.extend(await asyncio.to_thread(_automatic_backups, config))
+    await _run_check(report, "storage", lambda: _storage(config))
     if config.storage.backend == "s3" or config.storage.s3.bucket:
-        await _run_check(findings, "bucket", lambda: _bucket(config))
-    await _run_check(findings, "markers", lambda: _store_ids(config))
-    await _run_check(findings, "worker", lambda: _worker(config))
+        await _run_check(report, "bucket", lambda: _bucket(config))
+    await _run_check(report, "markers", lambda: _store_ids(config))
+    await _run_check(report, "worker", lambda: _worker(config))
     if config.accounts.oidc.issuer or config.accounts.oidc.client_id:
-        await _run_check(findings, "provider", lambda: _provider(config))
-    with findings.check("front end") as said:
-        said.append(f"{len(WebFiles().manifest)} files")
+        await _run_check(report, "provider", lambda: _provider(config))
+    with report.check("front end") as notes:
+        notes.append(f"{len(WebFiles().manifest)} files")
 
 
-async def _run_check(findings: CheckReport, name: str, look: Callable[[], Awaitable[list[str]]]) -> None:
-    with findings.check(name) as said:
-        said.extend(await look())
+async def _run_check(report: CheckReport, name: str, run: Callable[[], Awaitable[list[str]]]) -> None:
+    with report.check(name) as notes:
+        notes.extend(await run())
 
 
 def _database(config: Config) -> list[str]:
@@ -114,7 +114,7 @@ def _database(config: Config) -> list[str]:
 
 
 def _automatic_backups(config: Config) -> list[str]:
-    """The automatic copies of the database; none yet is no fault, since the server makes them."""
+    """Check the automatic copies of the database; having none yet is not a fault."""
     if not config.backup.every:
         return ["turned off (backup.every)"]
     copies = build_automatic_backups(config)
@@ -139,21 +139,21 @@ async def _storage(config: Config) -> list[str]:
 
 
 async def _store_ids(config: Config) -> list[str]:
-    """Whether stores are this deployment's own, as far as they answer."""
+    """Check that the stores belong to this installation, as far as they respond."""
     path = database_path(config)
     if not path.exists() or present_revision(path) != newest_revision(migrations_folder()):
         return ["made at the first start"]
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack, sweep=False)
-        deployment = build_maintenance_services(base).ownership
-        seen = {name: await deployment.check(name, record=False) for name in base.stores.names}
-    if words := " ".join(status_message(*found) for found in seen.items() if found[1] in UNVERIFIED):
-        raise StreamtimeError(words)
-    return [f"{name} {standing.value}" for name, standing in seen.items()]
+        ownership = build_maintenance_services(base).ownership
+        statuses = {name: await ownership.check(name, record=False) for name in base.stores.names}
+    if message := " ".join(status_message(*item) for item in statuses.items() if item[1] in UNVERIFIED):
+        raise StreamtimeError(message)
+    return [f"{name} {status.value}" for name, status in statuses.items()]
 
 
 async def _bucket(config: Config) -> list[str]:
-    """Do in the bucket, under the prefix of this server, all that will be done there."""
+    """Try all operations that the server uses in the bucket, under its prefix."""
     address = bucket_address(config.storage.s3)
     if address is None:
         raise ConfigError("storage.s3 needs endpoint and bucket.")
@@ -161,13 +161,13 @@ async def _bucket(config: Config) -> list[str]:
 
 
 async def _worker(config: Config) -> list[str]:
-    """Start a worker: one that works says what confines it."""
+    """Start a worker, which reports its confinement."""
     confinement = await query_confinement(worker_launcher(config, nice=PREPARE_NICE))
     return ["starts and answers", f"confined by {format_layers(confinement)}"]
 
 
 async def _provider(config: Config) -> list[str]:
-    """Ask the OpenID provider what it says of itself. Whether it takes our secret shows at the first sign-in only."""
+    """Read the OpenID provider's metadata and keys. The client secret is only used at the first sign-in."""
     provider = build_oidc_provider(config.accounts.oidc, SystemClock())
     if provider is None:
         return []
@@ -178,7 +178,7 @@ async def _provider(config: Config) -> list[str]:
 
 
 def file_system_of(folder: Path) -> str:
-    """The kind of file system that a folder is on, as Linux names it; empty where it cannot be told."""
+    """Return the type of the file system of a folder, as Linux names it; empty if it is unknown."""
     best, kind = "", ""
     resolved = str(folder.resolve())
     try:

@@ -1,7 +1,4 @@
-"""The locks of a data directory: that of the server, which says in it what it knows, and that of a move.
-
-What every command needs: the configuration, read once, and the database brought up to date.
-"""
+"""What the commands share: the configuration, the data directory with its locks, and the migrated database."""
 
 import asyncio
 import errno
@@ -21,28 +18,28 @@ from streamtime.config.sections import Config
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
 from streamtime.errors import ConfigError
 
-_SERVER = "server.lock"
+_SERVER_LOCK = "server.lock"
 
 
 @contextmanager
 def server_lock(data_dir: Path, *, stores: Sequence[str] = ()) -> Iterator[None]:
-    """Hold the lock of the server; `stores` are the names of those that it knows.
+    """Hold the server lock; the lock file lists the names of the configured `stores`.
 
     Raises:
-        ConfigError: a server holds it.
+        ConfigError: a running server holds it.
     """
-    with _exclusive_lock(data_dir / _SERVER, server_running_message(data_dir), says=" ".join(stores)):
+    with _exclusive_lock(data_dir / _SERVER_LOCK, server_running_message(data_dir), content=" ".join(stores)):
         yield
 
 
 def server_running_message(data_dir: Path) -> str:
-    """Words for a start that a running server prevents."""
+    """Return the error message if a running server prevents a start."""
     return f"Another server is running on {data_dir}. Stop it first, or choose another data_dir."
 
 
 @contextmanager
 def move_lock(data_dir: Path) -> Iterator[None]:
-    """Hold the lock of a move between stores.
+    """Hold the lock of `streamtime storage move`.
 
     Raises:
         ConfigError: another move holds it.
@@ -52,9 +49,9 @@ def move_lock(data_dir: Path) -> Iterator[None]:
 
 
 def stores_of_running_server(data_dir: Path) -> list[str] | None:
-    """The names of the stores that the server on this directory knows; None where none is running."""
+    """Return the store names of the server that runs on this directory; None if none is running."""
     try:
-        with (data_dir / _SERVER).open(encoding="utf-8") as lock:
+        with (data_dir / _SERVER_LOCK).open(encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -65,19 +62,19 @@ def stores_of_running_server(data_dir: Path) -> list[str] | None:
 
 
 def is_server_running(data_dir: Path) -> bool:
-    """Whether a server works on this directory at this moment."""
+    """Return whether a server is running on this directory."""
     return stores_of_running_server(data_dir) is not None
 
 
 @contextmanager
-def _exclusive_lock(path: Path, words: str, *, says: str = "") -> Iterator[None]:
+def _exclusive_lock(path: Path, locked_message: str, *, content: str = "") -> Iterator[None]:
     with path.open("a", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(words) from None
+            raise ConfigError(locked_message) from None
         lock.truncate(0)
-        lock.write(says)
+        lock.write(content)
         lock.flush()
         yield
 
@@ -85,17 +82,17 @@ def _exclusive_lock(path: Path, words: str, *, says: str = "") -> Iterator[None]
 T = TypeVar("T")
 
 _FOLDERS = ("objects", "spool", "backups")
-"""What lies in a data directory beside the database, where it is there already."""
+"""Folders of a data directory."""
 
 
 class Context:
-    """The configuration of one call of the command line."""
+    """The context of one command: its configuration and services."""
 
     def __init__(self, config_path: Path | None) -> None:
         self._config_path = config_path
 
     def config(self, overrides: dict[str, object] | None = None) -> Config:
-        """The configuration: flags over environment over file over defaults.
+        """Load the configuration; `overrides` are the values of command line options.
 
         Raises:
             ConfigError: it cannot be used.
@@ -103,23 +100,27 @@ class Context:
         return load(self._config_path, os.environ, overrides or {})
 
     def prepared_config(self) -> Config:
-        """The configuration, with the data directory and its database made and brought up to date."""
+        """Load the configuration, create the data directory, and create or migrate the database.
+
+        Raises:
+            ConfigError: one of these fails.
+        """
         config = self.config()
         prepare_data_dir(config)
         _migrate(config)
         return config
 
-    def run_with_accounts(self, use: Callable[[AccountServices], Awaitable[T]]) -> T:
-        """Run something on the accounts of the configured database, which is made where it is missing."""
+    def run_with_accounts(self, function: Callable[[AccountServices], Awaitable[T]]) -> T:
+        """Run a function with the account services, on the prepared configuration."""
         config = self.prepared_config()
-        return asyncio.run(_with_accounts(config, use))
+        return asyncio.run(_with_accounts(config, function))
 
 
 def _migrate(config: Config) -> None:
-    """Migrate, unless a running server would have its schema changed under it.
+    """Migrate the database, unless a server is running.
 
     Raises:
-        ConfigError: there is something to migrate, and a server is running; or the database is lost.
+        ConfigError: a migration is needed and a server is running, or the database is lost.
     """
     path = database_path(config)
     present = present_revision(path)
@@ -131,16 +132,16 @@ def _migrate(config: Config) -> None:
 
 
 def prepare_data_dir(config: Config) -> None:
-    """Make the data directory, for its owner only.
+    """Create the data directory with access for its owner only.
 
     Raises:
-        ConfigError: it cannot be made or written.
+        ConfigError: it cannot be created or written.
     """
     folder = config.data_dir
     try:
         if folder.exists() and not folder.is_dir():
             raise ConfigError(f"The data directory {folder} is a file, not a directory. Choose another data_dir.")
-        _make(folder)
+        _make_dirs(folder)
     except (OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         reason = os.strerror(number) if number else str(error)
@@ -165,21 +166,21 @@ def _require_folder(folder: Path) -> None:
         raise ConfigError(f"{folder} cannot be written by this user.")
 
 
-def _make(folder: Path) -> None:
-    """Make a directory and those above it; where that fails, those that were made go again."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    made: list[Path] = []
+def _make_dirs(folder: Path) -> None:
+    """Create a directory and its parents; on failure remove those that were created."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    created: list[Path] = []
     try:
-        for each in reversed(missing):
-            each.mkdir(mode=0o700 if each == folder else 0o777, exist_ok=each != folder)
-            made.append(each)
+        for path in reversed(missing):
+            path.mkdir(mode=0o700 if path == folder else 0o777, exist_ok=path != folder)
+            created.append(path)
     except OSError:
-        for each in reversed(made):
+        for path in reversed(created):
             with suppress(OSError):
-                each.rmdir()
+                path.rmdir()
         raise
 
 
-async def _with_accounts(config: Config, use: Callable[[AccountServices], Awaitable[T]]) -> T:
+async def _with_accounts(config: Config, function: Callable[[AccountServices], Awaitable[T]]) -> T:
     async with open_account_services(config) as accounts:
-        return await use(accounts)
+        return await function(accounts)

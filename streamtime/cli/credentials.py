@@ -1,7 +1,4 @@
-"""`streamtime session`: who is signed in where, and its end, beside a running server.
-
-`streamtime token`: API tokens for scripts.
-"""
+"""`streamtime token` and `streamtime session`: lists and revokes API tokens and sessions, and creates tokens."""
 
 import rich_click as click
 
@@ -16,7 +13,7 @@ from streamtime.formatting import time_iso
 
 @click.group()
 def token() -> None:
-    """Make, list and revoke API tokens."""
+    """Create, list and revoke API tokens."""
 
 
 @token.command()
@@ -27,28 +24,28 @@ def token() -> None:
     type=click.Choice([scope.value for scope in TokenScope]),
     default=TokenScope.ADMIN.value,
     show_default=True,
-    help="What it may do: read; upload (send videos and change one's own); admin (all that the account may).",
+    help="What it may do: read; upload (upload videos and change one's own); admin (everything the account may).",
 )
 @click.pass_obj
 def create(context: Context, name: str, label: str, scope: str) -> None:
-    """Make a token for the account NAME and print it. It is shown this once."""
+    """Create a token for the account NAME and print it. It is not shown again."""
 
-    async def made(accounts: AccountServices) -> IssuedApiToken:
+    async def create_token(accounts: AccountServices) -> IssuedApiToken:
         owner = await accounts.users.by_name(name)
         return await accounts.tokens.create(COMMAND_LINE, owner.id, label, TokenScope(scope))
 
-    click.echo(context.run_with_accounts(made).secret)
+    click.echo(context.run_with_accounts(create_token).secret)
 
 
 @token.command("list")
 @click.pass_obj
 def list_tokens(context: Context) -> None:
-    """List all tokens: id, account, label, scope, made, last used, state."""
-    for found in context.run_with_accounts(lambda accounts: accounts.tokens.list_all()):
-        last_used = time_iso(found.last_used_at_ms) if found.last_used_at_ms else "never used"
-        state = "in use" if found.revoked_at_ms is None else "revoked"
-        made = time_iso(found.created_at_ms)
-        columns = [found.public_id, found.user_name, found.label, found.scope.value, made, last_used, state]
+    """List all tokens: id, account, label, scope, created, last used, state."""
+    for token in context.run_with_accounts(lambda accounts: accounts.tokens.list_all()):
+        last_used = time_iso(token.last_used_at_ms) if token.last_used_at_ms else "never used"
+        state = "in use" if token.revoked_at_ms is None else "revoked"
+        created = time_iso(token.created_at_ms)
+        columns = [token.public_id, token.user_name, token.label, token.scope.value, created, last_used, state]
         click.echo("\t".join(columns))
 
 
@@ -56,28 +53,28 @@ def list_tokens(context: Context) -> None:
 @click.argument("token_id")
 @click.pass_obj
 def revoke(context: Context, token_id: str) -> None:
-    """End the use of a token, by its id from `token list`, at once, also of a running server."""
+    """Revoke a token by its id from `token list`, with immediate effect, also for a running server."""
     context.run_with_accounts(lambda accounts: accounts.tokens.revoke(COMMAND_LINE, token_id, of_user=None))
     click.echo(f"{token_id} is revoked.")
 
 
 @click.group()
 def session() -> None:
-    """List and end sessions: browsers and programs that are signed in."""
+    """List and end sessions of browsers and API clients."""
 
 
 @session.command("list")
 @click.argument("name")
 @click.pass_obj
 def list_sessions(context: Context, name: str) -> None:
-    """List the sessions of the account NAME: id, kind, device, address, begun, last used."""
+    """List the sessions of the account NAME: id, kind, device, address, created, last used."""
 
-    async def listed(accounts: AccountServices) -> list[Session]:
+    async def list_for_name(accounts: AccountServices) -> list[Session]:
         return await accounts.sessions.list_for_user((await accounts.users.by_name(name)).id)
 
-    for found in context.run_with_accounts(listed):
-        times = [time_iso(found.created_at_ms), time_iso(found.last_used_at_ms)]
-        columns = [found.public_id, found.kind.value, found.device or "unknown", found.address or "unknown", *times]
+    for row in context.run_with_accounts(list_for_name):
+        times = [time_iso(row.created_at_ms), time_iso(row.last_used_at_ms)]
+        columns = [row.public_id, row.kind.value, row.device or "unknown", row.address or "unknown", *times]
         click.echo("\t".join(columns))
 
 
@@ -85,6 +82,6 @@ def list_sessions(context: Context, name: str) -> None:
 @click.argument("session_id")
 @click.pass_obj
 def end(context: Context, session_id: str) -> None:
-    """End a session, by its id from `session list`: refused from the next request on, also by a running server."""
+    """End a session by its id from `session list`, with immediate effect, also for a running server."""
     ended = context.run_with_accounts(lambda accounts: accounts.sessions.end(COMMAND_LINE, session_id, of_user=None))
     click.echo(f"A session of {ended.user_name} is ended.")

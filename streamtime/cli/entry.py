@@ -1,13 +1,13 @@
-"""Where the installed command begins: Ctrl-C ends it without a traceback, before and after a command runs as well.
+"""The entry point of the installed command: Ctrl-C ends it without a traceback at any time.
 
-To import everything takes a second or more, and nothing of it can be asked to handle an interrupt.
+Importing everything takes a second or more, in which no exception handler of the commands is in place yet.
 """
 
 import signal
 
 
 def main() -> None:
-    """Import the commands and run the one that was asked for."""
+    """Import the commands and run the requested one."""
     handler = signal.getsignal(signal.SIGINT)
     if handler is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,6 +1,6 @@
-"""Whether a database may be made: where there was one before, its loss must not look like a first start.
+"""Checks before a database is created or opened: a lost database must not look like a first start.
 
-A new database has no accounts, so it gives out a setup code; and it knows nothing of the objects beside it.
+A new database has no accounts, so the server would print a setup code, and it knows nothing of the existing objects.
 """
 
 import asyncio
@@ -29,17 +29,16 @@ from streamtime.storage.s3.store import S3Store
 
 UNCLEAN_CHECK_S = 60.0
 CLEAN_CHECK_S = 5.0
-"""How long a start may look through the database: after a kill or a power cut, and otherwise. It takes about 0.1 s of
-processor time for 100 MB."""
+"""The longest check of the database at start: after a crash, and otherwise. It takes about 0.1 s per 100 MB."""
 
 _log = get_logger("database")
 
 
 def require_first_start(config: Config) -> None:
-    """Return where nothing speaks against making a database.
+    """Return if a new database may be created.
 
     Raises:
-        ConfigError: there are traces of an earlier one; the message names them, the newest copy, and what to do.
+        ConfigError: there is data of an earlier database; the message names it, the newest copy, and what to do.
     """
     if not (found := _previous_data(config)):
         return
@@ -48,16 +47,16 @@ def require_first_start(config: Config) -> None:
     raise ConfigError(
         f"The database {path} {state}, but there was one before: {', '.join(found)}. "
         f"{restore_advice(backup_folders(config), replace=False)} "
-        "Is the right disk mounted, and data_dir the right one? To begin anew, "
+        "Is the right disk mounted, and data_dir the right one? To start again, "
         "with no accounts and none of the old videos: `streamtime serve --new-database`."
     )
 
 
 def require_undamaged(config: Config) -> None:
-    """Return where a look at the database finds no damage, or does not end in time: the server goes on with it later.
+    """Return if a check finds no damage in the database, or does not finish in time; the server repeats it later.
 
     Raises:
-        ConfigError: it is damaged; the message names the newest copy.
+        ConfigError: the database is damaged; the message names the newest copy.
         StreamtimeError: it cannot be read.
     """
     path = database_path(config)
@@ -65,39 +64,39 @@ def require_undamaged(config: Config) -> None:
         return
     log = path.with_name(f"{path.name}-wal")
     unclean = log.exists() and log.stat().st_size > 0  # SQLite deletes it when the last connection is closed
-    within_s = UNCLEAN_CHECK_S if unclean else CLEAN_CHECK_S
+    timeout_s = UNCLEAN_CHECK_S if unclean else CLEAN_CHECK_S
     try:
-        if not database_file.check_live(path, timeout_s=within_s):
-            _log.warning("database_check_broken_off", after_s=within_s)
+        if not database_file.check_live(path, timeout_s=timeout_s):
+            _log.warning("database_check_timed_out", after_s=timeout_s)
     except DatabaseDamaged as error:
         raise damaged_error(config, error) from error
 
 
 def damaged_error(config: Config, error: DatabaseDamaged) -> ConfigError:
-    """What to say of a database in which damage was found."""
-    words = restore_advice(backup_folders(config), replace=True)
-    return ConfigError(f"The database {database_path(config)} is damaged: {error.message}. {words}")
+    """Return the error for a damaged database, with advice how to restore it."""
+    advice = restore_advice(backup_folders(config), replace=True)
+    return ConfigError(f"The database {database_path(config)} is damaged: {error.message}. {advice}")
 
 
 def create_new_database(config: Config) -> None:
-    """Put aside what is in the place of the database, if anything, and make a new one. No object is deleted.
+    """Create a new database, and rename an unusable file in its place. No object is deleted.
 
-    The new one has a marker of its own, and as after a restore nothing is deleted in a store that holds other objects
-    until `gc --take-over` says so. The caller holds the server's lock.
+    The database gets its own store ids: as after a restore, nothing is deleted in a store with other objects before
+    `gc --take-over`. The caller holds the server lock.
 
     Raises:
-        ConfigError: there is a database that can be used.
+        ConfigError: there is a usable database.
     """
     path, now_ms = database_path(config), SystemClock().now_ms()
     if _usable(path):
         raise ConfigError(
             f"There is a database in {config.data_dir}, so --new-database does nothing. Leave it out to use that one; "
-            "to begin anew, move the database elsewhere first."
+            "to start again, move the database elsewhere first."
         )
-    aside = set_aside_database(path, f"{path.stem}-before-new-{now_ms}{path.suffix}")
+    renamed = set_aside_database(path, f"{path.stem}-before-new-{now_ms}{path.suffix}")
     path.unlink(missing_ok=True)
-    if aside is not None:
-        _log.warning("database_moved_aside", to=str(aside))
+    if renamed is not None:
+        _log.warning("old_database_renamed", to=str(renamed))
     migrate(path, now_ms=now_ms)
     asyncio.run(_renew_store_ids(config))
 
@@ -105,8 +104,8 @@ def create_new_database(config: Config) -> None:
 async def _renew_store_ids(config: Config) -> None:
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack, sweep=False)
-        deployment = build_maintenance_services(base).ownership
-        await base.database.write(lambda tx: deployment.reset(tx, restored_at_ms=base.clock.now_ms()))
+        ownership = build_maintenance_services(base).ownership
+        await base.database.write(lambda tx: ownership.reset(tx, restored_at_ms=base.clock.now_ms()))
 
 
 def _usable(path: Path) -> bool:
@@ -117,7 +116,7 @@ def _usable(path: Path) -> bool:
 
 
 def _previous_data(config: Config) -> list[str]:
-    """What an earlier database has left, in words."""
+    """Return descriptions of data that an earlier database has left."""
     path = database_path(config)
     log = path.with_name(f"{path.name}-wal")
     found = [f"{folder} holds files" for name in ("objects", "spool") if any(_files(folder := config.data_dir / name))]
@@ -128,10 +127,10 @@ def _previous_data(config: Config) -> list[str]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The files in a folder, temporary ones left out."""
-    for where, folders, names in os.walk(folder):
+    """Yield the files in a folder, without temporary ones."""
+    for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(where, name) for name in names if not name.startswith("."))
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 async def _previous_data_in_bucket(config: Config) -> list[str]:
@@ -140,18 +139,17 @@ async def _previous_data_in_bucket(config: Config) -> list[str]:
         return []
     store = S3Store(address)
     try:
-        marked = await store.head(STORE_ID_KEY) is not None
-        held = marked or [each async for each in _first(store)]
+        has_data = await store.head(STORE_ID_KEY) is not None or [key async for key in _first_key(store)]
     except StreamtimeError as error:
-        _log.warning("bucket_not_looked_at", error=error.message)
+        _log.warning("bucket_check_failed", error=error.message)
         return []
     finally:
         await store.close()
     place = f"{address.bucket}/{address.prefix}".rstrip("/")
-    return [f"the bucket {place} holds the files of an installation"] if held else []
+    return [f"the bucket {place} holds the files of an installation"] if has_data else []
 
 
-async def _first(store: S3Store) -> AsyncIterator[str]:
-    async for each in store.list("videos/"):
-        yield each.key
+async def _first_key(store: S3Store) -> AsyncIterator[str]:
+    async for item in store.list("videos/"):
+        yield item.key
         return

@@ -1,11 +1,7 @@
-"""`streamtime gc`: deletes what is doomed and compares all stores with the database, now.
+"""`streamtime gc`: deletes objects pending deletion and compares all stores with the database, now.
 
-Whoever holds `server.lock` deletes, and nobody else. Beside a running server this command therefore hands the work to
-the server's queue and waits for what comes of it; without one it takes the lock and does the work itself.
-
-How long commands tell what they do: a bar on a terminal, a line now and then in a pipe, both on standard error.
-
-It knows words and figures, nothing of the work.
+Only the holder of `server.lock` deletes objects. Beside a running server this command queues the work for the server
+and waits for the result; without one it takes the lock and does the work itself.
 """
 
 import asyncio
@@ -36,7 +32,7 @@ LINE_INTERVAL_S = 2.0
 
 
 class StageReporter:
-    """Tells stages, and how much of one is done."""
+    """Reports stages and their progress on standard error: a bar on a terminal, a line now and then in a pipe."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
@@ -44,7 +40,7 @@ class StageReporter:
         self._at = 0.0
 
     def __enter__(self) -> Self:
-        """Begin to tell."""
+        """Show the bar."""
         if sys.stderr.isatty():
             columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}")
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
@@ -55,36 +51,36 @@ class StageReporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take away what was on the screen for the time of the work."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
-    def stage(self, words: str) -> None:
-        """Something else is being done now."""
-        self.step(words, 0, 0)
+    def stage(self, name: str) -> None:
+        """Begin a stage without known size."""
+        self.step(name, 0, 0)
 
-    def step(self, words: str, done_bytes: int, total_bytes: int) -> None:
-        """So much of it is done; 0 of 0 where that cannot be told."""
+    def step(self, stage: str, done_bytes: int, total_bytes: int) -> None:
+        """Report the progress of a stage; 0 of 0 bytes if its size is unknown."""
         figures = f"{size_text(done_bytes)} of {size_text(total_bytes)}" if total_bytes else ""
         if self._bar is not None:
             task = self._bar.task_ids[0]
             total = total_bytes or None
-            self._bar.update(task, description=words, completed=done_bytes, total=total, figures=figures)
+            self._bar.update(task, description=stage, completed=done_bytes, total=total, figures=figures)
             return
         now = time.monotonic()
-        if words != self._stage or (now - self._at >= LINE_INTERVAL_S and total_bytes):
-            click.echo(f"{words}: {figures}" if figures else words, err=True)
-            self._stage, self._at = words, now
+        if stage != self._stage or (now - self._at >= LINE_INTERVAL_S and total_bytes):
+            click.echo(f"{stage}: {figures}" if figures else stage, err=True)
+            self._stage, self._at = stage, now
 
 
 POLL_INTERVAL_S = 0.2
 
 _COUNT_LABELS = {
-    "watched": "belong to nothing and are watched",
-    "put_aside": "put aside",
-    "aside": "lie aside",
-    "deleted": "deleted from aside",
-    "brought_back": "brought back from aside",
+    "watched": "orphaned and watched",
+    "put_aside": "moved to quarantine",
+    "aside": "in quarantine",
+    "deleted": "deleted from quarantine",
+    "brought_back": "restored from quarantine",
     "aborted": "unfinished multipart uploads ended",
     "missing": "missing or of the wrong size",
 }
@@ -92,81 +88,81 @@ _COUNT_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class GcOptions:
-    """What was asked for on the command line."""
+    """The options of the command."""
 
     dry_run: bool
     take_over: bool
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be done.")
 @click.option(
     "--take-over",
     is_flag=True,
-    help="Say that all stores belong to this database: what it knows nothing of may go, however much it is.",
+    help="Declare that all stores belong to this database: objects unknown to it may be deleted, however many.",
 )
 @click.pass_obj
 def gc(context: Context, dry_run: bool, take_over: bool) -> None:
-    """Delete what was deleted, and put aside what belongs to nothing; beside a running server or without one.
+    """Delete objects of deleted videos, and quarantine orphaned ones; with or without a running server.
 
-    Exit code 1 where something was refused, could not be done, or is missing from a store.
+    Exit code 1 if something was refused, failed, or is missing from a store.
     """
     config = context.prepared_config()
-    wish = GcOptions(dry_run, take_over)
+    options = GcOptions(dry_run, take_over)
     with StageReporter() as report:
         if dry_run or is_server_running(config.data_dir):
-            lines, well = asyncio.run(_run_beside_server(config, wish, report))
+            lines, succeeded = asyncio.run(_run_beside_server(config, options, report))
         else:
             with server_lock(config.data_dir):
-                lines, well = asyncio.run(_run_locally(config, wish, report))
+                lines, succeeded = asyncio.run(_run_locally(config, options, report))
     click.echo("\n".join(lines))
-    sys.exit(0 if well else 1)
+    sys.exit(0 if succeeded else 1)
 
 
-async def _run_locally(config: Config, wish: GcOptions, report: StageReporter) -> tuple[list[str], bool]:
-    """Do it here; the caller holds the lock."""
+async def _run_locally(config: Config, options: GcOptions, report: StageReporter) -> tuple[list[str], bool]:
+    """Do the work in this process; the caller holds the lock."""
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack)
-        library, keeping = build_video_services(base), build_maintenance_services(base)
-        if wish.take_over:
+        video_services, maintenance = build_video_services(base), build_maintenance_services(base)
+        if options.take_over:
             for name in base.stores.names:
-                await keeping.ownership.take_over(name)
-        await base.database.write(library.lifecycle.recover)
-        care = build_maintenance_runner(config, base, library, keeping)
-        report.stage("Deleting what was deleted")
+                await maintenance.ownership.take_over(name)
+        await base.database.write(video_services.lifecycle.recover)
+        runner = build_maintenance_runner(config, base, video_services, maintenance)
+        report.stage("Deleting objects of deleted videos")
         try:
-            lines, well = [_collected(await care.collect())], True
+            lines, collected = [_collected(await runner.collect())], True
         except StreamtimeError as error:
-            lines, well = [f"refused: {error.message}"], False
+            lines, collected = [f"refused: {error.message}"], False
         report.stage("Comparing stores with the database")
-        reports = [report_counts(report) for report in await care.reconcile(ignore_share_limit=wish.take_over)]
-        return [*lines, *_lines(reports)], well and _succeeded(reports)
+        reports = [report_counts(report) for report in await runner.reconcile(ignore_share_limit=options.take_over)]
+        return [*lines, *_lines(reports)], collected and _succeeded(reports)
 
 
-async def _run_beside_server(config: Config, wish: GcOptions, report: StageReporter) -> tuple[list[str], bool]:
-    """Look only, or have the server do it."""
+async def _run_beside_server(config: Config, options: GcOptions, report: StageReporter) -> tuple[list[str], bool]:
+    """Do a dry run, or have the server do the work."""
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack, sweep=False)
-        library, keeping = build_video_services(base), build_maintenance_services(base)
-        if wish.dry_run:
+        video_services, maintenance = build_video_services(base), build_maintenance_services(base)
+        if options.dry_run:
             report.stage("Comparing stores with the database")
-            doomed, size = (await keeping.inventory.totals()).get("doomed", (0, 0))
-            care = build_maintenance_runner(config, base, library, keeping)
-            found = await care.reconcile(dry_run=True, ignore_share_limit=wish.take_over)
+            count, size = (await maintenance.inventory.totals()).get("doomed", (0, 0))
+            runner = build_maintenance_runner(config, base, video_services, maintenance)
+            found = await runner.reconcile(dry_run=True, ignore_share_limit=options.take_over)
             reports = [report_counts(report) for report in found]
-            lines = [f"would be deleted: {counted(doomed, 'object')}, {size_text(size)}"]
+            lines = [f"would be deleted: {counted(count, 'object')}, {size_text(size)}"]
             return [*lines, *_lines(reports)], _succeeded(reports)
-        if wish.take_over:
+        if options.take_over:
             for name in base.stores.names:
-                await keeping.ownership.take_over(name)
-        return await _run_on_server(config, base, report, TAKEN_OVER if wish.take_over else COLLECT_SUBJECT)
+                await maintenance.ownership.take_over(name)
+        return await _run_on_server(config, base, report, TAKEN_OVER if options.take_over else COLLECT_SUBJECT)
 
 
 async def _run_on_server(
     config: Config, base: Infrastructure, report: StageReporter, subject: str
 ) -> tuple[list[str], bool]:
-    """Have the server do it, and say what came of it."""
-    report.stage("The server deletes what was deleted")
+    """Have the server do the work, and return the result."""
+    report.stage("The server deletes objects of deleted videos")
     collected = await _run_task(config, base, MaintenanceTask.COLLECT, COLLECT_SUBJECT)
     report.stage("The server compares stores with the database")
     compared = await _run_task(config, base, MaintenanceTask.RECONCILE, subject)
@@ -176,24 +172,24 @@ async def _run_on_server(
 
 
 async def _run_task(config: Config, base: Infrastructure, task: MaintenanceTask, subject: str) -> TaskRun:
-    """Ask the server for a task, and wait until a run of it has ended that began or went on after the question.
+    """Queue a task for the server, and wait for the end of a run that was active after that.
 
     Raises:
-        ConfigError: the server has ended.
+        ConfigError: the server has stopped.
     """
-    upkeep, overview = build_maintenance_services(base).log, JobOverview(base.database)
-    asked = base.clock.now_ms()
+    run_log, overview = build_maintenance_services(base).log, JobOverview(base.database)
+    queued_at_ms = base.clock.now_ms()
     work = WorkQueue(base.queue)
     await base.database.write(lambda tx: work.queue_maintenance(tx, task.value, subject, at_once=True))
     while True:
         active = {(job.kind, job.subject) for job in await overview.active()}
-        done = (await upkeep.latest_runs()).get(task)
-        ended = done is not None and done.finished_at_ms is not None and done.finished_at_ms >= asked
-        # A collection that cannot go on waits in the queue for better times, and has said why.
-        if done is not None and ended and (task is MaintenanceTask.COLLECT or (task.value, subject) not in active):
-            return done
+        run = (await run_log.latest_runs()).get(task)
+        finished = run is not None and run.finished_at_ms is not None and run.finished_at_ms >= queued_at_ms
+        # A collection that was refused stays in the queue for a retry, with its reason in the run log.
+        if run is not None and finished and (task is MaintenanceTask.COLLECT or (task.value, subject) not in active):
+            return run
         if not is_server_running(config.data_dir):
-            raise ConfigError("The server has ended meanwhile. Run the command again.")
+            raise ConfigError("The server has stopped in the meantime. Run the command again.")
         await asyncio.sleep(POLL_INTERVAL_S)
 
 

@@ -1,4 +1,4 @@
-"""`streamtime`: the list of commands, and how each ends when something is wrong."""
+"""`streamtime`: the list of commands, and the conversion of errors to one line and exit code 1."""
 
 import sqlite3
 import sys
@@ -35,8 +35,8 @@ from streamtime.version import VERSION
 @click.version_option(VERSION, prog_name="streamtime")
 @click.pass_context
 def streamtime(context: click.Context, config_path: Path | None) -> None:
-    """Streamtime, a self-hosted video server: drop a video, seconds later it plays on every screen of the house."""
-    configure(level="warning")  # to standard error: what a command prints is its answer; `serve` says more
+    """Streamtime, a self-hosted video server: drop a video, seconds later it plays on every screen at home."""
+    configure(level="warning")  # `serve` sets its own level
     context.obj = Context(config_path)
 
 
@@ -50,8 +50,8 @@ user.add_command(second_factor)
 
 
 def run() -> None:
-    """The entry point: every error that we know, or that the machine has with us, becomes one line and exit code 1."""
-    freeze()  # what was imported stays: to look through it again and again costs pauses, and half a second at the end
+    """Run a command; known errors, and those of the operating system and the database, become one line."""
+    freeze()  # exclude imported modules from garbage collection: it costs pauses, and half a second at exit
     try:
         streamtime(prog_name="streamtime")
     except DatabaseDamaged as error:
@@ -62,12 +62,8 @@ def run() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}.")
     except (DBAPIError, sqlite3.Error) as error:
-        found = translate_error(error)
-        hint = (
-            "`streamtime check` says more."
-            if isinstance(found, DatabaseDamaged)
-            else "Look who owns the data directory."
-        )
+        damaged = isinstance(translate_error(error), DatabaseDamaged)
+        hint = "`streamtime check` says more." if damaged else "Check the owner of the data directory."
         _fail(f"The database cannot be used: {getattr(error, 'orig', error)}. {hint}")
 
 

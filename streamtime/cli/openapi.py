@@ -1,4 +1,4 @@
-"""`streamtime openapi`: the OpenAPI document of this version."""
+"""`streamtime openapi`: prints the OpenAPI document of this version."""
 
 import asyncio
 import tempfile

@@ -1,7 +1,7 @@
-"""How every long command tells what it does: a bar that fills up on a terminal, or JSON, one object a line.
+"""Output of long commands: progress as a bar on a terminal, as lines, or as JSON Lines.
 
-Progress goes to standard error, the result to standard output; JSON is all on standard output. What is told, and the
-words for it, are the commands' own.
+Progress goes to standard error and the result to standard output; JSON goes to standard output only. The commands
+define the content.
 """
 
 import asyncio
@@ -21,68 +21,68 @@ from streamtime.errors import StreamtimeError
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
-"""Exit codes of a command that was stopped, as shells count them."""
+"""Exit codes of a command that was stopped by a signal, as shells define them."""
 
 
 class ProgressReporter:
-    """Tells nothing on the way; each way of telling adds to it."""
+    """Reports no progress; subclasses add a kind of output."""
 
     def __enter__(self) -> Self:
-        """Begin to tell."""
+        """Start reporting."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take away what was on the screen for the time of the work."""
+        """Stop reporting."""
 
     def failed(self, error: StreamtimeError) -> None:
-        """Nothing comes of it. People are told so by the command line itself."""
+        """Report an error. People see the message of the command line, so this does nothing."""
 
 
 class TerminalReporter(ProgressReporter):
-    """Draws a line on the terminal for the time of the work."""
+    """Shows a progress bar on the terminal."""
 
     def __init__(self, *columns: ProgressColumn) -> None:
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
 
     def __enter__(self) -> Self:
-        """Begin to tell."""
+        """Start reporting."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._progress.stop()
 
 
 class JsonReporter(ProgressReporter):
-    """One object a line, each with what it tells of as `event`."""
+    """Prints JSON Lines; each object has an `event`."""
 
     def failed(self, error: StreamtimeError) -> None:
-        """Tell why nothing comes of it."""
+        """Print the error."""
         print_json(event="failed", code=error.code, message=error.message)
 
 
 def print_json(**values: object) -> None:
-    """One object, on a line of its own."""
+    """Print one JSON object on a line."""
     click.echo(msgspec.json.encode(values).decode())
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things: `1 object`, `3 objects`."""
+    """Return a number with a noun: `1 object`, `3 objects`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @contextmanager
-def reporting(report: ProgressReporter, stopped: str) -> Iterator[None]:
-    """Tell for as long as the context lasts, also of what ends it early; `stopped` is said where somebody ends it.
+def reporting(report: ProgressReporter, stopped_message: str) -> Iterator[None]:
+    """Report progress and errors for as long as the context lasts.
 
     Raises:
-        SystemExit: it was ended by Ctrl-C, or by SIGTERM (see `cancel_on_sigterm`).
-        StreamtimeError: as it was raised, once it is told.
+        SystemExit: the command was stopped by Ctrl-C or SIGTERM (see `cancel_on_sigterm`).
+        StreamtimeError: as raised in the context, after it was reported.
     """
     with report:
         try:
@@ -91,19 +91,19 @@ def reporting(report: ProgressReporter, stopped: str) -> Iterator[None]:
             report.failed(error)
             raise
         except KeyboardInterrupt:
-            _stop(report, stopped, INTERRUPTED)
+            _stop(report, stopped_message, INTERRUPTED)
         except asyncio.CancelledError:
-            _stop(report, stopped, TERMINATED)
+            _stop(report, stopped_message, TERMINATED)
 
 
 def cancel_on_sigterm() -> None:
-    """Have SIGTERM cancel the task that calls this."""
+    """Cancel the current task on SIGTERM."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _stop(report: ProgressReporter, words: str, code: int) -> NoReturn:
-    report.failed(StreamtimeError(words, code="stopped"))
-    click.echo(f"streamtime: {words}", err=True)
-    sys.exit(code)
+def _stop(report: ProgressReporter, message: str, exit_code: int) -> NoReturn:
+    report.failed(StreamtimeError(message, code="stopped"))
+    click.echo(f"streamtime: {message}", err=True)
+    sys.exit(exit_code)

@@ -1,7 +1,4 @@
-"""`streamtime package`: one video to an HLS folder for any web server, without a server of ours.
-
-What `streamtime package` tells, and in which words; how is in `output.py`.
-"""
+"""`streamtime package`: converts one video to an HLS folder for any web server, and reports progress and result."""
 
 import asyncio
 import sys
@@ -37,51 +34,51 @@ from streamtime.videos.renditions import RenditionKind
 
 LINE_INTERVAL_S = 1.0
 LINE_MIN_FRACTION = 0.05
-"""What a line in a pipe is further on than the last one, at least, in time and in shares of the work."""
+"""The least difference in time and in progress between two lines in a pipe."""
 
 
 class PackageReporter(ProgressReporter):
-    """Tells the end, and nothing on the way; each way of telling adds to it."""
+    """Reports the result but no progress; subclasses add a kind of output."""
 
     def step(self, step: PackagingProgress) -> None:
-        """The work is that far."""
+        """Report progress."""
 
     def done(self, source: Path, folder: Path, packaged: PackagingResult) -> None:
-        """It is there."""
+        """Report the result."""
         for note in packaged.notes:
             click.echo(f"streamtime: {note}", err=True)
         if packaged.damaged_after_ms is not None:
             after = duration_text(packaged.damaged_after_ms)
             click.echo(f"streamtime: {source} is damaged after {after}; what comes before it plays.", err=True)
-        pictures = [made.new.name for made in packaged.renditions if made.new.kind is RenditionKind.VIDEO]
-        sounds = sum(made.new.kind is RenditionKind.AUDIO for made in packaged.renditions)
-        sound = ("no sound", "sound")[sounds] if sounds <= 1 else f"{sounds} sound tracks"
-        parts = [*pictures, sound, *_counted(len(packaged.captions), "caption track")]
+        video = [made.new.name for made in packaged.renditions if made.new.kind is RenditionKind.VIDEO]
+        audio_tracks = sum(made.new.kind is RenditionKind.AUDIO for made in packaged.renditions)
+        audio = ("no audio", "audio")[audio_tracks] if audio_tracks <= 1 else f"{audio_tracks} audio tracks"
+        parts = [*video, audio, *_counted(len(packaged.captions), "caption track")]
         parts += [*_counted(packaged.chapters, "chapter"), duration_text(packaged.duration_ms)]
         click.echo(f"{folder / MASTER_PLAYLIST}: {', '.join(parts)}")
 
 
 class PackageProgressBar(TerminalReporter, PackageReporter):
-    """A line on the terminal that fills up."""
+    """Shows a progress bar."""
 
     def __init__(self) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}")
         super().__init__(*columns)
-        self._task = self._progress.add_task("Looking at it", total=1.0, figures="")
+        self._task = self._progress.add_task("Analyzing", total=1.0, figures="")
         self._stage = ""
 
     def step(self, step: PackagingProgress) -> None:
-        """Fill it so far. A stage is seen, however short it is."""
-        news = step.stage != self._stage
+        """Update the bar; redraw it at once for a new stage, so that short stages are visible."""
+        is_new_stage = step.stage != self._stage
         self._stage = step.stage
         figures = _progress_text(step)
         self._progress.update(
-            self._task, refresh=news, description=step.stage, completed=step.fraction, figures=figures
+            self._task, refresh=is_new_stage, description=step.stage, completed=step.fraction, figures=figures
         )
 
 
 class PackageLines(PackageReporter):
-    """A line now and then, for a file or a pipe."""
+    """Prints a line now and then, for a file or a pipe."""
 
     def __init__(self) -> None:
         self._stage = ""
@@ -89,20 +86,20 @@ class PackageLines(PackageReporter):
         self._at = 0.0
 
     def step(self, step: PackagingProgress) -> None:
-        """Say it if it is news."""
+        """Print a line for a new stage or after enough progress."""
         now = time.monotonic()
-        further = step.fraction - self._fraction >= LINE_MIN_FRACTION and now - self._at >= LINE_INTERVAL_S
-        if step.stage == self._stage and not further:
+        enough = step.fraction - self._fraction >= LINE_MIN_FRACTION and now - self._at >= LINE_INTERVAL_S
+        if step.stage == self._stage and not enough:
             return
         self._stage, self._fraction, self._at = step.stage, step.fraction, now
         click.echo(f"{step.stage}: {_progress_text(step)}", err=True)
 
 
 class PackageJsonLines(JsonReporter, PackageReporter):
-    """Steps and the end, for programs."""
+    """Prints progress and result as JSON Lines."""
 
     def step(self, step: PackagingProgress) -> None:
-        """Tell every step."""
+        """Print a progress event."""
         print_json(
             event="progress",
             stage=step.stage,
@@ -112,7 +109,7 @@ class PackageJsonLines(JsonReporter, PackageReporter):
         )
 
     def done(self, source: Path, folder: Path, packaged: PackagingResult) -> None:
-        """Tell what was made."""
+        """Print the result."""
         print_json(
             event="done",
             source=str(source),
@@ -130,14 +127,14 @@ class PackageJsonLines(JsonReporter, PackageReporter):
 
 
 def _rendition(made: PackagedRendition) -> dict[str, object]:
-    about = made.started
+    started = made.started
     return {
         "name": made.new.name,
         "kind": made.new.kind.value,
         "origin": made.new.origin.value,
-        "codecs": about.codecs,
-        "width": about.width or None,
-        "height": about.height or None,
+        "codecs": started.codecs,
+        "width": started.width or None,
+        "height": started.height or None,
         "average_bps": made.index.average_bps,
         "bytes": made.index.bytes_total,
         "segments": len(made.index.segments),
@@ -160,7 +157,7 @@ def _counted(number: int, noun: str) -> list[str]:
 
 
 def _progress_text(step: PackagingProgress) -> str:
-    """How much is done, how fast, and what is left: `45 %, 3.2x, 1:20 left`."""
+    """Return progress, speed and time left: `45 %, 3.2x, 1:20 left`."""
     parts = [f"{step.fraction:.0%}".replace("%", " %")]
     if step.speed is not None:
         parts.append(f"{step.speed:.1f}x")
@@ -170,12 +167,12 @@ def _progress_text(step: PackagingProgress) -> str:
 
 
 class Heights(click.ParamType[list[int]]):
-    """Picture heights, with commas between them."""
+    """Heights of renditions, separated by commas."""
 
     name = "heights"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Read them; their bounds are the configuration's to check."""
+        """Parse the heights; the configuration checks their bounds."""
         try:
             return [int(part) for part in str(value).split(",")]
         except ValueError:
@@ -186,12 +183,12 @@ class Heights(click.ParamType[list[int]]):
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
-    "--heights", type=Heights(), help="The picture heights to encode, such as 1080,720,480, also such as save little."
+    "--heights", type=Heights(), help="The heights to encode, such as 1080,720,480, including those that save little."
 )
-@click.option("--crf", type=click.IntRange(0, 51), help="Quality of the picture: lower is better and larger.")
-@click.option("--no-copy", is_flag=True, help="Encode what could be taken over as it is, too.")
+@click.option("--crf", type=click.IntRange(0, 51), help="Video quality: lower is better and larger.")
+@click.option("--no-copy", is_flag=True, help="Encode also what could be copied.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty; other files in it stay.")
-@click.option("--json", "as_json", is_flag=True, help="Tell progress and result as JSON, one object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print progress and result as JSON, one object per line.")
 @click.pass_obj
 def package(
     context: Context,
@@ -203,17 +200,17 @@ def package(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make the HLS folder DIR of the video SOURCE: master.m3u8 and all that it names, for any web server to hand out.
+    """Convert the video SOURCE to the HLS folder DIR: master.m3u8 and its files, for any web server.
 
-    What is made, and how, is what the server would do with the same configuration. The folder appears whole, or not at
-    all. Exit code 1 where it cannot be made, 130 after Ctrl-C.
+    The renditions are those that the server would make with the same configuration. The folder is created completely or
+    not at all. Exit code 1 if it cannot be created, 130 after Ctrl-C.
     """
     flags = {"transcode.heights": heights, "transcode.max_height": max(heights) if heights else None}
     config = context.config({**flags, "transcode.crf": crf})
     report = PackageJsonLines() if as_json else PackageProgressBar() if sys.stderr.isatty() else PackageLines()
     with reporting(report, "Stopped. Nothing was changed."):
-        maker = packager(config, may_copy=not no_copy, explicit_heights=heights is not None)
-        packaged = asyncio.run(_package(maker, source, folder, report, force=force))
+        job = packager(config, may_copy=not no_copy, explicit_heights=heights is not None)
+        packaged = asyncio.run(_package(job, source, folder, report, force=force))
     report.done(source, folder, packaged)
 
 
@@ -221,5 +218,5 @@ async def _package(
     packager: Packager, source: Path, folder: Path, report: PackageReporter, *, force: bool
 ) -> PackagingResult:
     cancel_on_sigterm()
-    with create_hls_folder(folder, force=force) as made:
-        return await packager.package(source, made, report.step)
+    with create_hls_folder(folder, force=force) as hls_folder:
+        return await packager.package(source, hls_folder, report.step)

@@ -1,4 +1,4 @@
-"""`streamtime serve`: locks the data directory, migrates, serves, and stops within ten seconds when told to."""
+"""`streamtime serve`: locks the data directory, migrates the database, serves, and stops within ten seconds."""
 
 import asyncio
 import errno
@@ -41,21 +41,21 @@ ENCODER_GRACE_S = 2.0
 REQUEST_GRACE_S = 4
 CANCELLED_GRACE_S = 2.0
 CLOSING_GRACE_S = 0.5
-"""Together with what closing takes, well within the ten seconds that containers are given."""
+"""Together well within the ten seconds that container runtimes allow for a stop."""
 
 MAX_HOST_SHOWN = 100
 """Characters of a host name that a message repeats."""
 
 _DEFAULT_MAX_CONNECTIONS = 4096
-"""By default. An idle one takes some 10 KB of memory, and all of them are looked at once a second."""
+"""An idle connection takes about 10 KB of memory; all are checked once a second."""
 
 _RESERVED_DESCRIPTORS = 128
-"""For the database, children, sockets to stores, and what is being written."""
+"""For the database, child processes, connections to stores, and files being written."""
 
 _UNLIMITED_DESCRIPTORS = 1 << 20
 
 _MAX_BACKLOG = 1024
-"""Connections that are accepted in one go, before any can be closed for them."""
+"""The most connections that the kernel queues for accepting."""
 
 _log = get_logger("serve")
 
@@ -63,10 +63,10 @@ _log = get_logger("serve")
 @click.command()
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port to listen on; 0 takes any free one.")
-@click.option("--new-database", is_flag=True, help="Begin anew where the database is lost; objects are left alone.")
+@click.option("--new-database", is_flag=True, help="Create a new database if the old one is lost; objects are kept.")
 @click.pass_obj
 def serve(context: Context, host: str | None, port: int | None, new_database: bool) -> None:
-    """Migrate the database (after a copy of it), then serve until told to stop."""
+    """Migrate the database (after copying it), then serve until stopped."""
     flags = {"server.host": host, "server.port": port}
     config = context.config({key: value for key, value in flags.items() if value is not None})
     configure(log_format=config.server.log_format, level=config.server.log_level)
@@ -84,22 +84,22 @@ def serve(context: Context, host: str | None, port: int | None, new_database: bo
 
 
 def _raise_descriptor_limit() -> int:
-    """Raise the soft limit on open files to the hard one, and tell how many there may be."""
+    """Raise the soft limit on open files to the hard one, and return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError) as error:  # a hard limit above the kernel's own
+    except (OSError, ValueError) as error:  # a hard limit above the kernel's maximum
         _log.warning("descriptor_limit_not_raised", soft=soft, hard=hard, error=str(error))
-    reached = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return _UNLIMITED_DESCRIPTORS if reached == resource.RLIM_INFINITY else reached
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _UNLIMITED_DESCRIPTORS if limit == resource.RLIM_INFINITY else limit
 
 
 def _connection_limits(config: Config, descriptors: int) -> ConnectionLimits:
-    """Numbers that the limit on open files allows: a connection may have a file open beside its socket."""
+    """Return the connection limits that the limit on open files allows: a connection may need two descriptors."""
     possible = max(16, (descriptors - _RESERVED_DESCRIPTORS) // 2)
     total = min(config.server.max_connections or _DEFAULT_MAX_CONNECTIONS, possible)
     if total < config.server.max_connections:
-        _log.warning("max_connections_too_high", asked=config.server.max_connections, possible=possible)
+        _log.warning("max_connections_too_high", configured=config.server.max_connections, possible=possible)
     return ConnectionLimits(
         total=total,
         per_address=config.server.max_connections_per_address or max(1, total // 2),
@@ -123,13 +123,13 @@ def _migrate(config: Config, *, new_database: bool) -> None:
 
 @contextmanager
 def bound_socket(config: Config) -> Iterator[socket.socket]:
-    """The socket to serve on, bound before anything is made on disk.
+    """Yield the bound socket to serve on; nothing has been written to disk yet.
 
     Raises:
         ConfigError: the address cannot be used.
     """
     host, port = config.server.host, config.server.port
-    family, address = _resolved(host, port)
+    family, address = _resolve(host, port)
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -139,17 +139,17 @@ def bound_socket(config: Config) -> Iterator[socket.socket]:
         yield listener
 
 
-def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
-    """The address of a host name, preferably of IPv4: a name such as localhost often has both kinds."""
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+    """Return the address of a host name, preferably IPv4: a name such as localhost often has both kinds."""
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (socket.gaierror, ValueError) as error:  # UnicodeError of impossible names is a ValueError
+    except (socket.gaierror, ValueError) as error:  # UnicodeError, for invalid names, is a ValueError
         raise ConfigError(
             f"Cannot listen on {host[:MAX_HOST_SHOWN]!r} (server.host): no address is known for that name. Use an "
             "address of this machine, or 0.0.0.0 for all of them."
         ) from error
-    best = min(found, key=lambda one: one[0] is not socket.AF_INET)
+    best = min(found, key=lambda info: info[0] is not socket.AF_INET)
     return best[0], best[4]
 
 
@@ -168,7 +168,7 @@ def _cannot_listen(config: Config, error: OSError) -> ConfigError:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without its own handling of signals, and with a word when it is ready."""
+    """Uvicorn without its own signal handlers, and with a callback when it is ready."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -176,11 +176,11 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to us: event streams and encoders must end before connections are waited for."""
+        """Install no signal handlers: event streams and encoders must end before uvicorn waits for connections."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer, then say so."""
+        """Start serving, then call back."""
         await super().startup(sockets)
         if self.started:
             self._on_ready()
@@ -192,15 +192,15 @@ async def _serve(config: Config, listener: socket.socket, limits: ConnectionLimi
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     host, port = listener.getsockname()[:2]
-    where = ListenAddress(host, port, config.server.public_url)
+    listening = ListenAddress(host, port, config.server.public_url)
     async with open_services(config) as services:
-        numbers = ConnectionMetrics()
-        connections = ConnectionTracker(limits, ExemptAddresses(config.server.trusted_proxies), numbers)
-        application = build_application(services, http_settings(config, where), numbers, version=VERSION)
+        metrics = ConnectionMetrics()
+        connections = ConnectionTracker(limits, ExemptAddresses(config.server.trusted_proxies), metrics)
+        application = build_application(services, http_settings(config, listening), metrics, version=VERSION)
         setup_needed = await services.setup.needed()
         server = _Server(
             _uvicorn_config(config, application, connections),
-            on_ready=lambda: _print_ready(where, services, setup_needed=setup_needed),
+            on_ready=lambda: _print_ready(listening, services, setup_needed=setup_needed),
         )
         async with run_background_tasks(services, grace_s=ENCODER_GRACE_S), connections.monitored():
             serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -215,14 +215,14 @@ async def _serve(config: Config, listener: socket.socket, limits: ConnectionLimi
 
 
 async def _wait_for_cancelled(server: uvicorn.Server) -> None:
-    """Wait for the requests that uvicorn has just cancelled: an upload writes down what has arrived of it."""
-    if left := set(server.server_state.tasks):
-        await asyncio.wait(left, timeout=CANCELLED_GRACE_S)
+    """Wait for the requests that uvicorn has just cancelled: an upload records the received data."""
+    if remaining := set(server.server_state.tasks):
+        await asyncio.wait(remaining, timeout=CANCELLED_GRACE_S)
     await _close_connections(server)
 
 
 async def _close_connections(server: uvicorn.Server) -> None:
-    """Close what clients still hold open, such as those that read nothing: the loop ends with no transport left."""
+    """Close the remaining connections, such as those of clients that read nothing, before the loop ends."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSING_GRACE_S):
             while connections := [*server.server_state.connections]:
@@ -237,7 +237,7 @@ def _uvicorn_config(config: Config, application: App, connections: ConnectionTra
         application = ForwardedRequestLimiter(application, connections)
     return uvicorn.Config(
         application,
-        http=partial(BoundedProtocol, connections),  # type: ignore[arg-type]  # it is called, as a class would be
+        http=partial(BoundedProtocol, connections),  # type: ignore[arg-type]  # called like a class
         backlog=min(_MAX_BACKLOG, max(16, connections.limits.total // 4)),
         log_config=None,
         access_log=False,
@@ -250,10 +250,10 @@ def _uvicorn_config(config: Config, application: App, connections: ConnectionTra
     )
 
 
-def _print_ready(where: ListenAddress, services: Services, *, setup_needed: bool) -> None:
-    found = where.urls()
-    lines = [f"Streamtime is ready: {found[0]}", *(f"                     {address}" for address in found[1:])]
+def _print_ready(listening: ListenAddress, services: Services, *, setup_needed: bool) -> None:
+    urls = listening.urls()
+    lines = [f"Streamtime is ready: {urls[0]}", *(f"                     {url}" for url in urls[1:])]
     if setup_needed:
-        lines += ["", f"Make the first account at {found[0]}/setup", f"Setup code: {services.setup.code}"]
+        lines += ["", f"Make the first account at {urls[0]}/setup", f"Setup code: {services.setup.code}"]
     click.echo("\n".join(lines))
-    _log.info("ready", port=where.port)
+    _log.info("ready", port=listening.port)

@@ -1,7 +1,4 @@
-"""`streamtime storage`: what is where, and moving it elsewhere.
-
-What `streamtime storage move` tells, and in which words; how is in `output.py`.
-"""
+"""`streamtime storage`: shows where objects are stored, and moves them between stores with progress reports."""
 
 import asyncio
 import sys
@@ -30,19 +27,19 @@ from streamtime.maintenance.move import Mover, MoveReport
 from streamtime.storage.objects.ledger import SPOOL, ObjectLocations, StoreTotals
 
 LINE_INTERVAL_S = 2.0
-"""A line in a pipe is at least so long after the one before."""
+"""The least time between two lines in a pipe."""
 
 NAMES = {"local": "local disk", "s3": "S3", SPOOL: "spool"}
 
 
 class MoveReporter(ProgressReporter):
-    """Tells the end, and nothing on the way; each way of telling adds to it."""
+    """Reports the result but no progress; subclasses add a kind of output."""
 
     def step(self, step: Step) -> None:
-        """The work is that far."""
+        """Report progress."""
 
-    def done(self, to: str, moved: MoveReport, holdings: Sequence[StoreTotals], settles_in: str) -> None:
-        """It is over: say what was done, what is where, and where new videos go."""
+    def done(self, to: str, moved: MoveReport, totals: Sequence[StoreTotals], backend: str) -> None:
+        """Report the result, the totals by store, and where new videos are stored."""
         click.echo(f"{counted(moved.objects, 'object')} moved to {NAMES[to]}, {size_text(moved.length_bytes)}.")
         if moved.leftovers:
             click.echo(f"{counted(moved.leftovers, 'object')} of an earlier move deleted in the old place.")
@@ -50,12 +47,12 @@ class MoveReporter(ProgressReporter):
             click.echo(f"streamtime: {key} is missing where it should be, and was left out.", err=True)
         for key in moved.damaged:
             click.echo(f"streamtime: {key} is not what was stored there, and stays where it is.", err=True)
-        for line in location_lines(holdings, settles_in):
+        for line in location_lines(totals, backend):
             click.echo(line)
 
 
 class MoveProgressBar(TerminalReporter, MoveReporter):
-    """A line on the terminal that fills up."""
+    """Shows a progress bar."""
 
     def __init__(self) -> None:
         columns = TextColumn("Moving"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
@@ -63,20 +60,20 @@ class MoveProgressBar(TerminalReporter, MoveReporter):
         self._task = self._progress.add_task("", total=None, figures="")
 
     def step(self, step: Step) -> None:
-        """Fill it so far."""
+        """Update the bar."""
         self._progress.update(
             self._task, completed=step.length_bytes, total=max(1, step.bytes_total), figures=progress_text(step)
         )
 
 
 class MoveLines(MoveReporter):
-    """A line now and then, for a file or a pipe."""
+    """Prints a line now and then, for a file or a pipe."""
 
     def __init__(self) -> None:
         self._at: float | None = None
 
     def step(self, step: Step) -> None:
-        """Say it if the last line is some time ago."""
+        """Print a line if enough time has passed."""
         now = time.monotonic()
         if self._at is None or now - self._at >= LINE_INTERVAL_S:
             self._at = now
@@ -84,10 +81,10 @@ class MoveLines(MoveReporter):
 
 
 class MoveJsonLines(JsonReporter, MoveReporter):
-    """Steps and the end, for programs."""
+    """Prints progress and result as JSON Lines."""
 
     def step(self, step: Step) -> None:
-        """Tell every step."""
+        """Print a progress event."""
         print_json(
             event="progress",
             objects=step.objects,
@@ -96,8 +93,8 @@ class MoveJsonLines(JsonReporter, MoveReporter):
             bytes_total=step.bytes_total,
         )
 
-    def done(self, to: str, moved: MoveReport, holdings: Sequence[StoreTotals], settles_in: str) -> None:
-        """Tell what was done."""
+    def done(self, to: str, moved: MoveReport, totals: Sequence[StoreTotals], backend: str) -> None:
+        """Print the result."""
         print_json(
             event="done",
             to=to,
@@ -106,62 +103,62 @@ class MoveJsonLines(JsonReporter, MoveReporter):
             leftovers=moved.leftovers,
             lost=moved.missing,
             damaged=moved.damaged,
-            backend=settles_in,
-            stores={each.store: {"objects": each.objects, "bytes": each.length_bytes} for each in holdings},
+            backend=backend,
+            stores={each.store: {"objects": each.objects, "bytes": each.length_bytes} for each in totals},
         )
 
 
-def location_lines(holdings: Sequence[StoreTotals], settles_in: str) -> list[str]:
-    """What is where, and where new videos go, a line each."""
+def location_lines(totals: Sequence[StoreTotals], backend: str) -> list[str]:
+    """Return lines with the totals by store, and where new videos are stored."""
     lines = []
-    for each in holdings:
-        note = f" on their way to {NAMES[settles_in]}" if each.store == SPOOL else ""
+    for each in totals:
+        note = f" on their way to {NAMES[backend]}" if each.store == SPOOL else ""
         name = NAMES.get(each.store, each.store)
         lines.append(f"{name}: {counted(each.objects, 'object')}, {size_text(each.length_bytes)}{note}")
-    lines.append(f"New videos go to {NAMES[settles_in]}: storage.backend decides.")
+    lines.append(f"New videos go to {NAMES[backend]}: storage.backend decides.")
     return lines
 
 
 def progress_text(step: Step) -> str:
-    """How much is done: `12 of 340 objects, 1.2 GB of 40 GB`."""
+    """Return the progress: `12 of 340 objects, 1.2 GB of 40 GB`."""
     sizes = f"{size_text(step.length_bytes)} of {size_text(step.bytes_total)}"
     return f"{step.objects} of {counted(step.objects_total, 'object')}, {sizes}"
 
 
-_STOPPED = "Stopped. What was moved stays moved; the same command goes on with the rest."
+_STOPPED = "Stopped. What was moved stays moved; the same command continues with the rest."
 
 
 @click.group()
 def storage() -> None:
-    """Show where videos are kept, and move them."""
+    """Show where videos are stored, and move them."""
 
 
 @storage.command()
 @click.pass_obj
 def show(context: Context) -> None:
-    """Say how much is where, and where new videos go."""
+    """Show the totals by store, and where new videos are stored."""
     config = context.prepared_config()
-    for line in location_lines(asyncio.run(_holdings(config)), config.storage.backend):
+    for line in location_lines(asyncio.run(_totals(config)), config.storage.backend):
         click.echo(line)
 
 
 @storage.command()
-@click.option("--to", required=True, type=click.Choice(["local", "s3"]), help="Where everything is to be.")
-@click.option("--json", "as_json", is_flag=True, help="Tell progress and result as JSON, one object a line.")
+@click.option("--to", required=True, type=click.Choice(["local", "s3"]), help="The store to move all videos to.")
+@click.option("--json", "as_json", is_flag=True, help="Print progress and result as JSON, one object per line.")
 @click.pass_obj
 def move(context: Context, to: str, as_json: bool) -> None:
-    """Move all videos to the data directory or to the bucket, beside a running server or without it.
+    """Move all videos to the data directory or to the bucket, with or without a running server.
 
-    Everything plays meanwhile. Each object is copied, read back and compared before the old copy goes. It can be
-    stopped at any time; the same command goes on with the rest. Exit code 1 where something could not be moved, 130
-    after Ctrl-C.
+    Videos keep playing. Each object is copied, read back and compared before the old copy is deleted. The command can
+    be stopped at any time and continues with the rest when it is run again. Exit code 1 if something could not be
+    moved, 130 after Ctrl-C.
     """
     config = context.prepared_config()
     _require_known(config, to)
     report = MoveJsonLines() if as_json else MoveProgressBar() if sys.stderr.isatty() else MoveLines()
     with move_lock(config.data_dir), reporting(report, _STOPPED):
-        moved, holdings = asyncio.run(_move(config, to, report))
-    report.done(to, moved, holdings, config.storage.backend)
+        moved, totals = asyncio.run(_move(config, to, report))
+    report.done(to, moved, totals, config.storage.backend)
     if not moved.complete:
         sys.exit(1)
 
@@ -172,12 +169,12 @@ def _require_known(config: Config, to: str) -> None:
     running = stores_of_running_server(config.data_dir)
     if running is not None and to not in running:
         raise ConfigError(
-            f"The running server was started without {NAMES[to]}, and could not play what is moved there. Restart it "
+            f"The running server was started without {NAMES[to]} and could not play videos moved there. Restart it "
             "with this configuration first."
         )
 
 
-async def _holdings(config: Config) -> list[StoreTotals]:
+async def _totals(config: Config) -> list[StoreTotals]:
     async with open_object_storage(config) as opened:
         return await ObjectLocations(opened.database).totals_by_store()
 
@@ -185,7 +182,7 @@ async def _holdings(config: Config) -> list[StoreTotals]:
 async def _move(config: Config, to: str, report: MoveReporter) -> tuple[MoveReport, list[StoreTotals]]:
     cancel_on_sigterm()
     async with open_object_storage(config) as opened:
-        whereabouts = ObjectLocations(opened.database)
+        locations = ObjectLocations(opened.database)
         minimum_free_bytes = int(config.uploads.minimum_free_space)
-        mover = Mover(opened.ledger, whereabouts, opened.stores, opened.copier, minimum_free_bytes=minimum_free_bytes)
-        return await mover.move(to, report.step), await whereabouts.totals_by_store()
+        mover = Mover(opened.ledger, locations, opened.stores, opened.copier, minimum_free_bytes=minimum_free_bytes)
+        return await mover.move(to, report.step), await locations.totals_by_store()

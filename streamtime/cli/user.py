@@ -1,11 +1,4 @@
-"""`streamtime user invite`: a link with which people make themselves an account.
-
-`streamtime user`: accounts, from a terminal or a script, beside a running server or without one.
-
-`streamtime user delete`: an account goes, and its videos to somebody else or for good.
-
-`streamtime user second-factor`: whether an account has one, and its end for whoever has lost it.
-"""
+"""`streamtime user`: creates, lists, changes and deletes accounts, with or without a running server."""
 
 import asyncio
 import sys
@@ -35,17 +28,17 @@ stdin_option = click.option("--password-stdin", is_flag=True, help="Read the pas
 
 @click.group()
 def user() -> None:
-    """Make, list and change accounts."""
+    """Create, list and change accounts."""
 
 
 @user.command()
 @click.argument("name")
-@click.option("--admin", is_flag=True, help="The account may run the server: the same as --role admin.")
-@click.option("--role", type=ROLES, help="What the account is for; a viewer only watches. Else it is a member's.")
+@click.option("--admin", is_flag=True, help="Create an administrator: the same as --role admin.")
+@click.option("--role", type=ROLES, help="The role of the account; a viewer only watches. The default is member.")
 @stdin_option
 @click.pass_obj
 def create(context: Context, name: str, admin: bool, role: str | None, password_stdin: bool) -> None:
-    """Make an account."""
+    """Create an account."""
     if admin and role not in {None, Role.ADMIN.value}:
         raise click.UsageError("--admin is --role admin: give one of the two.")
     chosen = Role.ADMIN if admin else Role(role or Role.MEMBER)
@@ -84,7 +77,7 @@ def password(context: Context, name: str, password_stdin: bool) -> None:
 @click.argument("name")
 @click.pass_obj
 def disable(context: Context, name: str) -> None:
-    """Shut an account out, at once, also of a running server."""
+    """Disable an account with immediate effect, also on a running server."""
     change_account(
         context,
         name,
@@ -97,7 +90,7 @@ def disable(context: Context, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def enable(context: Context, name: str) -> None:
-    """Let a disabled account in again."""
+    """Enable a disabled account."""
     change_account(
         context,
         name,
@@ -111,7 +104,7 @@ def enable(context: Context, name: str) -> None:
 @click.argument("new_role", metavar="ROLE", type=ROLES)
 @click.pass_obj
 def role(context: Context, name: str, new_role: str) -> None:
-    """Say what an account is for: admin (runs the server), member (has videos), viewer (only watches)."""
+    """Set the role of an account: admin (manages the server), member (has videos), viewer (only watches)."""
     chosen = Role(new_role)
     change_account(
         context, name, lambda administration, tx, found: administration.set_role(tx, found, chosen, COMMAND_LINE)
@@ -123,7 +116,7 @@ def role(context: Context, name: str, new_role: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def approve(context: Context, name: str) -> None:
-    """Let somebody in who has registered and waits for it."""
+    """Approve a registered account."""
     change_account(context, name, lambda administration, tx, found: administration.approve(tx, found, COMMAND_LINE))
     click.echo(f"{name} may sign in.")
 
@@ -133,23 +126,23 @@ def approve(context: Context, name: str) -> None:
 @click.argument("size", metavar="SIZE|none|default")
 @click.pass_obj
 def quota(context: Context, name: str, size: str) -> None:
-    """Say what somebody's files may take: "500 GB", none (no limit), or default (what the configuration says)."""
+    """Set the storage quota of an account: "500 GB", none (no limit), or default (as configured)."""
     chosen = _size(size)
     change_account(
         context, name, lambda administration, tx, found: administration.set_quota(tx, found, chosen, COMMAND_LINE)
     )
-    words = {None: "what the configuration says", 0: "as much as there is room for"}
-    click.echo(f"{name} may use {words.get(chosen) or size_text(chosen or 0)}.")
+    texts = {None: "what the configuration says", 0: "as much as there is room for"}
+    click.echo(f"{name} may use {texts.get(chosen) or size_text(chosen or 0)}.")
 
 
 def change_account(
-    context: Context, name: str, deed: Callable[[Administration, Transaction, User], Awaitable[None]]
+    context: Context, name: str, change: Callable[[Administration, Transaction, User], Awaitable[None]]
 ) -> None:
-    """Do something with the account of that name."""
+    """Apply a change to the account with that name, in a transaction."""
 
     async def find_and_change(accounts: AccountServices) -> None:
         found = await accounts.users.by_name(name)
-        await accounts.database.write(lambda tx: deed(accounts.administration, tx, found))
+        await accounts.database.write(lambda tx: change(accounts.administration, tx, found))
 
     context.run_with_accounts(find_and_change)
 
@@ -177,37 +170,37 @@ def _password(*, from_stdin: bool) -> str:
 
 @click.command()
 @click.argument("name")
-@click.option("--videos-to", "heir", metavar="OTHER", help="Who is to have the videos.")
-@click.option("--delete-videos", is_flag=True, help="Delete the videos for good, those in the bin too.")
+@click.option("--videos-to", "new_owner", metavar="OTHER", help="The account that gets the videos.")
+@click.option("--delete-videos", is_flag=True, help="Delete the videos permanently, including those in the trash.")
 @click.pass_obj
-def delete(context: Context, name: str, heir: str | None, delete_videos: bool) -> None:
-    """Delete an account, at once, also of a running server. Where it has videos, say what becomes of them."""
-    if heir is not None and delete_videos:
+def delete(context: Context, name: str, new_owner: str | None, delete_videos: bool) -> None:
+    """Delete an account with immediate effect, also on a running server. An account with videos needs an option."""
+    if new_owner is not None and delete_videos:
         raise click.UsageError("Give --videos-to or --delete-videos, not both.")
-    asyncio.run(_delete(context.prepared_config(), name, heir, delete_videos=delete_videos))
-    click.echo(f"{name} is deleted." if heir is None else f"{name} is deleted. {heir} has the videos.")
+    asyncio.run(_delete(context.prepared_config(), name, new_owner, delete_videos=delete_videos))
+    click.echo(f"{name} is deleted." if new_owner is None else f"{name} is deleted. {new_owner} has the videos.")
 
 
-async def _delete(config: Config, name: str, heir: str | None, *, delete_videos: bool) -> None:
+async def _delete(config: Config, name: str, new_owner: str | None, *, delete_videos: bool) -> None:
     async with AsyncExitStack() as stack:
         users = (await stack.enter_async_context(open_account_services(config))).users
         user = await users.by_name(name)
-        other = None if heir is None else await users.by_name(heir)
+        other = None if new_owner is None else await users.by_name(new_owner)
         if other is not None and other.id == user.id:
             raise NotFound("The videos go to another account than the one that is deleted.")
         base = await open_infrastructure(config, stack, sweep=False)
-        closing = build_account_deletion(base, build_video_services(base))
+        deletion = build_account_deletion(base, build_video_services(base))
         await base.database.write(
-            lambda tx: closing.delete(tx, user, COMMAND_LINE, new_owner=other, delete_videos=delete_videos)
+            lambda tx: deletion.delete(tx, user, COMMAND_LINE, new_owner=other, delete_videos=delete_videos)
         )
 
 
 @click.command("second-factor")
 @click.argument("name")
-@click.option("--off", is_flag=True, help="Turn it off, and end all sessions of the account.")
+@click.option("--off", is_flag=True, help="Disable it, and end all sessions of the account.")
 @click.pass_obj
 def second_factor(context: Context, name: str, off: bool) -> None:
-    """Say whether the account NAME has a second factor; turn it off for somebody who has lost it."""
+    """Show whether the account NAME has a second factor; with --off, disable it for a user who has lost it."""
     click.echo(context.run_with_accounts(lambda accounts: _turn_off(accounts, name) if off else _state(accounts, name)))
 
 
@@ -226,23 +219,23 @@ async def _turn_off(accounts: AccountServices, name: str) -> str:
 
 
 @click.command()
-@click.option("--role", type=ROLES, default=Role.MEMBER.value, show_default=True, help="What the accounts are for.")
-@click.option("--uses", type=int, default=1, show_default=True, help="For how many people.")
-@click.option("--expires", default="7d", show_default=True, metavar="TIME", help="For how long, in days: 30d.")
-@click.option("--label", default="", help="Whom it is for.")
+@click.option("--role", type=ROLES, default=Role.MEMBER.value, show_default=True, help="The role of the accounts.")
+@click.option("--uses", type=int, default=1, show_default=True, help="How many people can use it.")
+@click.option("--expires", default="7d", show_default=True, metavar="TIME", help="How long it is valid: 30d.")
+@click.option("--label", default="", help="A note for whom it is.")
 @click.pass_obj
 def invite(context: Context, role: str, uses: int, expires: str, label: str) -> None:
-    """Make an invitation and print the path of its link, this once. Needs accounts.registration invite or open."""
+    """Create an invitation and print the path of its link once. Needs accounts.registration invite or open."""
     new = NewInvite(Role(role), uses, _days(expires), label)
 
-    async def make(accounts: AccountServices) -> str:
+    async def create_invite(accounts: AccountServices) -> str:
         admins = [user for user in await accounts.users.list_all() if user.role is Role.ADMIN]
         if not admins:
             raise Conflict("There is no administrator yet: make one first, in whose name it is.")
         _, token = await accounts.invites.create(new, COMMAND_LINE, by_user=admins[0].id)
         return token
 
-    click.echo(f"/join/{context.run_with_accounts(make)}")
+    click.echo(f"/join/{context.run_with_accounts(create_invite)}")
 
 
 def _days(text: str) -> int:

@@ -102,7 +102,7 @@ def test_the_configuration_is_honoured(ladder_clip: Path, tmp_path: Path) -> Non
 def test_a_pipe_gets_plain_lines_and_the_answer_alone(small_clip: Path, tmp_path: Path) -> None:
     done = run_package(small_clip, tmp_path / "film")
     assert done.returncode == 0
-    assert done.stdout == f"{tmp_path / 'film' / 'master.m3u8'}: 180p, sound, 0:04\n"
+    assert done.stdout == f"{tmp_path / 'film' / 'master.m3u8'}: 180p, audio, 0:04\n"
     assert "\x1b" not in done.stderr
     assert done.stderr.splitlines()[0] == "Preparing 180p, audio-1: 0 %"
 

@@ -45,9 +45,9 @@ def test_gc_says_what_it_would_do_and_does_it(server: Server, small_clip: Path) 
     stray = server.data_dir / "objects" / "videos" / "gone" / "stray.mp4"
     stray.parent.mkdir()
     stray.write_bytes(b"x")
-    assert "1 belong to nothing and are watched" in server.run("gc")  # beside the server
+    assert "1 orphaned and watched" in server.run("gc")  # beside the server
     assert server.stop() == 0
-    assert "1 belong to nothing and are watched" in server.run("gc")  # without one
+    assert "1 orphaned and watched" in server.run("gc")  # without one
     (server.data_dir / "objects" / "deployment" / "marker").unlink()
     done = server.command("gc")
     assert done.returncode == 1
