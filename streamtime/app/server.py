@@ -45,9 +45,8 @@ from streamtime.auth.users import Users
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError, StreamtimeError
-from streamtime.http.event_stream_limits import StreamLimits, StreamSlots
+from streamtime.http.event_stream_state import RenderCache, StreamLimits, StreamSlots
 from streamtime.http.services import HttpSettings, Services
-from streamtime.http.shared_texts import RenderCache
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobOverview
 from streamtime.logging import get_logger

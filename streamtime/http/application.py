@@ -1,4 +1,4 @@
-"""Puts the HTTP room together: routes, what is injected into handlers, errors, and the door in front."""
+"""Builds the HTTP application: routes, injected dependencies, exception handlers, and the middleware around them."""
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -10,7 +10,7 @@ from litestar_htmx import HTMXRequest
 
 from streamtime import errors
 from streamtime.http.assets import WebFiles
-from streamtime.http.media.routes import MediaApp
+from streamtime.http.media import MediaApp
 from streamtime.http.metrics import Metrics
 from streamtime.http.middleware import guards
 from streamtime.http.middleware.authentication import CallerResolver
@@ -26,32 +26,32 @@ from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 
 MAX_BODY_BYTES = 256 * 1024
-"""For everything but the bytes of an upload, whose two routes lift it."""
+"""Limit of a request body. The two upload routes that receive file data lift it."""
 
 _API_DESCRIPTION = """A self-hosted video server.
 
-Errors are RFC 9457 problems. Besides those that are named for each route, any request may be answered by 503 while a
-part of the server is busy or away (`Retry-After` says for how long), by 507 where its disk is full, and by 421 where
-the host name is not one of the server's.
+Errors are RFC 9457 problems. In addition to the statuses listed for each route, any request may be answered with 503
+while a part of the server is busy or unavailable (`Retry-After` gives the seconds), with 507 if the disk is full, and
+with 421 if the Host header does not name this server.
 """
 
 
 def build_application(
     services: Services, settings: HttpSettings, connections: ConnectionMetrics, *, version: str
 ) -> RequestMiddleware:
-    """The whole HTTP application, behind its door."""
+    """Return the complete ASGI application, wrapped in its middleware."""
     metrics = Metrics(services.store_metrics, connections)
     litestar = build_litestar(services, settings, metrics, version=version)
     hosts = HostValidator(settings.allowed_hosts, settings.public_url)
     callers = CallerResolver(services.authenticator)
     headers = SecurityHeaders(services.segments.presigned_urls.origins, settings.frame_ancestors, settings.public_url)
     media = CompressionMiddleware(MediaApp(services, shared_cache_s=settings.shared_cache_s))
-    pages = CompressionMiddleware(litestar)  # type: ignore[arg-type]  # plain ASGI, with types of its own
+    pages = CompressionMiddleware(litestar)  # type: ignore[arg-type]  # plain ASGI, with its own types
     return RequestMiddleware(pages, media, callers, services.tickets, hosts, metrics, headers)
 
 
 def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics, *, version: str) -> Litestar:
-    """The framework's part of it, whose route table and OpenAPI document can be read."""
+    """Return the Litestar application: pages and API, with the route table and the OpenAPI document."""
     files = WebFiles()
     templates = Templates(files)
     problems = ExceptionHandlers(templates)

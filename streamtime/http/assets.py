@@ -1,8 +1,7 @@
-"""The built front end's files. Their names carry a hash, so browsers may keep them for ever.
+"""Locates the built front end and serves its files.
 
-The build has compressed the texts among them; which variant goes out is negotiated by `Accept-Encoding`.
-
-The front end as it was built: templates, and files whose names carry a hash of what is in them.
+File names contain a hash of the content, so browsers may cache them indefinitely. The build writes compressed variants
+of text files; `Accept-Encoding` decides which variant is sent.
 """
 
 import json
@@ -25,7 +24,7 @@ from streamtime.http.ranges import NotModified, SendRange, Unsatisfiable, evalua
 
 
 class WebFiles:
-    """Finds the built front end, inside an installed package or beside it in a checkout."""
+    """The built front end, in an installed package or in a checkout."""
 
     def __init__(self) -> None:
         package = Path(__file__).resolve().parent.parent
@@ -34,20 +33,20 @@ class WebFiles:
 
     @property
     def templates(self) -> Path:
-        """The folder of the templates."""
+        """The template folder."""
         return self.root / "templates"
 
     @property
     def dist(self) -> Path:
-        """The folder of what the build made."""
+        """The build output folder."""
         return self.root / "dist"
 
     @cached_property
     def manifest(self) -> dict[str, str]:
-        """From the name that a template uses to the name with the hash.
+        """Map from the name used in templates to the name with the hash.
 
         Raises:
-            ConfigError: the front end has not been built.
+            ConfigError: the front end is not built.
         """
         try:
             found: dict[str, str] = json.loads((self.dist / "manifest.json").read_text())
@@ -56,15 +55,15 @@ class WebFiles:
         return found
 
     def check(self) -> None:
-        """Look whether the front end is there.
+        """Check that the front end is built.
 
         Raises:
-            ConfigError: it has not been built.
+            ConfigError: it is not.
         """
         self.url("app.js")
 
     def url(self, name: str) -> str:
-        """The address of a built file."""
+        """Return the URL of a built file."""
         return f"/assets/{self.manifest[name]}"
 
 
@@ -72,12 +71,12 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 _ONE_DAY = "public, max-age=86400"
 
 _SUFFIXES = {"br": ".br", "gzip": ".gz"}
-"""The codings that the build makes, the better one first, and how their files end."""
+"""Content codings that the build writes, preferred first, and their file suffixes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asset:
-    """A file of the build with its variants, by coding; `identity` is the file itself."""
+    """A built file with its variants by content coding; `identity` is the uncompressed file."""
 
     name: str
     kind: str
@@ -86,7 +85,7 @@ class _Asset:
 
 @lru_cache(maxsize=64)
 def _read(files: WebFiles, name: str) -> _Asset:
-    """A file of the build; only names that the manifest knows are ever looked for on disk."""
+    """Read a built file. Only names in the manifest are looked up on disk."""
     if name not in files.manifest.values():
         raise NotFound
     try:
@@ -94,9 +93,9 @@ def _read(files: WebFiles, name: str) -> _Asset:
     except OSError as error:
         raise NotFound from error
     for coding, suffix in _SUFFIXES.items():
-        packed = files.dist / f"{name}{suffix}"
-        if packed.is_file():
-            variants[coding] = packed.read_bytes()
+        compressed = files.dist / f"{name}{suffix}"
+        if compressed.is_file():
+            variants[coding] = compressed.read_bytes()
     return _Asset(name, mimetypes.guess_type(name)[0] or "application/octet-stream", variants)
 
 
@@ -104,28 +103,32 @@ def _read(files: WebFiles, name: str) -> _Asset:
 async def asset(
     request: Request[Any, Any, State], name: FromPath[str], files: NamedDependency[WebFiles]
 ) -> Response[bytes]:
-    """One file of the front end."""
+    """Serve a file of the front end."""
     return _answer(request, _read(files, name.lstrip("/")), _IMMUTABLE)
 
 
 @get("/favicon.ico", include_in_schema=False)
 async def favicon(request: Request[Any, Any, State], files: NamedDependency[WebFiles]) -> Response[bytes]:
-    """For browsers that ask without having been told."""
+    """Serve the icon to browsers that request this URL by default."""
     return _answer(request, _read(files, files.manifest["icon.svg"]), _ONE_DAY)
 
 
-def _answer(request: Request[Any, Any, State], found: _Asset, kept: str) -> Response[bytes]:
-    """A variant that the client takes, whole or in part. Tag, length and ranges are those of the variant.
+def _answer(request: Request[Any, Any, State], found: _Asset, cache_control: str) -> Response[bytes]:
+    """Return an acceptable variant or a range of it. ETag, length and ranges refer to the variant.
 
     Raises:
-        HTTPException: the client takes none of them (406).
+        HTTPException: the client accepts no variant (406).
     """
     offered = tuple(coding for coding in _SUFFIXES if coding in found.variants)
     coding = choose_encoding(join_header_lines(request.scope["headers"], b"accept-encoding"), offered)
     if coding is None:
-        raise HTTPException(status_code=406, detail="This file is there in none of the codings that you take.")
+        raise HTTPException(status_code=406, detail="This file is not available in a content coding that you accept.")
     content = found.variants[coding]
-    headers = {"ETag": f'"{found.name}{_SUFFIXES.get(coding, "")}"', "Cache-Control": kept, "Accept-Ranges": "bytes"}
+    headers = {
+        "ETag": f'"{found.name}{_SUFFIXES.get(coding, "")}"',
+        "Cache-Control": cache_control,
+        "Accept-Ranges": "bytes",
+    }
     if offered:
         headers["Vary"] = "Accept-Encoding"
     if coding != IDENTITY:

@@ -1,7 +1,7 @@
-"""Server-sent events: a snapshot on connect, news as it comes, a comment when there is none, an end when told.
+"""Server-sent events: a snapshot on connect, then an event per change, and keep-alive comments.
 
-Whatever can refuse a stream does so before its 200: rights, places, and the first snapshot. A stream whose listener was
-signed out ends within a second, whether there is news or not.
+Permissions, stream limits and the snapshot are checked before the 200 is sent. A stream ends within a second after its
+client is signed out.
 """
 
 import weakref
@@ -14,17 +14,17 @@ from litestar.response import Stream
 from streamtime.auth.access import Caller
 from streamtime.auth.rate_limits import client_network
 from streamtime.errors import StreamtimeError
-from streamtime.http.event_stream_limits import StreamSlot
+from streamtime.http.event_stream_state import StreamSlot
 from streamtime.http.requests import ApiRequest, client_address, reload_caller, rights_epoch
 from streamtime.http.services import Services
 from streamtime.logging import get_logger
 from streamtime.videos.events import Subscription, VideoChanged
 
 KEEPALIVE_INTERVAL_S = 15.0
-"""A comment so often keeps proxies from cutting a stream that has nothing to say."""
+"""Seconds between keep-alive comments, so that proxies do not close an idle stream."""
 
 RIGHTS_CHECK_INTERVAL_S = 1.0
-"""How often a quiet stream looks whether rights have changed."""
+"""Seconds between checks for changed permissions on an idle stream."""
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -36,13 +36,13 @@ _log = get_logger("http")
 
 
 def format_event(event: str, data: str) -> str:
-    """One event as it goes over the wire."""
+    """Return one event in the `text/event-stream` format."""
     lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
     return f"event: {event}\n{lines}\n"
 
 
 def session_key(request: ApiRequest, caller: Caller) -> tuple[str, int, object]:
-    """What tells sessions apart whose pages carry tokens of their own in forms."""
+    """Return a cache key of the caller's session; pages of two sessions differ in their CSRF tokens."""
     return caller.auth_method.value, caller.credential_id, request.scope.get("session_cookie", "")
 
 
@@ -54,19 +54,19 @@ async def event_stream(
     render: EventRenderer,
     snapshot: SnapshotRenderer,
 ) -> Stream:
-    """An answer that goes on until the client leaves, loses its right, or the server stops.
+    """Return a stream that lasts until the client disconnects, its permissions change, or the server stops.
 
     Raises:
-        TooMany: too many streams are open.
-        StreamtimeError: whatever `snapshot` raises.
+        TooManyRequests: too many streams are open.
+        StreamtimeError: `snapshot` raised it.
     """
     session = f"{caller.auth_method.value} {caller.credential_id}" if caller.signed_in else ""
-    place = services.stream_slots.acquire(client_network(client_address(request)), session)
+    slot = services.stream_slots.acquire(client_network(client_address(request)), session)
     epoch = rights_epoch(request)
     subscription = services.events.add_subscription(accepts)
-    weakref.finalize(place, services.events.unsubscribe, subscription)
+    weakref.finalize(slot, services.events.unsubscribe, subscription)
     first = await snapshot()
-    events = _events(request, caller, epoch, subscription, place, render, first)
+    events = _events(request, caller, epoch, subscription, slot, render, first)
     return Stream(events, media_type="text/event-stream", headers=HEADERS)
 
 
@@ -75,36 +75,36 @@ async def _events(
     caller: Caller,
     epoch: int,
     subscription: Subscription,
-    place: StreamSlot,
+    slot: StreamSlot,
     render: EventRenderer,
     first: str,
 ) -> AsyncGenerator[str, None]:
     try:
         yield ": hello\n\n" + first
-        quiet_s = 0.0
-        async with aclosing(_changes(subscription)) as heard:
-            async for news in heard:
-                quiet_s = quiet_s + RIGHTS_CHECK_INTERVAL_S if news is None else 0.0
+        idle_s = 0.0
+        async with aclosing(_changes(subscription)) as changes:
+            async for change in changes:
+                idle_s = idle_s + RIGHTS_CHECK_INTERVAL_S if change is None else 0.0
                 if rights_epoch(request) != epoch:
                     epoch = rights_epoch(request)
                     if await reload_caller(request) != caller:
-                        return  # signed out, revoked or disabled since: what it may hear is asked by a new request
-                if news is not None:
-                    yield await render(news)
-                elif quiet_s >= KEEPALIVE_INTERVAL_S:
-                    quiet_s = 0.0
+                        return  # signed out, revoked or disabled: the client has to reconnect
+                if change is not None:
+                    yield await render(change)
+                elif idle_s >= KEEPALIVE_INTERVAL_S:
+                    idle_s = 0.0
                     yield ": quiet\n\n"
     except StreamtimeError as error:
-        # The 200 is long out. The client connects again, and is told then.
-        _log.warning("stream_broken_off", error=error.message)
+        # The 200 has been sent. The client reconnects and gets the error as a status then.
+        _log.warning("event_stream_aborted", error=error.message)
     finally:
-        place.release()
+        slot.release()
 
 
 async def _changes(subscription: Subscription) -> AsyncGenerator[VideoChanged | None, Any]:
     while True:
         try:
-            news = await subscription.next(timeout_s=RIGHTS_CHECK_INTERVAL_S)
+            change = await subscription.next(timeout_s=RIGHTS_CHECK_INTERVAL_S)
         except StopAsyncIteration:
             return
-        yield news
+        yield change

@@ -1,4 +1,4 @@
-"""What is counted for Prometheus, and who may read it."""
+"""Prometheus metrics and the `/metrics` endpoint."""
 
 import hmac
 from typing import Any
@@ -21,7 +21,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 class Metrics:
-    """The numbers of one server."""
+    """The metrics of one server."""
 
     def __init__(self, stores: StoreMetrics | None = None, connections: ConnectionMetrics | None = None) -> None:
         self.registry = CollectorRegistry()
@@ -34,51 +34,59 @@ class Metrics:
         self._seconds = Histogram(
             "streamtime_request_start_seconds", "From request to first byte.", ("group",), registry=self.registry
         )
-        self.jobs = Gauge("streamtime_jobs", "Jobs that wait or run.", ("kind", "state"), registry=self.registry)
+        self.jobs = Gauge("streamtime_jobs", "Jobs, waiting or running.", ("kind", "state"), registry=self.registry)
         self.oldest = Gauge(
             "streamtime_job_oldest_seconds", "Age of the oldest job.", ("kind", "state"), registry=self.registry
         )
-        self.running = Gauge("streamtime_attempts_running", "Attempts under way.", registry=self.registry)
-        self.free = Gauge("streamtime_free_bytes", "Room left on the disk of the spool.", registry=self.registry)
+        self.running = Gauge("streamtime_attempts_running", "Job attempts running.", registry=self.registry)
+        self.free = Gauge("streamtime_free_bytes", "Free space on the disk of the spool.", registry=self.registry)
         self.listeners = Gauge("streamtime_event_listeners", "Event streams open.", registry=self.registry)
         self.database_ok = Gauge(
-            "streamtime_database_ok", "Whether no damage of the database was seen.", registry=self.registry
+            "streamtime_database_ok", "1 if no database corruption was detected.", registry=self.registry
         )
         self.copy_age = Gauge(
-            "streamtime_database_copy_age_seconds", "Age of the newest automatic copy.", registry=self.registry
+            "streamtime_database_copy_age_seconds",
+            "Age of the newest automatic database backup.",
+            registry=self.registry,
         )
         self.copy_ok = Gauge(
-            "streamtime_database_copy_ok", "Whether the last automatic copy was made.", registry=self.registry
+            "streamtime_database_copy_ok", "1 if the last automatic database backup succeeded.", registry=self.registry
         )
         self.maintenance_age = Gauge(
             "streamtime_upkeep_age_seconds",
-            "Since a task about stored bytes last ended.",
+            "Seconds since a storage maintenance task last ended.",
             ("task",),
             registry=self.registry,
         )
         self.maintenance_ok = Gauge(
-            "streamtime_upkeep_ok", "Whether that run did all it should.", ("task",), registry=self.registry
+            "streamtime_upkeep_ok", "1 if the last run of the task succeeded.", ("task",), registry=self.registry
         )
         self.maintenance_objects = Gauge(
-            "streamtime_upkeep_objects", "What came of that run, in objects.", ("task", "what"), registry=self.registry
+            "streamtime_upkeep_objects",
+            "Objects by outcome in the last run of the task.",
+            ("task", "what"),
+            registry=self.registry,
         )
         self.stored = Gauge(
-            "streamtime_stored_bytes", "What rows say is in a store.", ("store",), registry=self.registry
+            "streamtime_stored_bytes", "Bytes in a store according to the database.", ("store",), registry=self.registry
         )
         self.store_ok = Gauge(
-            "streamtime_store_ok", "Whether a store answered and showed our marker.", ("store",), registry=self.registry
+            "streamtime_store_ok",
+            "1 if the store responded with this server's store id.",
+            ("store",),
+            registry=self.registry,
         )
         self.orphans = Gauge(
-            "streamtime_strays", "Objects that belong to nothing.", ("store", "state"), registry=self.registry
+            "streamtime_strays", "Orphaned objects in a store.", ("store", "state"), registry=self.registry
         )
         self.pending_deletion_bytes = Gauge(
-            "streamtime_doomed_bytes", "What is still to be deleted.", registry=self.registry
+            "streamtime_doomed_bytes", "Bytes pending deletion.", registry=self.registry
         )
         self.damaged = Gauge("streamtime_damaged_objects", "Objects known to be damaged.", registry=self.registry)
         self._children: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     def observe_request(self, path: str, status: int, seconds: float) -> None:
-        """One request was answered; paths are counted in groups, so that nobody can make up new ones."""
+        """Count an answered request. Paths are grouped, so that clients cannot create new label values."""
         group = next((group for group in _GROUPS if path.startswith(group)), "pages").strip("/")
         counters = self._children.get((group, status))
         if counters is None:
@@ -88,7 +96,7 @@ class Metrics:
         counters[1].observe(seconds)
 
     async def read(self, services: Services) -> bytes:
-        """All numbers as Prometheus reads them."""
+        """Return all metrics in the Prometheus text format."""
         now_ms = services.clock.now_ms()
         self._set_database(services, now_ms)
         self.jobs.clear()
@@ -109,21 +117,21 @@ class Metrics:
         if state.newest is not None:
             self.copy_age.set((now_ms - state.newest.created_at_ms) / 1000)
 
-    def _set_storage(self, seen: StorageSummary, now_ms: int) -> None:
-        self.pending_deletion_bytes.set(seen.pending_deletion_bytes)
-        self.damaged.set(len(seen.damaged))
-        for store in seen.stores:
+    def _set_storage(self, summary: StorageSummary, now_ms: int) -> None:
+        self.pending_deletion_bytes.set(summary.pending_deletion_bytes)
+        self.damaged.set(len(summary.damaged))
+        for store in summary.stores:
             self.stored.labels(store.name).set(store.length_bytes)
             self.store_ok.labels(store.name).set(not store.error)
             self.orphans.labels(store.name, "watched").set(store.observed)
             self.orphans.labels(store.name, "aside").set(store.quarantined)
-        for task, done in seen.tasks.items():
-            if done.finished_at_ms is None:
+        for task, run in summary.tasks.items():
+            if run.finished_at_ms is None:
                 continue
-            self.maintenance_age.labels(task.value).set((now_ms - done.finished_at_ms) / 1000)
-            self.maintenance_ok.labels(task.value).set(not done.error)
-            for what, count in done.counts.items():
-                self.maintenance_objects.labels(task.value, what).set(count)
+            self.maintenance_age.labels(task.value).set((now_ms - run.finished_at_ms) / 1000)
+            self.maintenance_ok.labels(task.value).set(not run.error)
+            for outcome, count in run.counts.items():
+                self.maintenance_objects.labels(task.value, outcome).set(count)
 
 
 @get("/metrics", include_in_schema=False)
@@ -133,7 +141,7 @@ async def metrics(
     settings: NamedDependency[HttpSettings],
     metrics_registry: NamedDependency[Metrics],
 ) -> Response[bytes]:
-    """Prometheus metrics, for this machine, or for whoever has the token of the configuration."""
+    """Return the metrics to clients on this machine, or, if a token is configured, to clients that send it."""
     if not _may_read(request, settings.metrics_token):
         raise NotFound
     content = await metrics_registry.read(services)
@@ -144,6 +152,6 @@ def _may_read(request: Request[Any, Any, State], token: str) -> bool:
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
     if token:
         return hmac.compare_digest(given.encode(), token.encode())
-    # Behind a local proxy everybody comes from this machine: then loopback means nothing.
+    # Behind a local proxy every request comes from loopback, so a forwarded request is refused.
     forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
     return request.client is not None and request.client.host in _LOOPBACK and not forwarded

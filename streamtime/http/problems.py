@@ -1,4 +1,4 @@
-"""The one place that knows HTTP statuses: from the error tree to a page, or to RFC 9457 problem+json."""
+"""Maps errors to HTTP statuses and responses: an error page, or RFC 9457 problem details."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -53,39 +53,39 @@ TITLES = {
     403: "Not allowed",
     404: "Nothing here",
     405: "That did not work",
-    409: "That does not fit any more",
+    409: "This has changed",
     412: "That did not work",
     413: "Too large",
     415: "That did not work",
     422: "This file cannot be played",
     423: "Busy at the moment",
-    429: "Too often",
-    460: "Changed on its way",
+    429: "Too many requests",
+    460: "Checksum mismatch",
     500: "Something went wrong",
     503: "Busy at the moment",
-    507: "No room left",
+    507: "No space left",
 }
 
 _FRAMEWORK_DETAILS = {
     404: "There is nothing here.",
-    405: "This address does not take that kind of request.",
-    413: "What was sent is larger than this address takes.",
-    415: "What was sent is of a kind that this address does not take.",
+    405: "This URL does not support that method.",
+    413: "The request body is larger than this URL accepts.",
+    415: "This URL does not accept that content type.",
 }
-"""What is said in place of the framework's own words."""
+"""Messages that replace those of the framework."""
 
 _RETRYABLE = (423, 429, 503)
-"""Statuses of what may go well in a moment."""
+"""Statuses of errors that may not occur again on a retry."""
 
 _JSON_PREFIXES = ("/api/", "/media/", "/healthz", "/readyz", "/metrics", "/assets/")
 _CLIENT_GONE = "client disconnected prematurely"
-"""What the framework says, as an error of the server's own, when a body breaks off."""
+"""Detail of the exception that the framework raises, as a server error, when a request body is incomplete."""
 
 _log = get_logger("http")
 
 
 class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """RFC 9457 problem details. Where a limit is hit, the numbers of bytes that matter are members of their own."""
+    """RFC 9457 problem details. If a limit is exceeded, extension members give the relevant sizes in bytes."""
 
     type: str = "about:blank"
     title: str
@@ -101,7 +101,7 @@ class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """That a handler may answer by these statuses, or by 400: what the OpenAPI document is told of it."""
+    """Return OpenAPI response specs: the handler may answer with a problem of these statuses or 400."""
     return {
         status: ResponseSpec(Problem, description=TITLES[status], media_type=PROBLEM_JSON, generate_examples=False)
         for status in (400, *statuses)
@@ -109,12 +109,15 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 INTERNAL_ERROR = Problem(
-    title=TITLES[500], status=500, detail="This is the server's own fault; its log tells more.", code="internal"
+    title=TITLES[500],
+    status=500,
+    detail="An internal error occurred. The server's log has the details.",
+    code="internal",
 )
 
 
 def problem_of(error: errors.StreamtimeError) -> tuple[Problem, dict[str, str]]:
-    """The problem details of an error of our own tree, and the headers that go with its status."""
+    """Return the problem details of an error and the headers that its status requires."""
     if isinstance(error, ErrorWithHeaders):
         problem, of_status = problem_of(error.cause)
         return problem, of_status | error.headers
@@ -140,7 +143,7 @@ async def send_problem(
     problem: Problem,
     extra: Mapping[str, str],
 ) -> None:
-    """Send problem details as plain ASGI, for what stands beside or before the framework."""
+    """Send problem details from plain ASGI code outside the framework."""
     body = msgspec.json.encode(problem)
     headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(body))]
     headers += [(b"cache-control", b"no-store")]
@@ -150,35 +153,35 @@ async def send_problem(
 
 
 class ExceptionHandlers:
-    """Turns errors into answers."""
+    """The framework's exception handlers: each turns an exception into a response."""
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
 
     def on_streamtime_error(self, request: Request[Any, Any, State], error: errors.StreamtimeError) -> Response[Any]:
-        """An error of our own tree."""
+        """Handle an error of Streamtime's own hierarchy."""
         problem, headers = problem_of(error)
         return self._answer(request, problem, headers)
 
     def on_http_exception(self, request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
-        """An error that the framework found before any of our code was asked."""
+        """Handle an error that the framework raised, for example for a route that does not exist."""
         status = error.status_code
         if error.detail == _CLIENT_GONE:
-            return self.on_streamtime_error(request, ClientDisconnected("The client went away."))
+            return self.on_streamtime_error(request, ClientDisconnected("The client disconnected."))
         if status >= 500:  # noqa: PLR2004  # server errors
             return self.on_unhandled(request, error)
-        words = _FRAMEWORK_DETAILS.get(status) or _words(error)
-        problem = Problem(title=TITLES.get(status, TITLES[400]), status=status, detail=words, code=f"http_{status}")
+        detail = _FRAMEWORK_DETAILS.get(status) or _validation_detail(error)
+        problem = Problem(title=TITLES.get(status, TITLES[400]), status=status, detail=detail, code=f"http_{status}")
         return self._answer(request, problem, dict(error.headers or {}))
 
     def on_recursion_error(self, request: Request[Any, Any, State], error: RecursionError) -> Response[Any]:
-        """JSON with more brackets in brackets than anything we ask for: the decoder gave up on it."""
-        _log.warning("recursion", path=masked(request.url.path), error=str(error))
+        """Handle a body whose JSON is nested more deeply than the decoder supports."""
+        _log.warning("body_too_deep", path=masked(request.url.path), error=str(error))
         problem = Problem(title=TITLES[400], status=400, detail="The body is nested too deeply.", code="too_deep")
         return self._answer(request, problem, {})
 
     def on_unhandled(self, request: Request[Any, Any, State], error: Exception) -> Response[Any]:
-        """An error that nobody expected: the log has all of it, the answer nothing."""
+        """Handle an unexpected error: log it completely, and tell the client no details."""
         _log.error("unexpected_error", path=masked(request.url.path), exc_info=error)
         return self._answer(request, INTERNAL_ERROR, {})
 
@@ -187,20 +190,20 @@ class ExceptionHandlers:
             content = msgspec.json.encode(problem)
             return Response(content, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
         if problem.status == 401 and request.method == "GET":  # noqa: PLR2004  # Unauthorized
-            return Redirect("/login", query_params={"next": _address(request)}, status_code=303)
+            return Redirect("/login", query_params={"next": _path_and_query(request)}, status_code=303)
         return self._page(request, problem, headers)
 
     def _page(self, request: Request[Any, Any, State], problem: Problem, headers: dict[str, str]) -> Response[str]:
-        caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
+        caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
         actions = [{"href": "/explore", "label": "Explore"}]
         hint = None
         if caller.signed_in and caller.role is not Role.VIEWER:
             actions.insert(0, {"href": "/library", "label": "Your library"})
         elif problem.status == 404 and not caller.signed_in:  # noqa: PLR2004  # Not Found
             actions.append({"href": f"/login?next={quote(request.url.path)}", "label": "Sign in"})
-            hint = "If somebody shared this with you, it may be visible once you are signed in."
+            hint = "If someone shared this with you, it may be visible after you sign in."
         if problem.status in _RETRYABLE and request.method == "GET":
-            actions.insert(0, {"href": local_path(_address(request)), "label": "Try again"})
+            actions.insert(0, {"href": local_path(_path_and_query(request)), "label": "Try again"})
         elif problem.status in _RETRYABLE:
             hint = "Nothing was changed. Go back a page and send it again."
         error = {
@@ -218,12 +221,12 @@ class ExceptionHandlers:
         return answer
 
 
-def _address(request: Request[Any, Any, State]) -> str:
+def _path_and_query(request: Request[Any, Any, State]) -> str:
     query = request.url.query
     return request.url.path + (f"?{query}" if query else "")
 
 
-def _words(error: HTTPException) -> str:
+def _validation_detail(error: HTTPException) -> str:
     extra = error.extra
     if isinstance(extra, list) and extra and isinstance(extra[0], dict):
         return "; ".join(f"{item.get('key', 'value')}: {item.get('message', 'is not valid')}" for item in extra)

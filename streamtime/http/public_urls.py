@@ -1,7 +1,4 @@
-"""Whether a request came unencrypted, and whether there is something to say about it to those who run the server.
-
-The server's own address, for what is carried elsewhere: into another player, a chat, a code on the screen.
-"""
+"""The base URL of links that are opened elsewhere, QR codes, and detection of requests over plain HTTP."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -20,27 +17,27 @@ from streamtime.http.requests import client_address, is_secure
 from streamtime.http.services import HttpSettings
 
 _QUIET_ZONE = 2
-"""Modules around a code. The standard has four; the page's own white card is the rest."""
+"""Quiet zone around a QR code, in modules. The standard requires four; the page's white card supplies the rest."""
 
 
 class LinkBaseReason(StrEnum):
-    """Why links carry the address that they carry."""
+    """Why links have this base URL."""
 
     PUBLIC = "public"
-    """It is configured, as `server.public_url`."""
+    """Configured as `server.public_url`."""
     REQUEST = "request"
-    """The browser used it for this very request."""
+    """The host of the current request."""
     NETWORK = "network"
-    """The browser used one that only this machine can open, so this one of the network stands for it."""
+    """The browser used a loopback address, so links use this machine's network address."""
     ONLY_HERE = "only_here"
-    """The same, but the server listens on this machine alone: there is no other."""
+    """A loopback address: the server listens on loopback only."""
     OFFLINE = "offline"
-    """The same, but this machine is in no network: there is no other."""
+    """A loopback address: this machine has no network address."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlternateUrl:
-    """The same link with another address of this machine; `host` is what tells it apart."""
+    """The same link with another network address of this machine."""
 
     host: str
     url: str
@@ -48,54 +45,55 @@ class AlternateUrl:
 
 @dataclass(frozen=True, slots=True)
 class LinkBase:
-    """Where links to this server begin, and why there."""
+    """The base URL of links to this server, and the reason for it."""
 
     base: str
     reason: LinkBaseReason
     requested_host: str
-    """Host and port that the browser used."""
+    """Host and port of the request."""
     others: tuple[str, ...] = ()
 
     def url(self, path: str) -> str:
-        """The whole address of a path."""
+        """Return the absolute URL of a path."""
         return self.base + path
 
     def alternate_urls(self, path: str) -> list[AlternateUrl]:
-        """The other whole addresses of a path, where this machine has several in its networks."""
+        """Return the absolute URLs of a path with the other network addresses of this machine."""
         return [AlternateUrl(urlsplit(other).hostname or other, other + path) for other in self.others]
 
 
 def link_base(request: Request[Any, Any, State], settings: HttpSettings) -> LinkBase:
-    """Where links that others are to open begin.
+    """Return the base URL of links that are opened on other devices.
 
-    `public_url`, where there is one; else the Host of this request, unless only this machine could open it: then an
-    address of this machine in its network, where it has one.
+    This is `public_url` if it is set, else the Host of the request. If that is a loopback address, it is a network
+    address of this machine, if there is one.
     """
-    asked = request.headers.get("host", "")
+    host = request.headers.get("host", "")
     if settings.public_url:
-        return LinkBase(settings.public_url.rstrip("/"), LinkBaseReason.PUBLIC, asked)
-    here = f"{request.url.scheme}://{asked}"
-    if not is_loopback(_name_of(asked)):
-        return LinkBase(here, LinkBaseReason.REQUEST, asked)
-    found = settings.listening.network_urls()
-    if found:
-        return LinkBase(found[0], LinkBaseReason.NETWORK, asked, tuple(found[1:]))
-    return LinkBase(here, LinkBaseReason.ONLY_HERE if settings.listening.only_here else LinkBaseReason.OFFLINE, asked)
+        return LinkBase(settings.public_url.rstrip("/"), LinkBaseReason.PUBLIC, host)
+    requested = f"{request.url.scheme}://{host}"
+    if not is_loopback(_hostname(host)):
+        return LinkBase(requested, LinkBaseReason.REQUEST, host)
+    urls = settings.listening.network_urls()
+    if urls:
+        return LinkBase(urls[0], LinkBaseReason.NETWORK, host, tuple(urls[1:]))
+    reason = LinkBaseReason.ONLY_HERE if settings.listening.only_here else LinkBaseReason.OFFLINE
+    return LinkBase(requested, reason, host)
 
 
 def absolute_url(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
-    """The whole address of a path, for others to open."""
+    """Return the absolute URL of a path, to be opened on other devices."""
     return link_base(request, settings).url(path)
 
 
 def callback_url(request: Request[Any, Any, State], settings: HttpSettings, path: str) -> str:
-    """The whole address of a path, for this very browser to come back to with the cookies that it has here."""
+    """Return the absolute URL of a path for a redirect of the same browser, on the host that has its cookies."""
     base = settings.public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
     return base.rstrip("/") + path
 
 
 def qr_svg(text: str) -> str:
-    """A QR code as an SVG element, to stand in a page: no style, no script, no request."""
+    """Return a QR code as an inline SVG element without styles or scripts."""
     out = BytesIO()
     code = segno.make(text, error="m", micro=False)
     code.save(
@@ -104,7 +102,7 @@ def qr_svg(text: str) -> str:
     return out.getvalue().decode()
 
 
-def _name_of(host: str) -> str:
+def _hostname(host: str) -> str:
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -112,17 +110,17 @@ def _name_of(host: str) -> str:
 
 
 def is_plain_http(request: Request[Any, Any, State]) -> bool:
-    """Whether others could read this request on its way: it came over plain HTTP, and not to a name of loopback."""
+    """Return whether the request was sent unencrypted over a network: plain HTTP, and not to a loopback name."""
     return not is_secure(request) and not _is_loopback(request.headers.get("host", ""))
 
 
 def untrusted_proxy(request: Request[Any, Any, State]) -> str:
-    """The address of a proxy that says the request came to it over https, and is none of `trusted_proxies`; or nothing.
+    """Return the address of a proxy that sends `X-Forwarded-Proto: https` but is not in `trusted_proxies`, else "".
 
-    Where the proxy is one of them, its word has made the request one over https already.
+    For a trusted proxy the scheme of the request is https already.
     """
-    said = request.headers.get("x-forwarded-proto", "").casefold()
-    return client_address(request) if said == "https" and not is_secure(request) else ""
+    forwarded_scheme = request.headers.get("x-forwarded-proto", "").casefold()
+    return client_address(request) if forwarded_scheme == "https" and not is_secure(request) else ""
 
 
 def _is_loopback(host: str) -> bool:

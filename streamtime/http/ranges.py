@@ -1,4 +1,4 @@
-"""Conditional and range requests (RFC 9110, sections 13 and 14): pure decisions about one representation."""
+"""Evaluates conditional and range requests (RFC 9110, sections 13 and 14). Pure functions."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _RANGE = re.compile(r"bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*")
 
 @dataclass(frozen=True, slots=True)
 class SendRange:
-    """Send `length` bytes from `start` on: all of it with 200, a part with 206."""
+    """Send `length` bytes from offset `start`: the whole representation with 200, a part with 206."""
 
     status: int
     start: int
@@ -17,37 +17,37 @@ class SendRange:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """Send nothing: the client has it (304)."""
+    """Send no body: the client's copy is current (304)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsatisfiable:
-    """The range lies outside (416)."""
+    """The range is outside the representation (416)."""
 
 
 def evaluate_conditions(
     *, total: int, etag: str, if_none_match: str | None, range_header: str | None, if_range: str | None
 ) -> SendRange | NotModified | Unsatisfiable:
-    """What to answer. Several ranges at once, and what is no range, are answered with all of it, as is allowed."""
+    """Return how to respond. Multiple and malformed ranges get the whole representation, as RFC 9110 allows."""
     if if_none_match is not None and _matches(if_none_match, etag):
         return NotModified()
-    everything = SendRange(200, 0, total)
+    whole = SendRange(200, 0, total)
     if range_header is None or (if_range is not None and if_range.strip() != etag):
-        return everything
+        return whole
     found = _RANGE.fullmatch(range_header.strip())
     if found is None or found.groups() == ("", ""):
-        return everything
+        return whole
     return _part(found[1], found[2], total) if total else Unsatisfiable()
 
 
 def _part(first: str, last: str, total: int) -> SendRange | Unsatisfiable:
-    if not first:  # the last so many bytes
+    if not first:  # a suffix range: the last bytes
         length = min(int(last), total)
         return SendRange(206, total - length, length) if length else Unsatisfiable()
     start = int(first)
     end = min(int(last), total - 1) if last else total - 1
     if last and int(last) < start:
-        return SendRange(200, 0, total)  # not a valid range: as if it were not there
+        return SendRange(200, 0, total)  # an invalid range is ignored
     return SendRange(206, start, end - start + 1) if start < total else Unsatisfiable()
 
 

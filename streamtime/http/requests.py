@@ -1,7 +1,4 @@
-"""What handlers take from a request, under the names that the application injects.
-
-What a form sends: short texts by name, nothing else.
-"""
+"""What handlers read from a request: the caller and their permissions, the client address, and form fields."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -19,19 +16,20 @@ from streamtime.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from streamtime.http.services import Services
 
 MAX_FIELD = 20_000
+"""Maximum length of a form field, in characters."""
 
 FORM_OVERHEAD_BYTES = 64 * 1024
-"""Bytes that a form may have beside the file in it."""
+"""Bytes that a form may have in addition to its file."""
 
 Form: TypeAlias = Mapping[str, object]
-"""A form as it is shown again: what was typed, and `errors` by field."""
+"""Values of a form that a template shows: the input by field, and `errors` by field."""
 
 
 async def read_form(request: Request[Any, Any, State], *names: str) -> dict[str, str]:
-    """The fields of these names; one that was not sent is empty.
+    """Return the form fields with these names; a missing field is empty.
 
     Raises:
-        Invalid: a field is longer than anything we ask for, or is a file.
+        Invalid: a field is longer than `MAX_FIELD`, or is a file.
     """
     form = await request.form()
     fields: dict[str, str] = {}
@@ -44,10 +42,10 @@ async def read_form(request: Request[Any, Any, State], *names: str) -> dict[str,
 
 
 async def read_file(request: Request[Any, Any, State], name: str) -> bytes:
-    """The file that a form sends under this name.
+    """Return the content of the form's file with this name.
 
     Raises:
-        Invalid: there is none.
+        Invalid: it is missing or empty.
     """
     file = (await request.form()).get(name)
     data = await file.read() if isinstance(file, UploadFile) else b""
@@ -57,10 +55,10 @@ async def read_file(request: Request[Any, Any, State], name: str) -> bytes:
 
 
 def local_path(text: str) -> str:
-    """A path on this server that a form says to go to next; anything else leads to the library."""
-    # What begins with one slash, and no second one that a browser would see, has neither scheme nor host.
-    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
-    return text if ours else "/library"
+    """Return `text` if it is a path on this server, else the library: protects redirects to a given target."""
+    # With exactly one leading slash there is neither scheme nor host; browsers read a backslash as a slash.
+    local = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    return text if local else "/library"
 
 
 PageRequest: TypeAlias = HTMXRequest
@@ -68,28 +66,28 @@ ApiRequest: TypeAlias = Request[Any, Any, State]
 
 
 async def caller_of(request: Request[Any, Any, State]) -> Caller:
-    """Who asks, as the doorway found out."""
-    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
+    """Return the caller that RequestMiddleware has authenticated."""
+    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
     return caller
 
 
 async def reload_caller(request: Request[Any, Any, State]) -> Caller:
-    """Who asks, found out anew: for what goes on after the request was let in."""
-    found: Caller = await request.scope["caller_now"]()  # type: ignore[typeddict-item]  # put there by the doorway
+    """Authenticate the caller again, for responses that last long after the request."""
+    found: Caller = await request.scope["caller_now"]()  # type: ignore[typeddict-item]  # set by RequestMiddleware
     return found
 
 
 def rights_epoch(request: Request[Any, Any, State]) -> int:
-    """A number that moves when anybody's rights may have changed: it costs next to nothing to look at."""
-    epoch: int = request.scope["rights_epoch"]()  # type: ignore[typeddict-item]  # put there by the doorway
+    """Return a counter that changes when anyone's permissions may have changed. Reading it is cheap."""
+    epoch: int = request.scope["rights_epoch"]()  # type: ignore[typeddict-item]  # set by RequestMiddleware
     return epoch
 
 
 def require_signed_in(caller: Caller) -> Caller:
-    """The caller, who must be somebody.
+    """Return the caller, who must be signed in.
 
     Raises:
-        Unauthenticated: nobody we know is asking.
+        Unauthenticated: the caller is anonymous.
     """
     if not caller.signed_in:
         raise Unauthenticated("Sign in first.")
@@ -97,10 +95,10 @@ def require_signed_in(caller: Caller) -> Caller:
 
 
 def account_id(caller: Caller) -> int:
-    """The row id of the caller's account.
+    """Return the row id of the caller's account.
 
     Raises:
-        Unauthenticated: nobody we know is asking.
+        Unauthenticated: the caller is anonymous.
     """
     if caller.user_id is None:
         raise Unauthenticated("Sign in first.")
@@ -108,23 +106,23 @@ def account_id(caller: Caller) -> int:
 
 
 def require_uploader(caller: Caller) -> int:
-    """The row id of the caller's account, which may have videos of its own.
+    """Return the row id of the caller's account, which must be allowed to own videos.
 
     Raises:
-        Unauthenticated: nobody we know is asking.
-        Forbidden: the account is a viewer's.
+        Unauthenticated: the caller is anonymous.
+        Forbidden: the caller is a viewer.
     """
     owner_id = account_id(caller)
     if caller.role is Role.VIEWER:
-        raise Forbidden("This account is for watching: it has no videos of its own.", code="viewer")
+        raise Forbidden("This is a viewer account: it cannot have videos.", code="viewer")
     return owner_id
 
 
 def require_admin(caller: Caller) -> None:
-    """Let admins pass.
+    """Require an admin, and hide the page from others.
 
     Raises:
-        NotFound: for everybody else there is nothing here.
+        NotFound: the caller is not an admin.
     """
     if not caller.is_admin:
         raise NotFound
@@ -133,53 +131,53 @@ def require_admin(caller: Caller) -> None:
 async def account_from_path(
     person: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> User:
-    """The account that a page of those who run the server is about.
+    """Return the account in the path of an admin page.
 
     Raises:
-        NotFound: there is none of that id, or somebody else asks.
+        NotFound: there is no such account, or the caller is not an admin.
     """
     require_admin(caller)
     return await services.users.by_public_id(person)
 
 
 def client_address(request: Request[Any, Any, State]) -> str:
-    """The client's address, as the connection or a proxy that is believed tells it; empty where nothing does."""
+    """Return the client's IP address, from the connection or a trusted proxy; empty if unknown."""
     return request.client.host[:MAX_ADDRESS] if request.client else ""
 
 
 async def actor_of(request: Request[Any, Any, State]) -> Actor:
-    """Who does what the request asks for, as the audit names them."""
+    """Return the actor of the request for the audit log."""
     return Actor.of(await caller_of(request), client_address(request))
 
 
 def client_info_of(request: Request[Any, Any, State]) -> ClientInfo:
-    """Where somebody comes from who signs in."""
+    """Return the client's address and user agent."""
     return ClientInfo.of(client_address(request), request.headers.get("user-agent", ""))
 
 
 def rate_limit_key(request: Request[Any, Any, State], caller: Caller) -> str:
-    """Who counts as one for what is limited: an account, wherever it is, or else the place that a stranger is at."""
+    """Return the key that rate limits count by: the account, or the client network of an anonymous caller."""
     return client_info_of(request).network if caller.user_id is None else f"account {caller.user_id}"
 
 
 def require_account_management(caller: Caller) -> int:
-    """The account of a caller who may manage how it is signed in to: with all its rights, not with some of them.
+    """Return the account of a caller who may manage its sign-in: with full permissions, not a scoped token.
 
     Raises:
-        Unauthenticated: nobody we know is asking.
-        Forbidden: what they proved themselves with is not good for that.
+        Unauthenticated: the caller is anonymous.
+        Forbidden: the caller's token or ticket is limited in scope.
     """
     owner_id = account_id(caller)
     if not caller.has_scope(TokenScope.ADMIN) or caller.only_video is not None:
-        raise Forbidden("This token is not good for managing tokens and sessions.", code="scope")
+        raise Forbidden("This token may not manage tokens and sessions.", code="scope")
     return owner_id
 
 
 def is_secure(request: Request[Any, Any, State]) -> bool:
-    """Whether this very request came over https."""
+    """Return whether the request came over https."""
     return request.url.scheme == "https"
 
 
 def wants_fragment(request: PageRequest) -> bool:
-    """Whether htmx asks for a piece of a page, rather than a browser for all of it."""
+    """Return whether htmx requests a fragment rather than a whole page."""
     return bool(request.htmx) and not request.htmx.boosted and not request.htmx.history_restore_request

@@ -1,4 +1,4 @@
-"""Addresses that are secrets by themselves: what may be said of them in a log."""
+"""URL paths that contain a secret (tickets, share links, invites), and masking them for logs."""
 
 from streamtime.errors import NotFound
 
@@ -18,11 +18,11 @@ _SECRET_AFTER = (
     "/api/v1/links/",
     "/api/v1/drops/",
 )
-"""The part of a path that follows one of these lets in whoever knows it."""
+"""The path segment after each of these prefixes is a secret that grants access."""
 
 
 def masked(path: str) -> str:
-    """A path without the part that must not be known."""
+    """Return the path with its secret segment replaced by an ellipsis."""
     for prefix in _SECRET_AFTER:
         if path.startswith(prefix):
             _, slash, rest = path[len(prefix) :].partition("/")
@@ -31,10 +31,10 @@ def masked(path: str) -> str:
 
 
 def ticket_of(path: str) -> tuple[str, str]:
-    """The ticket in a path below `/t/`, and the path of the media that it is for.
+    """Split a path below `/t/` into the ticket and the media path.
 
     Raises:
-        NotFound: there is no media behind it.
+        NotFound: the rest is not a media path.
     """
     ticket, slash, rest = path.removeprefix(TICKETED).partition("/")
     inner = slash + rest

@@ -1,4 +1,4 @@
-"""What handlers may call: the services of the rooms below, built once by the composition root."""
+"""The services and settings that handlers use. The composition root builds them once."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,8 +21,7 @@ from streamtime.auth.users import Users
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.hls.ladder import Rung
-from streamtime.http.event_stream_limits import StreamSlots
-from streamtime.http.shared_texts import RenderCache
+from streamtime.http.event_stream_state import RenderCache, StreamSlots
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobOverview, JobQueue, JobSummary
 from streamtime.maintenance.backup.automatic import DatabaseBackups
@@ -59,28 +58,28 @@ from streamtime.workers.worker import WorkerRegistry
 
 
 class QueueStatusMonitor(Protocol):
-    """Knows why jobs wait, and keeps telling it to the progress board."""
+    """Determines why jobs wait, and keeps the progress display informed."""
 
     def reason_for(self, job: JobSummary) -> str:
-        """Why a queued job does not run, in words for people."""
+        """Return why a queued job does not run, as a text for people."""
         ...
 
     async def run_forever(self) -> None:
-        """Look again and again, until cancelled."""
+        """Update the reasons periodically until cancelled."""
         ...
 
 
 class PeriodicTask(Protocol):
-    """Does something now and then."""
+    """A task that runs periodically."""
 
     async def run_forever(self) -> None:
-        """Do it again and again, until cancelled."""
+        """Run periodically until cancelled."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One of each."""
+    """All services."""
 
     clock: Clock
     database: Database
@@ -102,7 +101,7 @@ class Services:
     mfa_challenges: MfaChallenges
     second_factor: SecondFactor
     oidc_sign_in: OidcSignIn | None
-    """None where no provider is configured."""
+    """None if no OpenID provider is configured."""
     refresh_tokens: RefreshTokens
     sessions: Sessions
     api_tokens: ApiTokens
@@ -154,7 +153,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """What the person who runs the server chose about HTTP, as plain values."""
+    """The configuration of HTTP as plain values."""
 
     listening: ListenAddress
     public_url: str
@@ -164,9 +163,9 @@ class HttpSettings:
     keep_original: bool
     encode_slots: int
     encode_budget_bytes: int
-    """Memory that all encodes may have together."""
+    """Memory limit of all encodes together."""
     encode_minimum_free_bytes: int
     frame_ancestors: tuple[str, ...]
-    """Origins whose pages may frame the embedded player."""
+    """Origins of sites that may embed the player in a frame."""
     shared_cache_s: int
-    """How long shared caches may keep what is public; 0 not at all."""
+    """Seconds that shared caches may keep public media; 0 disables it."""

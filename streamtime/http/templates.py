@@ -1,4 +1,4 @@
-"""Renders templates. Every page knows who looks at it, where they are, and the token of their forms."""
+"""Renders templates. Every page gets the caller, the current path and the CSRF token."""
 
 import gettext
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ HTML = "text/html; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class CallerView:
-    """Who is signed in, for the frame of a page."""
+    """The signed-in user, as the page header shows them."""
 
     name: str
     href: str
     picture: str | None
     is_admin: bool
     has_videos: bool
-    """False for a viewer, who only watches."""
+    """False for a viewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageFrame:
-    """What stands around a page's own content."""
+    """Values for the base template around a page's content."""
 
     title: str
     nav: str
@@ -41,7 +41,7 @@ class PageFrame:
 
 
 class Templates:
-    """The templates of the front end, compiled once."""
+    """The front end's templates. Each is compiled once."""
 
     def __init__(self, files: WebFiles) -> None:
         self._environment = Environment(
@@ -58,23 +58,23 @@ class Templates:
         self._environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
 
     def render(self, template: str, **context: object) -> str:
-        """The text of a template."""
+        """Render a template to text."""
         return self._environment.get_template(template).render(**context)
 
     def page(
         self, request: Request[Any, Any, State], template: str, *, title: str, nav: str = "", status: int = 200,
         player: bool = False, confidential: bool = False, **context: object,
     ) -> Response[str]:  # fmt: skip
-        """A page or fragment as an answer. What depends on who looks is never kept by a cache.
+        """Return a page or fragment as a response that no cache stores.
 
-        A page with the player says so by `player`: all others have a stricter policy, under which it would not work.
-        A page that tells a secret (an address or a code that lets somebody in) says so by `confidential`, and is not
-        compressed: its length would tell something of it to whoever can put words of theirs beside it (BREACH).
+        `player`: the page contains the player, which needs a less strict content security policy. `confidential`: the
+        page contains a secret (a link or code that grants access), so it is not compressed; its compressed length would
+        leak the secret to an attacker who can inject text into the page (BREACH).
         """
         content = self.render(template, page=frame(request, title=title, nav=nav), **context)
         if player:
-            request.scope["shows_player"]()  # type: ignore[typeddict-item]  # put there by the doorway
-        keep_uncompressed = request.scope.get("keep_uncompressed")  # put there by the compression, for GET
+            request.scope["shows_player"]()  # type: ignore[typeddict-item]  # set by RequestMiddleware
+        keep_uncompressed = request.scope.get("keep_uncompressed")  # set by CompressionMiddleware for GET
         if confidential and callable(keep_uncompressed):
             keep_uncompressed()
         headers = {"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"}
@@ -82,9 +82,9 @@ class Templates:
 
 
 def frame(request: Request[Any, Any, State], *, title: str = "", nav: str = "") -> PageFrame:
-    """What stands around the content of the page that `request` asks for."""
-    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
-    session: str = request.scope.get("session_cookie", "")  # type: ignore[assignment]  # likewise
+    """Return the values for the base template of the requested page."""
+    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
+    session: str = request.scope.get("session_cookie", "")  # type: ignore[assignment]  # the same
     query = request.url.query
     view = _caller_view(caller) if caller.signed_in else None
     return PageFrame(

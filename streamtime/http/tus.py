@@ -1,4 +1,4 @@
-"""What tus 1.0 asks of HTTP (https://tus.io/protocols): its address here, its names, and its own errors."""
+"""Constants and errors of the tus 1.0 resumable upload protocol (https://tus.io/protocols)."""
 
 from streamtime.errors import Invalid, StreamtimeError
 
@@ -9,25 +9,25 @@ BYTES_TYPE = "application/offset+octet-stream"
 
 
 class ClientDisconnected(StreamtimeError):
-    """The client left in the middle of its body; nobody hears this."""
+    """The client disconnected before its body was complete; it does not receive this error."""
 
     code = "client_gone"
 
 
 class UnsupportedTusVersion(Invalid):
-    """The client speaks another version of tus, or none."""
+    """The `Tus-Resumable` header is missing or names another version."""
 
     code = "tus_version"
 
 
 class UnsupportedContentType(Invalid):
-    """The body is not announced as an upload's bytes."""
+    """The content type of the body is not that of upload data."""
 
     code = "content_type"
 
 
 class ErrorWithHeaders(StreamtimeError):
-    """An error of its own kind, `cause`, with what a client is told of the upload in headers beside it."""
+    """The error `cause`, sent with headers about the upload."""
 
     def __init__(self, cause: StreamtimeError, headers: dict[str, str]) -> None:
         super().__init__(cause.message, code=cause.code)

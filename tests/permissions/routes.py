@@ -7,7 +7,7 @@ from typing import cast
 from litestar.routes import HTTPRoute
 
 from streamtime.http.application import build_litestar
-from streamtime.http.media.routes import MEDIA_ROUTES, MOUNT
+from streamtime.http.media import MEDIA_ROUTES, MOUNT
 from streamtime.http.metrics import Metrics
 from streamtime.http.secret_paths import TICKETED
 from streamtime.http.services import HttpSettings, Services

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from streamtime.http.media.routes import MOUNT
+from streamtime.http.media import MOUNT
 from streamtime.http.secret_paths import TICKETED
 from tests.permissions.route_table import ROUTE_RULES, rule_for
 from tests.permissions.routes import Route, all_routes

@@ -171,8 +171,8 @@ def test_a_file_cut_short_while_it_is_sent(server: Server, small_clip: Path, lef
     video = ready_video_in(ann, data, server, "local")
     (source,) = [path for path in server.files("objects") if path.stat().st_size == len(data)]
     assert breaks_off(ann, video, lambda: os.truncate(source, left_bytes)) < len(data)
-    wait_until(lambda: '"media_broken_off"' in server.log_output, "a line in the log")
-    assert warnings(server) == ["media_broken_off"]
+    wait_until(lambda: '"media_response_aborted"' in server.log_output, "a line in the log")
+    assert warnings(server) == ["media_response_aborted"]
     assert is_damage(ann.api.get(f"/media/{video}/original"))
 
 
@@ -185,8 +185,8 @@ def test_a_bucket_that_breaks_off_while_it_sends(
         ann = server.person("ann")
         video = ready_video_in(ann, data, server, "s3")
         assert breaks_off(ann, video, lambda: proxy.set_faults(Faults(reset_answer_after=0))) < len(data)
-        wait_until(lambda: '"media_broken_off"' in server.log_output, "a line in the log")
-        assert sorted({*warnings(server)} - {"store_unavailable"}) == ["media_broken_off"]
-        assert warnings(server).count("media_broken_off") == 1
+        wait_until(lambda: '"media_response_aborted"' in server.log_output, "a line in the log")
+        assert sorted({*warnings(server)} - {"store_unavailable"}) == ["media_response_aborted"]
+        assert warnings(server).count("media_response_aborted") == 1
         proxy.clear()
         assert ann.api.get(f"/media/{video}/original").content == data

@@ -39,7 +39,7 @@ def test_a_viewer_watches_and_has_no_videos(admin_server: Server) -> None:
     for address in ("/upload", "/settings/space", "/library/bin"):
         answer = vera.browser.get(address)
         assert answer.status_code == 403
-        assert "This account is for watching" in answer.text
+        assert "This is a viewer account" in answer.text
     admin_server.run("user", "role", "vera", "member")
     assert vera.browser.get("/upload").status_code == 200
     begun = vera.browser.post(UPLOADS, headers={**TUS, **token, **upload_headers(10, filename="x.mp4")})
@@ -77,7 +77,7 @@ def test_an_admin_manages_accounts_on_the_page(admin_server: Server, boss: Perso
     here, mia = made.headers["location"], Person(admin_server, "mia")
     assert mia.browser.get("/explore").status_code == 200
     assert post(boss, f"{here}/role", role="member").status_code == 303
-    assert "Say how many gigabytes" in post(boss, f"{here}/quota", kind="own", gigabytes="none").text
+    assert "Enter a number of gigabytes" in post(boss, f"{here}/quota", kind="own", gigabytes="none").text
     assert post(boss, f"{here}/quota", kind="own", gigabytes="1.5").status_code == 303
     assert boss.account("mia") | {"last_seen_at": "", "created_at": "", "id": ""} == {
         "id": "",

@@ -298,7 +298,7 @@ def test_without_a_good_note_no_code_is_looked_at(admin_server: Server, ann: Per
         assert sent_back(show(thief, phone.recovery_codes[0]))
         assert sent_back(thief.get(CODE))
     assert show(half_way(ann, admin_server), phone.recovery_codes[0]).status_code == 303, "it was not used up"
-    assert "The time for the code was over" in client.get("/login", params={"again": True}).text
+    assert "The time for the code has expired" in client.get("/login", params={"again": True}).text
 
 
 def test_what_is_changed_between_the_steps_ends_them(admin_server: Server, ann: Person) -> None:

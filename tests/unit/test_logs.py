@@ -39,7 +39,7 @@ def test_a_fault_is_found_and_shown_with_what_follows(line: str) -> None:
     "line",
     [
         json.dumps({**EVENT, "stderr_tail": TRACEBACK}),
-        json.dumps({"event": "media_broken_off", "level": "warning", "error": "The store does not answer."}),
+        json.dumps({"event": "media_response_aborted", "level": "warning", "error": "The store does not answer."}),
         json.dumps({"event": "request_completed", "path": "/watch/exceptions", "status": 200}),
         "Streamtime is ready: http://127.0.0.1:80",
     ],

@@ -35,7 +35,7 @@ from streamtime.http.server.connection_limits import (
     ExemptAddresses,
     Phase,
 )
-from streamtime.http.server.refusals import ConnectionRejection
+from streamtime.http.server.rejections import ConnectionRejection
 from streamtime.http.services import Services
 from streamtime.jobs import pool
 from streamtime.maintenance import expiry, scheduler
@@ -213,8 +213,8 @@ class OddConnection:
     def evict(self) -> None:
         raise AssertionError
 
-    def reject(self, refusal: ConnectionRejection) -> None:
-        raise AssertionError(refusal)
+    def reject(self, rejection: ConnectionRejection) -> None:
+        raise AssertionError(rejection)
 
 
 async def test_a_connection_that_cannot_be_looked_at_hides_no_other() -> None:

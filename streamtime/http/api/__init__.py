@@ -1,1 +1,1 @@
-"""The API under /api/v1, one file a resource; errors are RFC 9457 problems."""
+"""The API under /api/v1, one file per resource. Errors are RFC 9457 problems."""

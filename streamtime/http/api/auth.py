@@ -1,28 +1,105 @@
-"""/api/v1/auth: tokens for clients that sign in with a name and a password."""
+"""/api/v1/auth: access and refresh tokens of clients that sign in with a password; /api/v1/tokens: API tokens."""
 
 from typing import Annotated
 
 import msgspec
-from litestar import post
+from litestar import delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.response import Response
 
-from streamtime.auth.access import AuthMethod, Caller
+from streamtime.auth.access import AuthMethod, Caller, TokenScope
+from streamtime.auth.api_tokens import ApiToken
 from streamtime.auth.audit import Actor
 from streamtime.auth.refresh_tokens import TokenPair
 from streamtime.auth.sign_in import SessionKind
 from streamtime.errors import Invalid, Unauthenticated
+from streamtime.formatting import time_iso
 from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, client_info_of
+from streamtime.http.requests import ApiRequest, client_info_of, require_account_management
 from streamtime.http.services import Services
+
+
+class TokenBody(msgspec.Struct):
+    """An API token. `last_used_at` is null if it was never used."""
+
+    id: str
+    label: str
+    scope: TokenScope
+    created_at: str
+    last_used_at: str | None
+
+
+class NewTokenBody(TokenBody):
+    """A new API token. `token` is its secret, shown once."""
+
+    token: str
+
+
+class TokenList(msgspec.Struct):
+    """All API tokens of the caller, newest first."""
+
+    items: list[TokenBody]
+
+
+class NewToken(msgspec.Struct, forbid_unknown_fields=True):
+    """A label, and a scope: `read`, `upload` (upload and change videos) or `admin` (everything)."""
+
+    label: Annotated[str, msgspec.Meta(max_length=1_000)]
+    scope: TokenScope = TokenScope.READ
+
+
+@get("/api/v1/tokens", responses=problems(401, 403), tags=["account"], summary="List API tokens")
+async def list_tokens(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> TokenList:
+    """The API tokens of the account that are not revoked."""
+    return TokenList(
+        [_body(token) for token in await services.api_tokens.list_for_user(require_account_management(caller))]
+    )
+
+
+@post("/api/v1/tokens", responses=problems(401, 403, 409, 413), tags=["account"], summary="Make an API token")
+async def create_token(
+    data: JSONBody[NewToken],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Response[NewTokenBody]:
+    """For somebody signed in, or with a token that may do everything: no token makes a wider one than itself."""
+    made = await services.api_tokens.create(actor, require_account_management(caller), data.label, data.scope)
+    body = NewTokenBody(**msgspec.structs.asdict(_body(made.token)), token=made.secret)
+    return Response(body, headers={"Cache-Control": "no-store"})
+
+
+@delete(
+    "/api/v1/tokens/{token:str}", responses=problems(401, 403, 404), tags=["account"], summary="Revoke an API token"
+)
+async def revoke_token(
+    token: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> None:
+    """It is refused from the next request on."""
+    await services.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
+
+
+def _body(token: ApiToken) -> TokenBody:
+    used = token.last_used_at_ms
+    return TokenBody(
+        id=token.public_id,
+        label=token.label,
+        scope=token.scope,
+        created_at=time_iso(token.created_at_ms),
+        last_used_at=None if used is None else time_iso(used),
+    )
+
 
 Secret = Annotated[str, msgspec.Meta(max_length=300)]
 
 
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A name and a password, and `otp` where the account has a second factor; or a refresh token."""
+    """A user name and password, with `otp` if the account has a second factor; or a refresh token."""
 
     username: Annotated[str, msgspec.Meta(max_length=100)] = ""
     password: Secret = ""
@@ -31,7 +108,7 @@ class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Tokens(msgspec.Struct):
-    """A pair of tokens. `access_token` is good for `expires_in` seconds, `refresh_token` for one more pair."""
+    """A pair of tokens. `access_token` is valid for `expires_in` seconds, `refresh_token` for one new pair."""
 
     access_token: str
     token_type: str
@@ -40,7 +117,7 @@ class Tokens(msgspec.Struct):
 
 
 class Revocation(msgspec.Struct, forbid_unknown_fields=True):
-    """The refresh token of the session that is to end; without one it is the session of the request itself."""
+    """The refresh token of the session to end; without it, the session of the request's access token ends."""
 
     refresh_token: Secret = ""
 
@@ -50,26 +127,26 @@ class Revocation(msgspec.Struct, forbid_unknown_fields=True):
     status_code=200,
     responses=problems(401, 403, 413, 429),
     tags=["account"],
-    summary="Sign a client in, or get the next tokens",
+    summary="Sign in a client, or refresh its tokens",
 )
 async def get_tokens(
     request: ApiRequest, data: JSONBody[TokenRequest], services: NamedDependency[Services]
 ) -> Response[Tokens]:
-    """With `username` and `password` a session begins; with `refresh_token` it goes on.
+    """`username` and `password` start a session; `refresh_token` continues it.
 
-    An account with a second factor answers 401 with the code `otp_needed` unless `otp` is a code of it, by time or for
-    recovery, and 401 with `wrong_code` where that is wrong or was used.
+    For an account with a second factor, the response is 401 with the code `otp_needed` if `otp` is missing, and with
+    `wrong_code` if it is wrong or was used. `otp` is a TOTP code or a recovery code.
 
-    A refresh token is good once. Bringing one that was used ends the session.
+    A refresh token can be used once. Using it again ends the session.
     """
-    visit = client_info_of(request)
+    client = client_info_of(request)
     if data.refresh_token and not (data.username or data.password or data.otp):
-        return _answer(await services.refresh_tokens.rotate(data.refresh_token, visit))
+        return _answer(await services.refresh_tokens.rotate(data.refresh_token, client))
     if data.refresh_token or not data.username:
         raise Invalid("Send either username and password, or refresh_token.")
     name = data.username.strip()
     session = await services.sign_in.sign_in_with_password(
-        name, data.password, visit, SessionKind.CLIENT, code=data.otp
+        name, data.password, client, SessionKind.CLIENT, code=data.otp
     )
     return _answer(await services.refresh_tokens.issue(session))
 
@@ -80,7 +157,7 @@ async def get_tokens(
     responses=problems(401, 403, 413),
     operation_class=OptionalBody,
     tags=["account"],
-    summary="Sign a client out",
+    summary="Sign out a client",
 )
 async def revoke_tokens(
     request: ApiRequest,
@@ -89,7 +166,7 @@ async def revoke_tokens(
     services: NamedDependency[Services],
     data: JSONBody[Revocation | None] = None,
 ) -> None:
-    """End a client's session: its tokens are refused from the next request on. An unknown token is no error."""
+    """End the session of a client. Its tokens are rejected from the next request on. An unknown token is no error."""
     if data is not None and data.refresh_token:
         await services.refresh_tokens.revoke(data.refresh_token, client_info_of(request))
     elif caller.auth_method is AuthMethod.ACCESS:

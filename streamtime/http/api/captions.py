@@ -1,4 +1,4 @@
-"""/api/v1/videos/{video}/captions: list, add, replace, delete. A track is sent as its file is, as the body."""
+"""/api/v1/videos/{video}/captions: list, add, replace and delete tracks. The request body is the caption file."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from streamtime.http.api.operations import BinaryBody
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest
 from streamtime.http.services import Services
-from streamtime.http.views.tracks import CaptionBody, caption_bodies, caption_body, tracks_of
+from streamtime.http.views.videos import CaptionBody, caption_bodies, caption_body, tracks_of
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 
@@ -21,7 +21,7 @@ Text = Annotated[str, QueryParameter(max_length=200)]
 async def list_captions(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> list[CaptionBody]:
-    """Those that came with the file first, then those that were added."""
+    """Tracks of the uploaded file first, then added tracks."""
     found = await services.videos.require(caller, video, Access.VIEW)
     return caption_bodies(found, await tracks_of([found], services))
 
@@ -63,7 +63,7 @@ async def replace_captions(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> CaptionBody:
-    """The body is a file as for a new track; name, language and label stay."""
+    """The body is a file as for a new track. Name, language and label stay unchanged."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     return caption_body(found, await services.captions.replace_from_file(found, name, await request.body()))
 
@@ -77,6 +77,6 @@ async def replace_captions(
 async def delete_captions(
     video: FromPath[str], name: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> None:
-    """Players are not offered it any more from the next time on that they ask."""
+    """The track disappears from playlists immediately."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.captions.delete(tx, found, name))

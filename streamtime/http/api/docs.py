@@ -1,4 +1,4 @@
-"""/api/docs: the OpenAPI document as plain pages, one for each of its tags."""
+"""/api/docs: the OpenAPI document as HTML pages, one for each tag."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ OPENAPI_PATH = "/api/openapi.json"
 BASE_PATH = "/api/docs"
 
 Document: TypeAlias = Mapping[str, Any]
-"""The OpenAPI document, or a part of it, as JSON has it."""
+"""The OpenAPI document or a part of it, as decoded JSON."""
 
 _METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 _SCHEMAS = "#/components/schemas/"
@@ -25,7 +25,7 @@ _SCHEMAS = "#/components/schemas/"
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
-    """A piece of text: plain, `code`, or the name of a schema of the page."""
+    """A piece of text. `kind` is `text`, `code`, or `schema` for the name of a schema on the page."""
 
     text: str
     kind: str = "text"
@@ -33,7 +33,7 @@ class TextPiece:
 
 @dataclass(frozen=True, slots=True)
 class FieldDoc:
-    """A parameter, a header of an answer, or a member of a schema."""
+    """A parameter, or a member of a schema."""
 
     name: str
     type: list[TextPiece]
@@ -44,7 +44,7 @@ class FieldDoc:
 
 @dataclass(frozen=True, slots=True)
 class ResponseDoc:
-    """What a request may be answered by; `type` is empty where there is no body."""
+    """A possible response; `type` is empty if it has no body."""
 
     status: str
     words: str
@@ -63,15 +63,15 @@ class OperationDoc:
     paragraphs: list[list[TextPiece]]
     parameters: list[FieldDoc]
     body: list[tuple[str, list[TextPiece]]]
-    """Media types that the request may be sent in, with their types."""
+    """Media types of the request body, with their schema types."""
     answers: list[ResponseDoc]
     problems: list[tuple[str, str]]
-    """Statuses of RFC 9457 problems, with their titles."""
+    """Statuses of RFC 9457 problem responses, with their titles."""
 
 
 @get(BASE_PATH, include_in_schema=False)
 async def docs(request: PageRequest, templates: NamedDependency[Templates]) -> Response[str]:
-    """What there is, by tag."""
+    """Show all operations by tag."""
     document = _document(request)
     about = paragraphs_of(document["info"].get("description", ""))
     groups = [(tag, operations_of(document, tag)) for tag in tags_of(document)]
@@ -82,7 +82,7 @@ async def docs(request: PageRequest, templates: NamedDependency[Templates]) -> R
 
 @get(BASE_PATH + "/{tag:str}", include_in_schema=False)
 async def docs_of_tag(request: PageRequest, tag: FromPath[str], templates: NamedDependency[Templates]) -> Response[str]:
-    """The operations of one tag, and the schemas that they name.
+    """Show the operations of one tag, and the schemas that they reference.
 
     Raises:
         NotFound: there is no such tag.
@@ -98,18 +98,18 @@ async def docs_of_tag(request: PageRequest, tag: FromPath[str], templates: Named
         tag=tag,
         tags=tags_of(document),
         operations=operations,
-        schemas=[(name, schema_of(document, name)) for name in _named(document, tag)],
+        schemas=[(name, schema_of(document, name)) for name in _schemas_of_tag(document, tag)],
         here=BASE_PATH,
     )
 
 
 def tags_of(document: Document) -> list[str]:
-    """All tags, in the order of their first operation."""
+    """Return all tags, in the order of their first operation."""
     return list(dict.fromkeys(tag for *_, operation in _operations(document) for tag in operation.get("tags", ())))
 
 
 def operations_of(document: Document, tag: str) -> list[OperationDoc]:
-    """The operations of a tag, in the order of the document."""
+    """Return the operations of a tag, in the order of the document."""
     return [
         _operation(path, method, operation)
         for path, method, operation in _operations(document)
@@ -118,7 +118,7 @@ def operations_of(document: Document, tag: str) -> list[OperationDoc]:
 
 
 def schema_of(document: Document, name: str) -> tuple[list[list[TextPiece]], list[FieldDoc], list[TextPiece]]:
-    """What a named schema says of itself, its members where it is an object, and its type where it is none."""
+    """Return a schema's description, its members if it is an object, and its type otherwise."""
     schema = document["components"]["schemas"][name]
     required = schema.get("required", ())
     members = [
@@ -129,7 +129,7 @@ def schema_of(document: Document, name: str) -> tuple[list[list[TextPiece]], lis
 
 
 def type_of(schema: Document) -> list[TextPiece]:
-    """The type that a schema stands for, as it is read aloud."""
+    """Return the type of a schema as readable text."""
     if "$ref" in schema:
         return [TextPiece(str(schema["$ref"]).removeprefix(_SCHEMAS), "schema")]
     for key in ("oneOf", "anyOf", "allOf"):
@@ -148,7 +148,7 @@ def type_of(schema: Document) -> list[TextPiece]:
 
 
 def paragraphs_of(text: str) -> list[list[TextPiece]]:
-    """A docstring as paragraphs, in which what stands in backticks is code."""
+    """Split a description into paragraphs; text in backticks is code."""
     blocks = [" ".join(block.split()) for block in text.split("\n\n")]
     return [
         [TextPiece(part, "code" if at % 2 else "text") for at, part in enumerate(block.split("`")) if part]
@@ -195,15 +195,15 @@ def _operation(path: str, method: str, operation: Document) -> OperationDoc:
     )  # fmt: skip
 
 
-def _named(document: Document, tag: str) -> list[str]:
-    """The schemas that the operations of a tag name, and those that these name in turn, sorted."""
-    waiting = [operation for *_, operation in _operations(document) if tag in operation.get("tags", ())]
+def _schemas_of_tag(document: Document, tag: str) -> list[str]:
+    """Return the names of all schemas that the operations of a tag reference, directly or indirectly, sorted."""
+    pending = [operation for *_, operation in _operations(document) if tag in operation.get("tags", ())]
     found: set[str] = set()
-    while waiting:
-        for name in _references(waiting.pop()):
+    while pending:
+        for name in _references(pending.pop()):
             if name not in found:
                 found.add(name)
-                waiting.append(document["components"]["schemas"][name])
+                pending.append(document["components"]["schemas"][name])
     return sorted(found)
 
 
@@ -226,14 +226,14 @@ def _joined(types: list[list[TextPiece]], word: str) -> list[TextPiece]:
 
 
 def _bounds(schema: Document) -> str:
-    """The bounds of a number or of a text's length, in words; empty where there are none."""
-    least, most = (
+    """Return the bounds of a number or of a text's length as readable text; empty without bounds."""
+    minimum, maximum = (
         bound if bound is None or bound % 1 else int(bound)
         for bound in (schema.get("minimum", schema.get("minLength")), schema.get("maximum", schema.get("maxLength")))
     )
     unit = " characters" if "minLength" in schema or "maxLength" in schema else ""
-    if least is not None and most is not None:
-        return f", {least} to {most}{unit}"
-    if most is not None:
-        return f", at most {most}{unit}"
-    return "" if least is None else f", at least {least}{unit}"
+    if minimum is not None and maximum is not None:
+        return f", {minimum} to {maximum}{unit}"
+    if maximum is not None:
+        return f", at most {maximum}{unit}"
+    return "" if minimum is None else f", at least {minimum}{unit}"

@@ -1,66 +1,67 @@
-"""/api/v1/events: what happens to videos, as server-sent events."""
+"""/api/v1/events: changes of videos as server-sent events; /api/v1/videos/{video}/timeline: past events of a video."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from streamtime.auth.access import Access, Caller, access_level, require
 from streamtime.errors import NotFound
-from streamtime.http.api.video_bodies import RenditionNames, video_body
+from streamtime.http.api.videos import RenditionNames, video_body
 from streamtime.http.event_stream import event_stream, format_event
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, require_signed_in, rights_epoch
 from streamtime.http.services import Services
-from streamtime.http.views.tracks import tracks_of
+from streamtime.http.views.history import history_of, require_manageable
+from streamtime.http.views.videos import tracks_of
 from streamtime.videos.events import ChangeKind, VideoChanged
 from streamtime.videos.video import Video
 
 
-@get("/api/v1/events", responses=problems(401, 404, 429), tags=["events"], summary="Hear what happens to videos")
+@get("/api/v1/events", responses=problems(401, 404, 429), tags=["events"], summary="Stream changes of videos")
 async def events(
     request: ApiRequest,
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     video: Annotated[str, QueryParameter(max_length=100)] = "",
 ) -> Stream:
-    """Events named `video`, of one video, or of all the caller's own. `gone` names one that was deleted or hidden.
+    """Events named `video`, of one video or of all the caller's own. `gone` names a video that was deleted or hidden.
 
-    The first event of a single video's stream is how it is now. Streams are limited in number (429).
+    The stream of a single video starts with its current state. The number of streams is limited (429).
     """
     if video:
         require(caller, (await _video(video, request, services)).facts, Access.VIEW)
     else:
         require_signed_in(caller)
 
-    def wanted(news: VideoChanged) -> bool:
-        return news.public_id == video if video else news.owner_id == caller.user_id
+    def accepts(change: VideoChanged) -> bool:
+        return change.public_id == video if video else change.owner_id == caller.user_id
 
-    async def told(news: VideoChanged) -> str:
-        gone = news.change is ChangeKind.DELETED
-        return _gone(news.public_id) if gone else await _state(news.public_id, request, caller, services)
+    async def render(change: VideoChanged) -> str:
+        gone = change.change is ChangeKind.DELETED
+        return _gone(change.public_id) if gone else await _state(change.public_id, request, caller, services)
 
     async def snapshot() -> str:
         return await _state(video, request, caller, services) if video else ""
 
-    return await event_stream(request, caller, services, wanted, told, snapshot)
+    return await event_stream(request, caller, services, accepts, render, snapshot)
 
 
 async def _video(public_id: str, request: ApiRequest, services: Services) -> Video:
-    """The video, read once for all who ask at the same time. A change of anybody's rights has it read anew.
+    """Return the video, read once for all concurrent streams. A change of permissions causes it to be read again.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such video.
     """
     key = "video", public_id, rights_epoch(request)
     return await services.render_cache.get(key, public_id, lambda: services.videos.by_public_id(public_id))
 
 
 async def _state(public_id: str, request: ApiRequest, caller: Caller, services: Services) -> str:
-    """The video as the caller is told of it: two texts, one for who manages it, serve everybody."""
+    """Return the event with the video's state. It is cached in two variants, with and without `MANAGE` access."""
     try:
         found = await _video(public_id, request, services)
     except NotFound:
@@ -73,11 +74,56 @@ async def _state(public_id: str, request: ApiRequest, caller: Caller, services: 
 
 
 async def _text(found: Video, caller: Caller, services: Services) -> str:
-    qualities, tracks = await RenditionNames.of(services, [found]), await tracks_of([found], services)
-    twins = await services.duplicates.find_for_videos([found])
-    body = video_body(found, caller, services, qualities, tracks, twins.get(found.id))
+    renditions, tracks = await RenditionNames.of(services, [found]), await tracks_of([found], services)
+    duplicates = await services.duplicates.find_for_videos([found])
+    body = video_body(found, caller, services, renditions, tracks, duplicates.get(found.id))
     return format_event("video", msgspec.json.encode(body).decode())
 
 
 def _gone(public_id: str) -> str:
     return format_event("gone", msgspec.json.encode({"id": public_id}).decode())
+
+
+class EventBody(msgspec.Struct):
+    """One event. `detail` depends on the event: codecs, seconds, speed, bytes, the last output of a worker."""
+
+    at: str
+    event: str
+    message: str
+    detail: dict[str, Any]
+
+
+class FileBody(msgspec.Struct):
+    """One stored file: `original`, or a rendition of `video` or `audio` whose origin is a `copy` or an `encode`."""
+
+    name: str
+    kind: str
+    origin: str
+    bytes: int
+    bitrate_bps: int | None
+
+
+class TimelineBody(msgspec.Struct):
+    """The processing history of a video, oldest event first, and its files with their sizes."""
+
+    events: list[EventBody]
+    files: list[FileBody]
+    bytes_total: int
+
+
+@get(
+    "/api/v1/videos/{video:str}/timeline",
+    responses=problems(404),
+    tags=["videos"],
+    summary="Get the processing history",
+)
+async def get_timeline(
+    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> TimelineBody:
+    """For the owner of the video and admins; others get 404."""
+    history = await history_of(await require_manageable(video, caller, services), services)
+    return TimelineBody(
+        events=[EventBody(event.at_iso, event.event, event.message, event.detail) for event in history.events],
+        files=[FileBody(row.name, row.kind, row.origin, row.size_bytes, row.bitrate_bps) for row in history.files],
+        bytes_total=history.total_bytes,
+    )

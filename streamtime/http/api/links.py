@@ -1,4 +1,4 @@
-"""/api/v1/links: share links, made, listed and taken back."""
+"""/api/v1/links: share links; /api/v1/drops: upload requests, links by which guests upload videos."""
 
 from typing import Annotated
 
@@ -13,16 +13,17 @@ from streamtime.formatting import time_iso
 from streamtime.http.problems import problems
 from streamtime.http.public_urls import LinkBase, link_base
 from streamtime.http.requests import ApiRequest, require_signed_in
-from streamtime.http.secret_paths import SHARED
+from streamtime.http.secret_paths import DROPS, SHARED
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.views.links import MAX_DAYS, expires_after
 from streamtime.sharing.links import MAX_LABEL, MAX_VIDEOS, MAX_VIEWS, Link, LinkState, NewLink
+from streamtime.sharing.upload_requests import MAX_FILES, NewUploadRequest, UploadRequest
 
 VideoId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class LinkBody(msgspec.Struct):
-    """A share link. `videos` are ids; `views` is how often it was opened, `max_views` how often it may be."""
+    """A share link. `videos` are ids; `views` counts how often it was opened, `max_views` limits that."""
 
     id: str
     url: str
@@ -37,7 +38,7 @@ class LinkBody(msgspec.Struct):
 
 
 class LinkRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A link to be made. `days` is how long it lasts; without it, it does not end by itself."""
+    """A new link. `days` is its lifetime; without it, the link does not expire."""
 
     videos: Annotated[list[VideoId], msgspec.Meta(min_length=1, max_length=MAX_VIDEOS)]
     label: Annotated[str, msgspec.Meta(max_length=MAX_LABEL)] = ""
@@ -53,10 +54,10 @@ async def list_links(
     services: NamedDependency[Services],
     settings: NamedDependency[HttpSettings],
 ) -> list[LinkBody]:
-    """The caller's own, the latest first."""
+    """Those of the caller, newest first."""
     listed = await services.links.list_for_owner(require_signed_in(caller))
     base = link_base(request, settings)
-    return [_body(link, services, base) for link in listed]
+    return [_link_body(link, services, base) for link in listed]
 
 
 @post("/api/v1/links", responses=problems(401, 403, 404, 409, 413), tags=["sharing"], summary="Share videos by a link")
@@ -68,28 +69,26 @@ async def create_link(
     services: NamedDependency[Services],
     settings: NamedDependency[HttpSettings],
 ) -> LinkBody:
-    """Whoever has its address may watch these videos, whatever their visibility, and nothing else."""
+    """Anyone with the link may watch these videos, whatever their visibility, and nothing else."""
     require_signed_in(caller)
     videos = [await services.videos.require(caller, video, Access.MANAGE) for video in data.videos]
     ends = expires_after(data.days, services.clock.now_ms())
     new = NewLink(videos, data.label, data.password or None, data.max_views, ends)
-    return _body(await services.links.create(caller, new, actor), services, link_base(request, settings))
+    return _link_body(await services.links.create(caller, new, actor), services, link_base(request, settings))
 
 
-@delete(
-    "/api/v1/links/{link:str}", responses=problems(401, 403, 404), tags=["sharing"], summary="Take a share link back"
-)
+@delete("/api/v1/links/{link:str}", responses=problems(401, 403, 404), tags=["sharing"], summary="Revoke a share link")
 async def delete_link(
     link: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> None:
-    """It leads nowhere from the answer on, and who watches by it is stopped at the next segment."""
+    """The link stops working immediately; players that use it stop at the next segment."""
     await services.links.revoke(require_signed_in(caller), link, actor)
 
 
-def _body(link: Link, services: Services, base: LinkBase) -> LinkBody:
+def _link_body(link: Link, services: Services, base: LinkBase) -> LinkBody:
     return LinkBody(
         id=link.public_id,
         url=base.url(SHARED + link.public_id),
@@ -101,4 +100,90 @@ def _body(link: Link, services: Services, base: LinkBase) -> LinkBody:
         max_views=link.max_views,
         created_at=time_iso(link.created_at_ms),
         expires_at=None if link.expires_at_ms is None else time_iso(link.expires_at_ms),
+    )
+
+
+class DropBody(msgspec.Struct):
+    """An upload request. `max_size` is the limit of one file in bytes; null if the request sets no limit."""
+
+    id: str
+    url: str
+    label: str
+    state: LinkState
+    files: int
+    max_files: int | None
+    max_size: int | None
+    created_at: str
+    expires_at: str | None
+
+
+class DropRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A new link. `days` is its lifetime; without it, the link does not expire."""
+
+    label: Annotated[str, msgspec.Meta(max_length=MAX_LABEL)] = ""
+    days: Annotated[int, msgspec.Meta(ge=1, le=MAX_DAYS)] | None = None
+    max_files: Annotated[int, msgspec.Meta(ge=1, le=MAX_FILES)] | None = None
+    max_size: Annotated[int, msgspec.Meta(ge=1, le=2**50)] | None = None
+
+
+@get("/api/v1/drops", responses=problems(401), tags=["sharing"], summary="List upload requests")
+async def list_drops(
+    request: ApiRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+) -> list[DropBody]:
+    """Those of the caller, newest first."""
+    listed = await services.upload_requests.list_for_owner(require_signed_in(caller))
+    base = link_base(request, settings)
+    return [_drop_body(drop, services, base) for drop in listed]
+
+
+@post("/api/v1/drops", responses=problems(401, 403, 413), tags=["sharing"], summary="Create an upload request")
+async def create_drop(
+    request: ApiRequest,
+    data: JSONBody[DropRequest],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+) -> DropBody:
+    """Anyone with the link may upload files to the caller's library, where they are private.
+
+    A program uploads them to `/api/v1/uploads` with the id in the header `Streamtime-Drop`, and the guest's name as
+    `guest` in the metadata.
+    """
+    ends = expires_after(data.days, services.clock.now_ms())
+    new = NewUploadRequest(data.label, data.max_size, data.max_files, ends)
+    made = await services.upload_requests.create(require_signed_in(caller), new, actor)
+    return _drop_body(made, services, link_base(request, settings))
+
+
+@delete(
+    "/api/v1/drops/{drop:str}",
+    responses=problems(401, 403, 404),
+    tags=["sharing"],
+    summary="Revoke an upload request",
+)
+async def delete_drop(
+    drop: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> None:
+    """The link stops working immediately, also for uploads in progress."""
+    await services.upload_requests.revoke(require_signed_in(caller), drop, actor)
+
+
+def _drop_body(drop: UploadRequest, services: Services, base: LinkBase) -> DropBody:
+    return DropBody(
+        id=drop.public_id,
+        url=base.url(DROPS + drop.public_id),
+        label=drop.label,
+        state=drop.state(services.clock.now_ms()),
+        files=drop.files,
+        max_files=drop.max_files,
+        max_size=drop.max_bytes,
+        created_at=time_iso(drop.created_at_ms),
+        expires_at=None if drop.expires_at_ms is None else time_iso(drop.expires_at_ms),
     )

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of requests that the framework cannot read off a handler: raw bodies, tus headers."""
+"""OpenAPI operations for what the framework cannot derive from handlers: raw bodies and tus headers."""
 
 from dataclasses import dataclass
 
@@ -26,45 +26,41 @@ def _header(name: str, description: str, schema: Schema = _TEXT, *, required: bo
     return Parameter(name, "header", schema=schema, description=description, required=required)
 
 
-_VERSION = _header(
-    "Tus-Resumable", "The version of tus.", Schema(type=OpenAPIType.STRING, const=VERSION), required=True
-)
-_DROP = _header("Streamtime-Drop", "The id of the link for sending by which the request comes.")
-_CHECKSUM = _header(
-    "Upload-Checksum", "What the body is to be checked against: a hash's name, and its value in base64."
-)
-_LENGTH = _header("Upload-Length", "How many bytes the file has.", _NUMBER, required=True)
-_METADATA = _header("Upload-Metadata", "`filename`, `title`, `visibility` and so on, with their values in base64.")
-_KEY = _header("Idempotency-Key", "The client's own name for the upload.")
-_OFFSET = _header("Upload-Offset", "Where the body goes on.", _NUMBER, required=True)
+_VERSION = _header("Tus-Resumable", "The tus version.", Schema(type=OpenAPIType.STRING, const=VERSION), required=True)
+_DROP = _header("Streamtime-Drop", "The id of the upload request that authorizes the upload.")
+_CHECKSUM = _header("Upload-Checksum", "The checksum of the body: name of the algorithm, and value in base64.")
+_LENGTH = _header("Upload-Length", "The length of the file in bytes.", _NUMBER, required=True)
+_METADATA = _header("Upload-Metadata", "`filename`, `title`, `visibility` and others, with values in base64.")
+_KEY = _header("Idempotency-Key", "A key of the client's choice that identifies the upload.")
+_OFFSET = _header("Upload-Offset", "The offset of the body in the file.", _NUMBER, required=True)
 _STATE_HEADERS = ("Upload-Offset", "Upload-Expires", "Streamtime-Video")
 
 
 @dataclass
 class OptionalBody(Operation):
-    """A request that may do without its body."""
+    """A request with an optional body."""
 
     def __post_init__(self) -> None:
-        """Say so."""
+        """Mark the body as optional."""
         if isinstance(self.request_body, RequestBody):
             self.request_body.required = False
 
 
 @dataclass
 class BinaryBody(Operation):
-    """A request whose body is a file, of whatever type it is said to be."""
+    """A request whose body is a file of any content type."""
 
     def __post_init__(self) -> None:
-        """Say so."""
+        """Set the request body."""
         self.request_body = RequestBody({_FILE_TYPE: _BYTES}, required=True)
 
 
 @dataclass
 class TusOptions(Operation):
-    """A request for what the server can do: its answer, like all of tus, has headers and no body."""
+    """The tus request for the server's capabilities. Like all tus responses, its response has headers and no body."""
 
     def __post_init__(self) -> None:
-        """Say what its answer tells."""
+        """Set the response headers."""
         self._set_response_headers("204", "Tus-Version", "Tus-Extension", "Tus-Checksum-Algorithm", "Tus-Max-Size")
 
     def _set_response_headers(self, status: str, *headers: str) -> None:
@@ -76,7 +72,7 @@ class TusOptions(Operation):
 
 @dataclass
 class TusRequest(TusOptions):
-    """A request about an upload."""
+    """A tus request about an upload."""
 
     def _add_parameters(self, *headers: Parameter) -> None:
         self.parameters = [*(self.parameters or ()), _VERSION, _DROP, *headers]
@@ -84,20 +80,20 @@ class TusRequest(TusOptions):
 
 @dataclass
 class TusTermination(TusRequest):
-    """One that gives an upload up."""
+    """The request that cancels an upload."""
 
     def __post_init__(self) -> None:
-        """Say what it takes."""
+        """Set the parameters."""
         self._add_parameters()
         self._set_response_headers("204")
 
 
 @dataclass
 class TusCreation(TusRequest):
-    """One that begins an upload."""
+    """The request that creates an upload."""
 
     def __post_init__(self) -> None:
-        """Say what it takes and what its answer tells."""
+        """Set the parameters, the body and the response headers."""
         self._add_parameters(_LENGTH, _METADATA, _KEY, _CHECKSUM)
         self._set_response_headers("201", "Location", *_STATE_HEADERS, "Streamtime-Looks-Like")
         self.request_body = RequestBody({BYTES_TYPE: _BYTES})
@@ -105,20 +101,20 @@ class TusCreation(TusRequest):
 
 @dataclass
 class TusHead(TusRequest):
-    """One that asks how far an upload is."""
+    """The request for the offset of an upload."""
 
     def __post_init__(self) -> None:
-        """Say what its answer tells."""
+        """Set the parameters and the response headers."""
         self._add_parameters()
         self._set_response_headers("200", "Upload-Length", "Upload-Metadata", *_STATE_HEADERS)
 
 
 @dataclass
 class TusPatch(TusRequest):
-    """One that goes on with an upload."""
+    """The request that appends bytes to an upload."""
 
     def __post_init__(self) -> None:
-        """Say what it takes and what its answer tells."""
+        """Set the parameters, the body and the response headers."""
         self._add_parameters(_OFFSET, _CHECKSUM)
         self._set_response_headers("204", *_STATE_HEADERS)
         self.request_body = RequestBody({BYTES_TYPE: _BYTES}, required=True)

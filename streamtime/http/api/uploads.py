@@ -44,10 +44,10 @@ MAX_DIGITS = 19
     status_code=204,
     operation_class=TusOptions,
     tags=["uploads"],
-    summary="What this tus server can do",
+    summary="Get the capabilities of the tus server",
 )
 async def upload_options(services: NamedDependency[Services]) -> Response[None]:
-    """Version, extensions and the largest size, as tus clients ask for them."""
+    """Version, extensions and maximum size, in the headers of tus."""
     headers = {
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
@@ -63,16 +63,16 @@ async def upload_options(services: NamedDependency[Services]) -> Response[None]:
     responses=problems(401, 403, 404, 409, 412, 413, 423, 429, 460, 507),
     operation_class=TusCreation,
     tags=["uploads"],
-    summary="Begin an upload",
+    summary="Create an upload",
 )
 async def create_upload(
     request: ApiRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Response[None]:
-    """Make an upload, and take its first bytes where the request brings some.
+    """Create an upload, and store its first bytes if the request has a body.
 
-    A client that names it by an `Idempotency-Key`, or by `client_key` in the metadata, may ask again as often as it
-    likes: that is one upload, and `Upload-Offset` says how far it is. `Streamtime-Looks-Like` names a video of the same
-    file name and length that is there already.
+    With an `Idempotency-Key`, or `client_key` in the metadata, a repeated request returns the same upload, and
+    `Upload-Offset` gives its progress. `Streamtime-Looks-Like` is the id of an existing video with the same file name
+    and length.
     """
     _check_version(request)
     drop = await upload_request_of(request, services)
@@ -89,15 +89,17 @@ async def create_upload(
             await services.receiver.receive(upload, 0, body_of(request), checksum)
         except ClientDisconnected:
             if upload.client_key is None:
-                # The client never heard of this upload, so nobody can go on with it.
+                # The client did not receive the upload's URL, so it cannot resume it.
                 await services.termination.terminate(await _own(caller, drop, upload.public_id, services))
             raise
         except (NoSpace, QuotaExceeded, Unavailable) as error:
-            raise await _refused(error, upload, services, {"Location": f"{PATH}/{upload.public_id}"}) from error
+            raise await _with_upload_state(
+                error, upload, services, {"Location": f"{PATH}/{upload.public_id}"}
+            ) from error
         upload = await _own(caller, drop, upload.public_id, services)
     headers = {"Location": f"{PATH}/{upload.public_id}", **_state_headers(upload)}
-    if drop is None and (like := await services.duplicates.find_probable(upload.video_id)):
-        headers["Streamtime-Looks-Like"] = like.public_id
+    if drop is None and (duplicate := await services.duplicates.find_probable(upload.video_id)):
+        headers["Streamtime-Looks-Like"] = duplicate.public_id
     return _answer(201, headers)
 
 
@@ -106,7 +108,7 @@ async def create_upload(
     responses=problems(404, 412),
     operation_class=TusHead,
     tags=["uploads"],
-    summary="Ask how far an upload is",
+    summary="Get the offset of an upload",
 )
 async def head_upload(
     request: ApiRequest,
@@ -114,7 +116,7 @@ async def head_upload(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> Response[None]:
-    """The offset to continue at. A request that still writes is asked to let go first."""
+    """The offset at which to resume. A request that is still writing is interrupted first."""
     _check_version(request)
     drop = await upload_request_of(request, services)
     found = await _own(caller, drop, upload, services)
@@ -131,7 +133,7 @@ async def head_upload(
     responses=problems(403, 404, 409, 412, 413, 415, 423, 460, 507),
     operation_class=TusPatch,
     tags=["uploads"],
-    summary="Send the next bytes of an upload",
+    summary="Append bytes to an upload",
 )
 async def patch_upload(
     request: ApiRequest,
@@ -139,11 +141,12 @@ async def patch_upload(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> Response[None]:
-    """Append the body at `Upload-Offset`. What is acknowledged is on disk.
+    """Append the body at `Upload-Offset`. Acknowledged bytes are on disk.
 
-    Where there is no room for more (507, or 413 by quota), `Upload-Offset` of the answer says what was kept.
+    If there is no space left (507), or the quota is reached (413), `Upload-Offset` of the response gives the bytes that
+    were kept.
 
-    With an `Upload-Checksum` the body counts as a whole or not at all (460), and may have 64 MiB (413).
+    With an `Upload-Checksum` the body is kept completely or not at all (460), and may have at most 64 MiB (413).
     """
     _check_version(request)
     if request.headers.get("content-type") != BYTES_TYPE:
@@ -153,7 +156,7 @@ async def patch_upload(
     try:
         await services.receiver.receive(found, offset, body_of(request), announced_checksum(request))
     except (NoSpace, QuotaExceeded, Unavailable) as error:
-        raise await _refused(error, found, services) from error
+        raise await _with_upload_state(error, found, services) from error
     return _answer(204, _state_headers(await services.uploads.by_id(found.id)))
 
 
@@ -163,7 +166,7 @@ async def patch_upload(
     responses=problems(403, 404, 409, 412, 423),
     operation_class=TusTermination,
     tags=["uploads"],
-    summary="Give an upload up",
+    summary="Cancel an upload",
 )
 async def delete_upload(
     request: ApiRequest,
@@ -171,7 +174,7 @@ async def delete_upload(
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
 ) -> Response[None]:
-    """The upload, its bytes and its video are gone."""
+    """Delete the upload, its bytes and its video."""
     _check_version(request)
     await services.termination.terminate(
         await _own(caller, await upload_request_of(request, services), upload, services)
@@ -180,32 +183,32 @@ async def delete_upload(
 
 
 async def upload_request_of(request: ApiRequest, services: Services) -> UploadRequest | None:
-    """The link for sending that a request comes by, as its `Streamtime-Drop` says; None where it has none.
+    """Return the upload request that the `Streamtime-Drop` header names; None without the header.
 
     Raises:
-        NotFound: there is none, or it is over.
+        NotFound: there is no such upload request, or it has ended.
     """
-    named = request.headers.get("streamtime-drop")
-    return None if named is None else await services.upload_requests.find(named)
+    public_id = request.headers.get("streamtime-drop")
+    return None if public_id is None else await services.upload_requests.find(public_id)
 
 
 async def _own(caller: Caller, drop: UploadRequest | None, upload: str, services: Services) -> Upload:
-    """The upload of that id: the caller's, or one that comes by the same link. Raises `NotFound`."""
+    """Return the upload with that id, of the caller or of the same upload request. Raises `NotFound`."""
     if drop is not None:
         return await services.uploads.by_upload_request(drop.id, upload)
     return await services.uploads.require(caller, upload)
 
 
 async def body_of(request: ApiRequest) -> AsyncIterator[bytes]:
-    """The body as it comes, never held in memory as a whole.
+    """Yield the body in pieces as they arrive.
 
     Raises:
-        ClientGone: it broke off.
+        ClientDisconnected: the body is incomplete.
     """
     while True:
         message = await request.receive()
         if message["type"] != "http.request":
-            raise ClientDisconnected("The client went away.")
+            raise ClientDisconnected("The client disconnected.")
         yield message["body"]
         if not message.get("more_body", False):
             return
@@ -213,15 +216,15 @@ async def body_of(request: ApiRequest) -> AsyncIterator[bytes]:
 
 def _check_version(request: ApiRequest) -> None:
     if request.headers.get("tus-resumable") != VERSION:
-        raise UnsupportedTusVersion(f"This server speaks tus {VERSION}.")
+        raise UnsupportedTusVersion(f"This server supports tus {VERSION}.")
 
 
 def announced_checksum(request: ApiRequest) -> Checksum | None:
-    """What the body is to be checked against, where the client says so.
+    """Return the checksum of the body from the `Upload-Checksum` header, or None.
 
     Raises:
-        Invalid: it cannot be read, or is of a kind that is not known here.
-        TooLarge: the body is larger than what is checked as a whole.
+        Invalid: the header is malformed, or the algorithm is not supported.
+        TooLarge: the body is larger than the maximum for checksums.
     """
     header = request.headers.get("upload-checksum")
     if header is None:
@@ -239,24 +242,24 @@ def _number(request: ApiRequest, header: str) -> int:
     return int(text)
 
 
-async def _refused(
+async def _with_upload_state(
     error: StreamtimeError, upload: Upload, services: Services, extra: dict[str, str] | None = None
 ) -> StreamtimeError:
-    """There is no room, or no disk: what was kept is kept, and the client is told from where to go on."""
+    """Return the error with headers of the upload's state, so that the client can resume it later."""
     try:
         kept = await services.uploads.by_id(upload.id)
     except StreamtimeError:
         return error
     if isinstance(error, NoSpace):
         missing = kept.length_bytes - kept.offset_bytes
-        words = f"{size_text(kept.offset_bytes)} of this file are kept, {size_text(missing)} are missing."
-        error = NoSpace(f"{error.message} {words}", code=error.code, facts={**error.facts, "needed": missing})
+        state = f"{size_text(kept.offset_bytes)} of this file are kept, {size_text(missing)} are missing."
+        error = NoSpace(f"{error.message} {state}", code=error.code, facts={**error.facts, "needed": missing})
     return ErrorWithHeaders(error, {"Cache-Control": "no-store", **_state_headers(kept), **(extra or {})})
 
 
 def _state_headers(upload: Upload) -> dict[str, str]:
     headers = {"Upload-Offset": str(upload.offset_bytes)}
-    if upload.drop_id is None:  # a guest is not told what becomes of it
+    if upload.drop_id is None:  # guests do not learn the video's id
         headers["Streamtime-Video"] = upload.video_public_id
     if upload.expires_at_ms is not None:
         headers["Upload-Expires"] = formatdate(upload.expires_at_ms / 1000, usegmt=True)

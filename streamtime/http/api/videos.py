@@ -1,68 +1,188 @@
-"""/api/v1/videos: find, look at, change, delete.
+"""/api/v1/videos: find, read, change, delete, restore and reprocess videos."""
 
-/api/v1/videos/{video}/timeline: what was decided about a video and why, for whoever may manage it.
-"""
-
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from streamtime.auth.access import Access, Caller, Visibility
+from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.auth.audit import Actor
 from streamtime.errors import NotFound
+from streamtime.formatting import time_iso
 from streamtime.http.api.operations import OptionalBody
-from streamtime.http.api.video_bodies import RenditionNames, VideoBody, video_body
 from streamtime.http.problems import problems
 from streamtime.http.services import Services
-from streamtime.http.views.history import history_of, require_manageable
-from streamtime.http.views.tracks import tracks_of
+from streamtime.http.views.videos import (
+    CaptionBody,
+    ChapterBody,
+    Tracks,
+    caption_bodies,
+    chapter_bodies,
+    master_url,
+    poster_url,
+    preview_url,
+    storyboard_url,
+    tracks_of,
+    watch_href,
+)
+from streamtime.videos.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.videos.editing import Edit
 from streamtime.videos.listing import MAX_LIMIT, Query, Sort
-from streamtime.videos.video import VideoState
+from streamtime.videos.video import Video, VideoState
 
 
-class EventBody(msgspec.Struct):
-    """One decision or event. `detail` depends on the event: codecs, seconds, speed, bytes, a worker's last words."""
+class FailureBody(msgspec.Struct):
+    """Why processing failed. `final`: the file is at fault, so that a retry would fail in the same way."""
 
-    at: str
-    event: str
+    code: str
     message: str
-    detail: dict[str, Any]
+    final: bool
 
 
-class FileBody(msgspec.Struct):
-    """One file that is kept: `original`, or a rendition of `video` or `audio` that was a `copy` or an `encode`."""
+class VideoUrls(msgspec.Struct):
+    """Paths of the video's resources on this server."""
 
-    name: str
-    kind: str
-    origin: str
-    bytes: int
-    bitrate_bps: int | None
-
-
-class TimelineBody(msgspec.Struct):
-    """How a video was prepared, the oldest event first, and what it takes on disk."""
-
-    events: list[EventBody]
-    files: list[FileBody]
-    bytes_total: int
+    watch: str
+    master: str
+    poster: str | None
+    storyboard: str | None
+    preview: str | None
+    original: str | None
 
 
-@get(
-    "/api/v1/videos/{video:str}/timeline", responses=problems(404), tags=["videos"], summary="How a video was prepared"
-)
-async def get_timeline(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
-) -> TimelineBody:
-    """For its owner and admins; for everybody else there is no such thing."""
-    history = await history_of(await require_manageable(video, caller, services), services)
-    return TimelineBody(
-        events=[EventBody(event.at_iso, event.event, event.message, event.detail) for event in history.events],
-        files=[FileBody(row.name, row.kind, row.origin, row.size_bytes, row.bitrate_bps) for row in history.files],
-        bytes_total=history.total_bytes,
+class DuplicateBody(msgspec.Struct):
+    """An earlier video with the same original. `asked`: processing waits until the owner keeps or deletes the copy."""
+
+    id: str
+    title: str
+    binned: bool
+    asked: bool
+
+
+class VideoBody(msgspec.Struct):
+    """A video. `speed` (seconds of video per second), `left_s` and `waiting` (why it waits) are only for its owner.
+
+    `gone_at` is when a `binned` video will be deleted permanently.
+    """
+
+    id: str
+    title: str
+    description: str
+    tags: list[str]
+    owner: str
+    guest_name: str | None
+    filename: str | None
+    """Name of the uploaded file; only for the owner."""
+    visibility: Visibility
+    embeddable: bool
+    state: VideoState
+    playable: bool
+    progress: float
+    stage: str
+    speed: float | None
+    left_s: int | None
+    waiting: str | None
+    failure: FailureBody | None
+    duration_ms: int | None
+    damaged_after_ms: int | None
+    width: int | None
+    height: int | None
+    poster_ms: int | None
+    created_at: str
+    published_at: str | None
+    gone_at: str | None
+    duplicate_of: DuplicateBody | None
+    renditions: list[str]
+    preparing: list[str]
+    chapters: list[ChapterBody]
+    captions: list[CaptionBody]
+    urls: VideoUrls
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionNames:
+    """The names of complete and of growing video renditions, by video."""
+
+    complete: dict[int, list[str]]
+    growing: dict[int, list[str]]
+
+    @classmethod
+    async def of(cls, services: Services, videos: Sequence[Video]) -> "RenditionNames":
+        """Read them for several videos."""
+        names = services.renditions.names
+        processing = [video.id for video in videos if video.state is VideoState.PROCESSING]
+        return cls(
+            await names([video.id for video in videos]), await names(processing, growing=True) if processing else {}
+        )
+
+
+def video_body(
+    video: Video,
+    caller: Caller,
+    services: Services,
+    renditions: RenditionNames,
+    tracks: Tracks,
+    duplicate: Duplicate | None = None,
+) -> VideoBody:
+    """Return a video as `caller` may see it."""
+    progress = services.progress.get(video)
+    manages = access_level(caller, video.facts) >= Access.MANAGE
+    failure = None
+    if video.failure_code is not None and manages:
+        failure = FailureBody(video.failure_code, video.failure_message or "", video.is_unrecoverable)
+    has_original = video.source_object_id is not None
+    return VideoBody(
+        id=video.public_id,
+        title=video.title,
+        description=video.description,
+        tags=list(video.tags),
+        owner=video.owner_name,
+        guest_name=video.guest_name if manages else None,
+        filename=video.source_name if manages else None,
+        visibility=video.visibility,
+        embeddable=video.embeddable,
+        state=video.display_state,
+        playable=video.playable,
+        progress=1.0 if video.state is VideoState.READY else round(progress.fraction, 4),
+        stage=progress.stage,
+        speed=round(progress.speed, 2) if manages and progress.speed else None,
+        left_s=round(progress.remaining_s) if manages and progress.remaining_s else None,
+        waiting=(progress.waiting or None) if manages else None,
+        failure=failure,
+        duration_ms=video.duration_ms,
+        damaged_after_ms=video.damaged_after_ms,
+        width=video.width,
+        height=video.height,
+        poster_ms=video.poster_ms,
+        created_at=time_iso(video.created_at_ms),
+        published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
+        gone_at=None if (gone := services.trash.purge_at_ms(video)) is None else time_iso(gone),
+        duplicate_of=_duplicate_body(duplicate, video) if duplicate is not None and manages else None,
+        renditions=renditions.complete.get(video.id, []),
+        preparing=renditions.growing.get(video.id, []),
+        chapters=chapter_bodies(video, tracks),
+        captions=caption_bodies(video, tracks),
+        urls=VideoUrls(
+            watch=watch_href(video),
+            master=master_url(video),
+            poster=poster_url(video),
+            storyboard=storyboard_url(video),
+            preview=preview_url(video),
+            original=f"/media/{video.public_id}/original" if has_original else None,
+        ),
+    )
+
+
+def _duplicate_body(duplicate: Duplicate, video: Video) -> DuplicateBody:
+    return DuplicateBody(
+        id=duplicate.public_id,
+        title=duplicate.title,
+        binned=duplicate.in_trash,
+        asked=video.duplicate == DUPLICATE_PENDING,
     )
 
 
@@ -74,7 +194,7 @@ class VideoList(msgspec.Struct):
 
 
 class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to change; what is left out stays."""
+    """Changes; omitted fields stay unchanged."""
 
     title: Annotated[str, msgspec.Meta(max_length=1_000)] | None = None
     description: Annotated[str, msgspec.Meta(max_length=20_000)] | None = None
@@ -88,7 +208,7 @@ RungName = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{1,3}p$")]
 
 
 class Retry(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to be made again: `rungs` by name, or `everything`; with neither, what is missing of a failed video."""
+    """What to process again: `rungs` by name, or `everything`; with neither, the missing parts of a failed video."""
 
     rungs: Annotated[list[RungName], msgspec.Meta(max_length=20)] = []
     everything: bool = False
@@ -109,23 +229,23 @@ async def list_videos(
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 24,
     cursor: Annotated[str, QueryParameter(max_length=2_000)] = "",
 ) -> VideoList:
-    """All that the caller may find: what is listed for them, and their own videos in every state and visibility.
+    """Videos that are listed for the caller, and their own videos in every state and visibility.
 
-    Deleted ones only where `binned` ones are asked for: the caller's own, or, by an admin, those of `owner`.
+    Deleted videos are included only with `state=binned`: the caller's own, or, for an admin, those of `owner`.
     """
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
     page = await services.listing.page(caller, query)
-    qualities, tracks = await RenditionNames.of(services, page.items), await tracks_of(page.items, services)
-    twins = await services.duplicates.find_for_videos(page.items)
-    items = [video_body(video, caller, services, qualities, tracks, twins.get(video.id)) for video in page.items]
+    renditions, tracks = await RenditionNames.of(services, page.items), await tracks_of(page.items, services)
+    duplicates = await services.duplicates.find_for_videos(page.items)
+    items = [video_body(video, caller, services, renditions, tracks, duplicates.get(video.id)) for video in page.items]
     return VideoList(items=items, next=page.next)
 
 
-@get("/api/v1/videos/{video:str}", responses=problems(404), tags=["videos"], summary="Look at a video")
+@get("/api/v1/videos/{video:str}", responses=problems(404), tags=["videos"], summary="Get a video")
 async def get_video(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> VideoBody:
-    """One video, if the caller may know of it."""
+    """One video, if the caller may see it."""
     return await _answer(video, caller, services)
 
 
@@ -137,7 +257,7 @@ async def patch_video(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> VideoBody:
-    """Change what is named; all of it or nothing."""
+    """Change the given fields, all or none."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     tags = None if data.tags is None else tuple(data.tags)
     edit = Edit(data.title, data.description, tags, data.visibility, data.poster_ms, data.embeddable)
@@ -153,9 +273,9 @@ async def delete_video(
     services: NamedDependency[Services],
     now: FromQuery[bool] = False,
 ) -> None:
-    """It is gone for everybody from the answer on. For some days it lies in the bin, and can be restored.
+    """Move the video to the trash. It is hidden from everyone immediately, and can be restored for some days.
 
-    With `now` it is deleted for good, from the bin too, and its bytes go soon after.
+    With `now` it is deleted permanently, also from the trash, and its files soon after.
     """
     if not now:
         found = await services.videos.require(caller, video, Access.MANAGE)
@@ -173,7 +293,7 @@ async def delete_video(
     status_code=200,
     responses=problems(403, 404, 409),
     tags=["videos"],
-    summary="Bring a video back",
+    summary="Restore a video",
 )
 async def restore_video(
     video: FromPath[str],
@@ -181,7 +301,7 @@ async def restore_video(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> VideoBody:
-    """Take it out of the bin: it is as it was, and what was half made of it is queued again."""
+    """Restore the video from the trash. Unfinished processing is queued again."""
     found = await services.trash.require(caller, video)
     await services.database.write(lambda tx: services.trash.restore(tx, found, actor))
     return await _answer(video, caller, services)
@@ -192,14 +312,14 @@ async def restore_video(
     status_code=200,
     responses=problems(403, 404),
     tags=["videos"],
-    summary="Keep what is there twice",
+    summary="Keep a duplicate",
 )
 async def keep_video(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> VideoBody:
-    """Say that a video whose bytes are there already is wanted all the same: it is prepared, and nothing more is said.
+    """Keep a video whose file is the same as an earlier one's, and process it.
 
-    The other answer is to delete it, with `now`.
+    The alternative is to delete it, with `now`.
     """
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.duplicates.keep_both(tx, found))
@@ -212,7 +332,7 @@ async def keep_video(
     responses=problems(403, 404, 409, 413),
     operation_class=OptionalBody,
     tags=["videos"],
-    summary="Prepare a video again",
+    summary="Process a video again",
 )
 async def retry_video(
     video: FromPath[str],
@@ -220,24 +340,25 @@ async def retry_video(
     services: NamedDependency[Services],
     data: JSONBody[Retry | None] = None,
 ) -> VideoBody:
-    """Queue it again, from its original.
+    """Queue the video for processing from its original.
 
-    Without a body: a failed video, of which what is finished is kept. With `rungs` or `everything`: those are made
-    anew, and what there is plays until they are whole. Rungs that the video is too small for are passed over.
+    Without a body, a failed video is retried, and its finished renditions are kept. With `rungs` or `everything`, those
+    are encoded again; the existing renditions play until the new ones are complete. Rungs above the height of the video
+    are ignored.
     """
     found = await services.videos.require(caller, video, Access.MANAGE)
-    steering = services.video_jobs
+    video_jobs = services.video_jobs
     if data is None or not (data.rungs or data.everything):
-        await services.database.write(lambda tx: steering.retry(tx, found))
+        await services.database.write(lambda tx: video_jobs.retry(tx, found))
     else:
         rungs = None if data.everything else data.rungs
-        await services.database.write(lambda tx: steering.reprocess(tx, found, rungs=rungs))
+        await services.database.write(lambda tx: video_jobs.reprocess(tx, found, rungs=rungs))
     return await _answer(video, caller, services)
 
 
 async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
     await services.playlists.check_playable(caller, public_id)
     video = await services.videos.require(caller, public_id, Access.VIEW)
-    qualities, tracks = await RenditionNames.of(services, [video]), await tracks_of([video], services)
-    twins = await services.duplicates.find_for_videos([video])
-    return video_body(video, caller, services, qualities, tracks, twins.get(video.id))
+    renditions, tracks = await RenditionNames.of(services, [video]), await tracks_of([video], services)
+    duplicates = await services.duplicates.find_for_videos([video])
+    return video_body(video, caller, services, renditions, tracks, duplicates.get(video.id))

@@ -1,4 +1,4 @@
-"""From a request's cookie or Authorization header to a caller, and the session cookie's shape."""
+"""Authenticates requests by cookie or Authorization header; session cookies and CSRF tokens."""
 
 import hashlib
 import hmac
@@ -13,40 +13,40 @@ from streamtime.auth.sign_in import NewSession
 
 COOKIE_NAME = "streamtime_session"
 SECURE_COOKIE_NAME = "__Host-streamtime_session"
-"""Over https the name itself makes browsers insist on Secure, no Domain and Path=/."""
+"""Used over https: the `__Host-` prefix makes browsers require Secure, no Domain, and Path=/."""
 
 _CSRF_BYTES = hashlib.sha256().digest_size
 
 
 class CallerResolver:
-    """Finds out who is asking."""
+    """Determines the caller of a request."""
 
-    def __init__(self, credentials: Authenticator) -> None:
-        self._credentials = credentials
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
 
     def epoch(self) -> int:
-        """A number that moves when anybody's rights may have changed."""
-        return self._credentials.epoch()
+        """Return a counter that changes when anyone's permissions may have changed."""
+        return self._authenticator.epoch()
 
     async def resolve(self, scope: dict[str, Any]) -> Caller:
-        """The caller of a request, or nobody. A bearer token that is none of ours is nobody, whatever the cookie.
+        """Return the caller of a request. With an unknown bearer token it is anonymous, whatever the cookie.
 
         Raises:
-            Unavailable: the database cannot be asked.
+            Unavailable: the database is not available.
         """
         cookie = b""
         for name, value in scope["headers"]:
-            if name == b"authorization" and value[:7].lower() == b"bearer ":  # others are for a proxy before us
-                return await self._credentials.authenticate_bearer(value[7:].decode("latin-1").strip())
+            if name == b"authorization" and value[:7].lower() == b"bearer ":  # other schemes are meant for a proxy
+                return await self._authenticator.authenticate_bearer(value[7:].decode("latin-1").strip())
             if name == b"cookie":
                 cookie = value
         session = session_cookie(cookie, secure=scope["scheme"] == "https") if cookie else ""
         scope["session_cookie"] = session
-        return await self._credentials.authenticate_cookie(session) if session else self._credentials.anonymous
+        return await self._authenticator.authenticate_cookie(session) if session else self._authenticator.anonymous
 
 
 def session_cookie(header: bytes, *, secure: bool) -> str:
-    """The value of our cookie in a Cookie header, or nothing. Ours has no quotes and no escapes."""
+    """Return the session cookie's value from a Cookie header, or "". It contains no quotes and no escapes."""
     wanted = SECURE_COOKIE_NAME if secure else COOKIE_NAME
     for pair in header.decode("latin-1").split(";"):
         name, _, value = pair.strip().partition("=")
@@ -56,25 +56,25 @@ def session_cookie(header: bytes, *, secure: bool) -> str:
 
 
 def new_cookie(session: NewSession, *, secure: bool) -> Cookie:
-    """The cookie that stands for a session just begun."""
+    """Return the cookie of a new session."""
     return _cookie(session.secret, session.lifetime_s, secure=secure)
 
 
 def expired_session_cookie(*, secure: bool) -> Cookie:
-    """A cookie that makes the browser forget."""
+    """Return a cookie that makes the browser delete the session cookie."""
     return _cookie("", 0, secure=secure)
 
 
 def rotated_session_cookie(scope: dict[str, Any], session: NewSession) -> Cookie:
-    """The cookie of a session that has another secret from now on, which the forms of the very answer are to carry."""
+    """Return the cookie of a session with a new secret; forms in the same response get tokens of the new secret."""
     scope["session_cookie"] = session.secret
     return new_cookie(session, secure=scope["scheme"] == "https")
 
 
 def csrf_token(session: str) -> str:
-    """The token that forms and scripts of a session carry: only who can read our pages knows it.
+    """Return a CSRF token of the session. Other sites cannot read it.
 
-    It is masked with random bytes, anew each time, so that the lengths of compressed pages tell nothing of it (BREACH).
+    It is masked with new random bytes each time, so that the length of compressed pages does not leak it (BREACH).
     """
     if not session:
         return ""
@@ -83,7 +83,7 @@ def csrf_token(session: str) -> str:
 
 
 def is_valid_csrf_token(given: str, session: str) -> bool:
-    """Whether that is a token of this session, under whatever mask."""
+    """Return whether `given` is a CSRF token of this session, under any mask."""
     try:
         raw = bytes.fromhex(given)
     except ValueError:

@@ -1,10 +1,8 @@
-"""Compresses pages, JSON, playlists and other texts with gzip on their way out. Plain ASGI around an application.
+"""Gzip middleware (plain ASGI) for text responses, and content coding negotiation (RFC 9110, sections 8.4 and 12.5.3).
 
-Left as they are: media, streams (of events above all), what has a coding already or says `no-transform`, pages that
-tell a secret, and answers to requests that another site caused, so that nobody learns a secret of a page from its
-compressed length (BREACH). docs/decisions.md has the reasons.
-
-Content codings (RFC 9110, sections 8.4 and 12.5.3): which of those on offer a client takes.
+Not compressed: media, streams, responses with a content coding or `no-transform`, pages with a secret, and responses to
+requests from other sites, so that the compressed length does not leak a secret (BREACH). docs/decisions.md has the
+reasons.
 """
 
 import asyncio
@@ -20,13 +18,13 @@ _ALIASES = {"x-gzip": "gzip"}
 
 
 def join_header_lines(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str | None:
-    """All lines of a list header as one (RFC 9110, section 5.3); None where there is none."""
+    """Return all lines of a list header joined (RFC 9110, section 5.3), or None if it is missing."""
     lines = [value.decode("latin-1") for name, value in headers if name == wanted]
     return ", ".join(lines) if lines else None
 
 
 def parse_accept_encoding(header: str) -> dict[str, float]:
-    """The weight of each coding that an `Accept-Encoding` names. Elements that cannot be read are passed over."""
+    """Return the weight of each coding in an `Accept-Encoding` header. Malformed elements are ignored."""
     found: dict[str, float] = {}
     for element in header.split(","):
         if match := _ELEMENT.fullmatch(element):
@@ -36,20 +34,20 @@ def parse_accept_encoding(header: str) -> dict[str, float]:
 
 
 def choose_encoding(header: str | None, offered: tuple[str, ...]) -> str | None:
-    """The coding to answer with: the one with the highest weight, of equal ones the first of `offered`.
+    """Return the content coding with the highest weight; of equal ones the first in `offered`.
 
-    `identity` is always on offer, and comes last. Without a header nothing is encoded: the client may know no coding.
-    None where the client refuses all of them, `identity` too.
+    `identity` is always offered, with the lowest preference. Without a header the result is `identity`. None if the
+    client refuses all codings including `identity`.
     """
     if header is None:
         return IDENTITY
-    weighed = parse_accept_encoding(header)
-    others = weighed.get("*")
-    of_each = {name: weighed.get(name, others or 0.0) for name in offered}
-    # Not named, it is acceptable unless `*` refuses it; a coding that is named goes before it.
-    of_each[IDENTITY] = weighed.get(IDENTITY, 0.0005 if others is None else others)
-    best = max(of_each, key=lambda name: of_each[name])
-    return best if of_each[best] > 0 else None
+    weights = parse_accept_encoding(header)
+    wildcard = weights.get("*")
+    candidates = {name: weights.get(name, wildcard or 0.0) for name in offered}
+    # If not named, identity is acceptable unless `*` refuses it; a named coding is preferred.
+    candidates[IDENTITY] = weights.get(IDENTITY, 0.0005 if wildcard is None else wildcard)
+    best = max(candidates, key=lambda name: candidates[name])
+    return best if candidates[best] > 0 else None
 
 
 Scope = dict[str, Any]
@@ -60,19 +58,19 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 MIN_COMPRESS_BYTES = 1024
-"""Below this a packet is not filled in either case."""
+"""Smaller responses fit into one packet without compression."""
 
 MAX_COMPRESS_BYTES = 8 << 20
-"""Above this an answer goes out as it is: it would be held in memory twice."""
+"""Larger responses are not compressed, since they would be in memory twice."""
 
 INLINE_BYTES = 64 << 10
-"""What is compressed in the event loop, in about a millisecond; more goes to a thread."""
+"""Bodies up to this size are compressed in the event loop (about 1 ms), larger ones in a thread."""
 
 LEVEL = 5
-"""Of zlib: within 3 % of the size at level 9, in half of the time."""
+"""zlib compression level: within 3 % of the size at level 9, in half the time."""
 
 _GZIP_WINDOW = 31
-"""zlib's number for the largest window in a gzip wrapper."""
+"""zlib `wbits` for the largest window with a gzip header."""
 
 _TEXTS = frozenset({
     b"application/json", b"application/vnd.apple.mpegurl", b"application/xml",
@@ -84,22 +82,22 @@ _SUFFIX = b'-gzip"'
 
 
 class CompressionMiddleware:
-    """Stands around an application whose answers may be texts."""
+    """Compresses the text responses of the wrapped application."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on, and compress its answer where that is right."""
+        """Handle a request, and compress its response if allowed."""
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
-        answer = _CompressingResponse(scope, send)
-        await self._app(answer.scope, receive, answer.send)
+        response = _CompressingResponse(scope, send)
+        await self._app(response.scope, receive, response.send)
 
 
 class _CompressingResponse:
-    """One answer on its way: its head waits for its body where that may be compressed."""
+    """One response. The headers of a compressible response are held back until its body is known."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._bodyless = scope["method"] == "HEAD"
@@ -112,11 +110,11 @@ class _CompressingResponse:
             self.scope["headers"] = _strip_gzip_tags(scope["headers"])
 
     def keep_uncompressed(self) -> None:
-        """The answer tells a secret, and its length is to tell nothing of it."""
+        """Do not compress: the response contains a secret that its length must not leak."""
         self._confidential = True
 
     async def send(self, message: Message) -> None:
-        """Take a message from the application."""
+        """Handle an ASGI message from the application."""
         if message["type"] == "http.response.start":
             if _is_text(message):
                 self._start = message
@@ -130,17 +128,17 @@ class _CompressingResponse:
         await self._send(message)
 
     async def _begin(self, start: Message, message: Message) -> Message:
-        """Send the head, and give the body that belongs to it."""
+        """Send the headers, and return the message with the body that matches them."""
         headers: Headers = list(start["headers"])
         _vary(headers)
         body: bytes = message.get("body", b"")
         if not message.get("more_body", False) and self._should_compress(headers, len(body)):
-            packed = await _gzip(body)
-            if len(packed) < len(body) or self._must_compress:
+            compressed = await _gzip(body)
+            if len(compressed) < len(body) or self._must_compress:
                 _mark_compressed(headers)
                 headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
-                headers += [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(packed))]
-                message = {**message, "body": packed}
+                headers += [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(compressed))]
+                message = {**message, "body": compressed}
         if self._bodyless:
             message = {**message, "body": b""}
         await self._send({**start, "headers": headers})
@@ -149,8 +147,10 @@ class _CompressingResponse:
     def _should_compress(self, headers: Headers, length: int) -> bool:
         if choose_encoding(self._accepted, ("gzip",)) != "gzip" or self._confidential or self._is_cross_site:
             return False
-        kept = any(name.lower() == b"cache-control" and b"no-transform" in value for name, value in headers)
-        return not kept and (length > MIN_COMPRESS_BYTES or self._must_compress) and length <= MAX_COMPRESS_BYTES
+        no_transform = any(name.lower() == b"cache-control" and b"no-transform" in value for name, value in headers)
+        return (
+            not no_transform and (length > MIN_COMPRESS_BYTES or self._must_compress) and length <= MAX_COMPRESS_BYTES
+        )
 
     @property
     def _accepted(self) -> str | None:
@@ -158,7 +158,7 @@ class _CompressingResponse:
 
     @property
     def _must_compress(self) -> bool:
-        """Whether the client refuses what is not compressed."""
+        """Whether the client refuses `identity`."""
         return choose_encoding(self._accepted, ()) is None
 
     @property
@@ -167,7 +167,7 @@ class _CompressingResponse:
 
 
 def _is_text(start: Message) -> bool:
-    """Whether an answer is of a kind that is compressed, and not yet so."""
+    """Return whether the response has a compressible content type and no content coding yet."""
     if start["status"] in _WITHOUT_BODY:
         return False
     kind = b""
@@ -185,8 +185,8 @@ async def _gzip(body: bytes) -> bytes:
 
 
 def _compress(body: bytes) -> bytes:
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
-    return packer.compress(body) + packer.flush()
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    return compressor.compress(body) + compressor.flush()
 
 
 def _vary(headers: Headers) -> None:
@@ -199,15 +199,15 @@ def _vary(headers: Headers) -> None:
 
 
 def _mark_compressed(headers: Headers) -> None:
-    """Give the compressed text a strong tag of its own (RFC 9110, section 8.8.3.3)."""
+    """Give the compressed variant its own strong ETag (RFC 9110, section 8.8.3.3)."""
     for index, (name, value) in enumerate(headers):
         if name.lower() == b"etag" and value.endswith(b'"') and not value.startswith(b"W/"):
             headers[index] = (name, value[:-1] + _SUFFIX)
 
 
 def _strip_gzip_tags(headers: Headers) -> Headers:
-    """The request as the application would have got it, had nothing been compressed.
+    """Return the request headers with the ETags of uncompressed variants.
 
-    `If-Range` stays: of a compressed text there are no ranges, so its tag has to fail.
+    `If-Range` is left unchanged: there are no ranges of compressed responses, so its tag must not match.
     """
     return [(name, value.replace(_SUFFIX, b'"') if name == b"if-none-match" else value) for name, value in headers]

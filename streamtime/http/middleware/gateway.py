@@ -1,4 +1,4 @@
-"""The outermost door, plain ASGI: every request is for us, has a caller, a name in the log and safe headers."""
+"""The outermost middleware, plain ASGI: Host check, authentication, request log, metrics and security headers."""
 
 import asyncio
 import time
@@ -26,16 +26,16 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _MEDIA_PREFIXES = (MEDIA, TICKETED)
-_WRONG_HOST_MESSAGE = b"This server does not go by that name. See allowed_hosts in the configuration.\n"
+_WRONG_HOST_MESSAGE = b"This host name is not one of this server's. See allowed_hosts in the configuration.\n"
 _MALFORMED_HOST_MESSAGE = (
-    b"A request has exactly one Host header, which is a host name or an IP address, and perhaps a port.\n"
+    b"A request must have exactly one Host header: a host name or an IP address, with an optional port.\n"
 )
 _OVERRIDABLE = frozenset({"PATCH", "DELETE", "HEAD"})
 _log = get_logger("http")
 
 
 class RequestMiddleware:
-    """Stands before the framework's application and the media."""
+    """Wraps the Litestar application and the media application."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class RequestMiddleware:
         self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or turn it away."""
+        """Dispatch a request to one of the applications, or reject it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -70,16 +70,16 @@ class RequestMiddleware:
             raise
 
     async def _dispatch(self, scope: Scope, receive: Receive, context: "_RequestContext", host: bytes | None) -> None:
-        verdict = HostStatus.MALFORMED if host is None else self._hosts.check(host)
-        if verdict is not HostStatus.OURS:
+        host_status = HostStatus.MALFORMED if host is None else self._hosts.check(host)
+        if host_status is not HostStatus.OURS:
             await context.reject(
-                *((421, _WRONG_HOST_MESSAGE) if verdict is HostStatus.FOREIGN else (400, _MALFORMED_HOST_MESSAGE))
+                *((421, _WRONG_HOST_MESSAGE) if host_status is HostStatus.FOREIGN else (400, _MALFORMED_HOST_MESSAGE))
             )
             return
         scope = _override_method(scope, context)
         try:
             if scope["path"].startswith(TICKETED):
-                # Who comes with a ticket has nothing else: a cookie beside it does not widen what it is for.
+                # A request with a ticket has only the ticket's permissions; a cookie adds nothing.
                 ticket, path = ticket_of(scope["path"])
                 scope = {**scope, "path": path, "caller": await self._tickets.authenticate(ticket)}
             else:
@@ -87,7 +87,7 @@ class RequestMiddleware:
         except StreamtimeError as error:
             await send_problem(scope, context.send, *problem_of(error))
             return
-        # What goes on for long asks again whether it still may.
+        # Long responses authenticate again.
         scope["caller_now"] = partial(self._callers.resolve, scope)
         scope["rights_epoch"] = self._callers.epoch
         scope["shows_player"] = context.use_player_policy
@@ -99,7 +99,7 @@ class RequestMiddleware:
 
 
 class _RequestContext:
-    """One request on its way."""
+    """State of one request."""
 
     __slots__ = (
         "_answered", "_bodyless", "_headers", "_method", "_metrics", "_path", "_player", "_send", "_started",
@@ -123,18 +123,18 @@ class _RequestContext:
         self.request_id = "" if self._path.startswith(_MEDIA_PREFIXES) else public_id()[:8]
 
     def suppress_body(self) -> None:
-        """A HEAD that is answered like a GET, up to its body."""
+        """Send no body: a HEAD request is handled as GET."""
         self._bodyless = True
 
     def use_player_policy(self) -> None:
-        """The answer is a page with the player, which needs a policy of its own."""
+        """Use the content security policy of pages with the player."""
         self._player = True
 
     async def send(self, message: dict[str, Any]) -> None:
-        """Pass an answer on, with the headers that all have."""
+        """Send a response message, adding the headers that all responses have."""
         if message["type"] == "http.response.start":
-            safe = self._headers.of(self._path, player=self._player)
-            message["headers"] = [*message.get("headers", ()), *safe, *self._transport]
+            security = self._headers.of(self._path, player=self._player)
+            message["headers"] = [*message.get("headers", ()), *security, *self._transport]
             self.response_started = True
             self._record_response(message["status"])
         elif self._bodyless:
@@ -145,7 +145,7 @@ class _RequestContext:
         await self._send(message)
 
     def wrap_receive(self, receive: Receive) -> Receive:
-        """What the application hears: of an answer without a body, that the client has left once it has the headers."""
+        """Wrap `receive`: without a body, the application sees a disconnect as soon as the headers are sent."""
         if not self._bodyless:
             return receive
 
@@ -155,11 +155,11 @@ class _RequestContext:
 
         return receive_until_answered
 
-    async def reject(self, status: int, words: bytes) -> None:
-        """Answer 421, where the request was meant for another server, or 400, where its Host is malformed."""
-        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(words))]
+    async def reject(self, status: int, text: bytes) -> None:
+        """Answer with 421 (Host names another server) or 400 (malformed Host)."""
+        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(text))]
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": words})
+        await self.send({"type": "http.response.body", "body": text})
 
     def _record_response(self, status: int) -> None:
         seconds = time.perf_counter() - self._started
@@ -173,25 +173,25 @@ class _RequestContext:
 
 
 def _override_method(scope: Scope, context: _RequestContext) -> Scope:
-    """The request with the method that it is to be handled by, for all but the server that still answers the first."""
+    """Return the scope with the method that handles the request; the server keeps the original scope."""
     path: str = scope["path"]
     uploads = path.startswith(UPLOADS)
     if uploads and scope["method"] == "POST":
-        # tus: for clients and proxies that know no PATCH or DELETE
+        # tus: for clients and proxies that do not support PATCH or DELETE
         wanted = _header(scope, b"x-http-method-override").decode("latin-1").upper()
         return {**scope, "method": wanted} if wanted in _OVERRIDABLE else scope
     if scope["method"] == "HEAD" and not uploads and not path.startswith(_MEDIA_PREFIXES):
         context.suppress_body()
-        # RFC 9110, section 14.2: a range is of GET alone
+        # RFC 9110, section 14.2: Range applies to GET only
         headers = [header for header in scope["headers"] if header[0] != b"range"]
         return {**scope, "method": "GET", "headers": headers}
     return scope
 
 
 def _host_of(scope: Scope) -> bytes | None:
-    """The value of Host; None where there is not exactly one, as HTTP/1.1 asks for (RFC 9112, section 3.2).
+    """Return the Host header, or None if there is not exactly one, as HTTP/1.1 requires (RFC 9112, section 3.2).
 
-    HTTP/1.0 knows no Host: a request without one is for the address at which it came.
+    An HTTP/1.0 request without Host gets the address of the listening socket.
     """
     found = [value for name, value in scope["headers"] if name == b"host"]
     if not found and scope["http_version"] == "1.0" and scope.get("server") is not None:

@@ -1,9 +1,8 @@
-"""What every request passes before its handler: no other site sent it, and its token is good for it.
+"""Checks before every handler: cross-site request forgery (CSRF), token scope, and browsing by anonymous users.
 
-Cross-site requests: what a browser sends along unasked is believed only with a token of our own pages.
-
-A bearer token is never sent unasked, so it needs none. Without any proof at all only the Origin is looked at: that
-keeps other sites from signing a visitor in as somebody else.
+A request with a session cookie needs a CSRF token. A request with a bearer token does not, since browsers do not send
+one on their own. Without credentials only the Origin is checked, so that other sites cannot sign a visitor in to
+another account.
 """
 
 from typing import Any
@@ -14,9 +13,11 @@ from litestar.datastructures import State
 from litestar.enums import RequestEncodingType
 
 from streamtime.auth.access import AnonymousAccess, AuthMethod, Caller, TokenScope
+from streamtime.auth.profiles import MAX_BYTES, picture_too_large
 from streamtime.errors import Forbidden, Unauthenticated
 from streamtime.http.middleware.authentication import is_valid_csrf_token
 from streamtime.http.middleware.hosts import Authority
+from streamtime.http.requests import FORM_OVERHEAD_BYTES
 from streamtime.http.tus import PATH
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,12 +30,12 @@ _CSRF_EXEMPT = frozenset({AuthMethod.BEARER, AuthMethod.ACCESS})
 
 
 async def check_csrf(request: Request[Any, Any, State]) -> None:
-    """Let a request pass, or raise.
+    """Check that the request does not come from another site.
 
     Raises:
-        Forbidden: another site sent it, or its form has expired.
+        Forbidden: another site sent it, or its CSRF token has expired.
     """
-    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
+    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
     if request.method in SAFE_METHODS or caller.auth_method in _CSRF_EXEMPT:
         return
     if not _same_origin(request):
@@ -46,7 +47,7 @@ async def check_csrf(request: Request[Any, Any, State]) -> None:
 def _same_origin(request: Request[Any, Any, State]) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
-        return True  # not a browser, or one so old that the token alone must do
+        return True  # not a browser, or an old one that is protected by the CSRF token alone
     try:
         return Authority.parse(urlsplit(origin).netloc) == Authority.parse(request.headers.get("host", ""))
     except ValueError:  # such as `null` or `http://[`
@@ -56,34 +57,47 @@ def _same_origin(request: Request[Any, Any, State]) -> bool:
 async def _has_token(request: Request[Any, Any, State]) -> bool:
     given = request.headers.get(HEADER)
     is_form = request.content_type[0] in {RequestEncodingType.URL_ENCODED, RequestEncodingType.MULTI_PART}
-    if given is None and is_form and not request.url.path.startswith(PATH):  # an upload's body has no bound
+    if given is None and is_form and not request.url.path.startswith(PATH):  # upload bodies are unbounded
         given = str((await request.form()).get(FIELD, ""))
-    session: str = request.scope["session_cookie"]  # type: ignore[typeddict-item]  # put there by the doorway
+    session: str = request.scope["session_cookie"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
     return is_valid_csrf_token(given or "", session)
 
 
 _LIST_PATHS = frozenset({"/", "/explore", "/api/v1/videos"})
 _BROWSE_PREFIXES = ("/@", "/watch/")
-"""Where people look around. What they may see is decided elsewhere; here they are told to sign in, rather than that
-there is nothing.
-"""
+"""Pages for browsing. On a server without anonymous access they answer 401 instead of 404."""
 
 
 async def check(request: Request[Any, Any, State]) -> None:
-    """Let a request pass, or raise.
+    """Run all checks on a request.
 
     Raises:
-        Unauthenticated: somebody without an account looks around a server that is for its own people alone.
-        Forbidden: another site sent it, its form has expired, or it would change something with a token for reading.
+        Unauthenticated: an anonymous user browses a server that has no anonymous access.
+        Forbidden: another site sent the request, its form has expired, or its token is read-only.
     """
     await check_csrf(request)
-    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # put there by the doorway
+    caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
     path = request.url.path
     if (
         not caller.signed_in
         and caller.anonymous_access is AnonymousAccess.NOTHING
         and (path in _LIST_PATHS or path.startswith(_BROWSE_PREFIXES))
     ):
-        raise Unauthenticated("Sign in first: this server is for its own people.")
+        raise Unauthenticated("Sign in first: this server is for its members only.")
     if request.method not in SAFE_METHODS and not caller.has_scope(TokenScope.UPLOAD):
-        raise Forbidden("This token is for reading only.", code="scope")
+        raise Forbidden("This token is read-only.", code="scope")
+
+
+MAX_PICTURE_BODY_BYTES = MAX_BYTES + FORM_OVERHEAD_BYTES
+
+
+async def check_picture_size(request: Request[Any, Any, State]) -> None:
+    """`check`, after a test that the body is not too large for a profile picture.
+
+    Raises:
+        TooLarge: the body is too large; the message names the limit of pictures.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > MAX_PICTURE_BODY_BYTES:
+        raise picture_too_large()
+    await check(request)

@@ -1,6 +1,7 @@
-"""The Host header: its grammar (RFC 9110 section 7.2, RFC 3986 section 3.2), and which names are this server's.
+"""Validates the Host header: its grammar (RFC 9110 section 7.2, RFC 3986 section 3.2) and the allowed names.
 
-On a LAN every name without a dot is; a foreign one is a rebinding attack.
+IP addresses, names without a dot, `.local` and `.localhost` are always allowed. Other names have to be configured; this
+protects against DNS rebinding.
 """
 
 import ipaddress
@@ -10,10 +11,10 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 MAX_HOST = 261
-"""A name of 255 octets (RFC 1035, section 2.3.4) and a port."""
+"""Maximum length: a name of 255 octets (RFC 1035, section 2.3.4) and a port."""
 
 MAX_CACHED_HOSTS = 1000
-"""Values whose verdict is kept; the list is bounded because clients choose them."""
+"""Maximum number of cached results; bounded because clients choose the values."""
 
 _AUTHORITY = re.compile(
     r"""(?P<host> \[ [0-9a-fA-F:.]+ \]                                  # IP-literal
@@ -27,14 +28,14 @@ _MAX_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """`uri-host [":" port]`: the host in small letters, without the dot at its end and without brackets."""
+    """`uri-host [":" port]`: the host in lower case, without a trailing dot and without brackets."""
 
     host: str
     port: int | None
 
     @classmethod
     def parse(cls, text: str) -> "Authority":
-        """Read one, without user information.
+        """Parse an authority without user information.
 
         Raises:
             ValueError: it does not match the grammar, the port is above 65535, or the host is no IPv6 address.
@@ -51,17 +52,17 @@ class Authority:
 
 
 class HostStatus(Enum):
-    """What becomes of a request with that Host."""
+    """Result of the Host check."""
 
     OURS = "ours"
     FOREIGN = "foreign"
-    """421: well-formed, and another server's name."""
+    """Well-formed, but not an allowed name: answered with 421."""
     MALFORMED = "malformed"
-    """400 (RFC 9112, section 3.2)."""
+    """Answered with 400 (RFC 9112, section 3.2)."""
 
 
 class HostValidator:
-    """Judges Host headers."""
+    """Checks Host headers."""
 
     def __init__(self, allowed: tuple[str, ...], public_url: str) -> None:
         names = [*allowed, *([urlsplit(public_url).hostname or ""] if public_url else [])]
@@ -69,18 +70,18 @@ class HostValidator:
         self._cache: dict[bytes, HostStatus] = {}
 
     def check(self, host: bytes) -> HostStatus:
-        """Whether a request with this value of Host is for this server."""
-        known = self._cache.get(host)
-        if known is None:
-            known = self._check(host)
+        """Return whether the Host header names this server."""
+        status = self._cache.get(host)
+        if status is None:
+            status = self._check(host)
             if len(self._cache) < MAX_CACHED_HOSTS and len(host) <= MAX_HOST:
-                self._cache[host] = known
-        return known
+                self._cache[host] = status
+        return status
 
     def _check(self, value: bytes) -> HostStatus:
         try:
             host = Authority.parse(value.decode("ascii")).host
-        except ValueError:  # UnicodeDecodeError is one
+        except ValueError:  # including UnicodeDecodeError
             return HostStatus.MALFORMED
         return HostStatus.OURS if self._is_ours(host) else HostStatus.FOREIGN
 

@@ -1,4 +1,4 @@
-"""The headers that every answer carries, whatever made it."""
+"""Security headers of all responses: content security policies, HSTS, framing, referrer policy."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
@@ -13,31 +13,31 @@ _STRICT = {
     "script-src": "'self'",
     "style-src": "'self'",
     "img-src": "'self' data:",
-    "media-src": "'self' blob:",  # blob: is a file that the upload page looks at before it is sent
+    "media-src": "'self' blob:",  # blob: a file that the upload page previews
     "connect-src": "'self'",
     "font-src": "'self'",
     "form-action": "'self'",
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-"""What a page may load. Each page is loaded as a whole, so that its own policy holds on it, and no other page's."""
+"""The default content security policy. Every navigation loads a whole page, so that each page gets its own policy."""
 
-_FOR_THE_PLAYER = {
+_PLAYER_POLICY = {
     # media-chrome writes styles into its shadow trees
     "style-src": "'self' 'unsafe-inline'",
-    # data: is for text tracks alone: hls.js makes each of an empty one
+    # data: only for text tracks: hls.js creates each from an empty one
     "media-src": "'self' blob: data:{stores}",
     "worker-src": "'self'",
     "connect-src": "'self'{stores}",
 }
-"""What a page with the player may besides. `{stores}` stands for stores that serve segments themselves."""
+"""Additions for pages with the player. `{stores}` is replaced by the origins of stores that serve segments directly."""
 
 _HTTPS_FOR_S = 180 * 86_400
-"""How long after a visit browsers insist on https: a house without its people for a season is not forgotten."""
+"""HSTS max-age, in seconds."""
 
 ALWAYS: Headers = (
     (b"x-content-type-options", b"nosniff"),
-    # not no-referrer: with that browsers send "Origin: null" with our own forms, and we could not tell them from others
+    # not no-referrer: browsers would send "Origin: null" with our own forms, which the CSRF check would reject
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
@@ -48,13 +48,13 @@ _FOR_PAGES: Headers = (
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
 _UNFRAMED = (b"x-frame-options", b"DENY")
-"""It knows no list of sites, so pages that some may frame go without it."""
+"""It supports no list of origins, so pages that some sites may frame do not send it."""
 
 _TRANSPORT: Headers = ((b"strict-transport-security", b"max-age=%d" % _HTTPS_FOR_S),)
 
 
-def _untold(headers: Headers) -> Headers:
-    """The same for addresses that let in whoever knows them: they are told to nobody, not even to ourselves."""
+def _without_referrer(headers: Headers) -> Headers:
+    """Return the headers for secret URLs: browsers send no Referer from them."""
     return tuple((name, b"no-referrer" if name == b"referrer-policy" else value) for name, value in headers)
 
 
@@ -62,33 +62,33 @@ def _policy(directives: Mapping[str, str]) -> tuple[bytes, bytes]:
     return b"content-security-policy", "; ".join(f"{name} {value}" for name, value in directives.items()).encode()
 
 
-_FOR_TICKETS = _untold(ALWAYS)
+_FOR_TICKETS = _without_referrer(ALWAYS)
 
 _FOR_UPLOADS: Headers = (*ALWAYS, (b"tus-resumable", VERSION.encode()))
 
 
 class SecurityHeaders:
-    """Knows which headers go with which answer.
+    """Selects the headers of a response.
 
-    `stores` are origins that players may fetch segments from, `frame_ancestors` those that may frame the player,
-    `public_url` is the address outside, if there is one.
+    `stores`: origins from which players may fetch segments. `frame_ancestors`: origins that may embed the player.
+    `public_url`: the configured public URL; empty if there is none.
     """
 
     def __init__(self, stores: Sequence[str] = (), frame_ancestors: Sequence[str] = (), public_url: str = "") -> None:
-        served = "".join(f" {origin}" for origin in stores)
-        playing = _STRICT | {name: value.replace("{stores}", served) for name, value in _FOR_THE_PLAYER.items()}
+        origins = "".join(f" {origin}" for origin in stores)
+        with_player = _STRICT | {name: value.replace("{stores}", origins) for name, value in _PLAYER_POLICY.items()}
         framing = {"frame-ancestors": " ".join(("'self'", *frame_ancestors))}
-        policies = (_STRICT, playing)
+        policies = (_STRICT, with_player)
         self._for_pages = [(*_FOR_PAGES, _UNFRAMED, _policy(policy)) for policy in policies]
-        self._for_links = [_untold(headers) for headers in self._for_pages]
+        self._for_links = [_without_referrer(headers) for headers in self._for_pages]
         self._for_embeds = [(*_FOR_PAGES, _policy(policy | framing)) for policy in policies]
-        outside = urlsplit(public_url)
-        self._outside = outside.netloc.encode() if outside.scheme == "https" else b""
+        parsed = urlsplit(public_url)
+        self._https_host = parsed.netloc.encode() if parsed.scheme == "https" else b""
 
     def of(self, path: str, *, player: bool) -> Headers:
-        """Those of an answer at that address; `player` says that it is a page with the player.
+        """Return the headers for a path; `player`: the response is a page with the player.
 
-        Bytes of media need no policy of their own; everything that a browser might show as a page does.
+        Media need no content security policy; everything that a browser may display as a page does.
         """
         if path.startswith(PATH):
             return _FOR_UPLOADS
@@ -101,8 +101,8 @@ class SecurityHeaders:
         return self._for_embeds[player] if path.startswith(EMBEDS) else self._for_pages[player]
 
     def of_transport(self, scheme: str, host: bytes) -> Headers:
-        """What a request that came over https is told besides, where it asked for the address outside.
+        """Return the HSTS header if the request came over https to the host of the public URL.
 
-        Another name of the same machine may have to do without https, and a browser would remember it for all ports.
+        Other names of the machine may have no https, and browsers apply HSTS to all ports of a host.
         """
-        return _TRANSPORT if self._outside and scheme == "https" and host.lower() == self._outside else ()
+        return _TRANSPORT if self._https_host and scheme == "https" and host.lower() == self._https_host else ()

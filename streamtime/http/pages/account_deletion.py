@@ -1,4 +1,4 @@
-"""Deleting an account: a page that asks what becomes of the videos. One's own goes with the password."""
+"""Deleting an account: by an administrator, who decides about its videos, or by its owner, with the password."""
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -26,7 +26,7 @@ async def delete_person_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Ask what becomes of the videos."""
+    """Ask whether to delete or transfer the videos."""
     return await _ask(request, account, caller, services, templates, {"errors": {}}, status=200)
 
 
@@ -39,19 +39,23 @@ async def delete_person(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Delete the account."""
+    """Delete the account, and delete or transfer its videos."""
     fields = await read_form(request, "videos", "heir")
     try:
-        heir = await _heir(fields["heir"], services) if fields["videos"] == "hand" else None
+        new_owner = await _new_owner(fields["heir"], services) if fields["videos"] == "hand" else None
         await services.database.write(
             lambda tx: services.account_deletion.delete(
-                tx, account, actor, new_owner=heir, delete_videos=fields["videos"] == "delete"
+                tx, account, actor, new_owner=new_owner, delete_videos=fields["videos"] == "delete"
             )
         )
     except Invalid as error:
-        return await _ask(request, account, caller, services, templates, _wrong(fields, error.message), status=400)
+        return await _ask(
+            request, account, caller, services, templates, _form_with_error(fields, error.message), status=400
+        )
     except Conflict as error:
-        return await _ask(request, account, caller, services, templates, _wrong(fields, error.message), status=409)
+        return await _ask(
+            request, account, caller, services, templates, _form_with_error(fields, error.message), status=409
+        )
     return Redirect(PEOPLE, status_code=303)
 
 
@@ -62,7 +66,7 @@ async def own_account_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """What deleting one's own account means, and the form for it."""
+    """Show what is deleted with the caller's account, and the form."""
     require_account_management(caller)
     return await _own(request, caller, services, templates, {"errors": {}}, status=200)
 
@@ -75,7 +79,7 @@ async def delete_own_account(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Delete one's own account and everything in it, with the password."""
+    """Delete the caller's account and all its videos, after checking the password."""
     require_account_management(caller)
     fields = await read_form(request, "password")
     found = await services.users.by_name(caller.name)
@@ -90,14 +94,14 @@ async def delete_own_account(
     return Redirect("/explore", status_code=303, cookies=[expired_session_cookie(secure=is_secure(request))])
 
 
-async def _heir(public_id: str, services: Services) -> User:
+async def _new_owner(public_id: str, services: Services) -> User:
     try:
         return await services.users.by_public_id(public_id)
     except NotFound:
-        raise Invalid("Choose who is to have the videos.", field="heir") from None
+        raise Invalid("Choose the new owner of the videos.", field="heir") from None
 
 
-def _wrong(fields: dict[str, str], message: str) -> Form:
+def _form_with_error(fields: dict[str, str], message: str) -> Form:
     return {**fields, "errors": {"": message}}
 
 
@@ -111,7 +115,7 @@ async def _ask(
     *,
     status: int,
 ) -> Response[str]:
-    heirs = [
+    candidates = [
         view
         for view in await people_views(caller, services)
         if view.id != found.public_id and view.role is not Role.VIEWER and view.state == "active"
@@ -124,7 +128,7 @@ async def _ask(
         status=status,
         person=await person_view(found, caller, services),
         videos=await services.account_deletion.count_videos(found),
-        heirs=sorted(heirs, key=lambda view: not view.is_self),
+        candidates=sorted(candidates, key=lambda view: not view.is_self),
         form={"videos": "hand", "heir": "", **form},
     )
 

@@ -1,4 +1,4 @@
-"""Who did what, for those who run the server."""
+"""The admin page of the audit log."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -21,7 +21,7 @@ BASE_PATH = "/admin/audit"
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """A line of the page; its sentence is made of `deed` by the template."""
+    """An entry of the log. The template builds a sentence from `event`."""
 
     event: str
     actor: str
@@ -41,24 +41,24 @@ async def audit_page(
     person: Annotated[str, QueryParameter(max_length=100)] = "",
     before: Annotated[int | None, QueryParameter(ge=1, le=2**62)] = None,
 ) -> Response[str]:
-    """The newest lines, or those before one of them.
+    """Show the newest entries, or those before the entry `before`.
 
     Raises:
-        NotFound: for all but admins this page is not there.
+        NotFound: the caller is not an admin.
     """
     require_admin(caller)
     person = person.strip()
     found = await services.audit.page(before_id=before, person=person, limit=PAGE_SIZE + 1)
-    now, shown = services.clock.now_ms(), found[:PAGE_SIZE]
+    now, entries = services.clock.now_ms(), found[:PAGE_SIZE]
     older = ""
     if len(found) > PAGE_SIZE:
-        older = f"{BASE_PATH}?" + urlencode({**({"person": person} if person else {}), "before": shown[-1].id})
+        older = f"{BASE_PATH}?" + urlencode({**({"person": person} if person else {}), "before": entries[-1].id})
     return templates.page(
         request,
         "pages/audit.html",
         title="Audit",
         nav="audit",
-        entries=[_view(entry, now) for entry in shown],
+        entries=[_view(entry, now) for entry in entries],
         person=person,
         older_href=older,
         newest=before is None,

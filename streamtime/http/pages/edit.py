@@ -1,4 +1,4 @@
-"""Editing and deleting a video."""
+"""Editing, reprocessing and deleting a video, and its caption tracks."""
 
 from urllib.parse import quote
 
@@ -9,22 +9,23 @@ from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Access, Caller
 from streamtime.auth.audit import Actor
-from streamtime.errors import Invalid
+from streamtime.captions.formats import MAX_BYTES
+from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.http.pages.watch import visibility_from, watch_view
-from streamtime.http.requests import Form, PageRequest, read_form
+from streamtime.http.requests import FORM_OVERHEAD_BYTES, Form, PageRequest, read_file, read_form
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 from streamtime.http.views.space import DuplicateView, duplicate_of
-from streamtime.http.views.videos import WatchView, watch_href
+from streamtime.http.views.videos import WatchView, caption_bodies, tracks_of, watch_href
 from streamtime.languages import LANGUAGES
 from streamtime.videos.editing import Edit
 from streamtime.videos.video import Video, VideoState
 
 NO_CAPTIONS: Form = {"language": "", "label": "", "errors": {}}
-"""The form for a caption track as it begins."""
+"""Initial values of the form for a caption track."""
 
-_LONGEST_MOMENT = 12
-"""Digits of a time in milliseconds: thirty years."""
+_MAX_TIME_DIGITS = 12
+"""Maximum digits of a time in milliseconds (about thirty years)."""
 
 
 @get("/watch/{video:str}/edit", include_in_schema=False)
@@ -35,10 +36,10 @@ async def edit_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """The form, filled with what is there."""
+    """Show the form with the current values."""
     found = await services.videos.require(caller, video, Access.MANAGE)
-    view, twin = await watch_view(found, caller, services), await duplicate_of(found, services)
-    return _edit(request, templates, view, _form_of(found), status=200, twin=twin)
+    view, duplicate = await watch_view(found, caller, services), await duplicate_of(found, services)
+    return _edit(request, templates, view, _form_of(found), status=200, duplicate=duplicate)
 
 
 @post("/watch/{video:str}/edit", include_in_schema=False)
@@ -50,19 +51,19 @@ async def edit(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Save it, or show the form again with what is wrong and what was typed."""
+    """Save the changes, or show the form again with the input and its errors."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "title", "description", "tags", "visibility", "poster_ms")
     try:
         tags = tuple(fields["tags"].split(","))
         visibility = visibility_from(fields["visibility"])
         poster_ms = _parse_ms(fields["poster_ms"])
-        wanted = Edit(fields["title"], fields["description"], tags, visibility, poster_ms)
-        await services.editor.apply(found, wanted, actor)
+        changes = Edit(fields["title"], fields["description"], tags, visibility, poster_ms)
+        await services.editor.apply(found, changes, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        view, twin = await watch_view(found, caller, services), await duplicate_of(found, services)
-        return _edit(request, templates, view, form, status=400, twin=twin)
+        view, duplicate = await watch_view(found, caller, services), await duplicate_of(found, services)
+        return _edit(request, templates, view, form, status=400, duplicate=duplicate)
     return Redirect(watch_href(found), status_code=303)
 
 
@@ -70,7 +71,7 @@ async def edit(
 async def prepare_video_again(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
-    """Make everything anew; what there is plays until that is done."""
+    """Process the whole video again. The existing renditions play until the new ones are complete."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.video_jobs.reprocess(tx, found, rungs=None))
     return Redirect(watch_href(found), status_code=303)
@@ -85,7 +86,7 @@ async def delete_page(
     templates: NamedDependency[Templates],
     now: FromQuery[str] = "",
 ) -> Response[str]:
-    """Ask whether it is to be deleted; with `now`, for good."""
+    """Ask for confirmation; with `now`, of deleting the video permanently."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     view = await watch_view(found, caller, services)
     if now:
@@ -102,9 +103,9 @@ async def delete(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """It is gone for everybody from the answer on; the library offers to undo that, where it can be undone.
+    """Move the video to the trash; the library then offers to restore it.
 
-    With `now` it is deleted for good; unless `sure` says that this was asked on its own, it is asked first.
+    With `now` it is deleted permanently, after a confirmation page, which sends `sure`.
     """
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "now", "sure")
@@ -121,7 +122,7 @@ async def delete(
 async def keep_both(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
-    """Its owner has the same file already, and wants both."""
+    """Keep a video whose file is the same as an earlier one's."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.duplicates.keep_both(tx, found))
     return Redirect(f"{watch_href(found)}/edit", status_code=303)
@@ -130,9 +131,9 @@ async def keep_both(
 async def show_edit_form_again(
     request: PageRequest, templates: Templates, video: Video, caller: Caller, services: Services, captions: Form
 ) -> Response[str]:
-    """The page with what is wrong about its form for captions."""
-    view, twin = await watch_view(video, caller, services), await duplicate_of(video, services)
-    return _edit(request, templates, view, _form_of(video), status=400, twin=twin, captions=captions)
+    """Return the edit page with the errors of its captions form."""
+    view, duplicate = await watch_view(video, caller, services), await duplicate_of(video, services)
+    return _edit(request, templates, view, _form_of(video), status=400, duplicate=duplicate, captions=captions)
 
 
 def _form_of(video: Video) -> Form:
@@ -153,7 +154,7 @@ def _edit(
     form: Form,
     *,
     status: int,
-    twin: DuplicateView | None,
+    duplicate: DuplicateView | None,
     captions: Form | None = None,
 ) -> Response[str]:
     return templates.page(
@@ -163,7 +164,7 @@ def _edit(
         status=status,
         video=view,
         form=form,
-        twin=twin,
+        duplicate=duplicate,
         captions=captions or NO_CAPTIONS,
         languages=LANGUAGES,
     )
@@ -172,6 +173,92 @@ def _edit(
 def _parse_ms(text: str) -> int | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_MOMENT):
-        raise Invalid("Choose one of the pictures.", field="poster_ms")
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_TIME_DIGITS):
+        raise Invalid("Choose one of the images.", field="poster_ms")
     return int(text)
+
+
+@post("/watch/{video:str}/captions", include_in_schema=False, request_max_body_size=MAX_BYTES + FORM_OVERHEAD_BYTES)
+async def add_captions(
+    request: PageRequest,
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Add a caption track, or show the page again with the input and its errors."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    fields = await read_form(request, "language", "label")
+    try:
+        await services.captions.upload(found, await read_file(request, "file"), **fields)
+    except (Invalid, Conflict) as error:
+        field = error.field if isinstance(error, Invalid) else None
+        captions = {**fields, "errors": {field or "file": error.message}}
+        return await show_edit_form_again(request, templates, found, caller, services, captions)
+    return _back(found)
+
+
+@post(
+    "/watch/{video:str}/captions/{name:str}",
+    include_in_schema=False,
+    request_max_body_size=MAX_BYTES + FORM_OVERHEAD_BYTES,
+)
+async def replace_captions(
+    request: PageRequest,
+    video: FromPath[str],
+    name: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Replace the text of a caption track by another file."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    try:
+        await services.captions.replace_from_file(found, name, await read_file(request, "file"))
+    except Invalid as error:
+        captions = {"language": "", "label": "", "errors": {name: error.message}}
+        return await show_edit_form_again(request, templates, found, caller, services, captions)
+    return _back(found)
+
+
+@get("/watch/{video:str}/captions/{name:str}/delete", include_in_schema=False)
+async def delete_captions_page(
+    request: PageRequest,
+    video: FromPath[str],
+    name: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Ask for confirmation of deleting a caption track.
+
+    Raises:
+        NotFound: there is no such track.
+    """
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    tracks = caption_bodies(found, await tracks_of([found], services))
+    track = next((track for track in tracks if track.name == name), None)
+    if track is None:
+        raise NotFound
+    return templates.page(
+        request,
+        "pages/captions-delete.html",
+        title="Delete captions?",
+        video=found.public_id,
+        track=track,
+        of_title=found.title,
+    )
+
+
+@post("/watch/{video:str}/captions/{name:str}/delete", include_in_schema=False)
+async def delete_captions(
+    video: FromPath[str], name: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+) -> Redirect:
+    """Delete a caption track."""
+    found = await services.videos.require(caller, video, Access.MANAGE)
+    await services.database.write(lambda tx: services.captions.delete(tx, found, name))
+    return _back(found)
+
+
+def _back(video: Video) -> Redirect:
+    return Redirect(f"/watch/{video.public_id}/edit#captions", status_code=303)

@@ -1,7 +1,7 @@
-"""A video on other people's pages: the bare player in a frame, and oEmbed, by which pages find it (https://oembed.com).
+"""Embedding a video in other sites: the player alone in a frame, and oEmbed discovery (https://oembed.com).
 
-Browsers send no cookies of ours into a frame on another site, so whoever looks there is nobody: what anybody may watch
-can be embedded, if its owner allows it, and nothing else.
+Browsers send no cookies of ours into a frame on another site, so viewers there are anonymous: only videos that
+anonymous users may watch can be embedded, and only if the owner allows it.
 """
 
 from typing import Annotated
@@ -14,23 +14,25 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Response
 
 from streamtime.errors import NotFound
-from streamtime.http.embedding import WIDTH, embed_code, height_of, is_embeddable
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.problems import PROBLEM_JSON, Problem
 from streamtime.http.public_urls import absolute_url, link_base
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
+from streamtime.http.views.links import WIDTH, embed_code, frame_height, is_embeddable
 from streamtime.http.views.videos import poster_size, poster_url
 from streamtime.videos.video import Video
 
 _MAX_URL = 2_000
 _PIXELS = QueryParameter(ge=1, le=100_000)
-_ONLY_JSON = Problem(title="Not made here", status=501, detail="oEmbed is answered as JSON.", code="oembed_format")
+_ONLY_JSON = Problem(
+    title="Not implemented", status=501, detail="oEmbed responses are JSON only.", code="oembed_format"
+)
 
 
 class OEmbed(msgspec.Struct, omit_defaults=True):
-    """What oEmbed 1.0, section 2.3.4, says of a video."""
+    """An oEmbed 1.0 response for a video (section 2.3.4)."""
 
     title: str
     author_name: str
@@ -53,7 +55,7 @@ async def embed_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """The player alone. Which sites may frame it is a header: see `security_headers.py`."""
+    """Show the player alone. `security_headers.py` sets which sites may frame it."""
     found = await require_embeddable(video, services)
     view = await watch_view(found, services.authenticator.anonymous, services)
     answer = templates.page(request, "pages/embed.html", title=found.title, player=True, video=view)
@@ -71,10 +73,10 @@ async def oembed(
     maxwidth: Annotated[int | None, _PIXELS] = None,
     maxheight: Annotated[int | None, _PIXELS] = None,
 ) -> Response[bytes]:
-    """What a page needs to embed the video of an address.
+    """Return the oEmbed data of a video, given its URL.
 
     Raises:
-        NotFound: it is no video that may be embedded, as oEmbed 1.0, section 2.3.5, has it.
+        NotFound: there is no such video, or it may not be embedded (oEmbed 1.0, section 2.3.5).
     """
     if in_format != "json":
         return Response(msgspec.json.encode(_ONLY_JSON), status_code=501, media_type=PROBLEM_JSON)
@@ -86,10 +88,10 @@ async def oembed(
 
 
 async def require_embeddable(video: str, services: Services) -> Video:
-    """The video of that id, which its owner lets others embed and anybody may watch.
+    """Return the video with that id if it may be embedded.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such video, or it may not be embedded.
     """
     found = await services.videos.by_public_id(video)
     if not is_embeddable(found, services):
@@ -98,15 +100,17 @@ async def require_embeddable(video: str, services: Services) -> Video:
 
 
 def _video_of(url: str, request: PageRequest, settings: HttpSettings) -> str:
-    """The id in the address of one of our pages. Raises `NotFound`."""
+    """Return the video id in the URL of a page of this server. Raises `NotFound`."""
     try:
-        asked = urlsplit(url)
+        parsed = urlsplit(url)
     except ValueError:
         raise NotFound from None
     base = link_base(request, settings)
-    ours = {urlsplit(each).netloc for each in (base.base, *base.others)} | {base.requested_host}
-    kind, _, video = asked.path.removeprefix("/").partition("/")
-    if asked.scheme not in {"http", "https"} or asked.netloc not in ours or kind not in {"watch", "embed"} or not video:
+    hosts = {urlsplit(each).netloc for each in (base.base, *base.others)} | {base.requested_host}
+    kind, _, video = parsed.path.removeprefix("/").partition("/")
+    if parsed.scheme not in {"http", "https"} or parsed.netloc not in hosts:
+        raise NotFound
+    if kind not in {"watch", "embed"} or not video:
         raise NotFound
     return video
 
@@ -115,8 +119,8 @@ def _describe(
     video: Video, request: PageRequest, settings: HttpSettings, maxwidth: int | None, maxheight: int | None
 ) -> OEmbed:
     width = min(WIDTH, maxwidth or WIDTH)
-    if maxheight is not None and height_of(video, width) > maxheight:
-        width = max(1, width * maxheight // height_of(video, width))
+    if maxheight is not None and frame_height(video, width) > maxheight:
+        width = max(1, width * maxheight // frame_height(video, width))
     poster = poster_url(video)
     answer = OEmbed(
         title=video.title,
@@ -124,7 +128,7 @@ def _describe(
         provider_url=absolute_url(request, settings, ""),
         html=embed_code(video, request, settings, width=width),
         width=width,
-        height=height_of(video, width),
+        height=frame_height(video, width),
         type="video",
         version="1.0",
         provider_name="Streamtime",

@@ -1,7 +1,4 @@
-"""Making oneself an account: with an invitation, or by asking to be let in.
-
-Invitations, for those who run the server: made here and shown once, with how often each was used; revoked here.
-"""
+"""Invitations (the admin page), and registration with an invitation or, where it is open, with approval."""
 
 from dataclasses import dataclass
 
@@ -24,11 +21,12 @@ from streamtime.http.templates import Templates
 
 BASE_PATH = "/admin/people/invites"
 DAYS = 7
+"""Default lifetime of an invitation, in days."""
 
 
 @dataclass(frozen=True, slots=True)
 class InviteView:
-    """An invitation as the page shows it."""
+    """An invitation in the list."""
 
     id: str
     label: str
@@ -46,7 +44,7 @@ class InviteView:
 
 @dataclass(frozen=True, slots=True)
 class NewInviteLink:
-    """The link of an invitation just made, which is shown once."""
+    """The link of an invitation just created; shown once."""
 
     address: str
     alternate_urls: list[AlternateUrl]
@@ -55,7 +53,7 @@ class NewInviteLink:
 
     @classmethod
     def for_path(cls, base: LinkBase, path: str) -> "NewInviteLink":
-        """The link of this path."""
+        """Return the link for a path."""
         return cls(base.url(path), base.alternate_urls(path), base, qr_svg(base.url(path)))
 
 
@@ -66,7 +64,7 @@ async def invites_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """All of them, and the form for another."""
+    """Show all invitations, and the form for a new one."""
     require_admin(caller)
     return await _page(request, templates, services)
 
@@ -80,7 +78,7 @@ async def create_invite(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Make one. Its link is on the page that answers, and nowhere afterwards."""
+    """Create an invitation. Its link is shown once, on the resulting page."""
     require_admin(caller)
     fields = await read_form(request, "label", "role", "uses", "days")
     try:
@@ -89,7 +87,7 @@ async def create_invite(
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         return await _page(request, templates, services, form=form, status=400)
-    except Conflict:  # registration is closed, as the page says in place of the form
+    except Conflict:  # registration is closed; the page says so instead of showing the form
         return await _page(request, templates, services, status=409)
     made = NewInviteLink.for_path(link_base(request, settings), f"/join/{token}")
     return await _page(request, templates, services, made=made)
@@ -102,7 +100,7 @@ async def revoke_invite(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Nobody comes in with it any more."""
+    """Revoke an invitation."""
     require_admin(caller)
     await services.invites.revoke(invite, actor)
     return Redirect(BASE_PATH, status_code=303)
@@ -110,7 +108,7 @@ async def revoke_invite(
 
 def _number(fields: dict[str, str], name: str) -> int:
     text = fields[name].strip()
-    if not text.isascii() or not text.isdigit() or len(text) > 6:  # noqa: PLR2004  # more digits than any bound has
+    if not text.isascii() or not text.isdigit() or len(text) > 6:  # noqa: PLR2004  # more digits than any limit has
         raise Invalid("That is not a number.", field=name)
     return int(text)
 
@@ -167,7 +165,7 @@ async def join_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """The form of somebody who was invited."""
+    """Show the registration form of an invitation."""
     await services.registration.require_invite(token)
     return _form(request, templates, BLANK, status=200, action=f"/join/{token}")
 
@@ -179,7 +177,7 @@ async def join(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Make the account, and sign in to it."""
+    """Create an account with an invitation, and sign in to it."""
     fields = await read_form(request, "name", "display_name", "password")
     applicant = Applicant(fields["name"].strip(), fields["display_name"], fields["password"])
     try:
@@ -194,7 +192,7 @@ async def join(
 async def register_page(
     request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
 ) -> Response[str]:
-    """The form of somebody who asks to be let in."""
+    """Show the form of open registration."""
     if services.registration.mode is not RegistrationMode.OPEN:
         raise NotFound
     return _form(request, templates, BLANK, status=200, action="/register")
@@ -204,7 +202,7 @@ async def register_page(
 async def register(
     request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
 ) -> Response[str]:
-    """Make the account, which waits."""
+    """Create an account that waits for approval."""
     fields = await read_form(request, "name", "display_name", "password")
     applicant = Applicant(fields["name"].strip(), fields["display_name"], fields["password"])
     try:
@@ -218,8 +216,8 @@ def _again(
     request: PageRequest, templates: Templates, fields: dict[str, str], error: Invalid | Conflict, *, action: str
 ) -> Response[str]:
     taken = isinstance(error, Conflict)
-    where = "name" if isinstance(error, Conflict) else error.field or ""
-    form: Form = {"name": fields["name"], "display_name": fields["display_name"], "errors": {where: error.message}}
+    field = "name" if isinstance(error, Conflict) else error.field or ""
+    form: Form = {"name": fields["name"], "display_name": fields["display_name"], "errors": {field: error.message}}
     return _form(request, templates, form, status=409 if taken else 400, action=action)
 
 

@@ -1,4 +1,6 @@
-"""The jobs page of those who run the server: what is done, what waits and why, what has failed. Nobody else sees it."""
+"""The admin page of jobs: running, waiting (with the reason) and failed jobs, encode slots, memory and free space."""
+
+from dataclasses import dataclass
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -6,13 +8,152 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response, Stream
 
 from streamtime.auth.access import Caller
+from streamtime.formatting import age_text, size_text, span_text, speed_text
 from streamtime.http.event_stream import event_stream, format_event, session_key
 from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates, frame
-from streamtime.http.views.jobs import JobsBoard, jobs_board
+from streamtime.http.views.videos import watch_href
 from streamtime.jobs.job import Failure
+from streamtime.jobs.queue import JobSummary
+from streamtime.videos.editing import POSTER
 from streamtime.videos.events import VideoChanged
+from streamtime.videos.job_kinds import COLLECT, EXPIRE, FIRST, LADDER, PREPARE, RECONCILE, SCRUB, SETTLE, STILLS
+from streamtime.videos.video import Video, VideoState, subject_of, video_id_of
+
+KIND_TEXTS = {
+    PREPARE: "Prepare",
+    FIRST: "Encode first",
+    LADDER: "Encode",
+    STILLS: "Stills",
+    POSTER: "Poster",
+    SETTLE: "Store",
+    COLLECT: "Clean up",
+    RECONCILE: "Compare",
+    SCRUB: "Check",
+    EXPIRE: "Let go",
+}
+SUBJECT_TEXTS = {RECONCILE: "stores and database", SCRUB: "stored files"}
+"""Titles of jobs that belong to no video."""
+CANCELLABLE = frozenset({PREPARE, FIRST, LADDER})
+RECENT_FAILURES_MS = 7 * 86_400_000
+"""Age limit of failures on the page, in milliseconds. Older ones are on the pages of their videos."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job. Values that are unknown are empty."""
+
+    id: int
+    kind_text: str
+    video: str
+    title: str
+    href: str
+    owner: str
+    stage_text: str
+    percent: int | None
+    speed_text: str
+    left_text: str
+    attempt_text: str
+    memory_text: str
+    planned_memory_text: str
+    since_text: str
+    waiting_reason: str
+    failure_text: str
+    paused: bool
+    can_cancel: bool
+    can_run_now: bool
+    can_retry: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsBoard:
+    """All values of the page."""
+
+    running: list[JobRow]
+    waiting: list[JobRow]
+    failed: list[JobRow]
+    slots: int
+    memory: tuple[str, str]
+    budget_text: str
+    free: tuple[str, str]
+    min_free_text: str
+    disk_full: bool
+
+
+async def jobs_board(services: Services, settings: HttpSettings) -> JobsBoard:
+    """Return the current state of all jobs."""
+    now = services.clock.now_ms()
+    active = await services.jobs.active()
+    failed = _latest(await services.jobs.failed(since_ms=now - RECENT_FAILURES_MS))
+    videos = await services.videos.by_ids({video_id_of(job.subject) for job in [*active, *failed] if _of_video(job)})
+    free = await services.stores.spool.free_bytes()
+    rows = [(job, _row(job, videos, services, now)) for job in active]
+    used = sum(services.worker_registry.memory_bytes(job.subject) or 0 for job in active if job.state == "running")
+    return JobsBoard(
+        running=[row for job, row in rows if job.state == "running"],
+        waiting=[row for job, row in rows if job.state != "running"],
+        failed=[_row(job, videos, services, now) for job in failed if _still_failed(job, videos)],
+        slots=settings.encode_slots,
+        memory=_split_unit(size_text(used)),
+        budget_text=size_text(settings.encode_budget_bytes),
+        free=_split_unit(size_text(free)),
+        min_free_text=size_text(settings.encode_minimum_free_bytes),
+        disk_full=free < settings.encode_minimum_free_bytes,
+    )
+
+
+def _of_video(job: JobSummary) -> bool:
+    return job.subject.startswith(subject_of(0)[:-1])
+
+
+def _still_failed(job: JobSummary, videos: dict[int, Video]) -> bool:
+    video = videos.get(video_id_of(job.subject)) if _of_video(job) else None
+    return video is not None and video.state is VideoState.FAILED
+
+
+def _latest(jobs: list[JobSummary]) -> list[JobSummary]:
+    """Return the latest job of each subject."""
+    by_subject: dict[str, JobSummary] = {}
+    for job in jobs:
+        by_subject.setdefault(job.subject, job)
+    return list(by_subject.values())
+
+
+def _row(job: JobSummary, videos: dict[int, Video], services: Services, now_ms: int) -> JobRow:
+    video = videos.get(video_id_of(job.subject)) if _of_video(job) else None
+    progress = services.progress.get(video) if video is not None and job.kind in CANCELLABLE else None
+    running, queued = job.state == "running", job.state == "queued"
+    memory = services.worker_registry.memory_bytes(job.subject) if running and job.kind in CANCELLABLE else None
+    return JobRow(
+        id=job.id,
+        kind_text=KIND_TEXTS.get(job.kind, job.kind),
+        video=video.public_id if video else "",
+        title=video.title if video else SUBJECT_TEXTS.get(job.kind, ""),
+        href=f"{watch_href(video)}/history" if video else "",
+        owner=video.owner_name if video else "",
+        stage_text=progress.stage if progress and running else "",
+        percent=int(progress.fraction * 100) if progress and running else None,
+        speed_text=speed_text(progress.speed) if progress and running and progress.speed else "",
+        left_text=span_text(progress.remaining_s) if progress and running and progress.remaining_s else "",
+        attempt_text=f"{max(1, job.attempt)}/{job.max_attempts}" if job.kind in CANCELLABLE else "",
+        memory_text=size_text(memory) if memory else "",
+        planned_memory_text=size_text(job.weight) if job.weight else "",
+        since_text=age_text(job.started_at_ms or job.created_at_ms if running else job.created_at_ms, now_ms),
+        waiting_reason=services.queue_status.reason_for(job) if queued else (progress.waiting if progress else ""),
+        failure_text=job.failure_message or "" if not running else "",
+        paused=bool(running and progress and progress.waiting),
+        can_cancel=video is not None and job.kind in CANCELLABLE and (running or queued),
+        can_run_now=queued and video is not None and job.run_after_ms > now_ms,
+        can_retry=job.state == "failed" and video is not None,
+    )
+
+
+def _split_unit(text: str) -> tuple[str, str]:
+    """Split a size into number and unit, which the page shows in different sizes."""
+    figure, _, unit = text.partition(" ")
+    return figure, unit
+
 
 BASE_PATH = "/admin/jobs"
 STOPPED = Failure("stopped", "The work on this video was stopped by an administrator.")
@@ -26,7 +167,7 @@ async def jobs_page(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """All jobs, live."""
+    """Show the page."""
     require_admin(caller)
     board = await jobs_board(services, settings)
     return templates.page(request, "pages/jobs.html", title="Jobs", nav="jobs", board=board)
@@ -40,28 +181,28 @@ async def jobs_events(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Stream:
-    """The board anew whenever something about a video changes."""
+    """Send the page's content again on every change of a video."""
     require_admin(caller)
     page, session = frame(request), session_key(request, caller)
 
     async def board() -> str:
-        shown: JobsBoard = await jobs_board(services, settings)
-        return format_event("jobs", templates.render("fragments/jobs.html", board=shown, page=page))
+        current: JobsBoard = await jobs_board(services, settings)
+        return format_event("jobs", templates.render("fragments/jobs.html", board=current, page=page))
 
     async def snapshot() -> str:
         return await services.render_cache.get(("jobs", session), "", board)
 
-    async def told(_news: VideoChanged) -> str:
+    async def render(_change: VideoChanged) -> str:
         return await snapshot()
 
-    return await event_stream(request, caller, services, lambda _news: True, told, snapshot)
+    return await event_stream(request, caller, services, lambda _change: True, render, snapshot)
 
 
 @post(BASE_PATH + "/{video:str}/cancel", include_in_schema=False)
 async def cancel(
     video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Redirect:
-    """End the work on a video. It counts as failed, and can be tried again."""
+    """Cancel the processing of a video. It counts as failed and can be retried."""
     require_admin(caller)
     found = await services.videos.by_public_id(video)
     await services.database.write(lambda tx: services.video_jobs.cancel(tx, found, STOPPED))
@@ -70,7 +211,7 @@ async def cancel(
 
 @post(BASE_PATH + "/{video:str}/retry", include_in_schema=False)
 async def retry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
-    """Try a failed video again."""
+    """Retry a failed video."""
     require_admin(caller)
     found = await services.videos.by_public_id(video)
     await services.database.write(lambda tx: services.video_jobs.retry(tx, found))
@@ -79,7 +220,7 @@ async def retry(video: FromPath[str], caller: NamedDependency[Caller], services:
 
 @post(BASE_PATH + "/{video:str}/hurry", include_in_schema=False)
 async def hurry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
-    """Do not wait out the pause after a failed attempt."""
+    """Run the jobs of a video now, without the delay after a failed attempt."""
     require_admin(caller)
     found = await services.videos.by_public_id(video)
     await services.database.write(lambda tx: services.queue.run_now(tx, found.subject))

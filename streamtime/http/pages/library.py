@@ -1,25 +1,124 @@
-"""The library: one's own videos in every state, live."""
+"""Pages with a grid of videos: Explore, a user's page, and the library of the caller's own videos with live updates."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect, Response, Stream
 
 from streamtime.auth.access import Access, Caller, Role, Visibility
+from streamtime.auth.users import User
 from streamtime.errors import NotFound
 from streamtime.http.event_stream import event_stream, format_event, session_key
-from streamtime.http.pages.lists import current_video_card, next_href, video_cards
 from streamtime.http.requests import PageRequest, require_signed_in, wants_fragment
 from streamtime.http.services import Services
 from streamtime.http.templates import PageFrame, Templates, frame
+from streamtime.http.views.videos import VideoCard, picture_href, video_card
 from streamtime.videos.events import ChangeKind, VideoChanged
-from streamtime.videos.listing import ListScope, Query
-from streamtime.videos.video import VideoState
+from streamtime.videos.listing import ListScope, Page, Query, Sort
+from streamtime.videos.video import Video, VideoState
+
+
+async def video_cards(caller: Caller, services: Services, query: Query) -> tuple[list[VideoCard], Page]:
+    """Run a query, and return the cards and the page of results."""
+    page = await services.listing.page(caller, query)
+    return [current_video_card(video, caller, services) for video in page.items], page
+
+
+def current_video_card(video: Video, caller: Caller, services: Services) -> VideoCard:
+    """Return the card of a video with its current progress."""
+    return video_card(video, services.progress.get(video), caller, services.clock.now_ms())
+
+
+def next_href(request: PageRequest, page: Page) -> str | None:
+    """Return the URL of the next page: the current one with the next cursor."""
+    if page.next is None:
+        return None
+    params = {name: value for name, value in request.query_params.items() if name != "cursor" and value}
+    return f"{request.url.path}?{urlencode({**params, 'cursor': page.next})}"
+
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 Cursor = Annotated[str, QueryParameter(max_length=2_000)]
+
+
+@get("/", include_in_schema=False)
+async def home(services: NamedDependency[Services]) -> Redirect:
+    """Redirect to setup if it is still needed, else to Explore."""
+    return Redirect("/setup" if await services.setup.needed() else "/explore", status_code=303)
+
+
+@get("/explore", include_in_schema=False)
+async def explore(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    q: Text = "",
+    sort: FromQuery[Sort] = Sort.NEW,
+    cursor: Cursor = "",
+) -> Response[str]:
+    """Show all videos that are listed for the caller."""
+    query = Query(scope=ListScope.LISTED, q=q, sort=sort, cursor=cursor)
+    return await _grid(request, caller, services, templates, query)
+
+
+@get("/{at_owner:str}", include_in_schema=False)
+async def user_page(
+    request: PageRequest,
+    at_owner: FromPath[str],
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    sort: FromQuery[Sort] = Sort.NEW,
+    cursor: Cursor = "",
+) -> Response[str]:
+    """Show `/@name`, the videos of a user that are listed for the caller.
+
+    A path parameter of the framework is a whole path segment, so this route also gets other one-segment paths.
+    """
+    if not at_owner.startswith("@"):
+        raise NotFound
+    try:
+        person = await services.users.by_name(at_owner.removeprefix("@"))
+    except NotFound:
+        raise NotFound from None  # with the same message as for a hidden user
+    query = Query(scope=ListScope.LISTED, owner=person.name, sort=sort, cursor=cursor)
+    return await _grid(request, caller, services, templates, query, person=person)
+
+
+async def _grid(
+    request: PageRequest,
+    caller: Caller,
+    services: Services,
+    templates: Templates,
+    query: Query,
+    *,
+    person: User | None = None,
+) -> Response[str]:
+    cards, page = await video_cards(caller, services, query)
+    if query.owner and not cards and not caller.signed_in:
+        raise NotFound  # do not reveal which user names exist
+    more = next_href(request, page)
+    if wants_fragment(request):
+        return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
+    shown_name = person.shown_name if person else ""
+    owner = {"name": shown_name, "picture": picture_href(person.public_id, person.picture_version)} if person else None
+    return templates.page(
+        request,
+        "pages/explore.html",
+        title=shown_name or "Explore",
+        nav="you" if query.owner and query.owner == caller.name else "explore",
+        cards=cards,
+        next_href=more,
+        q=query.q,
+        sort=query.sort.value,
+        owner=owner,
+    )
+
+
 STATES = {state.value: state for state in VideoState if state is not VideoState.TRASHED}
 VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 
@@ -36,9 +135,9 @@ async def library(
     cursor: Cursor = "",
     binned: Text = "",
 ) -> Response[str] | Redirect:
-    """The caller's own videos, or Explore for one who has none. A filter left on "all" is sent as an empty one.
+    """Show the caller's own videos; viewers are redirected to Explore. An empty filter means "all".
 
-    `binned` names a video that was deleted a moment ago, which the page offers to bring back.
+    `binned` is the id of a video that was just deleted; the page offers to restore it.
     """
     if require_signed_in(caller).role is Role.VIEWER:
         return Redirect("/explore", status_code=303)
@@ -63,7 +162,7 @@ async def library(
         q=q,
         state=in_state if in_state in STATES else "",
         visibility=visibility if visibility in VISIBILITIES else "",
-        binned=await _binned(binned, caller, services) if binned else None,
+        binned=await _trashed(binned, caller, services) if binned else None,
     )
 
 
@@ -74,33 +173,35 @@ async def library_events(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Stream:
-    """Cards as they change: `video-{id}` and `created` carry one, `gone-{id}` takes one away."""
+    """Send cards as they change: `video-{id}` and `created` contain one, `gone-{id}` removes one."""
     require_signed_in(caller)
     page, session = frame(request), session_key(request, caller)
 
-    async def told(news: VideoChanged) -> str:
-        key = "card", session, news.public_id, news.change is ChangeKind.CREATED
+    async def render(change: VideoChanged) -> str:
+        key = "card", session, change.public_id, change.change is ChangeKind.CREATED
         return await services.render_cache.get(
-            key, news.public_id, lambda: _card_event(news, caller, services, templates, page)
+            key, change.public_id, lambda: _card_event(change, caller, services, templates, page)
         )
 
-    async def under_way() -> str:
-        # What changed between the page and this stream: everything that is under way is told once.
+    async def render_unfinished() -> str:
+        # Unfinished videos may have changed between loading the page and opening this stream.
         texts = []
         for state in (VideoState.UPLOADING, VideoState.QUEUED, VideoState.PROCESSING):
             found = await services.listing.page(caller, Query(scope=ListScope.OWN, state=state))
             for video in found.items:
-                news = VideoChanged(video.id, video.public_id, video.owner_id, ChangeKind.CHANGED)
-                texts.append(await _card_event(news, caller, services, templates, page))
+                change = VideoChanged(video.id, video.public_id, video.owner_id, ChangeKind.CHANGED)
+                texts.append(await _card_event(change, caller, services, templates, page))
         return "".join(texts)
 
     async def snapshot() -> str:
-        return await services.render_cache.get(("cards", session), "", under_way)
+        return await services.render_cache.get(("cards", session), "", render_unfinished)
 
-    return await event_stream(request, caller, services, lambda news: news.owner_id == caller.user_id, told, snapshot)
+    return await event_stream(
+        request, caller, services, lambda change: change.owner_id == caller.user_id, render, snapshot
+    )
 
 
-async def _binned(public_id: str, caller: Caller, services: Services) -> dict[str, str] | None:
+async def _trashed(public_id: str, caller: Caller, services: Services) -> dict[str, str] | None:
     try:
         found = await services.trash.require(caller, public_id)
     except NotFound:
@@ -109,11 +210,11 @@ async def _binned(public_id: str, caller: Caller, services: Services) -> dict[st
 
 
 async def _card_event(
-    news: VideoChanged, caller: Caller, services: Services, templates: Templates, page: PageFrame
+    change: VideoChanged, caller: Caller, services: Services, templates: Templates, page: PageFrame
 ) -> str:
     try:
-        video = await services.videos.require(caller, news.public_id, Access.MANAGE)
+        video = await services.videos.require(caller, change.public_id, Access.MANAGE)
     except NotFound:
-        return format_event(f"gone-{news.public_id}", "")
+        return format_event(f"gone-{change.public_id}", "")
     html = templates.render("fragments/card.html", card=current_video_card(video, caller, services), page=page)
-    return format_event("created" if news.change is ChangeKind.CREATED else f"video-{news.public_id}", html)
+    return format_event("created" if change.change is ChangeKind.CREATED else f"video-{change.public_id}", html)

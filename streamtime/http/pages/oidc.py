@@ -1,8 +1,8 @@
-"""Signing in by a provider: there, and back. Where none is configured, there is nothing at these addresses."""
+"""Signing in with an OpenID Connect provider, and connecting an account to it. Without a provider all URLs are 404."""
 
 from urllib.parse import urlencode, urlsplit
 
-from litestar import get
+from litestar import get, post
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.response import Redirect, Response
@@ -11,11 +11,21 @@ from streamtime.auth.access import AuthMethod, Caller
 from streamtime.auth.audit import Actor
 from streamtime.auth.oidc.sign_in import AuthorizationRedirect, OidcLoginState, OidcSignIn
 from streamtime.auth.oidc.types import AuthorizationResponse, OidcIdentity
-from streamtime.errors import NotFound, StreamtimeError, Unauthenticated
+from streamtime.auth.sign_in import VerifiedPassword
+from streamtime.errors import Conflict, NotFound, StreamtimeError, TooManyRequests, Unauthenticated
+from streamtime.formatting import time_iso
 from streamtime.http.middleware.authentication import new_cookie
 from streamtime.http.problems import problem_of
 from streamtime.http.public_urls import callback_url
-from streamtime.http.requests import PageRequest, client_info_of, is_secure, local_path
+from streamtime.http.requests import (
+    Form,
+    PageRequest,
+    client_info_of,
+    is_secure,
+    local_path,
+    read_form,
+    require_account_management,
+)
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 
@@ -24,7 +34,7 @@ CALLBACK = "/login/oidc/callback"
 CONNECTION = "/settings/provider"
 
 MAX_PARAMETER = 8_000
-"""Of what a provider sends back: codes of some are long."""
+"""Maximum length of a parameter of the authorization response; some providers send long codes."""
 
 
 @get(BASE_PATH, include_in_schema=False)
@@ -35,22 +45,24 @@ async def start_oidc_login(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Send a browser to the provider."""
+    """Redirect the browser to the provider."""
     provider = require_oidc(services)
-    following = local_path(request.query_params.get("next", ""))
+    next_path = local_path(request.query_params.get("next", ""))
     if caller.signed_in:
-        return Redirect(following, status_code=303)
+        return Redirect(next_path, status_code=303)
     if await services.setup.needed():
         return Redirect("/setup", status_code=303)
-    if _is_other_host(request, settings):  # the provider leads back there, where a cookie of here would be missing
+    if _is_other_host(
+        request, settings
+    ):  # the callback URL has the public host, to which this host's cookies are not sent
         return Redirect(
-            f"{settings.public_url}{BASE_PATH}?" + urlencode({"next": following, "moved": 1}), status_code=303
+            f"{settings.public_url}{BASE_PATH}?" + urlencode({"next": next_path, "moved": 1}), status_code=303
         )
     try:
-        sent = await provider.start(client_info_of(request), callback_url(request, settings, CALLBACK), following)
+        redirect = await provider.start(client_info_of(request), callback_url(request, settings, CALLBACK), next_path)
     except StreamtimeError as error:
-        return _refused(request, templates, provider, error, following)
-    return Redirect(sent.url, status_code=303, cookies=[state_cookie(request, sent)])
+        return _failed(request, templates, provider, error, next_path)
+    return Redirect(redirect.url, status_code=303, cookies=[state_cookie(request, redirect)])
 
 
 @get(CALLBACK, include_in_schema=False)
@@ -61,39 +73,39 @@ async def oidc_callback(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Take somebody in who comes back, or connect their account. Whatever comes of it, the note is spent."""
+    """Handle the provider's response: sign in or connect the account. The login state is used up in any case."""
     provider = require_oidc(services)
-    following = "/library"
+    next_path = "/library"
     try:
-        response, note = _response(request), request.cookies.get(_cookie_name(request), "")
-        attempt = await provider.consume_state(note, response.state, client_info_of(request))
-        following = attempt.next_path
-        identity = await provider.fetch_identity(attempt, response, client_info_of(request))
-        if attempt.user_id is not None:
-            await _connect(caller, actor, services, provider, attempt, identity)
+        response, state_token = _response(request), request.cookies.get(_cookie_name(request), "")
+        login_state = await provider.consume_state(state_token, response.state, client_info_of(request))
+        next_path = login_state.next_path
+        identity = await provider.fetch_identity(login_state, response, client_info_of(request))
+        if login_state.user_id is not None:
+            await _connect(caller, actor, services, provider, login_state, identity)
             provider.refund(client_info_of(request))
             return Redirect(CONNECTION, status_code=303, cookies=[_expired_state_cookie(request)])
         session = await provider.sign_in(identity, client_info_of(request))
     except StreamtimeError as error:
-        return _refused(request, templates, provider, error, following)
+        return _failed(request, templates, provider, error, next_path)
     cookies = [new_cookie(session, secure=is_secure(request)), _expired_state_cookie(request)]
-    return Redirect(following, status_code=303, cookies=cookies)
+    return Redirect(next_path, status_code=303, cookies=cookies)
 
 
 def require_oidc(services: Services) -> OidcSignIn:
-    """Signing in by a provider, where there is one.
+    """Return the OIDC sign-in service.
 
     Raises:
-        NotFound: there is none.
+        NotFound: no provider is configured.
     """
     if services.oidc_sign_in is None:
         raise NotFound
     return services.oidc_sign_in
 
 
-def state_cookie(request: PageRequest, sent: AuthorizationRedirect) -> Cookie:
-    """The cookie that a browser is to come back with."""
-    return _cookie(request, sent.state_token, sent.max_age_s)
+def state_cookie(request: PageRequest, redirect: AuthorizationRedirect) -> Cookie:
+    """Return the cookie with the login state, which the callback requires."""
+    return _cookie(request, redirect.state_token, redirect.max_age_s)
 
 
 async def _connect(
@@ -101,35 +113,37 @@ async def _connect(
     actor: Actor,
     services: Services,
     provider: OidcSignIn,
-    attempt: OidcLoginState,
+    login_state: OidcLoginState,
     identity: OidcIdentity,
 ) -> None:
-    if caller.user_id != attempt.user_id or caller.auth_method is not AuthMethod.COOKIE:
+    if caller.user_id != login_state.user_id or caller.auth_method is not AuthMethod.COOKIE:
         raise Unauthenticated(
-            "You were signed out meanwhile. Sign in and connect your account again.", code="provider_state"
+            "You have been signed out. Sign in and connect your account again.", code="provider_state"
         )
     await provider.identities.connect(await services.users.by_name(caller.name), identity, actor)
 
 
 def _response(request: PageRequest) -> AuthorizationResponse:
-    def of(name: str) -> str:
+    def param(name: str) -> str:
         value: str = request.query_params.get(name, "")
         return value if len(value) <= MAX_PARAMETER else ""
 
-    return AuthorizationResponse(state=of("state"), code=of("code"), error=of("error")[:100], issuer=of("iss"))
+    return AuthorizationResponse(
+        state=param("state"), code=param("code"), error=param("error")[:100], issuer=param("iss")
+    )
 
 
 def _is_other_host(request: PageRequest, settings: HttpSettings) -> bool:
-    """Whether people reach this server by another name than this browser did; asked once, against loops."""
-    public = urlsplit(settings.public_url).netloc.casefold()
-    here = request.headers.get("host", "").casefold()
-    return bool(public) and public != here and "moved" not in request.query_params
+    """Return whether the request's host differs from the public URL's; `moved` prevents redirect loops."""
+    public_host = urlsplit(settings.public_url).netloc.casefold()
+    host = request.headers.get("host", "").casefold()
+    return bool(public_host) and public_host != host and "moved" not in request.query_params
 
 
-def _refused(
-    request: PageRequest, templates: Templates, provider: OidcSignIn, error: StreamtimeError, following: str
+def _failed(
+    request: PageRequest, templates: Templates, provider: OidcSignIn, error: StreamtimeError, next_path: str
 ) -> Response[str]:
-    """Why somebody is not signed in, and the way back. The address holds a code, so nothing on the page repeats it."""
+    """Return the page of a failed sign-in. It does not repeat the current URL, which contains a code."""
     problem, headers = problem_of(error)
     answer = templates.page(
         request,
@@ -138,7 +152,7 @@ def _refused(
         status=problem.status,
         message=problem.detail,
         provider=provider.name,
-        following=following,
+        next_path=next_path,
     )
     for name, value in headers.items():
         answer.set_header(name, value)
@@ -155,7 +169,7 @@ def _expired_state_cookie(request: PageRequest) -> Cookie:
 
 
 def _cookie(request: PageRequest, value: str, max_age_s: int) -> Cookie:
-    """Lax, not strict: it comes back by a link of another site."""
+    """Return the state cookie. SameSite is lax because the provider redirects back from another site."""
     return Cookie(
         key=_cookie_name(request),
         value=value,
@@ -164,4 +178,123 @@ def _cookie(request: PageRequest, value: str, max_age_s: int) -> Cookie:
         httponly=True,
         secure=is_secure(request),
         samesite="lax",
+    )
+
+
+BLANK: Form = {"errors": {}}
+
+
+@get(CONNECTION, include_in_schema=False)
+async def connection_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Show whether the account is connected, and the form to connect or disconnect it."""
+    require_oidc(services)
+    require_account_management(caller)
+    return await _page(request, caller, services, templates, BLANK, status=200)
+
+
+@post(CONNECTION, include_in_schema=False)
+async def connect(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    settings: NamedDependency[HttpSettings],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Start connecting the account with a page that leads to the provider; `form-action` forbids a redirect."""
+    provider = require_oidc(services)
+    owner_id = require_account_management(caller)
+    try:
+        verified = await _verified_password(request, caller, services)
+        redirect = await provider.start(
+            client_info_of(request), callback_url(request, settings, CALLBACK), CONNECTION, user_id=owner_id
+        )
+    except StreamtimeError as error:
+        return await _show_again(request, caller, services, templates, error)
+    services.sign_in.refund(verified)
+    answer = templates.page(
+        request, "pages/provider-go.html", confidential=True, title="Connect",
+        provider=provider.name, url=redirect.url,
+    )  # fmt: skip
+    answer.cookies.append(state_cookie(request, redirect))
+    return answer
+
+
+@post(CONNECTION + "/disconnect", include_in_schema=False)
+async def disconnect(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str] | Redirect:
+    """Disconnect the account from the provider."""
+    provider = require_oidc(services)
+    require_account_management(caller)
+    try:
+        verified = await _verified_password(request, caller, services)
+        await provider.identities.disconnect(await services.users.by_name(caller.name), actor)
+    except StreamtimeError as error:
+        return await _show_again(request, caller, services, templates, error)
+    services.sign_in.refund(verified)
+    return Redirect(CONNECTION, status_code=303)
+
+
+async def _verified_password(request: PageRequest, caller: Caller, services: Services) -> VerifiedPassword:
+    """Verify the password of the caller's account.
+
+    Raises:
+        Conflict: the account has no password, so the provider is the only way to sign in.
+        Unauthenticated: the password is wrong.
+        TooManyRequests: there were too many attempts.
+    """
+    fields = await read_form(request, "password")
+    if not await services.users.has_password(caller.name):
+        raise Conflict("This account has no password: without the provider, nobody could sign in to it.")
+    return await services.sign_in.verify_password(caller.name, fields["password"], client_info_of(request))
+
+
+async def _show_again(
+    request: PageRequest, caller: Caller, services: Services, templates: Templates, error: StreamtimeError
+) -> Response[str]:
+    if isinstance(error, Unauthenticated):
+        form: Form = {"errors": {"password": "That is not your password."}}
+        return await _page(request, caller, services, templates, form, status=400)
+    problem, headers = problem_of(error)
+    form = {
+        "errors": {
+            "": problem.detail
+            if isinstance(error, Conflict | TooManyRequests)
+            else _with_provider_name(services, problem.detail)
+        }
+    }
+    answer = await _page(request, caller, services, templates, form, status=problem.status)
+    for name, value in headers.items():
+        answer.set_header(name, value)
+    return answer
+
+
+def _with_provider_name(services: Services, message: str) -> str:
+    return f"{require_oidc(services).name}: {message}"
+
+
+async def _page(
+    request: PageRequest, caller: Caller, services: Services, templates: Templates, form: Form, *, status: int
+) -> Response[str]:
+    provider: OidcSignIn = require_oidc(services)
+    since = await provider.identities.connected_at_ms(require_account_management(caller))
+    return templates.page(
+        request,
+        "pages/connection.html",
+        title=provider.name,
+        nav="settings",
+        status=status,
+        provider=provider.name,
+        since_iso="" if since is None else time_iso(since),
+        has_password=await services.users.has_password(caller.name),
+        form=form,
     )

@@ -1,4 +1,4 @@
-"""The pages of accounts, for those who run the server: who there is, what each may, and what is done about them."""
+"""The admin pages of accounts: list, create, role, quota, disable, approve, end sessions, reset password."""
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -24,7 +24,7 @@ async def people_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """All accounts; those that wait for approval first."""
+    """Show all accounts; those that wait for approval first."""
     require_admin(caller)
     people = await people_views(caller, services)
     return templates.page(
@@ -41,7 +41,7 @@ async def people_page(
 async def new_person_page(
     request: PageRequest, caller: NamedDependency[Caller], templates: NamedDependency[Templates]
 ) -> Response[str]:
-    """The form for another account."""
+    """Show the form for a new account."""
     require_admin(caller)
     return _new(request, templates, {"name": "", "role": Role.MEMBER.value, "errors": {}}, status=200)
 
@@ -54,7 +54,7 @@ async def create_person(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Make it."""
+    """Create an account."""
     require_admin(caller)
     fields = await read_form(request, "name", "password", "role")
     form = {"name": fields["name"], "role": fields["role"]}
@@ -76,7 +76,7 @@ async def person_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """One account, and all that can be done about it."""
+    """Show one account and its actions."""
     return await _person(request, account, caller, services, templates)
 
 
@@ -87,7 +87,7 @@ async def set_role(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Say what the account is for."""
+    """Set the role of an account."""
     role = role_of((await read_form(request, "role"))["role"])
     await services.database.write(lambda tx: services.administration.set_role(tx, account, role, actor))
     return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
@@ -102,7 +102,7 @@ async def set_quota(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Say what the files of the account may take."""
+    """Set the quota of an account."""
     fields = await read_form(request, "kind", "gigabytes")
     try:
         quota = quota_of(fields["kind"], fields["gigabytes"])
@@ -119,7 +119,7 @@ async def disable(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Shut the account out, from the next request on."""
+    """Disable an account, from its next request on."""
     return await _set_enabled(account, actor, services, enabled=False)
 
 
@@ -129,7 +129,7 @@ async def enable(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Let it in again."""
+    """Enable a disabled account."""
     return await _set_enabled(account, actor, services, enabled=True)
 
 
@@ -139,7 +139,7 @@ async def approve(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Let somebody in who waits."""
+    """Approve an account that waits."""
     await services.database.write(lambda tx: services.administration.approve(tx, account, actor))
     return Redirect(BASE_PATH, status_code=303)
 
@@ -150,7 +150,7 @@ async def sign_out(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """End all sessions of the account."""
+    """End all sessions of an account."""
     await services.database.write(lambda tx: services.administration.end_sessions(tx, account, actor))
     return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
@@ -164,9 +164,9 @@ async def reset_password(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Give the account a new password, which is on the page that answers and nowhere afterwards."""
+    """Set a generated password, which is shown once, on the resulting page."""
     password = await services.administration.reset_password(account, actor)
-    return await _person(request, account, caller, services, templates, secret=password)
+    return await _person(request, account, caller, services, templates, new_password=password)
 
 
 @post(BASE_PATH + "/{person:str}/second-factor", include_in_schema=False)
@@ -175,28 +175,28 @@ async def disable_second_factor(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Turn the second factor of somebody off who has lost it. One's own goes with the password and a code."""
+    """Disable the second factor of an account whose owner has lost it."""
     await services.database.write(lambda tx: services.second_factor.admin_disable(tx, account, actor))
     return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
 def role_of(text: str) -> Role:
-    """The role that a form names.
+    """Parse the role in a form.
 
     Raises:
-        Invalid: it names none.
+        Invalid: there is no such role.
     """
     try:
         return Role(text)
     except ValueError:
-        raise Invalid("Choose what the account is for.", field="role") from None
+        raise Invalid("Choose a role.", field="role") from None
 
 
 def quota_of(kind: str, gigabytes: str) -> int | None:
-    """The quota that a form describes, in bytes: None for the default, 0 for none.
+    """Parse the quota in a form, in bytes. None: the default, 0: no limit.
 
     Raises:
-        Invalid: it describes none.
+        Invalid: the number of gigabytes is not valid.
     """
     if kind in {"default", "none"}:
         return None if kind == "default" else 0
@@ -206,7 +206,7 @@ def quota_of(kind: str, gigabytes: str) -> int | None:
     except (ValueError, OverflowError):
         size = 0
     if not 0 < size <= MAX_QUOTA_BYTES:
-        raise Invalid("Say how many gigabytes, more than nothing: 500, or 1.5.", field="gigabytes")
+        raise Invalid("Enter a number of gigabytes greater than 0, such as 500 or 1.5.", field="gigabytes")
     return size
 
 
@@ -227,7 +227,7 @@ async def _person(
     templates: Templates,
     *,
     form: Form | None = None,
-    secret: str = "",
+    new_password: str = "",
     status: int = 200,
 ) -> Response[str]:
     view = await person_view(found, caller, services)
@@ -240,5 +240,5 @@ async def _person(
         status=status,
         person=view,
         form=form or {"kind": kind, "gigabytes": view.quota_gigabytes, "errors": {}},
-        secret=secret,
+        secret=new_password,
     )

@@ -1,7 +1,4 @@
-"""Pictures of people: their bytes, and the buttons by which they come and go.
-
-One's own profile, and one's own password.
-"""
+"""The settings pages of display name, profile picture and password, and serving profile pictures."""
 
 import re
 from collections.abc import Mapping
@@ -13,15 +10,12 @@ from litestar.response import Redirect, Response
 
 from streamtime.auth.access import AuthMethod, Caller
 from streamtime.auth.audit import Actor
-from streamtime.auth.profiles import MAX_BYTES, picture_too_large
 from streamtime.auth.users import User
 from streamtime.errors import Invalid, NotFound, Unauthenticated
-from streamtime.http.middleware import guards
 from streamtime.http.middleware.authentication import new_cookie
+from streamtime.http.middleware.guards import MAX_PICTURE_BODY_BYTES, check_picture_size
 from streamtime.http.pages.people import BASE_PATH as PEOPLE
 from streamtime.http.requests import (
-    FORM_OVERHEAD_BYTES,
-    ApiRequest,
     Form,
     PageRequest,
     client_info_of,
@@ -44,14 +38,14 @@ async def profile_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """What others read."""
+    """Show the form for the display name and the picture."""
     require_account_management(caller)
     found = await services.users.by_name(caller.name)
     return _profile(request, templates, {"display_name": found.display_name, "errors": {}}, status=200)
 
 
 def profile_again(request: PageRequest, templates: Templates, user: User, errors: Mapping[str, str]) -> Response[str]:
-    """The page again, with what was wrong with what was sent to it."""
+    """Return the profile page with errors by field."""
     return _profile(request, templates, {"display_name": user.display_name, "errors": errors}, status=400)
 
 
@@ -62,7 +56,7 @@ async def set_profile(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Change it."""
+    """Change the display name."""
     require_account_management(caller)
     fields = await read_form(request, "display_name")
     try:
@@ -80,7 +74,7 @@ async def password_page(
     templates: NamedDependency[Templates],
     done: FromQuery[bool] = False,
 ) -> Response[str]:
-    """The form for another password; `done` says that it was changed just now."""
+    """Show the password form; `done`: it has just been changed."""
     require_account_management(caller)
     return await _password(request, caller, services, templates, {}, status=200, done=done)
 
@@ -93,22 +87,22 @@ async def set_password(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Change the password, with the one before. All other sessions end, and this one goes on by another cookie."""
+    """Change the password. All other sessions end, and this one gets a new cookie."""
     require_account_management(caller)
     fields = await read_form(request, "old", "password")
     found = await services.users.by_name(caller.name)
-    kept = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
+    session_id = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
     try:
-        proved = await services.sign_in.verify_password(found.name, fields["old"], client_info_of(request))
-        await services.administration.set_password(found, fields["password"], actor, keep_session=kept)
+        verified = await services.sign_in.verify_password(found.name, fields["old"], client_info_of(request))
+        await services.administration.set_password(found, fields["password"], actor, keep_session=session_id)
     except Unauthenticated:
         return await _password(request, caller, services, templates, {"old": "That is not your password."}, status=400)
     except Invalid as error:
         return await _password(request, caller, services, templates, {"password": error.message}, status=400)
-    services.rate_limiter.refund(proved.limit_keys)
+    services.rate_limiter.refund(verified.limit_keys)
     cookies = []
-    if kept is not None:
-        session = await services.database.write(lambda tx: services.sessions.rotate_secret(tx, kept))
+    if session_id is not None:
+        session = await services.database.write(lambda tx: services.sessions.rotate_secret(tx, session_id))
         cookies = [new_cookie(session, secure=is_secure(request))]
     return Redirect(PASSWORD, query_params={"done": "true"}, status_code=303, cookies=cookies)
 
@@ -141,48 +135,35 @@ async def _password(
 
 
 PICTURE = "/settings/picture"
-MAX_BODY_BYTES = MAX_BYTES + FORM_OVERHEAD_BYTES
 
 _NAME = re.compile(r"picture-([1-9][0-9]{0,9})\.jpg")
-_KEPT = "private, max-age=31536000, immutable"
-"""By this browser alone: who may see it is decided anew for everybody else."""
-
-
-async def check_body_size(request: ApiRequest) -> None:
-    """What every request passes; one whose body is too large for a picture is told so in words of its own.
-
-    Raises:
-        TooLarge: it is.
-    """
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > MAX_BODY_BYTES:
-        raise picture_too_large()
-    await guards.check(request)
+_CACHE_CONTROL = "private, max-age=31536000, immutable"
+"""Private, since the access check must run for every other user."""
 
 
 @get("/people/{person:str}/{picture:str}", include_in_schema=False)
 async def picture_of(
     person: FromPath[str], picture: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
 ) -> Response[bytes]:
-    """`picture-{version}.jpg`: somebody's picture. The framework's parameters are whole segments of a path."""
-    named = _NAME.fullmatch(picture)
-    if named is None:
+    """Return a profile picture, `picture-{version}.jpg`. A path parameter of the framework is a whole path segment."""
+    match = _NAME.fullmatch(picture)
+    if match is None:
         raise NotFound
     found = await services.users.by_public_id(person)
     await services.profile_visibility.require(caller, found)
-    jpeg = await services.pictures.jpeg(found, int(named[1]))
-    headers = {"Cache-Control": _KEPT, "Vary": "Cookie, Authorization"}
+    jpeg = await services.pictures.jpeg(found, int(match[1]))
+    headers = {"Cache-Control": _CACHE_CONTROL, "Vary": "Cookie, Authorization"}
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
-@post(PICTURE, include_in_schema=False, request_max_body_size=MAX_BODY_BYTES, before_request=check_body_size)
+@post(PICTURE, include_in_schema=False, request_max_body_size=MAX_PICTURE_BODY_BYTES, before_request=check_picture_size)
 async def set_picture(
     request: PageRequest,
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Show another picture, or the page again with what is wrong."""
+    """Set the picture, or show the page again with the errors."""
     require_account_management(caller)
     found = await services.users.by_name(caller.name)
     try:
@@ -196,7 +177,7 @@ async def set_picture(
 async def remove_picture(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> Redirect:
-    """Show initials again."""
+    """Remove the caller's picture."""
     require_account_management(caller)
     await services.pictures.remove(await services.users.by_name(caller.name), actor)
     return Redirect(PROFILE, status_code=303)
@@ -208,6 +189,6 @@ async def remove_picture_of(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Those who run the server take somebody's picture away."""
+    """Remove the picture of an account, as an administrator."""
     await services.pictures.remove(account, actor)
     return Redirect(f"{PEOPLE}/{account.public_id}", status_code=303)

@@ -1,4 +1,7 @@
-"""One's own second factor: turned on with an app, looked after, turned off. One address; a form says what it wants."""
+"""The settings page of the second factor: enable it with an app, renew recovery codes, disable it.
+
+All forms are sent to one URL; the field `deed` selects the action.
+"""
 
 from dataclasses import dataclass
 
@@ -24,27 +27,27 @@ BASE_PATH = "/settings/second-factor"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorView:
-    """What the page shows."""
+    """Values of the page."""
 
     on: bool
     since_text: str = ""
     since_iso: str = ""
     left: int = 0
-    """Recovery codes that are still good."""
+    """Number of unused recovery codes."""
     awaiting_code: bool = False
-    """Whether a key was offered and its first code is asked for."""
+    """Whether enrollment has begun and the first code is required."""
     key: str = ""
-    """That key, in groups; shown once."""
+    """The TOTP secret in groups of four characters; shown once."""
     qr: str = ""
     codes: tuple[str, ...] = ()
     """Recovery codes; shown once."""
     done: str = ""
-    """What was done just now: `on`, `codes` or `off`."""
+    """The action just performed: `on`, `codes` or `off`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecondFactorForm:
-    """A form of that page: who sends it, from where, and what is in it."""
+    """A submitted form of the page, with its sender."""
 
     request: PageRequest
     user: User
@@ -60,7 +63,7 @@ async def second_factor_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Whether it is on, and how many recovery codes are left."""
+    """Show the page."""
     require_account_management(caller)
     return _page(request, templates, await _state(caller, services))
 
@@ -73,20 +76,20 @@ async def change_second_factor(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Offer a key (`offer`), take its first code (`on`), make other recovery codes (`codes`), turn it off (`off`)."""
+    """Begin enrollment (`offer`), confirm it (`on`), renew recovery codes (`codes`), or disable the factor (`off`)."""
     require_account_management(caller)
     fields = await read_form(request, "deed", "password", "code")
-    kept = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
-    asked = SecondFactorForm(request, await services.users.by_name(caller.name), actor, kept, fields)
+    current_session = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
+    form = SecondFactorForm(request, await services.users.by_name(caller.name), actor, current_session, fields)
     try:
-        view, session = await _apply(asked, services)
+        view, session = await _apply(form, services)
     except WrongCode as error:
-        view, errors = await _state(caller, services, asks=fields["deed"] == "on"), {"code": error.message}
+        view, errors = await _state(caller, services, awaiting_code=fields["deed"] == "on"), {"code": error.message}
         return _page(request, templates, view, errors, status=400)
     except Unauthenticated:
         errors = {"password": "That is not your password."}
         return _page(request, templates, await _state(caller, services), errors, status=400)
-    except Conflict as error:  # another tab was first
+    except Conflict as error:  # done by another tab
         return _page(request, templates, await _state(caller, services), {"": error.message}, status=409)
     cookies = [] if session is None else [rotated_session_cookie(request.scope, session)]  # type: ignore[arg-type]  # a scope is a dict
     answer = _page(request, templates, view)
@@ -94,55 +97,55 @@ async def change_second_factor(
     return answer
 
 
-async def _apply(asked: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
-    match asked.fields["deed"]:
+async def _apply(form: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
+    match form.fields["deed"]:
         case "offer":
-            return await _offer(asked, services), None
+            return await _offer(form, services), None
         case "on":
-            return await _turn_on(asked, services)
+            return await _turn_on(form, services)
         case "codes":
-            return await _renew_codes(asked, services), None
+            return await _renew_codes(form, services), None
         case "off":
-            return await _turn_off(asked, services)
+            return await _turn_off(form, services)
         case _:
-            raise Invalid("Say what is to be done.", field="deed")
+            raise Invalid("Choose an action.", field="deed")
 
 
-async def _offer(asked: SecondFactorForm, services: Services) -> FactorView:
-    proved = await services.sign_in.verify_password(
-        asked.user.name, asked.fields["password"], client_info_of(asked.request)
+async def _offer(form: SecondFactorForm, services: Services) -> FactorView:
+    verified = await services.sign_in.verify_password(
+        form.user.name, form.fields["password"], client_info_of(form.request)
     )
-    services.sign_in.refund(proved)
-    return _enrollment_view(await services.second_factor.begin_enrollment(asked.user))
+    services.sign_in.refund(verified)
+    return _enrollment_view(await services.second_factor.begin_enrollment(form.user))
 
 
-async def _turn_on(asked: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
-    visit, code = client_info_of(asked.request), asked.fields["code"]
-    done = await services.second_factor.enable(asked.user, code, visit, asked.actor, kept_session=asked.kept_session)
+async def _turn_on(form: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
+    client, code = client_info_of(form.request), form.fields["code"]
+    done = await services.second_factor.enable(form.user, code, client, form.actor, kept_session=form.kept_session)
     return FactorView(on=True, codes=tuple(done.recovery_codes), done="on"), done.session
 
 
-async def _renew_codes(asked: SecondFactorForm, services: Services) -> FactorView:
-    await _verify_password_and_code(asked, services)
+async def _renew_codes(form: SecondFactorForm, services: Services) -> FactorView:
+    await _verify_password_and_code(form, services)
     made = await services.database.write(
-        lambda tx: services.second_factor.regenerate_recovery_codes(tx, asked.user, asked.actor)
+        lambda tx: services.second_factor.regenerate_recovery_codes(tx, form.user, form.actor)
     )
     return FactorView(on=True, codes=tuple(made), done="codes")
 
 
-async def _turn_off(asked: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
-    await _verify_password_and_code(asked, services)
+async def _turn_off(form: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
+    await _verify_password_and_code(form, services)
     session = await services.database.write(
-        lambda tx: services.second_factor.disable(tx, asked.user, asked.actor, kept_session=asked.kept_session)
+        lambda tx: services.second_factor.disable(tx, form.user, form.actor, kept_session=form.kept_session)
     )
     return FactorView(on=False, done="off"), session
 
 
-async def _verify_password_and_code(asked: SecondFactorForm, services: Services) -> None:
-    """The password first: else codes could be used up without it."""
-    visit = client_info_of(asked.request)
-    proved = await services.sign_in.verify_password(asked.user.name, asked.fields["password"], visit)
-    services.sign_in.refund(await services.sign_in.verify_code(proved, asked.fields["code"], visit))
+async def _verify_password_and_code(form: SecondFactorForm, services: Services) -> None:
+    """Verify the password first, so that codes cannot be used up without it."""
+    client = client_info_of(form.request)
+    verified = await services.sign_in.verify_password(form.user.name, form.fields["password"], client)
+    services.sign_in.refund(await services.sign_in.verify_code(verified, form.fields["code"], client))
 
 
 def _enrollment_view(offer: TotpEnrollment) -> FactorView:
@@ -150,12 +153,12 @@ def _enrollment_view(offer: TotpEnrollment) -> FactorView:
     return FactorView(on=False, awaiting_code=True, key=" ".join(groups), qr=qr_svg(offer.provisioning_uri))
 
 
-async def _state(caller: Caller, services: Services, *, asks: bool = False) -> FactorView:
-    """How it stands. The key is not shown again: whoever got hold of a signed-in browser could take it along."""
+async def _state(caller: Caller, services: Services, *, awaiting_code: bool = False) -> FactorView:
+    """Return the current state, without the key: a stolen session must not reveal it."""
     user, now = await services.users.by_name(caller.name), services.clock.now_ms()
     since = user.factor_since_ms
     if since is None:
-        return FactorView(on=False, awaiting_code=asks)
+        return FactorView(on=False, awaiting_code=awaiting_code)
     left = await services.second_factor.recovery_codes_left(user)
     return FactorView(on=True, since_text=age_text(since, now), since_iso=time_iso(since), left=left)
 

@@ -1,4 +1,4 @@
-"""Where one is signed in, and how to end it there."""
+"""The settings pages of sessions and API tokens: list, create and revoke."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,131 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
-from streamtime.auth.access import AuthMethod, Caller
+from streamtime.auth.access import AuthMethod, Caller, TokenScope
+from streamtime.auth.api_tokens import ApiToken
 from streamtime.auth.audit import Actor
 from streamtime.auth.sessions import Session
 from streamtime.auth.sign_in import SessionKind
+from streamtime.errors import Conflict, Invalid
 from streamtime.formatting import age_text, time_iso
-from streamtime.http.requests import PageRequest, require_account_management
+from streamtime.http.requests import Form, PageRequest, read_form, require_account_management
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
 
-BASE_PATH = "/settings/sessions"
+TOKENS = "/settings/tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """An API token in the list."""
+
+    id: str
+    label: str
+    scope: TokenScope
+    since_text: str
+    since_iso: str
+    used_text: str
+    used_iso: str
+
+
+@get(TOKENS, include_in_schema=False)
+async def tokens_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Show the caller's API tokens, and the form for a new one."""
+    return await _tokens(request, templates, services, require_account_management(caller))
+
+
+@post(TOKENS, include_in_schema=False)
+async def create_token(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Create a token. Its secret is shown once, on the resulting page."""
+    user_id = require_account_management(caller)
+    fields = await read_form(request, "label", "scope")
+    try:
+        made = await services.api_tokens.create(actor, user_id, fields["label"], _scope(fields["scope"]))
+    except Invalid as error:
+        form = {**fields, "errors": {error.field or "": error.message}}
+        return await _tokens(request, templates, services, user_id, form=form, status=400)
+    except Conflict as error:
+        form = {**fields, "errors": {"": error.message}}
+        return await _tokens(request, templates, services, user_id, form=form, status=409)
+    return await _tokens(request, templates, services, user_id, secret=made.secret, label=made.token.label)
+
+
+@post(TOKENS + "/{token:str}/revoke", include_in_schema=False)
+async def revoke_token(
+    token: FromPath[str],
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    services: NamedDependency[Services],
+) -> Redirect:
+    """Revoke a token, effective from the next request."""
+    await services.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
+    return Redirect(TOKENS, status_code=303)
+
+
+async def _tokens(
+    request: PageRequest,
+    templates: Templates,
+    services: Services,
+    user_id: int,
+    *,
+    form: Form | None = None,
+    status: int = 200,
+    secret: str = "",
+    label: str = "",
+) -> Response[str]:
+    now = services.clock.now_ms()
+    found = [_token_view(token, now) for token in await services.api_tokens.list_for_user(user_id)]
+    return templates.page(
+        request,
+        "pages/tokens.html",
+        confidential=True,
+        title="API tokens",
+        nav="settings",
+        status=status,
+        tokens=found,
+        form=form or {"label": "", "scope": TokenScope.READ.value, "errors": {}},
+        secret=secret,
+        label=label,
+    )
+
+
+def _scope(text: str) -> TokenScope:
+    try:
+        return TokenScope(text)
+    except ValueError:
+        raise Invalid("Choose what the token may do.", field="scope") from None
+
+
+def _token_view(token: ApiToken, now_ms: int) -> TokenView:
+    used = token.last_used_at_ms
+    return TokenView(
+        id=token.public_id,
+        label=token.label,
+        scope=token.scope,
+        since_text=age_text(token.created_at_ms, now_ms),
+        since_iso=time_iso(token.created_at_ms),
+        used_text="" if used is None else age_text(used, now_ms),
+        used_iso="" if used is None else time_iso(used),
+    )
+
+
+SESSIONS = "/settings/sessions"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session as the page shows it."""
+    """A session in the list."""
 
     id: str
     device: str
@@ -34,57 +144,58 @@ class SessionView:
     since_iso: str
 
 
-@get(BASE_PATH, include_in_schema=False)
+@get(SESSIONS, include_in_schema=False)
 async def sessions_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """The one that asks first, then the others, the one used last first."""
+    """Show the caller's sessions: the current one first, then the others, most recently used first."""
     now = services.clock.now_ms()
     found = [
-        _view(one, caller, now) for one in await services.sessions.list_for_user(require_account_management(caller))
+        _session_view(one, caller, now)
+        for one in await services.sessions.list_for_user(require_account_management(caller))
     ]
     found.sort(key=lambda view: not view.is_current)
     return templates.page(request, "pages/sessions.html", title="Sessions", nav="settings", sessions=found)
 
 
-@post(BASE_PATH + "/end-others", include_in_schema=False)
+@post(SESSIONS + "/end-others", include_in_schema=False)
 async def end_others(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> Redirect:
-    """End all but the one that asks."""
-    await services.sessions.end_others(actor, require_account_management(caller), except_id=_own(caller))
-    return Redirect(BASE_PATH, status_code=303)
+    """End all sessions except the current one."""
+    await services.sessions.end_others(actor, require_account_management(caller), except_id=_current_session_id(caller))
+    return Redirect(SESSIONS, status_code=303)
 
 
-@post(BASE_PATH + "/{session:str}/end", include_in_schema=False)
+@post(SESSIONS + "/{session:str}/end", include_in_schema=False)
 async def end_session(
     session: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """End one. Whoever ends the one that asks has signed out."""
+    """End a session. Ending the current one signs the caller out."""
     await services.sessions.end(actor, session, of_user=require_account_management(caller))
-    return Redirect(BASE_PATH, status_code=303)
+    return Redirect(SESSIONS, status_code=303)
 
 
-def _own(caller: Caller) -> int | None:
+def _current_session_id(caller: Caller) -> int | None:
     return caller.credential_id if caller.auth_method in {AuthMethod.COOKIE, AuthMethod.ACCESS} else None
 
 
-def _view(session: Session, caller: Caller, now_ms: int) -> SessionView:
-    here = session.id == _own(caller)
-    # When it was used is written now and then: of the one that asks it is known.
-    used = now_ms if here else session.last_used_at_ms
+def _session_view(session: Session, caller: Caller, now_ms: int) -> SessionView:
+    is_current = session.id == _current_session_id(caller)
+    # The last use is written to the database only periodically, but the current session is in use now.
+    used = now_ms if is_current else session.last_used_at_ms
     return SessionView(
         id=session.public_id,
         device=session.device,
         is_client=session.kind is SessionKind.CLIENT,
         address=session.address,
-        is_current=here,
+        is_current=is_current,
         used_text=age_text(used, now_ms),
         used_iso=time_iso(used),
         since_text=age_text(session.created_at_ms, now_ms),

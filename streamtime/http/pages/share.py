@@ -1,29 +1,188 @@
-"""Sharing as its maker sees it: the share page of a video, and the page of all one's links.
+"""Share links: the page behind a link, the share page of a video, the list of links, and links to several videos."""
 
-Sharing several videos by one link: which of one's own, and within which limits.
-"""
-
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 from litestar import get, post
+from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Access, Caller, access_level
 from streamtime.auth.audit import Actor
-from streamtime.errors import Invalid
-from streamtime.http.embedding import embed_code, is_embeddable
+from streamtime.errors import Invalid, NotFound
+from streamtime.http.pages.watch import watch_view
 from streamtime.http.public_urls import LinkBase, link_base, qr_svg
-from streamtime.http.requests import Form, PageRequest, local_path, read_form, require_signed_in
+from streamtime.http.requests import (
+    Form,
+    PageRequest,
+    client_address,
+    is_secure,
+    local_path,
+    read_form,
+    require_signed_in,
+)
+from streamtime.http.secret_paths import SHARED
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
-from streamtime.http.views.links import EXPIRY_CHOICES, NEW_LINK, LinkView, link_view, parse_new_link
-from streamtime.http.views.videos import watch_href
-from streamtime.sharing.links import MAX_VIDEOS, Link
+from streamtime.http.views.links import (
+    EXPIRY_CHOICES,
+    NEW_LINK,
+    LinkView,
+    embed_code,
+    is_embeddable,
+    link_view,
+    parse_new_link,
+)
+from streamtime.http.views.videos import WatchView, watch_href
+from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
+from streamtime.sharing.tickets import Ticket, ViewSession
 from streamtime.videos.editing import Edit
 from streamtime.videos.listing import MAX_LIMIT, ListScope, Query
 from streamtime.videos.video import Video
+
+
+def with_ticket_urls(view: WatchView, ticket: Ticket) -> WatchView:
+    """Return the view with media URLs that contain a ticket and need no cookie; without the original."""
+    return replace(
+        view,
+        master_url=ticket.url(view.master_url),
+        chapters_url=ticket.url(view.chapters_url),
+        poster_url=_ticket_url(ticket, view.poster_url),
+        preview_url=_ticket_url(ticket, view.preview_url),
+        storyboard_url=_ticket_url(ticket, view.storyboard_url),
+        original_href=None,
+        original_text=None,
+        storyboard_tiles=[],
+    )
+
+
+def _ticket_url(ticket: Ticket, path: str | None) -> str | None:
+    return None if path is None else ticket.url(path)
+
+
+COOKIE = "streamtime_opening"
+
+
+@get("/s/{link:str}", include_in_schema=False)
+async def shared_page(
+    request: PageRequest,
+    link: FromPath[str],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+    v: Annotated[int, QueryParameter(ge=1, le=MAX_VIDEOS)] = 1,
+) -> Response[str]:
+    """Show video number `v` of the link, or the form that opens it. Opening the link counts one view."""
+    try:
+        found = await services.links.find(link)
+        view_session = await services.view_sessions.verify(found, request.cookies.get(COOKIE, ""))
+        if view_session is not None:
+            return await _show(request, templates, services, found, view_session, v)
+        if found.requires_form:
+            used_up = found.state(services.clock.now_ms()) is LinkState.USED
+            return (
+                _not_found(request, templates)
+                if used_up
+                else _ask(request, templates, found, {"errors": {}}, status=200)
+            )
+        view_session = await _open(request, services, found, "")
+        answer = await _show(request, templates, services, found, view_session, v)
+    except NotFound:
+        return _not_found(request, templates)
+    answer.cookies.append(_cookie(request, found, view_session, services.clock.now_ms()))
+    return answer
+
+
+@post("/s/{link:str}", include_in_schema=False)
+async def open_shared(
+    request: PageRequest,
+    link: FromPath[str],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[Any]:
+    """Open the link, with its password if it has one."""
+    fields = await read_form(request, "password")
+    try:
+        found = await services.links.find(link)
+        try:
+            view_session = await _open(request, services, found, fields["password"])
+        except Invalid as error:
+            return _ask(request, templates, found, {"errors": {"password": error.message}}, status=403)
+    except NotFound:
+        return _not_found(request, templates)
+    cookie = _cookie(request, found, view_session, services.clock.now_ms())
+    return Redirect(SHARED + found.public_id, status_code=303, cookies=[cookie])
+
+
+async def _open(request: PageRequest, services: Services, link: Link, password: str) -> ViewSession:
+    await services.links.open(link, password, address=client_address(request))
+    return await services.view_sessions.issue(link)
+
+
+async def _show(
+    request: PageRequest, templates: Templates, services: Services, link: Link, view_session: ViewSession, number: int
+) -> Response[str]:
+    if number > len(link.videos):
+        raise NotFound
+    shown = link.videos[number - 1]
+    ticket = await services.tickets.issue_for_link(link.id, shown.public_id, expires_at_ms=view_session.expires_at_ms)
+    video = await services.videos.by_public_id(shown.public_id)
+    view = with_ticket_urls(await watch_view(video, await services.tickets.authenticate(ticket.text), services), ticket)
+    others = [
+        {"href": f"{SHARED}{link.public_id}?v={at}", "title": one.title, "here": at == number}
+        for at, one in enumerate(link.videos, start=1)
+    ]
+    return _no_index(
+        templates.page(
+            request,
+            "pages/shared.html",
+            confidential=True,
+            title=video.title,
+            player=True,
+            video=view,
+            others=others,
+            label=link.label,
+        )
+    )
+
+
+def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, status: int) -> Response[str]:
+    views_left = None if link.max_views is None else link.max_views - link.views
+    return _no_index(
+        templates.page(
+            request,
+            "pages/shared-ask.html",
+            confidential=True,
+            title="Shared with you",
+            status=status,
+            form=form,
+            action=SHARED + link.public_id,
+            asks_password=link.has_password,
+            left=views_left,
+        )
+    )
+
+
+def _not_found(request: PageRequest, templates: Templates) -> Response[str]:
+    return _no_index(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
+
+
+def _no_index(answer: Response[str]) -> Response[str]:
+    answer.set_header("X-Robots-Tag", "noindex, nofollow")
+    return answer
+
+
+def _cookie(request: PageRequest, link: Link, view_session: ViewSession, now_ms: int) -> Cookie:
+    return Cookie(
+        key=COOKIE,
+        value=view_session.text,
+        max_age=max(0, view_session.expires_at_ms - now_ms) // 1000,
+        path=SHARED + link.public_id,
+        httponly=True,
+        secure=is_secure(request),
+        samesite="lax",
+    )
 
 
 @get("/settings/links/new", include_in_schema=False)
@@ -33,7 +192,7 @@ async def new_link_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """The form, with one's latest videos to choose from."""
+    """Show the form for a link to several videos, with the caller's latest videos."""
     return await _page(request, require_signed_in(caller), services, templates, {**NEW_LINK, "videos": []}, status=200)
 
 
@@ -45,7 +204,7 @@ async def make_link_to_several(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
-    """Make it, or show the form again with what is wrong."""
+    """Create a link to several videos, or show the form again with the errors."""
     require_signed_in(caller)
     fields = await read_form(request, "label", "days", "password", "max_views")
     chosen = [str(video) for video in (await request.form()).getall("videos", [])]
@@ -81,7 +240,7 @@ async def share_page(
     templates: NamedDependency[Templates],
     made: FromQuery[str] = "",
 ) -> Response[str]:
-    """The video's own address, where that is of use, and its owner's links to it. `made` is one just made."""
+    """Show the URL of the video and its owner's share links. `made` is the id of a link just created."""
     found = await services.videos.require(caller, video, Access.VIEW)
     return await _share(request, found, caller, services, settings, templates, NEW_LINK, made=made)
 
@@ -96,7 +255,7 @@ async def make_link(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
-    """Make a link to it, or show the form again with what is wrong."""
+    """Create a link to the video, or show the form again with the errors."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "label", "days", "password", "max_views")
     try:
@@ -116,7 +275,7 @@ async def allow_embedding(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Say whether other sites may show it in a frame."""
+    """Allow or forbid embedding the video in other sites."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "embeddable")
     await services.editor.apply(found, Edit(embeddable=fields["embeddable"] == "yes"), actor)
@@ -131,7 +290,7 @@ async def links_page(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """All one's links."""
+    """Show all share links of the caller."""
     listed = await services.links.list_for_owner(require_signed_in(caller))
     base = link_base(request, settings)
     views = _views(listed, services, base)
@@ -148,7 +307,7 @@ async def revoke_link(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Take it back."""
+    """Revoke a share link."""
     fields = await read_form(request, "next")
     await services.links.revoke(require_signed_in(caller), link, actor)
     return Redirect(local_path(fields["next"] or "/settings/links"), status_code=303)
@@ -166,11 +325,11 @@ async def _share(
     status: int = 200,
     made: FromQuery[str] = "",
 ) -> Response[str]:
-    mine = access_level(caller, video.facts) >= Access.MANAGE
-    listed = await services.links.list_for_owner(caller, video_id=video.id) if mine else []
+    can_manage = access_level(caller, video.facts) >= Access.MANAGE
+    listed = await services.links.list_for_owner(caller, video_id=video.id) if can_manage else []
     base = link_base(request, settings)
     views = _views(listed, services, base)
-    fresh = next((view for view in views if view.id == made), None)
+    created = next((view for view in views if view.id == made), None)
     address = base.url(watch_href(video))
     share = {
         "href": watch_href(video),
@@ -179,10 +338,10 @@ async def _share(
         "address": address,
         "others": base.alternate_urls(watch_href(video)),
         "base": base,
-        "mine": mine,
+        "can_manage": can_manage,
         "links": [view for view in views if view.state == "live"],
-        "fresh": fresh,
-        "qr": qr_svg(fresh.address if fresh else address),
+        "created": created,
+        "qr": qr_svg(created.address if created else address),
         "terms": EXPIRY_CHOICES,
         "embedding": bool(settings.frame_ancestors),
         "embeddable": video.embeddable,

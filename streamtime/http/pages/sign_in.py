@@ -1,6 +1,6 @@
-"""The second step of signing in: a code, from whoever has shown the password. Between the two there is no session.
+"""Setup of the first admin, signing in with password and second factor, and signing out.
 
-Setup, signing in, signing out.
+Between password and code there is no session, only the cookie of the MFA challenge.
 """
 
 from litestar import get, post
@@ -33,14 +33,16 @@ BASE_PATH = "/login/code"
 COOKIE = "streamtime_half_way"
 
 
-async def ask_for_code(request: PageRequest, services: Services, proved: VerifiedPassword, following: str) -> Redirect:
-    """Lead somebody who has shown the password on to the code.
+async def ask_for_code(
+    request: PageRequest, services: Services, verified: VerifiedPassword, next_path: str
+) -> Redirect:
+    """Redirect to the code form, after the password was verified.
 
     Raises:
-        Unauthenticated: the account was changed meanwhile.
+        Unauthenticated: the account has been changed in the meantime.
     """
-    cookie = _cookie(request, await services.mfa_challenges.issue(proved), CHALLENGE_LIFETIME_S)
-    return Redirect(BASE_PATH, query_params={"next": following}, status_code=303, cookies=[cookie])
+    cookie = _cookie(request, await services.mfa_challenges.issue(verified), CHALLENGE_LIFETIME_S)
+    return Redirect(BASE_PATH, query_params={"next": next_path}, status_code=303, cookies=[cookie])
 
 
 @get(BASE_PATH, include_in_schema=False)
@@ -51,56 +53,56 @@ async def code_page(
     templates: NamedDependency[Templates],
     recovery: FromQuery[bool] = False,
 ) -> Response[str] | Redirect:
-    """The form for the code, or for one of the recovery codes."""
-    following = local_path(request.query_params.get("next", ""))
+    """Show the form for a code or a recovery code."""
+    next_path = local_path(request.query_params.get("next", ""))
     if caller.signed_in:
-        return Redirect(following, status_code=303)
+        return Redirect(next_path, status_code=303)
     if await _verified_password(request, services) is None:
-        return _back_to_login(request, following)
-    return _form(request, templates, following, "", recovery=recovery, status=200)
+        return _back_to_login(request, next_path)
+    return _form(request, templates, next_path, "", recovery=recovery, status=200)
 
 
 @post(BASE_PATH, include_in_schema=False)
 async def log_in_by_code(
     request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
 ) -> Response[str] | Redirect:
-    """Sign in with it. Only now a session begins."""
-    fields, visit = await read_form(request, "code", "next", "recovery"), client_info_of(request)
-    following = local_path(fields["next"])
-    proved = await _verified_password(request, services)
-    if proved is None:
-        return _back_to_login(request, following)
+    """Verify the code and start the session."""
+    fields, client = await read_form(request, "code", "next", "recovery"), client_info_of(request)
+    next_path = local_path(fields["next"])
+    verified = await _verified_password(request, services)
+    if verified is None:
+        return _back_to_login(request, next_path)
     try:
         session = await services.sign_in.start_session(
-            await services.sign_in.verify_code(proved, fields["code"], visit), visit
+            await services.sign_in.verify_code(verified, fields["code"], client), client
         )
     except (SecondFactorRequired, WrongCode, TooManyRequests) as error:
         problem, headers = problem_of(error)
         recovery = bool(fields["recovery"])
-        answer = _form(request, templates, following, error.message, recovery=recovery, status=problem.status)
+        answer = _form(request, templates, next_path, error.message, recovery=recovery, status=problem.status)
         for name, value in headers.items():
             answer.set_header(name, value)
         return answer
     except Unauthenticated:
-        return _back_to_login(request, following)
+        return _back_to_login(request, next_path)
     cookies = [new_cookie(session, secure=is_secure(request)), _cookie(request, "", 0)]
-    return Redirect(following, status_code=303, cookies=cookies)
+    return Redirect(next_path, status_code=303, cookies=cookies)
 
 
 async def _verified_password(request: PageRequest, services: Services) -> VerifiedPassword | None:
     return await services.mfa_challenges.verify(request.cookies.get(COOKIE, ""), client_info_of(request))
 
 
-def _back_to_login(request: PageRequest, following: str) -> Redirect:
-    """Back to the password: nobody is half way in, or no longer."""
-    came = {"again": "true"} if request.cookies.get(COOKIE) else {}
-    return Redirect("/login", query_params={**came, "next": following}, status_code=303)
+def _back_to_login(request: PageRequest, next_path: str) -> Redirect:
+    """Redirect to the password form: there is no valid MFA challenge."""
+    expired = {"again": "true"} if request.cookies.get(COOKIE) else {}
+    return Redirect("/login", query_params={**expired, "next": next_path}, status_code=303)
 
 
 def _form(
-    request: PageRequest, templates: Templates, following: str, error: str, *, recovery: bool, status: int
+    request: PageRequest, templates: Templates, next_path: str, error: str, *, recovery: bool, status: int
 ) -> Response[str]:
-    form = {"next": following, "recovery": recovery, "error": error}
+    form = {"next": next_path, "recovery": recovery, "error": error}
     return templates.page(request, "pages/login-code.html", title="Sign in", status=status, form=form)
 
 
@@ -116,7 +118,7 @@ def _cookie(request: PageRequest, value: str, max_age_s: int) -> Cookie:
     )
 
 
-CODE_EXPIRED_MESSAGE = "The time for the code was over, or the account was changed meanwhile. Sign in again."
+CODE_EXPIRED_MESSAGE = "The time for the code has expired, or the account was changed. Sign in again."
 
 
 @get("/setup", include_in_schema=False)
@@ -126,7 +128,7 @@ async def setup_page(
     templates: NamedDependency[Templates],
     code: FromQuery[str] = "",
 ) -> Response[str]:
-    """The form that makes the first admin; not there once it is done."""
+    """Show the form that creates the first admin; 404 once there is one."""
     if not await services.setup.needed():
         raise NotFound
     return _setup(request, templates, {"code": code[:40], "name": "", "errors": {}}, status=200)
@@ -138,18 +140,18 @@ async def set_up(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Make the first admin and sign them in."""
+    """Create the first admin and sign them in."""
     if not await services.setup.needed():
         raise NotFound
-    fields, visit = await read_form(request, "code", "name", "password"), client_info_of(request)
+    fields, client = await read_form(request, "code", "name", "password"), client_info_of(request)
     try:
-        await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"], visit)
+        await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"], client)
     except Invalid as error:
         form = {"code": fields["code"], "name": fields["name"], "errors": {error.field or "": error.message}}
         return _setup(request, templates, form, status=400)
     except Conflict:
         raise NotFound from None
-    session = await services.sign_in.sign_in_with_password(fields["name"].strip(), fields["password"], visit)
+    session = await services.sign_in.sign_in_with_password(fields["name"].strip(), fields["password"], client)
     return Redirect("/library", status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
@@ -161,30 +163,30 @@ async def login_page(
     templates: NamedDependency[Templates],
     again: FromQuery[bool] = False,
 ) -> Response[str] | Redirect:
-    """The form to sign in; `again` where somebody was half way in and it came to nothing."""
-    following = local_path(request.query_params.get("next", ""))
+    """Show the sign-in form; `again`: the MFA challenge has expired."""
+    next_path = local_path(request.query_params.get("next", ""))
     if caller.signed_in:
-        return Redirect(following, status_code=303)
+        return Redirect(next_path, status_code=303)
     if await services.setup.needed():
         return Redirect("/setup", status_code=303)
     errors = {"": CODE_EXPIRED_MESSAGE} if again else {}
-    return _login(request, services, templates, {"name": "", "next": following, "errors": errors}, status=200)
+    return _login(request, services, templates, {"name": "", "next": next_path, "errors": errors}, status=200)
 
 
 @post("/login", include_in_schema=False)
 async def log_in(
     request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
 ) -> Response[str] | Redirect:
-    """Sign in with name and password; where there is a second factor it is asked for next. The session is a new one."""
+    """Sign in with name and password, and continue to the code form if the account has a second factor."""
     fields = await read_form(request, "name", "password", "next")
-    following = local_path(fields["next"])
+    next_path = local_path(fields["next"])
     try:
-        proved = await services.sign_in.verify_password(
+        verified = await services.sign_in.verify_password(
             fields["name"].strip(), fields["password"], client_info_of(request)
         )
-        return await _complete_sign_in(request, services, proved, following)
+        return await _complete_sign_in(request, services, verified, next_path)
     except (Unauthenticated, TooManyRequests) as error:
-        form = {"name": fields["name"], "next": following, "errors": {"": error.message}}
+        form = {"name": fields["name"], "next": next_path, "errors": {"": error.message}}
         problem, headers = problem_of(error)
         answer = _login(request, services, templates, form, status=problem.status)
         for name, value in headers.items():
@@ -199,20 +201,20 @@ async def log_out(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """End the session, here and wherever its cookie may be."""
+    """End the session."""
     if caller.auth_method is AuthMethod.COOKIE:
         await services.sign_in.sign_out(actor, caller.credential_id)
     return Redirect("/explore", status_code=303, cookies=[expired_session_cookie(secure=is_secure(request))])
 
 
 async def _complete_sign_in(
-    request: PageRequest, services: Services, proved: VerifiedPassword, following: str
+    request: PageRequest, services: Services, verified: VerifiedPassword, next_path: str
 ) -> Redirect:
     try:
-        session = await services.sign_in.start_session(proved, client_info_of(request))
+        session = await services.sign_in.start_session(verified, client_info_of(request))
     except SecondFactorRequired:
-        return await ask_for_code(request, services, proved, following)
-    return Redirect(following, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
+        return await ask_for_code(request, services, verified, next_path)
+    return Redirect(next_path, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
 def _setup(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:

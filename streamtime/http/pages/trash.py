@@ -1,4 +1,4 @@
-"""The bin: what was deleted and can still be brought back."""
+"""The trash, and storage usage: the caller's own, and for administrators that of all users."""
 
 from functools import partial
 
@@ -11,10 +11,57 @@ from streamtime.auth.access import Caller
 from streamtime.auth.audit import Actor
 from streamtime.errors import Conflict
 from streamtime.formatting import size_text
-from streamtime.http.requests import PageRequest, local_path, read_form, require_signed_in, require_uploader
+from streamtime.http.requests import (
+    PageRequest,
+    local_path,
+    read_form,
+    require_admin,
+    require_signed_in,
+    require_uploader,
+)
 from streamtime.http.services import Services
 from streamtime.http.templates import Templates
-from streamtime.http.views.space import trashed_video_views
+from streamtime.http.views.space import SHOWN_LARGEST, large_video_views, total_usage, trashed_video_views, usage_view
+
+
+@get("/settings/space", include_in_schema=False)
+async def usage_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Show the caller's storage usage."""
+    owner_id = require_uploader(caller)
+    usage = usage_view(await services.usage.usage_of(owner_id))
+    largest = large_video_views(await services.usage.largest(owner_id, limit=SHOWN_LARGEST))
+    return templates.page(request, "pages/space.html", title="Space", nav="library", usage=usage, largest=largest)
+
+
+@get("/admin/space", include_in_schema=False)
+async def all_usage_page(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Show the storage usage of all users.
+
+    Raises:
+        NotFound: the caller is not an admin.
+    """
+    require_admin(caller)
+    usages = await services.usage.usages()
+    return templates.page(
+        request,
+        "pages/all-space.html",
+        title="Space",
+        nav="space",
+        usage=usage_view(total_usage(usages)),
+        people=[usage_view(usage) for usage in usages],
+        largest=large_video_views(await services.usage.largest(None, limit=SHOWN_LARGEST)),
+    )
+
 
 BASE_PATH = "/library/bin"
 
@@ -26,7 +73,7 @@ async def trash_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """The caller's deleted videos."""
+    """Show the caller's deleted videos."""
     owner_id = require_uploader(caller)
     videos = await trashed_video_views(await services.trash.list_for_owner(owner_id), services)
     total = (await services.usage.usage_of(owner_id)).trash
@@ -51,11 +98,11 @@ async def restore(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Bring one back."""
+    """Restore a video."""
     found = await services.trash.require(require_signed_in(caller), video)
-    following = (await read_form(request, "next"))["next"]
+    next_path = (await read_form(request, "next"))["next"]
     await services.database.write(lambda tx: services.trash.restore(tx, found, actor))
-    return Redirect(local_path(following or BASE_PATH), status_code=303)
+    return Redirect(local_path(next_path or BASE_PATH), status_code=303)
 
 
 @get(BASE_PATH + "/{video:str}/delete", include_in_schema=False)
@@ -66,7 +113,7 @@ async def delete_now_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Ask once more: nothing comes back from there."""
+    """Ask for confirmation of deleting a video permanently."""
     found = await services.trash.require(require_signed_in(caller), video)
     (view,) = await trashed_video_views([found], services)
     return templates.page(request, "pages/bin-delete.html", title="Delete for good?", nav="library", video=view)
@@ -79,7 +126,7 @@ async def delete_now(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Redirect:
-    """Delete one for good."""
+    """Delete a video permanently."""
     found = await services.trash.require(require_signed_in(caller), video)
     await services.database.write(lambda tx: services.trash.purge(tx, found, actor))
     return Redirect(BASE_PATH, status_code=303)
@@ -92,7 +139,7 @@ async def empty_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Ask once more."""
+    """Ask for confirmation of emptying the trash."""
     owner_id = require_uploader(caller)
     count = len(await services.trash.list_for_owner(owner_id))
     total = (await services.usage.usage_of(owner_id)).trash
@@ -105,10 +152,10 @@ async def empty_page(
 async def empty(
     caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
 ) -> Redirect:
-    """Delete all of it for good, each in a transaction of its own: others write in between."""
+    """Delete all videos in the trash permanently, each in its own transaction, so that other writers get a turn."""
     for found in await services.trash.list_for_owner(require_uploader(caller)):
         try:
             await services.database.write(partial(services.trash.purge, video=found, by=actor))
         except Conflict:
-            continue  # brought back, or deleted, by another page at this moment
+            continue  # restored or deleted by a concurrent request
     return Redirect(BASE_PATH, status_code=303)

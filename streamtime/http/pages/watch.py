@@ -1,9 +1,4 @@
-"""Playing a video in something that has no cookie: an address to type or to point a phone at.
-
-A video's own page, and what its owner can do from there.
-
-How a video was prepared: a page for its owner.
-"""
+"""The watch page of a video, its visibility, its processing history, and playing it on other devices."""
 
 from typing import Any
 
@@ -16,15 +11,14 @@ from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.auth.audit import Actor
 from streamtime.errors import Invalid
 from streamtime.formatting import size_text, span_text
-from streamtime.http.embedding import oembed_url
 from streamtime.http.public_urls import link_base, qr_svg
 from streamtime.http.requests import PageRequest, read_form, wants_fragment
 from streamtime.http.services import HttpSettings, Services
 from streamtime.http.templates import Templates
 from streamtime.http.views.history import history_of, require_manageable
+from streamtime.http.views.links import oembed_url
 from streamtime.http.views.space import duplicate_of
-from streamtime.http.views.tracks import tracks_of
-from streamtime.http.views.videos import WatchView, master_url, watch_href, watch_page_view
+from streamtime.http.views.videos import WatchView, master_url, tracks_of, watch_href, watch_page_view
 from streamtime.sharing.tickets import TICKET_LIFETIME_MS
 from streamtime.videos.editing import Edit
 from streamtime.videos.video import Video
@@ -39,14 +33,14 @@ async def watch(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """The player, and what is known of the video."""
+    """Show the player and the details of the video."""
     await services.playlists.check_playable(caller, video)
     found = await services.videos.require(caller, video, Access.VIEW)
     view = await watch_view(found, caller, services)
-    twin = await duplicate_of(found, services) if view.can_manage else None
+    duplicate = await duplicate_of(found, services) if view.can_manage else None
     oembed = oembed_url(found, request, services, settings)
     answer = templates.page(
-        request, "pages/watch.html", title=found.title, player=True, video=view, twin=twin, oembed_url=oembed
+        request, "pages/watch.html", title=found.title, player=True, video=view, duplicate=duplicate, oembed_url=oembed
     )
     if found.visibility is not Visibility.PUBLIC:
         answer.set_header("X-Robots-Tag", "noindex")
@@ -62,7 +56,7 @@ async def set_visibility(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
-    """Say who may watch it, from the next request on."""
+    """Set the visibility, effective from the next request."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "visibility")
     await services.editor.apply(found, Edit(visibility=visibility_from(fields["visibility"])), actor)
@@ -75,14 +69,14 @@ async def set_visibility(
 
 @post("/watch/{video:str}/retry", include_in_schema=False)
 async def retry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
-    """Try a failed video again."""
+    """Retry a failed video."""
     found = await services.videos.require(caller, video, Access.MANAGE)
     await services.database.write(lambda tx: services.video_jobs.retry(tx, found))
     return Redirect(f"/watch/{video}", status_code=303)
 
 
 async def watch_view(video: Video, caller: Caller, services: Services) -> WatchView:
-    """A video as its own pages show it."""
+    """Return the view of a video for its own pages."""
     names = await services.renditions.names([video.id])
     original = await services.ledger.find([video.source_object_id]) if video.source_object_id else []
     return watch_page_view(
@@ -97,10 +91,10 @@ async def watch_view(video: Video, caller: Caller, services: Services) -> WatchV
 
 
 def visibility_from(text: str) -> Visibility:
-    """What a form says.
+    """Parse the visibility in a form.
 
     Raises:
-        Invalid: it says something else.
+        Invalid: there is no such visibility.
     """
     try:
         return Visibility(text)
@@ -116,7 +110,7 @@ async def history_page(
     services: NamedDependency[Services],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """What was decided and why, how long it took, and what each file costs."""
+    """Show the processing history and the size of each file."""
     found = await require_manageable(video, caller, services)
     return templates.page(
         request,
@@ -136,19 +130,21 @@ async def elsewhere_page(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """The address of the playlist: a plain one where anybody may have it, one with a ticket otherwise."""
+    """Show the playlist URL for other players; it contains a ticket unless anonymous users may watch the video."""
     found = await services.videos.require(caller, video, Access.VIEW)
-    shown: dict[str, object] = {"href": watch_href(found), "title": found.title, "playable": found.playable}
+    elsewhere: dict[str, object] = {"href": watch_href(found), "title": found.title, "playable": found.playable}
     path = master_url(found)
     if access_level(services.authenticator.anonymous, found.facts) >= Access.VIEW:
-        shown |= {"lasts_text": "", "able": True}
+        elsewhere |= {"lasts_text": "", "able": True}
     else:
         ticket = await services.tickets.issue_for_caller(caller, found.public_id)
         path = ticket.url(path)
-        # An admin may watch what a ticket of theirs, which is for watching alone, does not open.
+        # An admin may watch videos that their ticket, which has only viewer permissions, does not allow.
         able = access_level(await services.tickets.authenticate(ticket.text), found.facts) >= Access.VIEW
-        shown |= {"lasts_text": span_text(TICKET_LIFETIME_MS / 1000), "able": able}
+        elsewhere |= {"lasts_text": span_text(TICKET_LIFETIME_MS / 1000), "able": able}
     base = link_base(request, settings)
     address = base.url(path)
-    shown |= {"address": address, "others": base.alternate_urls(path), "qr": qr_svg(address), "base": base}
-    return templates.page(request, "pages/elsewhere.html", confidential=True, title="Play elsewhere", elsewhere=shown)
+    elsewhere |= {"address": address, "others": base.alternate_urls(path), "qr": qr_svg(address), "base": base}
+    return templates.page(
+        request, "pages/elsewhere.html", confidential=True, title="Play elsewhere", elsewhere=elsewhere
+    )

@@ -1,24 +1,73 @@
-"""A client's connection: uvicorn's, except that an answer which cannot be finished is cut off without a traceback.
+"""uvicorn's HTTP connection, extended: aborting a response that has begun, and flow control that can be paused.
 
-ASGI has no message for that. An application raises `AbortResponse` after it has said why in the log.
+ASGI has no message to abort a response. An application logs the reason and raises `AbortResponse`.
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from litestar.exceptions import LitestarException
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from streamtime.errors import StreamtimeError
 from streamtime.http.secret_paths import masked
 from streamtime.logging import get_logger
 
+
+class PausableFlowControl(FlowControl):
+    """Flow control whose reading can be paused regardless of uvicorn's request cycle."""
+
+    paused = False
+
+    def pause(self) -> None:
+        """Stop reading until `release`."""
+        self.paused = True
+        self.pause_reading()
+
+    def release(self) -> None:
+        """Resume reading."""
+        self.paused = False
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        """Resume reading unless it is paused by `pause`."""
+        if not self.paused:
+            super().resume_reading()
+
+
+class ResponseTransport:
+    """The transport as a request cycle uses it. `close` gives a client that is still sending time to read."""
+
+    __slots__ = ("abort", "close", "is_closing", "write")
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write: Callable[[bytes], None] = transport.write
+        self.is_closing: Callable[[], bool] = transport.is_closing
+        self.abort: Callable[[], None] = transport.abort
+        self.close = close
+
+    def disable(self) -> None:
+        """Discard all further writes."""
+        self.write = _discard
+        self.is_closing = _always_closing
+
+
+def _discard(_data: bytes) -> None:
+    pass
+
+
+def _always_closing() -> bool:
+    return True
+
+
 _log = get_logger("http")
 
 
-class AbortResponse(Exception):  # no error: it asks for the connection to be closed
-    """The answer has begun and cannot be finished: close the connection, so that the client knows."""
+class AbortResponse(Exception):  # no error: it requests closing the connection
+    """The response has begun and cannot be completed: close the connection, so that the client notices."""
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -29,16 +78,16 @@ class HttpConnection(HttpToolsProtocol):
 
 
 async def _answer(cycle: RequestResponseCycle, app: Any, *asgi: Any) -> None:  # noqa: ANN401  # as uvicorn types them
-    """Run the application for one request. A request that is cancelled, since the server stops, is cut off too."""
+    """Run the application for one request. If it is cancelled because the server stops, abort the response."""
     try:
         await app(*asgi)
     except AbortResponse:
         _abort(cycle)
     except LitestarException as error:
-        # The framework's word for an error in the middle of an answer. What nobody expected stays an error of the log.
+        # The framework raises this for an error after the response has begun. Unexpected errors are logged by uvicorn.
         if not (cycle.response_started and isinstance(error.__cause__, StreamtimeError)):
             raise
-        _log.warning("answer_broken_off", path=masked(cycle.scope["path"]), error=error.__cause__.message)
+        _log.warning("response_aborted", path=masked(cycle.scope["path"]), error=error.__cause__.message)
         _abort(cycle)
     except asyncio.CancelledError:
         if not cycle.response_complete:
@@ -47,6 +96,6 @@ async def _answer(cycle: RequestResponseCycle, app: Any, *asgi: Any) -> None:  #
 
 
 def _abort(cycle: RequestResponseCycle) -> None:
-    cycle.disconnected = True  # to uvicorn the client has left: it expects nothing more of this request
+    cycle.disconnected = True  # uvicorn then expects nothing more from this request
     cycle.message_event.set()
     cycle.transport.abort()

@@ -1,4 +1,4 @@
-"""All connections of the server: how many there may be, from where, and for how long each may keep it waiting."""
+"""Tracks all connections: limits in total and per client network, timeouts, eviction, and metrics."""
 
 import asyncio
 import heapq
@@ -15,21 +15,22 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from streamtime.auth.rate_limits import client_network
 from streamtime.http.problems import Problem, send_problem
-from streamtime.http.server import refusals
-from streamtime.http.server.refusals import ConnectionRejection
+from streamtime.http.server import rejections
+from streamtime.http.server.rejections import ConnectionRejection
 from streamtime.logging import get_logger
 from streamtime.periodic import every
 
 LINGER_S = 10.0
-"""How long a client may take to read a refusal and close."""
+"""Seconds that a client may take to read a rejection and close."""
 
 MIN_BYTES_PER_S = 500
-"""What a body has to come at on average, beyond the time that it may pause: less than any line carries."""
+"""Minimum average rate of a request body, in addition to the allowed pause."""
 
 LOG_INTERVAL_S = 60.0
+"""Seconds between log entries about ended connections."""
 
 _EVICTION_FRACTION = 64
-"""This part of a full group goes at once, so that the search for the oldest is not made for each newcomer."""
+"""1/64 of a full group is evicted at once, so that not every new connection causes a search."""
 
 _SWEEP_INTERVAL_S = 1.0
 
@@ -43,16 +44,16 @@ class Phase(IntEnum):
     BODY = 1
     ANSWER = 2
     IDLE = 3
-    """The next request of a kept connection."""
+    """The next request on a keep-alive connection."""
     REST = 4
-    """The rest of a body whose request is answered already."""
+    """The rest of a body whose request has been answered."""
     LEAVING = 5
-    """The client's end: everything is said, and what still comes is dropped."""
+    """The client's close: the response is complete, and further input is discarded."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Numbers of connections, in all and from one address; and times in seconds."""
+    """Numbers of connections in total and per client network, and timeouts in seconds."""
 
     total: int
     per_address: int
@@ -63,49 +64,49 @@ class ConnectionLimits:
 
 
 class TrackedConnection(Protocol):
-    """What is asked of a connection here."""
+    """What the tracker uses of a connection."""
 
     phase: Phase
 
     @property
     def address(self) -> str:
-        """Where it comes from."""
+        """The client's IP address."""
         ...
 
     def enforce_timeouts(self, now: float, limits: ConnectionLimits) -> None:
-        """End it, if it has taken too long."""
+        """End the connection if it has exceeded a time limit."""
         ...
 
     def eviction_rank(self, now: float) -> tuple[int, float] | None:
-        """Which goes first where there are too many: the least. None where it is in good use."""
+        """Return the eviction rank, lowest first. None if the connection is in active use."""
         ...
 
     def evict(self) -> None:
-        """Close it at once, for another."""
+        """Close immediately to make room for another connection."""
         ...
 
-    def reject(self, refusal: ConnectionRejection) -> None:
-        """Answer instead of the application, and close."""
+    def reject(self, rejection: ConnectionRejection) -> None:
+        """Send the rejection instead of the application's response, and close."""
         ...
 
 
 class ConnectionMetrics:
-    """What is counted, as Prometheus takes it."""
+    """Prometheus metrics of connections."""
 
     def __init__(self) -> None:
-        self.open = Gauge("streamtime_connections", "Connections by what they wait for.", ("phase",), registry=None)
+        self.open = Gauge("streamtime_connections", "Open connections by phase.", ("phase",), registry=None)
         self.ended = prometheus_client.Counter(
-            "streamtime_connections_ended", "Connections that the server ended, by reason.", ("reason",), registry=None
+            "streamtime_connections_ended", "Connections ended by the server, by reason.", ("reason",), registry=None
         )
 
     def register(self, registry: CollectorRegistry) -> None:
-        """Show them with the other numbers of a server."""
+        """Add them to a registry."""
         registry.register(self.open)
         registry.register(self.ended)
 
 
 class ExemptAddresses:
-    """Addresses behind which there may be a whole house: this machine's own, and proxies that are believed."""
+    """Addresses without a per-address limit, since many clients may be behind them: loopback and trusted proxies."""
 
     def __init__(self, proxies: Iterable[str] = ()) -> None:
         self._networks = [ipaddress.ip_network(proxy) for proxy in ("127.0.0.1", "::1", *proxies)]
@@ -119,11 +120,11 @@ class ExemptAddresses:
 
 
 class ConnectionTracker:
-    """Knows every connection. Where there are too many, those that do least for longest are closed for new ones."""
+    """Registry of all connections. At a limit, the least active ones are evicted for new ones."""
 
-    def __init__(self, limits: ConnectionLimits, neighbours: ExemptAddresses, metrics: ConnectionMetrics) -> None:
+    def __init__(self, limits: ConnectionLimits, exempt: ExemptAddresses, metrics: ConnectionMetrics) -> None:
         self.limits = limits
-        self.exempt_addresses = neighbours
+        self.exempt_addresses = exempt
         self._metrics = metrics
         self._groups: dict[str, dict[TrackedConnection, str]] = {}
         self._of: dict[TrackedConnection, str] = {}
@@ -131,7 +132,7 @@ class ConnectionTracker:
         self._logged_at = -LOG_INTERVAL_S
 
     def add(self, connection: TrackedConnection) -> None:
-        """A new one, for which others may be closed, or which is refused."""
+        """Register a new connection. At a limit, evict others for it or reject it."""
         address = client_network(connection.address)
         group = self._groups.setdefault(address, {})
         group[connection] = address
@@ -140,16 +141,16 @@ class ConnectionTracker:
         over = len(group) - self.limits.per_address
         capped = over > 0 and connection.address not in self.exempt_addresses
         if capped and not self._evict([group], over, connection, now):
-            connection.reject(refusals.FULL_FOR_ADDRESS)
+            connection.reject(rejections.FULL_FOR_ADDRESS)
             return
         over = len(self._of) - self.limits.total
         if over > 0:
             fullest_first = sorted(self._groups.values(), key=len, reverse=True)
             if not self._evict(fullest_first, over, connection, now):
-                connection.reject(refusals.FULL)
+                connection.reject(rejections.FULL)
 
     def discard(self, connection: TrackedConnection) -> None:
-        """One has ended."""
+        """Remove a connection that has ended."""
         address = self._of.pop(connection, None)
         if address is not None:
             del self._groups[address][connection]
@@ -157,28 +158,32 @@ class ConnectionTracker:
                 del self._groups[address]
 
     def count(self, reason: str) -> None:
-        """The server ends a connection."""
+        """Count a connection that the server ends."""
         self._metrics.ended.labels(reason).inc()
         self._unlogged[reason] += 1
 
     @asynccontextmanager
     async def monitored(self) -> AsyncIterator[None]:
-        """Look at all connections again and again, for as long as the context lasts."""
-        watching = asyncio.create_task(self._sweep_forever())
+        """Sweep the connections periodically while the context is open."""
+        sweeping = asyncio.create_task(self._sweep_forever())
         try:
             yield
         finally:
-            watching.cancel()
-            await asyncio.wait([watching])
+            sweeping.cancel()
+            await asyncio.wait([sweeping])
 
     def sweep(self, now: float) -> None:
-        """Look at all connections once: end what has taken too long, and count."""
+        """Enforce the timeouts of all connections once, and update the metrics.
+
+        Raises:
+            Exception: a connection raised it; the others were checked nevertheless.
+        """
         phases: Counter[Phase] = Counter()
         failed: Exception | None = None
         for connection in tuple(self._of):
             try:
                 connection.enforce_timeouts(now, self.limits)
-            except Exception as error:  # noqa: BLE001  # the others are looked at all the same
+            except Exception as error:  # noqa: BLE001  # the other connections are checked first
                 failed = error
             phases[connection.phase] += 1
         for phase in Phase:
@@ -202,13 +207,13 @@ class ConnectionTracker:
         self, groups: list[dict[TrackedConnection, str]], needed: int, new: TrackedConnection, now: float
     ) -> bool:
         for group in groups:
-            most = max(needed, len(group) // _EVICTION_FRACTION)
+            count = max(needed, len(group) // _EVICTION_FRACTION)
             ranked = (
                 (rank, each) for each in group if each is not new and (rank := each.eviction_rank(now)) is not None
             )
-            for _, connection in heapq.nsmallest(most, ranked, key=lambda pair: pair[0]):
+            for _, connection in heapq.nsmallest(count, ranked, key=lambda pair: pair[0]):
                 self.discard(connection)
-                self.count(refusals.EVICTED)
+                self.count(rejections.EVICTED)
                 connection.evict()
                 needed -= 1
             if needed <= 0:
@@ -216,15 +221,15 @@ class ConnectionTracker:
         return False
 
     def _log_ended(self, now: float) -> None:
-        told = {reason: count for reason, count in self._unlogged.items() if reason != refusals.IDLE}
+        counts = {reason: count for reason, count in self._unlogged.items() if reason != rejections.IDLE}
         self._unlogged.clear()
-        if told:
+        if counts:
             self._logged_at = now
-            _log.warning("connections_ended", **told)
+            _log.warning("connections_ended", **counts)
 
 
 class ForwardedRequestLimiter:
-    """Bounds the requests under way of each client behind proxies, whose connections are the proxies' own."""
+    """Limits the concurrent requests of each client behind a trusted proxy, which shares the proxy's connections."""
 
     def __init__(self, app: Callable[..., Awaitable[None]], connections: ConnectionTracker) -> None:
         self._app = app
@@ -232,17 +237,19 @@ class ForwardedRequestLimiter:
         self._in_flight: Counter[str] = Counter()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401  # plain ASGI
-        """Let a request in, or answer 429."""
+        """Handle a request, or answer with 429."""
         client = scope.get("client")
         if client is None or client[0] in self._connections.exempt_addresses:
             await self._app(scope, receive, send)
             return
         address = client_network(client[0])
         if self._in_flight[address] >= self._connections.limits.per_address:
-            refusal = refusals.FULL_FOR_ADDRESS
-            self._connections.count(refusal.code)
-            problem = Problem(title=refusal.title, status=refusal.status, detail=refusal.detail, code=refusal.code)
-            await send_problem(scope, send, problem, {"retry-after": f"{refusal.retry_after_s}"})
+            rejection = rejections.FULL_FOR_ADDRESS
+            self._connections.count(rejection.code)
+            problem = Problem(
+                title=rejection.title, status=rejection.status, detail=rejection.detail, code=rejection.code
+            )
+            await send_problem(scope, send, problem, {"retry-after": f"{rejection.retry_after_s}"})
             return
         self._in_flight[address] += 1
         try:

@@ -1,7 +1,7 @@
-"""HTTP/1.1 over one connection: uvicorn's protocol with bounds on what is kept of a request.
+"""HTTP/1.1 over one connection: uvicorn's protocol with limits on the size of requests.
 
-Input is handed to the parser in pieces that end where a head or a body ends, so that nothing is kept before it is
-counted, and a pipelined request waits as bytes until the answer before it is complete.
+Input is fed to the parser in pieces that end where a head or a body ends. So all input is counted before it is stored,
+and a pipelined request waits as bytes until the response before it is complete.
 """
 
 import asyncio
@@ -11,11 +11,10 @@ import httptools
 import uvicorn
 from uvicorn.server import ServerState
 
-from streamtime.http.server import refusals
-from streamtime.http.server.connection import HttpConnection
+from streamtime.http.server import rejections
+from streamtime.http.server.connection import HttpConnection, PausableFlowControl, ResponseTransport
 from streamtime.http.server.connection_limits import ConnectionTracker, Phase
-from streamtime.http.server.flow_control import PausableFlowControl, ResponseTransport
-from streamtime.http.server.refusals import ConnectionRejection
+from streamtime.http.server.rejections import ConnectionRejection
 
 MAX_LINE_BYTES = 16 * 1024
 _REQUEST_LINE_OVERHEAD = len("  HTTP/1.1")
@@ -23,32 +22,32 @@ _REQUEST_LINE_OVERHEAD = len("  HTTP/1.1")
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 100
 MAX_OVERHEAD_BYTES = 16 * 1024
-"""Of chunk extensions, trailers and sizes, beyond `_OVERHEAD_PER_CHUNK` and twice the data: as Go's net/http counts."""
+"""Limit of chunk extensions, trailers and sizes, beyond `_OVERHEAD_PER_CHUNK` and twice the data (as Go's net/http)."""
 
 MAX_PIPELINED = 16
-"""Requests parsed ahead; a client that sends each after the other in one packet has them wait as bytes."""
+"""Maximum number of requests that are parsed ahead."""
 
 _OVERHEAD_PER_CHUNK = 16
 _HEAD_PIECE = 4 * 1024
 _CHUNKED_PIECE = 16 * 1024
 _MAX_CHUNKS_PER_TURN = 512
-"""After so many chunks other connections have their turn: chunks of one byte cost a microsecond each."""
+"""Chunks processed before other connections get their turn: a chunk of one byte costs about a microsecond."""
 
 MAX_DRAINED_BYTES = 256 * 1024 * 1024
-"""Read and dropped after an answer that refuses a body, so that the client reads the answer and not a reset."""
+"""Maximum input discarded after a rejection, so that the client can read the response instead of getting a reset."""
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _END_OF_HEAD = b"\r\n\r\n"
 
 
 class _ParsingAborted(Exception):
-    """Ends the parser's run; it is never seen outside."""
+    """Stops the parser; handled inside this module."""
 
 
 class BoundedConnection(HttpConnection):
-    """What comes in over one connection.
+    """A connection with limits on its input.
 
-    `since` is when its phase began, `heard` when bytes of a body last came, both by the loop's clock.
+    `phase_started_at` and `last_received_at` (the last bytes of a body) are times of the event loop's clock.
     """
 
     def __init__(
@@ -78,19 +77,19 @@ class BoundedConnection(HttpConnection):
         self._buffered, self._buffered_at, self._resume_scheduled = b"", 0, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Put ours in the place of uvicorn's."""
+        """Replace uvicorn's flow control and transport with our own."""
         super().connection_made(transport)
         self.flow: PausableFlowControl = PausableFlowControl(transport)
         self._response_transport = ResponseTransport(transport, self._end_response)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget all."""
+        """Drop all buffered data."""
         self._response_transport.disable()
         self._buffered = b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, or keep it until its turn."""
+        """Process received data, or buffer it while an earlier request is being answered."""
         if self.phase is Phase.LEAVING:
             self._discard(len(data))
         elif self._buffered:
@@ -102,65 +101,65 @@ class BoundedConnection(HttpConnection):
                 self.last_received_at = self.loop.time()
             self._process(data, 0)
 
-    # What the parser calls
+    # Parser callbacks
 
     def on_message_begin(self) -> None:
-        """The first byte of a request line."""
+        """Handle the first byte of a request line."""
         super().on_message_begin()
         self._in_head = True
         self._complete = self._chunked = self._raw_body = False
         self._left = self._codings = self._overhead = self._trailers = self.received = 0
 
     def on_url(self, url: bytes) -> None:
-        """A part of the target."""
+        """Handle a part of the request target."""
         self.url += url
         if len(self.url) > MAX_LINE_BYTES - _REQUEST_LINE_OVERHEAD - len(self.parser.get_method()):
-            self._abort_parsing(refusals.LINE_TOO_LONG)
+            self._abort_parsing(rejections.LINE_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head; trailers are dropped (RFC 9110, section 6.5.1)."""
+        """Handle a header field; trailers are discarded (RFC 9110, section 6.5.1)."""
         if not self._in_head:
             self._trailers += 1
             if self._trailers > MAX_FIELDS:
-                self._abort_parsing(refusals.TOO_MANY_FIELDS)
+                self._abort_parsing(rejections.TOO_MANY_FIELDS)
             return
         name = name.lower()
         self.headers.append((name, value))
         if len(self.headers) > MAX_FIELDS:
-            self._abort_parsing(refusals.TOO_MANY_FIELDS)
+            self._abort_parsing(rejections.TOO_MANY_FIELDS)
         if name in _FRAMING:
-            self._note_framing(name, value)
+            self._record_framing(name, value)
 
     def on_headers_complete(self) -> None:
-        """Check how the body is framed, and begin to answer."""
+        """Check the framing of the body, and start handling the request."""
         self._in_head = False
         version = self.parser.get_http_version()
         if self.head_bytes > MAX_HEAD_BYTES:
-            self._abort_parsing(refusals.HEAD_TOO_LARGE)
+            self._abort_parsing(rejections.HEAD_TOO_LARGE)
         self.head_bytes, self._tail = 0, b""
         if version not in {"1.1", "1.0"}:
-            self._abort_parsing(refusals.UNKNOWN_VERSION)
+            self._abort_parsing(rejections.UNKNOWN_VERSION)
         if len(self.pipeline) >= MAX_PIPELINED:
-            self._abort_parsing(refusals.PIPELINED)
+            self._abort_parsing(rejections.PIPELINED)
         if self._codings and (self._codings > 1 or version == "1.0"):
-            self._abort_parsing(refusals.BAD_FRAMING)
+            self._abort_parsing(rejections.BAD_FRAMING)
         self._chunked = self._codings > 0
         if not self.url.startswith(b"/"):
             self._to_origin_form(version)
         upgrade = self.parser.should_upgrade()
         if upgrade and self._chunked:
-            self._abort_parsing(refusals.BAD_FRAMING)
+            self._abort_parsing(rejections.BAD_FRAMING)
         super().on_headers_complete()
-        self.cycle.transport = self._response_transport  # type: ignore[assignment]  # what it uses of a transport
+        self.cycle.transport = self._response_transport  # type: ignore[assignment]  # it has the methods that the cycle uses
         if upgrade:
-            # No other protocol is spoken here (RFC 9110, section 7.8), and the parser reads no body after such a head.
+            # Upgrades are not supported (RFC 9110, section 7.8), and the parser reads no body after such a head.
             self.cycle.keep_alive, self._raw_body = False, self._left > 0
         self._last = not self.cycle.keep_alive
         self.phase = Phase.BODY
         self.phase_started_at = self.last_received_at = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
-        """Bytes of a body."""
+        """Handle bytes of a body."""
         self.received += len(body)
         if self.phase is Phase.REST:
             self._discard(len(body))
@@ -168,12 +167,12 @@ class BoundedConnection(HttpConnection):
         super().on_body(body)
 
     def on_chunk_header(self) -> None:
-        """The size of a chunk."""
+        """Handle the header of a chunk."""
         self._chunks += 1
         self._overhead -= _OVERHEAD_PER_CHUNK
 
     def on_message_complete(self) -> None:
-        """The end of a request."""
+        """Handle the end of a request."""
         if self._raw_body:
             return
         self._complete = True
@@ -184,10 +183,10 @@ class BoundedConnection(HttpConnection):
         else:
             self.phase = Phase.ANSWER
 
-    # What a request cycle calls
+    # Callbacks of the request cycle
 
     def on_response_complete(self) -> None:
-        """The end of an answer: the next request may begin."""
+        """Handle the end of a response: start the next request."""
         self.server_state.total_requests += 1
         if self.phase is Phase.LEAVING or self.transport.is_closing():
             return
@@ -202,19 +201,19 @@ class BoundedConnection(HttpConnection):
             if self._buffered:
                 self._schedule_resume()
         elif self.expect_100_continue and not self.received:
-            self.linger()  # the client may send the body or not, and what comes next could not be told apart
+            self.linger()  # the client may or may not send the body, and we could not tell it from the next request
         else:
             self.phase = Phase.REST
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Handle that the client reads again."""
         self._unsent = 0
         super().resume_writing()
 
-    # What ends it
+    # Ending the connection
 
-    def reject(self, refusal: ConnectionRejection) -> None:
-        """Answer instead of the application, where nothing was answered yet, and close."""
+    def reject(self, rejection: ConnectionRejection) -> None:
+        """Send the rejection if no response has begun, and close."""
         cycle, answered = self.cycle, False
         if not self._is_answered():
             answered = cycle.response_started
@@ -224,13 +223,13 @@ class BoundedConnection(HttpConnection):
         elif self.phase is Phase.REST:
             answered = True
         self.pipeline.clear()
-        self._connections.count(refusal.code)
+        self._connections.count(rejection.code)
         if not answered and not self.transport.is_closing():
-            self.transport.write(refusal.to_bytes(self.server_state.default_headers))
+            self.transport.write(rejection.to_bytes(self.server_state.default_headers))
         self.linger()
 
     def linger(self) -> None:
-        """Say that nothing more will come, and wait for the client's end, so that it reads the answer."""
+        """Close the write side and wait for the client to close, so that it can read the response."""
         self.phase, self.phase_started_at = Phase.LEAVING, self.loop.time()
         self._buffered = b""
         self._response_transport.disable()
@@ -238,13 +237,13 @@ class BoundedConnection(HttpConnection):
             self.flow.release()
             self.transport.write_eof()
 
-    # Ours
+    # Internal
 
     def _is_answered(self) -> bool:
         return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
 
     def _process(self, data: bytes, at: int) -> None:
-        """Hand bytes to the parser, up to where the next request has to wait."""
+        """Feed data to the parser until a request has to wait for the response before it."""
         end = len(data)
         try:
             while at < end and self.phase is not Phase.LEAVING:
@@ -260,10 +259,10 @@ class BoundedConnection(HttpConnection):
                     self._schedule_resume()
                     return
         except (httptools.HttpParserError, _ParsingAborted):
-            self.reject(self._rejection or refusals.MALFORMED)
+            self.reject(self._rejection or rejections.MALFORMED)
 
     def _feed(self, data: bytes, at: int, end: int) -> int:
-        """Hand over one piece that ends no later than a head or a body does; where the next begins."""
+        """Feed one piece that ends no later than a head or a body; return where the next piece begins."""
         if self._raw_body:
             return self._feed_raw(data, at, end)
         in_body = not self._complete and not self._in_head
@@ -283,10 +282,10 @@ class BoundedConnection(HttpConnection):
         if in_body and self._chunked:
             self._overhead = max(0, self._overhead + cut - at)
             if self._overhead > MAX_OVERHEAD_BYTES:
-                self._abort_parsing(refusals.OVERHEAD)
+                self._abort_parsing(rejections.OVERHEAD)
         elif not in_body and self.head_bytes:
             if self.head_bytes > MAX_HEAD_BYTES:
-                self._abort_parsing(refusals.HEAD_TOO_LARGE)
+                self._abort_parsing(rejections.HEAD_TOO_LARGE)
             self._tail = (self._tail + piece)[-3:]
         return cut
 
@@ -300,7 +299,7 @@ class BoundedConnection(HttpConnection):
         return cut
 
     def _end_of_head(self, data: bytes, at: int, end: int) -> int:
-        """Where the head ends in `data`, or the next piece does; its empty line may have begun in the last one."""
+        """Return where the head or the next piece ends; the empty line may have begun in the previous piece."""
         if self._tail:
             found = (self._tail + data[at : at + 3]).find(_END_OF_HEAD)
             if found >= 0:
@@ -308,36 +307,36 @@ class BoundedConnection(HttpConnection):
         found = data.find(_END_OF_HEAD, at, at + _HEAD_PIECE)
         return found + len(_END_OF_HEAD) if found >= 0 else min(end, at + _HEAD_PIECE)
 
-    def _note_framing(self, name: bytes, value: bytes) -> None:
-        """How the body comes (RFC 9112, section 6). Two lengths, and a length beside chunks, are for the parser."""
+    def _record_framing(self, name: bytes, value: bytes) -> None:
+        """Record the body framing (RFC 9112, section 6). The parser rejects two lengths, and a length with chunks."""
         if name == b"content-length":
             self._left = int(value)
         elif name == b"transfer-encoding":
             self._codings += 1
             if value.strip().lower() != b"chunked":
-                self._abort_parsing(refusals.UNKNOWN_CODING)
+                self._abort_parsing(rejections.UNKNOWN_CODING)
         elif value.lower() == b"100-continue":
             self.expect_100_continue = True
 
     def _to_origin_form(self, version: str) -> None:
-        """A target with scheme and host becomes a path, and its host the Host (RFC 9112, section 3.2.2)."""
+        """Turn a target in absolute form into a path, and its host into Host (RFC 9112, section 3.2.2)."""
         scheme, mark, rest = self.url.partition(b"://")
         if not mark or scheme.lower() not in {b"http", b"https"}:
-            self._abort_parsing(refusals.BAD_TARGET)
+            self._abort_parsing(rejections.BAD_TARGET)
         end = min(at for at in (rest.find(b"/"), rest.find(b"?"), rest.find(b"#"), len(rest)) if at >= 0)
         self.url = rest[end:] if rest[end:].startswith(b"/") else b"/" + rest[end:]
         given = sum(name == b"host" for name, _ in self.headers)
-        if given == 1 or (not given and version == "1.0"):  # else the doorway refuses it
+        if given == 1 or (not given and version == "1.0"):  # otherwise RequestMiddleware rejects it
             self.headers[:] = [field for field in self.headers if field[0] != b"host"] + [(b"host", rest[:end])]
 
-    def _abort_parsing(self, refusal: ConnectionRejection) -> None:
-        """End the parser's run. What is raised through it comes out as another error."""
-        self._rejection = refusal
+    def _abort_parsing(self, rejection: ConnectionRejection) -> None:
+        """Stop the parser. It wraps the exception in its own error, so the rejection is stored."""
+        self._rejection = rejection
         raise _ParsingAborted
 
     def _buffer(self, data: bytes, at: int) -> None:
         self._buffered, self._buffered_at = (data, at) if at < len(data) else (b"", 0)
-        self.flow.hold()
+        self.flow.pause()
 
     def _schedule_resume(self) -> None:
         if not self._resume_scheduled:
@@ -359,11 +358,11 @@ class BoundedConnection(HttpConnection):
     def _discard(self, count: int) -> None:
         self._drained += count
         if self._drained > MAX_DRAINED_BYTES:
-            self._connections.count(refusals.DRAINED)
+            self._connections.count(rejections.DRAINED)
             self.transport.abort()
 
     def _end_response(self) -> None:
-        """Close after an answer that is complete or was broken off."""
+        """Close after a response that is complete or aborted."""
         if self._complete:
             self.transport.close()
         else:

@@ -1,4 +1,4 @@
-"""How a video was prepared, for its owner: what was decided and when, and what each file of it costs."""
+"""View values of a video's processing history, for its owner: timeline events and the size of each file."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ _ERROR_EVENTS = frozenset({"failed", "attempt_failed", "crashed", "damaged"})
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file of a video. `share` is its part of all that the video takes, in per cent; `label` tells sounds apart."""
+    """One file of a video. `share` is in per cent of all files of the video; `label` names an audio track."""
 
     name: str
     kind: str
@@ -28,7 +28,7 @@ class FileRow:
     share: float
     bitrate_bps: int | None
     label: str
-    picture: str
+    frame_size: str
     growing: bool
     damage_text: str
     can_reencode: bool
@@ -36,7 +36,7 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """One line of the timeline, with what it knows in words."""
+    """One event of the timeline, with its details formatted as texts."""
 
     event: str
     at_iso: str
@@ -54,7 +54,7 @@ class TimelineEvent:
 
 @dataclass(frozen=True, slots=True)
 class VideoHistory:
-    """All of it."""
+    """The events and files of a video."""
 
     events: list[TimelineEvent]
     files: list[FileRow]
@@ -63,10 +63,10 @@ class VideoHistory:
 
 
 async def require_manageable(public_id: str, caller: Caller, services: Services) -> Video:
-    """The video, for those who may manage it.
+    """Return a video that the caller may manage.
 
     Raises:
-        NotFound: for everybody else, whether they may watch it or not: there is nothing here for them.
+        NotFound: the caller may not manage it, even if they may watch it.
     """
     video = await services.videos.by_public_id(public_id)
     if access_level(caller, video.facts) < Access.MANAGE:
@@ -75,7 +75,7 @@ async def require_manageable(public_id: str, caller: Caller, services: Services)
 
 
 async def history_of(video: Video, services: Services) -> VideoHistory:
-    """What happened to a video, the oldest first, and what it costs."""
+    """Return the events of a video, oldest first, and its files."""
     files = await _files(video, services)
     total = sum(row.size_bytes for row in files)
     return VideoHistory(
@@ -105,8 +105,10 @@ def _object_ids(video: Video, renditions: list[Rendition]) -> list[int]:
 
 def _file(video: Video, rendition: Rendition | None, size: int, share: float, damage: dict[int, str]) -> FileRow:
     seconds = (video.duration_ms or 0) / 1000
-    described = rendition.description if rendition is not None else None
-    picture = f"{described.width} \N{MULTIPLICATION SIGN} {described.height}" if described and described.width else ""
+    description = rendition.description if rendition is not None else None
+    frame_size = ""
+    if description and description.width:
+        frame_size = f"{description.width} \N{MULTIPLICATION SIGN} {description.height}"
     return FileRow(
         name="" if rendition is None else rendition.name,
         kind="original" if rendition is None else rendition.kind.value,
@@ -116,7 +118,7 @@ def _file(video: Video, rendition: Rendition | None, size: int, share: float, da
         share=round(share, 1),
         bitrate_bps=round(size * 8 / seconds) if seconds and size else None,
         label=_label(rendition),
-        picture=picture if rendition is not None and rendition.kind is RenditionKind.VIDEO else "",
+        frame_size=frame_size if rendition is not None and rendition.kind is RenditionKind.VIDEO else "",
         growing=rendition is not None and not rendition.is_complete,
         damage_text=damage.get(video.source_object_id or 0 if rendition is None else rendition.object_id, ""),
         can_reencode=rendition is not None
@@ -128,8 +130,8 @@ def _file(video: Video, rendition: Rendition | None, size: int, share: float, da
 
 
 def _label(rendition: Rendition | None) -> str:
-    sound = rendition.audio if rendition is not None else None
-    return (sound.title or language_name(sound.language) or "") if sound is not None else ""
+    audio = rendition.audio if rendition is not None else None
+    return (audio.title or language_name(audio.language) or "") if audio is not None else ""
 
 
 def _event(entry: TimelineEntry) -> TimelineEvent:
@@ -140,15 +142,15 @@ def _event(entry: TimelineEntry) -> TimelineEvent:
         at_text=f"{datetime.fromtimestamp(entry.happened_at_ms / 1000, UTC).astimezone():%d %b %H:%M:%S}",
         message=entry.message,
         detail=detail,
-        elapsed_text=_words(span_text, detail.get("seconds", detail.get("took_s"))),
-        paused_text=_words(span_text, detail.get("paused_seconds")),
-        speed_text=_words(speed_text, detail.get("speed")),
-        disk_text=_words(size_text, detail.get("disk_bytes")),
-        memory_text=_words(size_text, detail.get("memory_bytes")),
+        elapsed_text=_format(span_text, detail.get("seconds", detail.get("took_s"))),
+        paused_text=_format(span_text, detail.get("paused_seconds")),
+        speed_text=_format(speed_text, detail.get("speed")),
+        disk_text=_format(size_text, detail.get("disk_bytes")),
+        memory_text=_format(size_text, detail.get("memory_bytes")),
         stderr_tail=str(detail.get("last_words", "")),
         is_error=entry.event in _ERROR_EVENTS,
     )
 
 
-def _words(say: Any, value: Any) -> str:  # noqa: ANN401  # what a JSON detail holds
-    return say(value) if value else ""
+def _format(formatter: Any, value: Any) -> str:  # noqa: ANN401  # a value of a JSON detail
+    return formatter(value) if value else ""

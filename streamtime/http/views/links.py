@@ -1,32 +1,75 @@
-"""Share links and links for sending as pages and the API want them."""
+"""View values of share links, upload requests and embed codes, and the forms that create links."""
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
+from litestar import Request
+from litestar.datastructures import State
+
+from streamtime.auth.access import Access, access_level
 from streamtime.errors import Invalid
 from streamtime.formatting import age_text, size_text, time_iso
-from streamtime.http.public_urls import AlternateUrl, LinkBase
+from streamtime.http.public_urls import AlternateUrl, LinkBase, absolute_url
 from streamtime.http.requests import Form
 from streamtime.http.secret_paths import DROPS, SHARED
+from streamtime.http.services import HttpSettings, Services
+from streamtime.http.views.videos import poster_size, watch_href
 from streamtime.sharing.links import Link, NewLink
 from streamtime.sharing.upload_requests import UploadRequest
 from streamtime.videos.trash import DAY_MS
 from streamtime.videos.video import Video
 
+WIDTH = 640
+"""Default width of an embedded player, in pixels."""
+
+
+def is_embeddable(video: Video, services: Services) -> bool:
+    """Return whether the owner allows embedding and anonymous users may watch the video."""
+    return video.embeddable and access_level(services.authenticator.anonymous, video.facts) >= Access.VIEW
+
+
+def embed_code(video: Video, request: Request[Any, Any, State], settings: HttpSettings, *, width: int = WIDTH) -> str:
+    """Return the HTML code that embeds the player."""
+    title = html.escape(video.title, quote=True)
+    source = html.escape(absolute_url(request, settings, f"/embed/{video.public_id}"), quote=True)
+    height = frame_height(video, width)
+    return (
+        f'<iframe src="{source}" title="{title}" width="{width}" height="{height}" '
+        'style="border:0" allow="fullscreen; picture-in-picture" allowfullscreen></iframe>'
+    )
+
+
+def frame_height(video: Video, width: int) -> int:
+    """Return the height of an embedded player of that width, in pixels."""
+    poster_width, poster_height = poster_size(video)
+    return max(1, round(width * poster_height / poster_width))
+
+
+def oembed_url(video: Video, request: Request[Any, Any, State], services: Services, settings: HttpSettings) -> str:
+    """Return the oEmbed URL of a video; empty if it may not be embedded or no site may embed videos."""
+    if not settings.frame_ancestors or not is_embeddable(video, services):
+        return ""
+    query = urlencode({"url": absolute_url(request, settings, watch_href(video)), "format": "json"})
+    return absolute_url(request, settings, f"/oembed?{query}")
+
+
 EXPIRY_CHOICES = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
-"""What a link's maker may choose, in days."""
+"""Lifetimes offered in forms, by number of days."""
 
 MAX_DAYS = 3650
 _DIGITS = 7
 
 
 NEW_LINK: Form = {"label": "", "days": "7", "password": "", "max_views": "", "errors": {}}
-"""The form for a share link as it begins: links that last for ever are forgotten."""
+"""Initial values of the share link form. Links expire by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """A link in a list."""
+    """A share link in a list."""
 
     id: str
     href: str
@@ -44,7 +87,7 @@ class LinkView:
 
 
 def link_view(link: Link, now_ms: int, base: LinkBase) -> LinkView:
-    """A link whose whole address begins with `base`."""
+    """Return the view of a share link; its URL starts with `base`."""
     return LinkView(
         id=link.public_id,
         href=SHARED + link.public_id,
@@ -63,10 +106,10 @@ def link_view(link: Link, now_ms: int, base: LinkBase) -> LinkView:
 
 
 def parse_new_link(fields: Mapping[str, str], videos: list[Video], now_ms: int) -> NewLink:
-    """The link that a form asks for.
+    """Parse the share link form.
 
     Raises:
-        Invalid: one of its fields cannot be used.
+        Invalid: a field has no valid value.
     """
     return NewLink(
         videos=videos,
@@ -78,10 +121,10 @@ def parse_new_link(fields: Mapping[str, str], videos: list[Video], now_ms: int) 
 
 
 def parse_expiry(days: str, now_ms: int) -> int | None:
-    """The end that a form's choice of days means; None for no end.
+    """Parse a form's number of days into an expiry time in epoch milliseconds; None: no expiry.
 
     Raises:
-        Invalid: it is no number of days.
+        Invalid: it is not a number from 1 to `MAX_DAYS`.
     """
     count = parse_optional_int(days, "days")
     if count is not None and not 1 <= count <= MAX_DAYS:
@@ -90,15 +133,15 @@ def parse_expiry(days: str, now_ms: int) -> int | None:
 
 
 def expires_after(days: int | None, now_ms: int) -> int | None:
-    """The end of what lasts so many days; None for no end."""
+    """Return the expiry time after that many days, in epoch milliseconds; None: no expiry."""
     return None if days is None else now_ms + days * DAY_MS
 
 
 def parse_optional_int(text: str, field: str) -> int | None:
-    """A whole number that a form may leave empty.
+    """Parse an optional whole number of a form.
 
     Raises:
-        Invalid: it is something else.
+        Invalid: it is not a whole number.
     """
     text = text.strip()
     if not text:
@@ -110,7 +153,7 @@ def parse_optional_int(text: str, field: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class UploadRequestView:
-    """A link for sending in a list."""
+    """An upload request in a list."""
 
     id: str
     href: str
@@ -125,18 +168,18 @@ class UploadRequestView:
     expires_iso: str | None
 
 
-def upload_request_view(drop: UploadRequest, now_ms: int, base: LinkBase) -> UploadRequestView:
-    """A link for sending whose whole address begins with `base`."""
+def upload_request_view(upload_request: UploadRequest, now_ms: int, base: LinkBase) -> UploadRequestView:
+    """Return the view of an upload request; its URL starts with `base`."""
     return UploadRequestView(
-        id=drop.public_id,
-        href=DROPS + drop.public_id,
-        address=base.url(DROPS + drop.public_id),
-        alternate_urls=base.alternate_urls(DROPS + drop.public_id),
-        label=drop.label,
-        files=drop.files,
-        max_files=drop.max_files,
-        max_size_text=None if drop.max_bytes is None else size_text(drop.max_bytes),
-        state=drop.state(now_ms).value,
-        created_text=age_text(drop.created_at_ms, now_ms),
-        expires_iso=None if drop.expires_at_ms is None else time_iso(drop.expires_at_ms),
+        id=upload_request.public_id,
+        href=DROPS + upload_request.public_id,
+        address=base.url(DROPS + upload_request.public_id),
+        alternate_urls=base.alternate_urls(DROPS + upload_request.public_id),
+        label=upload_request.label,
+        files=upload_request.files,
+        max_files=upload_request.max_files,
+        max_size_text=None if upload_request.max_bytes is None else size_text(upload_request.max_bytes),
+        state=upload_request.state(now_ms).value,
+        created_text=age_text(upload_request.created_at_ms, now_ms),
+        expires_iso=None if upload_request.expires_at_ms is None else time_iso(upload_request.expires_at_ms),
     )

@@ -1,4 +1,4 @@
-"""Accounts as pages and the API show them to those who run the server."""
+"""View values of accounts, for the admin pages and the admin API."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ GIGABYTE = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonView:
-    """An account, what it uses, and when it was last seen. `quota` is in bytes: None the default, 0 no limit."""
+    """An account, its usage, and when it was last seen. `quota` is in bytes; None: the default, 0: no limit."""
 
     id: str
     name: str
@@ -26,14 +26,14 @@ class PersonView:
     has_second_factor: bool
     """Whether signing in asks for a second factor."""
     is_self: bool
-    """Whether it is the one that asks."""
+    """Whether it is the caller's account."""
     videos: int
     used: int
     used_text: str
     limit_text: str
     quota: int | None
     quota_gigabytes: str
-    """What a form shows where they have a limit of their own."""
+    """The form value of an individual limit; empty without one."""
     seen_iso: str
     seen_text: str
     since_iso: str
@@ -41,7 +41,7 @@ class PersonView:
 
 
 async def people_views(caller: Caller, services: Services) -> list[PersonView]:
-    """All accounts, the oldest first."""
+    """Return all accounts, oldest first."""
     usages = {usage.owner: usage for usage in await services.usage.usages()}
     seen = await services.administration.last_seen()
     now = services.clock.now_ms()
@@ -77,12 +77,12 @@ async def people_views(caller: Caller, services: Services) -> list[PersonView]:
 
 
 async def person_view(user: User, caller: Caller, services: Services) -> PersonView:
-    """One account."""
+    """Return one account."""
     return next(view for view in await people_views(caller, services) if view.id == user.public_id)
 
 
 def account_state(user: User) -> str:
-    """Whether an account may sign in."""
+    """Return the state of an account: `active`, `disabled` or `awaiting`."""
     if user.disabled_at_ms is not None:
         return "disabled"
     return "active" if user.awaiting_at_ms is None else "awaiting"

@@ -1,4 +1,4 @@
-"""Space as pages show it: what uses how much, what lies in the bin, what is there twice."""
+"""View values of storage usage, the trash, and duplicates."""
 
 from dataclasses import dataclass
 
@@ -15,18 +15,18 @@ SHOWN_LARGEST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsagePartView:
-    """One kind of bytes. `share` is of the limit, or of everything where there is none, in hundredths."""
+    """Usage by one kind of file. `share` is in per cent of the limit, or of the total if there is no limit."""
 
     kind: str
     size_text: str
     start: float
-    """Where its part of a bar begins, in hundredths of the bar."""
+    """Start of its segment of the bar, in per cent."""
     share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageView:
-    """What one person's files take, or all people's (then `owner` is empty)."""
+    """Storage usage of one user, or of all users (`owner` is empty)."""
 
     owner: str
     owner_href: str
@@ -34,14 +34,14 @@ class UsageView:
     limit_text: str
     left_text: str
     percent: int
-    """Of the limit; 0 where there is none."""
+    """Usage in per cent of the limit; 0 without a limit."""
     videos: int
     parts: list[UsagePartView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LargeVideoView:
-    """A video that takes much."""
+    """One of the largest videos."""
 
     title: str
     href: str
@@ -52,7 +52,7 @@ class LargeVideoView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrashedVideoView:
-    """A video in the bin."""
+    """A video in the trash."""
 
     id: str
     title: str
@@ -65,7 +65,7 @@ class TrashedVideoView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateView:
-    """The earlier video with the same bytes. `asked` says that nothing is done before there is an answer."""
+    """The earlier video with the same content. `awaiting_decision`: processing waits for the owner's decision."""
 
     title: str
     href: str
@@ -74,7 +74,7 @@ class DuplicateView:
 
 
 def usage_view(usage: Usage) -> UsageView:
-    """What one person's files take."""
+    """Return the usage of one user."""
     parts = {
         "originals": usage.originals,
         "renditions": usage.renditions,
@@ -95,17 +95,17 @@ def usage_view(usage: Usage) -> UsageView:
     )
 
 
-def _parts(parts: dict[str, int], whole: int) -> list[UsagePartView]:
-    views, before = [], 0
-    for kind, count in parts.items():
-        start, share = round(before * 100 / whole, 2), round(count * 100 / whole, 2)
-        views.append(UsagePartView(kind=kind, size_text=size_text(count), start=start, share=share))
-        before += count
+def _parts(sizes: dict[str, int], total: int) -> list[UsagePartView]:
+    views, offset = [], 0
+    for kind, size in sizes.items():
+        start, share = round(offset * 100 / total, 2), round(size * 100 / total, 2)
+        views.append(UsagePartView(kind=kind, size_text=size_text(size), start=start, share=share))
+        offset += size
     return views
 
 
 def total_usage(usages: list[Usage]) -> Usage:
-    """Everybody's together."""
+    """Return the sum of all users' usage."""
     return Usage(
         owner="",
         originals=sum(usage.originals for usage in usages),
@@ -119,22 +119,22 @@ def total_usage(usages: list[Usage]) -> Usage:
 
 
 def large_video_views(largest: list[LargeVideo]) -> list[LargeVideoView]:
-    """The videos that take most, the first of them as the measure of the others."""
-    most = max((video.length_bytes for video in largest), default=0)
+    """Return the largest videos, with their sizes relative to the largest."""
+    maximum = max((video.length_bytes for video in largest), default=0)
     return [
         LargeVideoView(
             title=video.title,
             href=f"/watch/{video.public_id}/history",
             owner=video.owner,
             size_text=size_text(video.length_bytes),
-            share=round(video.length_bytes * 100 / max(1, most)),
+            share=round(video.length_bytes * 100 / max(1, maximum)),
         )
         for video in largest
     ]
 
 
 async def trashed_video_views(found: list[Video], services: Services) -> list[TrashedVideoView]:
-    """Videos in the bin, with what they take and how long they stay."""
+    """Return videos in the trash, with their sizes and the days until they are deleted."""
     sizes = await services.usage.bytes_by_video([video.id for video in found])
     now = services.clock.now_ms()
     return [
@@ -152,13 +152,13 @@ async def trashed_video_views(found: list[Video], services: Services) -> list[Tr
 
 
 async def duplicate_of(video: Video, services: Services) -> DuplicateView | None:
-    """The earlier video with the same bytes, as long as nobody has said what is to become of it."""
-    found = await services.duplicates.find_for_videos([video])
-    return duplicate_view(found[video.id], video) if video.id in found else None
+    """Return the earlier video with the same content, unless the owner has decided to keep both."""
+    duplicates = await services.duplicates.find_for_videos([video])
+    return duplicate_view(duplicates[video.id], video) if video.id in duplicates else None
 
 
 def duplicate_view(duplicate: Duplicate, video: Video) -> DuplicateView:
-    """The twin of a video."""
+    """Return the view of a video's duplicate."""
     return DuplicateView(
         title=duplicate.title,
         href="/library/bin" if duplicate.in_trash else f"/watch/{duplicate.public_id}",

@@ -1,17 +1,98 @@
-"""Videos as templates want them: plain values, ready to be shown, with nothing that the caller may not see."""
+"""View values of videos, chapters and captions. They contain only what the caller may see."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.clock import EpochMs
 from streamtime.formatting import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
 from streamtime.hls.storyboard import Storyboard
-from streamtime.http.views.tracks import CaptionBody, ChapterView, Tracks, caption_bodies, chapter_views, chapters_url
+from streamtime.http.services import Services
+from streamtime.videos.captions import CaptionOrigin, CaptionTrack, Chapter
 from streamtime.videos.progress import VideoProgress
 from streamtime.videos.video import Video, VideoState
+
+
+class ChapterBody(msgspec.Struct):
+    """A chapter of a video; start and end are in milliseconds."""
+
+    start_ms: int
+    end_ms: int
+    title: str
+
+
+class CaptionBody(msgspec.Struct):
+    """A caption track; `url` is its WebVTT file."""
+
+    name: str
+    language: str
+    label: str
+    origin: CaptionOrigin
+    cues: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterView:
+    """A chapter in the chapter list of the player."""
+
+    seconds: float
+    time_text: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """Chapters and caption tracks of several videos, by row id."""
+
+    chapters: dict[int, list[Chapter]]
+    captions: dict[int, list[CaptionTrack]]
+
+
+async def tracks_of(videos: list[Video], services: Services) -> Tracks:
+    """Read the chapters and captions of several videos."""
+    ids = [video.id for video in videos]
+    return Tracks(await services.chapters.list_for_videos(ids), await services.captions.list_for_videos(ids))
+
+
+def chapter_bodies(video: Video, tracks: Tracks) -> list[ChapterBody]:
+    """Return the chapters of a video for the API."""
+    return [ChapterBody(c.start_ms, c.end_ms, c.title) for c in tracks.chapters.get(video.id, [])]
+
+
+def chapter_views(video: Video, tracks: Tracks) -> list[ChapterView]:
+    """Return the chapters of a video for templates."""
+    return [
+        ChapterView(chapter.start_ms / 1000, duration_text(chapter.start_ms), chapter.title)
+        for chapter in tracks.chapters.get(video.id, [])
+    ]
+
+
+def caption_bodies(video: Video, tracks: Tracks) -> list[CaptionBody]:
+    """Return the caption tracks of a video."""
+    return [caption_body(video, track) for track in tracks.captions.get(video.id, [])]
+
+
+def caption_body(video: Video, track: CaptionTrack) -> CaptionBody:
+    """Return one caption track."""
+    return CaptionBody(
+        name=track.name,
+        language=track.language,
+        label=track.label,
+        origin=track.origin,
+        cues=track.cues,
+        url=f"/media/{video.public_id}/{video.access_generation}/captions/{track.name}.vtt",
+    )
+
+
+def chapters_url(video: Video) -> str:
+    """Return the URL of the chapters as WebVTT."""
+    return f"/media/{video.public_id}/{video.access_generation}/chapters.vtt"
+
 
 VISIBILITY_TEXTS = {
     Visibility.PRIVATE: "Private",
@@ -64,7 +145,7 @@ class VideoCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPart:
-    """A piece of a description: plain, a link, or a time that can be jumped to."""
+    """A part of a description: plain text, a link, or a time to seek to."""
 
     text: str
     href: str | None = None
@@ -73,7 +154,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryboardTile:
-    """A small picture of a video: a part of a sheet, in pixels of it."""
+    """A thumbnail of a video: a tile of a storyboard sheet. Sizes and offsets are in pixels."""
 
     at_ms: int
     text: str
@@ -88,12 +169,12 @@ class StoryboardTile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchView(VideoCard):
-    """A video on its own page."""
+    """A video on its watch page."""
 
     filename: str | None
-    """What the uploaded file was called, for its owner alone."""
+    """Name of the uploaded file; only for the owner."""
     guest_name: str | None
-    """Who sent it without an account, for its owner alone."""
+    """Name of the guest who uploaded it; only for the owner."""
     description: str
     description_parts: list[TextPart]
     tags: list[str]
@@ -101,7 +182,7 @@ class WatchView(VideoCard):
     storyboard_url: str | None
     duration_ms: int | None
     damaged_text: str | None
-    """How far the original could be read, where it breaks off."""
+    """Time up to which a damaged original could be read."""
     width: int | None
     height: int | None
     original_href: str | None
@@ -114,7 +195,7 @@ class WatchView(VideoCard):
 
 
 def video_card(video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs) -> VideoCard:
-    """A video in a grid, as `caller` sees it."""
+    """Return the card of a video, as `caller` may see it."""
     return VideoCard(**_card_values(video, progress, caller, now_ms))
 
 
@@ -128,7 +209,7 @@ def watch_page_view(
     original_text: str | None,
     tracks: Tracks,
 ) -> WatchView:
-    """A video on its own page, as `caller` sees it."""
+    """Return the view of the watch page, as `caller` may see it."""
     return WatchView(
         **_card_values(video, progress, caller, now_ms),
         filename=video.source_name if access_level(caller, video.facts) >= Access.MANAGE else None,
@@ -153,44 +234,44 @@ def watch_page_view(
 
 
 def watch_href(video: Video) -> str:
-    """The address of a video's page."""
+    """Return the URL of a video's watch page."""
     return f"/watch/{video.public_id}"
 
 
 def owner_href(name: str) -> str:
-    """The address of a user's page."""
+    """Return the URL of a user's page."""
     return f"/@{quote(name)}"
 
 
 def picture_href(public_id: str, version: int) -> str | None:
-    """The address of somebody's picture; another picture has another address. None where they have none."""
+    """Return the versioned URL of a profile picture, or None if there is none."""
     return f"/people/{public_id}/picture-{version}.jpg" if version else None
 
 
 def master_url(video: Video) -> str:
-    """The address of a video's multivariant playlist."""
+    """Return the URL of a video's multivariant playlist."""
     return f"/media/{video.public_id}/master.m3u8"
 
 
 def poster_url(video: Video) -> str | None:
-    """The address of a video's poster; another poster has another address."""
+    """Return the versioned URL of a video's poster."""
     if video.poster_object_id is None:
         return None
     return f"/media/{video.public_id}/{video.access_generation}/poster.jpg?v={video.poster_version}"
 
 
 def storyboard_url(video: Video) -> str | None:
-    """The address of a video's storyboard; another storyboard has another address."""
+    """Return the versioned URL of a video's storyboard."""
     return _still_url(video, "storyboard.vtt")
 
 
 def preview_url(video: Video) -> str | None:
-    """The address of the short silent film that a card plays."""
+    """Return the versioned URL of the short silent preview that a card plays."""
     return _still_url(video, "preview.mp4")
 
 
 def storyboard_tiles(video: Video) -> list[StoryboardTile]:
-    """Some small pictures of a video, evenly spread."""
+    """Return some thumbnails of a video, evenly spaced."""
     if video.stills is None:
         return []
     board = video.stills.storyboard
@@ -224,7 +305,7 @@ def _still_url(video: Video, name: str) -> str | None:
 
 
 def description_parts(description: str) -> list[TextPart]:
-    """A description cut into plain text, links and times."""
+    """Split a description into plain text, links and times."""
     parts: list[TextPart] = []
     end = 0
     for mark in _MARKS.finditer(description):
@@ -253,7 +334,7 @@ def _badge(video: Video) -> str | None:
 
 
 def poster_size(video: Video) -> tuple[int, int]:
-    """Width and height of its poster, in pixels, as far as the video tells them."""
+    """Return width and height of the poster in pixels; 16:9 if the size of the video is unknown."""
     width, height = video.width or _DEFAULT_SHAPE[0], video.height or _DEFAULT_SHAPE[1]
     return _POSTER_WIDTH, round(_POSTER_WIDTH * height / width)
 

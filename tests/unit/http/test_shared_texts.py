@@ -6,7 +6,7 @@ import pytest
 
 from streamtime.clock import EpochMs
 from streamtime.errors import Unavailable
-from streamtime.http.shared_texts import MAX_AGE_S, MAX_ENTRIES, RenderCache
+from streamtime.http.event_stream_state import MAX_AGE_S, MAX_ENTRIES, RenderCache
 from streamtime.videos.events import ChangeKind, EventBus, VideoChanged
 
 

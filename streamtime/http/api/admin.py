@@ -1,4 +1,4 @@
-"""/api/v1/admin/users: accounts, for those who run the server."""
+"""/api/v1/admin/users: accounts; /api/v1/admin/audit: the audit log. For administrators."""
 
 from typing import Annotated
 
@@ -8,10 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from streamtime.auth.access import Caller, Role
-from streamtime.auth.audit import Actor
+from streamtime.auth.audit import Actor, AuditEvent
 from streamtime.auth.users import User
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Forbidden, Invalid
+from streamtime.formatting import time_iso
 from streamtime.http.problems import problems
 from streamtime.http.requests import require_signed_in
 from streamtime.http.services import Services
@@ -21,10 +22,9 @@ BASE_PATH = "/api/v1/admin/users"
 
 
 class UserBody(msgspec.Struct):
-    """An account. `state` is `active`, `disabled` or `awaiting` (approval); `picture` an address; sizes in bytes.
+    """An account. `state` is `active`, `disabled` or `awaiting` (approval); `picture` is a path; sizes are in bytes.
 
-    `second_factor` says whether signing in asks for a code too. `quota` is null where the configuration decides, and 0
-    where there is no limit.
+    `second_factor`: whether signing in requires a code. `quota` is null for the configured default, and 0 for no limit.
     """
 
     id: str
@@ -42,13 +42,13 @@ class UserBody(msgspec.Struct):
 
 
 class UserList(msgspec.Struct):
-    """All accounts, the oldest first."""
+    """All accounts, oldest first."""
 
     items: list[UserBody]
 
 
 class NewUserBody(msgspec.Struct, forbid_unknown_fields=True):
-    """An account to be made."""
+    """A new account."""
 
     name: Annotated[str, msgspec.Meta(max_length=1_000)]
     password: Annotated[str, msgspec.Meta(max_length=1_000)]
@@ -56,9 +56,9 @@ class NewUserBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class UserPatch(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to change; what is left out stays. `approved` lets somebody in who waits.
+    """Changes; omitted fields stay unchanged. `approved: true` approves an account that waits for approval.
 
-    `second_factor` can only be turned off, for somebody who has lost it; the account's sessions end with it.
+    `second_factor` can only be disabled, for a user who has lost it; this also ends the account's sessions.
     """
 
     role: Role | msgspec.UnsetType = msgspec.UNSET
@@ -69,26 +69,26 @@ class UserPatch(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewPassword(msgspec.Struct):
-    """A password, told this once."""
+    """The generated password, shown once."""
 
     password: str
 
 
 @get(BASE_PATH, responses=problems(401, 403), tags=["admin"], summary="List accounts")
 async def list_users(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> UserList:
-    """With what each uses."""
+    """All accounts with their usage."""
     require_admin_or_forbid(caller)
     return UserList([_body(view) for view in await people_views(caller, services)])
 
 
-@post(BASE_PATH, responses=problems(401, 403, 409, 413), tags=["admin"], summary="Make an account")
+@post(BASE_PATH, responses=problems(401, 403, 409, 413), tags=["admin"], summary="Create an account")
 async def create_user(
     data: JSONBody[NewUserBody],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> UserBody:
-    """It may sign in at once."""
+    """The account may sign in immediately."""
     require_admin_or_forbid(caller)
     made = await services.users.create(data.name, data.password, data.role, actor=actor)
     return _body(await person_view(made, caller, services))
@@ -104,7 +104,7 @@ async def patch_user(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> UserBody:
-    """Change what is named, by the account's id; all of it or nothing."""
+    """Change the given fields, all or none. `user` is the id of the account."""
     require_admin_or_forbid(caller)
     found = await services.users.by_public_id(user)
     await services.database.write(lambda tx: _change(tx, services, found, data, actor))
@@ -124,7 +124,7 @@ async def reset_user_password(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> NewPassword:
-    """Give the account a new password and end its sessions."""
+    """Set a generated password, and end the sessions of the account."""
     require_admin_or_forbid(caller)
     found = await services.users.by_public_id(user)
     return NewPassword(await services.administration.reset_password(found, actor))
@@ -143,7 +143,7 @@ async def sign_user_out(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> None:
-    """The account is signed out wherever it is signed in."""
+    """End all sessions of the account."""
     require_admin_or_forbid(caller)
     found = await services.users.by_public_id(user)
     await services.database.write(lambda tx: services.administration.end_sessions(tx, found, actor))
@@ -158,40 +158,40 @@ async def delete_user(
     videos_to: Annotated[str, QueryParameter(max_length=100)] = "",
     delete_videos: FromQuery[bool] = False,
 ) -> None:
-    """Where it has videos, say who is to have them (`videos_to`, an account's id), or `delete_videos` for good."""
+    """For an account with videos, give their new owner (`videos_to`, an account's id), or delete them permanently."""
     require_admin_or_forbid(caller)
     found = await services.users.by_public_id(user)
-    heir = await services.users.by_public_id(videos_to) if videos_to else None
+    new_owner = await services.users.by_public_id(videos_to) if videos_to else None
     await services.database.write(
-        lambda tx: services.account_deletion.delete(tx, found, actor, new_owner=heir, delete_videos=delete_videos)
+        lambda tx: services.account_deletion.delete(tx, found, actor, new_owner=new_owner, delete_videos=delete_videos)
     )
 
 
 async def _change(tx: Transaction, services: Services, found: User, data: UserPatch, actor: Actor) -> None:
-    change = services.administration
+    administration = services.administration
     if data.role is not msgspec.UNSET:
-        await change.set_role(tx, found, data.role, actor)
+        await administration.set_role(tx, found, data.role, actor)
     if data.disabled is not msgspec.UNSET:
-        await change.set_enabled(tx, found, actor, enabled=not data.disabled)
+        await administration.set_enabled(tx, found, actor, enabled=not data.disabled)
     if data.approved is True:
-        await change.approve(tx, found, actor)
+        await administration.approve(tx, found, actor)
     if data.second_factor is True:
-        raise Invalid("Only its owner can turn a second factor on.", field="second_factor")
+        raise Invalid("Only the owner of the account can enable a second factor.", field="second_factor")
     if data.second_factor is False:
         await services.second_factor.admin_disable(tx, found, actor)
     if data.quota is not msgspec.UNSET:
-        await change.set_quota(tx, found, data.quota, actor)
+        await administration.set_quota(tx, found, data.quota, actor)
 
 
 def require_admin_or_forbid(caller: Caller) -> None:
-    """Let admins pass.
+    """Require an admin.
 
     Raises:
-        Unauthenticated: nobody we know is asking.
-        Forbidden: it is somebody else.
+        Unauthenticated: the caller is anonymous.
+        Forbidden: the caller is not an admin.
     """
     if not require_signed_in(caller).is_admin:
-        raise Forbidden("Only those who run the server manage accounts.")
+        raise Forbidden("Only administrators may manage accounts.")
 
 
 def _body(view: PersonView) -> UserBody:
@@ -209,3 +209,52 @@ def _body(view: PersonView) -> UserBody:
         last_seen_at=view.seen_iso or None,
         created_at=view.since_iso,
     )
+
+
+MAX_LIMIT = 200
+
+
+class EntryBody(msgspec.Struct):
+    """An audit event. `actor` is empty for someone without an account; `subject` names a user, a video or a link."""
+
+    id: int
+    at: str
+    deed: AuditEvent
+    actor: str
+    address: str
+    subject: str
+    detail: dict[str, str]
+
+
+class AuditPage(msgspec.Struct):
+    """Entries, newest first. `next` is the value of `before` for the next page; null on the last page."""
+
+    items: list[EntryBody]
+    next: int | None
+
+
+@get("/api/v1/admin/audit", responses=problems(401, 403), tags=["admin"], summary="Read the audit log")
+async def get_audit(
+    caller: NamedDependency[Caller],
+    services: NamedDependency[Services],
+    person: Annotated[str, QueryParameter(max_length=100)] = "",
+    before: Annotated[int | None, QueryParameter(ge=1, le=2**62)] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 50,
+) -> AuditPage:
+    """Sign-ins, changes of permissions and visibility, and deletions. `person` filters by actor or subject."""
+    if not require_signed_in(caller).is_admin:
+        raise Forbidden("Only administrators may read the audit log.")
+    found = await services.audit.page(before_id=before, person=person, limit=limit + 1)
+    items = [
+        EntryBody(
+            id=entry.id,
+            at=time_iso(entry.happened_at_ms),
+            deed=entry.event,
+            actor=entry.actor_name,
+            address=entry.address,
+            subject=entry.subject,
+            detail=entry.detail,
+        )
+        for entry in found[:limit]
+    ]
+    return AuditPage(items, items[-1].id if len(found) > limit else None)

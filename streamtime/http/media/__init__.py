@@ -1,1 +1,0 @@
-"""Media URLs: playlists, segments, posters, captions and originals, with Range and conditional requests."""
