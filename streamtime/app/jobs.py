@@ -17,17 +17,14 @@ from streamtime.maintenance.expiry import ExpireHandler
 from streamtime.maintenance.scheduler import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
 from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier, ObjectFinalizer
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission, QuietHours
-from streamtime.transcoding.encode import EncodeRunner, FirstRungHandler, LadderHandler
-from streamtime.transcoding.extra_audio import ExtraAudio
+from streamtime.transcoding.encode import EncodeRunner, ExtraAudio, FirstRungHandler, LadderHandler
 from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
 from streamtime.transcoding.order_runner import OrderRunner
+from streamtime.transcoding.outcome import CrashQuarantine
 from streamtime.transcoding.package.packager import Packager
-from streamtime.transcoding.poster import PosterHandler
 from streamtime.transcoding.prepare import PrepareHandler
-from streamtime.transcoding.quarantine import CrashQuarantine
 from streamtime.transcoding.source import Fetcher, Sources
-from streamtime.transcoding.staging import Staging
-from streamtime.transcoding.stills import StillsHandler
+from streamtime.transcoding.stills import PosterHandler, Staging, StillsHandler
 from streamtime.transcoding.supervision import OrderMonitor
 from streamtime.videos import job_kinds
 from streamtime.videos.editing import POSTER

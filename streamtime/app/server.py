@@ -64,7 +64,7 @@ from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests
 from streamtime.storage.objects.ledger import ObjectLocations
 from streamtime.storage.s3.connections import client_for
-from streamtime.transcoding.queue_status import QueueStatus
+from streamtime.transcoding.admission import QueueStatus
 from streamtime.uploads.create import UploadCreation, UploadLimits
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination

@@ -26,10 +26,13 @@ from streamtime.transcoding.package.folder import (
     POSTER,
     PREVIEW,
     STORYBOARD,
+    FolderCaptions,
+    PackagedRendition,
+    PackagingProgress,
+    PackagingResult,
     create_hls_folder,
 )
 from streamtime.transcoding.package.packager import Packager
-from streamtime.transcoding.package.result import FolderCaptions, PackagedRendition, PackagingProgress, PackagingResult
 from streamtime.videos.renditions import RenditionKind
 
 LINE_INTERVAL_S = 1.0

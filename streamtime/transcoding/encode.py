@@ -1,12 +1,7 @@
-"""Where nothing can be copied: the quickest useful rung alone, with the sound, so that people wait for seconds.
+"""Encode the renditions of a video that can't be copied: the jobs `first` and `ladder`, and the extra audio tracks.
 
-It has a lane of its own: it waits behind no ladder, and no ladder is begun before it.
-
-Has renditions encoded, from where an earlier attempt broke off where that is exact, else from the beginning.
-
-It knows what attempts leave and what goes wrong on the way; which renditions are made is decided by the jobs.
-
-The last job of a video: all rungs that must be encoded, in one decode of the source where memory allows.
+`first` encodes one rung with the audio, so that the video is playable within seconds. `ladder` encodes the other rungs.
+An interrupted encode resumes at its last checkpoint if possible.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +14,6 @@ from streamtime.hls.ladder import PlannedRung, choose_first_rung
 from streamtime.hls.segment_index import Grid
 from streamtime.jobs.job import Failure, Job
 from streamtime.storage.spool import Spool
-from streamtime.transcoding.encode_passes import estimate_encode, rung_bytes, source_of, split_passes
-from streamtime.transcoding.extra_audio import ExtraAudio
 from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
 from streamtime.transcoding.order_runner import OrderRunner
 from streamtime.transcoding.outcome import complete_video, mark_video_failed, translate_failures
@@ -30,27 +23,100 @@ from streamtime.transcoding.plan import (
     PlannedRendition,
     RemainingRungs,
     audio_name,
+    audio_order,
     dropped_rung_message,
     encode_order,
+    estimate_encode,
     extra_audios,
     facts_of,
     format_time,
+    plan_extra_audios,
     plan_first,
     plan_remaining,
     plan_rungs,
     remaining_planned,
     resume_planned,
+    rung_bytes,
     rungs_for,
+    source_of,
+    split_passes,
     stage_label,
 )
-from streamtime.transcoding.progress_weights import COPIED_FRACTION, FIRST_RUNG_FRACTION, PROBED_FRACTION, ProgressRange
 from streamtime.transcoding.source import Sources
+from streamtime.transcoding.supervision import COPIED_FRACTION, FIRST_RUNG_FRACTION, PROBED_FRACTION, ProgressRange
 from streamtime.videos.renditions import Rendition, RenditionKind, RenditionOrigin
 from streamtime.videos.video import Video, video_id_of
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.probe_result import ProbeResult
 from streamtime.workers.protocol import EncodeVideo, OrderDone
+
+COPY_UNFIT = "audio_copy_unfit"
+"""What a worker says when sound that looked copyable turns out not to be."""
+
+DISK_CODES = frozenset({"no_space", "disk_error"})
+"""No fault of the tracks."""
+
+
+def audio_skipped_message(why: str) -> str:
+    """What people are told where tracks are missing."""
+    return f"Not all sound tracks could be prepared: {why}"
+
+
+class ExtraAudio:
+    """Makes what is missing of a video's further sound tracks."""
+
+    def __init__(
+        self,
+        records: VideoRecords,
+        sources: Sources,
+        launcher: WorkerLauncher,
+        order_runner: OrderRunner,
+    ) -> None:
+        self._records = records
+        self._sources = sources
+        self._launcher = launcher
+        self._order_runner = order_runner
+
+    async def package(
+        self, job: Job, video: Video, facts: ProbeResult, progress_range: ProgressRange, *, longest_s: int
+    ) -> None:
+        """Copy or encode them, all in one reading; `longest_s` is what the video's other renditions allow a segment.
+
+        Raises:
+            WorkerFailed: they could not be made this time; another attempt may go better.
+        """
+        names = {
+            r.name for r in await self._records.renditions.list_for_video(video.id) if r.is_complete and not r.outdated
+        }
+        for may_copy in (True, False):
+            planned = plan_extra_audios(facts, names, video.new_key, may_copy=may_copy, longest_s=longest_s)
+            if not planned:
+                return
+            try:
+                await self._package(video, facts, planned, progress_range)
+            except WorkerFailed as error:
+                if error.code == COPY_UNFIT and may_copy:
+                    continue
+                if error.code in DISK_CODES or (error.retryable and job.attempt < job.max_attempts):
+                    raise
+                await self._record_skipped(video, error.message)
+            return
+
+    async def _package(
+        self, video: Video, facts: ProbeResult, planned: list[PlannedRendition], progress_range: ProgressRange
+    ) -> None:
+        source = await self._sources.open(video)
+        first = ProgressRange("Preparing sound", progress_range.start, progress_range.start)
+        async with self._launcher.launch(source.descriptor) as worker:
+            await self._order_runner.run(video, worker, audio_order(facts, planned), planned, first)
+
+    async def _record_skipped(self, video: Video, why: str) -> None:
+        async def body(tx: Transaction) -> None:
+            await self._records.timeline.add(tx, video.id, "sound_left_out", audio_skipped_message(why))
+
+        await self._records.database.write(body)
+
 
 RESUME_IMPOSSIBLE = "resume_unfit"
 """What a worker says when what was begun cannot be gone on with exactly."""

@@ -1,19 +1,16 @@
-"""Turns a worker's end into the queue's terms, and the queue's end into the video's.
-
-The end of a preparation: ready where something plays, else encoded instead of copied, else failed in words.
-"""
+"""The end of processing jobs: complete or fail the video, translate worker failures, and quarantine crashing files."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from streamtime.database.transaction import Transaction
+from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, StreamtimeError, Unavailable
 from streamtime.hls.ladder import choose_first_rung
-from streamtime.jobs.job import AttemptFailed, Failure, Job
+from streamtime.jobs.job import AttemptFailed, Failure, Handler, Job
 from streamtime.logging import get_logger
-from streamtime.transcoding.encode_passes import estimate_encode
 from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
-from streamtime.transcoding.plan import rungs_for
+from streamtime.transcoding.plan import estimate_encode, rungs_for
+from streamtime.videos.events import CrashCounter
 from streamtime.videos.playability import NoPlayableRendition
 from streamtime.videos.video import Video, video_id_of
 from streamtime.videos.videos import VideoNotFound
@@ -89,3 +86,53 @@ async def mark_video_failed(tx: Transaction, records: VideoRecords, job: Job, fa
     except VideoNotFound:
         return
     await records.lifecycle.mark_failed(tx, video, failure)
+
+
+MAX_CRASHES = 2
+"""So many, and it is set aside."""
+
+CODE = "quarantined"
+MESSAGE = (
+    "The program that works on this video crashed over it again, so the file is set aside. "
+    "Nothing more happens to it unless you try it again."
+)
+
+_STDERR_CHARS = 500
+
+
+class CrashQuarantine:
+    """A handler around another one: lets everything through, and counts crashes."""
+
+    def __init__(self, handler: Handler, database: Database, crash_counter: CrashCounter) -> None:
+        self._handler = handler
+        self._database = database
+        self._crash_counter = crash_counter
+
+    async def run(self, job: Job) -> None:
+        """Do the job.
+
+        Raises:
+            AttemptFailed: as the handler says; with `quarantined`, and for good, when it was one crash too many.
+            Unavailable, NoSpace: as the handler says.
+        """
+        try:
+            await self._handler.run(job)
+        except AttemptFailed as error:
+            if error.code in CRASH_CODES and await self._count_crash(job, error) >= MAX_CRASHES:
+                raise AttemptFailed(MESSAGE, code=CODE, retryable=False) from error
+            raise
+
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        """As the handler does."""
+        await self._handler.on_failed(tx, job, failure)
+
+    async def _count_crash(self, job: Job, error: AttemptFailed) -> int:
+        cause = error.__cause__
+        last_words = sanitize_stderr(cause.stderr_tail)[-_STDERR_CHARS:] if isinstance(cause, WorkerFailed) else ""
+
+        async def body(tx: Transaction) -> int:
+            return await self._crash_counter.increment(
+                tx, video_id_of(job.subject), error.message, code=error.code, stderr_tail=last_words
+            )
+
+        return await self._database.write(body)

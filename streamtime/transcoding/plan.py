@@ -1,6 +1,6 @@
-"""Which rungs are made beside what is whole already: pure, from facts, settings and what is there.
+"""Plan the renditions of a source: which are copied or encoded, by which job, in how many passes, and what they cost.
 
-Decides what is made of a source, and in which job: pure, from facts and settings.
+All functions are pure; they depend on the probe result, the settings and the existing renditions.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -8,18 +8,76 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from streamtime.hls.ladder import PlannedRung, PrunedRung, ReferenceRendition, Rung, plan_ladder, prune_ladder
+from streamtime.hls.ladder import (
+    PlannedRung,
+    PrunedRung,
+    ReferenceRendition,
+    Rung,
+    SourceSize,
+    encode_memory_bytes,
+    plan_ladder,
+    planned_bps,
+    prune_ladder,
+    track_bytes,
+)
 from streamtime.hls.playlists import TARGET_DURATION_S
 from streamtime.hls.segment_index import Grid, SegmentIndex
 from streamtime.jobs.job import AttemptFailed
 from streamtime.languages import bcp47
 from streamtime.transcoding.subtitles import audio_label
+from streamtime.videos.job_kinds import EncodeEstimate
 from streamtime.videos.playability import UNPLAYABLE, UNPLAYABLE_MESSAGE
 from streamtime.videos.renditions import AudioTrack, NewRendition, Rendition, RenditionKind, RenditionOrigin
 from streamtime.videos.video import Video
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.probe_result import AudioInfo, ProbeResult
 from streamtime.workers.protocol import CopyVideo, EncodeVideo, Package, PackageAudio, Resume
+
+
+def source_of(facts: ProbeResult) -> SourceSize:
+    """What of a source decides how much memory decoding it takes."""
+    video = facts.video
+    return SourceSize(video.stored_width, video.stored_height, video.bit_depth)
+
+
+def estimate_encode(
+    facts: ProbeResult, rungs: Sequence[PlannedRung], sounds: Sequence[str], budget_bytes: int
+) -> EncodeEstimate:
+    """What encoding these rungs, and other sound tracks of these names, will cost."""
+    source = source_of(facts)
+    return EncodeEstimate(
+        names=[*(rung.name for rung in rungs), *sounds],
+        disk_bytes=sum(rung_bytes(facts, rung) for rung in rungs),
+        memory_bytes=peak_memory(source, rungs, budget_bytes),
+        passes=len(split_passes(source, rungs, budget_bytes)),
+    )
+
+
+def rung_bytes(facts: ProbeResult, rung: PlannedRung) -> int:
+    """What a rung of this source will take on disk; 0 where the file does not tell how long it is."""
+    video = facts.video
+    bps = planned_bps(rung, video.width, video.height, video.bitrate_bps or facts.bitrate_bps, video.codec)
+    return track_bytes(bps, (facts.duration_ms or 0) / 1000)
+
+
+def split_passes(source: SourceSize, rungs: Sequence[PlannedRung], budget_bytes: int) -> list[list[PlannedRung]]:
+    """Share rungs, the largest first, out to as few encodes as keep within the budget.
+
+    A rung that is over it by itself gets an encode of its own: it is made all the same, alone.
+    """
+    made: list[list[PlannedRung]] = []
+    for rung in rungs:
+        if made and encode_memory_bytes(source, [*made[-1], rung]) <= budget_bytes:
+            made[-1].append(rung)
+        else:
+            made.append([rung])
+    return made
+
+
+def peak_memory(source: SourceSize, rungs: Sequence[PlannedRung], budget_bytes: int) -> int:
+    """The most memory that any of the passes takes: what the job weighs in its lane."""
+    return max((encode_memory_bytes(source, part) for part in split_passes(source, rungs, budget_bytes)), default=0)
+
 
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
 """Cuts are asked for every four seconds, and fall on the next picture."""

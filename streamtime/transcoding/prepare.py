@@ -13,7 +13,6 @@ from streamtime.database.transaction import Transaction
 from streamtime.hls.ladder import choose_first_rung
 from streamtime.jobs.job import Failure, Job
 from streamtime.transcoding.encode import record_source_end
-from streamtime.transcoding.encode_passes import estimate_encode
 from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
 from streamtime.transcoding.order_runner import OrderRunner
 from streamtime.transcoding.outcome import complete_video, mark_video_failed, translate_failures
@@ -21,15 +20,16 @@ from streamtime.transcoding.plan import (
     PlannedRendition,
     audio_name,
     default_audio,
+    estimate_encode,
     extra_audios,
     longest_segment_s,
     plan_audio,
     plan_copy,
     rungs_for,
 )
-from streamtime.transcoding.progress_weights import COPIED_FRACTION, ProgressRange
 from streamtime.transcoding.source import Sources
 from streamtime.transcoding.subtitles import chapters, unsupported_subtitles
+from streamtime.transcoding.supervision import COPIED_FRACTION, ProgressRange
 from streamtime.videos.captions import imported_streams, replace_chapters
 from streamtime.videos.ingest import embedded_title
 from streamtime.videos.lifecycle import MediaInfo

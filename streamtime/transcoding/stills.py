@@ -1,26 +1,104 @@
-"""The job beside the ladder: a storyboard and a preview, out of the smallest picture that is whole.
+"""The jobs `stills` (storyboard and preview) and `poster` (the poster that an owner chose).
 
-Nothing waits for it: a video without stills plays as well, and one that they could not be made of is not failed.
-
-Which stills are made of a rendition, and from which of its bytes: pure, from its segment index.
+Each makes all of its files or none. A video without stills is still playable: a failure does not fail the video.
 """
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import msgspec
 
-from streamtime.database.transaction import Transaction
+from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.hls.storyboard import PREVIEW_SIDE, Storyboard, fit, locate_frames, plan_storyboard, preview_clips
 from streamtime.jobs.job import AttemptFailed, Failure, Job
+from streamtime.storage.objects.ledger import Ledger
+from streamtime.storage.spool import Spool
 from streamtime.transcoding.job_context import VideoRecords
 from streamtime.transcoding.outcome import translate_failures
 from streamtime.transcoding.source import Sources
-from streamtime.transcoding.staging import FileSpec, StagedFile, Staging
+from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.renditions import Rendition, RenditionKind, StillKind, StillsFacts
 from streamtime.videos.video import Video, VideoState, video_id_of
-from streamtime.videos.videos import VideoNotFound
+from streamtime.videos.videos import VideoNotFound, require_not_deleted
 from streamtime.workers.launcher import WorkerLauncher
-from streamtime.workers.protocol import MakePreview, MakeSheet, MakeStills, StillWritten
+from streamtime.workers.probe_result import ProbeResult
+from streamtime.workers.protocol import (
+    MakePoster,
+    MakePreview,
+    MakeSheet,
+    MakeStills,
+    Package,
+    PosterAt,
+    PosterWritten,
+    StillWritten,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """One file to be made: the kind of its object, and how its key ends."""
+
+    kind: str
+    ending: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """One file, empty and open; its object is `staging`."""
+
+    object_id: int
+    key: str
+    fd: int
+
+
+class Staging:
+    """Stages the files of small jobs, which make all of them or none."""
+
+    def __init__(self, database: Database, ledger: Ledger, lifecycle: Lifecycle, spool: Spool) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._lifecycle = lifecycle
+        self._spool = spool
+
+    @asynccontextmanager
+    async def stage(self, video: Video, specs: Sequence[FileSpec]) -> AsyncIterator[list[StagedFile]]:
+        """Open files as wished. Those that are not `live` when the block is left are taken out."""
+        keys = [video.new_key(wish.ending) for wish in specs]
+
+        async def intend(tx: Transaction) -> list[int]:
+            await require_not_deleted(tx, video.id)
+            return [
+                await self._ledger.stage(tx, key, kind=wish.kind, owner_id=video.owner_id)
+                for key, wish in zip(keys, specs, strict=True)
+            ]
+
+        ids = await self._database.write(intend)
+        try:
+            async with AsyncExitStack() as stack:
+                files = [await stack.enter_async_context(await self._spool.create(key)) for key in keys]
+                staged = zip(ids, keys, files, strict=True)
+                yield [StagedFile(object_id, key, file.fd) for object_id, key, file in staged]
+        finally:
+            await self._database.write(lambda tx: self._abandon(tx, ids))
+
+    async def complete(self, tx: Transaction, video: Video, file: StagedFile, *, length_bytes: int) -> None:
+        """A file is whole and `sync`ed: it lives, and is carried to where it stays."""
+        await self._ledger.complete(tx, file.object_id, length_bytes=length_bytes)
+        await self._lifecycle.queue_finalize(tx, video, file.object_id)
+
+    async def sync(self, files: Sequence[StagedFile]) -> None:
+        """Return when the files are on disk."""
+        for file in files:
+            await self._spool.sync(file.key)
+
+    async def _abandon(self, tx: Transaction, ids: list[int]) -> None:
+        if any(row.state == "staging" for row in await self._ledger.find(ids)):
+            for object_id in ids:
+                await self._lifecycle.discard_staged(tx, object_id)
+
 
 SMALL_PIXELS = 854 * 480
 """Up to here decoding whole segments, to show exact moments, is cheap."""
@@ -161,3 +239,101 @@ def smallest_video_rendition(renditions: list[Rendition]) -> Rendition | None:
     """The smallest of the whole pictures that play; they come with the largest first."""
     pictures = [r for r in renditions if r.kind is RenditionKind.VIDEO and r.index is not None and r.index.plays]
     return pictures[-1] if pictures else None
+
+
+class PosterHandler:
+    """Handles jobs of the kind `poster`."""
+
+    def __init__(
+        self,
+        records: VideoRecords,
+        sources: Sources,
+        launcher: WorkerLauncher,
+        staging: Staging,
+    ) -> None:
+        self._records = records
+        self._sources = sources
+        self._launcher = launcher
+        self._staging = staging
+
+    async def run(self, job: Job) -> None:
+        """Make the poster that is wished for, until nobody has wished for another meanwhile."""
+        async with translate_failures(job, self._records):
+            while not await self._generate(job):
+                pass
+
+    async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
+        """Leave a note and forget the wish; the poster is as it was."""
+        try:
+            video = await self._records.videos.by_id(video_id_of(job.subject))
+        except VideoNotFound:
+            return
+        await self._records.lifecycle.clear_chosen_poster(tx, video)
+        await self._records.timeline.add(tx, video.id, "poster_failed", failure.message, code=failure.code)
+
+    async def _generate(self, job: Job) -> bool:
+        """Make what is wished for now; False where another wish came meanwhile."""
+        video = await self._records.videos.by_id(video_id_of(job.subject))
+        if video.poster_ms is None:
+            return True
+        async with self._staging.stage(video, [FileSpec("poster", ".jpg")]) as (file,):
+            written = await self._write(video, video.poster_ms, file)
+            await self._staging.sync([file])
+            return await self._records.database.write(lambda tx: self._commit(tx, job, video, file, written))
+
+    async def _commit(self, tx: Transaction, job: Job, video: Video, file: StagedFile, written: PosterWritten) -> bool:
+        if (await require_not_deleted(tx, video.id))["poster_ms"] != video.poster_ms:
+            return False
+        await self._staging.complete(tx, video, file, length_bytes=written.bytes_total)
+        await self._records.lifecycle.set_chosen_poster(tx, video, file.object_id, job=job)
+        return True
+
+    async def _write(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten:
+        written = (
+            await self._from_rendition(video, at_ms, file)
+            if video.source_object_id is None
+            else await self._from_original(video, at_ms, file)
+        )
+        if written is None:
+            raise AttemptFailed("There is no picture at that moment.", code="no_picture", retryable=False)
+        return written
+
+    async def _from_original(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
+        if video.source_facts is None:
+            raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
+        facts = msgspec.msgpack.decode(video.source_facts, type=ProbeResult)
+        order = Package(
+            origin_us=facts.origin_us,
+            video_stream=facts.video.stream,
+            poster=MakePoster(output=0, at_ms=at_ms),
+            duration_ms=facts.duration_ms,
+        )
+        source = await self._sources.open(video)
+        async with self._launcher.launch(source.descriptor) as worker:
+            told = [message async for message in worker.package(order, [file.fd])]
+        return next((message for message in told if isinstance(message, PosterWritten)), None)
+
+    async def _from_rendition(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
+        rendition = largest_video_rendition(await self._records.renditions.list_for_video(video.id))
+        if rendition is None or rendition.index is None:
+            raise AttemptFailed("There is nothing to take a picture from.", code="no_picture", retryable=False)
+        about = rendition.description
+        (pick,) = locate_frames(rendition.index, [at_ms], exact=True)
+        order = MakeStills(
+            init_length=rendition.index.init_length,
+            poster=PosterAt(output=0, location=pick, width=about.width or 2, height=about.height or 2),
+        )
+        try:
+            source = await self._sources.open_object(rendition.object_id, ranges=byte_ranges(order))
+        except NotFound as error:
+            raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
+        async with self._launcher.launch(source.descriptor) as worker:
+            told = [message async for message in worker.stills(order, [file.fd])]
+        return next((message for message in told if isinstance(message, PosterWritten)), None)
+
+
+def largest_video_rendition(renditions: list[Rendition]) -> Rendition | None:
+    """The largest of the whole pictures, which come in this order."""
+    return next(
+        (rendition for rendition in renditions if rendition.kind is RenditionKind.VIDEO and rendition.is_complete), None
+    )

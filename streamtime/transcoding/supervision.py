@@ -1,9 +1,4 @@
-"""What stands around one order while a worker carries it out: pauses, speed and time left, and a line in the timeline.
-
-It decides nothing about what is made.
-
-How fast work goes and how long it will take: from what was seen over the last half minute. Pure.
-"""
+"""Supervise an order while a worker executes it: pause and resume it, and report progress, speed and remaining time."""
 
 import asyncio
 from collections import deque
@@ -17,13 +12,40 @@ from streamtime.database.transaction import Transaction
 from streamtime.logging import get_logger
 from streamtime.periodic import every
 from streamtime.transcoding.admission import EncodeAdmission
-from streamtime.transcoding.progress_weights import ProgressRange
 from streamtime.videos.events import Timeline
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.video import Video
 from streamtime.videos.videos import require_not_deleted
 from streamtime.workers.protocol import OrderProgress, Package
 from streamtime.workers.worker import Worker, WorkerRegistry
+
+PROBED_FRACTION = 0.05
+"""So far a video is when it is known that nothing can be copied."""
+
+COPIED_FRACTION = 0.1
+"""So far it is when everything is copied that can be."""
+
+FIRST_RUNG_FRACTION = 0.3
+"""So far it is with its first encoded rung."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressRange:
+    """Which part of the whole work an order is, what it is called, and whether it stands back for others.
+
+    What makes a video playable never stands back; it waits only where the disk is full.
+    """
+
+    stage: str
+    start: float
+    end: float
+    can_pause: bool = False
+
+    def subrange(self, number: int, count: int, stage: str, *, can_pause: bool) -> "ProgressRange":
+        """The share of one of several orders that are made one after another."""
+        step = (self.end - self.start) / count
+        return ProgressRange(stage, self.start + step * number, self.start + step * (number + 1), can_pause)
+
 
 WINDOW_S = 30.0
 MIN_WINDOW_S = 1.5

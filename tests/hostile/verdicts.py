@@ -14,8 +14,7 @@ import m3u8
 
 from streamtime.app.jobs import packager
 from streamtime.config.load import load
-from streamtime.transcoding.package.folder import MASTER_PLAYLIST, POSTER, create_hls_folder
-from streamtime.transcoding.package.result import PackagingResult
+from streamtime.transcoding.package.folder import MASTER_PLAYLIST, POSTER, PackagingResult, create_hls_folder
 from streamtime.workers.failure import WorkerFailed
 from tests.hls.checker import check
 from tests.hls.places import Missing, Place, place_of

@@ -43,10 +43,9 @@ from streamtime.maintenance.backup.automatic import AutomaticBackups, DatabaseBa
 from streamtime.periodic import FAILURES
 from streamtime.playback.segments import ViewerActivity
 from streamtime.storage.spool import Spool
-from streamtime.transcoding import queue_status, supervision
+from streamtime.transcoding import supervision
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission
-from streamtime.transcoding.progress_weights import ProgressRange
-from streamtime.transcoding.supervision import OrderMonitor
+from streamtime.transcoding.supervision import OrderMonitor, ProgressRange
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.process import MemoryMonitor, resident_bytes
 from streamtime.workers.protocol import EncodeVideo, Package
@@ -75,7 +74,7 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(periodic, "FIRST_BACKOFF_S", 0.01)
     monkeypatch.setattr(periodic, "MAX_BACKOFF_S", 0.1)
-    for module, name in ((queue_status, "POLL_INTERVAL_S"), (scheduler, "MAX_SLEEP_S"), (expiry, "CHECK_INTERVAL_S")):
+    for module, name in ((admission, "POLL_INTERVAL_S"), (scheduler, "MAX_SLEEP_S"), (expiry, "CHECK_INTERVAL_S")):
         monkeypatch.setattr(module, name, 0.1)
     monkeypatch.setattr(supervision, "POLL_INTERVAL_S", 0.05)
     for module, name in ((pool, "POLL_INTERVAL_S"), (app, "FLUSH_INTERVAL_S"), (failed_logins, "WINDOW_S")):

@@ -12,12 +12,17 @@ import msgspec
 
 from streamtime.hls.playlists import has_iframes, iframes_playlist, media_playlist
 from streamtime.hls.segment_index import GrowingIndex
-from streamtime.transcoding.package.folder import IFRAMES, INIT, MEDIA_PLAYLIST, POSTER, HlsFolder, RenditionFiles
-from streamtime.transcoding.package.result import (
+from streamtime.transcoding.package.folder import (
+    IFRAMES,
+    INIT,
+    MEDIA_PLAYLIST,
+    POSTER,
     FolderCaptions,
+    HlsFolder,
     PackagedRendition,
     PackagingCallback,
     PackagingProgress,
+    RenditionFiles,
 )
 from streamtime.transcoding.plan import CompleteRendition, PlannedRendition, validated_index
 from streamtime.transcoding.subtitles import CueCollector, captions_from_cues

@@ -1,7 +1,7 @@
 """One file made into an HLS folder, without a library: the decisions and the workers of the server.
 
 The same functions decide as for the server's jobs (`transcoding/prepare.py`, `transcoding/plan.py`,
-`transcoding/encode_passes.py`), in the same order: what needs no encoding of
+`transcoding/plan.py`), in the same order: what needs no encoding of
 the picture, the first rung, other sounds, other rungs, stills.
 
 The storyboard and the preview of an HLS folder, out of its smallest picture, as the server's job makes them.
@@ -19,18 +19,20 @@ from streamtime.errors import Invalid
 from streamtime.hls.ladder import choose_first_rung
 from streamtime.hls.playlists import captions_playlist
 from streamtime.hls.storyboard import sheet_name, storyboard_vtt
-from streamtime.transcoding.encode_passes import source_of, split_passes
-from streamtime.transcoding.extra_audio import DISK_CODES, audio_skipped_message
+from streamtime.transcoding.encode import DISK_CODES, audio_skipped_message
 from streamtime.transcoding.job_context import TranscodeSettings
-from streamtime.transcoding.package.folder import CHAPTERS, PREVIEW, STORYBOARD, HlsFolder
-from streamtime.transcoding.package.folder_runner import FolderStage, PackagingState, run_order
-from streamtime.transcoding.package.result import (
+from streamtime.transcoding.package.folder import (
+    CHAPTERS,
+    PREVIEW,
+    STORYBOARD,
+    HlsFolder,
     PackagingCallback,
     PackagingProgress,
     PackagingResult,
     build_master_playlist,
     sort_renditions,
 )
+from streamtime.transcoding.package.folder_runner import FolderStage, PackagingState, run_order
 from streamtime.transcoding.plan import (
     ENCODE_TARGET_S,
     PlannedRendition,
@@ -44,6 +46,8 @@ from streamtime.transcoding.plan import (
     plan_rungs,
     remaining_planned,
     rungs_for,
+    source_of,
+    split_passes,
     stage_label,
 )
 from streamtime.transcoding.prepare import (
@@ -54,9 +58,9 @@ from streamtime.transcoding.prepare import (
     no_poster_message,
     plan_missing,
 )
-from streamtime.transcoding.progress_weights import COPIED_FRACTION, FIRST_RUNG_FRACTION, PROBED_FRACTION
 from streamtime.transcoding.stills import StillsPlan
 from streamtime.transcoding.subtitles import chapters, unsupported_subtitles
+from streamtime.transcoding.supervision import COPIED_FRACTION, FIRST_RUNG_FRACTION, PROBED_FRACTION
 from streamtime.videos.playability import UNPLAYABLE, UNPLAYABLE_MESSAGE
 from streamtime.videos.renditions import RenditionKind
 from streamtime.workers.failure import WorkerFailed

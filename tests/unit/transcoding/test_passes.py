@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from streamtime.hls.ladder import SourceSize, encode_memory_bytes, plan_ladder
-from streamtime.transcoding.encode_passes import peak_memory, split_passes
+from streamtime.transcoding.plan import peak_memory, split_passes
 
 SOURCE = SourceSize(3840, 2160)
 PLAN = plan_ladder(3840, 2160, Fraction(25))
