@@ -21,7 +21,7 @@ KINDS = (PREPARE, FIRST, LADDER)
 
 
 class QueueStatus:
-    """Keeps the reasons of all that waits on the progress board."""
+    """Polls the queue and publishes the reasons why jobs wait with the progress of their videos."""
 
     def __init__(
         self, overview: JobOverview, pool: JobPool, videos: Videos, progress: ProgressTracker, clock: Clock
@@ -33,45 +33,45 @@ class QueueStatus:
         self._clock = clock
 
     async def run_forever(self) -> None:
-        """Look at the queue, until cancelled."""
+        """Poll the queue until cancelled."""
         await every(POLL_INTERVAL_S, self._update, "queue-reasons")
 
     async def _update(self) -> None:
         for job in await self._overview.waiting(KINDS):
-            why = self.reason_for(job)
-            # Asked of the board, not remembered: whatever else happened to the video may have wiped it off there.
-            if self._progress.waiting_reason(video_id_of(job.subject)) != why:
-                await self._publish(job.subject, why)
+            reason = self.reason_for(job)
+            # Compared with the tracker: other events of the video may have cleared the reason there.
+            if self._progress.waiting_reason(video_id_of(job.subject)) != reason:
+                await self._publish(job.subject, reason)
 
     async def _publish(self, subject: str, reason: str) -> None:
         try:
             video = await self._videos.by_id(video_id_of(subject))
         except VideoNotFound:
             return
-        if video.state in {VideoState.QUEUED, VideoState.PROCESSING}:  # it may have ended since the queue was asked
+        if video.state in {VideoState.QUEUED, VideoState.PROCESSING}:  # it may have ended since the poll
             self._progress.set_waiting_reason(video, reason)
 
     def reason_for(self, job: JobSummary) -> str:
-        """Why a queued job does not run, in words for people."""
+        """Return the reason why a queued job does not run, as text for users."""
         if job.failure_message and job.run_after_ms > self._clock.now_ms():
-            words = job.failure_message.removesuffix(".")
-            return words if job.failure_code == NoSpace.code else f"Tried again soon: {words}"
+            message = job.failure_message.removesuffix(".")
+            return message if job.failure_code == NoSpace.code else f"Tried again soon: {message}"
         return self._pool.waiting_reason(job.kind, job.weight)
 
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From `begin` to just before `end`, over midnight where the end comes first."""
+    """A daily time range from `start` to just before `end`; it spans midnight if `end` is earlier."""
 
     start: time
     end: time
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read "23:00-07:00"; None for nothing, which means that all hours are alike.
+        """Parse a range such as "23:00-07:00"; None for an empty text.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the text is not a range of times.
         """
         if not text:
             return None
@@ -79,14 +79,14 @@ class QuietHours:
         return cls(time.fromisoformat(begin), time.fromisoformat(end))
 
     def contains(self, moment: time) -> bool:
-        """Whether a time of day lies within."""
+        """Return whether a time of day is within the range."""
         if self.start < self.end:
             return self.start <= moment < self.end
         return moment >= self.start or moment < self.end
 
 
 def local_time(now_ms: int) -> time:
-    """The time of day at this place."""
+    """Return the local time of day."""
     return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone().time()
 
 
@@ -96,7 +96,7 @@ VIEWERS_REASON = "Paused while somebody watches"
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRules:
-    """What the person who runs the server chose. Zero free bytes and no quiet hours mean no such rule."""
+    """The configured rules. `minimum_free_bytes` of 0, or no quiet hours, disables the rule."""
 
     minimum_free_bytes: int
     quiet_hours: QuietHours | None
@@ -104,7 +104,7 @@ class AdmissionRules:
 
 
 class EncodeAdmission:
-    """Answers for all encodes alike. As `jobs.job.Restraint` it holds long ones back."""
+    """Decides whether encodes may run now. The job pool asks before it starts one, and the monitor while it runs."""
 
     def __init__(self, rules: AdmissionRules, viewer_activity: ViewerActivity, spool: Spool, clock: Clock) -> None:
         self._rules = rules
@@ -113,24 +113,24 @@ class EncodeAdmission:
         self._clock = clock
 
     async def blocked_reason(self) -> str | None:
-        """Why no long encode may run just now, in words for people; None where it may."""
+        """Return the reason, as text for users, why no long encode may run now; None if it may."""
         return await self.disk_full_reason() or self._paused_reason()
 
     async def disk_full_reason(self) -> str | None:
-        """Why no encode at all may run just now: the disk is nearly full."""
-        least = self._rules.minimum_free_bytes
-        return DISK_FULL_REASON if least and await self._spool.free_bytes() < least else None
+        """Return the reason why no encode may run now because the disk is nearly full; None if it may."""
+        minimum = self._rules.minimum_free_bytes
+        return DISK_FULL_REASON if minimum and await self._spool.free_bytes() < minimum else None
 
     async def require_space(self, wanted_bytes: int) -> None:
-        """Let pass what will leave enough room.
+        """Check that enough space will be left after writing about `wanted_bytes`.
 
         Raises:
-            NoSpace: it will not, as far as one can tell beforehand.
+            NoSpace: it will not.
         """
-        least = self._rules.minimum_free_bytes
-        free = await self._spool.free_bytes() if least else 0
-        if least and free - wanted_bytes < least:
-            needed, usable = _size(wanted_bytes), _size(max(0, free - least))
+        minimum = self._rules.minimum_free_bytes
+        free = await self._spool.free_bytes() if minimum else 0
+        if minimum and free - wanted_bytes < minimum:
+            needed, usable = _size(wanted_bytes), _size(max(0, free - minimum))
             raise NoSpace(f"{DISK_FULL_REASON}: about {needed} are needed, {usable} can be used.")
 
     def _paused_reason(self) -> str | None:
@@ -143,5 +143,5 @@ class EncodeAdmission:
 
 
 def _size(count: int) -> str:
-    """As disks are sold: in units of a thousand."""
+    """Format a size in decimal units, as disks are sold."""
     return f"{count / 1e9:.1f} GB" if count >= 10**9 else f"{max(1, round(count / 1e6))} MB"

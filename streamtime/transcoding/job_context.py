@@ -1,7 +1,4 @@
-"""What every job reads of a video and writes down about it: the rows, and the one door to them.
-
-What the person who runs the server chose about preparing videos, as plain values.
-"""
+"""Settings and repositories that all processing jobs share."""
 
 from dataclasses import dataclass
 
@@ -15,17 +12,17 @@ from streamtime.videos.videos import Videos
 
 @dataclass(frozen=True, slots=True)
 class TranscodeSettings:
-    """How videos are prepared."""
+    """Configuration of video processing."""
 
     rungs: tuple[Rung, ...]
     keep_original: bool
     memory_budget_bytes: int
-    """What one encode may have; a ladder that needs more is made in several passes."""
+    """Memory limit of one encode; a ladder that needs more is encoded in several passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoRecords:
-    """The rooms of the library that jobs share."""
+    """The database and the repositories that jobs share."""
 
     database: Database
     videos: Videos

@@ -21,10 +21,10 @@ from streamtime.workers.probe_result import ProbeResult
 async def complete_video(
     records: VideoRecords, settings: TranscodeSettings, job: Job, video: Video, facts: ProbeResult
 ) -> None:
-    """Call a video ready, of which everything has been made.
+    """Mark a video as ready after all renditions are made, or queue an encode if a copied rendition does not play.
 
     Raises:
-        AttemptFailed: nothing of it plays, and it is no copy that could be encoded instead.
+        AttemptFailed: nothing plays, and no rendition was copied.
     """
     try:
         await records.database.write(
@@ -39,21 +39,21 @@ async def complete_video(
 
 
 CRASH_CODES = frozenset({"worker_crashed", "worker_killed"})
-"""What `quarantine.py` counts, and writes down with its own words."""
+"""Failures that `CrashQuarantine` counts and records itself."""
 
 _log = get_logger("pipeline")
 
 
 @asynccontextmanager
 async def translate_failures(job: Job, records: VideoRecords) -> AsyncIterator[None]:
-    """What a worker could not do is a failed attempt; a video deleted meanwhile is nothing to do at all."""
+    """Translate `WorkerFailed` to errors of the queue. If the video was deleted meanwhile, the job ends normally."""
     try:
         try:
             yield
         except WorkerFailed as error:
             _log.warning("worker_failed", subject=job.subject, code=error.code, stderr_tail=error.stderr_tail)
-            why = error
-            await records.database.write(lambda tx: _record_failed_attempt(tx, records, job, why))
+            failure = error
+            await records.database.write(lambda tx: _record_failed_attempt(tx, records, job, failure))
             raise _to_job_error(error) from error
     except VideoNotFound:
         return
@@ -62,14 +62,14 @@ async def translate_failures(job: Job, records: VideoRecords) -> AsyncIterator[N
 async def _record_failed_attempt(tx: Transaction, records: VideoRecords, job: Job, error: WorkerFailed) -> None:
     if error.code in CRASH_CODES:
         return
-    words = sanitize_stderr(error.stderr_tail)
+    stderr_tail = sanitize_stderr(error.stderr_tail)
     await records.lifecycle.record_failed_attempt(
-        tx, video_id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=words
+        tx, video_id_of(job.subject), error.message, code=error.code, attempt=job.attempt, last_words=stderr_tail
     )  # fmt: skip
 
 
 def _to_job_error(error: WorkerFailed) -> StreamtimeError:
-    """What ails the machine is no fault of the video: that is tried again for as long as it takes."""
+    """Convert the error. Failures of the machine, not of the video, are retried without limit."""
     if error.code == "no_space":
         return NoSpace(error.message)
     if error.code == "unconfined":
@@ -89,7 +89,7 @@ async def mark_video_failed(tx: Transaction, records: VideoRecords, job: Job, fa
 
 
 MAX_CRASHES = 2
-"""So many, and it is set aside."""
+"""Crashes after which a file is quarantined."""
 
 CODE = "quarantined"
 MESSAGE = (
@@ -101,7 +101,11 @@ _STDERR_CHARS = 500
 
 
 class CrashQuarantine:
-    """A handler around another one: lets everything through, and counts crashes."""
+    """Wraps a job handler and quarantines a video after `MAX_CRASHES` worker crashes in any of its jobs.
+
+    A file that crashes a decoder may be an attack, so it is not processed again automatically. A retry by the owner
+    keeps the count, so the next crash quarantines the file again.
+    """
 
     def __init__(self, handler: Handler, database: Database, crash_counter: CrashCounter) -> None:
         self._handler = handler
@@ -109,11 +113,11 @@ class CrashQuarantine:
         self._crash_counter = crash_counter
 
     async def run(self, job: Job) -> None:
-        """Do the job.
+        """Run the wrapped handler.
 
         Raises:
-            AttemptFailed: as the handler says; with `quarantined`, and for good, when it was one crash too many.
-            Unavailable, NoSpace: as the handler says.
+            AttemptFailed: the handler failed; with the code `quarantined`, not retryable, after too many crashes.
+            Unavailable, NoSpace: raised by the handler.
         """
         try:
             await self._handler.run(job)
@@ -123,16 +127,16 @@ class CrashQuarantine:
             raise
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """As the handler does."""
+        """Call the wrapped handler."""
         await self._handler.on_failed(tx, job, failure)
 
     async def _count_crash(self, job: Job, error: AttemptFailed) -> int:
         cause = error.__cause__
-        last_words = sanitize_stderr(cause.stderr_tail)[-_STDERR_CHARS:] if isinstance(cause, WorkerFailed) else ""
+        stderr_tail = sanitize_stderr(cause.stderr_tail)[-_STDERR_CHARS:] if isinstance(cause, WorkerFailed) else ""
 
         async def body(tx: Transaction) -> int:
             return await self._crash_counter.increment(
-                tx, video_id_of(job.subject), error.message, code=error.code, stderr_tail=last_words
+                tx, video_id_of(job.subject), error.message, code=error.code, stderr_tail=stderr_tail
             )
 
         return await self._database.write(body)

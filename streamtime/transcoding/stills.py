@@ -39,7 +39,7 @@ from streamtime.workers.protocol import (
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """One file to be made: the kind of its object, and how its key ends."""
+    """A file to make: the kind of its object, and the file extension of its key."""
 
     kind: str
     ending: str
@@ -47,7 +47,7 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """One file, empty and open; its object is `staging`."""
+    """An open, empty file whose object is staged."""
 
     object_id: int
     key: str
@@ -55,7 +55,7 @@ class StagedFile:
 
 
 class Staging:
-    """Stages the files of small jobs, which make all of them or none."""
+    """Creates the files of small jobs, which make all of them or none."""
 
     def __init__(self, database: Database, ledger: Ledger, lifecycle: Lifecycle, spool: Spool) -> None:
         self._database = database
@@ -65,17 +65,17 @@ class Staging:
 
     @asynccontextmanager
     async def stage(self, video: Video, specs: Sequence[FileSpec]) -> AsyncIterator[list[StagedFile]]:
-        """Open files as wished. Those that are not `live` when the block is left are taken out."""
-        keys = [video.new_key(wish.ending) for wish in specs]
+        """Create staged objects and open their files. Files that are not complete at the end are discarded."""
+        keys = [video.new_key(spec.ending) for spec in specs]
 
-        async def intend(tx: Transaction) -> list[int]:
+        async def insert_rows(tx: Transaction) -> list[int]:
             await require_not_deleted(tx, video.id)
             return [
-                await self._ledger.stage(tx, key, kind=wish.kind, owner_id=video.owner_id)
-                for key, wish in zip(keys, specs, strict=True)
+                await self._ledger.stage(tx, key, kind=spec.kind, owner_id=video.owner_id)
+                for key, spec in zip(keys, specs, strict=True)
             ]
 
-        ids = await self._database.write(intend)
+        ids = await self._database.write(insert_rows)
         try:
             async with AsyncExitStack() as stack:
                 files = [await stack.enter_async_context(await self._spool.create(key)) for key in keys]
@@ -85,12 +85,12 @@ class Staging:
             await self._database.write(lambda tx: self._abandon(tx, ids))
 
     async def complete(self, tx: Transaction, video: Video, file: StagedFile, *, length_bytes: int) -> None:
-        """A file is whole and `sync`ed: it lives, and is carried to where it stays."""
+        """Mark a file as complete after `sync`, and queue its move to the store."""
         await self._ledger.complete(tx, file.object_id, length_bytes=length_bytes)
         await self._lifecycle.queue_finalize(tx, video, file.object_id)
 
     async def sync(self, files: Sequence[StagedFile]) -> None:
-        """Return when the files are on disk."""
+        """Sync the files to disk."""
         for file in files:
             await self._spool.sync(file.key)
 
@@ -101,14 +101,14 @@ class Staging:
 
 
 SMALL_PIXELS = 854 * 480
-"""Up to here decoding whole segments, to show exact moments, is cheap."""
+"""Up to this size it is cheap to decode whole segments for frames between keyframes."""
 
 LONGEST_LARGE_MS = 120_000
-"""Of a large picture that is all there is, exact moments are looked for up to this length."""
+"""Of a larger video, exact frames are decoded up to this duration if it is the only rendition."""
 
 
 class StillsPlan:
-    """The storyboard and the preview of one whole rendition, by its index and its size in pixels."""
+    """Plans storyboard and preview of a complete rendition from its segment index and its size in pixels."""
 
     def __init__(self, index: SegmentIndex, width: int, height: int) -> None:
         self._index = index
@@ -118,7 +118,7 @@ class StillsPlan:
 
     @property
     def is_expensive(self) -> bool:
-        """Whether exact moments would have to be decoded from a large picture."""
+        """Whether exact frames would have to be decoded from a large video."""
         return self._between_keyframes and self._size[0] * self._size[1] > SMALL_PIXELS
 
     @property
@@ -126,7 +126,7 @@ class StillsPlan:
         return self.board.interval_ms < self._index.longest_s * 2000
 
     def order(self) -> MakeStills:
-        """The order for the worker: sheets first, then the preview."""
+        """Return the worker's order: sheets first, then the preview."""
         board = self.board
         exact = self._between_keyframes and (not self.is_expensive or self.duration_ms <= LONGEST_LARGE_MS)
         times = [board.time_ms(tile, self.duration_ms) for tile in range(board.tiles)]
@@ -149,7 +149,7 @@ class StillsPlan:
 
 
 def byte_ranges(order: MakeStills) -> list[tuple[int, int]]:
-    """Offset and length of all bytes of the rendition that an order reads."""
+    """Return offset and length of all byte ranges of the rendition that an order reads."""
     picked = [pick for sheet in order.sheets for pick in sheet.tiles]
     if order.preview is not None:
         picked += [pick for clip in order.preview.clips for pick in clip]
@@ -159,7 +159,7 @@ def byte_ranges(order: MakeStills) -> list[tuple[int, int]]:
 
 
 UNFINISHED_STATES = frozenset({VideoState.QUEUED, VideoState.PROCESSING})
-"""States in which more pictures may come."""
+"""States in which more video renditions may be made."""
 
 
 class StillsHandler:
@@ -178,13 +178,13 @@ class StillsHandler:
         self._staging = staging
 
     async def run(self, job: Job) -> None:
-        """Make what is not there yet, as soon as there is a picture that is fit for it."""
+        """Make storyboard and preview if they are missing and a suitable rendition is complete."""
         async with translate_failures(job, self._records):
             while not await self._run_once(job):
                 pass
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Leave a note; the video is as it was."""
+        """Add a timeline entry; the video stays as it is."""
         try:
             video = await self._records.videos.by_id(video_id_of(job.subject))
         except VideoNotFound:
@@ -192,7 +192,7 @@ class StillsHandler:
         await self._records.timeline.add(tx, video.id, "stills_failed", failure.message, code=failure.code)
 
     async def _run_once(self, job: Job) -> bool:
-        """Make them, or leave it to a later job; False where there was less to wait for than it looked."""
+        """Make the stills, or leave them to a later job. False if the video became ready meanwhile: run again."""
         video = await self._records.videos.by_id(video_id_of(job.subject))
         rendition = smallest_video_rendition(await self._records.renditions.list_for_video(video.id))
         if video.stills is not None or rendition is None or rendition.index is None:
@@ -200,7 +200,7 @@ class StillsHandler:
         size = (rendition.description.width or 2, rendition.description.height or 2)
         plan = StillsPlan(rendition.index, *size)
         if plan.is_expensive and video.state in UNFINISHED_STATES:
-            # A smaller picture is on its way, and queues this again; unless all of it came just now.
+            # A smaller rendition will be made and queues this job again, unless the video just became ready.
             return await self._records.database.write(
                 lambda tx: self._records.lifecycle.defer_stills(tx, video, job=job)
             )
@@ -208,8 +208,8 @@ class StillsHandler:
         return True
 
     async def _make(self, video: Video, rendition: Rendition, plan: StillsPlan) -> None:
-        wishes = [FileSpec(StillKind.SHEET, ".jpg")] * plan.board.sheets + [FileSpec(StillKind.PREVIEW, ".mp4")]
-        async with self._staging.stage(video, wishes) as files:
+        specs = [FileSpec(StillKind.SHEET, ".jpg")] * plan.board.sheets + [FileSpec(StillKind.PREVIEW, ".mp4")]
+        async with self._staging.stage(video, specs) as files:
             order = plan.order()
             written: dict[int, StillWritten] = {}
             try:
@@ -236,9 +236,9 @@ class StillsHandler:
 
 
 def smallest_video_rendition(renditions: list[Rendition]) -> Rendition | None:
-    """The smallest of the whole pictures that play; they come with the largest first."""
-    pictures = [r for r in renditions if r.kind is RenditionKind.VIDEO and r.index is not None and r.index.plays]
-    return pictures[-1] if pictures else None
+    """Return the smallest complete video rendition that plays; `renditions` are ordered largest first."""
+    playable = [r for r in renditions if r.kind is RenditionKind.VIDEO and r.index is not None and r.index.plays]
+    return playable[-1] if playable else None
 
 
 class PosterHandler:
@@ -257,13 +257,13 @@ class PosterHandler:
         self._staging = staging
 
     async def run(self, job: Job) -> None:
-        """Make the poster that is wished for, until nobody has wished for another meanwhile."""
+        """Make the chosen poster; repeat if the owner chose another meanwhile."""
         async with translate_failures(job, self._records):
             while not await self._generate(job):
                 pass
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Leave a note and forget the wish; the poster is as it was."""
+        """Add a timeline entry and forget the choice; the previous poster stays."""
         try:
             video = await self._records.videos.by_id(video_id_of(job.subject))
         except VideoNotFound:
@@ -272,7 +272,7 @@ class PosterHandler:
         await self._records.timeline.add(tx, video.id, "poster_failed", failure.message, code=failure.code)
 
     async def _generate(self, job: Job) -> bool:
-        """Make what is wished for now; False where another wish came meanwhile."""
+        """Make the poster chosen now. False if the owner chose another meanwhile."""
         video = await self._records.videos.by_id(video_id_of(job.subject))
         if video.poster_ms is None:
             return True
@@ -333,7 +333,7 @@ class PosterHandler:
 
 
 def largest_video_rendition(renditions: list[Rendition]) -> Rendition | None:
-    """The largest of the whole pictures, which come in this order."""
+    """Return the largest complete video rendition; `renditions` are ordered largest first."""
     return next(
         (rendition for rendition in renditions if rendition.kind is RenditionKind.VIDEO and rendition.is_complete), None
     )

@@ -20,20 +20,21 @@ from streamtime.workers.protocol import OrderProgress, Package
 from streamtime.workers.worker import Worker, WorkerRegistry
 
 PROBED_FRACTION = 0.05
-"""So far a video is when it is known that nothing can be copied."""
+"""Progress when the probe found that nothing can be copied."""
 
 COPIED_FRACTION = 0.1
-"""So far it is when everything is copied that can be."""
+"""Progress when everything that can be copied is copied."""
 
 FIRST_RUNG_FRACTION = 0.3
-"""So far it is with its first encoded rung."""
+"""Progress when the first rung is encoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressRange:
-    """Which part of the whole work an order is, what it is called, and whether it stands back for others.
+    """The part of a video's total progress that an order covers, from `start` to `end`. The fractions are estimates.
 
-    What makes a video playable never stands back; it waits only where the disk is full.
+    With `can_pause` it pauses for quiet hours and viewers. Orders that make a video playable pause only if the disk is
+    full.
     """
 
     stage: str
@@ -42,35 +43,35 @@ class ProgressRange:
     can_pause: bool = False
 
     def subrange(self, number: int, count: int, stage: str, *, can_pause: bool) -> "ProgressRange":
-        """The share of one of several orders that are made one after another."""
+        """Return the part of order `number` of `count` consecutive orders."""
         step = (self.end - self.start) / count
         return ProgressRange(stage, self.start + step * number, self.start + step * (number + 1), can_pause)
 
 
 WINDOW_S = 30.0
 MIN_WINDOW_S = 1.5
-"""Before so much has been seen, nothing is said: the first seconds go into filling an encoder."""
+"""No rate is given before this: the first seconds fill the encoder's buffers."""
 
 
 class RateEstimator:
-    """Shares of a piece of work that are done, and when."""
+    """Estimates the rate of an order from the samples of the last `WINDOW_S` seconds."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque()
 
     def add_sample(self, fraction: float, at_s: float) -> None:
-        """At that time, so much of it is done."""
+        """Add the fraction done at a time."""
         self._samples.append((at_s, fraction))
         while len(self._samples) > 2 and at_s - self._samples[0][0] > WINDOW_S:  # noqa: PLR2004  (a rate needs two)
             self._samples.popleft()
 
     def reset(self) -> None:
-        """It stood still: what was seen before says nothing of how fast it goes."""
+        """Forget all samples, after a pause."""
         self._samples.clear()
 
     @property
     def rate(self) -> float | None:
-        """What share of the work is done in a second; None where that cannot be told."""
+        """The fraction done per second; None if it is unknown."""
         if not self._samples:
             return None
         (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
@@ -80,7 +81,7 @@ class RateEstimator:
 
     @property
     def remaining_s(self) -> float | None:
-        """How long the rest will take at this rate."""
+        """The remaining time in seconds at this rate; None if it is unknown."""
         rate = self.rate
         return (1.0 - self._samples[-1][1]) / rate if rate else None
 
@@ -92,19 +93,19 @@ _log = get_logger("pipeline")
 
 @dataclass(slots=True)
 class ActiveOrder:
-    """One order under way."""
+    """A running order."""
 
     video: Video
     progress_range: ProgressRange
     duration_s: float | None
     rate: RateEstimator = field(default_factory=RateEstimator)
     paused_s: float = 0.0
-    held_since: float | None = None
-    """Since when the worker stands still (`Clock.monotonic`); None while it works."""
+    paused_since: float | None = None
+    """When the worker was paused (`Clock.monotonic`); None while it runs."""
 
 
 class OrderMonitor:
-    """Stands around all orders."""
+    """Supervises all running orders."""
 
     def __init__(
         self,
@@ -124,72 +125,72 @@ class OrderMonitor:
     async def monitor(
         self, video: Video, worker: Worker, order: Package, progress_range: ProgressRange
     ) -> AsyncIterator[ActiveOrder]:
-        """For as long as the context lasts, the worker is at this order."""
+        """Supervise the worker for the duration of the context."""
         duration_s = order.duration_ms / 1000 if order.duration_ms else None
         stage = ActiveOrder(video, progress_range, duration_s)
         self._progress.set_waiting_reason(video, "")
-        look = partial(self._pause_while_blocked, worker, stage)
-        watching = asyncio.create_task(every(POLL_INTERVAL_S, look, "encode-pauses")) if order.encodes else None
+        check = partial(self._pause_while_blocked, worker, stage)
+        task = asyncio.create_task(every(POLL_INTERVAL_S, check, "encode-pauses")) if order.encodes else None
         try:
             with self._worker_registry.register(video.subject, worker.pid):
                 yield stage
         finally:
-            if watching is not None:
-                watching.cancel()
+            if task is not None:
+                task.cancel()
                 with suppress(asyncio.CancelledError):
-                    await watching
+                    await task
             self._progress.set_waiting_reason(video, "")
 
     async def require_space(self, wanted_bytes: int) -> None:
-        """Let an encode begin that will make so many bytes.
+        """Check that an encode may write about `wanted_bytes`.
 
         Raises:
-            NoSpace: the disk has no room for it; it is tried again by itself.
+            NoSpace: the disk has no room; the job is retried automatically.
         """
         await self._admission.require_space(wanted_bytes)
 
     def report_progress(self, active_order: ActiveOrder, message: OrderProgress) -> None:
-        """The worker has come further."""
-        share = active_order.progress_range
+        """Publish the worker's progress."""
+        progress_range = active_order.progress_range
         active_order.rate.add_sample(message.fraction, self._clock.monotonic())
         rate = active_order.rate.rate
         self._progress.report(
             active_order.video,
-            share.start + (share.end - share.start) * message.fraction,
-            share.stage,
+            progress_range.start + (progress_range.end - progress_range.start) * message.fraction,
+            progress_range.stage,
             speed=rate * active_order.duration_s if rate and active_order.duration_s else None,
             remaining_s=active_order.rate.remaining_s,
         )
 
     async def record_pause(self, tx: Transaction, active_order: ActiveOrder) -> None:
-        """The order is fulfilled: write down how long it stood still, if it did."""
+        """Add the time that a finished order was paused to the timeline."""
         if active_order.paused_s >= POLL_INTERVAL_S:
             await require_not_deleted(tx, active_order.video.id)
-            words = "The work stood still for a time, so that others could go first or the disk had room."
+            message = "The work was paused for a time, because other work had priority or the disk was full."
             await self._timeline.add(
-                tx, active_order.video.id, "paused", words, seconds=round(active_order.paused_s, 1)
+                tx, active_order.video.id, "paused", message, seconds=round(active_order.paused_s, 1)
             )
 
     async def _pause_while_blocked(self, worker: Worker, active_order: ActiveOrder) -> None:
         try:
-            why = await self._blocked_reason(active_order.progress_range)
+            reason = await self._blocked_reason(active_order.progress_range)
         except Exception:
-            self._resume(worker, active_order)  # a worker must not stand still because nobody can tell why
+            self._resume(worker, active_order)  # a failed check must not keep the worker paused
             raise
-        if why is None:
+        if reason is None:
             self._resume(worker, active_order)
-        elif active_order.held_since is None:
+        elif active_order.paused_since is None:
             worker.pause()
-            active_order.held_since = self._clock.monotonic()
-            _log.info("worker_paused", subject=active_order.video.subject, why=why)
-        self._progress.set_waiting_reason(active_order.video, why or "")
+            active_order.paused_since = self._clock.monotonic()
+            _log.info("worker_paused", subject=active_order.video.subject, reason=reason)
+        self._progress.set_waiting_reason(active_order.video, reason or "")
 
     def _resume(self, worker: Worker, active_order: ActiveOrder) -> None:
-        if active_order.held_since is None:
+        if active_order.paused_since is None:
             return
         worker.resume()
-        active_order.paused_s += self._clock.monotonic() - active_order.held_since
-        active_order.held_since = None
+        active_order.paused_s += self._clock.monotonic() - active_order.paused_since
+        active_order.paused_since = None
         active_order.rate.reset()
         self._progress.set_waiting_reason(active_order.video, "")
         _log.info("worker_resumed", subject=active_order.video.subject)

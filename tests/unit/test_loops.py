@@ -43,7 +43,7 @@ from streamtime.maintenance.backup.automatic import AutomaticBackups, DatabaseBa
 from streamtime.periodic import FAILURES
 from streamtime.playback.segments import ViewerActivity
 from streamtime.storage.spool import Spool
-from streamtime.transcoding import supervision
+from streamtime.transcoding import admission, supervision
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission
 from streamtime.transcoding.supervision import OrderMonitor, ProgressRange
 from streamtime.workers.launcher import WorkerLauncher
