@@ -52,19 +52,23 @@ from streamtime.workers.probe_result import ProbeResult
 from streamtime.workers.protocol import EncodeVideo, OrderDone
 
 COPY_UNFIT = "audio_copy_unfit"
-"""What a worker says when sound that looked copyable turns out not to be."""
+"""Failure code of a worker for audio that can't be copied after all."""
 
 DISK_CODES = frozenset({"no_space", "disk_error"})
-"""No fault of the tracks."""
+"""Failures that are not caused by the tracks."""
 
 
-def audio_skipped_message(why: str) -> str:
-    """What people are told where tracks are missing."""
-    return f"Not all sound tracks could be prepared: {why}"
+def audio_skipped_message(reason: str) -> str:
+    """Return the message about missing audio tracks."""
+    return f"Not all sound tracks could be prepared: {reason}"
 
 
 class ExtraAudio:
-    """Makes what is missing of a video's further sound tracks."""
+    """Makes the audio tracks besides the default one, when the video is playable.
+
+    They have their own order, so neither the first minute nor the languages wait for long encodes. A track that can't
+    be made does not fail the video.
+    """
 
     def __init__(
         self,
@@ -81,10 +85,10 @@ class ExtraAudio:
     async def package(
         self, job: Job, video: Video, facts: ProbeResult, progress_range: ProgressRange, *, longest_s: int
     ) -> None:
-        """Copy or encode them, all in one reading; `longest_s` is what the video's other renditions allow a segment.
+        """Copy or encode the missing tracks in one order. `longest_s` is the target duration of all renditions.
 
         Raises:
-            WorkerFailed: they could not be made this time; another attempt may go better.
+            WorkerFailed: the tracks could not be made; another attempt may succeed.
         """
         names = {
             r.name for r in await self._records.renditions.list_for_video(video.id) if r.is_complete and not r.outdated
@@ -111,22 +115,22 @@ class ExtraAudio:
         async with self._launcher.launch(source.descriptor) as worker:
             await self._order_runner.run(video, worker, audio_order(facts, planned), planned, first)
 
-    async def _record_skipped(self, video: Video, why: str) -> None:
+    async def _record_skipped(self, video: Video, reason: str) -> None:
         async def body(tx: Transaction) -> None:
-            await self._records.timeline.add(tx, video.id, "sound_left_out", audio_skipped_message(why))
+            await self._records.timeline.add(tx, video.id, "sound_left_out", audio_skipped_message(reason))
 
         await self._records.database.write(body)
 
 
 RESUME_IMPOSSIBLE = "resume_unfit"
-"""What a worker says when what was begun cannot be gone on with exactly."""
+"""Failure code of a worker that can't resume a rendition exactly."""
 
 Planner = Callable[[], Sequence[PlannedRendition]]
-"""Plans all that is missing anew: each rendition with a new key."""
+"""Plans the missing renditions, each with a new object key."""
 
 
 class EncodeRunner:
-    """Encodes what jobs plan."""
+    """Runs planned encodes, and resumes renditions of earlier attempts."""
 
     def __init__(
         self,
@@ -152,11 +156,11 @@ class EncodeRunner:
         *,
         checkpoint_every_s: float,
     ) -> None:
-        """Make what `plan` says, and nothing of it twice.
+        """Encode the renditions that `plan` returns.
 
         Raises:
-            WorkerFailed: a worker could not do it; what has a checkpoint stays for the next attempt.
-            NoSpace: the disk has no room for it; nothing was begun.
+            WorkerFailed: the worker failed; renditions with a checkpoint stay for the next attempt.
+            NoSpace: the disk has no room; nothing was started.
         """
         while True:
             left = await self._resumable(video)
@@ -180,7 +184,7 @@ class EncodeRunner:
                 return
 
     async def _resumable(self, video: Video) -> list[Rendition]:
-        """What earlier attempts left, as far as its bytes are there."""
+        """Return the growing renditions of earlier attempts whose checkpointed bytes exist."""
         left = []
         for rendition in await self._records.renditions.list_for_video(video.id):
             if rendition.checkpoint is not None:
@@ -198,7 +202,7 @@ class EncodeRunner:
         progress_range: ProgressRange,
         every_s: float,
     ) -> OrderDone:
-        # Once a job has read it to its end, what the file says of its length counts no more.
+        # A duration measured by an earlier job replaces that of the file's metadata.
         facts = msgspec.structs.replace(facts, duration_ms=video.duration_ms or facts.duration_ms)
         made = await self._records.renditions.list_for_video(video.id)
         measured = any(rendition.is_complete and rendition.kind is RenditionKind.VIDEO for rendition in made)
@@ -215,26 +219,26 @@ class EncodeRunner:
 
 
 def _estimated_bytes(facts: ProbeResult, planned: Sequence[PlannedRendition]) -> int:
-    """What will be written, as far as one can tell; of what is gone on with, most may be there already."""
+    """Estimate the bytes to write; resumed renditions are not counted, as most of their bytes may exist."""
     orders = [one.order for one in planned if one.resumed is None]
     return sum(rung_bytes(facts, order.rung) for order in orders if isinstance(order, EncodeVideo))
 
 
 async def record_source_end(records: VideoRecords, video: Video, done: OrderDone) -> None:
-    """Write down what only a whole reading tells: how long it really is, and where it breaks off."""
+    """Save what only reading the whole source tells: the measured duration, and where it is truncated."""
 
     async def body(tx: Transaction) -> None:
         if done.duration_ms:
             await records.lifecycle.set_duration(tx, video, duration_ms=done.duration_ms)
         if done.damaged_after_ms is not None:
-            words = f"The file is damaged after {format_time(done.damaged_after_ms)}; what comes before plays."
-            await records.lifecycle.mark_truncated(tx, video, after_ms=done.damaged_after_ms, message=words)
+            message = f"The file is damaged after {format_time(done.damaged_after_ms)}; what comes before plays."
+            await records.lifecycle.mark_truncated(tx, video, after_ms=done.damaged_after_ms, message=message)
 
     await records.database.write(body)
 
 
 CHECKPOINT_EVERY_S = 4.0
-"""Nobody watches these as they grow: this is only how much work a kill costs."""
+"""These renditions are not watched while they grow: this limits how much work a crash costs."""
 
 
 class LadderHandler:
@@ -253,7 +257,7 @@ class LadderHandler:
         self._settings = settings
 
     async def run(self, job: Job) -> None:
-        """Encode the rungs that are not there yet, then call the video ready."""
+        """Encode the missing rungs, then mark the video as ready."""
         async with translate_failures(job, self._records):
             video = await self._records.videos.by_id(video_id_of(job.subject))
             facts = facts_of(video)
@@ -281,11 +285,11 @@ class LadderHandler:
             await complete_video(self._records, self._settings, job, video, facts)
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Say on the video why not all of it was made; what can be watched stays."""
+        """Mark the video as failed; complete renditions stay."""
         await mark_video_failed(tx, self._records, job, failure)
 
     async def _remaining(self, video: Video, facts: ProbeResult, whole: list[Rendition]) -> RemainingRungs:
-        """What is still to be made. What is left out is said; what its owner asked for is made all the same."""
+        """Plan the missing rungs. Pruned ones are noted in the timeline; those that the owner requested are kept."""
         made = [_complete(rendition) for rendition in sorted(whole, key=lambda rendition: rendition.id)]
         rest = plan_remaining(facts, self._settings.rungs, made, video.wanted_rungs)
 
@@ -313,7 +317,7 @@ def _complete(rendition: Rendition) -> CompleteRendition:
 
 
 FIRST_CHECKPOINT_EVERY_S = 1.0
-"""Somebody may be watching: what is made is to be shown soon."""
+"""A viewer may be waiting: segments are published soon."""
 
 
 class FirstRungHandler:
@@ -330,7 +334,7 @@ class FirstRungHandler:
         self._settings = settings
 
     async def run(self, job: Job) -> None:
-        """Encode the first rung and the sound, as far as they are not there, then queue the other rungs."""
+        """Encode the first rung and the audio if they are missing, then queue the other rungs."""
         async with translate_failures(job, self._records):
             video = await self._records.videos.by_id(video_id_of(job.subject))
             facts = facts_of(video)
@@ -352,7 +356,7 @@ class FirstRungHandler:
                 await complete_video(self._records, self._settings, job, video, facts)
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Say on the video why nothing comes of it."""
+        """Mark the video as failed."""
         await mark_video_failed(tx, self._records, job, failure)
 
     async def _make(self, video: Video, facts: ProbeResult, first: PlannedRung, progress_range: ProgressRange) -> None:
@@ -363,7 +367,7 @@ class FirstRungHandler:
             ]
             whole = {(r.kind, r.name) for r in made}
             copies = may_copy
-            # One for all (RFC 8216 section 6.2.4): sound may be left of a copy that was given up.
+            # One target duration for all (RFC 8216 section 6.2.4): audio may be left of an abandoned copy.
             longest_s = max((r.target_duration_s for r in made), default=ENCODE_TARGET_S)
 
             def plan(

@@ -38,7 +38,7 @@ from streamtime.workers.worker import Worker
 
 
 class OrderRecorder:
-    """Keeps the rows of what is being made. All but `begin` raise `VideoGone` where the video was deleted."""
+    """Updates the rows of an order's renditions and poster. All methods raise `VideoNotFound` for a deleted video."""
 
     def __init__(self, records: VideoRecords, growing: GrowingRenditions, ledger: Ledger) -> None:
         self._records = records
@@ -46,7 +46,7 @@ class OrderRecorder:
         self._ledger = ledger
 
     async def begin(self, state: EncodeState, order: Package, planned: Sequence[PlannedRendition]) -> None:
-        """Write the intent down before a byte is made, and take up what is to be gone on with."""
+        """Insert rows for the outputs before any byte is written, and resume outputs with a checkpoint."""
         video = state.video
 
         async def body(tx: Transaction) -> None:
@@ -63,7 +63,7 @@ class OrderRecorder:
         await self._records.database.write(body)
 
     async def checkpoint(self, state: EncodeState, segments: Sequence[tuple[EncodeOutput, SegmentIndex]]) -> None:
-        """So much of these is on disk: an attempt after this one goes on from there."""
+        """Save the segments that are on disk; a later attempt resumes after them."""
 
         async def body(tx: Transaction) -> None:
             await require_not_deleted(tx, state.video.id)
@@ -74,7 +74,7 @@ class OrderRecorder:
         await self._records.database.write(body)
 
     async def complete(self, state: EncodeState, output: EncodeOutput, index: SegmentIndex) -> None:
-        """All of a rendition is on disk."""
+        """Complete a rendition that is on disk."""
 
         async def body(tx: Transaction) -> None:
             await require_not_deleted(tx, state.video.id)
@@ -88,7 +88,7 @@ class OrderRecorder:
         await self._records.database.write(body)
 
     async def playable(self, state: EncodeState) -> None:
-        """It can be watched from now on."""
+        """Mark the video as playable."""
         growing = any(output.new.kind is RenditionKind.VIDEO and output.published for output in state.outputs.values())
 
         async def body(tx: Transaction) -> None:
@@ -98,7 +98,7 @@ class OrderRecorder:
         await self._records.database.write(body)
 
     async def poster(self, state: EncodeState, object_id: int, *, length_bytes: int) -> None:
-        """The poster is on disk."""
+        """Set the poster, which is on disk."""
 
         async def body(tx: Transaction) -> None:
             await require_not_deleted(tx, state.video.id)
@@ -109,25 +109,25 @@ class OrderRecorder:
         await self._records.database.write(body)
 
     async def record_dropped_audio(self, state: EncodeState) -> None:
-        """Take out the rows of sound of which nothing came."""
+        """Delete the rows of audio renditions without packets."""
 
         async def body(tx: Transaction) -> None:
             await require_not_deleted(tx, state.video.id)
             await self._records.lifecycle.drop_growing(tx, state.video.id, only=state.dropped)
             await self._records.lifecycle.add_timeline_entry(
-                tx, state.video, "sound_left_out", "A sound track is left out: there is nothing in it."
+                tx, state.video, "sound_left_out", "An audio track is left out because it is empty."
             )
 
         await self._records.database.write(body)
 
     async def clean_up(self, state: EncodeState) -> None:
-        """Take out what did not become whole, unless the next attempt goes on with it from its checkpoint."""
+        """Delete incomplete renditions that the next attempt can't resume, and an incomplete poster."""
 
         async def body(tx: Transaction) -> None:
             if state.done is None:
-                # Another job may be making other renditions of the same video at this moment: those stay.
+                # Only this order's: another job may be making other renditions of the same video.
                 await self._records.lifecycle.drop_growing(tx, state.video.id, only=state.unresumable())
-                await tx.bump_epoch()  # what is known of growing ones is read again from their rows
+                await tx.bump_epoch()  # cached growing renditions are read from their rows again
             if state.poster_object is not None:
                 await self._records.lifecycle.discard_staged(tx, state.poster_object)
 
@@ -161,24 +161,24 @@ class OrderRecorder:
     async def _record_speed(
         self, tx: Transaction, state: EncodeState, output: EncodeOutput, index: SegmentIndex
     ) -> None:
-        held_s = state.stage.paused_s if state.stage is not None else 0.0
-        took_s = max(0.001, asyncio.get_running_loop().time() - state.started_s - held_s)
-        speed = (index.duration_ms / 1000 - output.resumed_s) / took_s
-        words = f"{output.new.name} is whole after {took_s:.1f} s, {speed:.1f} times as fast as it plays."
+        paused_s = state.stage.paused_s if state.stage is not None else 0.0
+        elapsed_s = max(0.001, asyncio.get_running_loop().time() - state.started_s - paused_s)
+        speed = (index.duration_ms / 1000 - output.resumed_s) / elapsed_s
+        message = f"{output.new.name} was made in {elapsed_s:.1f} s, {speed:.1f} times as fast as it plays."
         await self._records.lifecycle.add_timeline_entry(
             tx,
             state.video,
             "made",
-            words,
+            message,
             name=output.new.name,
-            took_s=round(took_s, 3),
+            took_s=round(elapsed_s, 3),
             speed=round(speed, 3),
             average_bps=index.average_bps,
         )
 
 
 class OrderRunner:
-    """Has a worker make renditions and posters, and keeps the library true meanwhile."""
+    """Runs orders: the worker writes renditions and posters to spool files, and the rows follow."""
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class OrderRunner:
         self._captions = captions
 
     async def require_space(self, wanted_bytes: int) -> None:
-        """Let an encode begin, before anything is started for it. Raises `NoSpace`."""
+        """Check that an encode may write about `wanted_bytes`, before it starts. Raises `NoSpace`."""
         await self._monitor.require_space(wanted_bytes)
 
     async def run(
@@ -211,33 +211,33 @@ class OrderRunner:
         *,
         checkpoint_every_s: float | None = None,
     ) -> OrderDone:
-        """Carry `order` out; `planned` are its renditions, `subtitles` what is known of the tracks of its captions.
+        """Run `order`. `planned` are its renditions, `subtitles` the tracks of its captions.
 
-        What became whole stays, whatever comes after it.
+        Renditions that are complete stay even if the order fails later.
 
-        With `checkpoint_every_s` growing renditions are made durable so often, are shown only as far as that, and stay
-        for the next attempt: what was once shown keeps its bytes. Without, they are shown at once, and taken out where
-        they do not become whole.
+        With `checkpoint_every_s`, growing renditions are synced at that interval, are published up to the last
+        checkpoint only, and stay for the next attempt: published bytes never change. Without it, segments are published
+        immediately, and incomplete renditions are deleted.
 
         Raises:
-            WorkerFailed: the worker could not do it.
+            WorkerFailed: the worker failed.
             NotFound: the video was deleted meanwhile.
         """
         now_s = asyncio.get_running_loop().time()
-        making = EncodeState(video, checkpoint_every_s, now_s, CueCollector(subtitles), playable=video.playable)
-        await self._recorder.begin(making, order, planned)
+        state = EncodeState(video, checkpoint_every_s, now_s, CueCollector(subtitles), playable=video.playable)
+        await self._recorder.begin(state, order, planned)
         try:
-            async with self._monitor.monitor(video, worker, order, progress_range) as stage:
-                making.stage = stage
-                await self._execute(making, worker, order, stage)
-                await self._drop_empty_audio(making)
-            await self._records.database.write(lambda tx: self._monitor.record_pause(tx, stage))
+            async with self._monitor.monitor(video, worker, order, progress_range) as active_order:
+                state.stage = active_order
+                await self._execute(state, worker, order, active_order)
+                await self._drop_empty_audio(state)
+            await self._records.database.write(lambda tx: self._monitor.record_pause(tx, active_order))
         finally:
-            if making.done is None or making.poster_object is not None:
-                await self._recorder.clean_up(making)
-            for output in making.outputs.values():
+            if state.done is None or state.poster_object is not None:
+                await self._recorder.clean_up(state)
+            for output in state.outputs.values():
                 self._growing.remove(output.begun.id)
-        return making.done or OrderDone(duration_ms=0)
+        return state.done or OrderDone(duration_ms=0)
 
     async def _execute(self, state: EncodeState, worker: Worker, order: Package, active_order: ActiveOrder) -> None:
         async with AsyncExitStack() as stack:
@@ -250,13 +250,13 @@ class OrderRunner:
             await self._handle_messages(state, active_order, worker.package(order, [file.fd for file in files]))
 
     async def _drop_empty_audio(self, state: EncodeState) -> None:
-        """A sound track without a single packet came to nothing: the picture plays without it."""
+        """Drop audio renditions without packets: the video plays without them."""
         if state.drop_empty_audio():
             await self._recorder.record_dropped_audio(state)
             await self._mark_playable(state)
 
     async def _open(self, output: EncodeOutput) -> SpoolFile:
-        """Its file: new, or cut back to the checkpoint from which it is gone on with."""
+        """Open the output's file: a new one, or an earlier one truncated to its checkpoint."""
         if output.index is None:
             output.file = await self._spool.create(output.new.spool_key)
             return output.file
@@ -288,7 +288,7 @@ class OrderRunner:
     async def _started(self, state: EncodeState, message: RenditionStarted) -> None:
         output = state.outputs[message.output]
         if output.index is not None:
-            return  # gone on with: all this is known
+            return  # resumed: the format is known
         output.index = GrowingIndex(message.timescale, message.init_length)
         description = RenditionFormat(
             codecs=message.codecs,
@@ -302,7 +302,7 @@ class OrderRunner:
     async def _segment(self, state: EncodeState, message: SegmentWritten) -> None:
         output = state.outputs[message.output]
         if output.index is None:
-            raise RuntimeError("A worker told of a segment before it told of its rendition.")
+            raise RuntimeError("A worker reported a segment before its rendition.")
         output.index.append_next(
             length=message.length, duration=message.duration, keyframe_length=message.keyframe_length
         )
@@ -320,14 +320,14 @@ class OrderRunner:
             state.checkpoint_due_s = clock() + state.checkpoint_every_s
 
     async def _checkpoint(self, state: EncodeState) -> bool:
-        """Bring new segments to the disk, write down that they are there, and only then let them be played."""
-        fresh = state.unpublished()
-        if not fresh:
+        """Sync new segments, save their index, then publish them. False if there are none."""
+        unpublished = state.unpublished()
+        if not unpublished:
             return False
-        for output, _index in fresh:
+        for output, _index in unpublished:
             await output.sync()
-        await self._recorder.checkpoint(state, fresh)
-        for output, index in fresh:
+        await self._recorder.checkpoint(state, unpublished)
+        for output, index in unpublished:
             output.publish(index, self._growing)
         await self._mark_playable(state)
         return True
@@ -335,10 +335,10 @@ class OrderRunner:
     async def _finished(self, state: EncodeState, message: RenditionFinished) -> None:
         output = state.outputs[message.output]
         index = output.finish(message.bytes_total)
-        if message.fps and (said := state.formats.get(output.begun.id)):
-            state.describe(output.begun.id, replace(said, frame_rate=float(message.fps)))
+        if message.fps and (known := state.formats.get(output.begun.id)):
+            state.describe(output.begun.id, replace(known, frame_rate=float(message.fps)))
         if state.checkpoint_every_s is None:
-            await self._mark_playable(state)  # before it is durable: it plays as it grew, and a kill begins anew
+            await self._mark_playable(state)  # before the sync: without checkpoints a crash starts over anyway
         await self._spool.sync(output.new.spool_key)
         await self._recorder.complete(state, output, index)
         await self._mark_playable(state)
@@ -352,10 +352,10 @@ class OrderRunner:
         state.poster_object = None
 
     async def _cues(self, state: EncodeState, message: CuesRead) -> None:
-        whole = state.cues.add(message)
-        if whole is None:
+        track = state.cues.add(message)
+        if track is None:
             return
-        new = await asyncio.to_thread(captions_from_cues, *whole)
+        new = await asyncio.to_thread(captions_from_cues, *track)
         if new.content.cues:
             await self._records.database.write(lambda tx: self._captions.add(tx, state.video, new))
 

@@ -1,9 +1,7 @@
-"""Objects brought back from a store that has no files, so that a worker can read them.
+"""Open the objects that workers read, and fetch them to the spool's disk if their store has no files (S3).
 
-What is fetched has no name on the disk: it is gone with its last user, also when the server is killed. One fetch serves
-all jobs of a video, and the file stays for a moment after the last of them, since the next one mostly comes at once.
-
-A source, open for a worker to read, wherever its bytes are at the moment.
+Fetched files have no name, so they disappear with their last user, even if the server is killed. Jobs of one video
+share a fetch, and the file is kept for a moment after the last one.
 """
 
 import asyncio
@@ -23,25 +21,25 @@ from streamtime.storage.spool import SpoolFile
 from streamtime.videos.video import Video
 
 CACHE_TTL_S = 60.0
-"""So long after its last user a fetched file is still there."""
+"""How long a fetched file is kept after its last user."""
 
 WRITE_BUFFER_BYTES = 1 << 20
-"""Bytes are gathered to this before they are written."""
+"""Bytes gathered for one write."""
 
 MERGE_GAP_BYTES = 256 << 10
-"""Runs that lie closer together are read as one: a request costs more than that."""
+"""Ranges with a smaller gap are read in one request, which is cheaper than two."""
 
 MAX_REQUEST_BYTES = 8 << 20
-"""What is read in one request at most, and held in memory."""
+"""Maximum bytes of one request, which are held in memory."""
 
 ObjectRange = tuple[int, int]
-"""Offset and length of some bytes of an object."""
+"""Offset and length of a byte range of an object."""
 
 _log = get_logger("pipeline")
 
 
 class _FileReference:
-    """What one user holds; the file is given back when nobody holds the loan any more."""
+    """A user's reference to a cached file, which is released when the reference is garbage-collected."""
 
     __slots__ = ("__weakref__", "_file")
 
@@ -56,7 +54,7 @@ class _FileReference:
 
 @dataclass(slots=True)
 class _CachedFile:
-    """A file that is there, how many hold it, and when it goes if nobody does."""
+    """A fetched file, its number of references, and the timer of its eviction without any."""
 
     file: OpenedFile
     references: int = 0
@@ -65,14 +63,14 @@ class _CachedFile:
 
 @dataclass(slots=True)
 class _PendingFetch:
-    """A file that is on its way, and how many wait for it."""
+    """A fetch in progress, and the number of jobs waiting for it."""
 
     task: asyncio.Task[OpenedFile]
     waiting: int = 0
 
 
 class Fetcher:
-    """Fetches objects into the spool's disk."""
+    """Fetches objects to unnamed files on the spool's disk."""
 
     def __init__(self, stores: Stores, *, minimum_free_bytes: int, cache_ttl_s: float = CACHE_TTL_S) -> None:
         self._stores = stores
@@ -82,23 +80,23 @@ class Fetcher:
         self._pending: dict[int, _PendingFetch] = {}
 
     async def fetch(self, row: ObjectRow) -> OpenedFile:
-        """All of an object, as a file.
+        """Fetch a whole object.
 
         Raises:
-            NotFound: it is not in the store that its row names.
+            NotFound: the object is not in the store that its row names.
             NoSpace: the disk has no room for it.
             Unavailable: the store does not answer.
-            AttemptFailed: what came is not what was stored.
+            AttemptFailed: the object does not match its hash.
         """
         if row.id not in self._cached:
             await self._wait_for(row)
         return self._acquire(row.id)
 
     async def fetch_ranges(self, row: ObjectRow, ranges: Sequence[ObjectRange]) -> OpenedFile:
-        """A file as long as the object that holds these runs of it; all of it where that is hardly more.
+        """Fetch byte ranges into a sparse file as long as the object. If they are more than half of it, fetch all.
 
         Raises:
-            NotFound, NoSpace, Unavailable, AttemptFailed: as with `whole`.
+            NotFound, NoSpace, Unavailable, AttemptFailed: as in `fetch`.
         """
         wanted = merge_ranges(ranges)
         wanted_bytes = sum(length for _, length in wanted)
@@ -113,7 +111,7 @@ class Fetcher:
             return await file.reopen_read_only()
 
     async def _wait_for(self, row: ObjectRow) -> None:
-        """Wait until it is there. A fetch that nobody waits for any more is broken off."""
+        """Wait for the fetch. It is cancelled when no job waits for it any more."""
         fetch = self._pending.get(row.id)
         if fetch is None:
             fetch = self._pending[row.id] = _PendingFetch(asyncio.ensure_future(self._fetch(row)))
@@ -134,28 +132,28 @@ class Fetcher:
             digest = await self._download(file, row)
             if row.sha256 is not None and digest != row.sha256:
                 _log.error("object_damaged", store=row.store, key=row.key)
-                words = "What the storage holds of this video is not what was stored there."
-                raise AttemptFailed(words, code="object_damaged", retryable=True)
+                message = "What the storage holds of this video is not what was stored there."
+                raise AttemptFailed(message, code="object_damaged", retryable=True)
             return await file.reopen_read_only()
 
     async def _download(self, file: SpoolFile, row: ObjectRow) -> bytes:
-        """Write the object into the file, going on where it broke off while it gets further; gives its SHA-256."""
+        """Write the object to the file and return its SHA-256. A broken stream is resumed while it makes progress."""
         digest = hashlib.sha256()
         at = 0
         while at < row.length_bytes:
-            begun_at = at
+            started_at = at
             try:
-                async with aclosing(self._stores.readable(row.store).stream(row.key, at)) as pieces:
+                async with aclosing(self._stores.readable(row.store).stream(row.key, at)) as chunks:
                     block = bytearray()
-                    async for piece in pieces:
-                        block += piece
+                    async for chunk in chunks:
+                        block += chunk
                         if len(block) >= WRITE_BUFFER_BYTES or at + len(block) >= row.length_bytes:
                             data, block = bytes(block), bytearray()
                             await file.write_at(at, data)
                             await asyncio.to_thread(digest.update, data)
                             at += len(data)
             except Unavailable:
-                if at == begun_at:
+                if at == started_at:
                     raise
                 continue
             if at < row.length_bytes:
@@ -167,44 +165,44 @@ class Fetcher:
             raise NoSpace("The disk has no room to fetch this back from the storage.")
 
     def _acquire(self, object_id: int) -> OpenedFile:
-        fetched = self._cached[object_id]
-        fetched.references += 1
-        if fetched.eviction is not None:
-            fetched.eviction.cancel()
-            fetched.eviction = None
-        loan = _FileReference(fetched.file)
+        cached = self._cached[object_id]
+        cached.references += 1
+        if cached.eviction is not None:
+            cached.eviction.cancel()
+            cached.eviction = None
+        reference = _FileReference(cached.file)
         loop = asyncio.get_running_loop()
-        weakref.finalize(loan, self._on_released, loop, object_id).atexit = False
-        return loan
+        weakref.finalize(reference, self._on_released, loop, object_id).atexit = False
+        return reference
 
     def _on_released(self, loop: asyncio.AbstractEventLoop, object_id: int) -> None:
-        """A loan is over; whoever collects garbage may be in another thread, or after the end of the loop."""
+        """Release a reference. The finalizer may run in another thread, or after the event loop has ended."""
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._release, loop, object_id)
 
     def _release(self, loop: asyncio.AbstractEventLoop, object_id: int) -> None:
-        fetched = self._cached[object_id]
-        fetched.references -= 1
-        if not fetched.references:
-            fetched.eviction = loop.call_later(self._cache_ttl_s, self._cached.pop, object_id)
+        cached = self._cached[object_id]
+        cached.references -= 1
+        if not cached.references:
+            cached.eviction = loop.call_later(self._cache_ttl_s, self._cached.pop, object_id)
 
 
 def merge_ranges(ranges: Sequence[ObjectRange]) -> list[ObjectRange]:
-    """The runs in order, those that touch or nearly do as one, none of them longer than one request may be."""
-    found: list[ObjectRange] = []
+    """Sort the ranges, merge those within `MERGE_GAP_BYTES`, and split them at `MAX_REQUEST_BYTES`."""
+    merged: list[ObjectRange] = []
     for offset, length in sorted(ranges):
-        start, end = found[-1] if found else (0, 0)
-        if found and offset <= end + MERGE_GAP_BYTES:
-            found[-1] = (start, max(end, offset + length))
+        start, end = merged[-1] if merged else (0, 0)
+        if merged and offset <= end + MERGE_GAP_BYTES:
+            merged[-1] = (start, max(end, offset + length))
         else:
-            found.append((offset, offset + length))
+            merged.append((offset, offset + length))
     return [
-        (at, min(MAX_REQUEST_BYTES, end - at)) for start, end in found for at in range(start, end, MAX_REQUEST_BYTES)
+        (at, min(MAX_REQUEST_BYTES, end - at)) for start, end in merged for at in range(start, end, MAX_REQUEST_BYTES)
     ]
 
 
 class Sources:
-    """Opens the originals of videos, and what was made of them."""
+    """Opens the originals and renditions of videos."""
 
     def __init__(self, ledger: Ledger, stores: Stores, fetcher: Fetcher) -> None:
         self._ledger = ledger
@@ -212,11 +210,11 @@ class Sources:
         self._fetcher = fetcher
 
     async def open(self, video: Video) -> OpenedFile:
-        """The original, open for reading.
+        """Open the original of a video for reading.
 
         Raises:
-            AttemptFailed: it was not kept, or is lost, so there is nothing to work on.
-            NoSpace: it has to be fetched, and there is no room for it.
+            AttemptFailed: the original was not kept or is missing.
+            NoSpace: it must be fetched, and the disk has no room for it.
             Unavailable: its store does not answer.
         """
         if video.source_object_id is None:
@@ -224,20 +222,20 @@ class Sources:
         try:
             return await self.open_object(video.source_object_id)
         except NotFound as error:
-            words = "The original is missing from the store."
-            raise AttemptFailed(words, code="original_lost", retryable=False) from error
+            message = "The original is missing from the store."
+            raise AttemptFailed(message, code="original_lost", retryable=False) from error
 
     async def open_object(self, object_id: int, *, ranges: Sequence[ObjectRange] | None = None) -> OpenedFile:
-        """Any object of a video, open for reading; with `runs`, no other bytes of it need be right.
+        """Open an object for reading. With `ranges`, only those bytes are needed; others may read as zeros.
 
         Raises:
-            NotFound: it is gone.
-            NoSpace, Unavailable: as with `open`.
+            NotFound: the object was deleted.
+            NoSpace, Unavailable: as in `open`.
         """
         try:
             return await self._open(await self._row(object_id), ranges)
         except NotFound:
-            # It settled or moved between the look-up and the opening: the row knows better now.
+            # It was moved to another store between the lookup and the open: look it up again.
             return await self._open(await self._row(object_id), ranges)
 
     async def _row(self, object_id: int) -> ObjectRow:

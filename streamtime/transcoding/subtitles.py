@@ -1,7 +1,4 @@
-"""Cues of several subtitle tracks as a worker tells them, until each track is whole. It knows no rows and no files.
-
-What becomes of chapters and subtitles that a source has: pure, from facts.
-"""
+"""Chapters, subtitles and track labels of a source, and the collection of cues that a worker reads. Pure."""
 
 from collections.abc import Sequence
 
@@ -13,7 +10,7 @@ from streamtime.workers.protocol import CuesRead
 
 
 def chapters(facts: ProbeResult) -> list[Chapter]:
-    """The chapters, each with a title: its own, or its number."""
+    """Return the chapters; one without a title is named by its number."""
     return [
         Chapter(found.start_ms, found.end_ms, _one_line(found.title) or f"Chapter {number}")
         for number, found in enumerate(facts.chapters, start=1)
@@ -21,7 +18,7 @@ def chapters(facts: ProbeResult) -> list[Chapter]:
 
 
 def unsupported_subtitles(facts: ProbeResult) -> str | None:
-    """A sentence about the subtitles that are pictures, which no browser shows; None where there are none."""
+    """Return a message about bitmap subtitles, which browsers can't show; None if there are none."""
     tracks = [language_name(bcp47(track.language)) or "unknown" for track in facts.subtitles if not track.is_text]
     if not tracks:
         return None
@@ -30,14 +27,14 @@ def unsupported_subtitles(facts: ProbeResult) -> str | None:
 
 
 def subtitle_label(track: SubtitleInfo) -> str | None:
-    """What a subtitle track is called in a menu; None where the file tells nothing of it."""
-    remarks = [words for said, words in ((track.forced, "forced"), (track.hearing_impaired, "SDH")) if said]
+    """Return the menu label of a subtitle track; None if the file has no metadata of it."""
+    remarks = [remark for flag, remark in ((track.forced, "forced"), (track.hearing_impaired, "SDH")) if flag]
     named = _with_remarks(_one_line(track.title or "") or language_name(bcp47(track.language)), remarks)
     return named or (_capital(" ".join([*remarks, "subtitles"])) if remarks else None)
 
 
 def audio_label(track: AudioInfo) -> str | None:
-    """What a sound track is called in a menu; None where the file tells nothing but perhaps its language."""
+    """Return the menu label of an audio track; None if the file has no metadata of it except the language."""
     title = _one_line(track.title or "")
     if track.purpose is None:
         return title or None
@@ -45,18 +42,18 @@ def audio_label(track: AudioInfo) -> str | None:
 
 
 def _with_remarks(name: str | None, remarks: Sequence[str]) -> str | None:
-    """Add in brackets what the name itself does not say; None without a name."""
+    """Append remarks that the name does not contain, in brackets; None without a name."""
     if not name:
         return None
-    said = name.casefold()
-    missing = ", ".join(remark for remark in remarks if remark.casefold() not in said)
+    folded = name.casefold()
+    missing = ", ".join(remark for remark in remarks if remark.casefold() not in folded)
     if not missing:
         return name
     return f"{name[: MAX_LABEL - len(missing) - 3].rstrip()} ({missing})"
 
 
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _one_line(text: str) -> str:
@@ -64,14 +61,14 @@ def _one_line(text: str) -> str:
 
 
 class CueCollector:
-    """What has been told of the tracks of one order."""
+    """Collects the cues of an order's subtitle tracks until each track is complete."""
 
     def __init__(self, tracks: Sequence[SubtitleInfo]) -> None:
         self._tracks = {track.stream: track for track in tracks}
         self._cues: dict[int, list[Cue]] = {}
 
     def add(self, message: CuesRead) -> tuple[SubtitleInfo, list[Cue]] | None:
-        """Add what a message tells; a track with its cues once it is whole. More than is read of a file is dropped."""
+        """Add a message's cues, up to `MAX_CUES` per track. Returns the track and all cues with its last message."""
         track = self._tracks.get(message.stream)
         if track is None:
             return None
@@ -83,5 +80,5 @@ class CueCollector:
 
 
 def captions_from_cues(track: SubtitleInfo, cues: Sequence[Cue]) -> NewCaptions:
-    """A track of a file as captions: some tenths of a second for the largest, so not on the loop."""
+    """Convert a subtitle track to captions. Call it in a thread: large tracks take some tenths of a second."""
     return new_from_file(compress_captions(cues), track.stream, track.language, subtitle_label(track))
