@@ -43,7 +43,7 @@ def source_of(facts: ProbeResult) -> SourceSize:
 def estimate_encode(
     facts: ProbeResult, rungs: Sequence[PlannedRung], sounds: Sequence[str], budget_bytes: int
 ) -> EncodeEstimate:
-    """What encoding these rungs, and other sound tracks of these names, will cost."""
+    """Estimate the cost of encoding these rungs, beside audio tracks with these names."""
     source = source_of(facts)
     return EncodeEstimate(
         names=[*(rung.name for rung in rungs), *sounds],
@@ -54,16 +54,16 @@ def estimate_encode(
 
 
 def rung_bytes(facts: ProbeResult, rung: PlannedRung) -> int:
-    """What a rung of this source will take on disk; 0 where the file does not tell how long it is."""
+    """Estimate the size of a rung on disk; 0 if the duration is unknown."""
     video = facts.video
     bps = planned_bps(rung, video.width, video.height, video.bitrate_bps or facts.bitrate_bps, video.codec)
     return track_bytes(bps, (facts.duration_ms or 0) / 1000)
 
 
 def split_passes(source: SourceSize, rungs: Sequence[PlannedRung], budget_bytes: int) -> list[list[PlannedRung]]:
-    """Share rungs, the largest first, out to as few encodes as keep within the budget.
+    """Distribute the rungs, largest first, over as few passes as fit the memory budget.
 
-    A rung that is over it by itself gets an encode of its own: it is made all the same, alone.
+    A rung that exceeds the budget alone gets its own pass.
     """
     made: list[list[PlannedRung]] = []
     for rung in rungs:
@@ -75,27 +75,27 @@ def split_passes(source: SourceSize, rungs: Sequence[PlannedRung], budget_bytes:
 
 
 def peak_memory(source: SourceSize, rungs: Sequence[PlannedRung], budget_bytes: int) -> int:
-    """The most memory that any of the passes takes: what the job weighs in its lane."""
+    """Return the peak memory of the largest pass, which is the job's weight in its queue."""
     return max((encode_memory_bytes(source, part) for part in split_passes(source, rungs, budget_bytes)), default=0)
 
 
 ENCODE_TARGET_S = TARGET_DURATION_S + 1
-"""Cuts are asked for every four seconds, and fall on the next picture."""
+"""Cuts are requested every four seconds and made at the next frame."""
 
 AUDIO_CEILING_BPS = 192_000
 
 LEAD_IN_SEGMENTS = 2
-"""Pictures before a joint that a worker is to see: a segment has one at least, and decode times run two ahead."""
+"""Segments before the resume point that a worker decodes: each has at least one frame, and decode times lead by two."""
 
 MAX_EXTRA_AUDIOS = 31
-"""Each takes an output, a thread and a few megabytes of the worker."""
+"""Each needs an output, a thread and a few megabytes in the worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRendition:
-    """One rendition to make: its row to be, and the worker's order with its output number.
+    """A rendition to make: its future row, and the worker's order with its output number.
 
-    `kept` is what an earlier attempt left of it, to be gone on with.
+    `resumed` is the unfinished rendition of an earlier attempt to resume.
     """
 
     new: NewRendition
@@ -103,35 +103,35 @@ class PlannedRendition:
     resumed: Rendition | None = None
 
     def with_output(self, output: int) -> "PlannedRendition":
-        """The same with another output number."""
+        """Return a copy with another output number."""
         return replace(self, order=msgspec.structs.replace(self.order, output=output))
 
 
 def facts_of(video: Video) -> ProbeResult:
-    """What the probe found.
+    """Return the saved probe result.
 
     Raises:
-        AttemptFailed: it has not been probed.
+        AttemptFailed: the video was not probed.
     """
     if video.source_facts is None:
-        raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
+        raise AttemptFailed("The file has not been examined yet.", code="not_probed", retryable=False)
     return msgspec.msgpack.decode(video.source_facts, type=ProbeResult)
 
 
 def format_time(time_ms: int) -> str:
-    """A time of a video as people write it: 00:03:12."""
+    """Format a time of a video as 00:03:12."""
     seconds = time_ms // 1000
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def validated_index(new: NewRendition, index: SegmentIndex | None, bytes_total: int) -> SegmentIndex:
-    """Give the index of a rendition that a worker calls finished, if it plays and keeps to its target duration.
+    """Return the index of a finished rendition if it plays and its segments keep the target duration.
 
     Raises:
-        WorkerFailed: it does not; with `copy_unfit` or `audio_copy_unfit` where it was copied, to be encoded instead.
+        WorkerFailed: it does not. The code is `copy_unfit` or `audio_copy_unfit` if it was copied: encode it instead.
     """
     if index is None or index.bytes_total != bytes_total:
-        raise RuntimeError("A worker's segments do not add up to what it says it wrote.")
+        raise RuntimeError("A worker's segments do not add up to the bytes that it reported.")
     if index.plays and (new.origin is not RenditionOrigin.COPY or int(index.longest_s + 0.5) <= new.target_duration_s):
         return index
     if new.origin is not RenditionOrigin.COPY:
@@ -141,7 +141,7 @@ def validated_index(new: NewRendition, index: SegmentIndex | None, bytes_total: 
 
 
 def resume_planned(plan: PlannedRendition, left: Sequence[Rendition]) -> PlannedRendition:
-    """The same plan, from the last checkpoint of what an earlier attempt left of that very rendition, if any did."""
+    """Return the plan resumed at the last checkpoint of the same rendition in `left`, or else unchanged."""
     new, order = plan.new, plan.order
     for rendition in left:
         index = rendition.checkpoint
@@ -163,20 +163,21 @@ def resume_planned(plan: PlannedRendition, left: Sequence[Rendition]) -> Planned
 
 
 def copied_name(facts: ProbeResult) -> str:
-    """What a copied picture is called: by its short side, like the others."""
+    """Return the name of a copied video rendition, by its short side like the encoded ones."""
     return f"{min(facts.video.width, facts.video.height)}p"
 
 
 def longest_segment_s(facts: ProbeResult, *, copied: bool) -> int:
-    """The EXT-X-TARGETDURATION of everything that is made of one source: RFC 8216 section 6.2.4 wants one for all.
+    """Return the EXT-X-TARGETDURATION of all renditions of a source, which must be equal (RFC 8216 section 6.2.4).
 
-    A rung is cut at the first picture at or after the copied one's cut: a segment is a picture longer at most.
+    A rung is cut at the first frame at or after the cut of the copied rendition, so its segments are at most one frame
+    longer.
     """
     return facts.video.copy_target_duration_s + 1 if copied else ENCODE_TARGET_S
 
 
 def plan_copy(facts: ProbeResult, key: str, output: int) -> PlannedRendition:
-    """Take the picture over as it is."""
+    """Plan a copy of the video track."""
     new = NewRendition(
         kind=RenditionKind.VIDEO,
         origin=RenditionOrigin.COPY,
@@ -191,7 +192,7 @@ def plan_copy(facts: ProbeResult, key: str, output: int) -> PlannedRendition:
 def plan_audio(
     track: AudioInfo, key: str, output: int, *, may_copy: bool, longest_s: int, default: bool = True
 ) -> PlannedRendition:
-    """One sound track, copied where that can be; its playlist allows segments of `longest_s`."""
+    """Plan an audio track, copied if possible. `longest_s` is its target duration."""
     copy = track.copyable and may_copy
     new = NewRendition(
         kind=RenditionKind.AUDIO,
@@ -206,12 +207,12 @@ def plan_audio(
 
 
 def audio_name(track: AudioInfo) -> str:
-    """What the rendition of a sound track is called in its row."""
+    """Return the name of an audio rendition."""
     return f"audio-{track.stream}"
 
 
 def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> PlannedRendition:
-    """One encoded picture, whose segments last at most about `longest_s`."""
+    """Plan an encoded rung. `longest_s` is its target duration."""
     new = NewRendition(
         kind=RenditionKind.VIDEO,
         origin=RenditionOrigin.ENCODE,
@@ -226,14 +227,14 @@ def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> Pl
 def plan_rungs(
     rungs: Iterable[PlannedRung], new_key: Callable[[str], str], *, longest_s: int
 ) -> list[PlannedRendition]:
-    """Several encoded pictures, made in one decode."""
+    """Plan several rungs, encoded in one pass."""
     return [plan_rung(rung, new_key(".mp4"), output, longest_s=longest_s) for output, rung in enumerate(rungs)]
 
 
 def plan_first(
     facts: ProbeResult, first: PlannedRung, new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
 ) -> list[PlannedRendition]:
-    """The first rung where nothing can be copied, and the sound that is heard first, in the same reading."""
+    """Plan the first rung and the default audio track of a source that can't be copied."""
     planned = [plan_rung(first, new_key(".mp4"), 0, longest_s=longest_s)]
     track = default_audio(facts)
     if track is not None:
@@ -244,22 +245,22 @@ def plan_first(
 def remaining_planned(
     planned: Sequence[PlannedRendition], whole: Collection[tuple[RenditionKind, str]]
 ) -> list[PlannedRendition]:
-    """What of a plan is not whole yet, numbered anew."""
+    """Return the planned renditions that are not complete, with new output numbers."""
     missing = [one for one in planned if (one.new.kind, one.new.name) not in whole]
     return [one.with_output(output) for output, one in enumerate(missing)]
 
 
 def grid_for(copied: SegmentIndex | None) -> Grid:
-    """Where all encoded pictures are cut: as the copied one is, else every few seconds."""
+    """Return the cut points of all encoded renditions: those of the copied rendition, or regular ones."""
     return Grid.of_copy(copied) if copied else Grid.regular()
 
 
 def encode_order(
     facts: ProbeResult, planned: Sequence[PlannedRendition], grid: Grid, *, measured: bool = False
 ) -> Package:
-    """What a worker is asked for when pictures are to be encoded, and sound beside them, all in one decode.
+    """Return the order to encode video and audio in one pass.
 
-    With `measured` the duration in `facts` is no claim of the file, but what a reading to its end has told.
+    `measured` says that the duration in `facts` was measured by reading the source to its end.
     """
     return Package(
         origin_us=facts.origin_us,
@@ -273,17 +274,17 @@ def encode_order(
 
 
 def stage_label(names: Iterable[str]) -> str:
-    """What people are told while renditions of these names are made."""
+    """Return the stage text shown while these renditions are made."""
     return " ".join(["Preparing", ", ".join(names)]).rstrip()
 
 
 def default_audio(facts: ProbeResult) -> AudioInfo | None:
-    """The sound track that is made first, and heard first: the default one, or the first."""
+    """Return the default audio track, or the first one."""
     return next((track for track in facts.audios if track.default), facts.audios[0] if facts.audios else None)
 
 
 def extra_audios(facts: ProbeResult) -> list[AudioInfo]:
-    """The sound tracks that are made when the video can be watched already."""
+    """Return the other audio tracks, which are made once the video is playable."""
     first = default_audio(facts)
     return [track for track in facts.audios if track is not first][:MAX_EXTRA_AUDIOS]
 
@@ -291,7 +292,7 @@ def extra_audios(facts: ProbeResult) -> list[AudioInfo]:
 def plan_extra_audios(
     facts: ProbeResult, whole: Collection[str], new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
 ) -> list[PlannedRendition]:
-    """The further sound tracks, but those whose names are `whole` already, made in one reading."""
+    """Plan the other audio tracks, without those whose names are in `whole`, in one pass."""
     missing = [track for track in extra_audios(facts) if audio_name(track) not in whole]
     return [
         plan_audio(track, new_key(".mp4"), output, may_copy=may_copy, longest_s=longest_s, default=False)
@@ -300,7 +301,7 @@ def plan_extra_audios(
 
 
 def audio_order(facts: ProbeResult, planned: Sequence[PlannedRendition]) -> Package:
-    """What a worker is asked for when sound alone is made."""
+    """Return the order to make audio tracks only."""
     return Package(
         origin_us=facts.origin_us,
         video_stream=facts.video.stream,
@@ -310,7 +311,7 @@ def audio_order(facts: ProbeResult, planned: Sequence[PlannedRendition]) -> Pack
 
 
 def rungs_for(facts: ProbeResult, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:
-    """The ladder under a copied picture, or the whole one."""
+    """Return the ladder of a source; only the rungs below the copy if the video is copied."""
     short_side = min(facts.video.width, facts.video.height)
     return plan_ladder(
         facts.video.width,
@@ -323,7 +324,7 @@ def rungs_for(facts: ProbeResult, rungs: tuple[Rung, ...], *, copied: bool) -> t
 
 @dataclass(frozen=True, slots=True)
 class CompleteRendition:
-    """What of a whole rendition decides about others. `pixels` is the size of a picture, 0 for sound."""
+    """The properties of a complete rendition that decide about others. `pixels` is its frame size, 0 for audio."""
 
     kind: RenditionKind
     origin: RenditionOrigin
@@ -336,7 +337,7 @@ class CompleteRendition:
 
 @dataclass(frozen=True, slots=True)
 class RemainingRungs:
-    """The rungs that are still to be made, those that do not pay, how long segments may be, and where they are cut."""
+    """The rungs to make, the pruned ones, the target duration and the cut points."""
 
     rungs: list[PlannedRung]
     dropped: list[PrunedRung]
@@ -347,19 +348,19 @@ class RemainingRungs:
 def plan_remaining(
     facts: ProbeResult, rungs: tuple[Rung, ...], whole: Sequence[CompleteRendition], wanted: Collection[str]
 ) -> RemainingRungs:
-    """What is to be encoded beside renditions that are `whole`, which come in the order they were made.
+    """Plan the rungs to encode beside the complete renditions in `whole`, which are in the order they were made.
 
-    The first picture tells what the others would cost. A rung that saves too little is dropped, unless somebody asked
-    for it by name (`wanted`).
+    The bit rate of the first video rendition predicts that of the others. A rung that saves too little is pruned,
+    unless its name is in `wanted`.
     """
-    pictures = [one for one in whole if one.kind is RenditionKind.VIDEO]
-    copy = next((picture for picture in pictures if picture.origin is RenditionOrigin.COPY), None)
-    names = {picture.name for picture in pictures}
+    videos = [one for one in whole if one.kind is RenditionKind.VIDEO]
+    copy = next((video for video in videos if video.origin is RenditionOrigin.COPY), None)
+    names = {video.name for video in videos}
     missing = [rung for rung in rungs_for(facts, rungs, copied=copy is not None) if rung.name not in names]
     dropped: list[PrunedRung] = []
-    if pictures:
+    if videos:
         _kept, dropped = prune_ladder(
-            [rung for rung in missing if rung.name not in wanted], _known_rendition(pictures[0])
+            [rung for rung in missing if rung.name not in wanted], _known_rendition(videos[0])
         )
     left_out = {one.rung.name for one in dropped}
     return RemainingRungs(
@@ -371,14 +372,14 @@ def plan_remaining(
 
 
 def dropped_rung_message(one: PrunedRung) -> str:
-    """What people are told of a rung that is not made."""
+    """Return the message about a pruned rung."""
     rate, above = one.expected_bps // 1000, one.above_bps // 1000
     return f"{one.rung.name} is left out: {rate} kb/s would save little beside {one.above} at {above}."
 
 
-def _known_rendition(picture: CompleteRendition) -> ReferenceRendition:
-    # The ceiling of a copy is what its file says of itself, so it tells nothing about how easy the picture is.
-    ceiling_bps = picture.ceiling_bps if picture.origin is RenditionOrigin.ENCODE else None
+def _known_rendition(video: CompleteRendition) -> ReferenceRendition:
+    # The ceiling of a copy is the bit rate in its metadata, so it says nothing about the complexity of the video.
+    ceiling_bps = video.ceiling_bps if video.origin is RenditionOrigin.ENCODE else None
     return ReferenceRendition(
-        picture.name, max(1, picture.pixels), picture.index.average_bps if picture.index else 0, ceiling_bps
+        video.name, max(1, video.pixels), video.index.average_bps if video.index else 0, ceiling_bps
     )

@@ -1,7 +1,7 @@
-"""The first job of every video: what is in the file, then all that needs no encoding of the picture.
+"""The job `prepare`, the first one of every video: probe the file and make everything that needs no video encoding.
 
-A picture that can be copied is playable within a second, whatever its length. What must be encoded is for jobs of
-their own, so that the next video's first job does not wait for it.
+A video that can be copied is playable within a second, whatever its length. Encodes are separate jobs, so that the
+first job of the next video does not wait for them.
 """
 
 from collections.abc import Sequence
@@ -42,12 +42,12 @@ from streamtime.workers.protocol import CopyVideo, MakePoster, Package, PackageA
 from streamtime.workers.worker import Worker
 
 COPY_FALLBACKS = {"copy_unfit": RenditionKind.VIDEO, "audio_copy_unfit": RenditionKind.AUDIO}
-"""What a worker says when something that looked copyable turns out not to be."""
+"""Failure codes of a worker for tracks that can't be copied after all."""
 
 UNRELATED_TO_COPY = frozenset(
     {"no_space", "disk_error", "unconfined", "worker_unavailable", "worker_killed", "worker_crashed"}
 )
-"""Failures that encoding would meet as well: the machine's, and crashes, which `quarantine.py` counts."""
+"""Failures that an encode would meet too: those of the machine, and crashes, which `CrashQuarantine` counts."""
 
 PROGRESS_RANGE = ProgressRange("Preparing", 0.0, COPIED_FRACTION)
 
@@ -72,7 +72,7 @@ class PrepareHandler:
         self._settings = settings
 
     async def run(self, job: Job) -> None:
-        """Probe, copy what can be copied, make the poster, and queue what is to be encoded."""
+        """Probe the source, copy what can be copied, make the poster, and queue the encodes."""
         async with translate_failures(job, self._records):
             video = await self._records.videos.by_id(video_id_of(job.subject))
             await self._records.database.write(
@@ -92,13 +92,13 @@ class PrepareHandler:
                 copies -= {unfit}
             if not copies_video(facts, copies):
                 await self._queue_first(video, facts)
-                # The poster stands back: people wait for the first rung.
+                # The poster has a lower priority: viewers wait for the first rung.
                 async with self._background_launcher.launch(source.descriptor) as worker:
                     await self._package(video, worker, facts, copies)
             await self._queue_next(job, video, facts)
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
-        """Say on the video why nothing comes of it."""
+        """Mark the video as failed."""
         await mark_video_failed(tx, self._records, job, failure)
 
     async def _abandon_copy(self, tx: Transaction, video: Video, why: str) -> None:
@@ -129,7 +129,7 @@ class PrepareHandler:
     async def _package(
         self, video: Video, worker: Worker, facts: ProbeResult, copies: frozenset[RenditionKind]
     ) -> RenditionKind | None:
-        """Make what is missing. What looked copyable and turns out not to be is given back, to be done otherwise."""
+        """Make what is missing. Returns the kind of track that can't be copied after all, if any."""
         whole = [
             one
             for one in await self._records.renditions.list_for_video(video.id)
@@ -146,10 +146,10 @@ class PrepareHandler:
         except WorkerFailed as error:
             unfit = fallback_for(error, planned, copies)
             if not planned:
-                # Only a poster was to be made here, and the video plays without one.
-                words = no_poster_message(error.message)
+                # Only the poster failed, and the video plays without one.
+                message = no_poster_message(error.message)
                 await self._records.database.write(
-                    lambda tx: self._records.timeline.add(tx, video.id, "no_poster", words)
+                    lambda tx: self._records.timeline.add(tx, video.id, "no_poster", message)
                 )
                 return None
             if unfit is None:
@@ -162,7 +162,7 @@ class PrepareHandler:
         return None
 
     async def _queue_first(self, video: Video, facts: ProbeResult) -> None:
-        """Have the first rung encoded at once: it waits neither for the poster nor for anything else here."""
+        """Queue the encode of the first rung now: it does not wait for the poster."""
         first = choose_first_rung(rungs_for(facts, self._settings.rungs, copied=False))
         cost = estimate_encode(facts, [first], [], self._settings.memory_budget_bytes)
         await self._records.database.write(lambda tx: self._records.lifecycle.queue_first_rendition(tx, video, cost))
@@ -198,7 +198,7 @@ def copies_video(facts: ProbeResult, copies: frozenset[RenditionKind]) -> bool:
 def fallback_for(
     error: WorkerFailed, planned: Sequence[PlannedRendition], copies: frozenset[RenditionKind]
 ) -> RenditionKind | None:
-    """What is to be encoded, as copying it failed for whatever reason; None where that would not help."""
+    """Return the kind of track to encode after a failed copy; None if encoding would not help."""
     unfit = COPY_FALLBACKS.get(error.code)
     if unfit is None and error.code not in UNRELATED_TO_COPY:
         unfit = next((RenditionKind.VIDEO for plan in planned if isinstance(plan.order, CopyVideo)), None)
@@ -206,25 +206,22 @@ def fallback_for(
 
 
 def no_poster_message(why: str) -> str:
-    """What people are told where there is no poster."""
+    """Return the message about a missing poster."""
     return f"No poster could be made: {why}"
 
 
 class KeyFactory(Protocol):
-    """What has names for the objects that are made of it."""
+    """Creates keys for new objects."""
 
     def new_key(self, ending: str) -> str:
-        """A name for one more."""
+        """Return a new key with that file extension."""
         ...
 
 
 def plan_missing(
     video: KeyFactory, facts: ProbeResult, whole: Sequence[Rendition | NewRendition], copies: frozenset[RenditionKind]
 ) -> list[PlannedRendition]:
-    """What is still to be made here: nothing that is whole already is made twice.
-
-    Where the picture is encoded, the sound is made with it, in the same reading.
-    """
+    """Plan the copies that are missing in `whole`; none if the video must be encoded, which makes the audio too."""
     if not copies_video(facts, copies):
         return []
     names = {rendition.name for rendition in whole if rendition.kind is RenditionKind.AUDIO}
@@ -248,7 +245,7 @@ def first_order(
     *,
     wants_poster: bool,
 ) -> Package:
-    """What a worker is asked to do in its first reading of the source."""
+    """Return the order for the first pass: copies, audio, captions and poster."""
     return Package(
         origin_us=facts.origin_us,
         video_stream=facts.video.stream,

@@ -300,7 +300,7 @@ class PosterHandler:
 
     async def _from_original(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
         if video.source_facts is None:
-            raise AttemptFailed("The file has not been looked at yet.", code="not_probed", retryable=False)
+            raise AttemptFailed("The file has not been examined yet.", code="not_probed", retryable=False)
         facts = msgspec.msgpack.decode(video.source_facts, type=ProbeResult)
         order = Package(
             origin_us=facts.origin_us,

@@ -49,9 +49,9 @@ _CHUNK_BYTES = 1 << 20
 
 
 class RenditionFiles:
-    """One rendition in the making: the worker writes one long file, which is cut up here as it grows.
+    """The files of a growing rendition: the worker writes one file, which is split into segments as it grows.
 
-    Until the rendition is finished its bytes lie on the disk twice.
+    Until the rendition is finished, its bytes are on the disk twice.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,62 +61,62 @@ class RenditionFiles:
         self.fd = os.open(self._whole, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     def cut(self, name: str, offset: int, length: int) -> None:
-        """Write `length` bytes of the long file, from `offset` on, to a file of their own."""
+        """Copy `length` bytes of the worker's file, from `offset`, to a separate file."""
         with (self._folder / name).open("xb") as file:
             while length > 0:
-                piece = os.pread(self.fd, min(length, _CHUNK_BYTES), offset)
-                if not piece:
-                    raise RuntimeError("A worker announced bytes that it did not write.")
-                file.write(piece)
-                offset += len(piece)
-                length -= len(piece)
+                chunk = os.pread(self.fd, min(length, _CHUNK_BYTES), offset)
+                if not chunk:
+                    raise RuntimeError("A worker reported bytes that it did not write.")
+                file.write(chunk)
+                offset += len(chunk)
+                length -= len(chunk)
 
     def finish(self, playlists: Mapping[str, str]) -> None:
-        """It is whole: write its playlists, by their names, and let the long file go."""
+        """Write the playlists, by file name, and delete the worker's file."""
         for name, text in playlists.items():
             (self._folder / name).write_text(text, encoding="utf-8")
         self.close()
         self._whole.unlink()
 
     def close(self) -> None:
-        """Close the long file, whole or not."""
+        """Close the worker's file."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
 
     def discard(self) -> None:
-        """Take everything of it away."""
+        """Delete all files of the rendition."""
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class HlsFolder:
-    """The folder that is made; what it had before stays as it is until `publish`."""
+    """The folder being made. Its previous files stay until `publish`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._staging = path / STAGING_DIR
 
     def rendition(self, name: str) -> RenditionFiles:
-        """Begin a rendition."""
+        """Create the files of a rendition."""
         return RenditionFiles(self._staging / name)
 
     def file(self, name: str) -> int:
-        """Begin a file beside the renditions; the descriptor is the caller's to close."""
+        """Create another file. The caller closes the descriptor."""
         return os.open(self._staging / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o644)
 
     def drop(self, name: str) -> None:
-        """There is no such file after all."""
+        """Delete a file, if it exists."""
         (self._staging / name).unlink(missing_ok=True)
 
     def write(self, name: str, text: str) -> None:
-        """Write a text, whose name may begin with a folder's."""
+        """Write a text file; `name` may include a directory."""
         path = self._staging / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
     def open_joined(self, name: str, segments: int) -> int:
-        """A whole rendition in one piece again, open for reading and without a name; the caller's to close."""
+        """Open a rendition joined into one unnamed file for reading. The caller closes the descriptor."""
         whole = self._staging / "joined.mp4"
         with whole.open("xb") as file:
             for part in (INIT, *(f"{number}.m4s" for number in range(segments))):
@@ -127,7 +127,7 @@ class HlsFolder:
         return descriptor
 
     def publish(self, master: str) -> None:
-        """Put everything in its place, the playlist that names it last."""
+        """Move all files into place, the multivariant playlist last."""
         (self.path / MASTER_PLAYLIST).unlink(missing_ok=True)
         (self._staging / MASTER_PLAYLIST).write_text(master, encoding="utf-8")
         made = sorted(self._staging.iterdir(), key=lambda path: path.name == MASTER_PLAYLIST)
@@ -138,14 +138,14 @@ class HlsFolder:
 
 @contextmanager
 def create_hls_folder(path: Path, *, force: bool) -> Iterator[HlsFolder]:
-    """Make an HLS folder at `path`; what was not published when the block is left is taken away.
+    """Create an HLS folder at `path`. Files that are not published by the end of the block are deleted.
 
-    With `force` a folder that has something in it will do: files of the same names are replaced, others stay.
+    With `force` the folder may have files: those with the same names are replaced.
 
     Raises:
-        Conflict: there is something in the way.
+        Conflict: `path` is not a folder, or is not empty.
         NoSpace: the disk is full.
-        Unavailable: the folder cannot be written, in the system's own words.
+        Unavailable: the folder can't be written; the message has the system's error.
     """
     with _translate_os_errors(path):
         existed = path.is_dir()
@@ -162,7 +162,7 @@ def create_hls_folder(path: Path, *, force: bool) -> Iterator[HlsFolder]:
             shutil.rmtree(path / STAGING_DIR, ignore_errors=True)
             if not existed:
                 with suppress(OSError):
-                    path.rmdir()  # only where nothing is in it
+                    path.rmdir()  # only if it is empty
 
 
 def _remove(path: Path) -> None:
@@ -184,9 +184,9 @@ def _translate_os_errors(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class PackagingProgress:
-    """How far the work is: the stage in words, and `fraction` of the whole work from 0 to 1.
+    """Progress of packaging: the stage as text, and `fraction` of all work from 0 to 1.
 
-    `speed` is in seconds of video a second; `left_s` is the time left. Both are None while they cannot be told.
+    `speed` is in seconds of video per second, `remaining_s` the remaining time; both may be unknown.
     """
 
     stage: str
@@ -200,7 +200,7 @@ PackagingCallback = Callable[[PackagingProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class PackagedRendition:
-    """A whole rendition."""
+    """A complete rendition."""
 
     new: NewRendition
     started: RenditionStarted
@@ -214,7 +214,7 @@ class PackagedRendition:
 
 @dataclass(frozen=True, slots=True)
 class FolderCaptions:
-    """A caption track. `language` is a BCP 47 tag, or `und`; `label` is for people."""
+    """A caption track. `language` is a BCP 47 tag or `und`; `label` is shown to viewers."""
 
     name: str
     language: str
@@ -228,15 +228,15 @@ class FolderCaptions:
 
     @property
     def text_uri(self) -> str:
-        """Its text."""
+        """Its WebVTT file, relative to the multivariant playlist."""
         return f"captions/{self.name}.vtt"
 
 
 @dataclass(frozen=True, slots=True)
 class PackagingResult:
-    """What has come of it. `damaged_after_ms` where the source broke off early; `notes` say what was left out, and why.
+    """The result of packaging. `damaged_after_ms` is set if the source is truncated; `notes` say what was left out.
 
-    With `has_stills` there are a storyboard and a preview.
+    `has_stills` says whether there are a storyboard and a preview.
     """
 
     renditions: tuple[PackagedRendition, ...]
@@ -250,7 +250,7 @@ class PackagingResult:
 
 
 def sort_renditions(made: Sequence[PackagedRendition]) -> tuple[PackagedRendition, ...]:
-    """The largest picture first, sound last, the one that is heard first before others."""
+    """Sort the renditions: largest video first, audio last with the default track first."""
     return tuple(
         sorted(
             made,
@@ -260,18 +260,18 @@ def sort_renditions(made: Sequence[PackagedRendition]) -> tuple[PackagedRenditio
 
 
 def _place(made: PackagedRendition) -> tuple[int, str]:
-    """By the stream of a sound track, which its name ends with."""
+    """Sort key by the stream index at the end of an audio rendition's name."""
     return len(made.new.name), made.new.name
 
 
 def build_master_playlist(made: Sequence[PackagedRendition], captions: Sequence[FolderCaptions]) -> str:
-    """The multivariant playlist of these renditions and captions, in their order."""
-    heard = [m for m in made if m.new.kind is RenditionKind.AUDIO]
-    names = unique_names(m.new.audio.label for m in heard)
+    """Return the multivariant playlist of these renditions and captions, in their order."""
+    audio = [m for m in made if m.new.kind is RenditionKind.AUDIO]
+    names = unique_names(m.new.audio.label for m in audio)
     labels = unique_names(track.label for track in captions)
     return multivariant_playlist(
         [_variant(m) for m in made if m.new.kind is RenditionKind.VIDEO],
-        [_audio(*named) for named in zip(heard, names, strict=True)],
+        [_audio(*named) for named in zip(audio, names, strict=True)],
         [Subtitles(track.uri, label, bcp47(track.language)) for track, label in zip(captions, labels, strict=True)],
     )
 

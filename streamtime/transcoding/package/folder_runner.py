@@ -1,7 +1,6 @@
-"""Runs one order into the files of a folder, as `transcoding/order_runner.py` does into rows and objects.
+"""Run a worker's order and write the files of an HLS folder, as `order_runner.py` does for the library.
 
-It knows how a rendition grows and becomes whole; it decides nothing about what is made. Files are written on the event
-loop: nobody else waits for it, and a stop finds them in order.
+Files are written on the event loop: the command does nothing else, and an interruption finds them consistent.
 """
 
 import os
@@ -45,14 +44,14 @@ from streamtime.workers.worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class FolderStage:
-    """One order's part of the whole work."""
+    """The part of the total progress that an order covers."""
 
     label: str
     start: float
     end: float
 
     def subrange(self, number: int, count: int, label: str) -> "FolderStage":
-        """The part of one of several orders that are carried out one after another."""
+        """Return the part of order `number` of `count` consecutive orders."""
         step = (self.end - self.start) / count
         last = number + 1 == count
         return FolderStage(label, self.start + step * number, self.end if last else self.start + step * (number + 1))
@@ -60,40 +59,40 @@ class FolderStage:
 
 @dataclass(slots=True)
 class PackagingState:
-    """What is known while one file is packaged. Renditions come in the order they became whole."""
+    """The state of packaging a file. `renditions` are in the order they were completed."""
 
     folder: HlsFolder
     on_progress: PackagingCallback
     renditions: list[PackagedRendition] = field(default_factory=list)
     captions: list[FolderCaptions] = field(default_factory=list)
     read_streams: set[int] = field(default_factory=set)
-    """Streams of the subtitle tracks that are done with."""
+    """Stream indices of subtitle tracks that were read."""
     notes: list[str] = field(default_factory=list)
     fraction: float = 0.0
-    """How much of the whole work the orders are that were carried out."""
+    """Total progress after the finished orders."""
     has_poster: bool = False
     duration_ms: int = 0
     damaged_after_ms: int | None = None
 
     def new_key(self, ending: str) -> str:
-        """Files here are named after their rendition: no key is needed."""
+        """Return the extension only: files are named after their rendition."""
         return ending
 
     @property
     def copied(self) -> bool:
-        """Whether the picture was taken over as it is."""
+        """Whether the video was copied."""
         return any(
             made.new.kind is RenditionKind.VIDEO and made.new.origin is RenditionOrigin.COPY for made in self.renditions
         )
 
     @property
     def names(self) -> set[tuple[RenditionKind, str]]:
-        """What is whole, by name."""
+        """Kinds and names of the complete renditions."""
         return {(made.new.kind, made.new.name) for made in self.renditions}
 
     @property
     def complete_renditions(self) -> list[CompleteRendition]:
-        """What is whole, as far as it decides about the rest."""
+        """The complete renditions, for planning the rest."""
         return [
             CompleteRendition(
                 made.new.kind,
@@ -118,13 +117,13 @@ class _FolderOutput:
 
 @dataclass(slots=True)
 class _FolderEncode:
-    """What is known while one order is under way."""
+    """The state of a running order."""
 
     stage: FolderStage
     duration_ms: int | None
     cues: CueCollector
-    has_picture: bool
-    """Whether its end tells how long the video is, and how far it is whole."""
+    has_video: bool
+    """Whether the order reads the video, so that its end tells the duration and any damage."""
     outputs: dict[int, _FolderOutput] = field(default_factory=dict)
 
 
@@ -136,16 +135,16 @@ async def run_order(
     stage: FolderStage,
     subtitles: Sequence[SubtitleInfo] = (),
 ) -> None:
-    """Have a worker do it. What became whole stays, whatever comes after it.
+    """Run an order. Renditions that are complete stay even if the order fails later.
 
     Raises:
-        WorkerFailed: it could not be done.
+        WorkerFailed: the worker failed.
     """
     state.on_progress(PackagingProgress(stage.label, stage.start))
-    under_way = _FolderEncode(
+    encode = _FolderEncode(
         stage, order.duration_ms, CueCollector(subtitles), any(p.new.kind is RenditionKind.VIDEO for p in planned)
     )
-    outputs = under_way.outputs
+    outputs = encode.outputs
     poster: int | None = None
     try:
         for plan in planned:
@@ -155,7 +154,7 @@ async def run_order(
             poster = state.folder.file(POSTER)
             descriptors.append(poster)
         async for message in worker.package(order, descriptors):
-            _handle(state, under_way, message)
+            _handle(state, encode, message)
         state.fraction = stage.end
     finally:
         for output in outputs.values():
@@ -181,7 +180,7 @@ def _handle(state: PackagingState, encode: _FolderEncode, message: PackageMessag
             _cues(state, encode, message)
         case OrderProgress():
             state.on_progress(_progress(encode.stage, message, encode.duration_ms))
-        case OrderDone() if encode.has_picture:
+        case OrderDone() if encode.has_video:
             state.duration_ms = max(state.duration_ms, message.duration_ms)
             state.damaged_after_ms = message.damaged_after_ms or state.damaged_after_ms
 
@@ -204,7 +203,7 @@ def _finished(output: _FolderOutput, message: RenditionFinished) -> PackagedRend
     index = validated_index(output.new, _growing(output).snapshot(), message.bytes_total)
     started = output.started
     if started is None:
-        raise RuntimeError("A worker finished a rendition before the beginning.")
+        raise RuntimeError("A worker finished a rendition that it had not started.")
     if message.fps:
         started = msgspec.structs.replace(started, fps_num=message.fps_num, fps_den=message.fps_den)
     target_s = output.new.target_duration_s
@@ -217,17 +216,17 @@ def _finished(output: _FolderOutput, message: RenditionFinished) -> PackagedRend
 
 def _growing(output: _FolderOutput) -> GrowingIndex:
     if output.growing is None:
-        raise RuntimeError("A worker wrote a segment before the beginning.")
+        raise RuntimeError("A worker reported a segment before its rendition.")
     return output.growing
 
 
 def _cues(state: PackagingState, encode: _FolderEncode, message: CuesRead) -> None:
-    whole = encode.cues.add(message)
-    if whole is None:
+    complete = encode.cues.add(message)
+    if complete is None:
         return
-    track, _ = whole
+    track, _ = complete
     state.read_streams.add(track.stream)
-    new = captions_from_cues(*whole)
+    new = captions_from_cues(*complete)
     if new.content.cues:
         name = unique_name(new.language, {captions.name for captions in state.captions}, "-")
         captions = FolderCaptions(name, new.language, new.label, new.content.cues)
@@ -236,7 +235,7 @@ def _cues(state: PackagingState, encode: _FolderEncode, message: CuesRead) -> No
 
 
 def _progress(stage: FolderStage, progress: OrderProgress, duration_ms: int | None) -> PackagingProgress:
-    """Put a worker's progress in its place; the time left can be told in the last stage, if the source has a length."""
+    """Convert a worker's progress. The remaining time is known in the last stage if the duration is known."""
     fraction = stage.start + (stage.end - stage.start) * progress.fraction
     speed = progress.speed or None
     left_s = None

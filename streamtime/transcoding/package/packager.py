@@ -1,10 +1,6 @@
-"""One file made into an HLS folder, without a library: the decisions and the workers of the server.
+"""Package one file as an HLS folder, without a library, with the plans and workers of the server's jobs.
 
-The same functions decide as for the server's jobs (`transcoding/prepare.py`, `transcoding/plan.py`,
-`transcoding/plan.py`), in the same order: what needs no encoding of
-the picture, the first rung, other sounds, other rungs, stills.
-
-The storyboard and the preview of an HLS folder, out of its smallest picture, as the server's job makes them.
+The order is the server's: what needs no video encoding, the first rung, other audio tracks, other rungs, stills.
 """
 
 import os
@@ -70,10 +66,10 @@ from streamtime.workers.worker import Worker
 
 
 async def make_stills(state: PackagingState, launcher: WorkerLauncher) -> bool:
-    """Make them, and tell whether they are there: a folder without them plays as well.
+    """Make storyboard and preview of the smallest video rendition. False if that failed: the folder plays without.
 
     Raises:
-        WorkerFailed: the disk is full or broken.
+        WorkerFailed: the disk is full or fails.
     """
     state.on_progress(PackagingProgress("Preparing the storyboard", 1.0))
     smallest = min(
@@ -105,9 +101,9 @@ async def make_stills(state: PackagingState, launcher: WorkerLauncher) -> bool:
 
 
 class Packager:
-    """Makes HLS folders; `may_copy` says whether anything of a source may be taken over without encoding it.
+    """Makes HLS folders. `may_copy` allows copying tracks without encoding.
 
-    Rungs that save little are left out, unless the heights were `asked_for`.
+    Rungs that save little are left out unless `explicit_heights` says that the user chose the heights.
     """
 
     def __init__(
@@ -119,18 +115,18 @@ class Packager:
         self._explicit_heights = explicit_heights
 
     async def package(self, source: Path, folder: HlsFolder, on_progress: PackagingCallback) -> PackagingResult:
-        """Make everything that the server would make, and publish it.
+        """Make everything that the server would make, and publish it in the folder.
 
         Raises:
-            Invalid: the source cannot be opened.
-            WorkerFailed: it cannot be packaged.
+            Invalid: the source can't be opened.
+            WorkerFailed: the source can't be packaged.
         """
         work = PackagingState(folder, on_progress)
         with _open_source(source) as descriptor:
             facts, copies = await self._probe_and_copy(work, descriptor)
             if not work.copied:
                 copies = await self._encode_first_rung(work, descriptor, facts, copies)
-            # Once it has been read to its end, what the file says of its length counts no more.
+            # The measured duration replaces that of the file's metadata.
             facts = msgspec.structs.replace(facts, duration_ms=work.duration_ms or facts.duration_ms)
             await self._encode_rest(work, descriptor, facts, copies)
         if not any(made.new.kind is RenditionKind.VIDEO for made in work.renditions):
@@ -141,7 +137,7 @@ class Packager:
     async def _probe_and_copy(
         self, state: PackagingState, descriptor: int
     ) -> tuple[ProbeResult, frozenset[RenditionKind]]:
-        """Look at it, and make what needs no encoding of the picture; what may still be copied is given too."""
+        """Probe the source and make what needs no video encoding. Returns also the kinds that can still be copied."""
         copies = frozenset({RenditionKind.VIDEO, RenditionKind.AUDIO} if self._may_copy else ())
         facts: ProbeResult | None = None
         unfit: RenditionKind | None = None
@@ -155,7 +151,7 @@ class Packager:
     async def _first_order(
         self, state: PackagingState, worker: Worker, facts: ProbeResult, copies: frozenset[RenditionKind]
     ) -> RenditionKind | None:
-        """Make what is missing. What looked copyable and turns out not to be is given back, to be done otherwise."""
+        """Make what is missing. Returns the kind of track that can't be copied after all, if any."""
         planned = plan_missing(state, facts, [made.new for made in state.renditions], copies)
         subtitles = [track for track in facts.subtitles if track.is_text and track.stream not in state.read_streams]
         if not planned and state.has_poster and not subtitles:
@@ -177,7 +173,7 @@ class Packager:
     async def _encode_first_rung(
         self, state: PackagingState, descriptor: int, facts: ProbeResult, copies: frozenset[RenditionKind]
     ) -> frozenset[RenditionKind]:
-        """Encode the first rung, and the sound with it; what may still be copied is given back."""
+        """Encode the first rung and the audio. Returns the kinds that can still be copied."""
         rungs = rungs_for(facts, self._settings.rungs, copied=False)
         first = choose_first_rung(rungs)
         longest_s = max((made.new.target_duration_s for made in state.renditions), default=ENCODE_TARGET_S)
@@ -197,14 +193,14 @@ class Packager:
                 async with self._launcher.launch(descriptor) as worker:
                     await run_order(state, worker, encode_order(facts, planned, grid_for(None)), planned, stage)
                 if state.names == whole:
-                    return copies  # there is nothing in what is left: not one packet
+                    return copies  # the remaining tracks are empty
             except WorkerFailed as error:
                 copies -= {_fallback_kind(error, planned, copies)}
 
     async def _encode_rest(
         self, state: PackagingState, descriptor: int, facts: ProbeResult, copies: frozenset[RenditionKind]
     ) -> None:
-        """Make the other sound tracks, then the rungs that pay, in as many decodes as memory asks for."""
+        """Make the other audio tracks, then the remaining rungs in as many passes as the memory limit needs."""
         rungs = self._settings.rungs
         wanted = [rung.name for rung in rungs_for(facts, rungs, copied=state.copied)] if self._explicit_heights else []
         rest = plan_remaining(facts, rungs, state.complete_renditions, wanted)
@@ -228,7 +224,7 @@ class Packager:
         *,
         longest_s: int,
     ) -> None:
-        """Make them all in one reading. One that cannot be made costs the others nothing but a note."""
+        """Make the other audio tracks in one order. If that fails, note it and go on."""
         own = FolderStage("Preparing sound", state.fraction, state.fraction)
         while True:
             names = {name for _kind, name in state.names}
@@ -248,13 +244,13 @@ class Packager:
                 state.notes.append(audio_skipped_message(error.message))
                 return
             else:
-                return  # a sound without one packet would be asked for again and again
+                return  # not again: an empty track never becomes complete
 
 
 def _fallback_kind(
     error: WorkerFailed, planned: Sequence[PlannedRendition], copies: frozenset[RenditionKind]
 ) -> RenditionKind:
-    """What cannot be copied after all; any other failure goes on its way."""
+    """Return the kind of track to encode instead of copying; raise any other failure."""
     unfit = fallback_for(error, planned, copies)
     if unfit is None:
         raise error
@@ -262,7 +258,7 @@ def _fallback_kind(
 
 
 def _publish(state: PackagingState, facts: ProbeResult, *, has_stills: bool) -> PackagingResult:
-    """Write what names the rest, and put everything in its place."""
+    """Write chapters and playlists, and move everything into place."""
     found = chapters(facts)
     if found:
         state.folder.write(CHAPTERS, write_chapters([(one.start_ms, one.end_ms, one.title) for one in found]))
@@ -286,7 +282,7 @@ def _publish(state: PackagingState, facts: ProbeResult, *, has_stills: bool) -> 
 @contextmanager
 def _open_source(source: Path) -> Iterator[int]:
     if source.exists() and not source.is_file():
-        raise Invalid(f"{source} is no file.")  # opening a pipe would wait for somebody to write
+        raise Invalid(f"{source} is no file.")  # opening a pipe would block
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
