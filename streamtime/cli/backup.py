@@ -100,7 +100,7 @@ def verify_file(file: Path, scratch: Path | None) -> None:
 
 def _summary(result: VerifyReport) -> str:
     parts = [f"schema {result.schema}"]
-    for verb, objects in (("holds", result.held), ("needs, and does not hold,", result.needed)):
+    for verb, objects in (("holds", result.included), ("needs, and does not hold,", result.external)):
         if objects:
             size = size_text(sum(entry.bytes for entry in objects))
             parts.append(f"{verb} {counted(len(objects), 'object')} ({size})")

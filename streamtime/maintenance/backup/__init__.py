@@ -1,1 +1,1 @@
-"""Backups: create, verify, restore, and automatic copies of the database."""
+"""Backups: archives with or without objects, restore, verification, and automatic copies of the database."""

@@ -1,10 +1,11 @@
-"""The file of a backup: a tar that any tool can list, in this order.
+"""The file format of a backup: a tar archive with these members, in this order.
 
-    streamtime.db       the database, by VACUUM INTO
+    streamtime.db       the database, copied with VACUUM INTO
     objects/<key>       with `--with-objects`: the bytes of each object
-    manifest.json       what there is, with hashes; it comes last, so a file that has it was written to its end
+    manifest.json       the contents, with hashes; it is the last member, so a file that has it is complete
 
-It is written under another name beside its own and renamed when it is whole and on disk. All of it blocks.
+An archive is written under a temporary name in the same folder, and renamed when it is complete and synced. All
+functions block.
 """
 
 import hashlib
@@ -29,18 +30,18 @@ _END_OF_ARCHIVE = b"\0" * tarfile.BLOCKSIZE * 2
 
 
 FORMAT = 1
-"""Raised when a backup of this version could not be read by the one before."""
+"""Incremented when the previous version could not read a backup of this version."""
 
 
 class StoredFile(msgspec.Struct, frozen=True):
-    """A file inside the backup, or the database: its length, and the SHA-256 of its bytes in hexadecimal."""
+    """A member of the backup: its length, and its SHA-256 in hexadecimal."""
 
     bytes: int
     sha256: str
 
 
 class BackupObject(msgspec.Struct, frozen=True):
-    """An object that rows of the backed up database stand for. `sha256` is null where nobody has read it whole yet."""
+    """An object of the database in the backup. `sha256` is null if the object was never read as a whole."""
 
     id: int
     store: str
@@ -50,11 +51,11 @@ class BackupObject(msgspec.Struct, frozen=True):
     bytes: int
     sha256: str | None
     held: bool
-    """Whether its bytes are in the backup."""
+    """Whether the backup contains its bytes."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """The last member of a backup: a file without it was broken off."""
+    """The last member of a backup: a file without it is incomplete."""
 
     format: int
     version: str
@@ -66,15 +67,15 @@ class Manifest(msgspec.Struct, frozen=True):
     objects: list[BackupObject]
 
     def encode(self) -> bytes:
-        """As JSON that a person can read."""
+        """The manifest as indented JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Read a manifest.
+    """Parse a manifest.
 
     Raises:
-        Invalid: it is none, or one of a newer version.
+        Invalid: the data is not a manifest, or one of a newer version.
     """
     try:
         if (found := msgspec.json.decode(data, type=dict)).get("format") != FORMAT:
@@ -88,48 +89,48 @@ def decode_manifest(data: bytes) -> Manifest:
 
 
 class ArchiveWriter:
-    """Appends members, one after another; the length of each is known beforehand."""
+    """Writes members one after another; the length of each must be known in advance."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._left = 0
+        self._remaining = 0
         self._padding = 0
         self._open = False
         self._hash = hashlib.sha256()
 
     def begin(self, name: str, length_bytes: int, *, at_s: int) -> None:
-        """A member of that length follows."""
+        """Begin a member of this length, with `at_s` as its modification time."""
         info = tarfile.TarInfo(name)
         info.size, info.mode, info.mtime = length_bytes, 0o600, at_s
         self._file.write(info.tobuf(tarfile.PAX_FORMAT))
-        self._left, self._padding = length_bytes, -length_bytes % tarfile.BLOCKSIZE
+        self._remaining, self._padding = length_bytes, -length_bytes % tarfile.BLOCKSIZE
         self._open, self._hash = True, hashlib.sha256()
 
     def write(self, data: bytes) -> None:
-        """Some of its bytes; more than were announced raise Invalid."""
-        if len(data) > self._left:
+        """Write a part of the member; raises `Invalid` if it gets longer than announced."""
+        if len(data) > self._remaining:
             raise Invalid("A file grew while it was copied.")
-        self._left -= len(data)
+        self._remaining -= len(data)
         self._hash.update(data)
         self._file.write(data)
 
     def end(self) -> bytes:
-        """All of it is written; its SHA-256. Raises `Invalid` where bytes are missing."""
-        if self._left:
-            raise Invalid(f"A file ended {self._left} bytes too early.")
+        """End the member; returns its SHA-256. Raises `Invalid` if it is shorter than announced."""
+        if self._remaining:
+            raise Invalid(f"A file ended {self._remaining} bytes too early.")
         self._file.write(b"\0" * self._padding)
         self._open = False
         return self._hash.digest()
 
     def pad(self) -> None:
-        """Make up with zeros for what could not be read, so that the next member can follow."""
+        """Fill the rest of a member that could not be read with zeros, so that the next one can follow."""
         if self._open:
-            while self._left:
-                self.write(bytes(min(self._left, CHUNK_BYTES)))
+            while self._remaining:
+                self.write(bytes(min(self._remaining, CHUNK_BYTES)))
             self.end()
 
     def add(self, name: str, path: Path, *, at_s: int) -> StoredFile:
-        """A whole file."""
+        """Add a file as a member."""
         size = path.stat().st_size
         self.begin(name, size, at_s=at_s)
         with path.open("rb") as source:
@@ -138,7 +139,7 @@ class ArchiveWriter:
         return StoredFile(size, self.end().hex())
 
     def finish(self, manifest: Manifest) -> None:
-        """The manifest, and the end."""
+        """Write the manifest and the end of the archive."""
         data = manifest.encode()
         self.begin(MANIFEST, len(data), at_s=manifest.created_at_ms // 1000)
         self.write(data)
@@ -148,25 +149,25 @@ class ArchiveWriter:
 
 @contextmanager
 def create_archive(path: Path, *, force: bool) -> Iterator[ArchiveWriter]:
-    """The file at `path`, which appears whole when the block ends well, and not at all otherwise.
+    """Create an archive at `path`, which appears only if the context ends without an error.
 
     Raises:
-        Conflict: there is one already, and it is not to be replaced (`force`).
+        Conflict: the file exists, and `force` is not set.
     """
     _check_free(path, force=force)
-    made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             yield ArchiveWriter(file)
             file.flush()
             os.fsync(file.fileno())
-        _place(made, path, force=force)
+        _place(temporary, path, force=force)
     finally:
-        made.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 class ArchiveReader:
-    """A backup, opened."""
+    """Reads a backup."""
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
@@ -179,15 +180,15 @@ class ArchiveReader:
         self.save(DATABASE, self.manifest.database, target)
 
     def objects(self, database: Path) -> list[BackupObject]:
-        """The objects that the backup needs or holds, as it was made."""
+        """The objects of the backup, according to its manifest."""
         del database
         return self.manifest.objects
 
     def save(self, name: str, expected: StoredFile, target: Path) -> None:
-        """Copy a member to a new file, on disk when this returns.
+        """Copy a member to a new file, which is synced.
 
         Raises:
-            Invalid: its bytes are not those that were written.
+            Invalid: its bytes differ from the manifest.
         """
         digest, length = hashlib.sha256(), 0
         with target.open("xb") as file:
@@ -201,7 +202,7 @@ class ArchiveReader:
             raise Invalid(f"{name} in the backup is not what was written: the file is damaged.")
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of a member, in pieces. Raises `Invalid` where they are not there."""
+        """Yield the bytes of a member in chunks. Raises `Invalid` if it is missing."""
         with _translate_errors():
             source = self._tar.extractfile(name)
         if source is None:
@@ -223,7 +224,7 @@ def open_archive(path: Path) -> Iterator[ArchiveReader]:
     """Open a backup.
 
     Raises:
-        Invalid: it is no backup, was broken off, or is damaged.
+        Invalid: the file is not a backup, is incomplete, or is damaged.
     """
     with path.open("rb") as file:
         with _translate_errors():
@@ -250,18 +251,18 @@ def _check_free(path: Path, *, force: bool) -> None:
         raise Conflict(f"{path} exists already. Choose another name, or say --force.")
 
 
-def _place(made: Path, path: Path, *, force: bool) -> None:
-    """Give the finished file its name, which nobody else may have taken meanwhile."""
+def _place(temporary: Path, path: Path, *, force: bool) -> None:
+    """Rename the complete file; without `force` an existing file is not replaced."""
     if force:
-        made.replace(path)
+        temporary.replace(path)
     else:
         try:
-            path.hardlink_to(made)
+            path.hardlink_to(temporary)
         except FileExistsError:
             _check_free(path, force=False)
-        except OSError:  # a file system without second names
+        except OSError:  # a file system without hard links
             _check_free(path, force=False)
-            made.replace(path)
+            temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):  # some network file systems cannot sync a directory

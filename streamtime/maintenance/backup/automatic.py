@@ -1,12 +1,9 @@
-"""Keeps the database well while the server runs: an automatic copy when one is due, and a check now and then.
+"""Automatic copies and integrity checks of the database while the server runs.
 
-Both read in a thread, on connections of their own: in WAL mode neither keeps a writer waiting. What came of them is
-kept in memory, for pages, metrics and health; a copy that failed or was missed is made at the next look.
-
-Copies of the database that the server makes by itself: written whole or not at all, verified, and rotated.
-
-`<stem>-<UTC time>-<the first 16 digits of its SHA-256>.db`: the name alone tells these from all other files of the
-folder, which are never deleted, and tells whether the bytes are those that were written. All of it blocks.
+The name of a copy is `<stem>-<UTC time>-<first 16 digits of its SHA-256>.db`. The name alone distinguishes copies from
+other files of the folder, which are never deleted, and allows to verify the content. Copies and checks run in a thread
+with connections of their own; in WAL mode they do not block writers. The status is kept in memory for pages, metrics
+and health checks. A copy that failed or was missed is made at the next check.
 """
 
 import asyncio
@@ -27,7 +24,7 @@ from streamtime.maintenance.backup import database_file
 from streamtime.periodic import every
 
 MIN_FREE_BYTES = 64 * 2**20
-"""What a copy leaves free on its disk, beside its own size."""
+"""The free space that must remain on the disk after a copy."""
 
 _NAME = re.compile(r"[\w.-]+?-(\d{8}T\d{6}Z)-([0-9a-f]{16})\.db")
 _PARTIAL = ".partial-copy"
@@ -36,7 +33,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class AutomaticBackup:
-    """A copy that was made by itself."""
+    """An automatic copy."""
 
     path: Path
     created_at_ms: int
@@ -44,7 +41,7 @@ class AutomaticBackup:
 
 
 class AutomaticBackups:
-    """The copies of one database in one folder."""
+    """The automatic copies of one database in one folder. Its methods block."""
 
     def __init__(self, database: Path, folder: Path, *, keep: int) -> None:
         self._database = database
@@ -52,7 +49,7 @@ class AutomaticBackups:
         self._keep = keep
 
     def all(self) -> list[AutomaticBackup]:
-        """Those that are there, the newest first.
+        """All copies, the newest first.
 
         Raises:
             OSError: the folder cannot be read.
@@ -67,13 +64,13 @@ class AutomaticBackups:
         return sorted(found, key=lambda copy: copy.path.name, reverse=True)
 
     def make(self, *, now_ms: int) -> AutomaticBackup:
-        """Make one, then let go of the oldest beyond those that are kept.
+        """Make a copy and verify it, then delete the oldest copies in excess of `keep`.
 
         Raises:
-            NoSpace: the disk would be nearly full.
+            NoSpace: the copy would leave too little free space.
             Conflict: the folder cannot be used.
-            DatabaseDamaged: the database is damaged; older copies stay.
-        Invalid: what was written of it cannot be read back whole; older copies stay.
+            DatabaseDamaged: the database is damaged; no copies are deleted.
+            Invalid: the copy is damaged; no copies are deleted.
         """
         partial = self.folder / f".{self._database.stem}{_PARTIAL}"
         try:
@@ -115,23 +112,23 @@ class AutomaticBackups:
         return AutomaticBackup(target, now_ms, target.stat().st_size)
 
     def _rotate(self, made: AutomaticBackup) -> None:
-        """Let go of the oldest; the one just made stays, whatever the clock says of the others."""
+        """Delete the oldest copies, but never the one just made, even if the clock was set back."""
         others = [copy for copy in self.all() if copy.path != made.path]
         for copy in others[self._keep - 1 :]:
             copy.path.unlink(missing_ok=True)
 
     @staticmethod
     def _clear(partial: Path) -> None:
-        """Delete what a copy that was broken off has left."""
-        for left in partial.parent.glob(f"{partial.name}*"):
-            left.unlink()
+        """Delete partial copies."""
+        for path in partial.parent.glob(f"{partial.name}*"):
+            path.unlink()
 
 
 def verify_named_digest(path: Path) -> None:
-    """Return where a file has the bytes that its name tells, or no such name.
+    """Check the bytes of an automatic copy against its name; other names are accepted.
 
     Raises:
-        Invalid: it has others.
+        Invalid: the bytes do not match.
     """
     found = _NAME.fullmatch(path.name)
     if found is not None and sha256_of(path)[:16] != found[2]:
@@ -139,7 +136,7 @@ def verify_named_digest(path: Path) -> None:
 
 
 def sha256_of(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> str:
-    """The SHA-256 of a file, in hexadecimal; `told` hears how many bytes were read."""
+    """The SHA-256 of a file, in hexadecimal; `on_progress` is called with the number of bytes read."""
     digest, done = hashlib.sha256(), 0
     with path.open("rb") as file:
         while data := file.read(_CHUNK_BYTES):
@@ -175,7 +172,7 @@ _log = get_logger("database")
 
 @dataclass(slots=True)
 class BackupStatus:
-    """What is known of the copies: the newest of them, how many there are, and what kept the last one from its end."""
+    """The newest copy, the number of copies, and the error of the last attempt (empty: it succeeded)."""
 
     newest: AutomaticBackup | None = None
     count: int = 0
@@ -184,14 +181,14 @@ class BackupStatus:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceIntervals:
-    """How often, in seconds; 0 is never."""
+    """The intervals of copies and checks in seconds; 0 is never."""
 
     copy_every_s: int
     check_every_s: int
 
 
 class DatabaseBackups:
-    """Looks every minute, for as long as the server runs."""
+    """Makes copies and checks when they are due, while the server runs."""
 
     def __init__(
         self, database: Database, copies: AutomaticBackups, clock: Clock, intervals: MaintenanceIntervals
@@ -205,16 +202,16 @@ class DatabaseBackups:
 
     @property
     def folder(self) -> str:
-        """Where the copies go."""
+        """The folder of the copies."""
         return str(self._copies.folder)
 
     @property
     def backups_enabled(self) -> bool:
-        """Whether copies are made at all."""
+        """Whether automatic copies are configured."""
         return bool(self._intervals.copy_every_s)
 
     async def run_forever(self) -> None:
-        """Make copies and checks when they are due, until cancelled."""
+        """Check periodically whether a copy or check is due, until cancelled."""
         interval_s = min(
             filter(None, (self._intervals.copy_every_s, self._intervals.check_every_s)), default=CHECK_INTERVAL_S
         )
@@ -243,7 +240,7 @@ class DatabaseBackups:
         if newest is None or self.status.error:
             return True
         age_ms = self._clock.now_ms() - newest.created_at_ms
-        return age_ms >= self._intervals.copy_every_s * 1000 or age_ms < 0  # one of the future: the clock was set back
+        return age_ms >= self._intervals.copy_every_s * 1000 or age_ms < 0  # negative: the clock was set back
 
     async def _copy(self) -> None:
         try:
@@ -259,8 +256,8 @@ class DatabaseBackups:
             _log.info("database_copied", to=str(made.path), bytes=made.length_bytes)
 
     async def _refresh_status(self) -> None:
-        found = await asyncio.to_thread(self._copies.all)
-        self.status.newest, self.status.count = (found[0] if found else None), len(found)
+        copies = await asyncio.to_thread(self._copies.all)
+        self.status.newest, self.status.count = (copies[0] if copies else None), len(copies)
 
     async def _check(self) -> None:
         try:
@@ -270,7 +267,7 @@ class DatabaseBackups:
         else:
             _log.info("database_checked")
 
-    def _set_error(self, words: str) -> None:
-        if words != self.status.error:
-            _log.warning("database_backup_failed", error=words)
-        self.status.error = words
+    def _set_error(self, message: str) -> None:
+        if message != self.status.error:
+            _log.warning("database_backup_failed", error=message)
+        self.status.error = message

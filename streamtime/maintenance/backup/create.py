@@ -1,7 +1,7 @@
-"""Makes a backup of a deployment, also while a server works on it.
+"""Makes a backup archive, also while a server runs.
 
-Objects deleted in the meantime stay until the copy is done (`storage/objects/leases.py`). Objects moved to another
-store in the meantime are looked up again: keys never change.
+A lease keeps the garbage collector from deleting objects meanwhile (`storage/objects/leases.py`). Objects that are
+moved to another store meanwhile are looked up again, since their keys do not change.
 """
 
 import asyncio
@@ -35,19 +35,19 @@ from streamtime.version import VERSION
 RETRY_INTERVAL_S = 0.5
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Words for what is being done, bytes done, bytes in all."""
+"""The current step, bytes done, and total bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupResult:
-    """What came of it. `lost` names objects that could not be read, and why; the backup does not hold them."""
+    """The result. `failed` contains a message for each object that could not be read and is not in the backup."""
 
     manifest: Manifest
     failed: list[str]
 
 
 class BackupMaker:
-    """Makes backups of one deployment."""
+    """Makes backups."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class BackupMaker:
         """Write the backup to `path`.
 
         Raises:
-            Conflict: there is a file of that name, and no `force`.
-            Unavailable: another backup is being made, or a store that holds objects of it does not answer.
+            Conflict: the file exists, and `force` is not set.
+            Unavailable: another backup is running, or a store with objects of the backup does not answer.
         """
-        marker = (await self._ownership.get_or_create()).store_id
+        store_id = (await self._ownership.get_or_create()).store_id
         async with AsyncExitStack() as stack:
             writer = stack.enter_context(create_archive(path, force=force))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".streamtime-", dir=path.parent)))
@@ -85,32 +85,32 @@ class BackupMaker:
             except DatabaseDamaged as error:
                 self._database.mark_damaged(error.message)
                 raise self._database.damage_error() from error
-            objects, lost = database_file.referenced_objects(copy), list[str]()
+            objects, failed = database_file.referenced_objects(copy), list[str]()
             database = await asyncio.to_thread(writer.add, DATABASE, copy, at_s=now // 1000)
             if with_objects:
-                objects, lost = await self._copy(writer, objects, on_progress, at_s=now // 1000)
+                objects, failed = await self._copy(writer, objects, on_progress, at_s=now // 1000)
             manifest = Manifest(
                 format=FORMAT,
                 version=VERSION,
                 schema=present_revision(copy) or "",
-                marker=marker,
+                marker=store_id,
                 created_at_ms=now,
                 with_objects=with_objects,
                 database=database,
                 objects=objects,
             )
             writer.finish(manifest)
-        return BackupResult(manifest, lost)
+        return BackupResult(manifest, failed)
 
     async def _acquire_lease(self, stack: AsyncExitStack, on_progress: ProgressCallback) -> None:
-        """Keep collections from deleting what is about to be copied; wait for the end of one under way."""
+        """Prevent garbage collection during the backup; wait for the end of a running one."""
         while True:
             try:
                 await stack.enter_async_context(self._leases.acquire(BACKUP, conflicts=[COLLECTION]))
             except Unavailable as error:
                 if error.code != COLLECTION:
                     raise
-                on_progress("Waiting for the end of a collection", 0, 0)
+                on_progress("Waiting for the end of a garbage collection", 0, 0)
                 await asyncio.sleep(RETRY_INTERVAL_S)
             else:
                 return
@@ -118,54 +118,54 @@ class BackupMaker:
     async def _copy(
         self, writer: ArchiveWriter, objects: list[BackupObject], on_progress: ProgressCallback, *, at_s: int
     ) -> tuple[list[BackupObject], list[str]]:
-        held, lost = list[BackupObject](), list[str]()
-        done, total = 0, sum(one.bytes for one in objects)
-        for one in objects:
+        copied, failed = list[BackupObject](), list[str]()
+        done, total = 0, sum(each.bytes for each in objects)
+        for each in objects:
 
-            def further(size: int, before: int = done) -> None:
+            def report(size: int, before: int = done) -> None:
                 on_progress("Copying objects", before + size, total)
 
-            further(0)
-            writer.begin(f"{OBJECTS}{one.key}", one.bytes, at_s=at_s)
+            report(0)
+            writer.begin(f"{OBJECTS}{each.key}", each.bytes, at_s=at_s)
             try:
-                sha256 = await self._append(writer, one, further)
+                sha256 = await self._append(writer, each, report)
             except StreamtimeError as error:
-                if isinstance(error, Unavailable) and not await self._is_available(one.store):
+                if isinstance(error, Unavailable) and not await self._is_available(each.store):
                     raise
                 writer.pad()
-                lost.append(f"{one.key} ({one.kind}): {error.message}")
-                held.append(one)
+                failed.append(f"{each.key} ({each.kind}): {error.message}")
+                copied.append(each)
             else:
-                held.append(msgspec.structs.replace(one, held=True, sha256=sha256))
-            done += one.bytes
-        return held, lost
+                copied.append(msgspec.structs.replace(each, held=True, sha256=sha256))
+            done += each.bytes
+        return copied, failed
 
-    async def _append(self, writer: ArchiveWriter, one: BackupObject, on_progress: Callable[[int], None]) -> str:
-        """The bytes of one object, from wherever it is by now."""
+    async def _append(self, writer: ArchiveWriter, wanted: BackupObject, on_progress: Callable[[int], None]) -> str:
+        """Append the bytes of an object, also if it was moved to another store; returns its SHA-256."""
         try:
-            return await self._append_from(one.store, writer, one, on_progress)
+            return await self._append_from(wanted.store, writer, wanted, on_progress)
         except NotFound:
-            now = await self._ledger.find([one.id])
-            if not now or now[0].store == one.store:
+            rows = await self._ledger.find([wanted.id])
+            if not rows or rows[0].store == wanted.store:
                 raise
-            return await self._append_from(now[0].store, writer, one, on_progress)
+            return await self._append_from(rows[0].store, writer, wanted, on_progress)
 
     async def _append_from(
-        self, store: str, writer: ArchiveWriter, one: BackupObject, on_progress: Callable[[int], None]
+        self, store: str, writer: ArchiveWriter, wanted: BackupObject, on_progress: Callable[[int], None]
     ) -> str:
         copied = 0
-        async with aclosing(self._stores.readable(store).stream(one.key, 0, one.bytes)) as pieces:
-            async for piece in pieces:
-                await asyncio.to_thread(writer.write, piece)
-                copied += len(piece)
+        async with aclosing(self._stores.readable(store).stream(wanted.key, 0, wanted.bytes)) as chunks:
+            async for chunk in chunks:
+                await asyncio.to_thread(writer.write, chunk)
+                copied += len(chunk)
                 on_progress(copied)
         sha256 = writer.end().hex()
-        if one.sha256 not in {None, sha256}:
+        if wanted.sha256 not in {None, sha256}:
             raise StreamtimeError("Its bytes are not those that were written.", code="damaged")
         return sha256
 
     async def _is_available(self, store: str) -> bool:
-        """Whether the store itself is well, so that it is the object that is not."""
+        """Whether the store is available, so that an error concerns the object alone."""
         try:
             self._stores.readable(store)
             await (self._stores.spool.free_bytes() if store == SPOOL else self._stores.object_stores[store].check())

@@ -1,13 +1,8 @@
-"""Puts a restored database where the old one was. The old one is put aside, never deleted. All of it blocks.
+"""Works on the database file: consistent snapshots, integrity checks, and its replacement by a restored one.
 
-Whatever happens in between, there is a database under the name: the old one gets a second name first, and the new one
-takes the first name in one step.
-
-A consistent copy of the database, made beside whoever writes it, and what it says that must be in stores.
-
-Plain SQL on a file that nobody else has open, or on a copy of one: it knows the few tables that it names.
-
-What a backup says of itself: whose it is, how old, which schema, and which objects it needs or holds.
+The checks use plain SQL on the few tables that they name. When the file is replaced, the old one is set aside in
+`backups/`, never deleted, and a complete database exists under the name at any time: the old file is hard-linked first,
+and the new one replaces it in one rename. All functions block.
 """
 
 import os
@@ -25,7 +20,7 @@ from streamtime.maintenance.backup.archive import BackupObject
 from streamtime.storage.local.files import sync_directory
 
 _STEPS = 10_000
-"""Steps of SQLite's machine between two looks at the clock: some tenths of a millisecond."""
+"""Instructions of SQLite's virtual machine between two checks of the deadline: some tenths of a millisecond."""
 
 _REFERENCED_OBJECTS = """
     SELECT o.id, o.store, o.key, o.kind, o.state, CASE o.state WHEN 'live' THEN o.bytes ELSE u.offset_bytes END,
@@ -34,27 +29,27 @@ _REFERENCED_OBJECTS = """
     WHERE o.state = 'live' OR (o.state = 'staging' AND u.id IS NOT NULL)
     ORDER BY o.id
 """
-"""Everything whole, and of uploads under way what has been acknowledged. What is being made can be made again."""
+"""Complete objects, and the acknowledged bytes of unfinished uploads. Unfinished renditions can be encoded again."""
 
 
 def snapshot(database: Path, target: Path) -> None:
-    """Copy the database as it is at this moment into a new file; writers go on meanwhile.
+    """Copy the current state of the database into a new file, without blocking writers.
 
     Raises:
-        DatabaseDamaged: the database cannot be read whole.
-        StreamtimeError: it is busy, or there is no room.
+        DatabaseDamaged: the database cannot be read completely.
+        StreamtimeError: it is busy, or the disk is full.
     """
     with _translate_errors(), closing(sqlite3.connect(database, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
 
 
-def referenced_objects(snapshot: Path) -> list[BackupObject]:
-    """The objects that the database stands for.
+def referenced_objects(database: Path) -> list[BackupObject]:
+    """The objects that a database needs.
 
     Raises:
-        StreamtimeError: it cannot be read.
+        StreamtimeError: the file cannot be read.
     """
-    with _translate_errors(), closing(sqlite3.connect(read_only_uri(snapshot), uri=True)) as connection:
+    with _translate_errors(), closing(sqlite3.connect(read_only_uri(database), uri=True)) as connection:
         rows = connection.execute(_REFERENCED_OBJECTS)
         return [
             BackupObject(object_id, store, key, kind, state, length_bytes, sha256 or None, held=False)
@@ -63,12 +58,12 @@ def referenced_objects(snapshot: Path) -> list[BackupObject]:
 
 
 def check(database: Path, *, full: bool = False) -> None:
-    """Return where SQLite finds nothing wrong with a file that nobody has open.
+    """Check a database file that nobody has open.
 
-    `whole` compares indexes with their tables too, and rows with the rows that they name.
+    `full` also compares indexes with their tables, and checks foreign keys.
 
     Raises:
-        Invalid: it does.
+        Invalid: the file is damaged.
     """
     try:
         _check(immutable_uri(database), full=full, timeout_s=None)
@@ -77,10 +72,10 @@ def check(database: Path, *, full: bool = False) -> None:
 
 
 def check_live(database: Path, *, full: bool = False, timeout_s: float | None = None) -> bool:
-    """The same of a database that is in use; writers go on meanwhile. False where `within_s` seconds did not do.
+    """Check a database that is in use, without blocking writers. Returns False if it took longer than `timeout_s`.
 
     Raises:
-        DatabaseDamaged: something is wrong with it; the message says what.
+        DatabaseDamaged: the database is damaged; the message says how.
         StreamtimeError: it cannot be read now.
     """
     return _check(read_only_uri(database), full=full, timeout_s=timeout_s)
@@ -88,24 +83,24 @@ def check_live(database: Path, *, full: bool = False, timeout_s: float | None = 
 
 def _check(address: str, *, full: bool, timeout_s: float | None) -> bool:
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    late = False
+    timed_out = False
 
-    def broken_off() -> bool:
-        nonlocal late
-        late = deadline is not None and time.monotonic() > deadline
-        return late
+    def is_timed_out() -> bool:
+        nonlocal timed_out
+        timed_out = deadline is not None and time.monotonic() > deadline
+        return timed_out
 
     try:
         with (
             _translate_errors(),
             closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000)) as connection,
         ):
-            connection.set_progress_handler(broken_off, _STEPS)
+            connection.set_progress_handler(is_timed_out, _STEPS)
             pragma = "integrity_check" if full else "quick_check"
             (verdict,) = connection.execute(f"PRAGMA {pragma}(1)").fetchone()
             dangling = connection.execute("PRAGMA foreign_key_check").fetchone() if full else None
-    except (sqlite3.OperationalError, Unavailable):  # SQLITE_INTERRUPT, by `broken_off`
-        if late:
+    except (sqlite3.OperationalError, Unavailable):  # SQLITE_INTERRUPT, caused by `is_timed_out`
+        if timed_out:
             return False
         raise
     if verdict != "ok":
@@ -120,75 +115,75 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if (ours := translate_error(error)) is None:
+        if (translated := translate_error(error)) is None:
             raise
-        raise ours from error
+        raise translated from error
 
 
 WAL_SUFFIXES = ("-wal", "-shm")
 
 
 def replace_database(new: Path, database: Path, *, now_ms: int) -> Path | None:
-    """Give `new`, which nobody has open, the name of the database; where the old one went, if there was one.
+    """Replace the database by `new`, which nobody has open; returns the path where the old one was set aside, or None.
 
     Raises:
-        Conflict: somebody has the old one open.
+        Conflict: another process has the old one open.
     """
-    aside = set_aside_database(database, f"{database.stem}-before-restore-{now_ms}{database.suffix}")
+    old = set_aside_database(database, f"{database.stem}-before-restore-{now_ms}{database.suffix}")
     new.replace(database)
     sync_directory(database.parent)
-    return aside
+    return old
 
 
 def set_aside_database(database: Path, name: str) -> Path | None:
-    """Give the database, with what is in its write-ahead log, a name in `backups/`; None where nothing was there.
+    """Set the database and its write-ahead log aside in `backups/`; returns the path, or None if there was nothing.
 
-    Without a log the first name stays, for `put_in_place` to take in one step. A log that has lost its database would
-    be played into whatever takes that name, so it is moved away.
+    A usable database is hard-linked, so that `replace_database` can replace it in one rename. A log without a database
+    is moved, since SQLite would replay it into the next file with that name.
 
     Raises:
-        Conflict: somebody has it open.
+        Conflict: another process has it open.
     """
-    present = [path for path in (database, *(_sidecar(database, ending) for ending in WAL_SUFFIXES)) if path.exists()]
+    present = [path for path in (database, *(_sidecar(database, suffix) for suffix in WAL_SUFFIXES)) if path.exists()]
     if not present:
         return None
     folder = database.parent / "backups"
     folder.mkdir(exist_ok=True)
-    aside = folder / name
+    target = folder / name
     if database not in present or not database.stat().st_size:
         for path in present:
-            path.replace(aside.with_name(aside.name + path.name.removeprefix(database.name)))
+            path.replace(target.with_name(target.name + path.name.removeprefix(database.name)))
     else:
-        _set_aside(database, aside)
+        _set_aside(database, target)
     sync_directory(folder)
     sync_directory(database.parent)
-    return aside
+    return target
 
 
-def _set_aside(database: Path, aside: Path) -> None:
-    logs = [(_sidecar(database, ending), _sidecar(aside, ending)) for ending in WAL_SUFFIXES]
-    for present, name in [(database, aside), *logs]:
-        if present.exists():
-            _link_or_copy(present, name)
+def _set_aside(database: Path, target: Path) -> None:
+    logs = [(_sidecar(database, suffix), _sidecar(target, suffix)) for suffix in WAL_SUFFIXES]
+    for source, copy in [(database, target), *logs]:
+        if source.exists():
+            _link_or_copy(source, copy)
     try:
-        folded = _checkpoint_wal(database)
+        checkpointed = _checkpoint_wal(database)
     except Conflict:
-        for name in (aside, *(name for _, name in logs)):
-            name.unlink(missing_ok=True)
+        for copy in (target, *(copy for _, copy in logs)):
+            copy.unlink(missing_ok=True)
         raise
-    if folded and not aside.samefile(database):
-        shutil.copy2(database, aside)
-    for present, name in logs:
-        present.unlink(missing_ok=True)
-        if folded:
-            name.unlink(missing_ok=True)  # what was in it is in the file
+    if checkpointed and not target.samefile(database):
+        shutil.copy2(database, target)
+    for source, copy in logs:
+        source.unlink(missing_ok=True)
+        if checkpointed:
+            copy.unlink(missing_ok=True)  # its content is in the database file
 
 
 def _checkpoint_wal(database: Path) -> bool:
-    """Write what is in the write-ahead log into the file itself; False where it is damaged, and stays as it is.
+    """Write the write-ahead log into the database file; returns False if the file is damaged and was left unchanged.
 
     Raises:
-        Conflict: somebody has it open.
+        Conflict: another process has it open.
     """
     try:
         with closing(sqlite3.connect(database, timeout=1, isolation_level=None)) as connection:
@@ -205,20 +200,20 @@ def _checkpoint_wal(database: Path) -> bool:
     return True
 
 
-def _sidecar(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
+def _sidecar(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
-def _link_or_copy(present: Path, name: Path) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     try:
-        name.hardlink_to(present)
-    except OSError:  # a file system without second names
-        shutil.copy2(present, name)
+        target.hardlink_to(source)
+    except OSError:  # a file system without hard links
+        shutil.copy2(source, target)
 
 
 def make_work_dir(folder: Path) -> Path:
-    """A directory to work in, beside the database, so that what comes out of it can be renamed."""
-    made = folder / f".restoring-{os.getpid()}"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(mode=0o700)
-    return made
+    """Create an empty temporary directory on the file system of the database, so that files can be renamed from it."""
+    path = folder / f".restoring-{os.getpid()}"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    return path

@@ -1,13 +1,7 @@
-"""Brings a deployment back from a backup: a database that knows where its bytes are, and the bytes that it carried.
+"""Restores a backup or a copy of the database: adapts the database to the existing objects, and restores the others.
 
-Everything is prepared in a copy beside the place; only when all is well does it take the place. The database gets a
-marker of its own, so that it deletes nothing in a store that has gone on without it.
-
-What a restored database has to be told of the world that it wakes up in: which bytes are there, and which are not.
-
-Written into the copy before it takes its place, in one transaction.
-
-A copy of the database alone, read like a backup: its objects are those that lie in the stores already.
+Everything is prepared in a copy next to the database; the caller puts it in place when it is complete. The restored
+database gets a new store id, so that nothing is deleted in stores that have newer objects than the backup.
 """
 
 import asyncio
@@ -40,62 +34,63 @@ from streamtime.videos.events import Timeline
 
 @dataclass(slots=True)
 class RestorePlan:
-    """Where the objects of a backup are, and what of uploads that were under way has arrived."""
+    """Where the objects of a backup are, and what must be changed in the restored database."""
 
     listed: Mapping[str, Mapping[str, int]]
-    """Keys and lengths of each store that answered."""
+    """Keys and lengths of the objects in each available store."""
     moved: dict[int, str] = field(default_factory=dict)
-    """Objects that are in another store than their row says."""
+    """Objects that are in another store than their row says; store names by object id."""
     to_restore: list[BackupObject] = field(default_factory=list)
-    """Objects whose bytes come out of the backup."""
+    """Objects whose bytes are restored from the backup."""
     missing: list[BackupObject] = field(default_factory=list)
     upload_offsets: dict[int, int] = field(default_factory=dict)
-    """How far uploads can go on from, where that is less than their rows say; by object."""
+    """Offsets of uploads that have fewer bytes than their row says; by object id."""
 
-    def locate(self, one: BackupObject) -> None:
-        """Look for an object and note what has to be done about it. Keys never change: any store will do."""
-        places = [name for name in (one.store, *self.listed) if self.listed.get(name, {}).get(one.key) == one.bytes]
-        if one.state == "staging":
-            self._find_upload(one)
-        elif places:
-            if places[0] != one.store:
-                self.moved[one.id] = places[0]
-        elif one.held:
-            self.to_restore.append(one)
+    def locate(self, wanted: BackupObject) -> None:
+        """Look for an object in all stores, since keys never change, and add it to the plan."""
+        key, names = wanted.key, (wanted.store, *self.listed)
+        found = [name for name in names if self.listed.get(name, {}).get(key) == wanted.bytes]
+        if wanted.state == "staging":
+            self._locate_upload(wanted)
+        elif found:
+            if found[0] != wanted.store:
+                self.moved[wanted.id] = found[0]
+        elif wanted.held:
+            self.to_restore.append(wanted)
         else:
-            self.missing.append(one)
+            self.missing.append(wanted)
 
-    def _find_upload(self, one: BackupObject) -> None:
-        there = self.listed.get(SPOOL, {}).get(one.key)
-        if there is not None and there >= one.bytes:
+    def _locate_upload(self, wanted: BackupObject) -> None:
+        present_bytes = self.listed.get(SPOOL, {}).get(wanted.key)
+        if present_bytes is not None and present_bytes >= wanted.bytes:
             return
-        if one.held:
-            self.to_restore.append(one)
+        if wanted.held:
+            self.to_restore.append(wanted)
         else:
-            self.upload_offsets[one.id] = there or 0
+            self.upload_offsets[wanted.id] = present_bytes or 0
 
 
 async def apply_plan(tx: Transaction, plan: RestorePlan, *, growing: Sequence[int]) -> None:
-    """Write it down. `growing` are renditions in the making of which no byte is left: they are begun anew."""
+    """Update the rows. `growing` are unfinished renditions without any bytes: they are encoded again."""
     objects, uploads, renditions = tables.objects, tables.uploads, tables.renditions
     for object_id, store in plan.moved.items():
         await tx.execute(update(objects).where(objects.c.id == object_id).values(store=store))
-    for one in plan.to_restore:
-        if one.state == "live" and one.sha256 is not None:
-            same = update(objects).where(objects.c.id == one.id)
-            await tx.execute(same.values(sha256=bytes.fromhex(one.sha256), damage=None))
-    for one in plan.missing:
-        await tx.execute(update(objects).where(objects.c.id == one.id).values(damage=MISSING))
+    for each in plan.to_restore:
+        if each.state == "live" and each.sha256 is not None:
+            same = update(objects).where(objects.c.id == each.id)
+            await tx.execute(same.values(sha256=bytes.fromhex(each.sha256), damage=None))
+    for each in plan.missing:
+        await tx.execute(update(objects).where(objects.c.id == each.id).values(damage=MISSING))
     for object_id, offset in plan.upload_offsets.items():
         await tx.execute(update(uploads).where(uploads.c.object_id == object_id).values(offset_bytes=offset))
     await tx.execute(update(renditions).where(renditions.c.id.in_(growing)).values(segment_index=None))
     for table in (tables.holds, tables.strays, tables.upkeep, tables.multiparts):
-        await tx.execute(delete(table))  # they speak of stores as they were
+        await tx.execute(delete(table))  # they describe the state of the stores at the time of the backup
     await tx.bump_epoch()
 
 
 async def renditions_without_bytes(tx: Transaction, spooled: Mapping[str, int]) -> list[int]:
-    """Renditions in the making whose bytes are not in the spool."""
+    """The ids of unfinished renditions whose bytes are not in the spool."""
     parts, renditions, objects = tables.rendition_parts, tables.renditions, tables.objects
     query = (
         select(renditions.c.id, objects.c.key)
@@ -110,14 +105,14 @@ async def renditions_without_bytes(tx: Transaction, spooled: Mapping[str, int]) 
 
 
 class DatabaseCopyReader:
-    """A copy of a database: an automatic one, one from before a migration, or one that was put aside.
+    """Reads a copy of the database: an automatic one, one made before a migration, or one that was set aside.
 
     Raises:
-        Invalid: it is no database of Streamtime, or is damaged.
+        Invalid: the file is not a database of Streamtime, or is damaged.
     """
 
     version = "unknown"
-    """Copies do not say which version wrote them."""
+    """A copy does not contain the version that wrote it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -132,10 +127,10 @@ class DatabaseCopyReader:
         self.schema = found
 
     def save_database(self, target: Path) -> None:
-        """Write it to a new file, with what is in a write-ahead log beside it; on disk when this returns.
+        """Copy it to a new file, including its write-ahead log; synced.
 
         Raises:
-            Invalid: it cannot be read whole.
+            Invalid: it cannot be read completely.
         """
         shutil.copyfile(self._path, target)
         log = self._path.with_name(f"{self._path.name}-wal")
@@ -150,30 +145,30 @@ class DatabaseCopyReader:
             os.fsync(file.fileno())
 
     def objects(self, database: Path) -> list[BackupObject]:
-        """The objects that it stands for; `database` is the copy that was saved, brought to the newest schema."""
+        """The objects that it needs; `database` is the saved copy, migrated to the newest schema."""
         return database_file.referenced_objects(database)
 
     def read(self, name: str) -> Iterator[bytes]:
-        """A copy holds no objects. Raises `Invalid`."""
+        """Raise `Invalid`, since a copy contains no objects."""
         raise Invalid(f"{name} is not in {self._path}, which is the database alone.")
 
 
 class RestoreSource(Protocol):
-    """What can be restored: a backup, or a copy of the database alone."""
+    """A file to restore from: a backup, or a copy of the database alone."""
 
     schema: str
     version: str
 
     def save_database(self, target: Path) -> None:
-        """Write its database to a new file."""
+        """Copy its database to a new file."""
         ...
 
     def objects(self, database: Path) -> list[BackupObject]:
-        """The objects that its database stands for; `database` is what was saved, at the newest schema."""
+        """The objects that its database needs; `database` is the saved copy, migrated to the newest schema."""
         ...
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of an object that it holds."""
+        """Yield the bytes of a member in chunks."""
         ...
 
 
@@ -182,7 +177,7 @@ def open_restore_source(path: Path) -> Iterator[RestoreSource]:
     """Open a backup, or a copy of the database alone.
 
     Raises:
-        Invalid: it is neither, was broken off, or is damaged.
+        Invalid: it is neither, is incomplete, or is damaged.
     """
     if is_database(path):
         yield DatabaseCopyReader(path)
@@ -192,12 +187,12 @@ def open_restore_source(path: Path) -> Iterator[RestoreSource]:
 
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Words for what is being done, bytes done, bytes in all."""
+"""The current step, bytes done, and total bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """What came of it. `missing` names objects by what they are to their videos."""
+    """The result. `missing` describes each missing object by its video and its role in it."""
 
     objects: int
     restored: int
@@ -206,7 +201,7 @@ class RestoreResult:
 
 
 class MissingObjects(Conflict):
-    """Objects that the backup needs are nowhere; `names` tell which."""
+    """Objects that the backup needs are in no store; `names` describes them."""
 
     code = "missing"
 
@@ -221,7 +216,7 @@ class MissingObjects(Conflict):
 
 
 class Restorer:
-    """Restores into one data directory; its caller holds the server's lock."""
+    """Restores into a data directory; the caller holds the server's lock."""
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         self._stores = stores
@@ -230,11 +225,11 @@ class Restorer:
     async def prepare(
         self, reader: RestoreSource, folder: Path, on_progress: ProgressCallback, *, allow_missing: bool
     ) -> RestoreResult:
-        """Make `streamtime.db` in `folder` of the backup, and put the objects that it holds into their stores.
+        """Create `streamtime.db` in `folder` from the backup, and put the objects of the backup into their stores.
 
         Raises:
             Invalid: the backup is damaged.
-            Conflict: it is of a newer version; or objects are missing (`Missing`), and that is not allowed.
+            Conflict: it is of a newer version; or objects are missing (`MissingObjects`) without `allow_missing`.
             Unavailable: a store does not answer.
         """
         check_schema(reader)
@@ -260,91 +255,94 @@ class Restorer:
         allow_missing: bool,
     ) -> RestoreResult:
         on_progress("Looking for the objects", 0, 0)
-        where = RestorePlan(await self._listed(tolerant=allow_missing))
-        for one in objects:
-            where.locate(one)
+        plan = RestorePlan(await self._list_stores(tolerant=allow_missing))
+        for each in objects:
+            plan.locate(each)
         damage = DamageReporter(database, Timeline(database, self._clock))
-        if where.missing and not allow_missing:
-            raise MissingObjects(await _names(damage, where.missing))
-        placed = await self._place(reader, where, on_progress)
-        await self._create_empty_files(objects, where)
-        if where.missing and not allow_missing:
-            raise MissingObjects(await _names(damage, where.missing))
+        if plan.missing and not allow_missing:
+            raise MissingObjects(await _names(damage, plan.missing))
+        restored = await self._restore_objects(reader, plan, on_progress)
+        await self._create_empty_files(objects, plan)
+        if plan.missing and not allow_missing:
+            raise MissingObjects(await _names(damage, plan.missing))
         inventory = Inventory(database, self._clock)
-        deployment = StoreOwnership(database, inventory, self._stores, self._clock)
+        ownership = StoreOwnership(database, inventory, self._stores, self._clock)
 
         async def body(tx: Transaction) -> None:
-            gone = await renditions_without_bytes(tx, where.listed.get(SPOOL, {}))
-            await apply_plan(tx, where, growing=gone)
-            await deployment.reset(tx, restored_at_ms=self._clock.now_ms())
+            gone = await renditions_without_bytes(tx, plan.listed.get(SPOOL, {}))
+            await apply_plan(tx, plan, growing=gone)
+            await ownership.reset(tx, restored_at_ms=self._clock.now_ms())
 
         await database.write(body)
-        names = await _names(damage, where.missing)
-        await damage.report([one for one in await inventory.damaged() if one.id in {m.id for m in where.missing}])
-        standings = {name: await deployment.check(name) for name in self._stores.names}
-        return RestoreResult(len(objects), placed, names, standings)
+        names = await _names(damage, plan.missing)
+        missing_ids = {each.id for each in plan.missing}
+        await damage.report([each for each in await inventory.damaged() if each.id in missing_ids])
+        statuses = {name: await ownership.check(name) for name in self._stores.names}
+        return RestoreResult(len(objects), restored, names, statuses)
 
-    async def _listed(self, *, tolerant: bool) -> dict[str, dict[str, int]]:
-        found: dict[str, dict[str, int]] = {}
+    async def _list_stores(self, *, tolerant: bool) -> dict[str, dict[str, int]]:
+        """Keys and lengths in each store; with `tolerant`, unavailable stores are skipped."""
+        listed: dict[str, dict[str, int]] = {}
         for name in self._stores.names:
             try:
-                found[name] = {
+                listed[name] = {
                     info.key: info.length_bytes async for info in self._stores.readable(name).list("videos/")
                 }
             except StreamtimeError:
                 if not tolerant:
                     raise
-        return found
+        return listed
 
-    async def _place(self, reader: RestoreSource, plan: RestorePlan, on_progress: ProgressCallback) -> int:
-        """Put objects out of the backup where they belong; those that came out as other bytes count as missing."""
-        done, total, damaged = 0, sum(one.bytes for one in plan.to_restore), list[BackupObject]()
-        for one in plan.to_restore:
+    async def _restore_objects(self, reader: RestoreSource, plan: RestorePlan, on_progress: ProgressCallback) -> int:
+        """Put objects of the backup into their stores; returns their number. Damaged ones count as missing."""
+        done, total, damaged = 0, sum(each.bytes for each in plan.to_restore), list[BackupObject]()
+        for each in plan.to_restore:
             on_progress("Copying objects", done, total)
-            name = one.store if one.store in self._stores.names else self._stores.default_name
-            if name != one.store:
-                plan.moved[one.id] = name
-            if not await self._put(reader, one, name):
-                damaged.append(one)
-            done += one.bytes
-        plan.to_restore = [one for one in plan.to_restore if one not in damaged]
+            name = each.store if each.store in self._stores.names else self._stores.default_name
+            if name != each.store:
+                plan.moved[each.id] = name
+            if not await self._put(reader, each, name):
+                damaged.append(each)
+            done += each.bytes
+        plan.to_restore = [each for each in plan.to_restore if each not in damaged]
         plan.missing += damaged
         return len(plan.to_restore)
 
-    async def _put(self, reader: RestoreSource, one: BackupObject, name: str) -> bool:
-        pieces = _pieces(reader, f"{OBJECTS}{one.key}")
+    async def _put(self, reader: RestoreSource, source: BackupObject, name: str) -> bool:
+        """Write an object to the store `name`; returns False if its bytes do not match its hash."""
+        chunks = _read_chunks(reader, f"{OBJECTS}{source.key}")
         if name == SPOOL:
-            await self._write_to_spool(one.key, pieces)
+            await self._write_to_spool(source.key, chunks)
             return True
-        stored = await self._stores.object_stores[name].put(one.key, pieces)
-        if one.sha256 in {None, stored.sha256.hex()}:
+        stored = await self._stores.object_stores[name].put(source.key, chunks)
+        if source.sha256 in {None, stored.sha256.hex()}:
             return True
-        await self._stores.object_stores[name].delete(one.key)
+        await self._stores.object_stores[name].delete(source.key)
         return False
 
-    async def _write_to_spool(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+    async def _write_to_spool(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         await self._stores.spool.delete(key)
         async with await self._stores.spool.create(key) as file:
             offset = 0
-            async for piece in pieces:
-                await file.write_at(offset, piece)
-                offset += len(piece)
+            async for chunk in chunks:
+                await file.write_at(offset, chunk)
+                offset += len(chunk)
             await file.sync()
 
     async def _create_empty_files(self, objects: list[BackupObject], plan: RestorePlan) -> None:
-        """Uploads that go on from the beginning need a file to go on with."""
-        keys = {one.id: one.key for one in objects}
+        """Create the files of uploads that restart at offset 0."""
+        keys = {each.id: each.key for each in objects}
         for object_id, offset in plan.upload_offsets.items():
             if not offset:
-                with suppress(Conflict):  # it is there, and empty
+                with suppress(Conflict):  # it exists and is empty
                     (await self._stores.spool.create(keys[object_id])).close()
 
 
 def check_schema(reader: RestoreSource) -> None:
-    """Return where this version can read the backup's database.
+    """Check that this version can read the database of a backup.
 
     Raises:
-        Conflict: a newer Streamtime made it.
+        Conflict: a newer version of Streamtime made it.
     """
     newest = newest_revision(migrations_folder())
     if reader.schema > newest:
@@ -355,16 +353,16 @@ def check_schema(reader: RestoreSource) -> None:
 
 
 async def _names(damage_reporter: DamageReporter, missing: list[BackupObject]) -> list[str]:
-    pieces = await damage_reporter.references([one.id for one in missing])
+    references = await damage_reporter.references([each.id for each in missing])
     return [
-        f"{pieces[one.id].title}: {pieces[one.id].name or one.kind} ({one.key}, {one.store})"
-        if one.id in pieces
-        else f"{one.key} ({one.kind}, {one.store})"
-        for one in missing
+        f"{references[each.id].title}: {references[each.id].name or each.kind} ({each.key}, {each.store})"
+        if each.id in references
+        else f"{each.key} ({each.kind}, {each.store})"
+        for each in missing
     ]
 
 
-async def _pieces(reader: RestoreSource, name: str) -> AsyncIterator[bytes]:
-    reading = reader.read(name)
-    while (piece := await asyncio.to_thread(next, reading, None)) is not None:
-        yield piece
+async def _read_chunks(reader: RestoreSource, name: str) -> AsyncIterator[bytes]:
+    chunks = reader.read(name)
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk

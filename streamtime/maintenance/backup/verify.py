@@ -1,7 +1,4 @@
-"""Reads a backup, or a copy of the database, as a restore would, and says all that is wrong with it. It blocks.
-
-Nothing is written but a database in a scratch folder of the caller's.
-"""
+"""Verifies a backup or a copy of the database by reading it like a restore, and reports all problems. It blocks."""
 
 import hashlib
 import sqlite3
@@ -19,51 +16,52 @@ from streamtime.maintenance.backup.archive import DATABASE, OBJECTS, BackupObjec
 from streamtime.maintenance.backup.restore import RestoreSource, check_schema, open_restore_source
 
 MAX_REPORTED = 100
-"""Faults of one kind that are told one by one."""
+"""The most problems of one kind that are listed."""
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Words for what is being done, bytes done, bytes in all."""
+"""The current step, bytes done, and total bytes."""
 
 
 @dataclass(slots=True)
 class VerifyReport:
-    """What was found. `wrong` is empty where a restore would bring everything back."""
+    """The result. If `problems` is empty, a restore would succeed."""
 
     schema: str = ""
-    held: list[BackupObject] = field(default_factory=list)
-    needed: list[BackupObject] = field(default_factory=list)
-    """Objects that the database stands for and that have to be in a store already."""
+    included: list[BackupObject] = field(default_factory=list)
+    """Objects whose bytes are in the backup."""
+    external: list[BackupObject] = field(default_factory=list)
+    """Objects that the database needs and the stores must contain already."""
     problems: list[str] = field(default_factory=list)
 
 
 def verify(path: Path, scratch: Path, on_progress: ProgressCallback, *, now_ms: EpochMs) -> VerifyReport:
-    """Restore the database of the file at `path` into the folder `scratch`, and read all objects that the file holds.
+    """Restore the database of the file at `path` into the folder `scratch`, and read all objects of the backup.
 
     Raises:
-        OSError: the file cannot be read, or the scratch folder not be written.
+        OSError: the file cannot be read, or the scratch folder cannot be written.
     """
-    found = VerifyReport()
+    report = VerifyReport()
     try:
         on_progress("Opening the file", 0, 0)
         with open_restore_source(path) as source:
-            found.schema = source.schema
+            report.schema = source.schema
             check_schema(source)
             database = scratch / DATABASE
             on_progress("Restoring the database", 0, 0)
             source.save_database(database)
-            found.problems += _database_faults(database, on_progress)
-            if not found.problems:
+            report.problems += _database_problems(database, on_progress)
+            if not report.problems:
                 migrate(database, now_ms=now_ms)
-                found.problems += _differences(source.objects(database), database_file.referenced_objects(database))
-            _read_objects(source, database, found, on_progress)
+                report.problems += _differences(source.objects(database), database_file.referenced_objects(database))
+            _read_objects(source, database, report, on_progress)
     except StreamtimeError as error:
-        found.problems.append(error.message)
+        report.problems.append(error.message)
     except sqlite3.DatabaseError as error:
-        found.problems.append(f"Its database cannot be read: {error}.")
-    return found
+        report.problems.append(f"Its database cannot be read: {error}.")
+    return report
 
 
-def _database_faults(database: Path, on_progress: ProgressCallback) -> list[str]:
+def _database_problems(database: Path, on_progress: ProgressCallback) -> list[str]:
     on_progress("Checking the database", 0, 0)
     with closing(sqlite3.connect(read_only_uri(database), uri=True)) as connection:
         verdicts = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({MAX_REPORTED})")]
@@ -77,35 +75,35 @@ def _database_faults(database: Path, on_progress: ProgressCallback) -> list[str]
 
 
 def _differences(listed: list[BackupObject], rows: list[BackupObject]) -> list[str]:
-    """Where the list of the backup and the rows of its database differ."""
-    known = {one.id: (one.store, one.key, one.kind, one.state, one.bytes) for one in rows}
-    said = {one.id: (one.store, one.key, one.kind, one.state, one.bytes) for one in listed}
-    ids = sorted({one for one in known.keys() | said.keys() if known.get(one) != said.get(one)})
-    return [f"object {one}: the list of the backup and its database differ" for one in ids[:MAX_REPORTED]]
+    """Differences between the manifest of the backup and the rows of its database."""
+    by_row = {each.id: (each.store, each.key, each.kind, each.state, each.bytes) for each in rows}
+    by_manifest = {each.id: (each.store, each.key, each.kind, each.state, each.bytes) for each in listed}
+    ids = sorted({each for each in by_row.keys() | by_manifest.keys() if by_row.get(each) != by_manifest.get(each)})
+    return [f"object {each}: the list of the backup and its database differ" for each in ids[:MAX_REPORTED]]
 
 
-def _read_objects(source: RestoreSource, database: Path, found: VerifyReport, on_progress: ProgressCallback) -> None:
-    objects = source.objects(database) if not found.problems else []
-    found.held = [one for one in objects if one.held]
-    found.needed = [one for one in objects if not one.held]
-    done, total = 0, sum(one.bytes for one in found.held)
-    for one in found.held:
+def _read_objects(source: RestoreSource, database: Path, report: VerifyReport, on_progress: ProgressCallback) -> None:
+    objects = source.objects(database) if not report.problems else []
+    report.included = [each for each in objects if each.held]
+    report.external = [each for each in objects if not each.held]
+    done, total = 0, sum(each.bytes for each in report.included)
+    for each in report.included:
         on_progress("Reading objects", done, total)
-        if words := _object_fault(source, one):
-            found.problems.append(f"{one.key} ({one.kind}): {words}")
-        done += one.bytes
+        if problem := _object_problem(source, each):
+            report.problems.append(f"{each.key} ({each.kind}): {problem}")
+        done += each.bytes
 
 
-def _object_fault(source: RestoreSource, one: BackupObject) -> str:
+def _object_problem(source: RestoreSource, expected: BackupObject) -> str:
     digest, length = hashlib.sha256(), 0
     try:
-        for piece in source.read(f"{OBJECTS}{one.key}"):
-            digest.update(piece)
-            length += len(piece)
+        for chunk in source.read(f"{OBJECTS}{expected.key}"):
+            digest.update(chunk)
+            length += len(chunk)
     except StreamtimeError as error:
         return error.message
-    if length != one.bytes:
-        return f"it has {length} bytes instead of {one.bytes}."
-    if one.sha256 not in {None, digest.hexdigest()}:
+    if length != expected.bytes:
+        return f"it has {length} bytes instead of {expected.bytes}."
+    if expected.sha256 not in {None, digest.hexdigest()}:
         return "its bytes are not those that were stored."
     return ""

@@ -106,7 +106,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 def test_a_good_backup_is_well(backup: Path, tmp_path: Path) -> None:
     found = verified(backup, tmp_path)
     assert found.problems == []
-    assert [one.key for one in found.held] == KEYS
+    assert [one.key for one in found.included] == KEYS
 
 
 def test_what_befalls_a_backup_is_found_or_does_no_harm(backup: Path, tmp_path: Path) -> None:
