@@ -1,4 +1,4 @@
-"""Finds copies of the database file, and words the advice how to restore the newest one."""
+"""Finds copies of the database file, and builds the advice on how to restore the newest one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -136,7 +136,7 @@ class Mover:
         if not isinstance(target, SupportsOpenFile):
             return
         if await self._stores.spool.free_bytes() - length_bytes < self._minimum_free_bytes:
-            raise NoSpace("The disk has no room for more. What was moved stays moved.")
+            raise NoSpace("The disk is too full to move more objects. Moved objects stay moved.")
 
     async def _clear_leftovers(self, name: str, to: str) -> int:
         """Delete objects of a store that are, by their rows and with their full length, in the store `to`."""

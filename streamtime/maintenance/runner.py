@@ -89,7 +89,10 @@ class MaintenanceLog:
     async def mark_interrupted(self, *, before_ms: int) -> None:
         """Mark runs that started before `before_ms` and have not ended: their process has died."""
         unfinished = tables.upkeep.c.finished_at_ms.is_(None) & (tables.upkeep.c.started_at_ms < before_ms)
-        values = {"finished_at_ms": tables.upkeep.c.started_at_ms, "trouble": "The server ended before it was done."}
+        values = {
+            "finished_at_ms": tables.upkeep.c.started_at_ms,
+            "trouble": "The server ended before the task did.",
+        }
 
         async def body(tx: Transaction) -> None:
             await tx.execute(update(tables.upkeep).where(unfinished).values(**values))

@@ -180,9 +180,9 @@ class Spool:
         with translate_os_errors(str(self._tree.root), self._tree.root):
             await self._threads.run(self._try_to_write)
         self.out_of_space = False
-        left = await self.free_bytes()
-        if left < MIN_FREE_BYTES:
-            raise NoSpace(f"The disk is full: it has room for {size_text(left)} more.")
+        free = await self.free_bytes()
+        if free < MIN_FREE_BYTES:
+            raise NoSpace(f"The disk is full: {size_text(free)} are free.")
 
     def _try_to_write(self) -> None:
         descriptor = _open_unnamed(self._tree.root)

@@ -155,13 +155,13 @@ class StoreMetrics:
     def __init__(self) -> None:
         self.seconds = Histogram(
             "streamtime_store_seconds",
-            "What stores take for an answer, or for the first piece of one.",
+            "Response times of stores; of streams, until the first chunk.",
             ("store", "operation"),
             registry=None,
             buckets=LATENCY_BUCKETS_S,
         )
         self.errors = Counter(
-            "streamtime_store_errors", "What stores could not do.", ("store", "operation", "code"), registry=None
+            "streamtime_store_errors", "Failed operations of stores.", ("store", "operation", "code"), registry=None
         )
 
     def register(self, registry: CollectorRegistry) -> None:

@@ -68,7 +68,7 @@ def test_a_server_puts_strays_aside_by_itself_and_deletes_them(start_server: Sta
     folder.mkdir()
     for number in range(3):
         (folder / f"{number}.mp4").write_bytes(b"x")
-    page = wait_until(lambda: "too much to be an accident" in ann.browser.get("/admin/storage").text, "it is refused")
+    page = wait_until(lambda: "too many for leftovers" in ann.browser.get("/admin/storage").text, "it is refused")
     assert page
     server.run("gc", "--take-over")
     wait_until(lambda: server.files("objects") == kept, "they are gone")

@@ -42,8 +42,8 @@ _CHECK_INTERVAL_S = 1.0
 """How often the expiry is checked. After a sleep of the machine leases have expired, while the loop's clock stood."""
 
 _HELD_MESSAGES = {
-    BACKUP: "A backup is being made: what was deleted stays on disk until that is done.",
-    COLLECTION: "What was deleted is being removed from disk just now.",
+    BACKUP: "A backup is running: deleted videos stay on disk until it has ended.",
+    COLLECTION: "A garbage collection is running.",
 }
 
 _LOST_MESSAGES = {
@@ -166,5 +166,5 @@ class _Lease:
 
 
 def _lease_lost(name: str) -> Unavailable:
-    words = "The database could not be written for nearly a minute, or the machine slept."
-    return Unavailable(f"{_LOST_MESSAGES[name]} {words} Try again.", code="hold_lost")
+    reason = "The database could not be written for nearly a minute, or the machine slept."
+    return Unavailable(f"{_LOST_MESSAGES[name]} {reason} Try again.", code="hold_lost")

@@ -29,11 +29,11 @@ from streamtime.storage.blocking import unavailable
 from streamtime.storage.object_store import PastEnd, StoreRefused, valid_prefix
 
 _PAST_END = "InvalidRange"
-_WORDS = {
+_MESSAGES = {
     "NoSuchBucket": "The bucket of the video store does not exist.",
     "InvalidBucketName": "The video store takes no bucket of this name.",
     "InvalidAccessKeyId": "The video store does not know the access key.",
-    "SignatureDoesNotMatch": "The secret key does not fit the access key, or a proxy changes what is asked.",
+    "SignatureDoesNotMatch": "The secret key does not fit the access key, or a proxy changes requests.",
     "AccessDenied": "The access key may not do this in the bucket of the video store.",
     "AllAccessDisabled": "The access key may not do this in the bucket of the video store.",
     "AccountProblem": "The video store has closed the account.",
@@ -84,8 +84,8 @@ def _from_response(error: S3Error) -> StreamtimeError:
         return Invalid("The upload has no such part.", field="parts")
     if any(word in code for word in _FULL):
         return NoSpace("The video store is full.")
-    if code in _WORDS:
-        return PastEnd(_WORDS[code]) if code == _PAST_END else StoreRefused(_WORDS[code])
+    if code in _MESSAGES:
+        return PastEnd(_MESSAGES[code]) if code == _PAST_END else StoreRefused(_MESSAGES[code])
     if error.response.status >= _SERVER_FAULT or code in {"SlowDown", "RequestTimeout"}:
         return unavailable(_BUSY)
     return StoreRefused(f"The video store refused: {error.message or code}.")
@@ -108,8 +108,8 @@ def _from_connection_error(error: Exception) -> Unavailable:
         return unavailable("The host of the video store is not known.")
     if isinstance(error, http.TimeoutError) and not isinstance(error, http.NewConnectionError):
         return unavailable("The video store did not answer in time.")
-    words = cause.strerror if isinstance(cause, OSError) and cause.strerror else "the connection broke off"
-    return unavailable(f"The video store does not answer: {words}.")
+    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else "the connection was lost"
+    return unavailable(f"The video store does not answer: {reason}.")
 
 
 def _root(error: BaseException) -> BaseException:

@@ -33,15 +33,15 @@ async def check_bucket(address: BucketAddress) -> list[str]:
         with _step(address, "deleting"):
             await store.delete(key)
             if await store.head(key) is not None:
-                raise Unavailable("what was deleted is still there.")
-        said = ["writes, reads ranges, lists, takes parts, deletes"]
+                raise Unavailable("a deleted object is still there.")
+        results = ["writes, reads ranges, lists, takes parts, deletes"]
         if await store.is_versioned():
-            said.append(
-                "keeps versions: what is deleted stays there, and takes room, until a rule of the bucket ends it"
+            results.append(
+                "keeps versions: deleted objects stay there, and use space, until a rule of the bucket deletes them"
             )
         if address.public_endpoint:
-            said.append(f"signs addresses of {address.public_endpoint}")
-        return said
+            results.append(f"signs addresses of {address.public_endpoint}")
+        return results
     finally:
         with suppress(StreamtimeError):  # the first error is already being raised
             await _clear(store, key)
@@ -58,7 +58,7 @@ async def _try_whole(store: S3Store, address: BucketAddress, key: str) -> None:
             raise Unavailable("a range came back with other bytes.")
     with _step(address, "listing"):
         if [found.key async for found in store.list(key)] != [key]:
-            raise Unavailable("what was just written is not in the list.")
+            raise Unavailable("the list does not contain the object just written.")
 
 
 async def _try_parts(store: S3Store, address: BucketAddress, key: str) -> None:
