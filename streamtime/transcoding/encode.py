@@ -177,7 +177,7 @@ class EncodeRunner:
             except WorkerFailed as error:
                 if error.code != RESUME_IMPOSSIBLE or not kept:
                     raise
-                await self._records.database.write(partial(self._restart, video=video, words=error.message))
+                await self._records.database.write(partial(self._restart, video=video, message=error.message))
             else:
                 if any(isinstance(one.order, EncodeVideo) for one in planned):
                     await record_source_end(self._records, video, done)
@@ -213,9 +213,9 @@ class EncodeRunner:
                 video, worker, order, planned, progress_range, checkpoint_every_s=every_s
             )
 
-    async def _restart(self, tx: Transaction, video: Video, words: str) -> None:
+    async def _restart(self, tx: Transaction, video: Video, message: str) -> None:
         await self._records.lifecycle.drop_growing(tx, video.id)
-        await self._records.lifecycle.add_timeline_entry(tx, video, "begun_anew", words)
+        await self._records.lifecycle.add_timeline_entry(tx, video, "begun_anew", message)
 
 
 def _estimated_bytes(facts: ProbeResult, planned: Sequence[PlannedRendition]) -> int:
@@ -262,14 +262,14 @@ class LadderHandler:
             video = await self._records.videos.by_id(video_id_of(job.subject))
             facts = facts_of(video)
             await self._records.database.write(lambda tx: self._records.lifecycle.drop_unplayable(tx, video))
-            whole = [
+            complete = [
                 r for r in await self._records.renditions.list_for_video(video.id) if r.is_complete and not r.outdated
             ]
-            rest = await self._remaining(video, facts, whole)
-            encoded_before = any(r.kind is RenditionKind.VIDEO and r.origin is RenditionOrigin.ENCODE for r in whole)
+            rest = await self._remaining(video, facts, complete)
+            encoded_before = any(r.kind is RenditionKind.VIDEO and r.origin is RenditionOrigin.ENCODE for r in complete)
             stage = stage_label(rung.name for rung in rest.rungs)
             share = ProgressRange(stage, FIRST_RUNG_FRACTION if encoded_before else COPIED_FRACTION, 1.0)
-            playable = any(r.kind is RenditionKind.VIDEO for r in whole)
+            playable = any(r.kind is RenditionKind.VIDEO for r in complete)
             await self._records.database.write(
                 lambda tx: self._records.lifecycle.mark_processing(tx, video, stage=stage)
             )
@@ -288,15 +288,15 @@ class LadderHandler:
         """Mark the video as failed; complete renditions stay."""
         await mark_video_failed(tx, self._records, job, failure)
 
-    async def _remaining(self, video: Video, facts: ProbeResult, whole: list[Rendition]) -> RemainingRungs:
+    async def _remaining(self, video: Video, facts: ProbeResult, complete: list[Rendition]) -> RemainingRungs:
         """Plan the missing rungs. Pruned ones are noted in the timeline; those that the owner requested are kept."""
-        made = [_complete(rendition) for rendition in sorted(whole, key=lambda rendition: rendition.id)]
+        made = [_complete(rendition) for rendition in sorted(complete, key=lambda rendition: rendition.id)]
         rest = plan_remaining(facts, self._settings.rungs, made, video.wanted_rungs)
 
         async def body(tx: Transaction) -> None:
             for one in rest.dropped:
-                words = dropped_rung_message(one)
-                await self._records.lifecycle.add_timeline_entry(tx, video, "rung_dropped", words, name=one.rung.name)
+                message = dropped_rung_message(one)
+                await self._records.lifecycle.add_timeline_entry(tx, video, "rung_dropped", message, name=one.rung.name)
 
         if rest.dropped:
             await self._records.database.write(body)
@@ -304,7 +304,7 @@ class LadderHandler:
 
 
 def _complete(rendition: Rendition) -> CompleteRendition:
-    about = rendition.description
+    format_ = rendition.description
     return CompleteRendition(
         rendition.kind,
         rendition.origin,
@@ -312,7 +312,7 @@ def _complete(rendition: Rendition) -> CompleteRendition:
         rendition.target_duration_s,
         rendition.ceiling_bps,
         rendition.index,
-        pixels=(about.width or 0) * (about.height or 0),
+        pixels=(format_.width or 0) * (format_.height or 0),
     )
 
 
@@ -346,8 +346,8 @@ class FirstRungHandler:
             )
             await self._make(video, facts, first, share)
             others = [rung for rung in rungs if rung is not first]
-            sounds = [audio_name(track) for track in extra_audios(facts)]
-            cost = estimate_encode(facts, others, sounds, self._settings.memory_budget_bytes)
+            audio_names = [audio_name(track) for track in extra_audios(facts)]
+            cost = estimate_encode(facts, others, audio_names, self._settings.memory_budget_bytes)
             if cost.names:
                 await self._records.database.write(
                     lambda tx: self._records.lifecycle.queue_ladder(tx, video, cost, job=job)
@@ -365,16 +365,16 @@ class FirstRungHandler:
             made = [
                 r for r in await self._records.renditions.list_for_video(video.id) if r.is_complete and not r.outdated
             ]
-            whole = {(r.kind, r.name) for r in made}
+            complete = {(r.kind, r.name) for r in made}
             copies = may_copy
             # One target duration for all (RFC 8216 section 6.2.4): audio may be left of an abandoned copy.
             longest_s = max((r.target_duration_s for r in made), default=ENCODE_TARGET_S)
 
             def plan(
-                whole: set[tuple[RenditionKind, str]] = whole, copies: bool = copies, longest_s: int = longest_s
+                complete: set[tuple[RenditionKind, str]] = complete, copies: bool = copies, longest_s: int = longest_s
             ) -> Sequence[PlannedRendition]:
                 return remaining_planned(
-                    plan_first(facts, first, video.new_key, may_copy=copies, longest_s=longest_s), whole
+                    plan_first(facts, first, video.new_key, may_copy=copies, longest_s=longest_s), complete
                 )
 
             try:

@@ -41,12 +41,12 @@ def source_of(facts: ProbeResult) -> SourceSize:
 
 
 def estimate_encode(
-    facts: ProbeResult, rungs: Sequence[PlannedRung], sounds: Sequence[str], budget_bytes: int
+    facts: ProbeResult, rungs: Sequence[PlannedRung], audio_names: Sequence[str], budget_bytes: int
 ) -> EncodeEstimate:
     """Estimate the cost of encoding these rungs, beside audio tracks with these names."""
     source = source_of(facts)
     return EncodeEstimate(
-        names=[*(rung.name for rung in rungs), *sounds],
+        names=[*(rung.name for rung in rungs), *audio_names],
         disk_bytes=sum(rung_bytes(facts, rung) for rung in rungs),
         memory_bytes=peak_memory(source, rungs, budget_bytes),
         passes=len(split_passes(source, rungs, budget_bytes)),
@@ -243,10 +243,10 @@ def plan_first(
 
 
 def remaining_planned(
-    planned: Sequence[PlannedRendition], whole: Collection[tuple[RenditionKind, str]]
+    planned: Sequence[PlannedRendition], complete: Collection[tuple[RenditionKind, str]]
 ) -> list[PlannedRendition]:
     """Return the planned renditions that are not complete, with new output numbers."""
-    missing = [one for one in planned if (one.new.kind, one.new.name) not in whole]
+    missing = [one for one in planned if (one.new.kind, one.new.name) not in complete]
     return [one.with_output(output) for output, one in enumerate(missing)]
 
 
@@ -290,10 +290,10 @@ def extra_audios(facts: ProbeResult) -> list[AudioInfo]:
 
 
 def plan_extra_audios(
-    facts: ProbeResult, whole: Collection[str], new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
+    facts: ProbeResult, complete: Collection[str], new_key: Callable[[str], str], *, may_copy: bool, longest_s: int
 ) -> list[PlannedRendition]:
-    """Plan the other audio tracks, without those whose names are in `whole`, in one pass."""
-    missing = [track for track in extra_audios(facts) if audio_name(track) not in whole]
+    """Plan the other audio tracks, without those whose names are in `complete`, in one pass."""
+    missing = [track for track in extra_audios(facts) if audio_name(track) not in complete]
     return [
         plan_audio(track, new_key(".mp4"), output, may_copy=may_copy, longest_s=longest_s, default=False)
         for output, track in enumerate(missing)
@@ -346,14 +346,14 @@ class RemainingRungs:
 
 
 def plan_remaining(
-    facts: ProbeResult, rungs: tuple[Rung, ...], whole: Sequence[CompleteRendition], wanted: Collection[str]
+    facts: ProbeResult, rungs: tuple[Rung, ...], complete: Sequence[CompleteRendition], wanted: Collection[str]
 ) -> RemainingRungs:
-    """Plan the rungs to encode beside the complete renditions in `whole`, which are in the order they were made.
+    """Plan the rungs to encode beside the complete renditions in `complete`, which are in the order they were made.
 
     The bit rate of the first video rendition predicts that of the others. A rung that saves too little is pruned,
     unless its name is in `wanted`.
     """
-    videos = [one for one in whole if one.kind is RenditionKind.VIDEO]
+    videos = [one for one in complete if one.kind is RenditionKind.VIDEO]
     copy = next((video for video in videos if video.origin is RenditionOrigin.COPY), None)
     names = {video.name for video in videos}
     missing = [rung for rung in rungs_for(facts, rungs, copied=copy is not None) if rung.name not in names]
@@ -366,7 +366,7 @@ def plan_remaining(
     return RemainingRungs(
         rungs=[rung for rung in missing if rung.name not in left_out],
         dropped=dropped,
-        target_duration_s=max((one.target_duration_s for one in whole), default=ENCODE_TARGET_S),
+        target_duration_s=max((one.target_duration_s for one in complete), default=ENCODE_TARGET_S),
         grid=grid_for(copy.index if copy else None),
     )
 

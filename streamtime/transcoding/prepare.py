@@ -109,9 +109,9 @@ class PrepareHandler:
         facts = await worker.probe()
 
         async def body(tx: Transaction) -> None:
-            picture = MediaInfo(facts.duration_ms, facts.video.width, facts.video.height)
+            media_info = MediaInfo(facts.duration_ms, facts.video.width, facts.video.height)
             title = embedded_title(facts.title, video.source_name)
-            await self._records.lifecycle.set_probe_result(tx, video, msgspec.msgpack.encode(facts), picture, title)
+            await self._records.lifecycle.set_probe_result(tx, video, msgspec.msgpack.encode(facts), media_info, title)
             await self._records.timeline.add(
                 tx, video.id, "probed",
                 f"{facts.video.codec} {facts.video.width} \N{MULTIPLICATION SIGN} {facts.video.height}",
@@ -120,8 +120,8 @@ class PrepareHandler:
                 sound=[f"{track.codec}, {track.channels} ch" for track in facts.audios],
             )  # fmt: skip
             await replace_chapters(tx, video.id, chapters(facts))
-            if words := unsupported_subtitles(facts):
-                await self._records.timeline.add(tx, video.id, "subtitles_not_shown", words)
+            if message := unsupported_subtitles(facts):
+                await self._records.timeline.add(tx, video.id, "subtitles_not_shown", message)
 
         await self._records.database.write(body)
         return facts
@@ -130,12 +130,12 @@ class PrepareHandler:
         self, video: Video, worker: Worker, facts: ProbeResult, copies: frozenset[RenditionKind]
     ) -> RenditionKind | None:
         """Make what is missing. Returns the kind of track that can't be copied after all, if any."""
-        whole = [
+        complete = [
             one
             for one in await self._records.renditions.list_for_video(video.id)
             if one.is_complete and not one.outdated
         ]
-        planned = plan_missing(video, facts, whole, copies)
+        planned = plan_missing(video, facts, complete, copies)
         wants_poster = (await self._records.videos.by_id(video.id)).poster_object_id is None
         subtitles = await self._subtitles(video, facts)
         if not planned and not wants_poster and not subtitles:
@@ -172,11 +172,11 @@ class PrepareHandler:
         return [track for track in facts.subtitles if track.is_text and track.stream not in read]
 
     async def _queue_next(self, job: Job, video: Video, facts: ProbeResult) -> None:
-        if not any(rendition.origin is RenditionOrigin.COPY for rendition in await self._pictures(video)):
+        if not any(rendition.origin is RenditionOrigin.COPY for rendition in await self._video_renditions(video)):
             return  # the first rung is on its way, and the job that makes it goes on from there
         rungs = rungs_for(facts, self._settings.rungs, copied=True)
-        sounds = [audio_name(track) for track in extra_audios(facts)]
-        others = estimate_encode(facts, rungs, sounds, self._settings.memory_budget_bytes)
+        audio_names = [audio_name(track) for track in extra_audios(facts)]
+        others = estimate_encode(facts, rungs, audio_names, self._settings.memory_budget_bytes)
 
         if others.names:
             await self._records.database.write(
@@ -185,13 +185,13 @@ class PrepareHandler:
         else:
             await complete_video(self._records, self._settings, job, video, facts)
 
-    async def _pictures(self, video: Video) -> list[Rendition]:
+    async def _video_renditions(self, video: Video) -> list[Rendition]:
         found = await self._records.renditions.list_for_video(video.id)
         return [rendition for rendition in found if rendition.kind is RenditionKind.VIDEO and not rendition.outdated]
 
 
 def copies_video(facts: ProbeResult, copies: frozenset[RenditionKind]) -> bool:
-    """Whether the picture is taken over as it is."""
+    """Return whether the video can be copied."""
     return facts.video.copyable and RenditionKind.VIDEO in copies
 
 
@@ -219,15 +219,18 @@ class KeyFactory(Protocol):
 
 
 def plan_missing(
-    video: KeyFactory, facts: ProbeResult, whole: Sequence[Rendition | NewRendition], copies: frozenset[RenditionKind]
+    video: KeyFactory,
+    facts: ProbeResult,
+    complete: Sequence[Rendition | NewRendition],
+    copies: frozenset[RenditionKind],
 ) -> list[PlannedRendition]:
-    """Plan the copies that are missing in `whole`; none if the video must be encoded, which makes the audio too."""
+    """Plan the copies that are missing in `complete`; none if the video must be encoded, which makes the audio too."""
     if not copies_video(facts, copies):
         return []
-    names = {rendition.name for rendition in whole if rendition.kind is RenditionKind.AUDIO}
+    names = {rendition.name for rendition in complete if rendition.kind is RenditionKind.AUDIO}
     planned: list[PlannedRendition] = []
-    has_picture = any(rendition.kind is RenditionKind.VIDEO for rendition in whole)
-    if not has_picture:
+    has_video = any(rendition.kind is RenditionKind.VIDEO for rendition in complete)
+    if not has_video:
         planned.append(plan_copy(facts, video.new_key(".mp4"), len(planned)))
     track = default_audio(facts)
     if track is not None:

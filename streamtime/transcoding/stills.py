@@ -215,7 +215,7 @@ class StillsHandler:
             try:
                 source = await self._sources.open_object(rendition.object_id, ranges=byte_ranges(order))
             except NotFound as error:
-                raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
+                raise AttemptFailed("The rendition is gone.", code="no_picture", retryable=True) from error
             async with self._launcher.launch(source.descriptor) as worker:
                 async for message in worker.stills(order, [file.fd for file in files]):
                     if isinstance(message, StillWritten):
@@ -295,7 +295,7 @@ class PosterHandler:
             else await self._from_original(video, at_ms, file)
         )
         if written is None:
-            raise AttemptFailed("There is no picture at that moment.", code="no_picture", retryable=False)
+            raise AttemptFailed("There is no frame at that moment.", code="no_picture", retryable=False)
         return written
 
     async def _from_original(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
@@ -310,26 +310,26 @@ class PosterHandler:
         )
         source = await self._sources.open(video)
         async with self._launcher.launch(source.descriptor) as worker:
-            told = [message async for message in worker.package(order, [file.fd])]
-        return next((message for message in told if isinstance(message, PosterWritten)), None)
+            messages = [message async for message in worker.package(order, [file.fd])]
+        return next((message for message in messages if isinstance(message, PosterWritten)), None)
 
     async def _from_rendition(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
         rendition = largest_video_rendition(await self._records.renditions.list_for_video(video.id))
         if rendition is None or rendition.index is None:
-            raise AttemptFailed("There is nothing to take a picture from.", code="no_picture", retryable=False)
-        about = rendition.description
-        (pick,) = locate_frames(rendition.index, [at_ms], exact=True)
+            raise AttemptFailed("There is no rendition to take a frame from.", code="no_picture", retryable=False)
+        format_ = rendition.description
+        (location,) = locate_frames(rendition.index, [at_ms], exact=True)
         order = MakeStills(
             init_length=rendition.index.init_length,
-            poster=PosterAt(output=0, location=pick, width=about.width or 2, height=about.height or 2),
+            poster=PosterAt(output=0, location=location, width=format_.width or 2, height=format_.height or 2),
         )
         try:
             source = await self._sources.open_object(rendition.object_id, ranges=byte_ranges(order))
         except NotFound as error:
-            raise AttemptFailed("The picture is gone.", code="no_picture", retryable=True) from error
+            raise AttemptFailed("The rendition is gone.", code="no_picture", retryable=True) from error
         async with self._launcher.launch(source.descriptor) as worker:
-            told = [message async for message in worker.stills(order, [file.fd])]
-        return next((message for message in told if isinstance(message, PosterWritten)), None)
+            messages = [message async for message in worker.stills(order, [file.fd])]
+        return next((message for message in messages if isinstance(message, PosterWritten)), None)
 
 
 def largest_video_rendition(renditions: list[Rendition]) -> Rendition | None:

@@ -57,8 +57,8 @@ class RenditionFiles:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self._folder = folder
-        self._whole = folder / "whole.mp4"
-        self.fd = os.open(self._whole, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._growing_file = folder / "whole.mp4"
+        self.fd = os.open(self._growing_file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     def cut(self, name: str, offset: int, length: int) -> None:
         """Copy `length` bytes of the worker's file, from `offset`, to a separate file."""
@@ -76,7 +76,7 @@ class RenditionFiles:
         for name, text in playlists.items():
             (self._folder / name).write_text(text, encoding="utf-8")
         self.close()
-        self._whole.unlink()
+        self._growing_file.unlink()
 
     def close(self) -> None:
         """Close the worker's file."""
@@ -117,13 +117,13 @@ class HlsFolder:
 
     def open_joined(self, name: str, segments: int) -> int:
         """Open a rendition joined into one unnamed file for reading. The caller closes the descriptor."""
-        whole = self._staging / "joined.mp4"
-        with whole.open("xb") as file:
+        joined = self._staging / "joined.mp4"
+        with joined.open("xb") as file:
             for part in (INIT, *(f"{number}.m4s" for number in range(segments))):
                 with (self._staging / name / part).open("rb") as piece:
                     shutil.copyfileobj(piece, file)
-        descriptor = os.open(whole, os.O_RDONLY | os.O_CLOEXEC)
-        whole.unlink()
+        descriptor = os.open(joined, os.O_RDONLY | os.O_CLOEXEC)
+        joined.unlink()
         return descriptor
 
     def publish(self, master: str) -> None:
@@ -277,15 +277,15 @@ def build_master_playlist(made: Sequence[PackagedRendition], captions: Sequence[
 
 
 def _variant(made: PackagedRendition) -> Variant:
-    about = made.started
+    started = made.started
     return Variant(
         uri=made.uri,
         peak_bps=made.index.peak_bps,
         average_bps=made.index.average_bps,
-        codecs=about.codecs,
-        width=about.width,
-        height=about.height,
-        fps=about.fps,
+        codecs=started.codecs,
+        width=started.width,
+        height=started.height,
+        fps=started.fps,
         iframes=iframes_of(made.index, f"{made.new.name}/{IFRAMES}") if has_iframes(made.index) else None,
     )
 

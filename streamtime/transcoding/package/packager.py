@@ -188,11 +188,11 @@ class Packager:
                 state.fraction,
                 FIRST_RUNG_FRACTION if len(rungs) > 1 else 1.0,
             )
-            whole = state.names
+            complete = state.names
             try:
                 async with self._launcher.launch(descriptor) as worker:
                     await run_order(state, worker, encode_order(facts, planned, grid_for(None)), planned, stage)
-                if state.names == whole:
+                if state.names == complete:
                     return copies  # the remaining tracks are empty
             except WorkerFailed as error:
                 copies -= {_fallback_kind(error, planned, copies)}
