@@ -129,7 +129,7 @@ async def _drops(
         request,
         "pages/drops.html",
         confidential=True,
-        title="Links for sending",
+        title="Upload requests",
         nav="links",
         status=status,
         drops=views,
