@@ -35,7 +35,7 @@ from streamtime.workers.protocol import RenditionStarted, Resume
 _PEAK = 0.84
 """Target level, as a share of full scale: -1.5 dBFS, half a decibel below the guaranteed level."""
 
-_FIRST_CEILING, _LOWEST_CEILING, _HIGHEST_CEILING = 0.48, 0.2, 0.8
+_INITIAL_CEILING, _MIN_CEILING, _MAX_CEILING = 0.48, 0.2, 0.8
 _MAX_RISE = 1.01
 """Maximum rise from one packet to the next: 4 dB a second."""
 
@@ -43,7 +43,7 @@ _CEILING_MARGIN = 0.9
 """Share of the highest ceiling that would have been sufficient so far; packets of noise differ."""
 
 _MIN_CEILING_CHANGE = 0.004
-_REMEMBERED_PACKETS = 500
+_HISTORY_PACKETS = 500
 _LOUD_SHARE = 0.6
 """Only packets that reach this share of the ceiling tell what the encoder adds to loud audio."""
 
@@ -55,15 +55,15 @@ class PeakLimiter:
 
     def __init__(self, rate_hz: int) -> None:
         self._tick = Fraction(1, rate_hz)
-        self._ceiling = self._applied_ceiling = _FIRST_CEILING
-        self._added: deque[float] = deque(maxlen=_REMEMBERED_PACKETS)
+        self._ceiling = self._applied_ceiling = _INITIAL_CEILING
+        self._gains: deque[float] = deque(maxlen=_HISTORY_PACKETS)
         self._pushed = 0
         self._decoder: AudioCodecContext | None = None
         self._graph = Graph()
         self._graph.threads = 1
         self._input = self._graph.add_abuffer(sample_rate=rate_hz, format="fltp", layout="stereo", time_base=self._tick)
         self._limiter = self._graph.add(
-            "alimiter", f"limit={_FIRST_CEILING}:level=false:latency=true:attack=5:release=50"
+            "alimiter", f"limit={_INITIAL_CEILING}:level=false:latency=true:attack=5:release=50"
         )
         steps = (
             self._input,
@@ -104,10 +104,10 @@ class PeakLimiter:
     def _adjust_ceiling(self, peak: float) -> None:
         if peak < _LOUD_SHARE * self._ceiling:
             return
-        self._added.append(peak / self._ceiling)
-        highest = _PEAK / max(self._added)
-        risen = max(self._ceiling, min(_CEILING_MARGIN * highest, _HIGHEST_CEILING, self._ceiling * _MAX_RISE))
-        self._ceiling = max(_LOWEST_CEILING, min(highest, risen))
+        self._gains.append(peak / self._ceiling)
+        highest = _PEAK / max(self._gains)
+        raised = max(self._ceiling, min(_CEILING_MARGIN * highest, _MAX_CEILING, self._ceiling * _MAX_RISE))
+        self._ceiling = max(_MIN_CEILING, min(highest, raised))
         if abs(self._ceiling - self._applied_ceiling) > _MIN_CEILING_CHANGE:
             self._applied_ceiling = self._ceiling
             self._limiter.process_command("limit", f"{self._ceiling:.4f}")
@@ -128,8 +128,8 @@ class PeakLimiter:
 
 
 def _peak(frame: AudioFrame) -> float:
-    heights = [memoryview(plane)[: 4 * frame.samples].cast("f") for plane in frame.planes]
-    return max(*map(max, heights), *(-min(height) for height in heights))
+    channels = [memoryview(plane)[: 4 * frame.samples].cast("f") for plane in frame.planes]
+    return max(*map(max, channels), *(-min(height) for height in channels))
 
 
 RATE_HZ = 48_000
@@ -172,7 +172,7 @@ class AudioEncoder:
         self._limiter = PeakLimiter(RATE_HZ)
         self._start = exact_ticks(resume.starts_s, _TICK) if resume else 0
         self._first_start = self._encoded = self._received = max(0, self._start - _PREROLL_SAMPLES)
-        self._placed = False
+        self._has_position = False
         self.until_s: float | None = None
         self.latest_s: float | None = None
         """Later times are considered broken, in seconds."""
@@ -208,14 +208,14 @@ class AudioEncoder:
     def finish(self) -> None:
         """Encode and write what is left."""
         self.take(None)
-        self._push(self._resampled(None))
+        self._limit(self._resampled(None))
         missing = round((self.until_s or 0.0) * RATE_HZ) - self._received
         if missing > _TOLERATED_SHORTAGE_SAMPLES:
             # Players need audio as long as there is video.
-            self._push_silence(min(missing, _MAX_SILENCE_SAMPLES))
-        self._keep(self._limiter.flush())
+            self._add_silence(min(missing, _MAX_SILENCE_SAMPLES))
+        self._buffer(self._limiter.flush())
         if self._fifo.samples % _FRAME_SAMPLES:
-            self._keep([_silence(_FRAME_SAMPLES - self._fifo.samples % _FRAME_SAMPLES)])
+            self._buffer([_silence(_FRAME_SAMPLES - self._fifo.samples % _FRAME_SAMPLES)])
         self._encode_ready()
         if self._encoded:
             self._mux(None)
@@ -232,16 +232,16 @@ class AudioEncoder:
         if frame.pts is not None:
             scale = self._samples_per_tick
             start = frame.pts * scale.numerator // scale.denominator - self._origin
-            if self._first_start and not self._placed:
+            if self._first_start and not self._has_position:
                 check_first(frame, start, self._first_start)
-            self._placed = True
+            self._has_position = True
             late = start - self._received
             broken = late > _MAX_GAP_SAMPLES or (self.latest_s is not None and start > self.latest_s * RATE_HZ)
             if late > _TOLERATED_SAMPLES and not broken:
-                self._push_silence(late)
+                self._add_silence(late)
             elif late < -_TOLERATED_SAMPLES or (late < 0 and self._received == self._first_start):
                 frames = _without_head(frames, -late)
-        self._push(frames)
+        self._limit(frames)
 
     def _resampled(self, frame: AudioFrame | None) -> list[AudioFrame]:
         flushed: list[AudioFrame] = []
@@ -255,24 +255,24 @@ class AudioEncoder:
             self._resampler = AudioResampler("fltp", "stereo", RATE_HZ)
         return flushed + self._resampler.resample(frame)
 
-    def _push(self, frames: list[AudioFrame]) -> None:
+    def _limit(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
             if not frame.samples:
                 continue
             self._received += frame.samples
-            self._keep(self._limiter.take(frame))
+            self._buffer(self._limiter.take(frame))
 
-    def _keep(self, frames: list[AudioFrame]) -> None:
+    def _buffer(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
             frame.pts = None
             # A new resampler, created after a format change, may use another time base.
             frame.time_base = _TICK
             self._fifo.write(frame)
 
-    def _push_silence(self, samples: int) -> None:
+    def _add_silence(self, samples: int) -> None:
         while samples > 0:
             length = min(samples, RATE_HZ)
-            self._push([_silence(length)])
+            self._limit([_silence(length)])
             self._encode_ready()
             samples -= length
 

@@ -33,14 +33,14 @@ _PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
 _MAX_BPS = 60_000_000
 _SCAN_S = 0.25
 _SCAN_PACKETS = 1500
-_ENOUGH_KEYFRAMES = 4
+_SCAN_KEYFRAMES = 4
 _LATE_AUDIO_S = 0.05
 _AUDIO_RATES_HZ = (44_100, 48_000)
 _MAX_INDEXED_KEYFRAMES = 100_000
 
 
 _IDR, _LAST_SLICE = 5, 5
-_UNIT_KIND = 0x1F
+_NAL_TYPE_MASK = 0x1F
 _START_CODE = b"\0\0\1"
 
 
@@ -66,7 +66,7 @@ def _length_prefixed_kinds(data: bytes, width: int) -> Iterator[int]:
     """Yield NAL unit types in length-prefixed format, as in MP4 and Matroska (ISO/IEC 14496-15)."""
     at = 0
     while at + width < len(data):
-        yield data[at + width] & _UNIT_KIND
+        yield data[at + width] & _NAL_TYPE_MASK
         at += width + int.from_bytes(data[at : at + width], "big")
 
 
@@ -74,7 +74,7 @@ def _start_code_kinds(data: bytes) -> Iterator[int]:
     """Yield NAL unit types in start code format, as in MPEG-TS (ISO/IEC 14496-10, annex B)."""
     at = data.find(_START_CODE)
     while 0 <= at < len(data) - len(_START_CODE):
-        yield data[at + len(_START_CODE)] & _UNIT_KIND
+        yield data[at + len(_START_CODE)] & _NAL_TYPE_MASK
         at = data.find(_START_CODE, at + len(_START_CODE))
 
 
@@ -126,7 +126,7 @@ class ScanLimit:
         self._packets += 1
         late = time.monotonic() > self._deadline and len(scan.keyframes) > 1
         seen_s = _seconds(scan, self._stream)
-        enough = len(scan.keyframes) >= _ENOUGH_KEYFRAMES or seen_s > MAX_GOP_S + 1
+        enough = len(scan.keyframes) >= _SCAN_KEYFRAMES or seen_s > MAX_GOP_S + 1
         return late or enough or self._packets > _SCAN_PACKETS
 
 
@@ -194,16 +194,16 @@ def indexed_keyframes(stream: VideoStream) -> list[int]:
     return times
 
 
-def longest_copied_segment_s(stream: VideoStream, *, indexed_wholly: bool, held_s: Fraction) -> int:
+def longest_copied_segment_s(stream: VideoStream, *, fully_indexed: bool, held_s: Fraction) -> int:
     """Return the maximum length of a copied segment in whole seconds, for EXT-X-TARGETDURATION.
 
     It is exact if the container's index lists every keyframe; otherwise it is the limit that copying enforces.
     """
-    bound = int(MIN_SEGMENT_S + MAX_GOP_S)
-    keyframes = indexed_keyframes(stream) if indexed_wholly else []
+    limit = int(MIN_SEGMENT_S + MAX_GOP_S)
+    keyframes = indexed_keyframes(stream) if fully_indexed else []
     tick = stream.time_base or Fraction(1, 1000)
     if not keyframes or stream.duration is None:
-        return bound
+        return limit
     longest, start = Fraction(0), Fraction(keyframes[0]) - held_s / tick
     for keyframe in [*keyframes[1:], keyframes[0] + stream.duration]:
         longest = max(longest, (keyframe - start) * tick)
@@ -216,8 +216,8 @@ def audio_copyable(kind: str, stream: AudioStream, origin_s: Fraction | None) ->
     """Return whether an audio track is AAC-LC that every browser plays, from the start of the video on."""
     context = stream.codec_context
     is_supported = context.name == "aac" and stream.profile == "LC" and bool(context.extradata)
-    usual = context.channels in {1, 2} and context.sample_rate in _AUDIO_RATES_HZ
-    return kind in _AUDIO_CONTAINERS and is_supported and usual and _starts_in_time(stream, origin_s)
+    is_common = context.channels in {1, 2} and context.sample_rate in _AUDIO_RATES_HZ
+    return kind in _AUDIO_CONTAINERS and is_supported and is_common and _starts_in_time(stream, origin_s)
 
 
 def _starts_in_time(stream: Stream, origin_s: Fraction | None) -> bool:

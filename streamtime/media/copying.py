@@ -32,7 +32,7 @@ _MICRO = 1_000_000
 _MAX_HELD_PACKETS = 32
 AUDIO_FRAGMENT_S = 4
 _AAC_FRAME_SAMPLES = 1024
-_RETIMED_S = Fraction(20, 1000)
+_MAX_DRIFT_S = Fraction(20, 1000)
 _TOLERATED_SHORTAGE_S = 1.0
 _MAX_AUDIO_GAP_S = Fraction(1, 10)
 _RARE_KEYFRAMES = f"its keyframes are more than {MAX_GOP_S} s apart"
@@ -53,7 +53,7 @@ class VideoCopy:
         self._extradata = source.codec_context.extradata
         self._held: list[AnyPacket] = []
         self._keyframe: int | None = None
-        self._group_begins = 0
+        self._gop_start = 0
         self.until_s: float | None = None
         self._last_dts: int | None = None
         self._durations = PacketDurations()
@@ -101,10 +101,10 @@ class VideoCopy:
             raise order_errors.copy_unfit("it has no keyframe")
         if self._held:
             self._release((self._held[-1].pts or 0) + max(1, self._held[-1].duration or 1))
-        ends_s = max(self.until_s or 0.0, self.end_s)
-        if ends_s - self.end_s > _TOLERATED_SHORTAGE_S:
+        expected_end_s = max(self.until_s or 0.0, self.end_s)
+        if expected_end_s - self.end_s > _TOLERATED_SHORTAGE_S:
             raise order_errors.copy_unfit("its video ends before its audio")
-        if ends_s - float((self._group_begins - self._origin) * self._tick) > MAX_GOP_S:
+        if expected_end_s - float((self._gop_start - self._origin) * self._tick) > MAX_GOP_S:
             raise order_errors.copy_unfit(_RARE_KEYFRAMES)
         try:
             self._writer.finish(self.until_s, last_duration=self._durations.last_duration)
@@ -118,12 +118,12 @@ class VideoCopy:
             raise order_errors.copy_unfit("its format changes midway")
         if self._keyframe is not None and pts < self._keyframe:
             raise order_errors.copy_unfit("some frames are shown before the keyframe they follow")
-        if self._keyframe is not None and (pts - self._group_begins) * self._tick > MAX_GOP_S:
+        if self._keyframe is not None and (pts - self._gop_start) * self._tick > MAX_GOP_S:
             raise order_errors.copy_unfit(_RARE_KEYFRAMES)
         if packet.is_keyframe:
             if not is_idr(packet, self._extradata):
                 raise order_errors.copy_unfit(OPEN_GOP_OBSTACLE)
-            self._group_begins = self._origin if self._keyframe is None else pts
+            self._gop_start = self._origin if self._keyframe is None else pts
             self._keyframe = pts
 
     def _hold(self, packet: AnyPacket) -> None:
@@ -160,7 +160,7 @@ class VideoCopy:
             raise _unwritable(error, order_errors.copy_unfit) from error
 
 
-def _check_first_segment(opening: bytes) -> None:
+def _check_first_segment(data: bytes) -> None:
     """Decode the first frame of the output, as a player would.
 
     Raises:
@@ -168,7 +168,7 @@ def _check_first_segment(opening: bytes) -> None:
     """
     frame: VideoFrame | None = None
     try:
-        with av.open(io.BytesIO(opening), "r", format="mp4") as container:
+        with av.open(io.BytesIO(data), "r", format="mp4") as container:
             stream = container.streams.video[0]
             prepare_decoder(stream, threads=1)
             frame = next(container.decode(stream), None)
@@ -178,11 +178,11 @@ def _check_first_segment(opening: bytes) -> None:
         raise order_errors.copy_unfit("its first frame cannot be decoded by itself")
 
 
-def _unwritable(error: Exception, unfit: Callable[[str], order_errors.OrderError]) -> Exception:
+def _unwritable(error: Exception, make_error: Callable[[str], order_errors.OrderError]) -> Exception:
     """Convert an error of the muxer to a failed copy; a disk error stays one."""
     if isinstance(error, OSError) and error.errno in order_errors.DISK_ERRNOS:
         return error
-    return unfit("it cannot be written as it is")
+    return make_error("it cannot be written as it is")
 
 
 def _video_stream(container: OutputContainer, source: VideoStream) -> Stream:
@@ -273,9 +273,9 @@ class AudioCopy:
         late_s = Fraction(position - (self._next or 0), self._rate)
         if late_s > _MAX_AUDIO_GAP_S:
             raise order_errors.audio_copy_unfit("it has gaps")
-        if late_s > _RETIMED_S:
+        if late_s > _MAX_DRIFT_S:
             self._next = position
-        return late_s > -_RETIMED_S
+        return late_s > -_MAX_DRIFT_S
 
     def _write(self, packet: AnyPacket) -> None:
         packet.time_base = Fraction(1, self._rate)

@@ -68,12 +68,12 @@ def _first_end(trun: bytes, default_size: int | None) -> int:
     flags = _flags(trun)
     position = 8  # flags and sample count
     if not flags & _TRUN_OFFSET:
-        raise ValueError("a fragment that does not say where its samples are")
+        raise ValueError("the fragment does not locate its samples")
     (start,) = _OFFSET.unpack_from(trun, position)
     position += 4 + 4 * bool(flags & _TRUN_FIRST_FLAGS) + 4 * bool(flags & _TRUN_DURATION)
     size = _SIZE.unpack_from(trun, position)[0] if flags & _TRUN_SIZE else default_size
     if size is None:
-        raise ValueError("a fragment that does not say how long its samples are")
+        raise ValueError("the fragment has no sample sizes")
     return int(start + size)
 
 
@@ -97,7 +97,7 @@ class FragmentReader:
     def frames_at(self, locations: Sequence[FrameLocation]) -> Iterator[VideoFrame | None]:
         """Yield the frame at each location, in ascending order of time; None if it cannot be decoded."""
         for (offset, length), group in groupby(locations, key=lambda location: (location.offset, location.length)):
-            yield from self._shown_at(offset, length, [location.at_ms / 1000 for location in group])
+            yield from self._decode_at(offset, length, [location.at_ms / 1000 for location in group])
 
     def frames(self, offset: int, length: int, *, threads: int = 1) -> Iterator[VideoFrame]:
         """Yield all frames of a segment, or of a part of it, until decoding fails."""
@@ -110,7 +110,7 @@ class FragmentReader:
             # The frames before the damage are used.
             return
 
-    def _shown_at(self, offset: int, length: int, times_s: list[float]) -> Iterator[VideoFrame | None]:
+    def _decode_at(self, offset: int, length: int, times_s: list[float]) -> Iterator[VideoFrame | None]:
         wanted = iter(times_s)
         at_s = next(wanted, None)
         shown: VideoFrame | None = None

@@ -33,9 +33,9 @@ class ThreadPipeline:
 
     def run(self, work: Callable[[], None], name: str) -> None:
         """Start a thread."""
-        member = threading.Thread(target=self._run_guarded, args=(work,), name=name, daemon=True)
-        self._threads.append(member)
-        member.start()
+        thread = threading.Thread(target=self._run_guarded, args=(work,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def abort(self, failure: BaseException) -> None:
         """Stop all threads; the first failure is kept."""
@@ -50,8 +50,8 @@ class ThreadPipeline:
         Raises:
             BaseException: the first failure of a thread.
         """
-        for member in self._threads:
-            member.join()
+        for thread in self._threads:
+            thread.join()
         self._threads.clear()
         if self._failure is not None:
             raise self._failure

@@ -115,7 +115,7 @@ def _subtitle_info(stream: SubtitleStream, codec: str) -> SubtitleInfo:
 
 
 _MICRO = 1_000_000
-_MAY_BE_STILL = {"gif", "apng"}
+_ANIMATION_FORMATS = {"gif", "apng"}
 _MIN_HELD_US = 60_000
 """Broadcasts start audio slightly before video, and encoders add a packet: that much is cut."""
 
@@ -170,7 +170,7 @@ def _scan_start(container: InputContainer, stream: VideoStream) -> tuple[VideoFr
             break
     if frame is None:
         raise order_errors.damaged()
-    if container_name(container) in _MAY_BE_STILL and scan.packets == 1:
+    if container_name(container) in _ANIMATION_FORMATS and scan.packets == 1:
         raise order_errors.not_media("a picture that does not move")
     return frame, scan
 
@@ -249,7 +249,7 @@ def _video_info(container: InputContainer, stream: VideoStream, frame: VideoFram
         bitrate_bps=bitrate_bps,
         copyable=obstacle is None,
         copy_obstacle=obstacle,
-        copy_target_duration_s=longest_copied_segment_s(stream, indexed_wholly=kind == "mp4", held_s=held_s),
+        copy_target_duration_s=longest_copied_segment_s(stream, fully_indexed=kind == "mp4", held_s=held_s),
     )
 
 

@@ -27,7 +27,7 @@ from streamtime.workers.protocol import MakeProfilePicture, ProfilePictureMade
 _ORIENTATION = 0x0112
 _SHORT = 3
 _ENTRY_BYTES = 12
-_TURNS = {
+_ORIENTATIONS = {
     2: Orientation(0, mirrored=True),
     3: Orientation(180),
     4: Orientation(180, mirrored=True),
@@ -36,16 +36,16 @@ _TURNS = {
     7: Orientation(90, mirrored=True),
     8: Orientation(270),
 }
-_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
 def orientation_in(exif: bytes) -> Orientation:
     """Return the orientation from EXIF data; unreadable data means upright."""
-    order = _ORDERS.get(exif[:4])
+    order = _BYTE_ORDERS.get(exif[:4])
     if order is None:
         return Orientation()
     try:
-        return _TURNS.get(_orientation(exif, order), Orientation())
+        return _ORIENTATIONS.get(_orientation(exif, order), Orientation())
     except struct.error:  # it points outside the data
         return Orientation()
 
@@ -69,7 +69,7 @@ _MAX_CHUNKS = 10_000
 _PNG_CHUNKS_AT, _RIFF_CHUNKS_AT = 8, 12
 _ANMF_HEADER_BYTES = 16
 _HAS_ALPHA = 0x10
-"""Flags of extended WebP files, also used for animations (RFC 9649, section 2.7)."""
+"""Animated WebP files (RFC 9649, section 2.7)."""
 
 _EXIF_SEGMENT = 0xE1
 _EXIF_PREFIX = b"Exif\0\0"
@@ -191,7 +191,7 @@ _SIZES = {"mjpeg": _size_of_jpeg, "png": _size_of_png, "gif": _size_of_gif, "web
 _MAX_BYTES = 64 << 20
 """Maximum number of bytes read; callers have far lower limits."""
 
-_BRIGHTEST = 255
+_WHITE = 255
 
 
 def make_profile_picture(descriptor: int, order: MakeProfilePicture) -> ProfilePictureMade:
@@ -208,8 +208,8 @@ def make_profile_picture(descriptor: int, order: MakeProfilePicture) -> ProfileP
     if width * height > MAX_PIXELS:
         raise order_errors.too_large(width, height)
     try:
-        small = _center_square(_first_frame(kind, first_image(kind, data)), order.side)
-        upright = _apply_filters(small, orientation_steps(orientation_in(exif_of(kind, data))))
+        square = _center_square(_first_frame(kind, first_image(kind, data)), order.side)
+        upright = _apply_filters(square, orientation_steps(orientation_in(exif_of(kind, data))))
         return ProfilePictureMade(encode_jpeg(convert_for_jpeg(upright, order.side, order.side)))
     except (FFmpegError, ValueError) as error:
         raise order_errors.damaged_image() from error
@@ -235,11 +235,11 @@ def _first_frame(kind: str, data: bytes) -> VideoFrame:
 def _center_square(frame: VideoFrame, side: int) -> VideoFrame:
     """Crop the largest centred square and scale it; transparent areas become white."""
     edge = min(frame.width, frame.height)
-    cut = FilterStep("crop", f"{edge}:{edge}:{(frame.width - edge) // 2}:{(frame.height - edge) // 2}")
+    crop = FilterStep("crop", f"{edge}:{edge}:{(frame.width - edge) // 2}:{(frame.height - edge) // 2}")
     if not _has_transparency(frame):
-        return _scaled(_apply_filters(frame, (cut,)), side, "rgb24", is_full=is_full_range(frame))
+        return _scaled(_apply_filters(frame, (crop,)), side, "rgb24", is_full=is_full_range(frame))
     # Premultiply colours with alpha, so that edges do not take on colours of transparent pixels.
-    premultiplied = _apply_filters(frame, (cut, FilterStep("format", "gbrap"), FilterStep("premultiply", "inplace=1")))
+    premultiplied = _apply_filters(frame, (crop, FilterStep("format", "gbrap"), FilterStep("premultiply", "inplace=1")))
     return _on_white(_scaled(premultiplied, side, "rgba", is_full=True))
 
 
@@ -275,8 +275,8 @@ def _on_white(frame: VideoFrame) -> VideoFrame:
     data, stride = bytes(plane), plane.line_size
     rows = b"".join(data[y * stride : y * stride + frame.width * 4] for y in range(frame.height))
     opacity = rows[3::4]
-    flat = bytearray(b"\xff") * len(rows)
+    blended = bytearray(b"\xff") * len(rows)
     for channel in range(3):
         pairs = zip(rows[channel::4], opacity, strict=True)
-        flat[channel::4] = bytes(min(_BRIGHTEST, colour + _BRIGHTEST - seen) for colour, seen in pairs)
-    return VideoFrame.from_bytes(bytes(flat), frame.width, frame.height, "rgba")
+        blended[channel::4] = bytes(min(_WHITE, colour + _WHITE - alpha) for colour, alpha in pairs)
+    return VideoFrame.from_bytes(bytes(blended), frame.width, frame.height, "rgba")

@@ -165,7 +165,7 @@ MAX_PIXELS = 8192 * 4352
 _MAX_STREAMS = 64
 _BUFFER_BYTES = 256 << 10
 _IO_TIMEOUT_S = 30.0
-_MAY_BEGIN_LATE = {"mpegts", "mpeg"}
+_BROADCAST_CONTAINERS = {"mpegts", "mpeg"}
 _WRAP_S = Fraction(1 << 33, 90_000)
 """Times of MPEG-TS and MPEG-PS wrap around after 26.5 hours (ISO/IEC 13818-1, 2.4.3.7)."""
 
@@ -215,10 +215,10 @@ def open_source(descriptor: int) -> InputContainer:
     if SourceBytes(descriptor).length == 0:
         raise order_errors.empty()
     try:
-        container = _opened(descriptor, {})
-        if container_name(container) in _MAY_BEGIN_LATE and any(map(_is_unknown, container.streams.audio)):
+        container = _open(descriptor, {})
+        if container_name(container) in _BROADCAST_CONTAINERS and any(map(_lacks_format, container.streams.audio)):
             container.close()
-            container = _opened(descriptor, _DEEP_PROBE_OPTIONS)
+            container = _open(descriptor, _DEEP_PROBE_OPTIONS)
     except (av.error.FFmpegError, ValueError) as error:
         raise _open_error(descriptor) from error
     if not is_plausible(container_name(container), os.pread(descriptor, HEAD_BYTES, 0)):
@@ -227,13 +227,13 @@ def open_source(descriptor: int) -> InputContainer:
     return container
 
 
-def _is_unknown(stream: "AudioStream") -> bool:
+def _lacks_format(stream: "AudioStream") -> bool:
     """Return whether the stream was declared, but no packet of it was near enough to tell its format."""
     context: CodecContext | None = stream.codec_context
     return context is not None and not stream.codec_context.sample_rate
 
 
-def _opened(descriptor: int, options: dict[str, str]) -> InputContainer:
+def _open(descriptor: int, options: dict[str, str]) -> InputContainer:
     return av.open(
         SourceBytes(descriptor),
         "r",
@@ -273,7 +273,7 @@ def start_of(container: InputContainer, stream: Stream) -> int | None:
     return (
         None
         if stream.start_time is None
-        else stream.start_time - _WrapCorrection(container).before(stream, stream.start_time)
+        else stream.start_time - _WrapCorrection(container).ticks_late(stream, stream.start_time)
     )
 
 
@@ -290,23 +290,23 @@ class _WrapCorrection:
     """
 
     def __init__(self, container: InputContainer) -> None:
-        self._may_be = container_name(container) in _MAY_BEGIN_LATE
+        self._applies = container_name(container) in _BROADCAST_CONTAINERS
         self._latest_s = Fraction(container.start_time or 0, av.time_base) + _WRAP_S / 2
         self._done: set[int] = set()
         """Streams that have passed the wrap-around."""
 
-    def before(self, stream: Stream, time: int) -> int:
+    def ticks_late(self, stream: Stream, time: int) -> int:
         """Return by how many ticks the first time of a stream is too late."""
         tick = stream.time_base
-        return round(_WRAP_S / tick) if self._may_be and tick and time * tick > self._latest_s else 0
+        return round(_WRAP_S / tick) if self._applies and tick and time * tick > self._latest_s else 0
 
     def correct(self, packet: AnyPacket) -> None:
         """Correct the times of a packet."""
         time = packet.dts if packet.dts is not None else packet.pts
-        if not self._may_be or time is None or packet.stream_index in self._done:
+        if not self._applies or time is None or packet.stream_index in self._done:
             return
         # A recording may be longer than 13 hours: only packets near the beginning are corrected.
-        ticks = self.before(packet.stream, time) if (packet.pos or 0) < _DEEP_PROBE_BYTES else 0
+        ticks = self.ticks_late(packet.stream, time) if (packet.pos or 0) < _DEEP_PROBE_BYTES else 0
         if not ticks:
             self._done.add(packet.stream_index)
             return

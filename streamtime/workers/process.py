@@ -185,8 +185,8 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 class MemoryMonitor:
     """Polls the resident memory of one process; `exceeded` tells whether it was killed for exceeding the limit."""
 
-    def __init__(self, child: WorkerProcess, limit_bytes: int) -> None:
-        self._child = child
+    def __init__(self, process: WorkerProcess, limit_bytes: int) -> None:
+        self._process = process
         self.limit_bytes = limit_bytes
         self.exceeded = False
 
@@ -195,9 +195,9 @@ class MemoryMonitor:
         await every(_POLL_INTERVAL_S, self._check, "worker-memory", max_backoff_s=_POLL_INTERVAL_S)
 
     async def _check(self) -> None:
-        if not self.exceeded and (resident_bytes(self._child.pid) or 0) > self.limit_bytes:
+        if not self.exceeded and (resident_bytes(self._process.pid) or 0) > self.limit_bytes:
             self.exceeded = True
-            self._child.kill()
+            self._process.kill()
 
 
 def resident_bytes(pid: int) -> int | None:
