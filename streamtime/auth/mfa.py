@@ -50,7 +50,7 @@ class MfaChallenges:
         self._clock = clock
 
     async def issue(self, verified: VerifiedPassword) -> str:
-        """Issue a challenge for an account whose password has just been verified.
+        """Issue a challenge after the password of an account was verified.
 
         Raises:
             Unauthenticated: the password was changed or the account deleted in the meantime.

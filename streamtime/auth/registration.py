@@ -198,7 +198,7 @@ def _validate(new: NewInvite) -> None:
     if not 1 <= new.uses <= MAX_USES:
         raise Invalid(f"An invitation is for 1 to {MAX_USES} people.", field="uses")
     if not 1 <= new.days <= MAX_DAYS:
-        raise Invalid(f"An invitation is good for 1 to {MAX_DAYS} days.", field="days")
+        raise Invalid(f"An invitation is valid for 1 to {MAX_DAYS} days.", field="days")
     if len(new.label.strip()) > MAX_LABEL:
         raise Invalid(f"Choose a label of at most {MAX_LABEL} characters.", field="label")
 

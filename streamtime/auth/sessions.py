@@ -29,7 +29,7 @@ _PROGRAMS = (
     ("Chromium/", "Chromium"),
     ("Safari/", "Safari"),
 )
-"""User-Agent tokens and names of browsers; a browser comes before those whose tokens it also sends."""
+"""User-Agent tokens and names of browsers. A browser that also sends another browser's token comes before it."""
 
 _SYSTEMS = (
     ("iPhone", "iPhone"),

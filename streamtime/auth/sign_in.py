@@ -35,14 +35,14 @@ class SessionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPassword:
-    """An account whose password was verified, and the rate limit keys of the attempt."""
+    """An account with its verified password hash, and the rate limit keys of the attempt."""
 
     user_id: int
     name: str
     password_hash: str
     limit_keys: dict[RateLimit, str]
     factor_since_ms: int | None = None
-    """When the second factor whose code was verified was enabled; None without one."""
+    """When the verified second factor was enabled; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class SignIn:
     async def start_session(
         self, verified: VerifiedPassword, client: ClientInfo, kind: SessionKind = SessionKind.BROWSER
     ) -> NewSession:
-        """Create a session with a new id for an account whose password, and code if needed, were verified.
+        """Create a session with a new id, after the password, and a code if needed, were verified.
 
         Raises:
             SecondFactorRequired: the account has a second factor, and no code was verified.

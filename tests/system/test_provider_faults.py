@@ -44,7 +44,7 @@ BAD_TOKENS: dict[str, dict[str, Any]] = {
 def test_a_token_that_is_not_good_signs_nobody_in(hasty: OidcSetup, orders: dict[str, Any]) -> None:
     hasty.provider.configure(**orders)
     browser, before = hasty.browser(), len(hasty.server.log_output)
-    assert_refused(hasty, browser, hasty.sign_in_via_provider("ida", browser=browser), 401, "cannot be believed")
+    assert_refused(hasty, browser, hasty.sign_in_via_provider("ida", browser=browser), 401, "response is not valid")
     assert '"event": "provider_mistrusted"' in hasty.server.log_output[before:]
 
 

@@ -91,7 +91,7 @@ class OidcIdentities:
         async def body(tx: Transaction) -> None:
             await require_user(tx, user.id)
             if await self.find_user_id_in(tx, identity) is not None:
-                message = f"The account that you used at {self._name} signs somebody in here already."
+                message = f"The account that you used at {self._name} is connected with another account already."
                 raise Conflict(message, code="identity_taken")
             if (await tx.execute(select(identities.c.user_id).where(*self._of(user.id)))).first() is not None:
                 raise Conflict(f"Your account is connected with {self._name} already.", code="already_connected")

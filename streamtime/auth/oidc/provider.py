@@ -70,7 +70,7 @@ def parse_metadata(body: bytes, issuer: str) -> ProviderMetadata:
         found = msgspec.json.decode(body, type=ProviderMetadata)
     except msgspec.MsgspecError as error:
         raise ProviderUnavailable(
-            f"What lies at {WELL_KNOWN} is no description of an OpenID provider: {error}."
+            f"The document at {WELL_KNOWN} is not the metadata of an OpenID provider: {error}."
         ) from error
     # The standard requires an exact match. A trailing slash is easily lost, and ignoring it is safe.
     if found.issuer.rstrip("/") != issuer.rstrip("/"):
@@ -239,7 +239,7 @@ class OidcProvider:
             return claims
         userinfo = _object(await session.fetch(metadata.userinfo_endpoint, bearer=access_token), "Its userinfo")
         if userinfo.get("sub") != claims["sub"]:  # Core, section 5.3.2: the subjects must match
-            raise ProviderUntrusted("Its userinfo endpoint speaks of somebody else.")
+            raise ProviderUntrusted("Its userinfo endpoint describes another user.")
         return {**userinfo, **claims}
 
     def _identity(self, claims: dict[str, Any]) -> OidcIdentity:

@@ -66,7 +66,7 @@ class ProviderUnavailable(Unavailable):
     code = "provider_unavailable"
 
     def __init__(self, detail: str) -> None:
-        super().__init__("It does not answer as it should at the moment. Try again in a while.", retry_after_s=30)
+        super().__init__("It does not respond as expected at the moment. Try again later.", retry_after_s=30)
         self.detail = detail
 
 
@@ -76,7 +76,7 @@ class ProviderUntrusted(Unauthenticated):
     code = "provider_mistrusted"
 
     def __init__(self, detail: str) -> None:
-        super().__init__("What it says of you cannot be believed, so you are not signed in. Begin again.")
+        super().__init__("Its response is not valid, so you are not signed in. Begin again.")
         self.detail = detail
 
 

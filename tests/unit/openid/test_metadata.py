@@ -54,7 +54,7 @@ def test_the_way_to_say_who_we_are() -> None:
     ("changes", "words"),
     [
         ({"issuer": "https://other.example"}, "It calls itself 'https://other.example'"),
-        ({"issuer": None}, "no description"),
+        ({"issuer": None}, "is not the metadata"),
         ({"token_endpoint": "http://auth.example.org/token"}, "token_endpoint is without TLS"),
         ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri is no address"),
         ({"jwks_uri": "https://["}, "jwks_uri is no address"),
@@ -70,4 +70,4 @@ def test_what_cannot_be_used_is_said_in_words(changes: dict[str, object], words:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"issuer": 1}', b"\xff"])
 def test_what_is_no_metadata(body: bytes) -> None:
-    assert "no description of an OpenID provider" in wrong(body)
+    assert "is not the metadata of an OpenID provider" in wrong(body)
