@@ -90,8 +90,8 @@ async def create_user(
 ) -> UserBody:
     """The account may sign in immediately."""
     require_admin_or_forbid(caller)
-    made = await services.users.create(data.name, data.password, data.role, actor=actor)
-    return _body(await person_view(made, caller, services))
+    created = await services.users.create(data.name, data.password, data.role, actor=actor)
+    return _body(await person_view(created, caller, services))
 
 
 @patch(

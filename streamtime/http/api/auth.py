@@ -58,16 +58,16 @@ async def list_tokens(caller: NamedDependency[Caller], services: NamedDependency
     )
 
 
-@post("/api/v1/tokens", responses=problems(401, 403, 409, 413), tags=["account"], summary="Make an API token")
+@post("/api/v1/tokens", responses=problems(401, 403, 409, 413), tags=["account"], summary="Create an API token")
 async def create_token(
     data: JSONBody[NewToken],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> Response[NewTokenBody]:
-    """For somebody signed in, or with a token that may do everything: no token makes a wider one than itself."""
-    made = await services.api_tokens.create(actor, require_account_management(caller), data.label, data.scope)
-    body = NewTokenBody(**msgspec.structs.asdict(_body(made.token)), token=made.secret)
+    """Requires a session, or a token with the scope `admin`: a token cannot create one with a wider scope."""
+    created = await services.api_tokens.create(actor, require_account_management(caller), data.label, data.scope)
+    body = NewTokenBody(**msgspec.structs.asdict(_body(created.token)), token=created.secret)
     return Response(body, headers={"Cache-Control": "no-store"})
 
 
@@ -80,7 +80,7 @@ async def revoke_token(
     actor: NamedDependency[Actor],
     services: NamedDependency[Services],
 ) -> None:
-    """It is refused from the next request on."""
+    """The token is rejected from the next request on."""
     await services.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
 
 

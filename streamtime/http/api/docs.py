@@ -39,7 +39,7 @@ class FieldDoc:
     type: list[TextPiece]
     place: str = ""
     required: bool = False
-    words: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ResponseDoc:
     """A possible response; `type` is empty if it has no body."""
 
     status: str
-    words: str
+    description: str
     type: list[TextPiece]
     headers: list[str]
 
@@ -122,7 +122,7 @@ def schema_of(document: Document, name: str) -> tuple[list[list[TextPiece]], lis
     schema = document["components"]["schemas"][name]
     required = schema.get("required", ())
     members = [
-        FieldDoc(member, type_of(of), required=member in required, words=of.get("description", ""))
+        FieldDoc(member, type_of(of), required=member in required, description=of.get("description", ""))
         for member, of in schema.get("properties", {}).items()
     ]
     return paragraphs_of(schema.get("description", "")), members, [] if members else type_of(schema)

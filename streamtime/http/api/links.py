@@ -155,8 +155,8 @@ async def create_drop(
     """
     ends = expires_after(data.days, services.clock.now_ms())
     new = NewUploadRequest(data.label, data.max_size, data.max_files, ends)
-    made = await services.upload_requests.create(require_signed_in(caller), new, actor)
-    return _drop_body(made, services, link_base(request, settings))
+    created = await services.upload_requests.create(require_signed_in(caller), new, actor)
+    return _drop_body(created, services, link_base(request, settings))
 
 
 @delete(

@@ -181,10 +181,10 @@ async def join(
     fields = await read_form(request, "name", "display_name", "password")
     applicant = Applicant(fields["name"].strip(), fields["display_name"], fields["password"])
     try:
-        made = await services.registration.register_with_invite(token, applicant, client_info_of(request))
+        created = await services.registration.register_with_invite(token, applicant, client_info_of(request))
     except (Invalid, Conflict) as error:
         return _again(request, templates, fields, error, action=f"/join/{token}")
-    session = await services.sign_in.sign_in_with_password(made.name, applicant.password, client_info_of(request))
+    session = await services.sign_in.sign_in_with_password(created.name, applicant.password, client_info_of(request))
     return Redirect("/library", status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
@@ -206,10 +206,10 @@ async def register(
     fields = await read_form(request, "name", "display_name", "password")
     applicant = Applicant(fields["name"].strip(), fields["display_name"], fields["password"])
     try:
-        made = await services.registration.register(applicant, client_info_of(request))
+        created = await services.registration.register(applicant, client_info_of(request))
     except (Invalid, Conflict) as error:
         return _again(request, templates, fields, error, action="/register")
-    return templates.page(request, "pages/registered.html", title="Thank you", name=made.name)
+    return templates.page(request, "pages/registered.html", title="Thank you", name=created.name)
 
 
 def _again(

@@ -254,7 +254,7 @@ async def _verified_password(request: PageRequest, caller: Caller, services: Ser
     """
     fields = await read_form(request, "password")
     if not await services.users.has_password(caller.name):
-        raise Conflict("This account has no password: without the provider, nobody could sign in to it.")
+        raise Conflict("This account has no password: without the provider you could not sign in.")
     return await services.sign_in.verify_password(caller.name, fields["password"], client_info_of(request))
 
 

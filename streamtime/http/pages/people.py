@@ -60,12 +60,12 @@ async def create_person(
     form = {"name": fields["name"], "role": fields["role"]}
     try:
         role = role_of(fields["role"])
-        made = await services.users.create(fields["name"].strip(), fields["password"], role, actor=actor)
+        created = await services.users.create(fields["name"].strip(), fields["password"], role, actor=actor)
     except Invalid as error:
         return _new(request, templates, {**form, "errors": {error.field or "": error.message}}, status=400)
     except Conflict as error:
         return _new(request, templates, {**form, "errors": {"name": error.message}}, status=409)
-    return Redirect(f"{BASE_PATH}/{made.public_id}", status_code=303)
+    return Redirect(f"{BASE_PATH}/{created.public_id}", status_code=303)
 
 
 @get(BASE_PATH + "/{person:str}", include_in_schema=False)

@@ -127,10 +127,10 @@ async def _turn_on(form: SecondFactorForm, services: Services) -> tuple[FactorVi
 
 async def _renew_codes(form: SecondFactorForm, services: Services) -> FactorView:
     await _verify_password_and_code(form, services)
-    made = await services.database.write(
+    created = await services.database.write(
         lambda tx: services.second_factor.regenerate_recovery_codes(tx, form.user, form.actor)
     )
-    return FactorView(on=True, codes=tuple(made), done="codes")
+    return FactorView(on=True, codes=tuple(created), done="codes")
 
 
 async def _turn_off(form: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:

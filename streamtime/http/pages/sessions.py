@@ -57,14 +57,14 @@ async def create_token(
     user_id = require_account_management(caller)
     fields = await read_form(request, "label", "scope")
     try:
-        made = await services.api_tokens.create(actor, user_id, fields["label"], _scope(fields["scope"]))
+        created = await services.api_tokens.create(actor, user_id, fields["label"], _scope(fields["scope"]))
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
         return await _tokens(request, templates, services, user_id, form=form, status=400)
     except Conflict as error:
         form = {**fields, "errors": {"": error.message}}
         return await _tokens(request, templates, services, user_id, form=form, status=409)
-    return await _tokens(request, templates, services, user_id, secret=made.secret, label=made.token.label)
+    return await _tokens(request, templates, services, user_id, secret=created.secret, label=created.token.label)
 
 
 @post(TOKENS + "/{token:str}/revoke", include_in_schema=False)

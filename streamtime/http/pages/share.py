@@ -323,7 +323,7 @@ async def _share(
     form: Form,
     *,
     status: int = 200,
-    made: FromQuery[str] = "",
+    made: str = "",
 ) -> Response[str]:
     can_manage = access_level(caller, video.facts) >= Access.MANAGE
     listed = await services.links.list_for_owner(caller, video_id=video.id) if can_manage else []

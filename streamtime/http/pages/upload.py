@@ -118,7 +118,7 @@ async def _drops(
     form: Form,
     *,
     status: int = 200,
-    made: FromQuery[str] = "",
+    made: str = "",
 ) -> Response[str]:
     now = services.clock.now_ms()
     listed = await services.upload_requests.list_for_owner(caller)
