@@ -85,14 +85,14 @@ async def test_nothing_is_deleted_in_a_store_without_the_marker(setup: ObjectsSe
 async def test_a_backup_and_a_collection_wait_for_each_other(setup: ObjectsSetup) -> None:
     await setup.add(f"{FOLDER}a.mp4", state="doomed")
     async with setup.holds.acquire(BACKUP, conflicts=[COLLECTION]):
-        with pytest.raises(Unavailable, match="backup is being made"):
+        with pytest.raises(Unavailable, match="backup is running"):
             await setup.collector.collect()
-        with pytest.raises(Unavailable, match="backup is being made"):
+        with pytest.raises(Unavailable, match="backup is running"):
             async with setup.holds.acquire(BACKUP):
                 pass
     assert await setup.collector.collect() == 1
     async with setup.holds.acquire(COLLECTION, conflicts=[BACKUP]):
-        with pytest.raises(Unavailable, match="removed from disk"):
+        with pytest.raises(Unavailable, match="garbage collection is running"):
             async with setup.holds.acquire(BACKUP, conflicts=[COLLECTION]):
                 pass
 
