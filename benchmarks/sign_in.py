@@ -68,7 +68,7 @@ def _segment(ours: Server, folder: Path) -> str:
 
 
 def _timed(ours: Server, each: int) -> None:
-    """By turns, from addresses that nobody used: an account, an account that is shut out, and no account."""
+    """By turns, from addresses that nobody used: an account, a disabled account, and no account."""
     env = {"PATH": "/usr/bin:/bin", "STREAMTIME_DATA_DIR": str(ours.data_dir)}
     command(env, "user", "create", "gone", "--password-stdin", given="correct horse battery")
     command(env, "user", "disable", "gone")

@@ -134,3 +134,21 @@ def test_the_lock_has_what_pyproject_asks_for(name: str) -> None:
         each for each in map(Requirement, asked) if pins.get(canonicalize_name(each.name), "0") not in each.specifier
     ]
     assert missing == [], "run `make lock`"
+
+
+ODD_PHRASES = re.compile(
+    r"\b(whoever|whomever|what looks after|those who run|good for so much|shut out|the house|moving house|rooms|doorway"
+    r"|vouched|whereabouts|caretaker|anew|roster|bookkeeping|stands? back|comes? to nothing|at its door|last words)\b",
+    re.IGNORECASE,
+)
+"""Riddles and words of our own where the field has a term: CONTRIBUTING.md, "Style"."""
+
+
+def test_the_language_is_plain() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {phrase}"
+        for path in [*sources(), *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+        if path.name != "CHANGELOG.md" and path.relative_to(ROOT).parts[0] not in {"tests", "migrations"}
+        for phrase in ODD_PHRASES.findall(path.read_text())
+    }
+    assert found == set()

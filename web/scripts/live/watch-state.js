@@ -72,7 +72,7 @@ function movePlayer(video, player) {
   if (video.width && video.height) player.takeShape(video.width, video.height);
   if (video.urls?.poster) player.showPoster(video.urls.poster);
   if (video.urls?.storyboard) player.showStoryboard(video.urls.storyboard);
-  // Whoever waited for it sees it begin, as the page promised; in a tab in the background it waits in its turn.
+  // A viewer who waited sees it begin, as the page promised; in a tab in the background it waits in its turn.
   if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load({ begin: !document.hidden });
   else if (video.state === "failed" && !video.playable) player.phase = "failed";
   else if (before !== `${dataset.renditions} ${dataset.state}`) player.takeUp();
@@ -90,7 +90,7 @@ export function followVideo(player) {
     // The small pictures of the seek bar may come a moment after everything else.
     if (now.state === "failed" || (now.state === "ready" && now.urls?.storyboard)) source.close();
   };
-  // Deleted, or no longer shared with whoever looks.
+  // Deleted, or no longer shared with this viewer.
   const lose = () => {
     source.close();
     player.video.pause();

@@ -54,7 +54,7 @@ export class StreamtimeVideo extends HlsVideoElement {
   }
 
   /**
-   * Lists the qualities anew, in hls.js' order, by which menu and switching go.
+   * Lists the qualities again, in hls.js' order, by which menu and switching go.
    *
    * @param {any[]} levels of hls.js
    * @param {any} [chosen] the one of them that was chosen by hand

@@ -79,7 +79,7 @@ export class Player {
     if (outcome === "other") this.#openAgain();
   }
 
-  /** Asks for the playlist of playlists anew, and goes on where it was. */
+  /** Asks for the multivariant playlist again, and resumes at the same time. */
   #openAgain() {
     holdPicture(this.root, this.video);
     this.video.wantsPlay = !this.video.paused;
@@ -96,7 +96,7 @@ export class Player {
   /** @param {string} sentence why there is nothing to play for the moment; it goes on by itself */
   hold(sentence) {
     const place = this.root.querySelector("[data-player-hold]");
-    // What is loaded already plays on: whoever watches need not know yet.
+    // What is loaded already plays on: the viewer need not know yet.
     if (sentence && this.video.nativeEl.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) return;
     if (place.textContent !== sentence) place.textContent = sentence;
     place.hidden = !sentence;

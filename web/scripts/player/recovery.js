@@ -15,7 +15,7 @@ const AWAY = 503;
 
 /**
  * @param {(sentence: string) => void} giveUp shows the failure
- * @param {() => void} openAgain asks for the playlist of playlists anew, at the current time
+ * @param {() => void} openAgain asks for the multivariant playlist again, at the current time
  * @param {(sentence: string) => void} hold says why there is nothing to play for the moment; empty when there is again
  * @returns {(hls: Hls) => void} called for each new hls.js
  */

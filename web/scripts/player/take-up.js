@@ -51,9 +51,9 @@ function replaceLevels(hls, levels) {
 
 /**
  * @param {import("./element.js").StreamtimeVideo} video which plays
- * @param {string} src its playlist of playlists
+ * @param {string} src its multivariant playlist
  * @returns {Promise<"nothing" | "taken" | "other">} "other": sound or captions are others now, which only loading
- *   anew brings
+ *   again brings
  */
 export async function takeUpLevels(video, src) {
   const hls = video.api;

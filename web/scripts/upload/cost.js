@@ -5,7 +5,7 @@
 const READ_WITHIN_MS = 8000;
 /** As the server's own guess has it: bits go with pixels to this power. */
 const SHRINKS_BY = 0.75;
-/** Containers whose picture is mostly H.264 and taken over as it is; others are mostly encoded anew. */
+/** Containers whose picture is mostly H.264 and taken over as it is; others are mostly encoded again. */
 const OFTEN_COPIED = /\.(mp4|m4v|mov|mkv|ts|m2ts|mts|flv)$/i;
 
 /** @typedef {{ size: number, name: string, seconds: number, width: number, height: number }} Facts */

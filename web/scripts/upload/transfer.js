@@ -8,7 +8,7 @@
 import { Upload } from "tus-js-client";
 import { csrfToken } from "../page/csrf.js";
 
-/** Waits between tries; progress starts the row anew. About five minutes in all: time for a server to restart. */
+/** Waits between tries; progress starts the series again. About five minutes in all: time for a server to restart. */
 const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, ...Array(9).fill(30_000)];
 
 /** Refused for good: trying the same again changes nothing, except for a conflict, a lock, a limit, a time-out. */
