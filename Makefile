@@ -17,10 +17,10 @@ help: ## show what can be made
 
 install: .venv/.installed ## make .venv with the streamtime command in it
 
-run: install ## install, then serve; ARGS="--port 9000" is handed on
+run: install ## install, then serve; ARGS="--port 9000" is passed on
 	@exec $(BIN)/streamtime serve $(ARGS)
 
-dev: .venv/.installed-dev
+dev: .venv/.installed-dev ## install, with the tools for tests
 
 test: check ## everything: lint, types, layers, all tests
 	@chromium=$$(.ci/need chromium) && nginx=$$(.ci/need nginx) && caddy=$$(.ci/need caddy) && \
@@ -31,7 +31,7 @@ quick: check ## check, unit and contract tests
 	$(BIN)/pytest -q -n $(TEST_PROCESSES) tests/unit tests/contracts $(ARGS)
 
 coverage: ARGS += --cov --cov-report term
-coverage: test ## the same, and which lines nothing ran: it takes half as long again
+coverage: test ## the same with line coverage: takes half as long again
 
 check: dev ## lint, format, templates, types, layers
 	$(BIN)/ruff check --quiet
@@ -40,7 +40,7 @@ check: dev ## lint, format, templates, types, layers
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
 
-fix: dev ## put right what tools can
+fix: dev ## fix what the tools can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 

@@ -12,7 +12,7 @@ from streamtime.auth.access import Role
 from streamtime.auth.administration import Administration
 from streamtime.auth.api_tokens import ApiTokens
 from streamtime.auth.audit import AuditLog
-from streamtime.auth.failed_logins import FailedLoginLog
+from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.mfa import SecondFactor
 from streamtime.auth.mfa_codes import SecondFactorCodes
 from streamtime.auth.oidc.accounts import OidcAccountPolicy, OidcAccounts, OidcIdentities

@@ -13,7 +13,7 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog, ClientInfo
-from streamtime.auth.failed_logins import FailedLoginLog
+from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.rate_limits import RateLimit, RateLimiter
 from streamtime.clock import Clock, EpochMs
 from streamtime.database.people_tables import recovery_codes, users

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, delete, insert, select
 
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog, ClientInfo
-from streamtime.auth.failed_logins import FailedLoginLog
+from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.mfa_codes import SecondFactorCodes
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.rate_limits import RateLimit, RateLimiter

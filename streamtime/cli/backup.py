@@ -95,7 +95,7 @@ def verify_file(file: Path, scratch: Path | None) -> None:
     if result.problems:
         click.echo(f"{file}: {counted(len(result.problems), 'fault')}")
         sys.exit(1)
-    click.echo(f"{file}: well, {_summary(result)}")
+    click.echo(f"{file}: ok, {_summary(result)}")
 
 
 def _summary(result: VerifyReport) -> str:

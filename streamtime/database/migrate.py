@@ -112,7 +112,7 @@ def _translate_file_errors(path: Path) -> Iterator[None]:
                 f"The database {path} cannot be used: {reason}. It is damaged. {restore_advice([folder], replace=True)}"
             ) from error
         raise ConfigError(
-            f"The database {path} cannot be used: {reason}. Look who owns it and whether the disk is full; copies are "
+            f"The database {path} cannot be used: {reason}. Check who owns it and whether the disk is full; copies are "
             f"in {folder}."
         ) from error
 

@@ -1,4 +1,4 @@
-"""The tables of accounts (users, sessions, tokens, invites, audit) and of sharing (share links, upload links)."""
+"""The tables of accounts (users, sessions, tokens, invites, audit) and of sharing (share links, upload requests)."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 

@@ -8,7 +8,7 @@ from streamtime.auth.administration import Administration
 from streamtime.auth.api_tokens import ApiTokens
 from streamtime.auth.audit import AuditLog
 from streamtime.auth.authentication import Authenticator, LastUsedTracker
-from streamtime.auth.failed_logins import FailedLoginLog
+from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.mfa import MfaChallenges, SecondFactor
 from streamtime.auth.oidc.sign_in import OidcSignIn
 from streamtime.auth.profiles import ProfilePictures, Profiles

@@ -32,6 +32,9 @@ from streamtime.sharing.links import Link, link_is_active, link_may_show_video
 TICKET_LIFETIME_MS = 4 * 3_600_000
 """The longest validity of a ticket: a film with pauses."""
 
+VIEW_SESSION_LIFETIME_MS = 4 * 3_600_000
+"""How long reloads of a share link belong to one counted view."""
+
 MAX_CACHED = 10_000
 """Tickets in the cache; each takes about 400 bytes."""
 
@@ -246,7 +249,7 @@ class ViewSessions:
 
     async def issue(self, link: Link) -> ViewSession:
         """Issue a view session for a link that has just been opened."""
-        expires_s = (self._clock.now_ms() + TICKET_LIFETIME_MS) // 1000
+        expires_s = (self._clock.now_ms() + VIEW_SESSION_LIFETIME_MS) // 1000
         key = await self._keys.current()
         signature = _session_signature(key, link, expires_s)
         return ViewSession(f"{expires_s:x}-{key.public_id}-{signature}", expires_s * 1000)

@@ -118,7 +118,7 @@ def test_copies_are_rotated_and_other_files_stay(start_server: StartServer) -> N
     left = copies(folder)
     assert len(left) <= 3, "the third is there until the first is gone"
     for copy in left:
-        assert "well, schema" in server.run("verify", str(copy))
+        assert "ok, schema" in server.run("verify", str(copy))
         assert copy.stat().st_mode & 0o077 == 0
     assert [(folder / name).read_bytes() for name in others] == [b"mine"] * 4
     server.start()
@@ -161,7 +161,7 @@ def test_verify_finds_what_is_wrong_with_a_backup(server: Server, small_clip: Pa
     wait_until(lambda: ann.look(video)["state"] == "ready", "ready")
     server.run("backup", "--with-objects", str(backup))
     said = server.run("verify", str(backup))
-    assert f"well, schema {newest_revision(migrations_folder())}, holds" in said
+    assert f"ok, schema {newest_revision(migrations_folder())}, holds" in said
     data = backup.read_bytes()
     key = next(re.finditer(rb"objects/(videos/[\w/.-]+)", data))
     flipped = bytearray(data)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.server import Server, StartServer, wait_until
-from tests.system.test_standing_back import QUIET, hours_from_now, waits
+from tests.system.test_encode_admission import QUIET, hours_from_now, waits
 
 LOCKS_AT, LOCKS = 120, 8
 """Where the locks of a database in WAL mode lie in its -shm file (https://sqlite.org/walformat.html, 2.3.2)."""

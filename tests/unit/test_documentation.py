@@ -12,7 +12,7 @@ from streamtime.http.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands(group: click.Group, prefix: str = "") -> Iterator[str]:
@@ -38,3 +38,16 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_pages_name_are_there(page: Path) -> None:
+    if page.name == "CHANGELOG.md":
+        return  # it names what was
+    named = re.findall(r"[`( ]((?:[a-z_]+/)+[a-z_]+\.(?:py|html|toml|yaml|lock|md))\b", page.read_text())
+    gone = [
+        name
+        for name in named
+        if not any((folder / name).exists() for folder in (ROOT, ROOT / "streamtime", page.parent))
+    ]
+    assert gone == []

@@ -18,7 +18,7 @@ from streamtime import periodic
 from streamtime.app import server as app
 from streamtime.app.core import database_path
 from streamtime.app.server import open_services, run_background_tasks
-from streamtime.auth import failed_logins
+from streamtime.auth import failed_login_log
 from streamtime.auth.access import AuthMethod
 from streamtime.auth.audit import ClientInfo
 from streamtime.clock import EpochMs, SystemClock
@@ -77,7 +77,7 @@ def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((admission, "POLL_INTERVAL_S"), (scheduler, "MAX_SLEEP_S"), (expiry, "CHECK_INTERVAL_S")):
         monkeypatch.setattr(module, name, 0.1)
     monkeypatch.setattr(supervision, "POLL_INTERVAL_S", 0.05)
-    for module, name in ((pool, "POLL_INTERVAL_S"), (app, "FLUSH_INTERVAL_S"), (failed_logins, "WINDOW_S")):
+    for module, name in ((pool, "POLL_INTERVAL_S"), (app, "FLUSH_INTERVAL_S"), (failed_login_log, "WINDOW_S")):
         monkeypatch.setattr(module, name, 0.1)
     monkeypatch.setattr(pool, "LEASE_MS", 300)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from streamtime.auth.audit import ClientInfo
-from streamtime.auth.failed_logins import FailedLoginLog
+from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.oidc.accounts import OidcAccounts, OidcIdentities
 from streamtime.auth.oidc.types import (
     AuthorizationRequest,

@@ -1,3 +1,5 @@
+"""The grid of segment boundaries."""
+
 from fractions import Fraction
 
 import pytest

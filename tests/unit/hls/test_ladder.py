@@ -1,3 +1,5 @@
+"""The ladder: which heights, sizes and bitrates."""
+
 from fractions import Fraction
 
 import pytest

@@ -1,3 +1,5 @@
+"""Multivariant, media and I-frame playlists as text."""
+
 from fractions import Fraction
 
 import m3u8

@@ -1,3 +1,5 @@
+"""The segment index: encoding, lookup and byte ranges."""
+
 import struct
 import zlib
 

@@ -1,4 +1,4 @@
-"""Half way in: a note that lasts five minutes, and ends with what it was given for."""
+"""The MFA challenge: a signed cookie between password and code, valid for five minutes."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What may run beside what, and when: weights within a lane's capacity, and kinds that are held back for a time."""
+"""The capacity of a queue: weights of running jobs, and which job starts next."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""A sign-in on its way: whose note it is, for how long, and how often it is good."""
+"""The OIDC login state: a signed cookie that only the browser that began the sign-in can use, once."""
 
 import pytest
 

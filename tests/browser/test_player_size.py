@@ -1,4 +1,4 @@
-"""The player's room on the page, and what pointers and fingers do on it; and that pages use the width they have."""
+"""The size of the player on the page, pointer and touch on it, and the width of pages."""
 
 from collections.abc import Callable
 from pathlib import Path

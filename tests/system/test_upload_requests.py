@@ -1,4 +1,4 @@
-"""Links for sending: what a guest may send by them, where it comes, and what they are told."""
+"""Upload requests: anyone with the link uploads into the library of its owner, within limits."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The log of failed sign-ins: audit entries, limited in number.
+"""The log of failed sign-ins: audit entries, limited in number. The limit of attempts is in `rate_limits.py`.
 
 An attacker who tries thousands of passwords must not fill the database: each network gets a few entries per minute, all
 networks together some more, and the rest is written as one entry with a count at the end of the minute.

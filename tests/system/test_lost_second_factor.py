@@ -1,4 +1,4 @@
-"""Who has lost the second factor gets in again by those who run the server: on a page, by the API, by a command."""
+"""A lost second factor: recovery codes, and an administrator who turns it off."""
 
 from itertools import count
 

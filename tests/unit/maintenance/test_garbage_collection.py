@@ -1,4 +1,4 @@
-"""Doomed bytes go, wherever they are, with few requests; whatever is away or not ours delays only its own."""
+"""Garbage collection: the bytes of objects pending deletion are deleted, then their rows."""
 
 import pytest
 

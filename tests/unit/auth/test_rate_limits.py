@@ -1,4 +1,4 @@
-"""Buckets of tries: how many at once, how fast they fill, whose they are."""
+"""Rate limits: how many attempts at once, how fast they are refilled, and for which key."""
 
 import pytest
 from hypothesis import given

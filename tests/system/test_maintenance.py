@@ -1,4 +1,4 @@
-"""What looks after bytes, as people meet it: the gc command, the storage page, numbers, damage on a video's page."""
+"""Storage maintenance as people meet it: `gc`, the storage page, metrics, damage on a video's page."""
 
 import re
 import sqlite3

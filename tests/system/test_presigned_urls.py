@@ -1,4 +1,4 @@
-"""Segments of public videos by way of signed addresses at the bucket itself, where that is wished for."""
+"""Redirects of players to the bucket by presigned URLs, where that is configured."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Decode times around gaps and at the end: nothing reaches beyond the picture that follows, or the end."""
+"""How a video track ends: decode times and durations of its last packets."""
 
 from fractions import Fraction
 from itertools import pairwise
