@@ -14,7 +14,7 @@ from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
 from streamtime.jobs.job import QueueConfig
 from streamtime.maintenance.expiry import ExpireHandler
-from streamtime.maintenance.scheduler import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
+from streamtime.maintenance.jobs import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
 from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier, ObjectFinalizer
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission, QuietHours
 from streamtime.transcoding.encode import EncodeRunner, ExtraAudio, FirstRungHandler, LadderHandler

@@ -3,9 +3,9 @@
 from streamtime.app.core import Infrastructure, MaintenanceServices, VideoServices
 from streamtime.config.sections import Config
 from streamtime.maintenance.garbage_collection import GarbageCollector
+from streamtime.maintenance.jobs import MaintenanceScheduler
 from streamtime.maintenance.reconcile import OrphanRetention, Reconciler
 from streamtime.maintenance.runner import MaintenanceRunner
-from streamtime.maintenance.scheduler import MaintenanceScheduler
 from streamtime.maintenance.scrub import Scrubber, ScrubPolicy
 from streamtime.videos.job_kinds import WorkQueue
 

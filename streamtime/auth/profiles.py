@@ -87,7 +87,7 @@ _JPEG_MARKERS = (b"\xff\xd8\xff", b"\xff\xd9")
 _FILE_ERRORS = frozenset({"not_a_picture", "damaged_picture", "too_large"})
 _SERVER_ERRORS = frozenset({"unconfined", "worker_unavailable"})
 
-_log = get_logger("accounts")
+_log = get_logger("auth")
 
 
 class ProfilePictures:

@@ -31,7 +31,7 @@ UNCLEAN_CHECK_S = 60.0
 CLEAN_CHECK_S = 5.0
 """The longest check of the database at start: after a crash, and otherwise. It takes about 0.1 s per 100 MB."""
 
-_log = get_logger("database")
+_log = get_logger("cli")
 
 
 def require_first_start(config: Config) -> None:

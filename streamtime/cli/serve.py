@@ -57,7 +57,7 @@ _UNLIMITED_DESCRIPTORS = 1 << 20
 _MAX_BACKLOG = 1024
 """The most connections that the kernel queues for accepting."""
 
-_log = get_logger("serve")
+_log = get_logger("cli")
 
 
 @click.command()

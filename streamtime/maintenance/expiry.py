@@ -18,7 +18,7 @@ CLOCK_STABLE_S = 3600.0
 
 CHECK_INTERVAL_S = 60.0
 
-_log = get_logger("expiry")
+_log = get_logger("maintenance")
 
 
 class ExpireHandler:

@@ -117,7 +117,7 @@ TAKEN_OVER = "taken over"
 MAX_REPORTED = 100
 """Missing objects that an outcome names; the storage page lists all of them."""
 
-_log = get_logger("upkeep")
+_log = get_logger("maintenance")
 
 
 class MaintenanceRunner:

@@ -41,7 +41,7 @@ async def complete_video(
 CRASH_CODES = frozenset({"worker_crashed", "worker_killed"})
 """Failures that `CrashQuarantine` counts and records itself."""
 
-_log = get_logger("pipeline")
+_log = get_logger("transcoding")
 
 
 @asynccontextmanager

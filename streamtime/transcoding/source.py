@@ -35,7 +35,7 @@ MAX_REQUEST_BYTES = 8 << 20
 ObjectRange = tuple[int, int]
 """Offset and length of a byte range of an object."""
 
-_log = get_logger("pipeline")
+_log = get_logger("transcoding")
 
 
 class _FileReference:

@@ -88,7 +88,7 @@ class RateEstimator:
 
 POLL_INTERVAL_S = 1.0
 
-_log = get_logger("pipeline")
+_log = get_logger("transcoding")
 
 
 @dataclass(slots=True)

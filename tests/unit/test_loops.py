@@ -38,7 +38,8 @@ from streamtime.http.server.connection_limits import (
 from streamtime.http.server.rejections import ConnectionRejection
 from streamtime.http.services import Services
 from streamtime.jobs import pool
-from streamtime.maintenance import expiry, scheduler
+from streamtime.maintenance import expiry
+from streamtime.maintenance import jobs as maintenance_jobs
 from streamtime.maintenance.backup.automatic import AutomaticBackups, DatabaseBackups, MaintenanceIntervals
 from streamtime.periodic import FAILURES
 from streamtime.playback.segments import ViewerActivity
@@ -74,7 +75,11 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(periodic, "FIRST_BACKOFF_S", 0.01)
     monkeypatch.setattr(periodic, "MAX_BACKOFF_S", 0.1)
-    for module, name in ((admission, "POLL_INTERVAL_S"), (scheduler, "MAX_SLEEP_S"), (expiry, "CHECK_INTERVAL_S")):
+    for module, name in (
+        (admission, "POLL_INTERVAL_S"),
+        (maintenance_jobs, "MAX_SLEEP_S"),
+        (expiry, "CHECK_INTERVAL_S"),
+    ):
         monkeypatch.setattr(module, name, 0.1)
     monkeypatch.setattr(supervision, "POLL_INTERVAL_S", 0.05)
     for module, name in ((pool, "POLL_INTERVAL_S"), (app, "FLUSH_INTERVAL_S"), (failed_login_log, "WINDOW_S")):

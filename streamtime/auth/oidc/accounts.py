@@ -134,7 +134,7 @@ def _matches(identity: OidcIdentity) -> tuple[ColumnElement[bool], ...]:
     return (identities.c.issuer == identity.issuer, identities.c.subject == identity.subject)
 
 
-_log = get_logger("accounts")
+_log = get_logger("auth")
 
 
 @dataclass(frozen=True, slots=True)

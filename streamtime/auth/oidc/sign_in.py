@@ -118,7 +118,7 @@ def _bytes(text: str) -> bytes:
     return urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
 
 
-_log = get_logger("accounts")
+_log = get_logger("auth")
 
 
 @dataclass(frozen=True, slots=True)

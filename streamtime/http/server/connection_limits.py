@@ -34,7 +34,7 @@ _EVICTION_FRACTION = 64
 
 _SWEEP_INTERVAL_S = 1.0
 
-_log = get_logger("connections")
+_log = get_logger("http")
 
 
 class Phase(IntEnum):

@@ -167,7 +167,7 @@ def _sync_directory(folder: Path) -> None:
 
 CHECK_INTERVAL_S = 60.0
 
-_log = get_logger("database")
+_log = get_logger("maintenance")
 
 
 @dataclass(slots=True)

@@ -131,7 +131,7 @@ def _decode_parts(text: str) -> tuple[PartInfo, ...]:
 
 MIB = 2**20
 
-_log = get_logger("objects")
+_log = get_logger("storage")
 
 
 class ObjectCopier:

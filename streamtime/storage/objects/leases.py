@@ -51,7 +51,7 @@ _LOST_MESSAGES = {
     COLLECTION: "The garbage collection was stopped, since its lease could not be renewed.",
 }
 
-_log = get_logger("objects")
+_log = get_logger("storage")
 
 
 class Leases:

@@ -91,7 +91,7 @@ class ScrubHandler:
 
 MAX_SLEEP_S = 60.0
 
-_log = get_logger("upkeep")
+_log = get_logger("maintenance")
 
 
 class MaintenanceScheduler:
