@@ -32,19 +32,21 @@ def _run(path: Path) -> None:
     engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
-    with engine.connect() as connection, connection.begin():
-        context.configure(
-            connection=connection,
-            target_metadata=users.metadata,  # `people_tables` imports `tables`: this is every table
-            render_as_batch=True,
-            include_name=include_name,
-            transactional_ddl=True,
-        )
-        context.run_migrations()
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-        if broken:
-            raise RuntimeError(f"The migration would leave {len(broken)} rows without their parents: undone.")
-    engine.dispose()
+    try:
+        with engine.connect() as connection, connection.begin():
+            context.configure(
+                connection=connection,
+                target_metadata=users.metadata,  # `people_tables` imports `tables`: this is every table
+                render_as_batch=True,
+                include_name=include_name,
+                transactional_ddl=True,
+            )
+            context.run_migrations()
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+            if broken:
+                raise RuntimeError(f"The migration would leave {len(broken)} rows without their parents: undone.")
+    finally:
+        engine.dispose()
 
 
 _run(Path(context.config.attributes["database_path"]))
