@@ -19,7 +19,7 @@ def test_killed_at_any_moment_it_loses_nothing_acknowledged(traced_server: Trace
 def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(
     request: pytest.FixtureRequest, kind: str, film: bytes
 ) -> None:
-    ServerStateMachine.traced_server, ServerStateMachine.film, ServerStateMachine.steps = (
+    ServerStateMachine.server, ServerStateMachine.film, ServerStateMachine.steps = (
         request.getfixturevalue(kind),
         film,
         {},

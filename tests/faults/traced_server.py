@@ -25,7 +25,10 @@ TRACER = Path(__file__).with_name("tracer.py")
 IDLE_WITHIN_S = 300.0
 """All that is made of a film of a second, on a machine that is busy with other tests."""
 
-UNEXPECTED = r"^.*(?:unexpected_error|job_crashed|job_bookkeeping_failed|after_commit_hook_failed|Task exception).*$"
+UNEXPECTED = (
+    r"^.*(?:unexpected_error|job_crashed|job_record_failed|after_commit_hook_failed|background_task_failed"
+    r"|Task exception).*$"
+)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_copies_of_the_database_are_made_again_after_no_descriptor_was_left(star
     before = len(server.log_output)
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (0, hard))
     try:
-        wait_until(lambda: '"event": "database_not_copied"' in server.log_output[before:], "it is not copied")
+        wait_until(lambda: '"event": "database_backup_failed"' in server.log_output[before:], "it is not copied")
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
     after = len(server.log_output)

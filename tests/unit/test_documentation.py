@@ -51,3 +51,10 @@ def test_files_that_pages_name_are_there(page: Path) -> None:
         if not any((folder / name).exists() for folder in (ROOT, ROOT / "streamtime", page.parent))
     ]
     assert gone == []
+
+
+def test_names_that_operations_quotes_are_in_the_code() -> None:
+    code = "".join(path.read_text() for path in sorted((ROOT / "streamtime").rglob("*.py")))
+    quoted = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", OPERATIONS))
+    assert len(quoted) > 50
+    assert {name for name in quoted if name.removeprefix("streamtime_").removesuffix("_total") not in code} == set()

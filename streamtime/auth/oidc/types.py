@@ -63,7 +63,7 @@ class ProviderUnavailable(Unavailable):
     `message` is for the user, `detail` for the administrator; neither holds a secret.
     """
 
-    code = "provider_unavailable"
+    code = "provider_away"
 
     def __init__(self, detail: str) -> None:
         super().__init__("It does not respond as expected at the moment. Try again later.", retry_after_s=30)
