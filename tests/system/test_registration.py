@@ -100,7 +100,7 @@ def test_who_registers_waits_to_be_let_in(start_server: StartServer) -> None:
     for name in ("liv", "tom"):
         made = admin_server.client().post("/register", data={"name": name, "display_name": "", "password": PASSWORD})
         assert made.status_code == 200
-        assert "waits for approval" in made.text
+        assert "waits for the approval" in made.text
     waits = sign_in(admin_server.client(), "liv", PASSWORD)
     assert waits.status_code == 401
     assert "This account waits for approval" in waits.text
