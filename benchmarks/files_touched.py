@@ -119,7 +119,7 @@ def _drive(api: httpx.Client, recorder: Recorder, clip: bytes) -> None:
     def last_chunk_and_jobs() -> None:
         nonlocal video
         video = send(1000 * (ROUNDS + 1), len(clip)).headers["Streamtime-Video"]
-        time.sleep(20)
+        time.sleep(20)  # to ask the server whether it is done would run through files of its own
 
     _print("the last chunk and all its jobs", recorder.during(last_chunk_and_jobs))
     body = api.get(f"/api/v1/videos/{video}").raise_for_status().json()
@@ -133,7 +133,7 @@ def _drive(api: httpx.Client, recorder: Recorder, clip: bytes) -> None:
     cold = []
     for number in range(ROUNDS):
         api.patch(f"/api/v1/videos/{video}", json={"visibility": ("members", "private")[number % 2]}).raise_for_status()
-        time.sleep(1)
+        time.sleep(1)  # what follows the change in the background is not part of the request
         cold.append(recorder.during(partial(api.get, segments[number])))
     _print("a cold segment", set.intersection(*cold))
     imports = "import sys, streamtime.media.worker; print(*(m for m in sys.modules if m.startswith('streamtime.')))"

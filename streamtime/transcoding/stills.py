@@ -162,8 +162,8 @@ UNFINISHED_STATES = frozenset({VideoState.QUEUED, VideoState.PROCESSING})
 """States in which more video renditions may be made."""
 
 
-class StillsHandler:
-    """Handles jobs of the kind `stills`."""
+class _StillsWorkHandler:
+    """What both handlers need: rows, the source, a worker, and files for it to write."""
 
     def __init__(
         self,
@@ -176,6 +176,10 @@ class StillsHandler:
         self._sources = sources
         self._launcher = launcher
         self._staging = staging
+
+
+class StillsHandler(_StillsWorkHandler):
+    """Handles jobs of the kind `stills`."""
 
     async def run(self, job: Job) -> None:
         """Make storyboard and preview if they are missing and a suitable rendition is complete."""
@@ -241,20 +245,8 @@ def smallest_video_rendition(renditions: list[Rendition]) -> Rendition | None:
     return playable[-1] if playable else None
 
 
-class PosterHandler:
+class PosterHandler(_StillsWorkHandler):
     """Handles jobs of the kind `poster`."""
-
-    def __init__(
-        self,
-        records: VideoRecords,
-        sources: Sources,
-        launcher: WorkerLauncher,
-        staging: Staging,
-    ) -> None:
-        self._records = records
-        self._sources = sources
-        self._launcher = launcher
-        self._staging = staging
 
     async def run(self, job: Job) -> None:
         """Make the chosen poster; repeat if the owner chose another meanwhile."""

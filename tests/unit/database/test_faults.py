@@ -3,28 +3,16 @@
 import errno
 import resource
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from streamtime.clock import SystemClock
-from streamtime.database.migrate import migrate
 from streamtime.database.tables import epoch
 from streamtime.database.transaction import Database, Transaction, translate_error
 from streamtime.errors import DatabaseDamaged, NoSpace, StreamtimeError, Unavailable
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    path = tmp_path / "streamtime.db"
-    migrate(path, now_ms=SystemClock().now_ms())
-    opened = Database(path)
-    yield opened
-    await opened.close()
 
 
 async def read(database: Database) -> int:

@@ -4,29 +4,16 @@ import asyncio
 import gc
 import random
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text, update
 
-from streamtime.clock import SystemClock
 from streamtime.database import engines
 from streamtime.database.engines import EpochWatch
-from streamtime.database.migrate import migrate
 from streamtime.database.tables import epoch
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Unavailable
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    path = tmp_path / "streamtime.db"
-    migrate(path, now_ms=SystemClock().now_ms())
-    opened = Database(path)
-    yield opened
-    await opened.close()
 
 
 async def read_epoch(database: Database) -> int:
