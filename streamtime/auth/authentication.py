@@ -145,11 +145,12 @@ class Authenticator:
             return await self._first(
                 method, _by_session(sessions.c.token_sha256 == fingerprint(value)), NEVER_EXPIRES_MS
             )
-        claims = await self._access_tokens.verify(value)
-        if claims is None:
+        token = await self._access_tokens.verify(value)
+        if token is None:
             return ANONYMOUS, 0
+        claims = token.claims
         query = _by_session(sessions.c.public_id == claims.session_public_id, SessionKind.CLIENT)
-        return await self._first(method, query.where(users.c.public_id == claims.user_public_id), claims.expires_at_ms)
+        return await self._first(method, query.where(users.c.public_id == claims.user_public_id), token.expires_at_ms)
 
     async def _first(self, method: AuthMethod, query: Select[tuple[object, ...]], expires_at_ms: int) -> _Resolved:
         async with self._database.read() as connection:

@@ -6,12 +6,9 @@ the password was verified and a code is still needed. It ends when the password,
 changes.
 """
 
-import hashlib
-import hmac
-import re
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.engine import RowMapping
 
@@ -26,7 +23,7 @@ from streamtime.auth.mfa_codes import (
 )
 from streamtime.auth.sessions import Sessions
 from streamtime.auth.sign_in import NewSession, VerifiedPassword, password_limit_keys
-from streamtime.auth.signing_keys import SigningKey, SigningKeys
+from streamtime.auth.signed_tokens import SignedTokens, TokenKeys, TokenKind, claim_fingerprint
 from streamtime.auth.users import User, is_inactive, require_user
 from streamtime.clock import Clock
 from streamtime.database.people_tables import users
@@ -36,17 +33,20 @@ from streamtime.errors import Conflict, Unauthenticated
 CHALLENGE_LIFETIME_S = 300
 """Validity of a challenge: time enough to find the phone."""
 
-_CHALLENGE_PATTERN = re.compile(
-    r"(?P<expires_s>[0-9a-f]{1,10})-(?P<user>[A-Za-z0-9]{1,64})-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{43})"
-)
+
+class _ChallengeClaims(msgspec.Struct, frozen=True, rename={"user": "sub", "state": "fpt"}):
+    user: str
+    """The public id of the account."""
+    state: bytes
+    """The fingerprint of the password and the factor: a challenge ends when one of them changes."""
 
 
 class MfaChallenges:
     """Issues and verifies challenges."""
 
-    def __init__(self, database: Database, keys: SigningKeys, clock: Clock) -> None:
+    def __init__(self, database: Database, keys: TokenKeys, clock: Clock) -> None:
         self._database = database
-        self._keys = keys
+        self._tokens = SignedTokens(TokenKind.MFA_CHALLENGE, _ChallengeClaims, keys, clock)
         self._clock = clock
 
     async def issue(self, verified: VerifiedPassword) -> str:
@@ -58,21 +58,14 @@ class MfaChallenges:
         row = await self._row(users.c.id == verified.user_id)
         if row is None or row["password_hash"] != verified.password_hash:
             raise Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
-        expires_s = self._clock.now_ms() // 1000 + CHALLENGE_LIFETIME_S
-        key = await self._keys.current()
-        return f"{expires_s:x}-{row['public_id']}-{key.public_id}-{_signature(key, row, expires_s)}"
+        claims = _ChallengeClaims(row["public_id"], _state(row))
+        return (await self._tokens.issue(claims, self._clock.now_ms() + CHALLENGE_LIFETIME_S * 1000)).text
 
     async def verify(self, text: str, client: ClientInfo) -> VerifiedPassword | None:
         """Return the verified password of a challenge; None if it is expired or invalid."""
-        parts = _CHALLENGE_PATTERN.fullmatch(text)
-        key = await self._keys.find(parts["key"]) if parts else None
-        row = await self._row(users.c.public_id == parts["user"]) if parts and key else None
-        if parts is None or key is None or row is None or is_inactive(row):
-            return None
-        expires_s = int(parts["expires_s"], 16)
-        if not hmac.compare_digest(_signature(key, row, expires_s), parts["signature"]):
-            return None
-        if expires_s * 1000 <= self._clock.now_ms():
+        token = await self._tokens.verify(text)
+        row = None if token is None else await self._row(users.c.public_id == token.claims.user)
+        if token is None or row is None or is_inactive(row) or token.claims.state != _state(row):
             return None
         return VerifiedPassword(row["id"], row["name"], row["password_hash"], password_limit_keys(row["name"], client))
 
@@ -82,9 +75,8 @@ class MfaChallenges:
             return (await connection.execute(query)).mappings().first()
 
 
-def _signature(key: SigningKey, row: RowMapping, expires_s: int) -> str:
-    message = f"half way {row['public_id']} {expires_s} {row['totp_since_ms']} {row['password_hash']}"
-    return urlsafe_b64encode(hmac.new(key.secret, message.encode(), hashlib.sha256).digest()).decode().rstrip("=")
+def _state(row: RowMapping) -> bytes:
+    return claim_fingerprint(f"{row['totp_since_ms']} {row['password_hash']}")
 
 
 ALREADY_ENABLED_MESSAGE = "The second factor is on already."

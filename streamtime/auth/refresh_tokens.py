@@ -5,16 +5,16 @@ it was stolen, by or from the client that sends it, so the session ends for both
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-import jwt
+import msgspec
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog, ClientInfo
 from streamtime.auth.rate_limits import RateLimit, RateLimiter
 from streamtime.auth.sign_in import NewSession, SessionKind
-from streamtime.auth.signing_keys import SigningKeys
+from streamtime.auth.signed_tokens import SignedTokens, TokenKeys, TokenKind, VerifiedToken
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
 from streamtime.database.people_tables import sessions, users
@@ -23,66 +23,40 @@ from streamtime.errors import Unauthenticated
 from streamtime.ids import fingerprint, secret
 
 LIFETIME_S = 15 * 60
-ALGORITHM = "HS256"
-ISSUER = "streamtime"
-AUDIENCE = "streamtime-api"
 
 MAX_LENGTH = 1_000
 """Longer access tokens are rejected; valid ones have about 350 characters."""
 
-_CLAIMS = ["iss", "aud", "sub", "sid", "iat", "exp"]
 
-
-@dataclass(frozen=True, slots=True)
-class AccessTokenClaims:
-    """The claims of a valid access token."""
+class AccessTokenClaims(
+    msgspec.Struct,
+    frozen=True,
+    rename={"user_public_id": "sub", "session_public_id": "sid", "issued_at_s": "iat", "issuer": "iss"},
+):
+    """The claims of an access token."""
 
     user_public_id: str
     session_public_id: str
-    expires_at_ms: int
+    issued_at_s: int
+    issuer: Literal["streamtime"]
 
 
 class AccessTokens:
     """Issues and verifies access tokens."""
 
-    def __init__(self, keys: SigningKeys, clock: Clock) -> None:
-        self._keys = keys
+    def __init__(self, keys: TokenKeys, clock: Clock) -> None:
+        self._tokens = SignedTokens(TokenKind.ACCESS, AccessTokenClaims, keys, clock)
         self._clock = clock
 
     async def issue(self, user_public_id: str, session_public_id: str) -> str:
         """Issue an access token for a session."""
-        key = await self._keys.current()
         now_s = self._clock.now_ms() // 1000
-        claims = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": user_public_id,
-            "sid": session_public_id,
-            "iat": now_s,
-            "exp": now_s + LIFETIME_S,
-        }
-        return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.public_id})
+        claims = AccessTokenClaims(user_public_id, session_public_id, now_s, "streamtime")
+        return (await self._tokens.issue(claims, (now_s + LIFETIME_S) * 1000)).text
 
-    async def verify(self, token: str) -> AccessTokenClaims | None:
-        """Return the claims of a token, or None if it is not valid. The calling code checks the expiry."""
-        if len(token) > MAX_LENGTH:
-            return None
-        try:
-            key = await self._keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
-            if key is None:
-                return None
-            # The authenticator checks the expiry on each use, with the server's clock, since it caches the claims.
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                key.secret,
-                algorithms=[ALGORITHM],
-                issuer=ISSUER,
-                audience=AUDIENCE,
-                options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},
-            )
-        except jwt.PyJWTError:
-            return None
-        return AccessTokenClaims(str(claims["sub"]), str(claims["sid"]), int(claims["exp"]) * 1000)
+    async def verify(self, token: str) -> VerifiedToken[AccessTokenClaims] | None:
+        """Return the claims of a token, or None if it is not valid."""
+        return await self._tokens.verify(token)
 
 
 CLIENT_SESSIONS = sessions.c.kind == SessionKind.CLIENT.value

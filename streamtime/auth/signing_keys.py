@@ -1,4 +1,4 @@
-"""Keys that sign access tokens, tickets and challenges: created when needed, rotated monthly."""
+"""Keys of signed tokens: those in the database are created when needed and rotated monthly."""
 
 import secrets
 from dataclasses import dataclass
@@ -90,3 +90,18 @@ class SigningKeys:
             values = {"public_id": public_id(), "secret": secrets.token_bytes(32), "created_at_ms": now}
             await tx.execute(insert(table).values(**values, purpose=self._purpose.value))
         await tx.bump_epoch()
+
+
+class ProcessKey:
+    """One key that exists only in this process: a restart invalidates what it signed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._key = SigningKey(public_id(), secrets.token_bytes(32), clock.now_ms())
+
+    async def current(self) -> SigningKey:
+        """Return the key."""
+        return self._key
+
+    async def find(self, key_id: str) -> SigningKey | None:
+        """Return the key if that is its id."""
+        return self._key if key_id == self._key.public_id else None

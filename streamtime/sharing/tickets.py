@@ -6,20 +6,17 @@ its caller may see. A view session is a cookie which says that a share link was 
 a reload does not count as another view.
 """
 
-import hashlib
-import hmac
-import re
-from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from sqlalchemy import Select, select
 from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.access import AuthMethod, Caller, Role, TokenScope
-from streamtime.auth.signing_keys import SigningKey, SigningKeys
+from streamtime.auth.signed_tokens import SignedToken, SignedTokens, TokenKeys, TokenKind, claim_fingerprint
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
 from streamtime.database.engines import EpochWatch
@@ -36,12 +33,7 @@ VIEW_SESSION_LIFETIME_MS = 4 * 3_600_000
 """How long reloads of a share link belong to one counted view."""
 
 MAX_CACHED = 10_000
-"""Tickets in the cache; each takes about 400 bytes."""
-
-_TICKET_PATTERN = re.compile(
-    r"(?P<kind>[skl])(?P<expires_s>[0-9a-f]{1,10})-(?P<row_id>\d{1,19})-(?P<video>[A-Za-z0-9]{1,64})"
-    r"-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{22})"
-)
+"""Tickets in the cache; each takes about 600 bytes."""
 
 
 class TicketSource(StrEnum):
@@ -60,31 +52,21 @@ _SOURCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(SignedToken):
     """A ticket as it appears in a URL, and when it expires."""
-
-    text: str
-    expires_at_ms: int
 
     def url(self, path: str) -> str:
         """Return the URL of media at `path`, which begins with `/media/`, with this ticket."""
         return f"/t/{self.text}{path}"
 
 
-@dataclass(frozen=True, slots=True)
-class _TicketClaims:
+class _TicketClaims(msgspec.Struct, frozen=True, rename={"source": "src", "video": "vid", "source_id": "fpt"}):
     source: TicketSource
-    row_id: int
+    row: int
     video: str
-    expires_at_ms: int
-
-    def signature(self, key: SigningKey, source_id: str) -> str:
-        """Return the signature. `source_id`, the public id of the source, is signed but not part of the ticket."""
-        message = f"{self.source} {self.expires_at_ms} {self.row_id} {self.video} {source_id}"
-        # 128 bits: half of the hash output, the minimum of RFC 2104, section 5.
-        digest = hmac.new(key.secret, message.encode(), hashlib.sha256).digest()[:16]
-        return urlsafe_b64encode(digest).decode().rstrip("=")
+    source_id: bytes
+    """The fingerprint of the source's public id, which may be a secret: after a restore, another source cannot use the
+    ticket with the same row id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +80,10 @@ class _Grant:
 class Tickets:
     """Issues tickets, and resolves a ticket to its caller."""
 
-    def __init__(self, database: Database, epoch: EpochWatch, keys: SigningKeys, clock: Clock) -> None:
+    def __init__(self, database: Database, epoch: EpochWatch, keys: TokenKeys, clock: Clock) -> None:
         self._database = database
         self._epoch = epoch
-        self._keys = keys
+        self._tokens = SignedTokens(TokenKind.TICKET, _TicketClaims, keys, clock)
         self._clock = clock
         self._cache_epoch = -1
         self._cache: OrderedDict[str, tuple[Caller, int]] = OrderedDict()
@@ -160,31 +142,25 @@ class Tickets:
             raise NotFound
         if grant.expires_at_ms is not None:
             expires_at_ms = min(expires_at_ms, grant.expires_at_ms)
-        expires_s = expires_at_ms // 1000
-        claims = _TicketClaims(source, row_id, video, expires_s * 1000)
-        key = await self._keys.current()
-        signature = claims.signature(key, grant.source_id)
-        text = f"{source}{expires_s:x}-{row_id}-{video}-{key.public_id}-{signature}"
-        return Ticket(text, claims.expires_at_ms)
+        token = await self._tokens.issue(
+            _TicketClaims(source, row_id, video, claim_fingerprint(grant.source_id)), expires_at_ms
+        )
+        return Ticket(token.text, token.expires_at_ms)
 
     async def _verify(self, text: str) -> tuple[Caller, int]:
         """Return the caller of a ticket, and when it expires. Raises `NotFound`."""
-        parts = _TICKET_PATTERN.fullmatch(text)
-        key = await self._keys.find(parts["key"]) if parts else None
-        if parts is None or key is None:
+        token = await self._tokens.verify(text)
+        if token is None:
             raise NotFound
-        source = TicketSource(parts["kind"])
-        claims = _TicketClaims(source, int(parts["row_id"]), parts["video"], int(parts["expires_s"], 16) * 1000)
-        grant = await self._look_up(source, claims.row_id, claims.video)
-        if grant is None or not hmac.compare_digest(claims.signature(key, grant.source_id), parts["signature"]):
+        claims = token.claims
+        grant = await self._look_up(claims.source, claims.row, claims.video)
+        if grant is None or claims.source_id != claim_fingerprint(grant.source_id):
             raise NotFound
         if grant.expires_at_ms is None:
-            return grant.caller, claims.expires_at_ms
-        return grant.caller, min(claims.expires_at_ms, grant.expires_at_ms)
+            return grant.caller, token.expires_at_ms
+        return grant.caller, min(token.expires_at_ms, grant.expires_at_ms)
 
     async def _look_up(self, source: TicketSource, row_id: int, video: str) -> _Grant | None:
-        if row_id >= 1 << 63:
-            return None
         if source is TicketSource.LINK:
             return await self._link(row_id, video)
         account = [users.c[name] for name in _ACCOUNT_COLUMNS]
@@ -227,45 +203,26 @@ class Tickets:
         return row
 
 
-_SESSION_PATTERN = re.compile(
-    r"(?P<expires_s>[0-9a-f]{1,10})-(?P<key>[A-Za-z0-9]{1,64})-(?P<signature>[A-Za-z0-9_-]{43})"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ViewSession:
-    """A view session: the cookie's value, and when it expires."""
-
-    text: str
-    expires_at_ms: int
+class _ViewClaims(msgspec.Struct, frozen=True, rename={"link": "fpt"}):
+    link: bytes
+    """The fingerprint of the link's public id."""
 
 
 class ViewSessions:
     """Issues and verifies view sessions of share links."""
 
-    def __init__(self, keys: SigningKeys, clock: Clock) -> None:
-        self._keys = keys
+    def __init__(self, keys: TokenKeys, clock: Clock) -> None:
+        self._tokens = SignedTokens(TokenKind.VIEW_SESSION, _ViewClaims, keys, clock)
         self._clock = clock
 
-    async def issue(self, link: Link) -> ViewSession:
-        """Issue a view session for a link that has just been opened."""
-        expires_s = (self._clock.now_ms() + VIEW_SESSION_LIFETIME_MS) // 1000
-        key = await self._keys.current()
-        signature = _session_signature(key, link, expires_s)
-        return ViewSession(f"{expires_s:x}-{key.public_id}-{signature}", expires_s * 1000)
+    async def issue(self, link: Link) -> SignedToken:
+        """Issue a view session, the value of a cookie, for a link that has just been opened."""
+        claims = _ViewClaims(claim_fingerprint(link.public_id))
+        return await self._tokens.issue(claims, self._clock.now_ms() + VIEW_SESSION_LIFETIME_MS)
 
-    async def verify(self, link: Link, text: str) -> ViewSession | None:
+    async def verify(self, link: Link, text: str) -> SignedToken | None:
         """Return the view session of a cookie; None if it has expired or belongs to another link."""
-        parts = _SESSION_PATTERN.fullmatch(text)
-        key = await self._keys.find(parts["key"]) if parts else None
-        if parts is None or key is None:
+        token = await self._tokens.verify(text)
+        if token is None or token.claims.link != claim_fingerprint(link.public_id):
             return None
-        expires_s = int(parts["expires_s"], 16)
-        if not hmac.compare_digest(_session_signature(key, link, expires_s), parts["signature"]):
-            return None
-        return ViewSession(text, expires_s * 1000) if expires_s * 1000 > self._clock.now_ms() else None
-
-
-def _session_signature(key: SigningKey, link: Link, expires_s: int) -> str:
-    message = f"opening {link.public_id} {expires_s}"
-    return urlsafe_b64encode(hmac.new(key.secret, message.encode(), hashlib.sha256).digest()).decode().rstrip("=")
+        return SignedToken(text, token.expires_at_ms)

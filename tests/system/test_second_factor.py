@@ -292,8 +292,11 @@ def test_without_a_good_note_no_code_is_looked_at(admin_server: Server, ann: Per
     assert client.get(CODE, params={"next": "/upload"}).headers["Location"] == "/login?next=%2Fupload"
     assert show(client, phone.recovery_codes[0]).headers["Location"].startswith("/login?")
     note = half_way(ann, admin_server).cookies[HALF_WAY]
-    ends, rest = note.split("-", 1)
-    for forged in (f"{int(ends, 16) + 1:x}-{rest}", note[:-1], f"{note}x", "x" * 3000):
+    header, _, signature = note.split(".")
+    other = admin_server.person(f"eve{next(_numbers)}")
+    enrol(other)
+    others = half_way(other, admin_server).cookies[HALF_WAY].split(".")[1]
+    for forged in (f"{header}.{others}.{signature}", note[:-1], f"{note}x", "x" * 3000):
         thief = admin_server.client(Cookie=f"{HALF_WAY}={forged}")
         assert sent_back(show(thief, phone.recovery_codes[0]))
         assert sent_back(thief.get(CODE))

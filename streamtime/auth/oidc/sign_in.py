@@ -5,10 +5,8 @@ browser can complete the sign-in. It is signed with a key of this process: a res
 account's own second factor is not asked for; the provider is responsible for that.
 """
 
-import hashlib
-import hmac
+import json
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -27,6 +25,8 @@ from streamtime.auth.oidc.types import (
 )
 from streamtime.auth.rate_limits import RateLimit, RateLimiter
 from streamtime.auth.sign_in import NewSession, SignIn
+from streamtime.auth.signed_tokens import SignedTokens, TokenKind
+from streamtime.auth.signing_keys import ProcessKey
 from streamtime.clock import Clock
 from streamtime.errors import Forbidden, StreamtimeError, Unauthenticated
 from streamtime.logging import get_logger
@@ -34,10 +34,8 @@ from streamtime.logging import get_logger
 STATE_LIFETIME_S = 600
 """Time enough to find the phone for a second factor at the provider."""
 
-MAX_NEXT_PATH = 1_000
-MAX_STATE_TOKEN = 4_000
-"""Browsers limit cookies to 4,096 bytes."""
-
+MAX_NEXT_PATH = 2_000
+"""Characters in the JSON of the token, where one that is not ASCII takes six: the cookie must fit in 4,096 bytes."""
 MAX_USED_STATES = 10_000
 """Used states kept in memory. For older ones the provider still rejects the code, which is used as well."""
 
@@ -48,7 +46,6 @@ class OidcLoginState(msgspec.Struct, frozen=True):
     request: AuthorizationRequest
     next_path: str
     """The path to redirect to after the sign-in."""
-    expires_at_ms: int
     user_id: int | None = None
 
 
@@ -57,7 +54,7 @@ class OidcLoginStates:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._key = secrets.token_bytes(32)
+        self._tokens = SignedTokens(TokenKind.OIDC_LOGIN_STATE, OidcLoginState, ProcessKey(clock), clock)
         self._used: OrderedDict[str, None] = OrderedDict()
 
     def create(self, redirect_uri: str, next_path: str, user_id: int | None) -> OidcLoginState:
@@ -68,54 +65,30 @@ class OidcLoginStates:
             code_verifier=secrets.token_urlsafe(48),
             redirect_uri=redirect_uri,
         )
-        path = next_path if len(next_path.encode()) <= MAX_NEXT_PATH else "/library"
-        return OidcLoginState(request, path, self._clock.now_ms() + STATE_LIFETIME_S * 1000, user_id)
+        path = next_path if len(json.dumps(next_path)) <= MAX_NEXT_PATH else "/library"
+        return OidcLoginState(request, path, user_id)
 
-    def encode(self, login_state: OidcLoginState) -> str:
+    async def encode(self, login_state: OidcLoginState) -> str:
         """Return the signed token for the browser's cookie."""
-        body = msgspec.json.encode(login_state)
-        return f"{_text(body)}.{_text(self._signature(body))}"
+        return (await self._tokens.issue(login_state, self._clock.now_ms() + STATE_LIFETIME_S * 1000)).text
 
-    def consume(self, token: str, state: str) -> OidcLoginState:
+    async def consume(self, token: str, state: str) -> OidcLoginState:
         """Verify a browser's token against the callback's `state`, and mark the login state as used.
 
         Raises:
             Unauthenticated: it belongs to another browser, has expired, or was used before.
         """
-        login_state = self._decode(token)
-        if login_state is None or not hmac.compare_digest(login_state.request.state.encode(), state.encode()):
+        found = await self._tokens.verify(token)
+        if found is None or found.claims.request.state != state or state in self._used:
             raise Unauthenticated(
                 "This sign-in was not begun in this browser, took longer than ten minutes, or has ended already. "
                 "Begin again.",
                 code="provider_state",
             )
-        self._used[login_state.request.state] = None
+        self._used[state] = None
         if len(self._used) > MAX_USED_STATES:
             self._used.popitem(last=False)
-        return login_state
-
-    def _decode(self, token: str) -> OidcLoginState | None:
-        body, _, signature = token.partition(".")
-        try:
-            raw = _bytes(body)
-            valid = len(token) <= MAX_STATE_TOKEN and hmac.compare_digest(self._signature(raw), _bytes(signature))
-            found = msgspec.json.decode(raw, type=OidcLoginState) if valid else None
-        except ValueError:
-            return None
-        if found is None or found.expires_at_ms <= self._clock.now_ms() or found.request.state in self._used:
-            return None
-        return found
-
-    def _signature(self, body: bytes) -> bytes:
-        return hmac.new(self._key, body, hashlib.sha256).digest()
-
-
-def _text(data: bytes) -> str:
-    return urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _bytes(text: str) -> bytes:
-    return urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+        return found.claims
 
 
 _log = get_logger("auth")
@@ -170,7 +143,7 @@ class OidcSignIn:
         except ProviderUnavailable as error:
             _log.warning("provider_unavailable", detail=error.detail)
             raise
-        return AuthorizationRedirect(url, self._login_states.encode(login_state))
+        return AuthorizationRedirect(url, await self._login_states.encode(login_state))
 
     async def consume_state(self, token: str, state: str, client: ClientInfo) -> OidcLoginState:
         """Verify the state of a callback and mark it as used. Failures of this and the next steps are audited.
@@ -181,7 +154,7 @@ class OidcSignIn:
         """
         self._rate_limiter.consume(_limit_keys(client))
         try:
-            return self._login_states.consume(token, state)
+            return await self._login_states.consume(token, state)
         except Unauthenticated as error:
             await self._failed(client, error)
             raise

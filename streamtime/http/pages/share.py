@@ -11,6 +11,7 @@ from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Access, Caller, access_level
 from streamtime.auth.audit import Actor
+from streamtime.auth.signed_tokens import SignedToken
 from streamtime.errors import Invalid, NotFound
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.public_urls import LinkBase, link_base, qr_svg
@@ -37,7 +38,7 @@ from streamtime.http.views.links import (
 )
 from streamtime.http.views.videos import WatchView, watch_href
 from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
-from streamtime.sharing.tickets import Ticket, ViewSession
+from streamtime.sharing.tickets import Ticket
 from streamtime.videos.editing import Edit
 from streamtime.videos.listing import MAX_LIMIT, ListScope, Query
 from streamtime.videos.video import Video
@@ -115,13 +116,13 @@ async def open_shared(
     return Redirect(SHARED + found.public_id, status_code=303, cookies=[cookie])
 
 
-async def _open(request: PageRequest, services: Services, link: Link, password: str) -> ViewSession:
+async def _open(request: PageRequest, services: Services, link: Link, password: str) -> SignedToken:
     await services.links.open(link, password, address=client_address(request))
     return await services.view_sessions.issue(link)
 
 
 async def _show(
-    request: PageRequest, templates: Templates, services: Services, link: Link, view_session: ViewSession, number: int
+    request: PageRequest, templates: Templates, services: Services, link: Link, view_session: SignedToken, number: int
 ) -> Response[str]:
     if number > len(link.videos):
         raise NotFound
@@ -173,7 +174,7 @@ def _no_index(answer: Response[str]) -> Response[str]:
     return answer
 
 
-def _cookie(request: PageRequest, link: Link, view_session: ViewSession, now_ms: int) -> Cookie:
+def _cookie(request: PageRequest, link: Link, view_session: SignedToken, now_ms: int) -> Cookie:
     return Cookie(
         key=COOKIE,
         value=view_session.text,

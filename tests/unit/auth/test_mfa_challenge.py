@@ -92,11 +92,13 @@ async def test_none_is_given_for_a_password_that_was_changed_meanwhile(place: Pl
         lambda note: note[:-1],
         lambda note: note + "A",
         lambda note: "f" + note,
-        lambda note: note.replace("-ann1-", "-ann2-"),
+        lambda note: note.replace(".", ".A", 1),
         lambda note: note.upper(),
         lambda note: note[:-1] + ("A" if note[-1] != "A" else "E"),
         lambda _: "",
         lambda _: "f" * 100_000,
+        lambda note: note + "!",
+        lambda note: ".".join(["e30", *note.split(".")[1:]]),
     ],
 )
 async def test_nothing_but_the_very_note_is_believed(place: Place, forge: Callable[[str], str]) -> None:
