@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 MAX_REQUEST_BYTES = 128 * 1024
@@ -77,6 +78,27 @@ def start(
         files = [file if isinstance(file, int) else file.fileno() for file in (given, stdout, stderr)]
         socket.send_fds(_fork_server_socket(), [order], [*files, telling])
     return Process(listening)
+
+
+def run(
+    arguments: Sequence[str], *, environ: Mapping[str, str], folder: Path, given: str = "", within_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Run `streamtime` with these arguments to its end, as `subprocess.run` does; the result is the caller's to judge.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer than `within_s`, and was killed.
+    """
+    with TemporaryFile("w+") as typed, TemporaryFile("w+") as said, TemporaryFile("w+") as complained:
+        typed.write(given)
+        typed.seek(0)
+        begun = start(arguments, environ=environ, folder=folder, stdin=typed, stdout=said, stderr=complained)
+        try:
+            code = begun.wait(within_s)
+        finally:
+            begun.kill()
+        said.seek(0)
+        complained.seek(0)
+        return subprocess.CompletedProcess([*arguments], code, said.read(), complained.read())
 
 
 @cache

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, Protocol, TypeVar
 
 import httpx
@@ -154,19 +153,7 @@ class Server:
                 check=False,
                 timeout=COMMAND_WITHIN_S,
             )
-        with TemporaryFile("w+") as typed, TemporaryFile("w+") as said, TemporaryFile("w+") as complained:
-            typed.write(given)
-            typed.seek(0)
-            begun = process.start(
-                arguments, environ=settings, folder=self.folder, stdin=typed, stdout=said, stderr=complained
-            )
-            try:
-                code = begun.wait(COMMAND_WITHIN_S)
-            finally:
-                begun.kill()
-            said.seek(0)
-            complained.seek(0)
-            return subprocess.CompletedProcess([*arguments], code, said.read(), complained.read())
+        return process.run(arguments, environ=settings, folder=self.folder, given=given, within_s=COMMAND_WITHIN_S)
 
     def begin(self, *arguments: str) -> "RunningCommand":
         """Begin a command, to be interrupted at will; the caller waits for its end."""

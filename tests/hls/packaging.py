@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.server import COMMAND
+from tests import process
 
 PACKAGED_WITHIN_S = 300.0
 """Clips of a few seconds are packaged in one or two; the machine may have much else to do."""
@@ -18,13 +18,11 @@ def environment(**settings: str) -> dict[str, str]:
 
 def run_package(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end; the result is the caller's to judge."""
-    return subprocess.run(
-        [COMMAND, "package", *map(str, arguments)],
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PACKAGED_WITHIN_S,
+    return process.run(
+        ["package", *map(str, arguments)],
+        environ=environment(**settings),
+        folder=Path.cwd(),
+        within_s=PACKAGED_WITHIN_S,
     )
 
 
