@@ -3,7 +3,7 @@
 
 BIN := .venv/bin
 WEB_SOURCES := $(shell find web -type d \( -name dist -o -name node_modules -o -name templates -o -name __pycache__ \) -prune -o -type f -print 2>/dev/null)
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 ARGS ?=
 BENCHES ?= server segments ladder quality
 SOURCE ?=

@@ -4,6 +4,9 @@ The picture is FFmpeg's moving, coloured test pattern (never black), or, with `p
 white flash and a beep together at every whole second, by which picture and sound can be compared.
 """
 
+import hashlib
+import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +29,11 @@ _VIDEO_ARGUMENTS: dict[str, list[str]] = {
 }
 _AUDIO_ENCODERS = {"aac": "aac", "ac3": "ac3", "mp3": "libmp3lame", "opus": "libopus", "pcm_s16le": "pcm_s16le"}
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+_RANDOM_IDS = {".mkv", ".webm"}
+"""Containers with a random id: two clips of these are never the same to the byte, and tests rely on it."""
+
+_shared: Path | None = None
+"""The folder of clips that are shared, if they are."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ def make_clip(
 ) -> Path:
     """Write one clip to `path`, whose suffix chooses the container, and return the path.
 
+    Where clips are shared (`share_clips`) it may be a copy of one that was made before, byte by byte the same.
+
     Sizes are pixels as stored; `rotation` is put into the metadata, in degrees counter-clockwise, as FFmpeg's
     `-display_rotation` has it; `sample_aspect` is the shape of a pixel; `extra` are further output arguments.
     """
@@ -79,8 +89,25 @@ def make_clip(
         duration_s, width, height, str(fps), video, audio, channels, sample_rate_hz, gop_s, open_gop, b_frames,
         pix_fmt, sample_aspect, interlaced, audio_delay_s, pattern,
     )  # fmt: skip
+    if _shared is None or path.suffix in _RANDOM_IDS:
+        return _encode(clip, path, rotation, extra)
+    name = hashlib.sha256(repr((clip, rotation, extra)).encode()).hexdigest() + path.suffix
+    if not (_shared / name).exists():
+        making = _shared / f"{os.getpid()}-{name}"
+        _encode(clip, making, rotation, extra).rename(_shared / name)  # two processes may both make it
+    return Path(shutil.copyfile(_shared / name, path))
+
+
+def share_clips(folder: Path) -> None:
+    """Make each clip once for all processes that share `folder`."""
+    global _shared  # noqa: PLW0603  # one for each process
+    folder.mkdir(exist_ok=True)
+    _shared = folder
+
+
+def _encode(clip: _Clip, path: Path, rotation: int, extra: tuple[str, ...]) -> Path:
     raw = path.with_name(f"upright-{path.name}") if rotation else path
-    run_ffmpeg(*_inputs(clip), *_video(clip), *_audio(clip), *extra, "-t", str(duration_s), str(raw))
+    run_ffmpeg(*_inputs(clip), *_video(clip), *_audio(clip), *extra, "-t", str(clip.duration_s), str(raw))
     if rotation:
         run_ffmpeg("-display_rotation:v:0", str(rotation), "-i", str(raw), "-c", "copy", "-map", "0", str(path))
         raw.unlink()

@@ -1,6 +1,8 @@
 """Fixtures for every test that talks to a real server, and its log beside each such test that fails."""
 
+import os
 import re
+import secrets
 import signal
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import logs
-from tests.clips import make_clip
+from tests.clips import make_clip, share_clips
 from tests.s3 import bucket, s3_endpoint
 from tests.server import Server, StartServer, running_server
 
@@ -24,8 +26,25 @@ HERE = Path(__file__).parent
 LOG_SHOWN = 20_000
 """Characters of a server's log that a failure shows."""
 
-LONGEST_FIRST = ("faults", "browser", "permissions", "hostile", "system", "hls", "contracts", "unit")
-"""The folders of tests by how long their files take: others wait for what is long and comes last."""
+LONGEST_FIRST = (
+    "faults/test_kill_points.py",
+    "browser/test_looks.py",
+    "permissions",
+    "hls/test_corpus.py",
+    "browser/test_growing.py",
+    "hostile/test_mutations.py",
+    "system/test_encode_admission.py",
+    "hostile/test_api_fuzz.py",
+    "system/test_crashes.py",
+    "faults",
+    "browser",
+    "hostile",
+    "system",
+    "hls",
+    "contracts",
+    "unit",
+)
+"""Files and folders of tests by how long their files take: what is long and comes last would be waited for."""
 
 
 # What is started in the background of a shell ignores Ctrl-C, and so would every program that tests start.
@@ -35,7 +54,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files are handed out in this order, each whole, so that what its tests share is made once."""
-    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(HERE).parts[0]))
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(HERE)
+        return next(number for number, name in enumerate(LONGEST_FIRST) if path.is_relative_to(name))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -52,6 +76,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "may_log(pattern): lines of that kind may be in the logs of this test's servers")
     logs.watch_own_process()
+    os.environ.setdefault("FUZZ_SEED", secrets.token_hex(4))  # inherited by the processes that run tests
+
+
+def pytest_report_header() -> str:
+    return f"FUZZ_SEED={os.environ['FUZZ_SEED']} draws the same random tests again"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,6 +115,13 @@ def start_server() -> Iterator[StartServer]:
     """Starts further servers, with settings of the test's own as environment variables."""
     with ExitStack() as stack:
         yield lambda **environ: stack.enter_context(running_server(**environ))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_clips(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each clip is made once in a run, whichever process needs it first."""
+    own = tmp_path_factory.getbasetemp()
+    share_clips((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared-clips")
 
 
 @pytest.fixture(scope="session")
