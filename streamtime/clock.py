@@ -1,12 +1,13 @@
 """Clocks: wall-clock and monotonic time behind a protocol, so that tests can replace them."""
 
 import time
-from typing import NewType, Protocol
+from typing import NewType, Protocol, runtime_checkable
 
 EpochMs = NewType("EpochMs", int)
 """Milliseconds since 1970-01-01T00:00:00Z."""
 
 
+@runtime_checkable  # Litestar checks the type of what it injects
 class Clock(Protocol):
     """A source of wall-clock and monotonic time. It has no time zones."""
 

@@ -1,4 +1,4 @@
-"""Composition of the account services for commands, and of the OpenID sign-in, which needs the extra `oidc`."""
+"""Composition of accounts and sign-in. The sign-in with an OpenID provider needs the extra `oidc`."""
 
 import importlib
 import sys
@@ -8,86 +8,163 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamtime.app.core import Infrastructure, backup_folders, database_path
-from streamtime.auth.access import Role
+from streamtime.app.jobs import portrait_launcher
+from streamtime.auth.access import AnonymousAccess, Role
 from streamtime.auth.administration import Administration
 from streamtime.auth.api_tokens import ApiTokens
 from streamtime.auth.audit import AuditLog
+from streamtime.auth.authentication import Authenticator, LastUsedTracker
 from streamtime.auth.failed_login_log import FailedLoginLog
-from streamtime.auth.mfa import SecondFactor
+from streamtime.auth.mfa import MfaChallenges, SecondFactor
 from streamtime.auth.mfa_codes import SecondFactorCodes
 from streamtime.auth.oidc.accounts import OidcAccountPolicy, OidcAccounts, OidcIdentities
 from streamtime.auth.oidc.sign_in import OidcLoginStates, OidcSignIn
 from streamtime.auth.oidc.types import IdentityProvider, ProviderSettings
 from streamtime.auth.passwords import PasswordHashing
+from streamtime.auth.profiles import ProfilePictures, Profiles
 from streamtime.auth.rate_limits import RateLimiter
-from streamtime.auth.registration import Invites, RegistrationMode
+from streamtime.auth.refresh_tokens import AccessTokens, RefreshTokens
+from streamtime.auth.registration import Invites, Registration, RegistrationMode, Setup
 from streamtime.auth.sessions import Sessions
 from streamtime.auth.sign_in import SignIn
+from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.auth.users import Users
 from streamtime.clock import Clock, SystemClock
 from streamtime.config.accounts import OidcConfig
 from streamtime.config.sections import Config
 from streamtime.database.transaction import Database
 from streamtime.errors import ConfigError
+from streamtime.http.services import AccountServices, AuthServices
+from streamtime.videos.account_deletion import AccountDeletion
+from streamtime.videos.videos import ProfileVisibility
 
 OIDC_EXTRA_PACKAGES = frozenset({"authlib", "httpx2", "joserfc"})
 
 
 @dataclass(frozen=True, slots=True)
-class AccountServices:
-    """Services for commands that manage accounts, with or without a running server."""
+class AccountManagement:
+    """Accounts and their credentials, with or without a running server: what commands use."""
 
     database: Database
+    clock: Clock
+    passwords: PasswordHashing
+    audit: AuditLog
+    rate_limiter: RateLimiter
+    failed_logins: FailedLoginLog
+    codes: SecondFactorCodes
     users: Users
-    tokens: ApiTokens
-    administration: Administration
-    invites: Invites
     sessions: Sessions
+    administration: Administration
+    tokens: ApiTokens
+    invites: Invites
     second_factor: SecondFactor
 
 
+def build_account_management(
+    config: Config, database: Database, clock: Clock, passwords: PasswordHashing
+) -> AccountManagement:
+    """Build the services for accounts that need no running server."""
+    audit, rate_limiter = AuditLog(database, clock), RateLimiter(clock)
+    failed_logins = FailedLoginLog(database, audit, clock)
+    codes = SecondFactorCodes(database, rate_limiter, audit, failed_logins, clock)
+    sessions = Sessions(database, audit, clock)
+    return AccountManagement(
+        database=database,
+        clock=clock,
+        passwords=passwords,
+        audit=audit,
+        rate_limiter=rate_limiter,
+        failed_logins=failed_logins,
+        codes=codes,
+        users=Users(database, passwords, audit, clock),
+        sessions=sessions,
+        administration=Administration(database, passwords, sessions, audit, clock),
+        tokens=ApiTokens(database, audit, clock),
+        invites=Invites(database, audit, clock, mode=RegistrationMode(config.accounts.registration)),
+        second_factor=SecondFactor(database, sessions, codes, audit, clock),
+    )
+
+
 @asynccontextmanager
-async def open_account_services(config: Config) -> AsyncIterator[AccountServices]:
-    """Open the account services only."""
-    clock = SystemClock()
+async def open_account_management(config: Config) -> AsyncIterator[AccountManagement]:
+    """Open the database and the services for accounts only."""
     passwords = PasswordHashing()
     database = Database(database_path(config), copies=backup_folders(config))
     try:
-        audit = AuditLog(database, clock)
-        users = Users(database, passwords, audit, clock)
-        sessions = Sessions(database, audit, clock)
-        administration = Administration(database, passwords, sessions, audit, clock)
-        tokens = ApiTokens(database, audit, clock)
-        invites = Invites(database, audit, clock, mode=RegistrationMode(config.accounts.registration))
-        codes = SecondFactorCodes(database, RateLimiter(clock), audit, FailedLoginLog(database, audit, clock), clock)
-        second_factor = SecondFactor(database, sessions, codes, audit, clock)
-        yield AccountServices(database, users, tokens, administration, invites, sessions, second_factor)
+        yield build_account_management(config, database, SystemClock(), passwords)
     finally:
         await database.close()
         passwords.close()
 
 
-@dataclass(frozen=True, slots=True)
-class OidcDependencies:
-    """The services that the OpenID sign-in uses."""
+def build_accounts(config: Config, management: AccountManagement, deletion: AccountDeletion) -> AccountServices:
+    """Build the services for accounts."""
+    database, users, rate_limiter = management.database, management.users, management.rate_limiter
+    mode = RegistrationMode(config.accounts.registration)
+    return AccountServices(
+        users=users,
+        administration=management.administration,
+        invites=management.invites,
+        registration=Registration(database, users, management.invites, management.passwords, rate_limiter, mode=mode),
+        setup=Setup(users, rate_limiter),
+        profiles=Profiles(database),
+        pictures=ProfilePictures(database, portrait_launcher(config), rate_limiter, management.audit),
+        profile_visibility=ProfileVisibility(database),
+        deletion=deletion,
+        audit=management.audit,
+    )
 
-    users: Users
-    sign_in: SignIn
-    administration: Administration
-    rate_limiter: RateLimiter
-    failed_logins: FailedLoginLog
+
+def build_auth(
+    config: Config, base: Infrastructure, management: AccountManagement, ticket_keys: SigningKeys
+) -> AuthServices:
+    """Build the services for sign-in and authentication."""
+    database, clock, audit = base.database, base.clock, management.audit
+    rate_limiter, lifetime_s = management.rate_limiter, config.accounts.session_lifetime
+    sign_in = SignIn(
+        database,
+        management.users,
+        management.passwords,
+        management.codes,
+        rate_limiter,
+        audit,
+        management.failed_logins,
+        clock,
+        lifetime_s=lifetime_s,
+    )
+    access_tokens = AccessTokens(SigningKeys(database, base.epoch, clock, Purpose.ACCESS), clock)
+    last_used = LastUsedTracker(database)
+    return AuthServices(
+        sign_in=sign_in,
+        mfa_challenges=MfaChallenges(database, ticket_keys, clock),
+        second_factor=management.second_factor,
+        oidc=_build_oidc_sign_in(config, management, sign_in),
+        sessions=management.sessions,
+        api_tokens=management.tokens,
+        refresh_tokens=RefreshTokens(database, access_tokens, rate_limiter, audit, clock, lifetime_s=lifetime_s),
+        authenticator=Authenticator(
+            database, base.epoch, access_tokens, last_used, clock, anonymous_access=anonymous_access(config)
+        ),
+        last_used=last_used,
+        rate_limiter=rate_limiter,
+        failed_logins=management.failed_logins,
+    )
 
 
-def build_oidc_sign_in(
-    config: Config, base: Infrastructure, audit: AuditLog, dependencies: OidcDependencies
-) -> OidcSignIn | None:
+def anonymous_access(config: Config) -> AnonymousAccess:
+    """Return what visitors without an account may see."""
+    return AnonymousAccess.PUBLIC if config.accounts.anonymous_browsing else AnonymousAccess.NOTHING
+
+
+def _build_oidc_sign_in(config: Config, management: AccountManagement, sign_in: SignIn) -> OidcSignIn | None:
     """Build the sign-in with the configured OpenID provider, without contacting it; None if none is configured.
 
     Raises:
         ConfigError: the configuration is incomplete, or the extra is not installed.
     """
     chosen = config.accounts.oidc
-    provider = build_oidc_provider(chosen, base.clock)
+    database, clock = management.database, management.clock
+    provider = build_oidc_provider(chosen, clock)
     if provider is None:
         return None
     policy = OidcAccountPolicy(
@@ -96,15 +173,15 @@ def build_oidc_sign_in(
         role=Role(chosen.role),
         admin_group=chosen.admin_group,
     )
-    identities = OidcIdentities(base.database, audit, base.clock, issuer=chosen.issuer, name=chosen.name)
+    identities = OidcIdentities(database, management.audit, clock, issuer=chosen.issuer, name=chosen.name)
     return OidcSignIn(
         provider,
         identities,
-        OidcAccounts(base.database, identities, dependencies.users, dependencies.administration, policy=policy),
-        OidcLoginStates(base.clock),
-        dependencies.sign_in,
-        dependencies.rate_limiter,
-        dependencies.failed_logins,
+        OidcAccounts(database, identities, management.users, management.administration, policy=policy),
+        OidcLoginStates(clock),
+        sign_in,
+        management.rate_limiter,
+        management.failed_logins,
         name=chosen.name,
     )
 

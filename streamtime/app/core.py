@@ -1,12 +1,11 @@
-"""Composition of the core services: infrastructure (database, stores, queue), video services, storage maintenance."""
+"""Composition of the infrastructure: database, stores, job queue, and what is recorded about the stores."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamtime.auth.audit import AuditLog, AuditRetention
-from streamtime.auth.sessions import Sessions
+from streamtime.auth.audit import AuditLog
 from streamtime.clock import Clock, SystemClock
 from streamtime.config.sections import Config, S3Config
 from streamtime.database.engines import EpochWatch
@@ -16,7 +15,6 @@ from streamtime.ids import public_id
 from streamtime.jobs.queue import JobQueue
 from streamtime.maintenance.backup.automatic import AutomaticBackups
 from streamtime.maintenance.runner import MaintenanceLog
-from streamtime.playback.segments import ViewerActivity
 from streamtime.storage.local.store import LocalStore
 from streamtime.storage.object_store import ObjectStore
 from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier
@@ -27,24 +25,7 @@ from streamtime.storage.s3.connections import BucketAddress
 from streamtime.storage.s3.store import S3Store
 from streamtime.storage.spool import Spool
 from streamtime.storage.wrappers import MeteredStore, RetryingStore, StoreMetrics
-from streamtime.uploads.terminate import UploadExpiry
-from streamtime.uploads.upload import UploadRepository
-from streamtime.videos.account_deletion import AccountDeletion
-from streamtime.videos.captions import Captions, Chapters
-from streamtime.videos.damage import DamageReporter
-from streamtime.videos.deletion import DerivedFiles, VideoDeletion
-from streamtime.videos.duplicates import Duplicates
-from streamtime.videos.editing import PosterChoice
-from streamtime.videos.events import EventBus, Timeline, VideoEventPublisher
-from streamtime.videos.ingest import VideoIngest
-from streamtime.videos.job_kinds import WorkQueue
-from streamtime.videos.lifecycle import Lifecycle, VideoJobs
-from streamtime.videos.progress import GrowingRenditions, ProgressTracker
-from streamtime.videos.quota import Reservations, ReservationTimeouts
-from streamtime.videos.renditions import Renditions, StillRepository
-from streamtime.videos.trash import RestoreDependencies, Trash
-from streamtime.videos.videos import Videos, VideoUpdater
-from streamtime.workers.worker import WorkerRegistry
+from streamtime.videos.events import EventBus
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +40,20 @@ class Infrastructure:
     bus: EventBus
     queue: JobQueue
 
+    @property
+    def audit(self) -> AuditLog:
+        """The audit log."""
+        return AuditLog(self.database, self.clock)
 
-@dataclass(frozen=True, slots=True)
-class VideoServices:
-    """Services for videos and what belongs to them."""
-
-    ledger: Ledger
-    publisher: VideoEventPublisher
-    videos: Videos
-    renditions: Renditions
-    stills: StillRepository
-    growing: GrowingRenditions
-    timeline: Timeline
-    progress: ProgressTracker
-    ingest: VideoIngest
-    lifecycle: Lifecycle
-    video_jobs: VideoJobs
-    deletion: VideoDeletion
-    duplicates: Duplicates
-    captions: Captions
-    chapters: Chapters
-    viewer_activity: ViewerActivity
-    worker_registry: WorkerRegistry
-    damage_reporter: DamageReporter
-    audit: AuditLog
-
-    async def recheck(self, database: Database, video_id: int) -> None:
-        """Check a video's state against its stored objects, and correct it."""
-        video = await self.videos.by_id(video_id)
-        await database.write(lambda tx: self.lifecycle.recheck(tx, video))
+    @property
+    def ledger(self) -> Ledger:
+        """The rows of stored objects."""
+        return Ledger(self.database, self.clock)
 
 
 @dataclass(frozen=True, slots=True)
-class MaintenanceServices:
-    """Services for storage maintenance."""
+class StoreRecords:
+    """What is recorded about the stores: their objects and owner, leases on objects, and runs of maintenance."""
 
     inventory: Inventory
     ownership: StoreOwnership
@@ -215,102 +176,10 @@ def bucket_address(chosen: S3Config) -> BucketAddress | None:
     )
 
 
-def build_trash(config: Config, base: Infrastructure, video_services: VideoServices) -> Trash:
-    """Build the trash."""
-    return Trash(
-        base.database,
-        RestoreDependencies(base.queue, WorkQueue(base.queue), PosterChoice(base.queue), video_services.lifecycle),
-        video_services.deletion,
-        video_services.timeline,
-        video_services.progress,
-        video_services.publisher,
-        video_services.audit,
-        base.clock,
-        retention_days=config.storage.bin_days,
-    )
-
-
-def build_audit_retention(config: Config, base: Infrastructure) -> AuditRetention:
-    """Build the retention of the audit log."""
-    return AuditRetention(base.database, base.clock, days=config.accounts.audit_days)
-
-
-def build_account_deletion(base: Infrastructure, video_services: VideoServices) -> AccountDeletion:
-    """Build the deletion of accounts and their videos."""
-    audit = AuditLog(base.database, base.clock)
-    sessions = Sessions(base.database, audit, base.clock)
-    return AccountDeletion(
-        base.database,
-        video_services.deletion,
-        WorkQueue(base.queue),
-        video_services.publisher,
-        sessions,
-        audit,
-        base.clock,
-    )
-
-
-def build_uploads(config: Config, base: Infrastructure) -> UploadRepository:
-    """Build the repository of uploads, with the configured expiry."""
-    reservations = build_reservations(config, base)
-    return UploadRepository(base.database, reservations, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
-
-
-def build_reservations(config: Config, base: Infrastructure) -> Reservations:
-    """Build the reservations of space for uploads, with the configured timeouts."""
-    chosen = config.uploads
-    timeouts = ReservationTimeouts(
-        idle_ms=chosen.reservation_timeout * 1000, first_byte_ms=chosen.first_byte_timeout * 1000
-    )
-    return Reservations(base.database, base.clock, timeouts)
-
-
-def build_upload_expiry(config: Config, base: Infrastructure, video_services: VideoServices) -> UploadExpiry:
-    """Build the expiry of abandoned uploads."""
-    return UploadExpiry(base.database, build_uploads(config, base), video_services.videos, video_services.deletion)
-
-
-def build_video_services(base: Infrastructure) -> VideoServices:
-    """Build the video services."""
-    ledger = Ledger(base.database, base.clock)
-    news = VideoEventPublisher(base.bus)
-    renditions = Renditions(base.database, ledger, base.clock)
-    stills = StillRepository(base.database, ledger)
-    timeline = Timeline(base.database, base.clock)
-    progress = ProgressTracker(base.database, news, base.clock)
-    work, changes = WorkQueue(base.queue), VideoUpdater(news)
-    audit = AuditLog(base.database, base.clock)
-    duplicates = Duplicates(base.database, work, changes, timeline)
-    lifecycle = Lifecycle(base.queue, work, changes, ledger, renditions, stills, duplicates, timeline, progress)
-    return VideoServices(
-        ledger=ledger,
-        publisher=news,
-        videos=Videos(base.database),
-        renditions=renditions,
-        stills=stills,
-        growing=GrowingRenditions(),
-        timeline=timeline,
-        progress=progress,
-        ingest=VideoIngest(work, changes, timeline, duplicates, news, base.clock),
-        lifecycle=lifecycle,
-        video_jobs=VideoJobs(base.queue, work, changes, renditions, timeline, lifecycle),
-        deletion=VideoDeletion(
-            base.queue, work, ledger, DerivedFiles(renditions, stills), duplicates, progress, news, audit, base.clock
-        ),
-        duplicates=duplicates,
-        captions=Captions(base.database, news, base.clock),
-        chapters=Chapters(base.database),
-        viewer_activity=ViewerActivity(base.clock),
-        worker_registry=WorkerRegistry(),
-        damage_reporter=DamageReporter(base.database, timeline),
-        audit=audit,
-    )
-
-
-def build_maintenance_services(base: Infrastructure) -> MaintenanceServices:
-    """Build the storage maintenance services."""
+def build_store_records(base: Infrastructure) -> StoreRecords:
+    """Build the records about the stores."""
     inventory = Inventory(base.database, base.clock)
-    return MaintenanceServices(
+    return StoreRecords(
         inventory=inventory,
         ownership=StoreOwnership(base.database, inventory, base.stores, base.clock),
         leases=Leases(base.database, base.clock),

@@ -1,22 +1,19 @@
 """Composition of the job queues: handlers, workers with their limits, and the concurrency of the queues."""
 
-from streamtime.app.core import (
-    Infrastructure,
-    MaintenanceServices,
-    VideoServices,
-    build_audit_retention,
-    build_trash,
-    build_upload_expiry,
-)
+from streamtime.app.core import Infrastructure, StoreRecords
 from streamtime.app.maintenance import build_maintenance_runner
+from streamtime.app.videos import SharedState, build_audit_retention, build_upload_expiry
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
+from streamtime.http.services import JobServices, VideoServices
 from streamtime.jobs.job import QueueConfig
+from streamtime.jobs.pool import JobPool
+from streamtime.jobs.queue import JobOverview
 from streamtime.maintenance.expiry import ExpireHandler
 from streamtime.maintenance.jobs import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
 from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier, ObjectFinalizer
-from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission, QuietHours
+from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission, QueueStatus, QuietHours
 from streamtime.transcoding.encode import EncodeRunner, ExtraAudio, FirstRungHandler, LadderHandler
 from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
 from streamtime.transcoding.order_runner import OrderRunner
@@ -29,7 +26,7 @@ from streamtime.transcoding.supervision import OrderMonitor
 from streamtime.videos import job_kinds
 from streamtime.videos.editing import POSTER
 from streamtime.videos.events import CrashCounter
-from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.launcher import ConfinementCheck, WorkerLauncher
 from streamtime.workers.process import memory_bytes
 
 QUICK_CONCURRENCY = 2
@@ -52,29 +49,34 @@ SETTLE_CONCURRENCY = 2
 """Concurrent copies into the store: on a slow connection a film takes hours, and small files must not wait for it."""
 
 
-def job_queues(
-    config: Config, base: Infrastructure, video_services: VideoServices, maintenance: MaintenanceServices
+def build_jobs(
+    config: Config, base: Infrastructure, videos: VideoServices, shared: SharedState, store_records: StoreRecords
+) -> JobServices:
+    """Build the pool with all its queues and handlers, and what shows their state."""
+    pool = JobPool(base.queue, _queues(config, base, videos, shared, store_records), base.clock)
+    overview = JobOverview(base.database)
+    return JobServices(
+        queue=base.queue,
+        pool=pool,
+        overview=overview,
+        status=QueueStatus(overview, pool, videos.repository, videos.progress, base.clock),
+        workers=shared.workers,
+        confinement=ConfinementCheck(worker_launcher(config, nice=PREPARE_NICE), base.clock),
+    )
+
+
+def _queues(
+    config: Config, base: Infrastructure, videos: VideoServices, shared: SharedState, store_records: StoreRecords
 ) -> list[QueueConfig]:
-    """Build all job queues with their handlers."""
     chosen = config.transcode
     settings = _transcode_settings(config)
-    admission = _build_admission(config, base, video_services)
-    monitor = OrderMonitor(
-        video_services.timeline, video_services.progress, video_services.worker_registry, admission, base.clock
-    )
-    records = VideoRecords(
-        base.database,
-        video_services.videos,
-        video_services.lifecycle,
-        video_services.renditions,
-        video_services.timeline,
-    )
+    admission = _build_admission(config, base, shared)
+    monitor = OrderMonitor(videos.timeline, videos.progress, shared.workers, admission, base.clock)
+    records = VideoRecords(base.database, videos.repository, videos.lifecycle, videos.renditions, videos.timeline)
     spool = base.stores.spool
-    order_runner = OrderRunner(
-        records, video_services.growing, video_services.ledger, monitor, spool, video_services.captions
-    )
+    order_runner = OrderRunner(records, shared.growing, base.ledger, monitor, spool, videos.captions)
     fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
-    sources = Sources(video_services.ledger, base.stores, fetcher)
+    sources = Sources(base.ledger, base.stores, fetcher)
     normal_priority = worker_launcher(config, nice=PREPARE_NICE)
     low_priority = worker_launcher(config, nice=chosen.nice)
     prepare = PrepareHandler(records, sources, normal_priority, low_priority, order_runner, settings)
@@ -85,21 +87,21 @@ def job_queues(
 
     first = FirstRungHandler(records, encoding(min(FIRST_NICE, chosen.nice)), settings)
     ladder = LadderHandler(records, encoding(chosen.nice), extra_audio, settings)
-    staging = Staging(base.database, video_services.ledger, video_services.lifecycle, spool)
+    staging = Staging(base.database, base.ledger, videos.lifecycle, spool)
     stills = StillsHandler(records, sources, low_priority, staging)
     poster = PosterHandler(records, sources, normal_priority, staging)
     multiparts = MultipartUploads(base.database, base.clock)
     finalize = FinalizeHandler(
         base.database,
-        video_services.ledger,
-        ObjectFinalizer(video_services.ledger, base.stores, build_copier(config, base, multiparts)),
+        base.ledger,
+        ObjectFinalizer(base.ledger, base.stores, build_copier(config, base, multiparts)),
     )
-    crashes = CrashCounter(video_services.timeline)
-    runner = build_maintenance_runner(config, base, video_services, maintenance)
+    crashes = CrashCounter(videos.timeline)
+    runner = build_maintenance_runner(config, base, videos, store_records)
     expire = ExpireHandler(
         base.database,
-        build_trash(config, base, video_services),
-        build_upload_expiry(config, base, video_services),
+        videos.trash,
+        build_upload_expiry(config, base, videos),
         build_audit_retention(config, base),
     )
     return [
@@ -170,11 +172,11 @@ def _transcode_settings(config: Config) -> TranscodeSettings:
     return TranscodeSettings(rungs=rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
-def _build_admission(config: Config, base: Infrastructure, video_services: VideoServices) -> EncodeAdmission:
+def _build_admission(config: Config, base: Infrastructure, shared: SharedState) -> EncodeAdmission:
     chosen = config.transcode
     hours = QuietHours.parse(chosen.quiet_hours)
     rules = AdmissionRules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
-    return EncodeAdmission(rules, video_services.viewer_activity, base.stores.spool, base.clock)
+    return EncodeAdmission(rules, shared.viewer_activity, base.stores.spool, base.clock)
 
 
 def memory_budget(config: Config) -> int:

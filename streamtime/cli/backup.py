@@ -13,8 +13,7 @@ from pathlib import Path
 import rich_click as click
 
 from streamtime.app.core import (
-    build_maintenance_services,
-    build_video_services,
+    build_store_records,
     database_path,
     open_infrastructure,
     open_stores,
@@ -69,9 +68,8 @@ async def _backup(
 ) -> BackupResult:
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack, sweep=False)
-        maintenance = build_maintenance_services(base)
-        ledger = build_video_services(base).ledger
-        maker = BackupMaker(base.database, ledger, base.stores, maintenance.ownership, maintenance.leases, base.clock)
+        records = build_store_records(base)
+        maker = BackupMaker(base.database, base.ledger, base.stores, records.ownership, records.leases, base.clock)
         return await maker.make(file, report.step, with_objects=with_objects, force=force)
 
 

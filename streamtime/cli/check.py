@@ -16,7 +16,7 @@ from streamtime.app.auth import build_oidc_provider
 from streamtime.app.core import (
     bucket_address,
     build_automatic_backups,
-    build_maintenance_services,
+    build_store_records,
     database_path,
     open_infrastructure,
 )
@@ -145,7 +145,7 @@ async def _store_ids(config: Config) -> list[str]:
         return ["made at the first start"]
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack, sweep=False)
-        ownership = build_maintenance_services(base).ownership
+        ownership = build_store_records(base).ownership
         statuses = {name: await ownership.check(name, record=False) for name in base.stores.names}
     if message := " ".join(status_message(*item) for item in statuses.items() if item[1] in UNVERIFIED):
         raise StreamtimeError(message)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from streamtime.app.auth import AccountServices, open_account_services
+from streamtime.app.auth import AccountManagement, open_account_management
 from streamtime.app.core import database_path
 from streamtime.cli.first_start import require_first_start
 from streamtime.clock import SystemClock
@@ -110,7 +110,7 @@ class Context:
         _migrate(config)
         return config
 
-    def run_with_accounts(self, function: Callable[[AccountServices], Awaitable[T]]) -> T:
+    def run_with_accounts(self, function: Callable[[AccountManagement], Awaitable[T]]) -> T:
         """Run a function with the account services, on the prepared configuration."""
         config = self.prepared_config()
         return asyncio.run(_with_accounts(config, function))
@@ -181,6 +181,6 @@ def _make_dirs(folder: Path) -> None:
         raise
 
 
-async def _with_accounts(config: Config, function: Callable[[AccountServices], Awaitable[T]]) -> T:
-    async with open_account_services(config) as accounts:
+async def _with_accounts(config: Config, function: Callable[[AccountManagement], Awaitable[T]]) -> T:
+    async with open_account_management(config) as accounts:
         return await function(accounts)

@@ -2,7 +2,7 @@
 
 import rich_click as click
 
-from streamtime.app.auth import AccountServices
+from streamtime.app.auth import AccountManagement
 from streamtime.auth.access import TokenScope
 from streamtime.auth.api_tokens import IssuedApiToken
 from streamtime.auth.audit import COMMAND_LINE
@@ -30,7 +30,7 @@ def token() -> None:
 def create(context: Context, name: str, label: str, scope: str) -> None:
     """Create a token for the account NAME and print it. It is not shown again."""
 
-    async def create_token(accounts: AccountServices) -> IssuedApiToken:
+    async def create_token(accounts: AccountManagement) -> IssuedApiToken:
         owner = await accounts.users.by_name(name)
         return await accounts.tokens.create(COMMAND_LINE, owner.id, label, TokenScope(scope))
 
@@ -69,7 +69,7 @@ def session() -> None:
 def list_sessions(context: Context, name: str) -> None:
     """List the sessions of the account NAME: id, kind, device, address, created, last used."""
 
-    async def list_for_name(accounts: AccountServices) -> list[Session]:
+    async def list_for_name(accounts: AccountManagement) -> list[Session]:
         return await accounts.sessions.list_for_user((await accounts.users.by_name(name)).id)
 
     for row in context.run_with_accounts(list_for_name):

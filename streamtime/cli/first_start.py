@@ -12,7 +12,7 @@ from pathlib import Path
 from streamtime.app.core import (
     backup_folders,
     bucket_address,
-    build_maintenance_services,
+    build_store_records,
     database_path,
     open_infrastructure,
 )
@@ -104,7 +104,7 @@ def create_new_database(config: Config) -> None:
 async def _renew_store_ids(config: Config) -> None:
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack, sweep=False)
-        ownership = build_maintenance_services(base).ownership
+        ownership = build_store_records(base).ownership
         await base.database.write(lambda tx: ownership.reset(tx, restored_at_ms=base.clock.now_ms()))
 
 

@@ -17,8 +17,9 @@ import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from streamtime.app.core import Infrastructure, build_maintenance_services, build_video_services, open_infrastructure
+from streamtime.app.core import Infrastructure, build_store_records, open_infrastructure
 from streamtime.app.maintenance import build_maintenance_runner
+from streamtime.app.videos import build_videos
 from streamtime.cli.context import Context, is_server_running, server_lock
 from streamtime.cli.output import counted
 from streamtime.config.sections import Config
@@ -123,12 +124,12 @@ async def _run_locally(config: Config, options: GcOptions, report: StageReporter
     """Do the work in this process; the caller holds the lock."""
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack)
-        video_services, maintenance = build_video_services(base), build_maintenance_services(base)
+        videos, records = build_videos(config, base), build_store_records(base)
         if options.take_over:
             for name in base.stores.names:
-                await maintenance.ownership.take_over(name)
-        await base.database.write(video_services.lifecycle.recover)
-        runner = build_maintenance_runner(config, base, video_services, maintenance)
+                await records.ownership.take_over(name)
+        await base.database.write(videos.lifecycle.recover)
+        runner = build_maintenance_runner(config, base, videos, records)
         report.stage("Deleting objects of deleted videos")
         try:
             lines, collected = [_collected(await runner.collect())], True
@@ -143,18 +144,18 @@ async def _run_beside_server(config: Config, options: GcOptions, report: StageRe
     """Do a dry run, or have the server do the work."""
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack, sweep=False)
-        video_services, maintenance = build_video_services(base), build_maintenance_services(base)
+        videos, records = build_videos(config, base), build_store_records(base)
         if options.dry_run:
             report.stage("Comparing stores with the database")
-            count, size = (await maintenance.inventory.totals()).get("doomed", (0, 0))
-            runner = build_maintenance_runner(config, base, video_services, maintenance)
+            count, size = (await records.inventory.totals()).get("doomed", (0, 0))
+            runner = build_maintenance_runner(config, base, videos, records)
             found = await runner.reconcile(dry_run=True, ignore_share_limit=options.take_over)
             reports = [report_counts(report) for report in found]
             lines = [f"would be deleted: {counted(count, 'object')}, {size_text(size)}"]
             return [*lines, *_lines(reports)], _succeeded(reports)
         if options.take_over:
             for name in base.stores.names:
-                await maintenance.ownership.take_over(name)
+                await records.ownership.take_over(name)
         return await _run_on_server(config, base, report, TAKEN_OVER if options.take_over else COLLECT_SUBJECT)
 
 
@@ -177,7 +178,7 @@ async def _run_task(config: Config, base: Infrastructure, task: MaintenanceTask,
     Raises:
         ConfigError: the server has stopped.
     """
-    run_log, overview = build_maintenance_services(base).log, JobOverview(base.database)
+    run_log, overview = build_store_records(base).log, JobOverview(base.database)
     queued_at_ms = base.clock.now_ms()
     work = WorkQueue(base.queue)
     await base.database.write(lambda tx: work.queue_maintenance(tx, task.value, subject, at_once=True))

@@ -197,7 +197,7 @@ async def _serve(config: Config, listener: socket.socket, limits: ConnectionLimi
         metrics = ConnectionMetrics()
         connections = ConnectionTracker(limits, ExemptAddresses(config.server.trusted_proxies), metrics)
         application = build_application(services, http_settings(config, listening), metrics, version=VERSION)
-        setup_needed = await services.setup.needed()
+        setup_needed = await services.accounts.setup.needed()
         server = _Server(
             _uvicorn_config(config, application, connections),
             on_ready=lambda: _print_ready(listening, services, setup_needed=setup_needed),
@@ -254,6 +254,6 @@ def _print_ready(listening: ListenAddress, services: Services, *, setup_needed: 
     urls = listening.urls()
     lines = [f"Streamtime is ready: {urls[0]}", *(f"                     {url}" for url in urls[1:])]
     if setup_needed:
-        lines += ["", f"Make the first account at {urls[0]}/setup", f"Setup code: {services.setup.code}"]
+        lines += ["", f"Make the first account at {urls[0]}/setup", f"Setup code: {services.accounts.setup.code}"]
     click.echo("\n".join(lines))
     _log.info("ready", port=listening.port)

@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 
 import rich_click as click
 
-from streamtime.app.auth import AccountServices, open_account_services
-from streamtime.app.core import build_account_deletion, build_video_services, open_infrastructure
+from streamtime.app.auth import AccountManagement, open_account_management
+from streamtime.app.core import open_infrastructure
+from streamtime.app.videos import build_account_deletion, build_videos
 from streamtime.auth.access import Role
 from streamtime.auth.administration import Administration
 from streamtime.auth.audit import COMMAND_LINE
@@ -65,7 +66,7 @@ def password(context: Context, name: str, password_stdin: bool) -> None:
     """Set a new password and end all sessions of the account."""
     new = _password(from_stdin=password_stdin)
 
-    async def find_and_set(accounts: AccountServices) -> None:
+    async def find_and_set(accounts: AccountManagement) -> None:
         found = await accounts.users.by_name(name)
         await accounts.administration.set_password(found, new, COMMAND_LINE)
 
@@ -140,7 +141,7 @@ def change_account(
 ) -> None:
     """Apply a change to the account with that name, in a transaction."""
 
-    async def find_and_change(accounts: AccountServices) -> None:
+    async def find_and_change(accounts: AccountManagement) -> None:
         found = await accounts.users.by_name(name)
         await accounts.database.write(lambda tx: change(accounts.administration, tx, found))
 
@@ -183,13 +184,13 @@ def delete(context: Context, name: str, new_owner: str | None, delete_videos: bo
 
 async def _delete(config: Config, name: str, new_owner: str | None, *, delete_videos: bool) -> None:
     async with AsyncExitStack() as stack:
-        users = (await stack.enter_async_context(open_account_services(config))).users
+        users = (await stack.enter_async_context(open_account_management(config))).users
         user = await users.by_name(name)
         other = None if new_owner is None else await users.by_name(new_owner)
         if other is not None and other.id == user.id:
             raise NotFound("The videos go to another account than the one that is deleted.")
         base = await open_infrastructure(config, stack, sweep=False)
-        deletion = build_account_deletion(base, build_video_services(base))
+        deletion = build_account_deletion(base, build_videos(config, base))
         await base.database.write(
             lambda tx: deletion.delete(tx, user, COMMAND_LINE, new_owner=other, delete_videos=delete_videos)
         )
@@ -204,7 +205,7 @@ def second_factor(context: Context, name: str, off: bool) -> None:
     click.echo(context.run_with_accounts(lambda accounts: _turn_off(accounts, name) if off else _state(accounts, name)))
 
 
-async def _state(accounts: AccountServices, name: str) -> str:
+async def _state(accounts: AccountManagement, name: str) -> str:
     found = await accounts.users.by_name(name)
     if found.factor_since_ms is None:
         return f"{found.name} has no second factor."
@@ -212,7 +213,7 @@ async def _state(accounts: AccountServices, name: str) -> str:
     return f"{found.name} has a second factor since {time_iso(found.factor_since_ms)}, recovery codes left: {left}."
 
 
-async def _turn_off(accounts: AccountServices, name: str) -> str:
+async def _turn_off(accounts: AccountManagement, name: str) -> str:
     found = await accounts.users.by_name(name)
     await accounts.database.write(lambda tx: accounts.second_factor.admin_disable(tx, found, COMMAND_LINE))
     return f"The second factor of {found.name} is off, and {found.name} is signed out everywhere."
@@ -228,7 +229,7 @@ def invite(context: Context, role: str, uses: int, expires: str, label: str) -> 
     """Create an invitation and print the path of its link once. Needs accounts.registration invite or open."""
     new = NewInvite(Role(role), uses, _days(expires), label)
 
-    async def create_invite(accounts: AccountServices) -> str:
+    async def create_invite(accounts: AccountManagement) -> str:
         admins = [user for user in await accounts.users.list_all() if user.role is Role.ADMIN]
         if not admins:
             raise Conflict("There is no administrator yet: make one first, in whose name it is.")

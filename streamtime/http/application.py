@@ -1,5 +1,7 @@
 """Builds the HTTP application: routes, injected dependencies, exception handlers, and the middleware around them."""
 
+from dataclasses import fields
+
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -40,14 +42,18 @@ def build_application(
     services: Services, settings: HttpSettings, connections: ConnectionMetrics, *, version: str
 ) -> RequestMiddleware:
     """Return the complete ASGI application, wrapped in its middleware."""
-    metrics = Metrics(services.store_metrics, connections)
+    metrics = Metrics(services.storage.metrics, connections)
     litestar = build_litestar(services, settings, metrics, version=version)
     hosts = HostValidator(settings.allowed_hosts, settings.public_url)
-    callers = CallerResolver(services.authenticator)
-    headers = SecurityHeaders(services.segments.presigned_urls.origins, settings.frame_ancestors, settings.public_url)
-    media = CompressionMiddleware(MediaApp(services, shared_cache_s=settings.shared_cache_s))
+    callers = CallerResolver(services.auth.authenticator)
+    headers = SecurityHeaders(
+        services.playback.segments.presigned_urls.origins, settings.frame_ancestors, settings.public_url
+    )
+    media = CompressionMiddleware(
+        MediaApp(services.playback, settings.anonymous, shared_cache_s=settings.shared_cache_s)
+    )
     pages = CompressionMiddleware(litestar)  # type: ignore[arg-type]  # plain ASGI, with its own types
-    return RequestMiddleware(pages, media, callers, services.tickets, hosts, metrics, headers)
+    return RequestMiddleware(pages, media, callers, services.sharing.tickets, hosts, metrics, headers)
 
 
 def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics, *, version: str) -> Litestar:
@@ -61,7 +67,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "caller": Provide(caller_of),
             "actor": Provide(actor_of),
             "account": Provide(account_from_path),
-            "services": _provide_value(services),
+            **{field.name: _provide_field(services, field.name) for field in fields(Services)},
             "settings": _provide_value(settings),
             "templates": _provide_value(templates),
             "files": _provide_value(files),
@@ -97,5 +103,12 @@ def _openapi(version: str) -> OpenAPIConfig:
 def _provide_value(value: object) -> Provide:
     def provide() -> object:
         return value
+
+    return Provide(provide, sync_to_thread=False)
+
+
+def _provide_field(services: Services, name: str) -> Provide:
+    def provide() -> object:
+        return getattr(services, name)
 
     return Provide(provide, sync_to_thread=False)

@@ -16,7 +16,7 @@ from streamtime.auth.rate_limits import client_network
 from streamtime.errors import StreamtimeError
 from streamtime.http.event_stream_state import StreamSlot
 from streamtime.http.requests import ApiRequest, client_address, reload_caller, rights_epoch
-from streamtime.http.services import Services
+from streamtime.http.services import StreamServices
 from streamtime.logging import get_logger
 from streamtime.videos.events import Subscription, VideoChanged
 
@@ -49,7 +49,7 @@ def session_key(request: ApiRequest, caller: Caller) -> tuple[str, int, object]:
 async def event_stream(
     request: ApiRequest,
     caller: Caller,
-    services: Services,
+    streams: StreamServices,
     accepts: EventFilter,
     render: EventRenderer,
     snapshot: SnapshotRenderer,
@@ -61,10 +61,10 @@ async def event_stream(
         StreamtimeError: `snapshot` raised it.
     """
     session = f"{caller.auth_method.value} {caller.credential_id}" if caller.signed_in else ""
-    slot = services.stream_slots.acquire(client_network(client_address(request)), session)
+    slot = streams.slots.acquire(client_network(client_address(request)), session)
     epoch = rights_epoch(request)
-    subscription = services.events.add_subscription(accepts)
-    weakref.finalize(slot, services.events.unsubscribe, subscription)
+    subscription = streams.bus.add_subscription(accepts)
+    weakref.finalize(slot, streams.bus.unsubscribe, subscription)
     first = await snapshot()
     events = _events(request, caller, epoch, subscription, slot, render, first)
     return Stream(events, media_type="text/event-stream", headers=HEADERS)

@@ -7,8 +7,9 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
+from streamtime.database.transaction import Database
 from streamtime.errors import StreamtimeError, Unavailable
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, JobServices, MaintenanceServices, StorageServices
 from streamtime.storage.object_store import ObjectStore
 from streamtime.workers.launcher import format_layers
 
@@ -23,34 +24,38 @@ async def healthz() -> dict[str, str]:
 
 
 @get("/readyz", include_in_schema=False)
-async def readyz(services: NamedDependency[Services]) -> Response[dict[str, str]]:
+async def readyz(
+    accounts: NamedDependency[AccountServices],
+    jobs: NamedDependency[JobServices],
+    storage: NamedDependency[StorageServices],
+    maintenance: NamedDependency[MaintenanceServices],
+    database: NamedDependency[Database],
+) -> Response[dict[str, str]]:
     """Return the status of each component, with 503 if one is not `ok`; also worker confinement and backup status."""
     components = {
-        "database": services.database.damage or await _status_of(services.users.any_exists()),
-        "storage": await _storage(services),
-        "spool": await _status_of(services.stores.spool.check()),
-        "pool": "ok" if services.pool.alive else "stopped",
-        "workers": await _status_of(services.confinement.confinement()),
+        "database": database.damage or await _status_of(accounts.users.any_exists()),
+        "storage": await _storage(storage),
+        "spool": await _status_of(storage.stores.spool.check()),
+        "pool": "ok" if jobs.pool.alive else "stopped",
+        "workers": await _status_of(jobs.confinement.confinement()),
     }
     ready = all(state == "ok" for state in components.values())
-    confinement = format_layers(await services.confinement.confinement()) if components["workers"] == "ok" else "none"
-    body = {**components, "confinement": confinement, "backup": _backup_status(services)}
+    confinement = format_layers(await jobs.confinement.confinement()) if components["workers"] == "ok" else "none"
+    body = {**components, "confinement": confinement, "backup": _backup_status(maintenance)}
     return Response(body, status_code=200 if ready else 503)
 
 
-def _backup_status(services: Services) -> str:
+def _backup_status(maintenance: MaintenanceServices) -> str:
     """Return the status of the automatic database backups. A failure does not cause a 503."""
-    if not services.database_backups.backups_enabled:
+    if not maintenance.database_backups.backups_enabled:
         return "off"
-    return "the last copy of the database failed" if services.database_backups.status.error else "ok"
+    return "the last copy of the database failed" if maintenance.database_backups.status.error else "ok"
 
 
-async def _storage(services: Services) -> str:
+async def _storage(storage: StorageServices) -> str:
     """Return `ok` if every object store responds, else the names and errors of those that do not."""
-    names = [*services.stores.object_stores]
-    states = await asyncio.gather(
-        *[_status_of(_check_store(store)) for store in services.stores.object_stores.values()]
-    )
+    names = [*storage.stores.object_stores]
+    states = await asyncio.gather(*[_status_of(_check_store(store)) for store in storage.stores.object_stores.values()])
     failed = [f"{name}: {state}" for name, state in zip(names, states, strict=True) if state != "ok"]
     return " ".join(failed) or "ok"
 

@@ -17,7 +17,7 @@ from streamtime.http.problems import Problem, problem_of, send_problem
 from streamtime.http.ranges import NotModified, SendRange, Unsatisfiable, evaluate_conditions
 from streamtime.http.secret_paths import masked
 from streamtime.http.server.connection import AbortResponse
-from streamtime.http.services import Services
+from streamtime.http.services import PlaybackServices
 from streamtime.logging import get_logger
 from streamtime.playback.media_reader import MediaRange, MediaReader
 from streamtime.playback.playlists import Playlist, WebVttFile
@@ -185,7 +185,7 @@ MOUNT = "/media"
 _ID = r"[A-Za-z0-9_-]{1,64}"
 _PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}", "captions": _ID}
 
-MediaResolver = Callable[[Services, Caller, dict[str, str]], Awaitable[MediaRange | Playlist | WebVttFile]]
+MediaResolver = Callable[[PlaybackServices, Caller, dict[str, str]], Awaitable[MediaRange | Playlist | WebVttFile]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,78 +207,78 @@ class MediaRoute:
 MEDIA_ROUTES = (
     MediaRoute(
         "/{video}/{generation}/{rendition}/{number}.m4s",
-        lambda services, caller, params: services.segments.segment(
+        lambda playback, caller, params: playback.segments.segment(
             caller, params["video"], int(params["generation"]), params["rendition"], int(params["number"])
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/{rendition}/playlist.m3u8",
-        lambda services, caller, params: services.playlists.media(
+        lambda playback, caller, params: playback.playlists.media(
             caller, params["video"], int(params["generation"]), params["rendition"]
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/{rendition}/iframes.m3u8",
-        lambda services, caller, params: services.playlists.iframes(
+        lambda playback, caller, params: playback.playlists.iframes(
             caller, params["video"], int(params["generation"]), params["rendition"]
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/{rendition}/init.mp4",
-        lambda services, caller, params: services.segments.init(
+        lambda playback, caller, params: playback.segments.init(
             caller, params["video"], int(params["generation"]), params["rendition"]
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/{rendition}/rendition.mp4",
-        lambda services, caller, params: services.segments.whole_file(
+        lambda playback, caller, params: playback.segments.whole_file(
             caller, params["video"], int(params["generation"]), params["rendition"]
         ),
     ),
     MediaRoute(
         "/{video}/master.m3u8",
-        lambda services, caller, params: services.playlists.multivariant(caller, params["video"]),
+        lambda playback, caller, params: playback.playlists.multivariant(caller, params["video"]),
     ),
     MediaRoute(
         "/{video}/{generation}/poster.jpg",
-        lambda services, caller, params: services.segments.poster(caller, params["video"], int(params["generation"])),
+        lambda playback, caller, params: playback.segments.poster(caller, params["video"], int(params["generation"])),
     ),
     MediaRoute(
         "/{video}/{generation}/captions/{captions}.m3u8",
-        lambda services, caller, params: services.text_tracks.captions_playlist(
+        lambda playback, caller, params: playback.text_tracks.captions_playlist(
             caller, params["video"], int(params["generation"]), params["captions"]
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/captions/{captions}.vtt",
-        lambda services, caller, params: services.text_tracks.captions(
+        lambda playback, caller, params: playback.text_tracks.captions(
             caller, params["video"], int(params["generation"]), params["captions"]
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/chapters.vtt",
-        lambda services, caller, params: services.text_tracks.chapters(
+        lambda playback, caller, params: playback.text_tracks.chapters(
             caller, params["video"], int(params["generation"])
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/storyboard.vtt",
-        lambda services, caller, params: services.playlists.storyboard(
+        lambda playback, caller, params: playback.playlists.storyboard(
             caller, params["video"], int(params["generation"])
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/storyboard-{number}.jpg",
-        lambda services, caller, params: services.segments.sheet(
+        lambda playback, caller, params: playback.segments.sheet(
             caller, params["video"], int(params["generation"]), int(params["number"])
         ),
     ),
     MediaRoute(
         "/{video}/{generation}/preview.mp4",
-        lambda services, caller, params: services.segments.preview(caller, params["video"], int(params["generation"])),
+        lambda playback, caller, params: playback.segments.preview(caller, params["video"], int(params["generation"])),
     ),
     MediaRoute(
-        "/{video}/original", lambda services, caller, params: services.segments.original(caller, params["video"])
+        "/{video}/original", lambda playback, caller, params: playback.segments.original(caller, params["video"])
     ),
 )
 
@@ -289,8 +289,9 @@ _WRONG_METHOD = Problem(title="That did not work", status=405, detail="Media can
 class MediaApp:
     """ASGI application that answers GET and HEAD for all media URLs."""
 
-    def __init__(self, services: Services, *, shared_cache_s: int = 0) -> None:
-        self._services = services
+    def __init__(self, playback: PlaybackServices, anonymous: Caller, *, shared_cache_s: int = 0) -> None:
+        self._playback = playback
+        self._anonymous = anonymous
         self._shared_cache_s = shared_cache_s
         self._table = [(route.pattern, route.resolve) for route in MEDIA_ROUTES]
 
@@ -309,10 +310,10 @@ class MediaApp:
             await send_problem(scope, send, _WRONG_METHOD, {"allow": "GET, HEAD"})
             return
         resolve, params = self._route(scope["path"].removeprefix(MOUNT))
-        found = await resolve(self._services, scope["caller"], params)
+        found = await resolve(self._playback, scope["caller"], params)
         if isinstance(found, MediaRange):
             max_age_s = await self._shared_max_age_s(scope["caller"], params["video"])
-            await send_media(scope, receive, send, found, self._services.media_reader, shared_cache_s=max_age_s)
+            await send_media(scope, receive, send, found, self._playback.media_reader, shared_cache_s=max_age_s)
         elif isinstance(found, WebVttFile):
             await send_text(scope, send, found.text, content_type="text/vtt; charset=utf-8", etag=found.etag)
         else:
@@ -322,7 +323,7 @@ class MediaApp:
         """Return how many seconds shared caches may keep the media; 0 if it is not public."""
         if not self._shared_cache_s or caller.auth_method is AuthMethod.TICKET:
             return 0
-        public = await self._services.segments.is_public(self._services.authenticator.anonymous, video)
+        public = await self._playback.segments.is_public(self._anonymous, video)
         return self._shared_cache_s if public else 0
 
     def _route(self, path: str) -> tuple[MediaResolver, dict[str, str]]:

@@ -9,9 +9,11 @@ from litestar.di import NamedDependency
 from litestar.response import Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.errors import NotFound
 from streamtime.http.server.connection_limits import ConnectionMetrics
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import HttpSettings, JobServices, MaintenanceServices, StorageServices, StreamServices
 from streamtime.maintenance.overview import StorageSummary
 from streamtime.periodic import FAILURES as LOOP_FAILURES
 from streamtime.storage.wrappers import StoreMetrics
@@ -95,24 +97,32 @@ class Metrics:
         counters[0].inc()
         counters[1].observe(seconds)
 
-    async def read(self, services: Services) -> bytes:
+    async def read(
+        self,
+        jobs: JobServices,
+        storage: StorageServices,
+        maintenance: MaintenanceServices,
+        streams: StreamServices,
+        clock: Clock,
+        database: Database,
+    ) -> bytes:
         """Return all metrics in the Prometheus text format."""
-        now_ms = services.clock.now_ms()
-        self._set_database(services, now_ms)
+        now_ms = clock.now_ms()
+        self._set_database(maintenance, database, now_ms)
         self.jobs.clear()
         self.oldest.clear()
-        for depth in await services.queue.depths():
+        for depth in await jobs.queue.depths():
             self.jobs.labels(depth.kind, depth.state).set(depth.count)
             self.oldest.labels(depth.kind, depth.state).set((now_ms - depth.oldest_created_at_ms) / 1000)
-        self.running.set(services.pool.running)
-        self.listeners.set(services.events.subscriber_count)
-        self.free.set(await services.stores.spool.free_bytes())
-        self._set_storage(await services.storage.summary(), now_ms)
+        self.running.set(jobs.pool.running)
+        self.listeners.set(streams.bus.subscriber_count)
+        self.free.set(await storage.stores.spool.free_bytes())
+        self._set_storage(await maintenance.overview.summary(), now_ms)
         return generate_latest(self.registry)
 
-    def _set_database(self, services: Services, now_ms: int) -> None:
-        state = services.database_backups.status
-        self.database_ok.set(not services.database.damage)
+    def _set_database(self, maintenance: MaintenanceServices, database: Database, now_ms: int) -> None:
+        state = maintenance.database_backups.status
+        self.database_ok.set(not database.damage)
         self.copy_ok.set(not state.error)
         if state.newest is not None:
             self.copy_age.set((now_ms - state.newest.created_at_ms) / 1000)
@@ -137,14 +147,19 @@ class Metrics:
 @get("/metrics", include_in_schema=False)
 async def metrics(
     request: Request[Any, Any, State],
-    services: NamedDependency[Services],
+    jobs: NamedDependency[JobServices],
+    storage: NamedDependency[StorageServices],
+    maintenance: NamedDependency[MaintenanceServices],
+    streams: NamedDependency[StreamServices],
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
     settings: NamedDependency[HttpSettings],
     metrics_registry: NamedDependency[Metrics],
 ) -> Response[bytes]:
     """Return the metrics to clients on this machine, or, if a token is configured, to clients that send it."""
     if not _may_read(request, settings.metrics_token):
         raise NotFound
-    content = await metrics_registry.read(services)
+    content = await metrics_registry.read(jobs, storage, maintenance, streams, clock, database)
     return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

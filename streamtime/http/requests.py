@@ -13,7 +13,7 @@ from streamtime.auth.access import Caller, Role, TokenScope
 from streamtime.auth.audit import MAX_ADDRESS, Actor, ClientInfo
 from streamtime.auth.users import User
 from streamtime.errors import Forbidden, Invalid, NotFound, Unauthenticated
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices
 
 MAX_FIELD = 20_000
 """Maximum length of a form field, in characters."""
@@ -129,7 +129,7 @@ def require_admin(caller: Caller) -> None:
 
 
 async def account_from_path(
-    person: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    person: FromPath[str], caller: NamedDependency[Caller], accounts: NamedDependency[AccountServices]
 ) -> User:
     """Return the account in the path of an admin page.
 
@@ -137,7 +137,7 @@ async def account_from_path(
         NotFound: there is no such account, or the caller is not an admin.
     """
     require_admin(caller)
-    return await services.users.by_public_id(person)
+    return await accounts.users.by_public_id(person)
 
 
 def client_address(request: Request[Any, Any, State]) -> str:

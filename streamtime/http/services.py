@@ -1,9 +1,12 @@
-"""The services and settings that handlers use. The composition root builds them once."""
+"""The services that handlers use, in groups, and their settings. A handler names the groups that it needs.
+
+`http/application.py` injects each field of `Services` by its name; `app/` builds each group in one function.
+"""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from streamtime.addresses import ListenAddress
+from streamtime.auth.access import Caller
 from streamtime.auth.administration import Administration
 from streamtime.auth.api_tokens import ApiTokens
 from streamtime.auth.audit import AuditLog
@@ -23,8 +26,10 @@ from streamtime.database.transaction import Database
 from streamtime.hls.ladder import Rung
 from streamtime.http.event_stream_state import RenderCache, StreamSlots
 from streamtime.jobs.pool import JobPool
-from streamtime.jobs.queue import JobOverview, JobQueue, JobSummary
+from streamtime.jobs.queue import JobOverview, JobQueue
 from streamtime.maintenance.backup.automatic import DatabaseBackups
+from streamtime.maintenance.expiry import ExpiryScheduler
+from streamtime.maintenance.jobs import MaintenanceScheduler
 from streamtime.maintenance.overview import StorageOverview
 from streamtime.playback.media_reader import MediaReader
 from streamtime.playback.playlists import Playlists, TextTracks
@@ -35,6 +40,7 @@ from streamtime.sharing.upload_requests import UploadRequests
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.objects.stores import Stores
 from streamtime.storage.wrappers import StoreMetrics
+from streamtime.transcoding.admission import QueueStatus
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
@@ -46,109 +52,162 @@ from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor
 from streamtime.videos.events import EventBus, Timeline
+from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.lifecycle import Lifecycle, VideoJobs
 from streamtime.videos.listing import Listing
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import Reservations, StorageUsage
-from streamtime.videos.renditions import Renditions
+from streamtime.videos.renditions import Renditions, StillRepository
 from streamtime.videos.trash import Trash
 from streamtime.videos.videos import ProfileVisibility, Videos
 from streamtime.workers.launcher import ConfinementCheck
 from streamtime.workers.worker import WorkerRegistry
 
 
-class QueueStatusMonitor(Protocol):
-    """Determines why jobs wait, and keeps the progress display informed."""
-
-    def reason_for(self, job: JobSummary) -> str:
-        """Return why a queued job does not run, as a text for people."""
-        ...
-
-    async def run_forever(self) -> None:
-        """Update the reasons periodically until cancelled."""
-        ...
-
-
-class PeriodicTask(Protocol):
-    """A task that runs periodically."""
-
-    async def run_forever(self) -> None:
-        """Run periodically until cancelled."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Services:
-    """All services."""
+class AccountServices:
+    """Accounts: who has one, how one is made, changed and deleted, and the audit log."""
 
-    clock: Clock
-    database: Database
-    events: EventBus
-    stream_slots: StreamSlots
-    render_cache: RenderCache
-    audit: AuditLog
-    rate_limiter: RateLimiter
-    failed_logins: FailedLoginLog
     users: Users
     administration: Administration
     invites: Invites
     registration: Registration
+    setup: Setup
     profiles: Profiles
     pictures: ProfilePictures
     profile_visibility: ProfileVisibility
-    setup: Setup
+    deletion: AccountDeletion
+    audit: AuditLog
+
+
+@dataclass(frozen=True, slots=True)
+class AuthServices:
+    """Sign-in, and what authenticates a request."""
+
     sign_in: SignIn
     mfa_challenges: MfaChallenges
     second_factor: SecondFactor
-    oidc_sign_in: OidcSignIn | None
+    oidc: OidcSignIn | None
     """None if no OpenID provider is configured."""
-    refresh_tokens: RefreshTokens
     sessions: Sessions
     api_tokens: ApiTokens
+    refresh_tokens: RefreshTokens
     authenticator: Authenticator
     last_used: LastUsedTracker
-    videos: Videos
+    rate_limiter: RateLimiter
+    failed_logins: FailedLoginLog
+
+
+@dataclass(frozen=True, slots=True)
+class VideoServices:
+    """Videos, what belongs to them, and their state from upload to deletion."""
+
+    repository: Videos
     listing: Listing
     editor: Editor
+    ingest: VideoIngest
     lifecycle: Lifecycle
-    video_jobs: VideoJobs
+    jobs: VideoJobs
     deletion: VideoDeletion
     trash: Trash
-    account_deletion: AccountDeletion
     duplicates: Duplicates
     progress: ProgressTracker
+    timeline: Timeline
     renditions: Renditions
-    ledger: Ledger
-    stores: Stores
-    store_metrics: StoreMetrics
+    stills: StillRepository
+    captions: Captions
+    chapters: Chapters
+
+
+@dataclass(frozen=True, slots=True)
+class UploadServices:
+    """Resumable uploads."""
+
+    repository: UploadRepository
+    creation: UploadCreation
+    receiver: Receiver
+    termination: Termination
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackServices:
+    """What a player requests: playlists, segments, text tracks."""
+
     segments: Segments
     playlists: Playlists
     text_tracks: TextTracks
-    captions: Captions
-    chapters: Chapters
     media_reader: MediaReader
-    uploads: UploadRepository
-    upload_creation: UploadCreation
-    receiver: Receiver
-    termination: Termination
-    queue: JobQueue
-    pool: JobPool
-    confinement: ConfinementCheck
-    timeline: Timeline
-    jobs: JobOverview
-    worker_registry: WorkerRegistry
-    queue_status: QueueStatusMonitor
-    maintenance_scheduler: PeriodicTask
-    storage: StorageOverview
-    damage_reporter: DamageReporter
-    database_backups: DatabaseBackups
-    usage: StorageUsage
-    reservations: Reservations
-    expiry: PeriodicTask
+
+
+@dataclass(frozen=True, slots=True)
+class SharingServices:
+    """Share links, upload requests, and media tickets."""
+
     tickets: Tickets
     links: Links
     view_sessions: ViewSessions
     upload_requests: UploadRequests
+
+
+@dataclass(frozen=True, slots=True)
+class JobServices:
+    """The job queue, the pool that runs it, and its child processes."""
+
+    queue: JobQueue
+    pool: JobPool
+    overview: JobOverview
+    status: QueueStatus
+    workers: WorkerRegistry
+    confinement: ConfinementCheck
+
+
+@dataclass(frozen=True, slots=True)
+class StorageServices:
+    """Stores, stored objects, and who uses how much of them."""
+
+    stores: Stores
+    metrics: StoreMetrics
+    ledger: Ledger
+    usage: StorageUsage
+    reservations: Reservations
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceServices:
+    """Storage maintenance, expiry and backups, with their schedules and results."""
+
+    overview: StorageOverview
+    scheduler: MaintenanceScheduler
+    expiry: ExpiryScheduler
+    database_backups: DatabaseBackups
+    damage_reporter: DamageReporter
+
+
+@dataclass(frozen=True, slots=True)
+class StreamServices:
+    """Server-sent events."""
+
+    bus: EventBus
+    slots: StreamSlots
+    render_cache: RenderCache
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All groups. Each field is a dependency that a handler can name."""
+
+    clock: Clock
+    database: Database
+    accounts: AccountServices
+    auth: AuthServices
+    videos: VideoServices
+    uploads: UploadServices
+    playback: PlaybackServices
+    sharing: SharingServices
+    jobs: JobServices
+    storage: StorageServices
+    maintenance: MaintenanceServices
+    streams: StreamServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +228,5 @@ class HttpSettings:
     """Origins of sites that may embed the player in a frame."""
     shared_cache_s: int
     """Seconds that shared caches may keep public media; 0 disables it."""
+    anonymous: Caller
+    """The caller of a request without credentials."""

@@ -134,18 +134,18 @@ async def until(look: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("kind", ERRORS)
 async def test_every_loop_goes_on_after_an_error_and_nothing_noted_is_lost(services: Services, kind: str) -> None:
-    video = await services.videos.by_id(1)
+    video = await services.videos.repository.by_id(1)
     with capture_logs() as lines:
         async with run_background_tasks(services, grace_s=1):
             before = counts()
             with failing(ERRORS[kind]):
-                services.progress.report(video, 0.5, "Preparing")
-                services.last_used.record(AuthMethod.BEARER, 1, 77)
-                services.failed_logins.count(ClientInfo("192.0.2.1", "test"))
-                services.queue.on_enqueue()
+                services.videos.progress.report(video, 0.5, "Preparing")
+                services.auth.last_used.record(AuthMethod.BEARER, 1, 77)
+                services.auth.failed_logins.count(ClientInfo("192.0.2.1", "test"))
+                services.jobs.queue.on_enqueue()
                 await until(lambda: all(counts().get(loop, 0) >= before.get(loop, 0) + 2 for loop in LOOPS))
             await until(lambda: {line.get("loop") for line in lines if line["event"] == "loop_recovered"} >= LOOPS)
-            assert services.pool.alive
+            assert services.jobs.pool.alive
             await until_written(services)
     said = [line["loop"] for line in lines if line["event"] == "loop_failed" and line["loop"] in LOOPS]
     assert sorted(said) == sorted(LOOPS), "each once, whatever was repeated"
@@ -244,8 +244,10 @@ async def test_an_encode_is_paused_and_resumed_after_the_disk_could_not_be_asked
     watching = ViewerActivity(services.clock)
     rules = AdmissionRules(minimum_free_bytes=1, quiet_hours=None, yield_to_viewers=True)
     restraint = EncodeAdmission(rules, watching, spool, services.clock)
-    supervised = OrderMonitor(services.timeline, services.progress, services.worker_registry, restraint, services.clock)
-    video = await services.videos.by_id(1)
+    supervised = OrderMonitor(
+        services.videos.timeline, services.videos.progress, services.jobs.workers, restraint, services.clock
+    )
+    video = await services.videos.repository.by_id(1)
     order = Package(origin_us=0, video_stream=0, encodes=(EncodeVideo(0, plan_ladder(640, 360, Fraction(25))[0]),))
     share = ProgressRange("Encoding", 0, 1, can_pause=True)
     nothing = os.open(os.devnull, os.O_RDONLY)

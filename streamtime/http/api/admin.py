@@ -10,12 +10,13 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor, AuditEvent
 from streamtime.auth.users import User
-from streamtime.database.transaction import Transaction
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Forbidden, Invalid
 from streamtime.formatting import time_iso
 from streamtime.http.problems import problems
 from streamtime.http.requests import require_signed_in
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, AuthServices, StorageServices
 from streamtime.http.views.people import PersonView, people_views, person_view
 
 BASE_PATH = "/api/v1/admin/users"
@@ -75,10 +76,15 @@ class NewPassword(msgspec.Struct):
 
 
 @get(BASE_PATH, responses=problems(401, 403), tags=["admin"], summary="List accounts")
-async def list_users(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> UserList:
+async def list_users(
+    caller: NamedDependency[Caller],
+    accounts: NamedDependency[AccountServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
+) -> UserList:
     """All accounts with their usage."""
     require_admin_or_forbid(caller)
-    return UserList([_body(view) for view in await people_views(caller, services)])
+    return UserList([_body(view) for view in await people_views(caller, accounts, storage, clock)])
 
 
 @post(BASE_PATH, responses=problems(401, 403, 409, 413), tags=["admin"], summary="Create an account")
@@ -86,12 +92,14 @@ async def create_user(
     data: JSONBody[NewUserBody],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
 ) -> UserBody:
     """The account may sign in immediately."""
     require_admin_or_forbid(caller)
-    created = await services.users.create(data.name, data.password, data.role, actor=actor)
-    return _body(await person_view(created, caller, services))
+    created = await accounts.users.create(data.name, data.password, data.role, actor=actor)
+    return _body(await person_view(created, caller, accounts, storage, clock))
 
 
 @patch(
@@ -102,13 +110,17 @@ async def patch_user(
     data: JSONBody[UserPatch],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
 ) -> UserBody:
     """Change the given fields, all or none. `user` is the id of the account."""
     require_admin_or_forbid(caller)
-    found = await services.users.by_public_id(user)
-    await services.database.write(lambda tx: _change(tx, services, found, data, actor))
-    return _body(await person_view(await services.users.by_public_id(user), caller, services))
+    found = await accounts.users.by_public_id(user)
+    await database.write(lambda tx: _change(tx, accounts, auth, found, data, actor))
+    return _body(await person_view(await accounts.users.by_public_id(user), caller, accounts, storage, clock))
 
 
 @post(
@@ -122,12 +134,12 @@ async def reset_user_password(
     user: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
 ) -> NewPassword:
     """Set a generated password, and end the sessions of the account."""
     require_admin_or_forbid(caller)
-    found = await services.users.by_public_id(user)
-    return NewPassword(await services.administration.reset_password(found, actor))
+    found = await accounts.users.by_public_id(user)
+    return NewPassword(await accounts.administration.reset_password(found, actor))
 
 
 @post(
@@ -141,12 +153,13 @@ async def sign_user_out(
     user: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    database: NamedDependency[Database],
 ) -> None:
     """End all sessions of the account."""
     require_admin_or_forbid(caller)
-    found = await services.users.by_public_id(user)
-    await services.database.write(lambda tx: services.administration.end_sessions(tx, found, actor))
+    found = await accounts.users.by_public_id(user)
+    await database.write(lambda tx: accounts.administration.end_sessions(tx, found, actor))
 
 
 @delete(BASE_PATH + "/{user:str}", responses=problems(401, 403, 404, 409), tags=["admin"], summary="Delete an account")
@@ -154,21 +167,24 @@ async def delete_user(
     user: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    database: NamedDependency[Database],
     videos_to: Annotated[str, QueryParameter(max_length=100)] = "",
     delete_videos: FromQuery[bool] = False,
 ) -> None:
     """For an account with videos, give their new owner (`videos_to`, an account's id), or delete them permanently."""
     require_admin_or_forbid(caller)
-    found = await services.users.by_public_id(user)
-    new_owner = await services.users.by_public_id(videos_to) if videos_to else None
-    await services.database.write(
-        lambda tx: services.account_deletion.delete(tx, found, actor, new_owner=new_owner, delete_videos=delete_videos)
+    found = await accounts.users.by_public_id(user)
+    new_owner = await accounts.users.by_public_id(videos_to) if videos_to else None
+    await database.write(
+        lambda tx: accounts.deletion.delete(tx, found, actor, new_owner=new_owner, delete_videos=delete_videos)
     )
 
 
-async def _change(tx: Transaction, services: Services, found: User, data: UserPatch, actor: Actor) -> None:
-    administration = services.administration
+async def _change(
+    tx: Transaction, accounts: AccountServices, auth: AuthServices, found: User, data: UserPatch, actor: Actor
+) -> None:
+    administration = accounts.administration
     if data.role is not msgspec.UNSET:
         await administration.set_role(tx, found, data.role, actor)
     if data.disabled is not msgspec.UNSET:
@@ -178,7 +194,7 @@ async def _change(tx: Transaction, services: Services, found: User, data: UserPa
     if data.second_factor is True:
         raise Invalid("Only the owner of the account can enable a second factor.", field="second_factor")
     if data.second_factor is False:
-        await services.second_factor.admin_disable(tx, found, actor)
+        await auth.second_factor.admin_disable(tx, found, actor)
     if data.quota is not msgspec.UNSET:
         await administration.set_quota(tx, found, data.quota, actor)
 
@@ -236,7 +252,7 @@ class AuditPage(msgspec.Struct):
 @get("/api/v1/admin/audit", responses=problems(401, 403), tags=["admin"], summary="Read the audit log")
 async def get_audit(
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
     person: Annotated[str, QueryParameter(max_length=100)] = "",
     before: Annotated[int | None, QueryParameter(ge=1, le=2**62)] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 50,
@@ -244,7 +260,7 @@ async def get_audit(
     """Sign-ins, changes of permissions and visibility, and deletions. `person` filters by actor or subject."""
     if not require_signed_in(caller).is_admin:
         raise Forbidden("Only administrators may read the audit log.")
-    found = await services.audit.page(before_id=before, person=person, limit=limit + 1)
+    found = await accounts.audit.page(before_id=before, person=person, limit=limit + 1)
     items = [
         EntryBody(
             id=entry.id,

@@ -18,7 +18,7 @@ from streamtime.formatting import time_iso
 from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, client_info_of, require_account_management
-from streamtime.http.services import Services
+from streamtime.http.services import AuthServices
 
 
 class TokenBody(msgspec.Struct):
@@ -51,10 +51,10 @@ class NewToken(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/api/v1/tokens", responses=problems(401, 403), tags=["account"], summary="List API tokens")
-async def list_tokens(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> TokenList:
+async def list_tokens(caller: NamedDependency[Caller], auth: NamedDependency[AuthServices]) -> TokenList:
     """The API tokens of the account that are not revoked."""
     return TokenList(
-        [_body(token) for token in await services.api_tokens.list_for_user(require_account_management(caller))]
+        [_body(token) for token in await auth.api_tokens.list_for_user(require_account_management(caller))]
     )
 
 
@@ -63,10 +63,10 @@ async def create_token(
     data: JSONBody[NewToken],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
 ) -> Response[NewTokenBody]:
     """Requires a session, or a token with the scope `admin`: a token cannot create one with a wider scope."""
-    created = await services.api_tokens.create(actor, require_account_management(caller), data.label, data.scope)
+    created = await auth.api_tokens.create(actor, require_account_management(caller), data.label, data.scope)
     body = NewTokenBody(**msgspec.structs.asdict(_body(created.token)), token=created.secret)
     return Response(body, headers={"Cache-Control": "no-store"})
 
@@ -78,10 +78,10 @@ async def revoke_token(
     token: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
 ) -> None:
     """The token is rejected from the next request on."""
-    await services.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
+    await auth.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
 
 
 def _body(token: ApiToken) -> TokenBody:
@@ -130,7 +130,7 @@ class Revocation(msgspec.Struct, forbid_unknown_fields=True):
     summary="Sign in a client, or refresh its tokens",
 )
 async def get_tokens(
-    request: ApiRequest, data: JSONBody[TokenRequest], services: NamedDependency[Services]
+    request: ApiRequest, data: JSONBody[TokenRequest], auth: NamedDependency[AuthServices]
 ) -> Response[Tokens]:
     """`username` and `password` start a session; `refresh_token` continues it.
 
@@ -141,14 +141,12 @@ async def get_tokens(
     """
     client = client_info_of(request)
     if data.refresh_token and not (data.username or data.password or data.otp):
-        return _answer(await services.refresh_tokens.rotate(data.refresh_token, client))
+        return _answer(await auth.refresh_tokens.rotate(data.refresh_token, client))
     if data.refresh_token or not data.username:
         raise Invalid("Send either username and password, or refresh_token.")
     name = data.username.strip()
-    session = await services.sign_in.sign_in_with_password(
-        name, data.password, client, SessionKind.CLIENT, code=data.otp
-    )
-    return _answer(await services.refresh_tokens.issue(session))
+    session = await auth.sign_in.sign_in_with_password(name, data.password, client, SessionKind.CLIENT, code=data.otp)
+    return _answer(await auth.refresh_tokens.issue(session))
 
 
 @post(
@@ -163,14 +161,14 @@ async def revoke_tokens(
     request: ApiRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
     data: JSONBody[Revocation | None] = None,
 ) -> None:
     """End the session of a client. Its tokens are rejected from the next request on. An unknown token is no error."""
     if data is not None and data.refresh_token:
-        await services.refresh_tokens.revoke(data.refresh_token, client_info_of(request))
+        await auth.refresh_tokens.revoke(data.refresh_token, client_info_of(request))
     elif caller.auth_method is AuthMethod.ACCESS:
-        await services.sign_in.sign_out(actor, caller.credential_id)
+        await auth.sign_in.sign_out(actor, caller.credential_id)
     else:
         raise Unauthenticated("Send the refresh token of the session, or its access token.")
 

@@ -8,10 +8,11 @@ from litestar.params import FromPath, QueryParameter
 
 from streamtime.auth.access import Access, Caller
 from streamtime.captions.formats import MAX_BYTES
+from streamtime.database.transaction import Database
 from streamtime.http.api.operations import BinaryBody
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest
-from streamtime.http.services import Services
+from streamtime.http.services import VideoServices
 from streamtime.http.views.videos import CaptionBody, caption_bodies, caption_body, tracks_of
 
 Text = Annotated[str, QueryParameter(max_length=200)]
@@ -19,11 +20,11 @@ Text = Annotated[str, QueryParameter(max_length=200)]
 
 @get("/api/v1/videos/{video:str}/captions", responses=problems(404), tags=["captions"], summary="List caption tracks")
 async def list_captions(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str], caller: NamedDependency[Caller], videos: NamedDependency[VideoServices]
 ) -> list[CaptionBody]:
     """Tracks of the uploaded file first, then added tracks."""
-    found = await services.videos.require(caller, video, Access.VIEW)
-    return caption_bodies(found, await tracks_of([found], services))
+    found = await videos.repository.require(caller, video, Access.VIEW)
+    return caption_bodies(found, await tracks_of([found], videos))
 
 
 @post(
@@ -38,14 +39,14 @@ async def add_captions(
     request: ApiRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
     language: Text,
     label: Text = "",
 ) -> CaptionBody:
     """The body is a SubRip, WebVTT or ASS file, in any encoding; `language` is a tag such as `en` or `pt-BR`."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     data = await request.body()
-    return caption_body(found, await services.captions.upload(found, data, language=language, label=label))
+    return caption_body(found, await videos.captions.upload(found, data, language=language, label=label))
 
 
 @put(
@@ -61,11 +62,11 @@ async def replace_captions(
     video: FromPath[str],
     name: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
 ) -> CaptionBody:
     """The body is a file as for a new track. Name, language and label stay unchanged."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    return caption_body(found, await services.captions.replace_from_file(found, name, await request.body()))
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    return caption_body(found, await videos.captions.replace_from_file(found, name, await request.body()))
 
 
 @delete(
@@ -75,8 +76,12 @@ async def replace_captions(
     summary="Delete a caption track",
 )
 async def delete_captions(
-    video: FromPath[str], name: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    name: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> None:
     """The track disappears from playlists immediately."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.captions.delete(tx, found, name))
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    await database.write(lambda tx: videos.captions.delete(tx, found, name))

@@ -14,7 +14,7 @@ from streamtime.http.api.videos import RenditionNames, video_body
 from streamtime.http.event_stream import event_stream, format_event
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, require_signed_in, rights_epoch
-from streamtime.http.services import Services
+from streamtime.http.services import MaintenanceServices, StorageServices, StreamServices, VideoServices
 from streamtime.http.views.history import history_of, require_manageable
 from streamtime.http.views.videos import tracks_of
 from streamtime.videos.events import ChangeKind, VideoChanged
@@ -25,7 +25,8 @@ from streamtime.videos.video import Video
 async def events(
     request: ApiRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    streams: NamedDependency[StreamServices],
     video: Annotated[str, QueryParameter(max_length=100)] = "",
 ) -> Stream:
     """Events named `video`, of one video or of all the caller's own. `gone` names a video that was deleted or hidden.
@@ -33,7 +34,7 @@ async def events(
     The stream of a single video starts with its current state. The number of streams is limited (429).
     """
     if video:
-        require(caller, (await _video(video, request, services)).facts, Access.VIEW)
+        require(caller, (await _video(video, request, videos, streams)).facts, Access.VIEW)
     else:
         require_signed_in(caller)
 
@@ -42,41 +43,43 @@ async def events(
 
     async def render(change: VideoChanged) -> str:
         gone = change.change is ChangeKind.DELETED
-        return _gone(change.public_id) if gone else await _state(change.public_id, request, caller, services)
+        return _gone(change.public_id) if gone else await _state(change.public_id, request, caller, videos, streams)
 
     async def snapshot() -> str:
-        return await _state(video, request, caller, services) if video else ""
+        return await _state(video, request, caller, videos, streams) if video else ""
 
-    return await event_stream(request, caller, services, accepts, render, snapshot)
+    return await event_stream(request, caller, streams, accepts, render, snapshot)
 
 
-async def _video(public_id: str, request: ApiRequest, services: Services) -> Video:
+async def _video(public_id: str, request: ApiRequest, videos: VideoServices, streams: StreamServices) -> Video:
     """Return the video, read once for all concurrent streams. A change of permissions causes it to be read again.
 
     Raises:
         NotFound: there is no such video.
     """
     key = "video", public_id, rights_epoch(request)
-    return await services.render_cache.get(key, public_id, lambda: services.videos.by_public_id(public_id))
+    return await streams.render_cache.get(key, public_id, lambda: videos.repository.by_public_id(public_id))
 
 
-async def _state(public_id: str, request: ApiRequest, caller: Caller, services: Services) -> str:
+async def _state(
+    public_id: str, request: ApiRequest, caller: Caller, videos: VideoServices, streams: StreamServices
+) -> str:
     """Return the event with the video's state. It is cached in two variants, with and without `MANAGE` access."""
     try:
-        found = await _video(public_id, request, services)
+        found = await _video(public_id, request, videos, streams)
     except NotFound:
         return _gone(public_id)
     access = access_level(caller, found.facts)
     if access < Access.VIEW:
         return _gone(public_id)
     key = "state", public_id, rights_epoch(request), access >= Access.MANAGE
-    return await services.render_cache.get(key, public_id, lambda: _text(found, caller, services))
+    return await streams.render_cache.get(key, public_id, lambda: _text(found, caller, videos))
 
 
-async def _text(found: Video, caller: Caller, services: Services) -> str:
-    renditions, tracks = await RenditionNames.of(services, [found]), await tracks_of([found], services)
-    duplicates = await services.duplicates.find_for_videos([found])
-    body = video_body(found, caller, services, renditions, tracks, duplicates.get(found.id))
+async def _text(found: Video, caller: Caller, videos: VideoServices) -> str:
+    renditions, tracks = await RenditionNames.of(videos, [found]), await tracks_of([found], videos)
+    duplicates = await videos.duplicates.find_for_videos([found])
+    body = video_body(found, caller, videos, renditions, tracks, duplicates.get(found.id))
     return format_event("video", msgspec.json.encode(body).decode())
 
 
@@ -118,10 +121,14 @@ class TimelineBody(msgspec.Struct):
     summary="Get the processing history",
 )
 async def get_timeline(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    maintenance: NamedDependency[MaintenanceServices],
 ) -> TimelineBody:
     """For the owner of the video and admins; others get 404."""
-    history = await history_of(await require_manageable(video, caller, services), services)
+    history = await history_of(await require_manageable(video, caller, videos), videos, storage, maintenance)
     return TimelineBody(
         events=[EventBody(event.at_iso, event.event, event.message, event.detail) for event in history.events],
         files=[FileBody(row.name, row.kind, row.origin, row.size_bytes, row.bitrate_bps) for row in history.files],

@@ -9,12 +9,13 @@ from litestar.params import FromPath, JSONBody
 
 from streamtime.auth.access import Access, Caller
 from streamtime.auth.audit import Actor
+from streamtime.clock import Clock
 from streamtime.formatting import time_iso
 from streamtime.http.problems import problems
 from streamtime.http.public_urls import LinkBase, link_base
 from streamtime.http.requests import ApiRequest, require_signed_in
 from streamtime.http.secret_paths import DROPS, SHARED
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import HttpSettings, SharingServices, VideoServices
 from streamtime.http.views.links import MAX_DAYS, expires_after
 from streamtime.sharing.links import MAX_LABEL, MAX_VIDEOS, MAX_VIEWS, Link, LinkState, NewLink
 from streamtime.sharing.upload_requests import MAX_FILES, NewUploadRequest, UploadRequest
@@ -51,13 +52,14 @@ class LinkRequest(msgspec.Struct, forbid_unknown_fields=True):
 async def list_links(
     request: ApiRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
 ) -> list[LinkBody]:
     """Those of the caller, newest first."""
-    listed = await services.links.list_for_owner(require_signed_in(caller))
+    listed = await sharing.links.list_for_owner(require_signed_in(caller))
     base = link_base(request, settings)
-    return [_link_body(link, services, base) for link in listed]
+    return [_link_body(link, clock, base) for link in listed]
 
 
 @post("/api/v1/links", responses=problems(401, 403, 404, 409, 413), tags=["sharing"], summary="Share videos by a link")
@@ -66,15 +68,17 @@ async def create_link(
     data: JSONBody[LinkRequest],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
 ) -> LinkBody:
     """Anyone with the link may watch these videos, whatever their visibility, and nothing else."""
     require_signed_in(caller)
-    videos = [await services.videos.require(caller, video, Access.MANAGE) for video in data.videos]
-    ends = expires_after(data.days, services.clock.now_ms())
-    new = NewLink(videos, data.label, data.password or None, data.max_views, ends)
-    return _link_body(await services.links.create(caller, new, actor), services, link_base(request, settings))
+    chosen = [await videos.repository.require(caller, video, Access.MANAGE) for video in data.videos]
+    ends = expires_after(data.days, clock.now_ms())
+    new = NewLink(chosen, data.label, data.password or None, data.max_views, ends)
+    return _link_body(await sharing.links.create(caller, new, actor), clock, link_base(request, settings))
 
 
 @delete("/api/v1/links/{link:str}", responses=problems(401, 403, 404), tags=["sharing"], summary="Revoke a share link")
@@ -82,19 +86,19 @@ async def delete_link(
     link: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
 ) -> None:
     """The link stops working immediately; players that use it stop at the next segment."""
-    await services.links.revoke(require_signed_in(caller), link, actor)
+    await sharing.links.revoke(require_signed_in(caller), link, actor)
 
 
-def _link_body(link: Link, services: Services, base: LinkBase) -> LinkBody:
+def _link_body(link: Link, clock: Clock, base: LinkBase) -> LinkBody:
     return LinkBody(
         id=link.public_id,
         url=base.url(SHARED + link.public_id),
         label=link.label,
         videos=[video.public_id for video in link.videos],
-        state=link.state(services.clock.now_ms()),
+        state=link.state(clock.now_ms()),
         password=link.has_password,
         views=link.views,
         max_views=link.max_views,
@@ -130,13 +134,14 @@ class DropRequest(msgspec.Struct, forbid_unknown_fields=True):
 async def list_drops(
     request: ApiRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
 ) -> list[DropBody]:
     """Those of the caller, newest first."""
-    listed = await services.upload_requests.list_for_owner(require_signed_in(caller))
+    listed = await sharing.upload_requests.list_for_owner(require_signed_in(caller))
     base = link_base(request, settings)
-    return [_drop_body(drop, services, base) for drop in listed]
+    return [_drop_body(drop, clock, base) for drop in listed]
 
 
 @post("/api/v1/drops", responses=problems(401, 403, 413), tags=["sharing"], summary="Create an upload request")
@@ -145,7 +150,8 @@ async def create_drop(
     data: JSONBody[DropRequest],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
 ) -> DropBody:
     """Anyone with the link may upload files to the caller's library, where they are private.
@@ -153,10 +159,10 @@ async def create_drop(
     A program uploads them to `/api/v1/uploads` with the id in the header `Streamtime-Drop`, and the guest's name as
     `guest` in the metadata.
     """
-    ends = expires_after(data.days, services.clock.now_ms())
+    ends = expires_after(data.days, clock.now_ms())
     new = NewUploadRequest(data.label, data.max_size, data.max_files, ends)
-    created = await services.upload_requests.create(require_signed_in(caller), new, actor)
-    return _drop_body(created, services, link_base(request, settings))
+    created = await sharing.upload_requests.create(require_signed_in(caller), new, actor)
+    return _drop_body(created, clock, link_base(request, settings))
 
 
 @delete(
@@ -169,18 +175,18 @@ async def delete_drop(
     drop: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
 ) -> None:
     """The link stops working immediately, also for uploads in progress."""
-    await services.upload_requests.revoke(require_signed_in(caller), drop, actor)
+    await sharing.upload_requests.revoke(require_signed_in(caller), drop, actor)
 
 
-def _drop_body(drop: UploadRequest, services: Services, base: LinkBase) -> DropBody:
+def _drop_body(drop: UploadRequest, clock: Clock, base: LinkBase) -> DropBody:
     return DropBody(
         id=drop.public_id,
         url=base.url(DROPS + drop.public_id),
         label=drop.label,
-        state=drop.state(services.clock.now_ms()),
+        state=drop.state(clock.now_ms()),
         files=drop.files,
         max_files=drop.max_files,
         max_size=drop.max_bytes,

@@ -15,7 +15,7 @@ from streamtime.http.api.operations import BinaryBody
 from streamtime.http.middleware.guards import MAX_PICTURE_BODY_BYTES, check_picture_size
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, account_id, require_account_management, require_signed_in
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import AccountServices, HttpSettings, StorageServices, UploadServices
 from streamtime.http.views.space import SHOWN_LARGEST
 from streamtime.http.views.videos import picture_href
 from streamtime.videos.quota import LargeVideo, Usage
@@ -63,20 +63,20 @@ class AllUsage(msgspec.Struct):
 
 
 @get("/api/v1/me/usage", responses=problems(401), tags=["account"], summary="Get your storage usage")
-async def my_usage(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> MyUsage:
+async def my_usage(caller: NamedDependency[Caller], storage: NamedDependency[StorageServices]) -> MyUsage:
     """By kind of file, with the limit if there is one."""
     owner_id = account_id(caller)
-    largest = await services.usage.largest(owner_id, limit=SHOWN_LARGEST)
-    return MyUsage(_usage(await services.usage.usage_of(owner_id)), [_large(video) for video in largest])
+    largest = await storage.usage.largest(owner_id, limit=SHOWN_LARGEST)
+    return MyUsage(_usage(await storage.usage.usage_of(owner_id)), [_large(video) for video in largest])
 
 
 @get("/api/v1/usage", responses=problems(401, 403), tags=["account"], summary="Get the storage usage of all users")
-async def all_usage(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> AllUsage:
+async def all_usage(caller: NamedDependency[Caller], storage: NamedDependency[StorageServices]) -> AllUsage:
     """For admins: by user and kind of file."""
     if not require_signed_in(caller).is_admin:
         raise Forbidden("Only administrators may see the usage of all users.")
-    largest = await services.usage.largest(None, limit=SHOWN_LARGEST)
-    people = [_usage(usage) for usage in await services.usage.usages()]
+    largest = await storage.usage.largest(None, limit=SHOWN_LARGEST)
+    people = [_usage(usage) for usage in await storage.usage.usages()]
     return AllUsage(people, [_large(video) for video in largest])
 
 
@@ -158,26 +158,29 @@ class UploadConfig(msgspec.Struct):
 
 
 @get("/api/v1/me", responses=problems(401), tags=["account"], summary="Get your account")
-async def me(caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Me:
+async def me(caller: NamedDependency[Caller], storage: NamedDependency[StorageServices]) -> Me:
     """The caller's account and its quota."""
     known = require_signed_in(caller)
     picture = picture_href(known.public_id, known.picture_version)
-    return Me(name=known.name, role=known.role, picture=picture, quota=await quota_of(known, services))
+    return Me(name=known.name, role=known.role, picture=picture, quota=await quota_of(known, storage))
 
 
-async def quota_of(caller: Caller, services: Services) -> Quota:
+async def quota_of(caller: Caller, storage: StorageServices) -> Quota:
     """Return the quota of the caller."""
-    usage = await services.usage.quota_usage(account_id(caller))
+    usage = await storage.usage.quota_usage(account_id(caller))
     return Quota(usage.used, usage.reserved, usage.limit, usage.remaining)
 
 
 @get("/api/v1/upload-config", responses=problems(), tags=["uploads"], summary="Get limits and costs of uploads")
 async def upload_config(
-    caller: NamedDependency[Caller], services: NamedDependency[Services], settings: NamedDependency[HttpSettings]
+    caller: NamedDependency[Caller],
+    uploads: NamedDependency[UploadServices],
+    storage: NamedDependency[StorageServices],
+    settings: NamedDependency[HttpSettings],
 ) -> UploadConfig:
     """Limits, file types and costs, for clients that check a file before they upload it."""
-    limits = services.upload_creation.limits
-    free = await services.stores.spool.free_bytes() if caller.signed_in else None
+    limits = uploads.creation.limits
+    free = await storage.stores.spool.free_bytes() if caller.signed_in else None
     minimum_free = max(limits.minimum_free_bytes, settings.encode_minimum_free_bytes)
     return UploadConfig(
         max_size=limits.max_size_bytes,
@@ -189,7 +192,7 @@ async def upload_config(
         audio_bps=AUDIO_BPS,
         ladder=tuple(RungCost(*rates) for rates in typical_rates(settings.rungs)),
         free_space=None if free is None else max(0, free - minimum_free),
-        quota=await quota_of(caller, services) if caller.signed_in else None,
+        quota=await quota_of(caller, storage) if caller.signed_in else None,
     )
 
 
@@ -212,22 +215,22 @@ class PictureBody(msgspec.Struct):
     before_request=check_picture_size,
 )
 async def put_picture(
-    request: ApiRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    request: ApiRequest, caller: NamedDependency[Caller], accounts: NamedDependency[AccountServices]
 ) -> PictureBody:
     """The body is a JPEG, PNG, WebP or GIF of at most 10 MB. It is cropped to a centered square of 256 pixels."""
     require_account_management(caller)
-    found = await services.users.by_name(caller.name)
-    version = await services.pictures.set(found, await request.body())
+    found = await accounts.users.by_name(caller.name)
+    version = await accounts.pictures.set(found, await request.body())
     return PictureBody(picture_href(found.public_id, version))
 
 
 @delete(PICTURE, responses=problems(401, 403), tags=["account"], summary="Remove your picture")
 async def delete_picture(
-    caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
+    caller: NamedDependency[Caller], actor: NamedDependency[Actor], accounts: NamedDependency[AccountServices]
 ) -> None:
     """Your initial is shown instead."""
     require_account_management(caller)
-    await services.pictures.remove(await services.users.by_name(caller.name), actor)
+    await accounts.pictures.remove(await accounts.users.by_name(caller.name), actor)
 
 
 @delete(
@@ -240,8 +243,8 @@ async def delete_user_picture(
     user: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
 ) -> None:
     """For admins; `user` is the id of the account."""
     require_admin_or_forbid(caller)
-    await services.pictures.remove(await services.users.by_public_id(user), actor)
+    await accounts.pictures.remove(await accounts.users.by_public_id(user), actor)

@@ -19,7 +19,7 @@ from streamtime.formatting import size_text
 from streamtime.http.api.operations import TusCreation, TusHead, TusOptions, TusPatch, TusTermination
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, client_address, rate_limit_key, require_signed_in
-from streamtime.http.services import Services
+from streamtime.http.services import AuthServices, SharingServices, UploadServices, VideoServices
 from streamtime.http.tus import (
     BYTES_TYPE,
     EXTENSIONS,
@@ -46,13 +46,13 @@ MAX_DIGITS = 19
     tags=["uploads"],
     summary="Get the capabilities of the tus server",
 )
-async def upload_options(services: NamedDependency[Services]) -> Response[None]:
+async def upload_options(uploads: NamedDependency[UploadServices]) -> Response[None]:
     """Version, extensions and maximum size, in the headers of tus."""
     headers = {
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
         "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
-        "Tus-Max-Size": f"{services.upload_creation.limits.max_size_bytes:d}",
+        "Tus-Max-Size": f"{uploads.creation.limits.max_size_bytes:d}",
     }
     return _answer(204, headers)
 
@@ -66,7 +66,12 @@ async def upload_options(services: NamedDependency[Services]) -> Response[None]:
     summary="Create an upload",
 )
 async def create_upload(
-    request: ApiRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    request: ApiRequest,
+    caller: NamedDependency[Caller],
+    auth: NamedDependency[AuthServices],
+    videos: NamedDependency[VideoServices],
+    uploads: NamedDependency[UploadServices],
+    sharing: NamedDependency[SharingServices],
 ) -> Response[None]:
     """Create an upload, and store its first bytes if the request has a body.
 
@@ -75,30 +80,30 @@ async def create_upload(
     and length.
     """
     _check_version(request)
-    drop = await upload_request_of(request, services)
+    drop = await upload_request_of(request, sharing)
     if drop is None:
-        services.rate_limiter.consume({RateLimit.UPLOAD_CREATION: rate_limit_key(request, require_signed_in(caller))})
+        auth.rate_limiter.consume({RateLimit.UPLOAD_CREATION: rate_limit_key(request, require_signed_in(caller))})
     else:
-        services.rate_limiter.consume({RateLimit.DROP: client_network(client_address(request))})
+        auth.rate_limiter.consume({RateLimit.DROP: client_network(client_address(request))})
     length = _number(request, "upload-length")
     metadata, client_key = request.headers.get("upload-metadata", ""), request.headers.get("idempotency-key")
     checksum = announced_checksum(request)
-    upload = await services.upload_creation.create(caller, length, metadata, client_key, upload_request=drop)
+    upload = await uploads.creation.create(caller, length, metadata, client_key, upload_request=drop)
     if request.headers.get("content-type") == BYTES_TYPE and upload.offset_bytes == 0:
         try:
-            await services.receiver.receive(upload, 0, body_of(request), checksum)
+            await uploads.receiver.receive(upload, 0, body_of(request), checksum)
         except ClientDisconnected:
             if upload.client_key is None:
                 # The client did not receive the upload's URL, so it cannot resume it.
-                await services.termination.terminate(await _own(caller, drop, upload.public_id, services))
+                await uploads.termination.terminate(await _own(caller, drop, upload.public_id, uploads))
             raise
         except (NoSpace, QuotaExceeded, Unavailable) as error:
             raise await _with_upload_state(
-                error, upload, services, {"Location": f"{PATH}/{upload.public_id}"}
+                error, upload, uploads, {"Location": f"{PATH}/{upload.public_id}"}
             ) from error
-        upload = await _own(caller, drop, upload.public_id, services)
+        upload = await _own(caller, drop, upload.public_id, uploads)
     headers = {"Location": f"{PATH}/{upload.public_id}", **_state_headers(upload)}
-    if drop is None and (duplicate := await services.duplicates.find_probable(upload.video_id)):
+    if drop is None and (duplicate := await videos.duplicates.find_probable(upload.video_id)):
         headers["Streamtime-Looks-Like"] = duplicate.public_id
     return _answer(201, headers)
 
@@ -114,15 +119,16 @@ async def head_upload(
     request: ApiRequest,
     upload: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    uploads: NamedDependency[UploadServices],
+    sharing: NamedDependency[SharingServices],
 ) -> Response[None]:
     """The offset at which to resume. A request that is still writing is interrupted first."""
     _check_version(request)
-    drop = await upload_request_of(request, services)
-    found = await _own(caller, drop, upload, services)
+    drop = await upload_request_of(request, sharing)
+    found = await _own(caller, drop, upload, uploads)
     if not found.finished:
-        await services.receiver.interrupt(found)
-        found = await _own(caller, drop, upload, services)
+        await uploads.receiver.interrupt(found)
+        found = await _own(caller, drop, upload, uploads)
     return _answer(200, _headers(found))
 
 
@@ -139,7 +145,8 @@ async def patch_upload(
     request: ApiRequest,
     upload: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    uploads: NamedDependency[UploadServices],
+    sharing: NamedDependency[SharingServices],
 ) -> Response[None]:
     """Append the body at `Upload-Offset`. Acknowledged bytes are on disk.
 
@@ -151,13 +158,13 @@ async def patch_upload(
     _check_version(request)
     if request.headers.get("content-type") != BYTES_TYPE:
         raise UnsupportedContentType(f"Send the bytes as {BYTES_TYPE}.", field="Content-Type")
-    found = await _own(caller, await upload_request_of(request, services), upload, services)
+    found = await _own(caller, await upload_request_of(request, sharing), upload, uploads)
     offset = _number(request, "upload-offset")
     try:
-        await services.receiver.receive(found, offset, body_of(request), announced_checksum(request))
+        await uploads.receiver.receive(found, offset, body_of(request), announced_checksum(request))
     except (NoSpace, QuotaExceeded, Unavailable) as error:
-        raise await _with_upload_state(error, found, services) from error
-    return _answer(204, _state_headers(await services.uploads.by_id(found.id)))
+        raise await _with_upload_state(error, found, uploads) from error
+    return _answer(204, _state_headers(await uploads.repository.by_id(found.id)))
 
 
 @delete(
@@ -172,31 +179,30 @@ async def delete_upload(
     request: ApiRequest,
     upload: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    uploads: NamedDependency[UploadServices],
+    sharing: NamedDependency[SharingServices],
 ) -> Response[None]:
     """Delete the upload, its bytes and its video."""
     _check_version(request)
-    await services.termination.terminate(
-        await _own(caller, await upload_request_of(request, services), upload, services)
-    )
+    await uploads.termination.terminate(await _own(caller, await upload_request_of(request, sharing), upload, uploads))
     return _answer(204, {})
 
 
-async def upload_request_of(request: ApiRequest, services: Services) -> UploadRequest | None:
+async def upload_request_of(request: ApiRequest, sharing: SharingServices) -> UploadRequest | None:
     """Return the upload request that the `Streamtime-Drop` header names; None without the header.
 
     Raises:
         NotFound: there is no such upload request, or it has ended.
     """
     public_id = request.headers.get("streamtime-drop")
-    return None if public_id is None else await services.upload_requests.find(public_id)
+    return None if public_id is None else await sharing.upload_requests.find(public_id)
 
 
-async def _own(caller: Caller, drop: UploadRequest | None, upload: str, services: Services) -> Upload:
+async def _own(caller: Caller, drop: UploadRequest | None, upload: str, uploads: UploadServices) -> Upload:
     """Return the upload with that id, of the caller or of the same upload request. Raises `NotFound`."""
     if drop is not None:
-        return await services.uploads.by_upload_request(drop.id, upload)
-    return await services.uploads.require(caller, upload)
+        return await uploads.repository.by_upload_request(drop.id, upload)
+    return await uploads.repository.require(caller, upload)
 
 
 async def body_of(request: ApiRequest) -> AsyncIterator[bytes]:
@@ -243,11 +249,11 @@ def _number(request: ApiRequest, header: str) -> int:
 
 
 async def _with_upload_state(
-    error: StreamtimeError, upload: Upload, services: Services, extra: dict[str, str] | None = None
+    error: StreamtimeError, upload: Upload, uploads: UploadServices, extra: dict[str, str] | None = None
 ) -> StreamtimeError:
     """Return the error with headers of the upload's state, so that the client can resume it later."""
     try:
-        kept = await services.uploads.by_id(upload.id)
+        kept = await uploads.repository.by_id(upload.id)
     except StreamtimeError:
         return error
     if isinstance(error, NoSpace):

@@ -11,11 +11,12 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.auth.audit import Actor
+from streamtime.database.transaction import Database
 from streamtime.errors import NotFound
 from streamtime.formatting import time_iso
 from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems
-from streamtime.http.services import Services
+from streamtime.http.services import PlaybackServices, VideoServices
 from streamtime.http.views.videos import (
     CaptionBody,
     ChapterBody,
@@ -111,25 +112,25 @@ class RenditionNames:
     growing: dict[int, list[str]]
 
     @classmethod
-    async def of(cls, services: Services, videos: Sequence[Video]) -> "RenditionNames":
+    async def of(cls, videos: VideoServices, shown: Sequence[Video]) -> "RenditionNames":
         """Read them for several videos."""
-        names = services.renditions.names
-        processing = [video.id for video in videos if video.state is VideoState.PROCESSING]
+        names = videos.renditions.names
+        processing = [video.id for video in shown if video.state is VideoState.PROCESSING]
         return cls(
-            await names([video.id for video in videos]), await names(processing, growing=True) if processing else {}
+            await names([video.id for video in shown]), await names(processing, growing=True) if processing else {}
         )
 
 
 def video_body(
     video: Video,
     caller: Caller,
-    services: Services,
+    videos: VideoServices,
     renditions: RenditionNames,
     tracks: Tracks,
     duplicate: Duplicate | None = None,
 ) -> VideoBody:
     """Return a video as `caller` may see it."""
-    progress = services.progress.get(video)
+    progress = videos.progress.get(video)
     manages = access_level(caller, video.facts) >= Access.MANAGE
     failure = None
     if video.failure_code is not None and manages:
@@ -160,7 +161,7 @@ def video_body(
         poster_ms=video.poster_ms,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
-        gone_at=None if (gone := services.trash.purge_at_ms(video)) is None else time_iso(gone),
+        gone_at=None if (gone := videos.trash.purge_at_ms(video)) is None else time_iso(gone),
         duplicate_of=_duplicate_body(duplicate, video) if duplicate is not None and manages else None,
         renditions=renditions.complete.get(video.id, []),
         preparing=renditions.growing.get(video.id, []),
@@ -220,7 +221,7 @@ Text = Annotated[str, QueryParameter(max_length=200)]
 @get("/api/v1/videos", responses=problems(401), tags=["videos"], summary="Find videos")
 async def list_videos(
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
     q: Text = "",
     owner: Text = "",
     visibility: FromQuery[Visibility | None] = None,
@@ -234,19 +235,22 @@ async def list_videos(
     Deleted videos are included only with `state=binned`: the caller's own, or, for an admin, those of `owner`.
     """
     query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
-    page = await services.listing.page(caller, query)
-    renditions, tracks = await RenditionNames.of(services, page.items), await tracks_of(page.items, services)
-    duplicates = await services.duplicates.find_for_videos(page.items)
-    items = [video_body(video, caller, services, renditions, tracks, duplicates.get(video.id)) for video in page.items]
+    page = await videos.listing.page(caller, query)
+    renditions, tracks = await RenditionNames.of(videos, page.items), await tracks_of(page.items, videos)
+    duplicates = await videos.duplicates.find_for_videos(page.items)
+    items = [video_body(video, caller, videos, renditions, tracks, duplicates.get(video.id)) for video in page.items]
     return VideoList(items=items, next=page.next)
 
 
 @get("/api/v1/videos/{video:str}", responses=problems(404), tags=["videos"], summary="Get a video")
 async def get_video(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    playback: NamedDependency[PlaybackServices],
 ) -> VideoBody:
     """One video, if the caller may see it."""
-    return await _answer(video, caller, services)
+    return await _answer(video, caller, videos, playback)
 
 
 @patch("/api/v1/videos/{video:str}", responses=problems(403, 404, 409, 413), tags=["videos"], summary="Change a video")
@@ -255,14 +259,15 @@ async def patch_video(
     data: JSONBody[VideoPatch],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    playback: NamedDependency[PlaybackServices],
 ) -> VideoBody:
     """Change the given fields, all or none."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     tags = None if data.tags is None else tuple(data.tags)
     edit = Edit(data.title, data.description, tags, data.visibility, data.poster_ms, data.embeddable)
-    await services.editor.apply(found, edit, actor)
-    return await _answer(video, caller, services)
+    await videos.editor.apply(found, edit, actor)
+    return await _answer(video, caller, videos, playback)
 
 
 @delete("/api/v1/videos/{video:str}", responses=problems(403, 404), tags=["videos"], summary="Delete a video")
@@ -270,7 +275,8 @@ async def delete_video(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
     now: FromQuery[bool] = False,
 ) -> None:
     """Move the video to the trash. It is hidden from everyone immediately, and can be restored for some days.
@@ -278,14 +284,14 @@ async def delete_video(
     With `now` it is deleted permanently, also from the trash, and its files soon after.
     """
     if not now:
-        found = await services.videos.require(caller, video, Access.MANAGE)
-        await services.database.write(lambda tx: services.trash.soft_delete(tx, found, actor))
+        found = await videos.repository.require(caller, video, Access.MANAGE)
+        await database.write(lambda tx: videos.trash.soft_delete(tx, found, actor))
         return
     try:
-        found = await services.videos.require(caller, video, Access.MANAGE)
+        found = await videos.repository.require(caller, video, Access.MANAGE)
     except NotFound:
-        found = await services.trash.require(caller, video)
-    await services.database.write(lambda tx: services.deletion.purge(tx, found, actor))
+        found = await videos.trash.require(caller, video)
+    await database.write(lambda tx: videos.deletion.purge(tx, found, actor))
 
 
 @post(
@@ -299,12 +305,14 @@ async def restore_video(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    playback: NamedDependency[PlaybackServices],
+    database: NamedDependency[Database],
 ) -> VideoBody:
     """Restore the video from the trash. Unfinished processing is queued again."""
-    found = await services.trash.require(caller, video)
-    await services.database.write(lambda tx: services.trash.restore(tx, found, actor))
-    return await _answer(video, caller, services)
+    found = await videos.trash.require(caller, video)
+    await database.write(lambda tx: videos.trash.restore(tx, found, actor))
+    return await _answer(video, caller, videos, playback)
 
 
 @post(
@@ -315,15 +323,19 @@ async def restore_video(
     summary="Keep a duplicate",
 )
 async def keep_video(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    playback: NamedDependency[PlaybackServices],
+    database: NamedDependency[Database],
 ) -> VideoBody:
     """Keep a video whose file is the same as an earlier one's, and process it.
 
     The alternative is to delete it, with `now`.
     """
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.duplicates.keep_both(tx, found))
-    return await _answer(video, caller, services)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    await database.write(lambda tx: videos.duplicates.keep_both(tx, found))
+    return await _answer(video, caller, videos, playback)
 
 
 @post(
@@ -337,7 +349,9 @@ async def keep_video(
 async def retry_video(
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    playback: NamedDependency[PlaybackServices],
+    database: NamedDependency[Database],
     data: JSONBody[Retry | None] = None,
 ) -> VideoBody:
     """Queue the video for processing from its original.
@@ -346,19 +360,19 @@ async def retry_video(
     are encoded again; the existing renditions play until the new ones are complete. Rungs above the height of the video
     are ignored.
     """
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    video_jobs = services.video_jobs
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    video_jobs = videos.jobs
     if data is None or not (data.rungs or data.everything):
-        await services.database.write(lambda tx: video_jobs.retry(tx, found))
+        await database.write(lambda tx: video_jobs.retry(tx, found))
     else:
         rungs = None if data.everything else data.rungs
-        await services.database.write(lambda tx: video_jobs.reprocess(tx, found, rungs=rungs))
-    return await _answer(video, caller, services)
+        await database.write(lambda tx: video_jobs.reprocess(tx, found, rungs=rungs))
+    return await _answer(video, caller, videos, playback)
 
 
-async def _answer(public_id: str, caller: Caller, services: Services) -> VideoBody:
-    await services.playlists.check_playable(caller, public_id)
-    video = await services.videos.require(caller, public_id, Access.VIEW)
-    renditions, tracks = await RenditionNames.of(services, [video]), await tracks_of([video], services)
-    duplicates = await services.duplicates.find_for_videos([video])
-    return video_body(video, caller, services, renditions, tracks, duplicates.get(video.id))
+async def _answer(public_id: str, caller: Caller, videos: VideoServices, playback: PlaybackServices) -> VideoBody:
+    await playback.playlists.check_playable(caller, public_id)
+    video = await videos.repository.require(caller, public_id, Access.VIEW)
+    renditions, tracks = await RenditionNames.of(videos, [video]), await tracks_of([video], videos)
+    duplicates = await videos.duplicates.find_for_videos([video])
+    return video_body(video, caller, videos, renditions, tracks, duplicates.get(video.id))

@@ -7,10 +7,12 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor
 from streamtime.auth.users import User
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.errors import Conflict, Invalid, NotFound, Unauthenticated
 from streamtime.http.middleware.authentication import expired_session_cookie
 from streamtime.http.requests import Form, PageRequest, client_info_of, is_secure, read_form, require_account_management
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, AuthServices, StorageServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.people import people_views, person_view
 
@@ -23,11 +25,13 @@ async def delete_person_page(
     request: PageRequest,
     account: NamedDependency[User],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Ask whether to delete or transfer the videos."""
-    return await _ask(request, account, caller, services, templates, {"errors": {}}, status=200)
+    return await _ask(request, account, caller, accounts, storage, clock, templates, {"errors": {}}, status=200)
 
 
 @post(PEOPLE + "/{person:str}/delete", include_in_schema=False)
@@ -36,25 +40,44 @@ async def delete_person(
     account: NamedDependency[User],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Delete the account, and delete or transfer its videos."""
     fields = await read_form(request, "videos", "heir")
     try:
-        new_owner = await _new_owner(fields["heir"], services) if fields["videos"] == "hand" else None
-        await services.database.write(
-            lambda tx: services.account_deletion.delete(
+        new_owner = await _new_owner(fields["heir"], accounts) if fields["videos"] == "hand" else None
+        await database.write(
+            lambda tx: accounts.deletion.delete(
                 tx, account, actor, new_owner=new_owner, delete_videos=fields["videos"] == "delete"
             )
         )
     except Invalid as error:
         return await _ask(
-            request, account, caller, services, templates, _form_with_error(fields, error.message), status=400
+            request,
+            account,
+            caller,
+            accounts,
+            storage,
+            clock,
+            templates,
+            _form_with_error(fields, error.message),
+            status=400,
         )
     except Conflict as error:
         return await _ask(
-            request, account, caller, services, templates, _form_with_error(fields, error.message), status=409
+            request,
+            account,
+            caller,
+            accounts,
+            storage,
+            clock,
+            templates,
+            _form_with_error(fields, error.message),
+            status=409,
         )
     return Redirect(PEOPLE, status_code=303)
 
@@ -63,12 +86,12 @@ async def delete_person(
 async def own_account_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show what is deleted with the caller's account, and the form."""
     require_account_management(caller)
-    return await _own(request, caller, services, templates, {"errors": {}}, status=200)
+    return await _own(request, caller, accounts, templates, {"errors": {}}, status=200)
 
 
 @post(OWN, include_in_schema=False)
@@ -76,27 +99,29 @@ async def delete_own_account(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
+    database: NamedDependency[Database],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Delete the caller's account and all its videos, after checking the password."""
     require_account_management(caller)
     fields = await read_form(request, "password")
-    found = await services.users.by_name(caller.name)
+    found = await accounts.users.by_name(caller.name)
     try:
-        await services.sign_in.verify_password(found.name, fields["password"], client_info_of(request))
-        await services.database.write(lambda tx: services.account_deletion.delete(tx, found, actor, delete_videos=True))
+        await auth.sign_in.verify_password(found.name, fields["password"], client_info_of(request))
+        await database.write(lambda tx: accounts.deletion.delete(tx, found, actor, delete_videos=True))
     except Unauthenticated:
         form: Form = {"errors": {"password": "That is not your password."}}
-        return await _own(request, caller, services, templates, form, status=400)
+        return await _own(request, caller, accounts, templates, form, status=400)
     except Conflict as error:
-        return await _own(request, caller, services, templates, {"errors": {"": error.message}}, status=409)
+        return await _own(request, caller, accounts, templates, {"errors": {"": error.message}}, status=409)
     return Redirect("/explore", status_code=303, cookies=[expired_session_cookie(secure=is_secure(request))])
 
 
-async def _new_owner(public_id: str, services: Services) -> User:
+async def _new_owner(public_id: str, accounts: AccountServices) -> User:
     try:
-        return await services.users.by_public_id(public_id)
+        return await accounts.users.by_public_id(public_id)
     except NotFound:
         raise Invalid("Choose the new owner of the videos.", field="heir") from None
 
@@ -109,7 +134,9 @@ async def _ask(
     request: PageRequest,
     found: User,
     caller: Caller,
-    services: Services,
+    accounts: AccountServices,
+    storage: StorageServices,
+    clock: Clock,
     templates: Templates,
     form: Form,
     *,
@@ -117,7 +144,7 @@ async def _ask(
 ) -> Response[str]:
     candidates = [
         view
-        for view in await people_views(caller, services)
+        for view in await people_views(caller, accounts, storage, clock)
         if view.id != found.public_id and view.role is not Role.VIEWER and view.state == "active"
     ]
     return templates.page(
@@ -126,24 +153,24 @@ async def _ask(
         title="Delete this account?",
         nav="people",
         status=status,
-        person=await person_view(found, caller, services),
-        videos=await services.account_deletion.count_videos(found),
+        person=await person_view(found, caller, accounts, storage, clock),
+        videos=await accounts.deletion.count_videos(found),
         candidates=sorted(candidates, key=lambda view: not view.is_self),
         form={"videos": "hand", "heir": "", **form},
     )
 
 
 async def _own(
-    request: PageRequest, caller: Caller, services: Services, templates: Templates, form: Form, *, status: int
+    request: PageRequest, caller: Caller, accounts: AccountServices, templates: Templates, form: Form, *, status: int
 ) -> Response[str]:
-    found = await services.users.by_name(caller.name)
+    found = await accounts.users.by_name(caller.name)
     return templates.page(
         request,
         "pages/account.html",
         title="Delete my account",
         nav="settings",
         status=status,
-        videos=await services.account_deletion.count_videos(found),
-        has_password=await services.users.has_password(caller.name),
+        videos=await accounts.deletion.count_videos(found),
+        has_password=await accounts.users.has_password(caller.name),
         form=form,
     )

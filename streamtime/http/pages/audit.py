@@ -11,9 +11,10 @@ from litestar.response import Response
 
 from streamtime.auth.access import Caller
 from streamtime.auth.audit import PAGE_SIZE, AuditEntry
+from streamtime.clock import Clock
 from streamtime.formatting import age_text, time_iso
 from streamtime.http.requests import PageRequest, require_admin
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices
 from streamtime.http.templates import Templates
 
 BASE_PATH = "/admin/audit"
@@ -36,7 +37,8 @@ class EntryView:
 async def audit_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
     person: Annotated[str, QueryParameter(max_length=100)] = "",
     before: Annotated[int | None, QueryParameter(ge=1, le=2**62)] = None,
@@ -48,8 +50,8 @@ async def audit_page(
     """
     require_admin(caller)
     person = person.strip()
-    found = await services.audit.page(before_id=before, person=person, limit=PAGE_SIZE + 1)
-    now, entries = services.clock.now_ms(), found[:PAGE_SIZE]
+    found = await accounts.audit.page(before_id=before, person=person, limit=PAGE_SIZE + 1)
+    now, entries = clock.now_ms(), found[:PAGE_SIZE]
     older = ""
     if len(found) > PAGE_SIZE:
         older = f"{BASE_PATH}?" + urlencode({**({"person": person} if person else {}), "before": entries[-1].id})

@@ -10,10 +10,12 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import Access, Caller
 from streamtime.auth.audit import Actor
 from streamtime.captions.formats import MAX_BYTES
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.http.pages.watch import visibility_from, watch_view
 from streamtime.http.requests import FORM_OVERHEAD_BYTES, Form, PageRequest, read_file, read_form
-from streamtime.http.services import Services
+from streamtime.http.services import StorageServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.space import DuplicateView, duplicate_of
 from streamtime.http.views.videos import WatchView, caption_bodies, tracks_of, watch_href
@@ -33,12 +35,14 @@ async def edit_page(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the form with the current values."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    view, duplicate = await watch_view(found, caller, services), await duplicate_of(found, services)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    view, duplicate = await watch_view(found, caller, videos, storage, clock), await duplicate_of(found, videos)
     return _edit(request, templates, view, _form_of(found), status=200, duplicate=duplicate)
 
 
@@ -48,32 +52,37 @@ async def edit(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Save the changes, or show the form again with the input and its errors."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "title", "description", "tags", "visibility", "poster_ms")
     try:
         tags = tuple(fields["tags"].split(","))
         visibility = visibility_from(fields["visibility"])
         poster_ms = _parse_ms(fields["poster_ms"])
         changes = Edit(fields["title"], fields["description"], tags, visibility, poster_ms)
-        await services.editor.apply(found, changes, actor)
+        await videos.editor.apply(found, changes, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        view, duplicate = await watch_view(found, caller, services), await duplicate_of(found, services)
+        view, duplicate = await watch_view(found, caller, videos, storage, clock), await duplicate_of(found, videos)
         return _edit(request, templates, view, form, status=400, duplicate=duplicate)
     return Redirect(watch_href(found), status_code=303)
 
 
 @post("/watch/{video:str}/again", include_in_schema=False)
 async def prepare_video_again(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Process the whole video again. The existing renditions play until the new ones are complete."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.video_jobs.reprocess(tx, found, rungs=None))
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    await database.write(lambda tx: videos.jobs.reprocess(tx, found, rungs=None))
     return Redirect(watch_href(found), status_code=303)
 
 
@@ -82,16 +91,18 @@ async def delete_page(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
     now: FromQuery[str] = "",
 ) -> Response[str]:
     """Ask for confirmation; with `now`, of deleting the video permanently."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    view = await watch_view(found, caller, services)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    view = await watch_view(found, caller, videos, storage, clock)
     if now:
         return templates.page(request, "pages/delete-now.html", title=f"Delete {found.title} for good?", video=view)
-    days = 0 if found.state is VideoState.UPLOADING else services.trash.retention_days
+    days = 0 if found.state is VideoState.UPLOADING else videos.trash.retention_days
     return templates.page(request, "pages/delete.html", title=f"Delete {found.title}?", video=view, days=days)
 
 
@@ -101,38 +112,49 @@ async def delete(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Move the video to the trash; the library then offers to restore it.
 
     With `now` it is deleted permanently, after a confirmation page, which sends `sure`.
     """
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "now", "sure")
     if fields["now"] and not fields["sure"]:
         return Redirect(f"{watch_href(found)}/delete", query_params={"now": "yes"}, status_code=303)
     if fields["now"]:
-        await services.database.write(lambda tx: services.deletion.purge(tx, found, actor))
+        await database.write(lambda tx: videos.deletion.purge(tx, found, actor))
         return Redirect("/library", status_code=303)
-    await services.database.write(lambda tx: services.trash.soft_delete(tx, found, actor))
+    await database.write(lambda tx: videos.trash.soft_delete(tx, found, actor))
     return Redirect(f"/library?binned={quote(found.public_id)}", status_code=303)
 
 
 @post("/watch/{video:str}/keep", include_in_schema=False)
 async def keep_both(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Keep a video whose file is the same as an earlier one's."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.duplicates.keep_both(tx, found))
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    await database.write(lambda tx: videos.duplicates.keep_both(tx, found))
     return Redirect(f"{watch_href(found)}/edit", status_code=303)
 
 
 async def show_edit_form_again(
-    request: PageRequest, templates: Templates, video: Video, caller: Caller, services: Services, captions: Form
+    request: PageRequest,
+    templates: Templates,
+    video: Video,
+    caller: Caller,
+    videos: VideoServices,
+    storage: StorageServices,
+    clock: Clock,
+    captions: Form,
 ) -> Response[str]:
     """Return the edit page with the errors of its captions form."""
-    view, duplicate = await watch_view(video, caller, services), await duplicate_of(video, services)
+    view, duplicate = await watch_view(video, caller, videos, storage, clock), await duplicate_of(video, videos)
     return _edit(request, templates, view, _form_of(video), status=400, duplicate=duplicate, captions=captions)
 
 
@@ -183,18 +205,20 @@ async def add_captions(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Add a caption track, or show the page again with the input and its errors."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "language", "label")
     try:
-        await services.captions.upload(found, await read_file(request, "file"), **fields)
+        await videos.captions.upload(found, await read_file(request, "file"), **fields)
     except (Invalid, Conflict) as error:
         field = error.field if isinstance(error, Invalid) else None
         captions = {**fields, "errors": {field or "file": error.message}}
-        return await show_edit_form_again(request, templates, found, caller, services, captions)
+        return await show_edit_form_again(request, templates, found, caller, videos, storage, clock, captions)
     return _back(found)
 
 
@@ -208,16 +232,18 @@ async def replace_captions(
     video: FromPath[str],
     name: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Replace the text of a caption track by another file."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     try:
-        await services.captions.replace_from_file(found, name, await read_file(request, "file"))
+        await videos.captions.replace_from_file(found, name, await read_file(request, "file"))
     except Invalid as error:
         captions = {"language": "", "label": "", "errors": {name: error.message}}
-        return await show_edit_form_again(request, templates, found, caller, services, captions)
+        return await show_edit_form_again(request, templates, found, caller, videos, storage, clock, captions)
     return _back(found)
 
 
@@ -227,7 +253,7 @@ async def delete_captions_page(
     video: FromPath[str],
     name: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Ask for confirmation of deleting a caption track.
@@ -235,8 +261,8 @@ async def delete_captions_page(
     Raises:
         NotFound: there is no such track.
     """
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    tracks = caption_bodies(found, await tracks_of([found], services))
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    tracks = caption_bodies(found, await tracks_of([found], videos))
     track = next((track for track in tracks if track.name == name), None)
     if track is None:
         raise NotFound
@@ -252,11 +278,15 @@ async def delete_captions_page(
 
 @post("/watch/{video:str}/captions/{name:str}/delete", include_in_schema=False)
 async def delete_captions(
-    video: FromPath[str], name: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    name: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Delete a caption track."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.captions.delete(tx, found, name))
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    await database.write(lambda tx: videos.captions.delete(tx, found, name))
     return _back(found)
 
 

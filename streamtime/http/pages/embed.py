@@ -13,12 +13,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Response
 
+from streamtime.clock import Clock
 from streamtime.errors import NotFound
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.problems import PROBLEM_JSON, Problem
 from streamtime.http.public_urls import absolute_url, link_base
 from streamtime.http.requests import PageRequest
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import HttpSettings, StorageServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.links import WIDTH, embed_code, frame_height, is_embeddable
 from streamtime.http.views.videos import poster_size, poster_url
@@ -52,12 +53,15 @@ class OEmbed(msgspec.Struct, omit_defaults=True):
 async def embed_page(
     request: PageRequest,
     video: FromPath[str],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
+    settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the player alone. `security_headers.py` sets which sites may frame it."""
-    found = await require_embeddable(video, services)
-    view = await watch_view(found, services.authenticator.anonymous, services)
+    found = await require_embeddable(video, videos, settings)
+    view = await watch_view(found, settings.anonymous, videos, storage, clock)
     answer = templates.page(request, "pages/embed.html", title=found.title, player=True, video=view)
     answer.set_header("X-Robots-Tag", "noindex")
     return answer
@@ -66,7 +70,7 @@ async def embed_page(
 @get("/oembed", include_in_schema=False)
 async def oembed(
     request: PageRequest,
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
     settings: NamedDependency[HttpSettings],
     url: Annotated[str, QueryParameter(max_length=_MAX_URL)],
     in_format: Annotated[str, QueryParameter(name="format", max_length=20)] = "json",
@@ -82,19 +86,19 @@ async def oembed(
         return Response(msgspec.json.encode(_ONLY_JSON), status_code=501, media_type=PROBLEM_JSON)
     if not settings.frame_ancestors:
         raise NotFound
-    found = await require_embeddable(_video_of(url, request, settings), services)
+    found = await require_embeddable(_video_of(url, request, settings), videos, settings)
     answer = _describe(found, request, settings, maxwidth, maxheight)
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-async def require_embeddable(video: str, services: Services) -> Video:
+async def require_embeddable(video: str, videos: VideoServices, settings: HttpSettings) -> Video:
     """Return the video with that id if it may be embedded.
 
     Raises:
         NotFound: there is no such video, or it may not be embedded.
     """
-    found = await services.videos.by_public_id(video)
-    if not is_embeddable(found, services):
+    found = await videos.repository.by_public_id(video)
+    if not is_embeddable(found, settings):
         raise NotFound
     return found
 

@@ -10,13 +10,14 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor
 from streamtime.auth.registration import Applicant, Invite, NewInvite, RegistrationMode
+from streamtime.clock import Clock
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.formatting import age_text, time_iso
 from streamtime.http.middleware.authentication import new_cookie
 from streamtime.http.pages.people import role_of
 from streamtime.http.public_urls import AlternateUrl, LinkBase, link_base, qr_svg
 from streamtime.http.requests import Form, PageRequest, account_id, client_info_of, is_secure, read_form, require_admin
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import AccountServices, AuthServices, HttpSettings
 from streamtime.http.templates import Templates
 
 BASE_PATH = "/admin/people/invites"
@@ -61,12 +62,13 @@ class NewInviteLink:
 async def invites_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show all invitations, and the form for a new one."""
     require_admin(caller)
-    return await _page(request, templates, services)
+    return await _page(request, templates, accounts, clock)
 
 
 @post(BASE_PATH, include_in_schema=False)
@@ -74,7 +76,8 @@ async def create_invite(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
@@ -83,14 +86,14 @@ async def create_invite(
     fields = await read_form(request, "label", "role", "uses", "days")
     try:
         new = NewInvite(role_of(fields["role"]), _number(fields, "uses"), _number(fields, "days"), fields["label"])
-        _, token = await services.invites.create(new, actor, by_user=account_id(caller))
+        _, token = await accounts.invites.create(new, actor, by_user=account_id(caller))
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        return await _page(request, templates, services, form=form, status=400)
+        return await _page(request, templates, accounts, clock, form=form, status=400)
     except Conflict:  # registration is closed; the page says so instead of showing the form
-        return await _page(request, templates, services, status=409)
+        return await _page(request, templates, accounts, clock, status=409)
     made = NewInviteLink.for_path(link_base(request, settings), f"/join/{token}")
-    return await _page(request, templates, services, made=made)
+    return await _page(request, templates, accounts, clock, made=made)
 
 
 @post(BASE_PATH + "/{invite:str}/revoke", include_in_schema=False)
@@ -98,11 +101,11 @@ async def revoke_invite(
     invite: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
 ) -> Redirect:
     """Revoke an invitation."""
     require_admin(caller)
-    await services.invites.revoke(invite, actor)
+    await accounts.invites.revoke(invite, actor)
     return Redirect(BASE_PATH, status_code=303)
 
 
@@ -116,13 +119,14 @@ def _number(fields: dict[str, str], name: str) -> int:
 async def _page(
     request: PageRequest,
     templates: Templates,
-    services: Services,
+    accounts: AccountServices,
+    clock: Clock,
     *,
     form: Form | None = None,
     made: NewInviteLink | None = None,
     status: int = 200,
 ) -> Response[str]:
-    now = services.clock.now_ms()
+    now = clock.now_ms()
     blank: Form = {"label": "", "role": Role.MEMBER.value, "uses": "1", "days": str(DAYS), "errors": {}}
     return templates.page(
         request,
@@ -131,8 +135,8 @@ async def _page(
         title="Invitations",
         nav="people",
         status=status,
-        invites=[_view(invite, now) for invite in await services.invites.list_all()],
-        mode=services.registration.mode.value,
+        invites=[_view(invite, now) for invite in await accounts.invites.list_all()],
+        mode=accounts.registration.mode.value,
         form=form or blank,
         made=made,
     )
@@ -162,11 +166,11 @@ BLANK: Form = {"name": "", "display_name": "", "errors": {}}
 async def join_page(
     request: PageRequest,
     token: FromPath[str],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the registration form of an invitation."""
-    await services.registration.require_invite(token)
+    await accounts.registration.require_invite(token)
     return _form(request, templates, BLANK, status=200, action=f"/join/{token}")
 
 
@@ -174,39 +178,40 @@ async def join_page(
 async def join(
     request: PageRequest,
     token: FromPath[str],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Create an account with an invitation, and sign in to it."""
     fields = await read_form(request, "name", "display_name", "password")
     applicant = Applicant(fields["name"].strip(), fields["display_name"], fields["password"])
     try:
-        created = await services.registration.register_with_invite(token, applicant, client_info_of(request))
+        created = await accounts.registration.register_with_invite(token, applicant, client_info_of(request))
     except (Invalid, Conflict) as error:
         return _again(request, templates, fields, error, action=f"/join/{token}")
-    session = await services.sign_in.sign_in_with_password(created.name, applicant.password, client_info_of(request))
+    session = await auth.sign_in.sign_in_with_password(created.name, applicant.password, client_info_of(request))
     return Redirect("/library", status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
 @get("/register", include_in_schema=False)
 async def register_page(
-    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
+    request: PageRequest, accounts: NamedDependency[AccountServices], templates: NamedDependency[Templates]
 ) -> Response[str]:
     """Show the form of open registration."""
-    if services.registration.mode is not RegistrationMode.OPEN:
+    if accounts.registration.mode is not RegistrationMode.OPEN:
         raise NotFound
     return _form(request, templates, BLANK, status=200, action="/register")
 
 
 @post("/register", include_in_schema=False)
 async def register(
-    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
+    request: PageRequest, accounts: NamedDependency[AccountServices], templates: NamedDependency[Templates]
 ) -> Response[str]:
     """Create an account that waits for approval."""
     fields = await read_form(request, "name", "display_name", "password")
     applicant = Applicant(fields["name"].strip(), fields["display_name"], fields["password"])
     try:
-        created = await services.registration.register(applicant, client_info_of(request))
+        created = await accounts.registration.register(applicant, client_info_of(request))
     except (Invalid, Conflict) as error:
         return _again(request, templates, fields, error, action="/register")
     return templates.page(request, "pages/registered.html", title="Thank you", name=created.name)

@@ -8,10 +8,12 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response, Stream
 
 from streamtime.auth.access import Caller
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.formatting import age_text, size_text, span_text, speed_text
 from streamtime.http.event_stream import event_stream, format_event, session_key
 from streamtime.http.requests import PageRequest, require_admin
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import HttpSettings, JobServices, StorageServices, StreamServices, VideoServices
 from streamtime.http.templates import Templates, frame
 from streamtime.http.views.videos import watch_href
 from streamtime.jobs.job import Failure
@@ -81,19 +83,21 @@ class JobsBoard:
     disk_full: bool
 
 
-async def jobs_board(services: Services, settings: HttpSettings) -> JobsBoard:
+async def jobs_board(
+    videos: VideoServices, jobs: JobServices, storage: StorageServices, clock: Clock, settings: HttpSettings
+) -> JobsBoard:
     """Return the current state of all jobs."""
-    now = services.clock.now_ms()
-    active = await services.jobs.active()
-    failed = _latest(await services.jobs.failed(since_ms=now - RECENT_FAILURES_MS))
-    videos = await services.videos.by_ids({video_id_of(job.subject) for job in [*active, *failed] if _of_video(job)})
-    free = await services.stores.spool.free_bytes()
-    rows = [(job, _row(job, videos, services, now)) for job in active]
-    used = sum(services.worker_registry.memory_bytes(job.subject) or 0 for job in active if job.state == "running")
+    now = clock.now_ms()
+    active = await jobs.overview.active()
+    failed = _latest(await jobs.overview.failed(since_ms=now - RECENT_FAILURES_MS))
+    by_id = await videos.repository.by_ids({video_id_of(job.subject) for job in [*active, *failed] if _of_video(job)})
+    free = await storage.stores.spool.free_bytes()
+    rows = [(job, _row(job, by_id, videos, jobs, now)) for job in active]
+    used = sum(jobs.workers.memory_bytes(job.subject) or 0 for job in active if job.state == "running")
     return JobsBoard(
         running=[row for job, row in rows if job.state == "running"],
         waiting=[row for job, row in rows if job.state != "running"],
-        failed=[_row(job, videos, services, now) for job in failed if _still_failed(job, videos)],
+        failed=[_row(job, by_id, videos, jobs, now) for job in failed if _still_failed(job, by_id)],
         slots=settings.encode_slots,
         memory=_split_unit(size_text(used)),
         budget_text=size_text(settings.encode_budget_bytes),
@@ -120,11 +124,11 @@ def _latest(jobs: list[JobSummary]) -> list[JobSummary]:
     return list(by_subject.values())
 
 
-def _row(job: JobSummary, videos: dict[int, Video], services: Services, now_ms: int) -> JobRow:
-    video = videos.get(video_id_of(job.subject)) if _of_video(job) else None
-    progress = services.progress.get(video) if video is not None and job.kind in CANCELLABLE else None
+def _row(job: JobSummary, by_id: dict[int, Video], videos: VideoServices, jobs: JobServices, now_ms: int) -> JobRow:
+    video = by_id.get(video_id_of(job.subject)) if _of_video(job) else None
+    progress = videos.progress.get(video) if video is not None and job.kind in CANCELLABLE else None
     running, queued = job.state == "running", job.state == "queued"
-    memory = services.worker_registry.memory_bytes(job.subject) if running and job.kind in CANCELLABLE else None
+    memory = jobs.workers.memory_bytes(job.subject) if running and job.kind in CANCELLABLE else None
     return JobRow(
         id=job.id,
         kind_text=KIND_TEXTS.get(job.kind, job.kind),
@@ -140,7 +144,7 @@ def _row(job: JobSummary, videos: dict[int, Video], services: Services, now_ms: 
         memory_text=size_text(memory) if memory else "",
         planned_memory_text=size_text(job.weight) if job.weight else "",
         since_text=age_text(job.started_at_ms or job.created_at_ms if running else job.created_at_ms, now_ms),
-        waiting_reason=services.queue_status.reason_for(job) if queued else (progress.waiting if progress else ""),
+        waiting_reason=jobs.status.reason_for(job) if queued else (progress.waiting if progress else ""),
         failure_text=job.failure_message or "" if not running else "",
         paused=bool(running and progress and progress.waiting),
         can_cancel=video is not None and job.kind in CANCELLABLE and (running or queued),
@@ -163,13 +167,16 @@ STOPPED = Failure("stopped", "The work on this video was stopped by an administr
 async def jobs_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    jobs: NamedDependency[JobServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the page."""
     require_admin(caller)
-    board = await jobs_board(services, settings)
+    board = await jobs_board(videos, jobs, storage, clock, settings)
     return templates.page(request, "pages/jobs.html", title="Jobs", nav="jobs", board=board)
 
 
@@ -177,7 +184,11 @@ async def jobs_page(
 async def jobs_events(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    jobs: NamedDependency[JobServices],
+    storage: NamedDependency[StorageServices],
+    streams: NamedDependency[StreamServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Stream:
@@ -186,42 +197,56 @@ async def jobs_events(
     page, session = frame(request), session_key(request, caller)
 
     async def board() -> str:
-        current: JobsBoard = await jobs_board(services, settings)
+        current: JobsBoard = await jobs_board(videos, jobs, storage, clock, settings)
         return format_event("jobs", templates.render("fragments/jobs.html", board=current, page=page))
 
     async def snapshot() -> str:
-        return await services.render_cache.get(("jobs", session), "", board)
+        return await streams.render_cache.get(("jobs", session), "", board)
 
     async def render(_change: VideoChanged) -> str:
         return await snapshot()
 
-    return await event_stream(request, caller, services, lambda _change: True, render, snapshot)
+    return await event_stream(request, caller, streams, lambda _change: True, render, snapshot)
 
 
 @post(BASE_PATH + "/{video:str}/cancel", include_in_schema=False)
 async def cancel(
-    video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Cancel the processing of a video. It counts as failed and can be retried."""
     require_admin(caller)
-    found = await services.videos.by_public_id(video)
-    await services.database.write(lambda tx: services.video_jobs.cancel(tx, found, STOPPED))
+    found = await videos.repository.by_public_id(video)
+    await database.write(lambda tx: videos.jobs.cancel(tx, found, STOPPED))
     return Redirect(BASE_PATH, status_code=303)
 
 
 @post(BASE_PATH + "/{video:str}/retry", include_in_schema=False)
-async def retry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def retry(
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
+) -> Redirect:
     """Retry a failed video."""
     require_admin(caller)
-    found = await services.videos.by_public_id(video)
-    await services.database.write(lambda tx: services.video_jobs.retry(tx, found))
+    found = await videos.repository.by_public_id(video)
+    await database.write(lambda tx: videos.jobs.retry(tx, found))
     return Redirect(BASE_PATH, status_code=303)
 
 
 @post(BASE_PATH + "/{video:str}/hurry", include_in_schema=False)
-async def hurry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def hurry(
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    jobs: NamedDependency[JobServices],
+    database: NamedDependency[Database],
+) -> Redirect:
     """Run the jobs of a video now, without the delay after a failed attempt."""
     require_admin(caller)
-    found = await services.videos.by_public_id(video)
-    await services.database.write(lambda tx: services.queue.run_now(tx, found.subject))
+    found = await videos.repository.by_public_id(video)
+    await database.write(lambda tx: jobs.queue.run_now(tx, found.subject))
     return Redirect(BASE_PATH, status_code=303)

@@ -10,10 +10,11 @@ from litestar.response import Redirect, Response, Stream
 
 from streamtime.auth.access import Access, Caller, Role, Visibility
 from streamtime.auth.users import User
+from streamtime.clock import Clock
 from streamtime.errors import NotFound
 from streamtime.http.event_stream import event_stream, format_event, session_key
 from streamtime.http.requests import PageRequest, require_signed_in, wants_fragment
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, StreamServices, VideoServices
 from streamtime.http.templates import PageFrame, Templates, frame
 from streamtime.http.views.videos import VideoCard, picture_href, video_card
 from streamtime.videos.events import ChangeKind, VideoChanged
@@ -21,15 +22,17 @@ from streamtime.videos.listing import ListScope, Page, Query, Sort
 from streamtime.videos.video import Video, VideoState
 
 
-async def video_cards(caller: Caller, services: Services, query: Query) -> tuple[list[VideoCard], Page]:
+async def video_cards(
+    caller: Caller, videos: VideoServices, clock: Clock, query: Query
+) -> tuple[list[VideoCard], Page]:
     """Run a query, and return the cards and the page of results."""
-    page = await services.listing.page(caller, query)
-    return [current_video_card(video, caller, services) for video in page.items], page
+    page = await videos.listing.page(caller, query)
+    return [current_video_card(video, caller, videos, clock) for video in page.items], page
 
 
-def current_video_card(video: Video, caller: Caller, services: Services) -> VideoCard:
+def current_video_card(video: Video, caller: Caller, videos: VideoServices, clock: Clock) -> VideoCard:
     """Return the card of a video with its current progress."""
-    return video_card(video, services.progress.get(video), caller, services.clock.now_ms())
+    return video_card(video, videos.progress.get(video), caller, clock.now_ms())
 
 
 def next_href(request: PageRequest, page: Page) -> str | None:
@@ -45,16 +48,17 @@ Cursor = Annotated[str, QueryParameter(max_length=2_000)]
 
 
 @get("/", include_in_schema=False)
-async def home(services: NamedDependency[Services]) -> Redirect:
+async def home(accounts: NamedDependency[AccountServices]) -> Redirect:
     """Redirect to setup if it is still needed, else to Explore."""
-    return Redirect("/setup" if await services.setup.needed() else "/explore", status_code=303)
+    return Redirect("/setup" if await accounts.setup.needed() else "/explore", status_code=303)
 
 
 @get("/explore", include_in_schema=False)
 async def explore(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
     q: Text = "",
     sort: FromQuery[Sort] = Sort.NEW,
@@ -62,7 +66,7 @@ async def explore(
 ) -> Response[str]:
     """Show all videos that are listed for the caller."""
     query = Query(scope=ListScope.LISTED, q=q, sort=sort, cursor=cursor)
-    return await _grid(request, caller, services, templates, query)
+    return await _grid(request, caller, videos, clock, templates, query)
 
 
 @get("/{at_owner:str}", include_in_schema=False)
@@ -70,7 +74,9 @@ async def user_page(
     request: PageRequest,
     at_owner: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    videos: NamedDependency[VideoServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
     sort: FromQuery[Sort] = Sort.NEW,
     cursor: Cursor = "",
@@ -82,23 +88,24 @@ async def user_page(
     if not at_owner.startswith("@"):
         raise NotFound
     try:
-        person = await services.users.by_name(at_owner.removeprefix("@"))
+        person = await accounts.users.by_name(at_owner.removeprefix("@"))
     except NotFound:
         raise NotFound from None  # with the same message as for a hidden user
     query = Query(scope=ListScope.LISTED, owner=person.name, sort=sort, cursor=cursor)
-    return await _grid(request, caller, services, templates, query, person=person)
+    return await _grid(request, caller, videos, clock, templates, query, person=person)
 
 
 async def _grid(
     request: PageRequest,
     caller: Caller,
-    services: Services,
+    videos: VideoServices,
+    clock: Clock,
     templates: Templates,
     query: Query,
     *,
     person: User | None = None,
 ) -> Response[str]:
-    cards, page = await video_cards(caller, services, query)
+    cards, page = await video_cards(caller, videos, clock, query)
     if query.owner and not cards and not caller.signed_in:
         raise NotFound  # do not reveal which user names exist
     more = next_href(request, page)
@@ -127,7 +134,8 @@ VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
 async def library(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
     q: Text = "",
     in_state: Annotated[str, QueryParameter(name="state", max_length=200)] = "",
@@ -148,7 +156,7 @@ async def library(
         visibility=VISIBILITIES.get(visibility),
         cursor=cursor,
     )
-    cards, page = await video_cards(caller, services, query)
+    cards, page = await video_cards(caller, videos, clock, query)
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
@@ -162,7 +170,7 @@ async def library(
         q=q,
         state=in_state if in_state in STATES else "",
         visibility=visibility if visibility in VISIBILITIES else "",
-        binned=await _trashed(binned, caller, services) if binned else None,
+        binned=await _trashed(binned, caller, videos) if binned else None,
     )
 
 
@@ -170,7 +178,9 @@ async def library(
 async def library_events(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    streams: NamedDependency[StreamServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Stream:
     """Send cards as they change: `video-{id}` and `created` contain one, `gone-{id}` removes one."""
@@ -179,42 +189,42 @@ async def library_events(
 
     async def render(change: VideoChanged) -> str:
         key = "card", session, change.public_id, change.change is ChangeKind.CREATED
-        return await services.render_cache.get(
-            key, change.public_id, lambda: _card_event(change, caller, services, templates, page)
+        return await streams.render_cache.get(
+            key, change.public_id, lambda: _card_event(change, caller, videos, clock, templates, page)
         )
 
     async def render_unfinished() -> str:
         # Unfinished videos may have changed between loading the page and opening this stream.
         texts = []
         for state in (VideoState.UPLOADING, VideoState.QUEUED, VideoState.PROCESSING):
-            found = await services.listing.page(caller, Query(scope=ListScope.OWN, state=state))
+            found = await videos.listing.page(caller, Query(scope=ListScope.OWN, state=state))
             for video in found.items:
                 change = VideoChanged(video.id, video.public_id, video.owner_id, ChangeKind.CHANGED)
-                texts.append(await _card_event(change, caller, services, templates, page))
+                texts.append(await _card_event(change, caller, videos, clock, templates, page))
         return "".join(texts)
 
     async def snapshot() -> str:
-        return await services.render_cache.get(("cards", session), "", render_unfinished)
+        return await streams.render_cache.get(("cards", session), "", render_unfinished)
 
     return await event_stream(
-        request, caller, services, lambda change: change.owner_id == caller.user_id, render, snapshot
+        request, caller, streams, lambda change: change.owner_id == caller.user_id, render, snapshot
     )
 
 
-async def _trashed(public_id: str, caller: Caller, services: Services) -> dict[str, str] | None:
+async def _trashed(public_id: str, caller: Caller, videos: VideoServices) -> dict[str, str] | None:
     try:
-        found = await services.trash.require(caller, public_id)
+        found = await videos.trash.require(caller, public_id)
     except NotFound:
         return None
     return {"id": found.public_id, "title": found.title}
 
 
 async def _card_event(
-    change: VideoChanged, caller: Caller, services: Services, templates: Templates, page: PageFrame
+    change: VideoChanged, caller: Caller, videos: VideoServices, clock: Clock, templates: Templates, page: PageFrame
 ) -> str:
     try:
-        video = await services.videos.require(caller, change.public_id, Access.MANAGE)
+        video = await videos.repository.require(caller, change.public_id, Access.MANAGE)
     except NotFound:
         return format_event(f"gone-{change.public_id}", "")
-    html = templates.render("fragments/card.html", card=current_video_card(video, caller, services), page=page)
+    html = templates.render("fragments/card.html", card=current_video_card(video, caller, videos, clock), page=page)
     return format_event("created" if change.change is ChangeKind.CREATED else f"video-{change.public_id}", html)

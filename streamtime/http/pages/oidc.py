@@ -26,7 +26,7 @@ from streamtime.http.requests import (
     read_form,
     require_account_management,
 )
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import AccountServices, AuthServices, HttpSettings
 from streamtime.http.templates import Templates
 
 BASE_PATH = "/login/oidc"
@@ -41,16 +41,17 @@ MAX_PARAMETER = 8_000
 async def start_oidc_login(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Redirect the browser to the provider."""
-    provider = require_oidc(services)
+    provider = require_oidc(auth)
     next_path = local_path(request.query_params.get("next", ""))
     if caller.signed_in:
         return Redirect(next_path, status_code=303)
-    if await services.setup.needed():
+    if await accounts.setup.needed():
         return Redirect("/setup", status_code=303)
     if _is_other_host(
         request, settings
@@ -70,11 +71,12 @@ async def oidc_callback(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Handle the provider's response: sign in or connect the account. The login state is used up in any case."""
-    provider = require_oidc(services)
+    provider = require_oidc(auth)
     next_path = "/library"
     try:
         response, state_token = _response(request), request.cookies.get(_cookie_name(request), "")
@@ -82,7 +84,7 @@ async def oidc_callback(
         next_path = login_state.next_path
         identity = await provider.fetch_identity(login_state, response, client_info_of(request))
         if login_state.user_id is not None:
-            await _connect(caller, actor, services, provider, login_state, identity)
+            await _connect(caller, actor, accounts, provider, login_state, identity)
             provider.refund(client_info_of(request))
             return Redirect(CONNECTION, status_code=303, cookies=[_expired_state_cookie(request)])
         session = await provider.sign_in(identity, client_info_of(request))
@@ -92,15 +94,15 @@ async def oidc_callback(
     return Redirect(next_path, status_code=303, cookies=cookies)
 
 
-def require_oidc(services: Services) -> OidcSignIn:
+def require_oidc(auth: AuthServices) -> OidcSignIn:
     """Return the OIDC sign-in service.
 
     Raises:
         NotFound: no provider is configured.
     """
-    if services.oidc_sign_in is None:
+    if auth.oidc is None:
         raise NotFound
-    return services.oidc_sign_in
+    return auth.oidc
 
 
 def state_cookie(request: PageRequest, redirect: AuthorizationRedirect) -> Cookie:
@@ -111,7 +113,7 @@ def state_cookie(request: PageRequest, redirect: AuthorizationRedirect) -> Cooki
 async def _connect(
     caller: Caller,
     actor: Actor,
-    services: Services,
+    accounts: AccountServices,
     provider: OidcSignIn,
     login_state: OidcLoginState,
     identity: OidcIdentity,
@@ -120,7 +122,7 @@ async def _connect(
         raise Unauthenticated(
             "You have been signed out. Sign in and connect your account again.", code="provider_state"
         )
-    await provider.identities.connect(await services.users.by_name(caller.name), identity, actor)
+    await provider.identities.connect(await accounts.users.by_name(caller.name), identity, actor)
 
 
 def _response(request: PageRequest) -> AuthorizationResponse:
@@ -188,34 +190,36 @@ BLANK: Form = {"errors": {}}
 async def connection_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show whether the account is connected, and the form to connect or disconnect it."""
-    require_oidc(services)
+    require_oidc(auth)
     require_account_management(caller)
-    return await _page(request, caller, services, templates, BLANK, status=200)
+    return await _page(request, caller, accounts, auth, templates, BLANK, status=200)
 
 
 @post(CONNECTION, include_in_schema=False)
 async def connect(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Start connecting the account with a page that leads to the provider; `form-action` forbids a redirect."""
-    provider = require_oidc(services)
+    provider = require_oidc(auth)
     owner_id = require_account_management(caller)
     try:
-        verified = await _verified_password(request, caller, services)
+        verified = await _verified_password(request, caller, accounts, auth)
         redirect = await provider.start(
             client_info_of(request), callback_url(request, settings, CALLBACK), CONNECTION, user_id=owner_id
         )
     except StreamtimeError as error:
-        return await _show_again(request, caller, services, templates, error)
-    services.sign_in.refund(verified)
+        return await _show_again(request, caller, accounts, auth, templates, error)
+    auth.sign_in.refund(verified)
     answer = templates.page(
         request, "pages/provider-go.html", confidential=True, title="Connect",
         provider=provider.name, url=redirect.url,
@@ -229,22 +233,25 @@ async def disconnect(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Disconnect the account from the provider."""
-    provider = require_oidc(services)
+    provider = require_oidc(auth)
     require_account_management(caller)
     try:
-        verified = await _verified_password(request, caller, services)
-        await provider.identities.disconnect(await services.users.by_name(caller.name), actor)
+        verified = await _verified_password(request, caller, accounts, auth)
+        await provider.identities.disconnect(await accounts.users.by_name(caller.name), actor)
     except StreamtimeError as error:
-        return await _show_again(request, caller, services, templates, error)
-    services.sign_in.refund(verified)
+        return await _show_again(request, caller, accounts, auth, templates, error)
+    auth.sign_in.refund(verified)
     return Redirect(CONNECTION, status_code=303)
 
 
-async def _verified_password(request: PageRequest, caller: Caller, services: Services) -> VerifiedPassword:
+async def _verified_password(
+    request: PageRequest, caller: Caller, accounts: AccountServices, auth: AuthServices
+) -> VerifiedPassword:
     """Verify the password of the caller's account.
 
     Raises:
@@ -253,39 +260,51 @@ async def _verified_password(request: PageRequest, caller: Caller, services: Ser
         TooManyRequests: there were too many attempts.
     """
     fields = await read_form(request, "password")
-    if not await services.users.has_password(caller.name):
+    if not await accounts.users.has_password(caller.name):
         raise Conflict("This account has no password: without the provider you could not sign in.")
-    return await services.sign_in.verify_password(caller.name, fields["password"], client_info_of(request))
+    return await auth.sign_in.verify_password(caller.name, fields["password"], client_info_of(request))
 
 
 async def _show_again(
-    request: PageRequest, caller: Caller, services: Services, templates: Templates, error: StreamtimeError
+    request: PageRequest,
+    caller: Caller,
+    accounts: AccountServices,
+    auth: AuthServices,
+    templates: Templates,
+    error: StreamtimeError,
 ) -> Response[str]:
     if isinstance(error, Unauthenticated):
         form: Form = {"errors": {"password": "That is not your password."}}
-        return await _page(request, caller, services, templates, form, status=400)
+        return await _page(request, caller, accounts, auth, templates, form, status=400)
     problem, headers = problem_of(error)
     form = {
         "errors": {
             "": problem.detail
             if isinstance(error, Conflict | TooManyRequests)
-            else _with_provider_name(services, problem.detail)
+            else _with_provider_name(auth, problem.detail)
         }
     }
-    answer = await _page(request, caller, services, templates, form, status=problem.status)
+    answer = await _page(request, caller, accounts, auth, templates, form, status=problem.status)
     for name, value in headers.items():
         answer.set_header(name, value)
     return answer
 
 
-def _with_provider_name(services: Services, message: str) -> str:
-    return f"{require_oidc(services).name}: {message}"
+def _with_provider_name(auth: AuthServices, message: str) -> str:
+    return f"{require_oidc(auth).name}: {message}"
 
 
 async def _page(
-    request: PageRequest, caller: Caller, services: Services, templates: Templates, form: Form, *, status: int
+    request: PageRequest,
+    caller: Caller,
+    accounts: AccountServices,
+    auth: AuthServices,
+    templates: Templates,
+    form: Form,
+    *,
+    status: int,
 ) -> Response[str]:
-    provider: OidcSignIn = require_oidc(services)
+    provider: OidcSignIn = require_oidc(auth)
     since = await provider.identities.connected_at_ms(require_account_management(caller))
     return templates.page(
         request,
@@ -295,6 +314,6 @@ async def _page(
         status=status,
         provider=provider.name,
         since_iso="" if since is None else time_iso(since),
-        has_password=await services.users.has_password(caller.name),
+        has_password=await accounts.users.has_password(caller.name),
         form=form,
     )

@@ -7,9 +7,11 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor
 from streamtime.auth.users import User
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.errors import Conflict, Invalid
 from streamtime.http.requests import Form, PageRequest, read_form, require_admin
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, AuthServices, StorageServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.people import GIGABYTE, people_views, person_view
 
@@ -21,12 +23,14 @@ MAX_QUOTA_BYTES = 1 << 62
 async def people_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show all accounts; those that wait for approval first."""
     require_admin(caller)
-    people = await people_views(caller, services)
+    people = await people_views(caller, accounts, storage, clock)
     return templates.page(
         request,
         "pages/people.html",
@@ -51,7 +55,7 @@ async def create_person(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Create an account."""
@@ -60,7 +64,7 @@ async def create_person(
     form = {"name": fields["name"], "role": fields["role"]}
     try:
         role = role_of(fields["role"])
-        created = await services.users.create(fields["name"].strip(), fields["password"], role, actor=actor)
+        created = await accounts.users.create(fields["name"].strip(), fields["password"], role, actor=actor)
     except Invalid as error:
         return _new(request, templates, {**form, "errors": {error.field or "": error.message}}, status=400)
     except Conflict as error:
@@ -73,11 +77,13 @@ async def person_page(
     request: PageRequest,
     account: NamedDependency[User],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show one account and its actions."""
-    return await _person(request, account, caller, services, templates)
+    return await _person(request, account, caller, accounts, storage, clock, templates)
 
 
 @post(BASE_PATH + "/{person:str}/role", include_in_schema=False)
@@ -85,11 +91,12 @@ async def set_role(
     request: PageRequest,
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Set the role of an account."""
     role = role_of((await read_form(request, "role"))["role"])
-    await services.database.write(lambda tx: services.administration.set_role(tx, account, role, actor))
+    await database.write(lambda tx: accounts.administration.set_role(tx, account, role, actor))
     return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
@@ -99,7 +106,10 @@ async def set_quota(
     account: NamedDependency[User],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Set the quota of an account."""
@@ -108,8 +118,8 @@ async def set_quota(
         quota = quota_of(fields["kind"], fields["gigabytes"])
     except Invalid as error:
         form: Form = {"errors": {"gigabytes": error.message}, **fields}
-        return await _person(request, account, caller, services, templates, form=form, status=400)
-    await services.database.write(lambda tx: services.administration.set_quota(tx, account, quota, actor))
+        return await _person(request, account, caller, accounts, storage, clock, templates, form=form, status=400)
+    await database.write(lambda tx: accounts.administration.set_quota(tx, account, quota, actor))
     return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
@@ -117,30 +127,33 @@ async def set_quota(
 async def disable(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Disable an account, from its next request on."""
-    return await _set_enabled(account, actor, services, enabled=False)
+    return await _set_enabled(account, actor, accounts, database, enabled=False)
 
 
 @post(BASE_PATH + "/{person:str}/enable", include_in_schema=False)
 async def enable(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Enable a disabled account."""
-    return await _set_enabled(account, actor, services, enabled=True)
+    return await _set_enabled(account, actor, accounts, database, enabled=True)
 
 
 @post(BASE_PATH + "/{person:str}/approve", include_in_schema=False)
 async def approve(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Approve an account that waits."""
-    await services.database.write(lambda tx: services.administration.approve(tx, account, actor))
+    await database.write(lambda tx: accounts.administration.approve(tx, account, actor))
     return Redirect(BASE_PATH, status_code=303)
 
 
@@ -148,10 +161,11 @@ async def approve(
 async def sign_out(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """End all sessions of an account."""
-    await services.database.write(lambda tx: services.administration.end_sessions(tx, account, actor))
+    await database.write(lambda tx: accounts.administration.end_sessions(tx, account, actor))
     return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
@@ -161,22 +175,25 @@ async def reset_password(
     account: NamedDependency[User],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Set a generated password, which is shown once, on the resulting page."""
-    password = await services.administration.reset_password(account, actor)
-    return await _person(request, account, caller, services, templates, new_password=password)
+    password = await accounts.administration.reset_password(account, actor)
+    return await _person(request, account, caller, accounts, storage, clock, templates, new_password=password)
 
 
 @post(BASE_PATH + "/{person:str}/second-factor", include_in_schema=False)
 async def disable_second_factor(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Disable the second factor of an account whose owner has lost it."""
-    await services.database.write(lambda tx: services.second_factor.admin_disable(tx, account, actor))
+    await database.write(lambda tx: auth.second_factor.admin_disable(tx, account, actor))
     return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
@@ -210,8 +227,10 @@ def quota_of(kind: str, gigabytes: str) -> int | None:
     return size
 
 
-async def _set_enabled(account: User, actor: Actor, services: Services, *, enabled: bool) -> Redirect:
-    await services.database.write(lambda tx: services.administration.set_enabled(tx, account, actor, enabled=enabled))
+async def _set_enabled(
+    account: User, actor: Actor, accounts: AccountServices, database: Database, *, enabled: bool
+) -> Redirect:
+    await database.write(lambda tx: accounts.administration.set_enabled(tx, account, actor, enabled=enabled))
     return Redirect(f"{BASE_PATH}/{account.public_id}", status_code=303)
 
 
@@ -223,14 +242,16 @@ async def _person(
     request: PageRequest,
     found: User,
     caller: Caller,
-    services: Services,
+    accounts: AccountServices,
+    storage: StorageServices,
+    clock: Clock,
     templates: Templates,
     *,
     form: Form | None = None,
     new_password: str = "",
     status: int = 200,
 ) -> Response[str]:
-    view = await person_view(found, caller, services)
+    view = await person_view(found, caller, accounts, storage, clock)
     kind = "default" if view.quota is None else "own" if view.quota else "none"
     return templates.page(
         request,

@@ -11,6 +11,7 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import AuthMethod, Caller
 from streamtime.auth.audit import Actor
 from streamtime.auth.users import User
+from streamtime.database.transaction import Database
 from streamtime.errors import Invalid, NotFound, Unauthenticated
 from streamtime.http.middleware.authentication import new_cookie
 from streamtime.http.middleware.guards import MAX_PICTURE_BODY_BYTES, check_picture_size
@@ -24,7 +25,7 @@ from streamtime.http.requests import (
     read_form,
     require_account_management,
 )
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, AuthServices
 from streamtime.http.templates import Templates
 
 PROFILE = "/settings/profile"
@@ -35,12 +36,12 @@ PASSWORD = "/settings/password"  # noqa: S105  # an address
 async def profile_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the form for the display name and the picture."""
     require_account_management(caller)
-    found = await services.users.by_name(caller.name)
+    found = await accounts.users.by_name(caller.name)
     return _profile(request, templates, {"display_name": found.display_name, "errors": {}}, status=200)
 
 
@@ -53,14 +54,14 @@ def profile_again(request: PageRequest, templates: Templates, user: User, errors
 async def set_profile(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Change the display name."""
     require_account_management(caller)
     fields = await read_form(request, "display_name")
     try:
-        await services.profiles.set_display_name(await services.users.by_name(caller.name), fields["display_name"])
+        await accounts.profiles.set_display_name(await accounts.users.by_name(caller.name), fields["display_name"])
     except Invalid as error:
         return _profile(request, templates, {**fields, "errors": {"display_name": error.message}}, status=400)
     return Redirect(PROFILE, status_code=303)
@@ -70,13 +71,14 @@ async def set_profile(
 async def password_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     templates: NamedDependency[Templates],
     done: FromQuery[bool] = False,
 ) -> Response[str]:
     """Show the password form; `done`: it has just been changed."""
     require_account_management(caller)
-    return await _password(request, caller, services, templates, {}, status=200, done=done)
+    return await _password(request, caller, accounts, auth, templates, {}, status=200, done=done)
 
 
 @post(PASSWORD, include_in_schema=False)
@@ -84,25 +86,29 @@ async def set_password(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
+    database: NamedDependency[Database],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Change the password. All other sessions end, and this one gets a new cookie."""
     require_account_management(caller)
     fields = await read_form(request, "old", "password")
-    found = await services.users.by_name(caller.name)
+    found = await accounts.users.by_name(caller.name)
     session_id = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
     try:
-        verified = await services.sign_in.verify_password(found.name, fields["old"], client_info_of(request))
-        await services.administration.set_password(found, fields["password"], actor, keep_session=session_id)
+        verified = await auth.sign_in.verify_password(found.name, fields["old"], client_info_of(request))
+        await accounts.administration.set_password(found, fields["password"], actor, keep_session=session_id)
     except Unauthenticated:
-        return await _password(request, caller, services, templates, {"old": "That is not your password."}, status=400)
+        return await _password(
+            request, caller, accounts, auth, templates, {"old": "That is not your password."}, status=400
+        )
     except Invalid as error:
-        return await _password(request, caller, services, templates, {"password": error.message}, status=400)
-    services.rate_limiter.refund(verified.limit_keys)
+        return await _password(request, caller, accounts, auth, templates, {"password": error.message}, status=400)
+    auth.rate_limiter.refund(verified.limit_keys)
     cookies = []
     if session_id is not None:
-        session = await services.database.write(lambda tx: services.sessions.rotate_secret(tx, session_id))
+        session = await database.write(lambda tx: auth.sessions.rotate_secret(tx, session_id))
         cookies = [new_cookie(session, secure=is_secure(request))]
     return Redirect(PASSWORD, query_params={"done": "true"}, status_code=303, cookies=cookies)
 
@@ -114,7 +120,8 @@ def _profile(request: PageRequest, templates: Templates, form: Form, *, status: 
 async def _password(
     request: PageRequest,
     caller: Caller,
-    services: Services,
+    accounts: AccountServices,
+    auth: AuthServices,
     templates: Templates,
     errors: dict[str, str],
     *,
@@ -129,8 +136,8 @@ async def _password(
         status=status,
         errors=errors,
         done=done,
-        has_password=await services.users.has_password(caller.name),
-        provider=services.oidc_sign_in.name if services.oidc_sign_in else "",
+        has_password=await accounts.users.has_password(caller.name),
+        provider=auth.oidc.name if auth.oidc else "",
     )
 
 
@@ -143,15 +150,18 @@ _CACHE_CONTROL = "private, max-age=31536000, immutable"
 
 @get("/people/{person:str}/{picture:str}", include_in_schema=False)
 async def picture_of(
-    person: FromPath[str], picture: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    person: FromPath[str],
+    picture: FromPath[str],
+    caller: NamedDependency[Caller],
+    accounts: NamedDependency[AccountServices],
 ) -> Response[bytes]:
     """Return a profile picture, `picture-{version}.jpg`. A path parameter of the framework is a whole path segment."""
     match = _NAME.fullmatch(picture)
     if match is None:
         raise NotFound
-    found = await services.users.by_public_id(person)
-    await services.profile_visibility.require(caller, found)
-    jpeg = await services.pictures.jpeg(found, int(match[1]))
+    found = await accounts.users.by_public_id(person)
+    await accounts.profile_visibility.require(caller, found)
+    jpeg = await accounts.pictures.jpeg(found, int(match[1]))
     headers = {"Cache-Control": _CACHE_CONTROL, "Vary": "Cookie, Authorization"}
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
@@ -160,14 +170,14 @@ async def picture_of(
 async def set_picture(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Set the picture, or show the page again with the errors."""
     require_account_management(caller)
-    found = await services.users.by_name(caller.name)
+    found = await accounts.users.by_name(caller.name)
     try:
-        await services.pictures.set(found, await read_file(request, "picture"))
+        await accounts.pictures.set(found, await read_file(request, "picture"))
     except Invalid as error:
         return profile_again(request, templates, found, {error.field or "picture": error.message})
     return Redirect(PROFILE, status_code=303)
@@ -175,11 +185,11 @@ async def set_picture(
 
 @post(PICTURE + "/remove", include_in_schema=False)
 async def remove_picture(
-    caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
+    caller: NamedDependency[Caller], actor: NamedDependency[Actor], accounts: NamedDependency[AccountServices]
 ) -> Redirect:
     """Remove the caller's picture."""
     require_account_management(caller)
-    await services.pictures.remove(await services.users.by_name(caller.name), actor)
+    await accounts.pictures.remove(await accounts.users.by_name(caller.name), actor)
     return Redirect(PROFILE, status_code=303)
 
 
@@ -187,8 +197,8 @@ async def remove_picture(
 async def remove_picture_of(
     account: NamedDependency[User],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
 ) -> Redirect:
     """Remove the picture of an account, as an administrator."""
-    await services.pictures.remove(account, actor)
+    await accounts.pictures.remove(account, actor)
     return Redirect(f"{PEOPLE}/{account.public_id}", status_code=303)

@@ -14,12 +14,14 @@ from streamtime.auth.audit import Actor
 from streamtime.auth.mfa import TotpEnrollment
 from streamtime.auth.sign_in import NewSession
 from streamtime.auth.users import User
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.errors import Conflict, Invalid, Unauthenticated, WrongCode
 from streamtime.formatting import age_text, time_iso
 from streamtime.http.middleware.authentication import rotated_session_cookie
 from streamtime.http.public_urls import qr_svg
 from streamtime.http.requests import PageRequest, client_info_of, read_form, require_account_management
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, AuthServices
 from streamtime.http.templates import Templates
 
 BASE_PATH = "/settings/second-factor"
@@ -60,12 +62,14 @@ class SecondFactorForm:
 async def second_factor_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the page."""
     require_account_management(caller)
-    return _page(request, templates, await _state(caller, services))
+    return _page(request, templates, await _state(caller, accounts, auth, clock))
 
 
 @post(BASE_PATH, include_in_schema=False)
@@ -73,79 +77,85 @@ async def change_second_factor(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Begin enrollment (`offer`), confirm it (`on`), renew recovery codes (`codes`), or disable the factor (`off`)."""
     require_account_management(caller)
     fields = await read_form(request, "deed", "password", "code")
     current_session = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
-    form = SecondFactorForm(request, await services.users.by_name(caller.name), actor, current_session, fields)
+    form = SecondFactorForm(request, await accounts.users.by_name(caller.name), actor, current_session, fields)
     try:
-        view, session = await _apply(form, services)
+        view, session = await _apply(form, auth, database)
     except WrongCode as error:
-        view, errors = await _state(caller, services, awaiting_code=fields["deed"] == "on"), {"code": error.message}
+        view, errors = (
+            await _state(caller, accounts, auth, clock, awaiting_code=fields["deed"] == "on"),
+            {"code": error.message},
+        )
         return _page(request, templates, view, errors, status=400)
     except Unauthenticated:
         errors = {"password": "That is not your password."}
-        return _page(request, templates, await _state(caller, services), errors, status=400)
+        return _page(request, templates, await _state(caller, accounts, auth, clock), errors, status=400)
     except Conflict as error:  # done by another tab
-        return _page(request, templates, await _state(caller, services), {"": error.message}, status=409)
+        return _page(request, templates, await _state(caller, accounts, auth, clock), {"": error.message}, status=409)
     cookies = [] if session is None else [rotated_session_cookie(request.scope, session)]  # type: ignore[arg-type]  # a scope is a dict
     answer = _page(request, templates, view)
     answer.cookies.extend(cookies)
     return answer
 
 
-async def _apply(form: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
+async def _apply(
+    form: SecondFactorForm, auth: AuthServices, database: Database
+) -> tuple[FactorView, NewSession | None]:
     match form.fields["deed"]:
         case "offer":
-            return await _offer(form, services), None
+            return await _offer(form, auth), None
         case "on":
-            return await _turn_on(form, services)
+            return await _turn_on(form, auth)
         case "codes":
-            return await _renew_codes(form, services), None
+            return await _renew_codes(form, auth, database), None
         case "off":
-            return await _turn_off(form, services)
+            return await _turn_off(form, auth, database)
         case _:
             raise Invalid("Choose an action.", field="deed")
 
 
-async def _offer(form: SecondFactorForm, services: Services) -> FactorView:
-    verified = await services.sign_in.verify_password(
-        form.user.name, form.fields["password"], client_info_of(form.request)
-    )
-    services.sign_in.refund(verified)
-    return _enrollment_view(await services.second_factor.begin_enrollment(form.user))
+async def _offer(form: SecondFactorForm, auth: AuthServices) -> FactorView:
+    verified = await auth.sign_in.verify_password(form.user.name, form.fields["password"], client_info_of(form.request))
+    auth.sign_in.refund(verified)
+    return _enrollment_view(await auth.second_factor.begin_enrollment(form.user))
 
 
-async def _turn_on(form: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
+async def _turn_on(form: SecondFactorForm, auth: AuthServices) -> tuple[FactorView, NewSession | None]:
     client, code = client_info_of(form.request), form.fields["code"]
-    done = await services.second_factor.enable(form.user, code, client, form.actor, kept_session=form.kept_session)
+    done = await auth.second_factor.enable(form.user, code, client, form.actor, kept_session=form.kept_session)
     return FactorView(on=True, codes=tuple(done.recovery_codes), done="on"), done.session
 
 
-async def _renew_codes(form: SecondFactorForm, services: Services) -> FactorView:
-    await _verify_password_and_code(form, services)
-    created = await services.database.write(
-        lambda tx: services.second_factor.regenerate_recovery_codes(tx, form.user, form.actor)
-    )
+async def _renew_codes(form: SecondFactorForm, auth: AuthServices, database: Database) -> FactorView:
+    await _verify_password_and_code(form, auth)
+    created = await database.write(lambda tx: auth.second_factor.regenerate_recovery_codes(tx, form.user, form.actor))
     return FactorView(on=True, codes=tuple(created), done="codes")
 
 
-async def _turn_off(form: SecondFactorForm, services: Services) -> tuple[FactorView, NewSession | None]:
-    await _verify_password_and_code(form, services)
-    session = await services.database.write(
-        lambda tx: services.second_factor.disable(tx, form.user, form.actor, kept_session=form.kept_session)
+async def _turn_off(
+    form: SecondFactorForm, auth: AuthServices, database: Database
+) -> tuple[FactorView, NewSession | None]:
+    await _verify_password_and_code(form, auth)
+    session = await database.write(
+        lambda tx: auth.second_factor.disable(tx, form.user, form.actor, kept_session=form.kept_session)
     )
     return FactorView(on=False, done="off"), session
 
 
-async def _verify_password_and_code(form: SecondFactorForm, services: Services) -> None:
+async def _verify_password_and_code(form: SecondFactorForm, auth: AuthServices) -> None:
     """Verify the password first, so that codes cannot be used up without it."""
     client = client_info_of(form.request)
-    verified = await services.sign_in.verify_password(form.user.name, form.fields["password"], client)
-    services.sign_in.refund(await services.sign_in.verify_code(verified, form.fields["code"], client))
+    verified = await auth.sign_in.verify_password(form.user.name, form.fields["password"], client)
+    auth.sign_in.refund(await auth.sign_in.verify_code(verified, form.fields["code"], client))
 
 
 def _enrollment_view(offer: TotpEnrollment) -> FactorView:
@@ -153,13 +163,15 @@ def _enrollment_view(offer: TotpEnrollment) -> FactorView:
     return FactorView(on=False, awaiting_code=True, key=" ".join(groups), qr=qr_svg(offer.provisioning_uri))
 
 
-async def _state(caller: Caller, services: Services, *, awaiting_code: bool = False) -> FactorView:
+async def _state(
+    caller: Caller, accounts: AccountServices, auth: AuthServices, clock: Clock, *, awaiting_code: bool = False
+) -> FactorView:
     """Return the current state, without the key: a stolen session must not reveal it."""
-    user, now = await services.users.by_name(caller.name), services.clock.now_ms()
+    user, now = await accounts.users.by_name(caller.name), clock.now_ms()
     since = user.factor_since_ms
     if since is None:
         return FactorView(on=False, awaiting_code=awaiting_code)
-    left = await services.second_factor.recovery_codes_left(user)
+    left = await auth.second_factor.recovery_codes_left(user)
     return FactorView(on=True, since_text=age_text(since, now), since_iso=time_iso(since), left=left)
 
 

@@ -12,10 +12,11 @@ from streamtime.auth.api_tokens import ApiToken
 from streamtime.auth.audit import Actor
 from streamtime.auth.sessions import Session
 from streamtime.auth.sign_in import SessionKind
+from streamtime.clock import Clock
 from streamtime.errors import Conflict, Invalid
 from streamtime.formatting import age_text, time_iso
 from streamtime.http.requests import Form, PageRequest, read_form, require_account_management
-from streamtime.http.services import Services
+from streamtime.http.services import AuthServices
 from streamtime.http.templates import Templates
 
 TOKENS = "/settings/tokens"
@@ -38,11 +39,12 @@ class TokenView:
 async def tokens_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the caller's API tokens, and the form for a new one."""
-    return await _tokens(request, templates, services, require_account_management(caller))
+    return await _tokens(request, templates, auth, clock, require_account_management(caller))
 
 
 @post(TOKENS, include_in_schema=False)
@@ -50,21 +52,22 @@ async def create_token(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Create a token. Its secret is shown once, on the resulting page."""
     user_id = require_account_management(caller)
     fields = await read_form(request, "label", "scope")
     try:
-        created = await services.api_tokens.create(actor, user_id, fields["label"], _scope(fields["scope"]))
+        created = await auth.api_tokens.create(actor, user_id, fields["label"], _scope(fields["scope"]))
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        return await _tokens(request, templates, services, user_id, form=form, status=400)
+        return await _tokens(request, templates, auth, clock, user_id, form=form, status=400)
     except Conflict as error:
         form = {**fields, "errors": {"": error.message}}
-        return await _tokens(request, templates, services, user_id, form=form, status=409)
-    return await _tokens(request, templates, services, user_id, secret=created.secret, label=created.token.label)
+        return await _tokens(request, templates, auth, clock, user_id, form=form, status=409)
+    return await _tokens(request, templates, auth, clock, user_id, secret=created.secret, label=created.token.label)
 
 
 @post(TOKENS + "/{token:str}/revoke", include_in_schema=False)
@@ -72,17 +75,18 @@ async def revoke_token(
     token: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
 ) -> Redirect:
     """Revoke a token, effective from the next request."""
-    await services.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
+    await auth.api_tokens.revoke(actor, token, of_user=require_account_management(caller))
     return Redirect(TOKENS, status_code=303)
 
 
 async def _tokens(
     request: PageRequest,
     templates: Templates,
-    services: Services,
+    auth: AuthServices,
+    clock: Clock,
     user_id: int,
     *,
     form: Form | None = None,
@@ -90,8 +94,8 @@ async def _tokens(
     secret: str = "",
     label: str = "",
 ) -> Response[str]:
-    now = services.clock.now_ms()
-    found = [_token_view(token, now) for token in await services.api_tokens.list_for_user(user_id)]
+    now = clock.now_ms()
+    found = [_token_view(token, now) for token in await auth.api_tokens.list_for_user(user_id)]
     return templates.page(
         request,
         "pages/tokens.html",
@@ -148,14 +152,14 @@ class SessionView:
 async def sessions_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the caller's sessions: the current one first, then the others, most recently used first."""
-    now = services.clock.now_ms()
+    now = clock.now_ms()
     found = [
-        _session_view(one, caller, now)
-        for one in await services.sessions.list_for_user(require_account_management(caller))
+        _session_view(one, caller, now) for one in await auth.sessions.list_for_user(require_account_management(caller))
     ]
     found.sort(key=lambda view: not view.is_current)
     return templates.page(request, "pages/sessions.html", title="Sessions", nav="settings", sessions=found)
@@ -163,10 +167,10 @@ async def sessions_page(
 
 @post(SESSIONS + "/end-others", include_in_schema=False)
 async def end_others(
-    caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
+    caller: NamedDependency[Caller], actor: NamedDependency[Actor], auth: NamedDependency[AuthServices]
 ) -> Redirect:
     """End all sessions except the current one."""
-    await services.sessions.end_others(actor, require_account_management(caller), except_id=_current_session_id(caller))
+    await auth.sessions.end_others(actor, require_account_management(caller), except_id=_current_session_id(caller))
     return Redirect(SESSIONS, status_code=303)
 
 
@@ -175,10 +179,10 @@ async def end_session(
     session: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
 ) -> Redirect:
     """End a session. Ending the current one signs the caller out."""
-    await services.sessions.end(actor, session, of_user=require_account_management(caller))
+    await auth.sessions.end(actor, session, of_user=require_account_management(caller))
     return Redirect(SESSIONS, status_code=303)
 
 

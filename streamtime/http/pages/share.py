@@ -12,6 +12,7 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import Access, Caller, access_level
 from streamtime.auth.audit import Actor
 from streamtime.auth.signed_tokens import SignedToken
+from streamtime.clock import Clock
 from streamtime.errors import Invalid, NotFound
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.public_urls import LinkBase, link_base, qr_svg
@@ -25,7 +26,7 @@ from streamtime.http.requests import (
     require_signed_in,
 )
 from streamtime.http.secret_paths import SHARED
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import HttpSettings, SharingServices, StorageServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.links import (
     EXPIRY_CHOICES,
@@ -70,28 +71,31 @@ COOKIE = "streamtime_opening"
 async def shared_page(
     request: PageRequest,
     link: FromPath[str],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    sharing: NamedDependency[SharingServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
     v: Annotated[int, QueryParameter(ge=1, le=MAX_VIDEOS)] = 1,
 ) -> Response[str]:
     """Show video number `v` of the link, or the form that opens it. Opening the link counts one view."""
     try:
-        found = await services.links.find(link)
-        view_session = await services.view_sessions.verify(found, request.cookies.get(COOKIE, ""))
+        found = await sharing.links.find(link)
+        view_session = await sharing.view_sessions.verify(found, request.cookies.get(COOKIE, ""))
         if view_session is not None:
-            return await _show(request, templates, services, found, view_session, v)
+            return await _show(request, templates, videos, sharing, storage, clock, found, view_session, v)
         if found.requires_form:
-            used_up = found.state(services.clock.now_ms()) is LinkState.USED
+            used_up = found.state(clock.now_ms()) is LinkState.USED
             return (
                 _not_found(request, templates)
                 if used_up
                 else _ask(request, templates, found, {"errors": {}}, status=200)
             )
-        view_session = await _open(request, services, found, "")
-        answer = await _show(request, templates, services, found, view_session, v)
+        view_session = await _open(request, sharing, found, "")
+        answer = await _show(request, templates, videos, sharing, storage, clock, found, view_session, v)
     except NotFound:
         return _not_found(request, templates)
-    answer.cookies.append(_cookie(request, found, view_session, services.clock.now_ms()))
+    answer.cookies.append(_cookie(request, found, view_session, clock.now_ms()))
     return answer
 
 
@@ -99,37 +103,48 @@ async def shared_page(
 async def open_shared(
     request: PageRequest,
     link: FromPath[str],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
     """Open the link, with its password if it has one."""
     fields = await read_form(request, "password")
     try:
-        found = await services.links.find(link)
+        found = await sharing.links.find(link)
         try:
-            view_session = await _open(request, services, found, fields["password"])
+            view_session = await _open(request, sharing, found, fields["password"])
         except Invalid as error:
             return _ask(request, templates, found, {"errors": {"password": error.message}}, status=403)
     except NotFound:
         return _not_found(request, templates)
-    cookie = _cookie(request, found, view_session, services.clock.now_ms())
+    cookie = _cookie(request, found, view_session, clock.now_ms())
     return Redirect(SHARED + found.public_id, status_code=303, cookies=[cookie])
 
 
-async def _open(request: PageRequest, services: Services, link: Link, password: str) -> SignedToken:
-    await services.links.open(link, password, address=client_address(request))
-    return await services.view_sessions.issue(link)
+async def _open(request: PageRequest, sharing: SharingServices, link: Link, password: str) -> SignedToken:
+    await sharing.links.open(link, password, address=client_address(request))
+    return await sharing.view_sessions.issue(link)
 
 
 async def _show(
-    request: PageRequest, templates: Templates, services: Services, link: Link, view_session: SignedToken, number: int
+    request: PageRequest,
+    templates: Templates,
+    videos: VideoServices,
+    sharing: SharingServices,
+    storage: StorageServices,
+    clock: Clock,
+    link: Link,
+    view_session: SignedToken,
+    number: int,
 ) -> Response[str]:
     if number > len(link.videos):
         raise NotFound
     shown = link.videos[number - 1]
-    ticket = await services.tickets.issue_for_link(link.id, shown.public_id, expires_at_ms=view_session.expires_at_ms)
-    video = await services.videos.by_public_id(shown.public_id)
-    view = with_ticket_urls(await watch_view(video, await services.tickets.authenticate(ticket.text), services), ticket)
+    ticket = await sharing.tickets.issue_for_link(link.id, shown.public_id, expires_at_ms=view_session.expires_at_ms)
+    video = await videos.repository.by_public_id(shown.public_id)
+    view = with_ticket_urls(
+        await watch_view(video, await sharing.tickets.authenticate(ticket.text), videos, storage, clock), ticket
+    )
     others = [
         {"href": f"{SHARED}{link.public_id}?v={at}", "title": one.title, "here": at == number}
         for at, one in enumerate(link.videos, start=1)
@@ -190,11 +205,11 @@ def _cookie(request: PageRequest, link: Link, view_session: SignedToken, now_ms:
 async def new_link_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the form for a link to several videos, with the caller's latest videos."""
-    return await _page(request, require_signed_in(caller), services, templates, {**NEW_LINK, "videos": []}, status=200)
+    return await _page(request, require_signed_in(caller), videos, templates, {**NEW_LINK, "videos": []}, status=200)
 
 
 @post("/settings/links", include_in_schema=False)
@@ -202,7 +217,9 @@ async def make_link_to_several(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
     """Create a link to several videos, or show the form again with the errors."""
@@ -212,21 +229,21 @@ async def make_link_to_several(
     try:
         if not 1 <= len(chosen) <= MAX_VIDEOS:
             raise Invalid(f"Choose 1 to {MAX_VIDEOS} videos.", field="videos")  # noqa: TRY301  # shown with the form
-        videos = [await services.videos.require(caller, video, Access.MANAGE) for video in chosen]
-        await services.links.create(caller, parse_new_link(fields, videos, services.clock.now_ms()), actor)
+        shared = [await videos.repository.require(caller, video, Access.MANAGE) for video in chosen]
+        await sharing.links.create(caller, parse_new_link(fields, shared, clock.now_ms()), actor)
     except Invalid as error:
         form = {**fields, "videos": chosen, "errors": {error.field or "": error.message}}
-        return await _page(request, caller, services, templates, form, status=400)
+        return await _page(request, caller, videos, templates, form, status=400)
     return Redirect("/settings/links", status_code=303)
 
 
 async def _page(
-    request: PageRequest, caller: Caller, services: Services, templates: Templates, form: Form, *, status: int
+    request: PageRequest, caller: Caller, videos: VideoServices, templates: Templates, form: Form, *, status: int
 ) -> Response[str]:
-    own = await services.listing.page(caller, Query(scope=ListScope.OWN, limit=MAX_LIMIT))
-    videos = [{"id": video.public_id, "title": video.title} for video in own.items]
+    own = await videos.listing.page(caller, Query(scope=ListScope.OWN, limit=MAX_LIMIT))
+    choices = [{"id": video.public_id, "title": video.title} for video in own.items]
     return templates.page(
-        request, "pages/new-link.html", confidential=True, title="New link", nav="links", status=status, videos=videos,
+        request, "pages/new-link.html", confidential=True, title="New link", nav="links", status=status, videos=choices,
         form=form, terms=EXPIRY_CHOICES,
     )  # fmt: skip
 
@@ -236,14 +253,16 @@ async def share_page(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
     made: FromQuery[str] = "",
 ) -> Response[str]:
     """Show the URL of the video and its owner's share links. `made` is the id of a link just created."""
-    found = await services.videos.require(caller, video, Access.VIEW)
-    return await _share(request, found, caller, services, settings, templates, NEW_LINK, made=made)
+    found = await videos.repository.require(caller, video, Access.VIEW)
+    return await _share(request, found, caller, sharing, clock, settings, templates, NEW_LINK, made=made)
 
 
 @post("/watch/{video:str}/share", include_in_schema=False)
@@ -252,19 +271,21 @@ async def make_link(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
     """Create a link to the video, or show the form again with the errors."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "label", "days", "password", "max_views")
     try:
-        new = parse_new_link(fields, [found], services.clock.now_ms())
-        link = await services.links.create(caller, new, actor)
+        new = parse_new_link(fields, [found], clock.now_ms())
+        link = await sharing.links.create(caller, new, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        return await _share(request, found, caller, services, settings, templates, form, status=400)
+        return await _share(request, found, caller, sharing, clock, settings, templates, form, status=400)
     return Redirect(f"{watch_href(found)}/share", query_params={"made": link.public_id}, status_code=303)
 
 
@@ -274,12 +295,12 @@ async def allow_embedding(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
 ) -> Redirect:
     """Allow or forbid embedding the video in other sites."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "embeddable")
-    await services.editor.apply(found, Edit(embeddable=fields["embeddable"] == "yes"), actor)
+    await videos.editor.apply(found, Edit(embeddable=fields["embeddable"] == "yes"), actor)
     return Redirect(f"{watch_href(found)}/share", status_code=303)
 
 
@@ -287,14 +308,15 @@ async def allow_embedding(
 async def links_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show all share links of the caller."""
-    listed = await services.links.list_for_owner(require_signed_in(caller))
+    listed = await sharing.links.list_for_owner(require_signed_in(caller))
     base = link_base(request, settings)
-    views = _views(listed, services, base)
+    views = _views(listed, clock, base)
     return templates.page(
         request, "pages/links.html", confidential=True, title="Shared links", nav="links", links=views, base=base
     )
@@ -306,11 +328,11 @@ async def revoke_link(
     link: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
 ) -> Redirect:
     """Revoke a share link."""
     fields = await read_form(request, "next")
-    await services.links.revoke(require_signed_in(caller), link, actor)
+    await sharing.links.revoke(require_signed_in(caller), link, actor)
     return Redirect(local_path(fields["next"] or "/settings/links"), status_code=303)
 
 
@@ -318,7 +340,8 @@ async def _share(
     request: PageRequest,
     video: Video,
     caller: Caller,
-    services: Services,
+    sharing: SharingServices,
+    clock: Clock,
     settings: HttpSettings,
     templates: Templates,
     form: Form,
@@ -327,9 +350,9 @@ async def _share(
     made: str = "",
 ) -> Response[str]:
     can_manage = access_level(caller, video.facts) >= Access.MANAGE
-    listed = await services.links.list_for_owner(caller, video_id=video.id) if can_manage else []
+    listed = await sharing.links.list_for_owner(caller, video_id=video.id) if can_manage else []
     base = link_base(request, settings)
-    views = _views(listed, services, base)
+    views = _views(listed, clock, base)
     created = next((view for view in views if view.id == made), None)
     address = base.url(watch_href(video))
     share = {
@@ -346,13 +369,13 @@ async def _share(
         "terms": EXPIRY_CHOICES,
         "embedding": bool(settings.frame_ancestors),
         "embeddable": video.embeddable,
-        "embed_code": embed_code(video, request, settings) if is_embeddable(video, services) else "",
+        "embed_code": embed_code(video, request, settings) if is_embeddable(video, settings) else "",
     }
     return templates.page(
         request, "pages/share.html", confidential=True, title="Share", status=status, share=share, form=form
     )
 
 
-def _views(listed: list[Link], services: Services, base: LinkBase) -> list[LinkView]:
-    now = services.clock.now_ms()
+def _views(listed: list[Link], clock: Clock, base: LinkBase) -> list[LinkView]:
+    now = clock.now_ms()
     return [link_view(link, now, base) for link in listed]

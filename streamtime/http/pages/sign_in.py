@@ -26,7 +26,7 @@ from streamtime.errors import (
 from streamtime.http.middleware.authentication import expired_session_cookie, new_cookie
 from streamtime.http.problems import problem_of
 from streamtime.http.requests import Form, PageRequest, client_info_of, is_secure, local_path, read_form
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, AuthServices
 from streamtime.http.templates import Templates
 
 BASE_PATH = "/login/code"
@@ -34,14 +34,14 @@ COOKIE = "streamtime_half_way"
 
 
 async def ask_for_code(
-    request: PageRequest, services: Services, verified: VerifiedPassword, next_path: str
+    request: PageRequest, auth: AuthServices, verified: VerifiedPassword, next_path: str
 ) -> Redirect:
     """Redirect to the code form, after the password was verified.
 
     Raises:
         Unauthenticated: the account has been changed in the meantime.
     """
-    cookie = _cookie(request, await services.mfa_challenges.issue(verified), CHALLENGE_LIFETIME_S)
+    cookie = _cookie(request, await auth.mfa_challenges.issue(verified), CHALLENGE_LIFETIME_S)
     return Redirect(BASE_PATH, query_params={"next": next_path}, status_code=303, cookies=[cookie])
 
 
@@ -49,7 +49,7 @@ async def ask_for_code(
 async def code_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
     templates: NamedDependency[Templates],
     recovery: FromQuery[bool] = False,
 ) -> Response[str] | Redirect:
@@ -57,24 +57,24 @@ async def code_page(
     next_path = local_path(request.query_params.get("next", ""))
     if caller.signed_in:
         return Redirect(next_path, status_code=303)
-    if await _verified_password(request, services) is None:
+    if await _verified_password(request, auth) is None:
         return _back_to_login(request, next_path)
     return _form(request, templates, next_path, "", recovery=recovery, status=200)
 
 
 @post(BASE_PATH, include_in_schema=False)
 async def log_in_by_code(
-    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
+    request: PageRequest, auth: NamedDependency[AuthServices], templates: NamedDependency[Templates]
 ) -> Response[str] | Redirect:
     """Verify the code and start the session."""
     fields, client = await read_form(request, "code", "next", "recovery"), client_info_of(request)
     next_path = local_path(fields["next"])
-    verified = await _verified_password(request, services)
+    verified = await _verified_password(request, auth)
     if verified is None:
         return _back_to_login(request, next_path)
     try:
-        session = await services.sign_in.start_session(
-            await services.sign_in.verify_code(verified, fields["code"], client), client
+        session = await auth.sign_in.start_session(
+            await auth.sign_in.verify_code(verified, fields["code"], client), client
         )
     except (SecondFactorRequired, WrongCode, TooManyRequests) as error:
         problem, headers = problem_of(error)
@@ -89,8 +89,8 @@ async def log_in_by_code(
     return Redirect(next_path, status_code=303, cookies=cookies)
 
 
-async def _verified_password(request: PageRequest, services: Services) -> VerifiedPassword | None:
-    return await services.mfa_challenges.verify(request.cookies.get(COOKIE, ""), client_info_of(request))
+async def _verified_password(request: PageRequest, auth: AuthServices) -> VerifiedPassword | None:
+    return await auth.mfa_challenges.verify(request.cookies.get(COOKIE, ""), client_info_of(request))
 
 
 def _back_to_login(request: PageRequest, next_path: str) -> Redirect:
@@ -124,12 +124,12 @@ CODE_EXPIRED_MESSAGE = "The time for the code has expired, or the account was ch
 @get("/setup", include_in_schema=False)
 async def setup_page(
     request: PageRequest,
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
     code: FromQuery[str] = "",
 ) -> Response[str]:
     """Show the form that creates the first admin; 404 once there is one."""
-    if not await services.setup.needed():
+    if not await accounts.setup.needed():
         raise NotFound
     return _setup(request, templates, {"code": code[:40], "name": "", "errors": {}}, status=200)
 
@@ -137,21 +137,22 @@ async def setup_page(
 @post("/setup", include_in_schema=False)
 async def set_up(
     request: PageRequest,
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Create the first admin and sign them in."""
-    if not await services.setup.needed():
+    if not await accounts.setup.needed():
         raise NotFound
     fields, client = await read_form(request, "code", "name", "password"), client_info_of(request)
     try:
-        await services.setup.finish(fields["code"], fields["name"].strip(), fields["password"], client)
+        await accounts.setup.finish(fields["code"], fields["name"].strip(), fields["password"], client)
     except Invalid as error:
         form = {"code": fields["code"], "name": fields["name"], "errors": {error.field or "": error.message}}
         return _setup(request, templates, form, status=400)
     except Conflict:
         raise NotFound from None
-    session = await services.sign_in.sign_in_with_password(fields["name"].strip(), fields["password"], client)
+    session = await auth.sign_in.sign_in_with_password(fields["name"].strip(), fields["password"], client)
     return Redirect("/library", status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
@@ -159,7 +160,8 @@ async def set_up(
 async def login_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
     templates: NamedDependency[Templates],
     again: FromQuery[bool] = False,
 ) -> Response[str] | Redirect:
@@ -167,28 +169,31 @@ async def login_page(
     next_path = local_path(request.query_params.get("next", ""))
     if caller.signed_in:
         return Redirect(next_path, status_code=303)
-    if await services.setup.needed():
+    if await accounts.setup.needed():
         return Redirect("/setup", status_code=303)
     errors = {"": CODE_EXPIRED_MESSAGE} if again else {}
-    return _login(request, services, templates, {"name": "", "next": next_path, "errors": errors}, status=200)
+    return _login(request, accounts, auth, templates, {"name": "", "next": next_path, "errors": errors}, status=200)
 
 
 @post("/login", include_in_schema=False)
 async def log_in(
-    request: PageRequest, services: NamedDependency[Services], templates: NamedDependency[Templates]
+    request: PageRequest,
+    accounts: NamedDependency[AccountServices],
+    auth: NamedDependency[AuthServices],
+    templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
     """Sign in with name and password, and continue to the code form if the account has a second factor."""
     fields = await read_form(request, "name", "password", "next")
     next_path = local_path(fields["next"])
     try:
-        verified = await services.sign_in.verify_password(
+        verified = await auth.sign_in.verify_password(
             fields["name"].strip(), fields["password"], client_info_of(request)
         )
-        return await _complete_sign_in(request, services, verified, next_path)
+        return await _complete_sign_in(request, auth, verified, next_path)
     except (Unauthenticated, TooManyRequests) as error:
         form = {"name": fields["name"], "next": next_path, "errors": {"": error.message}}
         problem, headers = problem_of(error)
-        answer = _login(request, services, templates, form, status=problem.status)
+        answer = _login(request, accounts, auth, templates, form, status=problem.status)
         for name, value in headers.items():
             answer.set_header(name, value)
         return answer
@@ -199,21 +204,21 @@ async def log_out(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    auth: NamedDependency[AuthServices],
 ) -> Redirect:
     """End the session."""
     if caller.auth_method is AuthMethod.COOKIE:
-        await services.sign_in.sign_out(actor, caller.credential_id)
+        await auth.sign_in.sign_out(actor, caller.credential_id)
     return Redirect("/explore", status_code=303, cookies=[expired_session_cookie(secure=is_secure(request))])
 
 
 async def _complete_sign_in(
-    request: PageRequest, services: Services, verified: VerifiedPassword, next_path: str
+    request: PageRequest, auth: AuthServices, verified: VerifiedPassword, next_path: str
 ) -> Redirect:
     try:
-        session = await services.sign_in.start_session(verified, client_info_of(request))
+        session = await auth.sign_in.start_session(verified, client_info_of(request))
     except SecondFactorRequired:
-        return await ask_for_code(request, services, verified, next_path)
+        return await ask_for_code(request, auth, verified, next_path)
     return Redirect(next_path, status_code=303, cookies=[new_cookie(session, secure=is_secure(request))])
 
 
@@ -221,9 +226,17 @@ def _setup(request: PageRequest, templates: Templates, form: Form, *, status: in
     return templates.page(request, "pages/setup.html", title="Set up", status=status, form=form)
 
 
-def _login(request: PageRequest, services: Services, templates: Templates, form: Form, *, status: int) -> Response[str]:
-    opened = services.registration.mode is RegistrationMode.OPEN
-    provider = services.oidc_sign_in.name if services.oidc_sign_in else ""
+def _login(
+    request: PageRequest,
+    accounts: AccountServices,
+    auth: AuthServices,
+    templates: Templates,
+    form: Form,
+    *,
+    status: int,
+) -> Response[str]:
+    opened = accounts.registration.mode is RegistrationMode.OPEN
+    provider = auth.oidc.name if auth.oidc else ""
     return templates.page(
         request, "pages/login.html", title="Sign in", status=status, form=form, open=opened, provider=provider
     )

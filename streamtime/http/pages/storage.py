@@ -8,11 +8,13 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Access, Caller
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.errors import Invalid, NotFound
 from streamtime.formatting import age_text, size_text
 from streamtime.http.public_urls import is_plain_http, untrusted_proxy
 from streamtime.http.requests import PageRequest, read_form, require_admin
-from streamtime.http.services import Services
+from streamtime.http.services import JobServices, MaintenanceServices, StorageServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.maintenance.overview import StoreSummary
 from streamtime.maintenance.runner import MaintenanceTask, TaskRun
@@ -106,12 +108,14 @@ class StorageBoard:
     restored_text: str
 
 
-async def storage_board(services: Services) -> StorageBoard:
+async def storage_board(
+    storage: StorageServices, maintenance: MaintenanceServices, clock: Clock, database: Database
+) -> StorageBoard:
     """Return the current state of storage."""
-    now, summary = services.clock.now_ms(), await services.storage.summary()
-    references = await services.damage_reporter.references([damaged.id for damaged in summary.damaged])
+    now, summary = clock.now_ms(), await maintenance.overview.summary()
+    references = await maintenance.damage_reporter.references([damaged.id for damaged in summary.damaged])
     return StorageBoard(
-        database=_database(services, now),
+        database=_database(maintenance, database, now),
         stores=[_store(store) for store in summary.stores],
         tasks=[_task(task, summary.tasks.get(task), now) for task in MaintenanceTask],
         damaged=[
@@ -121,18 +125,18 @@ async def storage_board(services: Services) -> StorageBoard:
             for damaged in summary.damaged
             if (reference := references.get(damaged.id)) is not None
         ],
-        reserved=[_reserved(reservation) for reservation in await services.reservations.active()],
+        reserved=[_reserved(reservation) for reservation in await storage.reservations.active()],
         pending_deletion=summary.pending_deletion,
         pending_deletion_text=size_text(summary.pending_deletion_bytes),
         restored_text="" if summary.restored_at_ms is None else age_text(summary.restored_at_ms, now),
     )
 
 
-def _database(services: Services, now_ms: int) -> DatabaseRow:
-    backups, status = services.database_backups, services.database_backups.status
+def _database(maintenance: MaintenanceServices, database: Database, now_ms: int) -> DatabaseRow:
+    backups, status = maintenance.database_backups, maintenance.database_backups.status
     newest = status.newest
     return DatabaseRow(
-        damage=services.database.damage,
+        damage=database.damage,
         backups_enabled=backups.backups_enabled,
         error=status.error,
         backups=status.count,
@@ -191,12 +195,15 @@ MAX_DIGITS = 18
 async def storage_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    storage: NamedDependency[StorageServices],
+    maintenance: NamedDependency[MaintenanceServices],
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the page."""
     require_admin(caller)
-    board = await storage_board(services)
+    board = await storage_board(storage, maintenance, clock, database)
     return templates.page(
         request,
         "pages/storage.html",
@@ -210,19 +217,25 @@ async def storage_page(
 
 @post(BASE_PATH + "/{task:str}", include_in_schema=False)
 async def run_now(
-    task: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    task: FromPath[str],
+    caller: NamedDependency[Caller],
+    jobs: NamedDependency[JobServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Queue a maintenance task now."""
     require_admin(caller)
     if task not in MAINTENANCE:
         raise NotFound
-    await services.database.write(lambda tx: WorkQueue(services.queue).queue_maintenance(tx, task, at_once=True))
+    await database.write(lambda tx: WorkQueue(jobs.queue).queue_maintenance(tx, task, at_once=True))
     return Redirect(BASE_PATH, status_code=303)
 
 
 @post(BASE_PATH + "/reservations/release", include_in_schema=False)
 async def release_reservation(
-    request: PageRequest, caller: NamedDependency[Caller], services: NamedDependency[Services]
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    storage: NamedDependency[StorageServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Release the space reserved for unfinished uploads. The received bytes are kept, and the uploads can be resumed.
 
@@ -233,7 +246,7 @@ async def release_reservation(
     form = await read_form(request, "owner", "drop", "received")
     owner_id, drop_id = _row_id(form["owner"]), _row_id(form["drop"]) if form["drop"] else None
     received = form["received"] == "yes"
-    await services.database.write(lambda tx: services.reservations.release(tx, owner_id, drop_id, received=received))
+    await database.write(lambda tx: storage.reservations.release(tx, owner_id, drop_id, received=received))
     return Redirect(BASE_PATH, status_code=303)
 
 
@@ -245,11 +258,15 @@ def _row_id(text: str) -> int:
 
 @post("/watch/{video:str}/history/{rung:str}", include_in_schema=False)
 async def reencode_rendition(
-    video: FromPath[str], rung: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]
+    video: FromPath[str],
+    rung: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Encode a damaged rendition again from the original."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    if rung not in (await services.renditions.names([found.id])).get(found.id, []):
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    if rung not in (await videos.renditions.names([found.id])).get(found.id, []):
         raise NotFound
-    await services.database.write(lambda tx: services.video_jobs.reprocess(tx, found, rungs=[rung]))
+    await database.write(lambda tx: videos.jobs.reprocess(tx, found, rungs=[rung]))
     return Redirect(f"/watch/{found.public_id}/history", status_code=303)

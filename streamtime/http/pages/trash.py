@@ -9,6 +9,8 @@ from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Caller
 from streamtime.auth.audit import Actor
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.errors import Conflict
 from streamtime.formatting import size_text
 from streamtime.http.requests import (
@@ -19,7 +21,7 @@ from streamtime.http.requests import (
     require_signed_in,
     require_uploader,
 )
-from streamtime.http.services import Services
+from streamtime.http.services import StorageServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.space import SHOWN_LARGEST, large_video_views, total_usage, trashed_video_views, usage_view
 
@@ -28,13 +30,13 @@ from streamtime.http.views.space import SHOWN_LARGEST, large_video_views, total_
 async def usage_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    storage: NamedDependency[StorageServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the caller's storage usage."""
     owner_id = require_uploader(caller)
-    usage = usage_view(await services.usage.usage_of(owner_id))
-    largest = large_video_views(await services.usage.largest(owner_id, limit=SHOWN_LARGEST))
+    usage = usage_view(await storage.usage.usage_of(owner_id))
+    largest = large_video_views(await storage.usage.largest(owner_id, limit=SHOWN_LARGEST))
     return templates.page(request, "pages/space.html", title="Space", nav="library", usage=usage, largest=largest)
 
 
@@ -42,7 +44,7 @@ async def usage_page(
 async def all_usage_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    storage: NamedDependency[StorageServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the storage usage of all users.
@@ -51,7 +53,7 @@ async def all_usage_page(
         NotFound: the caller is not an admin.
     """
     require_admin(caller)
-    usages = await services.usage.usages()
+    usages = await storage.usage.usages()
     return templates.page(
         request,
         "pages/all-space.html",
@@ -59,7 +61,7 @@ async def all_usage_page(
         nav="space",
         usage=usage_view(total_usage(usages)),
         people=[usage_view(usage) for usage in usages],
-        largest=large_video_views(await services.usage.largest(None, limit=SHOWN_LARGEST)),
+        largest=large_video_views(await storage.usage.largest(None, limit=SHOWN_LARGEST)),
     )
 
 
@@ -70,21 +72,23 @@ BASE_PATH = "/library/bin"
 async def trash_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the caller's deleted videos."""
     owner_id = require_uploader(caller)
-    videos = await trashed_video_views(await services.trash.list_for_owner(owner_id), services)
-    total = (await services.usage.usage_of(owner_id)).trash
-    limited = (await services.usage.quota_usage(owner_id)).limit is not None
+    trashed = await trashed_video_views(await videos.trash.list_for_owner(owner_id), videos, storage, clock)
+    total = (await storage.usage.usage_of(owner_id)).trash
+    limited = (await storage.usage.quota_usage(owner_id)).limit is not None
     return templates.page(
         request,
         "pages/bin.html",
         title="Bin",
         nav="library",
-        videos=videos,
-        days=services.trash.retention_days,
+        videos=trashed,
+        days=videos.trash.retention_days,
         total_text=size_text(total),
         limited=limited,
     )
@@ -96,12 +100,13 @@ async def restore(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Restore a video."""
-    found = await services.trash.require(require_signed_in(caller), video)
+    found = await videos.trash.require(require_signed_in(caller), video)
     next_path = (await read_form(request, "next"))["next"]
-    await services.database.write(lambda tx: services.trash.restore(tx, found, actor))
+    await database.write(lambda tx: videos.trash.restore(tx, found, actor))
     return Redirect(local_path(next_path or BASE_PATH), status_code=303)
 
 
@@ -110,12 +115,14 @@ async def delete_now_page(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Ask for confirmation of deleting a video permanently."""
-    found = await services.trash.require(require_signed_in(caller), video)
-    (view,) = await trashed_video_views([found], services)
+    found = await videos.trash.require(require_signed_in(caller), video)
+    (view,) = await trashed_video_views([found], videos, storage, clock)
     return templates.page(request, "pages/bin-delete.html", title="Delete for good?", nav="library", video=view)
 
 
@@ -124,11 +131,12 @@ async def delete_now(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Delete a video permanently."""
-    found = await services.trash.require(require_signed_in(caller), video)
-    await services.database.write(lambda tx: services.trash.purge(tx, found, actor))
+    found = await videos.trash.require(require_signed_in(caller), video)
+    await database.write(lambda tx: videos.trash.purge(tx, found, actor))
     return Redirect(BASE_PATH, status_code=303)
 
 
@@ -136,13 +144,14 @@ async def delete_now(
 async def empty_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Ask for confirmation of emptying the trash."""
     owner_id = require_uploader(caller)
-    count = len(await services.trash.list_for_owner(owner_id))
-    total = (await services.usage.usage_of(owner_id)).trash
+    count = len(await videos.trash.list_for_owner(owner_id))
+    total = (await storage.usage.usage_of(owner_id)).trash
     return templates.page(
         request, "pages/bin-empty.html", title="Empty the bin?", nav="library", count=count, total_text=size_text(total)
     )
@@ -150,12 +159,15 @@ async def empty_page(
 
 @post(BASE_PATH + "/empty", include_in_schema=False)
 async def empty(
-    caller: NamedDependency[Caller], actor: NamedDependency[Actor], services: NamedDependency[Services]
+    caller: NamedDependency[Caller],
+    actor: NamedDependency[Actor],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
 ) -> Redirect:
     """Delete all videos in the trash permanently, each in its own transaction, so that other writers get a turn."""
-    for found in await services.trash.list_for_owner(require_uploader(caller)):
+    for found in await videos.trash.list_for_owner(require_uploader(caller)):
         try:
-            await services.database.write(partial(services.trash.purge, video=found, by=actor))
+            await database.write(partial(videos.trash.purge, video=found, by=actor))
         except Conflict:
             continue  # restored or deleted by a concurrent request
     return Redirect(BASE_PATH, status_code=303)

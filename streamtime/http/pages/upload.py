@@ -9,11 +9,12 @@ from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Caller
 from streamtime.auth.audit import Actor
+from streamtime.clock import Clock
 from streamtime.errors import Invalid, NotFound
 from streamtime.formatting import size_text
 from streamtime.http.public_urls import link_base, qr_svg
 from streamtime.http.requests import Form, PageRequest, read_form, require_signed_in, require_uploader
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import HttpSettings, SharingServices, StorageServices, UploadServices
 from streamtime.http.templates import Templates
 from streamtime.http.tus import PATH
 from streamtime.http.views.links import EXPIRY_CHOICES, parse_expiry, parse_optional_int, upload_request_view
@@ -30,13 +31,15 @@ GIB = 2**30
 async def upload_request_page(
     request: PageRequest,
     drop: FromPath[str],
-    services: NamedDependency[Services],
+    uploads: NamedDependency[UploadServices],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the page on which guests upload videos without an account."""
-    limits = services.upload_creation.limits
+    limits = uploads.creation.limits
     try:
-        found = await services.upload_requests.find(drop)
+        found = await sharing.upload_requests.find(drop)
     except NotFound:
         return _no_index(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
     max_size = min(limits.max_size_bytes, found.max_bytes or limits.max_size_bytes)
@@ -44,7 +47,7 @@ async def upload_request_page(
         "id": found.public_id,
         "owner": found.owner_name,
         "label": found.label,
-        "full": found.state(services.clock.now_ms()) is LinkState.USED,
+        "full": found.state(clock.now_ms()) is LinkState.USED,
         "left": None if found.max_files is None else max(0, found.max_files - found.files),
         "endpoint": PATH,
         "chunk_size": limits.chunk_size_bytes,
@@ -59,14 +62,15 @@ async def upload_request_page(
 async def upload_requests_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
     made: FromQuery[str] = "",
 ) -> Response[str]:
     """Show all upload requests of the caller, and the form for a new one. `made` is the id of one just created."""
     return await _drops(
-        request, require_signed_in(caller), services, settings, templates, NEW_UPLOAD_REQUEST, made=made
+        request, require_signed_in(caller), sharing, clock, settings, templates, NEW_UPLOAD_REQUEST, made=made
     )
 
 
@@ -75,7 +79,8 @@ async def create_upload_request(
     request: PageRequest,
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
@@ -88,12 +93,12 @@ async def create_upload_request(
             label=fields["label"],
             max_bytes=None if gib is None else gib * GIB,
             max_files=parse_optional_int(fields["max_files"], "max_files"),
-            expires_at_ms=parse_expiry(fields["days"], services.clock.now_ms()),
+            expires_at_ms=parse_expiry(fields["days"], clock.now_ms()),
         )
-        drop = await services.upload_requests.create(caller, new, actor)
+        drop = await sharing.upload_requests.create(caller, new, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        return await _drops(request, caller, services, settings, templates, form, status=400)
+        return await _drops(request, caller, sharing, clock, settings, templates, form, status=400)
     return Redirect("/settings/drops", query_params={"made": drop.public_id}, status_code=303)
 
 
@@ -102,17 +107,18 @@ async def revoke_upload_request(
     drop: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    sharing: NamedDependency[SharingServices],
 ) -> Redirect:
     """Revoke an upload request."""
-    await services.upload_requests.revoke(require_signed_in(caller), drop, actor)
+    await sharing.upload_requests.revoke(require_signed_in(caller), drop, actor)
     return Redirect("/settings/drops", status_code=303)
 
 
 async def _drops(
     request: PageRequest,
     caller: Caller,
-    services: Services,
+    sharing: SharingServices,
+    clock: Clock,
     settings: HttpSettings,
     templates: Templates,
     form: Form,
@@ -120,8 +126,8 @@ async def _drops(
     status: int = 200,
     made: str = "",
 ) -> Response[str]:
-    now = services.clock.now_ms()
-    listed = await services.upload_requests.list_for_owner(caller)
+    now = clock.now_ms()
+    listed = await sharing.upload_requests.list_for_owner(caller)
     base = link_base(request, settings)
     views = [upload_request_view(drop, now, base) for drop in listed]
     created = next((view for view in views if view.id == made), None)
@@ -151,12 +157,13 @@ def _no_index(answer: Response[str]) -> Response[str]:
 async def upload_page(
     request: PageRequest,
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    uploads: NamedDependency[UploadServices],
+    storage: NamedDependency[StorageServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the upload page."""
-    limits = services.upload_creation.limits
-    usage = await services.usage.quota_usage(require_uploader(caller))
+    limits = uploads.creation.limits
+    usage = await storage.usage.quota_usage(require_uploader(caller))
     upload = {
         "endpoint": PATH,
         "max_size": limits.max_size_bytes,

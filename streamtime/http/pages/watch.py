@@ -9,11 +9,20 @@ from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.auth.audit import Actor
+from streamtime.clock import Clock
+from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
 from streamtime.formatting import size_text, span_text
 from streamtime.http.public_urls import link_base, qr_svg
 from streamtime.http.requests import PageRequest, read_form, wants_fragment
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import (
+    HttpSettings,
+    MaintenanceServices,
+    PlaybackServices,
+    SharingServices,
+    StorageServices,
+    VideoServices,
+)
 from streamtime.http.templates import Templates
 from streamtime.http.views.history import history_of, require_manageable
 from streamtime.http.views.links import oembed_url
@@ -29,16 +38,19 @@ async def watch(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    playback: NamedDependency[PlaybackServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the player and the details of the video."""
-    await services.playlists.check_playable(caller, video)
-    found = await services.videos.require(caller, video, Access.VIEW)
-    view = await watch_view(found, caller, services)
-    duplicate = await duplicate_of(found, services) if view.can_manage else None
-    oembed = oembed_url(found, request, services, settings)
+    await playback.playlists.check_playable(caller, video)
+    found = await videos.repository.require(caller, video, Access.VIEW)
+    view = await watch_view(found, caller, videos, storage, clock)
+    duplicate = await duplicate_of(found, videos) if view.can_manage else None
+    oembed = oembed_url(found, request, settings)
     answer = templates.page(
         request, "pages/watch.html", title=found.title, player=True, video=view, duplicate=duplicate, oembed_url=oembed
     )
@@ -53,39 +65,48 @@ async def set_visibility(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
     """Set the visibility, effective from the next request."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
+    found = await videos.repository.require(caller, video, Access.MANAGE)
     fields = await read_form(request, "visibility")
-    await services.editor.apply(found, Edit(visibility=visibility_from(fields["visibility"])), actor)
-    changed = await services.videos.require(caller, video, Access.MANAGE)
+    await videos.editor.apply(found, Edit(visibility=visibility_from(fields["visibility"])), actor)
+    changed = await videos.repository.require(caller, video, Access.MANAGE)
     if not wants_fragment(request):
         return Redirect(watch_href(changed), status_code=303)
-    view = await watch_view(changed, caller, services)
+    view = await watch_view(changed, caller, videos, storage, clock)
     return templates.page(request, "fragments/visibility.html", title="", video=view)
 
 
 @post("/watch/{video:str}/retry", include_in_schema=False)
-async def retry(video: FromPath[str], caller: NamedDependency[Caller], services: NamedDependency[Services]) -> Redirect:
+async def retry(
+    video: FromPath[str],
+    caller: NamedDependency[Caller],
+    videos: NamedDependency[VideoServices],
+    database: NamedDependency[Database],
+) -> Redirect:
     """Retry a failed video."""
-    found = await services.videos.require(caller, video, Access.MANAGE)
-    await services.database.write(lambda tx: services.video_jobs.retry(tx, found))
+    found = await videos.repository.require(caller, video, Access.MANAGE)
+    await database.write(lambda tx: videos.jobs.retry(tx, found))
     return Redirect(f"/watch/{video}", status_code=303)
 
 
-async def watch_view(video: Video, caller: Caller, services: Services) -> WatchView:
+async def watch_view(
+    video: Video, caller: Caller, videos: VideoServices, storage: StorageServices, clock: Clock
+) -> WatchView:
     """Return the view of a video for its own pages."""
-    names = await services.renditions.names([video.id])
-    original = await services.ledger.find([video.source_object_id]) if video.source_object_id else []
+    names = await videos.renditions.names([video.id])
+    original = await storage.ledger.find([video.source_object_id]) if video.source_object_id else []
     return watch_page_view(
         video,
-        services.progress.get(video),
+        videos.progress.get(video),
         caller,
-        services.clock.now_ms(),
+        clock.now_ms(),
         renditions=names.get(video.id, []),
-        tracks=await tracks_of([video], services),
+        tracks=await tracks_of([video], videos),
         original_text=f"Original, {size_text(original[0].length_bytes)}" if original else None,
     )
 
@@ -107,17 +128,20 @@ async def history_page(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    storage: NamedDependency[StorageServices],
+    maintenance: NamedDependency[MaintenanceServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the processing history and the size of each file."""
-    found = await require_manageable(video, caller, services)
+    found = await require_manageable(video, caller, videos)
     return templates.page(
         request,
         "pages/history.html",
         title="How it was prepared",
-        video=await watch_view(found, caller, services),
-        history=await history_of(found, services),
+        video=await watch_view(found, caller, videos, storage, clock),
+        history=await history_of(found, videos, storage, maintenance),
     )
 
 
@@ -126,21 +150,22 @@ async def elsewhere_page(
     request: PageRequest,
     video: FromPath[str],
     caller: NamedDependency[Caller],
-    services: NamedDependency[Services],
+    videos: NamedDependency[VideoServices],
+    sharing: NamedDependency[SharingServices],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the playlist URL for other players; it contains a ticket unless anonymous users may watch the video."""
-    found = await services.videos.require(caller, video, Access.VIEW)
+    found = await videos.repository.require(caller, video, Access.VIEW)
     elsewhere: dict[str, object] = {"href": watch_href(found), "title": found.title, "playable": found.playable}
     path = master_url(found)
-    if access_level(services.authenticator.anonymous, found.facts) >= Access.VIEW:
+    if access_level(settings.anonymous, found.facts) >= Access.VIEW:
         elsewhere |= {"lasts_text": "", "able": True}
     else:
-        ticket = await services.tickets.issue_for_caller(caller, found.public_id)
+        ticket = await sharing.tickets.issue_for_caller(caller, found.public_id)
         path = ticket.url(path)
         # An admin may watch videos that their ticket, which has only viewer permissions, does not allow.
-        able = access_level(await services.tickets.authenticate(ticket.text), found.facts) >= Access.VIEW
+        able = access_level(await sharing.tickets.authenticate(ticket.text), found.facts) >= Access.VIEW
         elsewhere |= {"lasts_text": span_text(TICKET_LIFETIME_MS / 1000), "able": able}
     base = link_base(request, settings)
     address = base.url(path)

@@ -7,7 +7,7 @@ from typing import Any
 from streamtime.auth.access import Access, Caller, access_level
 from streamtime.errors import NotFound
 from streamtime.formatting import size_text, span_text, speed_text, time_iso
-from streamtime.http.services import Services
+from streamtime.http.services import MaintenanceServices, StorageServices, VideoServices
 from streamtime.languages import language_name
 from streamtime.videos.events import TimelineEntry
 from streamtime.videos.renditions import Rendition, RenditionKind, RenditionOrigin
@@ -62,39 +62,43 @@ class VideoHistory:
     total_text: str
 
 
-async def require_manageable(public_id: str, caller: Caller, services: Services) -> Video:
+async def require_manageable(public_id: str, caller: Caller, videos: VideoServices) -> Video:
     """Return a video that the caller may manage.
 
     Raises:
         NotFound: the caller may not manage it, even if they may watch it.
     """
-    video = await services.videos.by_public_id(public_id)
+    video = await videos.repository.by_public_id(public_id)
     if access_level(caller, video.facts) < Access.MANAGE:
         raise NotFound
     return video
 
 
-async def history_of(video: Video, services: Services) -> VideoHistory:
+async def history_of(
+    video: Video, videos: VideoServices, storage: StorageServices, maintenance: MaintenanceServices
+) -> VideoHistory:
     """Return the events of a video, oldest first, and its files."""
-    files = await _files(video, services)
+    files = await _files(video, videos, storage, maintenance)
     total = sum(row.size_bytes for row in files)
     return VideoHistory(
-        events=[_event(entry) for entry in await services.timeline.list_for_video(video.id)],
+        events=[_event(entry) for entry in await videos.timeline.list_for_video(video.id)],
         files=files,
         total_bytes=total,
         total_text=size_text(total),
     )
 
 
-async def _files(video: Video, services: Services) -> list[FileRow]:
-    renditions = await services.renditions.list_for_video(video.id)
-    stored = {row.id: row for row in await services.ledger.find(_object_ids(video, renditions))}
+async def _files(
+    video: Video, videos: VideoServices, storage: StorageServices, maintenance: MaintenanceServices
+) -> list[FileRow]:
+    renditions = await videos.renditions.list_for_video(video.id)
+    stored = {row.id: row for row in await storage.ledger.find(_object_ids(video, renditions))}
     sizes: list[tuple[Rendition | None, int]] = [
         (None, stored[i].length_bytes) for i in [video.source_object_id] if i in stored
     ]
     sizes += [(rendition, stored[rendition.object_id].length_bytes) for rendition in renditions]
     total = sum(size for _, size in sizes) or 1
-    damage = {one.id: one.message for one in await services.storage.damaged()}
+    damage = {one.id: one.message for one in await maintenance.overview.damaged()}
     return [_file(video, rendition, size, 100 * size / total, damage) for rendition, size in sizes]
 
 

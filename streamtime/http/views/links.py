@@ -15,7 +15,7 @@ from streamtime.formatting import age_text, size_text, time_iso
 from streamtime.http.public_urls import AlternateUrl, LinkBase, absolute_url
 from streamtime.http.requests import Form
 from streamtime.http.secret_paths import DROPS, SHARED
-from streamtime.http.services import HttpSettings, Services
+from streamtime.http.services import HttpSettings
 from streamtime.http.views.videos import poster_size, watch_href
 from streamtime.sharing.links import Link, NewLink
 from streamtime.sharing.upload_requests import UploadRequest
@@ -26,9 +26,9 @@ WIDTH = 640
 """Default width of an embedded player, in pixels."""
 
 
-def is_embeddable(video: Video, services: Services) -> bool:
+def is_embeddable(video: Video, settings: HttpSettings) -> bool:
     """Return whether the owner allows embedding and anonymous users may watch the video."""
-    return video.embeddable and access_level(services.authenticator.anonymous, video.facts) >= Access.VIEW
+    return video.embeddable and access_level(settings.anonymous, video.facts) >= Access.VIEW
 
 
 def embed_code(video: Video, request: Request[Any, Any, State], settings: HttpSettings, *, width: int = WIDTH) -> str:
@@ -48,9 +48,9 @@ def frame_height(video: Video, width: int) -> int:
     return max(1, round(width * poster_height / poster_width))
 
 
-def oembed_url(video: Video, request: Request[Any, Any, State], services: Services, settings: HttpSettings) -> str:
+def oembed_url(video: Video, request: Request[Any, Any, State], settings: HttpSettings) -> str:
     """Return the oEmbed URL of a video; empty if it may not be embedded or no site may embed videos."""
-    if not settings.frame_ancestors or not is_embeddable(video, services):
+    if not settings.frame_ancestors or not is_embeddable(video, settings):
         return ""
     query = urlencode({"url": absolute_url(request, settings, watch_href(video)), "format": "json"})
     return absolute_url(request, settings, f"/oembed?{query}")

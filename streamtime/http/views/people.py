@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.users import User
+from streamtime.clock import Clock
 from streamtime.formatting import age_text, size_text, time_iso
-from streamtime.http.services import Services
+from streamtime.http.services import AccountServices, StorageServices
 from streamtime.http.views.videos import owner_href, picture_href
 
 GIGABYTE = 1_000_000_000
@@ -40,13 +41,15 @@ class PersonView:
     since_text: str
 
 
-async def people_views(caller: Caller, services: Services) -> list[PersonView]:
+async def people_views(
+    caller: Caller, accounts: AccountServices, storage: StorageServices, clock: Clock
+) -> list[PersonView]:
     """Return all accounts, oldest first."""
-    usages = {usage.owner: usage for usage in await services.usage.usages()}
-    seen = await services.administration.last_seen()
-    now = services.clock.now_ms()
+    usages = {usage.owner: usage for usage in await storage.usage.usages()}
+    seen = await accounts.administration.last_seen()
+    now = clock.now_ms()
     views = []
-    for user in await services.users.list_all():
+    for user in await accounts.users.list_all():
         usage = usages.get(user.name)
         at = seen.get(user.id)
         limit = usage.limit if usage else None
@@ -76,9 +79,11 @@ async def people_views(caller: Caller, services: Services) -> list[PersonView]:
     return views
 
 
-async def person_view(user: User, caller: Caller, services: Services) -> PersonView:
+async def person_view(
+    user: User, caller: Caller, accounts: AccountServices, storage: StorageServices, clock: Clock
+) -> PersonView:
     """Return one account."""
-    return next(view for view in await people_views(caller, services) if view.id == user.public_id)
+    return next(view for view in await people_views(caller, accounts, storage, clock) if view.id == user.public_id)
 
 
 def account_state(user: User) -> str:

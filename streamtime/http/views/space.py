@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from streamtime.clock import Clock
 from streamtime.formatting import age_text, size_text, time_iso
-from streamtime.http.services import Services
+from streamtime.http.services import StorageServices, VideoServices
 from streamtime.http.views.videos import owner_href
 from streamtime.videos.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.videos.quota import LargeVideo, Usage
@@ -133,10 +134,12 @@ def large_video_views(largest: list[LargeVideo]) -> list[LargeVideoView]:
     ]
 
 
-async def trashed_video_views(found: list[Video], services: Services) -> list[TrashedVideoView]:
+async def trashed_video_views(
+    found: list[Video], videos: VideoServices, storage: StorageServices, clock: Clock
+) -> list[TrashedVideoView]:
     """Return videos in the trash, with their sizes and the days until they are deleted."""
-    sizes = await services.usage.bytes_by_video([video.id for video in found])
-    now = services.clock.now_ms()
+    sizes = await storage.usage.bytes_by_video([video.id for video in found])
+    now = clock.now_ms()
     return [
         TrashedVideoView(
             id=video.public_id,
@@ -144,16 +147,16 @@ async def trashed_video_views(found: list[Video], services: Services) -> list[Tr
             owner=video.owner_shown_name,
             deleted_text=age_text(video.deleted_at_ms or now, now),
             deleted_iso=time_iso(video.deleted_at_ms or now),
-            days_left=max(0, -(-((services.trash.purge_at_ms(video) or now) - now) // DAY_MS)),
+            days_left=max(0, -(-((videos.trash.purge_at_ms(video) or now) - now) // DAY_MS)),
             size_text=size_text(sizes.get(video.id, 0)),
         )
         for video in found
     ]
 
 
-async def duplicate_of(video: Video, services: Services) -> DuplicateView | None:
+async def duplicate_of(video: Video, videos: VideoServices) -> DuplicateView | None:
     """Return the earlier video with the same content, unless the owner has decided to keep both."""
-    duplicates = await services.duplicates.find_for_videos([video])
+    duplicates = await videos.duplicates.find_for_videos([video])
     return duplicate_view(duplicates[video.id], video) if video.id in duplicates else None
 
 

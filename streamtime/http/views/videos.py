@@ -11,7 +11,7 @@ from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.clock import EpochMs
 from streamtime.formatting import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
 from streamtime.hls.storyboard import Storyboard
-from streamtime.http.services import Services
+from streamtime.http.services import VideoServices
 from streamtime.videos.captions import CaptionOrigin, CaptionTrack, Chapter
 from streamtime.videos.progress import VideoProgress
 from streamtime.videos.video import Video, VideoState
@@ -53,10 +53,10 @@ class Tracks:
     captions: dict[int, list[CaptionTrack]]
 
 
-async def tracks_of(videos: list[Video], services: Services) -> Tracks:
+async def tracks_of(shown: list[Video], videos: VideoServices) -> Tracks:
     """Read the chapters and captions of several videos."""
-    ids = [video.id for video in videos]
-    return Tracks(await services.chapters.list_for_videos(ids), await services.captions.list_for_videos(ids))
+    ids = [video.id for video in shown]
+    return Tracks(await videos.chapters.list_for_videos(ids), await videos.captions.list_for_videos(ids))
 
 
 def chapter_bodies(video: Video, tracks: Tracks) -> list[ChapterBody]:

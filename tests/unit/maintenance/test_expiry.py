@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from streamtime.app.core import (
-    Infrastructure,
-    build_trash,
-    build_upload_expiry,
-    build_video_services,
-    database_path,
-    open_infrastructure,
-)
+from streamtime.app.core import Infrastructure, database_path, open_infrastructure
+from streamtime.app.videos import build_upload_expiry, build_videos
 from streamtime.auth.audit import COMMAND_LINE, AuditEvent, AuditLog, AuditRetention
 from streamtime.clock import EpochMs
 from streamtime.config.load import load
@@ -115,8 +109,8 @@ async def house(tmp_path: Path) -> AsyncIterator[ExpirySetup]:
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack)
         base = replace(base, clock=clock, queue=JobQueue(base.database, clock, process_id="x"))
-        library = build_video_services(base)
-        yield ExpirySetup(base, clock, build_trash(config, base, library), build_upload_expiry(config, base, library))
+        library = build_videos(config, base)
+        yield ExpirySetup(base, clock, library.trash, build_upload_expiry(config, base, library))
 
 
 async def test_what_is_not_over_stays(house: ExpirySetup) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select
 
-from streamtime.app.core import Infrastructure, build_reservations, build_uploads, database_path, open_infrastructure
+from streamtime.app.core import Infrastructure, database_path, open_infrastructure
+from streamtime.app.videos import build_reservations, build_upload_repository
 from streamtime.clock import EpochMs
 from streamtime.config.load import load
 from streamtime.database.migrate import migrate
@@ -44,7 +45,7 @@ class ReservationSetup:
         self.clock = clock
         self.database = base.database
         self.reservations = build_reservations(config, base)
-        self.rows = build_uploads(config, base)
+        self.rows = build_upload_repository(config, base)
         self.space = StorageUsage(base.database, self.reservations, quota_bytes=0)
         self._ledger = Ledger(base.database, clock)
 

@@ -1,0 +1,211 @@
+"""Composition of the services for videos: their rows and files, uploads, playback, accounts' deletion and usage."""
+
+from dataclasses import dataclass
+
+from streamtime.app.core import Infrastructure, bucket_address
+from streamtime.auth.access import Visibility
+from streamtime.auth.audit import AuditRetention
+from streamtime.auth.sessions import Sessions
+from streamtime.config.sections import Config
+from streamtime.errors import ConfigError
+from streamtime.http.services import PlaybackServices, StorageServices, UploadServices, VideoServices
+from streamtime.playback.cache import PlaybackCache
+from streamtime.playback.media_reader import MediaReader, SegmentCache
+from streamtime.playback.playlists import Playlists, TextTracks
+from streamtime.playback.segments import PresignedUrls, Segments, ViewerActivity
+from streamtime.uploads.create import UploadCreation, UploadLimits
+from streamtime.uploads.receive import Receiver
+from streamtime.uploads.terminate import Termination, UploadExpiry
+from streamtime.uploads.upload import UploadRepository, UploadSpace
+from streamtime.videos.account_deletion import AccountDeletion
+from streamtime.videos.captions import Captions, Chapters
+from streamtime.videos.deletion import DerivedFiles, VideoDeletion
+from streamtime.videos.duplicates import Duplicates
+from streamtime.videos.editing import Editor, PosterChoice
+from streamtime.videos.events import Timeline, VideoEventPublisher
+from streamtime.videos.ingest import VideoIngest
+from streamtime.videos.job_kinds import WorkQueue
+from streamtime.videos.lifecycle import Lifecycle, VideoJobs
+from streamtime.videos.listing import Listing
+from streamtime.videos.progress import GrowingRenditions, ProgressTracker
+from streamtime.videos.quota import Reservations, ReservationTimeouts, StorageUsage
+from streamtime.videos.renditions import Renditions, StillRepository
+from streamtime.videos.trash import RestoreDependencies, Trash
+from streamtime.videos.videos import Videos, VideoUpdater
+from streamtime.workers.worker import WorkerRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class SharedState:
+    """What jobs and requests share in memory."""
+
+    growing: GrowingRenditions
+    viewer_activity: ViewerActivity
+    workers: WorkerRegistry
+
+
+def build_shared_state(base: Infrastructure) -> SharedState:
+    """Build what jobs and requests share in memory."""
+    return SharedState(GrowingRenditions(), ViewerActivity(base.clock), WorkerRegistry())
+
+
+def build_videos(config: Config, base: Infrastructure) -> VideoServices:
+    """Build the services for videos."""
+    ledger, audit, work = base.ledger, base.audit, WorkQueue(base.queue)
+    publisher = VideoEventPublisher(base.bus)
+    updater = VideoUpdater(publisher)
+    renditions, stills = Renditions(base.database, ledger, base.clock), StillRepository(base.database, ledger)
+    timeline = Timeline(base.database, base.clock)
+    progress = ProgressTracker(base.database, publisher, base.clock)
+    duplicates = Duplicates(base.database, work, updater, timeline)
+    lifecycle = Lifecycle(base.queue, work, updater, ledger, renditions, stills, duplicates, timeline, progress)
+    deletion = VideoDeletion(
+        base.queue, work, ledger, DerivedFiles(renditions, stills), duplicates, progress, publisher, audit, base.clock
+    )
+    posters = PosterChoice(base.queue)
+    return VideoServices(
+        repository=Videos(base.database),
+        listing=Listing(base.database),
+        editor=Editor(base.database, posters, publisher, audit, base.clock),
+        ingest=VideoIngest(work, updater, timeline, duplicates, publisher, base.clock),
+        lifecycle=lifecycle,
+        jobs=VideoJobs(base.queue, work, updater, renditions, timeline, lifecycle),
+        deletion=deletion,
+        trash=Trash(
+            base.database,
+            RestoreDependencies(base.queue, work, posters, lifecycle),
+            deletion,
+            timeline,
+            progress,
+            publisher,
+            audit,
+            base.clock,
+            retention_days=config.storage.bin_days,
+        ),
+        duplicates=duplicates,
+        progress=progress,
+        timeline=timeline,
+        renditions=renditions,
+        stills=stills,
+        captions=Captions(base.database, publisher, base.clock),
+        chapters=Chapters(base.database),
+    )
+
+
+def build_account_deletion(base: Infrastructure, videos: VideoServices) -> AccountDeletion:
+    """Build the deletion of accounts and their videos."""
+    sessions = Sessions(base.database, base.audit, base.clock)
+    publisher = VideoEventPublisher(base.bus)
+    work = WorkQueue(base.queue)
+    return AccountDeletion(base.database, videos.deletion, work, publisher, sessions, base.audit, base.clock)
+
+
+def build_storage(config: Config, base: Infrastructure) -> StorageServices:
+    """Build the services for stores, stored objects and their usage."""
+    reservations = build_reservations(config, base)
+    usage = StorageUsage(base.database, reservations, quota_bytes=int(config.accounts.quota))
+    return StorageServices(
+        stores=base.stores, metrics=base.store_metrics, ledger=base.ledger, usage=usage, reservations=reservations
+    )
+
+
+def build_reservations(config: Config, base: Infrastructure) -> Reservations:
+    """Build the reservations of space for uploads, with the configured timeouts."""
+    chosen = config.uploads
+    timeouts = ReservationTimeouts(
+        idle_ms=chosen.reservation_timeout * 1000, first_byte_ms=chosen.first_byte_timeout * 1000
+    )
+    return Reservations(base.database, base.clock, timeouts)
+
+
+def build_upload_repository(config: Config, base: Infrastructure) -> UploadRepository:
+    """Build the repository of uploads, with the configured expiry."""
+    reservations = build_reservations(config, base)
+    return UploadRepository(base.database, reservations, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
+
+
+def build_upload_expiry(config: Config, base: Infrastructure, videos: VideoServices) -> UploadExpiry:
+    """Build the expiry of abandoned uploads."""
+    uploads = build_upload_repository(config, base)
+    return UploadExpiry(base.database, uploads, videos.repository, videos.deletion)
+
+
+def build_audit_retention(config: Config, base: Infrastructure) -> AuditRetention:
+    """Build the retention of the audit log."""
+    return AuditRetention(base.database, base.clock, days=config.accounts.audit_days)
+
+
+def build_uploads(
+    config: Config, base: Infrastructure, videos: VideoServices, storage: StorageServices
+) -> UploadServices:
+    """Build the services for uploads."""
+    repository = build_upload_repository(config, base)
+    spool, ledger = base.stores.spool, base.ledger
+    space = UploadSpace(storage.usage, spool, repository, minimum_free_bytes=int(config.uploads.minimum_free_space))
+    receiver = Receiver(
+        base.database,
+        repository,
+        ledger,
+        videos.repository,
+        videos.ingest,
+        videos.progress,
+        space,
+        spool,
+        base.clock,
+    )
+    return UploadServices(
+        repository=repository,
+        creation=UploadCreation(
+            base.database,
+            repository,
+            ledger,
+            videos.repository,
+            videos.ingest,
+            videos.deletion,
+            space,
+            spool,
+            _upload_limits(config),
+        ),
+        receiver=receiver,
+        termination=Termination(base.database, videos.repository, videos.deletion, receiver),
+    )
+
+
+def _upload_limits(config: Config) -> UploadLimits:
+    return UploadLimits(
+        max_size_bytes=int(config.uploads.max_size),
+        minimum_free_bytes=int(config.uploads.minimum_free_space),
+        chunk_size_bytes=int(config.uploads.chunk_size),
+        default_visibility=Visibility(config.accounts.default_visibility),
+    )
+
+
+def build_playback(
+    config: Config, base: Infrastructure, videos: VideoServices, shared: SharedState
+) -> PlaybackServices:
+    """Build the services for players."""
+    cache = PlaybackCache(videos.repository, videos.renditions, videos.captions, videos.chapters, base.epoch)
+    presigned_urls = PresignedUrls(base.stores, _redirect_stores(config))
+    segments = Segments(cache, shared.growing, videos.stills, base.ledger, shared.viewer_activity, presigned_urls)
+
+    async def recheck(video_id: int) -> None:
+        """Check a video's state against its stored objects, and correct it."""
+        video = await videos.repository.by_id(video_id)
+        await base.database.write(lambda tx: videos.lifecycle.recheck(tx, video))
+
+    return PlaybackServices(
+        segments=segments,
+        playlists=Playlists(cache, segments, recheck),
+        text_tracks=TextTracks(cache, videos.captions),
+        media_reader=MediaReader(base.stores, base.ledger, SegmentCache(config.storage.memory_cache)),
+    )
+
+
+def _redirect_stores(config: Config) -> list[str]:
+    """Return the names of the stores that browsers are redirected to for public videos."""
+    chosen = config.storage.s3
+    if not chosen.redirect_public or bucket_address(chosen) is None:
+        return []
+    if not chosen.public_endpoint:
+        raise ConfigError("storage.s3.redirect_public needs storage.s3.public_endpoint.")
+    return ["s3"]
