@@ -26,7 +26,7 @@ from streamtime.auth.rate_limits import RateLimiter
 from streamtime.auth.refresh_tokens import AccessTokens, RefreshTokens
 from streamtime.auth.registration import Invites, Registration, RegistrationMode, Setup
 from streamtime.auth.sessions import Sessions
-from streamtime.auth.sign_in import SignIn
+from streamtime.auth.sign_in import PasswordVerifier, SignIn
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.auth.users import Users
 from streamtime.clock import Clock, SystemClock
@@ -121,20 +121,12 @@ def build_auth(
     """Build the services for sign-in and authentication."""
     database, clock, audit = base.database, base.clock, management.audit
     rate_limiter, lifetime_s = management.rate_limiter, config.accounts.session_lifetime
-    sign_in = SignIn(
-        database,
-        management.users,
-        management.passwords,
-        management.codes,
-        rate_limiter,
-        audit,
-        management.failed_logins,
-        clock,
-        lifetime_s=lifetime_s,
-    )
+    passwords = PasswordVerifier(management.users, management.passwords, rate_limiter, management.failed_logins)
+    sign_in = SignIn(database, passwords, management.codes, audit, clock, lifetime_s=lifetime_s)
     access_tokens = AccessTokens(SigningKeys(database, base.epoch, clock, Purpose.ACCESS), clock)
     last_used = LastUsedTracker(database)
     return AuthServices(
+        passwords=passwords,
         sign_in=sign_in,
         mfa_challenges=MfaChallenges(database, ticket_keys, clock),
         second_factor=management.second_factor,
@@ -176,13 +168,11 @@ def _build_oidc_sign_in(config: Config, management: AccountManagement, sign_in: 
     identities = OidcIdentities(database, management.audit, clock, issuer=chosen.issuer, name=chosen.name)
     return OidcSignIn(
         provider,
-        identities,
         OidcAccounts(database, identities, management.users, management.administration, policy=policy),
         OidcLoginStates(clock),
         sign_in,
         management.rate_limiter,
         management.failed_logins,
-        name=chosen.name,
     )
 
 

@@ -24,7 +24,6 @@ from streamtime.transcoding.source import Fetcher, Sources
 from streamtime.transcoding.stills import PosterHandler, Staging, StillsHandler
 from streamtime.transcoding.supervision import OrderMonitor
 from streamtime.videos import job_kinds
-from streamtime.videos.editing import POSTER
 from streamtime.videos.events import CrashCounter
 from streamtime.workers.launcher import ConfinementCheck, WorkerLauncher
 from streamtime.workers.process import memory_bytes
@@ -108,7 +107,7 @@ def _queues(
         QueueConfig(
             "quick",
             QUICK_CONCURRENCY,
-            {job_kinds.PREPARE: CrashQuarantine(prepare, base.database, crashes), POSTER: poster},
+            {job_kinds.PREPARE: CrashQuarantine(prepare, base.database, crashes), job_kinds.POSTER: poster},
         ),
         QueueConfig(
             "first",

@@ -15,6 +15,7 @@ from streamtime.maintenance.runner import MaintenanceRunner
 from streamtime.maintenance.scrub import Scrubber, ScrubPolicy
 from streamtime.storage.objects.ledger import ObjectLocations
 from streamtime.videos.damage import DamageReporter
+from streamtime.videos.deletion import Tombstones
 from streamtime.videos.job_kinds import WorkQueue
 
 
@@ -34,11 +35,9 @@ def build_maintenance(
         scheduler=MaintenanceScheduler(
             base.database,
             WorkQueue(base.queue),
-            base.stores,
             records.ownership,
             records.log,
             _scrubber(config, base, records),
-            base.clock,
             reconcile_every_s=config.storage.reconcile_every,
         ),
         expiry=ExpiryScheduler(
@@ -48,7 +47,6 @@ def build_maintenance(
             build_upload_expiry(config, base, videos),
             build_audit_retention(config, base),
             base.clock,
-            expire_after_s=config.uploads.expire_after,
         ),
         database_backups=DatabaseBackups(
             base.database,
@@ -67,13 +65,12 @@ def build_maintenance_runner(
     chosen = config.storage
     retention = OrphanRetention(grace_ms=chosen.stray_age * 1000, quarantine_ms=chosen.aside_for * 1000)
     return MaintenanceRunner(
-        base.database,
-        videos.lifecycle,
-        _damage_reporter(base, videos),
         records.log,
         GarbageCollector(base.ledger, records.inventory, base.stores, records.ownership, records.leases),
+        Tombstones(base.database, WorkQueue(base.queue), base.ledger),
         Reconciler(base.database, records.inventory, base.stores, records.ownership, base.clock, retention),
         _scrubber(config, base, records),
+        _damage_reporter(base, videos),
     )
 
 

@@ -13,13 +13,13 @@ from streamtime.playback.cache import PlaybackCache
 from streamtime.playback.media_reader import MediaReader, SegmentCache
 from streamtime.playback.playlists import Playlists, TextTracks
 from streamtime.playback.segments import PresignedUrls, Segments, ViewerActivity
-from streamtime.uploads.create import UploadCreation, UploadLimits
+from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination, UploadExpiry
-from streamtime.uploads.upload import UploadRepository, UploadSpace
+from streamtime.uploads.upload import UploadLimits, UploadProgress, UploadRepository, UploadSpace
 from streamtime.videos.account_deletion import AccountDeletion
 from streamtime.videos.captions import Captions, Chapters
-from streamtime.videos.deletion import DerivedFiles, VideoDeletion
+from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor, PosterChoice
 from streamtime.videos.events import Timeline, VideoEventPublisher
@@ -29,8 +29,8 @@ from streamtime.videos.lifecycle import Lifecycle, VideoJobs
 from streamtime.videos.listing import Listing
 from streamtime.videos.progress import GrowingRenditions, ProgressTracker
 from streamtime.videos.quota import Reservations, ReservationTimeouts, StorageUsage
-from streamtime.videos.renditions import Renditions, StillRepository
-from streamtime.videos.trash import RestoreDependencies, Trash
+from streamtime.videos.renditions import Renditions, StillRepository, VideoFiles
+from streamtime.videos.trash import Trash, TrashRetention
 from streamtime.videos.videos import Videos, VideoUpdater
 from streamtime.workers.worker import WorkerRegistry
 
@@ -53,40 +53,28 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
     """Build the services for videos."""
     ledger, audit, work = base.ledger, base.audit, WorkQueue(base.queue)
     publisher = VideoEventPublisher(base.bus)
-    updater = VideoUpdater(publisher)
-    renditions, stills = Renditions(base.database, ledger, base.clock), StillRepository(base.database, ledger)
-    timeline = Timeline(base.database, base.clock)
     progress = ProgressTracker(base.database, publisher, base.clock)
+    updater = VideoUpdater(publisher, progress)
+    files = VideoFiles(ledger, Renditions(base.database, ledger, base.clock), StillRepository(base.database, ledger))
+    timeline = Timeline(base.database, base.clock)
     duplicates = Duplicates(base.database, work, updater, timeline)
-    lifecycle = Lifecycle(base.queue, work, updater, ledger, renditions, stills, duplicates, timeline, progress)
-    deletion = VideoDeletion(
-        base.queue, work, ledger, DerivedFiles(renditions, stills), duplicates, progress, publisher, audit, base.clock
-    )
-    posters = PosterChoice(base.queue)
+    lifecycle = Lifecycle(work, updater, files, duplicates, timeline)
+    deletion = VideoDeletion(work, files, duplicates, updater, audit, base.clock)
+    retention = TrashRetention(base.clock, config.storage.bin_days)
     return VideoServices(
         repository=Videos(base.database),
         listing=Listing(base.database),
-        editor=Editor(base.database, posters, publisher, audit, base.clock),
+        editor=Editor(base.database, PosterChoice(work), publisher, audit, base.clock),
         ingest=VideoIngest(work, updater, timeline, duplicates, publisher, base.clock),
         lifecycle=lifecycle,
-        jobs=VideoJobs(base.queue, work, updater, renditions, timeline, lifecycle),
+        jobs=VideoJobs(work, updater, files.renditions, timeline, lifecycle),
         deletion=deletion,
-        trash=Trash(
-            base.database,
-            RestoreDependencies(base.queue, work, posters, lifecycle),
-            deletion,
-            timeline,
-            progress,
-            publisher,
-            audit,
-            base.clock,
-            retention_days=config.storage.bin_days,
-        ),
+        trash=Trash(base.database, lifecycle, deletion, updater, audit, retention),
         duplicates=duplicates,
         progress=progress,
         timeline=timeline,
-        renditions=renditions,
-        stills=stills,
+        renditions=files.renditions,
+        stills=files.stills,
         captions=Captions(base.database, publisher, base.clock),
         chapters=Chapters(base.database),
     )
@@ -96,8 +84,7 @@ def build_account_deletion(base: Infrastructure, videos: VideoServices) -> Accou
     """Build the deletion of accounts and their videos."""
     sessions = Sessions(base.database, base.audit, base.clock)
     publisher = VideoEventPublisher(base.bus)
-    work = WorkQueue(base.queue)
-    return AccountDeletion(base.database, videos.deletion, work, publisher, sessions, base.audit, base.clock)
+    return AccountDeletion(base.database, videos.deletion, publisher, sessions, base.audit, base.clock)
 
 
 def build_storage(config: Config, base: Infrastructure) -> StorageServices:
@@ -121,7 +108,9 @@ def build_reservations(config: Config, base: Infrastructure) -> Reservations:
 def build_upload_repository(config: Config, base: Infrastructure) -> UploadRepository:
     """Build the repository of uploads, with the configured expiry."""
     reservations = build_reservations(config, base)
-    return UploadRepository(base.database, reservations, base.clock, expire_after_ms=config.uploads.expire_after * 1000)
+    return UploadRepository(
+        base.database, base.ledger, reservations, base.clock, expire_after_ms=config.uploads.expire_after * 1000
+    )
 
 
 def build_upload_expiry(config: Config, base: Infrastructure, videos: VideoServices) -> UploadExpiry:
@@ -139,35 +128,16 @@ def build_uploads(
     config: Config, base: Infrastructure, videos: VideoServices, storage: StorageServices
 ) -> UploadServices:
     """Build the services for uploads."""
-    repository = build_upload_repository(config, base)
-    spool, ledger = base.stores.spool, base.ledger
-    space = UploadSpace(storage.usage, spool, repository, minimum_free_bytes=int(config.uploads.minimum_free_space))
-    receiver = Receiver(
-        base.database,
-        repository,
-        ledger,
-        videos.repository,
-        videos.ingest,
-        videos.progress,
-        space,
-        spool,
-        base.clock,
-    )
+    repository, spool = build_upload_repository(config, base), base.stores.spool
+    space = UploadSpace(storage.usage, spool, repository, _upload_limits(config))
+    progress = UploadProgress(base.database, repository, videos.ingest, videos.progress, space)
+    receiver = Receiver(repository, videos.repository, progress, spool)
+    termination = Termination(base.database, videos.repository, videos.deletion, receiver)
     return UploadServices(
         repository=repository,
-        creation=UploadCreation(
-            base.database,
-            repository,
-            ledger,
-            videos.repository,
-            videos.ingest,
-            videos.deletion,
-            space,
-            spool,
-            _upload_limits(config),
-        ),
+        creation=UploadCreation(base.database, repository, videos.ingest, termination, space, spool),
         receiver=receiver,
-        termination=Termination(base.database, videos.repository, videos.deletion, receiver),
+        termination=termination,
     )
 
 

@@ -1,7 +1,7 @@
 """Sign-in and sign-out: verifies a password and a second factor, and creates sessions for browsers and API clients.
 
-`verify_password` and `start_session` are separate since `verify_code` comes between them for accounts with a second
-factor. The attempts are refunded only after all steps have succeeded.
+`PasswordVerifier.verify` and `SignIn.start_session` are separate since `verify_code` comes between them for accounts
+with a second factor. The attempts are refunded only after all steps have succeeded.
 """
 
 from dataclasses import dataclass, replace
@@ -55,49 +55,18 @@ class NewSession:
     user_public_id: str
 
 
-class SignIn:
-    """Creates sessions, and ends them on sign-out."""
+class PasswordVerifier:
+    """Verifies passwords, limits the attempts and logs those that fail."""
 
     def __init__(
-        self,
-        database: Database,
-        users: Users,
-        passwords: PasswordHashing,
-        codes: SecondFactorCodes,
-        rate_limiter: RateLimiter,
-        audit: AuditLog,
-        failed_logins: FailedLoginLog,
-        clock: Clock,
-        *,
-        lifetime_s: int,
+        self, users: Users, passwords: PasswordHashing, rate_limiter: RateLimiter, failed_logins: FailedLoginLog
     ) -> None:
-        self._database = database
         self._users = users
         self._passwords = passwords
-        self._codes = codes
         self._rate_limiter = rate_limiter
-        self._audit = audit
         self._failed_logins = failed_logins
-        self._clock = clock
-        self._lifetime_s = lifetime_s
 
-    async def sign_in_with_password(
-        self, name: str, password: str, client: ClientInfo, kind: SessionKind = SessionKind.BROWSER, *, code: str = ""
-    ) -> NewSession:
-        """Sign in with name and password, and with a code if the account has a second factor.
-
-        Raises:
-            SecondFactorRequired: the account has a second factor, and no code is given.
-            WrongCode: the code is wrong.
-            Unauthenticated: the name or the password is wrong.
-            TooManyRequests: too many attempts.
-        """
-        verified = await self.verify_password(name, password, client)
-        if code:
-            verified = await self.verify_code(verified, code, client)
-        return await self.start_session(verified, client, kind)
-
-    async def verify_password(self, name: str, password: str, client: ClientInfo) -> VerifiedPassword:
+    async def verify(self, name: str, password: str, client: ClientInfo) -> VerifiedPassword:
         """Verify the password of an account. A wrong name and a wrong password give the same error in the same time.
 
         Raises:
@@ -120,6 +89,47 @@ class SignIn:
             await self._failed_logins.record(name, client)
             raise Unauthenticated("That name and password do not belong together.", code="wrong_password")
         return VerifiedPassword(stored[0], name, stored[1], limit_keys)
+
+    def refund(self, verified: VerifiedPassword) -> None:
+        """Give back the attempts of a successful sign-in."""
+        self._rate_limiter.refund(verified.limit_keys)
+
+
+class SignIn:
+    """Creates sessions, and ends them on sign-out."""
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: PasswordVerifier,
+        codes: SecondFactorCodes,
+        audit: AuditLog,
+        clock: Clock,
+        *,
+        lifetime_s: int,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._codes = codes
+        self._audit = audit
+        self._clock = clock
+        self._lifetime_s = lifetime_s
+
+    async def sign_in_with_password(
+        self, name: str, password: str, client: ClientInfo, kind: SessionKind = SessionKind.BROWSER, *, code: str = ""
+    ) -> NewSession:
+        """Sign in with name and password, and with a code if the account has a second factor.
+
+        Raises:
+            SecondFactorRequired: the account has a second factor, and no code is given.
+            WrongCode: the code is wrong.
+            Unauthenticated: the name or the password is wrong.
+            TooManyRequests: too many attempts.
+        """
+        verified = await self._passwords.verify(name, password, client)
+        if code:
+            verified = await self.verify_code(verified, code, client)
+        return await self.start_session(verified, client, kind)
 
     async def verify_code(self, verified: VerifiedPassword, typed: str, client: ClientInfo) -> VerifiedPassword:
         """Verify and use a code after the password. Without a second factor any code is accepted.
@@ -144,7 +154,7 @@ class SignIn:
         unchanged = select(users).where(users.c.id == verified.user_id, users.c.password_hash == verified.password_hash)
         changed_error = Unauthenticated("This account was changed a moment ago. Sign in again.", code="wrong_password")
         session = await self._start_session(unchanged, client, kind, changed_error, verified=verified)
-        self.refund(verified)
+        self._passwords.refund(verified)
         return session
 
     async def start_oidc_session(self, user_id: int, client: ClientInfo, *, by: str) -> NewSession:
@@ -202,10 +212,6 @@ class SignIn:
 
         user_public_id = await self._database.write(body)
         return NewSession(value, self._lifetime_s, session_id, user_public_id)
-
-    def refund(self, verified: VerifiedPassword) -> None:
-        """Give back the attempts of a successful sign-in."""
-        self._rate_limiter.refund(verified.limit_keys)
 
     async def sign_out(self, actor: Actor, session_id: int) -> None:
         """End the session that the user signs out of."""

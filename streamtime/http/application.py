@@ -45,7 +45,7 @@ def build_application(
     metrics = Metrics(services.storage.metrics, connections)
     litestar = build_litestar(services, settings, metrics, version=version)
     hosts = HostValidator(settings.allowed_hosts, settings.public_url)
-    callers = CallerResolver(services.auth.authenticator)
+    callers = CallerResolver(services.auth.authenticator, services.sharing.tickets)
     headers = SecurityHeaders(
         services.playback.segments.presigned_urls.origins, settings.frame_ancestors, settings.public_url
     )
@@ -53,7 +53,7 @@ def build_application(
         MediaApp(services.playback, settings.anonymous, shared_cache_s=settings.shared_cache_s)
     )
     pages = CompressionMiddleware(litestar)  # type: ignore[arg-type]  # plain ASGI, with its own types
-    return RequestMiddleware(pages, media, callers, services.sharing.tickets, hosts, metrics, headers)
+    return RequestMiddleware(pages, media, callers, hosts, metrics, headers)
 
 
 def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics, *, version: str) -> Litestar:

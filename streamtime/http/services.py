@@ -19,7 +19,7 @@ from streamtime.auth.rate_limits import RateLimiter
 from streamtime.auth.refresh_tokens import RefreshTokens
 from streamtime.auth.registration import Invites, Registration, Setup
 from streamtime.auth.sessions import Sessions
-from streamtime.auth.sign_in import SignIn
+from streamtime.auth.sign_in import PasswordVerifier, SignIn
 from streamtime.auth.users import Users
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
@@ -84,6 +84,7 @@ class AccountServices:
 class AuthServices:
     """Sign-in, and what authenticates a request."""
 
+    passwords: PasswordVerifier
     sign_in: SignIn
     mfa_challenges: MfaChallenges
     second_factor: SecondFactor

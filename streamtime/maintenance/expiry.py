@@ -62,8 +62,6 @@ class ExpiryScheduler:
         uploads: UploadExpiry,
         audit: AuditRetention,
         clock: Clock,
-        *,
-        expire_after_s: int,
     ) -> None:
         self._database = database
         self._work_queue = work_queue
@@ -71,7 +69,7 @@ class ExpiryScheduler:
         self._uploads = uploads
         self._audit = audit
         self._clock_stability = ClockStability(clock)
-        self._upload_expiry_s = expire_after_s
+        self._upload_expiry_s = uploads.expire_after_s
         self._trash_retention_s = trash.retention_days * DAY_MS / 1000
 
     async def run_forever(self) -> None:

@@ -1,6 +1,5 @@
 """Handles the maintenance jobs, queues reconciliation and scrub when they are due, and checks the stores."""
 
-from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import StreamtimeError
 from streamtime.jobs.job import Failure, Job
@@ -10,7 +9,7 @@ from streamtime.maintenance.scrub import Scrubber
 from streamtime.periodic import every
 from streamtime.storage.objects.copy import ObjectFinalizer
 from streamtime.storage.objects.ledger import Ledger
-from streamtime.storage.objects.stores import StoreOwnership, Stores, StoreStatus, status_message
+from streamtime.storage.objects.stores import StoreOwnership, StoreStatus, status_message
 from streamtime.videos.deletion import object_ids_of
 from streamtime.videos.job_kinds import RECONCILE, SCRUB, WorkQueue
 from streamtime.videos.video import video_id_of
@@ -101,23 +100,18 @@ class MaintenanceScheduler:
         self,
         database: Database,
         work_queue: WorkQueue,
-        stores: Stores,
         ownership: StoreOwnership,
         log: MaintenanceLog,
         scrubber: Scrubber,
-        clock: Clock,
         *,
         reconcile_every_s: int,
     ) -> None:
         self._database = database
         self._work_queue = work_queue
-        self._stores = stores
         self._ownership = ownership
         self._log = log
         self._scrubber = scrubber
-        self._clock = clock
         self._every_s = reconcile_every_s
-        self._started_at_ms = clock.now_ms()
 
     async def run_forever(self) -> None:
         """Check periodically, until cancelled."""
@@ -125,21 +119,14 @@ class MaintenanceScheduler:
 
     async def run_once(self) -> None:
         """Check every store, and queue the tasks that are due."""
-        if any(run.finished_at_ms is None for run in (await self._log.latest_runs()).values()):
-            await self._log.mark_interrupted(before_ms=self._started_at_ms)
-        for name in self._stores.names:
+        await self._log.mark_interrupted()
+        for name in self._ownership.stores.names:
             before = self._ownership.last_status.get(name, StoreStatus.OWNED)
             status = await self._ownership.check(name)
             if status is not before:
                 log = _log.info if status is StoreStatus.OWNED else _log.warning
                 log("store_status", store=name, status=status.value, error=status_message(name, status))
-        if await self._reconcile_due():
+        if self._every_s and await self._log.is_due(MaintenanceTask.RECONCILE, every_s=self._every_s):
             await self._database.write(lambda tx: self._work_queue.queue_maintenance(tx, RECONCILE))
         if await self._scrubber.due():
             await self._database.write(lambda tx: self._work_queue.queue_maintenance(tx, SCRUB))
-
-    async def _reconcile_due(self) -> bool:
-        last = (await self._log.latest_runs()).get(MaintenanceTask.RECONCILE)
-        return bool(self._every_s) and (
-            last is None or self._clock.now_ms() - last.started_at_ms >= self._every_s * 1000
-        )

@@ -23,8 +23,8 @@ from streamtime.maintenance.garbage_collection import GarbageCollector
 from streamtime.maintenance.reconcile import Reconciler, StoreReport
 from streamtime.maintenance.scrub import Scrubber, ScrubReport
 from streamtime.videos.damage import DamageReporter
+from streamtime.videos.deletion import Tombstones
 from streamtime.videos.job_kinds import COLLECT, COLLECT_SUBJECT
-from streamtime.videos.lifecycle import Lifecycle
 
 
 class MaintenanceTask(StrEnum):
@@ -62,6 +62,7 @@ class MaintenanceLog:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._opened_at_ms = clock.now_ms()
 
     async def start(self, task: MaintenanceTask) -> None:
         """Record the start of a task; the outcome of the previous run is kept until `finish`."""
@@ -86,9 +87,17 @@ class MaintenanceLog:
 
         await self._database.write(body)
 
-    async def mark_interrupted(self, *, before_ms: int) -> None:
-        """Mark runs that started before `before_ms` and have not ended: their process has died."""
-        unfinished = tables.upkeep.c.finished_at_ms.is_(None) & (tables.upkeep.c.started_at_ms < before_ms)
+    async def is_due(self, task: MaintenanceTask, *, every_s: int) -> bool:
+        """Return whether the latest run of a task started `every_s` seconds ago or earlier, or never."""
+        last = (await self.latest_runs()).get(task)
+        return last is None or self._clock.now_ms() - last.started_at_ms >= every_s * 1000
+
+    async def mark_interrupted(self) -> None:
+        """Mark runs of earlier processes that have not ended: their process has died."""
+        if all(run.finished_at_ms is not None for run in (await self.latest_runs()).values()):
+            return
+        started_earlier = tables.upkeep.c.started_at_ms < self._opened_at_ms
+        unfinished = tables.upkeep.c.finished_at_ms.is_(None) & started_earlier
         values = {
             "finished_at_ms": tables.upkeep.c.started_at_ms,
             "trouble": "The server ended before the task did.",
@@ -125,21 +134,19 @@ class MaintenanceRunner:
 
     def __init__(
         self,
-        database: Database,
-        lifecycle: Lifecycle,
-        damage_reporter: DamageReporter,
         log: MaintenanceLog,
         garbage_collector: GarbageCollector,
+        tombstones: Tombstones,
         reconciler: Reconciler,
         scrubber: Scrubber,
+        damage_reporter: DamageReporter,
     ) -> None:
-        self._database = database
-        self._lifecycle = lifecycle
-        self._damage_reporter = damage_reporter
         self._log = log
         self._garbage_collector = garbage_collector
+        self._tombstones = tombstones
         self._reconciler = reconciler
         self._scrubber = scrubber
+        self._damage_reporter = damage_reporter
 
     async def collect(self, job: Job | None = None) -> int:
         """Delete all objects pending deletion, then the rows of their videos, and complete the job with them.
@@ -151,7 +158,7 @@ class MaintenanceRunner:
         await self._log.start(MaintenanceTask.COLLECT)
         count = 0
         try:
-            while not await self._database.write(lambda tx: self._lifecycle.delete_tombstones(tx, job=job)):
+            while not await self._tombstones.delete(job=job):
                 count += await self._garbage_collector.collect()
         except StreamtimeError as error:
             await self._log.finish(MaintenanceTask.COLLECT, {"objects": count}, error=error.message)

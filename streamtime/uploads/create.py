@@ -1,14 +1,14 @@
 """Create an upload. Limits, quota and disk space are checked before the client sends any bytes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from streamtime.auth.access import Caller, Visibility
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, TooLarge, Unauthenticated
 from streamtime.formatting import size_text
 from streamtime.sharing.upload_requests import UploadRequest, reserve_file
-from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.spool import Spool
+from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import (
     NewUpload,
     Upload,
@@ -18,23 +18,11 @@ from streamtime.uploads.upload import (
     parse_metadata,
     sanitize_file_name,
 )
-from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.editing import clean_line, clean_title
 from streamtime.videos.ingest import NewVideo, VideoIngest, title_from
-from streamtime.videos.videos import Videos
 
 MAX_GUEST_NAME = 60
 """Longest name of a guest, in characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class UploadLimits:
-    """Limits and defaults for new uploads."""
-
-    max_size_bytes: int
-    minimum_free_bytes: int
-    chunk_size_bytes: int
-    default_visibility: Visibility
 
 
 class UploadCreation:
@@ -44,23 +32,18 @@ class UploadCreation:
         self,
         database: Database,
         rows: UploadRepository,
-        ledger: Ledger,
-        videos: Videos,
         ingest: VideoIngest,
-        deletion: VideoDeletion,
+        termination: Termination,
         space: UploadSpace,
         spool: Spool,
-        limits: UploadLimits,
     ) -> None:
         self._database = database
         self._rows = rows
-        self._ledger = ledger
-        self._videos = videos
         self._ingest = ingest
-        self._deletion = deletion
+        self._termination = termination
         self._space = space
         self._spool = spool
-        self.limits = limits
+        self.limits = space.limits
 
     async def create(
         self,
@@ -107,7 +90,7 @@ class UploadCreation:
                 await reserve_file(tx, upload_request)
             await self._rows.require_open_slot(tx, new.owner_id, drop_id)
             await self._space.reserve(tx, new.owner_id, length_bytes, via_upload_request=upload_request is not None)
-            return await self._insert(tx, new, NewUpload(0, 0, 0, length_bytes, metadata, client_key, drop_id))
+            return await self._insert(tx, new, NewUpload(0, 0, length_bytes, metadata, client_key, drop_id))
 
         upload_id, key = await self._database.write(body)
         if upload_request is None:
@@ -145,9 +128,8 @@ class UploadCreation:
 
     async def _insert(self, tx: Transaction, new: NewVideo, upload: NewUpload) -> tuple[str, str]:
         video_id, key = await self._ingest.create(tx, new)
-        object_id = await self._ledger.stage(tx, key, kind="source", owner_id=new.owner_id)
-        upload = replace(upload, owner_id=new.owner_id, video_id=video_id, object_id=object_id)
-        return await self._rows.add(tx, upload), key
+        upload = replace(upload, owner_id=new.owner_id, video_id=video_id)
+        return await self._rows.add(tx, upload, key), key
 
     async def _make_file(self, upload: Upload, key: str, *, has_client_key: bool) -> None:
         try:
@@ -156,8 +138,7 @@ class UploadCreation:
             if has_client_key and isinstance(error, Conflict):
                 return  # a concurrent request with the same client key already writes to it
             # The client never learned the id, so it can't resume this upload.
-            video = await self._videos.by_id(upload.video_id)
-            await self._database.write(lambda tx: self._deletion.purge(tx, video))
+            await self._termination.terminate(upload)
             raise
 
 

@@ -10,18 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from streamtime.clock import Clock
-from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, Locked, NoSpace, NotFound, OffsetMismatch, StreamtimeError
 from streamtime.logging import get_logger
-from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.spool import Spool, SpoolFile
-from streamtime.uploads.checksums import MAX_CHECKED_BYTES, Checksum, Hasher, RunningHashes, too_large_to_check
-from streamtime.uploads.upload import Upload, UploadRepository, UploadSpace
-from streamtime.videos.ingest import VideoIngest
-from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.quota import QuotaExceeded
-from streamtime.videos.video import Video
+from streamtime.uploads.checksums import MAX_CHECKED_BYTES, Checksum, Hasher, too_large_to_check
+from streamtime.uploads.upload import Upload, UploadProgress, UploadRepository
 from streamtime.videos.videos import Videos
 
 LOCK_TIMEOUT_S = 10.0
@@ -236,28 +229,11 @@ def too_many_bytes() -> Invalid:
 class Receiver:
     """Appends request bodies to uploads and completes them."""
 
-    def __init__(
-        self,
-        database: Database,
-        rows: UploadRepository,
-        ledger: Ledger,
-        videos: Videos,
-        ingest: VideoIngest,
-        progress: ProgressTracker,
-        space: UploadSpace,
-        spool: Spool,
-        clock: Clock,
-    ) -> None:
-        self._database = database
+    def __init__(self, rows: UploadRepository, videos: Videos, progress: UploadProgress, spool: Spool) -> None:
         self._rows = rows
-        self._ledger = ledger
         self._videos = videos
-        self._ingest = ingest
         self._progress = progress
-        self._space = space
         self._spool = spool
-        self._clock = clock
-        self._hashes = RunningHashes()
         self._locks: dict[int, UploadLock] = {}
         self._released = asyncio.Condition()
 
@@ -288,8 +264,8 @@ class Receiver:
                 if await file.length() != offset:
                     await file.truncate(offset)  # bytes that were never acknowledged
                 video = await self._videos.by_id(upload.video_id)
-                hashes = BodyHashes(self._hashes.get(upload.id, offset), checksum)
-                writer = BodyWriter(upload, file, lock, hashes, partial(self.save_offset, upload, video))
+                hashes = BodyHashes(self._progress.hashes.get(upload.id, offset), checksum)
+                writer = BodyWriter(upload, file, lock, hashes, partial(self._progress.save, upload, video))
                 try:
                     return await writer.run(self._with_reservation(upload, body))
                 except NoSpace:
@@ -301,51 +277,12 @@ class Receiver:
         async with self._locked(upload.id):
             return
 
-    async def save_offset(
-        self, upload: Upload, video: Video, offset: int, sha256: Hasher | None
-    ) -> StreamtimeError | None:
-        """Save the offset and the running `sha256`, if known. At the full length, complete the upload.
-
-        Returns an error if the upload may not continue: its reservation was released and can't be renewed.
-
-        Raises:
-            NotFound: the upload was terminated.
-            NoSpace: the database's disk is full; nothing was saved.
-        """
-        complete = offset == upload.length_bytes
-
-        async def body(tx: Transaction) -> StreamtimeError | None:
-            finished_at = self._clock.now_ms() if complete else None
-            reserved = await self._rows.set_offset(tx, upload.id, offset, finished_at_ms=finished_at)
-            if complete:
-                digest = sha256.digest() if sha256 is not None else None
-                await self._ledger.complete(tx, upload.object_id, length_bytes=offset, sha256=digest)
-                await self._ingest.complete(
-                    tx, video, upload.object_id, ask_about_duplicate=upload.asks_about_duplicates
-                )
-            elif not reserved:
-                try:
-                    await self._space.renew(tx, upload, offset)
-                except (NoSpace, QuotaExceeded) as error:
-                    return error  # returned, not raised: the offset is still committed
-            return None
-
-        refused = await self._database.write(body)
-        if complete:
-            self._hashes.discard(upload.id)
-            self._progress.clear(video.id)
-        else:
-            if sha256 is not None:
-                self._hashes.put(upload.id, offset, sha256)
-            self._progress.report(video, offset / upload.length_bytes, "Uploading")
-        return refused
-
     async def _with_reservation(self, upload: Upload, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield `body`. Before its first byte, renew the reservation if it has expired."""
         reserved = upload.reserved
         async for data in body:
             if data and not reserved:
-                await self._database.write(lambda tx: self._space.renew(tx, upload, upload.offset_bytes))
+                await self._progress.renew_reservation(upload)
                 reserved = True
             yield data
 
@@ -364,8 +301,7 @@ class Receiver:
             OffsetMismatch: always.
         """
         _log.warning("upload_bytes_lost", upload=upload.id, lost=upload.offset_bytes)
-        self._hashes.discard(upload.id)
-        await self._database.write(lambda tx: self._rows.set_offset(tx, upload.id, 0, finished_at_ms=None))
+        await self._progress.restart(upload)
         raise OffsetMismatch(0)
 
     @asynccontextmanager

@@ -49,6 +49,11 @@ class UploadExpiry:
         self._videos = videos
         self._deletion = deletion
 
+    @property
+    def expire_after_s(self) -> float:
+        """How long an upload is kept after its last byte, in seconds."""
+        return self._rows.expire_after_ms / 1000
+
     async def backfill(self) -> None:
         """Set an expiry on unfinished uploads that have none; called once at startup."""
         await self._database.write(self._rows.backfill_expiry)

@@ -7,14 +7,19 @@ from pathlib import PurePosixPath, PureWindowsPath
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from streamtime.auth.access import Caller
+from streamtime.auth.access import Caller, Visibility
 from streamtime.clock import Clock
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Invalid, NoSpace, NotFound, TooManyRequests
+from streamtime.errors import Invalid, NoSpace, NotFound, StreamtimeError, TooManyRequests
 from streamtime.ids import public_id
+from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.spool import Spool
+from streamtime.uploads.checksums import Hasher, RunningHashes
+from streamtime.videos.ingest import VideoIngest
+from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import QuotaExceeded, Reservations, SpaceRequest, StorageUsage
+from streamtime.videos.video import Video
 
 MAX_HEADER = 8_192
 MAX_NAME = 255
@@ -105,7 +110,6 @@ class NewUpload:
 
     owner_id: int
     video_id: int
-    object_id: int
     length_bytes: int
     metadata: str
     client_key: str | None
@@ -115,18 +119,22 @@ class NewUpload:
 class UploadRepository:
     """Rows of uploads. An upload expires `expire_after_ms` after its last byte."""
 
-    def __init__(self, database: Database, reservations: Reservations, clock: Clock, *, expire_after_ms: int) -> None:
+    def __init__(
+        self, database: Database, ledger: Ledger, reservations: Reservations, clock: Clock, *, expire_after_ms: int
+    ) -> None:
         self._database = database
+        self._ledger = ledger
         self._reservations = reservations
         self._clock = clock
-        self._expire_after_ms = expire_after_ms
+        self.expire_after_ms = expire_after_ms
 
-    async def add(self, tx: Transaction, new: NewUpload) -> str:
-        """Insert a new upload and return its public id."""
+    async def add(self, tx: Transaction, new: NewUpload, key: str) -> str:
+        """Insert a new upload, and the object `key` in the spool for its bytes; return its public id."""
+        object_id = await self._ledger.stage(tx, key, kind="source", owner_id=new.owner_id)
         now, upload_id = self._clock.now_ms(), public_id()
-        expires_at_ms = now + self._expire_after_ms
+        expires_at_ms = now + self.expire_after_ms
         values = {"public_id": upload_id, "created_at_ms": now, "reserved_at_ms": now, "expires_at_ms": expires_at_ms}
-        await tx.execute(insert(uploads).values(**values, **asdict(new)))
+        await tx.execute(insert(uploads).values(**values, **asdict(new), object_id=object_id))
         return upload_id
 
     async def by_client_key(self, tx: Transaction, owner_id: int, client_key: str) -> RowMapping | None:
@@ -168,7 +176,7 @@ class UploadRepository:
 
     async def backfill_expiry(self, tx: Transaction) -> None:
         """Set an expiry on unfinished uploads from versions that had none."""
-        expires_at_ms = self._clock.now_ms() + self._expire_after_ms
+        expires_at_ms = self._clock.now_ms() + self.expire_after_ms
         without_expiry = uploads.c.finished_at_ms.is_(None) & uploads.c.expires_at_ms.is_(None)
         await tx.execute(update(uploads).where(without_expiry).values(expires_at_ms=expires_at_ms))
 
@@ -202,10 +210,17 @@ class UploadRepository:
         """
         return await self._one(uploads.c.id == upload_id)
 
-    async def set_offset(
-        self, tx: Transaction, upload_id: int, offset_bytes: int, *, finished_at_ms: int | None
-    ) -> bool:
-        """Save the offset; with `finished_at_ms`, mark the upload complete.
+    async def complete(self, tx: Transaction, upload: Upload, *, sha256: bytes | None) -> None:
+        """Mark an upload and its object complete; `sha256` is None if it is not known.
+
+        Raises:
+            NotFound: the upload was terminated.
+        """
+        await self.set_offset(tx, upload.id, upload.length_bytes, complete=True)
+        await self._ledger.complete(tx, upload.object_id, length_bytes=upload.length_bytes, sha256=sha256)
+
+    async def set_offset(self, tx: Transaction, upload_id: int, offset_bytes: int, *, complete: bool = False) -> bool:
+        """Save the offset; with `complete`, mark the upload complete.
 
         An active reservation is extended. Returns whether there is one.
 
@@ -213,8 +228,11 @@ class UploadRepository:
             NotFound: the upload was terminated.
         """
         now = self._clock.now_ms()
-        expires_at_ms = now + self._expire_after_ms if finished_at_ms is None else None
-        values = {"offset_bytes": offset_bytes, "finished_at_ms": finished_at_ms, "expires_at_ms": expires_at_ms}
+        times = {
+            "finished_at_ms": now if complete else None,
+            "expires_at_ms": None if complete else now + self.expire_after_ms,
+        }
+        values = {"offset_bytes": offset_bytes, **times}
         statement = update(uploads).where(uploads.c.id == upload_id)
         with_reservation = statement.where(self._reservations.is_active())
         if (await tx.execute(with_reservation.values(**values, reserved_at_ms=now))).rowcount:
@@ -267,14 +285,25 @@ def _upload(row: RowMapping) -> Upload:
     )
 
 
-class UploadSpace:
-    """Reserves space for uploads against quota and disk. `minimum_free_bytes` of the disk are never reserved."""
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Limits and defaults for new uploads."""
 
-    def __init__(self, usage: StorageUsage, spool: Spool, rows: UploadRepository, *, minimum_free_bytes: int) -> None:
+    max_size_bytes: int
+    minimum_free_bytes: int
+    """Bytes of the disk that are never reserved."""
+    chunk_size_bytes: int
+    default_visibility: Visibility
+
+
+class UploadSpace:
+    """Reserves space for uploads against quota and disk."""
+
+    def __init__(self, usage: StorageUsage, spool: Spool, rows: UploadRepository, limits: UploadLimits) -> None:
         self._usage = usage
         self._spool = spool
         self._rows = rows
-        self._minimum_free_bytes = minimum_free_bytes
+        self.limits = limits
 
     async def require_available(self) -> None:
         """Check that the spool directory exists.
@@ -306,4 +335,66 @@ class UploadSpace:
         await self._rows.reserve(tx, upload.id)
 
     async def _free_bytes(self) -> int:
-        return await self._spool.free_bytes() - self._minimum_free_bytes
+        return await self._spool.free_bytes() - self.limits.minimum_free_bytes
+
+
+class UploadProgress:
+    """Saves how much of each upload has arrived. With the last byte, the upload is complete and its video queued."""
+
+    def __init__(
+        self,
+        database: Database,
+        rows: UploadRepository,
+        ingest: VideoIngest,
+        progress: ProgressTracker,
+        space: UploadSpace,
+    ) -> None:
+        self._database = database
+        self._rows = rows
+        self._ingest = ingest
+        self._progress = progress
+        self._space = space
+        self.hashes = RunningHashes()
+
+    async def save(self, upload: Upload, video: Video, offset: int, sha256: Hasher | None) -> StreamtimeError | None:
+        """Save the offset and the running `sha256`, if known. At the full length, complete the upload.
+
+        Returns an error if the upload may not continue: its reservation was released and can't be renewed.
+
+        Raises:
+            NotFound: the upload was terminated.
+            NoSpace: the database's disk is full; nothing was saved.
+        """
+        complete = offset == upload.length_bytes
+
+        async def body(tx: Transaction) -> StreamtimeError | None:
+            if complete:
+                await self._rows.complete(tx, upload, sha256=sha256.digest() if sha256 is not None else None)
+                await self._ingest.complete(
+                    tx, video, upload.object_id, ask_about_duplicate=upload.asks_about_duplicates
+                )
+            elif not await self._rows.set_offset(tx, upload.id, offset):
+                try:
+                    await self._space.renew(tx, upload, offset)
+                except (NoSpace, QuotaExceeded) as error:
+                    return error  # returned, not raised: the offset is still committed
+            return None
+
+        refused = await self._database.write(body)
+        if complete:
+            self.hashes.discard(upload.id)
+            self._progress.clear(video.id)
+        else:
+            if sha256 is not None:
+                self.hashes.put(upload.id, offset, sha256)
+            self._progress.report(video, offset / upload.length_bytes, "Uploading")
+        return refused
+
+    async def renew_reservation(self, upload: Upload) -> None:
+        """Reserve space for the rest of an upload whose reservation has expired. Raises as `UploadSpace.reserve`."""
+        await self._database.write(lambda tx: self._space.renew(tx, upload, upload.offset_bytes))
+
+    async def restart(self, upload: Upload) -> None:
+        """Set an upload back to offset 0, since its bytes are lost."""
+        self.hashes.discard(upload.id)
+        await self._database.write(lambda tx: self._rows.set_offset(tx, upload.id, 0))

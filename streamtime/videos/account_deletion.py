@@ -1,6 +1,6 @@
 """Delete accounts: transfer or purge their videos and revoke their sessions, tokens and links, in one transaction.
 
-The row stays as a tombstone without its name until its objects are collected; `Lifecycle.delete_tombstones` deletes it.
+The row stays as a tombstone without its name until its objects are collected; `Tombstones` deletes it.
 """
 
 from dataclasses import replace
@@ -28,7 +28,6 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.events import ChangeKind, VideoEventPublisher
-from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.video import video_from_row
 from streamtime.videos.videos import select_videos
 
@@ -40,7 +39,6 @@ class AccountDeletion:
         self,
         database: Database,
         deletion: VideoDeletion,
-        work_queue: WorkQueue,
         publisher: VideoEventPublisher,
         sessions: Sessions,
         audit: AuditLog,
@@ -48,7 +46,6 @@ class AccountDeletion:
     ) -> None:
         self._database = database
         self._deletion = deletion
-        self._work_queue = work_queue
         self._publisher = publisher
         self._sessions = sessions
         self._audit = audit
@@ -80,7 +77,7 @@ class AccountDeletion:
         await self._revoke_access(tx, user)
         outcome = f"{count} to {new_owner.name}" if new_owner else f"{count} deleted"
         await self._audit.record(tx, actor, AuditEvent.ACCOUNT_DELETED, user.name, videos=outcome)
-        await self._work_queue.collect(tx)
+        await self._deletion.queue_garbage_collection(tx)
         await tx.bump_epoch()
 
     async def _transfer_videos(self, tx: Transaction, user: User, new_owner: User) -> int:

@@ -1,31 +1,20 @@
 """Purge videos: hide one for good in a transaction, and queue the deletion of its objects and row."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import delete, select, union, update
 
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
 from streamtime.database import tables
+from streamtime.database.people_tables import users
 from streamtime.database.tables import rendition_parts, renditions, stills, videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.jobs.queue import JobQueue
+from streamtime.jobs.job import Job
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.videos.duplicates import Duplicates
-from streamtime.videos.events import ChangeKind, VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
-from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.renditions import Renditions, StillRepository
+from streamtime.videos.renditions import VideoFiles
 from streamtime.videos.video import Video
-from streamtime.videos.videos import VideoNotFound
-
-
-@dataclass(frozen=True, slots=True)
-class DerivedFiles:
-    """The repositories of files generated from a video."""
-
-    renditions: Renditions
-    stills: StillRepository
+from streamtime.videos.videos import VideoNotFound, VideoUpdater
 
 
 class VideoDeletion:
@@ -33,23 +22,17 @@ class VideoDeletion:
 
     def __init__(
         self,
-        queue: JobQueue,
         work_queue: WorkQueue,
-        ledger: Ledger,
-        derived: DerivedFiles,
+        files: VideoFiles,
         duplicates: Duplicates,
-        progress: ProgressTracker,
-        publisher: VideoEventPublisher,
+        updater: VideoUpdater,
         audit: AuditLog,
         clock: Clock,
     ) -> None:
-        self._queue = queue
         self._work_queue = work_queue
-        self._ledger = ledger
-        self._derived = derived
+        self._files = files
         self._duplicates = duplicates
-        self._progress = progress
-        self._publisher = publisher
+        self._updater = updater
         self._audit = audit
         self._clock = clock
 
@@ -77,23 +60,25 @@ class VideoDeletion:
                 playable=False,
             )
         )
-        await self._queue.cancel(tx, video.subject)
-        await self._derived.renditions.drop(tx, video.id, only_growing=False)
-        await self._derived.stills.drop(tx, video.id)
+        await self._work_queue.cancel(tx, video)
+        await self._files.drop_derived(tx, video.id)
         uploads = tables.uploads
         query_uploads = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
         uploaded = list((await tx.execute(query_uploads)).scalars())
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
-        await self._ledger.mark_for_deletion(
+        await self._files.ledger.mark_for_deletion(
             tx, [i for i in (row["source_object_id"], row["poster_object_id"], *uploaded) if i]
         )
         await self._duplicates.resume_unblocked(tx, video.owner_id)
-        await self._work_queue.collect(tx)
+        await self.queue_garbage_collection(tx)
         await tx.bump_epoch()
         if by is not None:
             await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"], final="yes")
-        self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
-        tx.after_commit(lambda: self._progress.clear(video.id))
+        self._updater.publish_deleted(tx, video)
+
+    async def queue_garbage_collection(self, tx: Transaction) -> None:
+        """Queue the deletion of objects that are pending deletion, and of the rows that wait for it."""
+        await self._work_queue.collect(tx)
 
 
 async def object_ids_of(database: Database, video_id: int) -> list[int]:
@@ -110,3 +95,35 @@ async def object_ids_of(database: Database, video_id: int) -> list[int]:
     of_stills = select(stills.c.object_id).where(stills.c.video_id == video_id)
     async with database.read() as connection:
         return list((await connection.execute(union(*own, parts, of_stills))).scalars())
+
+
+_NOTHING_LEFT = tuple(
+    ~select(table.c.id).where(table.c.owner_id == users.c.id).exists()
+    for table in (videos, tables.objects, tables.uploads)
+)
+"""Conditions for a deleted account's row: nothing refers to it any more."""
+
+
+class Tombstones:
+    """The rows of purged videos and deleted accounts, which stay until their objects are deleted."""
+
+    def __init__(self, database: Database, work_queue: WorkQueue, ledger: Ledger) -> None:
+        self._database = database
+        self._work_queue = work_queue
+        self._ledger = ledger
+
+    async def delete(self, *, job: Job) -> bool:
+        """Delete the rows and complete the job.
+
+        Returns False, and does nothing, if objects are still pending deletion.
+        """
+
+        async def body(tx: Transaction) -> bool:
+            if await self._ledger.has_pending_deletion(tx):
+                return False
+            await tx.execute(delete(videos).where(videos.c.purged_at_ms.is_not(None)))
+            await tx.execute(delete(users).where(users.c.deleted_at_ms.is_not(None), *_NOTHING_LEFT))
+            await self._work_queue.complete(tx, job)
+            return True
+
+        return await self._database.write(body)

@@ -12,21 +12,17 @@ from streamtime.clock import Clock
 from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid
-from streamtime.jobs.queue import JobQueue
 from streamtime.videos.events import VideoEventPublisher
+from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.video import Video, subject_of
 from streamtime.videos.videos import require_not_deleted
-
-POSTER = "poster"
-POSTER_PRIORITY = 5
-"""The highest priority: the owner waits for it, and it takes a moment."""
 
 
 class PosterChoice:
     """Saves the moment that an owner chose for the poster, and queues the job that makes it."""
 
-    def __init__(self, queue: JobQueue) -> None:
-        self._queue = queue
+    def __init__(self, work_queue: WorkQueue) -> None:
+        self._work_queue = work_queue
 
     async def choose(self, tx: Transaction, row: RowMapping, at_ms: int) -> None:
         """Choose the frame at `at_ms` as the poster of the video in `row`.
@@ -40,14 +36,7 @@ class PosterChoice:
         if at_ms < 0 or at_ms > (row["duration_ms"] or at_ms):
             raise Invalid("The poster has to be a moment of the video.", field="poster_ms")
         await tx.execute(update(videos).where(videos.c.id == row["id"]).values(poster_ms=at_ms))
-        await self._enqueue(tx, subject_of(row["id"]))
-
-    async def requeue(self, tx: Transaction, video: Video) -> None:
-        """Queue the chosen poster again, when it is not known whether it was made."""
-        await self._enqueue(tx, video.subject)
-
-    async def _enqueue(self, tx: Transaction, subject: str) -> None:
-        await self._queue.enqueue(tx, POSTER, subject, priority=POSTER_PRIORITY)
+        await self._work_queue.poster(tx, subject_of(row["id"]))
 
 
 MAX_TITLE = 200

@@ -1,11 +1,14 @@
 """The kinds of jobs with their priorities, and the methods that enqueue them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from streamtime.database.transaction import Transaction
+from streamtime.jobs.job import Job
 from streamtime.jobs.queue import JobQueue
 from streamtime.videos.video import Video
 
+POSTER = "poster"
 PREPARE = "prepare"
 FIRST = "first"
 LADDER = "ladder"
@@ -18,6 +21,7 @@ SCRUB = "scrub"
 EXPIRE = "expire"
 EXPIRE_SUBJECT = "what is overdue"
 
+POSTER_PRIORITY = 5
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
@@ -28,6 +32,9 @@ COLLECT_PRIORITY = 50
 RECONCILE_PRIORITY = 60
 SCRUB_PRIORITY = 70
 """Lower numbers run first: jobs that a person waits for before maintenance."""
+
+PROCESSING = (PREPARE, FIRST, LADDER, STILLS, POSTER)
+"""Jobs that are cancelled when their video is deleted. Moving complete files to their store continues."""
 
 FEW_ATTEMPTS = 3
 """For jobs that are enqueued again on a schedule."""
@@ -64,6 +71,14 @@ class WorkQueue:
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
 
+    async def complete(self, tx: Transaction, job: Job) -> None:
+        """As `JobQueue.complete`."""
+        await self._queue.complete(tx, job)
+
+    async def cancel(self, tx: Transaction, video: Video, *, kinds: Collection[str] | None = None) -> bool:
+        """Cancel the jobs of a video, or only those of some kinds. Returns whether there were any."""
+        return await self._queue.cancel(tx, video.subject, kinds=kinds)
+
     async def prepare(self, tx: Transaction, video: Video) -> None:
         """Probe the file, and make everything that needs no video encoding."""
         await self.prepare_by_subject(tx, video.subject, video.owner_id)
@@ -83,6 +98,10 @@ class WorkQueue:
         await self._queue.enqueue(
             tx, LADDER, video.subject, priority=LADDER_PRIORITY, weight=memory_bytes, fair_key=fair_key(video.owner_id)
         )
+
+    async def poster(self, tx: Transaction, subject: str) -> None:
+        """Make the poster that the owner of the video with this subject has chosen."""
+        await self._queue.enqueue(tx, POSTER, subject, priority=POSTER_PRIORITY)
 
     async def stills(self, tx: Transaction, video: Video) -> None:
         """Make the storyboard and the preview."""

@@ -7,18 +7,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.engine import RowMapping
 
 from streamtime.database import tables
-from streamtime.database.people_tables import users
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Conflict
 from streamtime.jobs.job import Failure, Job
-from streamtime.jobs.queue import JobQueue
-from streamtime.storage.objects.ledger import Ledger
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.events import Timeline
-from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE, EncodeEstimate, WorkQueue
+from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE, PROCESSING, EncodeEstimate, WorkQueue
 from streamtime.videos.playability import (
     NoPlayableRendition,
     VideoRenditionStatus,
@@ -28,8 +26,7 @@ from streamtime.videos.playability import (
     is_playable,
     recheck_all,
 )
-from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.renditions import Renditions, StillRepository
+from streamtime.videos.renditions import Renditions, VideoFiles
 from streamtime.videos.video import Video, VideoState
 from streamtime.videos.videos import VideoUpdater, require_not_deleted
 
@@ -43,37 +40,24 @@ class MediaInfo:
     height: int
 
 
-_NOTHING_LEFT = tuple(
-    ~select(table.c.id).where(table.c.owner_id == users.c.id).exists()
-    for table in (videos, tables.objects, tables.uploads)
-)
-"""Conditions for a deleted account's row: nothing refers to it any more."""
-
-
 class Lifecycle:
     """Changes the state of videos during processing. Methods raise `VideoNotFound` if the video was deleted."""
 
     def __init__(
         self,
-        queue: JobQueue,
         work_queue: WorkQueue,
         updater: VideoUpdater,
-        ledger: Ledger,
-        renditions: Renditions,
-        stills: StillRepository,
+        files: VideoFiles,
         duplicates: Duplicates,
         timeline: Timeline,
-        progress: ProgressTracker,
     ) -> None:
-        self._queue = queue
         self._work_queue = work_queue
         self._updater = updater
-        self._ledger = ledger
-        self._renditions = renditions
-        self._stills = stills
+        self._ledger = files.ledger
+        self._renditions = files.renditions
+        self._stills = files.stills
         self._duplicates = duplicates
         self._timeline = timeline
-        self._progress = progress
 
     async def mark_processing(self, tx: Transaction, video: Video, *, stage: str) -> None:
         """Set the state `processing`, and drop complete video renditions that do not play."""
@@ -123,7 +107,7 @@ class Lifecycle:
 
     async def set_chosen_poster(self, tx: Transaction, video: Video, object_id: int, *, job: Job) -> None:
         """Set the poster that the owner chose, and complete its job."""
-        await self._queue.complete(tx, job)
+        await self._work_queue.complete(tx, job)
         await self.set_poster(tx, video, object_id)
 
     async def clear_chosen_poster(self, tx: Transaction, video: Video) -> None:
@@ -139,7 +123,7 @@ class Lifecycle:
         """Complete a stills job that waits for a smaller rendition. False if the video is ready, so none will come."""
         if (await require_not_deleted(tx, video.id))["state"] == VideoState.READY:
             return False
-        await self._queue.complete(tx, job)
+        await self._work_queue.complete(tx, job)
         return True
 
     async def set_stills(self, tx: Transaction, video: Video, facts: bytes, *, sheets: list[int], preview: int) -> None:
@@ -200,6 +184,21 @@ class Lifecycle:
         await self._ledger.mark_unreferenced_for_deletion(tx)
         await self.queue_garbage_collection(tx)
 
+    async def stop(self, tx: Transaction, video: Video) -> None:
+        """Cancel the processing of a video that is deleted; `resume` continues it."""
+        await self._work_queue.cancel(tx, video, kinds=PROCESSING)
+        await self.drop_growing(tx, video.id)
+
+    async def resume(self, tx: Transaction, video: Video, row: RowMapping, *, unfinished: bool) -> None:
+        """Queue the work on a restored video again; `row` is its row, `unfinished` says that it is not ready."""
+        if unfinished:
+            await self._work_queue.prepare(tx, video)
+        elif row["state"] == VideoState.READY:
+            await self.recheck(tx, video)
+            await self.queue_stills(tx, video)
+        if row["poster_ms"] is not None:  # it is not known whether it was made
+            await self._work_queue.poster(tx, video.subject)
+
     async def recheck(self, tx: Transaction, video: Video) -> None:
         """Compare a video's row with its stored renditions, and clear `playable` if none plays.
 
@@ -220,7 +219,7 @@ class Lifecycle:
 
     async def fall_back_to_encode(self, tx: Transaction, video: Video, estimate: EncodeEstimate, *, job: Job) -> None:
         """Drop renditions that do not play after a copy, queue the first rendition to encode, and complete the job."""
-        await self._queue.complete(tx, job)
+        await self._work_queue.complete(tx, job)
         statuses = await complete_video_renditions(tx, video.id, full_length=True)
         await self._drop_broken(tx, video, [status for status in statuses if not status.playable])
         await self._updater.update(tx, video, stage="Waiting")
@@ -228,7 +227,7 @@ class Lifecycle:
 
     async def queue_ladder(self, tx: Transaction, video: Video, estimate: EncodeEstimate, *, job: Job) -> None:
         """Queue the encoding of the remaining renditions, and complete the job before it."""
-        await self._queue.complete(tx, job)
+        await self._work_queue.complete(tx, job)
         await self._timeline.add(
             tx, video.id, "planned", "To be encoded: " + ", ".join(estimate.names) + ".",
             names=list(estimate.names), disk_bytes=estimate.disk_bytes, memory_bytes=estimate.memory_bytes,
@@ -252,7 +251,7 @@ class Lifecycle:
         if len(broken) == len(statuses) or any(status.copied for status in broken):
             raise NoPlayableRendition(copied=any(status.copied for status in broken))
         await self._drop_broken(tx, video, broken)
-        await self._queue.complete(tx, job)
+        await self._work_queue.complete(tx, job)
         if not keep_original:
             await self._drop_original(tx, video)
         if await self._renditions.drop_outdated(tx, video.id):
@@ -261,7 +260,7 @@ class Lifecycle:
         await tx.bump_epoch()
         await self.queue_stills(tx, video)
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
-        tx.after_commit(lambda: self._progress.clear(video.id))
+        self._updater.clear_progress(tx, video)
 
     async def mark_failed(self, tx: Transaction, video: Video, failure: Failure) -> None:
         """Set the state `failed`. The original and all complete renditions stay."""
@@ -277,19 +276,7 @@ class Lifecycle:
         )
         await tx.bump_epoch()
         await self._timeline.add(tx, video.id, "failed", failure.message, code=failure.code)
-        tx.after_commit(lambda: self._progress.clear(video.id))
-
-    async def delete_tombstones(self, tx: Transaction, *, job: Job) -> bool:
-        """Delete the rows of purged videos and deleted accounts, and complete the job.
-
-        Returns False, and does nothing, if objects are still pending deletion.
-        """
-        if await self._ledger.has_pending_deletion(tx):
-            return False
-        await tx.execute(delete(videos).where(videos.c.purged_at_ms.is_not(None)))
-        await tx.execute(delete(users).where(users.c.deleted_at_ms.is_not(None), *_NOTHING_LEFT))
-        await self._queue.complete(tx, job)
-        return True
+        self._updater.clear_progress(tx, video)
 
     async def _drop_original(self, tx: Transaction, video: Video) -> None:
         """Delete the original, which is not needed after processing."""
@@ -327,14 +314,12 @@ class VideoJobs:
 
     def __init__(
         self,
-        queue: JobQueue,
         work_queue: WorkQueue,
         updater: VideoUpdater,
         renditions: Renditions,
         timeline: Timeline,
         lifecycle: Lifecycle,
     ) -> None:
-        self._queue = queue
         self._work_queue = work_queue
         self._updater = updater
         self._renditions = renditions
@@ -383,6 +368,6 @@ class VideoJobs:
         Raises:
             Conflict: no job is queued or running.
         """
-        if not await self._queue.cancel(tx, video.subject, kinds=(PREPARE, FIRST, LADDER)):
+        if not await self._work_queue.cancel(tx, video, kinds=(PREPARE, FIRST, LADDER)):
             raise Conflict("This video is not being processed any more.")
         await self._lifecycle.mark_failed(tx, video, failure)

@@ -324,3 +324,17 @@ def _rendition(row: RowMapping) -> Rendition:
         outdated=bool(row["outdated"]),
         audio=AudioTrack(row["language"], row["title"], bool(row["is_default"])),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFiles:
+    """The stored files of videos: their renditions and stills, and the rows of all their objects."""
+
+    ledger: Ledger
+    renditions: Renditions
+    stills: StillRepository
+
+    async def drop_derived(self, tx: Transaction, video_id: int) -> None:
+        """Drop all renditions and stills of a video."""
+        await self.renditions.drop(tx, video_id, only_growing=False)
+        await self.stills.drop(tx, video_id)

@@ -15,34 +15,32 @@ from streamtime.database import tables
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
-from streamtime.jobs.queue import JobQueue
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import DUPLICATE_PENDING
-from streamtime.videos.editing import POSTER, PosterChoice
-from streamtime.videos.events import ChangeKind, Timeline, VideoEventPublisher
-from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE, STILLS, WorkQueue
 from streamtime.videos.lifecycle import Lifecycle
-from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.video import Video, VideoState
-from streamtime.videos.videos import VideoNotFound, read_videos, require_not_deleted, select_videos
+from streamtime.videos.videos import VideoNotFound, VideoUpdater, read_videos, require_not_deleted, select_videos
 
 DAY_MS = 86_400_000
-
-PROCESSING_KINDS = (PREPARE, FIRST, LADDER, STILLS, POSTER)
-"""Jobs that are cancelled when their video is deleted. Moving complete files to their store continues."""
 
 IN_TRASH: ColumnElement[bool] = and_(videos.c.deleted_at_ms.is_not(None), videos.c.purged_at_ms.is_(None))
 """The condition for deleted videos that can be restored."""
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreDependencies:
-    """The services that requeue the work on a restored video."""
+class TrashRetention:
+    """How many days deleted videos can be restored."""
 
-    queue: JobQueue
-    work: WorkQueue
-    posters: PosterChoice
-    lifecycle: Lifecycle
+    clock: Clock
+    days: int
+
+    def deleted_at_ms(self, created_at_ms: int) -> int:
+        """Return the time of a deletion now; never before the creation, since a wrong clock is mostly behind."""
+        return max(self.clock.now_ms(), created_at_ms)
+
+    def expired_before_ms(self) -> int:
+        """Return the time of the last deletion that is over now."""
+        return self.clock.now_ms() - self.days * DAY_MS
 
 
 class Trash:
@@ -51,25 +49,23 @@ class Trash:
     def __init__(
         self,
         database: Database,
-        restore: RestoreDependencies,
+        lifecycle: Lifecycle,
         deletion: VideoDeletion,
-        timeline: Timeline,
-        progress: ProgressTracker,
-        publisher: VideoEventPublisher,
+        updater: VideoUpdater,
         audit: AuditLog,
-        clock: Clock,
-        *,
-        retention_days: int,
+        retention: TrashRetention,
     ) -> None:
         self._database = database
-        self._restore = restore
+        self._lifecycle = lifecycle
         self._deletion = deletion
-        self._timeline = timeline
-        self._progress = progress
-        self._publisher = publisher
+        self._updater = updater
         self._audit = audit
-        self._clock = clock
-        self.retention_days = retention_days
+        self._retention = retention
+
+    @property
+    def retention_days(self) -> int:
+        """How many days deleted videos can be restored."""
+        return self._retention.days
 
     async def require(self, caller: Caller, public_id: str) -> Video:
         """Return a video in the trash, for its owner or an administrator.
@@ -97,16 +93,14 @@ class Trash:
         if self.retention_days == 0 or row["state"] == VideoState.UPLOADING:
             await self._deletion.purge(tx, video, by)
             return
-        await self._restore.queue.cancel(tx, video.subject, kinds=PROCESSING_KINDS)
-        await self._restore.lifecycle.drop_growing(tx, video.id)
-        await self._timeline.add(tx, video.id, "binned", "It was deleted, and is in the bin.")
-        deleted_at = max(self._clock.now_ms(), row["created_at_ms"])  # a wrong clock is mostly behind
+        await self._lifecycle.stop(tx, video)
+        await self._lifecycle.add_timeline_entry(tx, video, "binned", "It was deleted, and is in the bin.")
+        deleted_at = self._retention.deleted_at_ms(row["created_at_ms"])
         await tx.execute(update(videos).where(videos.c.id == video.id).values(deleted_at_ms=deleted_at))
         await self._forget_client_key(tx, video)
         await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"])
         await tx.bump_epoch()
-        self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
-        tx.after_commit(lambda: self._progress.clear(video.id))
+        self._updater.publish_deleted(tx, video)
 
     async def restore(self, tx: Transaction, video: Video, by: Actor) -> None:
         """Restore a video, and queue its unfinished work again.
@@ -126,11 +120,11 @@ class Trash:
         if unfinished:
             values |= {"state": VideoState.QUEUED.value, "stage": "Waiting", "progress": 0.0}
         await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
-        await self._timeline.add(tx, video.id, "restored", "It was brought back from the bin.")
-        await self._requeue_work(tx, video, row, unfinished=unfinished)
+        await self._lifecycle.add_timeline_entry(tx, video, "restored", "It was brought back from the bin.")
+        await self._lifecycle.resume(tx, video, row, unfinished=unfinished)
         await self._audit.record(tx, by, AuditEvent.VIDEO_RESTORED, video.public_id, title=row["title"])
         await tx.bump_epoch()
-        self._publisher.publish_on_commit(tx, video, ChangeKind.CREATED)
+        self._updater.publish_restored(tx, video)
 
     async def purge(self, tx: Transaction, video: Video, by: Actor | None = None) -> None:
         """Purge a video in the trash. `by` is None if its retention is over.
@@ -143,8 +137,7 @@ class Trash:
 
     async def expired(self) -> list[Video]:
         """Return videos in the trash whose retention is over, oldest first, up to 100."""
-        before = self._clock.now_ms() - self.retention_days * DAY_MS
-        query = select_videos().where(IN_TRASH, videos.c.deleted_at_ms <= before)
+        query = select_videos().where(IN_TRASH, videos.c.deleted_at_ms <= self._retention.expired_before_ms())
         async with self._database.read() as connection:
             return await read_videos(connection, query.order_by(videos.c.deleted_at_ms, videos.c.id).limit(100))
 
@@ -159,15 +152,6 @@ class Trash:
         if row is None:
             raise Conflict("This video is not in the bin any more.", code="not_binned")
         return row
-
-    async def _requeue_work(self, tx: Transaction, video: Video, row: RowMapping, *, unfinished: bool) -> None:
-        if unfinished:
-            await self._restore.work.prepare(tx, video)
-        elif row["state"] == VideoState.READY:
-            await self._restore.lifecycle.recheck(tx, video)
-            await self._restore.lifecycle.queue_stills(tx, video)
-        if row["poster_ms"] is not None:
-            await self._restore.posters.requeue(tx, video)
 
     async def _forget_client_key(self, tx: Transaction, video: Video) -> None:
         """Allow uploading the same file again while this video is in the trash."""

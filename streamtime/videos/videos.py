@@ -12,7 +12,8 @@ from streamtime.database.people_tables import users
 from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
-from streamtime.videos.events import VideoEventPublisher
+from streamtime.videos.events import ChangeKind, VideoEventPublisher
+from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.video import Video, video_from_row
 
 
@@ -133,10 +134,11 @@ async def _tags(connection: AsyncConnection, ids: Collection[int]) -> dict[int, 
 
 
 class VideoUpdater:
-    """Updates rows of videos and publishes the change."""
+    """Updates rows of videos, publishes the change, and forgets the progress of a video whose processing ends."""
 
-    def __init__(self, publisher: VideoEventPublisher) -> None:
+    def __init__(self, publisher: VideoEventPublisher, progress: ProgressTracker) -> None:
         self._publisher = publisher
+        self._progress = progress
 
     async def update(self, tx: Transaction, video: Video, **values: object) -> None:
         """Update these columns.
@@ -150,3 +152,16 @@ class VideoUpdater:
         if done.rowcount == 0:
             raise VideoNotFound
         self._publisher.publish_on_commit(tx, video)
+
+    def clear_progress(self, tx: Transaction, video: Video) -> None:
+        """Forget the progress of a video when `tx` is committed."""
+        tx.after_commit(lambda: self._progress.clear(video.id))
+
+    def publish_deleted(self, tx: Transaction, video: Video) -> None:
+        """When `tx` is committed, publish that a video has been deleted, and forget its progress."""
+        self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
+        self.clear_progress(tx, video)
+
+    def publish_restored(self, tx: Transaction, video: Video) -> None:
+        """Publish that a deleted video is back when `tx` is committed."""
+        self._publisher.publish_on_commit(tx, video, ChangeKind.CREATED)

@@ -44,6 +44,65 @@ def test_a_room_is_entered_by_its_files_not_by_its_package(path: Path) -> None:
     assert isinstance(docstring, ast.Expr)
 
 
+MAX_CONSTRUCTOR_ARGUMENTS = 6
+
+LONG_CONSTRUCTORS = {
+    "media/ladder.py FrameClock": "one order's timing, as plain values",
+    "media/ladder.py LadderEncoder": "one order's values and the threads that work on it",
+    "media/ladder.py RungEncoder": "one order's values and the threads that work on it",
+    "media/rendition_writer.py RenditionWriter": "one order's values, and functions that differ by kind of rendition",
+}
+"""Classes in the child process that are made once in an order, by the one function that has all of its values."""
+
+
+def functions_of(node: ast.ClassDef) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [each for each in node.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def constructor_arguments(node: ast.ClassDef) -> int:
+    """How many arguments a class with behaviour is made from.
+
+    A frozen dataclass without coroutines is a value, and a field with a default is the state of its object.
+    """
+    for each in functions_of(node):
+        if each.name == "__init__":
+            return len(each.args.posonlyargs) + len(each.args.args) + len(each.args.kwonlyargs) - 1
+    decorators = [ast.unparse(each) for each in node.decorator_list]
+    if not any(each.startswith("dataclass") for each in decorators):
+        return 0
+    if any("frozen=True" in each for each in decorators) and not any(
+        isinstance(each, ast.AsyncFunctionDef) for each in functions_of(node)
+    ):
+        return 0
+    return sum(isinstance(each, ast.AnnAssign) and each.value is None for each in node.body)
+
+
+def test_an_object_is_made_from_a_few_others() -> None:
+    made = {
+        f"{path.relative_to(ROOT / 'streamtime')} {node.name}": constructor_arguments(node)
+        for path in (ROOT / "streamtime").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert sum(count > 1 for count in made.values()) > 100
+    assert {name for name, count in made.items() if count > MAX_CONSTRUCTOR_ARGUMENTS} == set(LONG_CONSTRUCTORS)
+
+
+def test_no_handler_gets_all_services() -> None:
+    path = ROOT / "streamtime" / "http" / "services.py"
+    (all_groups,) = [each for each in ast.parse(path.read_text()).body if getattr(each, "name", "") == "Services"]
+    assert isinstance(all_groups, ast.ClassDef)
+    groups = [ast.unparse(each.annotation) for each in all_groups.body if isinstance(each, ast.AnnAssign)]
+    assert len(groups) > 10
+    importers = {
+        path.name
+        for path in (ROOT / "streamtime" / "http").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and "Services" in {each.name for each in node.names}
+    }
+    assert importers == {"application.py"}
+
+
 WAITING_LOOPS = {
     "maintenance/backup/create.py": "a command waits for a collection to end; an error ends the command",
     "cli/gc.py": "a command waits for the server; an error ends the command",

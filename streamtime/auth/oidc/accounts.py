@@ -163,10 +163,10 @@ class OidcAccounts:
         policy: OidcAccountPolicy,
     ) -> None:
         self._database = database
-        self._identities = identities
+        self.identities = identities
         self._users = users
         self._administration = administration
-        self._policy = policy
+        self.policy = policy
 
     async def find_or_create(self, identity: OidcIdentity, client: ClientInfo) -> int:
         """Return the row id of the account for an identity. Whether the account is active is not checked.
@@ -174,10 +174,10 @@ class OidcAccounts:
         Raises:
             Forbidden: there is none, and none may be created.
         """
-        found = await self._identities.find_user_id(identity)
-        if found is None and not self._policy.create_accounts:
+        found = await self.identities.find_user_id(identity)
+        if found is None and not self.policy.create_accounts:
             raise Forbidden(
-                f"{self._policy.name} knows you, but no account here is connected with it. Sign in with your password "
+                f"{self.policy.name} knows you, but no account here is connected with it. Sign in with your password "
                 "and connect it in your settings, or ask an administrator for an account.",
                 code="provider_unknown",
             )
@@ -187,29 +187,29 @@ class OidcAccounts:
         return found
 
     async def _create(self, tx: Transaction, identity: OidcIdentity, client: ClientInfo) -> int:
-        existing = await self._identities.find_user_id_in(tx, identity)
+        existing = await self.identities.find_user_id_in(tx, identity)
         if existing is not None:  # created by a concurrent sign-in
             return existing
         if (await tx.execute(select(users.c.id).limit(1))).first() is None:
             raise Forbidden("This server is not set up yet.", code="not_set_up")  # needs the setup code
         name = await unique_username(tx, identity.username)
-        role = Role.ADMIN if self._in_group(identity) else self._policy.role
+        role = Role.ADMIN if self._in_group(identity) else self.policy.role
         new = NewUser(name, "", role, normalize_display_name(identity.display_name))
-        user = await self._users.add(tx, new, Actor(None, "", client.address), by=self._policy.name)
-        await self._identities.add(tx, user.id, identity)
+        user = await self._users.add(tx, new, Actor(None, "", client.address), by=self.policy.name)
+        await self.identities.add(tx, user.id, identity)
         return user.id
 
     async def _sync_admin_role(self, user_id: int, identity: OidcIdentity, client: ClientInfo) -> None:
-        if not self._policy.admin_group:
+        if not self.policy.admin_group:
             return
         should_be_admin = self._in_group(identity)
-        actor = Actor(None, self._policy.name, client.address)
+        actor = Actor(None, self.policy.name, client.address)
 
         async def body(tx: Transaction) -> None:
             row = (await tx.execute(select(users).where(users.c.id == user_id))).mappings().first()
             if row is None or is_inactive(row) or (row["role"] == Role.ADMIN) == should_be_admin:
                 return
-            role = Role.ADMIN if should_be_admin else self._policy.role
+            role = Role.ADMIN if should_be_admin else self.policy.role
             await self._administration.set_role(tx, user_from(row), role, actor)
 
         try:
@@ -218,4 +218,4 @@ class OidcAccounts:
             _log.warning("role_kept", reason=error.code)
 
     def _in_group(self, identity: OidcIdentity) -> bool:
-        return bool(self._policy.admin_group) and self._policy.admin_group in identity.groups
+        return bool(self.policy.admin_group) and self.policy.admin_group in identity.groups

@@ -14,7 +14,7 @@ import msgspec
 
 from streamtime.auth.audit import ClientInfo
 from streamtime.auth.failed_login_log import FailedLoginLog
-from streamtime.auth.oidc.accounts import OidcAccounts, OidcIdentities
+from streamtime.auth.oidc.accounts import OidcAccounts
 from streamtime.auth.oidc.types import (
     AuthorizationRequest,
     AuthorizationResponse,
@@ -104,22 +104,19 @@ class AuthorizationRedirect:
 
 
 class OidcSignIn:
-    """Signs users in with an OpenID provider. `identities` connects accounts with it."""
+    """Signs users in with an OpenID provider."""
 
     def __init__(
         self,
         provider: IdentityProvider,
-        identities: OidcIdentities,
         accounts: OidcAccounts,
         login_states: OidcLoginStates,
         sign_in: SignIn,
         rate_limiter: RateLimiter,
         failed_logins: FailedLoginLog,
-        *,
-        name: str,
     ) -> None:
-        self.name = name
-        self.identities = identities
+        self.name = accounts.policy.name
+        self.identities = accounts.identities
         self._provider = provider
         self._accounts = accounts
         self._login_states = login_states

@@ -10,6 +10,7 @@ from litestar.datastructures import Cookie
 from streamtime.auth.access import Caller
 from streamtime.auth.authentication import Authenticator
 from streamtime.auth.sign_in import NewSession
+from streamtime.sharing.tickets import Tickets
 
 COOKIE_NAME = "streamtime_session"
 SECURE_COOKIE_NAME = "__Host-streamtime_session"
@@ -21,12 +22,21 @@ _CSRF_BYTES = hashlib.sha256().digest_size
 class CallerResolver:
     """Determines the caller of a request."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, tickets: Tickets) -> None:
         self._authenticator = authenticator
+        self._tickets = tickets
 
     def epoch(self) -> int:
         """Return a counter that changes when anyone's permissions may have changed."""
         return self._authenticator.epoch()
+
+    async def resolve_ticket(self, text: str) -> Caller:
+        """Return the caller of a request with a ticket: it has only the ticket's permissions, a cookie adds nothing.
+
+        Raises:
+            StreamtimeError: the ticket is not valid, or the database is not available.
+        """
+        return await self._tickets.authenticate(text)
 
     async def resolve(self, scope: dict[str, Any]) -> Caller:
         """Return the caller of a request. With an unknown bearer token it is anonymous, whatever the cookie.

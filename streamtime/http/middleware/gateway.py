@@ -18,7 +18,6 @@ from streamtime.http.secret_paths import MEDIA, TICKETED, masked, ticket_of
 from streamtime.http.tus import PATH as UPLOADS
 from streamtime.ids import public_id
 from streamtime.logging import get_logger
-from streamtime.sharing.tickets import Tickets
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -42,7 +41,6 @@ class RequestMiddleware:
         app: App,
         media: App,
         callers: CallerResolver,
-        tickets: Tickets,
         hosts: HostValidator,
         metrics: Metrics,
         headers: SecurityHeaders,
@@ -50,7 +48,6 @@ class RequestMiddleware:
         self._app = app
         self._media = media
         self._callers = callers
-        self._tickets = tickets
         self._hosts = hosts
         self._metrics = metrics
         self._headers = headers
@@ -79,9 +76,8 @@ class RequestMiddleware:
         scope = _override_method(scope, context)
         try:
             if scope["path"].startswith(TICKETED):
-                # A request with a ticket has only the ticket's permissions; a cookie adds nothing.
                 ticket, path = ticket_of(scope["path"])
-                scope = {**scope, "path": path, "caller": await self._tickets.authenticate(ticket)}
+                scope = {**scope, "path": path, "caller": await self._callers.resolve_ticket(ticket)}
             else:
                 scope["caller"] = await self._callers.resolve(scope)
         except StreamtimeError as error:

@@ -109,7 +109,7 @@ async def delete_own_account(
     fields = await read_form(request, "password")
     found = await accounts.users.by_name(caller.name)
     try:
-        await auth.sign_in.verify_password(found.name, fields["password"], client_info_of(request))
+        await auth.passwords.verify(found.name, fields["password"], client_info_of(request))
         await database.write(lambda tx: accounts.deletion.delete(tx, found, actor, delete_videos=True))
     except Unauthenticated:
         form: Form = {"errors": {"password": "That is not your password."}}

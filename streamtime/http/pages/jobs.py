@@ -18,9 +18,19 @@ from streamtime.http.templates import Templates, frame
 from streamtime.http.views.videos import watch_href
 from streamtime.jobs.job import Failure
 from streamtime.jobs.queue import JobSummary
-from streamtime.videos.editing import POSTER
 from streamtime.videos.events import VideoChanged
-from streamtime.videos.job_kinds import COLLECT, EXPIRE, FIRST, LADDER, PREPARE, RECONCILE, SCRUB, SETTLE, STILLS
+from streamtime.videos.job_kinds import (
+    COLLECT,
+    EXPIRE,
+    FIRST,
+    LADDER,
+    POSTER,
+    PREPARE,
+    RECONCILE,
+    SCRUB,
+    SETTLE,
+    STILLS,
+)
 from streamtime.videos.video import Video, VideoState, subject_of, video_id_of
 
 KIND_TEXTS = {

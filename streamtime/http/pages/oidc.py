@@ -219,7 +219,7 @@ async def connect(
         )
     except StreamtimeError as error:
         return await _show_again(request, caller, accounts, auth, templates, error)
-    auth.sign_in.refund(verified)
+    auth.passwords.refund(verified)
     answer = templates.page(
         request, "pages/provider-go.html", confidential=True, title="Connect",
         provider=provider.name, url=redirect.url,
@@ -245,7 +245,7 @@ async def disconnect(
         await provider.identities.disconnect(await accounts.users.by_name(caller.name), actor)
     except StreamtimeError as error:
         return await _show_again(request, caller, accounts, auth, templates, error)
-    auth.sign_in.refund(verified)
+    auth.passwords.refund(verified)
     return Redirect(CONNECTION, status_code=303)
 
 
@@ -262,7 +262,7 @@ async def _verified_password(
     fields = await read_form(request, "password")
     if not await accounts.users.has_password(caller.name):
         raise Conflict("This account has no password: without the provider you could not sign in.")
-    return await auth.sign_in.verify_password(caller.name, fields["password"], client_info_of(request))
+    return await auth.passwords.verify(caller.name, fields["password"], client_info_of(request))
 
 
 async def _show_again(

@@ -97,7 +97,7 @@ async def set_password(
     found = await accounts.users.by_name(caller.name)
     session_id = caller.credential_id if caller.auth_method is AuthMethod.COOKIE else None
     try:
-        verified = await auth.sign_in.verify_password(found.name, fields["old"], client_info_of(request))
+        verified = await auth.passwords.verify(found.name, fields["old"], client_info_of(request))
         await accounts.administration.set_password(found, fields["password"], actor, keep_session=session_id)
     except Unauthenticated:
         return await _password(

@@ -124,8 +124,8 @@ async def _apply(
 
 
 async def _offer(form: SecondFactorForm, auth: AuthServices) -> FactorView:
-    verified = await auth.sign_in.verify_password(form.user.name, form.fields["password"], client_info_of(form.request))
-    auth.sign_in.refund(verified)
+    verified = await auth.passwords.verify(form.user.name, form.fields["password"], client_info_of(form.request))
+    auth.passwords.refund(verified)
     return _enrollment_view(await auth.second_factor.begin_enrollment(form.user))
 
 
@@ -154,8 +154,8 @@ async def _turn_off(
 async def _verify_password_and_code(form: SecondFactorForm, auth: AuthServices) -> None:
     """Verify the password first, so that codes cannot be used up without it."""
     client = client_info_of(form.request)
-    verified = await auth.sign_in.verify_password(form.user.name, form.fields["password"], client)
-    auth.sign_in.refund(await auth.sign_in.verify_code(verified, form.fields["code"], client))
+    verified = await auth.passwords.verify(form.user.name, form.fields["password"], client)
+    auth.passwords.refund(await auth.sign_in.verify_code(verified, form.fields["code"], client))
 
 
 def _enrollment_view(offer: TotpEnrollment) -> FactorView:

@@ -186,9 +186,7 @@ async def log_in(
     fields = await read_form(request, "name", "password", "next")
     next_path = local_path(fields["next"])
     try:
-        verified = await auth.sign_in.verify_password(
-            fields["name"].strip(), fields["password"], client_info_of(request)
-        )
+        verified = await auth.passwords.verify(fields["name"].strip(), fields["password"], client_info_of(request))
         return await _complete_sign_in(request, auth, verified, next_path)
     except (Unauthenticated, TooManyRequests) as error:
         form = {"name": fields["name"], "next": next_path, "errors": {"": error.message}}

@@ -147,7 +147,7 @@ class StoreOwnership:
     def __init__(self, database: Database, inventory: Inventory, stores: Stores, clock: Clock) -> None:
         self._database = database
         self._inventory = inventory
-        self._stores = stores
+        self.stores = stores
         self._clock = clock
         self.last_status: dict[str, StoreStatus] = {}
         """The result of the last check of each store, by name."""
@@ -228,7 +228,7 @@ class StoreOwnership:
         return status
 
     async def _read_id(self, name: str) -> str | None:
-        store = self._stores.readable(name)
+        store = self.stores.readable(name)
         found = await store.head(STORE_ID_KEY)
         if found is None:
             return None
@@ -247,7 +247,7 @@ class StoreOwnership:
         After a restore (`strict`) that is not enough: the store may contain objects newer than the backup.
         """
         known = unknown = 0
-        async for keys in key_batches(self._stores.readable(name)):
+        async for keys in key_batches(self.stores.readable(name)):
             rows = await self._inventory.by_keys(keys)
             known, unknown = known + len(rows), unknown + len(keys) - len(rows)
             if (strict and unknown) or (known and not strict):
@@ -264,8 +264,8 @@ class StoreOwnership:
 
     async def _write_id(self, name: str, store_id: str) -> None:
         if name != SPOOL:
-            self._stores.readable(name)
-            await self._stores.object_stores[name].put(STORE_ID_KEY, store_id.encode())
+            self.stores.readable(name)
+            await self.stores.object_stores[name].put(STORE_ID_KEY, store_id.encode())
 
         async def body(tx: Transaction) -> None:
             statement = upsert(tables.marks).values(store=name, marked_at_ms=self._clock.now_ms())

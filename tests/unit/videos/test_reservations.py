@@ -17,7 +17,6 @@ from streamtime.database.people_tables import users
 from streamtime.database.tables import uploads, videos
 from streamtime.database.transaction import Transaction
 from streamtime.errors import NoSpace, TooManyRequests
-from streamtime.storage.objects.ledger import Ledger
 from streamtime.uploads.upload import MAX_OPEN_UPLOADS, NewUpload, Upload
 from streamtime.videos.quota import QuotaExceeded, ReservationTotals, SpaceRequest, StorageUsage
 
@@ -47,7 +46,6 @@ class ReservationSetup:
         self.reservations = build_reservations(config, base)
         self.rows = build_upload_repository(config, base)
         self.space = StorageUsage(base.database, self.reservations, quota_bytes=0)
-        self._ledger = Ledger(base.database, clock)
 
     async def people(self) -> None:
         async def body(tx: Transaction) -> None:
@@ -64,9 +62,8 @@ class ReservationSetup:
             video = {"public_id": f"v{count}", "title": "x", "title_folded": "x", "state": "uploading"}
             more = {"storage_prefix": f"v/{count}/", "source_name": "x", "created_at_ms": 0, "visibility": "private"}
             made = await tx.execute(insert(videos).values(**video, **more, owner_id=owner_id).returning(videos.c.id))
-            object_id = await self._ledger.stage(tx, f"v/{count}/x", kind="source", owner_id=owner_id)
-            new = NewUpload(owner_id, made.scalar_one(), object_id, length, "", None)
-            return await self.rows.add(tx, new)
+            new = NewUpload(owner_id, made.scalar_one(), length, "", None)
+            return await self.rows.add(tx, new, f"v/{count}/x")
 
         name = await self.database.write(body)
         async with self.database.read() as connection:
@@ -76,7 +73,7 @@ class ReservationSetup:
 
     async def receive(self, upload: Upload, offset: int) -> bool:
         """So much of it has come; whether it still had room reserved."""
-        return await self.database.write(lambda tx: self.rows.set_offset(tx, upload.id, offset, finished_at_ms=None))
+        return await self.database.write(lambda tx: self.rows.set_offset(tx, upload.id, offset))
 
     async def ask(self, owner_id: int, length: int, *, free: int, by_link: bool = False) -> None:
         async def told() -> int:
@@ -189,5 +186,5 @@ async def test_only_so_many_are_open_at_once(house: ReservationSetup) -> None:
     with pytest.raises(TooManyRequests):
         await house.begin(1, 1)
     await house.begin(2, 1)
-    await house.database.write(lambda tx: house.rows.set_offset(tx, last.id, 1, finished_at_ms=1))
+    await house.database.write(lambda tx: house.rows.set_offset(tx, last.id, 1, complete=True))
     await house.begin(1, 1)
