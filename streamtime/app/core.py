@@ -8,8 +8,7 @@ from pathlib import Path
 from streamtime.auth.audit import AuditLog
 from streamtime.clock import Clock, SystemClock
 from streamtime.config.sections import Config, S3Config
-from streamtime.database.engines import EpochWatch
-from streamtime.database.transaction import Database
+from streamtime.database.transaction import Database, EpochWatch
 from streamtime.errors import ConfigError
 from streamtime.ids import public_id
 from streamtime.jobs.queue import JobQueue

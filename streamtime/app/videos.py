@@ -9,10 +9,9 @@ from streamtime.auth.sessions import Sessions
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.http.services import PlaybackServices, StorageServices, UploadServices, VideoServices
-from streamtime.playback.cache import PlaybackCache
 from streamtime.playback.media_reader import MediaReader, SegmentCache
 from streamtime.playback.playlists import Playlists, TextTracks
-from streamtime.playback.segments import PresignedUrls, Segments, ViewerActivity
+from streamtime.playback.segments import PlaybackCache, PresignedUrls, Segments, ViewerActivity
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination, UploadExpiry

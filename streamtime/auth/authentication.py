@@ -17,9 +17,8 @@ from streamtime.auth.refresh_tokens import AccessTokens
 from streamtime.auth.sign_in import SessionKind
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
-from streamtime.database.engines import EpochWatch
 from streamtime.database.people_tables import api_tokens, sessions, users
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Database, EpochWatch, Transaction
 from streamtime.ids import fingerprint
 
 _TABLES = {AuthMethod.COOKIE: sessions, AuthMethod.ACCESS: sessions, AuthMethod.BEARER: api_tokens}

@@ -7,9 +7,8 @@ from enum import StrEnum
 from sqlalchemy import delete, insert, select
 
 from streamtime.clock import Clock
-from streamtime.database.engines import EpochWatch
 from streamtime.database.people_tables import signing_keys
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Database, EpochWatch, Transaction
 from streamtime.ids import public_id
 
 ROTATE_AFTER_MS = 30 * 86_400_000

@@ -11,8 +11,7 @@ import sqlalchemy.exc
 
 from streamtime.clock import EpochMs
 from streamtime.database.copies import restore_advice
-from streamtime.database.engines import immutable_uri, read_only_uri
-from streamtime.database.transaction import translate_error
+from streamtime.database.transaction import immutable_uri, read_only_uri, translate_error
 from streamtime.errors import ConfigError, DatabaseDamaged
 from streamtime.logging import get_logger
 

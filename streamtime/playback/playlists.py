@@ -28,8 +28,7 @@ from streamtime.hls.playlists import (
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.hls.storyboard import storyboard_vtt
 from streamtime.languages import bcp47
-from streamtime.playback.cache import PlayableVideo, PlaybackCache
-from streamtime.playback.segments import Segments
+from streamtime.playback.segments import PlayableVideo, PlaybackCache, Segments
 from streamtime.videos.captions import Captions, CaptionTrack
 from streamtime.videos.renditions import Rendition, RenditionKind
 

@@ -19,10 +19,9 @@ from streamtime.auth.access import AuthMethod, Caller, Role, TokenScope
 from streamtime.auth.signed_tokens import SignedToken, SignedTokens, TokenKeys, TokenKind, claim_fingerprint
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
-from streamtime.database.engines import EpochWatch
 from streamtime.database.people_tables import api_tokens, link_videos, links, sessions, users
 from streamtime.database.tables import videos
-from streamtime.database.transaction import Database
+from streamtime.database.transaction import Database, EpochWatch
 from streamtime.errors import NotFound, Unauthenticated
 from streamtime.sharing.links import Link, link_is_active, link_may_show_video
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from streamtime.database.engines import BUSY_TIMEOUT_MS, immutable_uri, read_only_uri
-from streamtime.database.transaction import translate_error
+from streamtime.database.transaction import BUSY_TIMEOUT_MS, immutable_uri, read_only_uri, translate_error
 from streamtime.errors import Conflict, DatabaseDamaged, Invalid, Unavailable
 from streamtime.maintenance.backup.archive import BackupObject
 from streamtime.storage.local.files import sync_directory

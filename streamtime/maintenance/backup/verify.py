@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamtime.clock import EpochMs
-from streamtime.database.engines import read_only_uri
 from streamtime.database.migrate import migrate
+from streamtime.database.transaction import read_only_uri
 from streamtime.errors import StreamtimeError
 from streamtime.maintenance.backup import database_file
 from streamtime.maintenance.backup.archive import DATABASE, OBJECTS, BackupObject

@@ -11,10 +11,9 @@ from streamtime.auth.mfa import CHALLENGE_LIFETIME_S, MfaChallenges
 from streamtime.auth.sign_in import VerifiedPassword
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs
-from streamtime.database.engines import EpochWatch
 from streamtime.database.migrate import migrate
 from streamtime.database.people_tables import users
-from streamtime.database.transaction import Database
+from streamtime.database.transaction import Database, EpochWatch
 from streamtime.errors import Unauthenticated
 from tests.fake_clock import FakeClock
 

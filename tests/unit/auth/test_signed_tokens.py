@@ -10,9 +10,8 @@ import pytest
 from streamtime.auth.signed_tokens import SignedTokens, TokenKind
 from streamtime.auth.signing_keys import ROTATE_AFTER_MS, VERIFY_OVERLAP_MS, ProcessKey, Purpose, SigningKeys
 from streamtime.clock import EpochMs
-from streamtime.database.engines import EpochWatch
 from streamtime.database.migrate import migrate
-from streamtime.database.transaction import Database
+from streamtime.database.transaction import Database, EpochWatch
 from tests.fake_clock import FakeClock
 
 HOUR_MS = 3_600_000

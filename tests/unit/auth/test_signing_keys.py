@@ -7,9 +7,8 @@ import pytest
 
 from streamtime.auth.signing_keys import ROTATE_AFTER_MS, VERIFY_OVERLAP_MS, Purpose, SigningKeys
 from streamtime.clock import EpochMs
-from streamtime.database.engines import EpochWatch
 from streamtime.database.migrate import migrate
-from streamtime.database.transaction import Database
+from streamtime.database.transaction import Database, EpochWatch
 from tests.fake_clock import FakeClock
 
 

@@ -9,10 +9,9 @@ from contextlib import closing
 import pytest
 from sqlalchemy import select, text, update
 
-from streamtime.database import engines
-from streamtime.database.engines import EpochWatch
+from streamtime.database import transaction
 from streamtime.database.tables import epoch
-from streamtime.database.transaction import Database, Transaction
+from streamtime.database.transaction import Database, EpochWatch, Transaction
 from streamtime.errors import Unavailable
 
 
@@ -124,7 +123,7 @@ async def test_hooks_run_in_order_after_the_commit_and_one_that_fails_stops_no_o
 async def test_while_a_stranger_holds_the_write_lock_reads_go_on_and_writes_say_busy(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "PRAGMAS", (*engines.PRAGMAS, "PRAGMA busy_timeout=50"))
+    monkeypatch.setattr(transaction, "PRAGMAS", (*transaction.PRAGMAS, "PRAGMA busy_timeout=50"))
     impatient = Database(database.path)
     with closing(sqlite3.connect(database.path, isolation_level=None)) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
