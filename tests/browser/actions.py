@@ -91,10 +91,13 @@ def play(page: Page) -> None:
 
 
 def wait_playing(page: Page, beyond_s: float = 0.2) -> None:
-    """Wait until the video plays, and has come past a time."""
+    """Wait until the video plays, or has played to its end, and has come past a time.
+
+    On a busy machine a clip of two seconds may be over before anybody looks.
+    """
     page.wait_for_function(
         "(beyond) => { const video = document.querySelector('streamtime-video');"
-        " return !video.paused && video.currentTime > beyond; }",
+        " return (video.ended || !video.paused) && video.currentTime > beyond; }",
         arg=beyond_s,
     )
 

@@ -1,15 +1,16 @@
 """Chromium, a server, and people in front of it, for the tests of this folder.
 
-Playwright's synchronous door keeps an event loop running in the thread of the tests for as long as it is open, in
-which no asynchronous test could run. So it is open for one module at a time: the modules here are synchronous
-throughout, and those of other folders find the thread as they left it.
+Playwright's synchronous API keeps an event loop running in the thread of the tests for as long as it is open, in
+which no asynchronous test could run. So it is open from the first test of this folder until a test of another folder
+comes next: the modules here are synchronous throughout, and others find the thread as they left it.
 """
 
 import os
 import shutil
 import struct
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,12 +51,45 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        yield launched
-        launched.close()
+class _Chromium:
+    """The browser of this process of tests: launched when one is wanted, and anew after a crash."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._browser: Browser | None = None
+
+    def acquire(self, executable: str) -> Browser:
+        if self._browser is None or not self._browser.is_connected():
+            self.close()
+            playwright = self._stack.enter_context(sync_playwright())
+            self._browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+            self._stack.callback(self._browser.close)
+        return self._browser
+
+    def close(self) -> None:
+        self._stack.close()
+        self._browser = None
+
+
+_chromium = _Chromium()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.add_cleanup(_chromium.close)  # where a run ends early
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    try:
+        yield
+    finally:
+        if nextitem is None or item.path.parent != nextitem.path.parent:
+            _chromium.close()
+
+
+@pytest.fixture
+def browser(chromium: str) -> Browser:
+    return _chromium.acquire(chromium)
 
 
 @pytest.fixture(scope="session")

@@ -11,18 +11,21 @@ WIDTHS = (1280, 390)
 COLOUR_RULES = ("color-contrast", "link-in-text-block")
 """Those of axe that look at colours."""
 
-THEMES: tuple[tuple[Literal["dark", "light"], tuple[str, ...]], ...] = (("light", COLOUR_RULES), ("dark", ()))
+THEMES: tuple[tuple[Literal["dark", "light"], tuple[str, ...]], ...] = (("dark", ()), ("light", COLOUR_RULES))
 """And the rules for each: all of them for one, since themes differ in colours alone."""
 
-_IN_THIS_LOOK = """([theme, width]) =>
-  document.documentElement.dataset.theme === theme && document.documentElement.clientWidth === width"""
 _HOLES = re.compile(r"\b(?:NaN|undefined|null|Infinity)\b|\bNone (?:B|[KMGT]i?B)")
-_STILL = """() => document.getAnimations().every((animation) =>
-  animation.playState !== "running" || animation.effect.getComputedTiming().endTime === Infinity)"""
+_SETTLED = """([theme, width]) => {
+  const { dataset, clientWidth } = document.documentElement;
+  return (!theme || dataset.theme === theme) && (!width || clientWidth === width) &&
+    document.getAnimations().every((animation) =>
+      animation.playState !== "running" || animation.effect.getComputedTiming().endTime === Infinity);
+}"""
 
 
-def faults_of(page: Page, *rules: str) -> list[str]:
-    """What axe finds, one line each; by all its rules, or by these."""
+def faults_of(page: Page, *rules: str, theme: str = "", width: int = 0) -> list[str]:
+    """What axe finds, one line each; by all its rules, or by these. What is still being faded in has other colours."""
+    wait_settled(page, theme=theme, width=width)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     wishes = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
@@ -34,13 +37,11 @@ def faults_in_all_themes(page: Page) -> Iterator[str]:
     """What is wrong with a page as it lies there, in every theme and width; it ends dark and as wide as it was."""
     before = page.viewport_size
     assert before
-    for width in WIDTHS:
+    for width, themes in zip(WIDTHS, (THEMES, THEMES[::-1]), strict=True):
         page.set_viewport_size({"width": width, "height": 800})
-        for theme, rules in THEMES:
+        for theme, rules in themes:
             page.emulate_media(color_scheme=theme)
-            page.wait_for_function(_IN_THIS_LOOK, arg=[theme, width])
-            wait_animations(page)
-            yield from (f"{theme} at {width}: {fault}" for fault in faults_of(page, *rules))
+            yield from (f"{theme} at {width}: {fault}" for fault in faults_of(page, *rules, theme=theme, width=width))
         if is_too_wide(page):
             yield f"scrolls sideways at {width}"
     page.set_viewport_size(before)
@@ -62,9 +63,9 @@ def wait_page_ready(page: Page) -> None:
     expect(page.locator("html[data-script]")).to_have_count(1)
     if page.locator("#player[data-phase=loading]").count():
         expect(page.locator("#player")).to_have_attribute("data-phase", "ready")
-    wait_animations(page)
+    wait_settled(page)
 
 
-def wait_animations(page: Page) -> None:
-    """Wait until nothing moves any more but what never ends."""
-    page.wait_for_function(_STILL)
+def wait_settled(page: Page, *, theme: str = "", width: int = 0) -> None:
+    """Wait until nothing moves any more but what never ends, and a page has taken on theme and width, where given."""
+    page.wait_for_function(_SETTLED, arg=[theme, width])

@@ -25,10 +25,15 @@ FOCUS = """() => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def video(ada: Person, clip: MakeClip) -> str:
+    """A video of 20 seconds, which no test changes."""
+    return actions.upload_and_wait(ada, clip("keys.mp4", duration_s=20, width=320, height=180))
+
+
 @pytest.fixture
-def watch(page: Page, ada: Person, clip: MakeClip) -> Page:
-    """A tab with a video of 20 seconds, whose picture is there."""
-    video = actions.upload_and_wait(ada, clip("keys.mp4", duration_s=20, width=320, height=180))
+def watch(page: Page, video: str) -> Page:
+    """A tab with the video, whose picture is there."""
     page.goto(f"/watch/{video}")
     expect(actions.player(page)).to_have_attribute("data-phase", "ready")
     return page

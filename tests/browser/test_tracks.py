@@ -1,6 +1,5 @@
 """Sound tracks, captions and chapters in the player, and captions on the edit page."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,6 @@ SUBRIP = "1\n00:00:00,000 --> 00:00:09,000\nHand made\n".encode("utf-16")
 SHOWS = """(text) => [...document.querySelector("streamtime-video").textTracks]
   .filter((track) => track.mode === "showing")
   .some((track) => [...(track.activeCues ?? [])].some((cue) => cue.text.includes(text)))"""
-
-
-@pytest.fixture(autouse=True)
-def patience(page: Page) -> Iterator[None]:
-    """A film has more to load than a clip, and the machine may have much else to do."""
-    page.set_default_timeout(60_000)
-    expect.set_options(timeout=20_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture(scope="module")

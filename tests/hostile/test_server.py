@@ -80,7 +80,15 @@ def test_a_file_that_crashes_workers_twice_is_set_aside(server: Server, long_cli
 def test_a_video_that_needs_too_much_memory_fails_alone(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(STREAMTIME_TRANSCODE__WORKER_MEMORY="256MiB")
     ann = server.person("ann")
-    large = make_clip(tmp_path / "large.mp4", duration_s=2, width=3840, height=2160, fps=10, audio=None)
+    large = make_clip(
+        tmp_path / "large.mp4",
+        duration_s=2,
+        width=3840,
+        height=2160,
+        fps=10,
+        audio=None,
+        extra=("-preset", "ultrafast"),
+    )
     video = ann.upload(large)
     failure = failed(ann, video)
     assert failure["code"] == "worker_memory"
