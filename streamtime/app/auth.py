@@ -36,7 +36,7 @@ from streamtime.database.transaction import Database
 from streamtime.errors import ConfigError
 from streamtime.http.services import AccountServices, AuthServices
 from streamtime.videos.account_deletion import AccountDeletion
-from streamtime.videos.videos import ProfileVisibility
+from streamtime.videos.video import ProfileVisibility
 
 OIDC_EXTRA_PACKAGES = frozenset({"authlib", "httpx2", "joserfc"})
 

@@ -26,11 +26,11 @@ from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.lifecycle import Lifecycle, VideoJobs
 from streamtime.videos.listing import Listing
-from streamtime.videos.progress import GrowingRenditions, ProgressTracker
+from streamtime.videos.progress import GrowingRenditions, ProgressTracker, VideoUpdater
 from streamtime.videos.quota import Reservations, ReservationTimeouts, StorageUsage
 from streamtime.videos.renditions import Renditions, StillRepository, VideoFiles
 from streamtime.videos.trash import Trash, TrashRetention
-from streamtime.videos.videos import Videos, VideoUpdater
+from streamtime.videos.video import Videos
 from streamtime.workers.worker import WorkerRegistry
 
 

@@ -14,14 +14,12 @@ from streamtime import errors
 from streamtime.http.assets import WebFiles
 from streamtime.http.media import MediaApp
 from streamtime.http.metrics import Metrics
-from streamtime.http.middleware import guards
-from streamtime.http.middleware.authentication import CallerResolver
+from streamtime.http.middleware.authentication import CallerResolver, check_request
 from streamtime.http.middleware.compression import CompressionMiddleware
-from streamtime.http.middleware.gateway import RequestMiddleware
+from streamtime.http.middleware.gateway import RequestMiddleware, SecurityHeaders
 from streamtime.http.middleware.hosts import HostValidator
-from streamtime.http.middleware.security_headers import SecurityHeaders
 from streamtime.http.problems import ExceptionHandlers
-from streamtime.http.requests import account_from_path, actor_of, caller_of
+from streamtime.http.requests import account_from_path, actor_of, caller_of, injected, injected_field
 from streamtime.http.routes import ROUTES
 from streamtime.http.server.connection_limits import ConnectionMetrics
 from streamtime.http.services import HttpSettings, Services
@@ -67,11 +65,11 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "caller": Provide(caller_of),
             "actor": Provide(actor_of),
             "account": Provide(account_from_path),
-            **{field.name: _provide_field(services, field.name) for field in fields(Services)},
-            "settings": _provide_value(settings),
-            "templates": _provide_value(templates),
-            "files": _provide_value(files),
-            "metrics_registry": _provide_value(metrics),
+            **{field.name: injected_field(services, field.name) for field in fields(Services)},
+            "settings": injected(settings),
+            "templates": injected(templates),
+            "files": injected(files),
+            "metrics_registry": injected(metrics),
         },
         exception_handlers={
             errors.StreamtimeError: problems.on_streamtime_error,
@@ -79,7 +77,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             RecursionError: problems.on_recursion_error,
             Exception: problems.on_unhandled,
         },
-        before_request=guards.check,
+        before_request=check_request,
         request_class=HTMXRequest,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=_openapi(version),
@@ -98,17 +96,3 @@ def _openapi(version: str) -> OpenAPIConfig:
         components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
         security=[{"token": []}, {}],
     )
-
-
-def _provide_value(value: object) -> Provide:
-    def provide() -> object:
-        return value
-
-    return Provide(provide, sync_to_thread=False)
-
-
-def _provide_field(services: Services, name: str) -> Provide:
-    def provide() -> object:
-        return getattr(services, name)
-
-    return Provide(provide, sync_to_thread=False)

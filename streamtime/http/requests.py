@@ -1,11 +1,11 @@
-"""What handlers read from a request: the caller and their permissions, the client address, and form fields."""
+"""What handlers get: dependencies, and of a request its caller with permissions, client address and form fields."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from litestar import Request
 from litestar.datastructures import State, UploadFile
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from litestar_htmx import HTMXRequest
 
@@ -59,6 +59,24 @@ def local_path(text: str) -> str:
     # With exactly one leading slash there is neither scheme nor host; browsers read a backslash as a slash.
     local = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
     return text if local else "/library"
+
+
+def injected(value: object) -> Provide:
+    """Return a dependency that is the same for all requests."""
+
+    def provide() -> object:
+        return value
+
+    return Provide(provide, sync_to_thread=False)
+
+
+def injected_field(source: object, name: str) -> Provide:
+    """Return a dependency that is a field of `source`, such as one group of the services."""
+
+    def provide() -> object:
+        return getattr(source, name)
+
+    return Provide(provide, sync_to_thread=False)
 
 
 PageRequest: TypeAlias = HTMXRequest

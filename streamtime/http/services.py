@@ -59,7 +59,7 @@ from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import Reservations, StorageUsage
 from streamtime.videos.renditions import Renditions, StillRepository
 from streamtime.videos.trash import Trash
-from streamtime.videos.videos import ProfileVisibility, Videos
+from streamtime.videos.video import ProfileVisibility, Videos
 from streamtime.workers.launcher import ConfinementCheck
 from streamtime.workers.worker import WorkerRegistry
 

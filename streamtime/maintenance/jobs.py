@@ -10,8 +10,8 @@ from streamtime.periodic import every
 from streamtime.storage.objects.copy import ObjectFinalizer
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.objects.stores import StoreOwnership, StoreStatus, status_message
-from streamtime.videos.deletion import object_ids_of
 from streamtime.videos.job_kinds import RECONCILE, SCRUB, WorkQueue
+from streamtime.videos.renditions import object_ids_of
 from streamtime.videos.video import video_id_of
 
 SCRUB_SLICE_S = 300.0

@@ -20,7 +20,7 @@ from streamtime.storage.objects.stores import Stores
 from streamtime.videos.captions import Captions, CaptionTrack, Chapter, Chapters
 from streamtime.videos.progress import GrowingRenditions
 from streamtime.videos.renditions import Rendition, RenditionKind, Renditions, StillKind, StillRepository, StillsFacts
-from streamtime.videos.videos import Videos
+from streamtime.videos.video import Videos
 
 MAX_CACHED = 200
 """Cached videos. A two-hour film in six renditions has about 10,000 segments, which take one to two megabytes."""

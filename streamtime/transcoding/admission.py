@@ -13,8 +13,7 @@ from streamtime.playback.segments import ViewerActivity
 from streamtime.storage.spool import Spool
 from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE
 from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.video import VideoState, video_id_of
-from streamtime.videos.videos import VideoNotFound, Videos
+from streamtime.videos.video import VideoNotFound, Videos, VideoState, video_id_of
 
 POLL_INTERVAL_S = 2.0
 KINDS = (PREPARE, FIRST, LADDER)

@@ -7,7 +7,7 @@ from streamtime.hls.ladder import Rung
 from streamtime.videos.events import Timeline
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.renditions import Renditions
-from streamtime.videos.videos import Videos
+from streamtime.videos.video import Videos
 
 
 @dataclass(frozen=True, slots=True)

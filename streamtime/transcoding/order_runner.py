@@ -20,8 +20,7 @@ from streamtime.transcoding.supervision import ActiveOrder, OrderMonitor, Progre
 from streamtime.videos.captions import Captions
 from streamtime.videos.progress import GrowingRenditions
 from streamtime.videos.renditions import Rendition, RenditionFormat, RenditionKind, StartedRendition
-from streamtime.videos.video import Video
-from streamtime.videos.videos import require_not_deleted
+from streamtime.videos.video import Video, require_not_deleted
 from streamtime.workers.probe_result import SubtitleInfo
 from streamtime.workers.protocol import (
     CuesRead,

@@ -12,8 +12,7 @@ from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
 from streamtime.transcoding.plan import estimate_encode, rungs_for
 from streamtime.videos.events import CrashCounter
 from streamtime.videos.playability import NoPlayableRendition
-from streamtime.videos.video import Video, video_id_of
-from streamtime.videos.videos import VideoNotFound
+from streamtime.videos.video import Video, VideoNotFound, video_id_of
 from streamtime.workers.failure import WorkerFailed, sanitize_stderr
 from streamtime.workers.probe_result import ProbeResult
 

@@ -21,8 +21,7 @@ from streamtime.transcoding.outcome import translate_failures
 from streamtime.transcoding.source import Sources
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.renditions import Rendition, RenditionKind, StillKind, StillsFacts
-from streamtime.videos.video import Video, VideoState, video_id_of
-from streamtime.videos.videos import VideoNotFound, require_not_deleted
+from streamtime.videos.video import Video, VideoNotFound, VideoState, require_not_deleted, video_id_of
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.probe_result import ProbeResult
 from streamtime.workers.protocol import (

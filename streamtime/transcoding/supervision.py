@@ -14,8 +14,7 @@ from streamtime.periodic import every
 from streamtime.transcoding.admission import EncodeAdmission
 from streamtime.videos.events import Timeline
 from streamtime.videos.progress import ProgressTracker
-from streamtime.videos.video import Video
-from streamtime.videos.videos import require_not_deleted
+from streamtime.videos.video import Video, require_not_deleted
 from streamtime.workers.protocol import OrderProgress, Package
 from streamtime.workers.worker import Worker, WorkerRegistry
 

@@ -15,7 +15,7 @@ from streamtime.logging import get_logger
 from streamtime.storage.spool import Spool, SpoolFile
 from streamtime.uploads.checksums import MAX_CHECKED_BYTES, Checksum, Hasher, too_large_to_check
 from streamtime.uploads.upload import Upload, UploadProgress, UploadRepository
-from streamtime.videos.videos import Videos
+from streamtime.videos.video import Videos
 
 LOCK_TIMEOUT_S = 10.0
 """How long a new request waits for an older one to release its lock."""

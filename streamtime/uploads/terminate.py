@@ -8,8 +8,7 @@ from streamtime.sharing.upload_requests import release_file
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.upload import Upload, UploadRepository
 from streamtime.videos.deletion import VideoDeletion
-from streamtime.videos.video import VideoState
-from streamtime.videos.videos import Videos, require_not_deleted
+from streamtime.videos.video import Videos, VideoState, require_not_deleted
 
 
 class Termination:

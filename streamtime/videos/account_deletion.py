@@ -28,8 +28,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.events import ChangeKind, VideoEventPublisher
-from streamtime.videos.video import video_from_row
-from streamtime.videos.videos import select_videos
+from streamtime.videos.video import select_videos, video_from_row
 
 
 class AccountDeletion:

@@ -23,8 +23,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.languages import UNKNOWN, bcp47, language_name
 from streamtime.videos.events import VideoEventPublisher
-from streamtime.videos.video import Video
-from streamtime.videos.videos import require_not_deleted
+from streamtime.videos.video import Video, require_not_deleted
 
 MAX_CHAPTERS = 500
 MAX_TITLE = 200

@@ -1,20 +1,20 @@
 """Purge videos: hide one for good in a transaction, and queue the deletion of its objects and row."""
 
-from sqlalchemy import delete, select, union, update
+from sqlalchemy import delete, select, update
 
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
 from streamtime.database import tables
 from streamtime.database.people_tables import users
-from streamtime.database.tables import rendition_parts, renditions, stills, videos
+from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import Job
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.job_kinds import WorkQueue
+from streamtime.videos.progress import VideoUpdater
 from streamtime.videos.renditions import VideoFiles
-from streamtime.videos.video import Video
-from streamtime.videos.videos import VideoNotFound, VideoUpdater
+from streamtime.videos.video import Video, VideoNotFound
 
 
 class VideoDeletion:
@@ -79,22 +79,6 @@ class VideoDeletion:
     async def queue_garbage_collection(self, tx: Transaction) -> None:
         """Queue the deletion of objects that are pending deletion, and of the rows that wait for it."""
         await self._work_queue.collect(tx)
-
-
-async def object_ids_of(database: Database, video_id: int) -> list[int]:
-    """Return the row ids of a video's objects: source, poster, renditions and stills; none after a purge."""
-    own = [
-        select(column).where(videos.c.id == video_id, column.is_not(None))
-        for column in (videos.c.source_object_id, videos.c.poster_object_id)
-    ]
-    parts = (
-        select(rendition_parts.c.object_id)
-        .join_from(rendition_parts, renditions)
-        .where(renditions.c.video_id == video_id)
-    )
-    of_stills = select(stills.c.object_id).where(stills.c.video_id == video_id)
-    async with database.read() as connection:
-        return list((await connection.execute(union(*own, parts, of_stills))).scalars())
 
 
 _NOTHING_LEFT = tuple(

@@ -13,8 +13,8 @@ from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.videos.events import Timeline
 from streamtime.videos.job_kinds import WorkQueue
-from streamtime.videos.video import Video, VideoState, subject_of
-from streamtime.videos.videos import VideoUpdater, require_not_deleted
+from streamtime.videos.progress import VideoUpdater
+from streamtime.videos.video import Video, VideoState, require_not_deleted, subject_of
 
 DUPLICATE_PENDING = "asked"
 """The video is not processed until its owner decides."""

@@ -14,8 +14,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid
 from streamtime.videos.events import VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
-from streamtime.videos.video import Video, subject_of
-from streamtime.videos.videos import require_not_deleted
+from streamtime.videos.video import Video, require_not_deleted, subject_of
 
 
 class PosterChoice:

@@ -19,8 +19,8 @@ from streamtime.videos.duplicates import DUPLICATE_PENDING, WAITING_STAGE, Dupli
 from streamtime.videos.editing import LISTED_VISIBILITIES, MAX_TITLE, clean_line
 from streamtime.videos.events import Timeline, VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
+from streamtime.videos.progress import VideoUpdater
 from streamtime.videos.video import Video, VideoState
-from streamtime.videos.videos import VideoUpdater
 
 _SPACES = re.compile(r"[\s._]+")
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d])\.(?=[^\W\d])")

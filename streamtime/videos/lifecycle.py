@@ -26,9 +26,9 @@ from streamtime.videos.playability import (
     is_playable,
     recheck_all,
 )
+from streamtime.videos.progress import VideoUpdater
 from streamtime.videos.renditions import Renditions, VideoFiles
-from streamtime.videos.video import Video, VideoState
-from streamtime.videos.videos import VideoUpdater, require_not_deleted
+from streamtime.videos.video import Video, VideoState, require_not_deleted
 
 
 @dataclass(frozen=True, slots=True)

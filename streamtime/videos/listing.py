@@ -15,8 +15,7 @@ from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
 from streamtime.videos.trash import IN_TRASH
-from streamtime.videos.video import Video, VideoState
-from streamtime.videos.videos import read_videos, select_videos
+from streamtime.videos.video import Video, VideoState, read_videos, select_videos
 
 MAX_LIMIT = 100
 PAGE_SIZE = 12

@@ -1,4 +1,4 @@
-"""Progress of processing and the available segments of growing renditions, both in memory.
+"""Changes of a video: updates of its row, and in memory its progress and the segments of its growing renditions.
 
 Progress is published at most once a second and saved every few seconds. Of a growing rendition, only its checkpoint in
 the row survives the process.
@@ -12,8 +12,8 @@ from streamtime.clock import Clock
 from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import SegmentIndex
-from streamtime.videos.events import VideoEventPublisher
-from streamtime.videos.video import Video
+from streamtime.videos.events import ChangeKind, VideoEventPublisher
+from streamtime.videos.video import Video, VideoNotFound
 
 
 class GrowingRenditions:
@@ -123,3 +123,37 @@ class ProgressTracker:
         except Exception:
             self._dirty |= dirty
             raise
+
+
+class VideoUpdater:
+    """Updates rows of videos, publishes the change, and forgets the progress of a video whose processing ends."""
+
+    def __init__(self, publisher: VideoEventPublisher, progress: ProgressTracker) -> None:
+        self._publisher = publisher
+        self._progress = progress
+
+    async def update(self, tx: Transaction, video: Video, **values: object) -> None:
+        """Update these columns.
+
+        Raises:
+            VideoNotFound: it has been deleted.
+        """
+        done = await tx.execute(
+            update(videos).where(videos.c.id == video.id, videos.c.deleted_at_ms.is_(None)).values(**values)
+        )
+        if done.rowcount == 0:
+            raise VideoNotFound
+        self._publisher.publish_on_commit(tx, video)
+
+    def clear_progress(self, tx: Transaction, video: Video) -> None:
+        """Forget the progress of a video when `tx` is committed."""
+        tx.after_commit(lambda: self._progress.clear(video.id))
+
+    def publish_deleted(self, tx: Transaction, video: Video) -> None:
+        """When `tx` is committed, publish that a video has been deleted, and forget its progress."""
+        self._publisher.publish_on_commit(tx, video, ChangeKind.DELETED)
+        self.clear_progress(tx, video)
+
+    def publish_restored(self, tx: Transaction, video: Video) -> None:
+        """Publish that a deleted video is back when `tx` is committed."""
+        self._publisher.publish_on_commit(tx, video, ChangeKind.CREATED)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, union, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
@@ -338,3 +338,16 @@ class VideoFiles:
         """Drop all renditions and stills of a video."""
         await self.renditions.drop(tx, video_id, only_growing=False)
         await self.stills.drop(tx, video_id)
+
+
+async def object_ids_of(database: Database, video_id: int) -> list[int]:
+    """Return the row ids of a video's objects: source, poster, renditions and stills; none after a purge."""
+    videos, renditions, parts, stills = tables.videos, tables.renditions, tables.rendition_parts, tables.stills
+    own = [
+        select(column).where(videos.c.id == video_id, column.is_not(None))
+        for column in (videos.c.source_object_id, videos.c.poster_object_id)
+    ]
+    of_renditions = select(parts.c.object_id).join_from(parts, renditions).where(renditions.c.video_id == video_id)
+    of_stills = select(stills.c.object_id).where(stills.c.video_id == video_id)
+    async with database.read() as connection:
+        return list((await connection.execute(union(*own, of_renditions, of_stills))).scalars())

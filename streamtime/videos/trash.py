@@ -18,8 +18,8 @@ from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import DUPLICATE_PENDING
 from streamtime.videos.lifecycle import Lifecycle
-from streamtime.videos.video import Video, VideoState
-from streamtime.videos.videos import VideoNotFound, VideoUpdater, read_videos, require_not_deleted, select_videos
+from streamtime.videos.progress import VideoUpdater
+from streamtime.videos.video import Video, VideoNotFound, VideoState, read_videos, require_not_deleted, select_videos
 
 DAY_MS = 86_400_000
 

@@ -12,7 +12,7 @@ from streamtime.hls.ladder import AUDIO_BPS, typical_rates
 from streamtime.http.api.admin import BASE_PATH as USERS
 from streamtime.http.api.admin import require_admin_or_forbid
 from streamtime.http.api.operations import BinaryBody
-from streamtime.http.middleware.guards import MAX_PICTURE_BODY_BYTES, check_picture_size
+from streamtime.http.middleware.authentication import MAX_PICTURE_BODY_BYTES, check_picture_size
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, account_id, require_account_management, require_signed_in
 from streamtime.http.services import AccountServices, HttpSettings, StorageServices, UploadServices

@@ -59,7 +59,7 @@ async def embed_page(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Show the player alone. `security_headers.py` sets which sites may frame it."""
+    """Show the player alone. `middleware/gateway.py` sets which sites may frame it."""
     found = await require_embeddable(video, videos, settings)
     view = await watch_view(found, settings.anonymous, videos, storage, clock)
     answer = templates.page(request, "pages/embed.html", title=found.title, player=True, video=view)

@@ -13,8 +13,7 @@ from streamtime.auth.audit import Actor
 from streamtime.auth.users import User
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid, NotFound, Unauthenticated
-from streamtime.http.middleware.authentication import new_cookie
-from streamtime.http.middleware.guards import MAX_PICTURE_BODY_BYTES, check_picture_size
+from streamtime.http.middleware.authentication import MAX_PICTURE_BODY_BYTES, check_picture_size, new_cookie
 from streamtime.http.pages.people import BASE_PATH as PEOPLE
 from streamtime.http.requests import (
     Form,

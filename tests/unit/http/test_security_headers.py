@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.http.middleware.security_headers import SecurityHeaders
+from streamtime.http.middleware.gateway import SecurityHeaders
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = ROOT / "web" / "templates"

@@ -22,7 +22,7 @@ from streamtime.errors import NotFound, Unauthenticated
 from streamtime.sharing.links import Links, LinkState, NewLink
 from streamtime.sharing.tickets import TICKET_LIFETIME_MS, Tickets, ViewSessions
 from streamtime.sharing.upload_requests import NewUploadRequest, UploadRequests
-from streamtime.videos.videos import Videos
+from streamtime.videos.video import Videos
 from tests.fake_clock import FakeClock
 
 HOUR_MS = 3_600_000

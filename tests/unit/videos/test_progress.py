@@ -13,7 +13,7 @@ from streamtime.database.tables import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.videos.events import EventBus, VideoEventPublisher
 from streamtime.videos.progress import ProgressTracker, VideoProgress
-from streamtime.videos.videos import Videos
+from streamtime.videos.video import Videos
 
 CLOCK = SystemClock()
 
