@@ -9,13 +9,14 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,7 @@ from tests.people import BYTES, PASSWORD, TUS, UPLOADS, upload_headers
 PACKAGE = f"{Path(__file__).parents[1] / 'streamtime'}/"
 CHUNK_BYTES = 100_000
 ROUNDS = 3
+READY_WITHIN_S = 600
 
 
 class Recorder:
@@ -85,7 +87,7 @@ def main() -> None:
         def drive() -> None:
             try:
                 sys.setprofile(None)
-                _drive(api, recorder, clip.read_bytes())
+                _drive(api, recorder, clip.read_bytes(), Path(folder) / "data" / "streamtime.db")
             except BaseException as error:  # noqa: BLE001  # told once the server has stopped
                 failures.append(error)
             os.kill(os.getpid(), signal.SIGTERM)
@@ -98,7 +100,7 @@ def main() -> None:
             raise failure
 
 
-def _drive(api: httpx.Client, recorder: Recorder, clip: bytes) -> None:
+def _drive(api: httpx.Client, recorder: Recorder, clip: bytes, database: Path) -> None:
     while True:
         try:
             api.get("/readyz").raise_for_status()
@@ -119,7 +121,7 @@ def _drive(api: httpx.Client, recorder: Recorder, clip: bytes) -> None:
     def last_chunk_and_jobs() -> None:
         nonlocal video
         video = send(1000 * (ROUNDS + 1), len(clip)).headers["Streamtime-Video"]
-        time.sleep(20)  # to ask the server whether it is done would run through files of its own
+        _wait_until_done(database)
 
     _print("the last chunk and all its jobs", recorder.during(last_chunk_and_jobs))
     body = api.get(f"/api/v1/videos/{video}").raise_for_status().json()
@@ -139,6 +141,19 @@ def _drive(api: httpx.Client, recorder: Recorder, clip: bytes) -> None:
     imports = "import sys, streamtime.media.worker; print(*(m for m in sys.modules if m.startswith('streamtime.')))"
     child = subprocess.run([sys.executable, "-c", imports], capture_output=True, text=True, check=True).stdout.split()
     print(f"{len(child):4} modules imported by the child process")
+
+
+def _wait_until_done(database: Path) -> None:
+    """Wait until the video is ready and no job is left: from its rows, since a request would run through files too."""
+    unfinished = (
+        "SELECT count(*) + (SELECT count(*) FROM videos WHERE state <> 'ready') "
+        "FROM jobs WHERE state IN ('queued', 'running')"
+    )
+    ends = time.monotonic() + READY_WITHIN_S
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        while connection.execute(unfinished).fetchone()[0]:
+            assert time.monotonic() < ends, "the video is not ready"
+            time.sleep(0.5)
 
 
 def _print(what: str, files: set[str]) -> None:

@@ -13,9 +13,9 @@ from streamtime.playback.media_reader import MediaReader, SegmentCache
 from streamtime.playback.playlists import Playlists, TextTracks
 from streamtime.playback.segments import PlaybackCache, PresignedUrls, Segments, ViewerActivity
 from streamtime.uploads.create import UploadCreation
-from streamtime.uploads.receive import Receiver
+from streamtime.uploads.receive import Receiver, UploadProgress
 from streamtime.uploads.terminate import Termination, UploadExpiry
-from streamtime.uploads.upload import UploadLimits, UploadProgress, UploadRepository, UploadSpace
+from streamtime.uploads.upload import UploadLimits, UploadRepository, UploadSpace
 from streamtime.videos.account_deletion import AccountDeletion
 from streamtime.videos.captions import Captions, Chapters
 from streamtime.videos.deletion import VideoDeletion

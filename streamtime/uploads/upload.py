@@ -11,15 +11,11 @@ from streamtime.auth.access import Caller, Visibility
 from streamtime.clock import Clock
 from streamtime.database.tables import objects, uploads, videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Invalid, NoSpace, NotFound, StreamtimeError, TooManyRequests
+from streamtime.errors import Invalid, NoSpace, NotFound, TooManyRequests
 from streamtime.ids import public_id
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.spool import Spool
-from streamtime.uploads.checksums import Hasher, RunningHashes
-from streamtime.videos.ingest import VideoIngest
-from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import QuotaExceeded, Reservations, SpaceRequest, StorageUsage
-from streamtime.videos.video import Video
 
 MAX_HEADER = 8_192
 MAX_NAME = 255
@@ -336,65 +332,3 @@ class UploadSpace:
 
     async def _free_bytes(self) -> int:
         return await self._spool.free_bytes() - self.limits.minimum_free_bytes
-
-
-class UploadProgress:
-    """Saves how much of each upload has arrived. With the last byte, the upload is complete and its video queued."""
-
-    def __init__(
-        self,
-        database: Database,
-        rows: UploadRepository,
-        ingest: VideoIngest,
-        progress: ProgressTracker,
-        space: UploadSpace,
-    ) -> None:
-        self._database = database
-        self._rows = rows
-        self._ingest = ingest
-        self._progress = progress
-        self._space = space
-        self.hashes = RunningHashes()
-
-    async def save(self, upload: Upload, video: Video, offset: int, sha256: Hasher | None) -> StreamtimeError | None:
-        """Save the offset and the running `sha256`, if known. At the full length, complete the upload.
-
-        Returns an error if the upload may not continue: its reservation was released and can't be renewed.
-
-        Raises:
-            NotFound: the upload was terminated.
-            NoSpace: the database's disk is full; nothing was saved.
-        """
-        complete = offset == upload.length_bytes
-
-        async def body(tx: Transaction) -> StreamtimeError | None:
-            if complete:
-                await self._rows.complete(tx, upload, sha256=sha256.digest() if sha256 is not None else None)
-                await self._ingest.complete(
-                    tx, video, upload.object_id, ask_about_duplicate=upload.asks_about_duplicates
-                )
-            elif not await self._rows.set_offset(tx, upload.id, offset):
-                try:
-                    await self._space.renew(tx, upload, offset)
-                except (NoSpace, QuotaExceeded) as error:
-                    return error  # returned, not raised: the offset is still committed
-            return None
-
-        refused = await self._database.write(body)
-        if complete:
-            self.hashes.discard(upload.id)
-            self._progress.clear(video.id)
-        else:
-            if sha256 is not None:
-                self.hashes.put(upload.id, offset, sha256)
-            self._progress.report(video, offset / upload.length_bytes, "Uploading")
-        return refused
-
-    async def renew_reservation(self, upload: Upload) -> None:
-        """Reserve space for the rest of an upload whose reservation has expired. Raises as `UploadSpace.reserve`."""
-        await self._database.write(lambda tx: self._space.renew(tx, upload, upload.offset_bytes))
-
-    async def restart(self, upload: Upload) -> None:
-        """Set an upload back to offset 0, since its bytes are lost."""
-        self.hashes.discard(upload.id)
-        await self._database.write(lambda tx: self._rows.set_offset(tx, upload.id, 0))
