@@ -1,12 +1,7 @@
-"""Checksums of uploads: the tus checksum extension, and a running SHA-256 of each upload.
-
-Running hashes are kept in memory only. Where one is missing, for example after a restart, finalizing the object
-computes it.
-"""
+"""The tus checksum extension: a request body is accepted only if its digest is the announced one."""
 
 import base64
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -17,9 +12,6 @@ ALGORITHMS = ("sha256", "sha1")
 
 MAX_CHECKED_BYTES = 64 << 20
 """Longest request body with a checksum. Such a body is accepted or rejected as a whole and can't be resumed."""
-
-MAX_HASHERS = 1_000
-"""Number of running hashes kept; the least recently used are dropped."""
 
 _LENGTHS = {"sha256": 32, "sha1": 20}
 
@@ -86,28 +78,3 @@ def too_large_to_check() -> TooLarge:
         f"A request with a checksum may have at most {MAX_CHECKED_BYTES} bytes. Send smaller pieces.",
         facts={"limit": MAX_CHECKED_BYTES},
     )
-
-
-class RunningHashes:
-    """SHA-256 hashers of unfinished uploads, each over the bytes that are on disk."""
-
-    def __init__(self) -> None:
-        self._hashers: OrderedDict[int, tuple[int, Hasher]] = OrderedDict()
-
-    def get(self, upload_id: int, offset: int) -> Hasher | None:
-        """Return a copy of the hasher over the first `offset` bytes, or None if it is not known."""
-        if offset == 0:
-            return hashlib.sha256()
-        hashed_bytes, hasher = self._hashers.get(upload_id, (-1, None))
-        return hasher.copy() if hasher is not None and hashed_bytes == offset else None
-
-    def put(self, upload_id: int, offset: int, hasher: Hasher) -> None:
-        """Store a copy of the hasher over the first `offset` bytes."""
-        self._hashers[upload_id] = offset, hasher.copy()
-        self._hashers.move_to_end(upload_id)
-        if len(self._hashers) > MAX_HASHERS:
-            self._hashers.popitem(last=False)
-
-    def discard(self, upload_id: int) -> None:
-        """Drop the hasher of an upload, if there is one."""
-        self._hashers.pop(upload_id, None)

@@ -14,8 +14,8 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, Locked, NoSpace, NotFound, OffsetMismatch, StreamtimeError
 from streamtime.logging import get_logger
 from streamtime.storage.spool import Spool, SpoolFile
-from streamtime.uploads.checksums import MAX_CHECKED_BYTES, Checksum, Hasher, RunningHashes, too_large_to_check
-from streamtime.uploads.upload import Upload, UploadRepository, UploadSpace
+from streamtime.uploads.checksums import MAX_CHECKED_BYTES, Checksum, Hasher, too_large_to_check
+from streamtime.uploads.upload import RunningHashes, Upload, UploadRepository, UploadSpace
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import QuotaExceeded

@@ -1,6 +1,8 @@
 """Uploads: their rows, the tus `Upload-Metadata` header, and the disk space reserved for them."""
 
 import base64
+import hashlib
+from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -15,6 +17,7 @@ from streamtime.errors import Invalid, NoSpace, NotFound, TooManyRequests
 from streamtime.ids import public_id
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.spool import Spool
+from streamtime.uploads.checksums import Hasher
 from streamtime.videos.quota import QuotaExceeded, Reservations, SpaceRequest, StorageUsage
 
 MAX_HEADER = 8_192
@@ -332,3 +335,35 @@ class UploadSpace:
 
     async def _free_bytes(self) -> int:
         return await self._spool.free_bytes() - self.limits.minimum_free_bytes
+
+
+MAX_HASHERS = 1_000
+"""Number of running hashes kept; the least recently used are dropped."""
+
+
+class RunningHashes:
+    """SHA-256 hashers of unfinished uploads, each over the bytes that are on disk, in memory only.
+
+    Where one is missing, for example after a restart, finalizing the object computes the hash.
+    """
+
+    def __init__(self) -> None:
+        self._hashers: OrderedDict[int, tuple[int, Hasher]] = OrderedDict()
+
+    def get(self, upload_id: int, offset: int) -> Hasher | None:
+        """Return a copy of the hasher over the first `offset` bytes, or None if it is not known."""
+        if offset == 0:
+            return hashlib.sha256()
+        hashed_bytes, hasher = self._hashers.get(upload_id, (-1, None))
+        return hasher.copy() if hasher is not None and hashed_bytes == offset else None
+
+    def put(self, upload_id: int, offset: int, hasher: Hasher) -> None:
+        """Store a copy of the hasher over the first `offset` bytes."""
+        self._hashers[upload_id] = offset, hasher.copy()
+        self._hashers.move_to_end(upload_id)
+        if len(self._hashers) > MAX_HASHERS:
+            self._hashers.popitem(last=False)
+
+    def discard(self, upload_id: int) -> None:
+        """Drop the hasher of an upload, if there is one."""
+        self._hashers.pop(upload_id, None)
