@@ -27,7 +27,7 @@ from av.stream import Stream
 
 from streamtime.media.channel import Reporter
 from streamtime.media.copying import AUDIO_FRAGMENT_S
-from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.rendition_writer import OutputTarget, RenditionWriter
 from streamtime.media.resume import check_first, exact_ticks
 from streamtime.media.source import DECODER_WHITELIST, AnyPacket
 from streamtime.workers.protocol import RenditionStarted, Resume
@@ -179,9 +179,7 @@ class AudioEncoder:
         source.codec_context.thread_count = 1
         source.codec_context.options = {"codec_whitelist": DECODER_WHITELIST}
         self._writer = RenditionWriter(
-            output,
-            descriptor,
-            reporter,
+            OutputTarget(output, descriptor, reporter),
             self._make_stream,
             fragment_options={"frag_duration": str(AUDIO_FRAGMENT_S * _MICRO)},
             describe=lambda codecs, init_length, timescale: RenditionStarted(

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from streamtime.media import order_errors
 from streamtime.media.channel import Reporter
 from streamtime.media.copy_check import MAX_GOP_S, MIN_SEGMENT_S, OPEN_GOP_OBSTACLE, is_idr
-from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.rendition_writer import OutputTarget, RenditionWriter
 from streamtime.media.resume import exact_ticks
 from streamtime.media.source import AnyPacket
 from streamtime.media.timestamps import PacketDurations
@@ -58,9 +58,7 @@ class VideoCopy:
         self._last_dts: int | None = None
         self._durations = PacketDurations()
         self._writer = RenditionWriter(
-            output,
-            descriptor,
-            reporter,
+            OutputTarget(output, descriptor, reporter),
             lambda container: _video_stream(container, source),
             check=_check_first_segment,
             fragment_options={"min_frag_duration": str(int(MIN_SEGMENT_S * _MICRO))},
@@ -221,9 +219,7 @@ class AudioCopy:
         self._start = exact_ticks(resume.starts_s, Fraction(1, self._rate)) if resume else 0
         channels = source.codec_context.channels
         self._writer = RenditionWriter(
-            output,
-            descriptor,
-            reporter,
+            OutputTarget(output, descriptor, reporter),
             lambda container: container.add_stream_from_template(source, opaque=True),
             fragment_options={"frag_duration": str(AUDIO_FRAGMENT_S * _MICRO)},
             describe=lambda codecs, init_length, timescale: RenditionStarted(

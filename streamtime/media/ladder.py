@@ -18,7 +18,7 @@ from streamtime.media import x264
 from streamtime.media.channel import Reporter
 from streamtime.media.normalize import FrameNormalizer, Scaler
 from streamtime.media.pipeline_threads import PipelineStage, ThreadPipeline
-from streamtime.media.rendition_writer import RenditionWriter
+from streamtime.media.rendition_writer import OutputTarget, RenditionWriter
 from streamtime.media.resume import ResumedDecodeTimes, check_first, exact_ticks
 from streamtime.media.video_stream import Orientation
 from streamtime.workers.protocol import EncodeVideo, RenditionStarted
@@ -56,22 +56,22 @@ class FrameFormat:
     """Whether frames are shown for a long time: a late first frame, a single image, or a slow frame rate."""
 
 
+@dataclass(frozen=True, slots=True)
+class LadderTiming:
+    """The timeline that all rungs of an order share."""
+
+    origin_us: int
+    grid: Grid
+    starts_s: Fraction = Fraction(0)
+    latest_s: float | None = None
+
+
 class FrameClock:
     """Places frames on the common timeline and marks the first one at or after each cut."""
 
-    def __init__(
-        self,
-        origin_us: int,
-        tick: Fraction,
-        grid: Grid,
-        *,
-        default_duration: int,
-        own_tick: bool,
-        starts_s: Fraction = Fraction(0),
-        latest_s: float | None = None,
-    ) -> None:
+    def __init__(self, timing: LadderTiming, tick: Fraction, *, default_duration: int, own_tick: bool) -> None:
         self._tick = tick
-        self._latest = None if latest_s is None else math.ceil(latest_s / tick)
+        self._latest = None if timing.latest_s is None else math.ceil(timing.latest_s / tick)
         self._default_duration = default_duration
         self._long = math.ceil(_LONG_STILL_S / tick)
         self._longest = math.ceil(MAX_GAP_S / tick)
@@ -79,10 +79,10 @@ class FrameClock:
         self._scale = Fraction(1)
         # The origin was rounded down to microseconds: the first tick at or after it is exact. A tick other than the
         # source's must not be after it, or the first frame would be lost.
-        exact = Fraction(origin_us, _MICRO) / tick
+        exact = Fraction(timing.origin_us, _MICRO) / tick
         self._origin = math.ceil(exact) if own_tick else math.floor(exact)
-        self._grid = grid
-        self._start = self._cut = exact_ticks(starts_s, tick)
+        self._grid = timing.grid
+        self._start = self._cut = exact_ticks(timing.starts_s, tick)
         self._last = -1
 
     @property
@@ -189,6 +189,15 @@ class FrameRateLimiter:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class RungSource:
+    """The frames that the rungs get: their tick, how many a second, and whether the encoder may reorder them."""
+
+    tick: Fraction
+    fps: Fraction
+    reorders: bool
+
+
 class RungEncoder:
     """One rung: scales the frame of the rung above, passes it on, encodes and writes it."""
 
@@ -196,16 +205,13 @@ class RungEncoder:
         self,
         pipeline: ThreadPipeline,
         order: EncodeVideo,
-        descriptor: int,
-        reporter: Reporter,
+        target: OutputTarget,
+        source: RungSource,
         *,
-        tick: Fraction,
-        source_fps: Fraction,
         threads: int,
-        reorders: bool,
         below: "RungEncoder | None",
     ) -> None:
-        rung = order.rung
+        rung, tick, source_fps, reorders = order.rung, source.tick, source.fps, source.reorders
         self._below = below
         self._start = exact_ticks(order.resume.starts_s, tick) if order.resume else 0
         self._scaler = Scaler(rung.width, rung.height)
@@ -216,9 +222,7 @@ class RungEncoder:
         self._tagged = False
         self._streams: list[VideoStream] = []
         self._writer = RenditionWriter(
-            order.output,
-            descriptor,
-            reporter,
+            target,
             lambda container: self._keep_stream(
                 x264.make_stream(container, rung, tick, threads=threads, reorders=reorders)
             ),
@@ -287,23 +291,11 @@ class LadderEncoder:
         descriptors: Sequence[int],
         source: FrameFormat,
         reporter: Reporter,
-        *,
-        origin_us: int,
-        grid: Grid,
-        starts_s: Fraction = Fraction(0),
-        latest_s: float | None,
+        timing: LadderTiming,
     ) -> None:
         tick, source_fps = x264.time_base(source.tick), source.fps
         self._default_duration = max(1, round(1 / (source_fps * tick)))
-        self._clock = FrameClock(
-            origin_us,
-            tick,
-            grid,
-            default_duration=self._default_duration,
-            own_tick=tick == source.tick,
-            starts_s=starts_s,
-            latest_s=latest_s,
-        )
+        self._clock = FrameClock(timing, tick, default_duration=self._default_duration, own_tick=tick == source.tick)
         self._last_frame: VideoFrame | None = None
         self._previous: LadderFrame | None = None
         self.container_end_s: float | None = None
@@ -311,7 +303,7 @@ class LadderEncoder:
         self.until_s: float | None = None
         largest_first = sorted(orders, key=lambda o: -o.rung.width * o.rung.height)
         self.rungs = _cascade(
-            pipeline, largest_first, descriptors, reporter, tick=tick, source_fps=source_fps, reorders=not source.held
+            pipeline, largest_first, descriptors, reporter, RungSource(tick, source_fps, reorders=not source.held)
         )
         top = largest_first[0].rung
         self._normalizer = FrameNormalizer(top.width, top.height, source.orientation, interlaced=source.interlaced)
@@ -378,19 +370,14 @@ def _cascade(
     orders: Sequence[EncodeVideo],
     descriptors: Sequence[int],
     reporter: Reporter,
-    *,
-    tick: Fraction,
-    source_fps: Fraction,
-    reorders: bool,
+    source: RungSource,
 ) -> list[RungEncoder]:
     below: RungEncoder | None = None
     rungs: list[RungEncoder] = []
     for order in reversed(orders):
         threads = _LARGEST_THREADS if order is orders[0] else _OTHER_THREADS
-        below = RungEncoder(
-            pipeline, order, descriptors[order.output], reporter,
-            tick=tick, source_fps=source_fps, threads=threads, reorders=reorders, below=below,
-        )  # fmt: skip
+        target = OutputTarget(order.output, descriptors[order.output], reporter)
+        below = RungEncoder(pipeline, order, target, source, threads=threads, below=below)
         rungs.insert(0, below)
     return rungs
 

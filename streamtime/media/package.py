@@ -22,7 +22,7 @@ from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.durations import CONTAINERS_WITH_LENGTH, ReadExtent, TrackEnds, is_truncated, latest_s
-from streamtime.media.ladder import FrameFormat, LadderEncoder
+from streamtime.media.ladder import FrameFormat, LadderEncoder, LadderTiming
 from streamtime.media.pipeline_threads import PipelineStage, Stopped, ThreadPipeline
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
 from streamtime.media.stills import make_poster
@@ -332,10 +332,7 @@ class Packager:
             self._outputs,
             frame_format,
             self._reporter,
-            origin_us=self._order.origin_us,
-            grid=self._order.grid,
-            starts_s=resume.lead_in_s(self._order),
-            latest_s=self._latest_s,
+            LadderTiming(self._order.origin_us, self._order.grid, resume.lead_in_s(self._order), self._latest_s),
         )
         self._tracks.append(ladder)
         return ladder

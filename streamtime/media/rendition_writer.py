@@ -15,6 +15,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -244,6 +245,15 @@ def _shift_decode_time(box: bytearray, ticks: int) -> bytes:
     return bytes(box)
 
 
+@dataclass(frozen=True, slots=True)
+class OutputTarget:
+    """Where a rendition goes: its number in the order, the descriptor of its file, and who is told of its segments."""
+
+    output: int
+    descriptor: int
+    reporter: Reporter
+
+
 class RenditionWriter:
     """One output: `mux` packets of `stream`, then `finish`.
 
@@ -254,9 +264,7 @@ class RenditionWriter:
 
     def __init__(
         self,
-        output: int,
-        descriptor: int,
-        reporter: Reporter,
+        target: OutputTarget,
         make_stream: Callable[[OutputContainer], Stream],
         *,
         fragment_options: dict[str, str],
@@ -264,16 +272,16 @@ class RenditionWriter:
         resume: Resume | None = None,
         check: Callable[[bytes], None] | None = None,
     ) -> None:
-        self.output = output
-        self._reporter = reporter
+        self.output = target.output
+        self._reporter = target.reporter
         self._describe = describe
         self._resume = resume
         self._check = check
         collects_check_data = check is not None
         self._muxed = (
-            SegmentedOutput(descriptor, collects_check_data=collects_check_data)
+            SegmentedOutput(target.descriptor, collects_check_data=collects_check_data)
             if resume is None
-            else ResumedOutput(descriptor, resume)
+            else ResumedOutput(target.descriptor, resume)
         )
         if resume is not None:
             fragment_options = {**fragment_options, "fragment_index": str(resume.segments + 1)}
