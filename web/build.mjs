@@ -1,8 +1,7 @@
 /**
  * The build: bundles styles and scripts into dist/ under hashed names and writes dist/manifest.json.
- * Beside each text lie its compressed variants, NAME.br and NAME.gz, where they are smaller.
+ * Writes compressed variants of text files beside them, NAME.br and NAME.gz, where these are smaller.
  *
- * Knows: what a page may ask for through `asset("name")`. Knows nothing of templates or of the server.
  * The manifest maps a plain name to its hashed one: {"app.js": "app-ABCD1234.js"}.
  */
 import { createHash } from "node:crypto";
@@ -29,7 +28,7 @@ const entryPoints = {
 };
 const styles = { app: "styles/app.css" };
 
-/** Files that go out as they are: [plain name, where it lies]. */
+/** Files that are copied unchanged: [plain name, path]. */
 const plainFiles = [
   ["icons.svg", path.join(here, "images/icons.svg")],
   ["icon.svg", path.join(here, "images/icon.svg")],
@@ -70,10 +69,10 @@ async function copyHashed(manifest, name, source) {
   manifest[name] = hashed;
 }
 
-/** Files that are text, and worth compressing. */
+/** Suffixes of text files, which are compressed. */
 const compressible = /\.(?:js|css|svg)$/;
 
-/** Writes the compressed variants of one file, as small as these codings get: it is done once for all visitors. */
+/** Writes the compressed variants of one file at the highest level: it is done once, in the build. */
 async function compress(file) {
   const bytes = await readFile(file);
   const brotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } };

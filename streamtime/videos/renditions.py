@@ -95,7 +95,7 @@ class AudioTrack:
     @property
     def label(self) -> str:
         """The label in the player's menu."""
-        return self.title or language_name(self.language) or "Sound"
+        return self.title or language_name(self.language) or "Audio"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def test_a_page_opened_during_the_upload_begins_by_itself(
     page.goto(f"/watch/{video}")
     player = actions.player(page)
     expect(player).to_have_attribute("data-phase", "preparing")
-    expect(player.get_by_text("Your video is on its way")).to_be_visible()
+    expect(player.get_by_text("Your video is being uploaded")).to_be_visible()
     expect(page.locator("[data-state-card]")).to_be_visible()
     # A browser lets nothing sound by itself before somebody has touched the page.
     page.get_by_role("heading", level=1).click()

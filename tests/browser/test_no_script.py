@@ -68,10 +68,10 @@ def test_deleting_for_good_is_asked_on_a_page_of_its_own(
     video = actions.upload_and_wait(ada, clip("gone.mp4", duration_s=2, width=320, height=180), title="Gone soon")
     sign_in(plain, ada)
     plain.goto(f"/watch/{video}/delete")
-    plain.get_by_role("link", name="Delete for good").click()
-    expect(plain.get_by_role("heading", name="Delete “Gone soon” for good?")).to_be_visible()
+    plain.get_by_role("link", name="Delete permanently").click()
+    expect(plain.get_by_role("heading", name="Delete “Gone soon” permanently?")).to_be_visible()
     assert ada.look(video)["state"] == "ready"
-    plain.get_by_role("button", name="Delete for good").click()
+    plain.get_by_role("button", name="Delete permanently").click()
     guard.allow("status of 404")
     assert ada.api.get(f"/api/v1/videos/{video}").status_code == 404
     assert ada.api.post(f"/api/v1/videos/{video}/restore").status_code == 404

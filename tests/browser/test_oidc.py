@@ -44,7 +44,7 @@ def test_a_button_leads_there_and_back(
     page.get_by_role("link", name="Sign in with Home SSO").click()
     go_on(page, "ida")
     expect(page).to_have_url(f"{admin_server.url}/settings/profile")
-    expect(page.get_by_label("Name that others read")).to_have_value("Ida Lovelace")
+    expect(page.get_by_label("Display name")).to_have_value("Ida Lovelace")
 
 
 def test_not_me_leads_to_words_and_back_to_the_password(
@@ -80,4 +80,4 @@ def test_connecting_and_disconnecting(
     expect(page.get_by_text("Your account is connected with Home SSO")).to_be_visible()
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Disconnect Home SSO").click()
-    expect(page.get_by_text("Connect your account, and you can sign in with Home SSO as well.")).to_be_visible()
+    expect(page.get_by_text("Connect your account to sign in with Home SSO as well.")).to_be_visible()

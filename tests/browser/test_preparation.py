@@ -20,5 +20,5 @@ def test_the_cost_is_told_before_and_the_history_after(page: Page, clip: MakeCli
     page.goto(f"/watch/{video}/edit")
     page.get_by_role("link", name="How it was prepared").click()
     expect(page.get_by_role("heading", name="How it was prepared")).to_be_visible()
-    expect(page.get_by_text("taken over as it is").first).to_be_visible()
+    expect(page.get_by_text("copied").first).to_be_visible()
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()

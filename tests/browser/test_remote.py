@@ -45,7 +45,7 @@ def test_while_the_bucket_is_away_the_player_says_so_and_goes_on(
     proxy.stop()
     watch(page, video)
     told = page.locator("[data-player-hold]")
-    expect(told).to_have_text("The storage that keeps this video does not answer. Trying again …")
+    expect(told).to_have_text("The storage of this video does not respond. Trying again …")
     expect(told).to_be_visible()
     proxy.start()
     expect(page.locator(PLAYS)).to_be_visible()

@@ -22,8 +22,8 @@ def test_a_link_made_on_the_watch_page_plays_for_a_stranger(
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Share", exact=True).click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("For whom").fill("The friends")
-    dialog.get_by_role("button", name="Make the link").click()
+    dialog.get_by_label("Recipient").fill("The friends")
+    dialog.get_by_role("button", name="Create link").click()
     address = page.locator("#share-address")
     expect(address).to_have_value(re.compile(r"/s/\w+$"))
     expect(page.get_by_role("img", name="QR code of the link").locator("path")).to_be_visible()
@@ -35,8 +35,8 @@ def test_a_link_made_on_the_watch_page_plays_for_a_stranger(
     row = page.locator(".link-row").filter(has_text="The friends")
     page.goto("/settings/links")
     expect(row).to_contain_text("opened once")
-    row.get_by_role("button", name="Take back").click()
-    expect(row).to_contain_text("taken back")
+    row.get_by_role("button", name="Revoke").click()
+    expect(row).to_contain_text("revoked")
 
 
 def test_playing_elsewhere_shows_an_address_and_a_code(page: Page, ada: Person, clip: MakeClip) -> None:

@@ -105,6 +105,6 @@ def test_the_picture_on_screen_becomes_the_poster(page: Page, ada: Person, video
     page.goto(f"/watch/{video}#t=2")
     expect(actions.player(page)).to_have_attribute("data-phase", "ready", timeout=actions.SETTLED_WITHIN_MS)
     page.get_by_role("button", name="Use as poster").click()
-    expect(page.locator(".toast")).to_have_text("This picture becomes the poster")
+    expect(page.locator(".toast")).to_have_text("This frame becomes the poster")
     wait_until(lambda: ada.look(video)["urls"]["poster"] != before, "another poster")
     assert 1900 <= ada.look(video)["poster_ms"] <= 2100

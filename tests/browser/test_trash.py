@@ -39,11 +39,11 @@ def test_deleted_undone_binned_and_deleted_for_good(
 
     page.goto(f"/watch/{video}/delete")
     page.get_by_role("button", name="Delete", exact=True).click()
-    page.locator(".undo").get_by_role("link", name="bin").click()
-    row = page.locator(f"#binned-{video}")
+    page.locator(".undo").get_by_role("link", name="trash").click()
+    row = page.locator(f"#deleted-{video}")
     expect(row).to_contain_text("30 days left")
     row.get_by_role("link", name="Delete now").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete permanently").click()
     expect(row).to_have_count(0)
     assert ada.api.post(f"/api/v1/videos/{video}/restore").status_code == 404
 
@@ -55,15 +55,15 @@ def test_deleting_for_good_is_asked_on_its_own_with_the_title(
     video = actions.upload_and_wait(ada, clip("final.mp4", duration_s=2, width=320, height=180), title="Only once")
     page.goto(f"/watch/{video}")
     page.get_by_role("link", name="Delete", exact=True).click()
-    page.get_by_role("dialog").get_by_role("link", name="Delete for good").click()
-    question = page.get_by_role("dialog", name="Delete “Only once” for good?")
+    page.get_by_role("dialog").get_by_role("link", name="Delete permanently").click()
+    question = page.get_by_role("dialog", name="Delete “Only once” permanently?")
     question.get_by_role("link", name="Keep it").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert ada.look(video)["state"] == "ready"
 
     page.get_by_role("link", name="Delete", exact=True).click()
-    page.get_by_role("dialog").get_by_role("link", name="Delete for good").click()
-    question.get_by_role("button", name="Delete for good").click()
+    page.get_by_role("dialog").get_by_role("link", name="Delete permanently").click()
+    question.get_by_role("button", name="Delete permanently").click()
     page.wait_for_url("**/library")
     assert ada.api.post(f"/api/v1/videos/{video}/restore").status_code == 404
 
@@ -77,12 +77,12 @@ def test_a_file_that_is_there_already_waits_for_an_answer(
     page.goto("/upload")
     actions.choose_files(page, path)
     row = actions.upload_row(page, path.name)
-    notice = row.locator("[data-twin]")
+    notice = row.locator("[data-duplicate]")
     expect(notice).to_contain_text("The first of them")
     copy = actions.video_of(row)
     assert ada.look(copy)["state"] == "queued"
     notice.get_by_role("button", name="Delete this copy").click()
-    question = page.get_by_role("dialog", name="for good?")
+    question = page.get_by_role("dialog", name="permanently?")
     question.get_by_role("button", name="Keep it").click()
     assert ada.api.get(f"/api/v1/videos/{copy}").status_code == 200
     notice.get_by_role("button", name="Delete this copy").click()

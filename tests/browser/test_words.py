@@ -92,7 +92,7 @@ def test_a_form_gives_them_back(
     for path in ("/register", stage.paths["join"]):
         page.goto(path)
         page.get_by_label("User name").fill(NAME)
-        page.get_by_label("Name that others read").fill(payload("display"))
+        page.get_by_label("Display name").fill(payload("display"))
         page.get_by_label("Password").fill("long enough, it is")
         page.get_by_role("button").last.click()
         expect(page.get_by_label("User name")).to_have_value(NAME)

@@ -22,16 +22,16 @@ def test_a_copy_is_pointed_out_and_prepared_all_the_same(ann: Person, shared_ser
     first = ann.send(data, filename="one.mp4", title="The first")
     second = ann.send(data, filename="two.mp4")
     assert ann.look(first)["duplicate_of"] is None
-    twin = {"id": first, "title": "The first", "binned": False, "asked": False}
-    assert ann.look(second)["duplicate_of"] == twin
+    duplicate = {"id": first, "title": "The first", "binned": False, "asked": False}
+    assert ann.look(second)["duplicate_of"] == duplicate
     listed = {item["id"]: item["duplicate_of"] for item in ann.api.get("/api/v1/videos?limit=100").json()["items"]}
-    assert (listed[first], listed[second]) == (None, twin)
+    assert (listed[first], listed[second]) == (None, duplicate)
     wait_until(lambda: failed(ann, second), "tried like any other")
     assert "The first" in ann.browser.get(f"/watch/{second}/edit").text
     ben = shared_server.person("ben")
     assert ben.look(ben.send(data, filename="one.mp4"))["duplicate_of"] is None
     ann.api.delete(f"/api/v1/videos/{first}").raise_for_status()
-    assert ann.look(second)["duplicate_of"] == {**twin, "binned": True}
+    assert ann.look(second)["duplicate_of"] == {**duplicate, "binned": True}
     ann.api.delete(f"/api/v1/videos/{first}?now=true").raise_for_status()
     assert ann.look(second)["duplicate_of"] is None
 

@@ -101,7 +101,7 @@ def test_a_damaged_rendition_is_found_told_and_made_again(start_server: StartSer
     send(ann, f"/watch/{video}/history/{encoded}")
     wait_until(lambda: not smallest.exists(), "the damaged one is gone")
     wait_until(lambda: ann.look(video)["state"] == "ready", "it is whole again")
-    assert "Make it again" not in ann.browser.get(f"/watch/{video}/history").text
+    assert "Prepare again" not in ann.browser.get(f"/watch/{video}/history").text
     for variant in video_playlists(ann.browser, ann.look(video)["urls"]["master"]):
         assert decode(fetch(ann.browser, variant)).frames
 

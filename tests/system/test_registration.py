@@ -146,7 +146,7 @@ def test_a_closed_server_takes_nobody_and_makes_no_invitation(start_server: Star
     page = boss.browser.get(INVITES).text
     assert 'id="registration-closed"' in page
     assert "Registration is closed" in page
-    assert "Make the link" not in page
+    assert "Create link" not in page
     refused = post(boss, INVITES, label="", role="member", uses="1", days="7")
     assert refused.status_code == 409
     assert 'id="registration-closed"' in refused.text

@@ -57,9 +57,9 @@ def test_sessions_say_where_they_are_and_which_is_this_one(server: Server, ann: 
         "/api/v1/auth/token", json={"username": "ann", "password": PASSWORD}
     ).raise_for_status()
     words = list(rows(here).values())
-    assert words[0].startswith("Firefox on Linux This one 127.0.0.1")
+    assert words[0].startswith("Firefox on Linux This session 127.0.0.1")
     assert {"Safari on iPhone", "tv-app 2.0 API"} <= {line.split(" 127.0.0.1")[0] for line in words[1:]}
-    assert [line for line in words if "This one" in line] == words[:1]
+    assert [line for line in words if "This session" in line] == words[:1]
 
 
 def test_one_that_is_ended_is_refused_the_next_segment_and_its_stream_ends(ann: Person, small_clip: Path) -> None:

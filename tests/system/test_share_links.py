@@ -92,7 +92,7 @@ def test_a_limit_of_views_is_spent_by_people_alone(shared_server: Server, owner:
     assert state_of(owner, link) == ("used", 1)
     for answer in (late.get(link), press(late, link)):
         assert answer.status_code == 404
-        assert "This link leads nowhere" in answer.text
+        assert "This link does not work" in answer.text
     # Who has opened it goes on.
     assert "data-src" in reader.get(link).text
     assert reader.get(master_in(page.text)).status_code == 200

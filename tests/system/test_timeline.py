@@ -50,7 +50,7 @@ def test_it_tells_what_was_decided_and_what_it_costs(ann: Person, ladder_clip: P
     assert sum(files.values()) == told["bytes_total"]
     page = ann.browser.get(f"/watch/{video}/history").raise_for_status().text
     assert "How it was prepared" in page
-    assert "taken over as it is" in page
+    assert "copied" in page
 
 
 def test_nobody_else_learns_of_it(shared_server: Server, ann: Person, bob: Person, small_clip: Path) -> None:

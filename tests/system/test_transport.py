@@ -110,16 +110,16 @@ def storage_page(person: Person, **headers: str) -> str:
 )
 def test_who_runs_it_is_told_that_others_could_read_along(alone: Server, host: str, *, warned: bool) -> None:
     page = storage_page(alone.person("root"), Host=host)
-    assert ("You came over plain HTTP" in page) is warned
+    assert ("This connection is plain HTTP" in page) is warned
     assert "is not trusted" not in page
 
 
 def test_who_runs_it_is_told_of_a_proxy_to_be_believed(alone: Server, behind: Server) -> None:
     page = storage_page(alone.person("root"), **OVER_HTTPS)
     assert "add 127.0.0.1 to <code>server.trusted_proxies</code>" in page
-    assert "You came over plain HTTP" not in page
+    assert "This connection is plain HTTP" not in page
     client, answer = signed_in(behind, **OVER_HTTPS)
     cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
     page = client.get("/admin/storage", headers=cookie).raise_for_status().text
     assert "server.trusted_proxies" not in page
-    assert "You came over plain HTTP" not in page
+    assert "This connection is plain HTTP" not in page

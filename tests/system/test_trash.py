@@ -169,7 +169,7 @@ def test_the_pages_delete_undo_and_empty(ann: Person) -> None:
     assert "1 video" in ann.browser.get("/library/bin/empty").text or len(binned(ann)) > 1
     assert ann.browser.post("/library/bin/empty", headers=signed).headers["Location"] == "/library/bin"
     assert binned(ann) == []
-    assert "The bin is empty" in ann.browser.get("/library/bin").text
+    assert "The trash is empty" in ann.browser.get("/library/bin").text
 
 
 def test_the_bin_counts_against_the_quota_and_says_so(start_server: StartServer) -> None:

@@ -134,7 +134,7 @@ def test_its_limits_hold(owner: Person, guest: httpx.Client) -> None:
     assert full.status_code == 403
     assert full.json()["code"] == "drop_full"
     assert standing(owner, drop) == ("used", 2)
-    assert "As many files were sent here" in guest.get(f"/drop/{drop}").text
+    assert "maximum number of files" in guest.get(f"/drop/{drop}").text
     # What was begun goes on, and what is given up makes room.
     assert append(guest, first, b"x" * 10, drop).status_code == 204
     assert guest.delete(first, headers={**TUS, "Streamtime-Drop": drop}).status_code == 204

@@ -1,4 +1,4 @@
-/** What every page runs: htmx with its event streams, menus, dialogs, the theme switch. */
+/** The script of every page: htmx with event streams, menus, dialogs, the theme switch. */
 import "./page/htmx.js";
 import "./live/cards.js";
 import "./live/library.js";

@@ -1,4 +1,4 @@
-/** Sending without an account: files in, one row each, two at a time; "received" is all that is said in the end. */
+/** Uploading without an account: one row per file, two uploads at a time; ends with "received". */
 import { formatLeft, formatSize } from "./page/format.js";
 import { words } from "./page/words.js";
 import { connectFiles } from "./upload/drop.js";
@@ -15,7 +15,7 @@ const maxSize = Number(page.dataset.maxSize);
 /** @type {SentRow[]} */
 const rows = [];
 
-/** Gives waiting rows their turn. */
+/** Starts waiting rows. */
 function next() {
   const running = rows.filter((row) => row.phase === "uploading").length;
   const waiting = rows.filter((row) => row.phase === "waiting");
@@ -68,7 +68,7 @@ class SentRow {
     await this.transfer.start();
   }
 
-  /** @param {string} sentence refused before it began */
+  /** @param {string} sentence why the file is rejected before its upload */
   refuse(sentence) {
     this.#enter("failed", sentence);
     this.part("retry").hidden = true;
@@ -84,7 +84,7 @@ class SentRow {
 
   #fail(sentence, status) {
     this.#enter("failed", sentence ?? words("uploadFailed"), next);
-    // What is refused for good would be refused again.
+    // A permanent rejection would be repeated.
     this.part("retry").hidden = status >= 400 && status < 500 && status !== 429;
   }
 

@@ -1,4 +1,4 @@
-/** A video for strangers: the player and its keys, timestamps that seek. Nothing live: there is nothing to follow. */
+/** A shared or embedded video: player, keys, timestamps that seek. No live state. */
 import { connectFold } from "./page/fold.js";
 import { connectSeeking } from "./page/seek.js";
 import { connectKeyboard } from "./player/keyboard.js";

@@ -1,6 +1,6 @@
 /**
  * Runs before the first paint: marks that script is on and sets the chosen theme, so that nothing flashes.
- * Knows the place of the choice in localStorage; the switch itself is page/appearance.js.
+ * The choice is in localStorage; the switch itself is page/appearance.js.
  */
 (() => {
   const root = document.documentElement;
@@ -9,7 +9,7 @@
   try {
     choice = localStorage.getItem("streamtime.theme") ?? "system";
   } catch {
-    // Storage may be forbidden: the system's wish holds then.
+    // Storage may be forbidden: then the system's theme applies.
   }
   const light = choice === "light" || (choice !== "dark" && matchMedia("(prefers-color-scheme: light)").matches);
   root.dataset.theme = light ? "light" : "dark";
@@ -17,6 +17,6 @@
     // Before the first paint, so that the player does not jump.
     if (JSON.parse(localStorage.getItem("streamtime.player") ?? "{}").theatre) root.dataset.theatre = "";
   } catch {
-    // What is kept there cannot be read: the player keeps to its column.
+    // The stored value cannot be read: the player stays in its column.
   }
 })();

@@ -1,10 +1,10 @@
-/** The upload page: files in, one row each, two at a time. */
+/** The upload page: one row per file, two uploads at a time. */
 import { formatSize } from "./page/format.js";
 import { words } from "./page/words.js";
 import { connectFiles } from "./upload/drop.js";
 import { UploadRow } from "./upload/row.js";
 
-/** At once; more would only share the same line, and use up the browser's connections. */
+/** Concurrent uploads. More would only share the bandwidth and use up the browser's connections. */
 const AT_ONCE = 2;
 
 const page = document.getElementById("upload");
@@ -14,14 +14,14 @@ const maxSize = Number(page.dataset.maxSize);
 /** @type {UploadRow[]} */
 const rows = [];
 
-/** Gives waiting rows their turn. */
+/** Starts waiting rows. */
 function next() {
   const running = rows.filter((row) => row.phase === "uploading").length;
   const waiting = rows.filter((row) => row.phase === "waiting");
   for (const row of waiting.slice(0, Math.max(0, AT_ONCE - running))) row.start();
 }
 
-/** @returns {number | null} what is left of one's quota beside what waits here; the server is asked again by each upload */
+/** @returns {number | null} what is left of the quota after the waiting rows; the server checks again for each upload */
 function quotaLeft() {
   if (page.dataset.quotaLeft === undefined) return null;
   const taken = rows.filter((row) => row.isActive).reduce((sum, row) => sum + row.file.size, 0);
@@ -42,7 +42,7 @@ function objection(file) {
   return null;
 }
 
-/** @param {File} file @returns {boolean} whether the very same is on its way already */
+/** @param {File} file @returns {boolean} whether the same file is being uploaded already */
 const isKnown = ({ name, size, lastModified }) =>
   rows.some((row) => row.isActive && row.file.name === name && row.file.size === size && row.file.lastModified === lastModified);
 
@@ -65,7 +65,7 @@ function add(files) {
 
 connectFiles({ picker: document.getElementById("files"), cover: document.getElementById("drop-cover") }, add);
 
-// The network is back: what gave up goes on.
+// The network is back: failed uploads resume.
 window.addEventListener("online", () => {
   for (const row of rows) if (row.phase === "failed" && row.transfer && !row.part("retry").hidden) row.resume();
 });

@@ -1,4 +1,4 @@
-/** The watch page: the player, its keys, the video's live state, the folded description, timestamps that seek. */
+/** The watch page: player, keys, live state of the video, folded description, timestamps that seek. */
 import { followVideo } from "./live/watch-state.js";
 import { connectFold } from "./page/fold.js";
 import { connectSeeking } from "./page/seek.js";

@@ -84,8 +84,8 @@ async def trash_page(
     limited = (await storage.usage.quota_usage(owner_id)).limit is not None
     return templates.page(
         request,
-        "pages/bin.html",
-        title="Bin",
+        "pages/trash.html",
+        title="Trash",
         nav="library",
         videos=trashed,
         days=videos.trash.retention_days,
@@ -123,7 +123,7 @@ async def delete_now_page(
     """Ask for confirmation of deleting a video permanently."""
     found = await videos.trash.require(require_signed_in(caller), video)
     (view,) = await trashed_video_views([found], videos, storage, clock)
-    return templates.page(request, "pages/bin-delete.html", title="Delete for good?", nav="library", video=view)
+    return templates.page(request, "pages/trash-delete.html", title="Delete permanently?", nav="library", video=view)
 
 
 @post(BASE_PATH + "/{video:str}/delete", include_in_schema=False)
@@ -153,7 +153,12 @@ async def empty_page(
     count = len(await videos.trash.list_for_owner(owner_id))
     total = (await storage.usage.usage_of(owner_id)).trash
     return templates.page(
-        request, "pages/bin-empty.html", title="Empty the bin?", nav="library", count=count, total_text=size_text(total)
+        request,
+        "pages/trash-empty.html",
+        title="Empty the trash?",
+        nav="library",
+        count=count,
+        total_text=size_text(total),
     )
 
 

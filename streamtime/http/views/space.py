@@ -80,7 +80,7 @@ def usage_view(usage: Usage) -> UsageView:
         "originals": usage.originals,
         "renditions": usage.renditions,
         "stills": usage.stills,
-        "bin": usage.trash,
+        "trash": usage.trash,
         "unfinished": usage.unfinished,
     }
     limit, total = usage.limit, usage.total

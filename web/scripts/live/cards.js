@@ -1,11 +1,11 @@
 /**
- * How cards that arrive over the event stream enter the page: two swap styles for htmx.
- * `card` changes a card in place, or takes it away when nothing was sent; `card-first` puts a new one first.
+ * Two swap styles of htmx for cards from the event stream: `card` changes a card in place, or removes it when nothing
+ * was sent; `card-first` inserts a new one at the start.
  */
 import htmx from "htmx.org";
 import { morph } from "./morph.js";
 
-/** @param {Element} target @param {Element | null} card @returns {Element[]} what htmx has to look through */
+/** @param {Element} target @param {Element | null} card @returns {Element[]} the elements that htmx must process */
 function swapCard(target, card) {
   if (!card) {
     htmx.remove(target);

@@ -1,11 +1,11 @@
 /**
- * Brings the library up to date after its event stream rested: fetches the first run of cards again and changes
- * what differs. Knows the grid by `data-live-cards`.
+ * Updates the library after its event stream was disconnected: fetches the first batch of cards again and changes
+ * what differs. The grid has `data-live-cards`.
  */
 import htmx from "htmx.org";
 import { morph } from "./morph.js";
 
-/** @param {Element} grid @param {Element[]} fresh the first run of cards as the server has it now */
+/** @param {Element} grid @param {Element[]} fresh the first batch of cards from the server */
 function catchUp(grid, fresh, isWhole) {
   const known = [...grid.querySelectorAll(":scope > .card")];
   const ids = new Set(fresh.map((card) => card.id));

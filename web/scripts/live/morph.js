@@ -1,9 +1,9 @@
 /**
- * Makes one element like another by changing only what differs, so that pictures do not load again, an open menu stays
- * open and focus stays where it is. Enough for a card; not a general differ.
+ * Changes one element into another by changing only what differs, so that images are not loaded again, an open menu
+ * stays open and the focus stays. Enough for a card; not a general differ.
  */
 
-/** @param {Node} node @returns {string} nodes of the same key may become each other */
+/** @param {Node} node @returns {string} nodes with the same key may be changed into each other */
 function key(node) {
   return node instanceof Element ? `${node.nodeName}.${node.getAttribute("class") ?? ""}#${node.id}` : node.nodeName;
 }
@@ -14,7 +14,7 @@ function morphAttributes(from, to) {
     if (from.getAttribute(name) !== value) from.setAttribute(name, value);
   }
   for (const { name } of [...from.attributes]) {
-    // Whether a menu is open is the reader's doing, not the server's.
+    // Whether a menu is open is up to the user, not the server.
     if (!to.hasAttribute(name) && name !== "open") from.removeAttribute(name);
   }
 }

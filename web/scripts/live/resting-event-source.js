@@ -1,10 +1,10 @@
 /**
- * An event source that rests while the page is hidden, and connects again by itself.
+ * An event source that disconnects while the page is hidden, and reconnects automatically.
  *
- * Browsers allow six connections a host over all tabs, so a hidden tab holds none. After a rest (or any lost
- * connection) the source tells its owner with a "reopened" event, since events were missed in between. Where the server
- * refuses it (there are too many), it tells so with a "refused" event and asks again later, less and less often.
- * Looks like EventSource as far as htmx's extension and our pages need it; knows nothing of what is sent.
+ * Browsers allow six connections per host over all tabs, so a hidden tab holds none. After a reconnection the source
+ * dispatches "reopened", since events were missed in between. If the server refuses the connection (there are too
+ * many), it dispatches "refused" and tries again with growing delays. Implements the part of EventSource that htmx's
+ * extension and our pages use.
  */
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 30_000;
@@ -87,12 +87,12 @@ export class RestingEventSource extends EventTarget {
 
   #onError(event) {
     this.onerror?.(event);
-    // While it is connecting, the browser tries again by itself; closed, it has given up.
+    // While it is connecting, the browser retries; closed, it has given up.
     if (this.#source?.readyState !== EventSource.CLOSED || this.#ended) return;
     this.#rest();
     this.dispatchEvent(new Event("refused"));
     if (this.#ended) return;
-    // Not all at the same moment, where many were refused at once.
+    // At random times, since many may have been refused at once.
     this.#timer = setTimeout(this.#follow, this.#delayMs * (0.5 + Math.random()));
     this.#delayMs = Math.min(this.#delayMs * 2, LONGEST_DELAY_MS);
   }

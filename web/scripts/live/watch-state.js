@@ -1,4 +1,4 @@
-/** Follows one video's state over the event stream and shows it on its page. Ends when there is nothing more to come. */
+/** Follows the state of one video over the event stream and shows it on its page, until the video is ready or failed. */
 import { formatClock, formatLeft, formatSpeed } from "../page/format.js";
 import { words } from "../page/words.js";
 import { RestingEventSource } from "./resting-event-source.js";
@@ -40,7 +40,7 @@ function show(video) {
   showFact("qualities", video.renditions?.join(", "));
 }
 
-/** Speed and time left, where they are told: to the owner, while something goes on. @param {VideoState} video */
+/** Speed and time left, which only the owner gets, during processing. @param {VideoState} video */
 function showPace({ speed, left_s: left }) {
   const parts = [];
   if (speed) parts.push(formatSpeed(speed));
@@ -72,7 +72,7 @@ function movePlayer(video, player) {
   if (video.width && video.height) player.takeShape(video.width, video.height);
   if (video.urls?.poster) player.showPoster(video.urls.poster);
   if (video.urls?.storyboard) player.showStoryboard(video.urls.storyboard);
-  // A viewer who waited sees it begin, as the page promised; in a tab in the background it waits in its turn.
+  // Playback starts automatically, as the page announced; a tab in the background waits until it is visible.
   if (video.playable && (player.phase === "preparing" || player.phase === "failed")) player.load({ begin: !document.hidden });
   else if (video.state === "failed" && !video.playable) player.phase = "failed";
   else if (before !== `${dataset.renditions} ${dataset.state}`) player.takeUp();
@@ -87,7 +87,7 @@ export function followVideo(player) {
     if (now.id !== video) return;
     show(now);
     movePlayer(now, player);
-    // The small pictures of the seek bar may come a moment after everything else.
+    // The storyboard may arrive shortly after everything else.
     if (now.state === "failed" || (now.state === "ready" && now.urls?.storyboard)) source.close();
   };
   // Deleted, or no longer shared with this viewer.
@@ -98,7 +98,7 @@ export function followVideo(player) {
   };
   source.addEventListener("video", (event) => hear(JSON.parse(event.data)));
   source.addEventListener("gone", lose);
-  // Without a stream the page asks, each time that it is refused one.
+  // Without a stream the page polls, whenever a stream is refused.
   source.addEventListener("refused", async () => {
     const answer = await fetch(`/api/v1/videos/${encodeURIComponent(video)}`).catch(() => null);
     if (answer?.status === 404) lose();

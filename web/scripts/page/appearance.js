@@ -1,4 +1,4 @@
-/** The theme switch: system, light or dark, kept in localStorage. theme.js applies it before the first paint. */
+/** The theme switch: system, light or dark, stored in localStorage. theme.js applies it before the first paint. */
 const KEY = "streamtime.theme";
 const prefersLight = matchMedia("(prefers-color-scheme: light)");
 

@@ -1,6 +1,6 @@
 /**
- * Buttons marked `data-copy` copy the field of that id; fields marked `data-select` select themselves. Plain HTTP has
- * no clipboard, so the selection is copied there as browsers of old did it.
+ * Buttons marked `data-copy` copy the field of that id; fields marked `data-select` select themselves. Pages
+ * over plain HTTP have no Clipboard API: there the selection is copied with execCommand.
  */
 import { toast } from "./toast.js";
 
@@ -12,7 +12,7 @@ async function copy(field) {
       await navigator.clipboard.writeText(field.value);
       return true;
     } catch {
-      // Not allowed in this frame: the older way may be.
+      // Not allowed in this frame: execCommand may be.
     }
   }
   return document.execCommand("copy");
@@ -27,7 +27,7 @@ async function onClick({ target }) {
     const words = button.querySelector("span");
     if (!done) return;
     words.textContent = button.dataset.copied;
-    // What lies under a dialog is not read out: the button itself says it there.
+    // Screen readers do not read what is behind a dialog: the button itself says it there.
     if (!button.closest("dialog")) toast(button.dataset.copied);
     return;
   }

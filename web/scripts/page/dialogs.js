@@ -28,10 +28,10 @@ function show(content) {
 }
 
 /**
- * Asks before something is done that cannot be undone.
+ * Asks for confirmation before an irreversible action.
  *
  * @param {{ title: string, text: string, keep: string, act: string }} words heading, explanation, and the two buttons
- * @returns {Promise<boolean>} whether it is to be done
+ * @returns {Promise<boolean>} whether it is confirmed
  */
 export function confirmed({ title, text, keep, act }) {
   const content = document.createElement("section");
@@ -57,7 +57,7 @@ async function open(link) {
       return;
     }
   } catch {
-    // The plain page says what is wrong.
+    // The plain page shows the error.
   }
   location.assign(link.href);
 }

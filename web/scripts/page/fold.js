@@ -1,4 +1,4 @@
-/** Folds a long text to its first lines, with a button that opens it. Short texts are left alone. */
+/** Folds a long text to its first lines, with a button that unfolds it. */
 export function connectFold() {
   for (const section of document.querySelectorAll("[data-fold]")) {
     const text = section.querySelector(".description-text");

@@ -1,8 +1,8 @@
-/** Sizes and times as people read them. What is no number, because nothing is known yet, is written as a dash. */
+/** Formats sizes and times. A value that is not a number, because it is not known yet, becomes a dash. */
 const UNKNOWN = "–";
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
-/** @param {number} bytes @returns {string} "1.2 GB"; a thousand to the step, as disks are sold */
+/** @param {number} bytes @returns {string} "1.2 GB"; decimal units, as for disks */
 export function formatSize(bytes) {
   if (!Number.isFinite(bytes)) return UNKNOWN;
   let value = bytes;
@@ -32,7 +32,7 @@ export function formatSpeed(speed) {
   return `${speed.toFixed(digits)}×`;
 }
 
-/** @param {number} seconds @returns {string} "40 s", "3 min", "2 h 5 min": a guess, so no finer */
+/** @param {number} seconds @returns {string} "40 s", "3 min", "2 h 5 min": coarse, because it is an estimate */
 export function formatLeft(seconds) {
   if (!Number.isFinite(seconds)) return UNKNOWN;
   if (seconds < 55) return `${Math.max(1, Math.ceil(seconds / 5) * 5)} s`;

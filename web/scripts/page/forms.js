@@ -1,11 +1,11 @@
-/** Small courtesies of forms: selects that submit, clean query strings, no double posts, "/" to search. */
+/** Forms: selects that submit, clean query strings, no double submission, "/" focuses the search field. */
 
-/** @param {EventTarget | null} target @returns {boolean} whether keys belong to what is focused */
+/** @param {EventTarget | null} target @returns {boolean} whether the focused element takes key input */
 export function isTyping(target) {
   return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
 }
 
-/** @param {FormDataEvent} event empty fields of a GET form make noisy addresses */
+/** @param {FormDataEvent} event leaves empty fields of a GET form out of the URL */
 function dropEmpty(event) {
   if (event.target.method !== "get") return;
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
@@ -20,7 +20,7 @@ function onSubmit(event) {
   event.submitter?.setAttribute("aria-busy", "true");
 }
 
-/** The back button may bring a page back as it was left: its forms can be sent again. */
+/** The back button may restore a page from the cache: its forms can be submitted again. */
 function wake() {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   for (const button of document.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");

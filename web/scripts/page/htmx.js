@@ -1,6 +1,6 @@
 /**
- * htmx, set up once: the CSRF header on its requests, failures said in words, event streams that rest
- * while the page is hidden. Knows nothing of any page.
+ * Sets up htmx: the CSRF header on its requests, messages for failures, event streams that disconnect
+ * while the page is hidden.
  */
 import htmx from "htmx.org";
 import "./htmx-global.js";
@@ -24,7 +24,7 @@ document.addEventListener("htmx:responseError", (event) => {
   toast(problemDetail(xhr.responseText) ?? `${xhr.status} ${xhr.statusText}`);
 });
 
-/** @param {string} body @returns {string | undefined} the sentence of a problem document, if it is one */
+/** @param {string} body @returns {string | undefined} the detail of a problem document, if it is one */
 function problemDetail(body) {
   try {
     const problem = JSON.parse(body);

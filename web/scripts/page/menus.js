@@ -1,4 +1,4 @@
-/** Menus are <details>; this closes them as menus close (outside click, Escape, focus leaving), and opens them to where there is room. */
+/** Menus are <details>: closes them on an outside click, Escape or lost focus, and opens them upwards where there is no space below. */
 
 /** @param {Element} [except] the menu that stays open */
 function closeAll(except) {
@@ -18,13 +18,13 @@ function place(event) {
   menu.toggleAttribute("data-up", panel.bottom > visibleBottom() && top > panel.height);
 }
 
-/** @returns {number} where the window, or the bar at its foot, cuts the page off */
+/** @returns {number} bottom edge of the visible page: of the window, or above the bottom bar */
 function visibleBottom() {
   const bar = document.querySelector(".rail")?.getBoundingClientRect();
   return bar && bar.top > window.innerHeight / 2 ? bar.top : window.innerHeight;
 }
 
-/** @param {KeyboardEvent} event arrow keys walk through an open menu */
+/** @param {KeyboardEvent} event arrow keys move through an open menu */
 function walk(event) {
   const menu = event.target.closest?.("details[data-menu][open]");
   if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
@@ -35,7 +35,7 @@ function walk(event) {
   event.preventDefault();
 }
 
-/** A row of pills may be wider than a phone: the one that stands for this page comes into sight. */
+/** A row of tabs may be wider than a phone: scrolls the tab of this page into view. */
 function showCurrentPill() {
   for (const row of document.querySelectorAll(".pills")) {
     const current = row.querySelector("[aria-current]");

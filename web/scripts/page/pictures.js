@@ -1,7 +1,8 @@
 /**
- * Hides pictures that did not come, as when their store is away: the still's own ground is seen, not a torn sheet.
+ * Hides images that failed to load, for example while their store is unavailable: the background of the still is
+ * shown instead of a broken image.
  *
- * Knows pictures in stills, wherever they are, now or later.
+ * Applies to images in `.still`, also those added later.
  */
 
 /** @param {EventTarget | null} picture */

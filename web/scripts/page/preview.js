@@ -1,8 +1,8 @@
 /**
- * Plays a card's short silent film while a pointer rests on the card, or the keyboard's focus does.
+ * Plays the short silent preview of a card while the pointer or the keyboard focus is on the card.
  *
- * Nothing is fetched before that. Knows cards by `data-preview` on their picture; not where fingers have no hover, and
- * not where less motion is asked for.
+ * Nothing is fetched before that. The image of a card has `data-preview`. Not used on touch screens, nor with
+ * prefers-reduced-motion.
  */
 const REST_MS = 350;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");

@@ -1,4 +1,4 @@
-/** A short notice at the foot of the page, read out by screen readers, gone after a while. */
+/** A short notice at the bottom of the page, announced by screen readers, removed after some seconds. */
 const SHOWN_MS = 5000;
 
 /** @param {string} text */

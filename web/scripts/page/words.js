@@ -1,9 +1,9 @@
 /**
- * The sentences that scripts say. They stand in the page's catalogue (`<template id="words" data-...>`), so that
- * they are translated with everything else.
+ * Texts of scripts. They are in the page (`<template id="words" data-...>`), so that they are translated with
+ * everything else.
  *
- * @param {string} name of the sentence, as in `data-too-big` -> "tooBig"
- * @param {Record<string, string | number>} [values] put in the place of `{name}`
+ * @param {string} name of the text, as in `data-too-big` -> "tooBig"
+ * @param {Record<string, string | number>} [values] replace `{name}`
  * @returns {string}
  */
 export function words(name, values = {}) {

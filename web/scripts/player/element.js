@@ -1,24 +1,24 @@
 /**
- * `<streamtime-video>`: hls-video-element, taught about videos that are still growing.
+ * `<streamtime-video>`: hls-video-element, extended for videos that are still growing.
  *
- * While a video is being prepared its playlist is an EVENT playlist: it plays from the start, not from the "live" edge,
- * shows the length it will have, and keeps seeks inside what exists. Knows hls.js; knows nothing of the page.
+ * During processing the playlist of a video is an EVENT playlist: it plays from the start, not from the live edge,
+ * shows the final duration, and limits seeks to what exists.
  */
 import { Hls, HlsVideoElement } from "hls-video-element";
 
-/** Seconds kept between a seek and the end of what exists, so that there is something to show. */
+/** Minimum seconds between a seek position and the end of what exists, so that there is something to show. */
 const EDGE_MARGIN_S = 1;
 
-/** LAN: begin with a good picture, at about what 720p needs; the first segments correct it. */
+/** Initial bandwidth estimate: enough for 720p, which a LAN usually has; the first segments correct it. */
 const FIRST_ESTIMATE_BITS = 6_000_000;
 
 export class StreamtimeVideo extends HlsVideoElement {
-  /** Length in seconds that the finished video will have, or 0 when unknown. */
+  /** Duration of the finished video in seconds, or 0 if unknown. */
   fullDuration = 0;
-  /** Whether a play was asked for before there was anything to play. */
+  /** Whether play was requested before there was anything to play. */
   wantsPlay = false;
 
-  /** @returns {boolean} whether the playlist still grows */
+  /** @returns {boolean} whether the playlist is still growing */
   get isGrowing() {
     return this.api?.latestLevelDetails?.live ?? false;
   }
@@ -29,7 +29,7 @@ export class StreamtimeVideo extends HlsVideoElement {
     return this.isGrowing && this.fullDuration > real ? this.fullDuration : real;
   }
 
-  /** @returns {number} seconds that exist by now */
+  /** @returns {number} seconds that exist so far */
   get reach() {
     const { seekable } = this.nativeEl;
     return seekable.length ? seekable.end(seekable.length - 1) : 0;
@@ -54,10 +54,10 @@ export class StreamtimeVideo extends HlsVideoElement {
   }
 
   /**
-   * Lists the qualities again, in hls.js' order, by which menu and switching go.
+   * Lists the qualities again, in the order of hls.js, which menu and switching use.
    *
    * @param {any[]} levels of hls.js
-   * @param {any} [chosen] the one of them that was chosen by hand
+   * @param {any} [chosen] the one that the viewer chose
    */
   listQualities(levels, chosen) {
     const track = this.videoTracks.getTrackById("main");
@@ -70,14 +70,14 @@ export class StreamtimeVideo extends HlsVideoElement {
   }
 
   /**
-   * Loads a playlist, from the start or a position; loading the same again takes up what is new in it.
+   * Loads a playlist, from the start or a position; loading the same again updates it.
    *
    * @param {string} src
    * @param {number} [at] seconds
    */
   open(src, at = 0) {
     this.config = {
-      // Segments are fragmented MP4 and pass through as they are: a worker would cost a download and gain nothing.
+      // Segments are fragmented MP4 and need no conversion: a web worker would cost a download and gain nothing.
       enableWorker: false,
       startPosition: at,
       liveDurationInfinity: false,
@@ -85,7 +85,7 @@ export class StreamtimeVideo extends HlsVideoElement {
       abrEwmaDefaultEstimate: FIRST_ESTIMATE_BITS,
       backBufferLength: 60,
     };
-    // A playlist of the same name is not a new one to the element: it has to be told to load.
+    // The element does not reload a playlist with the same URL by itself.
     if (this.src === src) return this.load();
     this.src = src;
     return undefined;

@@ -3,7 +3,7 @@ const SKIP_S = 10;
 const DOUBLE_MS = 300;
 const NEAR_PX = 48;
 
-/** @param {Event} event @returns {boolean} whether it is about the picture, not about a control over it */
+/** @param {Event} event @returns {boolean} whether the target is the video, not a control over it */
 const isOnPicture = (event) => ["video", "media-controller"].includes(event.composedPath()[0].localName);
 
 /** @param {import("./player.js").Player} player */

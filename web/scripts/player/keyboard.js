@@ -1,4 +1,4 @@
-/** The player's keys, wherever the focus is on the page, except where keys belong to something else. */
+/** Keyboard shortcuts of the player, wherever the focus is, except in elements that take key input. */
 import { isTyping } from "../page/forms.js";
 
 const RATES = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
@@ -10,7 +10,7 @@ function isOpenMenu(node) {
   return node.localName?.endsWith("-menu") && !node.hidden;
 }
 
-/** @param {KeyboardEvent} event @returns {boolean} whether the focused element answers this key itself */
+/** @param {KeyboardEvent} event @returns {boolean} whether the focused element handles this key itself */
 function isTaken(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return true;
   const path = event.composedPath();

@@ -1,4 +1,4 @@
-/** What the player remembers in this browser: volume, speed, and where each video was left. */
+/** Player settings in localStorage: volume, speed, tracks, and the position in each video. `sound` is the audio track. */
 const SETTINGS_KEY = "streamtime.player";
 const POSITIONS_KEY = "streamtime.positions";
 const POSITIONS_KEPT = 200;
@@ -16,7 +16,7 @@ function write(key, value) {
   try {
     localStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // Storage may be full or forbidden; forgetting is no fault.
+    // Storage may be full or forbidden: then nothing is remembered.
   }
 }
 
@@ -32,7 +32,7 @@ export function keepSettings(values) {
   write(SETTINGS_KEY, { ...settings(), ...values });
 }
 
-/** @param {string} video @returns {number} seconds, 0 when there is nothing to go back to */
+/** @param {string} video @returns {number} seconds, 0 if there is none */
 export function position(video) {
   return read(POSITIONS_KEY)[video]?.[0] ?? 0;
 }

@@ -1,6 +1,6 @@
 /**
- * The player as a whole: phases (preparing, loading, ready, failed, error), loading and loading again.
- * `data-phase` on the player decides what is drawn; `data-started` tells that it has played.
+ * The player: phases (preparing, loading, ready, failed, error), loading and reloading.
+ * `data-phase` on the player decides what is shown; `data-started` is set once it has played.
  */
 import "./controls.js";
 import { formatClock } from "../page/format.js";
@@ -15,7 +15,7 @@ import { takeUpLevels } from "./take-up.js";
 import { connectTheatre } from "./theatre.js";
 import { rememberTracks } from "./tracks.js";
 
-/** @returns {number} seconds asked for in the address: `#t=90` or `?t=90` */
+/** @returns {number} seconds in the URL: `#t=90` or `?t=90` */
 function askedTime() {
   const text = new URLSearchParams(location.hash.slice(1)).get("t") ?? new URLSearchParams(location.search).get("t");
   const seconds = Number.parseFloat(text ?? "");
@@ -37,11 +37,11 @@ export class Player {
     this.#listen();
     this.toggleTheatre = connectTheatre(root);
     connectGestures(this);
-    // It says whether it is on by `aria-checked`, which a switch may have and the button it calls itself may not.
+    // It uses `aria-checked`, which is allowed for the role "switch" but not for its own role "button".
     root.querySelector("media-captions-button").setAttribute("role", "switch");
-    // The whole player, so that what lies over the picture is there in full screen too.
+    // The whole player, so that the overlays are visible in full screen too.
     root.querySelector("media-controller").fullscreenElement = root;
-    // Elsewhere the button would offer casting that an adaptive stream cannot do.
+    // Elsewhere the button would offer casting, which does not work with an adaptive stream.
     if (!("WebKitPlaybackTargetAvailabilityEvent" in window)) root.querySelector("media-airplay-button").remove();
     if (root.dataset.phase === "loading") this.load();
   }
@@ -57,7 +57,7 @@ export class Player {
   /**
    * Loads the playlist for the first time.
    *
-   * @param {{ begin?: boolean }} [options] `begin`: play as soon as it can, where the browser lets it
+   * @param {{ begin?: boolean }} [options] `begin`: play as soon as possible, if the browser allows it
    */
   load({ begin = false } = {}) {
     this.phase = "loading";
@@ -65,7 +65,7 @@ export class Player {
     this.#open(this.startAt);
   }
 
-  /** Takes up what the server offers by now, while it plays on; one look after another. */
+  /** Adds new qualities from the server during playback; one request at a time. */
   takeUp() {
     this.takingUp = (this.takingUp ?? Promise.resolve()).then(() => this.#takeUpOnce()).catch(() => {});
     return this.takingUp;
@@ -79,7 +79,7 @@ export class Player {
     if (outcome === "other") this.#openAgain();
   }
 
-  /** Asks for the multivariant playlist again, and resumes at the same time. */
+  /** Loads the multivariant playlist again, and resumes at the same position. */
   #openAgain() {
     holdPicture(this.root, this.video);
     this.video.wantsPlay = !this.video.paused;
@@ -93,16 +93,16 @@ export class Player {
     this.phase = "error";
   }
 
-  /** @param {string} sentence why there is nothing to play for the moment; it goes on by itself */
+  /** @param {string} sentence why playback waits; it continues automatically */
   hold(sentence) {
     const place = this.root.querySelector("[data-player-hold]");
-    // What is loaded already plays on: the viewer need not know yet.
+    // Playback continues from the buffer: the viewer need not know yet.
     if (sentence && this.video.nativeEl.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) return;
     if (place.textContent !== sentence) place.textContent = sentence;
     place.hidden = !sentence;
   }
 
-  /** @param {string} text shown in the bar; empty takes it away  @param {number} [forMs] */
+  /** @param {string} text shown in the bar; empty removes it  @param {number} [forMs] */
   note(text, forMs) {
     const place = this.root.querySelector("[data-player-note]");
     clearTimeout(this.noteTimer);
@@ -111,14 +111,14 @@ export class Player {
     if (forMs) this.noteTimer = setTimeout(() => this.note(""), forMs);
   }
 
-  /** @param {string[]} names qualities that are being made: the menu says so */
+  /** @param {string[]} names qualities that are being encoded; shown in the menu */
   prepares(names) {
     const place = this.root.querySelector("[data-player-preparing]");
     place.textContent = names.length ? words("preparing", { names: names.join(", ") }) : "";
     place.hidden = !names.length;
   }
 
-  /** @param {number} durationMs the length the finished video will have */
+  /** @param {number} durationMs the duration of the finished video */
   lasts(durationMs) {
     const seconds = durationMs / 1000;
     if (this.video.fullDuration === seconds) return;
@@ -132,7 +132,7 @@ export class Player {
     if (!this.video.hasAttribute("poster")) this.video.setAttribute("poster", url);
   }
 
-  /** @param {string} url of the small pictures that the seek bar shows */
+  /** @param {string} url of the storyboard for the seek bar */
   showStoryboard(url) {
     if (this.video.querySelector('track[label="thumbnails"]')) return;
     const track = document.createElement("track");
@@ -153,14 +153,14 @@ export class Player {
     this.flash(formatClock(this.video.currentTime));
   }
 
-  /** @param {string} text shown large over the picture for a moment */
+  /** @param {string} text shown large over the video for a moment */
   flash(text) {
     const span = document.createElement("span");
     span.textContent = text;
     this.root.querySelector("[data-player-flash]").replaceChildren(span);
   }
 
-  /** @param {number} width @param {number} height of the film, in pixels, once they are known */
+  /** @param {number} width @param {number} height of the video, in pixels */
   takeShape(width, height) {
     this.root.style.setProperty("--film-width", String(width));
     this.root.style.setProperty("--film-height", String(height));
@@ -168,7 +168,7 @@ export class Player {
 
   async #open(at) {
     await this.video.open(this.root.dataset.src, at);
-    // The element makes its hls.js in a microtask of its own.
+    // The element creates its hls.js in a microtask.
     await Promise.resolve();
     await Promise.resolve();
     const hls = this.video.api;
@@ -209,7 +209,7 @@ export class Player {
     });
     const menu = root.querySelector("media-settings-menu");
     menu.addEventListener("change", (event) => {
-      // A choice is made: the menu has done its work.
+      // A choice was made: close the menu.
       if (event.target !== menu) menu.hidden = true;
     });
     root.querySelector("[data-player-start]").addEventListener("click", () => {

@@ -1,4 +1,4 @@
-/** The button that makes the picture on screen the video's poster, for its owner. */
+/** The owner's button that makes the current frame the poster. */
 import { csrfToken } from "../page/csrf.js";
 import { toast } from "../page/toast.js";
 import { words } from "../page/words.js";

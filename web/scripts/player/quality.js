@@ -1,11 +1,11 @@
 /**
- * Mirrors the picture's quality in the player's attributes, for styles, tests and the curious:
- * `data-levels` heights on offer, best first; `data-level` the height on screen; `data-quality` "auto" or the height chosen.
+ * Mirrors the video quality in attributes of the player, for styles and tests:
+ * `data-levels` available heights, best first; `data-level` the height on screen; `data-quality` "auto" or the height chosen.
  * Keeps a chosen height when the playlist is loaded again.
  */
 import { Hls } from "./element.js";
 
-/** @param {{ width: number, height: number }} level @returns {number} what people call it: the shorter side */
+/** @param {{ width: number, height: number }} level @returns {number} the shorter side, as in "720p" */
 const rank = (level) => Math.min(level.width || level.height, level.height);
 
 /** @param {HTMLElement} player @param {import("./element.js").StreamtimeVideo} video */
@@ -19,7 +19,7 @@ export function mirrorQuality(player, video) {
     player.dataset.quality = chosen ? String(rank(chosen)) : "auto";
   });
 
-  /** Called for each new hls.js, once its events can be heard. */
+  /** Called for each new hls.js, once listeners can be added. */
   return function follow(hls) {
     const offer = (levels) => {
       player.dataset.levels = [...new Set(levels.map(rank))].sort((a, b) => b - a).join(" ");

@@ -1,6 +1,5 @@
 /**
- * What to do about an error of hls.js: try again quietly while that makes sense, then say it in words.
- * Knows hls.js' error events; the words are the page's.
+ * Handles errors of hls.js: retries while that makes sense, then shows a message of the page.
  */
 import { words } from "../page/words.js";
 import { Hls } from "./element.js";
@@ -9,14 +8,14 @@ const NETWORK_TRIES = 4;
 const FIRST_WAIT_MS = 1000;
 const MEDIA_TRIES = 2;
 const OPEN_AGAIN_AFTER_MS = 10_000;
-/** A store that is away is asked for as long as somebody wants to watch. */
+/** An unavailable store is retried for as long as the viewer keeps playing. */
 const AWAY_WAIT_MS = 4000;
 const AWAY = 503;
 
 /**
  * @param {(sentence: string) => void} giveUp shows the failure
- * @param {() => void} openAgain asks for the multivariant playlist again, at the current time
- * @param {(sentence: string) => void} hold says why there is nothing to play for the moment; empty when there is again
+ * @param {() => void} openAgain loads the multivariant playlist again, at the current time
+ * @param {(sentence: string) => void} hold shows why playback waits; empty when it continues
  * @returns {(hls: Hls) => void} called for each new hls.js
  */
 export function recovery(giveUp, openAgain, hold) {
@@ -40,7 +39,7 @@ export function recovery(giveUp, openAgain, hold) {
       const { response, details } = error;
       const status = response?.code ?? 0;
       if (status === 404 && !isManifest(details) && performance.now() - openedAgainAt > OPEN_AGAIN_AFTER_MS) {
-        // Hiding a public video ends the addresses of its public time; its owner may go on at the new ones.
+        // Hiding a public video invalidates its public URLs; its owner can continue with the new ones.
         openedAgainAt = performance.now();
         return openAgain();
       }
@@ -50,7 +49,7 @@ export function recovery(giveUp, openAgain, hold) {
       const waitMs = away ? AWAY_WAIT_MS : FIRST_WAIT_MS * 2 ** networkTries;
       if (!away) networkTries += 1;
       setTimeout(() => {
-        // A new playlist has a new hls.js; this one is dead then.
+        // A new playlist has a new hls.js; this one is destroyed then.
         if (hls.media === null) return;
         if (isManifest(details)) hls.loadSource(hls.url);
         else hls.startLoad();
@@ -67,7 +66,7 @@ export function recovery(giveUp, openAgain, hold) {
   };
 }
 
-/** @returns {boolean} whether the server is there, and what keeps its segments is not */
+/** @returns {boolean} whether the server is reachable and its store is not */
 function isAway({ response, details }) {
   return response?.code === AWAY && details === Hls.ErrorDetails.FRAG_LOAD_ERROR;
 }

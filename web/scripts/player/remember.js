@@ -1,9 +1,9 @@
-/** Connects a player with its memory: takes up volume and speed, keeps the position, offers to go on. */
+/** Restores volume and speed, stores the position, and offers to resume. */
 import { formatClock } from "../page/format.js";
 import { words } from "../page/words.js";
 import { keepPosition, keepSettings, position, settings } from "./memory.js";
 
-/** Not worth going back to: the first seconds, and the credits. */
+/** Positions that are not worth resuming at: the first seconds, and the credits. */
 const HEAD_S = 12;
 const TAIL_S = 15;
 const KEEP_EVERY_MS = 5000;
@@ -21,7 +21,7 @@ function rememberSettings(video) {
   const keep = () => keepSettings({ volume: video.volume, muted: video.muted, rate: video.playbackRate });
   video.addEventListener("volumechange", keep);
   video.addEventListener("ratechange", () => {
-    // Loading again falls back to the default rate; it shall be the chosen one.
+    // Loading resets the rate to the default rate, so that must be the chosen one too.
     if (video.readyState > 0) video.defaultPlaybackRate = video.playbackRate;
     keep();
   });

@@ -1,4 +1,4 @@
-/** Lays the frame on screen over the player while the playlist is loaded again, so that the picture does not go black. */
+/** Shows the current frame over the player while the playlist is loaded again, so that the screen does not go black. */
 
 /** @param {HTMLElement} player @param {import("./element.js").StreamtimeVideo} video */
 export function holdPicture(player, video) {
@@ -9,7 +9,7 @@ export function holdPicture(player, video) {
   canvas.width = videoWidth;
   canvas.height = videoHeight;
   canvas.getContext("2d").drawImage(video.nativeEl, 0, 0);
-  // Below the controls: the first thing inside the box after the picture.
+  // Below the controls: the first element after the video.
   video.after(canvas);
   canvas.slot = "poster";
   const letGo = () => canvas.remove();

@@ -1,21 +1,20 @@
 /**
- * Takes up qualities that the server has made meanwhile, in an hls.js that plays on: no gap, and everything chosen stays.
+ * Adds qualities that the server has created since to a playing hls.js: without a gap, and all choices stay.
  *
- * hls.js reads the playlist of playlists once. A second one, with no picture attached, reads it again, and what is new in
- * it is handed to the first as hls.js hands itself levels when it changes servers (its content steering): by the event
- * LEVELS_UPDATED. Knows hls.js' levels; knows nothing of the page.
+ * hls.js reads the multivariant playlist once. A second hls.js, without a media element, reads it again, and new levels
+ * are passed to the first one as in its content steering: by the event LEVELS_UPDATED.
  */
 import { Hls } from "./element.js";
 
 /** @typedef {{ levels: any[], audioTracks: any[], subtitleTracks: any[] }} Offer */
 
-/** @param {string} src @returns {Promise<Offer | null>} what the server offers now; null when it cannot be read */
+/** @param {string} src @returns {Promise<Offer | null>} what the server offers now; null if it cannot be read */
 function look(src) {
   return new Promise((resolve) => {
     const reader = new Hls({ autoStartLoad: false, enableWorker: false });
     const end = (offer) => {
       resolve(offer);
-      // Its event is still on its way round.
+      // Its event is still being dispatched.
       setTimeout(() => reader.destroy());
     };
     reader.on(Hls.Events.MANIFEST_PARSED, (_event, { levels }) => {
@@ -29,10 +28,10 @@ function look(src) {
 /** @param {any[]} tracks @returns {string} */
 const addresses = (tracks) => tracks.map((track) => track.url).sort().join(" ");
 
-/** The order in which hls.js has levels: by size, then by rate. */
+/** The order of levels in hls.js: by size, then by bit rate. */
 const upwards = (a, b) => a.height - b.height || a.frameRate - b.frameRate || a.averageBitrate - b.averageBitrate;
 
-/** @param {Hls} hls @param {any[]} levels all there shall be */
+/** @param {Hls} hls @param {any[]} levels all levels from now on */
 function replaceLevels(hls, levels) {
   const current = hls.levels[hls.loadLevel];
   const chosen = hls.levels[hls.manualLevel];
@@ -42,7 +41,7 @@ function replaceLevels(hls, levels) {
       if (fragment.initSegment) fragment.initSegment.level = index;
     }
   });
-  // Twice: some of its parts ask others for the levels, who hear of them later the first time.
+  // Twice: some controllers of hls.js read the levels from others, which are updated after them the first time.
   hls.trigger(Hls.Events.LEVELS_UPDATED, { levels });
   hls.trigger(Hls.Events.LEVELS_UPDATED, { levels });
   if (chosen) hls.loadLevel = levels.indexOf(chosen);
@@ -50,10 +49,10 @@ function replaceLevels(hls, levels) {
 }
 
 /**
- * @param {import("./element.js").StreamtimeVideo} video which plays
+ * @param {import("./element.js").StreamtimeVideo} video the playing element
  * @param {string} src its multivariant playlist
- * @returns {Promise<"nothing" | "taken" | "other">} "other": sound or captions are others now, which only loading
- *   again brings
+ * @returns {Promise<"nothing" | "taken" | "other">} "other": audio tracks or captions have changed, which needs
+ *   a reload
  */
 export async function takeUpLevels(video, src) {
   const hls = video.api;
@@ -61,9 +60,9 @@ export async function takeUpLevels(video, src) {
   if (!offer || !hls || video.api !== hls) return "nothing";
   const known = new Set(hls.levels.map((level) => level.uri));
   const fresh = offer.levels.filter((level) => !known.has(level.uri));
-  const sameSound = addresses(offer.audioTracks) === addresses(hls.allAudioTracks);
+  const sameAudio = addresses(offer.audioTracks) === addresses(hls.allAudioTracks);
   const sameCaptions = addresses(offer.subtitleTracks) === addresses(hls.allSubtitleTracks);
-  if (!sameSound || !sameCaptions) return "other";
+  if (!sameAudio || !sameCaptions) return "other";
   if (!fresh.length) return "nothing";
   const chosen = hls.levels[hls.manualLevel];
   const levels = [...hls.levels, ...fresh].sort(upwards);

@@ -1,7 +1,7 @@
-/** Theatre mode: the player as wide as the window, by a button and a key, and so on the next page too. */
+/** Theatre mode: the player as wide as the window. Switched by a button and a key, and remembered. */
 import { keepSettings } from "./memory.js";
 
-/** @param {HTMLElement} player @returns {() => void} turns it on and off; does nothing on pages that have no such mode */
+/** @param {HTMLElement} player @returns {() => void} turns it on and off; does nothing on pages without theatre mode */
 export function connectTheatre(player) {
   const button = player.querySelector("[data-player-theatre]");
   if (!button) return () => {};

@@ -1,6 +1,6 @@
 /**
- * Sound and captions: takes up what was chosen last, in any video, and keeps what is chosen in the player's menus.
- * `data-sound` and `data-captions` on the player tell the names of what is heard and shown, for tests and the curious.
+ * Audio tracks and captions: restores the last choice, from any video, and stores the choices in the player's menus.
+ * `data-audio` and `data-captions` on the player are the names of the current tracks, for tests.
  */
 import { Hls } from "./element.js";
 import { keepSettings, settings } from "./memory.js";
@@ -16,7 +16,7 @@ const nameOf = ({ language, label }) => ({ language, label });
 /**
  * @template {TrackName} T
  * @param {T[]} tracks @param {TrackName | null | undefined} wanted
- * @returns {T | undefined} the very same, or another in that language
+ * @returns {T | undefined} the same track, or another in its language
  */
 function like(tracks, wanted) {
   if (!wanted) return undefined;
@@ -31,11 +31,11 @@ export function rememberTracks(player, video) {
   const heard = () => [...video.audioTracks].find((track) => track.enabled);
   const mirror = () => {
     player.dataset.captions = shown()?.label ?? "";
-    player.dataset.sound = heard()?.label ?? "";
+    player.dataset.audio = heard()?.label ?? "";
   };
 
-  // What somebody asked for, here or the last time, and nothing else: tracks also come and go when a playlist is loaded
-  // again, and browsers turn on by themselves what is in their own language.
+  // Only what the viewer chose, now or earlier: tracks also change when a playlist is loaded again, and browsers
+  // turn on tracks in their own language.
   let wanted = settings().captions ?? null;
   let ours = false;
   const insist = () => {
@@ -65,14 +65,14 @@ export function rememberTracks(player, video) {
   video.textTracks.addEventListener("change", onTextTracks);
   video.audioTracks.addEventListener("change", mirror);
 
-  /** Called for each new hls.js, once its events can be heard. */
+  /** Called for each new hls.js, once listeners can be added. */
   return function follow(hls) {
     ours = true;
-    let soundSought = true;
+    let audioSought = true;
     hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => {
       const tracks = [...video.audioTracks];
-      const found = soundSought ? like(tracks, settings().sound) : undefined;
-      soundSought = false;
+      const found = audioSought ? like(tracks, settings().sound) : undefined;
+      audioSought = false;
       if (found && !found.enabled) for (const track of tracks) track.enabled = track === found;
       mirror();
     });

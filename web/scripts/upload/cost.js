@@ -1,11 +1,11 @@
 /**
- * What a file will take on the server's disk, guessed before it is sent: from what the browser can read of it and from
- * the ladder that the server tells. The server guesses better once it has looked at the file.
+ * Estimates the disk space that a file will need on the server, before it is sent: from what the browser can read of
+ * it and from the server's ladder. The server estimates more precisely once it has probed the file.
  */
 const READ_WITHIN_MS = 8000;
-/** As the server's own guess has it: bits go with pixels to this power. */
+/** As in the server's own estimate: the bit rate grows with the number of pixels to this power. */
 const SHRINKS_BY = 0.75;
-/** Containers whose picture is mostly H.264 and taken over as it is; others are mostly encoded again. */
+/** Containers whose video is mostly H.264 and copied; that of others is mostly encoded. */
 const OFTEN_COPIED = /\.(mp4|m4v|mov|mkv|ts|m2ts|mts|flv)$/i;
 
 /** @typedef {{ size: number, name: string, seconds: number, width: number, height: number }} Facts */
@@ -15,7 +15,7 @@ const OFTEN_COPIED = /\.(mp4|m4v|mov|mkv|ts|m2ts|mts|flv)$/i;
 /** @type {Promise<Costs | null> | undefined} */
 let costs;
 
-/** @returns {Promise<Costs | null>} asked for once */
+/** @returns {Promise<Costs | null>} fetched once */
 export function readCosts() {
   costs ??= fetch("/api/v1/upload-config", { headers: { Accept: "application/json" } })
     .then((answer) => (answer.ok ? answer.json() : null))
@@ -46,7 +46,7 @@ export function look(file) {
   });
 }
 
-/** @param {Facts} facts @param {Costs} costs @returns {number} bytes, the original counted where it is kept */
+/** @param {Facts} facts @param {Costs} costs @returns {number} bytes, including the original if it is kept */
 export function guess(facts, { keep_original: keep, audio_bps: audio, ladder }) {
   const { size, name, seconds, width, height } = facts;
   const short = Math.min(width, height);

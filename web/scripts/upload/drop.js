@@ -1,6 +1,6 @@
-/** Files picked with the button, or dropped anywhere on the window, folders walked through. */
+/** Files chosen with the button or dropped anywhere on the window; folders are searched. */
 
-/** Listings of large folders come in pieces of a hundred. */
+/** Reads a folder; browsers return listings in batches of 100. */
 function readEntries(reader) {
   return new Promise((resolve, reject) => {
     reader.readEntries(resolve, reject);
@@ -20,7 +20,7 @@ async function filesOf(entry) {
   return files;
 }
 
-/** @param {File} file @param {string[]} kinds as in `accept` @returns {boolean} folders hold more than what is taken */
+/** @param {File} file @param {string[]} kinds as in `accept` @returns {boolean} folders also contain other files */
 function isTaken(file, kinds) {
   const name = file.name.toLowerCase();
   return kinds.some((kind) => {
@@ -64,17 +64,17 @@ function connectDrop(cover, kinds, onFiles) {
 function connectPicker(picker, onFiles) {
   const take = () => {
     onFiles([...picker.files]);
-    // So that the same file can be picked again.
+    // So that the same file can be chosen again.
     picker.value = "";
   };
   picker.addEventListener("change", take);
-  // Files that were picked before this script ran.
+  // Files that were chosen before this script ran.
   take();
 }
 
 /**
- * Hands files on however they come.
- * @param {{ picker: HTMLInputElement, cover: HTMLElement }} parts what `picker` accepts is what is taken out of folders
+ * Passes on chosen and dropped files.
+ * @param {{ picker: HTMLInputElement, cover: HTMLElement }} parts `accept` of `picker` also filters the files of folders
  * @param {(files: File[]) => void} onFiles
  */
 export function connectFiles({ picker, cover }, onFiles) {

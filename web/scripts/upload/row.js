@@ -1,5 +1,5 @@
 /**
- * One row of the upload list: what is drawn, and what its buttons do. `data-phase` is its state:
+ * One row of the upload list and its buttons. `data-phase` is its state:
  * waiting, uploading, paused, arrived (preparing), playable, failed, cancelled.
  */
 import { confirmed } from "../page/dialogs.js";
@@ -11,7 +11,7 @@ import { Speed } from "./speed.js";
 import { Transfer } from "./transfer.js";
 import { changeVideo, deleteCopy, followUntilSettled, keepBoth, readTimeline, readVideo } from "./video.js";
 
-/** @param {string} name of a file @returns {string} a title to begin with */
+/** @param {string} name of a file @returns {string} a first title */
 function titleOf(name) {
   const bare = name.replace(/\.[^.]{1,5}$/, "");
   return bare.replace(/[_]+/g, " ").trim() || name;
@@ -20,7 +20,7 @@ function titleOf(name) {
 export class UploadRow {
   /** @type {string | null} */
   video = null;
-  /** Bytes that have gone out so far. */
+  /** Bytes sent so far. */
   sent = 0;
   #speed = new Speed();
   #pending = {};
@@ -30,7 +30,7 @@ export class UploadRow {
    * @param {File} file
    * @param {HTMLElement} element the row, cloned from its template
    * @param {{ endpoint: string, chunkSize: number, visibility: string }} options
-   * @param {() => void} onFree called when it no longer needs its turn
+   * @param {() => void} onFree called when another row can start
    */
   constructor(file, element, options, onFree) {
     this.file = file;
@@ -60,13 +60,13 @@ export class UploadRow {
   async start() {
     this.#enter("uploading", words("starting"));
     const { endpoint, chunkSize } = this.options;
-    // A title that nobody wrote is the server's to find: in the file, else in its name.
+    // The server chooses the title if the user did not: from the file, else from its name.
     const written = this.part("title").value.trim();
     const title = written === titleOf(this.file.name) ? "" : written;
     const visibility = this.part("visibility").value;
     this.transfer = new Transfer(this.file, { endpoint, chunkSize, title, visibility }, {
       onVideo: (video) => this.#learn(video),
-      onLookalike: (video) => this.#showTwin(words("looksLike"), `/watch/${video}`),
+      onLookalike: (video) => this.#showDuplicate(words("looksLike"), `/watch/${video}`),
       onProgress: (sent, total) => this.#showProgress(sent, total),
       onRetry: (sentence) => this.#say(sentence ?? words("reconnecting")),
       onDone: () => this.#arrive(),
@@ -76,7 +76,7 @@ export class UploadRow {
     if (this.resumed) this.#takeUpNames();
   }
 
-  /** @param {string} sentence refused before it began */
+  /** @param {string} sentence why the file is rejected before its upload */
   refuse(sentence) {
     this.#enter("failed", sentence);
     this.element.dataset.refused = "";
@@ -91,8 +91,8 @@ export class UploadRow {
     on("resume", () => this.resume());
     on("retry", () => this.resume());
     on("cancel", () => this.#askToCancel());
-    on("twin-delete", () => this.#askToDelete());
-    on("twin-keep", () => this.#answerTwin(keepBoth));
+    on("duplicate-delete", () => this.#askToDelete());
+    on("duplicate-keep", () => this.#answerDuplicate(keepBoth));
     this.part("title").addEventListener("change", (event) => this.#change({ title: event.target.value.trim() }));
     this.part("visibility").addEventListener("change", (event) => this.#change({ visibility: event.target.value }));
     this.part("title").addEventListener("keydown", (event) => event.key === "Enter" && event.target.blur());
@@ -112,7 +112,7 @@ export class UploadRow {
     return undefined;
   }
 
-  /** Asks first where bytes have arrived, which would be lost. */
+  /** Asks first if bytes have arrived that would be lost. */
   async #askToCancel() {
     if (!this.sent || this.phase === "arrived") return this.cancel();
     const question = this.#question("cancel", { size: formatSize(this.sent) });
@@ -120,7 +120,7 @@ export class UploadRow {
   }
 
   async #askToDelete() {
-    if (await confirmed(this.#question("delete"))) await this.#answerTwin(deleteCopy);
+    if (await confirmed(this.#question("delete"))) await this.#answerDuplicate(deleteCopy);
   }
 
   /** @param {"cancel" | "delete"} kind @param {Record<string, string>} [values] */
@@ -137,7 +137,7 @@ export class UploadRow {
     this.onFree();
   }
 
-  /** What it will take on the server, as far as this browser can tell. */
+  /** Shows the disk space that the video will need, as far as this browser can tell. */
   async showCost() {
     const [costs, facts] = await Promise.all([readCosts(), look(this.file)]);
     if (!costs || !facts) return;
@@ -151,12 +151,12 @@ export class UploadRow {
     cost.classList.toggle("upload-cost-warning", tooMuch);
   }
 
-  /** What the server expects, now that it has looked at the file. */
+  /** Shows the server's estimate, now that it has probed the file. */
   async #showForecast() {
     if (this.foretold) return;
     this.foretold = true;
     const known = await readTimeline(this.video).catch(() => null);
-    // A video whose first quality is encoded alone has a plan for that one too, which says nothing of the disk.
+    // A video whose first quality is encoded alone has a plan for that one too, without disk space.
     const planned = known?.events.findLast(({ event, detail }) => event === "planned" && Number.isFinite(detail.disk_bytes));
     this.foretold = Boolean(planned);
     if (planned) this.part("cost").textContent = words("costs", { size: formatSize(known.bytes_total + planned.detail.disk_bytes) });
@@ -198,7 +198,7 @@ export class UploadRow {
     if (Object.keys(this.#pending).length) this.#change({});
   }
 
-  /** What was written before a reload is on the server. */
+  /** Reads title and visibility from the server after a reload. */
   async #takeUpNames() {
     if (!this.video) return;
     try {
@@ -206,7 +206,7 @@ export class UploadRow {
       this.part("title").value = title;
       this.part("visibility").value = visibility;
     } catch {
-      // The names of the file stand.
+      // The title from the file name stays.
     }
   }
 
@@ -228,37 +228,37 @@ export class UploadRow {
     }
   }
 
-  /** @param {string} sentence @param {string} href of what is there already @param {boolean} [sure] it can be answered */
-  #showTwin(sentence, href, sure = false) {
-    this.part("twin-link").textContent = sentence;
-    this.part("twin-link").href = href;
-    this.part("twin-answers").hidden = !sure;
-    this.part("twin").hidden = false;
+  /** @param {string} sentence @param {string} href of the existing video @param {boolean} [sure] the server has confirmed it */
+  #showDuplicate(sentence, href, sure = false) {
+    this.part("duplicate-link").textContent = sentence;
+    this.part("duplicate-link").href = href;
+    this.part("duplicate-answers").hidden = !sure;
+    this.part("duplicate").hidden = false;
   }
 
   /** @param {(video: string) => Promise<void>} answer */
-  async #answerTwin(answer) {
+  async #answerDuplicate(answer) {
     try {
       await answer(this.video);
     } catch {
       toast(words("notSaved"));
       return;
     }
-    this.part("twin").hidden = true;
+    this.part("duplicate").hidden = true;
     if (answer !== deleteCopy) return;
     this.#enter("cancelled", words("copyDeleted"));
     this.part("progress").hidden = true;
     this.part("watch").hidden = true;
   }
 
-  /** @param {{ id: string, title: string, binned: boolean } | null} twin what has the same bytes */
-  #noteTwin(twin) {
-    if (!twin) {
-      this.part("twin").hidden = true;
-    } else if (twin.binned) {
-      this.#showTwin(words("haveInBin", { title: twin.title }), "/library/bin", true);
+  /** @param {{ id: string, title: string, binned: boolean } | null} duplicate the video with the same bytes */
+  #noteDuplicate(duplicate) {
+    if (!duplicate) {
+      this.part("duplicate").hidden = true;
+    } else if (duplicate.binned) {
+      this.#showDuplicate(words("haveInTrash", { title: duplicate.title }), "/library/bin", true);
     } else {
-      this.#showTwin(words("haveAlready", { title: twin.title }), `/watch/${twin.id}`, true);
+      this.#showDuplicate(words("haveAlready", { title: duplicate.title }), `/watch/${duplicate.id}`, true);
     }
   }
 
@@ -272,7 +272,7 @@ export class UploadRow {
 
   #follow(video) {
     if (this.phase === "cancelled") return;
-    this.#noteTwin(video.duplicate_of);
+    this.#noteDuplicate(video.duplicate_of);
     if (!this.#isRenamed && document.activeElement !== this.part("title")) this.part("title").value = video.title;
     const bar = this.part("progress");
     const percent = Math.round((video.progress ?? 0) * 100);
@@ -280,7 +280,7 @@ export class UploadRow {
     bar.hidden = video.state === "ready" || video.state === "failed";
     if (video.state === "failed" && !video.playable) {
       this.#enter("failed", video.failure?.message ?? words("failed"));
-      // The bytes are all there: the watch page offers to prepare them again.
+      // The upload is complete: the watch page offers to prepare it again.
       this.part("retry").hidden = true;
       this.part("cancel").hidden = true;
       this.#offerWatch();
@@ -316,7 +316,7 @@ export class UploadRow {
         this.element.querySelector(".still").replaceChildren(this.poster);
       }
     } catch {
-      // The row is whole without a picture.
+      // The row works without a poster.
     }
     this.asking = false;
   }

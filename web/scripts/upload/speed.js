@@ -1,4 +1,4 @@
-/** Speed over the last seconds, and what it means for the time left. */
+/** Upload speed over the last seconds. */
 const WINDOW_MS = 6000;
 const LEAST_MS = 800;
 
@@ -16,7 +16,7 @@ export class Speed {
     this.#samples = [];
   }
 
-  /** @returns {number} bytes a second; 0 while it is too early to say */
+  /** @returns {number} bytes per second; 0 until it is known */
   get bytesPerSecond() {
     const [first] = this.#samples;
     const last = this.#samples.at(-1);

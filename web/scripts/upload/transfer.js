@@ -1,20 +1,20 @@
 /**
- * One file on its way to the server, by tus. Knows the protocol's client; draws nothing.
+ * The upload of one file with the tus client. Draws nothing.
  *
- * It survives what it can: a lost connection is tried again for some minutes and whenever the network comes back; after
- * a reload or a crash the same file, picked again, goes on where it stopped (the client keeps a fingerprint of name,
- * size and time in localStorage).
+ * A lost connection is retried for some minutes and whenever the network comes back. After a reload or a crash the
+ * upload resumes when the same file is chosen again (the client keeps a fingerprint of name, size and time in
+ * localStorage).
  */
 import { Upload } from "tus-js-client";
 import { csrfToken } from "../page/csrf.js";
 
-/** Waits between tries; progress starts the series again. About five minutes in all: time for a server to restart. */
+/** Delays between retries; progress starts the series again. About five minutes in all: time for a server to restart. */
 const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, ...Array(9).fill(30_000)];
 
-/** Refused for good: trying the same again changes nothing, except for a conflict, a lock, a limit, a time-out. */
+/** Permanent rejections: all 4xx except those for a conflict, a lock, a rate limit and a timeout. */
 const PASSING_4XX = new Set([408, 409, 423, 429]);
 
-/** Passing too, but for a reason that people can do something about: the server's words are shown. */
+/** Temporary, but users can do something about the reason: the server's message is shown. */
 const SAID = new Set([503, 507]);
 
 const KNOWN_KEY = "streamtime.uploads";
@@ -30,12 +30,12 @@ function kept(name) {
 
 const known = () => kept(KNOWN_KEY);
 
-/** What this browser takes two files to be the same by. @param {File} file */
+/** The fingerprint of a file in this browser. @param {File} file */
 const likeness = (file) => [file.name, file.size, file.lastModified].join(" ");
 
 /**
- * A name of our own for the upload of a file, the same after a reload or a crash until the upload is over: so a creation
- * whose answer was lost is found again instead of making a second video.
+ * The client key of a file's upload, the same after a reload or a crash until the upload ends: repeating a creation
+ * whose response was lost returns the same upload instead of creating a second video.
  *
  * @param {File} file @returns {string}
  */
@@ -46,7 +46,7 @@ function clientKeyOf(file) {
   return mine;
 }
 
-/** @param {File} file its upload is over, one way or the other: the next one is another */
+/** @param {File} file its upload has ended: the next one gets another key */
 function forgetClientKey(file) {
   const all = kept(CLIENT_KEYS);
   delete all[likeness(file)];
@@ -57,11 +57,11 @@ function keep(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // Without it a resumed upload cannot be renamed while it runs, nor a lost creation be found; nothing else is lost.
+    // Without it a resumed upload cannot be renamed while it runs, and a lost creation is not found again.
   }
 }
 
-/** Keeps which video an upload makes, since only its creation says so. */
+/** Remembers the video of an upload: only the response to its creation contains it. */
 function keepKnown(uploadUrl, video) {
   const all = known();
   if (video) all[uploadUrl] = video;
@@ -72,12 +72,12 @@ function keepKnown(uploadUrl, video) {
 /**
  * @typedef {object} TransferEvents
  * @property {(video: string) => void} onVideo the video's id is known
- * @property {(video: string) => void} onLookalike a video of the same file name and size is there already
+ * @property {(video: string) => void} onLookalike a video with the same file name and size exists already
  * @property {(sent: number, total: number) => void} onProgress bytes
- * @property {(sentence: string | null) => void} onRetry it is being tried again: the connection was lost, or the server
- *   has no room or no disk at the moment and says so
+ * @property {(sentence: string | null) => void} onRetry it is being retried: the connection was lost, or the server
+ *   reports that it has no space or no disk at the moment
  * @property {() => void} onDone the last byte is acknowledged
- * @property {(sentence: string | null, status: number) => void} onFailed the server's own words, if it had any
+ * @property {(sentence: string | null, status: number) => void} onFailed the server's message, if there is one
  */
 
 export class Transfer {
@@ -91,7 +91,7 @@ export class Transfer {
   /**
    * @param {File} file
    * @param {{ endpoint: string, chunkSize: number, title?: string, visibility?: string, drop?: string, guest?: string }}
-   *   options `drop`: the link for sending that it goes by, from somebody who calls themselves `guest`
+   *   options `drop`: the upload request that is used; `guest`: the name that the guest entered
    * @param {TransferEvents} events
    */
   constructor(file, options, events) {
@@ -120,7 +120,7 @@ export class Transfer {
         const like = response.getHeader("Streamtime-Looks-Like");
         if (like) events.onLookalike(like);
       },
-      // Known a moment after the answer that names the video.
+      // Known shortly after the response that names the video.
       onUploadUrlAvailable: () => this.#video && keepKnown(this.#upload.url, this.#video),
       onShouldRetry: (error) => this.#shouldRetry(error),
       onProgress: events.onProgress,
@@ -129,7 +129,7 @@ export class Transfer {
     });
   }
 
-  /** @returns {Promise<boolean>} whether it goes on with an earlier upload of the same file */
+  /** @returns {Promise<boolean>} whether it resumes an earlier upload of the same file */
   async start() {
     const [earlier] = await this.#upload.findPreviousUploads();
     if (earlier) {
@@ -148,7 +148,7 @@ export class Transfer {
     this.#upload.start();
   }
 
-  /** Stops, and has the server forget what it has. */
+  /** Stops, and deletes the upload on the server. */
   async cancel() {
     forgetClientKey(this.#file);
     if (this.#upload.url) keepKnown(this.#upload.url, null);

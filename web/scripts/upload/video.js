@@ -1,8 +1,8 @@
-/** The little of the API that the upload page needs: read a video, change it, follow it until it can be watched. */
+/** The API calls of the upload page: read a video, change it, follow it until it can be watched. */
 import { RestingEventSource } from "../live/resting-event-source.js";
 import { csrfToken } from "../page/csrf.js";
 
-/** Browsers allow six connections a host over all tabs: two streams, the other rows ask now and then. */
+/** Event streams at once; further rows poll. Browsers allow six connections per host over all tabs. */
 const MOST_STREAMS = 2;
 const ASK_EVERY_MS = 3000;
 let streams = 0;
@@ -29,10 +29,10 @@ export async function changeVideo(id, changes) {
   if (!answer.ok) throw new Error(`${answer.status}`);
 }
 
-/** @param {string} id the copy goes for good: its bytes are there in another video */
+/** @param {string} id deletes a duplicate permanently */
 export const deleteCopy = (id) => send(`/api/v1/videos/${encodeURIComponent(id)}?now=true`, "DELETE");
 
-/** @param {string} id it is wanted although its bytes are there already */
+/** @param {string} id keeps a duplicate */
 export const keepBoth = (id) => send(`/api/v1/videos/${encodeURIComponent(id)}/keep`, "POST");
 
 async function send(address, method) {
@@ -73,7 +73,7 @@ function ask(id, onChange) {
       if (video) onChange(video);
       settled = video !== null && isSettled(video);
     } catch {
-      // The next question may be answered.
+      // The next poll may succeed.
     }
     if (!settled) ask(id, onChange);
   }, ASK_EVERY_MS);
