@@ -1,4 +1,4 @@
-"""A traced server with one person in it, used by one test after another; a film of one second."""
+"""Fixtures: a traced server with one user, shared by the tests, and a clip of one second."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from tests.faults.traced_server import FaultyBucket, TracedServer, faulty_bucket
 
 
 class _ServerPool:
-    """Has a server where one is wanted. One that a test has left in disorder is not handed on."""
+    """Provides a server. One that a test leaves in a broken state is not reused."""
 
     def __init__(self, stack: ExitStack, place: FaultyBucket | None = None) -> None:
         self._stack = stack
@@ -34,7 +34,7 @@ class _ServerPool:
 
 @pytest.fixture(scope="session")
 def film(clips: Path) -> bytes:
-    """One second that is copied, so small that it is ready in a moment."""
+    """A clip of one second that is copied, and ready almost at once."""
     return make_clip(clips / "tiny.mp4", duration_s=1, width=160, height=90).read_bytes()
 
 
@@ -52,7 +52,7 @@ def bucket_server_pool(s3_endpoint: str) -> Iterator[_ServerPool]:
 
 @pytest.fixture
 def bucket_server(bucket_server_pool: _ServerPool) -> Iterator[TracedServer]:
-    """The same, with its videos in a bucket."""
+    """The same, with its videos in an S3 bucket."""
     traced_server = bucket_server_pool.acquire()
     yield traced_server
     if not traced_server.has_exited:
@@ -61,7 +61,7 @@ def bucket_server(bucket_server_pool: _ServerPool) -> Iterator[TracedServer]:
 
 @pytest.fixture
 def traced_server(server_pool: _ServerPool) -> Iterator[TracedServer]:
-    """A server to be broken at will; what a test leaves running and whole is cleared for the next."""
+    """A server for fault injection; if it still runs after a test, it is emptied for the next one."""
     traced_server = server_pool.acquire()
     yield traced_server
     if not traced_server.has_exited:

@@ -1,6 +1,6 @@
-"""What the rows say beside what the stores hold: every object once, whole, in its place, and somebody's; nothing else.
+"""Compares rows and stores: every object exists once, complete, in its store, and referenced; nothing else exists.
 
-It reads the database as another process may and the bucket by itself.
+Reads the database as another process, and the bucket directly.
 """
 
 import hashlib
@@ -14,15 +14,15 @@ from pathlib import Path
 from tests.s3 import Bucket
 
 STORE_FOLDERS = {"spool": "spool", "local": "objects"}
-"""Where the objects of a store on disk lie."""
+"""Directories of the stores on disk."""
 
 BUCKET = "s3"
 
 DEFERRED_MS = 60_000
-"""A job that is to run later than this is not waited for."""
+"""Jobs scheduled later than this are not waited for."""
 
 WITHOUT_ROWS = ("deployment/", "aside/")
-"""Keys that belong to the store itself begin so."""
+"""Prefix of keys that belong to the store itself."""
 
 OWNED = """
     SELECT source_object_id FROM videos UNION SELECT poster_object_id FROM videos
@@ -32,7 +32,7 @@ OWNED = """
 
 @dataclass(frozen=True)
 class Row:
-    """An object as a row tells of it; `offset` where it is an upload."""
+    """An object according to its row; `offset` for an upload."""
 
     key: str
     state: str
@@ -43,27 +43,27 @@ class Row:
 
 
 class ConsistencyCheck:
-    """The database and the files of one data directory, and the bucket, where there is one."""
+    """The database and files of one data directory, and its bucket, if any."""
 
     def __init__(self, data_dir: Path, bucket: Bucket | None = None) -> None:
         self._data_dir = data_dir
         self._bucket = bucket
 
     def idle(self) -> bool:
-        """Whether no job runs or waits to be run."""
+        """Whether no job is running or due."""
         query = "SELECT count(*) FROM jobs WHERE state = 'running' OR state = 'queued' AND run_after_ms < ?"
         with self._reading() as database:
             (active,) = database.execute(query, (time.time() * 1000 + DEFERRED_MS,)).fetchone()
         return bool(active == 0)
 
     def has_markers(self) -> bool:
-        """Whether a new server has put the marker into its stores that says whose they are."""
+        """Whether a new server has written the store id into its stores."""
         with self._reading() as database:
             (marked,) = database.execute("SELECT count(*) FROM marks WHERE store != 'spool'").fetchone()
         return bool(marked == (2 if self._bucket else 1))
 
     def differences(self) -> list[str]:
-        """Everything that is not as it should be, in words. To be asked when nothing is left to do."""
+        """All inconsistencies, as text. Only valid when the server is idle."""
         found = []
         for store in (*STORE_FOLDERS, *([BUCKET] if self._bucket else [])):
             rows = {row.key: row for row in self._rows(store)}
@@ -73,21 +73,21 @@ class ConsistencyCheck:
         return found + [f"{BUCKET}: {key}: an upload that nobody goes on with" for key in self._abandoned_multiparts()]
 
     def assert_consistent(self) -> None:
-        """See that everything is as it should be. To be asked when nothing is left to do.
+        """Assert consistency. Only valid when the server is idle.
 
         Raises:
-            AssertionError: it is not; what is not, is told.
+            AssertionError: with all inconsistencies.
         """
         found = self.differences()
         assert not found, "\n".join(found)
 
     def count(self) -> int:
-        """How many objects there are, by rows."""
+        """The number of object rows."""
         with self._reading() as database:
             return int(database.execute("SELECT count(*) FROM objects").fetchone()[0])
 
     def remove_orphans(self) -> None:
-        """Remove the files of a stopped server that no row knows, such as those of rows that were left out."""
+        """Remove files of a stopped server that have no row."""
         with self._reading() as database:
             known = {key for (key,) in database.execute("SELECT key FROM objects")}
         for store, room in STORE_FOLDERS.items():

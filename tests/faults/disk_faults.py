@@ -1,7 +1,7 @@
-"""A disk that is full, or that fails: at one kind of write, or at all of them, until it is mended.
+"""A full or failing disk: one kind of write fails, or all, until the fault is cleared.
 
-Meanwhile what is there plays, what is asked is refused with a reason or done, never half; afterwards uploads go on
-where they were acknowledged and everything is finished.
+Meanwhile stored videos play, and each request succeeds or is rejected with a reason; afterwards uploads resume at their
+acknowledged offset and all work is completed.
 """
 
 import errno
@@ -25,7 +25,7 @@ REFUSED = (503, 507)
 
 @dataclass(frozen=True)
 class DiskFault:
-    """One kind of trouble: which calls on which files fail, and how."""
+    """One kind of fault: which calls on which files fail, and how."""
 
     calls: str
     role: str
@@ -37,7 +37,7 @@ class DiskFault:
 
     @property
     def rule(self) -> Rule:
-        """What refuses."""
+        """The rules for the tracer."""
         shape = r"/data(?:/|$)" if self.role == EVERYWHERE else only(self.role)
         return Rule(self.calls, shape, "refuse", self.number)
 
@@ -53,7 +53,7 @@ DISK_FAULTS = (
 
 @dataclass
 class DiskFaultResult:
-    """What was answered while it lasted, and how often it was met."""
+    """The answers during the fault, and how often the rules matched."""
 
     refusal: DiskFault
     statuses: Counter[int] = field(default_factory=Counter)
@@ -65,7 +65,7 @@ class DiskFaultResult:
 
 
 class _Uploader:
-    """Somebody who sends a film in pieces, and goes on where the server says."""
+    """A client that uploads a file in chunks and resumes at the server's offset."""
 
     def __init__(self, server: TracedServer, film: bytes, endured: DiskFaultResult) -> None:
         self._server = server
@@ -75,7 +75,7 @@ class _Uploader:
         self.acknowledged = 0
 
     def send(self, *, once: bool) -> None:
-        """Send what is left, to the end or to the first refusal."""
+        """Send the rest, up to the end or the first rejection."""
         api = self._server.ann.api
         if not self.at:
             headers = {**TUS, **upload_headers(len(self._film), filename="film.mp4")}
@@ -95,7 +95,7 @@ class _Uploader:
                 self.acknowledged = self._server.ann.offset(self.at)
 
     def resume(self) -> None:
-        """Go on after the trouble: nothing acknowledged is missing."""
+        """Resume after the fault: no acknowledged byte is missing."""
         if self.at:
             offset = self._server.ann.offset(self.at)
             assert offset >= self.acknowledged
@@ -103,7 +103,7 @@ class _Uploader:
         self.send(once=False)
 
     def judged(self, answer: httpx.Response) -> httpx.Response:
-        """An answer that is either what was asked for, or a refusal that says why and when to come again."""
+        """Assert that a response is a success, or a rejection with a reason and Retry-After."""
         self._endured.statuses[answer.status_code] += 1
         if answer.is_success:
             return answer
@@ -114,10 +114,10 @@ class _Uploader:
 
 
 def run_with_fault(server: TracedServer, film: bytes, refusal: DiskFault) -> DiskFaultResult:
-    """Have one kind of trouble, play, send and change meanwhile; then mend it and see everything finished.
+    """Inject one fault; play, upload and edit meanwhile; then clear it and wait until all work is completed.
 
     Raises:
-        AssertionError: something was lost, half done, or answered as nobody should be.
+        AssertionError: something was lost or done in part, or a response was wrong.
     """
     endured = DiskFaultResult(refusal)
     there, film = some_video(server, film), make_unique(film)

@@ -1,4 +1,4 @@
-"""Makes of a database one that an earlier version might have left: an older schema, the same rows."""
+"""Downgrades a database to an earlier version: an older schema with the same rows."""
 
 import shutil
 import sqlite3
@@ -11,16 +11,16 @@ from alembic.config import Config
 from streamtime.database.migrate import migrations_folder
 
 VERSIONS = sorted(file.name.split("_", 1)[0] for file in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
-"""Those of the schema, the first one first."""
+"""The migrations, oldest first."""
 
 MARKED_SINCE = "0008"
-"""The version from which on a database knows its stores by a marker in them."""
+"""The first version whose databases have a store id."""
 
 
 def downgrade(data_dir: Path, *, back: int) -> str:
-    """Put what a stopped server left `back` versions back and give the version that its database has now.
+    """Downgrade the database of a stopped server by `back` versions and return its version.
 
-    Rows for which that version had no words, such as those of stills before there were any, are left out.
+    Rows that this version cannot express, such as those of stills before there were any, are dropped.
     """
     path, version = data_dir / "streamtime.db", VERSIONS[-1 - back]
     newer = path.with_name("newer.db")
@@ -39,7 +39,7 @@ def downgrade(data_dir: Path, *, back: int) -> str:
         database.commit()
     newer.unlink()
     if version < MARKED_SINCE:
-        shutil.rmtree(data_dir / "objects" / "deployment", ignore_errors=True)  # it may not have been made yet
+        shutil.rmtree(data_dir / "objects" / "deployment", ignore_errors=True)  # it may not exist yet
     return version
 
 

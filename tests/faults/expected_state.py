@@ -1,7 +1,7 @@
-"""What a server has acknowledged to one person, kept beside it: asked for by requests, and checked after whatever came.
+"""The state that a server has acknowledged to one user: recorded with each request, and checked after a fault.
 
-An answer of success is a promise. A refusal promises that nothing was changed. A request whose answer never came may
-have been carried out or not, but wholly; the next look decides, and holds from then on.
+After a success the change must exist; after a rejection nothing may have changed. A request without a response may
+have been carried out or not, but not in part; the next read decides, and holds from then on.
 """
 
 from collections.abc import Callable
@@ -22,36 +22,36 @@ SETTLED = {"ready", "failed"}
 
 @dataclass
 class ExpectedUpload:
-    """An upload under way."""
+    """An unfinished upload."""
 
     content: bytes
     acknowledged: int = 0
     gone: bool | None = False
-    """None where it is not known."""
+    """None if unknown."""
 
 
 @dataclass
 class ExpectedVideo:
-    """A video. `visibilities` are those that it may have; `played` are hashes of all that a player fetches."""
+    """A video. `visibilities` are the possible ones; `played` are hashes of all files that a player fetches."""
 
     content: bytes
     visibilities: set[str]
     gone: bool | None = False
     binned: bool | None = False
-    """Whether it lies in the bin; None where it is not known."""
+    """Whether it is in the trash; None if unknown."""
     played: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What held at one moment."""
+    """The state at one time."""
 
     uploads: dict[str, ExpectedUpload]
     videos: dict[str, ExpectedVideo]
 
 
 class ExpectedState:
-    """All that one person was told."""
+    """The acknowledged state of one user."""
 
     def __init__(self, server: TracedServer) -> None:
         self._server = server
@@ -60,7 +60,7 @@ class ExpectedState:
         self.answers = 0
 
     def begin(self, content: bytes) -> str | None:
-        """Begin an upload; where it is, if that was heard."""
+        """Create an upload; returns its URL, or None without a response."""
         headers = {**TUS, **upload_headers(len(content), filename="film.mp4")}
         answer = self._ask(lambda: self._api.post(UPLOADS, headers=headers))
         if answer is None or not answer.is_success:
@@ -69,7 +69,7 @@ class ExpectedState:
         return str(answer.headers["Location"])
 
     def append(self, at: str, count: int) -> None:
-        """Send the next bytes of an upload."""
+        """Append to an upload."""
         sent = self.uploads[at]
         piece = sent.content[sent.acknowledged : sent.acknowledged + count]
         answer = self._ask(lambda: self._server.ann.append(at, sent.acknowledged, piece))
@@ -79,13 +79,13 @@ class ExpectedState:
             self._perhaps_whole(at, sent, answer.headers["Streamtime-Video"])
 
     def abort_upload(self, at: str) -> None:
-        """Give an upload up."""
+        """Cancel an upload."""
         sent = self.uploads[at]
         answer = self._ask(lambda: self._api.delete(at, headers=TUS))
         sent.gone = None if answer is None else answer.is_success
 
     def set_visibility(self, video: str, visibility: str) -> None:
-        """Change who may see a video."""
+        """Change the visibility of a video."""
         held = self.videos[video]
         answer = self._ask(lambda: self._api.patch(f"/api/v1/videos/{video}", json={"visibility": visibility}))
         if answer is None:
@@ -94,39 +94,39 @@ class ExpectedState:
             held.visibilities = {visibility}
 
     def delete(self, video: str) -> None:
-        """Put a video into the bin."""
+        """Move a video to the trash."""
         held = self.videos[video]
         answer = self._ask(lambda: self._api.delete(f"/api/v1/videos/{video}"))
         held.binned = None if answer is None else answer.is_success
 
     def restore(self, video: str) -> None:
-        """Take a video out of the bin."""
+        """Restore a video from the trash."""
         held = self.videos[video]
         answer = self._ask(lambda: self._api.post(f"/api/v1/videos/{video}/restore"))
         held.binned = None if answer is None else not answer.is_success
 
     def purge(self, video: str) -> None:
-        """Delete a video for good, from the bin too."""
+        """Delete a video permanently, also from the trash."""
         held = self.videos[video]
         answer = self._ask(lambda: self._api.delete(f"/api/v1/videos/{video}", params={"now": "true"}))
         held.gone = None if answer is None else answer.is_success
 
     def play(self, video: str) -> None:
-        """Fetch all that a player would, if the server lives that long."""
+        """Fetch all that a player would, unless the server ends first."""
         with suppress(httpx.TransportError):
             if self.alive(video) and self._server.ann.look(video)["state"] == "ready":
                 bytes_of(self._server, video)
 
     def alive(self, video: str) -> bool:
-        """Whether it is surely neither deleted nor in the bin."""
+        """Whether it certainly exists and is not in the trash."""
         held = self.videos[video]
         return held.gone is False and held.binned is False
 
     def check(self) -> None:
-        """See that every promise is kept.
+        """Assert that the server has the acknowledged state.
 
         Raises:
-            AssertionError: one is not.
+            AssertionError: it has not.
         """
         for at, sent in list(self.uploads.items()):
             self._check_upload(at, sent)
@@ -134,7 +134,7 @@ class ExpectedState:
             self._check_video(video, held)
 
     def finish(self) -> None:
-        """Wait until nothing is being made any more, and have what plays on record."""
+        """Wait until no job runs, and record all that plays."""
         for video, held in self.videos.items():
             if not self.alive(video):
                 continue
@@ -143,11 +143,11 @@ class ExpectedState:
                 held.played = sorted(bytes_of(self._server, video).values())
 
     def snapshot(self) -> Snapshot:
-        """What holds now."""
+        """A copy of the current state."""
         return Snapshot(deepcopy(self.uploads), deepcopy(self.videos))
 
     def restore_snapshot(self, kept: Snapshot) -> None:
-        """What was promised since does not hold: somebody has brought back what was then."""
+        """Return to an earlier state, after a restore."""
         self.uploads, self.videos = deepcopy(kept.uploads), deepcopy(kept.videos)
 
     @property
@@ -155,7 +155,7 @@ class ExpectedState:
         return self._server.ann.api
 
     def _ask(self, request: Callable[[], httpx.Response]) -> httpx.Response | None:
-        """The answer, or None where none came."""
+        """The response, or None without one."""
         try:
             answer = request()
         except httpx.TransportError:
@@ -204,7 +204,7 @@ class ExpectedState:
             assert sorted(bytes_of(self._server, video).values()) == held.played, "it plays as before"
 
     def _check_deleted(self, video: str, held: ExpectedVideo) -> bool:
-        """See that one that is not shown may be away, and give whether it is in the bin."""
+        """Assert that a missing video may be missing, and return whether it is in the trash."""
         there = video in binned(self._server)
         assert held.gone is not False or held.binned is not False, "nobody has deleted it"
         assert not (held.gone and there)

@@ -1,7 +1,7 @@
-"""Judges a trace in which syncs failed: was anything acknowledged that rests on one of them?
+"""Checks a trace with failed syncs: was anything acknowledged that depends on one of them?
 
-After a sync that failed the kernel may have dropped what it could not write, and forgotten that it did: the next sync
-succeeds and means nothing. So the bytes, or the name, have to be made anew before a sync is believed again.
+After a failed sync the kernel may have dropped the dirty pages and the error: the next sync succeeds without meaning
+anything. So the bytes, or the name, must be written again before a sync counts.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from tests.faults.traced_server import TracedCall
 from tests.faults.tracer import BY_NAME, SYNCS
 
 ACKNOWLEDGING = (" 201", " 204")
-"""Beginnings and pieces of uploads are answered so; a look at one is not."""
+"""Status codes of creations and appends, but not of reads."""
 
 UPLOADED = "an uploaded file"
 
 
 def believed(calls: Sequence[TracedCall]) -> list[str]:
-    """Each sync that was believed, and each answer that was given, after one on the same file or folder had failed."""
+    """Each trusted sync and each response that was sent after a failed sync of the same file or directory."""
     doubtful: set[str] = set()
     anew: set[str] = set()
     faults = []
@@ -39,7 +39,7 @@ def believed(calls: Sequence[TracedCall]) -> list[str]:
 
 
 def failed(calls: Sequence[TracedCall]) -> int:
-    """How many syncs were refused."""
+    """The number of failed syncs."""
     return sum(call.call in SYNCS and call.then == "refuse" for call in calls)
 
 
@@ -48,5 +48,5 @@ def _made_anew(call: TracedCall) -> set[str]:
         return set()
     if call.call in BY_NAME:
         return {call.path, str(PurePosixPath(call.path).parent)}
-    # An upload is cut back to what was acknowledged: a write alone may only have added to what is doubtful.
+    # An upload is truncated to the acknowledged offset: a write alone may only have appended to doubtful bytes.
     return {call.path} if role_of(call.path) != UPLOADED or call.call == "ftruncate" else set()

@@ -1,6 +1,6 @@
-"""Kills a server once at every point of an operation, and sees what the next server makes of it.
+"""Kills a server once at every kill point of an operation, and checks the restarted server.
 
-An operation is carried out once to learn its points (points.py), and then once for each of them, with a kill there.
+An operation runs once to collect its kill points (points.py), then once for each of them, with a kill there.
 """
 
 import time
@@ -14,7 +14,7 @@ from tests.faults.traced_server import TracedServer
 
 @dataclass(frozen=True)
 class KillResult:
-    """What came of a kill. Where not `met` the operation ended before it came to that point, and was killed then."""
+    """The result of a kill. If not `met`, the operation ended before that point, and the server was killed then."""
 
     point: Point
     met: bool
@@ -25,7 +25,7 @@ class KillResult:
 
 
 def find_points(server: TracedServer, operation: Operation, film: bytes) -> list[Point]:
-    """The points of an operation, learnt by carrying it out."""
+    """The kill points of an operation, collected by running it."""
     operation.prepare(server, film)
     server.wait_idle_if_running()
     before = len(server.calls())
@@ -40,10 +40,10 @@ def find_points(server: TracedServer, operation: Operation, film: bytes) -> list
 
 
 def kill_at(server: TracedServer, operation: Operation, film: bytes, point: Point) -> KillResult:
-    """Kill it there, start it again, and check that nothing acknowledged is lost and nothing lies about.
+    """Kill the server there, restart it, and check that nothing acknowledged is lost and nothing is left over.
 
     Raises:
-        AssertionError: something is lost, or lies about.
+        AssertionError: something is lost or left over.
     """
     operation.prepare(server, film)
     server.wait_idle_if_running()
@@ -52,7 +52,7 @@ def kill_at(server: TracedServer, operation: Operation, film: bytes, point: Poin
     if server.is_running:
         server.kill()
     else:
-        met = server.wait_exit() != 0  # a command ends by itself, too
+        met = server.wait_exit() != 0  # a command also ends by itself
     began = time.monotonic()
     server.start()
     serving_after_s = time.monotonic() - began
@@ -62,13 +62,13 @@ def kill_at(server: TracedServer, operation: Operation, film: bytes, point: Poin
 
 
 def spread(found: list[Point], count: int) -> Iterator[Point]:
-    """So many of them, evenly."""
+    """A number of them, evenly spaced."""
     step = max(1.0, len(found) / count)
     yield from (found[int(number * step)] for number in range(min(count, len(found))))
 
 
 def _settled(server: TracedServer, operation: Operation) -> None:
-    """Rows are files, as it is and when everything is deleted."""
+    """Rows and files are consistent, now and after everything is deleted."""
     server.wait_idle()
     server.consistency.assert_consistent()
     if not operation.keeps:

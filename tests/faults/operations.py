@@ -1,7 +1,7 @@
-"""What a server can be told to do, each with what it acknowledged and how one sees that none of it was lost.
+"""Operations on a server, each with the check that nothing acknowledged was lost.
 
-An operation is prepared on a sound server, carried out on one that may die at any moment, and checked on the next
-one. A new kind of operation is one class and one entry in `OPERATIONS`.
+An operation is prepared on a healthy server, run on one that may be killed at any time, and checked after the restart.
+A new operation is one class and one entry in `OPERATIONS`.
 """
 
 import secrets
@@ -22,31 +22,31 @@ from tests.server import wait_until
 from tests.system.player import hashes
 
 PIECES = 3
-"""A film is sent in so many."""
+"""The number of chunks of an upload."""
 
 
 class Operation(Protocol):
-    """One thing that a server does for somebody."""
+    """One operation of a server."""
 
     name: ClassVar[str]
     keeps: ClassVar[bool]
-    """Whether what it leaves can be used by the next."""
+    """Whether the next test can reuse the server."""
 
     def prepare(self, server: TracedServer, film: bytes) -> None:
-        """Bring about what it needs."""
+        """Create the preconditions."""
         ...
 
     def run(self, server: TracedServer, rules: Sequence[Rule]) -> None:
-        """Carry it out under these rules, to its end or to the server's."""
+        """Run it under these rules, until it or the server ends."""
         ...
 
     def check(self, server: TracedServer) -> None:
-        """See that what was acknowledged is there, and that what was not is there wholly or not at all."""
+        """Assert that what was acknowledged exists, and anything else completely or not at all."""
         ...
 
 
 class RequestOperation:
-    """What most operations have in common: somebody asks a server that runs."""
+    """The base of most operations: requests to a running server."""
 
     name: ClassVar[str]
     keeps: ClassVar[bool] = False
@@ -67,7 +67,7 @@ class RequestOperation:
 
 
 class Upload(RequestOperation):
-    """A film is sent in pieces, prepared, and carried to where it stays."""
+    """A file is uploaded in chunks, processed, and finalized."""
 
     name: ClassVar = "upload"
 
@@ -99,7 +99,7 @@ class Upload(RequestOperation):
 
 
 class AbortUpload(RequestOperation):
-    """An upload is given up after some of its bytes were acknowledged."""
+    """An upload is cancelled after some of its bytes were acknowledged."""
 
     name: ClassVar = "give up"
 
@@ -121,7 +121,7 @@ class AbortUpload(RequestOperation):
 
 
 class VisibilityChange(RequestOperation):
-    """A private video is published, or a public one hidden; no byte moves."""
+    """A private video is published, or a public one hidden; no object changes."""
 
     keeps = True
     before: ClassVar[str]
@@ -160,7 +160,7 @@ class Hide(VisibilityChange):
 
 
 class Delete(RequestOperation):
-    """A video is deleted: it is gone everywhere, and lies whole in the bin."""
+    """A video is deleted: it is 404 everywhere, and complete in the trash."""
 
     name: ClassVar = "delete"
     query: ClassVar[dict[str, str]] = {}
@@ -185,14 +185,14 @@ class Delete(RequestOperation):
 
 
 class Purge(Delete):
-    """A video is deleted for good, and its bytes collected."""
+    """A video is deleted permanently, and its objects are collected."""
 
     name = "purge"
     query: ClassVar = {"now": "true"}
 
 
 class Restore(RequestOperation):
-    """A video comes back out of the bin."""
+    """A video is restored from the trash."""
 
     name: ClassVar = "restore"
 
@@ -217,7 +217,7 @@ class Restore(RequestOperation):
 
 
 class Migration:
-    """A server starts on a database of the version before, which it copies and brings to the newest schema."""
+    """A server starts with a database of the previous version, which it copies and migrates."""
 
     name: ClassVar[str] = "migration"
     keeps: ClassVar = True
@@ -242,7 +242,7 @@ class Migration:
     def check(self, server: TracedServer) -> None:
         wait_until(
             server.consistency.has_markers, "its stores are marked"
-        )  # anew, where the older version did not mark them
+        )  # written again, since the older version had no store ids
         assert bytes_of(server, self.video) == self.bytes
         copies = sorted((server.data_dir / "backups").glob("*.db"))
         assert copies, "a copy was made first"
@@ -251,14 +251,14 @@ class Migration:
 
 
 class LongMigration(Migration):
-    """The same from the very first version."""
+    """The same from the first version."""
 
     name = "migration from the first version"
     back = len(VERSIONS) - 1
 
 
 class CommandOperation:
-    """What a command does beside a database whose server is stopped."""
+    """A command on the database of a stopped server."""
 
     name: ClassVar[str]
     keeps: ClassVar = True
@@ -290,20 +290,20 @@ class MoveToDisk(CommandOperation):
         super().prepare(server, film)
 
     def check(self, server: TracedServer) -> None:
-        """What was interrupted plays, and goes on to its end when it is told again."""
+        """After an interruption the videos play, and a second run completes the move."""
         super().check(server)
         server.run(*self.arguments)
         super().check(server)
 
 
 class MoveToBucket(MoveToDisk):
-    """And back again."""
+    """All videos are moved from the disk to the bucket."""
 
     name, arguments, way_back = "move to the bucket", MoveToDisk.way_back, MoveToDisk.arguments
 
 
 class Backup(CommandOperation):
-    """Everything is copied into one file, which has its name only when it is whole."""
+    """A backup into one file, which gets its name when it is complete."""
 
     name: ClassVar = "backup"
     FILE: ClassVar = "backup.streamtime"
@@ -334,14 +334,14 @@ OPERATIONS: tuple[type[Operation], ...] = (
     LongMigration,
     Backup,
 )
-"""What is tried on a server that keeps its videos on disk."""
+"""Operations with videos on local disk."""
 
 BUCKET_OPERATIONS: tuple[type[Operation], ...] = (Upload, Publish, Delete, Restore, Purge, MoveToDisk, MoveToBucket)
-"""And on one that keeps them in a bucket."""
+"""Operations with videos in a bucket."""
 
 
 def some_video(server: TracedServer, film: bytes) -> str:
-    """A video of Ann's that is ready, made where there is none."""
+    """A ready video of Ann, created if there is none."""
     there: list[dict[str, str]] = server.ann.api.get("/api/v1/videos").raise_for_status().json()["items"]
     ready = [video["id"] for video in there if video["state"] == "ready"]
     if ready:
@@ -353,30 +353,30 @@ def some_video(server: TracedServer, film: bytes) -> str:
 
 
 def bytes_of(server: TracedServer, video: str) -> dict[str, str]:
-    """Hashes of everything that a player fetches of a video, by address."""
+    """Hashes of all files that a player fetches of a video, by URL."""
     return hashes(server.ann.api, server.ann.look(video)["urls"]["master"])
 
 
 def clear(server: TracedServer) -> None:
-    """Delete everything of Ann's for good."""
+    """Delete all videos of Ann permanently."""
     listed = server.ann.api.get("/api/v1/videos", params={"limit": "100"}).raise_for_status().json()["items"]
     for video in [*(video["id"] for video in listed), *binned(server)]:
         server.ann.api.delete(f"/api/v1/videos/{video}", params={"now": "true"}).raise_for_status()
 
 
 def binned(server: TracedServer) -> list[str]:
-    """What lies in Ann's bin."""
+    """The videos in Ann's trash."""
     answer = server.ann.api.get("/api/v1/videos", params={"state": "binned", "limit": "100"})
     return [video["id"] for video in answer.raise_for_status().json()["items"]]
 
 
 def make_unique(film: bytes) -> bytes:
-    """The same film in a file of its own: one that is there already would be pointed out rather than prepared."""
+    """The same clip with different bytes: a duplicate would wait for a decision."""
     return film + secrets.token_bytes(12)
 
 
 def revision_of(path: Path) -> str:
-    """The schema's version of a sound database."""
+    """The schema version of an intact database."""
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return str(database.execute("SELECT version_num FROM alembic_version").fetchone()[0])

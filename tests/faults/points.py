@@ -1,7 +1,7 @@
-"""What counts as a point at which a server can be killed: a kind of call on a kind of file, between two syncs.
+"""Defines kill points: a kind of system call on a kind of file, between two syncs.
 
-What lies between two syncs is the same to a disk that keeps only what was synced, so the first call of each kind after
-each sync stands for those that follow it. It knows traces and names of files, nothing of servers.
+A disk that keeps only synced data does not distinguish calls between two syncs, so the first call of each kind after
+each sync represents the following ones.
 """
 
 import re
@@ -32,12 +32,12 @@ ROLES = {
     },
     "a backup": r"/backup\.streamtime",
 }
-"""The first that fits is meant."""
+"""The first match counts."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """The `nth` call of that kind on files of that role, counted from the operation's beginning."""
+    """The `nth` call of that kind on files of that role, counted from the start of the operation."""
 
     operation: str
     call: str
@@ -49,23 +49,23 @@ class Point:
 
     @property
     def rule(self) -> Rule:
-        """What kills there."""
+        """The tracer's rule for a kill there."""
         return Rule(self.call, only(self.role), "kill", first=self.nth, last=self.nth)
 
 
 def role_of(path: str) -> str | None:
-    """What a file is to the server, or None where it does not matter."""
+    """The role of a file, or None if it does not matter."""
     return next((role for role, shape in ROLES.items() if re.search(shape, path)), None)
 
 
 def only(role: str) -> str:
-    """An expression for paths of that role and no other."""
+    """A regular expression that matches the paths of that role only."""
     earlier = [shape for name, shape in ROLES.items() if list(ROLES).index(name) < list(ROLES).index(role)]
     return "".join(f"^(?!.*?(?:{shape.replace('^', '')}))" for shape in earlier) + f"(?:.*?)(?:{ROLES[role]})"
 
 
 def points(operation: str, calls: Iterable[TracedCall]) -> Iterator[Point]:
-    """The points of an operation of which these are the calls."""
+    """The kill points of an operation with these calls."""
     made: Counter[tuple[str, str]] = Counter()
     known: set[tuple[str, str]] = set()
     for call in calls:

@@ -1,4 +1,4 @@
-"""A disk whose every sync takes longer, as a hard disk's does, while somebody writes: how quick reading is."""
+"""Read latency while a client writes to a disk with slow syncs, such as a hard disk."""
 
 import statistics
 import time
@@ -17,7 +17,7 @@ ROUNDS = 60
 
 @dataclass(frozen=True)
 class ReadLatency:
-    """Milliseconds, in the middle and of the slowest twentieth, for one kind of address."""
+    """Median and 95th percentile in milliseconds, for one kind of URL."""
 
     what: str
     middle_ms: float
@@ -28,7 +28,7 @@ class ReadLatency:
 
 
 def read_latencies(server: TracedServer, film: bytes, *, slow: bool) -> list[ReadLatency]:
-    """How quick a page and a segment are while another client changes and uploads without a pause."""
+    """The latency of a page and a segment while another client edits and uploads continuously."""
     video = some_video(server, film)
     segment = list(bytes_of(server, video))[-1]
     page, api = server.ann.browser, server.ann.api

@@ -1,6 +1,6 @@
-"""`make soak`: kills at every point and by chance, refusals of a disk, a machine of rules, a slow disk, guesses.
+"""`make soak`: kills at every point and at random, disk faults, a state machine, a slow disk, password guessing.
 
-It takes hours. What it prints is enough to try a single part, or a single attempt of one, again:
+It takes hours. Its output is enough to repeat a single part, or a single attempt of one:
 `make soak ARGS="--only kills --seed SEED --attempts 20"`.
 """
 
@@ -39,7 +39,7 @@ SHOWN = 6_000
 
 
 class Soak:
-    """All parts, and what became of them."""
+    """All parts and their results."""
 
     def __init__(self, film: bytes, options: argparse.Namespace, s3_endpoint: str | None) -> None:
         self._s3_endpoint = s3_endpoint
@@ -53,7 +53,7 @@ class Soak:
 
     @contextmanager
     def _server(self, name: str) -> Iterator[TracedServer]:
-        """A server of its own; a failure is told, with the server's last words, and counted."""
+        """A separate server; a failure is printed with the end of the server's log, and counted."""
         with ExitStack() as stack:
             place = stack.enter_context(faulty_bucket(self._s3_endpoint)) if self._s3_endpoint else None
             server = stack.enter_context(running_traced_server(place))
@@ -70,7 +70,7 @@ class Soak:
                 )
 
     def points(self) -> None:
-        """Every point of every operation, or so many of each."""
+        """All kill points of all operations, or a number of each."""
         tried, met, slowest = 0, 0, 0.0
         for operation in self._operations:
             if self._only and operation.name != self._only:
@@ -89,7 +89,7 @@ class Soak:
         print(f"{tried} points tried, {met} of them killed there; serving again in {slowest:.1f} s at most", flush=True)
 
     def refusals(self) -> None:
-        """Every refusal, or the first so many."""
+        """All disk faults, or the first ones."""
         chosen = DISK_FAULTS[: self._attempts]
         for refusal in chosen:
             with self._server(str(refusal)) as server:
@@ -97,7 +97,7 @@ class Soak:
         print(f"{len(chosen)} refusals endured", flush=True)
 
     def kills(self) -> None:
-        """Kills of chance."""
+        """Random kills."""
         left = self._attempts or KILLS
         while left > 0:
             count = min(left, KILLS_A_HOUSE)
@@ -107,7 +107,7 @@ class Soak:
             left -= count
 
     def life(self) -> None:
-        """The machine of rules."""
+        """The state machine."""
         wanted = self._attempts or STEPS
         with self._server("the machine of rules") as server:
             ServerStateMachine.server, ServerStateMachine.film, ServerStateMachine.steps = server, self._film, {}
@@ -121,14 +121,14 @@ class Soak:
         print(*(f"{count} {what}" for what, count in ServerStateMachine.steps.items()), sep=", ", flush=True)
 
     def disk(self) -> None:
-        """The slow disk beside the quick one."""
+        """A slow disk compared with a fast one."""
         with self._server("the slow disk") as server:
             for slow in (False, True):
                 print(f"every sync {LONGER_MS} ms longer:" if slow else "as the disk is:", flush=True)
                 print(*read_latencies(server, self._film, slow=slow), sep="\n", flush=True)
 
     def passwords(self) -> None:
-        """A storm of wrong ones of each kind."""
+        """Many wrong credentials of each kind."""
         try:
             storm(self._attempts or TRIES, hashed=HASHED, timed=TIMED)
         except AssertionError as error:
@@ -147,7 +147,7 @@ PARTS: dict[str, Callable[[Soak], None]] = {
 
 
 def main() -> None:
-    """Read the options, run, and end with 1 where a promise was broken."""
+    """Parse the options, run, and exit with 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--only", choices=PARTS, help="this part alone")
     parser.add_argument("--attempts", type=int, help="points of each operation, refusals, kills, steps, tries")

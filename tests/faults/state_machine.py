@@ -1,8 +1,7 @@
-"""A machine of rules: whatever is done to a server in whatever order, rows, objects and bytes end up equal.
+"""A Hypothesis state machine: after any sequence of operations and faults, rows, objects and bytes are consistent.
 
-The rules are what people and the world do: upload, publish, hide, delete, restore, purge, give up, collect, back up
-and restore from a backup; kill, a disk that refuses, a bucket that is away. Each run begins and ends with an empty
-server. It talks to a real one by its addresses and its commands alone.
+The rules: upload, publish, hide, delete, restore, purge, cancel, collect, back up and restore a backup; kill, a failing
+disk, an unavailable bucket. Each run begins and ends with an empty server, used only through HTTP and commands.
 """
 
 import errno
@@ -18,7 +17,7 @@ from tests.faults.traced_server import TracedServer
 from tests.faults.tracer import Rule
 
 MOST = 4
-"""Uploads and videos at once."""
+"""The most uploads and videos at a time."""
 
 FAULTS = {
     "full": Rule(
@@ -38,14 +37,14 @@ LINE = {
 }
 BACKUP = "backup.streamtime"
 PASSES = 4
-"""The first without a word that the stores belong to the restored database: nothing may go by it."""
+"""The first one without a take-over of the stores by the restored database: it may delete nothing."""
 
 AT_ONCE = {"STREAMTIME_STORAGE__STRAY_AGE": "0", "STREAMTIME_STORAGE__ASIDE_FOR": "0"}
 VISIBILITIES = ("private", "members", "unlisted", "public")
 
 
 class ServerStateMachine(RuleBasedStateMachine):
-    """One run. `server` and `film` are set by whoever has it run; `steps` counts over all runs."""
+    """One run. The caller sets `server` and `film`; `steps` counts over all runs."""
 
     server: ClassVar[TracedServer]
     film: ClassVar[bytes]
@@ -53,58 +52,58 @@ class ServerStateMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.promises = ExpectedState(self.server)
+        self.expected = ExpectedState(self.server)
         self.backed_up: Snapshot | None = None
 
     def uploads(self) -> list[str]:
-        return sorted(self.promises.uploads)
+        return sorted(self.expected.uploads)
 
     def alive(self) -> list[str]:
-        return [video for video in self.promises.videos if self.promises.alive(video)]
+        return [video for video in self.expected.videos if self.expected.alive(video)]
 
     def binned(self) -> list[str]:
-        return [video for video in self.promises.videos if not self.promises.alive(video)]
+        return [video for video in self.expected.videos if not self.expected.alive(video)]
 
-    @precondition(lambda self: len(self.promises.uploads) + len(self.promises.videos) < MOST)
+    @precondition(lambda self: len(self.expected.uploads) + len(self.expected.videos) < MOST)
     @rule(length=st.integers(1, 3000), plays=st.sampled_from([False, False, False, True]))
     def begin(self, length: int, *, plays: bool) -> None:
-        self.promises.begin(make_unique(self.film if plays else b"x" * length))
+        self.expected.begin(make_unique(self.film if plays else b"x" * length))
 
-    @precondition(lambda self: self.promises.uploads)
+    @precondition(lambda self: self.expected.uploads)
     @rule(which=st.integers(0, MOST), share=st.sampled_from([0.1, 0.5, 1.0, 1.0]))
     def send(self, which: int, share: float) -> None:
-        at = self.uploads()[which % len(self.promises.uploads)]
-        sent = self.promises.uploads[at]
-        self.promises.append(at, max(1, int((len(sent.content) - sent.acknowledged) * share)))
+        at = self.uploads()[which % len(self.expected.uploads)]
+        sent = self.expected.uploads[at]
+        self.expected.append(at, max(1, int((len(sent.content) - sent.acknowledged) * share)))
 
-    @precondition(lambda self: self.promises.uploads)
+    @precondition(lambda self: self.expected.uploads)
     @rule(which=st.integers(0, MOST))
     def abort_upload(self, which: int) -> None:
-        self.promises.abort_upload(self.uploads()[which % len(self.promises.uploads)])
-        self.promises.check()
+        self.expected.abort_upload(self.uploads()[which % len(self.expected.uploads)])
+        self.expected.check()
 
     @precondition(lambda self: self.alive())
     @rule(which=st.integers(0, MOST), visibility=st.sampled_from(VISIBILITIES))
     def show(self, which: int, visibility: str) -> None:
-        self.promises.set_visibility(self.alive()[which % len(self.alive())], visibility)
+        self.expected.set_visibility(self.alive()[which % len(self.alive())], visibility)
 
     @precondition(lambda self: self.alive())
     @rule(which=st.integers(0, MOST))
     def delete(self, which: int) -> None:
-        self.promises.delete(self.alive()[which % len(self.alive())])
-        self.promises.check()
+        self.expected.delete(self.alive()[which % len(self.alive())])
+        self.expected.check()
 
     @precondition(lambda self: self.binned())
     @rule(which=st.integers(0, MOST))
     def restore(self, which: int) -> None:
-        self.promises.restore(self.binned()[which % len(self.binned())])
-        self.promises.check()
+        self.expected.restore(self.binned()[which % len(self.binned())])
+        self.expected.check()
 
-    @precondition(lambda self: self.promises.videos)
+    @precondition(lambda self: self.expected.videos)
     @rule(which=st.integers(0, MOST))
     def purge(self, which: int) -> None:
-        self.promises.purge(list(self.promises.videos)[which % len(self.promises.videos)])
-        self.promises.check()
+        self.expected.purge(list(self.expected.videos)[which % len(self.expected.videos)])
+        self.expected.check()
 
     @rule()
     def wait_idle(self) -> None:
@@ -113,26 +112,26 @@ class ServerStateMachine(RuleBasedStateMachine):
 
     @rule(chance=st.integers(0, 2))
     def collect(self, chance: int) -> None:
-        """By the command, beside the running server."""
+        """With the command, while the server runs."""
         if chance == 0:
             self.count("collections")
             self.server.run("gc")
-            self.promises.check()
+            self.expected.check()
 
-    @precondition(lambda self: not self.promises.uploads)
+    @precondition(lambda self: not self.expected.uploads)
     @rule(chance=st.integers(0, 1))
     def back_up(self, chance: int) -> None:
         if chance == 0:
             self.count("backups")
-            self.promises.finish()
+            self.expected.finish()
             self.server.wait_idle()
             self.server.run("backup", BACKUP, "--with-objects", "--force")
-            self.backed_up = self.promises.snapshot()
+            self.backed_up = self.expected.snapshot()
 
     @precondition(lambda self: self.backed_up is not None)
     @rule(chance=st.integers(0, 1))
     def restore_backup(self, chance: int) -> None:
-        """Everything is as it was then. What was stored since belongs to nobody, and stays until somebody says so."""
+        """The state of the backup. Objects stored since have no row, and are kept until the stores are taken over."""
         if chance == 0 and self.backed_up is not None:
             self.count("restores")
             assert self.server.stop() == 0
@@ -140,20 +139,20 @@ class ServerStateMachine(RuleBasedStateMachine):
             for given_up in range(1, PASSES + 1):
                 self.server.command("gc", *["--take-over"] * (given_up > 1), **AT_ONCE)
             self.server.start()
-            self.promises.restore_snapshot(self.backed_up)
-            self.promises.check()
+            self.expected.restore_snapshot(self.backed_up)
+            self.expected.check()
             self.server.wait_idle()
             self.server.consistency.assert_consistent()
 
     @rule(fault=st.sampled_from(sorted(LINE)), act=st.sampled_from(["begin", "send", "show", "delete"]))
     def bucket_at_fault(self, fault: str, act: str) -> None:
-        """The bucket is away for a request, which does not concern it; what is to be stored is stored afterwards."""
+        """The bucket is unavailable during a request that does not need it; pending objects are stored afterwards."""
         if self.server.place is not None:
             self.count("faults of the bucket")
             self.server.place.line.set_faults(LINE[fault])
             self._act(act)
             self.server.place.line.set_faults(Faults())
-            self.promises.check()
+            self.expected.check()
 
     @rule(chance=st.integers(0, 5))
     def kill(self, chance: int) -> None:
@@ -161,38 +160,38 @@ class ServerStateMachine(RuleBasedStateMachine):
             self.count("kills")
             self.server.kill()
             self.server.start()
-            self.promises.check()
+            self.expected.check()
 
     @rule(fault=st.sampled_from(sorted(FAULTS)), act=st.sampled_from(["begin", "send", "show", "delete"]))
     def refused(self, fault: str, act: str) -> None:
-        """One request while the disk refuses: done as acknowledged, or refused and nothing changed."""
+        """One request while the disk fails: done as acknowledged, or rejected without a change."""
         self.count("refusals of the disk")
         self.server.set_rules(FAULTS[fault])
         self._act(act)
         self.server.set_rules()
-        self.promises.check()
+        self.expected.check()
 
     def _act(self, act: str) -> None:
         if act == "begin":
-            self.promises.begin(make_unique(b"refused"))
-        elif act == "send" and self.promises.uploads:
-            self.promises.append(self.uploads()[0], 1000)
+            self.expected.begin(make_unique(b"refused"))
+        elif act == "send" and self.expected.uploads:
+            self.expected.append(self.uploads()[0], 1000)
         elif act == "show" and self.alive():
-            self.promises.set_visibility(self.alive()[0], "public")
+            self.expected.set_visibility(self.alive()[0], "public")
         elif act == "delete" and self.alive():
-            self.promises.delete(self.alive()[0])
+            self.expected.delete(self.alive()[0])
 
     @invariant()
     def counted(self) -> None:
         self.count("steps")
 
     def count(self, what: str) -> None:
-        """Note that it was done."""
+        """Count a step."""
         self.steps[what] = self.steps.get(what, 0) + 1
 
     def teardown(self) -> None:
         self.server.set_rules()
-        self.promises.check()
+        self.expected.check()
         self.server.wait_idle()
         self.server.consistency.assert_consistent()
         clear(self.server)

@@ -1,7 +1,7 @@
-"""Judges a trace: was everything on disk before the answer left that tells of it?
+"""Checks a trace: was everything on disk before the response that acknowledges it?
 
-A kill does not show this, since what was written survives the process in the memory of the kernel. Only the order of
-the calls does: a file's bytes synced, then the row that tells of them written to the log and synced, then the answer.
+A kill does not show this, since written data survives the process in the page cache. Only the order of the calls
+does: the bytes of a file are synced, then its row is written to the log and synced, then the response is sent.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ REMOVALS = ("unlink", "unlinkat", "rmdir")
 
 
 class _Disk:
-    """What was changed and not yet synced, as far as the trace has been read."""
+    """Changes that are not synced yet, up to the current position in the trace."""
 
     def __init__(self) -> None:
         self.changed: dict[str, int] = {}
@@ -28,7 +28,7 @@ class _Disk:
         if call.call in SYNCS and not call.done:
             self._syncing[call.task] = number
         elif call.done:
-            # Only what was written before the sync began is on disk when it comes back.
+            # Only what was written before the start of a sync is on disk when it returns.
             if self.changed.get(call.path, number) < self._syncing.pop(call.task, -1):
                 del self.changed[call.path]
         elif call.call in BY_NAME and call.call not in REMOVALS:
@@ -41,14 +41,14 @@ class _Disk:
 
 
 def answer_in(calls: Sequence[TracedCall]) -> int:
-    """Where the first answer of success is sent."""
+    """The index of the first successful response."""
     return next(n for n, call in enumerate(calls) if role_of(call.path) == "an answer" and " 2" in call.path)
 
 
 def faults_of(calls: Sequence[TracedCall]) -> list[str]:
-    """What is wrong with the order of the calls from a request to its answer, which is the last of them.
+    """The faults in the order of the calls from a request to its response, which is the last of them.
 
-    The request is one that writes something down: its answer tells at least of a row.
+    The request must write at least one row.
     """
     commit = _commit(calls)
     if commit is None:
@@ -58,14 +58,14 @@ def faults_of(calls: Sequence[TracedCall]) -> list[str]:
         if number == commit:
             faults += [f"{words} when the row told of it" for words in disk.unsynced(UPLOADED)]
         disk.read(number, call)
-    late = [] if _bytes_in(calls) else [SPOOL, UPLOADED]  # jobs begin with the last byte, and make folders of their own
+    late = [] if _bytes_in(calls) else [SPOOL, UPLOADED]  # jobs start with the last byte, and create directories
     return faults + [f"{words} when the answer left" for role in late for words in disk.unsynced(role)]
 
 
 def _commit(calls: Sequence[TracedCall]) -> int | None:
-    """Where the log was first written for what was to be acknowledged, if it was synced after that.
+    """The index of the first write to the log for the acknowledged change, if it was synced after that.
 
-    Where bytes came, that is after the last sync of their file: an earlier row cannot tell of them.
+    After the last sync of the file, if bytes were received: an earlier row cannot refer to them.
     """
     synced = [number for number, call in enumerate(calls) if call.done and role_of(call.path) == UPLOADED]
     written: int | None = None

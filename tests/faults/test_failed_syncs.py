@@ -1,4 +1,4 @@
-"""A sync that failed is never believed later: what it should have kept is made anew before anything is acknowledged."""
+"""After a failed sync the data is written again before anything is acknowledged."""
 
 import errno
 
@@ -24,7 +24,7 @@ MADE = TracedCall("mkdir", f"{FOLDER}/x", 1)
 @pytest.mark.parametrize(
     "calls", [[WRITTEN, REFUSED, CUT, WRITTEN, *SYNCED, ANSWER], [MADE, FOLDER_REFUSED, MADE, FOLDER_SYNCED, ANSWER]]
 )
-def test_what_was_made_anew_may_be_believed(calls: list[TracedCall]) -> None:
+def test_a_sync_after_a_new_write_counts(calls: list[TracedCall]) -> None:
     assert believed(calls) == []
 
 
@@ -39,7 +39,7 @@ def test_what_was_made_anew_may_be_believed(calls: list[TracedCall]) -> None:
         ([MADE, FOLDER_REFUSED, FOLDER_SYNCED, ANSWER], "a folder of the spool was synced again, and not made anew"),
     ],
 )
-def test_what_was_believed_is_found_out(calls: list[TracedCall], fault: str) -> None:
+def test_a_trusted_failed_sync_is_found(calls: list[TracedCall], fault: str) -> None:
     assert fault in believed(calls)
 
 
@@ -63,7 +63,7 @@ def test_bytes_whose_sync_failed_are_sent_again(traced_server: TracedServer, fil
     assert ann.api.get(f"/media/{video}/original").content == film
 
 
-def test_a_folder_whose_name_may_not_be_on_disk_is_made_anew(traced_server: TracedServer) -> None:
+def test_a_directory_whose_name_may_not_be_on_disk_is_created_again(traced_server: TracedServer) -> None:
     clear(traced_server)
     traced_server.wait_idle()
     begin = {**TUS, **upload_headers(5, filename="film.mp4")}

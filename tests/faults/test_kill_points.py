@@ -1,6 +1,6 @@
-"""Killed at a point of whatever it does, a server keeps what it acknowledged and leaves nothing behind.
+"""A server that is killed at a kill point of any operation loses nothing acknowledged and leaves nothing over.
 
-A sample of points that are met in every run; `make soak` learns all that there are and tries each.
+A sample of points that every run reaches; `make soak` collects and tries all of them.
 """
 
 from tests.faults.kill_points import kill_at
@@ -23,14 +23,14 @@ SAMPLE = (
 )
 
 
-def test_killed_there_it_loses_nothing_acknowledged(traced_server: TracedServer, film: bytes) -> None:
+def test_a_kill_there_loses_nothing_acknowledged(traced_server: TracedServer, film: bytes) -> None:
     operations = {operation.name: operation for operation in OPERATIONS}
     tried = [kill_at(traced_server, operations[point.operation](), film, point) for point in SAMPLE]
     print(*tried, sep="\n")
     assert all(one.met for one in tried)
 
 
-def test_killed_as_it_speaks_to_its_bucket_neither(bucket_server: TracedServer, film: bytes) -> None:
+def test_a_kill_during_a_bucket_request_loses_nothing_acknowledged(bucket_server: TracedServer, film: bytes) -> None:
     operations = {operation.name: operation for operation in BUCKET_OPERATIONS}
     tried = [kill_at(bucket_server, operations[point.operation](), film, point) for point in BUCKET_SAMPLE]
     print(*tried, sep="\n")

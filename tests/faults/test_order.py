@@ -1,4 +1,4 @@
-"""No answer leaves before what it tells of is on disk, as a trace of the server's system calls shows."""
+"""No response is sent before the acknowledged data is on disk, as a trace of the server's system calls shows."""
 
 from collections.abc import Callable
 from functools import partial
@@ -59,12 +59,12 @@ def test_a_trace_in_order_has_no_faults(calls: list[TracedCall]) -> None:
         ),
     ],
 )
-def test_a_trace_out_of_order_is_found_out(calls: list[TracedCall], fault: str) -> None:
+def test_a_trace_out_of_order_is_found(calls: list[TracedCall], fault: str) -> None:
     assert fault in " ".join(faults_of(calls))
 
 
 def asked(traced_server: TracedServer, request: Callable[[], httpx.Response]) -> list[TracedCall]:
-    """The calls from a request to its answer, which has to be one of success."""
+    """The calls from a request to its response, which must be a success."""
     before = len(traced_server.calls())
     request().raise_for_status()
     calls = traced_server.calls()[before:]

@@ -1,4 +1,4 @@
-"""Kills of chance, and things done in whatever order: some of each here, many in `make soak`."""
+"""Random kills, and operations in any order: some of each here, many in `make soak`."""
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -9,14 +9,14 @@ from tests.faults.state_machine import ServerStateMachine
 from tests.faults.traced_server import TracedServer
 
 
-def test_killed_at_any_moment_it_loses_nothing_acknowledged(traced_server: TracedServer, film: bytes) -> None:
+def test_a_kill_at_any_time_loses_nothing_acknowledged(traced_server: TracedServer, film: bytes) -> None:
     survived = kill_at_random(traced_server, film, "20261125", 2)
     print(survived)
     assert survived.answers > 0
 
 
 @pytest.mark.parametrize("kind", ["traced_server", "bucket_server"])
-def test_whatever_is_done_in_whatever_order_rows_are_objects_are_bytes(
+def test_rows_objects_and_bytes_are_consistent_after_operations_in_any_order(
     request: pytest.FixtureRequest, kind: str, film: bytes
 ) -> None:
     ServerStateMachine.server, ServerStateMachine.film, ServerStateMachine.steps = (

@@ -1,4 +1,4 @@
-"""A full disk, and one that fails, stop writing and never playing; a sample, `make soak` has every kind of write."""
+"""A full or failing disk stops writes but never playback; a sample, `make soak` has every kind of write."""
 
 import errno
 
@@ -15,7 +15,7 @@ SAMPLE = (
 
 
 @pytest.mark.parametrize("refusal", SAMPLE, ids=str)
-def test_a_disk_that_refuses_stops_writing_and_never_playing(
+def test_a_failing_disk_stops_writes_but_never_playback(
     traced_server: TracedServer, film: bytes, refusal: DiskFault
 ) -> None:
     endured = run_with_fault(traced_server, film, refusal)

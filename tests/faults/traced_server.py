@@ -1,4 +1,4 @@
-"""A server whose system calls are looked at and broken as told (tracer.py), with one person in it."""
+"""A server whose system calls are traced and made to fail (tracer.py), with one user."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tests.server import STOPS_WITHIN_S, Server, children_of, wait_until
 
 TRACER = Path(__file__).with_name("tracer.py")
 IDLE_WITHIN_S = 300.0
-"""All that is made of a film of a second, on a machine that is busy with other tests."""
+"""Time limit for processing a clip of one second on a busy machine."""
 
 UNEXPECTED = (
     r"^.*(?:unexpected_error|job_crashed|job_record_failed|after_commit_hook_failed|background_task_failed"
@@ -33,7 +33,7 @@ UNEXPECTED = (
 
 @dataclass(frozen=True)
 class TracedCall:
-    """A call as the trace tells of it; `done` is the return of a sync, `then` what a rule did."""
+    """A call in the trace; `done` is the return of a sync, `then` the effect of a rule."""
 
     call: str
     path: str
@@ -44,19 +44,19 @@ class TracedCall:
 
 @dataclass(frozen=True)
 class FaultyBucket:
-    """A bucket, and the line to it."""
+    """A bucket, and the fault proxy in front of it."""
 
     bucket: Bucket
     line: FaultProxy
 
     @property
     def environ(self) -> dict[str, str]:
-        """What a server that keeps its videos there is told."""
+        """The settings of a server with its videos in the bucket."""
         return self.bucket.through(self.line.endpoint).environ
 
 
 class TracedServer(Server):
-    """One server under the tracer. What its commands do is not looked at."""
+    """One server under the tracer. Its commands are not traced."""
 
     def __init__(self, folder: Path, place: FaultyBucket | None = None, **environ: str) -> None:
         self.place = place
@@ -68,21 +68,21 @@ class TracedServer(Server):
 
     @property
     def ann(self) -> Person:
-        """Somebody with an account."""
+        """A user."""
         return self.person("ann")
 
     @property
     def has_exited(self) -> bool:
-        """Whether it has ended."""
+        """Whether the tracer has ended."""
         return self._process is None or self._process.poll() is not None
 
     @property
     def is_running(self) -> bool:
-        """Whether the server itself is there: when it ends, its tracer is there for a moment longer."""
+        """Whether the server process exists; the tracer ends shortly after it."""
         return not self.has_exited and bool(children_of(self.pid))
 
     def start(self, rules: Sequence[Rule] = ()) -> None:
-        """Start it, with rules that hold from its first call."""
+        """Start it, with rules from its first call on."""
         self._before = self._tracing(rules)
         try:
             super().start()
@@ -90,7 +90,7 @@ class TracedServer(Server):
             self._before = ()
 
     def run_command(self, rules: Sequence[Rule], *arguments: str) -> None:
-        """Run a command to its end, or to what a rule makes of it, in the server's place."""
+        """Run a traced command instead of the server, until it or a rule ends it."""
         assert self.has_exited, "the server runs"
         self._before = self._tracing(rules)
         try:
@@ -100,7 +100,7 @@ class TracedServer(Server):
         wait_until(lambda: self.has_exited, f"the end of {arguments[0]}", within_s=IDLE_WITHIN_S)
 
     def try_start(self, rules: Sequence[Rule]) -> bool:
-        """Start it, which may be its end; whether it came up."""
+        """Start it; returns False if a rule killed it during the start."""
         try:
             self.start(rules)
         except AssertionError:
@@ -109,20 +109,20 @@ class TracedServer(Server):
         return True
 
     def kill(self) -> None:
-        """End the server itself by SIGKILL, in the middle of whatever it does, unless something has just ended it."""
+        """End the server process with SIGKILL, unless it has just ended."""
         for server in children_of(self.pid)[:1]:
             os.kill(server, signal.SIGKILL)
         self.wait_exit()
 
     def wait_exit(self) -> int:
-        """Wait until it has ended by itself, and all that it had started; how it ended, 0 for well."""
+        """Wait until it and its children have ended; returns the exit status."""
         assert self._process
         code = self._process.wait(STOPS_WITHIN_S)
         self._process = None
         return code
 
     def set_rules(self, *rules: Rule) -> list[int]:
-        """Let these rules hold from now on; how often those before them were met."""
+        """Replace the rules; returns how often the previous ones matched."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(STOPS_WITHIN_S)
             connection.connect(str(self._control))
@@ -132,25 +132,25 @@ class TracedServer(Server):
                 return cast("list[int]", json.loads(lines.readline()))
 
     def calls(self) -> list[TracedCall]:
-        """All calls so far that concern files or sockets, over all starts."""
+        """All traced calls so far, over all starts."""
         if not self.trace_path.exists():
             return []
         return [TracedCall(**json.loads(line)) for line in self.trace_path.read_text().splitlines()]
 
     def unexpected(self) -> list[str]:
-        """What it has logged that no server ever should, since `forget`."""
+        """Log lines since `forget` that no server should write."""
         return re.findall(UNEXPECTED, self.log_output[self._checked_until :], re.MULTILINE)
 
     def ignore_log_so_far(self) -> None:
-        """Let what it has said so far be as it was."""
+        """Ignore the log up to now."""
         self._checked_until = len(self.log_output)
 
     def wait_idle(self) -> None:
-        """Wait until nothing is left to do."""
+        """Wait until the server is idle."""
         wait_until(self.consistency.idle, "nothing is left to do", within_s=IDLE_WITHIN_S)
 
     def wait_idle_if_running(self) -> None:
-        """The same, for what may be stopped."""
+        """The same, for a server that may be stopped."""
         if not self.has_exited:
             self.wait_idle()
 
@@ -162,7 +162,7 @@ class TracedServer(Server):
 
 @contextmanager
 def running_traced_server(place: FaultyBucket | None = None, **environ: str) -> Iterator[TracedServer]:
-    """A started server under the tracer, which is gone when the block is left; with its videos there, if given."""
+    """A started server under the tracer, ended with the block; with its videos in the bucket, if given."""
     with tempfile.TemporaryDirectory(prefix="streamtime-faults-") as folder:
         server = TracedServer(Path(folder), place, **environ)
         try:
@@ -175,7 +175,7 @@ def running_traced_server(place: FaultyBucket | None = None, **environ: str) -> 
 
 @contextmanager
 def faulty_bucket(endpoint: str) -> Iterator[FaultyBucket]:
-    """A part of that server's bucket, empty at first and in the end, with a way to it that fails on demand."""
+    """A prefix of the S3 server's bucket, emptied at the end, behind a fault proxy."""
     bucket = Bucket(endpoint, f"t/{secrets.token_hex(8)}")
     with FaultProxy(endpoint) as line:
         yield FaultyBucket(bucket, line)

@@ -1,16 +1,16 @@
-"""Runs a program and looks at the system calls by which it writes, syncs, names and answers; breaks them as told.
+"""Runs a program and traces the system calls that write, sync, rename and send; makes them fail by rules.
 
 `python tracer.py --under FOLDER --trace FILE --control SOCKET -- PROGRAM ARGUMENT ...`
 
-It is what `strace -f -e inject` is, but for one thing that proofs need: an occurrence is counted over all threads and
-by the file that it concerns, so that "the third sync of the log" is the same one in every run. The kernel stops the
-program at the calls of `CALLS` only. It knows nothing of Streamtime; files are told apart by expressions.
+It is like `strace -f -e inject`, except that occurrences are counted over all threads and per file, so that "the third
+sync of the log" is the same one in every run. The kernel stops the program at the calls of `CALLS` only. It is
+independent of Streamtime; files are identified by regular expressions.
 
 Every such call on a file under FOLDER or on a socket is a line of JSON in FILE: `call`, `path`, `task`; for a sync
 another one, with `done`, when it came back. The path of a socket is its name and the first line of what is sent.
-Over SOCKET it takes lists of rules (see `Rate`), a line of JSON each, which hold in place of earlier ones and are
-counted from then on; each is answered by how often the rules before were met. It ends as its program ends, and
-hands SIGTERM on to it.
+SOCKET takes lists of rules (see `Rule`), a line of JSON each, which replace the earlier ones and are counted from then
+on; the reply to each is how often the previous rules matched. The tracer ends with the program's status, and passes
+SIGTERM on to it.
 """
 
 import argparse
@@ -68,10 +68,10 @@ BY_NAME = {
     "open": 0, "rename": 1, "link": 1, "mkdir": 0, "rmdir": 0, "unlink": 0,
     "openat": 1, "renameat": 3, "renameat2": 3, "linkat": 3, "mkdirat": 1, "unlinkat": 1,
 }  # fmt: skip
-"""Which argument is the path; with two names it is the new one. All other calls have a descriptor first."""
+"""The index of the path argument; of two paths the new one. All other calls have a descriptor first."""
 
 SHOWN_BYTES = 64
-"""Of what is sent over a socket."""
+"""Bytes of sent data that are read."""
 
 _SEIZE, _LISTEN, _CONT, _SYSCALL, _GET_SYSCALL_INFO = 0x4206, 0x4208, 7, 24, 0x420E
 _GETREGSET, _SETREGSET, _NT_PRSTATUS, _NT_ARM_SYSTEM_CALL = 0x4204, 0x4205, 1, 0x404
@@ -90,7 +90,7 @@ _libc.ptrace.restype = ctypes.c_long
 
 @dataclass
 class Rule:
-    """What is to happen at some calls: `call` and `path` are expressions, for all of the one, for a part of the other.
+    """The effect on matching calls: `call` (whole name) and `path` (part of it) are regular expressions.
 
     It holds from the `first` matching call to the `last` one (for ever if None). `then` is "kill" (the program, before
     the call is made), "refuse" (the call fails with `value`, an error number) or "wait" (`value` milliseconds before
@@ -106,7 +106,7 @@ class Rule:
     seen: int = field(default=0, init=False)
 
     def matches(self, call: str, path: str) -> bool:
-        """Whether it is about this call, which is counted."""
+        """Whether it matches this call, which is counted."""
         if not re.fullmatch(self.call, call) or not re.search(self.path, path):
             return False
         self.seen += 1
@@ -122,7 +122,7 @@ class Call:
 
 
 class Tracer:
-    """One program and all that it starts."""
+    """One program and its children."""
 
     def __init__(self, under: str, trace: TextIO) -> None:
         self.rules: list[Rule] = []
@@ -139,7 +139,7 @@ class Tracer:
         self._trace.write(json.dumps(facts) + "\n")
 
     def run(self, command: list[str], control: socket.socket) -> int:
-        """Run it to its end, taking orders meanwhile, and give its exit status, negative for a signal."""
+        """Run it to its end, accepting rules meanwhile, and return its exit status, negative for a signal."""
         heard = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
         before = signal.pthread_sigmask(signal.SIG_BLOCK, heard)
         self._program = _started(command, before, self._filter())
@@ -163,7 +163,7 @@ class Tracer:
         return found.si_signo if found else 0
 
     def _reaped(self) -> int | None:
-        """See to one task that has something to tell; None where none has."""
+        """Handle one stopped task; None if there is none."""
         try:
             task, status = os.waitpid(-1, _WALL | os.WNOHANG)
         except ChildProcessError:
@@ -182,7 +182,7 @@ class Tracer:
         if event == _EVENT_SECCOMP:
             self._before(task)
         elif event == _EVENT_STOP and number != signal.SIGTRAP:
-            _ask(_LISTEN, task, 0)  # it was told to stand still, and stays so
+            _ask(_LISTEN, task, 0)  # a stop signal: it stays stopped
         elif event:
             _ask(_CONT, task, 0)
         elif number == signal.SIGTRAP | 0x80:
@@ -227,7 +227,7 @@ class Tracer:
         self.note(call=call.name, path=call.path, task=task, **then)
 
     def _read_call(self, task: int) -> Call | None:
-        """The call that a task is about to make, or None where it is nobody's concern."""
+        """The call that a task is about to make, or None if it is not of interest."""
         info = _Info()
         _ask(_GET_SYSCALL_INFO, task, ctypes.sizeof(info), ctypes.addressof(info), strict=True)
         name = self._names[info.number]
@@ -255,7 +255,7 @@ _NOT_THE_PROGRAM = 1 << 20
 
 
 class _Info(ctypes.Structure):
-    """`struct ptrace_syscall_info` of linux/ptrace.h, as it is before a call."""
+    """`struct ptrace_syscall_info` of linux/ptrace.h at the entry of a call."""
 
     _fields_ = [
         ("op", ctypes.c_uint8),
@@ -274,7 +274,7 @@ def _here(numbers: dict[str, int]) -> bool:
 
 
 def _started(command: list[str], mask: set[int], program: bytes) -> int:
-    """Start the command under the filter, seized before it has done anything."""
+    """Start the command under the filter, attached before its first call."""
     go, begun = os.pipe()
     child = os.fork()
     if child == 0:
@@ -295,7 +295,7 @@ def _started(command: list[str], mask: set[int], program: bytes) -> int:
 
 
 def _ask(request: int, task: int, address: int, data: int = 0, *, strict: bool = False) -> None:
-    """One request to the kernel; a task that was killed meanwhile is no trouble unless `strict`."""
+    """One ptrace request; a task that was killed meanwhile is an error only if `strict`."""
     if request in {_CONT, _SYSCALL, _LISTEN}:
         address, data = 0, address
     answer = _libc.ptrace(ctypes.c_long(request), ctypes.c_long(task), ctypes.c_void_p(address), ctypes.c_void_p(data))
@@ -322,7 +322,7 @@ def _named(task: int, name: str, arguments: tuple[int, ...]) -> str:
 
 
 def _sent(task: int, name: str, arguments: tuple[int, ...]) -> bytes:
-    """The first bytes of what goes into a socket."""
+    """The first bytes that are sent to a socket."""
     address, length = arguments[1], arguments[2]
     if name == "sendfile":
         return b""
@@ -343,13 +343,13 @@ def _memory(task: int, address: int, length: int) -> bytes:
 
 
 def _refuse(task: int, number: int) -> None:
-    """Let a call fail without being made."""
+    """Make a call fail without executing it."""
     registers = (ctypes.c_uint64 * 34)()
     vector = (ctypes.c_uint64 * 2)(ctypes.addressof(registers), ctypes.sizeof(registers))
     _ask(_GETREGSET, task, _NT_PRSTATUS, ctypes.addressof(vector), strict=True)
     if platform.machine() == X86_64:
-        registers[15] = 0xFFFFFFFFFFFFFFFF  # orig_rax: no call at all
-        registers[10] = -number & 0xFFFFFFFFFFFFFFFF  # rax: the answer
+        registers[15] = 0xFFFFFFFFFFFFFFFF  # orig_rax: skip the call
+        registers[10] = -number & 0xFFFFFFFFFFFFFFFF  # rax: the result
     else:
         registers[0] = -number & 0xFFFFFFFFFFFFFFFF
         none = ctypes.c_int(-1)
@@ -359,7 +359,7 @@ def _refuse(task: int, number: int) -> None:
 
 
 def _listen(tracer: Tracer, control: socket.socket) -> None:
-    """Take orders, for as long as the program runs."""
+    """Accept rules while the program runs."""
     while True:
         connection, _ = control.accept()
         with connection, connection.makefile("rw") as lines:
@@ -379,7 +379,7 @@ def main() -> None:
     parser.add_argument("--rules", type=json.loads, default=[], help="those that hold from the beginning")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
-    prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))  # with the tests, however these end; and all below with it
+    prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))  # ends with the tests, however these end, and its children with it
     options.control.unlink(missing_ok=True)
     with options.trace.open("a", buffering=1) as trace, socket.socket(socket.AF_UNIX) as control:
         tracer = Tracer(options.under, trace)

@@ -1,4 +1,4 @@
-"""Reads init and media segments box by box (ISO/IEC 14496-12), with nothing of FFmpeg or of ours in between."""
+"""Reads init and media segments box by box (ISO/IEC 14496-12), without FFmpeg or the code under test."""
 
 import struct
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _SLICES = range(1, 6)
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """What an init segment says of its one track. `shift` is where an edit list lets it begin, in ticks."""
+    """The track of an init segment. `shift` is the start according to its edit list, in ticks."""
 
     handler: str
     timescale: int
@@ -31,7 +31,7 @@ class Init:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample: times in ticks, `at` its place in the segment's bytes."""
+    """One sample: times in ticks, `at` its byte offset in the segment."""
 
     decode: int
     duration: int
@@ -53,7 +53,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
     """The boxes from `start` on.
 
     Raises:
-        ValueError: they do not fill the space.
+        ValueError: their sizes do not add up.
     """
     position = start
     while position < end:
@@ -81,7 +81,7 @@ def read_init(data: bytes) -> Init:
     """Read an init segment.
 
     Raises:
-        ValueError: it is none, or not of one track.
+        ValueError: it is invalid, or does not have exactly one track.
     """
     if [box.kind for box in boxes(data, 0, len(data))][:2] != [b"ftyp", b"moov"]:
         raise ValueError("it is not ftyp, then moov")
@@ -106,7 +106,7 @@ def _only(data: bytes, path: str, name: str, inside: Box | None = None) -> list[
 
 
 def _shift(data: bytes, track: Box) -> int:
-    """The media time of the last edit that shows something; 0 without an edit list."""
+    """The media time of the last non-empty edit; 0 without an edit list."""
     shift = 0
     for elst in find(data, "edts/elst", track.start, track.end):
         wide = data[elst.start] == 1
@@ -134,7 +134,7 @@ def _entry_facts(data: bytes, entry: Box) -> tuple[str, int, int, int]:
 
 
 def _object_type(descriptors: bytes) -> int:
-    """The AAC object type: the first five bits of the decoder's own bytes, tag 5 within 4 within 3."""
+    """The AAC object type: the first five bits of the decoder specific info, tag 5 within 4 within 3."""
     position = 0
     while True:
         tag = descriptors[position]
@@ -177,9 +177,9 @@ def _fragment(data: bytes, moof: Box, init: Init) -> list[Sample]:
         raise ValueError("offsets do not begin at the moof")
     position = tfhd.start + 8 + (4 if flags & 0x2 else 0)
     given = [init.duration, init.size, init.flags]
-    for place, bit in enumerate((0x8, 0x10, 0x20)):
+    for source, bit in enumerate((0x8, 0x10, 0x20)):
         if flags & bit:
-            (given[place],) = struct.unpack_from(">I", data, position)
+            (given[source],) = struct.unpack_from(">I", data, position)
             position += 4
     samples: list[Sample] = []
     for trun in find(data, "trun", traf.start, traf.end):
@@ -199,10 +199,10 @@ def _run(data: bytes, moof: Box, trun: Box, decode: int, given: list[int], shift
     samples: list[Sample] = []
     for number in range(count):
         values = [given[0], given[1], first_flags if number == 0 else given[2], 0]
-        for place, bit in enumerate((0x100, 0x200, 0x400, 0x800)):
+        for source, bit in enumerate((0x100, 0x200, 0x400, 0x800)):
             if flags & bit:
-                signed = place == 3 and data[trun.start] == 1
-                (values[place],) = struct.unpack_from(">i" if signed else ">I", data, position)
+                signed = source == 3 and data[trun.start] == 1
+                (values[source],) = struct.unpack_from(">i" if signed else ">I", data, position)
                 position += 4
         duration, size, sample_flags, composition = values
         samples.append(Sample(decode, duration, decode + composition - shift, not sample_flags & _NON_SYNC, at, size))

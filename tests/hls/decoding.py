@@ -1,4 +1,4 @@
-"""Decodes each segment on its own after its init segment, as a player does after a seek or a switch."""
+"""Decodes each segment separately after its init segment, as a player does after a seek or a switch."""
 
 import io
 from fractions import Fraction
@@ -11,11 +11,11 @@ from tests.hls.playlist import Attributes
 from tests.hls.track import Segment, Track
 
 SHAPE_WITHIN = 2
-"""Pixels by which RESOLUTION may differ from the picture as shown: sizes are made even."""
+"""Pixels by which RESOLUTION may differ from the displayed size: sizes are rounded to even numbers."""
 
 
 def check_decoding(track: Track, attributes: Attributes, findings: Findings) -> None:
-    """Each segment gives all its frames, none of them broken, and a picture of the size that was announced."""
+    """Check that each segment decodes to all its frames, without errors, in the announced size."""
     for segment in track.segments:
         try:
             frames, size = _decode(track, segment)
@@ -31,7 +31,7 @@ def check_decoding(track: Track, attributes: Attributes, findings: Findings) -> 
 
 
 def _shown(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
-    """The size in square pixels, none of which is lost: wide ones widen it, narrow ones make it taller."""
+    """The size in square pixels, enlarged, not reduced: wide pixels increase the width, narrow ones the height."""
     return (round(width * aspect), height) if aspect >= 1 else (width, round(height / aspect))
 
 

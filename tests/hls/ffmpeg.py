@@ -1,4 +1,4 @@
-"""FFmpeg as a viewer: it plays everything that a multivariant playlist names, and is listened to."""
+"""Plays everything that a multivariant playlist references with FFmpeg, and returns its warnings."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ from tests.clips import ffmpeg_path
 
 
 def complaints(master: str) -> list[str]:
-    """What FFmpeg says at level warning while it plays all variants and sounds from start to end; nothing is well."""
+    """FFmpeg's warnings while it plays all variants and audio tracks from start to end; empty if all is well."""
     command = [ffmpeg_path(), "-nostdin", "-v", "warning", "-i", master, "-map", "0:v", "-map", "0:a?"]
     done = subprocess.run(
         [*command, "-fps_mode", "passthrough", "-f", "null", "-"], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""What the checker finds, in plain words, and where."""
+"""Findings of the checker: text and location."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """Faults as they are found."""
+    """A list of faults."""
 
     found: list[Finding] = field(default_factory=list)
 

@@ -1,10 +1,10 @@
-"""Reads of the same playlist one after another: what was there stays as it was (RFC 8216 section 6.2.1)."""
+"""Compares successive reads of a playlist: existing lines must not change (RFC 8216 section 6.2.1)."""
 
 from tests.hls.findings import Finding, Findings
 from tests.hls.playlist import MediaPlaylist, read_media
 
 _MAY_CHANGE = {"EXT-X-PLAYLIST-TYPE", "EXT-X-START", "EXT-X-ENDLIST"}
-"""What says that it still grows goes when it does not any more."""
+"""Tags that are removed when the playlist is complete."""
 
 
 class Growth:
@@ -14,7 +14,7 @@ class Growth:
         self._before: dict[str, MediaPlaylist] = {}
 
     def look(self, uri: str, data: bytes) -> list[Finding]:
-        """Judge one more read of the playlist at `uri` by the one before."""
+        """Compare a read of the playlist at `uri` with the previous one."""
         findings = Findings()
         now = read_media(uri, data, findings)
         before = self._before.get(uri)

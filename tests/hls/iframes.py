@@ -6,16 +6,16 @@ from urllib.parse import urljoin
 import av
 import av.error
 
+from tests.hls.file_sources import FileSource, Missing
 from tests.hls.findings import Findings
-from tests.hls.places import Missing, Place
 from tests.hls.playlist import Attributes, byterange, plain
 from tests.hls.track import load_playlist
 
 
-def check(place: Place, uri: str, attributes: Attributes, findings: Findings) -> None:
-    """Judge an I-frame playlist and every picture that it names."""
+def check(source: FileSource, uri: str, attributes: Attributes, findings: Findings) -> None:
+    """Check an I-frame playlist and every frame that it references."""
     findings.want("BANDWIDTH" in attributes, uri, "an EXT-X-I-FRAME-STREAM-INF has no BANDWIDTH")
-    playlist = load_playlist(place, uri, findings)
+    playlist = load_playlist(source, uri, findings)
     if playlist is None:
         return
     findings.want("EXT-X-I-FRAMES-ONLY" in playlist.tags, uri, "EXT-X-I-FRAMES-ONLY is missing")
@@ -23,14 +23,14 @@ def check(place: Place, uri: str, attributes: Attributes, findings: Findings) ->
     findings.want(bool(playlist.segments), uri, "it has no pictures")
     try:
         span = byterange(plain(playlist.map["BYTERANGE"])) if "BYTERANGE" in playlist.map else (None, None)
-        init = place.get(urljoin(uri, plain(playlist.map.get("URI"))), *span).data
+        init = source.get(urljoin(uri, plain(playlist.map.get("URI"))), *span).data
     except Missing as why:
         findings.add(uri, f"its init segment cannot be had: {why}")
         return
     for line in playlist.segments:
         where = urljoin(uri, line.uri)
         try:
-            data = place.get(where, line.first, line.length).data
+            data = source.get(where, line.first, line.length).data
             shown = _keyframes(init + data)
         except (Missing, av.error.FFmpegError) as why:
             findings.add(where, f"the picture at {line.first} cannot be used: {why}")

@@ -1,4 +1,4 @@
-"""Rules for all renditions of a video together: what the multivariant playlist says of them, and that they fit."""
+"""Rules for the multivariant playlist, and for the renditions of a video together."""
 
 from collections import Counter
 from urllib.parse import urljoin
@@ -10,13 +10,13 @@ from tests.hls.playlist import Attributes, MasterPlaylist, plain
 from tests.hls.track import Track
 
 AVERAGE_WITHIN = 0.1
-"""How far AVERAGE-BANDWIDTH may be from what is measured (Apple HLS authoring: within 10 % for VOD)."""
+"""How far AVERAGE-BANDWIDTH may differ from the measured value (Apple HLS authoring: within 10 % for VOD)."""
 
 RATE_WITHIN = 0.005
 
 
 def check_master(master: MasterPlaylist, findings: Findings) -> None:
-    """What it says by itself, whatever the renditions are."""
+    """Rules for the multivariant playlist alone."""
     uri = master.uri
     findings.want(int(master.tags.get("EXT-X-VERSION", "1")) >= 6, uri, "EXT-X-VERSION is below that of its playlists")
     findings.want("EXT-X-INDEPENDENT-SEGMENTS" in master.tags, uri, "EXT-X-INDEPENDENT-SEGMENTS is missing")
@@ -64,7 +64,7 @@ def _check_with_second_parser(master: MasterPlaylist, findings: Findings) -> Non
 
 
 def check_variant(attributes: Attributes, picture: Track, sounds: list[Track], findings: Findings) -> None:
-    """What is said of one variant is what it is."""
+    """Compare the attributes of a variant with its renditions."""
     where = picture.uri
     codecs = {picture.facts.codecs, *(sound.facts.codecs for sound in sounds)}
     said = {codec.lower() for codec in plain(attributes.get("CODECS")).split(",")}
@@ -75,7 +75,7 @@ def check_variant(attributes: Attributes, picture: Track, sounds: list[Track], f
 
 
 def _check_rate(attributes: Attributes, picture: Track, findings: Findings) -> None:
-    """FRAME-RATE is exact for a steady picture; one that is not steady has no more pictures than it says."""
+    """FRAME-RATE is exact for a constant frame rate, and the maximum for a variable one."""
     findings.want("RESOLUTION" in attributes, picture.uri, "a picture has no RESOLUTION")
     findings.want("FRAME-RATE" in attributes, picture.uri, "a picture has no FRAME-RATE")
     samples = [sample for segment in picture.segments for sample in segment.samples]
@@ -102,7 +102,7 @@ def _check_bandwidth(attributes: Attributes, picture: Track, sounds: list[Track]
 
 
 def peak_bps(track: Track) -> float:
-    """The peak segment bit rate: of any run of segments that lasts 0.5 to 1.5 targets (RFC 8216 section 4.1)."""
+    """The peak segment bit rate: over segments of 0.5 to 1.5 target durations (RFC 8216 section 4.1)."""
     target = track.playlist.target_s
     best = 0.0
     for first in range(len(track.segments)):
@@ -118,13 +118,13 @@ def peak_bps(track: Track) -> float:
 
 
 def average_bps(track: Track) -> float:
-    """The average segment bit rate, bits a second."""
+    """The average segment bit rate, in bits per second."""
     lasted = sum(segment.line.duration_s for segment in track.segments)
     return sum(len(segment.data) for segment in track.segments) * 8 / lasted if lasted else 0.0
 
 
 def check_together(tracks: list[Track], findings: Findings, *, growing: bool) -> None:
-    """One target duration for all (RFC 8216 section 6.2.4), and pictures that are cut at the same times."""
+    """One target duration for all (RFC 8216 section 6.2.4), and video that is cut at the same times."""
     targets = {track.playlist.target_s for track in tracks}
     findings.want(len(targets) <= 1, tracks[0].uri, f"the target durations differ: {sorted(targets)}")
     pictures = [track for track in tracks if track.is_picture]
@@ -140,5 +140,5 @@ def check_together(tracks: list[Track], findings: Findings, *, growing: bool) ->
 
 
 def resolve(master: MasterPlaylist, uri: str) -> str:
-    """An address of the multivariant playlist, as seen from where it lies."""
+    """A URI of the multivariant playlist, resolved against its own."""
     return urljoin(master.uri, uri)

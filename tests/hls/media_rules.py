@@ -1,4 +1,4 @@
-"""Rules for one rendition: its playlist's tags, its times, its keyframes. Each fault is told in plain words."""
+"""Rules for one rendition: the tags of its playlist, its times, its keyframes."""
 
 import math
 from itertools import pairwise
@@ -14,14 +14,14 @@ ROUNDING_S = 2e-6
 """Durations are written in microseconds: two roundings."""
 
 LATEST_START_S = 0.05
-"""How late a rendition may begin."""
+"""The latest start of a rendition."""
 
 LONGEST_S = 16
-"""A segment longer than this makes a switch a matter of patience."""
+"""The longest segment, so that switches are quick."""
 
 
 def check_playlist(playlist: MediaPlaylist, findings: Findings, *, growing: bool) -> None:
-    """What the tags have to say, by RFC 8216 section 4.3 and Apple's authoring rules."""
+    """The rules for tags, from RFC 8216 section 4.3 and Apple's authoring rules."""
     uri, tags = playlist.uri, playlist.tags
     findings.want(int(tags.get("EXT-X-VERSION", "0")) >= 6, uri, "EXT-X-MAP needs EXT-X-VERSION 6 or later")
     findings.want(tags.get("EXT-X-MEDIA-SEQUENCE", "0") == "0", uri, "EXT-X-MEDIA-SEQUENCE does not begin at 0")
@@ -40,8 +40,8 @@ def check_playlist(playlist: MediaPlaylist, findings: Findings, *, growing: bool
         rounded = math.floor(line.duration_s + 0.5)
         fits = rounded <= playlist.target_s
         findings.want(fits, uri, f"{line.uri} lasts {line.duration_s} s, over EXT-X-TARGETDURATION {playlist.target_s}")
-    places = [(line.uri, line.first) for line in playlist.segments]
-    findings.want(len(set(places)) == len(places), uri, "two segments have the same URI")
+    segments = [(line.uri, line.first) for line in playlist.segments]
+    findings.want(len(set(segments)) == len(segments), uri, "two segments have the same URI")
     _check_with_second_parser(playlist, findings)
 
 
@@ -55,7 +55,7 @@ def _check_with_second_parser(playlist: MediaPlaylist, findings: Findings) -> No
 
 
 def check_times(track: Track, findings: Findings) -> None:
-    """Decode times without a hole or a step back, and durations as they were announced."""
+    """Check that decode times have no gap and never decrease, and that durations are as announced."""
     if not track.segments:
         return
     first = track.segments[0]
@@ -91,7 +91,7 @@ def _check_inside(segment: Segment, findings: Findings) -> None:
 
 
 def check_keyframes(track: Track, findings: Findings) -> None:
-    """Every segment begins with a keyframe, and nothing in it is shown before that."""
+    """Check that every segment begins with a keyframe, and no frame in it is shown before that."""
     for segment in track.segments:
         first = segment.samples[0]
         findings.want(first.sync, segment.where, "it does not begin with a keyframe")

@@ -1,6 +1,6 @@
-"""A strict reader of playlists, by the letter of RFC 8216. It knows text and types, nothing of what the text names.
+"""A strict parser of playlists, as in RFC 8216. It does not read the referenced files.
 
-What is not known is a fault: our playlists hold nothing by accident.
+Unknown tags and attributes are faults.
 """
 
 import re
@@ -54,7 +54,7 @@ _ONCE = {
     "EXT-X-MAP",
     "EXT-X-ENDLIST",
 }
-"""EXT-X-MAP may stand more than once; one rendition of ours has one."""
+"""EXT-X-MAP may occur more than once in general; a rendition of ours has one."""
 
 _OF_MEDIA = _ONCE | {"EXTINF", "EXT-X-BYTERANGE"}
 _OF_MASTER = {
@@ -69,7 +69,7 @@ _OF_MASTER = {
 
 @dataclass(slots=True)
 class SegmentLine:
-    """One segment as announced. `first` and `length` are of a byte range, or None."""
+    """One segment of a playlist. `first` and `length` are those of its byte range, or None."""
 
     uri: str
     duration_s: float
@@ -114,7 +114,7 @@ def plain(value: str | None) -> str:
 
 
 def read_master(uri: str, data: bytes, findings: Findings) -> MasterPlaylist:
-    """Read a multivariant playlist, noting what is against the rules."""
+    """Parse a multivariant playlist, and report violations."""
     made = MasterPlaylist(uri, data.decode(errors="replace"))
     waiting: Attributes | None = None
     for tag, value in _lines(uri, data, findings):
@@ -138,7 +138,7 @@ def read_master(uri: str, data: bytes, findings: Findings) -> MasterPlaylist:
 
 
 def read_media(uri: str, data: bytes, findings: Findings) -> MediaPlaylist:
-    """Read a media playlist, noting what is against the rules."""
+    """Parse a media playlist, and report violations."""
     made = MediaPlaylist(uri, data.decode(errors="replace"))
     duration_s: float | None = None
     byterange: tuple[int, int] | None = None
@@ -170,7 +170,7 @@ def read_media(uri: str, data: bytes, findings: Findings) -> MediaPlaylist:
 
 
 def read_attributes(uri: str, tag: str, text: str, findings: Findings) -> Attributes:
-    """Read an attribute list (RFC 8216 section 4.2)."""
+    """Parse an attribute list (RFC 8216 section 4.2)."""
     made: Attributes = {}
     position = 0
     while position < len(text):

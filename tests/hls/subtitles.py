@@ -1,15 +1,15 @@
-"""Subtitle playlists: every segment is WebVTT, and they are announced as such."""
+"""Rules for subtitle playlists: every segment is WebVTT."""
 
 from urllib.parse import urljoin
 
+from tests.hls.file_sources import FileSource, Missing
 from tests.hls.findings import Findings
-from tests.hls.places import Missing, Place
 from tests.hls.track import load_playlist
 
 
-def check(place: Place, uri: str, findings: Findings) -> None:
-    """Judge a playlist of subtitles and all that it names."""
-    playlist = load_playlist(place, uri, findings)
+def check(source: FileSource, uri: str, findings: Findings) -> None:
+    """Check a subtitle playlist and all its segments."""
+    playlist = load_playlist(source, uri, findings)
     if playlist is None:
         return
     findings.want("EXT-X-TARGETDURATION" in playlist.tags, uri, "EXT-X-TARGETDURATION is missing")
@@ -20,7 +20,7 @@ def check(place: Place, uri: str, findings: Findings) -> None:
         findings.want(fits, uri, f"{line.uri} lasts {line.duration_s} s, over EXT-X-TARGETDURATION {playlist.target_s}")
         where = urljoin(uri, line.uri)
         try:
-            answer = place.get(where)
+            answer = source.get(where)
         except Missing as why:
             findings.add(where, f"it cannot be had: {why}")
             continue

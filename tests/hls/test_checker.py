@@ -1,4 +1,4 @@
-"""The checker itself: it has nothing against a good folder, and tells what is wrong with a broken one."""
+"""Tests of the checker: it accepts a valid folder, and reports the faults of a broken one."""
 
 import shutil
 import struct
@@ -18,13 +18,13 @@ Break = Callable[[Path], None]
 
 @pytest.fixture(scope="session")
 def good(ladder_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copied picture, one rung and sound, in two segments each."""
+    """Copied video, one rung and audio, in two segments each."""
     return packaged(ladder_clip, tmp_path_factory.mktemp("good") / "film")
 
 
 @pytest.fixture
 def folder(good: Path, tmp_path: Path) -> Path:
-    """The good folder, to be broken."""
+    """A copy of the valid folder, to be broken."""
     return shutil.copytree(good, tmp_path / "film")
 
 
@@ -32,7 +32,7 @@ def said(folder: Path) -> str:
     return "\n".join(map(str, check(folder)))
 
 
-def test_it_has_nothing_against_a_good_folder(good: Path) -> None:
+def test_a_valid_folder_has_no_faults(good: Path) -> None:
     assert check(good) == []
 
 
@@ -46,7 +46,7 @@ def edit(name: str, old: str, new: str) -> Break:
 
 
 def patch(name: str, change: Callable[[bytearray, bytes], None]) -> Break:
-    """Change the bytes of a segment, beside its init segment."""
+    """Change the bytes of a segment, with its init segment."""
 
     def broken(folder: Path) -> None:
         data = bytearray((folder / name).read_bytes())
@@ -67,7 +67,7 @@ def late(by_s: float) -> Callable[[bytearray, bytes], None]:
 
 
 def turn_keyframe(data: bytearray, init: bytes) -> None:
-    """Make the IDR slices of the first picture ordinary ones."""
+    """Turn the IDR slices of the first frame into ordinary ones."""
     first = read_segment(bytes(data), read_init(init), "", Findings())[0]
     at = first.at
     while at < first.at + first.size:
@@ -77,14 +77,14 @@ def turn_keyframe(data: bytearray, init: bytes) -> None:
 
 
 def unmark_keyframe(data: bytearray, _init: bytes) -> None:
-    """Call the first sample one that depends on others."""
+    """Mark the first sample as dependent on others."""
     (trun,) = find(bytes(data), "moof/traf/trun")
     assert data[trun.start + 3] & 0x4, "the first sample has flags of its own"
     struct.pack_into(">I", data, trun.start + 12, 0x01010000)
 
 
 def spoil(data: bytearray, init: bytes) -> None:
-    """Write noise over a picture in the middle."""
+    """Overwrite a frame in the middle with noise."""
     sample = read_segment(bytes(data), read_init(init), "", Findings())[10]
     for at in range(sample.at + 5, sample.at + sample.size):
         data[at] ^= 0x5A
@@ -153,18 +153,18 @@ MASTER = "master.m3u8"
         pytest.param(swap("240p/init.mp4", "360p/init.mp4"), "CODECS says", id="swapped-init"),
     ],
 )
-def test_it_tells_what_is_broken(folder: Path, broken: Break, words: str) -> None:
+def test_each_fault_is_reported(folder: Path, broken: Break, words: str) -> None:
     broken(folder)
     assert words in said(folder)
 
 
-def test_renditions_that_are_not_cut_alike_are_told(folder: Path) -> None:
+def test_renditions_with_different_cuts_are_reported(folder: Path) -> None:
     for name in ("0.m4s", "1.m4s"):
         patch(f"240p/{name}", late(0.2))(folder)
     assert "it begins +0.200 s beside 360p/0.m4s" in said(folder)
 
 
-def test_a_name_that_stands_twice_is_told(folder: Path) -> None:
+def test_a_repeated_name_is_reported(folder: Path) -> None:
     master = folder / MASTER
     (line,) = [line for line in master.read_text().splitlines() if line.startswith("#EXT-X-MEDIA")]
     master.write_text(master.read_text().replace(line, f"{line}\n{line}", 1))

@@ -1,4 +1,4 @@
-"""Sources of many kinds, packaged by the command and by a server, judged by the checker and played by FFmpeg."""
+"""Sources of many kinds, packaged by the command and by a server, validated by the checker and played with FFmpeg."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def clip(name: str, **wishes: object) -> Make:
 
 
 def uneven(folder: Path) -> Path:
-    """A picture whose frames last 40, 80 and 120 ms in turns."""
+    """Video whose frames last 40, 80 and 120 ms in turn."""
     steady = make_clip(folder / "steady.mkv", duration_s=9, width=320, height=180, video="mpeg4")
     path = folder / "uneven.mkv"
     keep = "select='eq(mod(n\\,6)\\,0)+eq(mod(n\\,6)\\,1)+eq(mod(n\\,6)\\,3)'"
@@ -55,13 +55,13 @@ CORPUS = {
 
 
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in CORPUS.items()])
-def test_a_packaged_file_is_right_and_plays(make: Make, tmp_path: Path) -> None:
+def test_a_packaged_file_is_valid_and_plays(make: Make, tmp_path: Path) -> None:
     folder = packaged(make(tmp_path), tmp_path / "hls")
     assert list(map(str, check(folder))) == []
     assert complaints(str(folder / "master.m3u8")) == []
 
 
-def test_a_video_is_right_while_it_grows_and_when_it_is_whole(start_server: StartServer, clips: Path) -> None:
+def test_a_video_is_valid_while_growing_and_when_complete(start_server: StartServer, clips: Path) -> None:
     source = make_clip(clips / "slow.mkv", duration_s=24, width=640, height=360, video="mpeg4")
     server = start_server(STREAMTIME_TRANSCODE__NICE="0")
     person = server.person("ada")
@@ -81,7 +81,7 @@ def test_a_video_is_right_while_it_grows_and_when_it_is_whole(start_server: Star
     assert complaints(server.url + master) == []
 
 
-def test_the_referee_complains_of_a_broken_folder(small_clip: Path, tmp_path: Path) -> None:
+def test_ffmpeg_warns_about_a_broken_folder(small_clip: Path, tmp_path: Path) -> None:
     folder = packaged(small_clip, tmp_path / "hls")
     (segment,) = folder.glob("*p/0.m4s")
     segment.write_bytes(segment.read_bytes()[:-200])

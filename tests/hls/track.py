@@ -1,11 +1,11 @@
-"""One rendition with all its bytes, as a player would fetch it: playlist, init segment, media segments."""
+"""One rendition with all its bytes: playlist, init segment, media segments."""
 
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from tests.hls.boxes import Init, Sample, read_init, read_segment
+from tests.hls.file_sources import FileSource, Missing
 from tests.hls.findings import Findings
-from tests.hls.places import Missing, Place
 from tests.hls.playlist import MediaPlaylist, SegmentLine, plain, read_media
 
 PLAYLIST_TYPES = {"", "application/vnd.apple.mpegurl"}
@@ -14,7 +14,7 @@ SEGMENT_TYPES = {"", "video/mp4", "audio/mp4"}
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A media segment that could be read: it has at least one sample."""
+    """A media segment with at least one sample."""
 
     where: str
     line: SegmentLine
@@ -31,7 +31,7 @@ class Segment:
 
     @property
     def start(self) -> int:
-        """When its first sample is shown, in ticks."""
+        """The presentation time of its first sample, in ticks."""
         return min(sample.shown for sample in self.samples)
 
     @property
@@ -41,7 +41,7 @@ class Segment:
 
 @dataclass(slots=True)
 class Track:
-    """A rendition, as far as it could be had."""
+    """A rendition, as far as it could be read."""
 
     playlist: MediaPlaylist
     init: bytes
@@ -64,10 +64,10 @@ class Track:
         return ticks / self.facts.timescale
 
 
-def load_playlist(place: Place, uri: str, findings: Findings) -> MediaPlaylist | None:
+def load_playlist(source: FileSource, uri: str, findings: Findings) -> MediaPlaylist | None:
     """Fetch and read a media playlist."""
     try:
-        answer = place.get(uri)
+        answer = source.get(uri)
     except Missing as why:
         findings.add(uri, f"it cannot be had: {why}")
         return None
@@ -75,9 +75,9 @@ def load_playlist(place: Place, uri: str, findings: Findings) -> MediaPlaylist |
     return read_media(uri, answer.data, findings)
 
 
-def load_track(place: Place, uri: str, findings: Findings) -> Track | None:
-    """Fetch a rendition, noting what cannot be had or read; None where there is nothing to judge."""
-    playlist = load_playlist(place, uri, findings)
+def load_track(source: FileSource, uri: str, findings: Findings) -> Track | None:
+    """Fetch a rendition, and report what cannot be read; None if nothing can."""
+    playlist = load_playlist(source, uri, findings)
     if playlist is None:
         return None
     if "URI" not in playlist.map:
@@ -85,7 +85,7 @@ def load_track(place: Place, uri: str, findings: Findings) -> Track | None:
         return None
     map_uri = urljoin(uri, plain(playlist.map["URI"]))
     try:
-        init = _bytes(place, map_uri, findings)
+        init = _bytes(source, map_uri, findings)
         facts = read_init(init)
     except (Missing, ValueError) as why:
         findings.add(map_uri, f"the init segment cannot be used: {why}")
@@ -94,7 +94,7 @@ def load_track(place: Place, uri: str, findings: Findings) -> Track | None:
     for line in playlist.segments:
         where = urljoin(uri, line.uri)
         try:
-            data = _bytes(place, where, findings, line.first, line.length)
+            data = _bytes(source, where, findings, line.first, line.length)
             samples = read_segment(data, facts, where, findings)
         except (Missing, ValueError) as why:
             findings.add(where, f"the segment cannot be used: {why}")
@@ -106,7 +106,9 @@ def load_track(place: Place, uri: str, findings: Findings) -> Track | None:
     return track
 
 
-def _bytes(place: Place, uri: str, findings: Findings, first: int | None = None, length: int | None = None) -> bytes:
-    answer = place.get(uri, first, length)
+def _bytes(
+    source: FileSource, uri: str, findings: Findings, first: int | None = None, length: int | None = None
+) -> bytes:
+    answer = source.get(uri, first, length)
     findings.want(answer.kind in SEGMENT_TYPES, uri, f"its type is {answer.kind}")
     return answer.data

@@ -1,6 +1,6 @@
-"""`make fuzz-api`: schemathesis tries our own OpenAPI document on a real server, as everybody that there is.
+"""`make fuzz-api`: schemathesis tests a real server against its OpenAPI document, as every kind of caller.
 
-What it prints of a failure is a curl command. The same `--seed` asks the same; ids and secrets are others each time.
+Failures are printed as curl commands. The same `--seed` sends the same requests, apart from ids and secrets.
 """
 
 import argparse
@@ -26,10 +26,10 @@ COMMAND = str(Path(sys.executable).with_name("schemathesis"))
 HOOKS = str(Path(__file__).with_name("api_hooks.py"))
 
 WITHOUT = ["/api/v1/events"]
-"""A stream that does not end; tests/system/test_api.py reads it."""
+"""An endless stream, tested in tests/system/test_api.py."""
 
 REFUSED = [400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 460]
-"""How a request may be answered that the document does not allow: 412 is what tus has for a header that is missing."""
+"""Allowed answers to a request that violates the document: tus uses 412 for a missing header."""
 
 CHECKS = (
     "not_a_server_error",
@@ -51,7 +51,7 @@ REFUSALS = {
 
 @dataclass(frozen=True)
 class FuzzSettings:
-    """How much is tried: `examples` requests for each operation and phase; the same seed tries the same."""
+    """The extent of a run: `examples` requests per operation and phase; the same seed gives the same run."""
 
     examples: int
     seed: int
@@ -69,7 +69,7 @@ class ResourceIds:
 
 @contextmanager
 def open_server() -> Iterator[Server]:
-    """A server with everybody on it."""
+    """A server with all callers."""
     with running_server() as server:
         server.run("user", "create", "viewer", "--role", "viewer", "--password-stdin", given=PASSWORD + "\n")
         server.person("admin", admin=True)
@@ -78,12 +78,12 @@ def open_server() -> Iterator[Server]:
 
 
 def caller(server: Server, who: str) -> Person:
-    """Somebody of `CALLERS`."""
+    """One of `CALLERS`."""
     return {"anonymous": server.visitor(), "viewer": Person(server, "viewer")}.get(who) or server.person(who)
 
 
 def things_for(server: Server, who: str, folder: Path) -> ResourceIds:
-    """Something of everything that they may ask about, made anew; what nobody may see is the member's."""
+    """New resources of every kind for the caller; those of anonymous callers belong to the member."""
     owner = server.person(who if who in {"member", "admin"} else "member")
     users = server.person("admin").api.get("/api/v1/admin/users").raise_for_status().json()["items"]
     clip = make_clip(folder / f"{who}.mp4", duration_s=2, width=320, height=180)
@@ -117,7 +117,7 @@ def _account(server: Server, name: str) -> str:
 
 
 def tried(server: Server, who: str, wishes: FuzzSettings, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Have schemathesis try everything as somebody."""
+    """Run schemathesis as one caller."""
     things = things_for(server, who, folder)
     config = folder / f"{who}.toml"
     config.write_text(_configuration(server, caller(server, who), things, wishes))
@@ -158,7 +158,7 @@ def _configuration(server: Server, person: Person, things: ResourceIds, wishes: 
 
 
 def _toml(value: object) -> str:
-    """A value as TOML has it, which is JSON but for its tables."""
+    """A TOML value, which is JSON except for tables."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
@@ -167,7 +167,7 @@ def _toml(value: object) -> str:
 
 
 def main() -> None:
-    """Read the options, run, and end with 1 where something is to be put right."""
+    """Parse the options, run, and exit with 1 on a fault."""
     parser = argparse.ArgumentParser(prog="make fuzz-api", description=__doc__)
     parser.add_argument("--examples", type=int, default=200, help="how many requests for each operation (200)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="the same seed asks the same")

@@ -1,6 +1,6 @@
-"""What schemathesis is told of us beside the document.
+"""Hooks for schemathesis.
 
-It must not end its own account, nor the token that it comes with: all that followed would be 401.
+It must not delete its own account or token: all following requests would get 401.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import schemathesis
 
 OWN = frozenset(json.loads(os.environ["STREAMTIME_FUZZ_OWN"]))
-"""The ids of the caller's account and of its tokens, as they may stand in an address."""
+"""The ids of the caller's account and tokens, as they occur in URLs."""
 
 
 @schemathesis.hook

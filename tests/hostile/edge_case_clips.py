@@ -1,7 +1,7 @@
-"""Makes the film of a recipe with PyAV's own encoders, in this process: a tenth of a second each.
+"""Creates the clip of a recipe with PyAV's encoders, in this process: a tenth of a second each.
 
-The picture is encoded at an even pace; afterwards its packets are given the times that the recipe wants, are dropped
-or moved, and only then put into the container.
+The video is encoded at a constant rate; then its packets get the times of the recipe, are dropped or moved, and are
+written into the container.
 """
 
 import random
@@ -31,7 +31,7 @@ MUXERS = {
     "m4a": "mp4",
 }
 TICK = Fraction(1, 180_000)
-"""Fine enough for every rate that is drawn, to half a tick of MPEG."""
+"""Exact for every drawn frame rate, to half a tick of MPEG."""
 
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 SLIDE_S = (0.5, 6.0)
@@ -45,11 +45,11 @@ PICTURES = {
 }
 SOUNDS = {"mp3": "libmp3lame", "opus": "libopus"}
 EBML_DURATION = b"\x44\x89\x88"
-"""The element Duration, eight bytes long (RFC 9559 section 5.1.2.10)."""
+"""The element Duration with eight bytes (RFC 9559 section 5.1.2.10)."""
 
 
 def make_film(recipe: Recipe, path: Path) -> Path:
-    """Write the film of a recipe to `path`."""
+    """Write the clip of a recipe to `path`."""
     options = dict(option.split("=", 1) for option in recipe.options)
     if recipe.origin_s or recipe.container in {"ts", "m2ts"}:
         options["avoid_negative_ts"] = "disabled" if recipe.origin_s < 0 else "auto"
@@ -69,7 +69,7 @@ def make_film(recipe: Recipe, path: Path) -> Path:
 
 
 class Unseekable:
-    """A pipe, to a muxer: what it would write into its head at the end stays unknown."""
+    """A pipe for the muxer, which cannot seek back to complete its header."""
 
     def __init__(self, file: Any) -> None:  # noqa: ANN401  # any file
         self.write = file.write
@@ -109,7 +109,7 @@ def _add_picture(recipe: Recipe, container: OutputContainer) -> VideoStream:
 
 
 def _structure(recipe: Recipe) -> dict[str, str]:
-    """What the encoder is told of groups and fields."""
+    """The encoder's options for GOPs and fields."""
     if recipe.codec == "h264":
         said = f"keyint={recipe.group}:min-keyint={min(recipe.group, 25)}:scenecut=0:open-gop={int(recipe.open_group)}"
         said += ":intra-refresh=1" if recipe.intra_refresh else ""
@@ -122,7 +122,7 @@ def _structure(recipe: Recipe) -> dict[str, str]:
 
 
 def _pictures(recipe: Recipe, stream: VideoStream) -> Iterator[AnyPacket]:
-    """Encode a moving test pattern; times are numbers of pictures."""
+    """Encode a moving test pattern; times are frame numbers."""
     graph = av.filter.Graph()
     source = graph.add("testsrc2", f"size={recipe.width}x{recipe.height}:rate={recipe.rate}")
     shape = graph.add("format", recipe.pixels)
@@ -138,13 +138,13 @@ def _pictures(recipe: Recipe, stream: VideoStream) -> Iterator[AnyPacket]:
 
 
 def _timed_pictures(recipe: Recipe, packets: list[AnyPacket], chance: random.Random) -> list[AnyPacket]:
-    """Give the packets of the picture their times, and drop those that are missing."""
+    """Set the times of the video packets, and drop the missing ones."""
     base = packets[0].time_base or recipe.step_s
     starts = _starts(recipe, chance)
     step_s, last_s = float(recipe.step_s), recipe.last_s or float(recipe.step_s)
 
     def at(index: int) -> float:
-        """When a picture is shown; decode times reach before the first and after the last."""
+        """The presentation time of a frame; decode times can be before the first and after the last."""
         if index < 0:
             return starts[0] + index * step_s
         return starts[index] if index < len(starts) else starts[-1] + (index - len(starts) + 1) * step_s
@@ -167,7 +167,7 @@ def _index(time: int | None, base: Fraction, recipe: Recipe) -> int:
 
 
 def _starts(recipe: Recipe, chance: random.Random) -> list[float]:
-    """When each picture is shown."""
+    """The presentation times of all frames."""
     step_s = float(recipe.step_s)
     steps = [step_s] * recipe.pictures
     if recipe.pace == "slides":
@@ -192,7 +192,7 @@ def _add_sound(sound: Sound, container: OutputContainer) -> AudioStream:
 
 
 def _encoded(sound: Sound, stream: AudioStream) -> Iterator[AnyPacket]:
-    """Encode a hum that rises and falls."""
+    """Encode a tone with changing volume."""
     graph = av.filter.Graph()
     wave = "0.4*sin(2*PI*440*t)*(0.6+0.4*sin(2*PI*t))"
     exprs = "|".join([wave] * sound.channels)
@@ -211,7 +211,7 @@ def _encoded(sound: Sound, stream: AudioStream) -> Iterator[AnyPacket]:
 
 
 def _timed_sounds(recipe: Recipe, sound: Sound, packets: list[AnyPacket]) -> list[AnyPacket]:
-    """Move the packets of a sound to where they belong; those after a jump jump as well."""
+    """Set the times of the audio packets, including the jump."""
     jumps_at_s = float((recipe.pictures // 2) * recipe.step_s) if recipe.codec and recipe.pace == "even" else 0.0
     for packet in packets:
         base = packet.time_base or TICK
@@ -242,7 +242,7 @@ def _add_cover(container: OutputContainer) -> list[AnyPacket]:
 
 
 def _lying(recipe: Recipe, data: bytes) -> bytes:
-    """The head says another duration."""
+    """Change the duration in the header."""
     by = 0.4 if recipe.header == "short" else 3.0
     if recipe.container == "mkv":
         at = data.find(EBML_DURATION) + len(EBML_DURATION)

@@ -1,6 +1,6 @@
-"""Tries recipes by the hundred, in processes of their own: each film is made, prepared and judged.
+"""Tests many recipes in separate processes: each clip is created, packaged and checked.
 
-A share of them goes through a real server too, as a person's upload.
+Some are also uploaded to a real server.
 """
 
 import multiprocessing
@@ -22,12 +22,12 @@ from tests.server import Server, running_server
 
 TOLD_EVERY = 100
 UPLOADED_EVERY = 40
-"""One film of so many is uploaded to a server, which takes several times as long as the command's pipeline."""
+"""One of this many clips is uploaded to a server, which takes several times as long as the command."""
 
 
 @dataclass(frozen=True)
 class ClipVerdict:
-    """A film and its faults, none where all is well; `outcome` is `ready` or the code of a refusal."""
+    """A clip and its faults; `outcome` is `ready` or the failure code."""
 
     number: int
     recipe: Recipe
@@ -40,7 +40,7 @@ class ClipVerdict:
 
 
 def judged(number: int, recipe: Recipe, server: Server | None = None, kept: Path | None = None) -> ClipVerdict:
-    """Make the film of a recipe, have it prepared and judge what came of it."""
+    """Create the clip of a recipe, package it and check the result."""
     before = _cpu_s()
     with tempfile.TemporaryDirectory(prefix="streamtime-fuzz-") as made:
         path = make_film(recipe, Path(made) / f"film.{recipe.container.rpartition('.')[2]}")
@@ -58,8 +58,8 @@ def _cpu_s() -> float:
 
 
 def tried(seed: str, numbers: Iterable[int], *, at_once: int, kept: Path | None = None) -> Iterator[ClipVerdict]:
-    """Judge the films of these numbers, some at once, and give the verdicts in their order."""
-    os.environ["SVT_LOG"] = "0"  # an encoder that would tell its name each time
+    """Check the clips of these numbers in parallel, and yield the verdicts in order."""
+    os.environ["SVT_LOG"] = "0"  # an encoder that prints its name each time
     numbers = list(numbers)
     began = time.monotonic()
     with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -73,7 +73,7 @@ def tried(seed: str, numbers: Iterable[int], *, at_once: int, kept: Path | None 
 
 
 def tried_by_a_server(seed: str, numbers: Iterable[int], kept: Path | None = None) -> Iterator[ClipVerdict]:
-    """The same, by a real server, one after another."""
+    """The same with a real server, one after another."""
     with ExitStack() as stack:
         server = None
         for number in numbers:
@@ -89,7 +89,7 @@ def _one(seed: str, number: int, kept: Path | None) -> ClipVerdict:
 
 
 def shrunk(verdict: ClipVerdict) -> ClipVerdict:
-    """Take oddities away one after another, as long as a fault of the same kind stays."""
+    """Remove oddities one by one, as long as a fault of the same kind remains."""
     kind = verdict.faults[0].partition(":")[0]
     while True:
         for recipe in simpler(verdict.recipe):
@@ -102,7 +102,7 @@ def shrunk(verdict: ClipVerdict) -> ClipVerdict:
 
 
 def summary(verdicts: list[ClipVerdict], seconds: float) -> str:
-    """What came of all of them, as a table."""
+    """A table of all results."""
     outcomes = Counter(verdict.outcome for verdict in verdicts)
     kinds = Counter(kind for verdict in verdicts for kind in {fault.partition(":")[0] for fault in verdict.faults})
     lines = [f"{count:6}  {outcome}" for outcome, count in outcomes.most_common()]

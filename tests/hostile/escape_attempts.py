@@ -1,6 +1,6 @@
-"""A child that is confined as a worker is, and then tries to get out: `python captive.py <control> <source> <bounds>`
+"""A confined child that tries to escape: `python escape_attempts.py <control> <source> <bounds>`
 
-It answers the first order with a failure whose message tells, for every way it tried, what came of it.
+It answers the first order with a failure whose message has the result of every attempt.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ F_SETOWN = 8
 
 
 def in_c(name: str, *arguments: object) -> None:
-    """Call a function of the C library that answers -1 where it fails."""
+    """Call a function of the C library that returns -1 on errors."""
     if getattr(LIBC, name)(*arguments) == -1:
         raise OSError(ctypes.get_errno(), name)
 
@@ -117,7 +117,7 @@ def outcome(way: Callable[[], object]) -> str:
         return errno.errorcode.get(error.errno or 0, str(error))
     except MemoryError:
         return "ENOMEM"
-    except ValueError as error:  # what Python makes of EPERM from setrlimit
+    except ValueError as error:  # Python's error for EPERM from setrlimit
         return str(error)
     return "done"
 
@@ -126,7 +126,7 @@ def main() -> None:
     control, source = int(sys.argv[1]), int(sys.argv[2])
     secret, port = os.pread(source, 4096, 0).decode().split("\n")
     connection = socket.socket(fileno=control)
-    "localhost".encode("idna")  # what looks a name up would import this late
+    "localhost".encode("idna")  # name resolution would import this late
     confine(connection, source, WorkerLimits.from_arguments(sys.argv[3:]))
     channel = Channel(connection)
     channel.receive()

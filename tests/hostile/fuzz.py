@@ -1,11 +1,11 @@
-"""`make fuzz`: films that nobody foresaw, as many as one likes, in two parts.
+"""`make fuzz`: random media files in two parts.
 
-`--part odd`: valid but odd films, drawn at random, are prepared by the whole pipeline and judged: what is ready plays
-to the end by the HLS checker, lasts what another FFmpeg decodes, and has a poster; what is refused cannot be decoded.
-`--part broken`: good films are broken byte by byte, and real workers try them: each ends in known words.
-Without `--part` both run, four odd films for each broken one.
+`--part odd`: valid but unusual files run through the whole pipeline: a ready one passes the HLS checker, is as long as
+another FFmpeg decodes it, and has a poster; a rejected one cannot be decoded.
+`--part broken`: valid files are corrupted, and real workers read them: each attempt ends with a known failure.
+Without `--part` both run, four odd files for each broken one.
 
-What it prints is enough to try a single one again: `make fuzz ARGS="--part odd --seed SEED --case NUMBER"`.
+The output is enough to repeat a single case: `make fuzz ARGS="--part odd --seed SEED --case NUMBER"`.
 """
 
 import argparse
@@ -37,7 +37,7 @@ REMARKABLE = {
 
 
 def broken(seed: str, number: int, films: dict[str, bytes]) -> tuple[str, bytes]:
-    """The film of that number: what it was, and what it is now."""
+    """The case of that number: the seed file and the mutated one."""
     name = sorted(films)[number % len(films)]
     return name, mutated(name, films, random.Random(f"{seed} {number}"))  # noqa: S311  # it is to be repeatable
 
@@ -49,7 +49,7 @@ def good_films() -> dict[str, bytes]:
 
 
 async def run(numbers: Iterable[int], options: argparse.Namespace) -> list[tuple[int, str, Outcome]]:
-    """Try the films of these numbers, some at once, and tell how it goes."""
+    """Run the cases of these numbers in parallel, and print progress."""
     films = good_films()
     results: list[tuple[int, str, Outcome]] = []
     began = time.monotonic()
@@ -94,7 +94,7 @@ def _tell(options: argparse.Namespace, number: int, path: Path, outcome: Outcome
 
 
 def summary(results: list[tuple[int, str, Outcome]], seconds: float) -> str:
-    """What came of all of them, as a table."""
+    """A table of all results."""
     codes = Counter(outcome.code for _, _, outcome in results)
     times = sorted(outcome.seconds for _, _, outcome in results)
     lines = [f"{count:6}  {code}" for code, count in codes.most_common()]
@@ -107,7 +107,7 @@ def summary(results: list[tuple[int, str, Outcome]], seconds: float) -> str:
 
 
 def main() -> None:
-    """Read the options, run, and end with 1 where something is to be put right."""
+    """Parse the options, run, and exit with 1 on a fault."""
     parser = argparse.ArgumentParser(
         prog="make fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -131,7 +131,7 @@ def main() -> None:
 
 
 def run_odd(options: argparse.Namespace, count: int) -> bool:
-    """Try odd films, tell of those with faults at once, and whether there was none."""
+    """Run odd cases, print faults at once, and return whether there was none."""
     began = time.monotonic()
     numbers = range(options.begin, options.begin + count) if options.case is None else [options.case]
     uploads = [n for n in numbers if options.uploads and n % options.uploads == 0 and options.case is None]
@@ -148,7 +148,7 @@ def run_odd(options: argparse.Namespace, count: int) -> bool:
 
 
 def run_broken(options: argparse.Namespace, count: int) -> bool:
-    """Try broken films, tell of remarkable ends, and whether each ended in known words."""
+    """Run broken cases, print unusual results, and return whether each ended with a known failure."""
     began = time.monotonic()
     numbers = range(options.begin, options.begin + count) if options.case is None else [options.case]
     results = asyncio.run(run(numbers, options))

@@ -1,4 +1,4 @@
-"""A place that nobody may come to: a secret file whose opening is noticed, and a port that hears every knock."""
+"""A honeypot: a secret file whose opening is noticed, and a port whose connections are noticed."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ LONGEST_READ = 65536
 
 @dataclass
 class Honeypot:
-    """Set with `set_honeypot`. `secret` is a playable piece of a film, so that a player that is led there goes on."""
+    """Set with `set_honeypot`. `secret` is playable media, so that a demuxer that opens it continues."""
 
     secret: Path
     listener: socket.socket
@@ -28,7 +28,7 @@ class Honeypot:
         return int(self.listener.getsockname()[1])
 
     def visits(self) -> set[str]:
-        """By which ways somebody has come since the last time that this was asked."""
+        """The accesses since the last call."""
         ways: set[str] = set()
         try:
             self.listener.accept()[0].close()
@@ -50,7 +50,7 @@ class Honeypot:
 
 @contextmanager
 def set_honeypot(secret: Path) -> Iterator[Honeypot]:
-    """Watch over this file, and listen on a port of TCP and UDP alike."""
+    """Watch this file, and listen on a TCP and UDP port."""
     watch = LIBC.inotify_init1(IN_NONBLOCK)
     assert watch >= 0
     try:

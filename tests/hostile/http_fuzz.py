@@ -1,6 +1,6 @@
-"""`make fuzz-http`: requests drawn at random over raw sockets, some at once, beside a viewer who watches all the time.
+"""`make fuzz-http`: random requests over raw sockets, in parallel, while a viewer watches.
 
-The same `--seed` draws the same. `--case NUMBER` sends that one alone and shows it.
+The same `--seed` gives the same requests. `--case NUMBER` sends and prints a single one.
 """
 
 import argparse
@@ -34,7 +34,7 @@ QUICK = {
 LAST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 STATUS = re.compile(rb"^HTTP/1\.1 (\d{3}) ", re.MULTILINE)
 KNOWN = {501, 503, 505, 507}
-"""5xx that are no fault of the server's: what it does not speak, and what it has no room for."""
+"""5xx that are correct: not implemented, and overloaded."""
 
 TOLD_EVERY = 100
 MAX_GROWTH_BYTES = 96 << 20
@@ -43,18 +43,18 @@ NOW = struct.pack("ii", 1, 0)
 
 @dataclass
 class HttpFuzzResult:
-    """What came of a run."""
+    """The result of a run."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     watched: int = 0
-    """How often the viewer has seen the whole film."""
+    """How often the viewer has played the whole video."""
     grown_bytes: int = 0
 
 
 @contextmanager
 def open_server() -> Iterator[tuple[Server, str, bytes]]:
-    """A server with a public film, its master playlist, and the field that says one is a member."""
+    """A server with a public video, its multivariant playlist, and a member's Authorization field."""
     with running_server(**QUICK) as server, TemporaryDirectory(prefix="streamtime-fuzz-http-") as folder:  # type: ignore[arg-type]  # all of them are settings
         clip = make_clip(Path(folder) / "film.mp4", duration_s=8, width=320, height=180)
         ann = server.person("ann")
@@ -64,14 +64,14 @@ def open_server() -> Iterator[tuple[Server, str, bytes]]:
 
 
 def drawn(seed: str, number: int, bearer: bytes) -> tuple[list[bytes], str]:
-    """The attempt of that number: its pieces, and how the client ends."""
+    """The attempt of that number: its chunks, and how the client ends."""
     dice = random.Random(f"{seed} {number}")  # noqa: S311  # it is to be repeatable
     ending = dice.choice(("closing request",) * 7 + ("half close", "half close", "reset", "silence"))
     return RandomRequests(dice, bearer).pieces(), ending
 
 
 def attempt(server: Server, pieces: list[bytes], ending: str, source: str) -> list[int]:
-    """Send it, and give the statuses of all answers."""
+    """Send it, and return the statuses of all responses."""
     with RawConnection(server, source=source) as raw:
         for piece in pieces:
             if not raw.send(piece):
@@ -88,7 +88,7 @@ def attempt(server: Server, pieces: list[bytes], ending: str, source: str) -> li
 
 
 def run(numbers: range, seed: str, at_once: int) -> HttpFuzzResult:
-    """Make all attempts, and judge."""
+    """Make all attempts, and check the results."""
     verdict, over = HttpFuzzResult(), threading.Event()
     with open_server() as (server, master, bearer):
         expected = hashes(server.visitor().api, master)
@@ -125,7 +125,7 @@ def _try(server: Server, numbers: range, seed: str, bearer: bytes, at_once: int,
 def _watch(
     server: Server, master: str, expected: dict[str, str], over: threading.Event, verdict: HttpFuzzResult
 ) -> None:
-    # A kept connection that is closed for being idle just when it is used again is for clients to try again.
+    # Clients must retry when an idle connection is closed just as it is used again.
     client = server.client(Connection="close")
     while not over.is_set():
         try:
@@ -148,7 +148,7 @@ def _judge(server: Server, verdict: HttpFuzzResult) -> None:
 
 
 def main() -> None:
-    """Read the options, run, and end with 1 where something is to be put right."""
+    """Parse the options, run, and exit with 1 on a fault."""
     parser = argparse.ArgumentParser(prog="make fuzz-http", description=__doc__)
     parser.add_argument("--attempts", type=int, default=5000, help="how many (5,000)")
     parser.add_argument("--seed", default=secrets.token_hex(4), help="the same seed draws the same")

@@ -1,4 +1,4 @@
-"""A confined child that comes to harm: `python wild.py abort|allocate|spin <control> <source> <bounds>`"""
+"""A confined child that misbehaves: `python misbehaving_worker.py abort|allocate|spin <control> <source> <bounds>`"""
 
 import os
 import socket
@@ -12,14 +12,14 @@ MIB = 1 << 20
 
 
 def allocate() -> None:
-    """Take memory and use it, without end."""
+    """Allocate and use memory without end."""
     taken = []
     while True:
         taken.append(bytearray(b"x" * MIB))
 
 
 def spin() -> None:
-    """Work without end, and say nothing."""
+    """Compute without end, without a message."""
     while True:
         pass
 

@@ -1,6 +1,6 @@
-"""Breaks a good film on purpose: by the structure of its container, in its codec's units, or bluntly.
+"""Corrupts a valid file: in the structure of its container, in the units of its codec, or at random bytes.
 
-Everything follows from the generator of chance that is handed in: the same seed breaks the same way.
+The same random generator corrupts the same way.
 """
 
 import random
@@ -20,7 +20,7 @@ LONGEST_COPIED_BYTES = 4096
 
 
 def mutated(name: str, films: dict[str, bytes], chance: random.Random) -> bytes:
-    """Break the film of that name in one to four ways."""
+    """Corrupt the seed of that name in one to four ways."""
     data = bytearray(films[name])
     for _ in range(chance.choice((1, 1, 2, 4))):
         way = chance.choice(WAYS)
@@ -36,14 +36,14 @@ def pieces(data: bytearray, name: str) -> list[Piece]:
 
 
 def put(data: bytearray, at: int, width: int, value: int, *, little: bool) -> None:
-    """Overwrite a number, cut to its width."""
+    """Overwrite a number, truncated to its width."""
     width = min(width, len(data) - at)
     if width > 0:
         data[at : at + width] = (value & ((1 << 8 * width) - 1)).to_bytes(width, "little" if little else "big")
 
 
 def a_length(data: bytearray, name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """A piece lies about its length: by little, or as far as it can."""
+    """A chunk has a wrong length: by little, or extreme."""
     if found := pieces(data, name):
         piece = chance.choice(found)
         old = int.from_bytes(data[piece.field : piece.field + piece.width], "little" if piece.little else "big")
@@ -52,8 +52,8 @@ def a_length(data: bytearray, name: str, _films: dict[str, bytes], chance: rando
 
 
 def a_number(data: bytearray, name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """A counter, a size, an offset or a time inside a piece becomes an extreme one."""
-    # Short pieces are where numbers stand; long ones are pictures and sound.
+    """A counter, size, offset or time inside a chunk becomes extreme."""
+    # Short chunks contain numbers; long ones are video and audio data.
     if found := [piece for piece in pieces(data, name) if 0 < piece.end - piece.content <= 2048]:
         piece = chance.choice(found)
         width = chance.choice((1, 2, 4, 4, 4, 8))
@@ -63,7 +63,7 @@ def a_number(data: bytearray, name: str, _films: dict[str, bytes], chance: rando
 
 
 def a_name(data: bytearray, name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """A piece poses as another kind of piece."""
+    """A chunk gets the type of another one."""
     if len(found := pieces(data, name)) > 1:
         one, other = chance.sample(found, 2)
         kind = bytes(data[other.begin : other.content])
@@ -71,14 +71,14 @@ def a_name(data: bytearray, name: str, _films: dict[str, bytes], chance: random.
 
 
 def gone(data: bytearray, name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """A piece is missing."""
+    """A chunk is missing."""
     if found := pieces(data, name):
         piece = chance.choice(found)
         del data[piece.begin : piece.end]
 
 
 def again(data: bytearray, name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """A piece comes more than once."""
+    """A chunk is repeated."""
     if found := [piece for piece in pieces(data, name) if piece.end - piece.begin <= LONGEST_COPIED_BYTES]:
         piece = chance.choice(found)
         copy = bytes(data[piece.begin : piece.end])
@@ -86,14 +86,14 @@ def again(data: bytearray, name: str, _films: dict[str, bytes], chance: random.R
 
 
 def moved(data: bytearray, name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """A piece stands where another one was, or inside itself."""
+    """A chunk is moved to the position of another one, or into itself."""
     if len(found := pieces(data, name)) > 1:
         one, other = chance.sample(found, 2)
         data[other.begin : other.begin] = data[one.begin : min(one.end, one.begin + LONGEST_COPIED_BYTES)]
 
 
 def a_unit(data: bytearray, _name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """The head of a codec's unit is not what it was: parameter sets and slices begin there."""
+    """The header of a codec unit changes: parameter sets and slices begin there."""
     if found := list(start_codes(bytes(data))):
         piece = chance.choice(found)
         for _ in range(chance.choice((1, 2, 8))):
@@ -103,7 +103,7 @@ def a_unit(data: bytearray, _name: str, _films: dict[str, bytes], chance: random
 
 
 def bits(data: bytearray, _name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """Some bits are wrong, here and there."""
+    """Some random bits are flipped."""
     for _ in range(chance.choice((1, 4, 32, 256))):
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
 
@@ -114,7 +114,7 @@ def cut(data: bytearray, _name: str, _films: dict[str, bytes], chance: random.Ra
 
 
 def spliced(data: bytearray, name: str, films: dict[str, bytes], chance: random.Random) -> None:
-    """It goes on as another film, of its own kind of container or not."""
+    """It continues with another file, of the same container or not."""
     kin = [other for other in films if other != name and Path(other).suffix == Path(name).suffix]
     other = films[chance.choice(kin if kin and chance.random() < 0.6 else sorted(films))]
     begin = chance.randrange(len(other))
@@ -122,7 +122,7 @@ def spliced(data: bytearray, name: str, films: dict[str, bytes], chance: random.
 
 
 def holes(data: bytearray, _name: str, _films: dict[str, bytes], chance: random.Random) -> None:
-    """A stretch is zero, or noise."""
+    """A range is zero, or noise."""
     begin = chance.randrange(len(data))
     length = min(chance.choice((16, 256, 4096)), len(data) - begin)
     data[begin : begin + length] = bytes(length) if chance.random() < 0.5 else chance.randbytes(length)
@@ -136,7 +136,7 @@ WAYS: tuple[Way, ...] = (
 
 
 def mend_pages(data: bytearray) -> None:
-    """Give Ogg pages right checksums again: otherwise a wrong page is dropped before anybody reads it."""
+    """Correct the checksums of Ogg pages: otherwise a corrupted page is dropped before it is parsed."""
     for piece in pieces(data, "x.ogv"):
         if piece.end - piece.begin >= 27:
             data[piece.begin + 22 : piece.begin + 26] = bytes(4)
@@ -145,8 +145,8 @@ def mend_pages(data: bytearray) -> None:
 
 
 def ogg_checksum(page: bytes) -> int:
-    """The checksum of Ogg: that of zlib's polynomial, but unreflected, begun at 0 and not turned over at the end."""
-    # zlib's is reflected: fed with mirrored bytes and mirrored back it is the same.
+    """The checksum of Ogg: zlib's polynomial, but unreflected, with initial value 0 and no final inversion."""
+    # zlib's is reflected: with mirrored bytes and a mirrored result it is the same.
     mirrored = page.translate(MIRROR)
     value = zlib.crc32(mirrored, 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{value:032b}"[::-1], 2)

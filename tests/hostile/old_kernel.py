@@ -1,6 +1,6 @@
-"""Runs a program as on a kernel that lacks a layer: `python old_kernel.py seccomp,landlock PROGRAM ARGUMENT ...`
+"""Runs a program as on a kernel without a security layer: `python old_kernel.py seccomp,landlock PROGRAM ARGUMENT ...`
 
-A filter of system calls does it, which holds for the program and all that it starts. It allows everything else.
+A seccomp filter rejects the system calls of the layer for the program and its children, and allows all others.
 """
 
 import errno
@@ -21,7 +21,7 @@ LANDLOCK_CREATE_RULESET = 444
 
 
 def without(layers: set[str]) -> bytes:
-    """A filter program: what a kernel says that was built without these layers."""
+    """A filter program with the errors of a kernel without these layers."""
     program = [(LOAD, 0, 0, AT_NUMBER)]
     if "landlock" in layers:
         program += [(JUMP_IF_EQUAL, 0, 1, LANDLOCK_CREATE_RULESET), (RETURN, 0, 0, REFUSE | errno.ENOSYS)]

@@ -1,4 +1,4 @@
-"""Requests as no client sends them: heads, bodies and chunkings drawn at random, and cut into pieces at random."""
+"""Random requests: heads, bodies and chunked encodings, split at random."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ PATHS = (
     b"/t/x/media/y/master.m3u8", b"/assets/x", b"/s/x", b"/drop/x", b"/join/x", b"/embed/x",
     b"/oembed?url=http://[", b"/watch/x?t=%ff", b"/metrics", b"/setup",
 )  # fmt: skip
-"""All but streams of events, which do not end."""
+"""All but event streams, which do not end."""
 METHODS = (
     b"GET", b"GET", b"GET", b"HEAD", b"POST", b"POST", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT",
     b"TRACE", b"QUERY", b"PRI",
@@ -48,14 +48,14 @@ _PRINTED = [byte for byte in range(0x20, 0x100) if byte != 0x7F]
 
 
 class RandomRequests:
-    """One attempt: the pieces that are sent one after the other. `bearer` is a field that lets requests further in."""
+    """One attempt: the chunks that are sent in turn. `bearer` is an Authorization field."""
 
     def __init__(self, dice: random.Random, bearer: bytes) -> None:
         self._dice = dice
         self._bearer = bearer
 
     def pieces(self) -> list[bytes]:
-        """What is sent, in the pieces that it is sent in."""
+        """The sent chunks."""
         dice = self._dice
         data = b"".join(self._request() for _ in range(dice.choice((1, 1, 1, 1, 2, 3, 40))))
         if dice.random() < 0.1:
@@ -100,7 +100,7 @@ class RandomRequests:
         return name + dice.choice((b": ",) * 600 + (b":", b" :", b":\t", b": \r\n ")) + value
 
     def _body(self) -> tuple[bytes, list[bytes]]:
-        """A body, and the fields that frame it, rightly or not."""
+        """A body, and the fields that frame it, correctly or not."""
         dice = self._dice
         makers: Sequence[Callable[[], tuple[bytes, bytes]]] = (self._form, self._json, self._multipart, self._blob)
         if dice.random() < 0.4:
@@ -173,7 +173,7 @@ class RandomRequests:
         if dice.random() < 0.4 or not data:
             return [data]
         size = dice.choice((1, 3, 100, 1460, 4096, 65_536))
-        if size < 100:  # a few small pieces, and the rest at once
+        if size < 100:  # a few small chunks, and the rest at once
             small = [data[at : at + size] for at in range(0, min(len(data), 200 * size), size)]
             return [*small, data[200 * size :]]
         return [data[at : at + size] for at in range(0, len(data), size)]

@@ -1,6 +1,6 @@
-"""Recipes for films that are valid but odd, drawn at random: `films.py` makes them, `judge.py` says how they fared.
+"""Random recipes for valid but unusual clips: `edge_case_clips.py` creates them, `verdicts.py` checks the results.
 
-A recipe holds only numbers and names, so that it can be printed, replayed and made simpler one field at a time.
+A recipe has only numbers and names, so that it can be printed, replayed and simplified one field at a time.
 """
 
 import random
@@ -13,11 +13,11 @@ WRAP_S = 2**33 / 90_000
 MOST_PICTURES = 240
 LONGEST_S = 12.0
 LATEST_KEY_S = 15.0
-"""Bounds of what is drawn; they keep a case below a second of CPU time."""
+"""Limits of random values; they keep a case below a second of CPU time."""
 
 RATES = ("1", "2", "5", "10", "12", "15", "24000/1001", "24", "25", "30000/1001", "30", "50", "60", "120")
 MPEG_RATES = ("24000/1001", "24", "25", "30000/1001", "30", "50", "60")
-"""The rates that MPEG-1 and MPEG-2 can say (ISO/IEC 13818-2 table 6-4)."""
+"""The frame rates of MPEG-1 and MPEG-2 (ISO/IEC 13818-2 table 6-4)."""
 
 SIZES = ((64, 48), (96, 64), (128, 96), (160, 90), (176, 144), (320, 180), (48, 128), (130, 50))
 ODD_SIZES = ((65, 49), (97, 63), (161, 91), (99, 64))
@@ -25,7 +25,7 @@ ODD_SIZES = ((65, 49), (97, 63), (161, 91), (99, 64))
 
 @dataclass(frozen=True)
 class Sound:
-    """One sound track; `starts_s` is relative to the first picture that is in the file."""
+    """One audio track; `starts_s` is relative to the first frame in the file."""
 
     codec: str
     channels: int = 2
@@ -36,7 +36,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A film. Without `codec` it has no picture; all defaults together are an ordinary film."""
+    """A clip. Without `codec` it has no video; all defaults together are an ordinary clip."""
 
     container: str = "mkv"
     codec: str = "h264"
@@ -49,9 +49,9 @@ class Recipe:
     pace: str = "even"
     """`even`, `slides` (seconds apart) or `jitter` (each step up to four times as long)."""
     jump_s: float = 0.0
-    """How far the times of picture and sound jump, in the middle."""
+    """How far the times of video and audio jump, in the middle."""
     last_s: float = 0.0
-    """How long the last picture lasts; 0 is one step."""
+    """The duration of the last frame; 0 is one step."""
     group: int = 12
     b_frames: int = 0
     open_group: bool = False
@@ -62,7 +62,7 @@ class Recipe:
     timescale: int = 0
     origin_s: float = 0.0
     skipped: int = 0
-    """Pictures that are missing at the start: what is left begins in the middle of a group."""
+    """Frames that are missing at the start: the rest begins in the middle of a GOP."""
     front: float = 0.0
     """The share of the bytes that is cut off at the start."""
     back: float = 0.0
@@ -74,20 +74,20 @@ class Recipe:
     title: str = ""
     cover: bool = False
     chance: int = 0
-    """Decides about what is left."""
+    """Seed for the remaining choices."""
 
     @property
     def step_s(self) -> Fraction:
-        """How long a picture lasts."""
+        """The duration of a frame."""
         return 1 / Fraction(self.rate)
 
     @property
     def damaged(self) -> bool:
-        """Whether bytes are missing or wrong on purpose."""
+        """Whether bytes are missing or corrupted."""
         return self.back > 0 or self.front > 0
 
     def __str__(self) -> str:
-        """Only what is not ordinary, as Python."""
+        """Only the fields that are not default, as Python."""
         said = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if _told(self, one.name)]
         return f"Recipe({', '.join(said)})"
 
@@ -101,12 +101,12 @@ ORDINARY = Recipe()
 
 @dataclass(frozen=True)
 class ContainerKind:
-    """A container: what may be in it, and which oddities it can hold."""
+    """A container: its codecs, and the oddities that it supports."""
 
     pictures: tuple[str, ...]
     sounds: tuple[str, ...] = ()
     uneven: bool = True
-    """Whether it can hold times that are not multiples of a picture's."""
+    """Whether it can store times that are not multiples of a frame duration."""
     origins: tuple[float, ...] = (0.0,)
     cut: bool = False
     """Whether it may begin anywhere: a broadcast, a raw stream."""
@@ -181,7 +181,7 @@ WEIGHTS |= {"flv": 2}
 
 COVERED = frozenset({"mp3", "m4a", "flac"})
 ALONE = frozenset({"mkv", "mp4", "ts", "webm", "mov"})
-"""Which may hold a cover, and which hold sound alone now and then."""
+"""Containers that may have a cover, and those that are sometimes audio only."""
 
 REORDERED = frozenset({"h264", "hevc", "mpeg2video", "mpeg4"})
 _RATES_HZ = {
@@ -222,9 +222,9 @@ def draw(seed: str, number: int) -> Recipe:
 
 
 def _may_begin_early(recipe: Recipe) -> bool:
-    """Whether something is left of each track after half a second of it, and what is left lasts as long as before.
+    """Whether each track still has data after its first half second, with unchanged durations.
 
-    An edit list cuts the picture that reaches over the beginning; the demuxer lets it last whole.
+    An edit list cuts the frame that overlaps the start; the demuxer keeps its full duration.
     """
     long = length_s(recipe) >= 1 and all(sound.lasts_s >= 1 for sound in recipe.sounds)
     return long and recipe.step_s <= Fraction(1, 10) and not recipe.jump_s and recipe.pace == "even"
@@ -299,7 +299,7 @@ def _odd_start(recipe: Recipe, kind: ContainerKind, chance: random.Random) -> Re
 
 
 def length_s(recipe: Recipe) -> float:
-    """About how long the picture is."""
+    """The approximate duration of the video."""
     return float((recipe.pictures - recipe.skipped) * recipe.step_s) if recipe.codec else 0.0
 
 
@@ -317,7 +317,7 @@ def _sound(recipe: Recipe, kind: ContainerKind, chance: random.Random) -> Sound:
     whole_s = length_s(recipe) or chance.uniform(0.05, 8)
     off_s = chance.choice((0.0, 0.0, 0.0, 0.0, 0.02, -0.02, 0.3, -0.3, 1.0, -1.0, 3.0, -3.0)) if recipe.codec else 0.0
     if recipe.container == "avi":
-        off_s = max(0.0, off_s)  # what comes first there begins at 0
+        off_s = max(0.0, off_s)  # the first packet begins at 0 there
     longer_s = chance.choice((0.0, 0.0, 0.0, 0.0, 0.5, -0.5, 3.0, -2.0))
     return Sound(
         codec=codec,
@@ -329,7 +329,7 @@ def _sound(recipe: Recipe, kind: ContainerKind, chance: random.Random) -> Sound:
 
 
 def simpler(recipe: Recipe) -> list[Recipe]:
-    """The same with one oddity less, each."""
+    """The variants with one oddity less."""
     found = [
         replace(recipe, **{one.name: getattr(ORDINARY, one.name)})
         for one in fields(recipe)

@@ -1,6 +1,6 @@
-"""What another FFmpeg decodes of a file, and when: the referee of how long a film lasts.
+"""The reference decoder for durations: what another FFmpeg decodes of a file, with times.
 
-It is the one of imageio-ffmpeg, a newer version than the one that PyAV brings.
+It is the one of imageio-ffmpeg, a newer version than the one of PyAV.
 """
 
 import re
@@ -21,15 +21,15 @@ PICTURE = re.compile(
 SOUND = re.compile(r"\[Parsed_ashowinfo_\d+ @ (0x\w+)\] n:\d+ pts:\S+ pts_time:(\S+) .*rate:(\d+) nb_samples:(\d+)")
 DECODED_WITHIN_S = 120
 UNTOLD_S = 0.002
-"""No picture is that short: FFmpeg gives 0 or 1 tick where the container tells no duration.
+"""No frame is that short: FFmpeg returns 0 or 1 tick if the container has no duration.
 
-FLV never does; nor do packets of an uneven pace in MP4 whose track begins late, though the track itself does.
+FLV never has; nor have packets of a variable rate in MP4 whose track begins late, though the track itself has.
 """
 
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """One picture or piece of sound: from when to when."""
+    """The time range of one video or audio frame."""
 
     starts_s: float
     lasts_s: float
@@ -42,7 +42,7 @@ class DecodedFrame:
 
 @dataclass
 class DecodedStreams:
-    """All that was decoded, by stream, in the order it came."""
+    """All decoded frames by stream, in order."""
 
     pictures: list[DecodedFrame] = field(default_factory=list)
     sounds: dict[str, list[DecodedFrame]] = field(default_factory=dict)
@@ -53,14 +53,14 @@ class DecodedStreams:
 
     @property
     def ends_s(self) -> float:
-        """When the last of all ends."""
+        """The end of the last frame."""
         return max(one.ends_s for one in self._all())
 
     @property
     def starts_s(self) -> tuple[float, float]:
-        """When the first of all starts: counted from the first picture that was decoded, and from the first keyframe.
+        """The start of the first frame, from the first decoded video frame and from the first keyframe.
 
-        What comes before the first keyframe is guesswork of a decoder.
+        Frames before the first keyframe depend on the decoder.
         """
         sound_s = [one.starts_s for one in self._heard()]
         keys_s = [one.starts_s for one in self.pictures if one.is_key] or [one.starts_s for one in self.pictures]
@@ -69,14 +69,14 @@ class DecodedStreams:
 
     @property
     def last_picture_s(self) -> float:
-        """How long the last picture lasts, or the one before where nobody tells; 0 where there is none."""
+        """The duration of the last frame, or of the one before if unknown; 0 if there is none."""
         last = sorted(self.pictures, key=lambda one: one.starts_s)[-2:]
         step_s = last[-1].starts_s - last[0].starts_s if last else 0.0
         return (last[-1].lasts_s if last[-1].lasts_s > UNTOLD_S else step_s) if last else 0.0
 
     @property
     def sound_frame_s(self) -> float:
-        """How long the longest piece of sound lasts, the last one of a track not counted."""
+        """The longest audio frame, except the last one of a track."""
         return max((one.lasts_s for stream in self.sounds.values() for one in stream[:-1]), default=0.0)
 
     def _heard(self) -> list[DecodedFrame]:
@@ -87,18 +87,18 @@ class DecodedStreams:
 
 
 def decode(path: Path) -> DecodedStreams:
-    """Have all pictures and sounds of a file decoded; covers are no pictures."""
+    """Decode all video and audio of a file, except covers."""
     streams = _streams(path)
     decoded = _decoded(path, streams)
     if bool(decoded.pictures) + len(decoded.sounds) < len(streams) > 1:
-        # One in which nothing can be decoded keeps the others from it.
+        # A stream that cannot be decoded prevents the others from being decoded.
         streams = [stream for stream in streams if not _decoded(path, [stream]).nothing]
         decoded = _decoded(path, streams) if streams else DecodedStreams()
     return decoded
 
 
 def _streams(path: Path) -> list[str]:
-    """The first picture and all sounds, as FFmpeg's command line names them."""
+    """The first video and all audio streams, as FFmpeg's command line names them."""
     try:
         with av.open(path) as container:
             moving = any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
@@ -108,7 +108,7 @@ def _streams(path: Path) -> list[str]:
 
 
 def _decoded(path: Path, streams: list[str]) -> DecodedStreams:
-    # All in one graph, which has one thread: the lines of several would be mixed up.
+    # All in one filter graph with one thread: the output of several would be interleaved.
     graph = [f"[{stream}]{'showinfo=checksum=0' if 'V' in stream else 'ashowinfo'}" for stream in streams]
     outputs = [f"[out{number}]" for number in range(len(streams))]
     done = subprocess.run(

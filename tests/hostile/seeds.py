@@ -1,4 +1,4 @@
-"""Small good films, one for each container that is taken in and each codec that matters: what is then mutilated."""
+"""Small valid files, one per accepted container and relevant codec: the seeds of mutations."""
 
 from pathlib import Path
 

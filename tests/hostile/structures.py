@@ -1,6 +1,6 @@
-"""Where the parts of a file are, for each kind of container: good enough to break it on purpose, nothing more.
+"""Finds the chunks of a file, for each container, to corrupt them.
 
-Every parser takes any bytes, also broken ones, and gives the pieces that it recognises until it is lost.
+Every parser accepts any bytes, and yields the chunks that it recognises.
 """
 
 import struct
@@ -17,9 +17,9 @@ ASF_HEADER = 24
 
 
 class Piece(NamedTuple):
-    """A part of a file: `begin` to `end`, of which the content begins at `content`.
+    """A chunk of a file: `begin` to `end`, with its content from `content` on.
 
-    The `width` bytes at `field` say how long it is, `little` endian or not; width 0 where nothing says so.
+    The `width` bytes at `field` are its length, `little` endian or not; width 0 if it has none.
     """
 
     begin: int
@@ -31,7 +31,7 @@ class Piece(NamedTuple):
 
 
 def boxes(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[Piece]:
-    """MP4, MOV: boxes, and what is inside those that hold others."""
+    """MP4, MOV: boxes, and those inside container boxes."""
     end = len(data) if end is None else end
     while begin + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, begin)
@@ -48,7 +48,7 @@ def boxes(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[Piece
 
 
 def counted_units(data: bytes, begin: int, end: int) -> Iterator[Piece]:
-    """H.264 and HEVC as MP4 and Matroska keep them: four bytes of length, then a unit; only what looks like it."""
+    """H.264 and HEVC in MP4 and Matroska: four bytes of length, then a unit; found by pattern."""
     while begin + 5 <= end:
         (length,) = struct.unpack_from(">I", data, begin)
         if not 0 < length <= end - begin - 4:
@@ -58,7 +58,7 @@ def counted_units(data: bytes, begin: int, end: int) -> Iterator[Piece]:
 
 
 def elements(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[Piece]:
-    """Matroska, WebM: elements, and what is inside those that hold others."""
+    """Matroska, WebM: elements, and those inside master elements."""
     end = len(data) if end is None else end
     while begin + 2 <= end and data[begin]:
         name_width = 9 - data[begin].bit_length()
@@ -76,14 +76,14 @@ def elements(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[Pi
 
 
 def packets(data: bytes) -> Iterator[Piece]:
-    """MPEG-TS, with or without the four bytes before each packet that M2TS has; no field says a length but one."""
+    """MPEG-TS, with or without the four bytes before each packet in M2TS; one field is a length."""
     size, head = (188, 0) if data[:1] == b"\x47" else (192, 4)
     for begin in range(0, len(data) - size + 1, size):
         yield Piece(begin, begin + head + 4, begin + size, begin + head + 4, 1)
 
 
 def start_codes(data: bytes) -> Iterator[Piece]:
-    """MPEG-PS, and anything else whose parts begin with 00 00 01; two bytes after the code are a length in some."""
+    """MPEG-PS, and anything else with start codes 00 00 01; in some the next two bytes are a length."""
     begin = data.find(b"\0\0\1")
     while begin >= 0:
         following = data.find(b"\0\0\1", begin + 4)
@@ -160,4 +160,4 @@ PARSERS: dict[str, Callable[[bytes], Iterator[Piece]]] = {
     ".ogv": pages,
     ".mxf": keyed,
 }
-"""By the ending of a seed's name."""
+"""Parsers by file name suffix."""

@@ -1,6 +1,6 @@
-"""Our own OpenAPI document on a real server, tried by schemathesis: no fault of the server's, nothing undocumented.
+"""A real server against its OpenAPI document with schemathesis: no server error, nothing undocumented.
 
-It asks the same each time, and not much: `make fuzz-api` asks more.
+A small run with a fixed seed; `make fuzz-api` sends more requests.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.hostile.api_fuzz import CALLERS, FuzzSettings, open_server, tried
 from tests.server import Server
 
 EVERYTHING = FuzzSettings(examples=3, seed=1)
-"""Every bound of every field, from both sides; then a few requests at random, and a few in a row."""
+"""Every limit of every field, from both sides; then a few random requests and sequences."""
 
 SOME = FuzzSettings(examples=1, seed=1, phases="fuzzing")
 

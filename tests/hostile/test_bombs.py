@@ -1,4 +1,4 @@
-"""A few kilobytes that claim a picture of 134 million pixels: refused before any memory is given to it."""
+"""A few kilobytes with a claimed frame of 134 million pixels: rejected before memory is allocated."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from tests.server import resident_bytes
 
 WIDTH, HEIGHT = 16384, 8192
 MOST_BYTES = 192 << 20
-"""A worker that has done nothing has half of it; one such picture would take as much again, and a decoder many."""
+"""An idle worker uses half of it; one such frame would need as much again, and a decoder needs many."""
 
 
 class Bits:
@@ -39,7 +39,7 @@ class Bits:
 
 
 def sequence_parameters() -> bytes:
-    """H.264 Baseline, level 6.2, in which the picture has the size of the bomb."""
+    """H.264 Baseline, level 6.2, with the frame size of the bomb."""
     bits = Bits().fixed(66, 8).fixed(0b11000000, 8).fixed(62, 8)
     bits.golomb(0, 0, 2, 1).fixed(0, 1)
     bits.golomb(WIDTH // 16 - 1, HEIGHT // 16 - 1)
@@ -47,7 +47,7 @@ def sequence_parameters() -> bytes:
 
 
 def h264_bomb(folder: Path) -> Path:
-    """A small film whose parameter set is exchanged."""
+    """A small clip with another parameter set."""
     small, raw, path = folder / "small.h264", folder / "bomb.h264", folder / "bomb.mp4"
     run_ffmpeg(
         "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5", "-t", "1", "-c:v", "libx264", "-profile:v", "baseline",
@@ -60,7 +60,7 @@ def h264_bomb(folder: Path) -> Path:
 
 
 def vp8_bomb(folder: Path) -> Path:
-    """A small film whose keyframes say another size; the container says the small one."""
+    """A small clip with another size in its keyframes; the container has the small one."""
     path = folder / "bomb.webm"
     run_ffmpeg(
         "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5", "-t", "1", "-c:v", "libvpx", "-g", "1", str(path)
@@ -74,7 +74,7 @@ def vp8_bomb(folder: Path) -> Path:
 
 
 def lying_h264_bomb(folder: Path) -> Path:
-    """The same, in a container that says a small size."""
+    """The same, in a container with the small size."""
     path = h264_bomb(folder)
     data = path.read_bytes()
     size = WIDTH.to_bytes(2) + HEIGHT.to_bytes(2)
@@ -100,7 +100,7 @@ async def test_a_dimension_bomb_is_refused(tmp_path: Path, make: object, code: s
                 try:
                     peak = max(peak, resident_bytes(worker.pid, "VmHWM"))
                 except (OSError, AssertionError):
-                    break  # it has ended in this very moment
+                    break  # it has just ended
                 await asyncio.sleep(0.002)
             with pytest.raises(WorkerFailed) as failed:
                 await probing

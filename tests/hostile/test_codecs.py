@@ -1,4 +1,4 @@
-"""Everything that is taken in is decoded, encoded and pictured by a confined worker."""
+"""A confined worker decodes, encodes and makes stills of every accepted format."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.hostile.worker_attempt import OK, assert_no_leaks, attempt
 
 
 @pytest.mark.parametrize("name", SEEDS)
-async def test_a_good_film_is_made_whole(name: str, tmp_path: Path) -> None:
+async def test_a_valid_file_is_processed_completely(name: str, tmp_path: Path) -> None:
     path = make_seed(name, tmp_path)
     with assert_no_leaks(tmp_path):
         outcome = await attempt(path, tmp_path)

@@ -1,4 +1,4 @@
-"""A child that is confined tries to get out, every way it can; and what holds where the kernel lacks a layer."""
+"""A confined child tries to escape in every way; also on kernels without one of the layers."""
 
 import json
 import os
@@ -31,14 +31,14 @@ BY_LANDLOCK = {
     "execute",
     "listen",
 }
-"""What the first versions of Landlock refuse without seccomp; UDP and fork are not among it."""
+"""What the first versions of Landlock prevent without seccomp; not UDP and fork."""
 
 BY_LIMITS = {"take a terabyte", "take all descriptors"}
 
 
 @dataclass
 class Trap:
-    """A file with a secret, and a port where nobody is expected."""
+    """A file with a secret, and a port without expected clients."""
 
     secret: Path
     listener: socket.socket
@@ -87,32 +87,32 @@ def done(found: dict[str, str]) -> set[str]:
     return {way for way, outcome in found.items() if outcome == "done"}
 
 
-async def test_there_is_no_way_out(trap: Trap, tmp_path: Path) -> None:
+async def test_no_escape_succeeds(trap: Trap, tmp_path: Path) -> None:
     found = await tried(trap, tmp_path)
     assert done(found) == HARMLESS, found
     trap.check_untouched()
 
 
-async def test_there_is_no_way_out_where_the_kernel_has_no_landlock(trap: Trap, tmp_path: Path) -> None:
+async def test_no_escape_succeeds_without_landlock(trap: Trap, tmp_path: Path) -> None:
     found = await tried(trap, tmp_path, *OLD_KERNEL, "landlock")
     assert done(found) == HARMLESS, found
     trap.check_untouched()
 
 
-async def test_landlock_and_limits_hold_by_themselves(trap: Trap, tmp_path: Path) -> None:
+async def test_landlock_and_limits_work_without_seccomp(trap: Trap, tmp_path: Path) -> None:
     found = await tried(trap, tmp_path, *OLD_KERNEL, "seccomp", allow_unconfined=True)
     assert done(found) & (BY_LANDLOCK | BY_LIMITS) == set(), found
     assert "send over UDP" in done(found), "the trap can be fallen into"
 
 
-async def test_every_layer_is_told(clip: Path) -> None:
+async def test_every_layer_is_reported(clip: Path) -> None:
     told = await query_confinement(WorkerLauncher(nice=0))
     assert [layer.split()[0] for layer in told.in_force] == ["process", "limits", "landlock", "seccomp"]
     assert told.missing == ()
     assert (await facts(clip, WorkerLauncher(nice=0))).video.codec == "h264"
 
 
-async def test_without_landlock_there_is_work_and_a_word_about_it(clip: Path) -> None:
+async def test_without_landlock_workers_run_with_a_warning(clip: Path) -> None:
     launcher = WorkerLauncher(nice=0, command=(*OLD_KERNEL, "landlock", *COMMAND))
     told = await query_confinement(launcher)
     assert told.in_force == ("process", "limits", "seccomp")
@@ -120,7 +120,7 @@ async def test_without_landlock_there_is_work_and_a_word_about_it(clip: Path) ->
     assert (await facts(clip, launcher)).video.codec == "h264"
 
 
-async def test_without_seccomp_there_is_no_work(clip: Path) -> None:
+async def test_without_seccomp_no_worker_runs(clip: Path) -> None:
     launcher = WorkerLauncher(nice=0, command=(*OLD_KERNEL, "seccomp", *COMMAND))
     for asked in (query_confinement(launcher), facts(clip, launcher)):
         with pytest.raises(WorkerFailed) as failed:
@@ -129,7 +129,7 @@ async def test_without_seccomp_there_is_no_work(clip: Path) -> None:
         assert "seccomp" in failed.value.message
 
 
-async def test_without_seccomp_there_is_work_where_that_is_allowed(clip: Path) -> None:
+async def test_without_seccomp_workers_run_if_configured(clip: Path) -> None:
     command = (*OLD_KERNEL, "seccomp,landlock", *COMMAND)
     launcher = WorkerLauncher(nice=0, allow_unconfined=True, command=command)
     told = await query_confinement(launcher)

@@ -1,4 +1,4 @@
-"""Lists and session descriptions that pose as films: they open no file and call nobody, confined or not."""
+"""Playlists and session descriptions disguised as media files: they open no file and no connection, confined or not."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -94,7 +94,7 @@ URLS = (
 
 
 def session(port: int) -> str:
-    """An SDP, which makes a player listen, and knock where the sender is."""
+    """An SDP file, which makes a player listen, and contact the sender."""
     return (
         "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=film\nc=IN IP4 127.0.0.1\nt=0 0\n"
         f"m=video {port} RTP/AVP 96\na=rtpmap:96 H264/90000\n"
@@ -108,7 +108,7 @@ def disguises(traps: Honeypot) -> dict[str, bytes]:
 
 
 def refused(path: Path) -> bool:
-    """What the room's own lists do, with no confinement around them."""
+    """Open a file with the allow lists of the demuxer, without confinement."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         with pytest.raises(OrderError):
@@ -118,13 +118,13 @@ def refused(path: Path) -> bool:
     return True
 
 
-def test_the_trap_can_be_fallen_into(traps: Honeypot, tmp_path: Path) -> None:
+def test_the_disguises_work_without_allow_lists(traps: Honeypot, tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     for url, way in ((traps.secret, "file"), (f"http://127.0.0.1:{traps.port}/a.ts", "connection")):
         path.write_text(concat(str(url)))
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            # Without our lists: what anybody would write who opens a film.
+            # Without our allow lists: the usual way to open a file.
             with suppress(av.error.FFmpegError, OSError):
                 av.open(SourceBytes(descriptor), "r", container_options={"safe": "0"}, timeout=1).close()
         finally:
@@ -132,7 +132,7 @@ def test_the_trap_can_be_fallen_into(traps: Honeypot, tmp_path: Path) -> None:
         assert way in traps.visits()
 
 
-def test_no_disguise_gets_past_the_lists(traps: Honeypot, tmp_path: Path) -> None:
+def test_no_disguise_passes_the_allow_lists(traps: Honeypot, tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     for name, data in disguises(traps).items():
         path.write_bytes(data)
@@ -141,9 +141,9 @@ def test_no_disguise_gets_past_the_lists(traps: Honeypot, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", [*(kind.__name__ for kind in LISTS), "sdp"])
-async def test_no_disguise_gets_out_of_a_worker(traps: Honeypot, tmp_path: Path, kind: str) -> None:
+async def test_no_disguise_escapes_a_worker(traps: Honeypot, tmp_path: Path, kind: str) -> None:
     mine = {name: data for name, data in disguises(traps).items() if name.split()[0] == kind}
-    # One that names a file and one that calls a host are enough here: the others differ before any worker is asked.
+    # One with a file and one with a host are enough here: the others differ before a worker is started.
     for number, data in enumerate([*mine.values()][1:3] or mine.values()):
         path = tmp_path / f"{number}.mp4"
         path.write_bytes(data)

@@ -1,12 +1,12 @@
-"""Requests at random over raw sockets: no fault of the server's, and a viewer who gets every byte meanwhile.
+"""Random requests over raw sockets: no server error, and a viewer gets every byte meanwhile.
 
-It draws the same each time, and not much: `make fuzz-http` draws more.
+A small run with a fixed seed; `make fuzz-http` sends more.
 """
 
 from tests.hostile.http_fuzz import run
 
 
-def test_nothing_that_is_sent_breaks_the_server_or_disturbs_a_viewer() -> None:
+def test_no_request_breaks_the_server_or_disturbs_a_viewer() -> None:
     verdict = run(range(300), "suite", at_once=8)
     assert verdict.faults == []
     assert verdict.watched

@@ -1,7 +1,6 @@
-"""Some broken films, each by a worker of its own: every attempt ends in its own words, nothing is left.
+"""Some corrupted files, each in its own worker: every attempt has a known result, nothing is left over.
 
-Most are the same in every run; one group is drawn anew, by the seed that the head of the run tells. `make fuzz` tries
-thousands.
+Most are the same in every run; one group depends on the seed printed at the start of the run. `make fuzz` tests thousands.
 """
 
 import os
@@ -28,7 +27,7 @@ def films() -> dict[str, bytes]:
 
 
 async def codes(seed: str, group: int, films: dict[str, bytes], folder: Path) -> dict[str, str]:
-    """How the attempts at a group of films end, by the name of the film."""
+    """The results of a group of attempts, by file name."""
     paths = []
     for number in range(group * FILMS_A_GROUP, (group + 1) * FILMS_A_GROUP):
         name, data = broken(seed, number, films)
@@ -40,18 +39,18 @@ async def codes(seed: str, group: int, films: dict[str, bytes], folder: Path) ->
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
-async def test_a_broken_film_harms_nobody(films: dict[str, bytes], group: int, tmp_path: Path) -> None:
+async def test_a_corrupted_file_has_a_known_failure(films: dict[str, bytes], group: int, tmp_path: Path) -> None:
     ends = await codes(SEED, group, films, tmp_path)
     assert {name: code for name, code in ends.items() if code in HARMED | UNEXPLAINED_CODES} == {}
     assert OK in ends.values(), "not all are broken so far that nothing of them is decoded"
 
 
-async def test_films_that_are_broken_anew_end_in_known_words(films: dict[str, bytes], tmp_path: Path) -> None:
+async def test_newly_corrupted_files_have_known_failures(films: dict[str, bytes], tmp_path: Path) -> None:
     ends = await codes(os.environ["FUZZ_SEED"], 0, films, tmp_path)
     assert {name: code for name, code in ends.items() if code in UNEXPLAINED_CODES} == {}
 
 
-async def test_the_same_seed_breaks_the_same_films(films: dict[str, bytes]) -> None:
+async def test_the_same_seed_corrupts_the_same_files(films: dict[str, bytes]) -> None:
     once = [broken(SEED, number, films) for number in range(FILMS_A_GROUP)]
     assert once == [broken(SEED, number, films) for number in range(FILMS_A_GROUP)]
     assert sum(data != films[name] for name, data in once) > FILMS_A_GROUP * 0.8

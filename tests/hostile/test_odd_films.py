@@ -1,4 +1,4 @@
-"""Some valid but odd films, drawn at random: each is refused for a reason, or plays to the end and is right.
+"""Some random valid but unusual clips: each is rejected with a reason, or plays to the end correctly.
 
 `make fuzz` tries thousands, of other seeds.
 """
@@ -20,13 +20,13 @@ UPLOADED = (7, 10)
 
 
 @pytest.mark.parametrize("number", CASES)
-def test_an_odd_film_fares_well(number: int) -> None:
+def test_an_odd_clip_has_no_faults(number: int) -> None:
     verdict = judged(number, draw(SEED, number))
     assert verdict.faults == (), verdict
 
 
 @pytest.mark.parametrize("number", UPLOADED)
-def test_an_odd_film_fares_well_on_a_server(number: int, shared_server: Server) -> None:
+def test_an_odd_clip_on_a_server_has_no_faults(number: int, shared_server: Server) -> None:
     verdict = judged(number, draw(SEED, number), shared_server)
     assert verdict.faults == (), verdict
 
@@ -39,7 +39,7 @@ def test_the_same_seed_draws_the_same_recipes_of_every_kind() -> None:
     assert any(recipe.codec and not recipe.sounds for recipe in recipes)
 
 
-def test_a_recipe_makes_the_same_bytes_again_and_can_be_read_back(tmp_path: Path) -> None:
+def test_a_recipe_gives_the_same_bytes_again_and_can_be_parsed(tmp_path: Path) -> None:
     recipe = replace(ORDINARY, container="ts", sounds=(Sound("aac"),), pace="jitter")
     again = eval(str(recipe), {"Recipe": type(recipe), "Sound": Sound})  # noqa: S307  # it is Python of our own
     assert again == recipe
@@ -47,7 +47,7 @@ def test_a_recipe_makes_the_same_bytes_again_and_can_be_read_back(tmp_path: Path
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_taking_oddities_away_ends_with_an_ordinary_film() -> None:
+def test_removing_oddities_ends_with_an_ordinary_clip() -> None:
     recipe = draw(SEED, 0)
     steps = 0
     while fewer := [one for one in simpler(recipe) if one != recipe]:

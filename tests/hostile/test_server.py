@@ -1,4 +1,4 @@
-"""The server around its workers: a file that crashes them is set aside; a machine that cannot confine does no work."""
+"""The server and its workers: a file that crashes them is quarantined; without confinement no worker runs."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ OLD_KERNEL = (sys.executable, str(Path(__file__).with_name("old_kernel.py")))
 
 @pytest.fixture(scope="session")
 def long_clip(clips: Path) -> Path:
-    """Small, and long enough to be caught in the making."""
+    """Small, and long enough to be caught while it is encoded."""
     return make_clip(clips / "long.mp4", duration_s=60, width=640, height=360, audio=None)
 
 
@@ -32,14 +32,14 @@ def in_state(person: Person, video: str, state: str) -> dict[str, Any]:
 
 
 def reads_an_original(worker: int) -> bool:
-    """Whether a worker has an uploaded file open; those that make stills read renditions."""
+    """Whether a worker has an uploaded file open; workers for stills read renditions."""
     with suppress(FileNotFoundError, PermissionError):
         return any(str(entry.readlink()).endswith("/source") for entry in Path(f"/proc/{worker}/fd").iterdir())
     return False
 
 
 def crash(server: Server, person: Person, video: str) -> None:
-    """Wait until a worker is at the ladder, and have it crash as on a broken file."""
+    """Wait until a worker encodes the ladder, and crash it as by a corrupted file."""
 
     def caught() -> bool:
         body = person.look(video)
@@ -59,7 +59,7 @@ def failed(person: Person, video: str) -> dict[str, Any]:
     return found
 
 
-def test_a_file_that_crashes_workers_twice_is_set_aside(server: Server, long_clip: Path) -> None:
+def test_a_file_that_crashes_workers_twice_is_quarantined(server: Server, long_clip: Path) -> None:
     ann = server.person("ann")
     video = ann.upload(long_clip)
     crash(server, ann, video)
@@ -71,7 +71,7 @@ def test_a_file_that_crashes_workers_twice_is_set_aside(server: Server, long_cli
     assert ann.look(video)["playable"], "what was copied before plays on"
     assert not any(map(reads_an_original, server.workers()))
 
-    # The owner may try again, once each time: what it did before is not forgotten.
+    # Each retry by the owner is one attempt: earlier crashes still count.
     assert ann.api.post(f"/api/v1/videos/{video}/retry").status_code == 202
     crash(server, ann, video)
     assert failed(ann, video)["code"] == "quarantined"
@@ -102,7 +102,7 @@ def without_seccomp() -> Iterator[Server]:
         yield server
 
 
-def test_a_machine_that_cannot_confine_serves_but_does_no_work(without_seccomp: Server, small_clip: Path) -> None:
+def test_without_confinement_the_server_runs_but_no_worker(without_seccomp: Server, small_clip: Path) -> None:
     server = without_seccomp
     checked = server.command("check")
     assert checked.returncode == 1

@@ -1,7 +1,7 @@
-"""Has the whole pipeline prepare a film, and judges what came of it by the HLS checker and by another FFmpeg.
+"""Runs a clip through the whole pipeline, and checks the result with the HLS checker and another FFmpeg.
 
-Either it is refused, in known words and for a reason that the referee confirms, or it plays to the end, lasts as long
-as it should, has a poster, and is not called damaged without cause.
+Either it is rejected with a known code that the reference decoder confirms, or it plays to the end, has the right
+duration and a poster, and is not reported as damaged without cause.
 """
 
 import asyncio
@@ -17,38 +17,38 @@ from streamtime.config.load import load
 from streamtime.transcoding.package.folder import MASTER_PLAYLIST, POSTER, PackagingResult, create_hls_folder
 from streamtime.workers.failure import WorkerFailed
 from tests.hls.checker import check
-from tests.hls.places import Missing, Place, place_of
+from tests.hls.file_sources import FileSource, Missing, file_source
 from tests.hostile.recipes import Recipe
 from tests.hostile.reference_decoder import DecodedStreams, decode
 from tests.server import Server, wait_until
 
 REFUSALS = frozenset({"damaged", "empty", "incomplete", "no_video", "not_media", "unsupported_codec", "too_large"})
-"""What may be said of a file in which the referee finds nothing to decode."""
+"""Failure codes for a file without anything that the reference decoder can decode."""
 
 NOT_TAKEN = frozenset({"webp"})
-"""Containers that are refused whatever is in them: the FFmpeg that PyAV brings cannot read all of animated WebP."""
+"""Containers that may always be rejected: PyAV's FFmpeg cannot read all of animated WebP."""
 
 IMAGES = frozenset({"gif", "apng"})
-"""Containers that are refused where only one picture is in them: that is no film."""
+"""Containers that are rejected with only one frame: a still image."""
 
 SOUND_FRAME_S = 1024 / 44_100
-"""A frame of AAC: sound that is encoded ends on a whole one. The source's last frame comes on top of it.
+"""A frame of AAC: encoded audio ends with a whole one. The last frame of the source is added.
 
-Of that one FFmpeg 9 cuts what is only padding, by what the container says; earlier ones decode it whole.
+FFmpeg 9 cuts the padding of that one, as given by the container; earlier ones decode it completely.
 """
 
 ROUNDING_S = 0.003
-"""Times are told in milliseconds by the product and by Matroska, and rounded on the way from one to the other."""
+"""The product and Matroska store times in milliseconds, with rounding in between."""
 
 PREPARED_WITHIN_S = 240.0
 
 BROKEN_OFF_S = 1.0
-"""How far a film whose bytes end early may end from what the referee decodes: it may keep half a group or not."""
+"""Tolerance for the end of a truncated clip compared with the reference: half a GOP may be kept or not."""
 
 
 @dataclass(frozen=True)
 class PreparedResult:
-    """What came of a film: the length of the whole and of each rendition, or the code of a refusal."""
+    """The result of a clip: its duration and that of each rendition, or the failure code."""
 
     duration_s: float = 0.0
     pictures_s: tuple[float, ...] = ()
@@ -59,11 +59,11 @@ class PreparedResult:
     notes: tuple[str, ...] = ()
     refusal: str = ""
     words: str = ""
-    """What the worker wrote to its standard error, or the traceback of our own process."""
+    """Standard error of the worker, or the traceback of our own process."""
 
 
 def package(path: Path, folder: Path) -> PreparedResult:
-    """Prepare a film as `streamtime package` does, in this process, and have the checker judge it."""
+    """Package a clip as `streamtime package` does, in this process, and run the checker."""
     try:
         packaged = asyncio.run(_packaged(path, folder))
     except WorkerFailed as error:
@@ -81,7 +81,7 @@ async def _packaged(path: Path, folder: Path) -> PackagingResult:
 
 def _result(packaged: PackagingResult, folder: Path) -> PreparedResult:
     poster = folder / POSTER
-    pictures_s, sounds_s = _lengths(place_of(folder), MASTER_PLAYLIST)
+    pictures_s, sounds_s = _lengths(file_source(folder), MASTER_PLAYLIST)
     return PreparedResult(
         duration_s=packaged.duration_ms / 1000,
         pictures_s=pictures_s,
@@ -94,7 +94,7 @@ def _result(packaged: PackagingResult, folder: Path) -> PreparedResult:
 
 
 def uploaded(server: Server, path: Path) -> PreparedResult:
-    """Upload a film to a server, wait until it is ready or has failed, and have the checker judge it."""
+    """Upload a clip to a server, wait until it is ready or failed, and run the checker."""
     person = server.person("ada")
     video = person.upload(path, visibility="unlisted")
     wait_until(
@@ -104,7 +104,7 @@ def uploaded(server: Server, path: Path) -> PreparedResult:
     if seen["state"] == "failed":
         return PreparedResult(refusal=seen["failure"]["code"], words=seen["failure"]["message"])
     urls = seen["urls"]
-    pictures_s, sounds_s = _lengths(place_of(person.browser), urls["master"])
+    pictures_s, sounds_s = _lengths(file_source(person.browser), urls["master"])
     return PreparedResult(
         duration_s=seen["duration_ms"] / 1000,
         pictures_s=pictures_s,
@@ -115,8 +115,8 @@ def uploaded(server: Server, path: Path) -> PreparedResult:
     )
 
 
-def _lengths(place: Place, master: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """How long each picture and each sound is that a multivariant playlist names, by its own playlist."""
+def _lengths(place: FileSource, master: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The duration of each rendition of a multivariant playlist, from its own playlist."""
     try:
         parsed = m3u8.loads(place.get(master).data.decode())
         pictures = [variant.uri for variant in parsed.playlists]
@@ -125,10 +125,10 @@ def _lengths(place: Place, master: str) -> tuple[tuple[float, ...], tuple[float,
             _length(place, master, uri) for uri in sounds
         )
     except Missing:
-        return (), ()  # the checker tells it
+        return (), ()  # the checker reports it
 
 
-def _length(place: Place, master: str, uri: str) -> float:
+def _length(place: FileSource, master: str, uri: str) -> float:
     parsed = m3u8.loads(place.get(urljoin(master, uri)).data.decode())
     return sum(segment.duration or 0.0 for segment in parsed.segments)
 
@@ -138,7 +138,7 @@ def _is_jpeg(data: bytes) -> bool:
 
 
 def faults(recipe: Recipe, path: Path, result: PreparedResult) -> list[str]:
-    """All that is wrong; the first word of each says which kind of fault it is."""
+    """All faults; the first word of each is its kind."""
     decoded = decode(path)
     if result.refusal:
         return _faults_of_refusal(recipe, decoded, result)
@@ -154,7 +154,7 @@ def faults(recipe: Recipe, path: Path, result: PreparedResult) -> list[str]:
 
 
 def _of_the_source(recipe: Recipe, finding: str) -> bool:
-    """Whether it is a picture that was cut off, and was copied: players show what is there of it."""
+    """Whether it is a truncated video that was copied: players show what exists of it."""
     return recipe.damaged and "decoded on" in finding
 
 
@@ -162,7 +162,9 @@ def _faults_of_refusal(recipe: Recipe, decoded: DecodedStreams, result: Prepared
     last = result.words.strip().splitlines()[-1:]
     if result.refusal not in REFUSALS:
         return [f"failed: {result.refusal}: {' '.join(last)}"]
-    lost = (recipe.damaged or recipe.origin_s < 0) and not decoded.pictures  # cut off, or before the time line begins
+    lost = (
+        recipe.damaged or recipe.origin_s < 0
+    ) and not decoded.pictures  # truncated, or before the start of the timeline
     image = recipe.container in IMAGES and len(decoded.pictures) <= 1
     if decoded.nothing or lost or image or recipe.container in NOT_TAKEN:
         return []
@@ -171,13 +173,13 @@ def _faults_of_refusal(recipe: Recipe, decoded: DecodedStreams, result: Prepared
 
 
 def _faults_of_length(recipe: Recipe, decoded: DecodedStreams, result: PreparedResult) -> list[str]:
-    """Compare ends, counted from the first picture or sound: within one picture, or one frame of sound."""
+    """Compare ends relative to the first frame: within one video or audio frame."""
     earliest_s, from_key_s = decoded.starts_s
-    # The only picture of a file that tells no durations lasts a step of its rate; the referee gives it none.
+    # A single frame without a stored duration lasts one step; the reference gives it none.
     picture_s = decoded.last_picture_s or float(recipe.step_s) * bool(decoded.pictures)
     within_s = max(picture_s, SOUND_FRAME_S + decoded.sound_frame_s) + ROUNDING_S
     if recipe.pace == "slides":
-        within_s += float(recipe.step_s)  # MP4 says how long the last one lasts; the referee takes the average rate
+        within_s += float(recipe.step_s)  # MP4 stores it; the reference uses the average rate
     if recipe.damaged:
         within_s += BROKEN_OFF_S
     longest_s, shortest_s = decoded.ends_s - earliest_s, decoded.ends_s - from_key_s
@@ -190,7 +192,7 @@ def _faults_of_length(recipe: Recipe, decoded: DecodedStreams, result: PreparedR
     if abs(made_s - result.duration_s) > within_s:
         found.append(f"told: {result.duration_s:.3f} s, and the renditions last {made_s:.3f} s")
     ends = [max(one.ends_s for one in heard) - from_key_s for heard in decoded.sounds.values()]
-    # Of a tag that was cut off FFmpeg makes a track of another codec: there are no more sounds than the recipe has.
+    # FFmpeg takes a truncated tag for a track of another codec: there are no more audio tracks than in the recipe.
     many = min(len(ends), len(recipe.sounds))
     if len(result.sounds_s) < many:
         found.append(f"sounds: {len(result.sounds_s)} of {many}")

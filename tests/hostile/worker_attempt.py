@@ -1,4 +1,4 @@
-"""One attempt at one file by a real worker, as the server makes it, and what is to be true of every attempt."""
+"""One attempt at one file by a real worker, as in the server, and the invariants of every attempt."""
 
 import asyncio
 import os
@@ -19,18 +19,18 @@ from streamtime.workers.worker import Worker
 MEMORY_BYTES = 512 << 20
 STALLED_AFTER_S = 60.0
 AT_MOST_S = 240.0
-"""Bounds of an attempt. Far more than it needs, for machines that have other things to do."""
+"""Limits of an attempt, far above its needs, for busy machines."""
 
 OK = "done"
 UNEXPLAINED_CODES = frozenset({"internal"})
-"""What a worker says of an error that nobody has foreseen: each is a fault of ours."""
+"""Messages of a worker for unexpected errors: each is a bug of ours."""
 
 LAUNCHER = WorkerLauncher(nice=0, memory_bytes=MEMORY_BYTES, stall_timeout_s=STALLED_AFTER_S, wall_timeout_s=AT_MOST_S)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended: `done` or the code of its failure, after how many renditions."""
+    """The end of an attempt: `done` or its failure code, and the number of renditions."""
 
     code: str
     renditions: int
@@ -39,7 +39,7 @@ class Outcome:
 
 
 async def attempt(path: Path, folder: Path, launcher: WorkerLauncher = LAUNCHER) -> Outcome:
-    """Probe a file, then have everything made of it that can be: copy, encode, sound, poster."""
+    """Probe a file, then create everything possible: copy, encode, audio, poster."""
     began = time.monotonic()
     finished = 0
     code, last_words = OK, ""
@@ -56,7 +56,7 @@ async def attempt(path: Path, folder: Path, launcher: WorkerLauncher = LAUNCHER)
 
 
 def order_for(facts: ProbeResult) -> Package:
-    """An order for all kinds of work, the picture at a size that costs little whatever the file claims."""
+    """An order for all kinds of output, with a small frame size whatever the file claims."""
     video = facts.video
     assert plan_ladder(video.width, video.height, video.fps), "the server can plan for whatever a worker says"
     numbers = iter(range(64))
@@ -73,7 +73,7 @@ def order_for(facts: ProbeResult) -> Package:
 
 
 async def made(worker: Worker, order: Package, folder: Path) -> int:
-    """Carry an order out and tell how many renditions became whole; what was written is gone after."""
+    """Run an order and return the number of complete renditions; its output is deleted."""
     finished = 0
     with ExitStack() as stack:
         outputs = [stack.enter_context(output(folder, number)) for number in range(MOST_OUTPUTS)]
@@ -88,7 +88,7 @@ MOST_OUTPUTS = 4
 
 @contextmanager
 def output(folder: Path, number: int) -> Iterator[int]:
-    """A descriptor to write to; the file has no name by the time that it is written."""
+    """A descriptor to write to; the file is unlinked before it is written."""
     path = folder / f"{number}.out"
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
     path.unlink()
@@ -100,7 +100,7 @@ def output(folder: Path, number: int) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class OpenResources:
-    """What this process has: its open descriptors and its children, dead ones too."""
+    """The open descriptors and the children of this process, including zombies."""
 
     descriptors: dict[str, str]
     children: frozenset[str]
@@ -112,14 +112,14 @@ def open_resources() -> OpenResources:
         try:
             found[entry.name] = str(entry.readlink())
         except FileNotFoundError:
-            continue  # the one that lists the folder
+            continue  # the descriptor of the listing itself
     tasks = Path("/proc/self/task").iterdir()
     return OpenResources(found, frozenset(child for task in tasks for child in (task / "children").read_text().split()))
 
 
 @contextmanager
 def assert_no_leaks(folder: Path) -> Iterator[None]:
-    """No descriptor, no process, no file that was not there before."""
+    """Assert that no descriptor, process or file was left over."""
     before, files = open_resources(), sorted(folder.rglob("*"))
     yield
     assert open_resources() == before
@@ -127,7 +127,7 @@ def assert_no_leaks(folder: Path) -> Iterator[None]:
 
 
 async def attempts(paths: list[Path], folder: Path, *, at_once: int) -> list[Outcome]:
-    """Try files, some at once, and give what came of each, in their order."""
+    """Run attempts in parallel, and return their results in order."""
     room = asyncio.Semaphore(at_once)
 
     async def one(number: int, path: Path) -> Outcome:

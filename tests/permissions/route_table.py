@@ -1,29 +1,29 @@
-"""The table of doors: what every route of the application is for. A route that is not here fails the build."""
+"""The expected rule of every route of the application. A route without one fails the test."""
 
 from tests.permissions.rules import (
     RouteRule,
-    administering,
-    administering_told,
-    anybody,
+    account_required,
+    admin_or_403,
+    admin_or_404,
     by_ticket,
-    framing,
-    having_videos,
-    knowing,
-    managing,
-    managing_access,
-    managing_unseen,
-    own_thing,
+    can_manage,
+    can_manage_or_404,
+    can_restore,
+    can_restore_or_404,
+    can_watch,
+    credentials_rejected,
+    embedded,
+    everyone,
+    full_scope_required,
+    library_required,
+    own_resource,
     own_upload,
-    proving,
-    undoing,
-    undoing_unseen,
-    uploading,
-    viewing,
-    with_account,
+    profile_visible,
+    upload_scope,
 )
 
 PLAYABLE = ("private", "members", "unlisted", "public", "processing")
-"""States in which there is something to play; the processing one can be watched already."""
+"""States in which a video can be played; the one in processing is playable already."""
 
 READY = ("private", "members", "unlisted", "public")
 KEPT = (*READY, "processing", "failed")
@@ -43,7 +43,8 @@ PERSON_FORMS = {
     "role": {"role": "admin"},
     "quota": {"kind": "none", "gigabytes": ""},
     **{
-        deed: {} for deed in ("disable", "enable", "approve", "sign-out", "password", "second-factor", "remove-picture")
+        action: {}
+        for action in ("disable", "enable", "approve", "sign-out", "password", "second-factor", "remove-picture")
     },
 }
 
@@ -65,188 +66,209 @@ MEDIA: dict[str, tuple[str, ...]] = {
     "/{video}/{generation}/storyboard-{number}.jpg": PLAYABLE,
     "/{video}/{generation}/preview.mp4": PLAYABLE,
 }
-"""What there is of a video, and in which states; the same by a ticket."""
+"""The media routes of a video, and the states in which they exist; the same with a ticket."""
 
-MOUNTS = (("/media", viewing), ("/t/{ticket}/media", by_ticket))
+MOUNTS = (("/media", can_watch), ("/t/{ticket}/media", by_ticket))
 
 ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
-    # pages for whoever comes
-    "/": {"GET": RouteRule(anybody)},
-    "/explore": {"GET": RouteRule(anybody)},
-    "/{at_owner:str}": {"GET": RouteRule(anybody)},
+    # public pages
+    "/": {"GET": RouteRule(everyone)},
+    "/explore": {"GET": RouteRule(everyone)},
+    "/{at_owner:str}": {"GET": RouteRule(everyone)},
     "/login": {
-        "GET": RouteRule(anybody),
-        "POST": RouteRule(proving, {"data": {"name": "nobody", "password": "wrong"}}),
+        "GET": RouteRule(everyone),
+        "POST": RouteRule(credentials_rejected, {"data": {"name": "nobody", "password": "wrong"}}),
     },
-    "/login/code": {"GET": RouteRule(with_account), "POST": RouteRule(proving, {"data": {"code": "000000"}})},
-    "/logout": {"POST": RouteRule(anybody, {}, ends=True)},
-    # there until the first account is made
-    "/setup": {"GET": RouteRule(anybody, having=()), "POST": RouteRule(anybody, FORM, having=())},
-    # there where a provider is configured
-    "/login/oidc": {"GET": RouteRule(anybody, having=())},
-    "/login/oidc/callback": {"GET": RouteRule(anybody, having=())},
-    "/settings/provider": {"GET": RouteRule(anybody, having=()), "POST": RouteRule(anybody, {}, having=())},
-    "/settings/provider/disconnect": {"POST": RouteRule(anybody, {}, having=())},
-    # what belongs to an account
-    "/library": {"GET": RouteRule(with_account)},
-    "/library/events": {"GET": RouteRule(with_account)},
-    "/library/bin": {"GET": RouteRule(having_videos)},
-    "/library/bin/empty": {"GET": RouteRule(having_videos), "POST": RouteRule(having_videos, {}, spends=True)},
-    "/library/bin/{video:str}/restore": {"POST": RouteRule(undoing, FORM, spends=True)},
-    "/library/bin/{video:str}/delete": {"GET": RouteRule(undoing), "POST": RouteRule(undoing, {}, spends=True)},
-    "/upload": {"GET": RouteRule(having_videos)},
-    "/settings/space": {"GET": RouteRule(having_videos)},
-    "/settings/profile": {"GET": RouteRule(managing_access), "POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/picture": {"POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/picture/remove": {"POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/password": {"GET": RouteRule(managing_access), "POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/second-factor": {"GET": RouteRule(managing_access), "POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/account": {"GET": RouteRule(managing_access), "POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/sessions": {"GET": RouteRule(managing_access)},
-    "/settings/sessions/end-others": {"POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/sessions/{session:str}/end": {"POST": RouteRule(own_thing, {}, spends=True)},
-    "/settings/tokens": {"GET": RouteRule(managing_access), "POST": RouteRule(with_account, TOKEN_FORM, spends=True)},
-    "/settings/tokens/{token:str}/revoke": {"POST": RouteRule(own_thing, {}, spends=True)},
-    "/settings/links": {"GET": RouteRule(with_account), "POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/links/new": {"GET": RouteRule(with_account)},
-    "/settings/links/{link:str}/revoke": {"POST": RouteRule(own_thing, {}, spends=True)},
-    "/settings/drops": {"GET": RouteRule(with_account), "POST": RouteRule(with_account, {}, spends=True)},
-    "/settings/drops/{drop:str}/revoke": {"POST": RouteRule(own_thing, {}, spends=True)},
-    # what strangers were given
-    "/s/{link:str}": {"GET": RouteRule(anybody), "POST": RouteRule(anybody, {})},
-    "/drop/{drop:str}": {"GET": RouteRule(anybody)},
-    "/embed/{video:str}": {"GET": RouteRule(framing)},
-    "/oembed": {"GET": RouteRule(framing, {"params": {"url": "{house}/watch/{video}"}})},
-    "/join/{token:str}": {"GET": RouteRule(anybody, having=()), "POST": RouteRule(anybody, FORM, having=())},
-    "/register": {"GET": RouteRule(anybody, having=()), "POST": RouteRule(anybody, FORM, having=())},
-    # a video's pages
-    WATCH: {"GET": RouteRule(viewing)},
-    WATCH + "/visibility": {"POST": RouteRule(managing, FORM, spends=True)},
-    WATCH + "/retry": {"POST": RouteRule(managing, {}, spends=True)},
-    WATCH + "/edit": {"GET": RouteRule(managing), "POST": RouteRule(managing, FORM, spends=True)},
-    WATCH + "/captions": {"POST": RouteRule(managing, CAPTIONS_FORM, spends=True)},
-    WATCH + "/captions/{name:str}": {"POST": RouteRule(managing, CAPTIONS_FORM, having=(), spends=True)},
+    "/login/code": {
+        "GET": RouteRule(account_required),
+        "POST": RouteRule(credentials_rejected, {"data": {"code": "000000"}}),
+    },
+    "/logout": {"POST": RouteRule(everyone, {}, ends_session=True)},
+    # exist until the first account is created
+    "/setup": {"GET": RouteRule(everyone, exists_in=()), "POST": RouteRule(everyone, FORM, exists_in=())},
+    # exist if a provider is configured
+    "/login/oidc": {"GET": RouteRule(everyone, exists_in=())},
+    "/login/oidc/callback": {"GET": RouteRule(everyone, exists_in=())},
+    "/settings/provider": {"GET": RouteRule(everyone, exists_in=()), "POST": RouteRule(everyone, {}, exists_in=())},
+    "/settings/provider/disconnect": {"POST": RouteRule(everyone, {}, exists_in=())},
+    # pages of an account
+    "/library": {"GET": RouteRule(account_required)},
+    "/library/events": {"GET": RouteRule(account_required)},
+    "/library/bin": {"GET": RouteRule(library_required)},
+    "/library/bin/empty": {"GET": RouteRule(library_required), "POST": RouteRule(library_required, {}, consumes=True)},
+    "/library/bin/{video:str}/restore": {"POST": RouteRule(can_restore, FORM, consumes=True)},
+    "/library/bin/{video:str}/delete": {
+        "GET": RouteRule(can_restore),
+        "POST": RouteRule(can_restore, {}, consumes=True),
+    },
+    "/upload": {"GET": RouteRule(library_required)},
+    "/settings/space": {"GET": RouteRule(library_required)},
+    "/settings/profile": {
+        "GET": RouteRule(full_scope_required),
+        "POST": RouteRule(account_required, {}, consumes=True),
+    },
+    "/settings/picture": {"POST": RouteRule(account_required, {}, consumes=True)},
+    "/settings/picture/remove": {"POST": RouteRule(account_required, {}, consumes=True)},
+    "/settings/password": {
+        "GET": RouteRule(full_scope_required),
+        "POST": RouteRule(account_required, {}, consumes=True),
+    },
+    "/settings/second-factor": {
+        "GET": RouteRule(full_scope_required),
+        "POST": RouteRule(account_required, {}, consumes=True),
+    },
+    "/settings/account": {
+        "GET": RouteRule(full_scope_required),
+        "POST": RouteRule(account_required, {}, consumes=True),
+    },
+    "/settings/sessions": {"GET": RouteRule(full_scope_required)},
+    "/settings/sessions/end-others": {"POST": RouteRule(account_required, {}, consumes=True)},
+    "/settings/sessions/{session:str}/end": {"POST": RouteRule(own_resource, {}, consumes=True)},
+    "/settings/tokens": {
+        "GET": RouteRule(full_scope_required),
+        "POST": RouteRule(account_required, TOKEN_FORM, consumes=True),
+    },
+    "/settings/tokens/{token:str}/revoke": {"POST": RouteRule(own_resource, {}, consumes=True)},
+    "/settings/links": {"GET": RouteRule(account_required), "POST": RouteRule(account_required, {}, consumes=True)},
+    "/settings/links/new": {"GET": RouteRule(account_required)},
+    "/settings/links/{link:str}/revoke": {"POST": RouteRule(own_resource, {}, consumes=True)},
+    "/settings/drops": {"GET": RouteRule(account_required), "POST": RouteRule(account_required, {}, consumes=True)},
+    "/settings/drops/{drop:str}/revoke": {"POST": RouteRule(own_resource, {}, consumes=True)},
+    # share links and upload requests
+    "/s/{link:str}": {"GET": RouteRule(everyone), "POST": RouteRule(everyone, {})},
+    "/drop/{drop:str}": {"GET": RouteRule(everyone)},
+    "/embed/{video:str}": {"GET": RouteRule(embedded)},
+    "/oembed": {"GET": RouteRule(embedded, {"params": {"url": "{server}/watch/{video}"}})},
+    "/join/{token:str}": {"GET": RouteRule(everyone, exists_in=()), "POST": RouteRule(everyone, FORM, exists_in=())},
+    "/register": {"GET": RouteRule(everyone, exists_in=()), "POST": RouteRule(everyone, FORM, exists_in=())},
+    # pages of a video
+    WATCH: {"GET": RouteRule(can_watch)},
+    WATCH + "/visibility": {"POST": RouteRule(can_manage, FORM, consumes=True)},
+    WATCH + "/retry": {"POST": RouteRule(can_manage, {}, consumes=True)},
+    WATCH + "/edit": {"GET": RouteRule(can_manage), "POST": RouteRule(can_manage, FORM, consumes=True)},
+    WATCH + "/captions": {"POST": RouteRule(can_manage, CAPTIONS_FORM, consumes=True)},
+    WATCH + "/captions/{name:str}": {"POST": RouteRule(can_manage, CAPTIONS_FORM, exists_in=(), consumes=True)},
     WATCH + "/captions/{name:str}/delete": {
-        "GET": RouteRule(managing, having=()),
-        "POST": RouteRule(managing, {}, having=(), spends=True),
+        "GET": RouteRule(can_manage, exists_in=()),
+        "POST": RouteRule(can_manage, {}, exists_in=(), consumes=True),
     },
-    WATCH + "/again": {"POST": RouteRule(managing, {}, spends=True)},
-    WATCH + "/delete": {"GET": RouteRule(managing), "POST": RouteRule(managing, {}, spends=True)},
-    WATCH + "/share": {"GET": RouteRule(viewing), "POST": RouteRule(managing, {}, spends=True)},
-    WATCH + "/embedding": {"POST": RouteRule(managing, {"data": {"embeddable": "yes"}}, spends=True)},
-    WATCH + "/elsewhere": {"GET": RouteRule(viewing)},
-    WATCH + "/keep": {"POST": RouteRule(managing, {}, spends=True)},
-    WATCH + "/history": {"GET": RouteRule(managing_unseen)},
-    WATCH + "/history/{rung:str}": {"POST": RouteRule(managing, {}, having=(), spends=True)},
-    # what belongs to those who run the server
-    "/admin/space": {"GET": RouteRule(administering)},
-    "/admin/jobs": {"GET": RouteRule(administering)},
-    "/admin/jobs/events": {"GET": RouteRule(administering)},
-    "/admin/jobs/{video:str}/cancel": {"POST": RouteRule(administering, {}, having=KEPT, spends=True)},
-    "/admin/jobs/{video:str}/retry": {"POST": RouteRule(administering, {}, having=KEPT, spends=True)},
-    "/admin/jobs/{video:str}/hurry": {"POST": RouteRule(administering, {}, having=KEPT, spends=True)},
-    "/admin/storage": {"GET": RouteRule(administering)},
-    "/admin/storage/{task:str}": {"POST": RouteRule(administering, {})},
+    WATCH + "/again": {"POST": RouteRule(can_manage, {}, consumes=True)},
+    WATCH + "/delete": {"GET": RouteRule(can_manage), "POST": RouteRule(can_manage, {}, consumes=True)},
+    WATCH + "/share": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, {}, consumes=True)},
+    WATCH + "/embedding": {"POST": RouteRule(can_manage, {"data": {"embeddable": "yes"}}, consumes=True)},
+    WATCH + "/elsewhere": {"GET": RouteRule(can_watch)},
+    WATCH + "/keep": {"POST": RouteRule(can_manage, {}, consumes=True)},
+    WATCH + "/history": {"GET": RouteRule(can_manage_or_404)},
+    WATCH + "/history/{rung:str}": {"POST": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
+    # pages for administrators
+    "/admin/space": {"GET": RouteRule(admin_or_404)},
+    "/admin/jobs": {"GET": RouteRule(admin_or_404)},
+    "/admin/jobs/events": {"GET": RouteRule(admin_or_404)},
+    "/admin/jobs/{video:str}/cancel": {"POST": RouteRule(admin_or_404, {}, exists_in=KEPT, consumes=True)},
+    "/admin/jobs/{video:str}/retry": {"POST": RouteRule(admin_or_404, {}, exists_in=KEPT, consumes=True)},
+    "/admin/jobs/{video:str}/hurry": {"POST": RouteRule(admin_or_404, {}, exists_in=KEPT, consumes=True)},
+    "/admin/storage": {"GET": RouteRule(admin_or_404)},
+    "/admin/storage/{task:str}": {"POST": RouteRule(admin_or_404, {})},
     "/admin/storage/reservations/release": {
-        "POST": RouteRule(administering, {"data": {"owner": "1", "drop": "", "received": "no"}})
+        "POST": RouteRule(admin_or_404, {"data": {"owner": "1", "drop": "", "received": "no"}})
     },
-    "/admin/audit": {"GET": RouteRule(administering)},
-    "/admin/people": {"GET": RouteRule(administering)},
-    "/admin/people/new": {"GET": RouteRule(administering), "POST": RouteRule(administering, {}, spends=True)},
-    "/admin/people/{person:str}": {"GET": RouteRule(administering)},
+    "/admin/audit": {"GET": RouteRule(admin_or_404)},
+    "/admin/people": {"GET": RouteRule(admin_or_404)},
+    "/admin/people/new": {"GET": RouteRule(admin_or_404), "POST": RouteRule(admin_or_404, {}, consumes=True)},
+    "/admin/people/{person:str}": {"GET": RouteRule(admin_or_404)},
     **{
-        f"/admin/people/{{person:str}}/{deed}": {"POST": RouteRule(administering, {"data": form}, spends=True)}
-        for deed, form in PERSON_FORMS.items()
+        f"/admin/people/{{person:str}}/{action}": {"POST": RouteRule(admin_or_404, {"data": form}, consumes=True)}
+        for action, form in PERSON_FORMS.items()
     },
     "/admin/people/{person:str}/delete": {
-        "GET": RouteRule(administering),
-        "POST": RouteRule(administering, {"data": {"videos": "delete", "heir": ""}}, spends=True),
+        "GET": RouteRule(admin_or_404),
+        "POST": RouteRule(admin_or_404, {"data": {"videos": "delete", "heir": ""}}, consumes=True),
     },
-    "/admin/people/invites": {"GET": RouteRule(administering), "POST": RouteRule(administering, {}, spends=True)},
-    "/admin/people/invites/{invite:str}/revoke": {"POST": RouteRule(administering, {}, having=())},
+    "/admin/people/invites": {"GET": RouteRule(admin_or_404), "POST": RouteRule(admin_or_404, {}, consumes=True)},
+    "/admin/people/invites/{invite:str}/revoke": {"POST": RouteRule(admin_or_404, {}, exists_in=())},
     # the API
-    "/api/v1/videos": {"GET": RouteRule(anybody)},
+    "/api/v1/videos": {"GET": RouteRule(everyone)},
     VIDEO: {
-        "GET": RouteRule(viewing),
-        "PATCH": RouteRule(managing, {"json": {"title": "Taken over"}}, spends=True),
-        "DELETE": RouteRule(managing, {}, spends=True),
+        "GET": RouteRule(can_watch),
+        "PATCH": RouteRule(can_manage, {"json": {"title": "Taken over"}}, consumes=True),
+        "DELETE": RouteRule(can_manage, {}, consumes=True),
     },
-    VIDEO + "/restore": {"POST": RouteRule(undoing_unseen, {}, spends=True)},
-    VIDEO + "/keep": {"POST": RouteRule(managing, {}, spends=True)},
-    VIDEO + "/retry": {"POST": RouteRule(managing, {}, spends=True)},
-    VIDEO + "/captions": {"GET": RouteRule(viewing), "POST": RouteRule(managing, CAPTIONS, spends=True)},
+    VIDEO + "/restore": {"POST": RouteRule(can_restore_or_404, {}, consumes=True)},
+    VIDEO + "/keep": {"POST": RouteRule(can_manage, {}, consumes=True)},
+    VIDEO + "/retry": {"POST": RouteRule(can_manage, {}, consumes=True)},
+    VIDEO + "/captions": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, CAPTIONS, consumes=True)},
     VIDEO + "/captions/{name:str}": {
-        "PUT": RouteRule(managing, CAPTIONS, having=(), spends=True),
-        "DELETE": RouteRule(managing, {}, having=(), spends=True),
+        "PUT": RouteRule(can_manage, CAPTIONS, exists_in=(), consumes=True),
+        "DELETE": RouteRule(can_manage, {}, exists_in=(), consumes=True),
     },
-    VIDEO + "/timeline": {"GET": RouteRule(managing_unseen)},
-    "/api/v1/uploads": {"POST": RouteRule(uploading, BEGIN)},
+    VIDEO + "/timeline": {"GET": RouteRule(can_manage_or_404)},
+    "/api/v1/uploads": {"POST": RouteRule(upload_scope, BEGIN)},
     "/api/v1/uploads/{upload:str}": {
         "HEAD": RouteRule(own_upload, {"headers": TUS}),
-        "PATCH": RouteRule(own_upload, APPEND, spends=True),
-        "DELETE": RouteRule(own_upload, {"headers": TUS}, spends=True),
+        "PATCH": RouteRule(own_upload, APPEND, consumes=True),
+        "DELETE": RouteRule(own_upload, {"headers": TUS}, consumes=True),
     },
-    "/api/v1/auth/token": {"POST": RouteRule(proving, {"json": {"username": "no-client", "password": "wrong"}})},
-    "/api/v1/auth/revoke": {"POST": RouteRule(with_account, {}, ends=True)},
+    "/api/v1/auth/token": {
+        "POST": RouteRule(credentials_rejected, {"json": {"username": "no-client", "password": "wrong"}})
+    },
+    "/api/v1/auth/revoke": {"POST": RouteRule(account_required, {}, ends_session=True)},
     "/api/v1/tokens": {
-        "GET": RouteRule(managing_access),
-        "POST": RouteRule(managing_access, {"json": {"label": "mine", "scope": "admin"}}, spends=True),
+        "GET": RouteRule(full_scope_required),
+        "POST": RouteRule(full_scope_required, {"json": {"label": "mine", "scope": "admin"}}, consumes=True),
     },
-    "/api/v1/tokens/{token:str}": {"DELETE": RouteRule(own_thing, {}, spends=True)},
+    "/api/v1/tokens/{token:str}": {"DELETE": RouteRule(own_resource, {}, consumes=True)},
     "/api/v1/links": {
-        "GET": RouteRule(with_account),
-        "POST": RouteRule(with_account, {"json": {"videos": ["none"]}}, spends=True),
+        "GET": RouteRule(account_required),
+        "POST": RouteRule(account_required, {"json": {"videos": ["none"]}}, consumes=True),
     },
-    "/api/v1/links/{link:str}": {"DELETE": RouteRule(own_thing, {}, spends=True)},
+    "/api/v1/links/{link:str}": {"DELETE": RouteRule(own_resource, {}, consumes=True)},
     "/api/v1/drops": {
-        "GET": RouteRule(with_account),
-        "POST": RouteRule(with_account, {"json": {"label": "mine"}}, spends=True),
+        "GET": RouteRule(account_required),
+        "POST": RouteRule(account_required, {"json": {"label": "mine"}}, consumes=True),
     },
-    "/api/v1/drops/{drop:str}": {"DELETE": RouteRule(own_thing, {}, spends=True)},
-    "/api/v1/admin/audit": {"GET": RouteRule(administering_told)},
+    "/api/v1/drops/{drop:str}": {"DELETE": RouteRule(own_resource, {}, consumes=True)},
+    "/api/v1/admin/audit": {"GET": RouteRule(admin_or_403)},
     "/api/v1/admin/users": {
-        "GET": RouteRule(administering_told),
-        "POST": RouteRule(
-            administering_told, {"json": {"name": "made", "role": "admin", "password": SECRET}}, spends=True
-        ),
+        "GET": RouteRule(admin_or_403),
+        "POST": RouteRule(admin_or_403, {"json": {"name": "made", "role": "admin", "password": SECRET}}, consumes=True),
     },
     "/api/v1/admin/users/{user:str}": {
-        "PATCH": RouteRule(administering_told, {"json": {"role": "admin"}}, spends=True),
-        "DELETE": RouteRule(administering_told, {"params": {"videos": "delete"}}, spends=True),
+        "PATCH": RouteRule(admin_or_403, {"json": {"role": "admin"}}, consumes=True),
+        "DELETE": RouteRule(admin_or_403, {"params": {"videos": "delete"}}, consumes=True),
     },
-    "/api/v1/admin/users/{user:str}/password": {"POST": RouteRule(administering_told, {}, spends=True)},
-    "/api/v1/admin/users/{user:str}/sign-out": {"POST": RouteRule(administering_told, {}, spends=True)},
-    "/api/v1/admin/users/{user:str}/picture": {"DELETE": RouteRule(administering_told, {}, spends=True)},
-    "/api/v1/me": {"GET": RouteRule(with_account)},
+    "/api/v1/admin/users/{user:str}/password": {"POST": RouteRule(admin_or_403, {}, consumes=True)},
+    "/api/v1/admin/users/{user:str}/sign-out": {"POST": RouteRule(admin_or_403, {}, consumes=True)},
+    "/api/v1/admin/users/{user:str}/picture": {"DELETE": RouteRule(admin_or_403, {}, consumes=True)},
+    "/api/v1/me": {"GET": RouteRule(account_required)},
     "/api/v1/me/picture": {
-        "PUT": RouteRule(with_account, {"content": b"no picture"}, spends=True),
-        "DELETE": RouteRule(with_account, {}, spends=True),
+        "PUT": RouteRule(account_required, {"content": b"no picture"}, consumes=True),
+        "DELETE": RouteRule(account_required, {}, consumes=True),
     },
-    "/api/v1/me/usage": {"GET": RouteRule(with_account)},
-    "/api/v1/usage": {"GET": RouteRule(administering_told)},
-    "/api/v1/upload-config": {"GET": RouteRule(anybody)},
-    "/api/v1/events": {"GET": RouteRule(viewing, {"params": {"video": "{video}"}})},
-    "/api/docs": {"GET": RouteRule(anybody)},
-    "/api/docs/{tag:str}": {"GET": RouteRule(anybody)},
-    "/api": {"GET": RouteRule(anybody)},
-    "/api/openapi.json": {"GET": RouteRule(anybody)},
-    "/api/{path:str}": {"GET": RouteRule(anybody)},
-    # files and machines
-    "/people/{person:str}/{picture:str}": {"GET": RouteRule(knowing)},
-    "/assets/{name:path}": {"GET": RouteRule(anybody)},
-    "/favicon.ico": {"GET": RouteRule(anybody)},
-    "/healthz": {"GET": RouteRule(anybody)},
-    "/readyz": {"GET": RouteRule(anybody)},
-    "/metrics": {"GET": RouteRule(anybody)},
+    "/api/v1/me/usage": {"GET": RouteRule(account_required)},
+    "/api/v1/usage": {"GET": RouteRule(admin_or_403)},
+    "/api/v1/upload-config": {"GET": RouteRule(everyone)},
+    "/api/v1/events": {"GET": RouteRule(can_watch, {"params": {"video": "{video}"}})},
+    "/api/docs": {"GET": RouteRule(everyone)},
+    "/api/docs/{tag:str}": {"GET": RouteRule(everyone)},
+    "/api": {"GET": RouteRule(everyone)},
+    "/api/openapi.json": {"GET": RouteRule(everyone)},
+    "/api/{path:str}": {"GET": RouteRule(everyone)},
+    # files, health, metrics
+    "/people/{person:str}/{picture:str}": {"GET": RouteRule(profile_visible)},
+    "/assets/{name:path}": {"GET": RouteRule(everyone)},
+    "/favicon.ico": {"GET": RouteRule(everyone)},
+    "/healthz": {"GET": RouteRule(everyone)},
+    "/readyz": {"GET": RouteRule(everyone)},
+    "/metrics": {"GET": RouteRule(everyone)},
     **{
-        mount + template: {"GET": RouteRule(rule, having=having)}
+        mount + template: {"GET": RouteRule(rule, exists_in=exists_in)}
         for mount, rule in MOUNTS
-        for template, having in MEDIA.items()
+        for template, exists_in in MEDIA.items()
     },
 }
 
 
 def rule_for(template: str, method: str) -> RouteRule | None:
-    """What a route is for, or None where the table does not say. HEAD is as GET, where nothing else is said."""
+    """The rule of a route, or None if the table has none. HEAD is as GET unless it has its own rule."""
     methods = ROUTE_RULES.get(template, {})
     return methods.get(method) or (methods.get("GET") if method == "HEAD" else None)

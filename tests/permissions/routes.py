@@ -1,4 +1,4 @@
-"""Every route that the application has, read from the application itself: a method and a template of an address."""
+"""All routes, read from the application itself: method and URL template."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from streamtime.storage.wrappers import StoreMetrics
 
 @dataclass(frozen=True, order=True)
 class Route:
-    """One thing that can be asked for."""
+    """One method of one URL template."""
 
     template: str
     method: str
@@ -26,15 +26,15 @@ class Route:
 
 
 def all_routes() -> list[Route]:
-    """All of them, those of media by ticket too.
+    """All routes, including those of media with a ticket.
 
-    OPTIONS says which methods there are, of every address alike, and HEAD is answered as GET is.
+    OPTIONS lists the methods of any URL and is left out; HEAD is answered like GET.
     """
     return sorted({*_of_the_framework(), *_of_media()})
 
 
 def _of_the_framework() -> Iterator[Route]:
-    # Nothing is asked of the services while the table is made.
+    # No service is used while the routes are collected.
     nothing = cast("Services", None), cast("HttpSettings", None)
     application = build_litestar(*nothing, Metrics(StoreMetrics()), version="0")
     for route in application.routes:

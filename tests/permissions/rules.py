@@ -1,4 +1,4 @@
-"""The table of rules: for every route, whom it lets in. It is written by hand, apart from the code that it judges."""
+"""The rules: which caller gets which answer. Written by hand, independent of the code under test."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 State = str
-"""What a video is like: private, members, unlisted, public; processing, failed and deleted ones were public."""
+"""A visibility, or a state: private, members, unlisted, public; processing, failed and deleted ones were public."""
 
 STATES: tuple[State, ...] = ("private", "members", "unlisted", "public", "processing", "failed", "deleted")
 
@@ -22,31 +22,31 @@ TICKETS: tuple[Who, ...] = (
     "revoked ticket",
     "revoked link ticket",
 )
-"""Those who bring a ticket and nothing else.
+"""Callers with a ticket and nothing else.
 
-Those of session and token are a member's. The one to another is good, for another video. The expired and the revoked
-one were the owner's.
+The session and the token are a member's. The ticket to another is valid, but for another video. The expired and the
+revoked one were the owner's.
 """
 
 CALLERS: tuple[Who, ...] = ("anonymous", *ACCOUNTS, "revoked session", *TICKETS)
-"""A stranger is a viewer. The token of another is a member's for reading."""
+"""The stranger has the role viewer. The token of another is a member's, with the scope read."""
 
 LINKED: tuple[State, ...] = ("private", "processing", "deleted")
-"""What the share link shows that the link tickets stand on."""
+"""The videos of the share link behind the link tickets."""
 
 MANAGERS = frozenset({"owner", "admin"})
 
 
 class Verdict(Enum):
-    """How a door answers."""
+    """How a route answers."""
 
-    IN = "lets in"
-    SIGN_IN = "asks to sign in"
-    FORBIDDEN = "forbids"
-    NOTHING = "says that there is nothing"
+    ALLOWED = "allowed"
+    SIGN_IN = "sign-in required"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not found"
 
 
-IN, SIGN_IN, FORBIDDEN, NOTHING = Verdict.IN, Verdict.SIGN_IN, Verdict.FORBIDDEN, Verdict.NOTHING
+ALLOWED, SIGN_IN, FORBIDDEN, NOT_FOUND = Verdict.ALLOWED, Verdict.SIGN_IN, Verdict.FORBIDDEN, Verdict.NOT_FOUND
 
 
 def signed_in(who: Who) -> bool:
@@ -54,7 +54,7 @@ def signed_in(who: Who) -> bool:
 
 
 def sees(who: Who, state: State) -> bool:
-    """Whether somebody may watch such a video."""
+    """Whether the caller can watch a video in this state."""
     if state == "deleted":
         return False
     if who in MANAGERS or state in {"unlisted", "public", "processing", "failed"}:
@@ -62,101 +62,101 @@ def sees(who: Who, state: State) -> bool:
     return state == "members" and signed_in(who)
 
 
-def anybody(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
-    return IN
+def everyone(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    return ALLOWED
 
 
-def viewing(who: Who, state: State) -> Verdict:
-    return IN if sees(who, state) else NOTHING
+def can_watch(who: Who, state: State) -> Verdict:
+    return ALLOWED if sees(who, state) else NOT_FOUND
 
 
-def managing(who: Who, state: State) -> Verdict:
+def can_manage(who: Who, state: State) -> Verdict:
     if who in MANAGERS and state != "deleted":
-        return IN
-    return FORBIDDEN if sees(who, state) else NOTHING
+        return ALLOWED
+    return FORBIDDEN if sees(who, state) else NOT_FOUND
 
 
-def managing_unseen(who: Who, state: State) -> Verdict:
-    """Who may not manage is not told that there is anything."""
-    return IN if who in MANAGERS and state != "deleted" else NOTHING
+def can_manage_or_404(who: Who, state: State) -> Verdict:
+    """404 instead of 403 for callers who cannot manage the video."""
+    return ALLOWED if who in MANAGERS and state != "deleted" else NOT_FOUND
 
 
-def undoing(who: Who, state: State) -> Verdict:
-    """In the bin."""
+def can_restore(who: Who, state: State) -> Verdict:
+    """For a video in the trash."""
     if not signed_in(who):
         return SIGN_IN
-    return IN if who in MANAGERS and state == "deleted" else NOTHING
+    return ALLOWED if who in MANAGERS and state == "deleted" else NOT_FOUND
 
 
-def undoing_unseen(who: Who, state: State) -> Verdict:
-    return IN if who in MANAGERS and state == "deleted" else NOTHING
+def can_restore_or_404(who: Who, state: State) -> Verdict:
+    return ALLOWED if who in MANAGERS and state == "deleted" else NOT_FOUND
 
 
-def with_account(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
-    return IN if signed_in(who) else SIGN_IN
+def account_required(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    return ALLOWED if signed_in(who) else SIGN_IN
 
 
-def knowing(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
-    """Somebody who shows strangers nothing: they are not told that there is such a person."""
-    return IN if signed_in(who) else NOTHING
+def profile_visible(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """The profile of a user without public videos: 404 for anonymous callers."""
+    return ALLOWED if signed_in(who) else NOT_FOUND
 
 
-def having_videos(who: Who, state: State) -> Verdict:
-    """Not a viewer, whatever their scope is."""
-    return FORBIDDEN if who == "stranger" else with_account(who, state)
+def library_required(who: Who, state: State) -> Verdict:
+    """Not for viewers, whatever their scope is."""
+    return FORBIDDEN if who == "stranger" else account_required(who, state)
 
 
-def uploading(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+def upload_scope(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
     if not signed_in(who):
         return SIGN_IN
-    return IN if who in {"member", "owner", "admin"} else FORBIDDEN
+    return ALLOWED if who in {"member", "owner", "admin"} else FORBIDDEN
 
 
 def own_upload(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
-    """Of the owner's: not even an admin goes on with what somebody else sends."""
-    return IN if who == "owner" else NOTHING
+    """An upload of the owner: not even an admin can resume an upload of another account."""
+    return ALLOWED if who == "owner" else NOT_FOUND
 
 
-def own_thing(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
-    """A link, a token, a session of the owner's: not even an admin reaches it where people look after their own."""
+def own_resource(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """A link, token or session of the owner: not even an admin reaches it on the pages of an account."""
     if not signed_in(who):
         return SIGN_IN
-    return IN if who == "owner" else NOTHING
+    return ALLOWED if who == "owner" else NOT_FOUND
 
 
-def managing_access(who: Who, state: State) -> Verdict:
-    """Tokens are for those who may do everything with what they have proved themselves with."""
-    return FORBIDDEN if who == "token of another" else with_account(who, state)
+def full_scope_required(who: Who, state: State) -> Verdict:
+    """Managing access needs credentials with full scope."""
+    return FORBIDDEN if who == "token of another" else account_required(who, state)
 
 
 def by_ticket(who: Who, state: State) -> Verdict:
-    """Whatever a caller has beside the ticket: everybody else here comes with the owner's, which is over."""
+    """Only the ticket counts: callers without their own present an expired one of the owner."""
     if state == "deleted":
-        return NOTHING
+        return NOT_FOUND
     if who == "link ticket":
-        return IN if state in LINKED else NOTHING
-    # An admin's is for watching what members watch.
-    return IN if who in {"session ticket", "admin ticket", "token ticket"} and sees("member", state) else NOTHING
+        return ALLOWED if state in LINKED else NOT_FOUND
+    # A ticket of an admin allows what members can watch.
+    return ALLOWED if who in {"session ticket", "admin ticket", "token ticket"} and sees("member", state) else NOT_FOUND
 
 
-def framing(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
-    """In a frame everybody is nobody."""
-    return viewing("anonymous", state)
+def embedded(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """Embedded players are anonymous."""
+    return can_watch("anonymous", state)
 
 
-def administering(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
-    return IN if who == "admin" else NOTHING
+def admin_or_404(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    return ALLOWED if who == "admin" else NOT_FOUND
 
 
-def administering_told(who: Who, state: State) -> Verdict:
-    """Others are told that it is there."""
+def admin_or_403(who: Who, state: State) -> Verdict:
+    """403 instead of 404 for other users."""
     if who == "admin":
-        return IN
-    return FORBIDDEN if signed_in(who) else with_account(who, state)
+        return ALLOWED
+    return FORBIDDEN if signed_in(who) else account_required(who, state)
 
 
-def proving(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
-    """Whoever comes with a wrong password."""
+def credentials_rejected(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """The credentials in the request are wrong."""
     return SIGN_IN
 
 
@@ -165,38 +165,45 @@ Rule = Callable[[Who, State], Verdict]
 
 @dataclass(frozen=True)
 class RouteRule:
-    """What one route is for.
+    """The rule of one route.
 
-    `body` is what a request with a good one brings, `having` the states in which what it leads to exists at all; one
-    that `spends` what it is let in to is asked about a video made for it; one that `ends` the session only by those who
-    have none.
+    `body`: arguments of a valid request. `exists_in`: states in which the resource exists. `consumes`: an allowed
+    request changes the video, so it gets one of its own. `ends_session`: tried only by callers without a session.
     """
 
     rule: Rule
     body: dict[str, Any] | None = None
-    having: tuple[State, ...] = STATES
-    spends: bool = False
-    ends: bool = False
+    exists_in: tuple[State, ...] = STATES
+    consumes: bool = False
+    ends_session: bool = False
 
     def expects(self, who: Who, state: State, method: str) -> Verdict:
-        """How it has to answer."""
+        """The expected answer."""
         if who in TICKETS and self.rule is not by_ticket:
-            return NOTHING  # a ticket is for media
+            return NOT_FOUND  # a ticket is valid for media only
         if who == "token of another" and method not in {"GET", "HEAD"}:
-            return FORBIDDEN  # it is for reading, whatever is there
+            return FORBIDDEN  # its scope is read
         verdict = self.rule(who, state)
-        return NOTHING if verdict is IN and state not in self.having else verdict
+        return NOT_FOUND if verdict is ALLOWED and state not in self.exists_in else verdict
 
     def states(self, who: Who) -> tuple[State, ...]:
-        """Which are asked about: one where it does not matter. A ticket opens no pages, whatever they are about."""
+        """The states to try: one if they do not matter. Tickets are valid for no page, whatever the state."""
         matters = self.about_a_video and (who not in TICKETS or self.rule is by_ticket)
         return STATES if matters else ("public",)
 
     def replaceable(self, state: State) -> bool:
-        """Whether a thing like the one behind it can be made for a request that spends it."""
+        """Whether another video in this state can be created for a request that consumes it."""
         return self.about_a_video and state in {"private", "members", "unlisted", "public", "deleted"}
 
     @property
     def about_a_video(self) -> bool:
-        """Whether it matters which one is asked about."""
-        return self.rule in {viewing, framing, managing, managing_unseen, undoing, undoing_unseen, by_ticket}
+        """Whether the state of the video matters."""
+        return self.rule in {
+            can_watch,
+            embedded,
+            can_manage,
+            can_manage_or_404,
+            can_restore,
+            can_restore_or_404,
+            by_ticket,
+        }

@@ -1,4 +1,4 @@
-"""The people who try all doors, the videos behind them, and how an address is filled in."""
+"""The callers of the permission matrix, the videos, and the values in URLs."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,12 +19,12 @@ from tests.server import Server, running_server, wait_until
 from tests.system.player import fetch, video_playlists
 
 FIELDS = ("title", "visibility", "state", "renditions", "captions", "created_at")
-"""What would show that a door let somebody in who should not have been."""
+"""State that changes if a request was allowed by mistake."""
 
 
 @dataclass(frozen=True)
 class VideoParts:
-    """A video, and what its addresses are filled in with; what does not exist has a likely name."""
+    """A video and the values of its URLs; what does not exist gets a plausible name."""
 
     id: str
     parts: dict[str, str]
@@ -32,16 +32,16 @@ class VideoParts:
 
 @dataclass
 class Scenario:
-    """All of them, on one server."""
+    """All callers and videos, on one server."""
 
     server: Server
     people: dict[str, Person]
     clients: dict[Who, httpx.Client]
     videos: dict[State, VideoParts] = field(default_factory=dict)
     things: dict[str, str] = field(default_factory=dict)
-    """What else stands in braces: links and tokens of the owner's, and somebody whom all this does not concern."""
+    """Further values in URLs: links and tokens of the owner, and an uninvolved account."""
     tickets: dict[Who, Callable[[str], str]] = field(default_factory=dict)
-    """What makes somebody's ticket for a video."""
+    """Creates a caller's ticket for a video."""
 
     @property
     def ticket_factory(self) -> TicketFactory:
@@ -52,7 +52,7 @@ class Scenario:
         return self.people["owner"]
 
     def throwaway(self, state: State) -> VideoParts:
-        """Another video of the owner's, for a door that changes what it is let in to."""
+        """Another video of the owner, for a route that changes its video."""
         if state == "deleted":
             video = self.owner.send(b"no film", filename="no.mp4", visibility="public")
             self.owner.api.delete(f"/api/v1/videos/{video}").raise_for_status()
@@ -61,20 +61,20 @@ class Scenario:
         return VideoParts(video, {**self.videos["public"].parts, "video": video, "upload": self.upload()})
 
     def with_ticket(self, who: Who, shown: VideoParts) -> VideoParts:
-        """The same with their ticket in its addresses; who has none brings one of the owner's that is over."""
+        """The video with the caller's ticket in its URLs; callers without one get an expired one of the owner."""
         make = self.tickets.get(who, self.tickets["expired ticket"])
         return replace(shown, parts={**shown.parts, "ticket": make(shown.id)})
 
     def upload(self) -> str:
-        """An upload of the owner's that has just begun."""
+        """A new upload of the owner."""
         return self.owner.begin(5, filename="no.mp4").rpartition("/")[2]
 
     def video_of(self, upload: str) -> str:
-        """The video that an upload makes."""
+        """The video of an upload."""
         return self.owner.api.head(upload, headers={"Tus-Resumable": "1.0.0"}).headers["Streamtime-Video"]
 
     def snapshot(self) -> dict[State, Any]:
-        """How all videos are, as their owner sees it."""
+        """The state of all videos, as their owner sees it."""
         seen = {state: self.owner.look(shown.id) for state, shown in self.videos.items() if state != "deleted"}
         binned = self.owner.api.get("/api/v1/videos", params={"state": "binned", "limit": 100}).json()["items"]
         there = any(video["id"] == self.videos["deleted"].id for video in binned)
@@ -90,7 +90,7 @@ class Scenario:
 
 @contextmanager
 def open_scenario(folder: Path) -> Iterator[Scenario]:
-    """A server with everybody and everything. At last encodes wait on it, so that a video stays in preparation."""
+    """A server with all callers and videos. Encoding is paused at the end, so that one video stays in processing."""
     with running_server(STREAMTIME_SERVER__FRAME_ANCESTORS="https://blog.example") as server:
         server.run("user", "create", "stranger", "--role", "viewer", "--password-stdin", given=Person.password + "\n")
         people = {who: server.person(who) for who in ("member", "owner")}
@@ -114,7 +114,7 @@ def _clients(server: Server, people: dict[str, Person]) -> dict[Who, httpx.Clien
 
 
 def _revoked_session(cast: Scenario) -> TicketSource:
-    """Has somebody come with a session of the owner's that has ended, and gives that session."""
+    """Add a caller with an ended session of the owner, and return that session."""
     client = cast.server.client()
     sign_in(client, "owner", Person.password)
     headers = {"X-CSRF-Token": csrf_of(client.get("/library").text)}
@@ -126,10 +126,10 @@ def _revoked_session(cast: Scenario) -> TicketSource:
 
 
 def _tickets(cast: Scenario, revoked: TicketSource) -> dict[Who, Callable[[str], str]]:
-    """What makes the tickets of everybody who has some."""
+    """The ticket factories of all callers with tickets."""
     mint, owner = cast.ticket_factory, cast.ticket_factory.session("owner")
     private, public = cast.videos["private"].id, cast.videos["public"].id
-    assert "/t/" in cast.owner.browser.get(f"/watch/{private}/elsewhere").text, "this makes the first key"
+    assert "/t/" in cast.owner.browser.get(f"/watch/{private}/elsewhere").text, "this creates the first key"
     shared = [shown.id for state, shown in cast.videos.items() if state != "deleted"]
     taken_back = cast.owner.browser.post("/api/v1/links", json={"videos": shared}).raise_for_status().json()["id"]
     no_link = mint.link(taken_back)
@@ -200,12 +200,12 @@ def _wait(owner: Person, video: str, state: str) -> None:
 
 
 def _parts(cast: Scenario, video: str) -> dict[str, str]:
-    """What stands in braces in the addresses of a video."""
+    """The values of the variables in the URLs of a video."""
     owner = cast.owner
     parts = {
         "video": video, "generation": "1", "rendition": "none", "number": "0", "captions": "en", "name": "none",
         "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none",
-        "tag": "videos", "house": cast.server.url, **cast.things,
+        "tag": "videos", "server": cast.server.url, **cast.things,
     }  # fmt: skip
     if not owner.look(video)["playable"]:
         return parts

@@ -1,4 +1,4 @@
-"""Every route there is, every method, every caller, every state of a video: who is let in, and who learns what."""
+"""Every route, method, caller and state of a video: what is allowed, and what is disclosed."""
 
 import json
 import re
@@ -21,53 +21,57 @@ MANIFEST = Path(__file__).parents[2] / "web" / "dist" / "manifest.json"
 
 
 @pytest.fixture(scope="module")
-def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
     with open_scenario(tmp_path_factory.mktemp("matrix")) as made:
         yield made
 
 
-def test_every_route_has_its_door_and_every_door_its_route() -> None:
+def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
     unknown = [str(route) for route in ROUTES if rule_for(route.template, route.method) is None]
-    assert unknown == [], "say in tests/permissions/doors.py whom these let in"
+    assert unknown == [], "add a rule to tests/permissions/route_table.py"
     there = {(route.template, route.method) for route in ROUTES}
     gone = [f"{method} {template}" for template, methods in ROUTE_RULES.items() for method in methods]
     assert [name for name in gone if tuple(reversed(name.split(" ", 1))) not in there] == []
 
 
 @pytest.mark.parametrize("who", CALLERS)
-def test_whom_each_route_lets_in(cast: Scenario, who: Who) -> None:
-    before = cast.snapshot()
+def test_each_route_answers_by_its_rule(scenario: Scenario, who: Who) -> None:
+    before = scenario.snapshot()
     wrong, tried = [], 0
     for route in ROUTES:
         if who in TICKETS and route.template.startswith(MOUNT):
-            continue  # behind a ticket these are doors of their own
-        door = rule_for(route.template, route.method)
-        assert door is not None
-        if door.ends and signed_in(who):
+            continue  # routes with a ticket are separate entries
+        rule = rule_for(route.template, route.method)
+        assert rule is not None
+        if rule.ends_session and signed_in(who):
             continue
-        for state in door.states(who):
-            expected = door.expects(who, state, route.method)
-            if expected is Verdict.IN and door.spends and (who == "owner" or not door.replaceable(state)):
-                continue  # the owner's are the tests of each feature; the others are let in to the same
-            shown = cast.throwaway(state) if expected is Verdict.IN and door.spends else cast.videos[state]
-            got = asked(cast.clients[who], route, door, cast.with_ticket(who, shown), before=prefix_of(who, route))
+        for state in rule.states(who):
+            expected = rule.expects(who, state, route.method)
+            if expected is Verdict.ALLOWED and rule.consumes and (who == "owner" or not rule.replaceable(state)):
+                continue  # the tests of each feature do this as the owner
+            shown = (
+                scenario.throwaway(state) if expected is Verdict.ALLOWED and rule.consumes else scenario.videos[state]
+            )
+            got = asked(
+                scenario.clients[who], route, rule, scenario.with_ticket(who, shown), before=prefix_of(who, route)
+            )
             tried += 1
             if got is not expected:
                 wrong.append(f"{route}, {state}: {got.value}, and not: {expected.value}")
     assert not wrong, "\n".join(wrong)
-    assert cast.snapshot() == before, "nobody has changed what they were not let in to"
-    print(f"{who}: {tried} doors tried")
+    assert scenario.snapshot() == before, "no rejected request has changed anything"
+    print(f"{who}: {tried} requests")
 
 
 def prefix_of(who: Who, route: Route) -> str:
-    """Who brings a ticket puts it before everything, not only before media."""
+    """Callers with a ticket put it before every URL, not only those of media."""
     return f"{TICKETED}{{ticket}}" if who in TICKETS and not route.template.startswith(TICKETED) else ""
 
 
-def asked(client: httpx.Client, route: Route, door: RouteRule, shown: VideoParts, *, before: str = "") -> Verdict:
-    """How a door answers. An event stream is left as soon as it has begun."""
+def asked(client: httpx.Client, route: Route, rule: RouteRule, shown: VideoParts, *, before: str = "") -> Verdict:
+    """The answer of a route. An event stream is closed as soon as it has begun."""
     address = filled(before, shown.parts) + filled(route.template, shown.parts)
-    asking: dict[str, Any] = {"follow_redirects": False, **(door.body or {})}
+    asking: dict[str, Any] = {"follow_redirects": False, **(rule.body or {})}
     asking["params"] = {name: filled(value, shown.parts) for name, value in asking.get("params", {}).items()}
     with client.stream(route.method, address, **asking) as answer:
         return verdict_of(answer)
@@ -79,11 +83,11 @@ def verdict_of(answer: httpx.Response) -> Verdict:
     assert status != 405, (answer.request.method, str(answer.request.url))
     if status == 401 or (status == 303 and answer.headers["Location"].startswith("/login")):
         return Verdict.SIGN_IN
-    return {403: Verdict.FORBIDDEN, 404: Verdict.NOTHING}.get(status, Verdict.IN)
+    return {403: Verdict.FORBIDDEN, 404: Verdict.NOT_FOUND}.get(status, Verdict.ALLOWED)
 
 
 def filled(template: str, parts: dict[str, str]) -> str:
-    """An address with a likely word for everything in braces."""
+    """A URL with plausible values for its variables."""
     if template.startswith("/assets/"):
         return f"/assets/{min(json.loads(MANIFEST.read_text()).values())}"
     if template == "/api/{path:str}":

@@ -1,6 +1,6 @@
-"""Tickets for those who try the doors: signed by hand, with the server's own key, so that they can be over as well.
+"""Tickets for the permission matrix, signed here with the server's key, so that expired ones can be made too.
 
-What is signed is written down here a second time, apart from the code that it judges.
+The signature is implemented a second time, independent of the code under test.
 """
 
 import base64
@@ -23,7 +23,7 @@ LINK = "SELECT id, public_id FROM links WHERE public_id = ?"
 
 @dataclass(frozen=True)
 class TicketSource:
-    """What a ticket stands on: its letter, its row and the name that is signed and not told."""
+    """The source of a ticket: its letter, its row, and the name that is signed but not contained."""
 
     letter: str
     row_id: int
@@ -31,24 +31,24 @@ class TicketSource:
 
 
 class TicketFactory:
-    """Makes tickets from what the database of a server says."""
+    """Creates tickets from the rows in a server's database."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
 
     def session(self, person: str) -> TicketSource:
-        """The latest session of somebody's."""
+        """The latest session of a user."""
         return self._ground("s", SESSION, person)
 
     def token(self, person: str) -> TicketSource:
-        """The latest API token of somebody's."""
+        """The latest API token of a user."""
         return self._ground("k", TOKEN, person)
 
     def link(self, public_id: str) -> TicketSource:
         return self._ground("l", LINK, public_id)
 
     def ticket(self, ground: TicketSource, video: str, *, lasts_s: int = LASTS_S) -> str:
-        """A ticket for a video; over since long where `lasts_s` is negative."""
+        """A ticket for a video; expired if `lasts_s` is negative."""
         ((key, secret),) = self._rows("SELECT public_id, secret FROM signing_keys WHERE purpose = 'ticket'", ())
         name = hashlib.sha256(ground.name.encode()).digest()[:16]
         claims = {

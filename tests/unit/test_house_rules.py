@@ -158,7 +158,7 @@ def test_every_loop_has_a_name_and_is_documented() -> None:
         if isinstance(named, ast.Constant):
             found.add(str(named.value))
         elif isinstance(named, ast.JoinedStr):
-            found.add(re.sub(r"\{.*\}", "LANE", ast.unparse(named)[2:-1]))
+            found.add(re.sub(r"\{.*\}", "QUEUE", ast.unparse(named)[2:-1]))
     section = (ROOT / "docs" / "operations.md").read_text().partition("| loop | does | runs |")[2].partition("\n\n")[0]
     assert found == set(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE))
     assert len(found) > 10

@@ -1,4 +1,4 @@
-"""Where the checker gets its bytes from: a folder on disk, or a server by HTTP. It knows no playlists."""
+"""Sources of files for the checker: a folder on disk, or a server over HTTP."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +9,19 @@ import httpx
 
 
 class Missing(Exception):
-    """Nothing can be had at this address."""
+    """There is no file at this URI."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Bytes, and what the server says they are; "" where nobody says."""
+    """Bytes and their content type; "" if unknown."""
 
     data: bytes
     kind: str = ""
 
 
-class Place(Protocol):
-    """Hands out files by their address, which is relative to the place or absolute within it."""
+class FileSource(Protocol):
+    """Reads files by URI, relative to the source or absolute within it."""
 
     def get(self, uri: str, first: int | None = None, length: int | None = None) -> Answer: ...
 
@@ -41,7 +41,7 @@ class Folder:
 
 
 class Server:
-    """A server; the client carries what it wants to see of a caller."""
+    """A server; the client has the credentials."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -54,8 +54,8 @@ class Server:
         return Answer(answer.content, answer.headers.get("content-type", ""))
 
 
-def place_of(source: Place | Path | httpx.Client) -> Place:
-    """A folder, a client or a place of one's own, as a place."""
+def file_source(source: FileSource | Path | httpx.Client) -> FileSource:
+    """Wrap a folder or a client; other sources are returned as they are."""
     if isinstance(source, Path):
         return Folder(source)
     if isinstance(source, httpx.Client):

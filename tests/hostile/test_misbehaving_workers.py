@@ -1,4 +1,4 @@
-"""A child that aborts, takes memory without end, or spins: its attempt ends in words, and nobody else notices."""
+"""A child that aborts, allocates without end, or spins: only its attempt fails, with a known code."""
 
 import asyncio
 import os
@@ -37,7 +37,9 @@ def source(clip: Path) -> Iterator[int]:
         ("spin", "worker_stalled", "stalled"),
     ],
 )
-async def test_a_wild_child_ends_its_attempt_alone(source: int, tmp_path: Path, way: str, code: str, word: str) -> None:
+async def test_a_misbehaving_child_fails_only_its_attempt(
+    source: int, tmp_path: Path, way: str, code: str, word: str
+) -> None:
     wild = WorkerLauncher(nice=0, stall_timeout_s=3, memory_bytes=128 * MIB, command=(*WILD, way))
 
     async def end() -> WorkerFailed:
@@ -61,7 +63,7 @@ def limits_of(pid: int) -> str:
 
 
 async def test_address_space_ends_where_twice_the_memory_does(source: int) -> None:
-    # The watch looks now and then; what takes all at once meets the limit that the child has set itself.
+    # The supervisor measures at intervals; a sudden allocation meets the limit that the child has set itself.
     launcher = WorkerLauncher(nice=0, memory_bytes=128 * MIB)
     async with launcher.launch(source) as worker:
         await worker.confinement()
