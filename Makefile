@@ -1,5 +1,4 @@
-# Streamtime for people who work on it, and for those who run it from its sources.
-# Everything is installed into .venv and web/node_modules; data/ is never touched.
+# Development, and running from sources. Everything is installed into .venv and web/node_modules; data/ is never touched.
 
 BIN := .venv/bin
 WEB_SOURCES := $(shell find web -type d \( -name dist -o -name node_modules -o -name templates -o -name __pycache__ \) -prune -o -type f -print 2>/dev/null)
@@ -8,19 +7,19 @@ ARGS ?=
 BENCHES ?= server segments ladder quality
 SOURCE ?=
 
-unexport PYTHONDONTWRITEBYTECODE  # compiled once, not anew by each process that tests start
+unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each process that tests start
 .DELETE_ON_ERROR:
 .PHONY: help install dev run test quick coverage check fix fuzz fuzz-api fuzz-http soak bench lock docs clean front-end-is-missing
 
-help: ## show what can be made
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
-install: .venv/.installed ## make .venv with the streamtime command in it
+install: .venv/.installed ## create .venv with the streamtime command
 
 run: install ## install, then serve; ARGS="--port 9000" is passed on
 	@exec $(BIN)/streamtime serve $(ARGS)
 
-dev: .venv/.installed-dev ## install, with the tools for tests
+dev: .venv/.installed-dev ## install, with the development tools
 
 test: check ## everything: lint, types, layers, all tests
 	@chromium=$$(.ci/need chromium) && nginx=$$(.ci/need nginx) && caddy=$$(.ci/need caddy) && \
@@ -31,7 +30,7 @@ quick: check ## check, unit and contract tests
 	$(BIN)/pytest -q -n $(TEST_PROCESSES) tests/unit tests/contracts $(ARGS)
 
 coverage: ARGS += --cov --cov-report term
-coverage: test ## the same with line coverage: takes half as long again
+coverage: test ## test with line coverage; takes half as long again
 
 check: dev ## lint, format, templates, types, layers
 	$(BIN)/ruff check --quiet
@@ -44,34 +43,34 @@ fix: dev ## fix what the tools can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-fuzz: dev ## 5,000 odd and broken films, each judged; ARGS="--attempts 500 --seed x", ARGS="--part odd --case 7", ARGS=--help
+fuzz: dev ## test 5,000 unusual and corrupted files; ARGS="--attempts 500 --seed x", ARGS="--part odd --case 7", ARGS=--help
 	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
 
-fuzz-api: dev ## have schemathesis try the API by its own document; ARGS="--examples 1000 --only admin --seed 7"
+fuzz-api: dev ## test the API against its OpenAPI document with schemathesis; ARGS="--examples 1000 --only admin --seed 7"
 	$(BIN)/python -m tests.hostile.api_fuzz $(ARGS)
 
-fuzz-http: dev ## send 5,000 requests at random over raw sockets, beside a viewer; ARGS="--attempts 500 --seed x"
+fuzz-http: dev ## send 5,000 random requests over raw sockets; ARGS="--attempts 500 --seed x"
 	$(BIN)/python -m tests.hostile.http_fuzz $(ARGS)
 
-soak: dev ## kill servers at every point, refuse them their disk, guess passwords, for hours; ARGS="--only kills --attempts 20"
+soak: dev ## kill servers at every point, fail disks, guess passwords, for hours; ARGS="--only kills --attempts 20"
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
-bench: dev ## measure, beside named peers in the same run; SOURCE=film.mkv does it with a film of your own
+bench: dev ## benchmarks, compared with named peers in the same run; SOURCE=film.mkv uses your own file
 	@chromium=$$(.ci/need chromium) && export CHROMIUM="$$chromium" && failed= && \
 	for bench in $(BENCHES); do \
 		case $$bench in ladder|quality) source="$(if $(SOURCE),--source $(SOURCE))" ;; *) source= ;; esac; \
 		echo "== $$bench"; $(BIN)/python -m benchmarks.$$bench $$source $(ARGS) || failed="$$failed $$bench"; \
 	done; test -z "$$failed" || { echo "goals missed or failed:$$failed"; exit 1; }
 
-lock: dev ## choose the newest packages that pyproject.toml allows, and pin them with their hashes
+lock: dev ## pin the newest packages that pyproject.toml allows, with hashes
 	for lock in "--extra oidc --output-file requirements.lock" "--extra oidc --group dev --constraint requirements.lock --output-file requirements-dev.lock"; do \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml $$lock; \
 	done
 
-docs: install ## write config.example.toml and the tables of docs/configuration.md anew
+docs: install ## write config.example.toml and the tables of docs/configuration.md
 	$(BIN)/python -m streamtime.config.documents
 
-clean: ## remove all that was installed or built
+clean: ## remove everything installed or built
 	rm -rf .venv .programs web/node_modules web/dist build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.*
 	find streamtime migrations tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """Some corrupted files, each in its own worker: every attempt has a known result, nothing is left over.
 
-Most are the same in every run; one group depends on the seed printed at the start of the run. `make fuzz` tests thousands.
+Most are the same in every run; one group depends on the seed that the run prints at its start. `make fuzz` tests
+thousands.
 """
 
 import os
