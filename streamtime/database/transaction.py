@@ -14,7 +14,7 @@ import asyncio
 import errno
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -84,25 +84,35 @@ def immutable_uri(path: Path) -> str:
 
 
 class _Connection(aiosqlite.Connection):
-    """A connection whose `stop` may be called twice.
+    """A connection whose file is closed wherever a read is cancelled.
 
-    When a read is cancelled twice, as anyio does, SQLAlchemy begins to close the connection and then also stops it.
-    The driver's thread ends at the first stop and never answers the second, for which `close` would wait forever.
+    - While it is opened: the driver forgets the file that its thread is opening. `stop` closes it in that thread.
+    - While SQLAlchemy sets it up: SQLAlchemy drops it without closing it.
+    - Twice, as anyio does: SQLAlchemy begins to close it and then also stops it. The driver's thread ends at the first
+      stop and never answers the second, for which `close` would wait forever.
     """
 
-    _stopping: asyncio.Future[Any] | None = None
+    def __init__(self, open_file: Callable[[], sqlite3.Connection]) -> None:
+        self._files = files = ExitStack()
+        super().__init__(lambda: files.enter_context(closing(open_file())), _FETCH_ROWS)
+        self._thread.daemon = True  # as SQLAlchemy does with connections that it makes itself
+        self._stopping: asyncio.Future[Any] | None = None
 
     def stop(self) -> asyncio.Future[Any] | None:
-        """Stop the thread; the future completes when it has stopped."""
+        """Close the file and stop the thread; the future completes when it has stopped."""
         if self._stopping is None:
+            self._tx.put_nowait((None, self._files.close))
             self._stopping = super().stop()
         return self._stopping
 
+    def __del__(self) -> None:
+        """Stop a connection that SQLAlchemy has dropped."""
+        if self._connection is not None:
+            self.stop()
+
 
 def _connect(database: str, **options: Any) -> aiosqlite.Connection:  # noqa: ANN401  # the driver's signature
-    connection = _Connection(partial(sqlite3.connect, database, **options), _FETCH_ROWS)
-    connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does with connections that it makes itself
-    return connection
+    return _Connection(partial(sqlite3.connect, database, **options))
 
 
 def _url(path: Path) -> URL:
