@@ -1,4 +1,4 @@
-"""Every page in both themes and at two widths: accessible, whole, light. And nothing else than itself."""
+"""Every page in both themes and at two widths: accessible, whole, light, with a strict policy that it keeps."""
 
 import gzip
 from collections.abc import Iterator
@@ -19,6 +19,8 @@ HTML_BYTES = 30_000
 WATCH_SCRIPT_BYTES = 300_000
 SCRIPT_BYTES = 60_000
 
+WITH_PLAYER = {"watch", "watch portrait", "watch failed", "watch uploading", "shared"}
+
 PARTS = 4
 """All pages at once would take minutes on a busy machine."""
 
@@ -32,7 +34,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleServer]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_pages_are_accessible_whole_and_light(
+def test_pages_are_accessible_whole_light_and_strict(
     gallery: SampleServer, open_context: OpenContext, guard: BrowserMonitor, part: int
 ) -> None:
     guard.allow("status of 40[14]")
@@ -41,39 +43,47 @@ def test_pages_are_accessible_whole_and_light(
     faults: dict[str, list[str]] = {}
     for page, pages in ((member, gallery.member_pages()), (guest, gallery.guest_pages())):
         for name, path in [*pages.items()][part::PARTS]:
-            weight = opened_weight(page, path)
-            faults[name] = list(faults_in_all_themes(page))
+            loaded = load(page, path)
+            faults[name] = [*loaded.policy_faults(may_style=name in WITH_PLAYER), *faults_in_all_themes(page)]
             if not path.startswith("/api/docs"):  # where null is a type
                 faults[name] += missing_values_in(page)
             if page is member:
-                faults[name] += weight.faults(WATCH_SCRIPT_BYTES if name.startswith("watch") else SCRIPT_BYTES)
+                faults[name] += loaded.weight_faults(WATCH_SCRIPT_BYTES if name.startswith("watch") else SCRIPT_BYTES)
     assert not {name: found for name, found in faults.items() if found}
 
 
 @dataclass(frozen=True)
-class Weight:
-    """What a page took to load: its own bytes, and those of its scripts, compressed."""
+class LoadedPage:
+    """What a page took to load: its own bytes, and those of its scripts, compressed; and its policy."""
 
     html_bytes: int
     script_bytes: int
+    policy: str
 
-    def faults(self, most_script_bytes: int) -> list[str]:
+    def weight_faults(self, most_script_bytes: int) -> list[str]:
         heavy = self.html_bytes > HTML_BYTES or self.script_bytes > most_script_bytes
-        return [f"too heavy: {self}"] if heavy else []
+        return [f"{self.html_bytes} bytes of HTML, {self.script_bytes} of script"] if heavy else []
+
+    def policy_faults(self, *, may_style: bool) -> list[str]:
+        """Only pages with the player may have styles in attributes, and none may run a script that is not a file."""
+        strict = "script-src 'self';" in self.policy and ("unsafe" in self.policy) == may_style
+        return [] if strict else [f"its policy: {self.policy}"]
 
 
-def opened_weight(page: Page, path: str) -> Weight:
-    """Open a page and weigh it."""
+def load(page: Page, path: str) -> LoadedPage:
+    """Open a page, which has to answer."""
     answers: list[Response] = []
     collect = partial(list.append, answers)
     page.on("response", collect)
-    page.goto(path)
+    answer = page.goto(path)
     wait_page_ready(page)
     page.remove_listener("response", collect)
+    assert answer
     kinds = [(answer.request.resource_type, answer) for answer in answers]
-    return Weight(
+    return LoadedPage(
         sum(len(answer.body()) for kind, answer in kinds if kind == "document"),
         sum(len(gzip.compress(answer.body())) for kind, answer in kinds if kind == "script"),
+        answer.headers["content-security-policy"],
     )
 
 
