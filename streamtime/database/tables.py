@@ -251,6 +251,14 @@ stills = Table(
     one_of("kind", ("storyboard", "preview")),
 )
 
+search_pending = Table(
+    "search_pending",
+    metadata,
+    row_id(),
+    Column("video_id", RowId, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
 jobs = Table(
     "jobs",
     metadata,

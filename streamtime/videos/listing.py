@@ -1,19 +1,26 @@
-"""List the videos that a caller may find: filters, orders and keyset pagination."""
+"""List and search the videos that a caller may find: filters, orders, keyset pagination.
+
+The permission rule is part of every query here, so neither results nor counts tell of other videos.
+"""
 
 import base64
 import binascii
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, or_, select
 
 from streamtime.auth.access import Caller, Visibility, listed_visibilities
+from streamtime.clock import EpochMs
 from streamtime.database.people_tables import users
 from streamtime.database.tables import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
+from streamtime.videos.search_index import ALL, NAMES, PUBLIC, TEXTS, TITLE, SearchIndexer, matching
+from streamtime.videos.search_text import SearchQuery, parse_query
 from streamtime.videos.trash import IN_TRASH
 from streamtime.videos.video import Video, VideoState, read_videos, select_videos
 
@@ -23,8 +30,6 @@ PAGE_SIZE = 12
 
 
 _Integer = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-_TextCursor = tuple[str, _Integer]
-_NumberCursor = tuple[_Integer, _Integer]
 
 
 class ListScope(StrEnum):
@@ -44,20 +49,46 @@ class Sort(StrEnum):
     NEW = "new"
     OLD = "old"
     TITLE = "title"
+    LONGEST = "longest"
+    SHORTEST = "shortest"
+    RELEVANCE = "relevance"
+    """By the best place of the match: whole words of the title, its words' beginnings, tags and other short texts, the
+    description, captions; the newest first among equals. Without search words the same as `new`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What videos must be like; the default accepts all."""
+
+    owner: str = ""
+    """The name of an account, in any case."""
+    visibility: Visibility | None = None
+    state: VideoState | None = None
+    tags: tuple[str, ...] = ()
+    """All of them, in any case."""
+    min_duration_ms: int | None = None
+    max_duration_ms: int | None = None
+    after_ms: EpochMs | None = None
+    before_ms: EpochMs | None = None
+    min_lines: int | None = None
+    """Lines of the picture, as in 1080p: the smaller of width and height."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A list request. `q` is searched in titles and tags, ignoring case."""
+    """A list request. `q` is a search in the syntax of `parse_query`; blank for all videos."""
 
     scope: ListScope = ListScope.FINDABLE
     q: str = ""
-    owner: str = ""
-    visibility: Visibility | None = None
-    state: VideoState | None = None
+    filters: Filters = field(default_factory=Filters)
     sort: Sort = Sort.NEW
     limit: int = PAGE_SIZE
     cursor: str = ""
+
+    @property
+    def search(self) -> SearchQuery | None:
+        """The parsed search; None without one."""
+        return parse_query(self.q) if self.q.strip() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +102,9 @@ class Page:
 class Listing:
     """Lists videos."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, indexer: SearchIndexer) -> None:
         self._database = database
+        self._indexer = indexer
 
     async def page(self, caller: Caller, query: Query) -> Page:
         """Return one page of the matching videos that the caller may find.
@@ -82,89 +114,145 @@ class Listing:
         """
         if not 1 <= query.limit <= MAX_LIMIT:
             raise Invalid(f"Ask for 1 to {MAX_LIMIT} videos at a time.", field="limit")
-        statement = select_videos().where(*_conditions(caller, query))
-        statement = _ordered(statement, query).limit(query.limit + 1)
+        if query.search is not None:
+            await self._indexer.settle()
+        keys = _sort_keys(query)
+        statement = select(videos.c.id, *(key.column for key in keys)).join(users, videos.c.owner_id == users.c.id)
+        statement = _ordered(statement.where(*conditions(caller, query)), keys, query).limit(query.limit + 1)
         async with self._database.read() as connection:
-            found = await read_videos(connection, statement)
-        items = found[: query.limit]
-        more = len(found) > query.limit
-        return Page(items=items, next=_cursor_after(items[-1], query) if more else None)
+            rows = (await connection.execute(statement)).all()
+            ids = [row[0] for row in rows[: query.limit]]
+            found = {
+                each.id: each for each in await read_videos(connection, select_videos().where(videos.c.id.in_(ids)))
+            }
+        last = rows[query.limit - 1] if len(rows) > query.limit else None
+        next_cursor = None if last is None else _cursor([*last[1:], last[0]])
+        return Page(items=[found[each] for each in ids], next=next_cursor)
 
 
-def _conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
-    trashed = query.state is VideoState.TRASHED
-    conditions = (
-        _in_trash(caller, query) if trashed else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
-    )
-    if query.q.strip():
-        conditions.append(_matches(query.q.strip().casefold(), caller))
-    if query.owner:
-        conditions.append(users.c.name_folded == query.owner.casefold())
-    if query.visibility is not None:
-        conditions.append(videos.c.visibility == query.visibility.value)
-    if query.state is not None and not trashed:
-        conditions.append(videos.c.state == query.state.value)
-    return conditions
+def conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
+    """Return the conditions of a list on `videos` joined with `users`: permission, search and filters."""
+    trashed = query.filters.state is VideoState.TRASHED
+    found = _in_trash(caller, query) if trashed else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
+    if (search := query.search) is not None:
+        found.append(_found(search, caller))
+    return found + _filtered(query.filters, date_column(query.scope))
 
 
 def _in_trash(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
     """Match the videos in the trash that the caller may restore: their own, or any owner's for an administrator."""
-    if caller.is_admin and query.owner:
+    if caller.is_admin and query.filters.owner:
         return [IN_TRASH]
-    return [IN_TRASH, videos.c.owner_id == (caller.user_id if caller.signed_in else -1)]
+    return [IN_TRASH, _is_own(caller)]
 
 
 def _scope(caller: Caller, scope: ListScope) -> ColumnElement[bool]:
     if scope is ListScope.OWN:
-        return videos.c.owner_id == (caller.user_id if caller.signed_in else -1)
+        return _is_own(caller)
     visibilities = [visibility.value for visibility in listed_visibilities(caller)]
     listed = and_(videos.c.visibility.in_(visibilities), videos.c.playable)
     if scope is ListScope.LISTED or not caller.signed_in:
         return listed
-    return or_(listed, videos.c.owner_id == caller.user_id)
+    return or_(listed, _is_own(caller))
 
 
-def _matches(folded: str, caller: Caller) -> ColumnElement[bool]:
-    """Match by title or tag; the caller's own videos also by file name, which others must not learn."""
-    own_by_file_name = and_(
-        videos.c.owner_id == (caller.user_id if caller.signed_in else -1),
-        func.lower(videos.c.source_name).contains(folded, autoescape=True),
+def _is_own(caller: Caller) -> ColumnElement[bool]:
+    return videos.c.owner_id == (caller.user_id if caller.signed_in else -1)
+
+
+def _found(search: SearchQuery, caller: Caller) -> ColumnElement[bool]:
+    """Match the search; the caller's own videos also by file name, which others must not learn."""
+    if not search.terms:
+        return false()
+    found = videos.c.id.in_(matching(search, PUBLIC))
+    return or_(found, and_(_is_own(caller), videos.c.id.in_(matching(search, ALL)))) if caller.signed_in else found
+
+
+def _filtered(filters: Filters, date: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    tags = {tag.casefold() for tag in filters.tags}
+    found: list[ColumnElement[bool]] = [
+        videos.c.id.in_(select(video_tags.c.video_id).where(video_tags.c.tag_folded == tag)) for tag in sorted(tags)
+    ]
+    lines = case((videos.c.width < videos.c.height, videos.c.width), else_=videos.c.height)
+    state = None if filters.state is VideoState.TRASHED else filters.state
+    compared: tuple[tuple[object, Callable[[Any], ColumnElement[bool]]], ...] = (
+        (filters.owner.casefold() or None, users.c.name_folded.__eq__),
+        (filters.visibility, videos.c.visibility.__eq__),
+        (state, videos.c.state.__eq__),
+        (filters.min_duration_ms, videos.c.duration_ms.__ge__),
+        (filters.max_duration_ms, videos.c.duration_ms.__le__),
+        (filters.after_ms, date.__ge__),
+        (filters.before_ms, date.__lt__),
+        (filters.min_lines, lines.__ge__),
     )
-    tagged = select(video_tags.c.video_id).where(video_tags.c.tag_folded == folded)
-    return or_(videos.c.title_folded.contains(folded, autoescape=True), videos.c.id.in_(tagged), own_by_file_name)
+    return found + [compare(wanted) for wanted, compare in compared if wanted is not None]
 
 
-def _sort_key(query: Query) -> ColumnElement[object]:
-    if query.sort is Sort.TITLE:
-        return videos.c.title_folded
-    return videos.c.published_at_ms if query.scope is ListScope.LISTED else videos.c.created_at_ms
+def date_column(scope: ListScope) -> ColumnElement[Any]:
+    """Return the date by which a list is ordered: when a video was published, or when it was uploaded."""
+    return videos.c.published_at_ms if scope is ListScope.LISTED else videos.c.created_at_ms
 
 
-def _ordered(statement: Select[tuple[object, ...]], query: Query) -> Select[tuple[object, ...]]:
-    key = _sort_key(query)
-    descending = query.sort is Sort.NEW
+@dataclass(frozen=True, slots=True)
+class _SortKey:
+    """A column to sort by. `text` is the type of its values, else integers."""
+
+    column: ColumnElement[Any]
+    descending: bool = False
+    text: bool = False
+
+
+def _sort_keys(query: Query) -> list[_SortKey]:
+    date = date_column(query.scope)
+    match query.sort:
+        case Sort.TITLE:
+            return [_SortKey(videos.c.title_folded, text=True)]
+        case Sort.OLD:
+            return [_SortKey(date)]
+        case Sort.LONGEST:
+            return [_SortKey(_duration(), descending=True)]
+        case Sort.SHORTEST:
+            return [_SortKey(_duration())]
+        case Sort.RELEVANCE if (search := query.search) is not None and search.terms:
+            return [_SortKey(_tier(search)), _SortKey(date, descending=True)]
+        case _:
+            return [_SortKey(date, descending=True)]
+
+
+def _duration() -> ColumnElement[Any]:
+    return case((videos.c.duration_ms.is_(None), 0), else_=videos.c.duration_ms)
+
+
+def _tier(search: SearchQuery) -> ColumnElement[Any]:
+    """Rank a video by where it was found. Unlike BM25, this says nothing about how many hidden videos match."""
+    whole = search.with_whole_words()
+    places = ((whole, TITLE), (search, TITLE), (search, NAMES), (search, TEXTS))
+    return case(
+        *((videos.c.id.in_(matching(each, columns)), tier) for tier, (each, columns) in enumerate(places)),
+        else_=len(places),
+    )
+
+
+def _ordered(statement: Select[Any], keys: list[_SortKey], query: Query) -> Select[Any]:
+    columns = [*keys, _SortKey(videos.c.id, descending=keys[-1].descending)]
     if query.cursor:
-        value, last_id = _cursor(query.cursor, text=query.sort is Sort.TITLE)
-        after = (key < value, videos.c.id < last_id) if descending else (key > value, videos.c.id > last_id)
-        statement = statement.where(or_(after[0], and_(key == value, after[1])))
-    if descending:
-        return statement.order_by(key.desc(), videos.c.id.desc())
-    return statement.order_by(key, videos.c.id)
+        equal: list[ColumnElement[bool]] = []
+        after: list[ColumnElement[bool]] = []
+        for key, value in zip(columns, _cursor_values(query.cursor, columns), strict=True):
+            after.append(and_(*equal, key.column < value if key.descending else key.column > value))
+            equal.append(key.column == value)
+        statement = statement.where(or_(*after))
+    return statement.order_by(*(key.column.desc() if key.descending else key.column for key in columns))
 
 
-def _cursor_after(video: Video, query: Query) -> str:
-    key: str | int | None
-    if query.sort is Sort.TITLE:
-        key = video.title.casefold()
-    else:
-        key = video.published_at_ms if query.scope is ListScope.LISTED else video.created_at_ms
-    return base64.urlsafe_b64encode(msgspec.json.encode([key, video.id])).decode().rstrip("=")
+def _cursor(values: list[object]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
 
 
-def _cursor(cursor: str, *, text: bool) -> tuple[str | int, int]:
+def _cursor_values(cursor: str, keys: list[_SortKey]) -> list[str | int]:
+    types = tuple(str if key.text else _Integer for key in keys)
     try:
         raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        value, last_id = msgspec.json.decode(raw, type=_TextCursor if text else _NumberCursor)
+        return [*msgspec.json.decode(raw, type=tuple[types])]  # type: ignore[valid-type]  # built at run time
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise Invalid("That page does not exist. Begin at the first one.", field="cursor") from None
-    return value, last_id

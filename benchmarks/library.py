@@ -1,0 +1,131 @@
+"""A library of many videos: made in a database by `--seed`, else searched and listed in a fresh server.
+
+    python -m benchmarks.library --seed data/streamtime.db --videos 5000
+
+adds rows of ready, public and private videos with tags, chapters and captions, for one account, to a database whose
+server is stopped. They have no media; their posters are that of the newest real video, if there is one.
+"""
+
+import argparse
+import random
+import secrets
+import sqlite3
+import statistics
+import time
+import zlib
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+
+from benchmarks.rig import Server, server
+
+SUBJECTS = ("Lake", "Garden", "Birthday", "Wedding", "Football", "Concert", "Kitchen", "Mountain", "Island", "Harbour",
+            "Christmas", "School", "Theatre", "Workshop", "Castle", "River", "Market", "Train", "Bicycle", "Puppy",
+            "Straße", "Weihnachtsfeier", "Café", "Fête", "Niño", "東京タワー", "Москва", "Ålesund")  # fmt: skip
+DETAILS = ("in the rain", "at night", "with Grandma", "by drone", "first try", "part two", "slow motion", "behind the scenes",
+           "uncut", "from the balcony", "before breakfast", "with everybody")  # fmt: skip
+TAGS = (
+    "family",
+    "holiday",
+    "sports",
+    "music",
+    "food",
+    "travel",
+    "animals",
+    "school",
+    "diy",
+    "drone",
+    "winter",
+    "summer",
+)
+WORDS = ["and", "then", "we", "went", "down", "to", "the", "water", "where", "nobody", "had", "been", "before", "because", "the", "weather", "was", "better", "than", "it", "had", "looked", "from", "the", "house", "so", "everyone", "took", "a", "picture", "of", "the", "old", "boat", "while", "the", "dog", "ran", "after", "a", "red", "ball"]  # fmt: skip
+SEARCHES = ("lake", "weih", "grandma rain", "strasse", "old boat", '"red ball"', "g", "東京")
+
+
+def main() -> None:
+    """Seed a database, or print medians of a server with many videos."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=Path, help="the database to add videos to")
+    parser.add_argument("--videos", type=int, default=5_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    if options.seed is not None:
+        print(f"{seed(options.seed, options.videos)} videos added")
+        return
+    with server() as ours:
+        seed(ours.data_dir / "streamtime.db", options.videos)
+        _measure(ours, options.rounds)
+
+
+def seed(path: Path, count: int) -> int:
+    """Add videos to a database; returns how many."""
+    drawn = random.Random(7)  # noqa: S311  # the same library each time
+    now = int(time.time() * 1000)
+    with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+        owners = [row[0] for row in connection.execute("SELECT id FROM users ORDER BY id")]
+        poster = connection.execute(
+            "SELECT poster_object_id, width, height FROM videos WHERE poster_object_id IS NOT NULL ORDER BY id DESC"
+        ).fetchone() or (None, 1920, 1080)
+        for number in range(count):
+            title = f"{drawn.choice(SUBJECTS)} {drawn.choice(DETAILS)} {number}"
+            at_ms = now - number * 3_600_000 - drawn.randrange(3_000_000)
+            visibility = drawn.choices(("public", "members", "private", "unlisted"), (6, 2, 1, 1))[0]
+            video = connection.execute(
+                "INSERT INTO videos (public_id, owner_id, title, title_folded, description, state, playable, visibility,"
+                " storage_prefix, source_name, poster_object_id, poster_version, duration_ms, width, height,"
+                " created_at_ms, published_at_ms) VALUES (?, ?, ?, ?, ?, 'ready', 1, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+                (
+                    secrets.token_hex(8), drawn.choice(owners), title, title.casefold(), " ".join(drawn.choices(WORDS, k=30)),
+                    visibility, f"seed/{secrets.token_hex(8)}/", f"clip{number}.mp4", poster[0],
+                    drawn.randrange(5_000, 7_200_000), *poster[1:], at_ms, at_ms,
+                ),
+            ).lastrowid  # fmt: skip
+            tags = drawn.sample(TAGS, drawn.randrange(4))
+            rows = [(video, tag, tag, position) for position, tag in enumerate(tags)]
+            connection.executemany(
+                "INSERT INTO video_tags (video_id, tag_folded, tag, position) VALUES (?, ?, ?, ?)", rows
+            )
+            if number % 3 == 0:
+                webvtt = "WEBVTT\n" + "".join(
+                    f"\n00:{cue // 20:02}:{cue % 20 * 3:02}.000 --> 00:{cue // 20:02}:{cue % 20 * 3 + 2:02}.000\n"
+                    f"{' '.join(drawn.choices(WORDS, k=7))}\n"
+                    for cue in range(400)
+                )
+                connection.execute(
+                    "INSERT INTO captions (video_id, name, language, label, origin, cues, webvtt, created_at_ms)"
+                    " VALUES (?, 'en', 'en', 'English', 'upload', 400, ?, ?)",
+                    (video, zlib.compress(webvtt.encode()), at_ms),
+                )
+    return count
+
+
+def _measure(ours: Server, rounds: int) -> None:
+    started = time.monotonic()
+    with closing(sqlite3.connect(ours.data_dir / "streamtime.db")) as connection:
+        while connection.execute("SELECT count(*) FROM search_pending").fetchone()[0]:
+            time.sleep(0.2)
+        size = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'videos_fts%'").fetchone()[0]
+    print(f"index of all captions and titles: {time.monotonic() - started:.1f} s, {size / 1e6:.1f} MB")
+    with ours.api as api:
+        for query in SEARCHES:
+            _time(api, "/api/v1/search", {"q": query, "sort": "relevance"}, rounds)
+        _time(api, "/api/v1/videos", {}, rounds)
+    with httpx.Client(base_url=ours.address, headers={"Cookie": ours.cookie()}) as pages:
+        _time(pages, "/explore", {}, rounds)
+        _time(pages, "/search", {"q": "lake"}, rounds)
+        _time(pages, "/search/suggestions", {"q": "lak"}, rounds)
+
+
+def _time(client: httpx.Client, path: str, params: dict[str, str], rounds: int) -> None:
+    took = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        client.get(path, params=params).raise_for_status()
+        took.append((time.perf_counter() - started) * 1000)
+    asked = f"?q={params['q']}" if "q" in params else ""
+    print(f"{path}{asked}: median {statistics.median(took):.1f} ms, of {min(took):.1f} to {max(took):.1f}")
+
+
+if __name__ == "__main__":
+    main()
