@@ -20,12 +20,39 @@ import httpx
 
 from benchmarks.rig import Server, server
 
-SUBJECTS = ("Lake", "Garden", "Birthday", "Wedding", "Football", "Concert", "Kitchen", "Mountain", "Island", "Harbour",
-            "Christmas", "School", "Theatre", "Workshop", "Castle", "River", "Market", "Train", "Bicycle", "Puppy",
-            "Straße", "Weihnachtsfeier", "Café", "Fête", "Niño", "東京タワー", "Москва", "Ålesund")  # fmt: skip
-DETAILS = ("in the rain", "at night", "with Grandma", "by drone", "first try", "part two", "slow motion", "behind the scenes",
-           "uncut", "from the balcony", "before breakfast", "with everybody")  # fmt: skip
-TAGS = (
+SUBJECTS = [
+    "Lake",
+    "Garden",
+    "Birthday",
+    "Wedding",
+    "Football",
+    "Concert",
+    "Kitchen",
+    "Mountain",
+    "Island",
+    "Harbour",
+    "Christmas",
+    "School",
+    "Theatre",
+    "Workshop",
+    "Castle",
+    "River",
+    "Market",
+    "Train",
+    "Bicycle",
+    "Puppy",
+    "Straße",
+    "Weihnachtsfeier",
+    "Café",
+    "Fête",
+    "Niño",
+    "東京タワー",
+    "Москва",
+    "Ålesund",
+]
+DETAILS = """in the rain, at night, with Grandma, by drone, first try, part two, slow motion, behind the scenes, uncut,
+from the balcony, before breakfast, with everybody""".replace("\n", " ").split(", ")
+TAGS = [
     "family",
     "holiday",
     "sports",
@@ -38,8 +65,52 @@ TAGS = (
     "drone",
     "winter",
     "summer",
-)
-WORDS = ["and", "then", "we", "went", "down", "to", "the", "water", "where", "nobody", "had", "been", "before", "because", "the", "weather", "was", "better", "than", "it", "had", "looked", "from", "the", "house", "so", "everyone", "took", "a", "picture", "of", "the", "old", "boat", "while", "the", "dog", "ran", "after", "a", "red", "ball"]  # fmt: skip
+]
+WORDS = [
+    "and",
+    "then",
+    "we",
+    "went",
+    "down",
+    "to",
+    "the",
+    "water",
+    "where",
+    "nobody",
+    "had",
+    "been",
+    "before",
+    "because",
+    "the",
+    "weather",
+    "was",
+    "better",
+    "than",
+    "it",
+    "had",
+    "looked",
+    "from",
+    "the",
+    "house",
+    "so",
+    "everyone",
+    "took",
+    "a",
+    "picture",
+    "of",
+    "the",
+    "old",
+    "boat",
+    "while",
+    "the",
+    "dog",
+    "ran",
+    "after",
+    "a",
+    "red",
+    "ball",
+]
+CUES = 400
 SEARCHES = ("lake", "weih", "grandma rain", "strasse", "old boat", '"red ball"', "g", "東京")
 
 
@@ -64,40 +135,64 @@ def seed(path: Path, count: int) -> int:
     now = int(time.time() * 1000)
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
         owners = [row[0] for row in connection.execute("SELECT id FROM users ORDER BY id")]
-        poster = connection.execute(
+        poster: tuple[int | None, int, int] = connection.execute(
             "SELECT poster_object_id, width, height FROM videos WHERE poster_object_id IS NOT NULL ORDER BY id DESC"
         ).fetchone() or (None, 1920, 1080)
         for number in range(count):
-            title = f"{drawn.choice(SUBJECTS)} {drawn.choice(DETAILS)} {number}"
-            at_ms = now - number * 3_600_000 - drawn.randrange(3_000_000)
-            visibility = drawn.choices(("public", "members", "private", "unlisted"), (6, 2, 1, 1))[0]
-            video = connection.execute(
-                "INSERT INTO videos (public_id, owner_id, title, title_folded, description, state, playable, visibility,"
-                " storage_prefix, source_name, poster_object_id, poster_version, duration_ms, width, height,"
-                " created_at_ms, published_at_ms) VALUES (?, ?, ?, ?, ?, 'ready', 1, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
-                (
-                    secrets.token_hex(8), drawn.choice(owners), title, title.casefold(), " ".join(drawn.choices(WORDS, k=30)),
-                    visibility, f"seed/{secrets.token_hex(8)}/", f"clip{number}.mp4", poster[0],
-                    drawn.randrange(5_000, 7_200_000), *poster[1:], at_ms, at_ms,
-                ),
-            ).lastrowid  # fmt: skip
+            video = _add_video(connection, drawn, number, drawn.choice(owners), poster, now - number * 3_600_000)
             tags = drawn.sample(TAGS, drawn.randrange(4))
-            rows = [(video, tag, tag, position) for position, tag in enumerate(tags)]
             connection.executemany(
-                "INSERT INTO video_tags (video_id, tag_folded, tag, position) VALUES (?, ?, ?, ?)", rows
+                "INSERT INTO video_tags (video_id, tag_folded, tag, position) VALUES (?, ?, ?, ?)",
+                [(video, tag, tag, position) for position, tag in enumerate(tags)],
             )
             if number % 3 == 0:
-                webvtt = "WEBVTT\n" + "".join(
-                    f"\n00:{cue // 20:02}:{cue % 20 * 3:02}.000 --> 00:{cue // 20:02}:{cue % 20 * 3 + 2:02}.000\n"
-                    f"{' '.join(drawn.choices(WORDS, k=7))}\n"
-                    for cue in range(400)
-                )
                 connection.execute(
                     "INSERT INTO captions (video_id, name, language, label, origin, cues, webvtt, created_at_ms)"
-                    " VALUES (?, 'en', 'en', 'English', 'upload', 400, ?, ?)",
-                    (video, zlib.compress(webvtt.encode()), at_ms),
+                    " VALUES (?, 'en', 'en', 'English', 'upload', ?, ?, ?)",
+                    (video, CUES, zlib.compress(_webvtt(drawn).encode()), now),
                 )
     return count
+
+
+def _add_video(
+    connection: sqlite3.Connection,
+    drawn: random.Random,
+    number: int,
+    owner: int,
+    poster: tuple[int | None, int, int],
+    at_ms: int,
+) -> int | None:
+    title = f"{drawn.choice(SUBJECTS)} {drawn.choice(DETAILS)} {number}"
+    values = {
+        "public_id": secrets.token_hex(8),
+        "owner_id": owner,
+        "title": title,
+        "title_folded": title.casefold(),
+        "description": " ".join(drawn.choices(WORDS, k=30)),
+        "state": "ready",
+        "playable": 1,
+        "visibility": drawn.choices(("public", "members", "private", "unlisted"), (6, 2, 1, 1))[0],
+        "storage_prefix": f"seed/{secrets.token_hex(8)}/",
+        "source_name": f"clip{number}.mp4",
+        "poster_object_id": poster[0],
+        "poster_version": 1,
+        "duration_ms": drawn.randrange(5_000, 7_200_000),
+        "width": poster[1],
+        "height": poster[2],
+        "created_at_ms": at_ms,
+        "published_at_ms": at_ms,
+    }
+    columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+    return connection.execute(f"INSERT INTO videos ({columns}) VALUES ({places})", values).lastrowid  # noqa: S608  # our own names
+
+
+def _webvtt(drawn: random.Random) -> str:
+    cues = (
+        f"\n00:{cue // 20:02}:{cue % 20 * 3:02}.000 --> 00:{cue // 20:02}:{cue % 20 * 3 + 2:02}.000\n"
+        f"{' '.join(drawn.choices(WORDS, k=7))}\n"
+        for cue in range(CUES)
+    )
+    return "WEBVTT\n" + "".join(cues)
 
 
 def _measure(ours: Server, rounds: int) -> None:

@@ -103,6 +103,7 @@ async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIt
             every(FLUSH_INTERVAL_S, services.videos.progress.flush, "encode-progress"),
             every(FLUSH_INTERVAL_S, services.auth.last_used.flush, "last-use"),
             every(FLUSH_INTERVAL_S, services.auth.failed_logins.flush, "failed-logins"),
+            services.videos.search_indexer.run_forever(),
             services.jobs.confinement.log_status(),
             services.jobs.status.run_forever(),
             services.maintenance.scheduler.run_forever(),

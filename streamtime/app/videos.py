@@ -29,6 +29,8 @@ from streamtime.videos.listing import Listing
 from streamtime.videos.progress import GrowingRenditions, ProgressTracker, VideoUpdater
 from streamtime.videos.quota import Reservations, ReservationTimeouts, StorageUsage
 from streamtime.videos.renditions import Renditions, StillRepository, VideoFiles
+from streamtime.videos.search import Search
+from streamtime.videos.search_index import SearchIndexer
 from streamtime.videos.trash import Trash, TrashRetention
 from streamtime.videos.video import Videos
 from streamtime.workers.worker import WorkerRegistry
@@ -60,9 +62,14 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
     lifecycle = Lifecycle(work, updater, files, duplicates, timeline)
     deletion = VideoDeletion(work, files, duplicates, updater, audit, base.clock)
     retention = TrashRetention(base.clock, config.storage.bin_days)
+    chapters, indexer = Chapters(base.database), SearchIndexer(base.database)
+    base.bus.add_handler(indexer.wake)
+    listing = Listing(base.database, indexer)
     return VideoServices(
         repository=Videos(base.database),
-        listing=Listing(base.database),
+        listing=listing,
+        search=Search(base.database, listing, chapters),
+        search_indexer=indexer,
         editor=Editor(base.database, PosterChoice(work), publisher, audit, base.clock),
         ingest=VideoIngest(work, updater, timeline, duplicates, publisher, base.clock),
         lifecycle=lifecycle,
@@ -75,7 +82,7 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         renditions=files.renditions,
         stills=files.stills,
         captions=Captions(base.database, publisher, base.clock),
-        chapters=Chapters(base.database),
+        chapters=chapters,
     )
 
 

@@ -11,6 +11,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar_htmx import HTMXRequest
 
 from streamtime import errors
+from streamtime.http.api.videos import read_filters
 from streamtime.http.assets import WebFiles
 from streamtime.http.media import MediaApp
 from streamtime.http.metrics import Metrics
@@ -65,6 +66,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "caller": Provide(caller_of),
             "actor": Provide(actor_of),
             "account": Provide(account_from_path),
+            "filters": Provide(read_filters),
             **{field.name: injected_field(services, field.name) for field in fields(Services)},
             "settings": injected(settings),
             "templates": injected(templates),

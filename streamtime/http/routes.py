@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streamtime.http.api import admin, auth, captions, docs, events, links, me, uploads, videos
+from streamtime.http.api import admin, auth, captions, docs, events, links, me, search, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
@@ -26,6 +26,7 @@ from streamtime.http.pages import (
     upload,
     watch,
 )
+from streamtime.http.pages import search as search_pages
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -34,6 +35,10 @@ ROUTES: tuple[Any, ...] = (
     library.user_page,
     library.library,
     library.library_events,
+    search_pages.search_page,
+    search_pages.suggestions,
+    search_pages.tags_page,
+    search_pages.tag_page,
     upload.upload_page,
     watch.watch,
     watch.set_visibility,
@@ -135,6 +140,7 @@ ROUTES: tuple[Any, ...] = (
     account_deletion.delete_own_account,
     # the API
     videos.list_videos,
+    search.search_videos,
     videos.get_video,
     videos.patch_video,
     videos.delete_video,

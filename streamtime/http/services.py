@@ -58,6 +58,8 @@ from streamtime.videos.listing import Listing
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import Reservations, StorageUsage
 from streamtime.videos.renditions import Renditions, StillRepository
+from streamtime.videos.search import Search
+from streamtime.videos.search_index import SearchIndexer
 from streamtime.videos.trash import Trash
 from streamtime.videos.video import ProfileVisibility, Videos
 from streamtime.workers.launcher import ConfinementCheck
@@ -105,6 +107,8 @@ class VideoServices:
 
     repository: Videos
     listing: Listing
+    search: Search
+    search_indexer: SearchIndexer
     editor: Editor
     ingest: VideoIngest
     lifecycle: Lifecycle

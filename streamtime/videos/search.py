@@ -48,6 +48,8 @@ class Field(StrEnum):
     CHAPTER = "chapter"
     DESCRIPTION = "description"
     CAPTION = "caption"
+    FILENAME = "filename"
+    """The name of the uploaded file; only for its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Search:
             Invalid: the cursor is invalid, or the limit is out of range.
         """
         page = await self._listing.page(caller, query)
-        results = await self._results(page.items, query.search)
+        results = await self._results(caller, page.items, query.search)
         async with self._database.read() as connection:
             total = (await connection.execute(_counted(select(func.count()), caller, query))).scalar_one()
             tags = [Facet(*row) for row in await connection.execute(_tag_counts(caller, query).limit(MAX_FACETS))]
@@ -144,18 +146,18 @@ class Search:
         async with self._database.read() as connection:
             return [Facet(*row) for row in await connection.execute(_tag_counts(caller, query).limit(MAX_TAGS))]
 
-    async def _results(self, found: Sequence[Video], search: SearchQuery | None) -> list[Result]:
+    async def _results(self, caller: Caller, found: Sequence[Video], search: SearchQuery | None) -> list[Result]:
         if search is None or not found:
             return [Result(video, ()) for video in found]
         ids = [video.id for video in found]
         chapters = await self._chapters.list_for_videos(ids)
         captions = await self._captions(ids, search)
-        return await asyncio.to_thread(
-            lambda: [
-                Result(video, tuple(_matches(video, chapters.get(video.id, []), captions.get(video.id, []), search)))
-                for video in found
-            ]
-        )
+
+        def matches_of(video: Video) -> Iterator[Match]:
+            yield from _text_matches(video, search, is_owner=video.owner_id == caller.user_id)
+            yield from _moments(chapters.get(video.id, []), captions.get(video.id, []), search)
+
+        return await asyncio.to_thread(lambda: [Result(video, tuple(matches_of(video))) for video in found])
 
     async def _captions(self, ids: list[int], search: SearchQuery) -> dict[int, list[bytes]]:
         """Read the captions of those videos in which they contain any of the terms."""
@@ -211,16 +213,20 @@ def _title_match(video: Video, search: SearchQuery) -> tuple[Match, ...]:
     return (Match(Field.TITLE, pieces),) if any(piece.marked for piece in pieces) else ()
 
 
-def _matches(
-    video: Video, chapters: Sequence[Chapter], captions: Sequence[bytes], search: SearchQuery
-) -> Iterator[Match]:
+def _text_matches(video: Video, search: SearchQuery, *, is_owner: bool) -> Iterator[Match]:
     yield from _title_match(video, search)
-    for field, name in (*((Field.TAG, tag) for tag in video.tags), (Field.OWNER, video.owner_shown_name)):
+    names = [*((Field.TAG, tag) for tag in video.tags), (Field.OWNER, video.owner_shown_name)]
+    if is_owner:
+        names.append((Field.FILENAME, video.source_name))
+    for field, name in names:
         pieces = tuple(highlight(name, search, inner=field is Field.TAG))
         if any(piece.marked for piece in pieces):
             yield Match(field, pieces)
     if (found := excerpt(video.description, search)) is not None:
         yield Match(Field.DESCRIPTION, tuple(highlight(found, search)))
+
+
+def _moments(chapters: Sequence[Chapter], captions: Sequence[bytes], search: SearchQuery) -> Iterator[Match]:
     named = [(chapter.start_ms, chapter.title) for chapter in chapters]
     spoken = [line for webvtt in captions for line in caption_lines(webvtt)]
     for field, lines in ((Field.CHAPTER, named), (Field.CAPTION, spoken)):

@@ -9,6 +9,7 @@ import { connectForms } from "./page/forms.js";
 import { connectMenus } from "./page/menus.js";
 import { connectPictures } from "./page/pictures.js";
 import { connectPreviews } from "./page/preview.js";
+import { connectSuggestions } from "./page/suggestions.js";
 
 connectAppearance();
 connectCopying();
@@ -17,3 +18,4 @@ connectForms();
 connectMenus();
 connectPictures();
 connectPreviews();
+connectSuggestions();

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 import msgspec
@@ -11,6 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.auth.audit import Actor
+from streamtime.clock import EpochMs
 from streamtime.database.transaction import Database
 from streamtime.errors import NotFound
 from streamtime.formatting import time_iso
@@ -32,7 +34,7 @@ from streamtime.http.views.videos import (
 )
 from streamtime.videos.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.videos.editing import Edit
-from streamtime.videos.listing import MAX_LIMIT, Query, Sort
+from streamtime.videos.listing import MAX_LIMIT, Filters, Query, Sort
 from streamtime.videos.video import Video, VideoState
 
 
@@ -216,25 +218,55 @@ class Retry(msgspec.Struct, forbid_unknown_fields=True):
 
 
 Text = Annotated[str, QueryParameter(max_length=200)]
+_Tags = Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]] | None, QueryParameter(name="tag", max_items=20)]
+_Seconds = Annotated[float | None, QueryParameter(ge=0, le=1e9)]
+
+
+async def read_filters(
+    owner: Text = "",
+    visibility: FromQuery[Visibility | None] = None,
+    in_state: Annotated[VideoState | None, QueryParameter(name="state")] = None,
+    tags: _Tags = None,
+    min_duration_s: _Seconds = None,
+    max_duration_s: _Seconds = None,
+    after: FromQuery[date | None] = None,
+    before: FromQuery[date | None] = None,
+    min_resolution: Annotated[int | None, QueryParameter(ge=1, le=100_000)] = None,
+) -> Filters:
+    """Read the filters of a list from the query; dates are UTC, `min_resolution` is 1080 for 1080p."""
+    return Filters(
+        owner=owner,
+        visibility=visibility,
+        state=in_state,
+        tags=tuple(tags or ()),
+        min_duration_ms=None if min_duration_s is None else round(min_duration_s * 1000),
+        max_duration_ms=None if max_duration_s is None else round(max_duration_s * 1000),
+        after_ms=_midnight_ms(after),
+        before_ms=_midnight_ms(before),
+        min_lines=min_resolution,
+    )
+
+
+def _midnight_ms(day: date | None) -> EpochMs | None:
+    return None if day is None else EpochMs(round(datetime.combine(day, time(), UTC).timestamp() * 1000))
 
 
 @get("/api/v1/videos", responses=problems(401), tags=["videos"], summary="Find videos")
 async def list_videos(
     caller: NamedDependency[Caller],
     videos: NamedDependency[VideoServices],
+    filters: NamedDependency[Filters],
     q: Text = "",
-    owner: Text = "",
-    visibility: FromQuery[Visibility | None] = None,
-    in_state: Annotated[VideoState | None, QueryParameter(name="state")] = None,
     sort: FromQuery[Sort] = Sort.NEW,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 24,
     cursor: Annotated[str, QueryParameter(max_length=2_000)] = "",
 ) -> VideoList:
     """Videos that are listed for the caller, and their own videos in every state and visibility.
 
-    Deleted videos are included only with `state=binned`: the caller's own, or, for an admin, those of `owner`.
+    `q` searches like `/api/v1/search`. Deleted videos are included only with `state=binned`: the caller's own, or, for
+    an admin, those of `owner`.
     """
-    query = Query(q=q, owner=owner, visibility=visibility, state=in_state, sort=sort, limit=limit, cursor=cursor)
+    query = Query(q=q, filters=filters, sort=sort, limit=limit, cursor=cursor)
     page = await videos.listing.page(caller, query)
     renditions, tracks = await RenditionNames.of(videos, page.items), await tracks_of(page.items, videos)
     duplicates = await videos.duplicates.find_for_videos(page.items)

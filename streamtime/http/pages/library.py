@@ -18,7 +18,8 @@ from streamtime.http.services import AccountServices, StreamServices, VideoServi
 from streamtime.http.templates import PageFrame, Templates, frame
 from streamtime.http.views.videos import VideoCard, picture_href, video_card
 from streamtime.videos.events import ChangeKind, VideoChanged
-from streamtime.videos.listing import ListScope, Page, Query, Sort
+from streamtime.videos.listing import Filters, ListScope, Page, Query, Sort
+from streamtime.videos.search import SearchPage
 from streamtime.videos.video import Video, VideoState
 
 
@@ -35,12 +36,12 @@ def current_video_card(video: Video, caller: Caller, videos: VideoServices, cloc
     return video_card(video, videos.progress.get(video), caller, clock.now_ms())
 
 
-def next_href(request: PageRequest, page: Page) -> str | None:
+def next_href(request: PageRequest, page: Page | SearchPage) -> str | None:
     """Return the URL of the next page: the current one with the next cursor."""
     if page.next is None:
         return None
-    params = {name: value for name, value in request.query_params.items() if name != "cursor" and value}
-    return f"{request.url.path}?{urlencode({**params, 'cursor': page.next})}"
+    params = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor" and value]
+    return f"{request.url.path}?{urlencode([*params, ('cursor', page.next)])}"
 
 
 Text = Annotated[str, QueryParameter(max_length=200)]
@@ -63,9 +64,11 @@ async def explore(
     q: Text = "",
     sort: FromQuery[Sort] = Sort.NEW,
     cursor: Cursor = "",
-) -> Response[str]:
-    """Show all videos that are listed for the caller."""
-    query = Query(scope=ListScope.LISTED, q=q, sort=sort, cursor=cursor)
+) -> Response[str] | Redirect:
+    """Show all videos that are listed for the caller. With `q`, redirect to the search, which was here before."""
+    if q.strip():
+        return Redirect(f"/search?{urlencode({'q': q})}", status_code=301)
+    query = Query(scope=ListScope.LISTED, sort=sort, cursor=cursor)
     return await _grid(request, caller, videos, clock, templates, query)
 
 
@@ -91,7 +94,7 @@ async def user_page(
         person = await accounts.users.by_name(at_owner.removeprefix("@"))
     except NotFound:
         raise NotFound from None  # with the same message as for a hidden user
-    query = Query(scope=ListScope.LISTED, owner=person.name, sort=sort, cursor=cursor)
+    query = Query(scope=ListScope.LISTED, filters=Filters(owner=person.name), sort=sort, cursor=cursor)
     return await _grid(request, caller, videos, clock, templates, query, person=person)
 
 
@@ -106,7 +109,7 @@ async def _grid(
     person: User | None = None,
 ) -> Response[str]:
     cards, page = await video_cards(caller, videos, clock, query)
-    if query.owner and not cards and not caller.signed_in:
+    if query.filters.owner and not cards and not caller.signed_in:
         raise NotFound  # do not reveal which user names exist
     more = next_href(request, page)
     if wants_fragment(request):
@@ -117,10 +120,9 @@ async def _grid(
         request,
         "pages/explore.html",
         title=shown_name or "Explore",
-        nav="you" if query.owner and query.owner == caller.name else "explore",
+        nav="you" if query.filters.owner and query.filters.owner == caller.name else "explore",
         cards=cards,
         next_href=more,
-        q=query.q,
         sort=query.sort.value,
         owner=owner,
     )
@@ -152,8 +154,7 @@ async def library(
     query = Query(
         scope=ListScope.OWN,
         q=q,
-        state=STATES.get(in_state),
-        visibility=VISIBILITIES.get(visibility),
+        filters=Filters(state=STATES.get(in_state), visibility=VISIBILITIES.get(visibility)),
         cursor=cursor,
     )
     cards, page = await video_cards(caller, videos, clock, query)
@@ -197,7 +198,7 @@ async def library_events(
         # Unfinished videos may have changed between loading the page and opening this stream.
         texts = []
         for state in (VideoState.UPLOADING, VideoState.QUEUED, VideoState.PROCESSING):
-            found = await videos.listing.page(caller, Query(scope=ListScope.OWN, state=state))
+            found = await videos.listing.page(caller, Query(scope=ListScope.OWN, filters=Filters(state=state)))
             for video in found.items:
                 change = VideoChanged(video.id, video.public_id, video.owner_id, ChangeKind.CHANGED)
                 texts.append(await _card_event(change, caller, videos, clock, templates, page))
