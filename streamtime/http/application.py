@@ -11,7 +11,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar_htmx import HTMXRequest
 
 from streamtime import errors
-from streamtime.http.api.videos import read_filters
+from streamtime.http.api.filters import read_filters
 from streamtime.http.assets import WebFiles
 from streamtime.http.media import MediaApp
 from streamtime.http.metrics import Metrics

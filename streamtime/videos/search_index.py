@@ -24,7 +24,7 @@ from streamtime.videos.search_text import SearchQuery, fold, inner_words
 POLL_INTERVAL_S = 5.0
 """Changes by commands, which are other processes, are found after this time at the latest."""
 
-SETTLE_TIMEOUT_S = 0.5
+SETTLE_TIMEOUT_S = 2.0
 """How long a search waits for the index of changes before it."""
 
 BATCH_VIDEOS = 200
@@ -142,23 +142,6 @@ class SearchIndexer:
         rows = await asyncio.to_thread(lambda: [document.row() for document in documents])
         await self._database.write(lambda tx: _write(tx, rows, chosen, [marks[each] for each in chosen]))
         return len(chosen)
-
-    async def mark_all(self) -> int:
-        """Mark all videos, so that the whole index is written again; returns their number."""
-
-        async def mark(tx: Transaction) -> int:
-            await tx.execute(delete(search_pending))
-            rows = select(videos.c.id).order_by(videos.c.id)
-            return (await tx.execute(insert(search_pending).from_select(["video_id"], rows))).rowcount
-
-        count = await self._database.write(mark)
-        self.wake()
-        return count
-
-    async def pending(self) -> int:
-        """Return how many videos are marked."""
-        async with self._database.read() as connection:
-            return (await connection.execute(select(func.count()).select_from(search_pending))).scalar_one()
 
 
 async def _within_limit(connection: AsyncConnection, ids: list[int]) -> list[int]:

@@ -111,7 +111,7 @@ class SearchQuery:
         return f"({found}) NOT ({{{columns}}} : ({' OR '.join(term.expression for term in self.excluded)}))"
 
     def with_whole_words(self) -> "SearchQuery":
-        """Return the query with complete last words."""
+        """Return the query in which every word is complete."""
         return replace(self, terms=tuple(replace(term, open=False) for term in self.terms))
 
 

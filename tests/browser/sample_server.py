@@ -40,7 +40,10 @@ class SampleServer:
         """Every page that its owner sees, by name."""
         return {
             "explore": "/explore",
-            "search": "/explore?q=nothing+like+it",
+            "search": "/search?q=sea&sort=new",
+            "search for nothing": "/search?q=nothing+like+it",
+            "tags": "/tags",
+            "tag": "/tags/sea",
             "user": f"/@{self.owner.name}",
             "library": "/library",
             "upload": "/upload",

@@ -30,7 +30,7 @@ def assert_calm(page: Page) -> None:
 def test_texts_of_a_video_are_texts_on_every_page(page: Page, guest: Page, ada: Person, clip: MakeClip) -> None:
     video = actions.upload_and_wait(ada, clip("plain.mp4", duration_s=2, width=320, height=180), visibility="public")
     ada.change(video, title=PAYLOAD, description=f"{PAYLOAD}\n{LINKS}\n{TEMPLATE}", tags=[BARE, TEMPLATE])
-    paths = ["/explore", "/@ada", f"/watch/{video}", f"/explore?q={BARE}"]
+    paths = ["/explore", "/@ada", f"/watch/{video}", f"/search?q={BARE}"]
     for tab, seen in ((page, [*paths, "/library", f"/watch/{video}/edit", f"/watch/{video}/delete"]), (guest, paths)):
         for path in seen:
             tab.goto(path)

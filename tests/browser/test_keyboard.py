@@ -107,7 +107,7 @@ def test_help_opens_with_a_key_and_closes_with_escape(watch: Page) -> None:
 
 def test_keys_belong_to_the_field_that_is_typed_in(watch: Page) -> None:
     watch.keyboard.press("/")
-    search = watch.get_by_role("searchbox", name="Search videos")
+    search = watch.get_by_role("combobox", name="Search videos")
     expect(search).to_be_focused()
     watch.keyboard.type("mk 5?")
     expect(search).to_have_value("mk 5?")

@@ -82,10 +82,11 @@ def test_lists_are_sorted_and_searched_by_links_and_forms(plain: Page, ada: Pers
     videos = [
         actions.upload_and_wait(ada, path, title=f"Listed {number:02}", visibility="public") for number in range(2)
     ]
-    plain.goto("/explore?sort=title&q=Listed")
+    plain.goto("/search?sort=title&q=Listed")
     expect(plain.locator(".card")).to_have_count(2)
     expect(plain.locator(".card").first).to_have_attribute("data-video", videos[0])
-    plain.get_by_role("link", name="Newest").click()
+    plain.get_by_label("Order").select_option("new")
+    plain.get_by_role("button", name="Filter").click()
     expect(plain.locator(".card").first).to_have_attribute("data-video", videos[1])
     plain.get_by_role("searchbox", name="Search videos").fill("Listed 01")
     plain.keyboard.press("Enter")

@@ -61,7 +61,7 @@ def test_a_picture_that_does_not_come_is_not_a_torn_sheet(page: Page, video: str
 def test_the_keyboard_plays_it_as_well(page: Page, video: str) -> None:
     page.goto("/explore")
     card = actions.card(page, video)
-    page.get_by_role("searchbox").first.focus()
+    page.get_by_role("combobox").first.focus()
     link = card.locator(".card-link")
     for _ in range(60):
         page.keyboard.press("Tab")

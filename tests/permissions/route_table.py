@@ -74,6 +74,10 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     # public pages
     "/": {"GET": RouteRule(everyone)},
     "/explore": {"GET": RouteRule(everyone)},
+    "/search": {"GET": RouteRule(everyone)},
+    "/search/suggestions": {"GET": RouteRule(everyone)},
+    "/tags": {"GET": RouteRule(everyone)},
+    "/tags/{tag:path}": {"GET": RouteRule(everyone, having=())},
     "/{at_owner:str}": {"GET": RouteRule(everyone)},
     "/login": {
         "GET": RouteRule(everyone),
@@ -188,6 +192,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/admin/people/invites/{invite:str}/revoke": {"POST": RouteRule(admin_or_404, {}, exists_in=())},
     # the API
     "/api/v1/videos": {"GET": RouteRule(everyone)},
+    "/api/v1/search": {"GET": RouteRule(everyone)},
     VIDEO: {
         "GET": RouteRule(can_watch),
         "PATCH": RouteRule(can_manage, {"json": {"title": "Taken over"}}, consumes=True),

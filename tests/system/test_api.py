@@ -92,9 +92,9 @@ def test_a_page_is_not_moved_by_what_is_added_or_deleted(shared_server: Server) 
     ("q", "found"),
     [
         ("ALPHA", ["alpha 100%"]),
-        ("ar", ["Charlie"]),
+        ("harl", ["Charlie"]),
         ("100%", ["alpha 100%"]),
-        ("%", ["alpha 100%"]),
+        ("%", []),
         ("_", []),
         ("'; DROP TABLE videos", []),
         (" bravo ", ["bravo"]),
@@ -286,7 +286,10 @@ def test_the_document_names_every_route_of_the_api(shared_server: Server) -> Non
     schemas = document["components"]["schemas"]
     assert set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document))) <= schemas.keys()
     listing = {parameter["name"] for parameter in document["paths"]["/api/v1/videos"]["get"]["parameters"]}
-    assert listing == {"q", "owner", "visibility", "state", "sort", "limit", "cursor"}
+    assert listing == {
+        *("q", "owner", "visibility", "state", "tag", "sort", "limit", "cursor"),
+        *("min_duration_s", "max_duration_s", "min_resolution", "after", "before"),
+    }
     assert json.loads(shared_server.run("openapi")) == document
 
 

@@ -155,7 +155,7 @@ def test_media_and_events_are_never_compressed(get: Get, shared_server: Server, 
 
 def test_an_answer_that_another_site_caused_is_not_compressed(get: Get) -> None:
     for site, coding in (("cross-site", None), ("same-site", None), ("same-origin", "gzip"), ("none", "gzip")):
-        answer, _ = get("/explore?q=words", Accept_Encoding="gzip", Sec_Fetch_Site=site)
+        answer, _ = get("/search?q=words", Accept_Encoding="gzip", Sec_Fetch_Site=site)
         assert answer.headers.get("content-encoding") == coding
 
 

@@ -114,7 +114,7 @@ def test_a_server_for_its_own_people(admin_server: Server, owner: Person, video:
     link = owner.api.post("/api/v1/links", json={"videos": [video]}).json()["url"]
     admin_server.restart(STREAMTIME_ACCOUNTS__ANONYMOUS_BROWSING="false")
     stranger = admin_server.client()
-    for page in ("/", "/explore", "/explore?q=framed", f"/@{owner.name}", f"/watch/{video}"):
+    for page in ("/", "/explore", "/search?q=framed", "/tags", "/tags/framed", f"/@{owner.name}", f"/watch/{video}"):
         answer = stranger.get(page)
         assert answer.status_code == 303, page
         assert answer.headers["location"].startswith("/login"), page

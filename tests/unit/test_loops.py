@@ -47,13 +47,14 @@ from streamtime.storage.spool import Spool
 from streamtime.transcoding import admission, supervision
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission
 from streamtime.transcoding.supervision import OrderMonitor, ProgressRange
+from streamtime.videos import search_index
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.process import MemoryMonitor, resident_bytes
 from streamtime.workers.protocol import EncodeVideo, Package
 
 LOOPS = {
     *("queue-reasons", "jobs-due", "job-leases", "storage-schedule", "expiry"),
-    *("encode-progress", "last-use", "failed-logins", "jobs-encode", "jobs-upkeep"),
+    *("search-index", "encode-progress", "last-use", "failed-logins", "jobs-encode", "jobs-upkeep"),
 }
 
 
@@ -79,6 +80,7 @@ def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
         (admission, "POLL_INTERVAL_S"),
         (maintenance_jobs, "MAX_SLEEP_S"),
         (expiry, "CHECK_INTERVAL_S"),
+        (search_index, "POLL_INTERVAL_S"),
     ):
         monkeypatch.setattr(module, name, 0.1)
     monkeypatch.setattr(supervision, "POLL_INTERVAL_S", 0.05)

@@ -8,7 +8,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
 from streamtime.auth.access import Caller
-from streamtime.http.api.videos import RenditionNames, Text, VideoBody, video_body
+from streamtime.http.api.filters import Text
+from streamtime.http.api.videos import RenditionNames, VideoBody, video_body
 from streamtime.http.problems import problems
 from streamtime.http.services import VideoServices
 from streamtime.http.views.videos import tracks_of

@@ -181,8 +181,10 @@ async def _has_token(request: Request[Any, Any, State]) -> bool:
     return is_valid_csrf_token(given or "", session)
 
 
-_LIST_PATHS = frozenset({"/", "/explore", "/api/v1/videos"})
-_BROWSE_PREFIXES = ("/@", "/watch/")
+_LIST_PATHS = frozenset(
+    {"/", "/explore", "/search", "/search/suggestions", "/tags", "/api/v1/videos", "/api/v1/search"}
+)
+_BROWSE_PREFIXES = ("/@", "/watch/", "/tags/")
 """Pages for browsing. On a server without anonymous access they answer 401 instead of 404."""
 
 

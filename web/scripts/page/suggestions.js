@@ -43,6 +43,8 @@ function onKey(event) {
 
 export function connectSuggestions() {
   if (!field()) return;
+  const attributes = { role: "combobox", "aria-expanded": "false", "aria-controls": "suggestions", "aria-autocomplete": "list" };
+  for (const [name, value] of Object.entries(attributes)) field().setAttribute(name, value);
   field().addEventListener("keydown", onKey);
   field().addEventListener("focus", () => show(list().childElementCount > 0));
   list().addEventListener("htmx:afterSwap", () => show(list().childElementCount > 0 && document.activeElement === field()));
