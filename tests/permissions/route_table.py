@@ -77,7 +77,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/search": {"GET": RouteRule(everyone)},
     "/search/suggestions": {"GET": RouteRule(everyone)},
     "/tags": {"GET": RouteRule(everyone)},
-    "/tags/{tag:path}": {"GET": RouteRule(everyone, having=())},
+    "/tags/{tag:path}": {"GET": RouteRule(everyone, exists_in=())},
     "/{at_owner:str}": {"GET": RouteRule(everyone)},
     "/login": {
         "GET": RouteRule(everyone),
