@@ -22,14 +22,13 @@ from streamtime.auth.authentication import Authenticator
 from streamtime.auth.profiles import MAX_BYTES, picture_too_large
 from streamtime.auth.sign_in import NewSession
 from streamtime.errors import Forbidden, Unauthenticated
+from streamtime.http.cookies import expired_cookie, host_cookie_name, make_cookie
 from streamtime.http.middleware.hosts import Authority
 from streamtime.http.requests import FORM_OVERHEAD_BYTES
 from streamtime.http.tus import PATH
 from streamtime.sharing.tickets import Tickets
 
 COOKIE_NAME = "streamtime_session"
-SECURE_COOKIE_NAME = "__Host-streamtime_session"
-"""Used over https: the `__Host-` prefix makes browsers require Secure, no Domain, and Path=/."""
 
 _CSRF_BYTES = hashlib.sha256().digest_size
 
@@ -72,7 +71,7 @@ class CallerResolver:
 
 def session_cookie(header: bytes, *, secure: bool) -> str:
     """Return the session cookie's value from a Cookie header, or "". It contains no quotes and no escapes."""
-    wanted = SECURE_COOKIE_NAME if secure else COOKIE_NAME
+    wanted = host_cookie_name(COOKIE_NAME, secure=secure)
     for pair in header.decode("latin-1").split(";"):
         name, _, value = pair.strip().partition("=")
         if name == wanted:
@@ -82,12 +81,13 @@ def session_cookie(header: bytes, *, secure: bool) -> str:
 
 def new_cookie(session: NewSession, *, secure: bool) -> Cookie:
     """Return the cookie of a new session."""
-    return _cookie(session.secret, session.lifetime_s, secure=secure)
+    name = host_cookie_name(COOKIE_NAME, secure=secure)
+    return make_cookie(name, session.secret, session.lifetime_s, secure=secure)
 
 
 def expired_session_cookie(*, secure: bool) -> Cookie:
     """Return a cookie that makes the browser delete the session cookie."""
-    return _cookie("", 0, secure=secure)
+    return expired_cookie(host_cookie_name(COOKIE_NAME, secure=secure), secure=secure)
 
 
 def rotated_session_cookie(scope: dict[str, Any], session: NewSession) -> Cookie:
@@ -124,18 +124,6 @@ def _csrf_secret(session: str) -> bytes:
 
 def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
-
-
-def _cookie(value: str, max_age_s: int, *, secure: bool) -> Cookie:
-    return Cookie(
-        key=SECURE_COOKIE_NAME if secure else COOKIE_NAME,
-        value=value,
-        max_age=max_age_s,
-        path="/",
-        httponly=True,
-        secure=secure,
-        samesite="lax",
-    )
 
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -14,6 +14,7 @@ from streamtime.auth.oidc.types import AuthorizationResponse, OidcIdentity
 from streamtime.auth.sign_in import VerifiedPassword
 from streamtime.errors import Conflict, NotFound, StreamtimeError, TooManyRequests, Unauthenticated
 from streamtime.formatting import time_iso
+from streamtime.http.cookies import expired_cookie, host_cookie_name, make_cookie
 from streamtime.http.middleware.authentication import new_cookie
 from streamtime.http.problems import problem_of
 from streamtime.http.public_urls import callback_url
@@ -32,6 +33,7 @@ from streamtime.http.templates import Templates
 BASE_PATH = "/login/oidc"
 CALLBACK = "/login/oidc/callback"
 CONNECTION = "/settings/provider"
+COOKIE = "streamtime_attempt"
 
 MAX_PARAMETER = 8_000
 """Maximum length of a parameter of the authorization response; some providers send long codes."""
@@ -107,7 +109,7 @@ def require_oidc(auth: AuthServices) -> OidcSignIn:
 
 def state_cookie(request: PageRequest, redirect: AuthorizationRedirect) -> Cookie:
     """Return the cookie with the login state, which the callback requires."""
-    return _cookie(request, redirect.state_token, redirect.max_age_s)
+    return make_cookie(_cookie_name(request), redirect.state_token, redirect.max_age_s, secure=is_secure(request))
 
 
 async def _connect(
@@ -163,24 +165,11 @@ def _failed(
 
 
 def _cookie_name(request: PageRequest) -> str:
-    return "__Host-streamtime_attempt" if is_secure(request) else "streamtime_attempt"
+    return host_cookie_name(COOKIE, secure=is_secure(request))
 
 
 def _expired_state_cookie(request: PageRequest) -> Cookie:
-    return _cookie(request, "", 0)
-
-
-def _cookie(request: PageRequest, value: str, max_age_s: int) -> Cookie:
-    """Return the state cookie. SameSite is lax because the provider redirects back from another site."""
-    return Cookie(
-        key=_cookie_name(request),
-        value=value,
-        max_age=max_age_s,
-        path="/",
-        httponly=True,
-        secure=is_secure(request),
-        samesite="lax",
-    )
+    return expired_cookie(_cookie_name(request), secure=is_secure(request))
 
 
 BLANK: Form = {"errors": {}}

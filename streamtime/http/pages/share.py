@@ -14,6 +14,7 @@ from streamtime.auth.audit import Actor
 from streamtime.auth.signed_tokens import SignedToken
 from streamtime.clock import Clock
 from streamtime.errors import Invalid, NotFound
+from streamtime.http.cookies import make_cookie
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.public_urls import LinkBase, link_base, qr_svg
 from streamtime.http.requests import (
@@ -95,7 +96,7 @@ async def shared_page(
         answer = await _show(request, templates, videos, sharing, storage, clock, found, view_session, v)
     except NotFound:
         return _not_found(request, templates)
-    answer.cookies.append(_cookie(request, found, view_session, clock.now_ms()))
+    answer.cookies.append(_view_session_cookie(request, found, view_session, clock.now_ms()))
     return answer
 
 
@@ -117,7 +118,7 @@ async def open_shared(
             return _ask(request, templates, found, {"errors": {"password": error.message}}, status=403)
     except NotFound:
         return _not_found(request, templates)
-    cookie = _cookie(request, found, view_session, clock.now_ms())
+    cookie = _view_session_cookie(request, found, view_session, clock.now_ms())
     return Redirect(SHARED + found.public_id, status_code=303, cookies=[cookie])
 
 
@@ -189,16 +190,10 @@ def _no_index(answer: Response[str]) -> Response[str]:
     return answer
 
 
-def _cookie(request: PageRequest, link: Link, view_session: SignedToken, now_ms: int) -> Cookie:
-    return Cookie(
-        key=COOKIE,
-        value=view_session.text,
-        max_age=max(0, view_session.expires_at_ms - now_ms) // 1000,
-        path=SHARED + link.public_id,
-        httponly=True,
-        secure=is_secure(request),
-        samesite="lax",
-    )
+def _view_session_cookie(request: PageRequest, link: Link, view_session: SignedToken, now_ms: int) -> Cookie:
+    max_age_s = max(0, view_session.expires_at_ms - now_ms) // 1000
+    path = SHARED + link.public_id
+    return make_cookie(COOKIE, view_session.text, max_age_s, secure=is_secure(request), path=path)
 
 
 @get("/settings/links/new", include_in_schema=False)

@@ -4,7 +4,6 @@ Between password and code there is no session, only the cookie of the MFA challe
 """
 
 from litestar import get, post
-from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Redirect, Response
@@ -23,6 +22,7 @@ from streamtime.errors import (
     Unauthenticated,
     WrongCode,
 )
+from streamtime.http.cookies import expired_cookie, make_cookie
 from streamtime.http.middleware.authentication import expired_session_cookie, new_cookie
 from streamtime.http.problems import problem_of
 from streamtime.http.requests import Form, PageRequest, client_info_of, is_secure, local_path, read_form
@@ -41,7 +41,8 @@ async def ask_for_code(
     Raises:
         Unauthenticated: the account has been changed in the meantime.
     """
-    cookie = _cookie(request, await auth.mfa_challenges.issue(verified), CHALLENGE_LIFETIME_S)
+    challenge = await auth.mfa_challenges.issue(verified)
+    cookie = make_cookie(COOKIE, challenge, CHALLENGE_LIFETIME_S, secure=is_secure(request), path=BASE_PATH)
     return Redirect(BASE_PATH, query_params={"next": next_path}, status_code=303, cookies=[cookie])
 
 
@@ -85,7 +86,8 @@ async def log_in_by_code(
         return answer
     except Unauthenticated:
         return _back_to_login(request, next_path)
-    cookies = [new_cookie(session, secure=is_secure(request)), _cookie(request, "", 0)]
+    secure = is_secure(request)
+    cookies = [new_cookie(session, secure=secure), expired_cookie(COOKIE, secure=secure, path=BASE_PATH)]
     return Redirect(next_path, status_code=303, cookies=cookies)
 
 
@@ -104,18 +106,6 @@ def _form(
 ) -> Response[str]:
     form = {"next": next_path, "recovery": recovery, "error": error}
     return templates.page(request, "pages/login-code.html", title="Sign in", status=status, form=form)
-
-
-def _cookie(request: PageRequest, value: str, max_age_s: int) -> Cookie:
-    return Cookie(
-        key=COOKIE,
-        value=value,
-        max_age=max_age_s,
-        path=BASE_PATH,
-        httponly=True,
-        secure=is_secure(request),
-        samesite="lax",
-    )
 
 
 CODE_EXPIRED_MESSAGE = "The time for the code has expired, or the account was changed. Sign in again."
