@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from streamtime.http.api import admin, auth, captions, docs, events, links, me, search, uploads, videos
+from streamtime.http.api import admin, auth, captions, events, links, me, search, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
 from streamtime.http.pages import (
     account_deletion,
+    api_docs,
     audit,
     edit,
     embed,
@@ -183,8 +184,8 @@ ROUTES: tuple[Any, ...] = (
     admin.reset_user_password,
     admin.sign_user_out,
     admin.delete_user,
-    docs.docs,
-    docs.docs_of_tag,
+    api_docs.docs,
+    api_docs.docs_of_tag,
     # files and machines
     profile.picture_of,
     asset,

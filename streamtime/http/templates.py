@@ -12,7 +12,7 @@ from litestar.response import Response
 from streamtime.auth.access import Caller, Role
 from streamtime.http.assets import WebFiles
 from streamtime.http.middleware.authentication import csrf_token
-from streamtime.http.views.videos import owner_href, picture_href
+from streamtime.http.video_urls import owner_href, picture_href
 
 HTML = "text/html; charset=utf-8"
 

@@ -23,6 +23,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
 from streamtime.videos.editing import clean_line
+from streamtime.videos.trash import DAY_MS
 from streamtime.videos.video import Video
 
 
@@ -43,8 +44,14 @@ def link_may_show_video() -> ColumnElement[bool]:
 
 
 MAX_LABEL = 100
+MAX_DAYS = 3650
 MAX_LISTED = 200
 """Links in one list, newest first."""
+
+
+def expires_after(days: int | None, now_ms: int) -> int | None:
+    """Return the expiry time after that many days, in epoch milliseconds; None: no expiry."""
+    return None if days is None else now_ms + days * DAY_MS
 
 
 class LinkState(StrEnum):

@@ -171,6 +171,10 @@ class Usage:
         return self.originals + self.renditions + self.stills + self.trash + self.unfinished
 
 
+SHOWN_LARGEST = 10
+"""How many of the largest videos a page of usage lists."""
+
+
 @dataclass(frozen=True, slots=True)
 class LargeVideo:
     """A video and the size of all its objects."""

@@ -15,6 +15,7 @@ from streamtime.auth.access import (
     Caller,
     VideoAccessFacts,
     Visibility,
+    access_level,
     may_view_profile,
     require,
 )
@@ -216,6 +217,17 @@ class Videos:
         """
         video = await self.by_public_id(public_id)
         require(caller, video.facts, wanted)
+        return video
+
+    async def require_manageable(self, caller: Caller, public_id: str) -> Video:
+        """Return the video with that public id if the caller may manage it.
+
+        Raises:
+            NotFound: they may not, even if they may watch it.
+        """
+        video = await self.by_public_id(public_id)
+        if access_level(caller, video.facts) < Access.MANAGE:
+            raise NotFound
         return video
 
     async def by_public_id(self, public_id: str) -> Video:

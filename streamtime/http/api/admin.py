@@ -10,14 +10,14 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor, AuditEvent
 from streamtime.auth.users import User
-from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Forbidden, Invalid
 from streamtime.formatting import time_iso
+from streamtime.http.accounts import Account, get_account, list_accounts
 from streamtime.http.problems import problems
 from streamtime.http.requests import require_signed_in
 from streamtime.http.services import AccountServices, AuthServices, StorageServices
-from streamtime.http.views.people import PersonView, people_views, person_view
+from streamtime.http.video_urls import picture_href
 
 BASE_PATH = "/api/v1/admin/users"
 
@@ -80,11 +80,10 @@ async def list_users(
     caller: NamedDependency[Caller],
     accounts: NamedDependency[AccountServices],
     storage: NamedDependency[StorageServices],
-    clock: NamedDependency[Clock],
 ) -> UserList:
     """All accounts with their usage."""
     require_admin_or_forbid(caller)
-    return UserList([_body(view) for view in await people_views(caller, accounts, storage, clock)])
+    return UserList([_body(account) for account in await list_accounts(accounts, storage)])
 
 
 @post(BASE_PATH, responses=problems(401, 403, 409, 413), tags=["admin"], summary="Create an account")
@@ -94,12 +93,11 @@ async def create_user(
     actor: NamedDependency[Actor],
     accounts: NamedDependency[AccountServices],
     storage: NamedDependency[StorageServices],
-    clock: NamedDependency[Clock],
 ) -> UserBody:
     """The account may sign in immediately."""
     require_admin_or_forbid(caller)
     created = await accounts.users.create(data.name, data.password, data.role, actor=actor)
-    return _body(await person_view(created, caller, accounts, storage, clock))
+    return _body(await get_account(created, accounts, storage))
 
 
 @patch(
@@ -113,14 +111,13 @@ async def patch_user(
     accounts: NamedDependency[AccountServices],
     auth: NamedDependency[AuthServices],
     storage: NamedDependency[StorageServices],
-    clock: NamedDependency[Clock],
     database: NamedDependency[Database],
 ) -> UserBody:
     """Change the given fields, all or none. `user` is the id of the account."""
     require_admin_or_forbid(caller)
     found = await accounts.users.by_public_id(user)
     await database.write(lambda tx: _change(tx, accounts, auth, found, data, actor))
-    return _body(await person_view(await accounts.users.by_public_id(user), caller, accounts, storage, clock))
+    return _body(await get_account(await accounts.users.by_public_id(user), accounts, storage))
 
 
 @post(
@@ -210,20 +207,21 @@ def require_admin_or_forbid(caller: Caller) -> None:
         raise Forbidden("Only administrators may manage accounts.")
 
 
-def _body(view: PersonView) -> UserBody:
+def _body(account: Account) -> UserBody:
+    user, seen_ms = account.user, account.last_seen_at_ms
     return UserBody(
-        id=view.id,
-        name=view.name,
-        display_name=view.shown_name,
-        picture=view.picture,
-        role=view.role,
-        state=view.state,
-        second_factor=view.has_second_factor,
-        videos=view.videos,
-        used=view.used,
-        quota=view.quota,
-        last_seen_at=view.seen_iso or None,
-        created_at=view.since_iso,
+        id=user.public_id,
+        name=user.name,
+        display_name=user.shown_name,
+        picture=picture_href(user.public_id, user.picture_version),
+        role=user.role,
+        state=account.state,
+        second_factor=user.factor_since_ms is not None,
+        videos=account.videos,
+        used=account.used,
+        quota=user.quota_bytes,
+        last_seen_at=None if seen_ms is None else time_iso(seen_ms),
+        created_at=time_iso(user.created_at_ms),
     )
 
 

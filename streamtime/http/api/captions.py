@@ -13,7 +13,7 @@ from streamtime.http.api.operations import BinaryBody
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest
 from streamtime.http.services import VideoServices
-from streamtime.http.views.videos import CaptionBody, caption_bodies, caption_body, tracks_of
+from streamtime.http.tracks import CaptionBody, caption_bodies, caption_body, tracks_of
 
 Text = Annotated[str, QueryParameter(max_length=200)]
 

@@ -10,13 +10,14 @@ from litestar.response import Stream
 
 from streamtime.auth.access import Access, Caller, access_level, require
 from streamtime.errors import NotFound
+from streamtime.formatting import time_iso
 from streamtime.http.api.videos import RenditionNames, video_body
 from streamtime.http.event_stream import event_stream, format_event
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, require_signed_in, rights_epoch
-from streamtime.http.services import MaintenanceServices, StorageServices, StreamServices, VideoServices
-from streamtime.http.views.history import history_of, require_manageable
-from streamtime.http.views.videos import tracks_of
+from streamtime.http.services import StorageServices, StreamServices, VideoServices
+from streamtime.http.tracks import tracks_of
+from streamtime.http.video_files import files_of
 from streamtime.videos.events import ChangeKind, VideoChanged
 from streamtime.videos.video import Video
 
@@ -125,12 +126,13 @@ async def get_timeline(
     caller: NamedDependency[Caller],
     videos: NamedDependency[VideoServices],
     storage: NamedDependency[StorageServices],
-    maintenance: NamedDependency[MaintenanceServices],
 ) -> TimelineBody:
     """For the owner of the video and admins; others get 404."""
-    history = await history_of(await require_manageable(video, caller, videos), videos, storage, maintenance)
+    found = await videos.repository.require_manageable(caller, video)
+    files = await files_of(found, videos, storage)
+    entries = await videos.timeline.list_for_video(found.id)
     return TimelineBody(
-        events=[EventBody(event.at_iso, event.event, event.message, event.detail) for event in history.events],
-        files=[FileBody(row.name, row.kind, row.origin, row.size_bytes, row.bitrate_bps) for row in history.files],
-        bytes_total=history.total_bytes,
+        events=[EventBody(time_iso(one.happened_at_ms), one.event, one.message, one.detail) for one in entries],
+        files=[FileBody(one.name, one.kind, one.origin, one.size_bytes, one.bitrate_bps) for one in files],
+        bytes_total=sum(file.size_bytes for file in files),
     )

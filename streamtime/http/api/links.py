@@ -16,8 +16,16 @@ from streamtime.http.public_urls import LinkBase, link_base
 from streamtime.http.requests import ApiRequest, require_signed_in
 from streamtime.http.secret_paths import DROPS, SHARED
 from streamtime.http.services import HttpSettings, SharingServices, VideoServices
-from streamtime.http.views.links import MAX_DAYS, expires_after
-from streamtime.sharing.links import MAX_LABEL, MAX_VIDEOS, MAX_VIEWS, Link, LinkState, NewLink
+from streamtime.sharing.links import (
+    MAX_DAYS,
+    MAX_LABEL,
+    MAX_VIDEOS,
+    MAX_VIEWS,
+    Link,
+    LinkState,
+    NewLink,
+    expires_after,
+)
 from streamtime.sharing.upload_requests import MAX_FILES, NewUploadRequest, UploadRequest
 
 VideoId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]

@@ -16,9 +16,8 @@ from streamtime.http.middleware.authentication import MAX_PICTURE_BODY_BYTES, ch
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, account_id, require_account_management, require_signed_in
 from streamtime.http.services import AccountServices, HttpSettings, StorageServices, UploadServices
-from streamtime.http.views.space import SHOWN_LARGEST
-from streamtime.http.views.videos import picture_href
-from streamtime.videos.quota import LargeVideo, Usage
+from streamtime.http.video_urls import picture_href
+from streamtime.videos.quota import SHOWN_LARGEST, LargeVideo, Usage
 
 
 class UsageBody(msgspec.Struct):

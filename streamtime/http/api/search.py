@@ -12,7 +12,7 @@ from streamtime.http.api.filters import Text
 from streamtime.http.api.videos import RenditionNames, VideoBody, video_body
 from streamtime.http.problems import problems
 from streamtime.http.services import VideoServices
-from streamtime.http.views.videos import tracks_of
+from streamtime.http.tracks import tracks_of
 from streamtime.videos.listing import MAX_LIMIT, Filters, Query, Sort
 from streamtime.videos.search import Facet, Field, Match, Result
 

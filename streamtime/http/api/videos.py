@@ -18,19 +18,8 @@ from streamtime.http.api.filters import Text
 from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems
 from streamtime.http.services import PlaybackServices, VideoServices
-from streamtime.http.views.videos import (
-    CaptionBody,
-    ChapterBody,
-    Tracks,
-    caption_bodies,
-    chapter_bodies,
-    master_url,
-    poster_url,
-    preview_url,
-    storyboard_url,
-    tracks_of,
-    watch_href,
-)
+from streamtime.http.tracks import CaptionBody, ChapterBody, Tracks, caption_bodies, chapter_bodies, tracks_of
+from streamtime.http.video_urls import master_url, poster_url, preview_url, storyboard_url, watch_href
 from streamtime.videos.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.videos.editing import Edit
 from streamtime.videos.listing import MAX_LIMIT, Filters, Query, Sort

@@ -17,8 +17,10 @@ from streamtime.http.pages.watch import visibility_from, watch_view
 from streamtime.http.requests import FORM_OVERHEAD_BYTES, Form, PageRequest, read_file, read_form
 from streamtime.http.services import StorageServices, VideoServices
 from streamtime.http.templates import Templates
+from streamtime.http.tracks import caption_bodies, tracks_of
+from streamtime.http.video_urls import watch_href
 from streamtime.http.views.space import DuplicateView, duplicate_of
-from streamtime.http.views.videos import WatchView, caption_bodies, tracks_of, watch_href
+from streamtime.http.views.videos import WatchView
 from streamtime.languages import LANGUAGES
 from streamtime.videos.editing import Edit
 from streamtime.videos.video import Video, VideoState

@@ -21,8 +21,9 @@ from streamtime.http.public_urls import absolute_url, link_base
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import HttpSettings, StorageServices, VideoServices
 from streamtime.http.templates import Templates
+from streamtime.http.video_urls import poster_url
 from streamtime.http.views.links import WIDTH, embed_code, frame_height, is_embeddable
-from streamtime.http.views.videos import poster_size, poster_url
+from streamtime.http.views.videos import poster_size
 from streamtime.videos.video import Video
 
 _MAX_URL = 2_000

@@ -15,7 +15,7 @@ from streamtime.http.event_stream import event_stream, format_event, session_key
 from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import HttpSettings, JobServices, StorageServices, StreamServices, VideoServices
 from streamtime.http.templates import Templates, frame
-from streamtime.http.views.videos import watch_href
+from streamtime.http.video_urls import watch_href
 from streamtime.jobs.job import Failure
 from streamtime.jobs.queue import JobSummary
 from streamtime.videos.events import VideoChanged

@@ -16,7 +16,8 @@ from streamtime.http.event_stream import event_stream, format_event, session_key
 from streamtime.http.requests import PageRequest, require_signed_in, wants_fragment
 from streamtime.http.services import AccountServices, StreamServices, VideoServices
 from streamtime.http.templates import PageFrame, Templates, frame
-from streamtime.http.views.videos import VideoCard, picture_href, video_card
+from streamtime.http.video_urls import picture_href
+from streamtime.http.views.videos import VideoCard, video_card
 from streamtime.videos.events import ChangeKind, VideoChanged
 from streamtime.videos.listing import Filters, ListScope, Page, Query, Sort
 from streamtime.videos.search import SearchPage

@@ -16,7 +16,8 @@ from streamtime.http.pages.library import STATES, VISIBILITIES, Cursor, Text, cu
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
-from streamtime.http.views.videos import VideoCard, watch_href
+from streamtime.http.video_urls import watch_href
+from streamtime.http.views.videos import VideoCard
 from streamtime.videos.listing import Filters, ListScope, Query, Sort
 from streamtime.videos.search import Facet, Field, Match, Result
 from streamtime.videos.search_text import Piece

@@ -29,6 +29,7 @@ from streamtime.http.requests import (
 from streamtime.http.secret_paths import SHARED
 from streamtime.http.services import HttpSettings, SharingServices, StorageServices, VideoServices
 from streamtime.http.templates import Templates
+from streamtime.http.video_urls import watch_href
 from streamtime.http.views.links import (
     EXPIRY_CHOICES,
     NEW_LINK,
@@ -38,7 +39,7 @@ from streamtime.http.views.links import (
     link_view,
     parse_new_link,
 )
-from streamtime.http.views.videos import WatchView, watch_href
+from streamtime.http.views.videos import WatchView
 from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
 from streamtime.sharing.tickets import Ticket
 from streamtime.videos.editing import Edit

@@ -23,7 +23,8 @@ from streamtime.http.requests import (
 )
 from streamtime.http.services import StorageServices, VideoServices
 from streamtime.http.templates import Templates
-from streamtime.http.views.space import SHOWN_LARGEST, large_video_views, total_usage, trashed_video_views, usage_view
+from streamtime.http.views.space import large_video_views, total_usage, trashed_video_views, usage_view
+from streamtime.videos.quota import SHOWN_LARGEST
 
 
 @get("/settings/space", include_in_schema=False)

@@ -24,10 +24,12 @@ from streamtime.http.services import (
     VideoServices,
 )
 from streamtime.http.templates import Templates
-from streamtime.http.views.history import history_of, require_manageable
+from streamtime.http.tracks import tracks_of
+from streamtime.http.video_urls import master_url, watch_href
+from streamtime.http.views.history import history_of
 from streamtime.http.views.links import oembed_url
 from streamtime.http.views.space import duplicate_of
-from streamtime.http.views.videos import WatchView, master_url, tracks_of, watch_href, watch_page_view
+from streamtime.http.views.videos import WatchView, watch_page_view
 from streamtime.sharing.tickets import TICKET_LIFETIME_MS
 from streamtime.videos.editing import Edit
 from streamtime.videos.video import Video
@@ -135,7 +137,7 @@ async def history_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the processing history and the size of each file."""
-    found = await require_manageable(video, caller, videos)
+    found = await videos.repository.require_manageable(caller, video)
     return templates.page(
         request,
         "pages/history.html",

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from streamtime.auth.access import Access, Caller, access_level
-from streamtime.errors import NotFound
 from streamtime.formatting import size_text, span_text, speed_text, time_iso
 from streamtime.http.services import MaintenanceServices, StorageServices, VideoServices
+from streamtime.http.video_files import VideoFile, files_of
 from streamtime.languages import language_name
 from streamtime.videos.events import TimelineEntry
 from streamtime.videos.renditions import Rendition, RenditionKind, RenditionOrigin
@@ -62,65 +61,35 @@ class VideoHistory:
     total_text: str
 
 
-async def require_manageable(public_id: str, caller: Caller, videos: VideoServices) -> Video:
-    """Return a video that the caller may manage.
-
-    Raises:
-        NotFound: the caller may not manage it, even if they may watch it.
-    """
-    video = await videos.repository.by_public_id(public_id)
-    if access_level(caller, video.facts) < Access.MANAGE:
-        raise NotFound
-    return video
-
-
 async def history_of(
     video: Video, videos: VideoServices, storage: StorageServices, maintenance: MaintenanceServices
 ) -> VideoHistory:
     """Return the events of a video, oldest first, and its files."""
-    files = await _files(video, videos, storage, maintenance)
-    total = sum(row.size_bytes for row in files)
+    files = await files_of(video, videos, storage)
+    total = sum(file.size_bytes for file in files)
+    damage = {one.id: one.message for one in await maintenance.overview.damaged()}
     return VideoHistory(
         events=[_event(entry) for entry in await videos.timeline.list_for_video(video.id)],
-        files=files,
+        files=[_file_row(video, file, total or 1, damage) for file in files],
         total_bytes=total,
         total_text=size_text(total),
     )
 
 
-async def _files(
-    video: Video, videos: VideoServices, storage: StorageServices, maintenance: MaintenanceServices
-) -> list[FileRow]:
-    renditions = await videos.renditions.list_for_video(video.id)
-    stored = {row.id: row for row in await storage.ledger.find(_object_ids(video, renditions))}
-    sizes: list[tuple[Rendition | None, int]] = [
-        (None, stored[i].length_bytes) for i in [video.source_object_id] if i in stored
-    ]
-    sizes += [(rendition, stored[rendition.object_id].length_bytes) for rendition in renditions]
-    total = sum(size for _, size in sizes) or 1
-    damage = {one.id: one.message for one in await maintenance.overview.damaged()}
-    return [_file(video, rendition, size, 100 * size / total, damage) for rendition, size in sizes]
-
-
-def _object_ids(video: Video, renditions: list[Rendition]) -> list[int]:
-    source = [video.source_object_id] if video.source_object_id is not None else []
-    return [*source, *(rendition.object_id for rendition in renditions)]
-
-
-def _file(video: Video, rendition: Rendition | None, size: int, share: float, damage: dict[int, str]) -> FileRow:
-    seconds = (video.duration_ms or 0) / 1000
+def _file_row(video: Video, file: VideoFile, total: int, damage: dict[int, str]) -> FileRow:
+    rendition = file.rendition
     description = rendition.description if rendition is not None else None
     frame_size = ""
     if description and description.width:
         frame_size = f"{description.width} \N{MULTIPLICATION SIGN} {description.height}"
     return FileRow(
-        name="" if rendition is None else rendition.name,
-        kind="original" if rendition is None else rendition.kind.value,
-        origin="" if rendition is None else rendition.origin.value,
-        size_bytes=size,
-        size_text=size_text(size),
-        share=round(share, 1),
-        bitrate_bps=round(size * 8 / seconds) if seconds and size else None,
+        name=file.name,
+        kind=file.kind,
+        origin=file.origin,
+        size_bytes=file.size_bytes,
+        size_text=size_text(file.size_bytes),
+        share=round(100 * file.size_bytes / total, 1),
+        bitrate_bps=file.bitrate_bps,
         label=_label(rendition),
         frame_size=frame_size if rendition is not None and rendition.kind is RenditionKind.VIDEO else "",
         growing=rendition is not None and not rendition.is_complete,

@@ -16,10 +16,10 @@ from streamtime.http.public_urls import AlternateUrl, LinkBase, absolute_url
 from streamtime.http.requests import Form
 from streamtime.http.secret_paths import DROPS, SHARED
 from streamtime.http.services import HttpSettings
-from streamtime.http.views.videos import poster_size, watch_href
-from streamtime.sharing.links import Link, NewLink
+from streamtime.http.video_urls import watch_href
+from streamtime.http.views.videos import poster_size
+from streamtime.sharing.links import MAX_DAYS, Link, NewLink, expires_after
 from streamtime.sharing.upload_requests import UploadRequest
-from streamtime.videos.trash import DAY_MS
 from streamtime.videos.video import Video
 
 WIDTH = 640
@@ -59,7 +59,6 @@ def oembed_url(video: Video, request: Request[Any, Any, State], settings: HttpSe
 EXPIRY_CHOICES = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
 """Lifetimes offered in forms, by number of days."""
 
-MAX_DAYS = 3650
 _DIGITS = 7
 
 
@@ -130,11 +129,6 @@ def parse_expiry(days: str, now_ms: int) -> int | None:
     if count is not None and not 1 <= count <= MAX_DAYS:
         raise Invalid(f"Choose 1 to {MAX_DAYS} days.", field="days")
     return expires_after(count, now_ms)
-
-
-def expires_after(days: int | None, now_ms: int) -> int | None:
-    """Return the expiry time after that many days, in epoch milliseconds; None: no expiry."""
-    return None if days is None else now_ms + days * DAY_MS
 
 
 def parse_optional_int(text: str, field: str) -> int | None:

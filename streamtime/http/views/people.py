@@ -1,13 +1,14 @@
-"""View values of accounts, for the admin pages and the admin API."""
+"""View values of accounts, for the admin pages."""
 
 from dataclasses import dataclass
 
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.users import User
-from streamtime.clock import Clock
+from streamtime.clock import Clock, EpochMs
 from streamtime.formatting import age_text, size_text, time_iso
+from streamtime.http.accounts import Account, get_account, list_accounts
 from streamtime.http.services import AccountServices, StorageServices
-from streamtime.http.views.videos import owner_href, picture_href
+from streamtime.http.video_urls import owner_href, picture_href
 
 GIGABYTE = 1_000_000_000
 
@@ -45,49 +46,38 @@ async def people_views(
     caller: Caller, accounts: AccountServices, storage: StorageServices, clock: Clock
 ) -> list[PersonView]:
     """Return all accounts, oldest first."""
-    usages = {usage.owner: usage for usage in await storage.usage.usages()}
-    seen = await accounts.administration.last_seen()
-    now = clock.now_ms()
-    views = []
-    for user in await accounts.users.list_all():
-        usage = usages.get(user.name)
-        at = seen.get(user.id)
-        limit = usage.limit if usage else None
-        views.append(
-            PersonView(
-                id=user.public_id,
-                name=user.name,
-                shown_name=user.shown_name,
-                href=owner_href(user.name),
-                picture=picture_href(user.public_id, user.picture_version),
-                role=user.role,
-                state=account_state(user),
-                has_second_factor=user.factor_since_ms is not None,
-                is_self=user.id == caller.user_id,
-                videos=usage.videos if usage else 0,
-                used=usage.total if usage else 0,
-                used_text=size_text(usage.total if usage else 0),
-                limit_text=size_text(limit) if limit else "",
-                quota=user.quota_bytes,
-                quota_gigabytes=f"{user.quota_bytes / GIGABYTE:g}" if user.quota_bytes else "",
-                seen_iso="" if at is None else time_iso(at),
-                seen_text="" if at is None else age_text(at, now),
-                since_iso=time_iso(user.created_at_ms),
-                since_text=age_text(user.created_at_ms, now),
-            )
-        )
-    return views
+    now_ms = clock.now_ms()
+    return [_person_view(account, caller, now_ms) for account in await list_accounts(accounts, storage)]
 
 
 async def person_view(
     user: User, caller: Caller, accounts: AccountServices, storage: StorageServices, clock: Clock
 ) -> PersonView:
     """Return one account."""
-    return next(view for view in await people_views(caller, accounts, storage, clock) if view.id == user.public_id)
+    return _person_view(await get_account(user, accounts, storage), caller, clock.now_ms())
 
 
-def account_state(user: User) -> str:
-    """Return the state of an account: `active`, `disabled` or `awaiting`."""
-    if user.disabled_at_ms is not None:
-        return "disabled"
-    return "active" if user.awaiting_at_ms is None else "awaiting"
+def _person_view(account: Account, caller: Caller, now_ms: EpochMs) -> PersonView:
+    user, at = account.user, account.last_seen_at_ms
+    limit = account.usage.limit if account.usage else None
+    return PersonView(
+        id=user.public_id,
+        name=user.name,
+        shown_name=user.shown_name,
+        href=owner_href(user.name),
+        picture=picture_href(user.public_id, user.picture_version),
+        role=user.role,
+        state=account.state,
+        has_second_factor=user.factor_since_ms is not None,
+        is_self=user.id == caller.user_id,
+        videos=account.videos,
+        used=account.used,
+        used_text=size_text(account.used),
+        limit_text=size_text(limit) if limit else "",
+        quota=user.quota_bytes,
+        quota_gigabytes=f"{user.quota_bytes / GIGABYTE:g}" if user.quota_bytes else "",
+        seen_iso="" if at is None else time_iso(at),
+        seen_text="" if at is None else age_text(at, now_ms),
+        since_iso=time_iso(user.created_at_ms),
+        since_text=age_text(user.created_at_ms, now_ms),
+    )

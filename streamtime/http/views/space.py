@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from streamtime.clock import Clock
 from streamtime.formatting import age_text, size_text, time_iso
 from streamtime.http.services import StorageServices, VideoServices
-from streamtime.http.views.videos import owner_href
+from streamtime.http.video_urls import owner_href
 from streamtime.videos.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.videos.quota import LargeVideo, Usage
 from streamtime.videos.trash import DAY_MS
 from streamtime.videos.video import Video
-
-SHOWN_LARGEST = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,39 +1,27 @@
-"""View values of videos, chapters and captions. They contain only what the caller may see."""
+"""View values of videos and chapters. They contain only what the caller may see."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
-
-import msgspec
 
 from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.clock import EpochMs
 from streamtime.formatting import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
 from streamtime.hls.storyboard import Storyboard
-from streamtime.http.services import VideoServices
-from streamtime.videos.captions import CaptionOrigin, CaptionTrack, Chapter
+from streamtime.http.tracks import CaptionBody, Tracks, caption_bodies
+from streamtime.http.video_urls import (
+    chapters_url,
+    master_url,
+    owner_href,
+    picture_href,
+    poster_url,
+    preview_url,
+    still_url,
+    storyboard_url,
+    watch_href,
+)
 from streamtime.videos.progress import VideoProgress
 from streamtime.videos.video import Video, VideoState
-
-
-class ChapterBody(msgspec.Struct):
-    """A chapter of a video; start and end are in milliseconds."""
-
-    start_ms: int
-    end_ms: int
-    title: str
-
-
-class CaptionBody(msgspec.Struct):
-    """A caption track; `url` is its WebVTT file."""
-
-    name: str
-    language: str
-    label: str
-    origin: CaptionOrigin
-    cues: int
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,53 +33,12 @@ class ChapterView:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tracks:
-    """Chapters and caption tracks of several videos, by row id."""
-
-    chapters: dict[int, list[Chapter]]
-    captions: dict[int, list[CaptionTrack]]
-
-
-async def tracks_of(shown: list[Video], videos: VideoServices) -> Tracks:
-    """Read the chapters and captions of several videos."""
-    ids = [video.id for video in shown]
-    return Tracks(await videos.chapters.list_for_videos(ids), await videos.captions.list_for_videos(ids))
-
-
-def chapter_bodies(video: Video, tracks: Tracks) -> list[ChapterBody]:
-    """Return the chapters of a video for the API."""
-    return [ChapterBody(c.start_ms, c.end_ms, c.title) for c in tracks.chapters.get(video.id, [])]
-
-
 def chapter_views(video: Video, tracks: Tracks) -> list[ChapterView]:
     """Return the chapters of a video for templates."""
     return [
         ChapterView(chapter.start_ms / 1000, duration_text(chapter.start_ms), chapter.title)
         for chapter in tracks.chapters.get(video.id, [])
     ]
-
-
-def caption_bodies(video: Video, tracks: Tracks) -> list[CaptionBody]:
-    """Return the caption tracks of a video."""
-    return [caption_body(video, track) for track in tracks.captions.get(video.id, [])]
-
-
-def caption_body(video: Video, track: CaptionTrack) -> CaptionBody:
-    """Return one caption track."""
-    return CaptionBody(
-        name=track.name,
-        language=track.language,
-        label=track.label,
-        origin=track.origin,
-        cues=track.cues,
-        url=f"/media/{video.public_id}/{video.access_generation}/captions/{track.name}.vtt",
-    )
-
-
-def chapters_url(video: Video) -> str:
-    """Return the URL of the chapters as WebVTT."""
-    return f"/media/{video.public_id}/{video.access_generation}/chapters.vtt"
 
 
 VISIBILITY_TEXTS = {
@@ -233,43 +180,6 @@ def watch_page_view(
     )
 
 
-def watch_href(video: Video) -> str:
-    """Return the URL of a video's watch page."""
-    return f"/watch/{video.public_id}"
-
-
-def owner_href(name: str) -> str:
-    """Return the URL of a user's page."""
-    return f"/@{quote(name)}"
-
-
-def picture_href(public_id: str, version: int) -> str | None:
-    """Return the versioned URL of a profile picture, or None if there is none."""
-    return f"/people/{public_id}/picture-{version}.jpg" if version else None
-
-
-def master_url(video: Video) -> str:
-    """Return the URL of a video's multivariant playlist."""
-    return f"/media/{video.public_id}/master.m3u8"
-
-
-def poster_url(video: Video) -> str | None:
-    """Return the versioned URL of a video's poster."""
-    if video.poster_object_id is None:
-        return None
-    return f"/media/{video.public_id}/{video.access_generation}/poster.jpg?v={video.poster_version}"
-
-
-def storyboard_url(video: Video) -> str | None:
-    """Return the versioned URL of a video's storyboard."""
-    return _still_url(video, "storyboard.vtt")
-
-
-def preview_url(video: Video) -> str | None:
-    """Return the versioned URL of the short silent preview that a card plays."""
-    return _still_url(video, "preview.mp4")
-
-
 def storyboard_tiles(video: Video) -> list[StoryboardTile]:
     """Return some thumbnails of a video, evenly spaced."""
     if video.stills is None:
@@ -288,7 +198,7 @@ def _storyboard_tile(video: Video, board: Storyboard, duration_ms: int, tile: in
     return StoryboardTile(
         at_ms=at_ms,
         text=duration_text(at_ms // 1000 * 1000),
-        sheet_url=_still_url(video, f"storyboard-{sheet}.jpg") or "",
+        sheet_url=still_url(video, f"storyboard-{sheet}.jpg") or "",
         sheet_width=width,
         sheet_height=height,
         left=left,
@@ -296,12 +206,6 @@ def _storyboard_tile(video: Video, board: Storyboard, duration_ms: int, tile: in
         width=board.tile_width,
         height=board.tile_height,
     )
-
-
-def _still_url(video: Video, name: str) -> str | None:
-    if video.stills is None:
-        return None
-    return f"/media/{video.public_id}/{video.access_generation}/{name}?v={video.stills_version}"
 
 
 def description_parts(description: str) -> list[TextPart]:
