@@ -6,6 +6,7 @@ what it kept. `python -m tests.s3 FOLDER` starts the guard, and returns when the
 """
 
 import fcntl
+import io
 import json
 import os
 import secrets
@@ -29,6 +30,7 @@ from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from streamtime.storage.s3.connections import BucketAddress
+from streamtime.storage.s3.uploads import S3Uploads
 
 BUCKET = "streamtime-tests"
 ACCESS_KEY = "tests-key"
@@ -87,9 +89,8 @@ class Bucket:
 
     def uploads(self) -> list[str]:
         """The keys of all multipart uploads in the making."""
-        found = _client(self.endpoint)._list_multipart_uploads(BUCKET, prefix=f"{self.prefix}/")
-        names = [upload.object_name or "" for upload in found.uploads]
-        return sorted(name.removeprefix(f"{self.prefix}/") for name in names if name.startswith(f"{self.prefix}/"))
+        found, _ = self._uploads.page(f"{self.prefix}/", None)
+        return sorted(upload.key.removeprefix(f"{self.prefix}/") for upload in found)
 
     def read(self, key: str) -> bytes:
         response = _client(self.endpoint).get_object(BUCKET, f"{self.prefix}/{key}")
@@ -101,16 +102,19 @@ class Bucket:
 
     def write(self, key: str, data: bytes) -> None:
         """Put an object there, behind the back of any server."""
-        _client(self.endpoint)._put_object(BUCKET, f"{self.prefix}/{key}", data)
+        _put(_client(self.endpoint), f"{self.prefix}/{key}", data)
 
     def clear(self) -> None:
         """Remove everything."""
         client = _client(self.endpoint)
-        for upload in client._list_multipart_uploads(BUCKET, prefix=f"{self.prefix}/").uploads:
-            if upload.object_name and upload.upload_id and upload.object_name.startswith(f"{self.prefix}/"):
-                client._abort_multipart_upload(BUCKET, upload.object_name, upload.upload_id)
+        for upload in self._uploads.page(f"{self.prefix}/", None)[0]:
+            self._uploads.abort(upload.key, upload.upload_id)
         for key in [*self.objects(), "deployment/marker"]:
             client.remove_object(BUCKET, f"{self.prefix}/{key}")
+
+    @property
+    def _uploads(self) -> S3Uploads:
+        return S3Uploads(self.address, _pool())
 
 
 @pytest.fixture(scope="session")
@@ -156,15 +160,22 @@ def _take_part(folder: Path, stack: ExitStack) -> None:
             users.close()
 
 
+def _put(client: Minio, name: str, data: bytes) -> None:
+    client.put_object(BUCKET, name, io.BytesIO(data), len(data))
+
+
+def _pool() -> PoolManager:
+    return PoolManager(timeout=Timeout(connect=10, read=60), retries=False)
+
+
 def _client(endpoint: str) -> Minio:
-    pool = PoolManager(timeout=Timeout(connect=10, read=60), retries=False)
     return Minio(
         endpoint.removeprefix("http://"),
         access_key=ACCESS_KEY,
         secret_key=SECRET_KEY,
         secure=False,
         region="us-east-1",
-        http_client=pool,
+        http_client=_pool(),
     )
 
 
@@ -232,7 +243,7 @@ def _makes_bucket(process: subprocess.Popen[bytes], endpoint: str) -> bool:
         with suppress(HTTPError, MinioException):
             if not client.bucket_exists(BUCKET):
                 client.make_bucket(BUCKET)
-            client._put_object(BUCKET, "ready", b"ready")  # its volumes are there, too
+            _put(client, "ready", b"ready")  # its volumes are there, too
             client.remove_object(BUCKET, "ready")
             return True
         time.sleep(0.1)

@@ -37,7 +37,7 @@ from streamtime.periodic import every
 from streamtime.sharing.links import Links
 from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests
-from streamtime.storage.s3.connections import client_for
+from streamtime.storage.s3.connections import client_for, pool_for
 
 FLUSH_INTERVAL_S = 3.0
 
@@ -153,7 +153,7 @@ def require_usable(config: Config) -> None:
     address = bucket_address(config.storage.s3)
     if address is not None:
         for endpoint in (address.endpoint, address.public_endpoint or address.endpoint):
-            client_for(address, endpoint)
+            client_for(address, endpoint, pool_for(address, endpoint))
 
 
 def _stream_limits(config: Config) -> StreamLimits:

@@ -193,8 +193,8 @@ def with_interrupt(interrupt: Interrupt, call: Callable[[], R]) -> R:
         _current.interrupt = None
 
 
-def client_for(address: BucketAddress, endpoint: str) -> Minio:
-    """Create a client of one endpoint. It connects with the first request.
+def client_for(address: BucketAddress, endpoint: str, pool: urllib3.PoolManager) -> Minio:
+    """Create a client of one endpoint, which sends its requests over `pool`. It connects with the first request.
 
     Raises:
         ConfigError: the address or the credentials are not valid.
@@ -211,7 +211,7 @@ def client_for(address: BucketAddress, endpoint: str) -> Minio:
             secret_key=address.secret_key,
             secure=parts.scheme == "https",
             region=address.region,
-            http_client=_pool(address, encrypted=parts.scheme == "https"),
+            http_client=pool,
         )
     except (ValueError, Invalid) as error:
         raise ConfigError(f"storage.s3 cannot be used: {error}") from error
@@ -222,7 +222,9 @@ def client_for(address: BucketAddress, endpoint: str) -> Minio:
     return client
 
 
-def _pool(address: BucketAddress, *, encrypted: bool) -> urllib3.PoolManager:
+def pool_for(address: BucketAddress, endpoint: str) -> urllib3.PoolManager:
+    """Create the connection pool of one endpoint; raises `ConfigError` if the file of certificates cannot be read."""
+    encrypted = urlsplit(endpoint).scheme == "https"
     timeout_s = address.read_timeout_s
     pool = urllib3.PoolManager(
         maxsize=address.connections,

@@ -1,11 +1,10 @@
 """An object store in a bucket of any server that speaks S3 with signature version 4.
 
 The name of an object is the configured prefix and its key. S3 shows an object as a whole or not at all and acknowledges
-a write once it is durable, so nothing is renamed or synced here. `S3Multiparts` and `S3Reader` block: use threads.
+a write once it is durable, so nothing is renamed or synced here. `S3Reader` blocks: use threads.
 """
 
 import hashlib
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -13,12 +12,11 @@ from itertools import islice
 from typing import TypeVar
 
 from minio import Minio
-from minio.datatypes import Part
 from minio.error import S3Error
 from urllib3 import BaseHTTPResponse
 
 from streamtime.errors import Invalid, NotFound, StreamtimeError, TooLarge
-from streamtime.storage.blocking import BlockingThreads, unavailable
+from streamtime.storage.blocking import BlockingThreads
 from streamtime.storage.object_store import (
     Body,
     MultipartInfo,
@@ -27,84 +25,24 @@ from streamtime.storage.object_store import (
     PastEnd,
     StoredObject,
     StoreRefused,
-    checked_part_number,
-    checked_parts,
     checked_range,
     is_key,
     put_in_parts,
     valid_key,
     valid_prefix,
 )
-from streamtime.storage.s3.connections import BucketAddress, Interrupt, client_for, translate_s3_errors, with_interrupt
-
-_UPLOAD_ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9._~+/=-]{1,1024}")
-"""The upload ids that servers issue, without path traversal, since some servers use the id as a path."""
+from streamtime.storage.s3.connections import (
+    BucketAddress,
+    Interrupt,
+    client_for,
+    pool_for,
+    translate_s3_errors,
+    with_interrupt,
+)
+from streamtime.storage.s3.uploads import S3Uploads
 
 MAX_LISTED = 1000
 """The page size of S3."""
-
-
-class S3Multiparts:
-    """Uploads, whole and in parts, by the full names of objects.
-
-    The `minio` package keeps these requests private; the contract suite detects a version that renames them.
-    """
-
-    def __init__(self, client: Minio, bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
-
-    def put_whole(self, name: str, data: bytes, content_type: str | None) -> str:
-        """Store an object in one request; returns its etag. The public method would split it into parts of 5 MiB."""
-        headers = _headers(content_type)
-        return self._client._put_object(self._bucket, name, data, headers).etag or ""  # noqa: SLF001  # see above
-
-    def create(self, name: str, content_type: str | None) -> str:
-        """Begin an upload; returns its id."""
-        return self._client._create_multipart_upload(self._bucket, name, _headers(content_type))  # noqa: SLF001  # see above
-
-    def put_part(self, name: str, upload_id: str, number: int, data: bytes) -> PartInfo:
-        """Store one part, replacing an earlier one with its number."""
-        if _UPLOAD_ID.fullmatch(upload_id) is None:
-            raise NotFound
-        checked_part_number(number)
-        etag = self._client._upload_part(self._bucket, name, data, None, upload_id, number)  # noqa: SLF001  # see above
-        return PartInfo(number, len(data), etag)
-
-    def complete(self, name: str, upload_id: str, parts: Sequence[PartInfo]) -> str:
-        """Combine the parts; returns the etag of the object."""
-        ordered = [Part(part.number, part.etag) for part in checked_parts(parts)]
-        if _UPLOAD_ID.fullmatch(upload_id) is None:
-            raise NotFound
-        completed = self._client._complete_multipart_upload(self._bucket, name, upload_id, ordered)  # noqa: SLF001  # see above
-        if completed.etag is None:
-            # The response begins before the work does: a failure comes as status 200 with an error in the body.
-            raise unavailable("The video store could not put the parts together.")
-        return completed.etag
-
-    def abort(self, name: str, upload_id: str) -> None:
-        """Delete an upload; raises `NotFound` or the library's own error if there is none."""
-        if _UPLOAD_ID.fullmatch(upload_id) is None:
-            raise NotFound
-        self._client._abort_multipart_upload(self._bucket, name, upload_id)  # noqa: SLF001  # see above
-
-    def page(self, prefix: str, after: str | None) -> tuple[list[MultipartInfo], str | None]:
-        """A page of the uploads whose names begin with the prefix, and the marker of the next page, or None.
-
-        Of more than a thousand uploads of one name only the first thousand are listed.
-        """
-        found = self._client._list_multipart_uploads(self._bucket, prefix=prefix, key_marker=after)  # noqa: SLF001  # see above
-        uploads = [
-            MultipartInfo(upload.object_name, upload.upload_id)
-            for upload in found.uploads
-            if upload.object_name and upload.upload_id
-        ]
-        has_more = found.is_truncated and found.next_key_marker != after
-        return uploads, found.next_key_marker if has_more else None
-
-
-def _headers(content_type: str | None) -> dict[str, str | list[str] | tuple[str]]:
-    return {"Content-Type": content_type or "application/octet-stream"}
 
 
 STREAM_CHUNK_BYTES = 256 * 1024
@@ -196,10 +134,13 @@ class S3Store:
         self._bucket = address.bucket
         self._prefix = f"{address.prefix}/" if address.prefix else ""
         self._part_bytes = address.part_bytes
-        self._client = client_for(address, address.endpoint)
-        self._public = client_for(address, address.public_endpoint) if address.public_endpoint else None
+        pool = pool_for(address, address.endpoint)
+        self._client = client_for(address, address.endpoint, pool)
+        self._public = None
+        if address.public_endpoint:
+            self._public = client_for(address, address.public_endpoint, pool_for(address, address.public_endpoint))
         self._reader = S3Reader(self._client, address.bucket)
-        self._multiparts = S3Multiparts(self._client, address.bucket)
+        self._uploads = S3Uploads(address, pool)
         self._threads = BlockingThreads(address.connections)
 
     @property
@@ -265,7 +206,7 @@ class S3Store:
 
         def create() -> str:
             self._check_key_not_nested(key, name)
-            return self._multiparts.create(name, content_type)
+            return self._uploads.create(name, content_type)
 
         return await self._run(create)
 
@@ -273,7 +214,7 @@ class S3Store:
         """See `ObjectStore.upload_part`; a streamed part is read into memory first, since S3 needs its hash."""
         name = self._name(key)
         data = body if isinstance(body, bytes) else await self._collect(body)
-        return await self._run(partial(self._multiparts.put_part, name, upload_id, number, data))
+        return await self._run(partial(self._uploads.put_part, name, upload_id, number, data))
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo:
         """See `ObjectStore.complete_multipart`."""
@@ -282,7 +223,7 @@ class S3Store:
         if MultipartInfo(key, upload_id) not in [upload async for upload in self.list_multiparts(key)]:
             raise NotFound
         try:
-            etag = await self._run(partial(self._multiparts.complete, name, upload_id, parts))
+            etag = await self._run(partial(self._uploads.complete, name, upload_id, parts))
         except NotFound as error:  # the response of some servers to an upload without parts
             raise Invalid("The upload has no such part.", field="parts") from error
         return ObjectInfo(key, sum(part.length_bytes for part in parts), etag)
@@ -290,7 +231,7 @@ class S3Store:
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         """See `ObjectStore.abort_multipart`."""
         try:
-            await self._run(partial(self._multiparts.abort, self._name(key), upload_id))
+            await self._run(partial(self._uploads.abort, self._name(key), upload_id))
         except NotFound:
             return
 
@@ -299,7 +240,7 @@ class S3Store:
         wanted = self._prefix + valid_prefix(prefix)
         after: str | None = None
         while True:
-            page, after = await self._run(partial(self._multiparts.page, wanted, after))
+            page, after = await self._run(partial(self._uploads.page, wanted, after))
             for upload in page:
                 key = upload.key.removeprefix(self._prefix)
                 if upload.key.startswith(wanted) and is_key(key):
@@ -341,7 +282,7 @@ class S3Store:
 
     def _put(self, key: str, name: str, data: bytes, content_type: str | None) -> StoredObject:
         self._check_key_not_nested(key, name)
-        etag = self._multiparts.put_whole(name, data, content_type)
+        etag = self._uploads.put_whole(name, data, content_type)
         return StoredObject(key, len(data), etag, sha256=hashlib.sha256(data).digest())
 
     def _check_key_not_nested(self, key: str, name: str) -> None:
